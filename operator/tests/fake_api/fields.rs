@@ -1,0 +1,121 @@
+//! Field paths and sets of them: what `metadata.managedFields` records.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+/// One step of a path. The string forms are those of FieldsV1 without the prefix.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Elem {
+    /// A struct field or map key: `f:name`.
+    Field(String),
+    /// An item of an associative list, by the JSON of its keys: `k:{"name":"web"}`.
+    Key(String),
+    /// An item of a set, by its JSON value: `v:"a"`.
+    Item(String),
+}
+
+pub type FieldPath = Vec<Elem>;
+
+/// A set of paths; a parent is a member only where the API server would list it as `.`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldSet(pub BTreeSet<FieldPath>);
+
+impl FieldSet {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn contains(&self, path: &[Elem]) -> bool {
+        self.0.contains(path)
+    }
+
+    pub fn union(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+
+    pub fn difference(&self, other: &Self) -> Self {
+        Self(self.0.difference(&other.0).cloned().collect())
+    }
+
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).cloned().collect())
+    }
+
+    /// Adds every named field on the way to a member: owning `spec.replicas` implies a hold on `spec`.
+    /// List items are not implied, as in structured-merge-diff's `EnsureNamedFieldsAreMembers`.
+    pub fn with_named_parents(&self) -> Self {
+        let mut all = self.0.clone();
+        for path in &self.0 {
+            for end in 1..path.len() {
+                if matches!(path[end - 1], Elem::Field(_)) {
+                    all.insert(path[..end].to_vec());
+                }
+            }
+        }
+        Self(all)
+    }
+
+    /// Members whose path does not begin with one of `roots` (each a chain of field names).
+    pub fn without(&self, roots: &[&[&str]]) -> Self {
+        let kept = self.0.iter().filter(|path| {
+            !roots.iter().any(|root| {
+                root.len() <= path.len()
+                    && root
+                        .iter()
+                        .zip(path.iter())
+                        .all(|(name, elem)| matches!(elem, Elem::Field(f) if f == name))
+            })
+        });
+        Self(kept.cloned().collect())
+    }
+
+    /// The FieldsV1 object of a `managedFields` entry.
+    pub fn to_fields_v1(&self) -> Value {
+        let mut root = Map::new();
+        for path in &self.0 {
+            let mut at = &mut root;
+            for (i, elem) in path.iter().enumerate() {
+                let name = match elem {
+                    Elem::Field(f) => format!("f:{f}"),
+                    Elem::Key(k) => format!("k:{k}"),
+                    Elem::Item(v) => format!("v:{v}"),
+                };
+                let next = at
+                    .entry(name)
+                    .or_insert_with(|| Value::Object(Map::new()))
+                    .as_object_mut()
+                    .unwrap();
+                let parent_of_others = i + 1 == path.len()
+                    && self
+                        .0
+                        .iter()
+                        .any(|p| p.len() > path.len() && p.starts_with(path));
+                if parent_of_others {
+                    next.insert(".".into(), Value::Object(Map::new()));
+                }
+                at = next;
+            }
+        }
+        Value::Object(root)
+    }
+}
+
+/// `.spec.containers[name="web"].image`, as the API server words a path in a conflict.
+pub fn display(path: &[Elem]) -> String {
+    path.iter()
+        .map(|elem| match elem {
+            Elem::Field(f) => format!(".{f}"),
+            Elem::Key(k) => format!(
+                "[{}]",
+                k.trim_matches(|c| c == '{' || c == '}').replace(':', "=")
+            ),
+            Elem::Item(v) => format!("[={v}]"),
+        })
+        .collect()
+}
+
+/// Builds a path of plain field names.
+pub fn fields(names: &[&str]) -> FieldPath {
+    names.iter().map(|n| Elem::Field((*n).into())).collect()
+}

@@ -1,0 +1,358 @@
+//! What each verb does to the store.
+
+use serde_json::{Value, json};
+
+use super::apply::{apply, check_body, writable};
+use super::gc::{self, Propagation};
+use super::ownership::{ManagerId, Managers};
+use super::routes::{PatchKind, Route, Verb};
+use super::selectors::Selector;
+use super::status::{ApiError, ApiResult};
+use super::store::{Key, Store, Stored, meta_str};
+use super::tree;
+use super::write::{Owners, Write, Written, create, update};
+
+/// An answer with a body, and whether the store changed.
+#[derive(Debug)]
+pub struct Answer {
+    pub code: u16,
+    pub body: Value,
+    pub changed: bool,
+}
+
+pub fn handle(store: &mut Store, route: &Route) -> ApiResult<Answer> {
+    let key = Key::new(&route.resource, &route.namespace, &route.name);
+    match route.verb {
+        Verb::Get => read(store, route, &key),
+        Verb::List => list(store, route),
+        Verb::Create => post(store, route),
+        Verb::Update => put(store, route, &key),
+        Verb::Patch => patch(store, route, &key),
+        Verb::Delete => delete(store, route, &key),
+        Verb::DeleteCollection => delete_collection(store, route),
+        Verb::Watch => Err(ApiError::new(
+            500,
+            "InternalError",
+            "watches are answered elsewhere",
+        )),
+    }
+}
+
+fn existing(store: &Store, route: &Route, key: &Key) -> ApiResult<Stored> {
+    let found = store.get(key).cloned();
+    found.ok_or_else(|| ApiError::not_found(&route.resource.qualified(), &key.name))
+}
+
+/// The object as the client asked to see it.
+pub fn shown(object: &Value, metadata_only: bool) -> Value {
+    if metadata_only {
+        json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+    } else {
+        object.clone()
+    }
+}
+
+fn ok(route: &Route, code: u16, written: &Written) -> Answer {
+    Answer {
+        code,
+        body: shown(&written.stored.served(), route.metadata_only),
+        changed: written.changed,
+    }
+}
+
+fn read(store: &Store, route: &Route, key: &Key) -> ApiResult<Answer> {
+    let stored = existing(store, route, key)?;
+    Ok(ok(
+        route,
+        200,
+        &Written {
+            stored,
+            changed: false,
+        },
+    ))
+}
+
+pub fn selector(route: &Route) -> ApiResult<Selector> {
+    Selector::parse(
+        &route.resource.kind,
+        route.param("labelSelector"),
+        route.param("fieldSelector"),
+    )
+}
+
+fn list(store: &Store, route: &Route) -> ApiResult<Answer> {
+    let selector = selector(route)?;
+    let matching = store
+        .list(&route.resource, &route.namespace)
+        .map(|(_, stored)| stored.served())
+        .filter(|object| selector.matches(object));
+    let items: Vec<Value> = matching
+        .map(|object| {
+            let mut item = shown(&object, route.metadata_only);
+            // The real server leaves the types out of the items of built-in lists.
+            let bare = !route.metadata_only && !route.resource.is_custom();
+            if bare && let Some(map) = item.as_object_mut() {
+                map.shift_remove("apiVersion");
+                map.shift_remove("kind");
+            }
+            item
+        })
+        .collect();
+    let (kind, api_version) = if route.metadata_only {
+        (
+            "PartialObjectMetadataList".to_owned(),
+            "meta.k8s.io/v1".to_owned(),
+        )
+    } else {
+        (
+            format!("{}List", route.resource.kind),
+            route.resource.api_version(),
+        )
+    };
+    let body = json!({"kind": kind, "apiVersion": api_version,
+        "metadata": {"resourceVersion": store.version().to_string()}, "items": items});
+    Ok(Answer {
+        code: 200,
+        body,
+        changed: false,
+    })
+}
+
+fn write<'a>(route: &'a Route, key: &'a Key) -> Write<'a> {
+    Write {
+        resource: &route.resource,
+        key,
+        on_status: route.on_status(),
+        strict: route.param("fieldValidation") == "Strict",
+        dry_run: route.dry_run(),
+    }
+}
+
+fn manager(route: &Route, by_apply: bool) -> ManagerId {
+    ManagerId {
+        name: route.manager().into(),
+        apply: by_apply,
+        subresource: route.subresource.clone(),
+    }
+}
+
+fn post(store: &mut Store, route: &Route) -> ApiResult<Answer> {
+    let mut name = meta_str(&route.body, "name").to_owned();
+    let prefix = meta_str(&route.body, "generateName");
+    if name.is_empty() && !prefix.is_empty() {
+        name = format!("{prefix}{:05x}", store.next_number());
+    }
+    if name.is_empty() {
+        let why = "name or generateName is required";
+        return Err(ApiError::invalid(
+            &route.resource.kind,
+            "",
+            "metadata.name",
+            why,
+        ));
+    }
+    let space = meta_str(&route.body, "namespace");
+    if !space.is_empty() && space != route.namespace {
+        return Err(ApiError::bad_request(
+            "the namespace of the object does not match the request",
+        ));
+    }
+    if !meta_str(&route.body, "resourceVersion").is_empty() {
+        return Err(ApiError::bad_request(
+            "resourceVersion should not be set on objects to be created",
+        ));
+    }
+    let key = Key::new(&route.resource, &route.namespace, &name);
+    if store.get(&key).is_some() {
+        return Err(ApiError::already_exists(&route.resource.qualified(), &name));
+    }
+    let owners = Owners::ByChange(manager(route, false));
+    let body = tree::without_nulls(&route.body);
+    let written = create(store, &write(route, &key), body, owners)?;
+    Ok(ok(route, 201, &written))
+}
+
+fn put(store: &mut Store, route: &Route, key: &Key) -> ApiResult<Answer> {
+    let old = existing(store, route, key)?;
+    if route.resource.is_custom() && meta_str(&route.body, "resourceVersion").is_empty() {
+        let why = "must be specified for an update";
+        return Err(ApiError::invalid(
+            &route.resource.kind,
+            &key.name,
+            "metadata.resourceVersion",
+            why,
+        ));
+    }
+    let owners = Owners::ByChange(manager(route, false));
+    let body = tree::without_nulls(&route.body);
+    let written = update(store, &write(route, key), &old, body, owners)?;
+    Ok(ok(route, 200, &written))
+}
+
+fn patch(store: &mut Store, route: &Route, key: &Key) -> ApiResult<Answer> {
+    let Some(kind) = route.patch else {
+        return Err(ApiError::new(
+            415,
+            "UnsupportedMediaType",
+            "the body of the request was in an unknown format",
+        ));
+    };
+    if kind == PatchKind::Apply {
+        return apply_patch(store, route, key);
+    }
+    let old = existing(store, route, key)?;
+    let mut body = old.served();
+    match kind {
+        PatchKind::Json => {
+            let patch: json_patch::Patch = serde_json::from_value(route.body.clone())
+                .map_err(|e| ApiError::bad_request(e.to_string()))?;
+            json_patch::patch(&mut body, &patch).map_err(|e| {
+                ApiError::new(
+                    422,
+                    "Invalid",
+                    format!("the server rejected our request due to an error in our request: {e}"),
+                )
+            })?;
+        }
+        PatchKind::Merge => json_patch::merge(&mut body, &route.body),
+        PatchKind::Strategic | PatchKind::Apply => {
+            body = tree::without_nulls(&tree::merge(&route.resource, &body, &route.body));
+        }
+    }
+    let owners = Owners::ByChange(manager(route, false));
+    let written = update(
+        store,
+        &write(route, key),
+        &old,
+        tree::without_nulls(&body),
+        owners,
+    )?;
+    Ok(ok(route, 200, &written))
+}
+
+fn apply_patch(store: &mut Store, route: &Route, key: &Key) -> ApiResult<Answer> {
+    if route.param("fieldManager").is_empty() {
+        return Err(ApiError::bad_request(
+            "fieldManager is required for apply patch",
+        ));
+    }
+    check_body(&route.resource, &route.body, &key.name)?;
+    let force = route.param("force") == "true";
+    let id = manager(route, true);
+    let now = store.clock.stamp();
+    let config = writable(&route.body, &route.resource, route.on_status());
+    let Some(old) = store.get(key).cloned() else {
+        return apply_new(store, route, key, &config, &id);
+    };
+    let mut applied = apply(&route.resource, &old, &config, &id, force, &now)?;
+    for field in ["uid", "resourceVersion"] {
+        let given = meta_str(&route.body, field);
+        if !given.is_empty() {
+            applied.value["metadata"][field] = given.into();
+        }
+    }
+    let owners = Owners::Known(applied.managers);
+    let written = update(store, &write(route, key), &old, applied.value, owners)?;
+    Ok(ok(route, 200, &written))
+}
+
+fn apply_new(
+    store: &mut Store,
+    route: &Route,
+    key: &Key,
+    config: &Value,
+    id: &ManagerId,
+) -> ApiResult<Answer> {
+    let plural = route.resource.qualified();
+    if route.on_status() {
+        return Err(ApiError::not_found(&plural, &key.name));
+    }
+    if !meta_str(config, "uid").is_empty() || !meta_str(config, "resourceVersion").is_empty() {
+        let why = "a uid or resourceVersion was given, and no existing object was found";
+        return Err(ApiError::conflict(&plural, &key.name, why));
+    }
+    let mut managers = Managers::default();
+    managers.put(
+        id,
+        tree::field_set(&route.resource, config),
+        &store.clock.stamp(),
+    );
+    let written = create(
+        store,
+        &write(route, key),
+        config.clone(),
+        Owners::Known(managers),
+    )?;
+    Ok(ok(route, 201, &written))
+}
+
+fn delete(store: &mut Store, route: &Route, key: &Key) -> ApiResult<Answer> {
+    let old = existing(store, route, key)?;
+    let plural = route.resource.qualified();
+    for (field, word) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
+        let wanted = route.body["preconditions"][field].as_str();
+        let actual = meta_str(&old.value, field);
+        if wanted.is_some_and(|wanted| wanted != actual) {
+            let wanted = wanted.unwrap_or_default();
+            let why = format!(
+                "Precondition failed: {word} in precondition: {wanted}, {word} in object meta: {actual}"
+            );
+            return Err(ApiError::conflict(&plural, &key.name, &why));
+        }
+    }
+    if route.dry_run() || route.body["dryRun"].is_array() {
+        return Ok(Answer {
+            code: 200,
+            body: old.served(),
+            changed: false,
+        });
+    }
+    let before = store.version();
+    let left = gc::delete(
+        store,
+        key,
+        propagation(route)?,
+        route.body["gracePeriodSeconds"] == 0,
+    );
+    let body = match left {
+        Some(left) => left.served(),
+        None => json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+            "details": {"name": key.name, "group": key.group, "kind": key.plural, "uid": old.uid()}}),
+    };
+    Ok(Answer {
+        code: 200,
+        body,
+        changed: store.version() > before,
+    })
+}
+
+fn propagation(route: &Route) -> ApiResult<Propagation> {
+    let given = route.body["propagationPolicy"].as_str();
+    match given.unwrap_or(route.param("propagationPolicy")) {
+        "" | "Background" => Ok(Propagation::Background),
+        "Foreground" => Ok(Propagation::Foreground),
+        "Orphan" => Ok(Propagation::Orphan),
+        other => Err(ApiError::bad_request(format!(
+            "unknown propagationPolicy {other:?}"
+        ))),
+    }
+}
+
+fn delete_collection(store: &mut Store, route: &Route) -> ApiResult<Answer> {
+    let selector = selector(route)?;
+    let propagation = propagation(route)?;
+    let matching = store
+        .list(&route.resource, &route.namespace)
+        .filter(|(_, stored)| selector.matches(&stored.value));
+    let keys: Vec<Key> = matching.map(|(key, _)| key.clone()).collect();
+    for key in &keys {
+        gc::delete(store, key, propagation, false);
+    }
+    let body = json!({"kind": format!("{}List", route.resource.kind), "apiVersion": route.resource.api_version(),
+        "metadata": {"resourceVersion": store.version().to_string()}, "items": []});
+    Ok(Answer {
+        code: 200,
+        body,
+        changed: !keys.is_empty(),
+    })
+}

@@ -1,0 +1,247 @@
+//! Plays scheduler and kubelet: takes each pod through its life as its image is scripted.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::gc::{self, Propagation};
+use super::store::{Key, Store, Stored};
+use super::world::{Behaviour, all, condition, put_status};
+
+/// After this many restarts a crash-looping pod rests in its back-off.
+const MAX_RESTARTS: i64 = 5;
+
+#[derive(Debug)]
+pub struct SimulatedKubelet<'a> {
+    pub behaviours: &'a BTreeMap<String, Behaviour>,
+}
+
+/// What a pod does next.
+#[derive(Debug, PartialEq)]
+enum Next {
+    Unschedulable,
+    Schedule,
+    Wait(&'static str),
+    /// Starts the container; counts a restart when it ran before.
+    Run,
+    Ready,
+    Unready,
+    Exit,
+}
+
+impl SimulatedKubelet<'_> {
+    pub fn step(&self, store: &mut Store) -> Option<String> {
+        all(store, "pods").into_iter().find_map(|(key, pod)| {
+            if pod.value["metadata"].get("deletionTimestamp").is_some() {
+                gc::delete(store, &key, Propagation::Background, true);
+                return Some(format!("pod {}: ended", key.name));
+            }
+            let config_missing = missing_reference(store, &key, &pod.value);
+            let next = next(&pod.value, self.behaviour(&pod.value), config_missing)?;
+            let said = format!("pod {}: {next:?}", key.name);
+            perform(store, &key, pod, &next);
+            Some(said)
+        })
+    }
+
+    fn behaviour(&self, pod: &Value) -> Behaviour {
+        let image = pod
+            .pointer("/spec/containers/0/image")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let digest = image.split_once('@').map_or("", |(_, digest)| digest);
+        let scripted = self
+            .behaviours
+            .get(image)
+            .or_else(|| self.behaviours.get(digest));
+        scripted.copied().unwrap_or(Behaviour::Healthy)
+    }
+}
+
+fn next(pod: &Value, behaviour: Behaviour, config_missing: bool) -> Option<Next> {
+    if pod.pointer("/spec/nodeName").is_none() {
+        let told = condition(pod, "PodScheduled").is_some();
+        return match behaviour {
+            Behaviour::Unschedulable => (!told).then_some(Next::Unschedulable),
+            _ => Some(Next::Schedule),
+        };
+    }
+    let bad_config = config_missing || behaviour == Behaviour::ConfigError;
+    let container = &pod["status"]["containerStatuses"][0];
+    let restarts = container["restartCount"].as_i64().unwrap_or(0);
+    let exits = match behaviour {
+        Behaviour::CrashLoop => true,
+        Behaviour::RestartsAfterReady(n) => restarts < n && container["ready"] == true,
+        _ => false,
+    };
+    match container
+        .pointer("/state/waiting/reason")
+        .and_then(Value::as_str)
+    {
+        Some("ContainerCreating") if bad_config => Some(Next::Wait("CreateContainerConfigError")),
+        Some("ContainerCreating") if behaviour == Behaviour::ImagePullBackOff => {
+            Some(Next::Wait("ErrImagePull"))
+        }
+        Some("ContainerCreating") => Some(Next::Run),
+        Some("ErrImagePull") => Some(Next::Wait("ImagePullBackOff")),
+        Some("ImagePullBackOff") => {
+            (behaviour != Behaviour::ImagePullBackOff).then_some(Next::Wait("ContainerCreating"))
+        }
+        Some("CreateContainerConfigError") => {
+            (!bad_config).then_some(Next::Wait("ContainerCreating"))
+        }
+        Some("CrashLoopBackOff")
+            if behaviour == Behaviour::CrashLoop && restarts >= MAX_RESTARTS =>
+        {
+            None
+        }
+        Some(_) => Some(Next::Run),
+        None if exits => Some(Next::Exit),
+        None if container["ready"] == true => {
+            (behaviour == Behaviour::NeverReady).then_some(Next::Unready)
+        }
+        None => (behaviour != Behaviour::NeverReady).then_some(Next::Ready),
+    }
+}
+
+fn perform(store: &mut Store, key: &Key, pod: Stored, next: &Next) {
+    let now = store.clock.stamp();
+    let mut value = pod.value;
+    match next {
+        Next::Schedule => bind(store, key, &mut value, &now),
+        Next::Unschedulable => {
+            set(&mut value, "PodScheduled", false, "Unschedulable", &now);
+            value["status"]["phase"] = json!("Pending");
+        }
+        Next::Wait(reason) => state(
+            &mut value,
+            json!({"waiting": {"reason": reason, "message": reason}}),
+        ),
+        Next::Run => run(&mut value, &now),
+        Next::Ready => ready(&mut value, true, &now),
+        Next::Unready => ready(&mut value, false, &now),
+        Next::Exit => exit(&mut value, &now),
+    }
+    put_status(store, "kubelet", key, value);
+}
+
+/// The scheduler's binding is a write of the spec; the kubelet's first status follows it in the same step.
+fn bind(store: &mut Store, key: &Key, value: &mut Value, now: &str) {
+    value["spec"]["nodeName"] = json!("node-1");
+    super::world::put(store, key, value.clone());
+    let address = store.next_number();
+    *value = store.get(key).map(|s| s.value.clone()).unwrap_or_default();
+    let empty = Vec::new();
+    let containers = value["spec"]["containers"].as_array().unwrap_or(&empty);
+    let statuses: Vec<Value> = containers
+        .iter()
+        .map(|c| {
+            let image = c["image"].as_str().unwrap_or_default();
+            json!({"name": c["name"], "image": image, "imageID": if image.contains('@') { image } else { "" },
+                "ready": false, "started": false, "restartCount": 0, "lastState": {},
+                "state": {"waiting": {"reason": "ContainerCreating"}}})
+        })
+        .collect();
+    let ip = format!("10.244.{}.{}", address / 250 % 250, address % 250 + 1);
+    value["status"] = json!({"phase": "Pending", "hostIP": "192.0.2.1", "podIP": ip, "podIPs": [{"ip": ip}],
+        "startTime": now, "qosClass": "Burstable", "containerStatuses": statuses,
+        "conditions": value["status"].get("conditions").cloned().unwrap_or(json!([]))});
+    set(value, "PodScheduled", true, "", now);
+    set(value, "Initialized", true, "", now);
+    ready(value, false, now);
+}
+
+fn each_container(value: &mut Value, change: impl Fn(&mut Value)) {
+    let statuses = value
+        .pointer_mut("/status/containerStatuses")
+        .and_then(Value::as_array_mut);
+    statuses.into_iter().flatten().for_each(change);
+}
+
+fn state(value: &mut Value, state: Value) {
+    each_container(value, |c| c["state"] = state.clone());
+}
+
+fn run(value: &mut Value, now: &str) {
+    each_container(value, |c| {
+        if c["lastState"].get("terminated").is_some() {
+            c["restartCount"] = json!(c["restartCount"].as_i64().unwrap_or(0) + 1);
+        }
+        c["state"] = json!({"running": {"startedAt": now}});
+        c["started"] = json!(true);
+    });
+    value["status"]["phase"] = json!("Running");
+}
+
+fn exit(value: &mut Value, now: &str) {
+    ready(value, false, now);
+    each_container(value, |c| {
+        let started = c.pointer("/state/running/startedAt").cloned();
+        c["lastState"] = json!({"terminated": {"exitCode": 1, "reason": "Error", "startedAt": started, "finishedAt": now}});
+        c["state"] = json!({"waiting": {"reason": "CrashLoopBackOff",
+            "message": "back-off restarting failed container"}});
+        c["started"] = json!(false);
+    });
+}
+
+fn ready(value: &mut Value, ready: bool, now: &str) {
+    each_container(value, |c| c["ready"] = json!(ready));
+    let reason = if ready { "" } else { "ContainersNotReady" };
+    set(value, "ContainersReady", ready, reason, now);
+    set(value, "Ready", ready, reason, now);
+}
+
+/// Sets a pod condition; its transition time moves only with its status.
+fn set(value: &mut Value, kind: &str, status: bool, reason: &str, now: &str) {
+    let status = if status { "True" } else { "False" };
+    let old = condition(value, kind);
+    let since = old
+        .filter(|c| c["status"] == status)
+        .map_or(json!(now), |c| c["lastTransitionTime"].clone());
+    let mut entry =
+        json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": since});
+    if !reason.is_empty() {
+        entry["reason"] = json!(reason);
+    }
+    let entry = super::tree::without_nulls(&entry);
+    if !value["status"]["conditions"].is_array() {
+        value["status"]["conditions"] = json!([]);
+    }
+    let Some(all) = value["status"]["conditions"].as_array_mut() else {
+        return;
+    };
+    match all.iter_mut().find(|c| c["type"] == kind) {
+        Some(found) => *found = entry,
+        None => all.push(entry),
+    }
+}
+
+/// A Secret or ConfigMap (or its key) that the containers' environment needs and the store lacks.
+fn missing_reference(store: &Store, key: &Key, pod: &Value) -> bool {
+    let empty = Vec::new();
+    let containers = pod["spec"]["containers"].as_array().unwrap_or(&empty);
+    let exists = |plural: &str, reference: &Value| {
+        let name = reference["name"].as_str().unwrap_or_default();
+        let found = store
+            .type_of("", plural)
+            .and_then(|t| store.get(&Key::new(t, &key.namespace, name)));
+        let has_key = |found: &Stored| {
+            reference["key"]
+                .as_str()
+                .is_none_or(|k| found.value["data"].get(k).is_some())
+        };
+        reference["optional"] == true || found.is_some_and(has_key)
+    };
+    let present = |holder: &Value, secret: &str, config: &str| {
+        let ok = |plural: &str, field: &str| holder.get(field).is_none_or(|r| exists(plural, r));
+        ok("secrets", secret) && ok("configmaps", config)
+    };
+    containers.iter().any(|c| {
+        let from = c["envFrom"].as_array().unwrap_or(&empty);
+        let variables = c["env"].as_array().unwrap_or(&empty);
+        !from.iter().all(|f| present(f, "secretRef", "configMapRef"))
+            || !variables
+                .iter()
+                .all(|v| present(&v["valueFrom"], "secretKeyRef", "configMapKeyRef"))
+    })
+}

@@ -1,0 +1,171 @@
+//! Who owns which field: the managers of one object, and how writes move ownership.
+
+use serde_json::{Value, json};
+
+use super::fields::{FieldSet, display};
+use super::resources::ResourceType;
+use super::status::{ApiError, ApiResult};
+use super::tree::{self, Leaves};
+
+/// Identity of a field manager: the same name through update and through apply are two managers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagerId {
+    pub name: String,
+    pub apply: bool,
+    /// Empty or `status`.
+    pub subresource: String,
+}
+
+/// One entry of `metadata.managedFields`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manager {
+    pub id: ManagerId,
+    pub set: FieldSet,
+    /// When the set last changed.
+    pub time: String,
+}
+
+/// The managers of one object, in order of first write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Managers(pub Vec<Manager>);
+
+impl Managers {
+    pub fn set_of(&self, id: &ManagerId) -> FieldSet {
+        let found = self.0.iter().find(|m| m.id == *id);
+        found.map(|m| m.set.clone()).unwrap_or_default()
+    }
+
+    pub fn put(&mut self, id: &ManagerId, set: FieldSet, now: &str) {
+        match self.0.iter_mut().find(|m| m.id == *id) {
+            Some(manager) if manager.set == set => {}
+            Some(manager) => {
+                manager.set = set;
+                manager.time = now.into();
+            }
+            None => self.0.push(Manager {
+                id: id.clone(),
+                set,
+                time: now.into(),
+            }),
+        }
+        self.0.retain(|m| !m.set.is_empty());
+    }
+
+    pub fn all_owned(&self) -> FieldSet {
+        self.0
+            .iter()
+            .fold(FieldSet::default(), |all, m| all.union(&m.set))
+    }
+
+    /// Same owners of the same fields, whenever they wrote.
+    pub fn same_sets(&self, other: &Self) -> bool {
+        let key = |m: &Manager| (m.id.clone(), m.set.clone());
+        self.0.len() == other.0.len()
+            && self
+                .0
+                .iter()
+                .all(|m| other.0.iter().any(|o| key(o) == key(m)))
+    }
+
+    /// The other managers lose what `changes` took from them. Without `force` a loss is a conflict.
+    pub fn yield_to(
+        &mut self,
+        id: &ManagerId,
+        changes: &Changes,
+        force: bool,
+        api_version: &str,
+    ) -> ApiResult<()> {
+        let written = changes.modified.union(&changes.added);
+        let lost: Vec<(String, String)> = self
+            .0
+            .iter()
+            .filter(|m| m.id != *id)
+            .flat_map(|m| {
+                let by = m.id.name.clone();
+                let paths = m.set.intersection(&written).0;
+                paths
+                    .into_iter()
+                    .map(move |path| (by.clone(), display(&path)))
+            })
+            .collect();
+        if !force && !lost.is_empty() {
+            return Err(conflicts(&lost, api_version));
+        }
+        for manager in self.0.iter_mut().filter(|m| m.id != *id) {
+            manager.set = manager
+                .set
+                .difference(&written)
+                .difference(&changes.removed);
+        }
+        self.0.retain(|m| !m.set.is_empty());
+        Ok(())
+    }
+
+    pub fn to_json(&self, api_version: &str) -> Value {
+        let entry = |m: &Manager| {
+            let mut entry = json!({
+                "manager": m.id.name,
+                "operation": if m.id.apply { "Apply" } else { "Update" },
+                "apiVersion": api_version,
+                "time": m.time,
+                "fieldsType": "FieldsV1",
+                "fieldsV1": m.set.to_fields_v1(),
+            });
+            if !m.id.subresource.is_empty() {
+                entry["subresource"] = m.id.subresource.clone().into();
+            }
+            entry
+        };
+        Value::Array(self.0.iter().map(entry).collect())
+    }
+}
+
+fn conflicts(lost: &[(String, String)], api_version: &str) -> ApiError {
+    let words: Vec<String> = lost
+        .iter()
+        .map(|(manager, path)| format!("conflict with \"{manager}\" using {api_version}: {path}"))
+        .collect();
+    let plural = if lost.len() == 1 { "" } else { "s" };
+    let mut error = ApiError::new(
+        409,
+        "Conflict",
+        format!(
+            "Apply failed with {} conflict{plural}: {}",
+            lost.len(),
+            words.join(", ")
+        ),
+    );
+    error.causes = lost
+        .iter()
+        .map(|(manager, path)| {
+            json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": path})
+        })
+        .collect();
+    error
+}
+
+/// What a write changed, by path.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    pub added: FieldSet,
+    pub modified: FieldSet,
+    pub removed: FieldSet,
+}
+
+impl Changes {
+    pub fn between(resource: &ResourceType, old: &Value, new: &Value) -> Self {
+        let old: Leaves = tree::leaves(resource, old);
+        let new: Leaves = tree::leaves(resource, new);
+        let mut changes = Self::default();
+        for (path, value) in &new {
+            match old.get(path) {
+                None => changes.added.0.insert(path.clone()),
+                Some(before) if before != value => changes.modified.0.insert(path.clone()),
+                Some(_) => false,
+            };
+        }
+        let gone = old.into_keys().filter(|path| !new.contains_key(path));
+        changes.removed.0.extend(gone);
+        changes
+    }
+}

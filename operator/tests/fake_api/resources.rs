@@ -1,0 +1,154 @@
+//! The resource types the fake server knows, and what differs between them.
+
+use serde_json::Value;
+
+/// One served resource type: what `kubectl api-resources` would list, plus the behaviour that hangs on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceType {
+    /// Empty for the core group.
+    pub group: String,
+    pub version: String,
+    pub plural: String,
+    pub kind: String,
+    pub namespaced: bool,
+    /// Has a `status` subresource: main writes then ignore `.status`.
+    pub has_status: bool,
+    /// Carries `metadata.generation`.
+    pub has_generation: bool,
+    /// `openAPIV3Schema` of a custom resource, when it was installed from its CRD.
+    pub schema: Option<Value>,
+}
+
+impl ResourceType {
+    fn builtin(
+        group: &str,
+        version: &str,
+        plural: &str,
+        kind: &str,
+        traits: &str, /* letters: c cluster, s status, g generation */
+    ) -> Self {
+        Self {
+            group: group.into(),
+            version: version.into(),
+            plural: plural.into(),
+            kind: kind.into(),
+            namespaced: !traits.contains('c'),
+            has_status: traits.contains('s'),
+            has_generation: traits.contains('g'),
+            schema: None,
+        }
+    }
+
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.clone()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
+    /// `deployments.apps`, as the server names a resource in messages.
+    pub fn qualified(&self) -> String {
+        if self.group.is_empty() {
+            self.plural.clone()
+        } else {
+            format!("{}.{}", self.plural, self.group)
+        }
+    }
+
+    pub fn is_custom(&self) -> bool {
+        self.group.ends_with(".com")
+    }
+
+    /// Reads the served type out of a CustomResourceDefinition's JSON; `None` when it is not one.
+    pub fn from_crd(crd: &Value) -> Option<Self> {
+        let spec = crd.get("spec")?;
+        let version = spec
+            .get("versions")?
+            .as_array()?
+            .iter()
+            .find(|v| v.get("storage").and_then(Value::as_bool) == Some(true))?;
+        let names = spec.get("names")?;
+        let text = |v: &Value, key: &str| Some(v.get(key)?.as_str()?.to_owned());
+        Some(Self {
+            group: text(spec, "group")?,
+            version: text(version, "name")?,
+            plural: text(names, "plural")?,
+            kind: text(names, "kind")?,
+            namespaced: text(spec, "scope")? == "Namespaced",
+            has_status: version.pointer("/subresources/status").is_some(),
+            has_generation: true,
+            schema: version.pointer("/schema/openAPIV3Schema").cloned(),
+        })
+    }
+}
+
+/// The built-in types an operator of this kind touches, and the project's two before their CRDs are installed.
+pub fn builtin_types() -> Vec<ResourceType> {
+    let t = ResourceType::builtin;
+    vec![
+        t("", "v1", "namespaces", "Namespace", "cs"),
+        t("", "v1", "nodes", "Node", "cs"),
+        t("", "v1", "pods", "Pod", "sg"),
+        t("", "v1", "services", "Service", "s"),
+        t("", "v1", "configmaps", "ConfigMap", ""),
+        t("", "v1", "secrets", "Secret", ""),
+        t("", "v1", "serviceaccounts", "ServiceAccount", ""),
+        t("", "v1", "events", "Event", ""),
+        t("apps", "v1", "deployments", "Deployment", "sg"),
+        t("apps", "v1", "replicasets", "ReplicaSet", "sg"),
+        t("batch", "v1", "jobs", "Job", "sg"),
+        t("coordination.k8s.io", "v1", "leases", "Lease", ""),
+        t(
+            "discovery.k8s.io",
+            "v1",
+            "endpointslices",
+            "EndpointSlice",
+            "g",
+        ),
+        t("events.k8s.io", "v1", "events", "Event", ""),
+        t("networking.k8s.io", "v1", "ingresses", "Ingress", "sg"),
+        t(
+            "networking.k8s.io",
+            "v1",
+            "ingressclasses",
+            "IngressClass",
+            "cg",
+        ),
+        t(
+            "networking.k8s.io",
+            "v1",
+            "networkpolicies",
+            "NetworkPolicy",
+            "g",
+        ),
+        t(
+            "policy",
+            "v1",
+            "poddisruptionbudgets",
+            "PodDisruptionBudget",
+            "sg",
+        ),
+        t(
+            "apiextensions.k8s.io",
+            "v1",
+            "customresourcedefinitions",
+            "CustomResourceDefinition",
+            "csg",
+        ),
+        t(
+            "crokodial.com",
+            "v1alpha1",
+            "crokodialenvironments",
+            "CrokodialEnvironment",
+            "sg",
+        ),
+        t(
+            "crokodial.com",
+            "v1alpha1",
+            "crokodialreleases",
+            "CrokodialRelease",
+            "sg",
+        ),
+    ]
+}

@@ -1,0 +1,201 @@
+//! From an HTTP request to a typed call.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::Value;
+
+use super::resources::ResourceType;
+use super::status::{ApiError, ApiResult};
+use super::store::Store;
+
+/// What a request asks for, as the API server's authoriser names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Get,
+    List,
+    Watch,
+    Create,
+    Update,
+    Patch,
+    Delete,
+    DeleteCollection,
+}
+
+impl Verb {
+    pub fn is_write(self) -> bool {
+        !matches!(self, Self::Get | Self::List | Self::Watch)
+    }
+}
+
+/// The `Content-Type` of a PATCH.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatchKind {
+    Merge,
+    Json,
+    Apply,
+    /// Strategic merge: treated as a merge along the apply topology, without directives.
+    Strategic,
+}
+
+/// One understood request.
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub verb: Verb,
+    pub resource: ResourceType,
+    /// Empty: all namespaces, or a cluster-scoped type.
+    pub namespace: String,
+    /// Empty for collections.
+    pub name: String,
+    /// Empty or `status`.
+    pub subresource: String,
+    pub query: BTreeMap<String, String>,
+    pub patch: Option<PatchKind>,
+    /// The client asked for `PartialObjectMetadata`.
+    pub metadata_only: bool,
+    pub body: Value,
+}
+
+impl Route {
+    pub fn param(&self, name: &str) -> &str {
+        self.query.get(name).map_or("", String::as_str)
+    }
+
+    /// The field manager of a write; the server falls back to the user agent, kube sends none here.
+    pub fn manager(&self) -> &str {
+        match self.param("fieldManager") {
+            "" => "unknown",
+            given => given,
+        }
+    }
+
+    pub fn dry_run(&self) -> bool {
+        self.param("dryRun") == "All"
+    }
+
+    pub fn on_status(&self) -> bool {
+        self.subresource == "status"
+    }
+}
+
+/// Why a request has no route.
+#[derive(Debug)]
+pub enum NoRoute {
+    /// No such path: a test's mistake, or a type that was taken away on purpose.
+    UnknownPath,
+    Refused(ApiError),
+}
+
+/// The parts of a request path.
+struct Target<'a> {
+    group: &'a str,
+    namespace: &'a str,
+    plural: &'a str,
+    name: &'a str,
+    subresource: &'a str,
+}
+
+fn target(path: &str) -> Option<Target<'_>> {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let (group, rest) = match parts.as_slice() {
+        ["api", "v1", rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => return None,
+    };
+    let (namespace, rest) = match rest {
+        // `/namespaces/x` and `/namespaces/x/status` are the Namespace object itself.
+        ["namespaces", ns, rest @ ..] if !rest.is_empty() && rest[0] != "status" => (*ns, rest),
+        _ => ("", rest),
+    };
+    let at = |i: usize| rest.get(i).copied().unwrap_or_default();
+    (!rest.is_empty() && rest.len() <= 3).then(|| Target {
+        group,
+        namespace,
+        plural: at(0),
+        name: at(1),
+        subresource: at(2),
+    })
+}
+
+/// Understands a request, or says why not.
+pub fn parse(store: &Store, parts: &http::request::Parts, body: &[u8]) -> Result<Route, NoRoute> {
+    let target = target(parts.uri.path()).ok_or(NoRoute::UnknownPath)?;
+    let resource = store
+        .type_of(target.group, target.plural)
+        .filter(|t| t.namespaced || target.namespace.is_empty())
+        .ok_or(NoRoute::UnknownPath)?
+        .clone();
+    let status_of_none = target.subresource == "status" && !resource.has_status;
+    if status_of_none || !matches!(target.subresource, "" | "status") {
+        return Err(NoRoute::UnknownPath);
+    }
+    let query: BTreeMap<String, String> =
+        form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    let header = |name: http::header::HeaderName| {
+        let value = parts.headers.get(name).and_then(|v| v.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    let patch = patch_kind(&header(http::header::CONTENT_TYPE));
+    let verb = verb(&parts.method, &target, &query)?;
+    Ok(Route {
+        verb,
+        namespace: target.namespace.into(),
+        name: target.name.into(),
+        subresource: target.subresource.into(),
+        resource,
+        query,
+        patch,
+        metadata_only: header(http::header::ACCEPT).contains("as=PartialObjectMetadata"),
+        body: decode(body).map_err(NoRoute::Refused)?,
+    })
+}
+
+fn verb(
+    method: &Method,
+    target: &Target<'_>,
+    query: &BTreeMap<String, String>,
+) -> Result<Verb, NoRoute> {
+    let watch = matches!(query.get("watch").map(String::as_str), Some("true" | "1"));
+    match (method.as_str(), target.name.is_empty()) {
+        ("GET", true) if watch => Ok(Verb::Watch),
+        ("GET", true) => Ok(Verb::List),
+        ("GET", false) => Ok(Verb::Get),
+        ("POST", true) => Ok(Verb::Create),
+        ("PUT", false) => Ok(Verb::Update),
+        ("PATCH", false) => Ok(Verb::Patch),
+        ("DELETE", false) => Ok(Verb::Delete),
+        ("DELETE", true) => Ok(Verb::DeleteCollection),
+        _ => Err(NoRoute::Refused(ApiError::new(
+            405,
+            "MethodNotAllowed",
+            format!("{method} is not allowed here"),
+        ))),
+    }
+}
+
+fn patch_kind(content_type: &str) -> Option<PatchKind> {
+    match content_type.split(';').next().unwrap_or_default() {
+        "application/merge-patch+json" => Some(PatchKind::Merge),
+        "application/json-patch+json" => Some(PatchKind::Json),
+        "application/apply-patch+yaml" => Some(PatchKind::Apply),
+        "application/strategic-merge-patch+json" => Some(PatchKind::Strategic),
+        _ => None,
+    }
+}
+
+/// JSON, else YAML (an apply patch may be either); an empty body is null.
+fn decode(body: &[u8]) -> ApiResult<Value> {
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(body).or_else(|json_error| {
+        let text = std::str::from_utf8(body).map_err(|e| ApiError::bad_request(e.to_string()))?;
+        serde_saphyr::from_str(text).map_err(|yaml_error| {
+            ApiError::bad_request(format!(
+                "neither JSON ({json_error}) nor YAML ({yaml_error})"
+            ))
+        })
+    })
+}

@@ -1,0 +1,153 @@
+//! What a CRD's structural schema does to an object: unknown fields, defaults, and the plain value rules.
+//! CEL rules are not run here: the `crds` crate tests them by itself and on the real API server.
+
+use serde_json::Value;
+
+use super::resources::ResourceType;
+use super::status::{ApiError, ApiResult};
+use super::store::meta_str;
+
+/// Prunes unknown fields (refuses them when `strict`), fills defaults, checks types, enums and required fields.
+pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResult<Value> {
+    let Some(schema) = &resource.schema else {
+        return Ok(value);
+    };
+    let mut unknown = Vec::new();
+    let mut wrong = Vec::new();
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+        return Ok(value);
+    };
+    if let Some(map) = value.as_object_mut() {
+        for (name, child) in map.iter_mut() {
+            match properties.get(name) {
+                _ if matches!(name.as_str(), "apiVersion" | "kind" | "metadata") => {}
+                Some(rule) => walk(rule, child, name, &mut unknown, &mut wrong),
+                None => unknown.push(name.clone()),
+            }
+        }
+        map.retain(|name, _| {
+            properties.contains_key(name)
+                || matches!(name.as_str(), "apiVersion" | "kind" | "metadata")
+        });
+    }
+    require(schema, &value, "", &mut wrong);
+    if strict && let Some(first) = unknown.first() {
+        return Err(ApiError::bad_request(format!(
+            "strict decoding error: unknown field \"{first}\""
+        )));
+    }
+    match wrong.first() {
+        Some((field, why)) => Err(ApiError::invalid(
+            &resource.kind,
+            meta_str(&value, "name"),
+            field,
+            why,
+        )),
+        None => Ok(value),
+    }
+}
+
+fn walk(
+    schema: &Value,
+    value: &mut Value,
+    path: &str,
+    unknown: &mut Vec<String>,
+    wrong: &mut Vec<(String, String)>,
+) {
+    check_value(schema, value, path, wrong);
+    match value {
+        Value::Array(items) => {
+            let Some(rule) = schema.get("items") else {
+                return;
+            };
+            for (i, item) in items.iter_mut().enumerate() {
+                walk(rule, item, &format!("{path}[{i}]"), unknown, wrong);
+            }
+        }
+        Value::Object(map) => {
+            let open =
+                schema.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true));
+            let properties = schema.get("properties").and_then(Value::as_object);
+            let others = schema.get("additionalProperties");
+            let rule_of = |name: &str| {
+                properties
+                    .and_then(|p| p.get(name))
+                    .or(others.filter(|o| o.is_object()))
+            };
+            for (name, rule) in properties.into_iter().flatten() {
+                if !map.contains_key(name)
+                    && let Some(default) = rule.get("default")
+                {
+                    map.insert(name.clone(), default.clone());
+                }
+            }
+            let known = |name: &str| open || others.is_some() || rule_of(name).is_some();
+            let strangers = map.keys().filter(|name| !known(name));
+            unknown.extend(strangers.map(|name| format!("{path}.{name}")));
+            map.retain(|name, _| known(name));
+            for (name, child) in map.iter_mut() {
+                if let Some(rule) = rule_of(name) {
+                    walk(rule, child, &format!("{path}.{name}"), unknown, wrong);
+                }
+            }
+        }
+        _ => {}
+    }
+    require(schema, value, path, wrong);
+}
+
+fn require(schema: &Value, value: &Value, path: &str, wrong: &mut Vec<(String, String)>) {
+    let required = schema.get("required").and_then(Value::as_array);
+    let Some(map) = value.as_object() else { return };
+    for name in required.into_iter().flatten().filter_map(Value::as_str) {
+        if !map.contains_key(name) {
+            wrong.push((
+                format!("{path}.{name}").trim_start_matches('.').into(),
+                "Required value".into(),
+            ));
+        }
+    }
+}
+
+fn check_value(schema: &Value, value: &Value, path: &str, wrong: &mut Vec<(String, String)>) {
+    let nullable = schema.get("nullable") == Some(&Value::Bool(true));
+    if value.is_null() && nullable {
+        return;
+    }
+    let fits = match schema.get("type").and_then(Value::as_str) {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        _ => true,
+    };
+    if !fits {
+        let kind = schema["type"].as_str().unwrap_or_default();
+        wrong.push((
+            path.into(),
+            format!("Invalid value: must be of type {kind}"),
+        ));
+    }
+    let allowed = schema.get("enum").and_then(Value::as_array);
+    if let Some(allowed) = allowed
+        && !allowed.contains(value)
+    {
+        wrong.push((path.into(), format!("Unsupported value: {value}")));
+    }
+    let length = |items: usize, bound: &str| {
+        schema
+            .get(bound)
+            .and_then(Value::as_u64)
+            .is_some_and(|max| u64::try_from(items).unwrap_or(u64::MAX) > max)
+    };
+    let too_long = match value {
+        Value::String(text) => length(text.chars().count(), "maxLength"),
+        Value::Array(items) => length(items.len(), "maxItems"),
+        _ => false,
+    };
+    if too_long {
+        wrong.push((path.into(), "Too long".into()));
+    }
+}

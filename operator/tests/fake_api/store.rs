@@ -1,0 +1,208 @@
+//! The one store: objects by key, a resource version that counts writes, and the log watches replay.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::clock::Clock;
+use super::ownership::Managers;
+use super::resources::{ResourceType, builtin_types};
+
+/// Where an object lives. Ordering is the order of lists.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub group: String,
+    pub plural: String,
+    /// Empty for cluster-scoped types.
+    pub namespace: String,
+    pub name: String,
+}
+
+impl Key {
+    pub fn new(resource: &ResourceType, namespace: &str, name: &str) -> Self {
+        Self {
+            group: resource.group.clone(),
+            plural: resource.plural.clone(),
+            namespace: if resource.namespaced {
+                namespace.into()
+            } else {
+                String::new()
+            },
+            name: name.into(),
+        }
+    }
+
+    pub fn is_of(&self, resource: &ResourceType) -> bool {
+        self.group == resource.group && self.plural == resource.plural
+    }
+}
+
+/// An object without its `managedFields`, and those decoded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    pub value: Value,
+    pub managers: Managers,
+}
+
+impl Stored {
+    pub fn uid(&self) -> &str {
+        meta_str(&self.value, "uid")
+    }
+
+    /// As served: with `managedFields`.
+    pub fn served(&self) -> Value {
+        let mut value = self.value.clone();
+        let api_version = value["apiVersion"].as_str().unwrap_or_default().to_owned();
+        if !self.managers.0.is_empty() {
+            value["metadata"]["managedFields"] = self.managers.to_json(&api_version);
+        }
+        value
+    }
+}
+
+/// `metadata.<field>` as text, empty when absent.
+pub fn meta_str<'a>(value: &'a Value, field: &str) -> &'a str {
+    value
+        .get("metadata")
+        .and_then(|m| m.get(field))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Added,
+    Modified,
+    Deleted,
+}
+
+/// One entry of the watch log.
+#[derive(Debug, Clone)]
+pub struct LogEntry {
+    pub version: u64,
+    pub change: Change,
+    pub key: Key,
+    /// The object after the change; for a deletion the last state with the deletion's version.
+    pub object: Value,
+    /// The object before it, so that a selector can turn a change into an appearance or a disappearance.
+    pub previous: Option<Value>,
+}
+
+#[derive(Debug)]
+pub struct Store {
+    pub clock: Clock,
+    pub types: Vec<ResourceType>,
+    objects: BTreeMap<Key, Stored>,
+    log: Vec<LogEntry>,
+    version: u64,
+    /// Watches from before this version get 410.
+    compacted: u64,
+    counter: u64,
+}
+
+impl Store {
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            types: builtin_types(),
+            objects: BTreeMap::new(),
+            log: Vec::new(),
+            version: 1,
+            compacted: 0,
+            counter: 0,
+        }
+    }
+
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub fn compacted(&self) -> u64 {
+        self.compacted
+    }
+
+    pub fn compact(&mut self) {
+        self.version += 1;
+        self.compacted = self.version;
+        self.log.clear();
+    }
+
+    pub fn type_of(&self, group: &str, plural: &str) -> Option<&ResourceType> {
+        self.types
+            .iter()
+            .find(|t| t.group == group && t.plural == plural)
+    }
+
+    pub fn type_of_key(&self, key: &Key) -> ResourceType {
+        let found = self.type_of(&key.group, &key.plural);
+        found.expect("a stored object's type is served").clone()
+    }
+
+    pub fn get(&self, key: &Key) -> Option<&Stored> {
+        self.objects.get(key)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Stored)> {
+        self.objects.iter()
+    }
+
+    /// Objects of one type, in one namespace unless `namespace` is empty.
+    pub fn list<'a>(
+        &'a self,
+        resource: &'a ResourceType,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = (&'a Key, &'a Stored)> {
+        self.objects.iter().filter(move |(key, _)| {
+            key.is_of(resource) && (namespace.is_empty() || key.namespace == namespace)
+        })
+    }
+
+    pub fn log_since(&self, version: u64) -> impl Iterator<Item = &LogEntry> {
+        self.log.iter().filter(move |entry| entry.version > version)
+    }
+
+    /// A number no other caller got: for uids and generated names.
+    pub fn next_number(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    pub fn next_uid(&mut self) -> String {
+        format!("00000000-0000-4000-8000-{:012x}", self.next_number())
+    }
+
+    /// Stores a new or changed object under the next version.
+    pub fn put(&mut self, key: &Key, mut stored: Stored) -> Stored {
+        self.version += 1;
+        stored.value["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        let previous = self.objects.insert(key.clone(), stored.clone());
+        self.log.push(LogEntry {
+            version: self.version,
+            change: if previous.is_some() {
+                Change::Modified
+            } else {
+                Change::Added
+            },
+            key: key.clone(),
+            object: stored.served(),
+            previous: previous.map(|p| p.served()),
+        });
+        stored
+    }
+
+    /// Takes an object out; its last state is logged under the deletion's version.
+    pub fn take(&mut self, key: &Key) -> Option<Stored> {
+        let mut stored = self.objects.remove(key)?;
+        self.version += 1;
+        let previous = stored.served();
+        stored.value["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.log.push(LogEntry {
+            version: self.version,
+            change: Change::Deleted,
+            key: key.clone(),
+            object: stored.served(),
+            previous: Some(previous),
+        });
+        Some(stored)
+    }
+}

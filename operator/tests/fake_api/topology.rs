@@ -1,0 +1,194 @@
+//! Which lists are merged by key, which are sets, and which values are replaced whole.
+//! Built-in kinds: `x-kubernetes-list-type`/`-map-type` of Kubernetes 1.36's OpenAPI document. Custom kinds: their CRD.
+
+use serde_json::{Map, Value};
+
+use super::fields::Elem;
+use super::resources::ResourceType;
+
+/// How a list or object is owned and merged.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Topology {
+    /// A struct or map whose entries are owned one by one.
+    Granular,
+    /// Replaced and owned as a whole.
+    Atomic,
+    /// A list of objects identified by these keys, each with its default.
+    ListMap(Vec<(String, Option<Value>)>),
+    /// A list of scalars, each owned by itself.
+    ListSet,
+}
+
+/// Associative lists of the built-in kinds: (last field names, keys). The longest matching suffix wins.
+const LIST_MAPS: &[(&[&str], &[&str])] = &[
+    (&["metadata", "ownerReferences"], &["uid"]),
+    (&["containers"], &["name"]),
+    (&["initContainers"], &["name"]),
+    (&["ephemeralContainers"], &["name"]),
+    (&["containers", "env"], &["name"]),
+    (&["initContainers", "env"], &["name"]),
+    (&["containers", "ports"], &["containerPort", "protocol"]),
+    (&["initContainers", "ports"], &["containerPort", "protocol"]),
+    (&["volumeMounts"], &["mountPath"]),
+    (&["volumeDevices"], &["devicePath"]),
+    (&["spec", "volumes"], &["name"]),
+    (&["spec", "hostAliases"], &["ip"]),
+    (&["spec", "resourceClaims"], &["name"]),
+    (&["spec", "schedulingGates"], &["name"]),
+    (&["resources", "claims"], &["name"]),
+    (&["imagePullSecrets"], &["name"]),
+    (
+        &["topologySpreadConstraints"],
+        &["topologyKey", "whenUnsatisfiable"],
+    ),
+    (&["status", "conditions"], &["type"]),
+    (&["status", "podIPs"], &["ip"]),
+];
+
+/// Objects of the built-in kinds that are replaced whole.
+const ATOMIC_MAPS: &[&[&str]] = &[
+    &["spec", "selector"],
+    &["spec", "podSelector"],
+    &["spec", "nodeSelector"],
+    &["topologySpreadConstraints", "labelSelector"],
+    &[
+        "nodeAffinity",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+    ],
+    &["valueFrom", "configMapKeyRef"],
+    &["valueFrom", "fieldRef"],
+    &["valueFrom", "resourceFieldRef"],
+    &["valueFrom", "secretKeyRef"],
+    &["defaultBackend", "resource"],
+    &["service", "port"],
+];
+
+/// Looks the topology of the value at `path` up.
+pub fn of(resource: &ResourceType, path: &[Elem], value: &Value) -> Topology {
+    let names: Vec<&str> = path
+        .iter()
+        .filter_map(|elem| match elem {
+            Elem::Field(f) => Some(f.as_str()),
+            Elem::Key(_) | Elem::Item(_) => None,
+        })
+        .collect();
+    if names.first() != Some(&"metadata")
+        && let Some(schema) = &resource.schema
+    {
+        return from_schema(schema, &names, value);
+    }
+    if value.is_array() {
+        list(resource, &names)
+    } else {
+        object(resource, &names, path)
+    }
+}
+
+fn list(resource: &ResourceType, names: &[&str]) -> Topology {
+    if names == ["metadata", "finalizers"] {
+        return Topology::ListSet;
+    }
+    if resource.kind == "Service" && names == ["spec", "ports"] {
+        return list_map(&["port", "protocol"]);
+    }
+    if resource.kind == "ServiceAccount" && names == ["secrets"] {
+        return list_map(&["name"]);
+    }
+    let custom_leaf = resource.is_custom() && names.len() > 2;
+    LIST_MAPS
+        .iter()
+        .filter(|(suffix, _)| !custom_leaf && names.ends_with(suffix))
+        .max_by_key(|(suffix, _)| suffix.len())
+        .map_or(Topology::Atomic, |(_, keys)| list_map(keys))
+}
+
+fn list_map(keys: &[&str]) -> Topology {
+    let with_default = |key: &&str| {
+        let default = (*key == "protocol").then(|| Value::from("TCP"));
+        ((*key).to_owned(), default)
+    };
+    Topology::ListMap(keys.iter().map(with_default).collect())
+}
+
+fn object(resource: &ResourceType, names: &[&str], path: &[Elem]) -> Topology {
+    let owner_reference = matches!(path, [Elem::Field(m), Elem::Field(o), Elem::Key(_)]
+        if m == "metadata" && o == "ownerReferences");
+    let pull_secret = matches!(path, [.., Elem::Field(p), Elem::Key(_)] if p == "imagePullSecrets");
+    // The parsed names skip list items, so an item of `spec.selector` lists never reaches here.
+    let atomic = !resource.is_custom() && ATOMIC_MAPS.iter().any(|suffix| names.ends_with(suffix));
+    if owner_reference || pull_secret || atomic {
+        Topology::Atomic
+    } else {
+        Topology::Granular
+    }
+}
+
+fn from_schema(schema: &Value, names: &[&str], value: &Value) -> Topology {
+    let mut at = schema;
+    for name in names {
+        while let Some(items) = at.get("items") {
+            at = items;
+        }
+        let next = at
+            .pointer("/properties")
+            .and_then(|p| p.get(*name))
+            .or_else(|| at.get("additionalProperties").filter(|a| a.is_object()));
+        match next {
+            Some(next) => at = next,
+            None => {
+                return if value.is_array() {
+                    Topology::Atomic
+                } else {
+                    Topology::Granular
+                };
+            }
+        }
+    }
+    while !value.is_array() && at.get("items").is_some() {
+        at = &at["items"];
+    }
+    let text = |key: &str| at.get(key).and_then(Value::as_str);
+    if value.is_array() {
+        match text("x-kubernetes-list-type") {
+            Some("map") => Topology::ListMap(schema_keys(at)),
+            Some("set") => Topology::ListSet,
+            _ => Topology::Atomic,
+        }
+    } else if text("x-kubernetes-map-type") == Some("atomic") {
+        Topology::Atomic
+    } else {
+        Topology::Granular
+    }
+}
+
+fn schema_keys(list: &Value) -> Vec<(String, Option<Value>)> {
+    let keys = list
+        .get("x-kubernetes-list-map-keys")
+        .and_then(Value::as_array);
+    keys.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(|key| {
+            let default = list.pointer(&format!("/items/properties/{key}/default"));
+            (key.to_owned(), default.cloned())
+        })
+        .collect()
+}
+
+/// The path element of one list item; `None` when a key is missing.
+pub fn item_elem(topology: &Topology, item: &Value) -> Option<Elem> {
+    match topology {
+        Topology::ListMap(keys) => {
+            let mut found = Map::new();
+            let mut sorted = keys.clone();
+            sorted.sort_by(|a, b| a.0.cmp(&b.0));
+            for (key, default) in sorted {
+                let value = item.get(&key).cloned().or(default)?;
+                found.insert(key, value);
+            }
+            Some(Elem::Key(Value::Object(found).to_string()))
+        }
+        Topology::ListSet => Some(Elem::Item(item.to_string())),
+        Topology::Granular | Topology::Atomic => None,
+    }
+}

@@ -1,0 +1,194 @@
+//! Walks a JSON object along its topology: the set of its fields, its leaves, a merge, a removal.
+//! The rules follow structured-merge-diff (`tofieldset.go`, `merge.go`, `remove.go`).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::fields::{Elem, FieldPath, FieldSet};
+use super::resources::ResourceType;
+use super::topology::{self, Topology};
+
+/// Every owned path of an object with the value that is compared there. A list item's own path has no value.
+pub type Leaves = BTreeMap<FieldPath, Option<Value>>;
+
+/// What the server never records an owner for.
+const UNOWNED: &[&[&str]] = &[
+    &["apiVersion"],
+    &["kind"],
+    &["metadata", "name"],
+    &["metadata", "namespace"],
+    &["metadata", "generateName"],
+    &["metadata", "uid"],
+    &["metadata", "resourceVersion"],
+    &["metadata", "generation"],
+    &["metadata", "creationTimestamp"],
+    &["metadata", "deletionTimestamp"],
+    &["metadata", "deletionGracePeriodSeconds"],
+    &["metadata", "selfLink"],
+    &["metadata", "managedFields"],
+];
+
+pub fn leaves(resource: &ResourceType, object: &Value) -> Leaves {
+    let mut found = Leaves::new();
+    visit(resource, &mut Vec::new(), object, &mut found);
+    let kept = FieldSet(found.keys().cloned().collect()).without(UNOWNED);
+    found.retain(|path, _| kept.contains(path) && !path.is_empty());
+    found
+}
+
+pub fn field_set(resource: &ResourceType, object: &Value) -> FieldSet {
+    FieldSet(leaves(resource, object).into_keys().collect())
+}
+
+fn visit(resource: &ResourceType, path: &mut FieldPath, value: &Value, found: &mut Leaves) {
+    let topology = topology::of(resource, path, value);
+    match (value, &topology) {
+        (Value::Object(map), Topology::Granular) if !map.is_empty() => {
+            for (name, child) in map {
+                path.push(Elem::Field(name.clone()));
+                visit(resource, path, child, found);
+                path.pop();
+            }
+        }
+        (Value::Array(items), Topology::ListMap(_)) => {
+            for item in items {
+                let Some(elem) = topology::item_elem(&topology, item) else {
+                    continue;
+                };
+                path.push(elem);
+                visit(resource, path, item, found);
+                found.entry(path.clone()).or_insert(None);
+                path.pop();
+            }
+        }
+        (Value::Array(items), Topology::ListSet) => {
+            for elem in items
+                .iter()
+                .filter_map(|item| topology::item_elem(&topology, item))
+            {
+                path.push(elem);
+                found.insert(path.clone(), None);
+                path.pop();
+            }
+        }
+        _ => {
+            found.insert(path.clone(), Some(value.clone()));
+        }
+    }
+}
+
+/// `config` over `live`: named fields of `config` win, what it does not name stays.
+pub fn merge(resource: &ResourceType, live: &Value, config: &Value) -> Value {
+    merge_at(resource, &mut Vec::new(), live, config)
+}
+
+fn merge_at(resource: &ResourceType, path: &mut FieldPath, live: &Value, config: &Value) -> Value {
+    let topology = topology::of(resource, path, config);
+    match (live, config) {
+        (Value::Object(old), Value::Object(new)) if topology == Topology::Granular => {
+            let mut merged = old.clone();
+            for (name, value) in new {
+                path.push(Elem::Field(name.clone()));
+                let old_value = old.get(name).unwrap_or(&Value::Null);
+                merged.insert(name.clone(), merge_at(resource, path, old_value, value));
+                path.pop();
+            }
+            Value::Object(merged)
+        }
+        (Value::Array(old), Value::Array(new)) if topology != Topology::Atomic => {
+            Value::Array(merge_lists(resource, path, &topology, old, new))
+        }
+        _ => config.clone(),
+    }
+}
+
+/// The order of `new` wins; items only in `old` stay before the next shared one.
+fn merge_lists(
+    resource: &ResourceType,
+    path: &mut FieldPath,
+    topology: &Topology,
+    old: &[Value],
+    new: &[Value],
+) -> Vec<Value> {
+    let key = |item: &Value| topology::item_elem(topology, item);
+    let named = |items: &[Value], elem: &Option<Elem>| items.iter().position(|i| key(i) == *elem);
+    let mut merged: Vec<Value> = Vec::new();
+    let mut at = 0;
+    for item in new {
+        let elem = key(item);
+        let partner = named(old, &elem);
+        if let Some(partner) = partner {
+            while at < partner {
+                if named(new, &key(&old[at])).is_none() {
+                    merged.push(old[at].clone());
+                }
+                at += 1;
+            }
+            at = at.max(partner + 1);
+        }
+        match (partner, &elem) {
+            (Some(partner), Some(elem)) => {
+                path.push(elem.clone());
+                merged.push(merge_at(resource, path, &old[partner], item));
+                path.pop();
+            }
+            _ => merged.push(item.clone()),
+        }
+    }
+    let rest = old
+        .iter()
+        .skip(at)
+        .filter(|i| named(new, &key(i)).is_none());
+    merged.extend(rest.cloned());
+    merged
+}
+
+/// Takes the value at `path` out, with all below it.
+pub fn remove(resource: &ResourceType, object: &mut Value, path: &[Elem]) {
+    remove_at(resource, &mut Vec::new(), object, path);
+}
+
+fn remove_at(resource: &ResourceType, at: &mut FieldPath, value: &mut Value, rest: &[Elem]) {
+    let Some((elem, below)) = rest.split_first() else {
+        return;
+    };
+    let topology = topology::of(resource, at, value);
+    match (value, elem) {
+        (Value::Object(map), Elem::Field(name)) => {
+            if below.is_empty() {
+                map.shift_remove(name);
+            } else if let Some(child) = map.get_mut(name) {
+                at.push(elem.clone());
+                remove_at(resource, at, child, below);
+                at.pop();
+            }
+        }
+        (Value::Array(items), Elem::Key(_) | Elem::Item(_)) => {
+            let same = |item: &Value| topology::item_elem(&topology, item).as_ref() == Some(elem);
+            if below.is_empty() {
+                items.retain(|item| !same(item));
+            } else if let Some(child) = items.iter_mut().find(|item| same(item)) {
+                at.push(elem.clone());
+                remove_at(resource, at, child, below);
+                at.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Drops nulls: to the server a null field is an absent one.
+pub fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(_, v)| !v.is_null());
+            Value::Object(
+                kept.map(|(k, v)| (k.clone(), without_nulls(v)))
+                    .collect::<Map<_, _>>(),
+            )
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,173 @@
+//! The API server's own rules that an operator can trip over: names, required parts, immutable fields.
+
+use serde_json::Value;
+
+use super::resources::ResourceType;
+use super::status::{ApiError, ApiResult};
+use super::store::meta_str;
+
+/// Rules of one object by itself.
+pub fn object(resource: &ResourceType, value: &Value) -> ApiResult<()> {
+    let name = meta_str(value, "name");
+    let refuse = |field: &str, why: &str| Err(ApiError::invalid(&resource.kind, name, field, why));
+    if !is_dns_subdomain(name) {
+        return refuse("metadata.name", "a lowercase RFC 1123 subdomain is needed");
+    }
+    let label_sized = resource.kind == "Service" && name.len() > 63;
+    if label_sized {
+        return refuse("metadata.name", "must be no more than 63 characters");
+    }
+    if let Some(bad) = bad_label(value.pointer("/metadata/labels")) {
+        return refuse("metadata.labels", &bad);
+    }
+    let owners = value
+        .pointer("/metadata/ownerReferences")
+        .and_then(Value::as_array);
+    for owner in owners.into_iter().flatten() {
+        let filled = |key: &str| {
+            owner
+                .get(key)
+                .and_then(Value::as_str)
+                .is_some_and(|v| !v.is_empty())
+        };
+        if !["apiVersion", "kind", "name", "uid"]
+            .iter()
+            .all(|key| filled(key))
+        {
+            return refuse(
+                "metadata.ownerReferences",
+                "apiVersion, kind, name and uid must not be empty",
+            );
+        }
+    }
+    match resource.kind.as_str() {
+        "Deployment" | "ReplicaSet" => workload(resource, value),
+        _ => Ok(()),
+    }
+}
+
+fn workload(resource: &ResourceType, value: &Value) -> ApiResult<()> {
+    let name = meta_str(value, "name");
+    let refuse = |field: &str, why: &str| Err(ApiError::invalid(&resource.kind, name, field, why));
+    let Some(selector) = value
+        .pointer("/spec/selector/matchLabels")
+        .and_then(Value::as_object)
+    else {
+        return refuse("spec.selector", "Required value");
+    };
+    let label = |key: &str| value["spec"]["template"]["metadata"]["labels"].get(key);
+    if !selector
+        .iter()
+        .all(|(key, wanted)| label(key) == Some(wanted))
+    {
+        return refuse(
+            "spec.template.metadata.labels",
+            "`selector` does not match template `labels`",
+        );
+    }
+    if let Some(bad) = bad_label(value.pointer("/spec/template/metadata/labels")) {
+        return refuse("spec.template.metadata.labels", &bad);
+    }
+    let containers = value
+        .pointer("/spec/template/spec/containers")
+        .and_then(Value::as_array);
+    let Some(containers) = containers.filter(|c| !c.is_empty()) else {
+        return refuse("spec.template.spec.containers", "Required value");
+    };
+    let filled = |c: &Value, key: &str| {
+        c.get(key)
+            .and_then(Value::as_str)
+            .is_some_and(|v| !v.is_empty())
+    };
+    if !containers
+        .iter()
+        .all(|c| filled(c, "name") && filled(c, "image"))
+    {
+        return refuse(
+            "spec.template.spec.containers",
+            "name and image are required",
+        );
+    }
+    if let Some(missing) = dangling_mount(value, containers) {
+        return refuse("spec.template.spec.containers.volumeMounts", &missing);
+    }
+    Ok(())
+}
+
+fn dangling_mount(value: &Value, containers: &[Value]) -> Option<String> {
+    let volumes = value
+        .pointer("/spec/template/spec/volumes")
+        .and_then(Value::as_array);
+    let exists = |name: &Value| volumes.is_some_and(|all| all.iter().any(|v| v["name"] == *name));
+    let mounts = containers
+        .iter()
+        .filter_map(|c| c.get("volumeMounts")?.as_array())
+        .flatten();
+    mounts
+        .map(|mount| &mount["name"])
+        .find(|name| !exists(name))
+        .map(|name| format!("Not found: {name}"))
+}
+
+/// Rules between the stored object and its successor.
+pub fn transition(resource: &ResourceType, old: &Value, new: &Value) -> ApiResult<()> {
+    let name = meta_str(new, "name");
+    let immutable = |pointer: &str| old.pointer(pointer) != new.pointer(pointer);
+    let refuse = |field: &str| {
+        Err(ApiError::invalid(
+            &resource.kind,
+            name,
+            field,
+            "field is immutable",
+        ))
+    };
+    let frozen = old.get("immutable") == Some(&Value::Bool(true));
+    match resource.kind.as_str() {
+        "Deployment" | "ReplicaSet" if immutable("/spec/selector") => refuse("spec.selector"),
+        "Job" if immutable("/spec/selector") || immutable("/spec/template") => {
+            refuse("spec.template")
+        }
+        "Secret" if immutable("/type") => refuse("type"),
+        "Secret" | "ConfigMap" if frozen && (immutable("/data") || immutable("/immutable")) => {
+            refuse("data")
+        }
+        "CrokodialEnvironment" if immutable("/spec/stage") => refuse("spec.stage"),
+        "CrokodialRelease" if unpinned(old) != unpinned(new) => refuse("spec"),
+        _ => Ok(()),
+    }
+}
+
+/// A release's spec without the two fields users may change.
+fn unpinned(release: &Value) -> Value {
+    let mut spec = release.get("spec").cloned().unwrap_or_default();
+    if let Some(map) = spec.as_object_mut() {
+        map.shift_remove("pin");
+        map.shift_remove("pinReason");
+    }
+    spec
+}
+
+fn is_dns_subdomain(name: &str) -> bool {
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let part = |p: &str| {
+        p.starts_with(edge) && p.ends_with(edge) && p.chars().all(|c| edge(c) || c == '-')
+    };
+    !name.is_empty() && name.len() <= 253 && name.split('.').all(part)
+}
+
+/// The first label whose value the server refuses: over 63 characters or outside `[A-Za-z0-9._-]`.
+fn bad_label(labels: Option<&Value>) -> Option<String> {
+    let labels = labels?.as_object()?;
+    let edge = |c: char| c.is_ascii_alphanumeric();
+    let good = |v: &str| {
+        v.is_empty()
+            || v.len() <= 63
+                && v.starts_with(edge)
+                && v.ends_with(edge)
+                && v.chars().all(|c| edge(c) || matches!(c, '-' | '_' | '.'))
+    };
+    labels
+        .iter()
+        .find(|(_, value)| !value.as_str().is_some_and(good))
+        .map(|(key, value)| format!("Invalid value: {key}={value}"))
+}
