@@ -1,0 +1,41 @@
+//! The `crokodial.com/v1alpha1` API: what users write, what the operator answers, and the small pure
+//! vocabulary both share.
+//!
+//! Nothing here talks to a cluster. The types are decoded from what the API server sends; names, images,
+//! durations and connection strings are parsed once, at the edge, into the newtypes of [`names`],
+//! [`image`], [`duration`] and [`mongo_uri`].
+
+pub mod condition;
+pub mod duration;
+pub mod environment;
+pub mod environment_status;
+pub mod image;
+pub mod mongo_uri;
+pub mod names;
+pub mod reason;
+pub mod release;
+pub mod schema;
+
+pub use condition::{ConditionStatus, ConditionType};
+pub use environment::{
+    ConfigSpec, CrokodialEnvironment, DeletionPolicy, EnvVar, EnvironmentSpec, HealthSpec,
+    HistorySpec, LocalRef, MongoSpec, ResourcesSpec, RolloutSpec, RouteKind, RouteSpec,
+    RuntimeSpec, SecretKeyRef, Stage, TlsMode, TlsSpec,
+};
+pub use environment_status::{
+    CertificateStatus, EffectiveStatus, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind,
+    HoldStatus, MongoStatus,
+};
+pub use reason::Reason;
+pub use release::{CrokodialRelease, ReleasePhase, ReleaseSpec, ReleaseStatus};
+
+/// API group of both kinds and prefix of every label and annotation.
+pub const GROUP: &str = "crokodial.com";
+/// The one served version.
+pub const VERSION: &str = "v1alpha1";
+
+/// For `skip_serializing_if`: a value equal to its default is not written, so that an absent field and an
+/// empty one hash and diff alike.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

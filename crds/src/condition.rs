@@ -1,0 +1,250 @@
+//! Condition types, and the one pure function that writes a condition.
+//!
+//! Each type's and each reason's rustdoc is published in docs/reference/conditions.md.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::reason::Reason;
+
+/// Longest message written, in characters; a longer one is cut.
+pub const MAX_MESSAGE: usize = 1024;
+
+/// What a condition is about. `Ready`, `Reconciling` and `Stalled` follow the kstatus convention, which
+/// `kubectl wait`, Flux and Argo CD read.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumIter,
+    strum::EnumMessage,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+pub enum ConditionType {
+    /// What the spec asks for is observed, valid, good and serving. It is about the wanted state: after an
+    /// automatic rollback the site is Available and not Ready.
+    Ready,
+    /// The operator is working towards the spec, or waiting for something that is expected to end.
+    Reconciling,
+    /// The operator cannot go on by itself; the message says who must do what.
+    Stalled,
+    /// The image's tag is resolved to a digest.
+    ImageResolved,
+    /// The connection string in the Secret was proven against the server.
+    CredentialsValid,
+    /// The newest values of the Secrets in `config.secretRefs` are the ones in use.
+    ConfigSecretsValid,
+    /// The wanted release runs everywhere.
+    RolledOut,
+    /// The route to the application was admitted by its controller.
+    RouteAccepted,
+    /// A valid certificate for the domain is in the certificate's Secret.
+    CertificateReady,
+    /// A request by http was answered with a redirect to https.
+    HttpsForced,
+    /// The site answers requests, whichever release serves them.
+    Available,
+    /// True means trouble: a hold makes the cluster run something else than the spec names.
+    GitDiverged,
+}
+
+impl ConditionType {
+    /// The word in the field `type`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// The three states of a condition.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+pub enum ConditionStatus {
+    /// It holds.
+    True,
+    /// It does not hold.
+    False,
+    /// It cannot be said.
+    Unknown,
+}
+
+impl ConditionStatus {
+    /// The word in the field `status`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl From<bool> for ConditionStatus {
+    fn from(value: bool) -> Self {
+        if value { Self::True } else { Self::False }
+    }
+}
+
+/// The condition to write now. Its transition time is that of the condition of this type in `old` when the
+/// status is the same, else `now`, in whole seconds as the API server keeps it: writing the same state twice
+/// gives equal values.
+#[must_use]
+pub fn set(
+    old: &[Condition],
+    type_: ConditionType,
+    status: ConditionStatus,
+    reason: Reason,
+    message: &str,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Condition {
+    let unchanged = find(old, type_).filter(|c| c.status == status.as_str());
+    Condition {
+        type_: type_.as_str().to_owned(),
+        status: status.as_str().to_owned(),
+        reason: reason.as_str().to_owned(),
+        message: cut(message),
+        observed_generation: generation,
+        last_transition_time: unchanged.map_or_else(
+            || whole_seconds(now),
+            |condition| condition.last_transition_time.clone(),
+        ),
+    }
+}
+
+/// The condition of this type, if there is one.
+#[must_use]
+pub fn find(conditions: &[Condition], type_: ConditionType) -> Option<&Condition> {
+    conditions
+        .iter()
+        .find(|condition| condition.type_ == type_.as_str())
+}
+
+/// The status of the condition of this type; absent or not a known word is Unknown.
+#[must_use]
+pub fn status_of(conditions: &[Condition], type_: ConditionType) -> ConditionStatus {
+    find(conditions, type_)
+        .and_then(|c| c.status.parse().ok())
+        .unwrap_or(ConditionStatus::Unknown)
+}
+
+/// A time as the API server keeps it: whole seconds.
+#[must_use]
+pub fn whole_seconds(now: Timestamp) -> Time {
+    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
+}
+
+fn cut(message: &str) -> String {
+    if message.chars().count() <= MAX_MESSAGE {
+        return message.to_owned();
+    }
+    message.chars().take(MAX_MESSAGE - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use strum::IntoEnumIterator;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn write(old: &[Condition], status: ConditionStatus, message: &str, second: i64) -> Condition {
+        set(
+            old,
+            ConditionType::Ready,
+            status,
+            Reason::Ready,
+            message,
+            Some(3),
+            at(second),
+        )
+    }
+
+    #[test]
+    fn an_unchanged_status_keeps_its_time_and_a_changed_one_does_not() {
+        let first = write(&[], ConditionStatus::False, "a", 100);
+        let again = write(
+            std::slice::from_ref(&first),
+            ConditionStatus::False,
+            "b",
+            200,
+        );
+        assert_eq!(again.last_transition_time, Time(at(100)));
+        assert_eq!(again.message, "b");
+        let turned = write(&[again], ConditionStatus::True, "b", 300);
+        assert_eq!(turned.last_transition_time, Time(at(300)));
+    }
+
+    #[test]
+    fn another_type_does_not_lend_its_time() {
+        let other = set(
+            &[],
+            ConditionType::Stalled,
+            ConditionStatus::True,
+            Reason::Held,
+            "",
+            None,
+            at(1),
+        );
+        assert_eq!(
+            write(&[other], ConditionStatus::True, "", 9).last_transition_time,
+            Time(at(9))
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_cut_at_a_character() {
+        let message = write(&[], ConditionStatus::True, &"ü".repeat(5000), 1).message;
+        assert_eq!(message.chars().count(), MAX_MESSAGE);
+        assert!(message.ends_with('…'));
+    }
+
+    #[test]
+    fn an_absent_condition_is_unknown() {
+        assert_eq!(
+            status_of(&[], ConditionType::Ready),
+            ConditionStatus::Unknown
+        );
+    }
+
+    #[test]
+    fn every_type_is_described() {
+        use strum::EnumMessage;
+        assert!(
+            ConditionType::iter().all(|t| t.get_documentation().is_some_and(|d| d.ends_with('.')))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn writing_twice_is_writing_once(
+            status in prop_oneof![Just(ConditionStatus::True), Just(ConditionStatus::False), Just(ConditionStatus::Unknown)],
+            message in "\\PC{0,40}", first in 0_i64..4_000_000_000, later in 0_i64..4_000_000_000, nanos in 0_i32..1_000_000_000,
+        ) {
+            let now = Timestamp::new(first, nanos).unwrap();
+            let once = set(&[], ConditionType::Available, status, Reason::Unknown, &message, Some(1), now);
+            let stored: Condition = serde_json::from_value(serde_json::to_value(&once).unwrap()).unwrap();
+            prop_assert_eq!(&stored, &once);
+            let twice = set(&[stored], ConditionType::Available, status, Reason::Unknown, &message, Some(1), at(later));
+            prop_assert_eq!(twice, once);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Durations as users write them: Go style, whole hours, minutes and seconds (`90s`, `1h30m`).
+
+use std::time::Duration;
+
+/// Longest text accepted, in bytes; the schema has the same bound.
+pub const MAX_LENGTH: usize = 16;
+
+/// Why a text is not a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    /// Empty, a sign, a fraction, an unknown unit, or a number without a unit.
+    #[error("not a duration: write whole hours, minutes and seconds such as 90s, 10m or 1h30m")]
+    Syntax,
+    /// More than [`MAX_LENGTH`] bytes.
+    #[error("a duration has at most 16 characters: write it with larger units, such as 24h")]
+    TooLong,
+    /// More seconds than 64 bits hold.
+    #[error("the duration is too large: write a smaller number")]
+    Overflow,
+}
+
+/// Parses `^([0-9]+(h|m|s))+$`; the parts are added up, in any order, as Go does.
+pub fn parse(text: &str) -> Result<Duration, DurationError> {
+    if text.len() > MAX_LENGTH {
+        return Err(DurationError::TooLong);
+    }
+    let (mut total, mut number) = (0_u64, None::<u64>);
+    for character in text.chars() {
+        if let Some(digit) = character.to_digit(10) {
+            let grown = number
+                .unwrap_or(0)
+                .checked_mul(10)
+                .and_then(|n| n.checked_add(u64::from(digit)));
+            number = Some(grown.ok_or(DurationError::Overflow)?);
+            continue;
+        }
+        let seconds = match character {
+            'h' => 3600,
+            'm' => 60,
+            's' => 1,
+            _ => return Err(DurationError::Syntax),
+        };
+        let part = number
+            .take()
+            .ok_or(DurationError::Syntax)?
+            .checked_mul(seconds);
+        total = part
+            .and_then(|part| total.checked_add(part))
+            .ok_or(DurationError::Overflow)?;
+    }
+    if text.is_empty() || number.is_some() {
+        return Err(DurationError::Syntax);
+    }
+    Ok(Duration::from_secs(total))
+}
+
+/// Writes whole seconds the way [`parse`] reads them: `1h30m`, `45s`, `0s`. Fractions are dropped.
+pub fn format(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let parts = [
+        (seconds / 3600, 'h'),
+        (seconds / 60 % 60, 'm'),
+        (seconds % 60, 's'),
+    ];
+    let text: String = parts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, unit)| format!("{n}{unit}"))
+        .collect();
+    if text.is_empty() {
+        "0s".to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_go_reads() {
+        for (text, seconds) in [
+            ("0s", 0),
+            ("90s", 90),
+            ("10m", 600),
+            ("1h30m", 5400),
+            ("5s1h", 3605),
+            ("24h", 86_400),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        for text in [
+            "", "5", "s", "1.5h", "-1s", "+1s", "1d", "1 h", "1ms", "1H", "10m5", "١s",
+        ] {
+            assert_eq!(parse(text), Err(DurationError::Syntax), "{text}");
+        }
+        assert_eq!(parse("1h1m1s1h1m1s1h1m1s"), Err(DurationError::TooLong));
+        assert_eq!(
+            parse("999999999999999h"),
+            Ok(Duration::from_secs(3_599_999_999_999_996_400))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn written_durations_read_back(seconds in 0_u64..10_000_000) {
+            let duration = Duration::from_secs(seconds);
+            prop_assert_eq!(parse(&format(duration)), Ok(duration));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,24}") {
+            let _ = parse(&text);
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! `CrokodialEnvironment`: what a user writes. Every rustdoc line here is published as the field's
+//! description, so it is written for users; every rule's message says what to write instead.
+//!
+//! No field has an OpenAPI default. Defaults are applied by the operator and shown in `status.effective`:
+//! Git then sees no drift, and a new operator's new default is no new release.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::environment_status::EnvironmentStatus;
+use crate::is_default;
+use crate::schema::quantities;
+
+/// The deployment of one application stage: the image to run, the domain it answers on and the MongoDB it
+/// uses. Change `image` to release; read the answer in `status` and in `kubectl get cenv,crel`.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "crokodial.com",
+    version = "v1alpha1",
+    kind = "CrokodialEnvironment",
+    plural = "crokodialenvironments",
+    shortname = "cenv",
+    category = "crokodial",
+    namespaced,
+    status = "EnvironmentStatus",
+    derive = "PartialEq",
+    doc = "One environment (staging or prod) of the application: image, domain, database, and how releases of it are rolled out.",
+    scale(
+        spec_replicas_path = ".spec.runtime.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
+    printcolumn(name = "STAGE", type_ = "string", json_path = ".spec.stage"),
+    printcolumn(name = "RELEASE", type_ = "integer", json_path = ".status.release.desired"),
+    printcolumn(name = "SERVING", type_ = "integer", json_path = ".status.release.serving"),
+    printcolumn(name = "IMAGE", type_ = "string", json_path = ".spec.image"),
+    printcolumn(
+        name = "READY",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new(
+        "self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')"
+    )
+    .message("metadata.name: use at most 40 lower-case letters, digits and hyphens, starting with a letter and ending with a letter or digit, such as prod"),
+    validation = Rule::new("!self.metadata.name.endsWith('-candidate')")
+        .message("metadata.name must not end in -candidate, which names the operator's own objects: choose another name")
+)]
+#[x_kube(
+    validation = Rule::new("self.stage == oldSelf.stage")
+        .message("stage cannot be changed: create a second CrokodialEnvironment with the other stage instead"),
+    validation = Rule::new(
+        "self.stage != 'prod' || self.image.matches('@sha256:[a-f0-9]{64}$') || (self.image.matches(':[A-Za-z0-9_][A-Za-z0-9_.-]*$') && !self.image.endsWith(':latest'))"
+    )
+    .message("image: prod needs a fixed version: write a tag other than latest, such as registry/name:1.42.0, or a digest, registry/name@sha256:..."),
+    validation = Rule::new(
+        "!has(self.config) || !has(self.config.env) || self.config.env.all(e, e.name != (has(self.mongo.envVar) ? self.mongo.envVar : 'MONGODB_URI'))"
+    )
+    .message("config.env must not set the variable of mongo.envVar (MONGODB_URI unless given): the operator fills it from mongo.uriSecretRef; remove the entry")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentSpec {
+    /// Which stage this is: `staging` or `prod`. It decides defaults (replicas, bake, deletionPolicy) and
+    /// cannot be changed later.
+    pub stage: Stage,
+
+    /// The container image, by tag or digest. A tag is resolved to a digest once and the digest is what
+    /// runs; changing this field makes a new release. prod refuses `latest` and a missing tag.
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([a-zA-Z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[a-f0-9]{64})?$')")
+        .message("image: write registry/name:tag or registry/name@sha256:<64 hex digits>, without a scheme or spaces; the name is lower case"))]
+    pub image: String,
+
+    /// Secrets of type kubernetes.io/dockerconfigjson, in the same namespace, with which the image is
+    /// resolved and pulled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub image_pull_secrets: Vec<LocalRef>,
+
+    /// The DNS name the site answers on, such as `crokodial.com`: lower case, without scheme, port, path,
+    /// wildcard or trailing dot.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')")
+        .message("domain: write a lower-case DNS name such as app.example.com, without https://, port, path, wildcard or trailing dot"))]
+    pub domain: String,
+
+    /// The MongoDB database the application uses.
+    pub mongo: MongoSpec,
+
+    /// Further configuration, handed to the application as environment variables.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub config: ConfigSpec,
+
+    /// How the application's processes run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub runtime: RuntimeSpec,
+
+    /// Where the application reports its health.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub health: HealthSpec,
+
+    /// How a new release replaces the old one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rollout: RolloutSpec,
+
+    /// How requests for `domain` reach the application.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub route: RouteSpec,
+
+    /// Where the certificate for `domain` comes from.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tls: TlsSpec,
+
+    /// What happens to the running site when this resource is deleted. Default: `Delete` for staging,
+    /// `Retain` for prod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+
+    /// How many release records are kept.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub history: HistorySpec,
+}
+
+/// The stage of an environment.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Where changes are tried.
+    Staging,
+    /// What customers use.
+    Prod,
+}
+
+impl Stage {
+    /// The word used in the resource.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Staging => "staging",
+            Self::Prod => "prod",
+        }
+    }
+}
+
+/// What deleting a CrokodialEnvironment does to the objects made for it.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum DeletionPolicy {
+    /// Everything made for the environment is deleted with it.
+    Delete,
+    /// The site goes on serving; re-creating the resource takes it over again without a restart.
+    Retain,
+}
+
+/// A Secret or ConfigMap in the environment's namespace.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, KubeSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub struct LocalRef {
+    /// Name of the object, in the same namespace.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("name: write the name of an object in the same namespace: lower-case letters, digits, hyphens and dots"))]
+    pub name: String,
+}
+
+/// One key of a Secret in the environment's namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeyRef {
+    /// Name of the Secret, in the same namespace.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("name: write the name of a Secret in the same namespace: lower-case letters, digits, hyphens and dots"))]
+    pub name: String,
+
+    /// Key in the Secret that holds the connection string. Default: `MONGODB_URI`; when the Secret has no
+    /// such key, `connectionStringStandardSrv` and `connectionStringStandard` are tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$')")
+        .message("key: write a key of the Secret: letters, digits, hyphens, underscores and dots"))]
+    pub key: Option<String>,
+}
+
+/// The MongoDB database and how the application learns of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MongoSpec {
+    /// The Secret that holds the connection string (`mongodb://` or `mongodb+srv://`).
+    pub uri_secret_ref: SecretKeyRef,
+
+    /// Name of the environment variable under which the application reads the connection string.
+    /// Default: `MONGODB_URI`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^[A-Za-z_][A-Za-z0-9_]*$')")
+            .message("envVar: write a variable name: letters, digits and underscores, not starting with a digit"),
+        validation = Rule::new("!(self in ['PORT', 'SENTRY_ENVIRONMENT', 'SENTRY_RELEASE']) && !self.startsWith('CROKODIAL_')")
+            .message("envVar: PORT, SENTRY_ENVIRONMENT, SENTRY_RELEASE and CROKODIAL_* are set by the operator: choose another name")
+    )]
+    pub env_var: Option<String>,
+
+    /// Name of the database. Needed when the connection string names none in its path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(
+        validation = Rule::new(r#"self.matches('^[^/. "$*<>:|?@\\\\]+$')"#)
+            .message("database: write the bare name of a database, without spaces, dots or any of / \\ \" $ * < > : | ? @"),
+        validation = Rule::new("!(self in ['admin', 'local', 'config'])")
+            .message("database: admin, local and config belong to the MongoDB server: write the application's own database")
+    )]
+    pub database: Option<String>,
+}
+
+/// Configuration handed to the application. Of two values for one variable the later of this list wins:
+/// configMapRefs, secretRefs, env, and last what the operator sets itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigSpec {
+    /// Plain variables. Changing one makes a new release. For secret values use `secretRefs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub env: Vec<EnvVar>,
+
+    /// ConfigMaps whose keys all become variables. Their content is part of a release: a change makes a
+    /// new one, and a rollback brings the old content back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub config_map_refs: Vec<LocalRef>,
+
+    /// Secrets whose keys all become variables. Their content is not part of a release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub secret_refs: Vec<LocalRef>,
+}
+
+/// One environment variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvVar {
+    /// Name of the variable. `PORT`, `SENTRY_ENVIRONMENT`, `SENTRY_RELEASE`, names that start with
+    /// `CROKODIAL_` and the variable of `mongo.envVar` are set by the operator and refused here.
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^[A-Za-z_][A-Za-z0-9_]*$')")
+            .message("config.env name: write a variable name: letters, digits and underscores, not starting with a digit"),
+        validation = Rule::new("self != 'PORT'")
+            .message("config.env must not set PORT: write runtime.port instead"),
+        validation = Rule::new("!(self in ['SENTRY_ENVIRONMENT', 'SENTRY_RELEASE']) && !self.startsWith('CROKODIAL_')")
+            .message("config.env: SENTRY_ENVIRONMENT, SENTRY_RELEASE and CROKODIAL_* are set by the operator: remove the entry")
+    )]
+    pub name: String,
+
+    /// Value of the variable, taken literally.
+    #[schemars(length(max = 8192))]
+    pub value: String,
+}
+
+/// The application's processes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new(
+    r"!(has(self.drain) || has(self.terminationGrace)) || (has(self.drain) && !self.drain.matches('^([0-9]+(h|m|s))+$')) || (has(self.terminationGrace) && !self.terminationGrace.matches('^([0-9]+(h|m|s))+$')) || duration(has(self.drain) ? self.drain : '10s') < duration(has(self.terminationGrace) ? self.terminationGrace : '45s')"
+).message("runtime: terminationGrace (45s unless given) must be longer than drain (10s unless given): raise terminationGrace or lower drain"))]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeSpec {
+    /// Port the application listens on, handed to it as the variable PORT. Default: 3005.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1024, max = 65535))]
+    pub port: Option<i32>,
+
+    /// Number of processes. Default: 1 for staging, 2 for prod. A change applies at once and makes no
+    /// release; `kubectl scale` sets it too, once it is given here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 50))]
+    pub replicas: Option<i32>,
+
+    /// Command to run instead of the image's entrypoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 4096)))]
+    pub command: Vec<String>,
+
+    /// Arguments to use instead of the image's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 4096)))]
+    pub args: Vec<String>,
+
+    /// Directories the application may write to; all else of its file system is read-only. They start
+    /// empty and are lost with the process. Default: `/tmp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10), inner(length(min = 2, max = 256)))]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = Rule::new("self.all(p, p.matches('^(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$') && !p.matches('^/(proc|sys|dev)(/|$)'))")
+            .message("writablePaths: write absolute directories such as /tmp or /var/cache/app, without a trailing slash, and none below /proc, /sys or /dev")
+    )]
+    pub writable_paths: Option<Vec<String>>,
+
+    /// CPU and memory of one process. Default: requests of 50m CPU and 64Mi memory, limit of 256Mi memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourcesSpec>,
+
+    /// How long a process that is to stop goes on serving while the routes forget it, before it is told to
+    /// stop. `0s`: not at all. Default: `10s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) <= duration('10m')")
+        .message("drain: write a duration from 0s to 10m, such as 10s"))]
+    pub drain: Option<String>,
+
+    /// How long a process may take to stop, `drain` included, before it is killed. Default: `45s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('1s') && duration(self) <= duration('1h')")
+        .message("terminationGrace: write a duration from 1s to 1h, such as 45s"))]
+    pub termination_grace: Option<String>,
+}
+
+/// CPU and memory of one process, in the words of a Kubernetes container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourcesSpec {
+    /// What is reserved: `cpu`, `memory`, `ephemeral-storage`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "quantities")]
+    #[x_kube(validation = Rule::new("self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])")
+        .message("resources.requests: use the names cpu, memory and ephemeral-storage"))]
+    pub requests: BTreeMap<String, Quantity>,
+
+    /// What is not exceeded: `cpu`, `memory`, `ephemeral-storage`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "quantities")]
+    #[x_kube(validation = Rule::new("self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])")
+        .message("resources.limits: use the names cpu, memory and ephemeral-storage"))]
+    pub limits: BTreeMap<String, Quantity>,
+}
+
+/// HTTP paths on the application's port. A path answers with a status from 200 to 399 when all is well.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthSpec {
+    /// Path that must answer once before a new process counts as started. Default: `/api/health`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
+        .message("path: write a path on the application's own port, starting with one slash, such as /api/health"))]
+    pub path: Option<String>,
+
+    /// Path that says whether a process gets requests. Default: `/readyz`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
+        .message("readinessPath: write a path on the application's own port, starting with one slash, such as /readyz"))]
+    pub readiness_path: Option<String>,
+
+    /// Path that must go on answering, or the process is restarted. Default: none, no such check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
+        .message("livenessPath: write a path on the application's own port, starting with one slash, such as /livez"))]
+    pub liveness_path: Option<String>,
+
+    /// How long a new process may take until `path` answers. Default: `120s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('5s') && duration(self) <= duration('30m')")
+        .message("startup: write a duration from 5s to 30m, such as 120s"))]
+    pub startup: Option<String>,
+}
+
+/// How a new release replaces the old one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutSpec {
+    /// How long a release may take to be running everywhere before it is given up and the last good one is
+    /// put back. Default: `5m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('30s') && duration(self) <= duration('1h')")
+        .message("progressDeadline: write a duration from 30s to 1h, such as 5m"))]
+    pub progress_deadline: Option<String>,
+
+    /// How long a release that runs everywhere is watched before it counts as good. Default: `1m` for
+    /// staging, `10m` for prod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) <= duration('24h')")
+        .message("bake: write a duration from 0s to 24h, such as 10m"))]
+    pub bake: Option<String>,
+
+    /// A word of your choice, such as a date. A new one tries a release again that was rejected or rolled
+    /// back, exactly once, and looks the image's tag up again.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*$')")
+        .message("retry: write a word of letters, digits and any of _ . : -, such as 2026-07-01"))]
+    pub retry: String,
+}
+
+/// How requests for the domain reach the application.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("!has(self.ingressClassName) || !has(self.kind) || self.kind == 'Ingress'")
+    .message("route: ingressClassName is only for kind Ingress: remove it, or set kind: Ingress"))]
+#[serde(rename_all = "camelCase")]
+pub struct RouteSpec {
+    /// `Ingress` (the default) or `None`: no route is made, and you bring your own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<RouteKind>,
+
+    /// The class of the Ingress. Default: the operator's setting, and without one the cluster's default
+    /// class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("ingressClassName: write the name of an IngressClass of this cluster, see kubectl get ingressclass"))]
+    pub ingress_class_name: Option<String>,
+}
+
+/// The kind of object that routes requests.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum RouteKind {
+    /// A networking.k8s.io Ingress.
+    Ingress,
+    /// No route.
+    None,
+}
+
+/// The certificate of the domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TlsSpec {
+    /// `SelfSigned`: a certificate from the operator's own authority, which browsers do not know. `None`:
+    /// no certificate. Default: the operator's setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<TlsMode>,
+
+    /// Whether http:// must redirect to https://. The redirect is measured and reported in the condition
+    /// HttpsForced. Default: true, except with mode `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_https: Option<bool>,
+}
+
+/// Where a certificate comes from.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum TlsMode {
+    /// Issued by the operator's own authority.
+    SelfSigned,
+    /// No certificate.
+    None,
+}
+
+/// How many release records are kept; of the two rules the one that keeps more counts, and there are never
+/// more than 500. Of releases that never served the newest 10 are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HistorySpec {
+    /// Number of releases to keep. Default: 50.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 500))]
+    pub releases: Option<i32>,
+
+    /// Days to keep a release. Default: 90.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 3650))]
+    pub days: Option<i32>,
+}

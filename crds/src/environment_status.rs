@@ -1,0 +1,194 @@
+//! The answer of the operator to a `CrokodialEnvironment`. It is derived: deleted, it comes back the same.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::environment::{DeletionPolicy, RouteKind, TlsMode};
+use crate::is_default;
+
+/// What the operator sees and does. Written by the operator only.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentStatus {
+    /// The metadata.generation this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Where the site answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub url: Option<String>,
+
+    /// Number of processes that exist now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+
+    /// Label selector of the application's pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub selector: Option<String>,
+
+    /// The values in use where the spec leaves them to a default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<EffectiveStatus>,
+
+    /// Which releases are wanted, served and known to be good.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub release: EnvironmentReleaseStatus,
+
+    /// Present while the operator keeps a failed release from being tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldStatus>,
+
+    /// What is known of the database.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mongo: MongoStatus,
+
+    /// The certificate that is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateStatus>,
+
+    /// When the operator looks again without being asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_check: Option<Time>,
+
+    /// The state in the usual form of Kubernetes; each message ends with the next action and who takes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// Defaults as used; a field is shown whether the spec gives it or not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EffectiveStatus {
+    /// Number of processes wanted.
+    pub replicas: i32,
+
+    /// What happens to the site when the resource is deleted.
+    pub deletion_policy: DeletionPolicy,
+
+    /// How long a release is watched before it counts as good.
+    #[schemars(length(max = 16))]
+    pub bake: String,
+
+    /// How long a release may take to be running everywhere.
+    #[schemars(length(max = 16))]
+    pub progress_deadline: String,
+
+    /// How requests are routed.
+    pub route: RouteKind,
+
+    /// The class of the Ingress; absent: the cluster's default class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub ingress_class_name: Option<String>,
+
+    /// Where the certificate comes from.
+    pub tls: TlsMode,
+}
+
+/// Releases by number; each is a CrokodialRelease named `<environment>-<number>`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentReleaseStatus {
+    /// The release the spec asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<i64>,
+
+    /// The release that answers requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<i64>,
+
+    /// The newest release that passed its bake; what a failure returns to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good: Option<i64>,
+
+    /// The image of the serving release, by digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 640))]
+    pub image: Option<String>,
+
+    /// Since when this release has been serving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+}
+
+/// Why a failed release is not tried again. It stands for those inputs until they change or a new
+/// `rollout.retry` is given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldStatus {
+    /// What happened to the release.
+    pub kind: HoldKind,
+
+    /// Number of the failed release.
+    pub release: i64,
+
+    /// Hash of the inputs that are held.
+    #[schemars(length(max = 64))]
+    pub inputs: String,
+
+    /// Since when.
+    pub since: Time,
+
+    /// What lifts the hold.
+    #[schemars(length(max = 512))]
+    pub lift: String,
+}
+
+/// What a hold comes from.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum HoldKind {
+    /// The release never ran everywhere.
+    Rejected,
+    /// The release ran everywhere, failed then, and the last good one was put back.
+    RolledBack,
+}
+
+/// What is known of the database. Never a credential.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MongoStatus {
+    /// Counts the connection strings the application was given so far; rises by one with each new value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+
+    /// When the connection string in use was last proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Time>,
+
+    /// Why the newest connection string is not proven; the reason of the condition CredentialsValid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub reason: Option<String>,
+
+    /// Name of the database in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub database: Option<String>,
+}
+
+/// The certificate that is in use.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateStatus {
+    /// When it stops being valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Time>,
+
+    /// Who issued it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub issuer: Option<String>,
+
+    /// Why there is no newer one, when there should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub cause: Option<String>,
+}

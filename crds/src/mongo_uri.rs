@@ -1,0 +1,238 @@
+//! Connection strings of MongoDB, checked without a driver and without keeping the credential.
+//!
+//! The rules are those of the MongoDB connection string specification. Neither an error nor a parsed value
+//! holds any part of the user information, not even when the password is not percent-encoded and its
+//! characters `/ : ? @` shift the other parts: those texts are refused.
+
+use percent_encoding::percent_decode_str;
+
+use crate::names::DatabaseName;
+
+/// Longest connection string accepted, in bytes.
+pub const MAX_LENGTH: usize = 8192;
+
+/// Why a text is not a usable connection string. Holds nothing of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadUri {
+    /// Nothing there.
+    #[error("the value is empty: write the connection string")]
+    Empty,
+    /// More than [`MAX_LENGTH`] bytes.
+    #[error("the value has more than 8192 bytes: write only the connection string")]
+    TooLong,
+    /// Often a line break at the end, from `echo`.
+    #[error(
+        "the value contains a space or a line break, perhaps at its end: write it without, for example with kubectl create secret --from-literal"
+    )]
+    Whitespace,
+    /// Another scheme, quotes around it, or `NAME=` before it.
+    #[error(
+        "the value does not start with mongodb:// or mongodb+srv://: write the bare connection string, without quotes or a variable's name"
+    )]
+    Scheme,
+    /// `@`, `:`, `/` or `%` as they are in the user name or password.
+    #[error(
+        "the user name or password contains a character that must be percent-encoded: write @ as %40, : as %3A, / as %2F, ? as %3F, % as %25"
+    )]
+    UserInfo,
+    /// No host, an empty one, or characters no host has.
+    #[error(
+        "a host is missing or not a host name: write mongodb://user:password@host:27017/database"
+    )]
+    Host,
+    /// Not a number from 1 to 65535.
+    #[error(
+        "a port is not a number from 1 to 65535; if the password contains @ : / or ?, percent-encode it"
+    )]
+    Port,
+    /// mongodb+srv with a port or with several hosts.
+    #[error("mongodb+srv:// takes exactly one host and no port: remove the port or use mongodb://")]
+    Srv,
+    /// A path that is no database name.
+    #[error(
+        "the part after the last / is not a database name: write /database, and percent-encode @ : / ? in the password"
+    )]
+    Database,
+    /// An option without `=`.
+    #[error("the options after ? are not name=value pairs joined by &: correct them")]
+    Options,
+}
+
+/// One server of a connection string.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MongoHost {
+    /// Host name or address, in lower case; IPv6 without brackets.
+    pub name: String,
+    /// Port, where one is given.
+    pub port: Option<u16>,
+}
+
+/// What of a connection string may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MongoUri {
+    /// The servers, at least one; with `srv` the one name to look up.
+    pub hosts: Vec<MongoHost>,
+    /// The database named in the path. May be `admin`: see [`DatabaseName::is_system`].
+    pub database: Option<DatabaseName>,
+    /// Whether the servers are looked up by an SRV record (`mongodb+srv://`).
+    pub srv: bool,
+    /// Whether a user name is given.
+    pub authenticated: bool,
+}
+
+/// Checks a connection string.
+pub fn parse(text: &str) -> Result<MongoUri, BadUri> {
+    check_text(text)?;
+    let (srv, rest) = match (
+        text.strip_prefix("mongodb+srv://"),
+        text.strip_prefix("mongodb://"),
+    ) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) => return Err(BadUri::Scheme),
+    };
+    let (authority, path, options) = split(rest);
+    let (user_info, servers) = match authority.rsplit_once('@') {
+        Some((user_info, servers)) => (Some(user_info), servers),
+        None => (None, authority),
+    };
+    if user_info.is_some_and(|info| !is_user_info(info)) {
+        return Err(BadUri::UserInfo);
+    }
+    // An `@` further right without one before means a password cut off by its own `/` or `?`.
+    if user_info.is_none() && (path.contains('@') || options.is_some_and(|o| o.contains('@'))) {
+        return Err(BadUri::UserInfo);
+    }
+    let hosts = servers
+        .split(',')
+        .map(parse_host)
+        .collect::<Result<Vec<_>, _>>()?;
+    if srv && (hosts.len() != 1 || hosts.iter().any(|host| host.port.is_some())) {
+        return Err(BadUri::Srv);
+    }
+    if !options
+        .unwrap_or_default()
+        .split('&')
+        .filter(|o| !o.is_empty())
+        .all(is_option)
+    {
+        return Err(BadUri::Options);
+    }
+    Ok(MongoUri {
+        hosts,
+        database: parse_database(path)?,
+        srv,
+        authenticated: user_info.is_some(),
+    })
+}
+
+fn check_text(text: &str) -> Result<(), BadUri> {
+    if text.is_empty() {
+        return Err(BadUri::Empty);
+    }
+    if text.len() > MAX_LENGTH {
+        return Err(BadUri::TooLong);
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(BadUri::Whitespace);
+    }
+    Ok(())
+}
+
+/// Authority, path without its slash, and options. The slash before `?` may be left out.
+fn split(rest: &str) -> (&str, &str, Option<&str>) {
+    let (before, options) = rest
+        .split_once('?')
+        .map_or((rest, None), |(before, options)| (before, Some(options)));
+    let (authority, path) = before.split_once('/').unwrap_or((before, ""));
+    (authority, path, options)
+}
+
+/// `user` or `user:password`, both percent-encoded, the user not empty.
+fn is_user_info(info: &str) -> bool {
+    let (user, password) = info.split_once(':').unwrap_or((info, ""));
+    !user.is_empty()
+        && [user, password]
+            .iter()
+            .all(|part| !part.contains(['@', ':']) && is_encoded(part))
+}
+
+/// Every `%` is followed by two hex digits.
+fn is_encoded(text: &str) -> bool {
+    text.split('%')
+        .skip(1)
+        .all(|after| after.len() >= 2 && after.bytes().take(2).all(|b| b.is_ascii_hexdigit()))
+}
+
+fn parse_host(text: &str) -> Result<MongoHost, BadUri> {
+    let (name, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (address, after) = rest.split_once(']').ok_or(BadUri::Host)?;
+        address
+            .parse::<std::net::Ipv6Addr>()
+            .map_err(|_| BadUri::Host)?;
+        (
+            address,
+            if after.is_empty() {
+                None
+            } else {
+                Some(after.strip_prefix(':').ok_or(BadUri::Host)?)
+            },
+        )
+    } else {
+        let (name, port) = text
+            .split_once(':')
+            .map_or((text, None), |(name, port)| (name, Some(port)));
+        if !is_host_name(name) {
+            return Err(BadUri::Host);
+        }
+        (name, port)
+    };
+    Ok(MongoHost {
+        name: name.to_ascii_lowercase(),
+        port: port.map(parse_port).transpose()?,
+    })
+}
+
+fn parse_port(text: &str) -> Result<u16, BadUri> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|port| digits && *port > 0)
+        .ok_or(BadUri::Port)
+}
+
+/// Underscores appear in the names of container networks.
+fn is_host_name(text: &str) -> bool {
+    let label = |l: &str| {
+        (1..=63).contains(&l.len())
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+            && l.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let bare = text.strip_suffix('.').unwrap_or(text);
+    bare.len() <= 253 && bare.split('.').all(label)
+}
+
+fn parse_database(path: &str) -> Result<Option<DatabaseName>, BadUri> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    if !is_encoded(path) {
+        return Err(BadUri::Database);
+    }
+    let decoded = percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|_| BadUri::Database)?;
+    decoded.parse().map(Some).map_err(|_| BadUri::Database)
+}
+
+fn is_option(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(name, value)| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric()) && is_encoded(value)
+    })
+}
+
+#[cfg(test)]
+#[path = "mongo_uri_test.rs"]
+mod tests;

@@ -1,0 +1,316 @@
+//! Every reason a condition, an Event or a release may carry: what it means, the next step and who takes it.
+
+use strum::{EnumMessage, EnumProperty};
+
+/// One word that says why. The rustdoc of a variant is its published meaning, `message` the next step,
+/// `who` the one to take it (`nobody` where nothing needs doing).
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumIter,
+    strum::EnumMessage,
+    strum::EnumProperty,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+pub enum Reason {
+    // Good news and waiting.
+    /// The site runs what the spec asks for.
+    #[strum(message = "Nothing to do.", props(who = "nobody"))]
+    Ready,
+    /// The check passed.
+    #[strum(message = "Nothing to do.", props(who = "nobody"))]
+    Succeeded,
+    /// A release is being rolled out or a change is being applied.
+    #[strum(
+        message = "Wait; the release's progress deadline bounds it.",
+        props(who = "nobody")
+    )]
+    Progressing,
+    /// The release runs everywhere and is being watched before it counts as good.
+    #[strum(message = "Wait for the end of rollout.bake.", props(who = "nobody"))]
+    Baking,
+    /// The spec turns this part off.
+    #[strum(message = "Nothing to do.", props(who = "nobody"))]
+    Disabled,
+    /// Nothing is held: the cluster runs what the spec names.
+    #[strum(message = "Nothing to do.", props(who = "nobody"))]
+    InSync,
+
+    // The spec.
+    /// The spec contradicts itself in a way the schema cannot see.
+    #[strum(message = "Correct the field the message names.", props(who = "user"))]
+    InvalidSpec,
+    /// A ConfigMap or Secret sets a variable that the operator sets itself, and is overruled.
+    #[strum(
+        message = "Remove the key from the object the message names.",
+        props(who = "user")
+    )]
+    ReservedVariable,
+    /// A ConfigMap in config.configMapRefs does not exist.
+    #[strum(
+        message = "Create the ConfigMap, or remove it from config.configMapRefs.",
+        props(who = "user")
+    )]
+    ConfigMapNotFound,
+
+    // The image.
+    /// The registry has no such image or tag.
+    #[strum(
+        message = "Push the image, or correct spec.image.",
+        props(who = "user")
+    )]
+    ImageNotFound,
+    /// The registry refuses to show the image.
+    #[strum(
+        message = "Give a Secret with access in spec.imagePullSecrets.",
+        props(who = "user")
+    )]
+    RegistryUnauthorized,
+    /// The registry does not answer, or answers with an error of its own.
+    #[strum(
+        message = "Check the registry and the network between; it is tried again by itself.",
+        props(who = "cluster administrator")
+    )]
+    RegistryUnreachable,
+
+    // Secrets and credentials.
+    /// The value is in use and has not been proven against the server.
+    #[strum(
+        message = "Nothing to do; the application's own health shows whether it works.",
+        props(who = "nobody")
+    )]
+    NotVerified,
+    /// A Secret that the spec names does not exist.
+    #[strum(
+        message = "Create the Secret in the environment's namespace, or correct its name.",
+        props(who = "user")
+    )]
+    SecretNotFound,
+    /// The Secret has no such key.
+    #[strum(
+        message = "Add the key to the Secret, or write another in mongo.uriSecretRef.key.",
+        props(who = "user")
+    )]
+    KeyNotFound,
+    /// The value in the Secret is not a MongoDB connection string, or names no database.
+    #[strum(
+        message = "Correct the value in the Secret as the message says.",
+        props(who = "user")
+    )]
+    BadUri,
+    /// The spec names a Secret that may not be handed to an application: a service account's token, a Helm
+    /// release, or one that the operator manages.
+    #[strum(
+        message = "Copy the values the application needs into a Secret of its own.",
+        props(who = "user")
+    )]
+    SecretNotAllowed,
+
+    // Releases.
+    /// A container of the release exited or was killed three times.
+    #[strum(
+        message = "Read the container's log, then release a corrected image or configuration.",
+        props(who = "user")
+    )]
+    CrashLoop,
+    /// The release's image cannot be pulled, and the registry says it is not there or not allowed.
+    #[strum(
+        message = "Push the image or correct imagePullSecrets, then set a new rollout.retry.",
+        props(who = "user")
+    )]
+    ImagePull,
+    /// Kubernetes cannot start the container as configured.
+    #[strum(
+        message = "Correct the configuration the message names.",
+        props(who = "user")
+    )]
+    ConfigError,
+    /// The release was not running everywhere in time.
+    #[strum(
+        message = "Read the pods' state and log; then release a correction, or raise rollout.progressDeadline and set a new rollout.retry.",
+        props(who = "user")
+    )]
+    ProgressDeadlineExceeded,
+    /// The release failed while it was being watched.
+    #[strum(
+        message = "Read the message and the log, then release a correction.",
+        props(who = "user")
+    )]
+    BakeFailed,
+    /// The release failed after it ran everywhere, and the last good one was put back.
+    #[strum(
+        message = "Release a correction, or set a new rollout.retry.",
+        props(who = "user")
+    )]
+    RolledBack,
+    /// The release failed before it ran everywhere, and the last good one went on serving.
+    #[strum(
+        message = "Release a correction, or set a new rollout.retry.",
+        props(who = "user")
+    )]
+    Rejected,
+    /// These inputs failed before and are not tried again.
+    #[strum(
+        message = "Change the image or configuration, or set a new rollout.retry.",
+        props(who = "user")
+    )]
+    Held,
+    /// A newer release took this one's place.
+    #[strum(message = "Nothing to do.", props(who = "nobody"))]
+    Superseded,
+    /// runtime.replicas is 0.
+    #[strum(
+        message = "Scale up when the site is to answer again.",
+        props(who = "user")
+    )]
+    ScaledToZero,
+    /// Something that is not the release's fault keeps it from going on.
+    #[strum(
+        message = "Remove the cause the message names; the release then goes on by itself.",
+        props(who = "cluster administrator")
+    )]
+    Blocked,
+    /// The last good release cannot be put back.
+    #[strum(
+        message = "Look at the pods the message names at once: the site may be degraded.",
+        props(who = "cluster administrator")
+    )]
+    RollbackStuck,
+    /// No release of this environment was ever good.
+    #[strum(
+        message = "Follow the other conditions to the cause.",
+        props(who = "user")
+    )]
+    NeverDeployed,
+
+    // The route.
+    /// No controller serves this class of Ingress.
+    #[strum(
+        message = "Install an Ingress controller, or correct route.ingressClassName.",
+        props(who = "cluster administrator")
+    )]
+    ControllerMissing,
+    /// The controller has not admitted the route.
+    #[strum(
+        message = "Read the controller's log and the Ingress's Events.",
+        props(who = "cluster administrator")
+    )]
+    NotAccepted,
+    /// Another environment answers on this domain and keeps it.
+    #[strum(
+        message = "Choose another domain, or take it away from the environment the message names.",
+        props(who = "user")
+    )]
+    HostTaken,
+    /// An object of the name the operator needs exists and is not the operator's.
+    #[strum(
+        message = "Delete or rename the object the message names.",
+        props(who = "user")
+    )]
+    NameConflict,
+
+    // The certificate and https.
+    /// The certificate in use is no longer valid.
+    #[strum(
+        message = "Follow the message to why it was not renewed.",
+        props(who = "cluster administrator")
+    )]
+    Expired,
+    /// A new certificate could not be made; the old one is still in use.
+    #[strum(
+        message = "Follow the message; it is tried again by itself.",
+        props(who = "cluster administrator")
+    )]
+    RenewalFailed,
+    /// Requests by http are not redirected, and only the controller's own configuration can change that.
+    #[strum(
+        message = "Set what the message names in the controller's configuration.",
+        props(who = "cluster administrator")
+    )]
+    ControllerNeedsConfig,
+    /// It has not been measured, or could not be.
+    #[strum(message = "Wait for the next check.", props(who = "nobody"))]
+    NotMeasured,
+
+    // The site.
+    /// Processes of the application are ready for requests.
+    #[strum(message = "Nothing to do.", props(who = "nobody"))]
+    Serving,
+    /// No process of the application is ready for requests.
+    #[strum(message = "Read the pods' state and log.", props(who = "user"))]
+    Down,
+    /// It is not known yet.
+    #[strum(message = "Wait for the next check.", props(who = "nobody"))]
+    Unknown,
+
+    // The operator.
+    /// The API server refused or failed; nothing is assumed and nothing was changed.
+    #[strum(
+        message = "It is tried again by itself; if it stays, read the operator's log.",
+        props(who = "cluster administrator")
+    )]
+    ApiError,
+}
+
+impl Reason {
+    /// The word in the field `reason`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// What it means, a sentence. Empty never (a test).
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.get_documentation().unwrap_or_default()
+    }
+
+    /// What to do next, a sentence for the end of a message.
+    #[must_use]
+    pub fn next_step(self) -> &'static str {
+        self.get_message().unwrap_or_default()
+    }
+
+    /// Who does it: `nobody`, `user` or `cluster administrator`.
+    #[must_use]
+    pub fn who(self) -> &'static str {
+        self.get_str("who").unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strum::IntoEnumIterator;
+
+    #[test]
+    fn every_reason_says_what_it_means_and_who_does_what_next() {
+        for reason in Reason::iter() {
+            assert!(reason.meaning().ends_with('.'), "{reason}");
+            assert!(reason.next_step().ends_with('.'), "{reason}");
+            assert!(
+                ["nobody", "user", "cluster administrator"].contains(&reason.who()),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_word_reads_back_and_fits_the_schema_of_conditions() {
+        for reason in Reason::iter() {
+            assert_eq!(reason.as_str().parse(), Ok(reason));
+            assert!(
+                reason.as_str().chars().all(|c| c.is_ascii_alphanumeric()),
+                "{reason}"
+            );
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! `CrokodialRelease`: the operator's record of one release, named `<environment>-<number>`.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What was released. Written by the operator once, and never changed.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "crokodial.com",
+    version = "v1alpha1",
+    kind = "CrokodialRelease",
+    plural = "crokodialreleases",
+    shortname = "crel",
+    category = "crokodial",
+    namespaced,
+    status = "ReleaseStatus",
+    derive = "PartialEq",
+    doc = "One release of an environment: the record the operator writes and never changes. Read it with kubectl get crel; release by editing the CrokodialEnvironment.",
+    printcolumn(name = "ENV", type_ = "string", json_path = ".spec.environment"),
+    printcolumn(name = "RELEASE", type_ = "integer", json_path = ".spec.number"),
+    printcolumn(name = "PHASE", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "SERVING", type_ = "boolean", json_path = ".status.serving"),
+    printcolumn(name = "IMAGE", type_ = "string", json_path = ".spec.image"),
+    printcolumn(name = "RESTARTS", type_ = "integer", json_path = ".status.restarts"),
+    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("self.metadata.name == self.spec.environment + '-' + string(self.spec.number)")
+        .message("metadata.name must be <spec.environment>-<spec.number>; releases are made by the operator: edit the CrokodialEnvironment instead")
+)]
+#[x_kube(validation = Rule::new("self == oldSelf")
+    .message("a release is a record and cannot be changed: edit the CrokodialEnvironment to make a new one"))]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseSpec {
+    /// Name of the CrokodialEnvironment, in the same namespace.
+    #[schemars(length(min = 1, max = 40))]
+    pub environment: String,
+
+    /// Number of the release; counts up from 1 in each environment.
+    #[schemars(range(min = 1, max = 999_999_999))]
+    pub number: i64,
+
+    /// The image as the environment's spec named it.
+    #[schemars(length(min = 1, max = 512))]
+    pub image: String,
+
+    /// The digest that runs.
+    #[schemars(length(min = 71, max = 71))]
+    #[x_kube(validation = Rule::new("self.matches('^sha256:[a-f0-9]{64}$')")
+        .message("digest: write sha256: and 64 lower-case hex digits"))]
+    pub digest: String,
+
+    /// Hash of everything that makes this release differ from another; a hold stands for it.
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-f0-9]+$')").message("inputs: write lower-case hex digits"))]
+    pub inputs: String,
+
+    /// The environment's `rollout.retry` when this release was made.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub retry: String,
+
+    /// The earlier good release this one returns to, when its inputs are the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 999_999_999))]
+    pub restores: Option<i64>,
+}
+
+/// How the release went. Written by the operator only.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseStatus {
+    /// How far the release has come.
+    pub phase: ReleasePhase,
+
+    /// Why it is in this phase, in one word; see the reference of reasons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub reason: Option<String>,
+
+    /// The same in a sentence, with what to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub message: Option<String>,
+
+    /// When the operator began to roll it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+
+    /// When it was running everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_out_at: Option<Time>,
+
+    /// When it reached a final phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+
+    /// Whether it answers requests now.
+    #[serde(default)]
+    pub serving: bool,
+
+    /// Restarts of its containers so far.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub restarts: i32,
+
+    /// The state in the usual form of Kubernetes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// How far a release has come. Good, Rejected, RolledBack and Superseded are final.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+pub enum ReleasePhase {
+    /// Recorded, not begun.
+    #[default]
+    Pending,
+    /// Its processes are replacing the old ones.
+    Rolling,
+    /// It runs everywhere and is being watched.
+    Baking,
+    /// It passed its bake; this never changes again.
+    Good,
+    /// It never ran everywhere; the last good release went on serving.
+    Rejected,
+    /// It ran everywhere, failed, and the last good release was put back.
+    RolledBack,
+    /// A newer release replaced it before it was good.
+    Superseded,
+}
+
+impl ReleasePhase {
+    /// Whether the release can still change its phase.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Pending | Self::Rolling | Self::Baking => false,
+            Self::Good | Self::Rejected | Self::RolledBack | Self::Superseded => true,
+        }
+    }
+
+    /// The word used in the resource.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Rolling => "Rolling",
+            Self::Baking => "Baking",
+            Self::Good => "Good",
+            Self::Rejected => "Rejected",
+            Self::RolledBack => "RolledBack",
+            Self::Superseded => "Superseded",
+        }
+    }
+}
