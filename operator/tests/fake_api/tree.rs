@@ -103,7 +103,7 @@ fn merge_at(resource: &ResourceType, path: &mut FieldPath, live: &Value, config:
     }
 }
 
-/// The order of `new` wins; items only in `old` stay before the next shared one.
+/// The order of `new` wins; items only in `old` keep their place before the next shared one.
 fn merge_lists(
     resource: &ResourceType,
     path: &mut FieldPath,
@@ -111,36 +111,47 @@ fn merge_lists(
     old: &[Value],
     new: &[Value],
 ) -> Vec<Value> {
-    let key = |item: &Value| topology::item_elem(topology, item);
-    let named = |items: &[Value], elem: &Option<Elem>| items.iter().position(|i| key(i) == *elem);
-    let mut merged: Vec<Value> = Vec::new();
-    let mut at = 0;
-    for item in new {
-        let elem = key(item);
-        let partner = named(old, &elem);
-        if let Some(partner) = partner {
-            while at < partner {
-                if named(new, &key(&old[at])).is_none() {
-                    merged.push(old[at].clone());
-                }
-                at += 1;
+    let keys = |items: &[Value]| -> Vec<Option<Elem>> {
+        let key = |item: &Value| topology::item_elem(topology, item);
+        items.iter().map(key).collect()
+    };
+    let (old_keys, new_keys) = (keys(old), keys(new));
+    let mut take = |r: usize| {
+        let partner = old_keys.iter().position(|k| *k == new_keys[r]);
+        let (Some(l), Some(elem)) = (partner, &new_keys[r]) else {
+            return new[r].clone();
+        };
+        path.push(elem.clone());
+        let merged = merge_at(resource, path, &old[l], &new[r]);
+        path.pop();
+        merged
+    };
+    let mut merged = Vec::new();
+    let (mut l, mut r) = (0, 0);
+    while l < old.len() || r < new.len() {
+        let next_shared = new_keys[r..].iter().find(|k| old_keys.contains(k));
+        if l < old.len() {
+            let shared = new_keys.contains(&old_keys[l]);
+            let passed = new_keys[..r].contains(&old_keys[l]);
+            let other_first = next_shared.is_some_and(|k| *k != old_keys[l]);
+            if !shared {
+                merged.push(old[l].clone());
+                l += 1;
+                continue;
             }
-            at = at.max(partner + 1);
+            if passed || (r < new.len() && other_first) {
+                l += 1;
+                continue;
+            }
         }
-        match (partner, &elem) {
-            (Some(partner), Some(elem)) => {
-                path.push(elem.clone());
-                merged.push(merge_at(resource, path, &old[partner], item));
-                path.pop();
-            }
-            _ => merged.push(item.clone()),
+        if r < new.len() {
+            // An item of both is taken at its place in `new`.
+            let together = l < old.len() && old_keys[l] == new_keys[r];
+            merged.push(take(r));
+            r += 1;
+            l += usize::from(together);
         }
     }
-    let rest = old
-        .iter()
-        .skip(at)
-        .filter(|i| named(new, &key(i)).is_none());
-    merged.extend(rest.cloned());
     merged
 }
 

@@ -1,0 +1,105 @@
+//! Tests of the fake server, driven through `kube::Client` as the operator drives it.
+
+mod apply;
+mod crds;
+mod delete;
+mod faults;
+mod reads;
+mod rollouts;
+mod watches;
+mod writes;
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::fake_api::{FakeApi, TestClock};
+
+pub const NS: &str = "shop";
+
+pub fn fake() -> (FakeApi, TestClock) {
+    let clock = TestClock::new();
+    (FakeApi::new(clock.clone()), clock)
+}
+
+pub fn api<K>(fake: &FakeApi) -> Api<K>
+where
+    K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+{
+    Api::namespaced(fake.client(NS), NS)
+}
+
+pub fn dynamic(fake: &FakeApi, kind: &str, plural: &str) -> Api<DynamicObject> {
+    let gvk = GroupVersionKind::gvk("crokodial.com", "v1alpha1", kind);
+    let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
+    Api::namespaced_with(fake.client(NS), NS, &resource)
+}
+
+pub fn deployment(image: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": NS, "labels": {"app": "web"}},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": "web"}},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "web", "image": image,
+                    "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+                    "ports": [{"containerPort": 3005}]}]}
+            }
+        }
+    })
+}
+
+pub fn config_map(name: &str, data: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NS}, "data": data})
+}
+
+pub fn release(spec: Value) -> Value {
+    json!({"apiVersion": "crokodial.com/v1alpha1", "kind": "CrokodialRelease",
+        "metadata": {"name": "prod-1", "namespace": NS}, "spec": spec})
+}
+
+/// Applies as `manager` under the object's own name.
+pub async fn apply<K>(
+    api: &Api<K>,
+    manager: &str,
+    force: bool,
+    object: &Value,
+) -> kube::Result<Value>
+where
+    K: Clone + serde::de::DeserializeOwned + serde::Serialize + std::fmt::Debug,
+{
+    let mut params = PatchParams::apply(manager);
+    params.force = force;
+    let name = object["metadata"]["name"].as_str().unwrap();
+    let applied = api.patch(name, &params, &Patch::Apply(object)).await?;
+    Ok(serde_json::to_value(applied).unwrap())
+}
+
+/// Code, reason and message of a refusal.
+pub fn refused<T: std::fmt::Debug>(result: kube::Result<T>) -> (u16, String, String) {
+    match result.unwrap_err() {
+        kube::Error::Api(status) => (status.code, status.reason.clone(), status.message.clone()),
+        other => panic!("not an API error: {other}"),
+    }
+}
+
+/// Managers that own a field, given as a pointer into FieldsV1.
+pub fn owners(object: &Value, field: &str) -> BTreeSet<String> {
+    let entries = object["metadata"]["managedFields"].as_array().unwrap();
+    let owning = entries
+        .iter()
+        .filter(|e| e["fieldsV1"].pointer(field).is_some());
+    owning
+        .map(|e| e["manager"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+pub fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|n| (*n).to_owned()).collect()
+}

@@ -1,0 +1,146 @@
+//! Get, list, selectors, metadata-only answers, unknown paths.
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
+use k8s_openapi::api::networking::v1::IngressClass;
+use kube::api::{Api, ListParams};
+use kube::core::PartialObjectMeta;
+use serde_json::json;
+
+use super::{NS, api, config_map, dynamic, fake, refused};
+use crate::fake_api::Verb;
+
+#[tokio::test]
+async fn selectors_choose() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    for (name, tier) in [("a", "web"), ("b", "db"), ("c", "")] {
+        let mut map = config_map(name, json!({}));
+        if !tier.is_empty() {
+            map["metadata"]["labels"] = json!({"tier": tier, "x/y": "1"});
+        }
+        fake.put(map);
+    }
+    let mut elsewhere = config_map("d", json!({}));
+    elsewhere["metadata"]["namespace"] = json!("other");
+    fake.put(elsewhere);
+    let cases = [
+        ("", "", "abc"),
+        ("tier=web", "", "a"),
+        ("tier==web", "", "a"),
+        ("tier!=web", "", "bc"),
+        ("tier", "", "ab"),
+        ("!tier", "", "c"),
+        ("tier in (web,db),x/y=1", "", "ab"),
+        ("tier notin (web)", "", "bc"),
+        ("", "metadata.name=b", "b"),
+        ("tier=web", "metadata.name=b", ""),
+        ("", "metadata.name!=b", "ac"),
+    ];
+    for (labels, fields, names) in cases {
+        let list = maps
+            .list(&ListParams::default().labels(labels).fields(fields))
+            .await
+            .unwrap();
+        let found: String = list
+            .iter()
+            .filter_map(|m| m.metadata.name.clone())
+            .collect();
+        assert_eq!(found, names, "{labels} {fields}");
+    }
+    let everywhere: Api<ConfigMap> = Api::all(fake.client(NS));
+    assert_eq!(
+        everywhere
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .items
+            .len(),
+        4
+    );
+    let unsupported = maps.list(&ListParams::default().fields("data.x=1")).await;
+    assert_eq!(
+        refused(unsupported).0,
+        400,
+        "the server selects by few fields only"
+    );
+}
+
+#[tokio::test]
+async fn metadata_requests_carry_no_values() {
+    let (fake, _) = fake();
+    fake.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": NS}, "data": {"K": "dg=="}}));
+    let secrets: Api<Secret> = api(&fake);
+    let one = secrets.get_metadata("s").await.unwrap();
+    assert_eq!(one.metadata.name.as_deref(), Some("s"));
+    let some: Api<PartialObjectMeta<Secret>> = Api::namespaced(fake.client(NS), NS);
+    let list = some.list(&ListParams::default()).await.unwrap();
+    assert_eq!(list.items.len(), 1);
+    let request = http::Request::get("/api/v1/namespaces/shop/secrets/s")
+        .header(
+            http::header::ACCEPT,
+            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+        )
+        .body(Vec::new())
+        .unwrap();
+    let text = fake.client(NS).request_text(request).await.unwrap();
+    assert!(!text.contains("dg=="), "{text}");
+}
+
+#[tokio::test]
+async fn cluster_scoped_types_and_absent_objects() {
+    let (fake, _) = fake();
+    fake.put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "traefik"}}));
+    fake.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}}));
+    let classes: Api<IngressClass> = Api::all(fake.client(NS));
+    assert_eq!(
+        classes
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .items
+            .len(),
+        1
+    );
+    let namespaces: Api<Namespace> = Api::all(fake.client(NS));
+    assert!(namespaces.get_opt(NS).await.unwrap().is_some());
+    let pods: Api<Pod> = api(&fake);
+    assert_eq!(pods.get_opt("p").await.unwrap(), None);
+    let (code, reason, message) = refused(pods.get("p").await);
+    assert_eq!(
+        (code, reason.as_str(), message.as_str()),
+        (404, "NotFound", "pods \"p\" not found")
+    );
+    assert!(fake.unexpected().is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_loud_and_a_removed_type_is_not() {
+    let (fake, _) = fake();
+    let typo = dynamic(&fake, "CrokodialRelease", "crokodialrelease");
+    assert_eq!(refused(typo.list(&ListParams::default()).await).0, 404);
+    assert_eq!(fake.unexpected().len(), 1);
+    assert!(
+        fake.unexpected()[0].contains("/crokodialrelease?"),
+        "{:?}",
+        fake.unexpected()
+    );
+
+    fake.remove_type("crokodialreleases");
+    let removed = dynamic(&fake, "CrokodialRelease", "crokodialreleases");
+    let error = removed.list(&ListParams::default()).await.unwrap_err();
+    assert!(matches!(error, kube::Error::Api(status) if status.code == 404));
+    assert_eq!(fake.unexpected().len(), 1);
+}
+
+#[tokio::test]
+async fn calls_are_recorded() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    let _ = maps.get_opt("c").await.unwrap();
+    let _ = maps.list(&ListParams::default()).await.unwrap();
+    let verbs: Vec<(Verb, u16)> = fake.calls().iter().map(|c| (c.verb, c.code)).collect();
+    assert_eq!(verbs, [(Verb::Get, 404), (Verb::List, 200)]);
+    assert!(fake.writes().is_empty());
+    let version = fake.client(NS).apiserver_version().await.unwrap();
+    assert_eq!(version.git_version, "v1.36.3");
+}

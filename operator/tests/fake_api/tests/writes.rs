@@ -1,0 +1,339 @@
+//! Create, replace, patch, status and the rules between versions.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use serde_json::{Value, json};
+
+use super::{NS, api, apply, config_map, deployment, dynamic, fake, owners, refused, release, set};
+
+fn typed<K: serde::de::DeserializeOwned>(value: Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
+
+#[tokio::test]
+async fn create_names_stamps_and_refuses_a_second() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    let post = PostParams::default();
+    let first = maps
+        .create(&post, &typed(config_map("c", json!({}))))
+        .await
+        .unwrap();
+    assert!(first.metadata.uid.is_some());
+    let (code, reason, _) = refused(maps.create(&post, &typed(config_map("c", json!({})))).await);
+    assert_eq!((code, reason.as_str()), (409, "AlreadyExists"));
+    let mut generated = config_map("", json!({}));
+    generated["metadata"] = json!({"generateName": "job-"});
+    let a = maps.create(&post, &typed(generated.clone())).await.unwrap();
+    let b = maps.create(&post, &typed(generated)).await.unwrap();
+    assert!(a.metadata.name.as_ref().unwrap().starts_with("job-"));
+    assert_ne!(a.metadata.name, b.metadata.name);
+    assert_ne!(a.metadata.uid, b.metadata.uid);
+}
+
+#[tokio::test]
+async fn replace_needs_the_current_version() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    let mut first = maps
+        .create(
+            &PostParams::default(),
+            &typed(config_map("c", json!({"x": "1"}))),
+        )
+        .await
+        .unwrap();
+    let stale = first.clone();
+    first.data = Some([("x".to_owned(), "2".to_owned())].into());
+    let second = maps
+        .replace("c", &PostParams::default(), &first)
+        .await
+        .unwrap();
+    assert_ne!(
+        second.metadata.resource_version,
+        stale.metadata.resource_version
+    );
+    let (code, reason, _) = refused(maps.replace("c", &PostParams::default(), &stale).await);
+    assert_eq!((code, reason.as_str()), (409, "Conflict"));
+    let same = maps
+        .replace("c", &PostParams::default(), &second)
+        .await
+        .unwrap();
+    assert_eq!(
+        same.metadata.resource_version, second.metadata.resource_version,
+        "an equal write is none"
+    );
+    let absent = maps
+        .replace(
+            "d",
+            &PostParams::default(),
+            &typed(config_map("d", json!({}))),
+        )
+        .await;
+    assert_eq!(refused(absent).0, 404);
+}
+
+#[tokio::test]
+async fn merge_and_json_patches() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    fake.put(config_map("c", json!({"x": "1", "y": "1"})));
+    let params = PatchParams::default();
+    let merged = maps
+        .patch(
+            "c",
+            &params,
+            &Patch::Merge(json!({"data": {"x": null, "z": "1"}})),
+        )
+        .await
+        .unwrap();
+    assert_eq!(json!(merged.data), json!({"y": "1", "z": "1"}));
+    let patch = |ops: Value| Patch::Json::<()>(serde_json::from_value(ops).unwrap());
+    let ops = json!([{"op": "test", "path": "/data/y", "value": "1"}, {"op": "replace", "path": "/data/y", "value": "2"}]);
+    let after = maps.patch("c", &params, &patch(ops.clone())).await.unwrap();
+    assert_eq!(after.data.unwrap()["y"], "2");
+    assert_eq!(
+        refused(maps.patch("c", &params, &patch(ops)).await).0,
+        422,
+        "the test no longer holds"
+    );
+    let stale = json!({"metadata": {"resourceVersion": "1"}, "data": {"y": "3"}});
+    assert_eq!(
+        refused(maps.patch("c", &params, &Patch::Merge(stale)).await).0,
+        409
+    );
+    assert_eq!(
+        refused(maps.patch("none", &params, &Patch::Merge(json!({}))).await).0,
+        404
+    );
+}
+
+#[tokio::test]
+async fn status_and_spec_are_written_apart() {
+    let (fake, _) = fake();
+    let releases = dynamic(&fake, "CrokodialRelease", "crokodialreleases");
+    let mut body = release(json!({"number": 1, "pin": false}));
+    body["status"] = json!({"phase": "Good"});
+    let made = apply(&releases, "op", true, &body).await.unwrap();
+    assert_eq!(made.get("status"), None, "a main write ignores status");
+    assert_eq!(made["metadata"]["generation"], 1);
+
+    let status = json!({"apiVersion": "crokodial.com/v1alpha1", "kind": "CrokodialRelease",
+        "spec": {"number": 9}, "metadata": {"name": "prod-1", "labels": {"no": "1"}},
+        "status": {"phase": "Pending", "conditions": [{"type": "A", "status": "True"}]}});
+    let params = PatchParams::apply("op-status").force();
+    let after: DynamicObject = releases
+        .patch_status("prod-1", &params, &Patch::Apply(&status))
+        .await
+        .unwrap();
+    let after = serde_json::to_value(after).unwrap();
+    assert_eq!(after["status"]["phase"], "Pending");
+    assert_eq!(after["spec"]["number"], 1, "a status write ignores spec");
+    assert_eq!(after["metadata"].get("labels"), None);
+    assert_eq!(
+        after["metadata"]["generation"], 1,
+        "and bumps no generation"
+    );
+    let entry = after["metadata"]["managedFields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|e| e["manager"] == "op-status");
+    assert_eq!(entry.unwrap()["subresource"], "status");
+
+    let mut other = status.clone();
+    other["status"] = json!({"conditions": [{"type": "B", "status": "True"}]});
+    let two = releases
+        .patch_status(
+            "prod-1",
+            &PatchParams::apply("second").force(),
+            &Patch::Apply(&other),
+        )
+        .await;
+    let two = serde_json::to_value(two.unwrap()).unwrap();
+    assert_eq!(
+        two["status"]["conditions"].as_array().unwrap().len(),
+        2,
+        "conditions merge by type"
+    );
+    assert_eq!(
+        owners(&two, "/f:status/f:conditions/k:{\"type\":\"A\"}"),
+        set(&["op-status"])
+    );
+
+    fake.edit("crokodialreleases", NS, "prod-1", |r| {
+        r["spec"]["pin"] = json!(true)
+    });
+    let pinned = fake.get("crokodialreleases", NS, "prod-1").unwrap();
+    assert_eq!(pinned["metadata"]["generation"], 2);
+    assert_eq!(pinned["status"]["phase"], "Pending");
+    let gone = releases
+        .patch_status(
+            "absent",
+            &params,
+            &Patch::Apply(&json!({"apiVersion": "crokodial.com/v1alpha1",
+        "kind": "CrokodialRelease", "metadata": {"name": "absent"}, "status": {}})),
+        )
+        .await;
+    assert_eq!(refused(gone).0, 404, "a status is never created");
+}
+
+#[tokio::test]
+async fn generation_follows_the_spec() {
+    let (fake, _) = fake();
+    let deployments: Api<Deployment> = api(&fake);
+    apply(&deployments, "op", true, &deployment("a:1"))
+        .await
+        .unwrap();
+    let generation = || {
+        fake.get("deployments", NS, "web").unwrap()["metadata"]["generation"]
+            .as_i64()
+            .unwrap()
+    };
+    let mut labelled = deployment("a:1");
+    labelled["metadata"]["labels"]["more"] = json!("1");
+    apply(&deployments, "op", true, &labelled).await.unwrap();
+    assert_eq!(generation(), 1, "labels are no spec");
+    apply(&deployments, "op", true, &deployment("a:2"))
+        .await
+        .unwrap();
+    assert_eq!(generation(), 2);
+    let mut annotated = deployment("a:2");
+    annotated["metadata"]["annotations"] = json!({"n": "1"});
+    apply(&deployments, "op", true, &annotated).await.unwrap();
+    assert_eq!(
+        generation(),
+        3,
+        "a Deployment's annotations count, as in its registry strategy"
+    );
+}
+
+#[tokio::test]
+async fn immutable_and_invalid_fields_are_refused() {
+    let (fake, _) = fake();
+    let releases = dynamic(&fake, "CrokodialRelease", "crokodialreleases");
+    apply(&releases, "op", true, &release(json!({"number": 1})))
+        .await
+        .unwrap();
+    let (code, reason, message) =
+        refused(apply(&releases, "op", true, &release(json!({"number": 2}))).await);
+    assert_eq!((code, reason.as_str()), (422, "Invalid"));
+    assert!(message.contains("spec: field is immutable"), "{message}");
+    apply(
+        &releases,
+        "op",
+        true,
+        &release(json!({"number": 1, "pin": true, "pinReason": "INC-7"})),
+    )
+    .await
+    .unwrap();
+
+    let deployments: Api<Deployment> = api(&fake);
+    apply(&deployments, "op", true, &deployment("a:1"))
+        .await
+        .unwrap();
+    let change = |pointer: &str, value: Value| {
+        let mut changed = deployment("a:1");
+        *changed.pointer_mut(pointer).unwrap() = value;
+        changed
+    };
+    let mut moved = change("/spec/selector/matchLabels", json!({"app": "other"}));
+    moved["spec"]["template"]["metadata"]["labels"] = json!({"app": "other"});
+    let long = "x".repeat(64);
+    let cases = [
+        (moved, "spec.selector: field is immutable"),
+        (
+            change("/spec/template/metadata/labels", json!({"app": "other"})),
+            "template",
+        ),
+        (
+            change("/spec/template/spec/containers/0/image", json!("")),
+            "image",
+        ),
+        (change("/metadata/labels", json!({"app": long})), "labels"),
+        (change("/metadata/labels", json!({"app": "a b"})), "labels"),
+    ];
+    for (body, word) in cases {
+        let (code, _, message) = refused(apply(&deployments, "op", true, &body).await);
+        assert_eq!(code, 422);
+        assert!(message.contains(word), "{message}");
+    }
+    let maps: Api<ConfigMap> = api(&fake);
+    assert_eq!(
+        refused(apply(&maps, "op", true, &config_map("Upper", json!({}))).await).0,
+        422
+    );
+    let mut frozen = config_map("frozen", json!({"a": "1"}));
+    frozen["immutable"] = json!(true);
+    apply(&maps, "op", true, &frozen).await.unwrap();
+    frozen["data"]["a"] = json!("2");
+    assert_eq!(refused(apply(&maps, "op", true, &frozen).await).0, 422);
+}
+
+#[tokio::test]
+async fn secrets_encode_string_data_and_keep_their_type() {
+    let (fake, _) = fake();
+    let secrets: Api<Secret> = api(&fake);
+    let body = json!({"metadata": {"name": "s"}, "stringData": {"K": "v"}});
+    let made = secrets
+        .create(&PostParams::default(), &typed(body))
+        .await
+        .unwrap();
+    assert_eq!(made.type_.as_deref(), Some("Opaque"));
+    assert_eq!(made.data.unwrap()["K"].0, b"v");
+    let retyped = json!({"type": "kubernetes.io/tls"});
+    let answer = secrets
+        .patch("s", &PatchParams::default(), &Patch::Merge(retyped))
+        .await;
+    assert_eq!(refused(answer).0, 422);
+}
+
+#[tokio::test]
+async fn a_dry_run_answers_and_stores_nothing() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    let params = PatchParams::apply("a").dry_run();
+    let shown = maps
+        .patch(
+            "c",
+            &params,
+            &Patch::Apply(config_map("c", json!({"x": "1"}))),
+        )
+        .await
+        .unwrap();
+    assert_eq!(shown.data.unwrap()["x"], "1");
+    assert_eq!(fake.get("configmaps", NS, "c"), None);
+    assert!(!fake.calls()[0].changed);
+}
+
+#[tokio::test]
+async fn kubes_recorder_creates_and_patches_events() {
+    let (fake, _) = fake();
+    let recorder = Recorder::new(
+        fake.client(NS),
+        Reporter {
+            controller: "op".into(),
+            instance: None,
+        },
+    );
+    let about = ObjectReference {
+        kind: Some("Pod".into()),
+        name: Some("p".into()),
+        namespace: Some(NS.into()),
+        ..Default::default()
+    };
+    let event = Event {
+        type_: EventType::Normal,
+        reason: "R".into(),
+        note: None,
+        action: "A".into(),
+        secondary: None,
+    };
+    recorder.publish(&event, &about).await.unwrap();
+    recorder.publish(&event, &about).await.unwrap();
+    let events = fake.list("events.events.k8s.io", NS);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["series"]["count"], 2);
+    assert!(fake.unexpected().is_empty());
+}
