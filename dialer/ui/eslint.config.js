@@ -31,7 +31,10 @@ export default tseslint.config(
       // The page's policy forbids inline styles.
       'no-restricted-syntax': [
         'error',
-        { selector: "JSXAttribute[name.name='style']", message: 'Use a CSS module: the CSP has no inline styles.' },
+        {
+          selector: "JSXAttribute[name.name='style']",
+          message: 'Use a CSS module: the CSP has no inline styles.',
+        },
         {
           selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']",
           message: 'Render text; never raw HTML.',

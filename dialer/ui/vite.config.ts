@@ -2,7 +2,7 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 
 // The dialer's default port; one variable says otherwise, the same one the server reads.
-const apiPort = process.env['PORT'] ?? '3005';
+const apiPort = process.env.PORT ?? '3005';
 
 export default defineConfig({
   plugins: [react()],

@@ -8,7 +8,7 @@ import type { SessionStore } from './auth/session';
  */
 export function createQueryClient(session: SessionStore): QueryClient {
   const onError = (error: unknown, meta: Record<string, unknown> | undefined) => {
-    const token = meta?.['token'];
+    const token = meta?.token;
     if (error instanceof ApiError && error.kind === 'unauthorized' && typeof token === 'string') {
       session.end('rejected', token);
     }

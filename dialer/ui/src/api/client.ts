@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { formatDuration } from '../duration';
 import { ApiError, type ApiErrorKind } from './error';
 import { errorSchema } from './schemas';
 
@@ -40,7 +41,12 @@ async function send(path: string, options: RequestOptions<unknown>): Promise<Res
   if (options.token !== undefined) {
     headers.set('Authorization', `Bearer ${options.token}`);
   }
-  const init: RequestInit = { method: options.method ?? 'GET', headers, cache: 'no-store', redirect: 'error' };
+  const init: RequestInit = {
+    method: options.method ?? 'GET',
+    headers,
+    cache: 'no-store',
+    redirect: 'error',
+  };
   if (options.keepalive === true) {
     init.keepalive = true;
   }
@@ -93,7 +99,10 @@ function errorFrom(response: Response, body: unknown): ApiError {
   const fields = parsed.success ? parsed.output : {};
   const retryAfterSeconds = parseRetryAfter(response.headers.get('retry-after'));
   const kind = kindOf(response.status, retryAfterSeconds);
-  const message = sentence(fields.message) ?? sentence(fields.error) ?? defaultMessage(kind, response.status);
+  const message =
+    sentence(fields.message) ??
+    sentence(fields.error) ??
+    defaultMessage(kind, response.status, retryAfterSeconds);
   return new ApiError(kind, message, {
     status: response.status,
     code: sentence(fields.code),
@@ -121,12 +130,12 @@ function sentence(value: unknown): string | undefined {
   return text.length > 0 && text.length <= LONGEST_MESSAGE ? text : undefined;
 }
 
-function defaultMessage(kind: ApiErrorKind, status: number): string {
+function defaultMessage(kind: ApiErrorKind, status: number, retryAfterSeconds: number | undefined): string {
   switch (kind) {
     case 'unauthorized':
       return 'You are not signed in.';
     case 'throttled':
-      return 'Too many attempts. Wait a moment and try again.';
+      return `Too many requests just now. Try again in ${formatDuration(retryAfterSeconds ?? 60)}.`;
     case 'server':
       return 'Crokodial has a problem on its side. Try again in a moment.';
     default:

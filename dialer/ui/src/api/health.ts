@@ -22,7 +22,8 @@ export async function fetchHealth(signal?: AbortSignal): Promise<Health> {
 
 export function toHealth(body: HealthBody): Health {
   const healthy = UP.has(body.status.toLowerCase());
-  const named = typeof body.database === 'object' ? (body.database?.state ?? body.database?.status) : body.database;
+  const named =
+    typeof body.database === 'object' ? (body.database?.state ?? body.database?.status) : body.database;
   // A healthy answer means that the database answered: the server says 200 only then.
   const database = named ?? (healthy ? 'connected' : 'unavailable');
   return {

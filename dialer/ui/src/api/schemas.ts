@@ -22,7 +22,9 @@ export const healthSchema = v.object({
   version: v.nullish(v.string()),
   uptime: v.nullish(v.pipe(v.number(), v.minValue(0))),
   timestamp: v.nullish(v.string()),
-  database: v.nullish(v.union([v.string(), v.object({ status: v.nullish(v.string()), state: v.nullish(v.string()) })])),
+  database: v.nullish(
+    v.union([v.string(), v.object({ status: v.nullish(v.string()), state: v.nullish(v.string()) })]),
+  ),
   reason: v.nullish(v.string()),
   message: v.nullish(v.string()),
 });

@@ -9,8 +9,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export type SignedOutReason = 'none' | 'expired' | 'rejected' | 'signedOut';
 
 export type Session =
-  | { status: 'signedIn'; token: string; expiresAt: number }
-  | { status: 'signedOut'; reason: SignedOutReason };
+  { status: 'signedIn'; token: string; expiresAt: number } | { status: 'signedOut'; reason: SignedOutReason };
 
 export type TokenStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 

@@ -7,12 +7,19 @@ interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   busy?: boolean;
 }
 
-export function Button({ variant = 'primary', busy = false, type = 'button', onClick, children, ...rest }: ButtonProps) {
+export function Button({
+  variant = 'primary',
+  busy = false,
+  type = 'button',
+  onClick,
+  children,
+  ...rest
+}: ButtonProps) {
   return (
     <button
       {...rest}
       type={type}
-      className={`${styles['button']} ${styles[variant]}`}
+      className={`${styles.button} ${styles[variant]}`}
       aria-disabled={busy || undefined}
       onClick={(event) => {
         if (busy) {
@@ -22,7 +29,7 @@ export function Button({ variant = 'primary', busy = false, type = 'button', onC
         }
       }}
     >
-      {busy && <span className={styles['spinner']} aria-hidden="true" />}
+      {busy && <span className={styles.spinner} aria-hidden="true" />}
       {children}
     </button>
   );

@@ -1,11 +1,10 @@
 import { useMutation } from '@tanstack/react-query';
-import { useEffect, useRef, useState, type FormEvent } from 'react';
+import { useEffect, useRef, useState, type SubmitEvent } from 'react';
 import { login } from '../api/auth';
 import { ApiError, describeError } from '../api/error';
 import { useSession, useSessionStore } from '../auth/context';
 import type { SignedOutReason } from '../auth/session';
 import { Button } from './Button';
-import { formatDuration } from './duration';
 import styles from './LoginForm.module.css';
 import { Notice } from './Notice';
 import { PasswordField } from './PasswordField';
@@ -47,7 +46,7 @@ export function LoginForm() {
   const emailError = submitted && email.trim() === '' ? 'Enter your e-mail address.' : undefined;
   const passwordError = submitted && password === '' ? 'Enter your password.' : undefined;
 
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault();
     if (signIn.isPending) {
       return;
@@ -63,7 +62,7 @@ export function LoginForm() {
   };
 
   return (
-    <form className={styles['form']} onSubmit={submit} noValidate>
+    <form className={styles.form} onSubmit={submit} noValidate>
       {signIn.error !== null ? <SignInError error={signIn.error} /> : signIn.isIdle && <SignedOutNotice />}
       <TextField
         ref={emailRef}
@@ -100,11 +99,9 @@ export function LoginForm() {
 }
 
 function SignInError({ error }: { error: Error }) {
-  const wait = error instanceof ApiError ? error.retryAfterSeconds : undefined;
   return (
     <Notice tone="error">
       <p>{describeError(error)}</p>
-      {wait !== undefined && wait > 0 && <p>You can try again in {formatDuration(wait)}.</p>}
       {error instanceof ApiError && error.kind === 'server' && <RequestReference error={error} />}
     </Notice>
   );

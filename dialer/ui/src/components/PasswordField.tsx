@@ -14,7 +14,7 @@ export function PasswordField(props: PasswordFieldProps) {
       trailing={
         <button
           type="button"
-          className={styles['reveal']}
+          className={styles.reveal}
           aria-pressed={visible}
           aria-label="Show password"
           onClick={() => {

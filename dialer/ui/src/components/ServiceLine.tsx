@@ -13,10 +13,12 @@ export function ServiceLine() {
           ? (['up', 'All systems operational'] as const)
           : (['degraded', 'Crokodial is having a problem; signing in may fail'] as const);
   return (
-    <p className={styles['line']} role="status" data-testid="service-line" data-state={tone}>
-      <span className={`${styles['dot']} ${styles[tone]}`} aria-hidden="true" />
+    <p className={styles.line} role="status" data-testid="service-line" data-state={tone}>
+      <span className={`${styles.dot} ${styles[tone]}`} aria-hidden="true" />
       {text}
-      {tone === 'up' && data?.version !== undefined && <span className={styles['version']}>Version {data.version}</span>}
+      {tone === 'up' && data?.version !== undefined && (
+        <span className={styles.version}>Version {data.version}</span>
+      )}
     </p>
   );
 }

@@ -10,6 +10,8 @@ import { Notice } from './Notice';
 import { RequestReference } from './RequestReference';
 import styles from './Shell.module.css';
 
+const RETRY_AFTER_ERROR_MS = 10_000;
+
 interface ShellProps {
   token: string;
   children: (user: User) => ReactNode;
@@ -23,6 +25,8 @@ export function Shell({ token, children }: ShellProps) {
     queryFn: ({ signal }) => fetchProfile(token, signal),
     meta: { token },
     staleTime: 60_000,
+    // An outage ends by itself; a page that waits for it must notice.
+    refetchInterval: (query) => (query.state.status === 'error' ? RETRY_AFTER_ERROR_MS : false),
   });
   const signOut = () => {
     // The session ends here at once; the server is told in the background, and forgets it by itself if it
@@ -32,13 +36,13 @@ export function Shell({ token, children }: ShellProps) {
   };
   return (
     <>
-      <a className={styles['skip']} href="#content">
+      <a className={styles.skip} href="#content">
         Skip to the content
       </a>
-      <header className={styles['header']}>
-        <div className={styles['bar']}>
+      <header className={styles.header}>
+        <div className={styles.bar}>
           <Logo />
-          <div className={styles['account']}>
+          <div className={styles.account}>
             {profile.data !== undefined && <UserBadge user={profile.data} />}
             <Button variant="quiet" onClick={signOut}>
               Sign out
@@ -46,13 +50,17 @@ export function Shell({ token, children }: ShellProps) {
           </div>
         </div>
       </header>
-      <main id="content" className={styles['main']} tabIndex={-1}>
+      <main id="content" className={styles.main} tabIndex={-1}>
         {profile.data !== undefined ? (
           children(profile.data)
         ) : profile.error !== null ? (
-          <ProfileError error={profile.error} busy={profile.isFetching} retry={() => void profile.refetch()} />
+          <ProfileError
+            error={profile.error}
+            busy={profile.isFetching}
+            retry={() => void profile.refetch()}
+          />
         ) : (
-          <p className={styles['loading']} role="status">
+          <p className={styles.loading} role="status">
             Loading your account…
           </p>
         )}
@@ -64,15 +72,15 @@ export function Shell({ token, children }: ShellProps) {
 function UserBadge({ user }: { user: User }) {
   const name = user.name.trim() || user.email;
   return (
-    <div className={styles['user']}>
-      <span className={styles['avatar']} aria-hidden="true">
+    <div className={styles.user}>
+      <span className={styles.avatar} aria-hidden="true">
         {initials(name)}
       </span>
-      <span className={styles['who']}>
-        <span className={styles['name']} data-testid="user-name">
+      <span className={styles.who}>
+        <span className={styles.name} data-testid="user-name">
           {name}
         </span>
-        <span className={styles['email']}>{user.email}</span>
+        <span className={styles.email}>{user.email}</span>
       </span>
     </div>
   );

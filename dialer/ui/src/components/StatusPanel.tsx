@@ -1,7 +1,7 @@
 import { describeError } from '../api/error';
 import type { Health } from '../api/health';
 import { Button } from './Button';
-import { formatDuration } from './duration';
+import { formatDuration } from '../duration';
 import { Notice } from './Notice';
 import styles from './StatusPanel.module.css';
 import { useHealth } from './useHealth';
@@ -10,16 +10,19 @@ import { useHealth } from './useHealth';
 export function StatusPanel() {
   const { data, error, isPending, refetch, isFetching } = useHealth();
   return (
-    <section className={styles['panel']} aria-labelledby="status-heading" aria-busy={isPending}>
-      <div className={styles['head']}>
-        <h2 id="status-heading" className={styles['heading']}>
+    <section className={styles.panel} aria-labelledby="status-heading" aria-busy={isPending}>
+      <div className={styles.head}>
+        <h2 id="status-heading" className={styles.heading}>
           System status
         </h2>
         <Verdict health={error === null ? data : undefined} failed={error !== null} />
       </div>
       {error !== null && (
         <Notice tone="error" title="The status is not known">
-          <p>{describeError(error)}</p>
+          <p>
+            {describeError(error)}
+            {data !== undefined && ' Below is what was last known.'}
+          </p>
           <Button variant="secondary" busy={isFetching} onClick={() => void refetch()}>
             Check again
           </Button>
@@ -44,8 +47,13 @@ function Verdict({ health, failed }: { health: Health | undefined; failed: boole
         ? (['up', 'Operational'] as const)
         : (['degraded', 'Degraded'] as const);
   return (
-    <span className={`${styles['verdict']} ${styles[tone]}`} role="status" data-testid="health-verdict" data-state={tone}>
-      <span className={styles['dot']} aria-hidden="true" />
+    <span
+      className={`${styles.verdict} ${styles[tone]}`}
+      role="status"
+      data-testid="health-verdict"
+      data-state={tone}
+    >
+      <span className={styles.dot} aria-hidden="true" />
       {text}
     </span>
   );
@@ -56,20 +64,20 @@ function Facts({ health, stale }: { health: Health | undefined; stale: boolean }
     { name: 'Version', value: health?.version, testId: 'health-version' },
     { name: 'Database', value: health && capitalise(health.database), testId: 'health-database' },
     {
-      name: 'Up for',
+      name: 'Uptime',
       value: health?.uptimeSeconds === undefined ? undefined : formatDuration(health.uptimeSeconds),
       testId: 'health-uptime',
     },
   ];
   return (
-    <dl className={`${styles['facts']} ${stale ? styles['stale'] : ''}`}>
+    <dl className={`${styles.facts} ${stale ? styles.stale : ''}`}>
       {facts.map(({ name, value, testId }) => (
-        <div key={name} className={styles['fact']}>
+        <div key={name} className={styles.fact}>
           <dt>{name}</dt>
           <dd data-testid={testId}>
             {health === undefined && !stale ? (
-              <span className={styles['skeleton']}>
-                <span className={styles['hidden']}>Loading</span>
+              <span className={styles.skeleton}>
+                <span className={styles.hidden}>Loading</span>
               </span>
             ) : (
               (value ?? 'Unknown')

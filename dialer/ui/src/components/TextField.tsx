@@ -14,23 +14,23 @@ export function TextField({ label, error, trailing, ref, ...input }: TextFieldPr
   const id = useId();
   const errorId = `${id}-error`;
   return (
-    <div className={styles['field']}>
-      <label htmlFor={id} className={styles['label']}>
+    <div className={styles.field}>
+      <label htmlFor={id} className={styles.label}>
         {label}
       </label>
-      <div className={styles['control']}>
+      <div className={styles.control}>
         <input
           {...input}
           ref={ref}
           id={id}
-          className={styles['input']}
+          className={styles.input}
           aria-invalid={error !== undefined}
           aria-describedby={error === undefined ? undefined : errorId}
         />
         {trailing}
       </div>
       {error !== undefined && (
-        <p id={errorId} className={styles['error']}>
+        <p id={errorId} className={styles.error}>
           {error}
         </p>
       )}

@@ -5,16 +5,16 @@ import styles from './HomePage.module.css';
 export function HomePage({ user }: { user: User }) {
   const firstName = user.name.trim().split(/\s+/)[0];
   return (
-    <div className={styles['page']}>
+    <div className={styles.page}>
       <title>Home · Crokodial</title>
       <div>
-        <h1 className={styles['heading']}>{firstName ? `Welcome, ${firstName}` : 'Welcome'}</h1>
-        <p className={styles['lead']}>You are signed in and ready to dial.</p>
+        <h1 className={styles.heading}>{firstName ? `Welcome, ${firstName}` : 'Welcome'}</h1>
+        <p className={styles.lead}>You are signed in.</p>
       </div>
       <StatusPanel />
-      <section className={styles['card']} aria-labelledby="account-heading">
+      <section className={styles.card} aria-labelledby="account-heading">
         <h2 id="account-heading">Your account</h2>
-        <dl className={styles['details']}>
+        <dl className={styles.details}>
           <dt>Name</dt>
           <dd>{user.name.trim() || 'Not set'}</dd>
           <dt>E-mail</dt>

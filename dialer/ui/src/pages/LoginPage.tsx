@@ -5,19 +5,19 @@ import styles from './LoginPage.module.css';
 
 export function LoginPage() {
   return (
-    <div className={styles['page']}>
+    <div className={styles.page}>
       <title>Sign in · Crokodial</title>
-      <header className={styles['brand']}>
+      <header className={styles.brand}>
         <Logo size="large" />
-        <p className={styles['claim']}>Never let a lead slip away.</p>
-        <p className={styles['sub']}>Leads, dispositions and follow-ups of your sales team, in one place.</p>
+        <p className={styles.claim}>Never let a lead slip away.</p>
+        <p className={styles.sub}>Leads, dispositions and follow-ups of your sales team, in one place.</p>
         <Scales />
       </header>
-      <main className={styles['main']}>
-        <div className={styles['box']}>
+      <main className={styles.main}>
+        <div className={styles.box}>
           <div>
-            <h1 className={styles['heading']}>Sign in</h1>
-            <p className={styles['hint']}>Use the account your team gave you.</p>
+            <h1 className={styles.heading}>Sign in</h1>
+            <p className={styles.hint}>Use the account your team gave you.</p>
           </div>
           <LoginForm />
           <ServiceLine />
@@ -30,7 +30,7 @@ export function LoginPage() {
 /** A crocodile's back, as decoration. */
 function Scales() {
   return (
-    <svg className={styles['scales']} aria-hidden="true">
+    <svg className={styles.scales} aria-hidden="true">
       <defs>
         <pattern id="scales" width="56" height="64" patternUnits="userSpaceOnUse">
           <path d="M28 2 54 16v20L28 50 2 36V16z" />
