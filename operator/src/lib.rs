@@ -1,0 +1,18 @@
+//! The Crokodial operator: runs `CrokodialEnvironment`s.
+//!
+//! `environment` is the reconcile, `release` the life of releases, both pure in the middle. I/O stands in
+//! `kube_io` (the API server), `registry` and `edge` (what users' resources name, dialled through `net`).
+
+pub mod config;
+pub mod context;
+pub mod edge;
+pub mod environment;
+pub mod http;
+pub mod kube_io;
+pub mod metrics;
+pub mod net;
+pub mod registry;
+pub mod release;
+pub mod run;
+pub mod telemetry;
+pub mod tls;

@@ -1,0 +1,183 @@
+//! What every reconcile shares: the API, the settings, the clock, and answers from outside.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crokodial_crds::names::Digest;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use kube::Resource;
+use kube::runtime::events::{Event, EventType, Recorder};
+
+use crate::edge::Measured;
+use crate::environment::effective::Defaults;
+use crate::environment::images::Images;
+use crate::environment::lookups::Lookups;
+use crate::kube_io::KubeIo;
+use crate::metrics::Metrics;
+use crate::registry::{Existence, RegistryAuth, ResolveError};
+
+/// An Event's note may hold 1 kB.
+const MOST_NOTE: usize = 1000;
+
+/// Where the time comes from. Tests own it.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's.
+    System,
+    /// A test's.
+    Fixed(Arc<Mutex<Timestamp>>),
+}
+
+impl Clock {
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => Timestamp::now(),
+            Self::Fixed(at) => *at.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+/// What the chart configures.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Namespaces whose environments are run. Others are invisible.
+    pub watch_namespaces: Vec<String>,
+    /// Where the CA is kept.
+    pub operator_namespace: String,
+    /// Ingress classes may be read.
+    pub read_ingress_classes: bool,
+    /// Defaults of the spec.
+    pub defaults: Defaults,
+}
+
+/// Measures at the edge.
+pub trait Edge: Send + Sync {
+    /// What `http://<domain>/` at `address` answers.
+    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured>;
+}
+
+/// Key of a resolution: environment, image, retry nonce, credentials.
+pub type Resolution = (String, String, String, Vec<RegistryAuth>);
+
+/// Shared by all reconciles.
+pub struct Context {
+    /// The API.
+    pub io: KubeIo,
+    /// Configuration.
+    pub settings: Settings,
+    /// Registries.
+    pub images: Arc<dyn Images>,
+    /// The edge.
+    pub edge: Arc<dyn Edge>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Digests asked for.
+    pub resolutions: Lookups<Resolution, Result<Digest, ResolveError>>,
+    /// Digests whose existence was asked for: image, digest, credentials.
+    pub existences: Lookups<(String, String, Vec<RegistryAuth>), Existence>,
+    /// Measurements at the edge: address, domain.
+    pub measurements: Lookups<(String, String), Measured>,
+    /// What the API server made of our wishes.
+    pub written: Written,
+    /// When this process began to look.
+    pub since: Timestamp,
+    clock: Clock,
+    recorder: Recorder,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// Puts it together. One recorder per process: it counts repeats.
+    pub fn new(
+        io: KubeIo,
+        settings: Settings,
+        images: Arc<dyn Images>,
+        edge: Arc<dyn Edge>,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> Self {
+        let recorder = Recorder::new(io.client(), "crokodial-operator".into());
+        Self {
+            io,
+            settings,
+            images,
+            edge,
+            metrics,
+            recorder,
+            resolutions: Lookups::default(),
+            existences: Lookups::default(),
+            measurements: Lookups::default(),
+            written: Written::default(),
+            since: clock.now(),
+            clock,
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Publishes an Event. One that cannot be published is logged and forgotten: Events are no record.
+    pub async fn event<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        type_: EventType,
+        reason: &str,
+        note: &str,
+    ) {
+        let event = Event {
+            type_,
+            reason: reason.to_owned(),
+            note: Some(note.chars().take(MOST_NOTE).collect()),
+            action: "Reconcile".to_owned(),
+            secondary: None,
+        };
+        let about = about.object_ref(&());
+        match tokio::time::timeout(
+            Duration::from_secs(5),
+            self.recorder.publish(&event, &about),
+        )
+        .await
+        {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(reason, %error, "an Event could not be published"),
+            Err(_) => tracing::warn!(reason, "an Event was not published within 5 s"),
+        }
+    }
+}
+
+/// What the API server made of a wish, by the hash of the wish.
+#[derive(Debug, Default)]
+pub struct Written(Mutex<HashMap<String, String>>);
+
+impl Written {
+    /// Remembers.
+    pub fn put(&self, wish: String, result: String) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Wishes are few: nine children an environment. Beyond this something else is wrong; start over.
+        if known.len() > 10_000 {
+            known.clear();
+        }
+        known.insert(wish, result);
+    }
+
+    /// True when `result` is what came of `wish`.
+    pub fn is(&self, wish: &str, result: &str) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(wish)
+            .is_some_and(|known| known == result)
+    }
+}

@@ -1,0 +1,253 @@
+//! What the edge of the cluster really does with a request, as opposed to what an Ingress asks it to do.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::LOCATION;
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::Empty;
+use tokio::time::timeout;
+
+use crate::net::{Endpoint, HttpClient, NetError, Scheme};
+
+/// Time for one measurement, from the look-up of the name to the head of the answer.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// What plain http answers on a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Measured {
+    /// A redirect to an https address.
+    Redirects {
+        /// Status of the redirect, e.g. 308.
+        status: u16,
+    },
+    /// Something else, a redirect that stays on http included.
+    DoesNotRedirect {
+        /// Status of the answer.
+        status: u16,
+    },
+    /// No answer.
+    Unreachable {
+        /// Why.
+        error: NetError,
+    },
+}
+
+/// Whether a site answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SiteAnswer {
+    /// It answered with this status; the body was not read.
+    Answers {
+        /// Status of the answer.
+        status: u16,
+        /// Time to the head of the answer, connection included.
+        took: Duration,
+    },
+    /// No answer.
+    Unreachable {
+        /// Why.
+        error: NetError,
+    },
+}
+
+/// Sends real requests through the guarded client.
+#[derive(Debug, Clone)]
+pub struct EdgeProbe {
+    client: HttpClient,
+}
+
+impl EdgeProbe {
+    /// A probe over a guarded client.
+    pub fn new(client: HttpClient) -> Self {
+        Self { client }
+    }
+
+    /// Asks `address` (a name or an IP address) for `http://<domain>/` and does not follow what it answers. `port` is
+    /// 80 but for tests. Takes at most 5 s.
+    pub async fn https_forced(&self, address: &str, port: u16, domain: &str) -> Measured {
+        let endpoint = Endpoint {
+            scheme: Scheme::Http,
+            dial: address.to_owned(),
+            port,
+            name: domain.to_owned(),
+        };
+        match self.ask(&endpoint, "/").await {
+            Ok(head) if redirects_to_https(&head) => Measured::Redirects {
+                status: head.status().as_u16(),
+            },
+            Ok(head) => Measured::DoesNotRedirect {
+                status: head.status().as_u16(),
+            },
+            Err(error) => Measured::Unreachable { error },
+        }
+    }
+
+    /// Asks `endpoint` for `path` (which begins with `/`). Takes at most 5 s.
+    pub async fn site_answers(&self, endpoint: &Endpoint, path: &str) -> SiteAnswer {
+        let started = Instant::now();
+        match self.ask(endpoint, path).await {
+            Ok(head) => SiteAnswer::Answers {
+                status: head.status().as_u16(),
+                took: started.elapsed(),
+            },
+            Err(error) => SiteAnswer::Unreachable { error },
+        }
+    }
+
+    async fn ask(&self, endpoint: &Endpoint, path: &str) -> Result<Response<()>, NetError> {
+        let host = || endpoint.name.clone();
+        let request: Request<Empty<Bytes>> = Request::get(path)
+            .body(Empty::new())
+            .map_err(|_| NetError::Protocol { host: host() })?;
+        let exchange = timeout(DEADLINE, self.client.send(endpoint, request)).await;
+        let exchange = exchange.map_err(|_| NetError::Deadline {
+            host: host(),
+            after: DEADLINE,
+        })??;
+        Ok(exchange.into_head())
+    }
+}
+
+fn redirects_to_https(head: &Response<()>) -> bool {
+    let redirects = matches!(
+        head.status(),
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    let target = head
+        .headers()
+        .get(LOCATION)
+        .and_then(|value| value.to_str().ok());
+    let target = target.and_then(|text| text.parse::<Uri>().ok());
+    redirects && target.is_some_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::http::HeaderMap;
+    use axum::http::header::HOST;
+    use axum::response::IntoResponse;
+    use axum::routing::get;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::net::{Guard, Trust};
+
+    const DOMAIN: &str = "app.example.com";
+
+    fn probe() -> EdgeProbe {
+        EdgeProbe::new(HttpClient::new(
+            Guard::for_tests_allowing_loopback(),
+            Trust::platform().unwrap(),
+        ))
+    }
+
+    /// A server that answers every request for `DOMAIN` with this status and Location.
+    async fn edge(status: u16, location: Option<&'static str>) -> u16 {
+        let answer = async move |headers: HeaderMap| {
+            let asked = headers.get(HOST).unwrap().to_str().unwrap().to_owned();
+            let mut answer = StatusCode::from_u16(status).unwrap().into_response();
+            if asked.split(':').next() != Some(DOMAIN) {
+                *answer.status_mut() = StatusCode::MISDIRECTED_REQUEST;
+            } else if let Some(location) = location {
+                answer
+                    .headers_mut()
+                    .insert(LOCATION, location.parse().unwrap());
+            }
+            answer
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(
+            async move { axum::serve(listener, Router::new().route("/", get(answer))).await },
+        );
+        port
+    }
+
+    #[tokio::test]
+    async fn only_a_redirect_to_https_counts() {
+        let table = [
+            (301, Some("https://app.example.com/"), true),
+            (302, Some("https://app.example.com/"), true),
+            (307, Some("https://app.example.com/"), true),
+            (308, Some("https://app.example.com:8443/"), true),
+            (308, Some("HTTPS://app.example.com/"), true),
+            (308, Some("http://app.example.com/login"), false),
+            (308, Some("/login"), false),
+            (308, Some("https:///"), false),
+            (308, None, false),
+            (200, Some("https://app.example.com/"), false),
+            (404, None, false),
+            (503, None, false),
+        ];
+        for (status, location, forced) in table {
+            let port = edge(status, location).await;
+            let expected = match forced {
+                true => Measured::Redirects { status },
+                false => Measured::DoesNotRedirect { status },
+            };
+            assert_eq!(
+                probe().https_forced("127.0.0.1", port, DOMAIN).await,
+                expected,
+                "{status} {location:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_site_is_asked_by_its_name_and_a_status_is_an_answer() {
+        let port = edge(503, None).await;
+        let mut site = Endpoint::new(Scheme::Http, DOMAIN, port);
+        site.dial = "127.0.0.1".to_owned();
+        let answer = probe().site_answers(&site, "/").await;
+        assert!(
+            matches!(answer, SiteAnswer::Answers { status: 503, .. }),
+            "{answer:?}"
+        );
+        let answer = probe().site_answers(&site, "no path").await;
+        assert!(
+            matches!(answer, SiteAnswer::Unreachable { .. }),
+            "{answer:?}"
+        );
+    }
+
+    async fn reason(probe: &EdgeProbe, address: &str, port: u16) -> &'static str {
+        match probe.https_forced(address, port, DOMAIN).await {
+            Measured::Unreachable { error } => error.reason(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_not_an_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let guarded = EdgeProbe::new(HttpClient::new(
+            Guard::new(Vec::new()),
+            Trust::platform().unwrap(),
+        ));
+        assert_eq!(reason(&guarded, "127.0.0.1", port).await, "AddressRefused");
+        assert_eq!(
+            reason(&probe(), "169.254.169.254", 80).await,
+            "AddressRefused"
+        );
+        assert_eq!(
+            reason(&probe(), "no-such-host.invalid", 80).await,
+            "DnsFailure"
+        );
+        // It accepts and never says anything.
+        assert_eq!(
+            reason(&probe(), "127.0.0.1", port).await,
+            "DeadlineExceeded"
+        );
+        drop(listener);
+        assert_eq!(
+            reason(&probe(), "127.0.0.1", port).await,
+            "ConnectionFailed"
+        );
+    }
+}

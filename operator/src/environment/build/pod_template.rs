@@ -1,0 +1,147 @@
+//! The pod template of a release. Rendered once, frozen in the release's snapshot, applied verbatim from then on.
+
+use crokodial_crds::EnvironmentSpec;
+use crokodial_crds::names::Children as Names;
+use serde_json::{Value, json};
+
+use crate::environment::effective::Effective;
+use crate::environment::owner::Owner;
+
+/// Key of the URI in `<env>-mongo-active`.
+pub const MONGO_KEY: &str = "uri";
+
+/// Annotation on the template that makes pods roll when the credentials they read have changed. The only thing
+/// that is added to a frozen template.
+pub const CREDENTIALS: &str = "crokodial.com/credentials";
+
+/// The kubelet asks this often whether a pod has started; a fast start is seen fast.
+const STARTUP_PERIOD_SECONDS: u64 = 1;
+
+/// Renders the template of release `number`. `image` is a digest reference.
+pub fn build(
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    number: i64,
+    image: &str,
+) -> Value {
+    let names = Names::of(&owner.name);
+    json!({
+        "metadata": {"labels": owner.pod_labels(number)},
+        "spec": {
+            "serviceAccountName": names.deployment(),
+            "automountServiceAccountToken": false,
+            "enableServiceLinks": false,
+            "terminationGracePeriodSeconds": effective.termination_grace.as_secs(),
+            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "topologySpreadConstraints": [{
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": owner.selector()},
+            }],
+            "containers": [container(&names, spec, effective, number, image)],
+            "volumes": volumes(effective),
+        },
+    })
+}
+
+fn container(
+    names: &Names,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    number: i64,
+    image: &str,
+) -> Value {
+    let mut container = json!({
+        "name": "web",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "ports": [{"name": "http", "containerPort": effective.port, "protocol": "TCP"}],
+        "env": variables(names, spec, effective, number, image),
+        // Later sources win over earlier ones, and `env` over both: ConfigMaps < Secrets < env < reserved.
+        "envFrom": [
+            {"configMapRef": {"name": names.snapshot(number)}},
+            {"secretRef": {"name": names.config_active()}},
+        ],
+        "resources": effective.resources,
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "runAsNonRoot": true,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "startupProbe": {
+            "httpGet": {"path": effective.health_path, "port": "http"},
+            "periodSeconds": STARTUP_PERIOD_SECONDS,
+            "timeoutSeconds": 3,
+            "failureThreshold": effective.startup.as_secs().div_ceil(STARTUP_PERIOD_SECONDS).max(1),
+        },
+        "readinessProbe": {
+            "httpGet": {"path": effective.readiness_path, "port": "http"},
+            "periodSeconds": 5,
+            "timeoutSeconds": 3,
+            "failureThreshold": 3,
+        },
+        "volumeMounts": mounts(effective),
+    });
+    if let Some(path) = &effective.liveness_path {
+        container["livenessProbe"] = json!({
+            "httpGet": {"path": path, "port": "http"}, "periodSeconds": 10, "timeoutSeconds": 3, "failureThreshold": 6,
+        });
+    }
+    // Endpoints take a moment to leave every proxy: until then the pod goes on serving.
+    if effective.drain.as_secs() > 0 {
+        container["lifecycle"] =
+            json!({"preStop": {"sleep": {"seconds": effective.drain.as_secs()}}});
+    }
+    if !spec.runtime.command.is_empty() {
+        container["command"] = json!(spec.runtime.command);
+    }
+    if !spec.runtime.args.is_empty() {
+        container["args"] = json!(spec.runtime.args);
+    }
+    container
+}
+
+/// `config.env` as given, then what is reserved; the schema keeps the two apart.
+fn variables(
+    names: &Names,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    number: i64,
+    image: &str,
+) -> Vec<Value> {
+    let plain = |name: &str, value: &str| json!({"name": name, "value": value});
+    // `$(NAME)` is the kubelet's own expansion; doubled it reaches the app as written.
+    let given = spec
+        .config
+        .env
+        .iter()
+        .map(|e| plain(&e.name, &e.value.replace("$(", "$$(")));
+    let mut variables: Vec<Value> = given.collect();
+    variables.push(plain("PORT", &effective.port.to_string()));
+    variables.push(json!({
+        "name": effective.mongo_env_var,
+        "valueFrom": {"secretKeyRef": {"name": names.mongo_active(), "key": MONGO_KEY}},
+    }));
+    variables.push(plain("SENTRY_ENVIRONMENT", spec.stage.as_str()));
+    variables.push(plain("SENTRY_RELEASE", image));
+    variables.push(plain("CROKODIAL_ROLE", "web"));
+    variables.push(plain("CROKODIAL_STAGE", spec.stage.as_str()));
+    variables.push(plain("CROKODIAL_RELEASE", &number.to_string()));
+    variables
+}
+
+fn volumes(effective: &Effective) -> Vec<Value> {
+    let named = (0..effective.writable_paths.len())
+        .map(|n| json!({"name": format!("writable-{n}"), "emptyDir": {}}));
+    named.collect()
+}
+
+fn mounts(effective: &Effective) -> Vec<Value> {
+    let paths = effective.writable_paths.iter().enumerate();
+    paths
+        .map(|(n, path)| json!({"name": format!("writable-{n}"), "mountPath": path}))
+        .collect()
+}

@@ -1,0 +1,41 @@
+//! The Ingress.
+
+use crokodial_crds::names::Children as Names;
+use crokodial_crds::{DeletionPolicy, TlsMode};
+use serde_json::{Value, json};
+
+use crate::environment::owner::Owner;
+
+/// One host, every path, to the Service. No annotations: two routes for one host with different ones make
+/// external controllers flap.
+pub fn ingress(
+    owner: &Owner,
+    domain: &str,
+    class: Option<&str>,
+    tls: TlsMode,
+    policy: DeletionPolicy,
+) -> Value {
+    let names = Names::of(&owner.name);
+    let mut spec = json!({
+        "rules": [{
+            "host": domain,
+            "http": {"paths": [{
+                "path": "/",
+                "pathType": "Prefix",
+                "backend": {"service": {"name": names.deployment(), "port": {"name": "http"}}},
+            }]},
+        }],
+    });
+    if let Some(class) = class {
+        spec["ingressClassName"] = json!(class);
+    }
+    if tls == TlsMode::SelfSigned {
+        spec["tls"] = json!([{"hosts": [domain], "secretName": names.tls()}]);
+    }
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": owner.metadata(&names.deployment(), policy),
+        "spec": spec,
+    })
+}

@@ -1,0 +1,199 @@
+//! Watches only: what wakes a reconcile. All deciding is elsewhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crokodial_crds::names::{LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
+use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
+use futures::StreamExt;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::events::EventType;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::{Controller, watcher};
+use kube::{Api, ResourceExt};
+use tokio_util::sync::CancellationToken;
+
+use super::Error;
+use crate::context::Context;
+use crate::metrics::{FailureClass, Reconciled};
+
+/// A watch that says nothing for this long is opened anew: a connection that died silently is noticed.
+const WATCH_SECONDS: u32 = 40;
+
+/// An environment as the watch hands it over: one that cannot be decoded is a value, so the others go on.
+type Guarded = DeserializeGuard<CrokodialEnvironment>;
+
+/// Runs the environments of one namespace until `stop`.
+pub async fn run(ctx: Arc<Context>, namespace: String, concurrency: u16, stop: CancellationToken) {
+    let controller = watches(&ctx, &namespace)
+        .with_config(Config::default().concurrency(concurrency))
+        .graceful_shutdown_on(async move { stop.cancelled().await });
+    controller
+        .run(reconcile, on_error, ctx)
+        .for_each(|outcome| async {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "a watch or a reconcile failed");
+            }
+        })
+        .await;
+}
+
+fn watches(ctx: &Context, namespace: &str) -> Controller<Guarded> {
+    let client = ctx.io.client();
+    let all = || watcher::Config::default().timeout(WATCH_SECONDS);
+    let ours = || all().labels(&format!("{LABEL_MANAGED_BY}={MANAGED_BY}"));
+    let controller = Controller::new(Api::<Guarded>::namespaced(client.clone(), namespace), all());
+    let store = controller.store();
+    let (secrets, maps) = (store.clone(), store);
+    // Only metadata crosses the wire: values of Secrets stay where they are.
+    controller
+        .watches(
+            Api::<PartialObjectMeta<Deployment>>::namespaced(client.clone(), namespace),
+            ours(),
+            labelled,
+        )
+        .watches(
+            Api::<PartialObjectMeta<Pod>>::namespaced(client.clone(), namespace),
+            ours(),
+            labelled,
+        )
+        .watches(
+            Api::<PartialObjectMeta<Service>>::namespaced(client.clone(), namespace),
+            ours(),
+            labelled,
+        )
+        .watches(
+            Api::<PartialObjectMeta<ServiceAccount>>::namespaced(client.clone(), namespace),
+            ours(),
+            labelled,
+        )
+        .watches(
+            Api::<PartialObjectMeta<NetworkPolicy>>::namespaced(client.clone(), namespace),
+            ours(),
+            labelled,
+        )
+        .watches(
+            Api::<PartialObjectMeta<PodDisruptionBudget>>::namespaced(client.clone(), namespace),
+            ours(),
+            labelled,
+        )
+        .watches(
+            Api::<PartialObjectMeta<Ingress>>::namespaced(client.clone(), namespace),
+            ours(),
+            labelled,
+        )
+        .watches(
+            Api::<PartialObjectMeta<CrokodialRelease>>::namespaced(client.clone(), namespace),
+            ours(),
+            labelled,
+        )
+        .watches(
+            Api::<PartialObjectMeta<Secret>>::namespaced(client.clone(), namespace),
+            all(),
+            move |s| referring(&secrets, &s, names_secret),
+        )
+        .watches(
+            Api::<PartialObjectMeta<ConfigMap>>::namespaced(client, namespace),
+            all(),
+            move |m| referring(&maps, &m, names_config_map),
+        )
+}
+
+/// The environment that a child's label names.
+fn labelled<K>(child: PartialObjectMeta<K>) -> Option<ObjectRef<Guarded>> {
+    owner_of(&child.metadata)
+}
+
+/// The environments that refer to an object by name, and the one whose child it is.
+fn referring<K>(
+    store: &Store<Guarded>,
+    object: &PartialObjectMeta<K>,
+    names: fn(&CrokodialEnvironment, &str) -> bool,
+) -> Vec<ObjectRef<Guarded>> {
+    let name = object.metadata.name.clone().unwrap_or_default();
+    let environments = store.state();
+    let referring = environments
+        .iter()
+        .filter_map(|e| e.0.as_ref().ok())
+        .filter(|e| names(e, &name));
+    let mut found: Vec<ObjectRef<Guarded>> = referring
+        .map(|e| ObjectRef::new(&e.name_any()).within(&e.namespace().unwrap_or_default()))
+        .collect();
+    found.extend(owner_of(&object.metadata));
+    found
+}
+
+fn owner_of(child: &ObjectMeta) -> Option<ObjectRef<Guarded>> {
+    let name = child.labels.as_ref()?.get(LABEL_ENVIRONMENT)?;
+    Some(ObjectRef::new(name).within(child.namespace.as_deref().unwrap_or_default()))
+}
+
+fn names_secret(environment: &CrokodialEnvironment, name: &str) -> bool {
+    let spec = &environment.spec;
+    let others = spec
+        .config
+        .secret_refs
+        .iter()
+        .chain(&spec.image_pull_secrets);
+    spec.mongo.uri_secret_ref.name == name || others.into_iter().any(|r| r.name == name)
+}
+
+fn names_config_map(environment: &CrokodialEnvironment, name: &str) -> bool {
+    environment
+        .spec
+        .config
+        .config_map_refs
+        .iter()
+        .any(|r| r.name == name)
+}
+
+#[tracing::instrument(skip_all, fields(namespace = guarded.namespace(), environment = guarded.name_any()))]
+async fn reconcile(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let timer = ctx
+        .metrics
+        .start_reconcile(Reconciled::CrokodialEnvironment);
+    if let Err(invalid) = &guarded.0 {
+        ctx.metrics.undecodable(Reconciled::CrokodialEnvironment);
+        tracing::error!(error = %invalid.error, "the resource cannot be decoded");
+        let note = format!(
+            "the resource cannot be read and is left alone: {}. Next (user): correct it.",
+            invalid.error
+        );
+        ctx.event(&*guarded, EventType::Warning, "Undecodable", &note)
+            .await;
+        return Ok(Action::await_change());
+    }
+    let result = super::reconcile(
+        &ctx,
+        &guarded.namespace().unwrap_or_default(),
+        &guarded.name_any(),
+    )
+    .await;
+    drop(timer);
+    if let Err(error) = &result {
+        ctx.metrics
+            .reconcile_failed(Reconciled::CrokodialEnvironment, error.class());
+        if error.class() == FailureClass::Invalid {
+            let note = format!("{error}. Next (user): correct it.");
+            ctx.event(&*guarded, EventType::Warning, "InvalidSpec", &note)
+                .await;
+        }
+    }
+    result
+}
+
+/// What a person must mend waits for the edit; the rest is tried again soon. The queue does not grow a back-off
+/// of its own, so the wait is one that an API server in trouble can bear from fifty environments.
+#[allow(clippy::needless_pass_by_value)] // The controller's signature.
+fn on_error(_: Arc<Guarded>, error: &Error, _: Arc<Context>) -> Action {
+    match error.class() {
+        FailureClass::Invalid => Action::requeue(Duration::from_secs(300)),
+        FailureClass::Retry | FailureClass::Deadline => Action::requeue(Duration::from_secs(5)),
+    }
+}

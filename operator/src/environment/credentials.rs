@@ -1,0 +1,227 @@
+//! From the user's Secrets to the copies that pods read. Pure.
+//!
+//! Pods never read a user's Secret: they read `<env>-mongo-active` and `<env>-config-active`, which change only
+//! when what they would be changed to is usable. So a bad edit reaches no pod, not even after a node drain.
+
+use std::collections::BTreeMap;
+
+use crokodial_crds::mongo_uri::{self, MongoUri};
+use crokodial_crds::names::{LABEL_MANAGED_BY, MANAGED_BY};
+use crokodial_crds::{EnvironmentSpec, MongoSpec, Reason};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+
+use super::build::pod_template::MONGO_KEY;
+use super::build::secrets::GENERATION;
+use super::finding::Finding;
+
+/// Content of a Secret.
+pub type Data = BTreeMap<String, ByteString>;
+
+/// The key read unless the spec names one.
+const DEFAULT_KEY: &str = "MONGODB_URI";
+
+/// Keys that the Atlas operator writes, tried when the default key is absent.
+const ATLAS_KEYS: [&str; 2] = ["connectionStringStandardSrv", "connectionStringStandard"];
+
+/// What is known of one active copy.
+#[derive(Clone, PartialEq)]
+pub struct Active {
+    /// For the condition.
+    pub finding: Finding,
+    /// What the copy is to hold; `None` leaves it as it is.
+    pub advance: Option<Data>,
+    /// How often its content has changed, after this advance.
+    pub generation: i64,
+    /// The copy exists already, or will after this advance.
+    pub usable: bool,
+    /// The database that the URI in use names, where this is the Mongo copy.
+    pub database: Option<String>,
+}
+
+/// Values stand in `advance`: they are not printed.
+impl std::fmt::Debug for Active {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Active")
+            .field("finding", &self.finding)
+            .field("generation", &self.generation)
+            .finish()
+    }
+}
+
+/// The Mongo URI: `secret` is what the spec refers to, `live` the copy that pods read.
+pub fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Active {
+    match usable_uri(spec, secret) {
+        Ok((uri, database)) => {
+            let data = BTreeMap::from([(MONGO_KEY.to_owned(), ByteString(uri.into_bytes()))]);
+            let seen = format!(
+                "the URI in secret {} is in use for database {database}, unproven",
+                spec.uri_secret_ref.name
+            );
+            let mut active = advance(Finding::unknown(Reason::NotVerified, seen), data, live);
+            active.database = Some(database);
+            active
+        }
+        Err(finding) => stay(finding, live),
+    }
+}
+
+/// The values of `config.secretRefs`, merged in their order.
+pub fn config(
+    spec: &EnvironmentSpec,
+    secrets: &BTreeMap<String, Option<Secret>>,
+    live: Option<&Secret>,
+) -> Active {
+    let mut merged = Data::new();
+    for reference in &spec.config.secret_refs {
+        let found = secrets.get(&reference.name).and_then(Option::as_ref);
+        match found.map(|secret| allowed(secret, &reference.name)) {
+            Some(Ok(secret)) => merged.extend(secret.data.clone().unwrap_or_default()),
+            Some(Err(finding)) => return stay(finding, live),
+            None => return stay(missing(&reference.name), live),
+        }
+    }
+    let seen = match spec.config.secret_refs.len() {
+        0 => "the spec refers to no secrets".to_owned(),
+        _ => "the newest values of the referenced secrets are in use".to_owned(),
+    };
+    advance(Finding::yes(Reason::Succeeded, seen), merged, live)
+}
+
+fn stay(finding: Finding, live: Option<&Secret>) -> Active {
+    Active {
+        finding,
+        advance: None,
+        generation: generation(live),
+        usable: live.is_some(),
+        database: None,
+    }
+}
+
+fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
+    let same = live.is_some_and(|s| s.data.clone().unwrap_or_default() == data);
+    let generation = if same {
+        generation(live)
+    } else {
+        generation(live).saturating_add(1)
+    };
+    Active {
+        finding,
+        advance: Some(data),
+        generation,
+        usable: true,
+        database: None,
+    }
+}
+
+/// The counter on a copy; 0 where there is none yet.
+fn generation(live: Option<&Secret>) -> i64 {
+    live.and_then(|s| s.annotations().get(GENERATION))
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
+}
+
+/// The URI to hand to pods, with the name of its database.
+fn usable_uri(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(String, String), Finding> {
+    let reference = &spec.uri_secret_ref;
+    let secret = allowed(
+        secret.ok_or_else(|| missing(&reference.name))?,
+        &reference.name,
+    )?;
+    let data = secret.data.clone().unwrap_or_default();
+    let keys: Vec<&str> = match &reference.key {
+        Some(key) => vec![key],
+        None => std::iter::once(DEFAULT_KEY).chain(ATLAS_KEYS).collect(),
+    };
+    let Some((key, value)) = keys
+        .iter()
+        .find_map(|key| data.get(*key).map(|value| (*key, value)))
+    else {
+        let seen = format!(
+            "secret {} has no key {}",
+            reference.name,
+            keys.join(", nor ")
+        );
+        return Err(Finding::no(Reason::KeyNotFound, seen));
+    };
+    let bad = |why: String| {
+        Finding::no(
+            Reason::BadUri,
+            format!("key {key} of secret {}: {why}", reference.name),
+        )
+    };
+    let text = std::str::from_utf8(&value.0)
+        .map_err(|_| bad("not text".to_owned()))?
+        .trim();
+    let uri = mongo_uri::parse(text).map_err(|error| bad(error.to_string()))?;
+    with_database(text, &uri, spec.database.as_deref()).map_err(bad)
+}
+
+/// The URI with its database in it. Where only the spec names one it is put into the path, and the database to
+/// log in at, which is `admin` while the path is empty, stays what it was.
+fn with_database(
+    text: &str,
+    uri: &MongoUri,
+    wanted: Option<&str>,
+) -> Result<(String, String), String> {
+    match (uri.database.as_ref().map(|d| d.as_str()), wanted) {
+        (None, None) => {
+            Err("it names no database; write it behind the host, or in mongo.database".to_owned())
+        }
+        (Some(named), None) => Ok((text.to_owned(), named.to_owned())),
+        (Some(named), Some(wanted)) if named == wanted => Ok((text.to_owned(), named.to_owned())),
+        (Some(named), Some(wanted)) => Err(format!(
+            "it names database {named}, and mongo.database says {wanted}; write the same in both, or one"
+        )),
+        (None, Some(wanted)) => Ok((insert_database(text, uri, wanted), wanted.to_owned())),
+    }
+}
+
+fn insert_database(text: &str, uri: &MongoUri, database: &str) -> String {
+    let (before, options) = text.split_once('?').unwrap_or((text, ""));
+    let mut result = format!("{}/{database}", before.trim_end_matches('/'));
+    let names_login = ["authsource=", "authmechanism="]
+        .iter()
+        .any(|o| options.to_ascii_lowercase().contains(o));
+    let mut options: Vec<&str> = options.split('&').filter(|o| !o.is_empty()).collect();
+    if uri.authenticated && !names_login {
+        options.push("authSource=admin");
+    }
+    if !options.is_empty() {
+        result.push('?');
+        result.push_str(&options.join("&"));
+    }
+    result
+}
+
+fn missing(name: &str) -> Finding {
+    Finding::no(
+        Reason::SecretNotFound,
+        format!("there is no secret {name} in this namespace"),
+    )
+}
+
+/// Some Secrets are never handed to an app, whoever names them.
+fn allowed<'a>(secret: &'a Secret, name: &str) -> Result<&'a Secret, Finding> {
+    let kind = secret.type_.as_deref().unwrap_or_default();
+    let forbidden = match kind {
+        "kubernetes.io/service-account-token" => Some("a service account's token"),
+        "helm.sh/release.v1" => Some("a Helm release"),
+        _ if secret
+            .labels()
+            .get(LABEL_MANAGED_BY)
+            .is_some_and(|v| v == MANAGED_BY) =>
+        {
+            Some("managed by this operator")
+        }
+        _ => None,
+    };
+    match forbidden {
+        Some(what) => Err(Finding::no(
+            Reason::SecretNotAllowed,
+            format!("secret {name} is {what}"),
+        )),
+        None => Ok(secret),
+    }
+}

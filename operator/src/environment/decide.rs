@@ -1,0 +1,195 @@
+//! From what may be done to the next step of the release machine. Pure.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::build::workload::LARGEST_RELEASE;
+use super::effective::Effective;
+use super::observe::Observed;
+use super::owner::Owner;
+use super::validate::Valid;
+use crate::release::history;
+use crate::release::machine::{self, Decision, Hold, Run, View};
+use crate::release::record::{Record, last_good};
+use crate::release::workload::Workload;
+
+/// What this run does about releases.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The machine's answer.
+    pub decision: Decision,
+    /// The hold on what the spec wants.
+    pub hold: Option<Hold>,
+    /// The Deployment as it is.
+    pub workload: Workload,
+    /// The release whose pods answer requests.
+    pub serving: Option<i64>,
+    /// The newest Good release.
+    pub last_good: Option<i64>,
+    /// The release the spec asks for: under way, or last good with the same inputs, or the held one.
+    pub desired: Option<i64>,
+    /// Largest number spent.
+    pub spent: i64,
+    /// Records to delete.
+    pub retired: Vec<i64>,
+}
+
+/// Decides. `since` is when this process began to look.
+pub fn decide(
+    owner: &Owner,
+    effective: &Effective,
+    valid: &Valid,
+    seen: &Observed,
+    since: Timestamp,
+    now: Timestamp,
+) -> Step {
+    let workload = Workload::of(seen.children.deployment.as_ref());
+    let snapshots: Vec<i64> = seen.frozen.keys().copied().collect();
+    let spent = spent(seen);
+    let view = View {
+        environment: owner.name.as_str(),
+        records: &seen.records,
+        wanted: valid.wanted.as_ref().ok(),
+        spent: unclaimed(seen, valid).map_or(spent, |n| n.saturating_sub(1)),
+        snapshots: &snapshots,
+        workload: &workload,
+        pods: &seen.pods,
+        prerequisites: prerequisites(valid),
+        image_gone: seen.image_gone,
+        progress_deadline: effective.progress_deadline,
+        bake: effective.bake,
+        leader_since: since,
+        now,
+    };
+    let decision = if valid.conflict.is_some() {
+        machine::frozen(&view)
+    } else {
+        machine::decide(&view)
+    };
+    let serving = serving(seen, &workload);
+    let last_good = last_good(&seen.records).map(Record::number);
+    let hold = machine::hold(&view);
+    let desired = desired(&decision, &hold, &view, last_good);
+    let mut in_use: Vec<i64> = serving.into_iter().chain(workload.release).collect();
+    in_use.extend(match decision.run {
+        Run::Release(n) | Run::Zero(n) => Some(n),
+        Run::Keep => None,
+    });
+    let retired = history::retired(&seen.records, effective.history, &in_use, now);
+    Step {
+        hold,
+        workload: workload.clone(),
+        serving,
+        last_good,
+        desired,
+        spent,
+        retired,
+        decision,
+    }
+}
+
+/// When to look again though nothing changed: the machine's next moment, at most a minute away.
+pub fn requeue_after(step: &Step, now: Timestamp, jitter: Duration) -> Duration {
+    const RESYNC: Duration = Duration::from_secs(60);
+    let until =
+        |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
+    // The machine's moments are exact: the jitter spreads only the resyncs.
+    step.decision
+        .next
+        .map(until)
+        .filter(|d| *d < RESYNC)
+        .unwrap_or(RESYNC.saturating_add(jitter))
+}
+
+/// What must exist before a first pod can start.
+fn prerequisites(valid: &Valid) -> Result<(), String> {
+    let missing: Vec<&str> = [&valid.mongo, &valid.config]
+        .into_iter()
+        .filter(|active| !active.usable)
+        .map(|active| active.finding.seen.as_str())
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(missing.join("; "))
+    }
+}
+
+/// The largest number seen in records, snapshots and the Deployment's annotation: no number is spent twice.
+fn spent(seen: &Observed) -> i64 {
+    let annotation = seen
+        .children
+        .deployment
+        .as_ref()
+        .and_then(|d| d.annotations().get(LARGEST_RELEASE)?.parse().ok());
+    let records = seen.records.iter().map(Record::number);
+    records
+        .chain(seen.snapshots.keys().copied())
+        .chain(annotation)
+        .max()
+        .unwrap_or(0)
+}
+
+/// A snapshot above every record, made for just what is wanted: its maker was interrupted before the record.
+fn unclaimed(seen: &Observed, valid: &Valid) -> Option<i64> {
+    let (number, snapshot) = seen.frozen.iter().next_back()?;
+    let newest = seen.records.iter().map(Record::number).max().unwrap_or(0);
+    let wanted = valid.wanted.as_ref().ok()?;
+    (*number > newest && *number == spent(seen) && snapshot.frozen.inputs == wanted.inputs)
+        .then_some(*number)
+}
+
+/// The release whose pods answer: the one the Deployment runs once it is everywhere, else the newest with a
+/// ready pod that is not still under way.
+fn serving(seen: &Observed, workload: &Workload) -> Option<i64> {
+    if let Some(everywhere) = workload
+        .release
+        .filter(|n| workload.rolled_out(*n) && workload.desired > 0)
+    {
+        return Some(everywhere);
+    }
+    let ready = || {
+        seen.pods
+            .iter()
+            .filter(|p| p.ready && !p.terminating)
+            .filter_map(|p| p.release)
+    };
+    let in_flight = |n: i64| {
+        seen.records
+            .iter()
+            .any(|r| r.number() == n && r.in_flight())
+    };
+    ready()
+        .filter(|n| !in_flight(*n))
+        .max()
+        .or_else(|| ready().max())
+}
+
+fn desired(
+    decision: &Decision,
+    hold: &Option<Hold>,
+    view: &View<'_>,
+    last_good: Option<i64>,
+) -> Option<i64> {
+    if let Some(spec) = &decision.create {
+        return Some(spec.number);
+    }
+    let in_flight = view
+        .records
+        .iter()
+        .filter(|r| r.in_flight())
+        .map(Record::number)
+        .max();
+    let superseded = |n: &i64| {
+        decision
+            .updates
+            .iter()
+            .any(|(m, s)| m == n && s.phase == crokodial_crds::ReleasePhase::Superseded)
+    };
+    in_flight
+        .filter(|n| !superseded(n))
+        .or(hold.as_ref().map(|h| h.release))
+        .or(last_good)
+}

@@ -1,0 +1,183 @@
+//! The spec with every default filled in. Pure; the only place that knows a default.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crokodial_crds::duration::{self, DurationError};
+use crokodial_crds::{
+    DeletionPolicy, EffectiveStatus, EnvironmentSpec, ResourcesSpec, RouteKind, Stage, TlsMode,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use crate::release::history::Keep;
+
+/// What the chart sets for all environments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// Ingress class where the spec names none; `None`: the cluster's default class.
+    pub ingress_class: Option<String>,
+    /// TLS mode where the spec names none.
+    pub tls_mode: TlsMode,
+}
+
+/// A spec with its defaults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effective {
+    /// Variable under which the app reads the Mongo URI.
+    pub mongo_env_var: String,
+    /// Port of the app.
+    pub port: i32,
+    /// Pods to run.
+    pub replicas: i32,
+    /// Directories that are writable.
+    pub writable_paths: Vec<String>,
+    /// Requests and limits.
+    pub resources: ResourcesSpec,
+    /// How long a pod goes on serving after it was told to stop.
+    pub drain: Duration,
+    /// How long a pod has to end.
+    pub termination_grace: Duration,
+    /// Path of the startup probe.
+    pub health_path: String,
+    /// Path of the readiness probe.
+    pub readiness_path: String,
+    /// Path of the liveness probe; none unless given.
+    pub liveness_path: Option<String>,
+    /// How long a pod may take to answer on `health_path` for the first time.
+    pub startup: Duration,
+    /// How long a release may take to roll out.
+    pub progress_deadline: Duration,
+    /// How long a release is watched before it is Good.
+    pub bake: Duration,
+    /// Kind of route.
+    pub route: RouteKind,
+    /// Ingress class, where one is named.
+    pub ingress_class: Option<String>,
+    /// Where the certificate comes from.
+    pub tls_mode: TlsMode,
+    /// Plain http must redirect.
+    pub force_https: bool,
+    /// What happens to the children of a deleted environment.
+    pub deletion_policy: DeletionPolicy,
+    /// How many records stay.
+    pub history: Keep,
+}
+
+impl Effective {
+    /// Fills in the defaults. A duration that does not parse was written past the schema; its field is named.
+    pub fn of(
+        spec: &EnvironmentSpec,
+        defaults: &Defaults,
+    ) -> Result<Self, (&'static str, DurationError)> {
+        let prod = spec.stage == Stage::Prod;
+        let (runtime, health, rollout) = (&spec.runtime, &spec.health, &spec.rollout);
+        let history = (
+            spec.history.releases.unwrap_or(50),
+            spec.history.days.unwrap_or(90),
+        );
+        Ok(Self {
+            mongo_env_var: text(spec.mongo.env_var.as_deref(), "MONGODB_URI"),
+            port: runtime.port.unwrap_or(3005),
+            replicas: runtime.replicas.unwrap_or(if prod { 2 } else { 1 }),
+            writable_paths: runtime
+                .writable_paths
+                .clone()
+                .unwrap_or_else(|| vec!["/tmp".to_owned()]),
+            resources: runtime.resources.clone().unwrap_or_else(default_resources),
+            drain: seconds("runtime.drain", runtime.drain.as_deref(), 10)?,
+            termination_grace: seconds(
+                "runtime.terminationGrace",
+                runtime.termination_grace.as_deref(),
+                45,
+            )?,
+            health_path: text(health.path.as_deref(), "/api/health"),
+            readiness_path: text(health.readiness_path.as_deref(), "/readyz"),
+            liveness_path: health.liveness_path.clone(),
+            startup: seconds("health.startup", health.startup.as_deref(), 120)?,
+            progress_deadline: seconds(
+                "rollout.progressDeadline",
+                rollout.progress_deadline.as_deref(),
+                300,
+            )?,
+            bake: seconds(
+                "rollout.bake",
+                rollout.bake.as_deref(),
+                if prod { 600 } else { 60 },
+            )?,
+            route: spec.route.kind.unwrap_or(RouteKind::Ingress),
+            ingress_class: spec
+                .route
+                .ingress_class_name
+                .clone()
+                .or_else(|| defaults.ingress_class.clone()),
+            tls_mode: spec.tls.mode.unwrap_or(defaults.tls_mode),
+            force_https: spec.tls.force_https.unwrap_or(true),
+            deletion_policy: spec.deletion_policy.unwrap_or(if prod {
+                DeletionPolicy::Retain
+            } else {
+                DeletionPolicy::Delete
+            }),
+            history: Keep {
+                releases: usize::try_from(history.0).unwrap_or(0),
+                days: i64::from(history.1),
+            },
+        })
+    }
+
+    /// The stage-dependent part, as `status.effective` echoes it.
+    pub fn status(&self) -> EffectiveStatus {
+        EffectiveStatus {
+            replicas: self.replicas,
+            deletion_policy: self.deletion_policy,
+            bake: written(self.bake),
+            progress_deadline: written(self.progress_deadline),
+            route: self.route,
+            ingress_class_name: self.ingress_class.clone(),
+            tls: self.tls_mode,
+        }
+    }
+}
+
+fn text(given: Option<&str>, default: &str) -> String {
+    given.unwrap_or(default).to_owned()
+}
+
+fn seconds(
+    field: &'static str,
+    given: Option<&str>,
+    default: u64,
+) -> Result<Duration, (&'static str, DurationError)> {
+    given.map_or(Ok(Duration::from_secs(default)), |t| {
+        duration::parse(t).map_err(|e| (field, e))
+    })
+}
+
+/// As a user would write it: `10m`, `90s`, `1h30m`.
+fn written(duration: Duration) -> String {
+    let total = duration.as_secs();
+    let (hours, minutes, seconds) = (total / 3600, total / 60 % 60, total % 60);
+    let parts = [(hours, "h"), (minutes, "m"), (seconds, "s")];
+    let text: String = parts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, unit)| format!("{n}{unit}"))
+        .collect();
+    if text.is_empty() {
+        "0s".to_owned()
+    } else {
+        text
+    }
+}
+
+/// Enough for the dialer with room to spare; without a memory limit one leak takes the node.
+fn default_resources() -> ResourcesSpec {
+    let quantities = |list: &[(&str, &str)]| -> BTreeMap<String, Quantity> {
+        list.iter()
+            .map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned())))
+            .collect()
+    };
+    ResourcesSpec {
+        requests: quantities(&[("cpu", "50m"), ("memory", "64Mi")]),
+        limits: quantities(&[("memory", "256Mi")]),
+    }
+}

@@ -1,0 +1,136 @@
+//! From the image in the spec to a digest.
+//!
+//! A digest in the spec is itself the answer. A tag that stands in a record of the environment means that
+//! record's digest, so a moved tag changes nothing that runs; only a `retry` that no record of the image
+//! carries asks the registry again.
+
+use std::time::Duration;
+
+use crokodial_crds::names::{Digest, ImageError, ImageRef};
+use crokodial_crds::{EnvironmentSpec, Reason};
+use futures::future::BoxFuture;
+
+use super::finding::Finding;
+use crate::registry::{Existence, RegistryAuth, ResolveError, Resolver};
+use crate::release::record::Record;
+
+/// A refused image is looked at again this often: a push may have come meanwhile, and a registry that counts
+/// requests is not to be worn out.
+const NEGATIVE: Duration = Duration::from_secs(300);
+
+/// An unreachable registry is asked again this often.
+const UNREACHABLE: Duration = Duration::from_secs(15);
+
+/// A digest found is believed this long: long enough to make the record that then stands for it.
+const POSITIVE: Duration = Duration::from_secs(60);
+
+/// Registries, as far as the operator asks them.
+pub trait Images: Send + Sync {
+    /// The digest that a tag names now.
+    fn resolve(
+        &self,
+        image: ImageRef,
+        auth: Vec<RegistryAuth>,
+    ) -> BoxFuture<'static, Result<Digest, ResolveError>>;
+
+    /// Whether a digest can still be had.
+    fn exists(
+        &self,
+        image: ImageRef,
+        digest: Digest,
+        auth: Vec<RegistryAuth>,
+    ) -> BoxFuture<'static, Existence>;
+}
+
+/// What is known of the image in the spec.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Image {
+    /// The digest it stands for.
+    Resolved(Digest),
+    /// Why it stands for none.
+    Unresolved(Finding),
+    /// The registry was asked and has not answered yet.
+    Asked,
+}
+
+/// The digest, where the spec or a record says it; `None`: the registry must be asked.
+pub fn known(spec: &EnvironmentSpec, image: &ImageRef, records: &[Record]) -> Option<Digest> {
+    if let Some(digest) = &image.digest {
+        return Some(digest.clone());
+    }
+    let same_image = || records.iter().filter(|r| r.spec.image == spec.image);
+    let retry = &spec.rollout.retry;
+    if !retry.is_empty()
+        && same_image().all(|r| &r.spec.retry != retry)
+        && same_image().any(Record::failed)
+    {
+        return None;
+    }
+    same_image()
+        .max_by_key(|r| r.number())
+        .and_then(|r| r.spec.digest.parse().ok())
+}
+
+/// How long an answer of the registry is believed.
+pub fn max_age(answer: &Result<Digest, ResolveError>) -> Duration {
+    match answer {
+        Ok(_) => POSITIVE,
+        Err(error) if error.reason() == Reason::RegistryUnreachable => UNREACHABLE,
+        Err(_) => NEGATIVE,
+    }
+}
+
+/// The condition `ImageResolved`.
+pub fn finding(image: &Image, written: &str) -> Finding {
+    match image {
+        Image::Resolved(digest) => {
+            Finding::yes(Reason::Succeeded, format!("{written} is {digest}"))
+        }
+        Image::Unresolved(finding) => finding.clone(),
+        Image::Asked => Finding::unknown(
+            Reason::Progressing,
+            format!("the registry of {written} was asked"),
+        ),
+    }
+}
+
+/// An image that does not parse.
+pub fn invalid(error: &ImageError) -> Finding {
+    Finding::no(Reason::InvalidSpec, format!("spec.image: {error}"))
+}
+
+/// An image that the registry does not hand out.
+pub fn refused(error: &ResolveError) -> Finding {
+    match error.reason() {
+        // The registry may be back in a moment: nothing is known against the image.
+        Reason::RegistryUnreachable => {
+            Finding::unknown(Reason::RegistryUnreachable, error.to_string())
+        }
+        reason => Finding::no(reason, error.to_string()),
+    }
+}
+
+impl Images for Resolver {
+    fn resolve(
+        &self,
+        image: ImageRef,
+        auth: Vec<RegistryAuth>,
+    ) -> BoxFuture<'static, Result<Digest, ResolveError>> {
+        let resolver = self.clone();
+        Box::pin(async move {
+            Resolver::resolve(&resolver, &image, &auth)
+                .await
+                .map(|found| found.digest)
+        })
+    }
+
+    fn exists(
+        &self,
+        image: ImageRef,
+        digest: Digest,
+        auth: Vec<RegistryAuth>,
+    ) -> BoxFuture<'static, Existence> {
+        let resolver = self.clone();
+        Box::pin(async move { Resolver::exists(&resolver, &image, &digest, &auth).await })
+    }
+}

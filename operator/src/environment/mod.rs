@@ -1,0 +1,171 @@
+//! One reconcile of one environment: observe → validate → decide → build → apply → status.
+//!
+//! I/O stands at the two ends; between them everything is a function of values. What cannot be observed again
+//! (numbers, phases) is kept in release records, so a crash at any call leaves a state that the next run mends.
+
+pub mod apply;
+pub mod build;
+pub mod certificate;
+pub mod controller;
+pub mod credentials;
+pub mod decide;
+pub mod drift;
+pub mod effective;
+pub mod events;
+pub mod finding;
+pub mod hosts;
+pub mod images;
+pub mod lookups;
+pub mod observe;
+pub mod owner;
+pub mod records;
+pub mod status;
+pub mod validate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crokodial_crds::CrokodialEnvironment;
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use self::effective::Effective;
+use self::owner::Owner;
+use crate::context::Context;
+use crate::kube_io::IoError;
+use crate::metrics::FailureClass;
+
+/// Why a reconcile did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// A release's content does not fit its snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] crate::release::snapshot::SnapshotError),
+    /// An image that was accepted before does not parse.
+    #[error(transparent)]
+    Image(#[from] crokodial_crds::names::ImageError),
+    /// A name, digest or host that was accepted before does not parse.
+    #[error(transparent)]
+    Name(#[from] crokodial_crds::names::NameError),
+    /// A field that got past the schema.
+    #[error("spec.{field}: {problem}")]
+    Field {
+        /// The field, below `spec`.
+        field: &'static str,
+        /// What is wrong with it and what to write instead.
+        problem: String,
+    },
+    /// The certificate authority.
+    #[error(transparent)]
+    Certificate(#[from] certificate::Error),
+    /// Nothing ended within the deadline.
+    #[error("not done within {} s", DEADLINE.as_secs())]
+    Deadline,
+}
+
+impl Error {
+    /// Whether trying again may help, for metrics and for how soon to try.
+    pub fn class(&self) -> FailureClass {
+        match self {
+            Self::Io(_) | Self::Certificate(_) => FailureClass::Retry,
+            Self::Deadline => FailureClass::Deadline,
+            Self::Snapshot(_) | Self::Image(_) | Self::Name(_) | Self::Field { .. } => {
+                FailureClass::Invalid
+            }
+        }
+    }
+}
+
+/// One reconcile has so long: some forty calls of 10 s at most, most of them side by side.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Reconciles the environment of this name, as it is now. Absent or on its way out, it needs nothing: children
+/// with an owner reference are collected, the others stay on purpose.
+pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
+    match tokio::time::timeout(DEADLINE, run(ctx, namespace, name)).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::Deadline),
+    }
+}
+
+async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
+    // Read afresh: the newest spec decides, not the one that woke us.
+    let Some(environment) = ctx.io.get::<CrokodialEnvironment>(namespace, name).await? else {
+        return Ok(Action::await_change());
+    };
+    if environment.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let owner = Owner::of(&environment)?;
+    let spec = &environment.spec;
+    let effective =
+        Effective::of(spec, &ctx.settings.defaults).map_err(|(field, problem)| Error::Field {
+            field,
+            problem: problem.to_string(),
+        })?;
+
+    let seen = observe::observe(ctx, &owner, spec, &effective).await?;
+    let now = ctx.now();
+    let valid = validate::validate(&owner, spec, &effective, &seen);
+    let step = decide::decide(&owner, &effective, &valid, &seen, ctx.since, now);
+    let certificate = certificate::plan(ctx, spec, &effective, &seen, now).await?;
+    let desired = build::build(build::Plan {
+        owner: &owner,
+        spec,
+        effective: &effective,
+        valid: &valid,
+        step: &step,
+        seen: &seen,
+        certificate: &certificate,
+    });
+
+    let subject = records::Subject {
+        environment: &environment,
+        owner: &owner,
+        effective: &effective,
+    };
+    let more = records::write(ctx, subject, &step, &valid, &seen).await?;
+    let applied = apply::apply(ctx, &environment, &owner, desired, &seen.children).await?;
+    records::retire(ctx, &owner, &step, &seen).await?;
+
+    let facts = status::Facts {
+        environment: &environment,
+        owner: &owner,
+        effective: &effective,
+        valid: &valid,
+        step: &step,
+        seen: &seen,
+        certificate: &certificate,
+        applied: &applied,
+    };
+    let new = status::compute(facts, now);
+    events::announce(ctx, &environment, &new).await;
+    status::write(ctx, &environment, &new).await?;
+    if more || valid.image.reason == crokodial_crds::Reason::Progressing {
+        // A step was written, or an answer is on its way: look again at once, or in a moment.
+        return Ok(Action::requeue(if more {
+            Duration::ZERO
+        } else {
+            Duration::from_millis(500)
+        }));
+    }
+    Ok(Action::requeue(decide::requeue_after(
+        &step,
+        now,
+        jitter(&environment),
+    )))
+}
+
+/// Up to 10 s, the same for one environment, so that a restart does not line all of them up for ever.
+fn jitter(environment: &CrokodialEnvironment) -> Duration {
+    let sum: u64 = environment
+        .uid()
+        .unwrap_or_default()
+        .bytes()
+        .map(u64::from)
+        .sum();
+    Duration::from_millis(sum.wrapping_mul(97) % 10_000)
+}

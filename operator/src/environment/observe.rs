@@ -1,0 +1,486 @@
+//! Reads everything one reconcile decides on. The only step that asks; what it returns is plain data.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crokodial_crds::names::{
+    Children as Names, Digest, ImageRef, LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY,
+};
+use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, EnvironmentSpec, RouteKind};
+use futures::future::{try_join, try_join_all, try_join4};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use kube::ResourceExt;
+
+use super::build::Children;
+use super::effective::Effective;
+use super::hosts::Claim;
+use super::images::{self, Image};
+use super::owner::Owner;
+use crate::context::Context;
+use crate::edge::Measured;
+use crate::kube_io::IoError;
+use crate::registry::{Existence, RegistryAuth, registry_auth};
+use crate::release::record::{Record, last_good};
+use crate::release::snapshot::Snapshot;
+use crate::release::workload::{PodView, Waiting};
+
+/// How long a reconcile waits for a registry before it goes on without the answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long a measurement at the edge stands.
+const EDGE_AGE: Duration = Duration::from_secs(60);
+
+/// How long the registry's word that a digest is gone stands.
+const EXISTENCE_AGE: Duration = Duration::from_secs(30);
+
+/// The class of the route, as far as it may be looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It exists; the controller that serves it.
+    Known(String),
+    /// There is none of that name; `None`: the cluster has no default class.
+    Missing(Option<String>),
+    /// The operator may not look.
+    Unknown,
+}
+
+/// All that a reconcile knows of the world.
+pub struct Observed {
+    /// The Secret that `mongo.uriSecretRef` names.
+    pub mongo_secret: Option<Secret>,
+    /// Those that `config.secretRefs` name.
+    pub config_secrets: BTreeMap<String, Option<Secret>>,
+    /// Those that `config.configMapRefs` name.
+    pub config_maps: BTreeMap<String, Option<ConfigMap>>,
+    /// The children as they are.
+    pub children: Children,
+    /// The environment's releases as objects.
+    pub releases: Vec<CrokodialRelease>,
+    /// The same as records.
+    pub records: Vec<Record>,
+    /// Name and UID of every snapshot, by number.
+    pub snapshots: BTreeMap<i64, String>,
+    /// The content of those that may be run now.
+    pub frozen: BTreeMap<i64, Snapshot>,
+    /// Pods of the web component.
+    pub pods: Vec<PodView>,
+    /// The image of the spec.
+    pub image: Image,
+    /// The registry says that the newest release's digest is gone or forbidden.
+    pub image_gone: bool,
+    /// The class of the route.
+    pub class: Class,
+    /// Who else wants the domain; empty while our own route carries it.
+    pub claims: Vec<Claim>,
+    /// What plain http answers; `None` where it was not measured yet.
+    pub https: Option<Measured>,
+}
+
+/// Secrets are among it, so nothing of it is printed.
+impl std::fmt::Debug for Observed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Observed").finish_non_exhaustive()
+    }
+}
+
+/// Reads it all.
+pub async fn observe(
+    ctx: &Arc<Context>,
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+) -> Result<Observed, IoError> {
+    let ((children, own, referenced), (class, pods)) = try_join(
+        async {
+            tokio::try_join!(
+                children(ctx, owner),
+                releases(ctx, owner),
+                referenced(ctx, owner, spec)
+            )
+        },
+        try_join(class(ctx, effective), pods(ctx, owner)),
+    )
+    .await?;
+    let (releases, records, snapshots) = own;
+    let (mongo_secret, config_secrets, config_maps, auth) = referenced;
+    let (frozen, claims) = try_join(
+        frozen(ctx, owner, &records, &snapshots),
+        claims(ctx, owner, spec, &children),
+    )
+    .await?;
+    let image = image(ctx, owner, spec, &records, &auth).await;
+    let image_gone = image_gone(ctx, &records, &pods, &auth).await;
+    let https = https(ctx, spec, effective, children.ingress.as_ref()).await;
+    Ok(Observed {
+        mongo_secret,
+        config_secrets,
+        config_maps,
+        children,
+        releases,
+        records,
+        snapshots,
+        frozen,
+        pods,
+        image,
+        image_gone,
+        class,
+        claims,
+        https,
+    })
+}
+
+async fn children(ctx: &Context, owner: &Owner) -> Result<Children, IoError> {
+    let (io, ns, names) = (&ctx.io, owner.namespace.as_str(), Names::of(&owner.name));
+    let (env, mongo, config, tls) = (
+        names.deployment(),
+        names.mongo_active(),
+        names.config_active(),
+        names.tls(),
+    );
+    let (service_account, network_policy, deployment, service) = try_join4(
+        io.get(ns, &env),
+        io.get(ns, &env),
+        io.get(ns, &env),
+        io.get(ns, &env),
+    )
+    .await?;
+    let (mongo_active, config_active, certificate) =
+        tokio::try_join!(io.get(ns, &mongo), io.get(ns, &config), io.get(ns, &tls))?;
+    let (disruption_budget, ingress) = try_join(io.get(ns, &env), io.get(ns, &env)).await?;
+    Ok(Children {
+        service_account,
+        network_policy,
+        mongo_active,
+        config_active,
+        deployment,
+        service,
+        disruption_budget,
+        certificate,
+        ingress,
+    })
+}
+
+type Own = (Vec<CrokodialRelease>, Vec<Record>, BTreeMap<i64, String>);
+
+/// Records and the numbers of snapshots. Snapshots are listed by metadata only: their content can be large.
+async fn releases(ctx: &Context, owner: &Owner) -> Result<Own, IoError> {
+    let selector = format!(
+        "{LABEL_ENVIRONMENT}={},{LABEL_MANAGED_BY}={MANAGED_BY}",
+        owner.name
+    );
+    let (all, metas) = try_join(
+        ctx.io.list::<CrokodialRelease>(&owner.namespace, ""),
+        ctx.io
+            .list_metadata::<ConfigMap>(&owner.namespace, &selector),
+    )
+    .await?;
+    let releases: Vec<_> = all
+        .into_iter()
+        .filter(|r| Record::of(r, owner.name.as_str()).is_some())
+        .collect();
+    let records = releases
+        .iter()
+        .filter_map(|r| Record::of(r, owner.name.as_str()))
+        .collect();
+    let prefix = format!("{}-r", owner.name);
+    let snapshots = metas
+        .iter()
+        .filter_map(|m| {
+            Some((
+                m.name_any().strip_prefix(&prefix)?.parse().ok()?,
+                m.uid().unwrap_or_default(),
+            ))
+        })
+        .collect();
+    Ok((releases, records, snapshots))
+}
+
+/// The two that a step may run: the newest release's and the last good one's.
+async fn frozen(
+    ctx: &Context,
+    owner: &Owner,
+    records: &[Record],
+    snapshots: &BTreeMap<i64, String>,
+) -> Result<BTreeMap<i64, Snapshot>, IoError> {
+    let newest = records.iter().map(Record::number).max();
+    let mut numbers: Vec<i64> = newest
+        .into_iter()
+        .chain(last_good(records).map(Record::number))
+        .collect();
+    // A snapshot above every record waits for the record it was made for.
+    numbers.extend(
+        snapshots
+            .keys()
+            .next_back()
+            .copied()
+            .filter(|n| newest.is_none_or(|newest| *n > newest)),
+    );
+    numbers.dedup();
+    let names = Names::of(&owner.name);
+    let reads = numbers
+        .into_iter()
+        .filter(|n| snapshots.contains_key(n))
+        .map(|number| {
+            let name = names.snapshot(number);
+            async move {
+                Ok((
+                    number,
+                    ctx.io.get::<ConfigMap>(&owner.namespace, &name).await?,
+                ))
+            }
+        });
+    let found = try_join_all(reads).await?.into_iter();
+    Ok(found
+        .filter_map(|(number, object)| Some((number, Snapshot::of(&object?).ok()?)))
+        .collect())
+}
+
+type Referenced = (
+    Option<Secret>,
+    BTreeMap<String, Option<Secret>>,
+    BTreeMap<String, Option<ConfigMap>>,
+    Vec<RegistryAuth>,
+);
+
+async fn referenced(
+    ctx: &Context,
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+) -> Result<Referenced, IoError> {
+    let ns = owner.namespace.as_str();
+    let secrets = spec.config.secret_refs.iter().map(|r| r.name.as_str());
+    let maps = spec.config.config_map_refs.iter().map(|r| r.name.as_str());
+    let pulls = spec.image_pull_secrets.iter().map(|r| r.name.as_str());
+    let (mongo, secrets, maps, pulls) = try_join4(
+        ctx.io.get::<Secret>(ns, &spec.mongo.uri_secret_ref.name),
+        try_join_all(secrets.map(|name| named::<Secret>(ctx, ns, name))),
+        try_join_all(maps.map(|name| named::<ConfigMap>(ctx, ns, name))),
+        try_join_all(pulls.map(|name| named::<Secret>(ctx, ns, name))),
+    )
+    .await?;
+    // A pull secret that is missing or not one is no error here: the registry says what it thinks without it.
+    let auth = pulls
+        .iter()
+        .filter_map(|(_, secret)| secret.as_ref())
+        .flat_map(registry_auth)
+        .collect();
+    Ok((
+        mongo,
+        secrets.into_iter().collect(),
+        maps.into_iter().collect(),
+        auth,
+    ))
+}
+
+async fn named<K: crate::kube_io::Kind>(
+    ctx: &Context,
+    ns: &str,
+    name: &str,
+) -> Result<(String, Option<K>), IoError> {
+    Ok((name.to_owned(), ctx.io.get(ns, name).await?))
+}
+
+async fn pods(ctx: &Context, owner: &Owner) -> Result<Vec<PodView>, IoError> {
+    let pods = ctx
+        .io
+        .list::<Pod>(&owner.namespace, &owner.selector_text())
+        .await?;
+    Ok(pods.iter().map(PodView::of).collect())
+}
+
+async fn class(ctx: &Context, effective: &Effective) -> Result<Class, IoError> {
+    if effective.route == RouteKind::None || !ctx.settings.read_ingress_classes {
+        return Ok(Class::Unknown);
+    }
+    let named = effective.ingress_class.as_deref();
+    let classes = match ctx.io.list_cluster::<IngressClass>().await {
+        Ok(classes) => classes,
+        // Without the optional ClusterRole the check is left out, not failed.
+        Err(error) if error.is_forbidden() => return Ok(Class::Unknown),
+        Err(error) => return Err(error),
+    };
+    let found = classes.iter().find(|c| match named {
+        Some(name) => c.name_any() == name,
+        None => c
+            .annotations()
+            .get("ingressclass.kubernetes.io/is-default-class")
+            .is_some_and(|v| v == "true"),
+    });
+    let controller = found.map(|c| {
+        c.spec
+            .as_ref()
+            .and_then(|s| s.controller.clone())
+            .unwrap_or_default()
+    });
+    Ok(controller.map_or_else(|| Class::Missing(named.map(str::to_owned)), Class::Known))
+}
+
+/// Who wants the domain. While our own Ingress carries it we are its keeper, and nobody need be asked.
+async fn claims(
+    ctx: &Context,
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    children: &Children,
+) -> Result<Vec<Claim>, IoError> {
+    let ours = children
+        .ingress
+        .as_ref()
+        .is_some_and(|i| owner.owns(i) && carries(i, &spec.domain));
+    if ours {
+        return Ok(Vec::new());
+    }
+    let reads = ctx
+        .settings
+        .watch_namespaces
+        .iter()
+        .map(|ns| claims_in(ctx, ns, &spec.domain));
+    Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+}
+
+async fn claims_in(ctx: &Context, namespace: &str, domain: &str) -> Result<Vec<Claim>, IoError> {
+    let (environments, ingresses) = try_join(
+        ctx.io
+            .list::<kube::core::DeserializeGuard<CrokodialEnvironment>>(namespace, ""),
+        ctx.io
+            .list::<Ingress>(namespace, &format!("{LABEL_MANAGED_BY}={MANAGED_BY}")),
+    )
+    .await?;
+    let routed = |name: &str| {
+        ingresses
+            .iter()
+            .any(|i| i.name_any() == name && carries(i, domain))
+    };
+    let environments = environments.into_iter().filter_map(|e| e.0.ok());
+    let claims = environments
+        .filter(|e| e.spec.domain == domain || routed(&e.name_any()))
+        .map(|e| Claim {
+            namespace: namespace.to_owned(),
+            created: e.creation_timestamp().map(|t| t.0),
+            routed: routed(&e.name_any()),
+            name: e.name_any(),
+        });
+    Ok(claims.collect())
+}
+
+/// True when an Ingress has a rule for the host.
+pub fn carries(ingress: &Ingress, host: &str) -> bool {
+    let rules = ingress
+        .spec
+        .as_ref()
+        .and_then(|s| s.rules.as_deref())
+        .unwrap_or_default();
+    rules.iter().any(|r| r.host.as_deref() == Some(host))
+}
+
+async fn image(
+    ctx: &Arc<Context>,
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    records: &[Record],
+    auth: &[RegistryAuth],
+) -> Image {
+    let image: ImageRef = match spec.image.parse() {
+        Ok(image) => image,
+        Err(error) => return Image::Unresolved(images::invalid(&error)),
+    };
+    if let Some(digest) = images::known(spec, &image, records) {
+        return Image::Resolved(digest);
+    }
+    let key = (
+        owner.uid.clone(),
+        spec.image.clone(),
+        spec.rollout.retry.clone(),
+        auth.to_vec(),
+    );
+    let (registry, auth) = (ctx.images.clone(), auth.to_vec());
+    let answer = ctx
+        .resolutions
+        .get(&key, ctx.now(), PATIENCE, images::max_age, || {
+            registry.resolve(image, auth)
+        })
+        .await;
+    match answer {
+        None => Image::Asked,
+        Some(Ok(digest)) => Image::Resolved(digest),
+        Some(Err(error)) => Image::Unresolved(images::refused(&error)),
+    }
+}
+
+/// Asks about the newest release's digest, and only while a pod of it cannot pull.
+async fn image_gone(
+    ctx: &Arc<Context>,
+    records: &[Record],
+    pods: &[PodView],
+    auth: &[RegistryAuth],
+) -> bool {
+    let Some(newest) = records
+        .iter()
+        .max_by_key(|r| r.number())
+        .filter(|r| r.in_flight())
+    else {
+        return false;
+    };
+    let stuck =
+        |p: &&PodView| p.release == Some(newest.number()) && p.waiting == Some(Waiting::Image);
+    let parsed = (
+        newest.spec.image.parse::<ImageRef>().ok(),
+        newest.spec.digest.parse::<Digest>().ok(),
+    );
+    let (Some(_), (Some(image), Some(digest))) = (pods.iter().find(stuck), parsed) else {
+        return false;
+    };
+    let key = (image.to_string(), digest.to_string(), auth.to_vec());
+    let (registry, auth) = (ctx.images.clone(), auth.to_vec());
+    let answer = ctx
+        .existences
+        .get(
+            &key,
+            ctx.now(),
+            PATIENCE,
+            |_| EXISTENCE_AGE,
+            || registry.exists(image, digest, auth),
+        )
+        .await;
+    answer == Some(Existence::Gone)
+}
+
+/// Asks the address that the Ingress publishes, so DNS need not point there yet.
+async fn https(
+    ctx: &Arc<Context>,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    live: Option<&Ingress>,
+) -> Option<Measured> {
+    if !effective.force_https || effective.route == RouteKind::None {
+        return None;
+    }
+    let address = live
+        .filter(|i| carries(i, &spec.domain))
+        .and_then(published_address)?;
+    let key = (address.clone(), spec.domain.clone());
+    let (edge, domain) = (ctx.edge.clone(), spec.domain.clone());
+    ctx.measurements
+        .get(
+            &key,
+            ctx.now(),
+            PATIENCE,
+            |_| EDGE_AGE,
+            || edge.https_forced(address, domain),
+        )
+        .await
+}
+
+/// The first address that the controller wrote into the Ingress.
+pub fn published_address(ingress: &Ingress) -> Option<String> {
+    let published = ingress
+        .status
+        .as_ref()?
+        .load_balancer
+        .as_ref()?
+        .ingress
+        .as_ref()?
+        .first()?;
+    published.ip.clone().or_else(|| published.hostname.clone())
+}

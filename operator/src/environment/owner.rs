@@ -1,0 +1,94 @@
+//! Who owns what: labels, owner references, and what may be written to.
+
+use std::collections::BTreeMap;
+
+use crokodial_crds::names::{self, COMPONENT_WEB, EnvironmentName, MANAGED_BY, NameError};
+use crokodial_crds::{CrokodialEnvironment, DeletionPolicy};
+use jiff::Timestamp;
+use kube::{Resource, ResourceExt};
+use serde_json::{Value, json};
+
+/// An environment's identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Name of the environment.
+    pub name: EnvironmentName,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its UID.
+    pub uid: String,
+    /// When it was created; decides between two that claim one host.
+    pub created: Option<Timestamp>,
+}
+
+impl Owner {
+    /// Reads an environment's metadata; the error is for a name that the schema refuses.
+    pub fn of(environment: &CrokodialEnvironment) -> Result<Self, NameError> {
+        Ok(Self {
+            name: environment.name_any().parse()?,
+            namespace: environment.namespace().unwrap_or_default(),
+            uid: environment.uid().unwrap_or_default(),
+            created: environment.creation_timestamp().map(|t| t.0),
+        })
+    }
+
+    /// Labels that select the serving pods. Nothing in them ever changes, so adoption restarts no pod.
+    pub fn selector(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            (names::LABEL_ENVIRONMENT.to_owned(), self.name.to_string()),
+            (names::LABEL_COMPONENT.to_owned(), COMPONENT_WEB.to_owned()),
+        ])
+    }
+
+    /// The selector as text, for `status.selector` and list calls.
+    pub fn selector_text(&self) -> String {
+        let pairs: Vec<String> = self
+            .selector()
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        pairs.join(",")
+    }
+
+    /// Labels of a pod: the selector and what people filter by.
+    pub fn pod_labels(&self, release: i64) -> BTreeMap<String, String> {
+        let mut labels = self.common_labels();
+        labels.insert(names::LABEL_RELEASE.to_owned(), release.to_string());
+        labels
+    }
+
+    fn common_labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.selector();
+        labels.insert(names::LABEL_NAME.to_owned(), "dialer".to_owned());
+        labels.insert(names::LABEL_INSTANCE.to_owned(), self.name.to_string());
+        labels.insert(names::LABEL_PART_OF.to_owned(), "crokodial".to_owned());
+        labels.insert(names::LABEL_MANAGED_BY.to_owned(), MANAGED_BY.to_owned());
+        labels
+    }
+
+    /// Metadata of a child. Under `Retain` it has no owner reference, so it outlives the environment.
+    pub fn metadata(&self, name: &str, policy: DeletionPolicy) -> Value {
+        let mut labels = self.common_labels();
+        labels.insert(names::LABEL_ENVIRONMENT_UID.to_owned(), self.uid.clone());
+        let mut metadata = json!({"name": name, "namespace": self.namespace, "labels": labels});
+        if policy == DeletionPolicy::Delete {
+            metadata["ownerReferences"] = json!([{
+                "apiVersion": CrokodialEnvironment::api_version(&()),
+                "kind": CrokodialEnvironment::kind(&()),
+                "name": self.name.as_str(),
+                "uid": self.uid,
+                "controller": true,
+                "blockOwnerDeletion": false,
+            }]);
+        }
+        metadata
+    }
+
+    /// True for an object that this operator made for an environment of this name. Its UID may be an earlier
+    /// environment's, which no longer exists since names are unique: then it is adopted.
+    pub fn owns<K: Resource>(&self, live: &K) -> bool {
+        let labels = live.labels();
+        let is = |key: &str, value: &str| labels.get(key).is_some_and(|v| v == value);
+        is(names::LABEL_MANAGED_BY, MANAGED_BY) && is(names::LABEL_ENVIRONMENT, self.name.as_str())
+    }
+}

@@ -1,0 +1,236 @@
+//! Writes release records and their snapshots.
+
+use crokodial_crds::names::Children as Names;
+use crokodial_crds::{
+    CrokodialEnvironment, CrokodialRelease, EnvironmentSpec, ReleasePhase, ReleaseSpec,
+    ReleaseStatus,
+};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::runtime::events::EventType;
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+
+use super::Error;
+use super::build::pod_template;
+use super::decide::Step;
+use super::effective::Effective;
+use super::observe::Observed;
+use super::owner::Owner;
+use super::validate::Valid;
+use crate::context::Context;
+use crate::metrics::ReleaseOutcome;
+use crate::release::snapshot::{Frozen, Snapshot};
+
+/// Field manager of records and snapshots.
+const MANAGER: &str = "crokodial-release";
+
+/// The environment whose releases are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The resource.
+    pub environment: &'a CrokodialEnvironment,
+    /// Its identity.
+    pub owner: &'a Owner,
+    /// Its defaults filled in.
+    pub effective: &'a Effective,
+}
+
+/// Writes the statuses that changed, and makes the record that is wanted. True when there is more to do at once.
+pub async fn write(
+    ctx: &Context,
+    subject: Subject<'_>,
+    step: &Step,
+    valid: &Valid,
+    seen: &Observed,
+) -> Result<bool, Error> {
+    for (number, status) in &step.decision.updates {
+        write_status(ctx, subject, *number, status).await?;
+        announce(ctx, subject, *number, status, seen).await;
+    }
+    if let Some(spec) = &step.decision.create {
+        create(ctx, subject, spec, valid, seen).await?;
+    }
+    Ok(step.decision.create.is_some()
+        || step
+            .decision
+            .updates
+            .iter()
+            .any(|(n, s)| moved(*n, s, seen)))
+}
+
+/// Deletes retired records, then what no record names any more. The record goes first: while it exists, what it
+/// froze does too.
+pub async fn retire(
+    ctx: &Context,
+    owner: &Owner,
+    step: &Step,
+    seen: &Observed,
+) -> Result<(), Error> {
+    let names = Names::of(&owner.name);
+    for number in &step.retired {
+        let uid = seen
+            .releases
+            .iter()
+            .find(|r| r.spec.number == *number)
+            .and_then(ResourceExt::uid);
+        if let Some(uid) = uid {
+            ctx.io
+                .delete::<CrokodialRelease>(&owner.namespace, &names.release(*number), &uid)
+                .await?;
+        }
+    }
+    let newest = seen
+        .releases
+        .iter()
+        .map(|r| r.spec.number)
+        .max()
+        .unwrap_or(0);
+    let recorded =
+        |n: i64| seen.releases.iter().any(|r| r.spec.number == n) && !step.retired.contains(&n);
+    for (number, uid) in seen
+        .snapshots
+        .iter()
+        .filter(|(n, _)| **n < newest && !recorded(**n))
+    {
+        let running = step.workload.release == Some(*number);
+        if !running {
+            ctx.io
+                .delete::<ConfigMap>(&owner.namespace, &names.snapshot(*number), uid)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// The snapshot first: a record without one cannot run, a snapshot without a record is taken up by the next run.
+async fn create(
+    ctx: &Context,
+    subject: Subject<'_>,
+    spec: &ReleaseSpec,
+    valid: &Valid,
+    seen: &Observed,
+) -> Result<(), Error> {
+    let Subject {
+        environment,
+        owner,
+        effective,
+    } = subject;
+    let names = Names::of(&owner.name);
+    if !seen.snapshots.contains_key(&spec.number) {
+        let snapshot = snapshot(owner, &environment.spec, effective, spec, valid)?;
+        let mut object = snapshot.to_config_map()?;
+        object.metadata = metadata(owner, &names.snapshot(spec.number), spec.number, effective);
+        ctx.io.create(&owner.namespace, MANAGER, &object).await?;
+    }
+    let mut record = CrokodialRelease::new(&names.release(spec.number), spec.clone());
+    record.metadata = metadata(owner, &names.release(spec.number), spec.number, effective);
+    ctx.io.create(&owner.namespace, MANAGER, &record).await?;
+    let note = format!("release {} of image {} was made", spec.number, spec.image);
+    ctx.event(environment, EventType::Normal, "ReleaseCreated", &note)
+        .await;
+    Ok(())
+}
+
+fn snapshot(
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    release: &ReleaseSpec,
+    valid: &Valid,
+) -> Result<Snapshot, Error> {
+    let image: crokodial_crds::names::ImageRef = release.image.parse()?;
+    let pinned = image.at(release.digest.parse()?).to_string();
+    let template = pod_template::build(owner, spec, effective, release.number, &pinned);
+    let frozen = Frozen {
+        number: release.number,
+        inputs: release.inputs.clone(),
+        template,
+    };
+    Ok(Snapshot {
+        frozen,
+        config: valid.config_values.clone(),
+    })
+}
+
+fn metadata(
+    owner: &Owner,
+    name: &str,
+    number: i64,
+    effective: &Effective,
+) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
+    let mut metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta =
+        serde_json::from_value(owner.metadata(name, effective.deletion_policy)).unwrap_or_default();
+    let labels = metadata.labels.get_or_insert_default();
+    labels.insert(
+        crokodial_crds::names::LABEL_RELEASE.to_owned(),
+        number.to_string(),
+    );
+    metadata
+}
+
+async fn write_status(
+    ctx: &Context,
+    subject: Subject<'_>,
+    number: i64,
+    status: &ReleaseStatus,
+) -> Result<(), Error> {
+    let name = Names::of(&subject.owner.name).release(number);
+    let object = json!({
+        "apiVersion": CrokodialRelease::api_version(&()),
+        "kind": CrokodialRelease::kind(&()),
+        "metadata": {"name": name},
+        "status": status,
+    });
+    ctx.io
+        .apply_status::<CrokodialRelease>(&subject.owner.namespace, &name, MANAGER, &object)
+        .await?;
+    Ok(())
+}
+
+/// A change of phase is an Event and, at the end, a count.
+async fn announce(
+    ctx: &Context,
+    subject: Subject<'_>,
+    number: i64,
+    status: &ReleaseStatus,
+    seen: &Observed,
+) {
+    if !moved(number, status, seen) {
+        return;
+    }
+    let outcome = match status.phase {
+        ReleasePhase::Good => Some(ReleaseOutcome::Good),
+        ReleasePhase::Rejected => Some(ReleaseOutcome::Rejected),
+        ReleasePhase::RolledBack => Some(ReleaseOutcome::RolledBack),
+        ReleasePhase::Superseded => Some(ReleaseOutcome::Superseded),
+        ReleasePhase::Pending | ReleasePhase::Rolling | ReleasePhase::Baking => None,
+    };
+    if let Some(outcome) = outcome {
+        ctx.metrics.release_ended(outcome);
+    }
+    let failed = matches!(
+        status.phase,
+        ReleasePhase::Rejected | ReleasePhase::RolledBack
+    );
+    let type_ = if failed {
+        EventType::Warning
+    } else {
+        EventType::Normal
+    };
+    let reason = format!("Release{}", status.phase.as_str());
+    let note = format!(
+        "release {number}: {}",
+        status.message.as_deref().unwrap_or_default()
+    );
+    ctx.event(subject.environment, type_, &reason, &note).await;
+}
+
+/// True when this status has another phase than the one observed.
+fn moved(number: i64, status: &ReleaseStatus, seen: &Observed) -> bool {
+    let before = seen
+        .records
+        .iter()
+        .find(|r| r.number() == number)
+        .and_then(|r| r.phase());
+    before != Some(status.phase)
+}

@@ -1,0 +1,375 @@
+//! What the operator answers: a pure function of what was observed, decided and applied, and one write.
+
+use crokodial_crds::condition::ConditionType;
+use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::{
+    CrokodialEnvironment, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind, HoldStatus,
+    MongoStatus, Reason, RouteKind, TlsMode,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+
+use super::build::{Applied, Desired};
+use super::certificate::Certificate;
+use super::decide::Step;
+use super::effective::Effective;
+use super::finding::Finding;
+use super::observe::Observed;
+use super::owner::Owner;
+use super::validate::Valid;
+use crate::context::Context;
+use crate::kube_io::IoError;
+use crate::release::machine::{Hold, Rollout};
+
+/// Field manager of the status.
+const MANAGER: &str = "crokodial-status";
+
+/// All that a status is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The resource, with its old status.
+    pub environment: &'a CrokodialEnvironment,
+    /// Its identity.
+    pub owner: &'a Owner,
+    /// Its defaults filled in.
+    pub effective: &'a Effective,
+    /// What validation found.
+    pub valid: &'a Valid,
+    /// What was decided.
+    pub step: &'a Step,
+    /// What was observed.
+    pub seen: &'a Observed,
+    /// The certificate.
+    pub certificate: &'a Certificate,
+    /// Proof that the children were applied.
+    pub applied: &'a Desired<Applied>,
+}
+
+/// Computes the status.
+pub fn compute(facts: Facts<'_>, now: Timestamp) -> EnvironmentStatus {
+    let Facts {
+        environment,
+        owner,
+        effective,
+        valid,
+        step,
+        certificate,
+        ..
+    } = facts;
+    let old = environment
+        .status
+        .as_ref()
+        .map(|s| s.conditions.clone())
+        .unwrap_or_default();
+    let generation = environment.metadata.generation;
+    EnvironmentStatus {
+        observed_generation: generation,
+        url: url(&environment.spec.domain, effective),
+        replicas: Some(step.workload.replicas),
+        selector: Some(owner.selector_text()),
+        effective: Some(effective.status()),
+        release: release(facts),
+        hold: step.hold.as_ref().map(hold),
+        mongo: mongo(valid),
+        certificate: certificate.status.clone(),
+        next_check: step.decision.next.map(whole_seconds),
+        conditions: conditions(facts, &old, generation, now),
+    }
+}
+
+/// Writes the status if it is another one.
+pub async fn write(
+    ctx: &Context,
+    environment: &CrokodialEnvironment,
+    status: &EnvironmentStatus,
+) -> Result<(), IoError> {
+    if environment.status.as_ref() == Some(status) {
+        return Ok(());
+    }
+    let (namespace, name) = (
+        environment.namespace().unwrap_or_default(),
+        environment.name_any(),
+    );
+    let object = json!({
+        "apiVersion": CrokodialEnvironment::api_version(&()),
+        "kind": CrokodialEnvironment::kind(&()),
+        "metadata": {"name": name},
+        "status": status,
+    });
+    ctx.io
+        .apply_status::<CrokodialEnvironment>(&namespace, &name, MANAGER, &object)
+        .await
+        .map(|_| ())
+}
+
+fn url(domain: &str, effective: &Effective) -> Option<String> {
+    let scheme = if effective.tls_mode == TlsMode::None {
+        "http"
+    } else {
+        "https"
+    };
+    (effective.route != RouteKind::None).then(|| format!("{scheme}://{domain}"))
+}
+
+fn release(facts: Facts<'_>) -> EnvironmentReleaseStatus {
+    let Facts { step, seen, .. } = facts;
+    let serving = step
+        .serving
+        .and_then(|n| seen.records.iter().find(|r| r.number() == n));
+    EnvironmentReleaseStatus {
+        desired: step.desired,
+        serving: step.serving,
+        last_good: step.last_good,
+        image: serving.map(|r| {
+            format!(
+                "{}@{}",
+                r.spec.image.split('@').next().unwrap_or_default(),
+                r.spec.digest
+            )
+        }),
+        since: serving.and_then(|r| r.status.as_ref()?.rolled_out_at.clone()),
+    }
+}
+
+fn hold(hold: &Hold) -> HoldStatus {
+    HoldStatus {
+        kind: hold.kind,
+        release: hold.release,
+        inputs: hold.inputs.clone(),
+        since: whole_seconds(hold.since.unwrap_or(Timestamp::UNIX_EPOCH)),
+        lift: "set a new image or configuration, or a new rollout.retry".to_owned(),
+    }
+}
+
+fn mongo(valid: &Valid) -> MongoStatus {
+    MongoStatus {
+        generation: (valid.mongo.generation > 0).then_some(valid.mongo.generation),
+        verified_at: None,
+        reason: valid
+            .mongo
+            .finding
+            .is_false()
+            .then(|| valid.mongo.finding.reason.as_str().to_owned()),
+        database: valid.mongo.database.clone(),
+    }
+}
+
+fn conditions(
+    facts: Facts<'_>,
+    old: &[Condition],
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let Facts {
+        valid,
+        step,
+        certificate,
+        ..
+    } = facts;
+    let route = valid
+        .conflict
+        .clone()
+        .unwrap_or_else(|| valid.route.finding.clone());
+    let rolled_out = rolled_out(step);
+    let concerns = [
+        (ConditionType::ImageResolved, valid.image.clone()),
+        (ConditionType::CredentialsValid, valid.mongo.finding.clone()),
+        (ConditionType::ConfigSecretsValid, config(valid)),
+        (ConditionType::RolledOut, rolled_out),
+        (ConditionType::RouteAccepted, route),
+        (ConditionType::CertificateReady, certificate.finding.clone()),
+    ];
+    let ready = ready(facts, &concerns);
+    let mut all = vec![
+        (ConditionType::Ready, ready.clone()),
+        (ConditionType::Reconciling, reconciling(&ready)),
+        (ConditionType::Stalled, stalled(&ready, step)),
+    ];
+    all.extend(concerns);
+    all.extend(
+        valid
+            .https
+            .clone()
+            .map(|finding| (ConditionType::HttpsForced, finding)),
+    );
+    all.push((ConditionType::Available, available(step)));
+    all.push((ConditionType::GitDiverged, diverged(step)));
+    all.into_iter()
+        .map(|(type_, finding)| finding.condition(type_, old, generation, now))
+        .collect()
+}
+
+/// A ConfigMap that is missing has no condition of its own: it is told where the other references are.
+fn config(valid: &Valid) -> Finding {
+    match &valid.wanted {
+        Err(finding) if finding.reason == Reason::ConfigMapNotFound => finding.clone(),
+        _ => valid.config.finding.clone(),
+    }
+}
+
+/// The condition `RolledOut`.
+fn rolled_out(step: &Step) -> Finding {
+    let load = &step.workload;
+    match &step.decision.rollout {
+        _ if step.decision.stuck => {
+            let what = format!(
+                "release {} does not become ready again",
+                step.last_good.unwrap_or(0)
+            );
+            Finding::no(Reason::RollbackStuck, what)
+        }
+        Rollout::NeverDeployed => {
+            Finding::unknown(Reason::NeverDeployed, "no release was made yet")
+        }
+        Rollout::Progressing(n) => {
+            let what = format!(
+                "release {n} is rolling out: {} of {} pods are new",
+                load.updated, load.desired
+            );
+            Finding::no(Reason::Progressing, what)
+        }
+        Rollout::Blocked(n, cause) => {
+            Finding::unknown(Reason::Blocked, format!("release {n} waits: {cause}"))
+        }
+        Rollout::Baking(n, until) => {
+            let until = whole_seconds(*until).0;
+            Finding::yes(
+                Reason::Baking,
+                format!("release {n} runs everywhere and is watched until {until}"),
+            )
+        }
+        Rollout::Complete(_) if load.desired == 0 => {
+            Finding::no(Reason::ScaledToZero, "runtime.replicas is 0")
+        }
+        Rollout::Complete(n) if load.rolled_out(*n) => Finding::yes(
+            Reason::Succeeded,
+            format!("release {n} is good and runs everywhere"),
+        ),
+        Rollout::Complete(n) => {
+            let what = format!(
+                "release {n} is good; {} of {} pods are available",
+                load.available, load.desired
+            );
+            Finding::no(Reason::Progressing, what)
+        }
+        Rollout::Held(hold) => held(hold),
+    }
+}
+
+fn held(hold: &Hold) -> Finding {
+    let reason = match hold.kind {
+        HoldKind::RolledBack => Reason::RolledBack,
+        HoldKind::Rejected => hold.reason.parse().unwrap_or(Reason::Held),
+    };
+    Finding::no(
+        reason,
+        format!(
+            "release {} failed and is held: {}",
+            hold.release, hold.message
+        ),
+    )
+}
+
+/// `Ready` is about what the spec asks for. The first concern that is not met gives the reason.
+fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
+    let Facts { valid, step, .. } = facts;
+    if let Some(conflict) = &valid.conflict {
+        return conflict.clone();
+    }
+    let unmet = |type_: &ConditionType, finding: &Finding| match type_ {
+        // Unproven is no reason to distrust: only a proof to the contrary counts.
+        ConditionType::CredentialsValid | ConditionType::ConfigSecretsValid => finding.is_false(),
+        ConditionType::RolledOut => !serves_what_is_wanted(step),
+        _ => !finding.is_true(),
+    };
+    match concerns
+        .iter()
+        .find(|(type_, finding)| unmet(type_, finding))
+    {
+        Some((_, finding)) => Finding {
+            status: crokodial_crds::ConditionStatus::False,
+            ..finding.clone()
+        },
+        None => Finding::yes(
+            Reason::Ready,
+            format!("release {} is good and serving", step.serving.unwrap_or(0)),
+        ),
+    }
+}
+
+/// The wanted release is Good and answers. A pod that is replaced or added does not change that.
+fn serves_what_is_wanted(step: &Step) -> bool {
+    match step.decision.rollout {
+        Rollout::Complete(n) => {
+            step.serving == Some(n) && step.workload.available > 0 && !step.decision.stuck
+        }
+        _ => false,
+    }
+}
+
+/// Reasons that end by themselves, or with the world's help but without an edit.
+fn waits(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Progressing
+            | Reason::Baking
+            | Reason::Blocked
+            | Reason::NotAccepted
+            | Reason::RegistryUnreachable
+            | Reason::NotMeasured
+            | Reason::NeverDeployed
+            | Reason::Unknown
+    )
+}
+
+fn reconciling(ready: &Finding) -> Finding {
+    if !ready.is_true() && waits(ready.reason) {
+        Finding::yes(ready.reason, ready.seen.clone())
+    } else {
+        Finding::no(Reason::Succeeded, "nothing is under way")
+    }
+}
+
+fn stalled(ready: &Finding, step: &Step) -> Finding {
+    if step.decision.stuck || (!ready.is_true() && !waits(ready.reason)) {
+        Finding::yes(ready.reason, ready.seen.clone())
+    } else {
+        Finding::no(Reason::Succeeded, "nothing waits for a person")
+    }
+}
+
+/// `Available` is about the site, whichever release answers.
+fn available(step: &Step) -> Finding {
+    let load = &step.workload;
+    match step.serving {
+        Some(n) if load.available > 0 => Finding::yes(
+            Reason::Serving,
+            format!("{} pods are ready, release {n} serves", load.available),
+        ),
+        _ if load.desired == 0 && step.last_good.is_some() => {
+            Finding::no(Reason::ScaledToZero, "runtime.replicas is 0")
+        }
+        _ if step.last_good.is_none() => {
+            Finding::unknown(Reason::NeverDeployed, "no release of it was ever good")
+        }
+        _ => Finding::no(Reason::Down, "no pod is ready"),
+    }
+}
+
+fn diverged(step: &Step) -> Finding {
+    match &step.hold {
+        Some(hold) => Finding::yes(
+            Reason::Held,
+            format!(
+                "the spec asks for what release {} failed with",
+                hold.release
+            ),
+        ),
+        None => Finding::no(
+            Reason::InSync,
+            "the cluster runs, or is on its way to, what the spec asks for",
+        ),
+    }
+}

@@ -1,0 +1,245 @@
+//! From spec and observations to what may be done, and why the rest may not. Pure.
+
+use std::collections::BTreeMap;
+
+use crokodial_crds::{EnvironmentSpec, Reason, RouteKind};
+use kube::{Resource, ResourceExt};
+
+use super::build::Children;
+use super::credentials::{self, Active};
+use super::effective::Effective;
+use super::finding::Finding;
+use super::hosts;
+use super::images::{self, Image};
+use super::observe::{Class, Observed, carries, published_address};
+use super::owner::Owner;
+use crate::edge::Measured;
+use crate::release::inputs;
+use crate::release::machine::Wanted;
+
+/// What validation found, by concern.
+#[derive(Debug)]
+pub struct Valid {
+    /// Condition `ImageResolved`.
+    pub image: Finding,
+    /// What the spec asks to run; the error says why that is not known.
+    pub wanted: Result<Wanted, Finding>,
+    /// Merged content of the ConfigMaps.
+    pub config_values: BTreeMap<String, String>,
+    /// The Mongo URI.
+    pub mongo: Active,
+    /// The values of `secretRefs`.
+    pub config: Active,
+    /// The way in.
+    pub route: Route,
+    /// Condition `HttpsForced`; `None` where nothing is to be forced.
+    pub https: Option<Finding>,
+    /// Objects of our children's names that are not ours; where there is one, nothing is written.
+    pub conflict: Option<Finding>,
+}
+
+/// The way in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// Condition `RouteAccepted`.
+    pub finding: Finding,
+    /// The Ingress may be written as the spec says; else the old one stays.
+    pub write: bool,
+}
+
+/// Validates.
+pub fn validate(
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    seen: &Observed,
+) -> Valid {
+    let config_values = config_values(spec, seen);
+    let wanted = wanted(spec, seen, &config_values);
+    Valid {
+        image: images::finding(&seen.image, &spec.image),
+        wanted,
+        config_values: config_values.unwrap_or_default(),
+        mongo: credentials::mongo(
+            &spec.mongo,
+            seen.mongo_secret.as_ref(),
+            seen.children.mongo_active.as_ref(),
+        ),
+        config: credentials::config(
+            spec,
+            &seen.config_secrets,
+            seen.children.config_active.as_ref(),
+        ),
+        route: route(owner, spec, effective, seen),
+        https: https(effective, seen),
+        conflict: conflict(owner, &seen.children),
+    }
+}
+
+fn wanted(
+    spec: &EnvironmentSpec,
+    seen: &Observed,
+    config: &Result<BTreeMap<String, String>, Finding>,
+) -> Result<Wanted, Finding> {
+    let digest = match &seen.image {
+        Image::Resolved(digest) => digest,
+        other => return Err(images::finding(other, &spec.image)),
+    };
+    let config = config.as_ref().map_err(Clone::clone)?;
+    Ok(Wanted {
+        inputs: inputs::hash(digest, spec, config),
+        digest: digest.to_string(),
+        image: spec.image.clone(),
+        retry: spec.rollout.retry.clone(),
+    })
+}
+
+/// Later ConfigMaps win over earlier ones, as with `envFrom`.
+fn config_values(
+    spec: &EnvironmentSpec,
+    seen: &Observed,
+) -> Result<BTreeMap<String, String>, Finding> {
+    let mut values = BTreeMap::new();
+    for reference in &spec.config.config_map_refs {
+        let Some(found) = seen
+            .config_maps
+            .get(&reference.name)
+            .and_then(Option::as_ref)
+        else {
+            let what = format!("there is no ConfigMap {} in this namespace", reference.name);
+            return Err(Finding::no(Reason::ConfigMapNotFound, what));
+        };
+        values.extend(found.data.clone().unwrap_or_default());
+    }
+    Ok(values)
+}
+
+fn route(owner: &Owner, spec: &EnvironmentSpec, effective: &Effective, seen: &Observed) -> Route {
+    if effective.route == RouteKind::None {
+        return Route {
+            finding: Finding::yes(Reason::Disabled, "the spec asks for no route"),
+            write: false,
+        };
+    }
+    if let Class::Missing(name) = &seen.class {
+        let what = match name {
+            Some(name) => format!("there is no IngressClass {name}"),
+            None => "the cluster has no default IngressClass, and none is named".to_owned(),
+        };
+        return Route {
+            finding: Finding::no(Reason::ControllerMissing, what),
+            write: false,
+        };
+    }
+    let keeper = hosts::keeper(&seen.claims);
+    if let Some(other) =
+        keeper.filter(|c| c.namespace != owner.namespace || c.name != owner.name.as_str())
+    {
+        let what = format!(
+            "{} is the domain of environment {}/{}",
+            spec.domain, other.namespace, other.name
+        );
+        return Route {
+            finding: Finding::no(Reason::HostTaken, what),
+            write: false,
+        };
+    }
+    let live = seen
+        .children
+        .ingress
+        .as_ref()
+        .filter(|i| carries(i, &spec.domain));
+    let finding = match live.and_then(published_address) {
+        Some(address) => Finding::yes(
+            Reason::Succeeded,
+            format!("{} is routed at {address}", spec.domain),
+        ),
+        None => Finding::no(
+            Reason::NotAccepted,
+            "the Ingress controller has published no address for the Ingress yet",
+        ),
+    };
+    Route {
+        finding,
+        write: true,
+    }
+}
+
+fn https(effective: &Effective, seen: &Observed) -> Option<Finding> {
+    if !effective.force_https || effective.route == RouteKind::None {
+        return None;
+    }
+    Some(match &seen.https {
+        None => Finding::unknown(
+            Reason::NotMeasured,
+            "no address is published yet to send a request to",
+        ),
+        Some(Measured::Redirects { .. }) => Finding::yes(
+            Reason::Succeeded,
+            "a request by http was redirected to https",
+        ),
+        Some(Measured::DoesNotRedirect { status }) => {
+            let how = how_to_redirect(&seen.class);
+            let what = format!(
+                "a request by http was answered with {status} instead of a redirect; {how}"
+            );
+            Finding::no(Reason::ControllerNeedsConfig, what)
+        }
+        Some(Measured::Unreachable { .. }) => Finding::unknown(
+            Reason::NotMeasured,
+            "no answer to a request by http at the published address",
+        ),
+    })
+}
+
+/// What to set, by the controller that serves the class.
+fn how_to_redirect(class: &Class) -> &'static str {
+    match class {
+        Class::Known(controller) if controller.starts_with("traefik.io/") => {
+            "Traefik redirects at its entry point: entryPoints.web.http.redirections.entryPoint.to=websecure"
+        }
+        Class::Known(controller) if controller.contains("nginx") => {
+            "ingress-nginx redirects by its ConfigMap: force-ssl-redirect: \"true\""
+        }
+        _ => "see its documentation for redirecting http to https",
+    }
+}
+
+/// Any object of a child's name that is not labelled ours.
+fn conflict(owner: &Owner, live: &Children) -> Option<Finding> {
+    let Children {
+        service_account,
+        network_policy,
+        mongo_active,
+        config_active,
+        deployment,
+        service,
+        disruption_budget,
+        certificate,
+        ingress,
+    } = live;
+    let foreign: Vec<String> = [
+        foreign(owner, service_account.as_ref()),
+        foreign(owner, network_policy.as_ref()),
+        foreign(owner, mongo_active.as_ref()),
+        foreign(owner, config_active.as_ref()),
+        foreign(owner, deployment.as_ref()),
+        foreign(owner, service.as_ref()),
+        foreign(owner, disruption_budget.as_ref()),
+        foreign(owner, certificate.as_ref()),
+        foreign(owner, ingress.as_ref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let what = format!(
+        "{} exists and was not made by this operator; nothing was changed",
+        foreign.join(", ")
+    );
+    (!foreign.is_empty()).then(|| Finding::no(Reason::NameConflict, what))
+}
+
+fn foreign<K: Resource<DynamicType = ()>>(owner: &Owner, live: Option<&K>) -> Option<String> {
+    let object = live.filter(|o| !owner.owns(*o))?;
+    Some(format!("{} {}", K::kind(&()), object.name_any()))
+}

@@ -1,0 +1,185 @@
+//! The operator's own HTTP server: /healthz, /readyz and /metrics, for the kubelet and Prometheus.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use serde::Serialize;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::{Metrics, OPENMETRICS};
+
+/// A request head must be complete within this time, also the next one on a kept connection.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// No connection lives longer; scrapers open another.
+const CONNECTION_LIFETIME: Duration = Duration::from_secs(120);
+/// Largest request head in bytes (hyper's own minimum is 8 KiB).
+const MAX_HEAD: usize = 8 * 1024;
+/// Probes and scrapers need a handful; the rest waits in the kernel's queue.
+const MAX_CONNECTIONS: usize = 32;
+/// Open answers may be finished for so long after the stop.
+const DRAIN: Duration = Duration::from_secs(2);
+/// Pause after the kernel refused an accept, e.g. because no file descriptor is left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What keeps the operator from doing its work, set by the controllers and shown by /readyz.
+#[derive(Debug, Clone)]
+pub struct Readiness(Arc<watch::Sender<Vec<String>>>);
+
+impl Readiness {
+    /// Not ready until [`Self::set_missing`] says that nothing is missing.
+    pub fn starting() -> Self {
+        Self(Arc::new(watch::Sender::new(vec![
+            "first look at the API server".to_owned(),
+        ])))
+    }
+
+    /// Replaces the list of what is missing, e.g. `CRD crokodialenvironments.crokodial.com`; empty means ready.
+    pub fn set_missing(&self, missing: Vec<String>) {
+        self.0.send_if_modified(|current| {
+            let changed = *current != missing;
+            *current = missing;
+            changed
+        });
+    }
+
+    /// What is missing now.
+    pub fn missing(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
+}
+
+/// A reason why the server stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listening socket is of no use.
+    #[error("the listening socket for /healthz, /readyz and /metrics is unusable: {0}")]
+    Listener(#[from] std::io::Error),
+}
+
+impl ServeError {
+    /// A stable CamelCase word for logs and tests.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Listener(_) => "ListenerUnusable",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Shared {
+    metrics: Metrics,
+    readiness: Readiness,
+}
+
+/// The routes, testable without a socket.
+pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(render))
+        .with_state(Shared { metrics, readiness })
+}
+
+#[derive(Serialize)]
+struct Missing {
+    missing: Vec<String>,
+}
+
+async fn readyz(State(shared): State<Shared>) -> Response {
+    let missing = shared.readiness.missing();
+    let status = if missing.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(Missing { missing })).into_response()
+}
+
+async fn render(State(shared): State<Shared>) -> Response {
+    match shared.metrics.render() {
+        Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Serves until `stop`, then lets open answers finish for 2 s. `axum::serve` is not used because it has neither a
+/// header time-out nor a bound on connections.
+///
+/// # Errors
+/// [`ServeError::Listener`] when the socket has no address, i.e. is not listening.
+pub async fn serve(
+    listener: TcpListener,
+    metrics: Metrics,
+    readiness: Readiness,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    tracing::info!(address = %listener.local_addr()?, "serving /healthz, /readyz and /metrics");
+    let router = router(metrics, readiness);
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = TaskTracker::new();
+    loop {
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            break;
+        };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = serve_connection(stream, router.clone(), stop.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    connections.close();
+    if timeout(DRAIN, connections.wait()).await.is_err() {
+        tracing::info!("connections were cut at the end of the drain time");
+    }
+    Ok(())
+}
+
+async fn serve_connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+    let service = TowerToHyperService::new(tower::ServiceExt::<axum::extract::Request>::map_err(
+        router,
+        |never: Infallible| match never {},
+    ));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let lifetime = tokio::time::sleep(CONNECTION_LIFETIME);
+    // A client's broken connection is its own affair: nothing to do, nothing worth a log line.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => {}
+        () = lifetime => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(DRAIN, connection).await;
+}
+
+#[cfg(test)]
+#[path = "http_test.rs"]
+mod tests;

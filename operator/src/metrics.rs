@@ -1,0 +1,338 @@
+//! What the operator counts, in a registry that `main` owns.
+//!
+//! Label values come from the enums of this file alone, never from object names, messages or `Debug` output: the
+//! number of series is fixed by the code. Every name starts with `crokodial_` but for the process's own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, text,
+};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Media type of [`Metrics::render`].
+pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds in seconds of a reconcile's duration: a no-op takes milliseconds, a registry up to 10 s.
+const DURATION_BUCKETS: [f64; 9] = [0.005, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
+
+/// Kinds that are reconciled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Reconciled {
+    /// The user's resource.
+    CrokodialEnvironment,
+    /// The record of a release.
+    CrokodialRelease,
+}
+
+/// Why a reconcile failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum FailureClass {
+    /// Trying again may help.
+    Retry,
+    /// Only a person's edit helps.
+    Invalid,
+    /// The reconcile was not over within its deadline.
+    Deadline,
+}
+
+/// What was done at the API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Verb {
+    /// POST.
+    Create,
+    /// Server-side apply.
+    Apply,
+    /// Any other PATCH.
+    Patch,
+    /// PUT.
+    Replace,
+    /// A write to the status subresource.
+    Status,
+    /// DELETE.
+    Delete,
+}
+
+/// Kinds that the operator writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(missing_docs)] // Kubernetes' own names.
+pub enum Written {
+    ConfigMap,
+    CrokodialEnvironment,
+    CrokodialRelease,
+    Deployment,
+    Event,
+    Ingress,
+    Job,
+    Lease,
+    NetworkPolicy,
+    PodDisruptionBudget,
+    Secret,
+    Service,
+    ServiceAccount,
+}
+
+/// How a release ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ReleaseOutcome {
+    /// It baked and is good.
+    Good,
+    /// It never fully rolled out.
+    Rejected,
+    /// It failed after it had rolled out.
+    RolledBack,
+    /// A newer spec replaced it.
+    Superseded,
+}
+
+/// How an image look-up ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ImageOutcome {
+    /// The digest is known.
+    Resolved,
+    /// The registry has no such image.
+    NotFound,
+    /// The registry wants other credentials.
+    Unauthorized,
+    /// The registry gave no usable answer.
+    Unreachable,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: Reconciled,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    kind: Reconciled,
+    class: FailureClass,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WriteLabels {
+    verb: Verb,
+    kind: Written,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReleaseLabel {
+    outcome: ReleaseOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ImageLabel {
+    outcome: ImageOutcome,
+}
+
+/// All metrics of one process. Cloning shares them.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    reconciles: Family<KindLabel, Counter>,
+    failures: Family<FailureLabels, Counter>,
+    durations: Family<KindLabel, Histogram, fn() -> Histogram>,
+    writes: Family<WriteLabels, Counter>,
+    undecodable: Family<KindLabel, Counter>,
+    releases: Family<ReleaseLabel, Counter>,
+    images: Family<ImageLabel, Counter>,
+}
+
+impl Metrics {
+    /// A fresh registry, with the version of this build.
+    pub fn new() -> Self {
+        let mut registry = Registry::default();
+        let durations: Family<KindLabel, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
+        let (reconciles, failures) = (Family::default(), Family::default());
+        let (writes, undecodable) = (Family::default(), Family::default());
+        let (releases, images) = (Family::default(), Family::default());
+
+        let ours = registry.sub_registry_with_prefix("crokodial");
+        ours.register(
+            "build",
+            "Version of this operator",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        ours.register(
+            "reconciles",
+            "Reconciles that ended, failed ones included",
+            reconciles.clone(),
+        );
+        ours.register(
+            "reconcile_failures",
+            "Reconciles that failed, by class",
+            failures.clone(),
+        );
+        ours.register_with_unit(
+            "reconcile_duration",
+            "Duration of a reconcile",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        ours.register(
+            "api_writes",
+            "Writes sent to the Kubernetes API",
+            writes.clone(),
+        );
+        ours.register(
+            "undecodable_objects",
+            "Objects that did not decode and were left alone",
+            undecodable.clone(),
+        );
+        ours.register(
+            "releases",
+            "Releases that reached a final phase",
+            releases.clone(),
+        );
+        ours.register(
+            "image_resolutions",
+            "Tags looked up at a registry",
+            images.clone(),
+        );
+        registry.register_collector(Box::new(ResidentMemory));
+
+        Self(Arc::new(Inner {
+            registry,
+            reconciles,
+            failures,
+            durations,
+            writes,
+            undecodable,
+            releases,
+            images,
+        }))
+    }
+
+    /// Starts the clock of one reconcile. The run and its duration are counted when the timer is dropped, so that
+    /// every way out is measured.
+    pub fn start_reconcile(&self, kind: Reconciled) -> ReconcileTimer {
+        ReconcileTimer {
+            metrics: self.clone(),
+            kind,
+            started: Instant::now(),
+        }
+    }
+
+    /// Counts a reconcile that failed.
+    pub fn reconcile_failed(&self, kind: Reconciled, class: FailureClass) {
+        self.0
+            .failures
+            .get_or_create(&FailureLabels { kind, class })
+            .inc();
+    }
+
+    /// Counts a write sent to the API server, whatever became of it.
+    pub fn api_write(&self, verb: Verb, kind: Written) {
+        self.0
+            .writes
+            .get_or_create(&WriteLabels { verb, kind })
+            .inc();
+    }
+
+    /// Counts an object that did not decode.
+    pub fn undecodable(&self, kind: Reconciled) {
+        self.0.undecodable.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// Counts a release that reached a final phase.
+    pub fn release_ended(&self, outcome: ReleaseOutcome) {
+        self.0
+            .releases
+            .get_or_create(&ReleaseLabel { outcome })
+            .inc();
+    }
+
+    /// Counts an image look-up.
+    pub fn image_resolved(&self, outcome: ImageOutcome) {
+        self.0.images.get_or_create(&ImageLabel { outcome }).inc();
+    }
+
+    /// Everything in the OpenMetrics text format ([`OPENMETRICS`]).
+    ///
+    /// # Errors
+    /// None in practice: formatting into a string cannot fail.
+    pub fn render(&self) -> Result<String, std::fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.0.registry)?;
+        Ok(out)
+    }
+
+    fn reconcile_ended(&self, kind: Reconciled, took: Duration) {
+        let label = KindLabel { kind };
+        self.0
+            .durations
+            .get_or_create(&label)
+            .observe(took.as_secs_f64());
+        self.0.reconciles.get_or_create(&label).inc();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Measures one reconcile; see [`Metrics::start_reconcile`].
+#[derive(Debug)]
+#[must_use = "the duration is counted when this is dropped"]
+pub struct ReconcileTimer {
+    metrics: Metrics,
+    kind: Reconciled,
+    started: Instant,
+}
+
+impl Drop for ReconcileTimer {
+    fn drop(&mut self) {
+        self.metrics
+            .reconcile_ended(self.kind, self.started.elapsed());
+    }
+}
+
+/// The process's resident memory, read when somebody asks.
+#[derive(Debug)]
+struct ResidentMemory;
+
+impl Collector for ResidentMemory {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let Some(bytes) = std::fs::read_to_string("/proc/self/status")
+            .ok()
+            .and_then(|status| resident_bytes(&status))
+        else {
+            // Not Linux: no number is better than a wrong one.
+            return Ok(());
+        };
+        let gauge = ConstGauge::new(bytes);
+        let descriptor = encoder.encode_descriptor(
+            "process_resident_memory",
+            "Resident memory size",
+            Some(&Unit::Bytes),
+            gauge.metric_type(),
+        )?;
+        gauge.encode(descriptor)
+    }
+}
+
+/// `VmRSS` of a `/proc/<pid>/status` text in bytes; the kernel writes it in units of 1024 (proc(5)).
+fn resident_bytes(status: &str) -> Option<i64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+#[path = "metrics_test.rs"]
+mod tests;

@@ -1,0 +1,263 @@
+//! HTTP/1.1 over the guard: one connection, one request, one answer.
+//!
+//! No pool: the operator asks a registry a few times an hour, and a fresh connection is also a fresh verdict of the
+//! guard. Nothing here has a total deadline; each caller sets one over all its exchanges.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HOST, USER_AGENT};
+use http::{HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::{Guard, NetError, TlsFault, Trust};
+
+/// Time for a TLS handshake.
+const TLS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest head of an answer in bytes. Signed redirect targets reach some 4 KiB.
+const MAX_HEAD: usize = 32 * 1024;
+
+/// How a request travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// The port when a URL names none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// Where a request goes. `dial` and `name` differ when a site is measured at a known address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// http or https.
+    pub scheme: Scheme,
+    /// The name or address that is connected to.
+    pub dial: String,
+    /// The TCP port that is connected to.
+    pub port: u16,
+    /// The name that is asked for: TLS server name and Host header.
+    pub name: String,
+}
+
+impl Endpoint {
+    /// An endpoint whose name is also its address.
+    pub fn new(scheme: Scheme, name: &str, port: u16) -> Self {
+        Self {
+            scheme,
+            dial: name.to_owned(),
+            port,
+            name: name.to_owned(),
+        }
+    }
+
+    /// `name` or `name:port`, as a Host header and a URL write it.
+    pub fn authority(&self) -> String {
+        if self.port == self.scheme.default_port() {
+            self.name.clone()
+        } else {
+            format!("{}:{}", self.name, self.port)
+        }
+    }
+}
+
+/// Sends requests through a [`Guard`].
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    guard: Guard,
+    trust: Trust,
+}
+
+impl HttpClient {
+    /// A client for `guard` that believes the CAs of `trust`.
+    pub fn new(guard: Guard, trust: Trust) -> Self {
+        Self { guard, trust }
+    }
+
+    /// Connects, sends `request` (its URI is path and query only) and waits for the head of the answer. Redirects are
+    /// answers like any other. Host and User-Agent are set here.
+    ///
+    /// # Errors
+    /// Every variant of [`NetError`] but `TooLarge` and `Deadline`.
+    pub async fn send(
+        &self,
+        endpoint: &Endpoint,
+        mut request: Request<Empty<Bytes>>,
+    ) -> Result<Exchange, NetError> {
+        let protocol = || NetError::Protocol {
+            host: endpoint.name.clone(),
+        };
+        let host = HeaderValue::from_str(&endpoint.authority()).map_err(|_| protocol())?;
+        request.headers_mut().insert(HOST, host);
+        request.headers_mut().insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("crokodial-operator/", env!("CARGO_PKG_VERSION"))),
+        );
+        let tcp = self.guard.connect(&endpoint.dial, endpoint.port).await?;
+        match endpoint.scheme {
+            Scheme::Http => Exchange::start(tcp, request, endpoint).await,
+            Scheme::Https => {
+                let tls = self.handshake(tcp, endpoint).await?;
+                Exchange::start(tls, request, endpoint).await
+            }
+        }
+    }
+
+    async fn handshake(
+        &self,
+        tcp: TcpStream,
+        endpoint: &Endpoint,
+    ) -> Result<TlsStream<TcpStream>, NetError> {
+        let failed = |fault| NetError::Tls {
+            host: endpoint.name.clone(),
+            fault,
+        };
+        let bare = endpoint
+            .name
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let name = ServerName::try_from(bare).map_err(|_| failed(TlsFault::WrongName))?;
+        let connector = TlsConnector::from(self.trust.client_config());
+        match timeout(TLS_TIMEOUT, connector.connect(name, tcp)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(failed(TlsFault::of(&error))),
+            Err(_) => Err(failed(TlsFault::Handshake)),
+        }
+    }
+}
+
+/// An answer whose body is still on the wire. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Exchange {
+    head: Response<()>,
+    body: Incoming,
+    host: String,
+    /// Drives the connection; aborted when the exchange is dropped.
+    _connection: JoinSet<()>,
+}
+
+impl Exchange {
+    async fn start<S>(
+        stream: S,
+        request: Request<Empty<Bytes>>,
+        endpoint: &Endpoint,
+    ) -> Result<Self, NetError>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let protocol = |_| NetError::Protocol {
+            host: endpoint.name.clone(),
+        };
+        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+            .max_buf_size(MAX_HEAD)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(protocol)?;
+        let mut driver = JoinSet::new();
+        driver.spawn(async move {
+            // A broken connection shows as an error of the request or of the body.
+            let _ = connection.await;
+        });
+        let (head, body) = sender
+            .send_request(request)
+            .await
+            .map_err(protocol)?
+            .into_parts();
+        Ok(Self {
+            head: Response::from_parts(head, ()),
+            body,
+            host: endpoint.name.clone(),
+            _connection: driver,
+        })
+    }
+
+    /// Status and headers.
+    pub fn head(&self) -> &Response<()> {
+        &self.head
+    }
+
+    /// Status and headers, without the body: closes the connection.
+    pub fn into_head(self) -> Response<()> {
+        self.head
+    }
+
+    /// The whole body, at most `limit` bytes of it.
+    ///
+    /// # Errors
+    /// [`NetError::TooLarge`], [`NetError::Protocol`].
+    pub async fn into_bytes(self, limit: usize) -> Result<Bytes, NetError> {
+        let host = self.host.clone();
+        Limited::new(self.body, limit)
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes)
+            .map_err(|error| body_error(error.as_ref(), host, limit))
+    }
+
+    /// SHA-256 of the whole body, which is not kept in memory.
+    ///
+    /// # Errors
+    /// As [`Self::into_bytes`].
+    pub async fn into_sha256(self, limit: usize) -> Result<[u8; 32], NetError> {
+        let host = self.host.clone();
+        let mut body = Limited::new(self.body, limit);
+        let mut hasher = Sha256::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| body_error(error.as_ref(), host.clone(), limit))?;
+            if let Some(data) = frame.data_ref() {
+                hasher.update(data);
+            }
+        }
+        Ok(hasher.finalize().into())
+    }
+}
+
+fn body_error(
+    error: &(dyn std::error::Error + Send + Sync + 'static),
+    host: String,
+    limit: usize,
+) -> NetError {
+    if error.is::<LengthLimitError>() {
+        NetError::TooLarge { host, limit }
+    } else {
+        NetError::Protocol { host }
+    }
+}
+
+impl TlsFault {
+    fn of(error: &std::io::Error) -> Self {
+        use rustls::CertificateError as Cert;
+        let inner = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match inner {
+            Some(rustls::Error::InvalidCertificate(cert)) => match cert {
+                Cert::UnknownIssuer => Self::UnknownIssuer,
+                Cert::Expired | Cert::ExpiredContext { .. } => Self::Expired,
+                Cert::NotValidYet | Cert::NotValidYetContext { .. } => Self::NotYetValid,
+                Cert::NotValidForName | Cert::NotValidForNameContext { .. } => Self::WrongName,
+                _ => Self::Handshake,
+            },
+            _ => Self::Handshake,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Pull secrets: which credential belongs to which image, by the kubelet's rules.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::core::v1::Secret;
+use serde::Deserialize;
+
+/// Names that all mean Docker Hub in a pull secret; the first is what images are written with.
+const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
+/// Largest accepted pull secret in bytes; Kubernetes' own bound on a whole Secret is 1 MiB.
+const MAX_SECRET: usize = 256 * 1024;
+
+/// A reason why a pull secret is of no use. Never quotes the secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// The text is not the JSON that `kubectl create secret docker-registry` writes.
+    #[error(
+        "the pull secret is not Docker configuration JSON: create it with `kubectl create secret docker-registry`"
+    )]
+    NotDockerConfig,
+    /// An entry's `auth` is not base64 of `user:password`.
+    #[error(
+        "the pull secret's entry for {registry:?} has an `auth` that is not base64 of user:password: create it anew"
+    )]
+    BadEntry {
+        /// The key of the entry.
+        registry: String,
+    },
+    /// The text is too large.
+    #[error(
+        "the pull secret is larger than {MAX_SECRET} bytes: leave only registry credentials in it"
+    )]
+    TooLarge,
+}
+
+impl AuthError {
+    /// A stable CamelCase word for logs and tests.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotDockerConfig => "PullSecretNotDockerConfig",
+            Self::BadEntry { .. } => "PullSecretBadEntry",
+            Self::TooLarge => "PullSecretTooLarge",
+        }
+    }
+}
+
+/// One credential of a pull secret.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegistryAuth {
+    /// Host without port, lower case; a label may hold `*`, as the kubelet allows.
+    host: String,
+    port: Option<u16>,
+    /// Path prefix without slashes at its ends; empty for all of the registry.
+    path: String,
+    username: String,
+    password: String,
+}
+
+impl fmt::Debug for RegistryAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryAuth")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct ConfigJson {
+    auths: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    username: Option<String>,
+    password: Option<String>,
+    auth: Option<String>,
+}
+
+impl RegistryAuth {
+    /// Reads the value of `.dockerconfigjson` (type `kubernetes.io/dockerconfigjson`).
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    pub fn from_docker_config_json(text: &[u8]) -> Result<Vec<Self>, AuthError> {
+        check_size(text)?;
+        let config: ConfigJson =
+            serde_json::from_slice(text).map_err(|_| AuthError::NotDockerConfig)?;
+        Self::from_entries(config.auths)
+    }
+
+    /// Reads the value of `.dockercfg` (type `kubernetes.io/dockercfg`, the older form without `auths`).
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    pub fn from_dockercfg(text: &[u8]) -> Result<Vec<Self>, AuthError> {
+        check_size(text)?;
+        let entries = serde_json::from_slice(text).map_err(|_| AuthError::NotDockerConfig)?;
+        Self::from_entries(entries)
+    }
+
+    fn from_entries(entries: BTreeMap<String, Entry>) -> Result<Vec<Self>, AuthError> {
+        let read = entries
+            .into_iter()
+            .map(|(key, entry)| Self::from_entry(&key, entry));
+        // An entry without a credential stands for a credential helper, which only the machine it was made on has.
+        read.filter_map(Result::transpose).collect()
+    }
+
+    fn from_entry(key: &str, entry: Entry) -> Result<Option<Self>, AuthError> {
+        let bad = || AuthError::BadEntry {
+            registry: key.to_owned(),
+        };
+        let (username, password) = match (
+            entry.auth.filter(|auth| !auth.is_empty()),
+            entry.username,
+            entry.password,
+        ) {
+            (Some(auth), _, _) => {
+                let decoded = STANDARD.decode(auth.trim()).map_err(|_| bad())?;
+                let text = String::from_utf8(decoded).map_err(|_| bad())?;
+                let (user, password) = text.split_once(':').ok_or_else(bad)?;
+                // Docker pads with NUL (kubelet: decodeDockerConfigFieldAuth).
+                (user.to_owned(), password.trim_end_matches('\0').to_owned())
+            }
+            (None, Some(username), Some(password)) => (username, password),
+            (None, _, _) => return Ok(None),
+        };
+        let bare = key
+            .trim()
+            .trim_start_matches("https://")
+            .trim_start_matches("http://");
+        let (authority, path) = bare.split_once('/').unwrap_or((bare, ""));
+        let (host, port) = split_port(&authority.to_ascii_lowercase());
+        if host.is_empty() {
+            return Err(bad());
+        }
+        // `https://index.docker.io/v1/` names an API version, not a repository.
+        let path = match path.trim_matches('/') {
+            "v1" | "v2" => "",
+            path => path.trim_start_matches("v1/").trim_start_matches("v2/"),
+        };
+        Ok(Some(Self {
+            host: canonical(&host),
+            port,
+            path: path.to_owned(),
+            username,
+            password,
+        }))
+    }
+
+    /// True when this credential is meant for `registry` (host or host:port, as the image writes it) and `repository`.
+    pub fn matches(&self, registry: &str, repository: &str) -> bool {
+        let (host, port) = split_port(&registry.to_ascii_lowercase());
+        let (host, pattern) = (canonical(&host), self.host.as_str());
+        let same_host = host.split('.').count() == pattern.split('.').count()
+            && host
+                .split('.')
+                .zip(pattern.split('.'))
+                .all(|(label, glob)| label_matches(glob, label));
+        let same_path = self.path.is_empty()
+            || repository == self.path
+            || repository
+                .strip_prefix(self.path.as_str())
+                .is_some_and(|rest| rest.starts_with('/'));
+        same_host && port.unwrap_or(443) == self.port.or(port).unwrap_or(443) && same_path
+    }
+
+    /// The credentials for an image, the most specific first.
+    pub fn matching<'a>(auths: &'a [Self], registry: &str, repository: &str) -> Vec<&'a Self> {
+        let mut found: Vec<&Self> = auths
+            .iter()
+            .filter(|auth| auth.matches(registry, repository))
+            .collect();
+        found.sort_by_key(|auth| {
+            std::cmp::Reverse((auth.path.len(), auth.port.is_some(), auth.host.len()))
+        });
+        found
+    }
+
+    /// The value of an Authorization header in the Basic scheme (RFC 7617).
+    pub(super) fn basic(&self) -> String {
+        format!(
+            "Basic {}",
+            STANDARD.encode(format!("{}:{}", self.username, self.password))
+        )
+    }
+}
+
+/// The credentials of a pull secret, read by its type. One that cannot be read has none, and the log says why: what
+/// counts in the end is whether the registry shows the image.
+pub fn registry_auth(secret: &Secret) -> Vec<RegistryAuth> {
+    let value = |key: &str| secret.data.as_ref().and_then(|data| data.get(key));
+    let read = match (value(".dockerconfigjson"), value(".dockercfg")) {
+        (Some(json), _) => RegistryAuth::from_docker_config_json(&json.0),
+        (None, Some(old)) => RegistryAuth::from_dockercfg(&old.0),
+        (None, None) => Err(AuthError::NotDockerConfig),
+    };
+    read.unwrap_or_else(|error| {
+        let (namespace, name) = (
+            secret.metadata.namespace.as_deref(),
+            secret.metadata.name.as_deref(),
+        );
+        tracing::debug!(namespace, name, reason = error.reason(), %error, "pull secret left out");
+        Vec::new()
+    })
+}
+
+fn check_size(text: &[u8]) -> Result<(), AuthError> {
+    if text.len() > MAX_SECRET {
+        Err(AuthError::TooLarge)
+    } else {
+        Ok(())
+    }
+}
+
+fn canonical(host: &str) -> String {
+    if DOCKER_HUB.contains(&host) {
+        DOCKER_HUB[0].to_owned()
+    } else {
+        host.to_owned()
+    }
+}
+
+fn split_port(authority: &str) -> (String, Option<u16>) {
+    match authority
+        .rsplit_once(':')
+        .map(|(host, port)| (host, port.parse()))
+    {
+        Some((host, Ok(port))) => (host.to_owned(), Some(port)),
+        Some((_, Err(_))) | None => (authority.to_owned(), None),
+    }
+}
+
+/// A glob with any number of `*` inside one DNS label.
+fn label_matches(glob: &str, label: &str) -> bool {
+    let Some((start, rest)) = glob.split_once('*') else {
+        return glob == label;
+    };
+    label.strip_prefix(start).is_some_and(|tail| {
+        tail.char_indices()
+            .map(|(at, _)| at)
+            .chain([tail.len()])
+            .any(|at| label_matches(rest, &tail[at..]))
+    })
+}
+
+#[cfg(test)]
+#[path = "auth_test.rs"]
+mod tests;

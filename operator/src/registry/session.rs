@@ -1,0 +1,382 @@
+//! One image's conversation with its registry: requests, redirects, sign-in.
+
+use bytes::Bytes;
+use crokodial_crds::names::{Digest, ImageRef};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::Empty;
+use serde::Deserialize;
+
+use super::{Refusal, RegistryAuth, Trouble};
+use crate::net::{Endpoint, Exchange, HttpClient, NetError, Scheme};
+
+/// Manifest types that pods can run, indexes first, so that a digest covers every platform.
+const MANIFEST_TYPES: [&str; 4] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
+    application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+/// Where registries name the digest (OCI distribution specification 1.1, "Pulling manifests").
+const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+/// Largest manifest in bytes that registries must take (same specification, "Pushing manifests").
+const MAX_MANIFEST: usize = 4 * 1024 * 1024;
+/// Largest answer of a token service in bytes; tokens with long scopes reach some 8 KiB.
+const MAX_TOKEN_ANSWER: usize = 64 * 1024;
+const MAX_REDIRECTS: usize = 3;
+
+/// How a conversation fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    NotFound,
+    Refused(Refusal),
+    Trouble(Trouble),
+}
+
+impl From<NetError> for Fault {
+    fn from(error: NetError) -> Self {
+        Self::Trouble(Trouble::Net(error))
+    }
+}
+
+impl From<Trouble> for Fault {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+pub(super) struct Session<'a> {
+    client: &'a HttpClient,
+    plain_http: &'a [String],
+    registry: Endpoint,
+    repository: &'a str,
+    credential: Option<&'a RegistryAuth>,
+    authorization: Option<HeaderValue>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        client: &'a HttpClient,
+        plain_http: &'a [String],
+        image: &'a ImageRef,
+        credential: Option<&'a RegistryAuth>,
+    ) -> Result<Self, Fault> {
+        let name = match image.registry.to_ascii_lowercase() {
+            // Docker Hub's API is not at the name that images carry.
+            hub if hub == "docker.io" => "registry-1.docker.io".to_owned(),
+            name => name,
+        };
+        let scheme = if plain_http.contains(&name) {
+            Scheme::Http
+        } else {
+            Scheme::Https
+        };
+        let authority: Authority = name
+            .parse()
+            .map_err(|_| Trouble::Net(NetError::Dns { host: name }))?;
+        Ok(Self {
+            client,
+            plain_http,
+            registry: endpoint(scheme, &authority),
+            repository: &image.repository,
+            credential,
+            authorization: None,
+        })
+    }
+
+    /// Asks for a manifest by tag or digest, signing in when the registry wants it.
+    pub(super) async fn manifest(
+        &mut self,
+        method: Method,
+        reference: &str,
+    ) -> Result<Exchange, Fault> {
+        let path = format!("/v2/{}/manifests/{reference}", self.repository);
+        let answer = self.follow(&method, &path).await?;
+        if answer.head().status() != StatusCode::UNAUTHORIZED || self.authorization.is_some() {
+            return Ok(answer);
+        }
+        let challenge = Challenge::best(answer.head().headers()).ok_or(Trouble::Challenge)?;
+        drop(answer);
+        self.authorization = Some(self.sign_in(challenge).await?);
+        self.follow(&method, &path).await
+    }
+
+    /// What a final status means, `Ok` for 200.
+    pub(super) fn check(&self, status: StatusCode) -> Result<(), Fault> {
+        match status {
+            StatusCode::OK => Ok(()),
+            StatusCode::NOT_FOUND => Err(Fault::NotFound),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Fault::Refused(self.refusal())),
+            StatusCode::TOO_MANY_REQUESTS => Err(Trouble::TooManyRequests.into()),
+            other => Err(Trouble::Status(other.as_u16()).into()),
+        }
+    }
+
+    fn refusal(&self) -> Refusal {
+        match self.credential {
+            Some(_) if self.registry.scheme == Scheme::Http => Refusal::PlainHttp,
+            Some(_) => Refusal::CredentialsRefused,
+            None => Refusal::NoCredentials,
+        }
+    }
+
+    /// Sends one request and follows its redirects. The guard judges every hop; the sign-in stays at the registry.
+    async fn follow(&self, method: &Method, path: &str) -> Result<Exchange, Fault> {
+        let (mut endpoint, mut path) = (self.registry.clone(), path.to_owned());
+        for _ in 0..=MAX_REDIRECTS {
+            let mut request = get(&path)?;
+            *request.method_mut() = method.clone();
+            request
+                .headers_mut()
+                .insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+            if let Some(authorization) = self
+                .authorization
+                .as_ref()
+                .filter(|_| endpoint == self.registry)
+            {
+                request
+                    .headers_mut()
+                    .insert(AUTHORIZATION, authorization.clone());
+            }
+            let answer = self.client.send(&endpoint, request).await?;
+            let status = answer.head().status();
+            // 304 and 300 are no redirects to one place.
+            if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(answer);
+            }
+            (endpoint, path) = self.redirect_target(&endpoint, answer.head().headers())?;
+        }
+        Err(Trouble::Redirect.into())
+    }
+
+    fn redirect_target(
+        &self,
+        from: &Endpoint,
+        headers: &HeaderMap,
+    ) -> Result<(Endpoint, String), Trouble> {
+        let location = headers
+            .get(LOCATION)
+            .and_then(|value| value.to_str().ok())
+            .ok_or(Trouble::Redirect)?;
+        let target: Uri = location.parse().map_err(|_| Trouble::Redirect)?;
+        let path = target
+            .path_and_query()
+            .map_or("/", |path| path.as_str())
+            .to_owned();
+        match (target.scheme_str(), target.authority()) {
+            (None, None) if path.starts_with('/') => Ok((from.clone(), path)),
+            (Some("https"), Some(authority)) => Ok((endpoint(Scheme::Https, authority), path)),
+            (Some("http"), Some(authority)) if self.is_plain(authority) => {
+                Ok((endpoint(Scheme::Http, authority), path))
+            }
+            _ => Err(Trouble::Redirect),
+        }
+    }
+
+    fn is_plain(&self, authority: &Authority) -> bool {
+        let target = endpoint(Scheme::Http, authority).authority();
+        self.plain_http.contains(&target)
+    }
+
+    /// The Authorization header that answers a challenge.
+    async fn sign_in(&self, challenge: Challenge) -> Result<HeaderValue, Fault> {
+        match challenge {
+            Challenge::Basic => match (self.credential, self.registry.scheme) {
+                (Some(credential), Scheme::Https) => {
+                    secret(&credential.basic()).ok_or_else(|| Trouble::Challenge.into())
+                }
+                (Some(_), Scheme::Http) => Err(Fault::Refused(Refusal::PlainHttp)),
+                (None, _) => Err(Fault::Refused(Refusal::NoCredentials)),
+            },
+            Challenge::Bearer { realm, service } => self.token(&realm, service.as_deref()).await,
+        }
+    }
+
+    /// The realm's own query with what the token is for. (The serializer is not `Send`: it must not live across
+    /// an await.)
+    fn token_query(&self, realm: &Uri, service: Option<&str>) -> String {
+        let mut query =
+            form_urlencoded::Serializer::new(realm.query().unwrap_or_default().to_owned());
+        if let Some(service) = service {
+            query.append_pair("service", service);
+        }
+        query.append_pair("scope", &format!("repository:{}:pull", self.repository));
+        query.finish()
+    }
+
+    /// Docker's token scheme (distribution project, "Token authentication specification"). The scope is our own, never
+    /// the registry's wish: a token must not be good for more than reading this repository.
+    async fn token(&self, realm: &str, service: Option<&str>) -> Result<HeaderValue, Fault> {
+        let realm: Uri = realm.parse().map_err(|_| Trouble::Challenge)?;
+        let authority = realm.authority().ok_or(Trouble::Challenge)?;
+        let endpoint = match realm.scheme_str() {
+            Some("https") => endpoint(Scheme::Https, authority),
+            Some("http") if self.registry.scheme == Scheme::Http => {
+                endpoint(Scheme::Http, authority)
+            }
+            _ => return Err(Trouble::Challenge.into()),
+        };
+        let query = self.token_query(&realm, service);
+        let mut request = get(&format!("{}?{query}", realm.path()))?;
+        if let Some(credential) = self.credential.filter(|_| endpoint.scheme == Scheme::Https) {
+            let basic = secret(&credential.basic()).ok_or(Trouble::Challenge)?;
+            request.headers_mut().insert(AUTHORIZATION, basic);
+        }
+        let answer = self.client.send(&endpoint, request).await?;
+        match answer.head().status() {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(Fault::Refused(self.refusal()));
+            }
+            StatusCode::TOO_MANY_REQUESTS => return Err(Trouble::TooManyRequests.into()),
+            _ => return Err(Trouble::Token.into()),
+        }
+        let body = answer.into_bytes(MAX_TOKEN_ANSWER).await?;
+        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| Trouble::Token)?;
+        let token = answer.token.or(answer.access_token).ok_or(Trouble::Token)?;
+        secret(&format!("Bearer {token}")).ok_or_else(|| Trouble::Token.into())
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+/// A way to sign in that the registry offers.
+#[derive(Debug, PartialEq, Eq)]
+enum Challenge {
+    Basic,
+    Bearer {
+        realm: String,
+        service: Option<String>,
+    },
+}
+
+impl Challenge {
+    /// Bearer where it is offered, else Basic.
+    fn best(headers: &HeaderMap) -> Option<Self> {
+        let offered: Vec<Self> = headers
+            .get_all(WWW_AUTHENTICATE)
+            .iter()
+            .filter_map(|value| http_auth::parse_challenges(value.to_str().ok()?).ok())
+            .flatten()
+            .filter_map(|challenge| Self::read(&challenge))
+            .collect();
+        let bearer = offered
+            .iter()
+            .position(|challenge| *challenge != Self::Basic);
+        offered.into_iter().nth(bearer.unwrap_or(0))
+    }
+
+    fn read(challenge: &http_auth::ChallengeRef<'_>) -> Option<Self> {
+        let parameter = |name: &str| {
+            let found = challenge
+                .params
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.to_unescaped())
+        };
+        if challenge.scheme.eq_ignore_ascii_case("basic") {
+            Some(Self::Basic)
+        } else if challenge.scheme.eq_ignore_ascii_case("bearer") {
+            Some(Self::Bearer {
+                realm: parameter("realm")?,
+                service: parameter("service"),
+            })
+        } else {
+            None
+        }
+    }
+}
+
+fn endpoint(scheme: Scheme, authority: &Authority) -> Endpoint {
+    let name = authority.host().to_ascii_lowercase();
+    Endpoint::new(
+        scheme,
+        &name,
+        authority.port_u16().unwrap_or(scheme.default_port()),
+    )
+}
+
+fn get(path: &str) -> Result<Request<Empty<Bytes>>, Trouble> {
+    Request::get(path)
+        .body(Empty::new())
+        .map_err(|_| Trouble::Redirect)
+}
+
+/// A header value that debug output does not show.
+fn secret(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn is_manifest(head: &Response<()>) -> bool {
+    let kind = head
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    MANIFEST_TYPES
+        .iter()
+        .any(|known| kind.eq_ignore_ascii_case(known))
+}
+
+/// The digest that an answer names, when it is one of a manifest and sha256.
+pub(super) fn named_digest(head: &Response<()>) -> Option<Digest> {
+    let text = head.headers().get(DOCKER_CONTENT_DIGEST)?.to_str().ok()?;
+    text.parse().ok().filter(|_| is_manifest(head))
+}
+
+/// The digest of the manifest that an answer carries, which the registry must not contradict.
+pub(super) async fn hashed_digest(answer: Exchange) -> Result<Digest, Fault> {
+    if !is_manifest(answer.head()) {
+        return Err(Trouble::NotAManifest.into());
+    }
+    let named = named_digest(answer.head());
+    let hash = answer.into_sha256(MAX_MANIFEST).await?;
+    let digest: Digest = format!("sha256:{}", hex::encode(hash))
+        .parse()
+        .map_err(|_| Trouble::NotAManifest)?;
+    match named {
+        Some(named) if named != digest => Err(Trouble::DigestMismatch.into()),
+        _ => Ok(digest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn best(values: &[&str]) -> Option<Challenge> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_str(value).unwrap());
+        }
+        Challenge::best(&headers)
+    }
+
+    #[test]
+    fn the_best_known_challenge_is_taken() {
+        let bearer = |service: Option<&str>| Challenge::Bearer {
+            realm: "https://auth.example/token".into(),
+            service: service.map(str::to_owned),
+        };
+        let plain = r#"Bearer realm="https://auth.example/token""#;
+        let full = r#"Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a:pull,push""#;
+        assert_eq!(best(&[plain]), Some(bearer(None)));
+        assert_eq!(best(&[full]), Some(bearer(Some("registry.example"))));
+        assert_eq!(best(&["Basic realm=\"x\"", plain]), Some(bearer(None)));
+        assert_eq!(best(&["BASIC realm=\"x\""]), Some(Challenge::Basic));
+        assert_eq!(best(&["Bearer service=\"no realm\""]), None);
+        assert_eq!(best(&["Negotiate"]), None);
+        assert_eq!(best(&["=,=\""]), None);
+        assert_eq!(best(&[]), None);
+    }
+}

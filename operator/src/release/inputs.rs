@@ -1,0 +1,74 @@
+//! What makes a release: a hash of the spec as its author wrote it, without defaults.
+//!
+//! Defaults stay out so that an operator with other defaults makes no release and lifts no hold. The hash is
+//! the key of holds, so its recipe never changes for fields that exist; new optional fields join by being
+//! absent from the JSON until somebody sets them.
+
+use std::collections::BTreeMap;
+
+use crokodial_crds::EnvironmentSpec;
+use crokodial_crds::names::Digest;
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// Length of the hash in hex digits: 64 bits, ample to tell the few hundred specs of one environment apart.
+const HEX_DIGITS: usize = 16;
+
+/// Hashes the inputs of a release. `config` is the merged content of the ConfigMaps.
+///
+/// In: the digest, the stage, `config.env`, the ConfigMaps' content, the names in `config.secretRefs`,
+/// `mongo.envVar`, `runtime` without `replicas`, `health`. Out: credentials, replicas, route, TLS, pull secrets.
+pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, String>) -> String {
+    let mut runtime = value(&spec.runtime);
+    if let Some(fields) = runtime.as_object_mut() {
+        fields.remove("replicas");
+    }
+    let secrets: Vec<&str> = spec
+        .config
+        .secret_refs
+        .iter()
+        .map(|r| r.name.as_str())
+        .collect();
+    let inputs = json!({
+        "digest": digest.to_string(),
+        "stage": value(&spec.stage),
+        "env": value(&spec.config.env),
+        "config": config,
+        "secrets": secrets,
+        "mongoEnvVar": spec.mongo.env_var,
+        "runtime": runtime,
+        "health": value(&spec.health),
+    });
+    let mut hash = hex::encode(Sha256::digest(canonical(inputs).to_string()));
+    hash.truncate(HEX_DIGITS);
+    hash
+}
+
+/// Serialising our own types cannot fail; should one ever do so, the input counts as absent.
+fn value<T: serde::Serialize>(part: &T) -> Value {
+    serde_json::to_value(part).unwrap_or(Value::Null)
+}
+
+/// Sorts keys and drops what is null or empty, so that neither the order of our structs' fields nor a
+/// spelled-out `{}` changes the hash.
+fn canonical(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let sorted: BTreeMap<String, Value> =
+                fields.into_iter().map(|(k, v)| (k, canonical(v))).collect();
+            let kept = sorted.into_iter().filter(|(_, v)| !is_empty(v));
+            Value::Object(kept.collect::<Map<_, _>>())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(canonical).collect()),
+        other => other,
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}

@@ -1,0 +1,89 @@
+//! What a release froze: its configuration and its rendered pod template.
+//!
+//! A snapshot is the immutable ConfigMap `<env>-r<N>`. Its `data` are the merged values of `configMapRefs`,
+//! which the release's pods read as variables; its `binaryData` hold the pod template, which is applied as it
+//! stands for as long as the release lives, whatever later operators would render. (The kubelet makes variables
+//! of `data` only, so the template does not leak into the app's environment.)
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::ConfigMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Key of the template in `binaryData`.
+const KEY: &str = "release.json";
+
+/// A ConfigMap holds at most 1 MiB; this leaves room for metadata.
+const MOST_BYTES: usize = 1_000_000;
+
+/// What release `number` runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The facts kept as JSON.
+    pub frozen: Frozen,
+    /// Merged content of the ConfigMaps.
+    pub config: BTreeMap<String, String>,
+}
+
+/// The part of a snapshot that only the operator reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Frozen {
+    /// The release's number.
+    pub number: i64,
+    /// The hash of its inputs, to recognise a snapshot whose record was not made yet.
+    pub inputs: String,
+    /// A core/v1 PodTemplateSpec.
+    pub template: Value,
+}
+
+/// Why a ConfigMap is no snapshot, or a release has none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// Not written by this operator, or damaged.
+    #[error("it holds no readable {KEY}")]
+    Unreadable,
+    /// More than a ConfigMap can hold.
+    #[error(
+        "the referenced ConfigMaps and the pod template take {0} bytes together, {MOST_BYTES} fit: shorten them"
+    )]
+    TooLarge(usize),
+}
+
+impl Snapshot {
+    /// Reads a snapshot.
+    pub fn of(object: &ConfigMap) -> Result<Self, SnapshotError> {
+        let bytes = object
+            .binary_data
+            .as_ref()
+            .and_then(|d| d.get(KEY))
+            .ok_or(SnapshotError::Unreadable)?;
+        let frozen = serde_json::from_slice(&bytes.0).map_err(|_| SnapshotError::Unreadable)?;
+        Ok(Self {
+            frozen,
+            config: object.data.clone().unwrap_or_default(),
+        })
+    }
+
+    /// Writes the content; the caller adds metadata.
+    pub fn to_config_map(&self) -> Result<ConfigMap, SnapshotError> {
+        let json = serde_json::to_vec(&self.frozen).map_err(|_| SnapshotError::Unreadable)?;
+        let config: usize = self
+            .config
+            .iter()
+            .map(|(k, v)| k.len().saturating_add(v.len()))
+            .sum();
+        let size = config.saturating_add(json.len());
+        if size > MOST_BYTES {
+            return Err(SnapshotError::TooLarge(size));
+        }
+        Ok(ConfigMap {
+            data: (!self.config.is_empty()).then(|| self.config.clone()),
+            binary_data: Some(BTreeMap::from([(KEY.to_owned(), ByteString(json))])),
+            immutable: Some(true),
+            ..ConfigMap::default()
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! What the cluster shows of a rollout, reduced to the facts that a verdict needs.
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use kube::ResourceExt;
+use serde::Serialize;
+
+use crokodial_crds::names;
+
+/// The Deployment of an environment, as far as releases are concerned.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Workload {
+    /// The release whose template the Deployment carries.
+    pub release: Option<i64>,
+    /// The Deployment controller has seen the newest spec; before that its counts describe an older one.
+    pub settled: bool,
+    /// Pods asked for.
+    pub desired: i32,
+    /// Pods of any template.
+    pub replicas: i32,
+    /// Pods of the newest template.
+    pub updated: i32,
+    /// Pods of any template that serve.
+    pub available: i32,
+}
+
+impl Workload {
+    /// Reads a Deployment; `None` where there is none.
+    pub fn of(deployment: Option<&Deployment>) -> Self {
+        let Some(deployment) = deployment else {
+            return Self::default();
+        };
+        let status = deployment.status.clone().unwrap_or_default();
+        let spec = deployment.spec.as_ref();
+        Self {
+            release: spec
+                .and_then(|s| s.template.metadata.as_ref())
+                .and_then(|m| number(m.labels.as_ref())),
+            settled: status.observed_generation.is_some()
+                && status.observed_generation == deployment.metadata.generation,
+            desired: spec.and_then(|s| s.replicas).unwrap_or(1),
+            replicas: status.replicas.unwrap_or(0),
+            updated: status.updated_replicas.unwrap_or(0),
+            available: status.available_replicas.unwrap_or(0),
+        }
+    }
+
+    /// True when `release` runs everywhere and nothing else does.
+    pub fn rolled_out(&self, release: i64) -> bool {
+        self.release == Some(release)
+            && self.settled
+            && self.updated == self.desired
+            && self.replicas == self.desired
+            && self.available == self.desired
+    }
+}
+
+/// Why a container is not running, as far as it changes what we do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Waiting {
+    /// The image could not be pulled.
+    Image,
+    /// The kubelet cannot build the container from its spec.
+    Config,
+    /// Anything else: being created, in back-off after an exit.
+    Other,
+}
+
+/// One pod of the environment's web component.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PodView {
+    /// Pod name.
+    pub name: String,
+    /// The release its label names.
+    pub release: Option<i64>,
+    /// It is being deleted.
+    pub terminating: bool,
+    /// Condition Ready is True.
+    pub ready: bool,
+    /// When condition Ready last changed.
+    pub ready_changed: Option<Timestamp>,
+    /// The scheduler looked for a node and found none.
+    pub unschedulable: bool,
+    /// Its image is on the node: a container was created.
+    pub pulled: bool,
+    /// From when its first start counts: the container's start, else the kubelet's acknowledgement.
+    pub started: Option<Timestamp>,
+    /// Its container runs now.
+    pub running: bool,
+    /// Restarts so far.
+    pub restarts: i32,
+    /// Exits so far; start errors and out-of-memory kills count.
+    pub exits: i32,
+    /// Why it waits, where it does.
+    pub waiting: Option<Waiting>,
+}
+
+impl PodView {
+    /// Reads a pod. The container is the one named `web`; a pod without its status has none yet.
+    pub fn of(pod: &Pod) -> Self {
+        let status = pod.status.clone().unwrap_or_default();
+        let conditions = status.conditions.unwrap_or_default();
+        let condition = |name: &str| conditions.iter().find(|c| c.type_ == name);
+        let ready = condition("Ready");
+        let container = status
+            .container_statuses
+            .unwrap_or_default()
+            .into_iter()
+            .find(|c| c.name == "web");
+        let facts = container
+            .as_ref()
+            .map(ContainerFacts::of)
+            .unwrap_or_default();
+        let acknowledged = status.start_time.map(|t| t.0);
+        Self {
+            name: pod.name_any(),
+            release: number(pod.metadata.labels.as_ref()),
+            terminating: pod.metadata.deletion_timestamp.is_some(),
+            ready: ready.is_some_and(|c| c.status == "True"),
+            ready_changed: ready
+                .and_then(|c| c.last_transition_time.as_ref())
+                .map(|t| t.0),
+            unschedulable: condition("PodScheduled").is_some_and(|c| c.status == "False"),
+            pulled: facts.pulled,
+            started: if facts.restarts == 0 {
+                facts.running_since.or(acknowledged)
+            } else {
+                acknowledged
+            },
+            running: facts.running_since.is_some(),
+            restarts: facts.restarts,
+            exits: facts.exits,
+            waiting: facts.waiting,
+        }
+    }
+}
+
+#[derive(Default)]
+struct ContainerFacts {
+    pulled: bool,
+    running_since: Option<Timestamp>,
+    restarts: i32,
+    exits: i32,
+    waiting: Option<Waiting>,
+}
+
+impl ContainerFacts {
+    fn of(container: &ContainerStatus) -> Self {
+        let state = container.state.clone().unwrap_or_default();
+        let exited_before = container
+            .last_state
+            .as_ref()
+            .is_some_and(|s| s.terminated.is_some());
+        // `restartCount` counts the container now shown; that one has itself ended when it is terminated, or
+        // waits in back-off with its end in `lastState`.
+        let ended = state.terminated.is_some() || (state.waiting.is_some() && exited_before);
+        Self {
+            pulled: state.running.is_some() || ended || !container.image_id.is_empty(),
+            running_since: state.running.and_then(|r| r.started_at).map(|t| t.0),
+            restarts: container.restart_count,
+            exits: container.restart_count.saturating_add(i32::from(ended)),
+            waiting: state
+                .waiting
+                .map(|w| waiting(w.reason.as_deref().unwrap_or_default())),
+        }
+    }
+}
+
+/// The kubelet's waiting reasons (pkg/kubelet/images and kuberuntime) that name a cause.
+fn waiting(reason: &str) -> Waiting {
+    match reason {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull"
+        | "ImageInspectError" => Waiting::Image,
+        "CreateContainerConfigError" => Waiting::Config,
+        _ => Waiting::Other,
+    }
+}
+
+fn number(labels: Option<&std::collections::BTreeMap<String, String>>) -> Option<i64> {
+    labels?.get(names::LABEL_RELEASE)?.parse().ok()
+}

@@ -1,0 +1,159 @@
+//! The process as a whole: one controller a namespace, the HTTP endpoints, and an orderly end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
+use futures::future::{BoxFuture, join_all};
+use kube::{Client, CustomResourceExt};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::context::{Clock, Context, Edge, Settings};
+use crate::edge::{EdgeProbe, Measured};
+use crate::environment::controller;
+use crate::environment::effective::Defaults;
+use crate::http::{self, Readiness};
+use crate::kube_io::{IoError, Kind, KubeIo};
+use crate::metrics::Metrics;
+use crate::net::{Guard, HttpClient, Trust, api_server_ips};
+use crate::registry::Resolver;
+
+/// How often a missing kind is looked for again.
+const RECHECK: Duration = Duration::from_secs(5);
+
+/// Plain http at the edge.
+const HTTP_PORT: u16 = 80;
+
+/// Runs until SIGTERM or SIGINT; reconciles under way are finished first.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let metrics = Metrics::new();
+    let readiness = Readiness::starting();
+    let listener = TcpListener::bind(config.listen).await?;
+    let server = tokio::spawn(http::serve(
+        listener,
+        metrics.clone(),
+        readiness.clone(),
+        stop.clone(),
+    ));
+    let ctx = Arc::new(context(&config, metrics).await?);
+    let signals = tokio::spawn(wait_for_signal(stop.clone()));
+    tracing::info!(namespaces = ?config.watch_namespaces, version = env!("CARGO_PKG_VERSION"), "started");
+    if wait_for_kinds(&ctx, &readiness, &stop).await {
+        let namespaces = config.watch_namespaces.iter().cloned();
+        let runs = namespaces
+            .map(|ns| controller::run(ctx.clone(), ns, config.concurrency.get(), stop.clone()));
+        join_all(runs).await;
+    }
+    stop.cancel();
+    server.await??;
+    signals.await??;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn context(config: &Config, metrics: Metrics) -> anyhow::Result<Context> {
+    let mut kube = kube::Config::infer().await?;
+    // A retry of the client's own can hold a call for minutes; ours have deadlines, and a reconcile is retried.
+    kube.default_retry = false;
+    let client = Client::try_from(kube)?;
+    let guard =
+        Guard::new(api_server_ips(std::env::var("KUBERNETES_SERVICE_HOST").ok().as_deref()).await);
+    let http = HttpClient::new(guard, Trust::platform()?);
+    let settings = Settings {
+        watch_namespaces: config.watch_namespaces.clone(),
+        operator_namespace: config.operator_namespace.clone(),
+        read_ingress_classes: config.allow_ingress_class_read,
+        defaults: Defaults {
+            ingress_class: config.ingress_class.clone(),
+            tls_mode: config.tls_mode,
+        },
+    };
+    let images = Arc::new(Resolver::new(
+        http.clone(),
+        config.plain_http_registries.clone(),
+    ));
+    let edge = Arc::new(EdgeProbe::new(http));
+    Ok(Context::new(
+        KubeIo::new(client, metrics.clone()),
+        settings,
+        images,
+        edge,
+        metrics,
+        Clock::System,
+    ))
+}
+
+impl Edge for EdgeProbe {
+    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured> {
+        let probe = self.clone();
+        Box::pin(async move { EdgeProbe::https_forced(&probe, &address, HTTP_PORT, &domain).await })
+    }
+}
+
+/// Waits until both kinds can be listed in every namespace; says meanwhile what is missing. A missing kind makes
+/// the operator unready, never crash. False when it was told to stop.
+async fn wait_for_kinds(ctx: &Context, readiness: &Readiness, stop: &CancellationToken) -> bool {
+    loop {
+        let missing = missing(ctx).await;
+        readiness.set_missing(missing.clone());
+        if missing.is_empty() {
+            return true;
+        }
+        tracing::warn!(?missing, "waiting");
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            () = tokio::time::sleep(RECHECK) => {}
+        }
+    }
+}
+
+async fn missing(ctx: &Context) -> Vec<String> {
+    let mut missing = Vec::new();
+    for namespace in &ctx.settings.watch_namespaces {
+        missing.extend(
+            cannot_list::<CrokodialEnvironment>(ctx, namespace, CrokodialEnvironment::crd_name())
+                .await,
+        );
+        missing.extend(
+            cannot_list::<CrokodialRelease>(ctx, namespace, CrokodialRelease::crd_name()).await,
+        );
+    }
+    missing.sort();
+    missing.dedup();
+    missing
+}
+
+async fn cannot_list<K: Kind>(ctx: &Context, namespace: &str, crd: &str) -> Option<String> {
+    let found = ctx.io.list_metadata::<K>(namespace, "").await;
+    found.err().map(|error| reason(&error, namespace, crd))
+}
+
+fn reason(error: &IoError, namespace: &str, crd: &str) -> String {
+    if error.is_not_found() {
+        format!("CRD {crd}: apply it, or set crds.install in the chart")
+    } else if error.is_forbidden() {
+        format!(
+            "the right to list {crd} in namespace {namespace}: list the namespace in the chart's namespaces.watch"
+        )
+    } else {
+        error.to_string()
+    }
+}
+
+async fn wait_for_signal(stop: CancellationToken) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    tokio::select! {
+        _ = term.recv() => tracing::info!("SIGTERM: finishing what is under way"),
+        _ = int.recv() => tracing::info!("SIGINT: finishing what is under way"),
+        () = stop.cancelled() => {}
+    }
+    stop.cancel();
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Logging: one subscriber for the process, set up by `main`.
+
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One readable line an event.
+    Text,
+    /// One JSON object a line, for log collectors.
+    Json,
+}
+
+/// A reason why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The process already has a subscriber.
+    #[error("logging is already set up: call telemetry::init once, from main")]
+    AlreadySet,
+}
+
+impl TelemetryError {
+    /// A stable CamelCase word for logs and tests.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::AlreadySet => "TelemetryAlreadySet",
+        }
+    }
+}
+
+/// Sends the process's log to standard error, where it cannot mix with what a subcommand prints.
+///
+/// # Errors
+/// [`TelemetryError::AlreadySet`] on a second call.
+pub fn init(format: LogFormat, filter: EnvFilter) -> Result<(), TelemetryError> {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(format == LogFormat::Text && std::io::stderr().is_terminal());
+    match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init(),
+    }
+    .map_err(|_| TelemetryError::AlreadySet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_subscriber_is_an_error_and_not_a_panic() {
+        // Another test of this process may have been first; the second call here must fail either way.
+        let _ = init(LogFormat::Json, EnvFilter::new("off"));
+        assert_eq!(
+            init(LogFormat::Text, EnvFilter::new("off"))
+                .unwrap_err()
+                .reason(),
+            "TelemetryAlreadySet"
+        );
+    }
+}
