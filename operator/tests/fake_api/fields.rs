@@ -56,45 +56,27 @@ impl FieldSet {
         Self(all)
     }
 
-    /// Members whose path does not begin with one of `roots` (each a chain of field names).
-    pub fn without(&self, roots: &[&[&str]]) -> Self {
-        let kept = self.0.iter().filter(|path| {
-            !roots.iter().any(|root| {
-                root.len() <= path.len()
-                    && root
-                        .iter()
-                        .zip(path.iter())
-                        .all(|(name, elem)| matches!(elem, Elem::Field(f) if f == name))
-            })
-        });
-        Self(kept.cloned().collect())
-    }
-
     /// The FieldsV1 object of a `managedFields` entry.
     pub fn to_fields_v1(&self) -> Value {
         let mut root = Map::new();
-        for path in &self.0 {
+        let mut paths = self.0.iter().peekable();
+        while let Some(path) = paths.next() {
             let mut at = &mut root;
-            for (i, elem) in path.iter().enumerate() {
+            for elem in path {
                 let name = match elem {
                     Elem::Field(f) => format!("f:{f}"),
                     Elem::Key(k) => format!("k:{k}"),
                     Elem::Item(v) => format!("v:{v}"),
                 };
-                let next = at
-                    .entry(name)
-                    .or_insert_with(|| Value::Object(Map::new()))
-                    .as_object_mut()
-                    .unwrap();
-                let parent_of_others = i + 1 == path.len()
-                    && self
-                        .0
-                        .iter()
-                        .any(|p| p.len() > path.len() && p.starts_with(path));
-                if parent_of_others {
-                    next.insert(".".into(), Value::Object(Map::new()));
-                }
+                let next = at.entry(name).or_insert_with(|| Value::Object(Map::new()));
+                let Value::Object(next) = next else {
+                    unreachable!("only objects are inserted")
+                };
                 at = next;
+            }
+            // In the set's order what lies below a path follows it at once.
+            if paths.peek().is_some_and(|below| below.starts_with(path)) {
+                at.insert(".".into(), Value::Object(Map::new()));
             }
         }
         Value::Object(root)

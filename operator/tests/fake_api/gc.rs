@@ -1,5 +1,7 @@
 //! Deletion: finalizers, propagation, and the garbage collector, run to its end after each write.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::store::{Key, Store, Stored, meta_str};
@@ -20,7 +22,7 @@ pub fn delete(
     key: &Key,
     propagation: Propagation,
     immediately: bool,
-) -> Option<Stored> {
+) -> Option<Arc<Stored>> {
     let stored = store.get(key)?.clone();
     if key.group.is_empty() && key.plural == "namespaces" {
         empty_namespace(store, &key.name);
@@ -150,12 +152,12 @@ fn finalizers(store: &Store, key: &Key) -> Vec<String> {
 }
 
 fn edit(store: &mut Store, key: &Key, change: impl FnOnce(&mut Value)) {
-    let Some(mut stored) = store.get(key).cloned() else {
+    let Some(before) = store.get(key).cloned() else {
         return;
     };
-    let before = stored.clone();
+    let mut stored = Stored::clone(&before);
     change(&mut stored.value);
-    if stored != before {
+    if stored != *before {
         store.put(key, stored);
     }
 }

@@ -1,5 +1,7 @@
 //! What each verb does to the store.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::apply::{apply, check_body, writable};
@@ -38,7 +40,7 @@ pub fn handle(store: &mut Store, route: &Route) -> ApiResult<Answer> {
     }
 }
 
-fn existing(store: &Store, route: &Route, key: &Key) -> ApiResult<Stored> {
+fn existing(store: &Store, route: &Route, key: &Key) -> ApiResult<Arc<Stored>> {
     let found = store.get(key).cloned();
     found.ok_or_else(|| ApiError::not_found(&route.resource.qualified(), &key.name))
 }

@@ -1,6 +1,7 @@
 //! Plays scheduler and kubelet: takes each pod through its life as its image is scripted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -39,7 +40,7 @@ impl SimulatedKubelet<'_> {
             let config_missing = missing_reference(store, &key, &pod.value);
             let next = next(&pod.value, self.behaviour(&pod.value), config_missing)?;
             let said = format!("pod {}: {next:?}", key.name);
-            perform(store, &key, pod, &next);
+            perform(store, &key, pod.value.clone(), &next);
             Some(said)
         })
     }
@@ -104,9 +105,8 @@ fn next(pod: &Value, behaviour: Behaviour, config_missing: bool) -> Option<Next>
     }
 }
 
-fn perform(store: &mut Store, key: &Key, pod: Stored, next: &Next) {
+fn perform(store: &mut Store, key: &Key, mut value: Value, next: &Next) {
     let now = store.clock.stamp();
-    let mut value = pod.value;
     match next {
         Next::Schedule => bind(store, key, &mut value, &now),
         Next::Unschedulable => {
@@ -225,7 +225,7 @@ fn missing_reference(store: &Store, key: &Key, pod: &Value) -> bool {
         let found = store
             .type_of("", plural)
             .and_then(|t| store.get(&Key::new(t, &key.namespace, name)));
-        let has_key = |found: &Stored| {
+        let has_key = |found: &Arc<Stored>| {
             reference["key"]
                 .as_str()
                 .is_none_or(|k| found.value["data"].get(k).is_some())

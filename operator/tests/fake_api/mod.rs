@@ -167,7 +167,7 @@ impl FakeApi {
         let state = self.lock();
         let resource = find_type(&state.store, resource);
         let found = state.store.get(&Key::new(&resource, namespace, name));
-        found.map(store::Stored::served)
+        found.map(|stored| stored.served())
     }
 
     /// All objects of a type, in one namespace unless it is empty.

@@ -1,5 +1,7 @@
 //! Plays the ReplicaSet controller: as many pods as asked, and their counts.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::gc::{self, Propagation};
@@ -23,7 +25,7 @@ impl SimulatedReplicaSetController {
 }
 
 /// Pods that count: not ending.
-fn pods(store: &Store, key: &Key, set: &Stored) -> Vec<(Key, Stored)> {
+fn pods(store: &Store, key: &Key, set: &Stored) -> Vec<(Key, Arc<Stored>)> {
     let mut pods = controlled(store, "pods", &key.namespace, set.uid());
     pods.retain(|(_, pod)| pod.value["metadata"].get("deletionTimestamp").is_none());
     pods

@@ -1,6 +1,7 @@
 //! The one store: objects by key, a resource version that counts writes, and the log watches replay.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -83,16 +84,16 @@ pub struct LogEntry {
     pub change: Change,
     pub key: Key,
     /// The object after the change; for a deletion the last state with the deletion's version.
-    pub object: Value,
+    pub object: Arc<Stored>,
     /// The object before it, so that a selector can turn a change into an appearance or a disappearance.
-    pub previous: Option<Value>,
+    pub previous: Option<Arc<Stored>>,
 }
 
 #[derive(Debug)]
 pub struct Store {
     pub clock: Clock,
     pub types: Vec<ResourceType>,
-    objects: BTreeMap<Key, Stored>,
+    objects: BTreeMap<Key, Arc<Stored>>,
     log: Vec<LogEntry>,
     version: u64,
     /// Watches from before this version get 410.
@@ -138,11 +139,11 @@ impl Store {
         found.expect("a stored object's type is served").clone()
     }
 
-    pub fn get(&self, key: &Key) -> Option<&Stored> {
+    pub fn get(&self, key: &Key) -> Option<&Arc<Stored>> {
         self.objects.get(key)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Stored)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Arc<Stored>)> {
         self.objects.iter()
     }
 
@@ -151,7 +152,7 @@ impl Store {
         &'a self,
         resource: &'a ResourceType,
         namespace: &'a str,
-    ) -> impl Iterator<Item = (&'a Key, &'a Stored)> {
+    ) -> impl Iterator<Item = (&'a Key, &'a Arc<Stored>)> {
         self.objects.iter().filter(move |(key, _)| {
             key.is_of(resource) && (namespace.is_empty() || key.namespace == namespace)
         })
@@ -172,37 +173,44 @@ impl Store {
     }
 
     /// Stores a new or changed object under the next version.
-    pub fn put(&mut self, key: &Key, mut stored: Stored) -> Stored {
+    pub fn put(&mut self, key: &Key, mut stored: Stored) -> Arc<Stored> {
         self.version += 1;
         stored.value["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        let previous = self.objects.insert(key.clone(), stored.clone());
-        self.log.push(LogEntry {
-            version: self.version,
-            change: if previous.is_some() {
-                Change::Modified
-            } else {
-                Change::Added
-            },
-            key: key.clone(),
-            object: stored.served(),
-            previous: previous.map(|p| p.served()),
-        });
-        stored
+        let object = Arc::new(stored);
+        let previous = self.objects.insert(key.clone(), object.clone());
+        let change = if previous.is_some() {
+            Change::Modified
+        } else {
+            Change::Added
+        };
+        self.record(change, key, object.clone(), previous);
+        object
     }
 
     /// Takes an object out; its last state is logged under the deletion's version.
-    pub fn take(&mut self, key: &Key) -> Option<Stored> {
-        let mut stored = self.objects.remove(key)?;
+    pub fn take(&mut self, key: &Key) -> Option<Arc<Stored>> {
+        let previous = self.objects.remove(key)?;
         self.version += 1;
-        let previous = stored.served();
-        stored.value["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        let mut last = Stored::clone(&previous);
+        last.value["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        let last = Arc::new(last);
+        self.record(Change::Deleted, key, last.clone(), Some(previous));
+        Some(last)
+    }
+
+    fn record(
+        &mut self,
+        change: Change,
+        key: &Key,
+        object: Arc<Stored>,
+        previous: Option<Arc<Stored>>,
+    ) {
         self.log.push(LogEntry {
             version: self.version,
-            change: Change::Deleted,
+            change,
             key: key.clone(),
-            object: stored.served(),
-            previous: Some(previous),
+            object,
+            previous,
         });
-        Some(stored)
     }
 }

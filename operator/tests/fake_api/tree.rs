@@ -32,9 +32,14 @@ const UNOWNED: &[&[&str]] = &[
 pub fn leaves(resource: &ResourceType, object: &Value) -> Leaves {
     let mut found = Leaves::new();
     visit(resource, &mut Vec::new(), object, &mut found);
-    let kept = FieldSet(found.keys().cloned().collect()).without(UNOWNED);
-    found.retain(|path, _| kept.contains(path) && !path.is_empty());
+    let unowned = |path: &FieldPath| UNOWNED.iter().any(|root| begins_with(path, root));
+    found.retain(|path, _| !path.is_empty() && !unowned(path));
     found
+}
+
+fn begins_with(path: &[Elem], root: &[&str]) -> bool {
+    let same = |(elem, name): (&Elem, &&str)| matches!(elem, Elem::Field(f) if f == name);
+    root.len() <= path.len() && path.iter().zip(root).all(same)
 }
 
 pub fn field_set(resource: &ResourceType, object: &Value) -> FieldSet {

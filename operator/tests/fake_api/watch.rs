@@ -177,12 +177,12 @@ impl Follower {
         let was = entry
             .previous
             .as_ref()
-            .is_some_and(|p| self.selector.matches(p));
-        let is = entry.change != Change::Deleted && self.selector.matches(&entry.object);
+            .is_some_and(|p| self.selector.matches(&p.value));
+        let is = entry.change != Change::Deleted && self.selector.matches(&entry.object.value);
         match (was, is) {
-            (false, true) => self.push("ADDED", &entry.object),
-            (true, true) => self.push("MODIFIED", &entry.object),
-            (true, false) => self.push("DELETED", &entry.object),
+            (false, true) => self.push("ADDED", &entry.object.served()),
+            (true, true) => self.push("MODIFIED", &entry.object.served()),
+            (true, false) => self.push("DELETED", &entry.object.served()),
             (false, false) => {}
         }
     }

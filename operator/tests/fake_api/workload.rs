@@ -40,7 +40,7 @@ fn sync(store: &mut Store, key: &Key, stored: &Stored) -> Option<String> {
     let mut sets: Vec<(Key, Value)> =
         controlled(store, "replicasets", &key.namespace, stored.uid())
             .into_iter()
-            .map(|(key, set)| (key, set.value))
+            .map(|(key, set)| (key, set.value.clone()))
             .collect();
     sets.sort_by_key(|(_, set)| revision(set));
     let name = format!(

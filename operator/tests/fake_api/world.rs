@@ -2,6 +2,7 @@
 //! operator between any two.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -109,15 +110,16 @@ pub struct SimulatedIngressController {
 
 impl SimulatedIngressController {
     fn step(&self, store: &mut Store) -> Option<String> {
-        let (key, mut stored) = find(store, "ingresses", |ingress| {
+        let (key, stored) = find(store, "ingresses", |ingress| {
             let class = ingress
                 .pointer("/spec/ingressClassName")
                 .and_then(Value::as_str);
             let ours = self.class.is_none() || class.is_none() || class == self.class.as_deref();
             ours && ingress.pointer("/status/loadBalancer/ingress/0").is_none()
         })?;
-        stored.value["status"] = json!({"loadBalancer": {"ingress": [{"ip": self.address}]}});
-        put_status(store, "ingress-controller", &key, stored.value);
+        let mut value = stored.value.clone();
+        value["status"] = json!({"loadBalancer": {"ingress": [{"ip": self.address}]}});
+        put_status(store, "ingress-controller", &key, value);
         Some(format!("ingress {}: admitted", key.name))
     }
 }
@@ -125,13 +127,17 @@ impl SimulatedIngressController {
 // What the controllers share.
 
 /// The first object of a built-in type for which `wanted` holds.
-pub fn find(store: &Store, plural: &str, wanted: impl Fn(&Value) -> bool) -> Option<(Key, Stored)> {
+pub fn find(
+    store: &Store,
+    plural: &str,
+    wanted: impl Fn(&Value) -> bool,
+) -> Option<(Key, Arc<Stored>)> {
     all(store, plural)
         .into_iter()
         .find(|(_, stored)| wanted(&stored.value))
 }
 
-pub fn all(store: &Store, plural: &str) -> Vec<(Key, Stored)> {
+pub fn all(store: &Store, plural: &str) -> Vec<(Key, Arc<Stored>)> {
     let of_type = store
         .iter()
         .filter(|(key, _)| key.plural == plural && !key.group.ends_with(".com"));
@@ -141,7 +147,12 @@ pub fn all(store: &Store, plural: &str) -> Vec<(Key, Stored)> {
 }
 
 /// Objects of a type in a namespace whose controlling owner has this uid.
-pub fn controlled(store: &Store, plural: &str, namespace: &str, uid: &str) -> Vec<(Key, Stored)> {
+pub fn controlled(
+    store: &Store,
+    plural: &str,
+    namespace: &str,
+    uid: &str,
+) -> Vec<(Key, Arc<Stored>)> {
     let mut found = all(store, plural);
     found.retain(|(key, stored)| {
         key.namespace == namespace && controller(&stored.value) == Some(uid)

@@ -1,5 +1,7 @@
 //! The last stretch of every create and update: server-owned metadata, status separation, defaults, rules, generation.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::apply::track_update;
@@ -35,7 +37,7 @@ pub struct Write<'a> {
 /// The stored result and whether anything changed.
 #[derive(Debug)]
 pub struct Written {
-    pub stored: Stored,
+    pub stored: Arc<Stored>,
     pub changed: bool,
 }
 
@@ -85,7 +87,7 @@ pub fn create(
     let stored = Stored { value, managers };
     if write.dry_run {
         return Ok(Written {
-            stored,
+            stored: Arc::new(stored),
             changed: false,
         });
     }
@@ -100,7 +102,7 @@ pub fn create(
 pub fn update(
     store: &mut Store,
     write: &Write<'_>,
-    old: &Stored,
+    old: &Arc<Stored>,
     body: Value,
     owners: Owners,
 ) -> ApiResult<Written> {
@@ -130,7 +132,7 @@ pub fn update(
     let changed = value != old.value || !managers.same_sets(&old.managers);
     if !changed || write.dry_run {
         let stored = if changed {
-            Stored { value, managers }
+            Arc::new(Stored { value, managers })
         } else {
             old.clone()
         };
