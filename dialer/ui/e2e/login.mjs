@@ -96,14 +96,32 @@ function checkPolicy(csp) {
   }
 }
 
-/** Asks for `/` and for everything it names, apart from the browser's own loading, as a monitor would. */
+/**
+ * A request of the page itself: the browser's flags (certificates, names) hold for it, which they would not for
+ * one of this script's own.
+ */
+function fetchInPage(page, url, headers = {}) {
+  return page.evaluate(
+    async ([target, fields]) => {
+      const answer = await fetch(target, { headers: fields, cache: 'no-store' });
+      return {
+        status: answer.status,
+        headers: Object.fromEntries(answer.headers),
+        text: await answer.text(),
+      };
+    },
+    [url, headers],
+  );
+}
+
+/** Asks for `/` and for everything it names, as a monitor would. */
 async function checkAssets(page, origin) {
-  const answer = await page.request.get(`${origin}/`);
-  check(answer.status() === 200, `/ answered ${answer.status()}, expected 200`);
-  const csp = answer.headers()['content-security-policy'] ?? '';
-  checkPolicy(csp);
-  const html = await answer.text();
-  const named = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => new URL(match[1], `${origin}/`));
+  const answer = await fetchInPage(page, `${origin}/`);
+  check(answer.status === 200, `/ answered ${answer.status}, expected 200`);
+  checkPolicy(answer.headers['content-security-policy'] ?? '');
+  const named = [...answer.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(
+    (match) => new URL(match[1], `${origin}/`),
+  );
   check(
     named.some((url) => url.pathname.endsWith('.js')),
     '/ names no script',
@@ -113,9 +131,10 @@ async function checkAssets(page, origin) {
     '/ names no style sheet',
   );
   for (const url of named) {
-    const asset = await page.request.get(url.href);
-    check(asset.status() === 200, `${url.pathname} answered ${asset.status()}, expected 200`);
-    const type = asset.headers()['content-type'] ?? '';
+    const asset = await fetchInPage(page, url.href);
+    check(asset.status === 200, `${url.pathname} answered ${asset.status}, expected 200`);
+    check(asset.text.length > 0, `${url.pathname} is empty`);
+    const type = asset.headers['content-type'] ?? '';
     check(
       !type.includes('text/html'),
       `${url.pathname} is an HTML page: it does not exist and fell back to index.html`,
@@ -155,13 +174,19 @@ async function run(settings) {
     headless: true,
   });
   try {
-    // A certificate that the flags accept for pages must also be accepted by the plain requests.
-    const ignoreHTTPSErrors = settings.args.some((flag) => flag.startsWith('--ignore-certificate-errors'));
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ignoreHTTPSErrors });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
     context.setDefaultTimeout(settings.timeout);
     const page = await context.newPage();
     const seen = watch(page, settings.origin);
-    await steps(page, settings, seen, axe);
+    try {
+      await steps(page, settings, seen, axe);
+    } catch (error) {
+      // What the browser complained about is mostly the cause.
+      const causes = seen.problems.map((problem) => `\n  ${problem}`).join('');
+      throw new CheckFailed(`${error.message}${causes && `\nthe browser complained:${causes}`}`, {
+        cause: error,
+      });
+    }
     check(seen.problems.length === 0, `the browser complained:\n  ${seen.problems.join('\n  ')}`);
     for (const [path, status] of seen.answers) {
       check(status === 200 || status === 304, `${path} answered ${status} to the browser`);
@@ -238,10 +263,10 @@ async function steps(page, settings, seen, axe) {
   await checkNarrow(page, 'the login page', shot('-login-narrow'));
   step('signed out');
 
+  seen.expected.push('/api/auth/profile');
   await checkSessionEnded(page, settings, token);
   step('the server forgot the session');
 
-  seen.expected.push('/api/auth/profile');
   await page.evaluate((old) => localStorage.setItem('token', old), token);
   await page.goto(`${origin}/`);
   await page.waitForURL(`${origin}/login`);
@@ -253,11 +278,11 @@ async function steps(page, settings, seen, axe) {
 async function checkSessionEnded(page, { origin, timeout }, token) {
   const deadline = Date.now() + timeout;
   for (;;) {
-    const answer = await page.request.get(`${origin}/api/auth/profile`, {
-      headers: { Authorization: `Bearer ${token}` },
+    const answer = await fetchInPage(page, `${origin}/api/auth/profile`, {
+      Authorization: `Bearer ${token}`,
     });
-    if (answer.status() === 401) return;
-    check(Date.now() < deadline, `after signing out the token still gets ${answer.status()}, expected 401`);
+    if (answer.status === 401) return;
+    check(Date.now() < deadline, `after signing out the token still gets ${answer.status}, expected 401`);
     await page.evaluate('new Promise((done) => requestAnimationFrame(done))');
   }
 }

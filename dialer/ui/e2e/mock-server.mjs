@@ -17,8 +17,10 @@ const user = {
   role: 'user',
 };
 const password = 'mock-password-1';
+// As strict as the dialer's own.
 const csp =
-  "default-src 'self'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 const types = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
