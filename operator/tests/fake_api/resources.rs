@@ -20,25 +20,6 @@ pub struct ResourceType {
 }
 
 impl ResourceType {
-    fn builtin(
-        group: &str,
-        version: &str,
-        plural: &str,
-        kind: &str,
-        traits: &str, /* letters: c cluster, s status, g generation */
-    ) -> Self {
-        Self {
-            group: group.into(),
-            version: version.into(),
-            plural: plural.into(),
-            kind: kind.into(),
-            namespaced: !traits.contains('c'),
-            has_status: traits.contains('s'),
-            has_generation: traits.contains('g'),
-            schema: None,
-        }
-    }
-
     pub fn api_version(&self) -> String {
         if self.group.is_empty() {
             self.version.clone()
@@ -83,72 +64,85 @@ impl ResourceType {
     }
 }
 
-/// The built-in types an operator of this kind touches, and the project's two before their CRDs are installed.
+/// The built-in types an operator of this kind touches, and the project's two before their CRDs are installed:
+/// group, version, plural, kind, and letters: c cluster-scoped, s status subresource, g generation.
+const TYPES: &[(&str, &str, &str, &str, &str)] = &[
+    ("", "v1", "namespaces", "Namespace", "cs"),
+    ("", "v1", "nodes", "Node", "cs"),
+    ("", "v1", "pods", "Pod", "sg"),
+    ("", "v1", "services", "Service", "s"),
+    ("", "v1", "configmaps", "ConfigMap", ""),
+    ("", "v1", "secrets", "Secret", ""),
+    ("", "v1", "serviceaccounts", "ServiceAccount", ""),
+    ("", "v1", "events", "Event", ""),
+    ("apps", "v1", "deployments", "Deployment", "sg"),
+    ("apps", "v1", "replicasets", "ReplicaSet", "sg"),
+    ("batch", "v1", "jobs", "Job", "sg"),
+    ("coordination.k8s.io", "v1", "leases", "Lease", ""),
+    (
+        "discovery.k8s.io",
+        "v1",
+        "endpointslices",
+        "EndpointSlice",
+        "g",
+    ),
+    ("events.k8s.io", "v1", "events", "Event", ""),
+    ("networking.k8s.io", "v1", "ingresses", "Ingress", "sg"),
+    (
+        "networking.k8s.io",
+        "v1",
+        "ingressclasses",
+        "IngressClass",
+        "cg",
+    ),
+    (
+        "networking.k8s.io",
+        "v1",
+        "networkpolicies",
+        "NetworkPolicy",
+        "g",
+    ),
+    (
+        "policy",
+        "v1",
+        "poddisruptionbudgets",
+        "PodDisruptionBudget",
+        "sg",
+    ),
+    (
+        "apiextensions.k8s.io",
+        "v1",
+        "customresourcedefinitions",
+        "CustomResourceDefinition",
+        "csg",
+    ),
+    (
+        "crokodial.com",
+        "v1alpha1",
+        "crokodialenvironments",
+        "CrokodialEnvironment",
+        "sg",
+    ),
+    (
+        "crokodial.com",
+        "v1alpha1",
+        "crokodialreleases",
+        "CrokodialRelease",
+        "sg",
+    ),
+];
+
 pub fn builtin_types() -> Vec<ResourceType> {
-    let t = ResourceType::builtin;
-    vec![
-        t("", "v1", "namespaces", "Namespace", "cs"),
-        t("", "v1", "nodes", "Node", "cs"),
-        t("", "v1", "pods", "Pod", "sg"),
-        t("", "v1", "services", "Service", "s"),
-        t("", "v1", "configmaps", "ConfigMap", ""),
-        t("", "v1", "secrets", "Secret", ""),
-        t("", "v1", "serviceaccounts", "ServiceAccount", ""),
-        t("", "v1", "events", "Event", ""),
-        t("apps", "v1", "deployments", "Deployment", "sg"),
-        t("apps", "v1", "replicasets", "ReplicaSet", "sg"),
-        t("batch", "v1", "jobs", "Job", "sg"),
-        t("coordination.k8s.io", "v1", "leases", "Lease", ""),
-        t(
-            "discovery.k8s.io",
-            "v1",
-            "endpointslices",
-            "EndpointSlice",
-            "g",
-        ),
-        t("events.k8s.io", "v1", "events", "Event", ""),
-        t("networking.k8s.io", "v1", "ingresses", "Ingress", "sg"),
-        t(
-            "networking.k8s.io",
-            "v1",
-            "ingressclasses",
-            "IngressClass",
-            "cg",
-        ),
-        t(
-            "networking.k8s.io",
-            "v1",
-            "networkpolicies",
-            "NetworkPolicy",
-            "g",
-        ),
-        t(
-            "policy",
-            "v1",
-            "poddisruptionbudgets",
-            "PodDisruptionBudget",
-            "sg",
-        ),
-        t(
-            "apiextensions.k8s.io",
-            "v1",
-            "customresourcedefinitions",
-            "CustomResourceDefinition",
-            "csg",
-        ),
-        t(
-            "crokodial.com",
-            "v1alpha1",
-            "crokodialenvironments",
-            "CrokodialEnvironment",
-            "sg",
-        ),
-        t(
-            "crokodial.com",
-            "v1alpha1",
-            "crokodialreleases",
-            "CrokodialRelease",
-            "sg",
-        ),
-    ]
+    let build =
+        |&(group, version, plural, kind, traits): &(&str, &str, &str, &str, &str)| ResourceType {
+            group: group.into(),
+            version: version.into(),
+            plural: plural.into(),
+            kind: kind.into(),
+            namespaced: !traits.contains('c'),
+            has_status: traits.contains('s'),
+            has_generation: traits.contains('g'),
+            schema: None,
+        };
+    TYPES.iter().map(build).collect()
 }

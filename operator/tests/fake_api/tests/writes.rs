@@ -141,7 +141,28 @@ async fn status_and_spec_are_written_apart() {
         .iter()
         .find(|e| e["manager"] == "op-status");
     assert_eq!(entry.unwrap()["subresource"], "status");
+    fake.edit("crokodialreleases", NS, "prod-1", |r| {
+        r["spec"]["pin"] = json!(true)
+    });
+    let pinned = fake.get("crokodialreleases", NS, "prod-1").unwrap();
+    assert_eq!(pinned["metadata"]["generation"], 2);
+    assert_eq!(pinned["status"]["phase"], "Pending");
+}
 
+#[tokio::test]
+async fn conditions_merge_by_type_and_a_status_is_never_created() {
+    let (fake, _) = fake();
+    let releases = dynamic(&fake, "CrokodialRelease", "crokodialreleases");
+    apply(&releases, "op", true, &release(json!({"number": 1})))
+        .await
+        .unwrap();
+    let status = json!({"apiVersion": "crokodial.com/v1alpha1", "kind": "CrokodialRelease",
+        "metadata": {"name": "prod-1"}, "status": {"conditions": [{"type": "A", "status": "True"}]}});
+    let params = PatchParams::apply("op-status").force();
+    releases
+        .patch_status("prod-1", &params, &Patch::Apply(&status))
+        .await
+        .unwrap();
     let mut other = status.clone();
     other["status"] = json!({"conditions": [{"type": "B", "status": "True"}]});
     let two = releases
@@ -162,12 +183,6 @@ async fn status_and_spec_are_written_apart() {
         set(&["op-status"])
     );
 
-    fake.edit("crokodialreleases", NS, "prod-1", |r| {
-        r["spec"]["pin"] = json!(true)
-    });
-    let pinned = fake.get("crokodialreleases", NS, "prod-1").unwrap();
-    assert_eq!(pinned["metadata"]["generation"], 2);
-    assert_eq!(pinned["status"]["phase"], "Pending");
     let gone = releases
         .patch_status(
             "absent",

@@ -1,0 +1,14 @@
+//! The reconcile against the fake API server: what it converges to, and that it then rests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::as_conversions,
+    reason = "a panic in a test crate is the report"
+)]
+
+mod fake_api;
+mod support;
+
+#[path = "converge/releases.rs"]
+mod releases;

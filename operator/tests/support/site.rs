@@ -1,0 +1,268 @@
+//! One namespace with an environment, its cluster, its registry and its clock.
+
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use crokodial_crds::TlsMode;
+use crokodial_operator::context::{Clock, Context, Settings};
+use crokodial_operator::environment::effective::Defaults;
+use crokodial_operator::environment::{self, Error};
+use crokodial_operator::kube_io::KubeIo;
+use crokodial_operator::metrics::Metrics;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{ScriptedEdge, ScriptedImages, digest_of};
+use crate::fake_api::{self, Behaviour, Call, FakeApi, World};
+
+/// Where the environments live.
+pub const NS: &str = "shop";
+/// Where the operator lives.
+pub const SYSTEM: &str = "crokodial-system";
+
+/// Steps of operator and world until both must rest.
+const MOST_STEPS: usize = 400;
+
+/// An operator and its world.
+pub struct Site {
+    pub api: FakeApi,
+    pub world: World,
+    pub images: Arc<ScriptedImages>,
+    time: Arc<Mutex<Timestamp>>,
+    ctx: Arc<Context>,
+}
+
+/// A Secret of the user's.
+pub fn secret(name: &str, values: &[(&str, &str)]) -> Value {
+    let data: serde_json::Map<String, Value> = values
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), json!(STANDARD.encode(value))))
+        .collect();
+    json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": name, "namespace": NS}, "data": data})
+}
+
+/// A staging environment as a user writes it.
+pub fn environment(name: &str) -> Value {
+    json!({"apiVersion": "crokodial.com/v1alpha1", "kind": "CrokodialEnvironment",
+        "metadata": {"name": name, "namespace": NS},
+        "spec": {"stage": "staging", "image": "registry.test/dialer:1", "domain": format!("{name}.example.com"),
+            "mongo": {"uriSecretRef": {"name": "mongo"}}, "config": {"secretRefs": [{"name": "dialer"}]},
+            "runtime": {"replicas": 2}}})
+}
+
+impl Site {
+    /// A cluster with the CRDs, an ingress class and the user's Secrets; no environment yet.
+    pub fn empty() -> Self {
+        let time = Arc::new(Mutex::new("2026-01-01T00:00:00Z".parse().unwrap()));
+        let shared = time.clone();
+        let api = FakeApi::new(fake_api::Clock::from_fn(move || *shared.lock().unwrap()));
+        for crd in crokodial_crds::schema::all() {
+            api.install_crd(&serde_json::to_value(&crd).unwrap());
+        }
+        for namespace in [NS, SYSTEM] {
+            api.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
+        }
+        api.put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+            "metadata": {"name": "web"}, "spec": {"controller": "traefik.io/ingress-controller"}}));
+        let uri = "mongodb://app:old@mongo.example.com/staging?authSource=admin";
+        api.put(secret("mongo", &[("MONGODB_URI", uri)]));
+        api.put(secret("dialer", &[("JWT_SECRET", "signs")]));
+        let images = Arc::new(ScriptedImages::default());
+        let ctx = context(&api, &images, &time);
+        let world = World::new(&api);
+        Self {
+            api,
+            world,
+            images,
+            time,
+            ctx,
+        }
+    }
+
+    /// With the environment `staging`, not looked at yet.
+    pub fn new() -> Self {
+        let site = Self::empty();
+        site.api.put(environment("staging"));
+        site
+    }
+
+    /// With `staging` at its first good release.
+    pub async fn good() -> Self {
+        let mut site = Self::new();
+        site.rest("staging").await;
+        site.bake("staging").await;
+        assert_eq!(site.phases("staging"), ["1 Good"]);
+        site
+    }
+
+    /// The operator starts anew: another process, nothing remembered.
+    pub fn restart(&mut self) {
+        self.ctx = context(&self.api, &self.images, &self.time);
+    }
+
+    /// One reconcile.
+    pub async fn try_reconcile(&self, name: &str) -> Result<(), Error> {
+        environment::reconcile(&self.ctx, NS, name).await.map(|_| ())
+    }
+
+    /// One reconcile that must come to its end.
+    pub async fn reconcile(&self, name: &str) {
+        self.try_reconcile(name).await.unwrap();
+    }
+
+    /// Operator and world in turn, one step each, until neither has anything to do. Returns the reconciles made.
+    pub async fn rest(&mut self, name: &str) -> usize {
+        for done in 1..=MOST_STEPS {
+            let before = self.api.version();
+            self.reconcile(name).await;
+            let moved = self.world.step().is_some();
+            if !moved && self.api.version() == before {
+                assert_eq!(self.api.unexpected(), Vec::<String>::new());
+                return done;
+            }
+        }
+        panic!("{name} is not at rest after {MOST_STEPS} steps");
+    }
+
+    /// Waits out the bake of a staging environment, and rests again.
+    pub async fn bake(&mut self, name: &str) {
+        self.advance(60);
+        self.rest(name).await;
+    }
+
+    /// Seconds pass.
+    pub fn advance(&self, seconds: i64) {
+        *self.time.lock().unwrap() += SignedDuration::from_secs(seconds);
+    }
+
+    /// The user edits the spec.
+    pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        self.api.edit("crokodialenvironments", NS, name, |object| change(&mut object["spec"]));
+    }
+
+    /// The user sets another image.
+    pub fn image(&self, name: &str, image: &str) {
+        self.edit(name, |spec| spec["image"] = json!(image));
+    }
+
+    /// What the pods of an image do.
+    pub fn behave(&mut self, image: &str, behaviour: Behaviour) {
+        self.world.behave(&digest_of(image), behaviour);
+    }
+
+    /// Writes of the last `n` reconciles, Events included.
+    pub async fn writes_of(&self, name: &str, n: usize) -> Vec<Call> {
+        self.api.take_calls();
+        for _ in 0..n {
+            self.reconcile(name).await;
+        }
+        self.api.writes()
+    }
+
+    // What is there.
+
+    pub fn get(&self, resource: &str, name: &str) -> Value {
+        self.api
+            .get(resource, NS, name)
+            .unwrap_or_else(|| panic!("there is no {resource} {name}"))
+    }
+
+    pub fn status(&self, name: &str) -> Value {
+        self.get("crokodialenvironments", name)["status"].clone()
+    }
+
+    /// `True Reason` of a condition.
+    pub fn condition(&self, name: &str, type_: &str) -> String {
+        let status = self.status(name);
+        let all = status["conditions"].as_array().cloned().unwrap_or_default();
+        let found = all.iter().find(|c| c["type"] == type_);
+        found.map_or_else(String::new, |c| {
+            format!("{} {}", text(&c["status"]), text(&c["reason"]))
+        })
+    }
+
+    /// `1 Good`, in order of number.
+    pub fn phases(&self, name: &str) -> Vec<String> {
+        let mut found: Vec<(i64, String)> = self
+            .api
+            .list("crokodialreleases", NS)
+            .iter()
+            .filter(|r| r["spec"]["environment"] == name)
+            .map(|r| {
+                let number = r["spec"]["number"].as_i64().unwrap();
+                (number, format!("{number} {}", text(&r["status"]["phase"])))
+            })
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// Why a release is in its phase.
+    pub fn reason(&self, release: &str) -> String {
+        text(&self.get("crokodialreleases", release)["status"]["reason"])
+    }
+
+    /// The pod template that the Deployment carries.
+    pub fn template(&self, name: &str) -> Value {
+        self.get("deployments", name)["spec"]["template"].clone()
+    }
+
+    /// The release that the Deployment's template names.
+    pub fn runs(&self, name: &str) -> String {
+        text(&self.template(name)["metadata"]["labels"]["crokodial.com/release"])
+    }
+
+    pub fn replicas(&self, name: &str) -> i64 {
+        self.get("deployments", name)["spec"]["replicas"].as_i64().unwrap()
+    }
+
+    /// Names of all pods, sorted.
+    pub fn pods(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .api
+            .list("pods", NS)
+            .iter()
+            .map(|p| text(&p["metadata"]["name"]))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Notes of the Events with this reason.
+    pub fn events(&self, reason: &str) -> Vec<String> {
+        let events = self.api.list("events.events.k8s.io", NS);
+        let of = events.iter().filter(|e| e["reason"] == reason);
+        of.map(|e| text(&e["note"])).collect()
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn context(
+    api: &FakeApi,
+    images: &Arc<ScriptedImages>,
+    time: &Arc<Mutex<Timestamp>>,
+) -> Arc<Context> {
+    let metrics = Metrics::new();
+    let settings = Settings {
+        watch_namespaces: vec![NS.to_owned()],
+        operator_namespace: SYSTEM.to_owned(),
+        read_ingress_classes: true,
+        defaults: Defaults {
+            ingress_class: Some("web".to_owned()),
+            tls_mode: TlsMode::SelfSigned,
+        },
+    };
+    Arc::new(Context::new(
+        KubeIo::new(api.client(NS), metrics.clone()),
+        settings,
+        images.clone(),
+        Arc::new(ScriptedEdge),
+        metrics,
+        Clock::Fixed(time.clone()),
+    ))
+}
