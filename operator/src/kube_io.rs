@@ -4,6 +4,7 @@
 //! field manager. Reads go to the API server, never to a cache: decisions are made on what is there now.
 
 use std::fmt::Debug;
+use std::pin::Pin;
 use std::time::Duration;
 
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
@@ -167,7 +168,7 @@ impl KubeIo {
     /// The object, or `None` when there is none of that name.
     pub async fn get<K: Kind>(&self, namespace: &str, name: &str) -> Result<Option<K>, IoError> {
         let api = self.api::<K>(namespace);
-        within::<K, _>("get", name, api.get_opt(name)).await
+        within::<K, _>("get", name, Box::pin(api.get_opt(name))).await
     }
 
     /// A cluster-scoped object, or `None` when there is none of that name.
@@ -176,7 +177,7 @@ impl KubeIo {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
     {
         let api: Api<K> = Api::all(self.client.clone());
-        deadline("get", &K::kind(&()), name, api.get_opt(name)).await
+        deadline("get", &K::kind(&()), name, Box::pin(api.get_opt(name))).await
     }
 
     /// All cluster-scoped objects of a kind.
@@ -185,7 +186,13 @@ impl KubeIo {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
     {
         let api: Api<K> = Api::all(self.client.clone());
-        let list = deadline("list", &K::kind(&()), "", api.list(&ListParams::default())).await?;
+        let list = deadline(
+            "list",
+            &K::kind(&()),
+            "",
+            Box::pin(api.list(&ListParams::default())),
+        )
+        .await?;
         Ok(list.items)
     }
 
@@ -197,9 +204,11 @@ impl KubeIo {
         } else {
             ListParams::default().labels(selector)
         };
-        Ok(within::<K, _>("list", namespace, api.list(&params))
-            .await?
-            .items)
+        Ok(
+            within::<K, _>("list", namespace, Box::pin(api.list(&params)))
+                .await?
+                .items,
+        )
     }
 
     /// The metadata of the objects of a namespace that match a label selector. Content does not cross the wire.
@@ -211,7 +220,7 @@ impl KubeIo {
         let api = self.api::<K>(namespace);
         let params = ListParams::default().labels(selector);
         Ok(
-            within::<K, _>("list", namespace, api.list_metadata(&params))
+            within::<K, _>("list", namespace, Box::pin(api.list_metadata(&params)))
                 .await?
                 .items,
         )
@@ -231,7 +240,7 @@ impl KubeIo {
         within::<K, _>(
             "apply",
             name,
-            api.patch(name, &params, &Patch::Apply(object)),
+            Box::pin(api.patch(name, &params, &Patch::Apply(object))),
         )
         .await
     }
@@ -250,7 +259,29 @@ impl KubeIo {
         within::<K, _>(
             "apply status of",
             name,
-            api.patch_status(name, &params, &Patch::Apply(object)),
+            Box::pin(api.patch_status(name, &params, &Patch::Apply(object))),
+        )
+        .await
+    }
+
+    /// Merge patch, for metadata of objects that were created rather than applied.
+    pub async fn merge<K: Writable>(
+        &self,
+        namespace: &str,
+        name: &str,
+        manager: &str,
+        patch: &Value,
+    ) -> Result<K, IoError> {
+        let api = self.api::<K>(namespace);
+        let params = PatchParams {
+            field_manager: Some(manager.to_owned()),
+            ..PatchParams::default()
+        };
+        self.metrics.api_write(Verb::Patch, K::WRITTEN);
+        within::<K, _>(
+            "patch",
+            name,
+            Box::pin(api.patch(name, &params, &Patch::Merge(patch))),
         )
         .await
     }
@@ -269,7 +300,7 @@ impl KubeIo {
             ..PostParams::default()
         };
         self.metrics.api_write(Verb::Create, K::WRITTEN);
-        within::<K, _>("create", &name, api.create(&params, object)).await
+        within::<K, _>("create", &name, Box::pin(api.create(&params, object))).await
     }
 
     /// Deletes exactly the object that was read: another one of the same name stays. Absent is success.
@@ -286,7 +317,7 @@ impl KubeIo {
         };
         let params = DeleteParams::background().preconditions(same);
         self.metrics.api_write(Verb::Delete, K::WRITTEN);
-        match within::<K, _>("delete", name, api.delete(name, &params)).await {
+        match within::<K, _>("delete", name, Box::pin(api.delete(name, &params))).await {
             Ok(_) => Ok(()),
             Err(gone) if gone.is_not_found() => Ok(()),
             Err(other) => Err(other),
@@ -294,10 +325,11 @@ impl KubeIo {
     }
 }
 
+/// The call comes boxed: the client's futures are large, and a reconcile holds two dozen of them side by side.
 async fn within<K: Kind, T>(
     verb: &'static str,
     name: &str,
-    call: impl Future<Output = kube::Result<T>>,
+    call: Pin<Box<impl Future<Output = kube::Result<T>>>>,
 ) -> Result<T, IoError> {
     deadline(verb, &K::kind(&()), name, call).await
 }
@@ -306,7 +338,7 @@ async fn deadline<T>(
     verb: &'static str,
     kind: &str,
     name: &str,
-    call: impl Future<Output = kube::Result<T>>,
+    call: Pin<Box<impl Future<Output = kube::Result<T>>>>,
 ) -> Result<T, IoError> {
     match tokio::time::timeout(CALL_DEADLINE, call).await {
         Ok(Ok(value)) => Ok(value),

@@ -1,6 +1,6 @@
 //! Tables for the configuration: kept apart so that config.rs stays readable.
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 
 use super::*;
 

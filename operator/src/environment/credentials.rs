@@ -225,3 +225,7 @@ fn allowed<'a>(secret: &'a Secret, name: &str) -> Result<&'a Secret, Finding> {
         None => Ok(secret),
     }
 }
+
+#[cfg(test)]
+#[path = "credentials_tests.rs"]
+mod tests;

@@ -85,7 +85,8 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Reconciles the environment of this name, as it is now. Absent or on its way out, it needs nothing: children
 /// with an owner reference are collected, the others stay on purpose.
 pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
-    match tokio::time::timeout(DEADLINE, run(ctx, namespace, name)).await {
+    // Boxed: the whole of it is too much for a small stack.
+    match tokio::time::timeout(DEADLINE, Box::pin(run(ctx, namespace, name))).await {
         Ok(result) => result,
         Err(_) => Err(Error::Deadline),
     }
@@ -129,6 +130,9 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     };
     let more = records::write(ctx, subject, &step, &valid, &seen).await?;
     let applied = apply::apply(ctx, &environment, &owner, desired, &seen.children).await?;
+    if valid.conflict.is_none() {
+        records::adopt(ctx, subject, &seen).await?;
+    }
     records::retire(ctx, &owner, &step, &seen).await?;
 
     let facts = status::Facts {

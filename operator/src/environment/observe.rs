@@ -11,6 +11,7 @@ use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, EnvironmentSpec, Ro
 use futures::future::{try_join, try_join_all, try_join4};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
 use super::build::Children;
@@ -60,8 +61,8 @@ pub struct Observed {
     pub releases: Vec<CrokodialRelease>,
     /// The same as records.
     pub records: Vec<Record>,
-    /// Name and UID of every snapshot, by number.
-    pub snapshots: BTreeMap<i64, String>,
+    /// Metadata of every snapshot, by number.
+    pub snapshots: BTreeMap<i64, ObjectMeta>,
     /// The content of those that may be run now.
     pub frozen: BTreeMap<i64, Snapshot>,
     /// Pods of the web component.
@@ -162,7 +163,11 @@ async fn children(ctx: &Context, owner: &Owner) -> Result<Children, IoError> {
     })
 }
 
-type Own = (Vec<CrokodialRelease>, Vec<Record>, BTreeMap<i64, String>);
+type Own = (
+    Vec<CrokodialRelease>,
+    Vec<Record>,
+    BTreeMap<i64, ObjectMeta>,
+);
 
 /// Records and the numbers of snapshots. Snapshots are listed by metadata only: their content can be large.
 async fn releases(ctx: &Context, owner: &Owner) -> Result<Own, IoError> {
@@ -185,14 +190,13 @@ async fn releases(ctx: &Context, owner: &Owner) -> Result<Own, IoError> {
         .filter_map(|r| Record::of(r, owner.name.as_str()))
         .collect();
     let prefix = format!("{}-r", owner.name);
+    let numbered = |meta: ObjectMeta| {
+        let number = meta.name.as_deref()?.strip_prefix(&prefix)?.parse().ok()?;
+        Some((number, meta))
+    };
     let snapshots = metas
-        .iter()
-        .filter_map(|m| {
-            Some((
-                m.name_any().strip_prefix(&prefix)?.parse().ok()?,
-                m.uid().unwrap_or_default(),
-            ))
-        })
+        .into_iter()
+        .filter_map(|m| numbered(m.metadata))
         .collect();
     Ok((releases, records, snapshots))
 }
@@ -202,7 +206,7 @@ async fn frozen(
     ctx: &Context,
     owner: &Owner,
     records: &[Record],
-    snapshots: &BTreeMap<i64, String>,
+    snapshots: &BTreeMap<i64, ObjectMeta>,
 ) -> Result<BTreeMap<i64, Snapshot>, IoError> {
     let newest = records.iter().map(Record::number).max();
     let mut numbers: Vec<i64> = newest

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crokodial_crds::names::{self, COMPONENT_WEB, EnvironmentName, MANAGED_BY, NameError};
 use crokodial_crds::{CrokodialEnvironment, DeletionPolicy};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 
@@ -72,16 +73,33 @@ impl Owner {
         labels.insert(names::LABEL_ENVIRONMENT_UID.to_owned(), self.uid.clone());
         let mut metadata = json!({"name": name, "namespace": self.namespace, "labels": labels});
         if policy == DeletionPolicy::Delete {
-            metadata["ownerReferences"] = json!([{
+            metadata["ownerReferences"] = self.references(policy);
+        }
+        metadata
+    }
+
+    /// Owner references of a child: the environment, or nothing under `Retain`.
+    pub fn references(&self, policy: DeletionPolicy) -> Value {
+        match policy {
+            DeletionPolicy::Retain => json!([]),
+            DeletionPolicy::Delete => json!([{
                 "apiVersion": CrokodialEnvironment::api_version(&()),
                 "kind": CrokodialEnvironment::kind(&()),
                 "name": self.name.as_str(),
                 "uid": self.uid,
                 "controller": true,
                 "blockOwnerDeletion": false,
-            }]);
+            }]),
         }
-        metadata
+    }
+
+    /// True when a child's owner references are those of the policy.
+    pub fn refers(&self, child: &ObjectMeta, policy: DeletionPolicy) -> bool {
+        let owners = child.owner_references.as_deref().unwrap_or_default();
+        match policy {
+            DeletionPolicy::Retain => owners.is_empty(),
+            DeletionPolicy::Delete => owners.len() == 1 && owners.iter().all(|o| o.uid == self.uid),
+        }
     }
 
     /// True for an object that this operator made for an environment of this name. Its UID may be an earlier

@@ -87,15 +87,43 @@ pub async fn retire(
         .unwrap_or(0);
     let recorded =
         |n: i64| seen.releases.iter().any(|r| r.spec.number == n) && !step.retired.contains(&n);
-    for (number, uid) in seen
+    for (number, metadata) in seen
         .snapshots
         .iter()
         .filter(|(n, _)| **n < newest && !recorded(**n))
     {
+        let uid = metadata.uid.as_deref().unwrap_or_default();
         let running = step.workload.release == Some(*number);
         if !running {
             ctx.io
                 .delete::<ConfigMap>(&owner.namespace, &names.snapshot(*number), uid)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Follows a changed `deletionPolicy`: records and snapshots go with the environment, or outlive it, as its other
+/// children do.
+pub async fn adopt(ctx: &Context, subject: Subject<'_>, seen: &Observed) -> Result<(), Error> {
+    let Subject {
+        owner, effective, ..
+    } = subject;
+    let (names, policy) = (Names::of(&owner.name), effective.deletion_policy);
+    let patch = json!({"metadata": {"ownerReferences": owner.references(policy)}});
+    for release in &seen.releases {
+        if !owner.refers(&release.metadata, policy) {
+            let name = names.release(release.spec.number);
+            ctx.io
+                .merge::<CrokodialRelease>(&owner.namespace, &name, MANAGER, &patch)
+                .await?;
+        }
+    }
+    for (number, metadata) in &seen.snapshots {
+        if !owner.refers(metadata, policy) {
+            let name = names.snapshot(*number);
+            ctx.io
+                .merge::<ConfigMap>(&owner.namespace, &name, MANAGER, &patch)
                 .await?;
         }
     }

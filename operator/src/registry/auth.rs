@@ -177,7 +177,9 @@ impl RegistryAuth {
             .filter(|auth| auth.matches(registry, repository))
             .collect();
         found.sort_by_key(|auth| {
-            std::cmp::Reverse((auth.path.len(), auth.port.is_some(), auth.host.len()))
+            let literal = !auth.host.contains('*');
+            let specific = (auth.path.len(), auth.port.is_some(), literal);
+            std::cmp::Reverse((specific, auth.host.len()))
         });
         found
     }

@@ -37,8 +37,10 @@ async fn resolve_at(address: SocketAddr) -> Result<Digest, ResolveError> {
 #[tokio::test]
 async fn endless_answers_are_cut_at_their_limit() {
     const BODY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\nTransfer-Encoding: chunked\r\n\r\n";
-    const CHUNK: &[u8] = b"10\r\n0123456789abcdef\r\n";
-    let body = trouble(resolve_at(dripping(BODY, CHUNK).await).await);
+    let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000))
+        .leak()
+        .as_bytes();
+    let body = trouble(resolve_at(dripping(BODY, chunk).await).await);
     assert!(
         matches!(body, Trouble::Net(NetError::TooLarge { .. })),
         "{body:?}"

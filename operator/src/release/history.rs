@@ -61,3 +61,109 @@ fn finished_after(record: &Record, horizon: Timestamp) -> bool {
         .and_then(|s| s.finished_at.as_ref())
         .is_some_and(|at| at.0 >= horizon)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crokodial_crds::condition::whole_seconds;
+    use crokodial_crds::{ReleasePhase, ReleaseSpec, ReleaseStatus};
+
+    fn record(number: i64, phase: ReleasePhase, days_ago: i64) -> Record {
+        let at = now()
+            .saturating_sub(SignedDuration::from_hours(24 * days_ago))
+            .unwrap();
+        let served = matches!(phase, ReleasePhase::Good | ReleasePhase::RolledBack);
+        Record {
+            spec: ReleaseSpec {
+                environment: "shop".to_owned(),
+                number,
+                image: "app:1".to_owned(),
+                digest: "sha256:0".to_owned(),
+                inputs: format!("{number:x}"),
+                retry: String::new(),
+                restores: None,
+            },
+            status: Some(ReleaseStatus {
+                phase,
+                finished_at: Some(whole_seconds(at)),
+                rolled_out_at: served.then(|| whole_seconds(at)),
+                ..ReleaseStatus::default()
+            }),
+        }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap()
+    }
+
+    #[test]
+    fn whichever_of_count_and_age_keeps_more_wins() {
+        let records: Vec<Record> = (1..=6)
+            .map(|n| record(n, ReleasePhase::Good, 100 - n))
+            .collect();
+        assert_eq!(
+            retired(
+                &records,
+                Keep {
+                    releases: 2,
+                    days: 90
+                },
+                &[],
+                now()
+            ),
+            [1, 2, 3, 4]
+        );
+        assert_eq!(
+            retired(
+                &records,
+                Keep {
+                    releases: 2,
+                    days: 96
+                },
+                &[],
+                now()
+            ),
+            [1, 2, 3]
+        );
+    }
+
+    #[test]
+    fn the_last_good_the_newest_and_those_in_use_stay() {
+        let mut records = vec![
+            record(1, ReleasePhase::Good, 400),
+            record(2, ReleasePhase::Good, 300),
+        ];
+        records.extend((3..=5).map(|n| record(n, ReleasePhase::RolledBack, 200)));
+        assert_eq!(
+            retired(
+                &records,
+                Keep {
+                    releases: 1,
+                    days: 1
+                },
+                &[1],
+                now()
+            ),
+            [3, 4]
+        );
+    }
+
+    #[test]
+    fn of_those_that_never_served_only_the_newest_ten_stay() {
+        let records: Vec<Record> = (1..=15)
+            .map(|n| record(n, ReleasePhase::Rejected, 0))
+            .collect();
+        assert_eq!(
+            retired(
+                &records,
+                Keep {
+                    releases: 50,
+                    days: 90
+                },
+                &[],
+                now()
+            ),
+            [1, 2, 3, 4, 5]
+        );
+    }
+}

@@ -512,3 +512,7 @@ fn finish(
     status.finished_at = Some(whole_seconds(now));
     say(status, reason, message);
 }
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

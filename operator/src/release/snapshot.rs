@@ -87,3 +87,47 @@ impl Snapshot {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn snapshot(value: &str) -> Snapshot {
+        Snapshot {
+            frozen: Frozen {
+                number: 7,
+                inputs: "9f3c".to_owned(),
+                template: json!({"spec": {"containers": []}}),
+            },
+            config: BTreeMap::from([("LEVEL".to_owned(), value.to_owned())]),
+        }
+    }
+
+    #[test]
+    fn what_was_frozen_reads_back_and_only_the_configuration_becomes_variables() {
+        let object = snapshot("info").to_config_map().unwrap();
+        assert_eq!(Snapshot::of(&object), Ok(snapshot("info")));
+        assert_eq!(
+            object.data.clone().unwrap().keys().collect::<Vec<_>>(),
+            ["LEVEL"]
+        );
+        assert_eq!(object.immutable, Some(true));
+    }
+
+    #[test]
+    fn too_much_configuration_is_refused_with_its_size() {
+        let error = snapshot(&"x".repeat(MOST_BYTES))
+            .to_config_map()
+            .unwrap_err();
+        assert!(matches!(error, SnapshotError::TooLarge(size) if size > MOST_BYTES));
+    }
+
+    #[test]
+    fn another_config_map_is_no_snapshot() {
+        assert_eq!(
+            Snapshot::of(&ConfigMap::default()),
+            Err(SnapshotError::Unreadable)
+        );
+    }
+}

@@ -22,6 +22,8 @@ pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
             "egress": [
                 {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}]},
                 {"to": [{"ipBlock": {"cidr": "::/0"}}]},
+                // Some network plugins do not count pods as addresses: DNS and a database in the cluster.
+                {"to": [{"namespaceSelector": {}}]},
             ],
         },
     })

@@ -1,0 +1,458 @@
+use std::time::Duration;
+
+use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::{HoldKind, ReleasePhase, ReleaseSpec, ReleaseStatus};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::release::record::Record;
+use crate::release::workload::{PodView, Waiting, Workload};
+
+const GOOD: ReleasePhase = ReleasePhase::Good;
+const ROLLING: ReleasePhase = ReleasePhase::Rolling;
+const BAKING: ReleasePhase = ReleasePhase::Baking;
+const REJECTED: ReleasePhase = ReleasePhase::Rejected;
+
+/// A world to ask the machine about; each test says only what differs.
+struct World {
+    records: Vec<Record>,
+    wanted: Option<Wanted>,
+    snapshots: Vec<i64>,
+    workload: Workload,
+    pods: Vec<PodView>,
+    prerequisites: Result<(), String>,
+    image_gone: bool,
+    now: Timestamp,
+}
+
+impl World {
+    fn new(records: Vec<Record>, wanted: &str) -> Self {
+        Self {
+            snapshots: records.iter().map(Record::number).collect(),
+            records,
+            wanted: Some(want(wanted, "")),
+            workload: Workload::default(),
+            pods: Vec::new(),
+            prerequisites: Ok(()),
+            image_gone: false,
+            now: at(0),
+        }
+    }
+
+    fn retry(mut self, nonce: &str) -> Self {
+        let inputs = self
+            .wanted
+            .as_ref()
+            .map(|w| w.inputs.clone())
+            .unwrap_or_default();
+        self.wanted = Some(want(&inputs, nonce));
+        self
+    }
+
+    fn running(mut self, release: i64) -> Self {
+        self.workload = Workload {
+            release: Some(release),
+            settled: true,
+            desired: 2,
+            replicas: 2,
+            updated: 2,
+            available: 2,
+        };
+        self.pods = vec![pod(release), pod(release)];
+        self
+    }
+
+    fn half_rolled(mut self, new: i64, old: i64, broken: PodView) -> Self {
+        self.workload = Workload {
+            release: Some(new),
+            settled: true,
+            desired: 2,
+            replicas: 3,
+            updated: 1,
+            available: 2,
+        };
+        self.pods = vec![broken, pod(old), pod(old)];
+        self
+    }
+
+    fn at(mut self, seconds: i64) -> Self {
+        self.now = at(seconds);
+        self
+    }
+
+    fn decide(&self) -> Decision {
+        decide(&self.view())
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            environment: "shop",
+            records: &self.records,
+            wanted: self.wanted.as_ref(),
+            spent: self.records.iter().map(Record::number).max().unwrap_or(0),
+            snapshots: &self.snapshots,
+            workload: &self.workload,
+            pods: &self.pods,
+            prerequisites: self.prerequisites.clone(),
+            image_gone: self.image_gone,
+            progress_deadline: Duration::from_secs(300),
+            bake: Duration::from_secs(60),
+            leader_since: at(-1_000_000),
+            now: self.now,
+        }
+    }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000)
+        .unwrap()
+        .saturating_add(SignedDuration::from_secs(seconds))
+        .unwrap()
+}
+
+fn want(inputs: &str, retry: &str) -> Wanted {
+    Wanted {
+        inputs: inputs.to_owned(),
+        digest: format!("sha256:{inputs}"),
+        image: format!("registry.test/app:{inputs}"),
+        retry: retry.to_owned(),
+    }
+}
+
+fn record(number: i64, inputs: &str, phase: ReleasePhase) -> Record {
+    Record {
+        spec: ReleaseSpec {
+            environment: "shop".to_owned(),
+            number,
+            image: format!("registry.test/app:{inputs}"),
+            digest: format!("sha256:{inputs}"),
+            inputs: inputs.to_owned(),
+            retry: String::new(),
+            restores: None,
+        },
+        status: Some(ReleaseStatus {
+            phase,
+            started_at: Some(whole_seconds(at(0))),
+            rolled_out_at: matches!(phase, BAKING | GOOD).then(|| whole_seconds(at(0))),
+            ..ReleaseStatus::default()
+        }),
+    }
+}
+
+fn tried(mut record: Record, retry: &str) -> Record {
+    record.spec.retry = retry.to_owned();
+    record
+}
+
+fn pod(release: i64) -> PodView {
+    PodView {
+        name: format!("shop-{release}"),
+        release: Some(release),
+        terminating: false,
+        ready: true,
+        ready_changed: Some(at(0)),
+        unschedulable: false,
+        pulled: true,
+        started: Some(at(0)),
+        running: true,
+        restarts: 0,
+        exits: 0,
+        waiting: None,
+    }
+}
+
+fn crashed(release: i64, exits: i32) -> PodView {
+    PodView {
+        ready: false,
+        running: false,
+        exits,
+        restarts: exits - 1,
+        waiting: Some(Waiting::Other),
+        ..pod(release)
+    }
+}
+
+fn phase_of(decision: &Decision, number: i64) -> Option<ReleasePhase> {
+    decision
+        .updates
+        .iter()
+        .find(|(n, _)| *n == number)
+        .map(|(_, status)| status.phase)
+}
+
+#[test]
+fn the_first_spec_makes_release_one_and_touches_no_deployment_before_it_is_recorded() {
+    let decision = World::new(vec![], "a").decide();
+    assert_eq!(decision.create.as_ref().map(|s| s.number), Some(1));
+    assert_eq!(decision.run, Run::Keep);
+}
+
+#[test]
+fn a_spec_that_cannot_be_resolved_changes_nothing() {
+    let mut world = World::new(vec![record(1, "a", GOOD)], "b").running(1);
+    world.wanted = None;
+    let decision = world.decide();
+    assert_eq!(
+        (decision.create, decision.updates, decision.run),
+        (None, vec![], Run::Release(1))
+    );
+}
+
+#[test]
+fn a_release_waits_for_its_credentials_and_starts_when_they_are_there() {
+    let mut world = World::new(vec![record(1, "a", ReleasePhase::Pending)], "a");
+    world.prerequisites = Err("there is no secret mongo in this namespace".to_owned());
+    assert!(matches!(world.decide().rollout, Rollout::Blocked(1, _)));
+    assert_eq!(world.decide().run, Run::Keep);
+    world.prerequisites = Ok(());
+    assert_eq!(phase_of(&world.decide(), 1), Some(ROLLING));
+}
+
+#[test]
+fn rolled_out_everywhere_it_bakes_and_after_the_bake_it_is_good() {
+    let rolling = World::new(vec![record(1, "a", GOOD), record(2, "b", ROLLING)], "b").running(2);
+    assert_eq!(phase_of(&rolling.decide(), 2), Some(BAKING));
+    let early = World::new(vec![record(1, "a", GOOD), record(2, "b", BAKING)], "b")
+        .running(2)
+        .at(59);
+    assert_eq!(
+        (early.decide().updates.len(), early.decide().next),
+        (0, Some(at(60)))
+    );
+    let done = World::new(vec![record(1, "a", GOOD), record(2, "b", BAKING)], "b")
+        .running(2)
+        .at(60);
+    assert_eq!(phase_of(&done.decide(), 2), Some(GOOD));
+}
+
+#[test]
+fn the_third_exit_of_a_container_rejects_the_release_and_the_second_does_not() {
+    let records = || vec![record(1, "a", GOOD), record(2, "b", ROLLING)];
+    let twice = World::new(records(), "b")
+        .half_rolled(2, 1, crashed(2, 2))
+        .at(20);
+    assert_eq!(phase_of(&twice.decide(), 2), Some(ROLLING));
+    let thrice = World::new(records(), "b")
+        .half_rolled(2, 1, crashed(2, 3))
+        .at(31);
+    assert_eq!(phase_of(&thrice.decide(), 2), Some(REJECTED));
+    assert_eq!(thrice.decide().run, Run::Release(1));
+}
+
+#[test]
+fn a_crash_does_not_count_while_the_last_good_pods_are_down_too() {
+    let mut world = World::new(vec![record(1, "a", GOOD), record(2, "b", ROLLING)], "b")
+        .half_rolled(2, 1, crashed(2, 9));
+    world.pods[1].ready = false;
+    assert!(matches!(world.decide().rollout, Rollout::Blocked(2, _)));
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_blamed_only_on_the_registrys_word() {
+    let stuck = PodView {
+        ready: false,
+        running: false,
+        pulled: false,
+        waiting: Some(Waiting::Image),
+        ..pod(2)
+    };
+    let mut world = World::new(vec![record(1, "a", GOOD), record(2, "b", ROLLING)], "b")
+        .half_rolled(2, 1, stuck)
+        .at(10_000);
+    assert!(
+        matches!(world.decide().rollout, Rollout::Blocked(2, _)),
+        "a platform fault never ends in a rejection"
+    );
+    world.image_gone = true;
+    assert_eq!(phase_of(&world.decide(), 2), Some(REJECTED));
+}
+
+#[test]
+fn the_deadline_runs_from_the_moment_the_pod_could_start() {
+    let slow = PodView {
+        ready: false,
+        started: Some(at(200)),
+        ..pod(2)
+    };
+    let world = |now| {
+        World::new(vec![record(1, "a", GOOD), record(2, "b", ROLLING)], "b")
+            .half_rolled(2, 1, slow.clone())
+            .at(now)
+    };
+    assert_eq!(phase_of(&world(499).decide(), 2), None.or(Some(ROLLING)));
+    assert_eq!(world(499).decide().next, Some(at(500)));
+    assert_eq!(phase_of(&world(500).decide(), 2), Some(REJECTED));
+}
+
+#[test]
+fn restarts_in_the_bake_roll_back_to_the_last_good_release() {
+    let mut world = World::new(vec![record(1, "a", GOOD), record(2, "b", BAKING)], "b")
+        .running(2)
+        .at(30);
+    world.pods[0].restarts = 2;
+    world.pods[1].restarts = 1;
+    assert_eq!(phase_of(&world.decide(), 2), None.or(Some(BAKING)));
+    world.pods[1].restarts = 2;
+    let decision = world.decide();
+    assert_eq!(phase_of(&decision, 2), Some(ReleasePhase::RolledBack));
+    assert_eq!(decision.run, Run::Release(1));
+}
+
+#[test]
+fn an_edit_supersedes_what_is_under_way_and_the_way_back_makes_no_release() {
+    let records = || vec![record(1, "a", GOOD), record(2, "b", ROLLING)];
+    let other = World::new(records(), "c").decide();
+    assert_eq!(phase_of(&other, 2), Some(ReleasePhase::Superseded));
+    assert_eq!(other.create.map(|s| s.number), Some(3));
+    let back = World::new(records(), "a").decide();
+    assert_eq!(phase_of(&back, 2), Some(ReleasePhase::Superseded));
+    assert_eq!((back.create, back.run), (None, Run::Release(1)));
+}
+
+#[test]
+fn failed_inputs_stay_held_whatever_ran_in_between() {
+    let records = || vec![record(1, "a", GOOD), record(2, "x", REJECTED)];
+    let held = World::new(records(), "x").running(1);
+    assert_eq!(held.decide().create, None);
+    assert!(
+        matches!(held.decide().rollout, Rollout::Held(h) if h.release == 2 && h.kind == HoldKind::Rejected)
+    );
+    assert_eq!(
+        hold(&World::new(records(), "a").view()),
+        None,
+        "the good spec holds nothing"
+    );
+    let third = World::new(
+        vec![
+            record(1, "a", GOOD),
+            record(2, "x", REJECTED),
+            record(3, "b", GOOD),
+        ],
+        "x",
+    );
+    assert_eq!(third.decide().create, None);
+}
+
+#[test]
+fn a_retry_makes_exactly_one_attempt_and_only_a_new_word_makes_another() {
+    let once = World::new(vec![record(1, "a", GOOD), record(2, "x", REJECTED)], "x").retry("r1");
+    assert_eq!(
+        once.decide().create.map(|s| (s.number, s.retry)),
+        Some((3, "r1".to_owned()))
+    );
+    let spent = || {
+        vec![
+            record(1, "a", GOOD),
+            record(2, "x", REJECTED),
+            tried(record(3, "x", REJECTED), "r1"),
+        ]
+    };
+    assert_eq!(World::new(spent(), "x").retry("r1").decide().create, None);
+    assert_eq!(
+        World::new(spent(), "x")
+            .retry("r2")
+            .decide()
+            .create
+            .map(|s| s.number),
+        Some(4)
+    );
+}
+
+#[test]
+fn a_return_to_an_earlier_good_release_is_a_new_number_that_says_what_it_restores() {
+    let decision = World::new(vec![record(1, "a", GOOD), record(2, "b", GOOD)], "a")
+        .running(2)
+        .decide();
+    assert_eq!(
+        decision.create.map(|s| (s.number, s.restores)),
+        Some((3, Some(1)))
+    );
+}
+
+#[test]
+fn the_first_release_that_fails_leaves_no_pods() {
+    let failing = World::new(vec![record(1, "x", ROLLING)], "x");
+    let mut failing = failing.half_rolled(1, 0, crashed(1, 3));
+    failing.pods.truncate(1);
+    assert_eq!(phase_of(&failing.decide(), 1), Some(REJECTED));
+    let failed = World::new(vec![record(1, "x", REJECTED)], "x");
+    assert_eq!(failed.decide().run, Run::Zero(1));
+}
+
+#[test]
+fn a_record_without_status_is_taken_up_only_if_it_is_just_what_is_wanted() {
+    let mut fresh = record(2, "b", ROLLING);
+    fresh.status = None;
+    let wanted = World::new(vec![record(1, "a", GOOD), fresh.clone()], "b").decide();
+    assert_eq!(phase_of(&wanted, 2), Some(ROLLING));
+    let other = World::new(vec![record(1, "a", GOOD), fresh], "a")
+        .running(1)
+        .decide();
+    assert_eq!((other.updates, other.run), (vec![], Run::Release(1)));
+}
+
+#[test]
+fn a_rollback_that_does_not_get_there_is_stuck_after_the_deadline() {
+    let mut failed = record(2, "x", REJECTED);
+    failed.status.as_mut().unwrap().finished_at = Some(whole_seconds(at(0)));
+    let world = |now| {
+        let mut world = World::new(vec![record(1, "a", GOOD), failed.clone()], "x")
+            .running(1)
+            .at(now);
+        world.workload.available = 1;
+        world
+    };
+    assert_eq!(
+        (world(299).decide().stuck, world(299).decide().next),
+        (false, Some(at(300)))
+    );
+    assert!(world(300).decide().stuck);
+}
+
+fn phases() -> impl Strategy<Value = ReleasePhase> {
+    use ReleasePhase::{Pending, RolledBack, Superseded};
+    prop::sample::select(vec![
+        Pending, ROLLING, BAKING, GOOD, REJECTED, RolledBack, Superseded,
+    ])
+}
+
+proptest! {
+    /// Whatever the history: at most one release is under way after a step, numbers are never reused, failed
+    /// inputs are not tried again without a new word, and what runs has a snapshot.
+    #[test]
+    fn no_history_breaks_the_invariants(
+        history in prop::collection::vec((phases(), 0usize..3, 0usize..3), 0..6),
+        wanted in 0usize..3,
+        retry in 0usize..3,
+    ) {
+        let inputs = ["a", "b", "x"];
+        let words = ["", "r1", "r2"];
+        let records: Vec<Record> = history.iter().zip(1i64..)
+            .map(|((phase, input, word), n)| tried(record(n, inputs[*input], *phase), words[*word]))
+            .collect();
+        let world = World::new(records.clone(), inputs[wanted]).retry(words[retry]);
+        let decision = world.decide();
+        let mut after = records.clone();
+        for (number, status) in &decision.updates {
+            for r in after.iter_mut().filter(|r| r.number() == *number) {
+                r.status = Some(status.clone());
+            }
+        }
+        prop_assert!(after.iter().filter(|r| r.in_flight()).count() <= 1);
+        if let Some(spec) = &decision.create {
+            prop_assert!(after.iter().all(|r| r.number() < spec.number && !r.in_flight()));
+            let judged = after.iter().filter(|r| r.spec.inputs == spec.inputs && (r.good() || r.failed())).max_by_key(|r| r.number());
+            if judged.is_some_and(Record::failed) {
+                prop_assert!(!spec.retry.is_empty());
+                prop_assert!(records.iter().all(|r| r.spec.inputs != spec.inputs || r.spec.retry != spec.retry));
+            }
+        }
+        if let Run::Release(n) = decision.run {
+            prop_assert!(world.snapshots.contains(&n));
+            let runs = after.iter().find(|r| r.number() == n);
+            prop_assert!(runs.is_some_and(|r| r.good() || r.in_flight()), "a failed release never gets pods");
+        }
+        prop_assert!(after.iter().zip(&records).all(|(a, r)| !r.good() || a.good()), "Good is permanent");
+    }
+}
