@@ -1,1 +1,7 @@
-fn main() {}
+//! `cluster`: the local Kubernetes of this checkout. See `cluster --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    crokodial_e2e::cluster::cli::main()
+}

@@ -1,0 +1,91 @@
+# Recipes are one line; programs live in files. `make help` prints the lines with two hashes.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+CARGO_CLUSTER := cargo run --quiet -p crokodial-e2e --bin cluster --
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: packages
+packages: ## install the system packages that are missing (Debian family)
+	@scripts/install-packages.sh
+
+.PHONY: up
+up: packages ui ## start the local cluster with operator, staging and prod; CLUSTER=kind|local|current
+	@$(CARGO_CLUSTER) up && $(CARGO_CLUSTER) deploy
+
+.PHONY: down
+down: ## remove the local cluster
+	@$(CARGO_CLUSTER) down
+
+.PHONY: cluster-status
+cluster-status: ## show where every part of the cluster stands
+	@$(CARGO_CLUSTER) status
+
+.PHONY: logs
+logs: ## show the end of the cluster's logs; PART=kubelet for one of them
+	@$(CARGO_CLUSTER) logs $(PART)
+
+.PHONY: demo-promote
+demo-promote: ## build a visibly changed dialer image and promote it: staging, then prod
+	@$(CARGO_CLUSTER) demo-promote
+
+.PHONY: ui
+ui: ## build the dialer's UI, which its binary embeds
+	@scripts/ui.sh build
+
+.PHONY: build
+build: ui ## compile the workspace
+	@cargo build --workspace --all-targets --locked
+
+.PHONY: images
+images: ui ## build both images and push them to the local cluster's registry
+	@$(CARGO_CLUSTER) images
+
+.PHONY: crdgen
+crdgen: ## write the CRDs, the chart's copies and docs/reference from the types
+	@cargo run --quiet -p crokodial-crds --bin crdgen
+
+.PHONY: generate
+generate: crdgen ## write everything that is generated and committed
+	@HELM=$(CURDIR)/scripts/helm.sh charts/render.sh
+
+.PHONY: tools
+tools: ## build helm and kubectl into target/cluster/bin
+	@$(CARGO_CLUSTER) tools
+
+.PHONY: lint
+lint: lint-rust lint-generated lint-ui ## check formatting, lints, licenses, generated files, chart and UI
+
+.PHONY: lint-rust
+lint-rust:
+	@cargo fmt --all --check && cargo clippy --workspace --all-targets --locked -- -D warnings && scripts/cargo-deny.sh --log-level error check bans licenses sources && scripts/no-aws-lc.sh
+
+.PHONY: lint-generated
+lint-generated:
+	@cargo run --quiet -p crokodial-crds --bin crdgen -- --check && HELM=$(CURDIR)/scripts/helm.sh charts/render.sh --check
+
+.PHONY: lint-ui
+lint-ui:
+	@scripts/ui.sh lint && scripts/ui.sh typecheck
+
+.PHONY: test
+test: packages lint test-unit e2e ## everything: lint, unit and UI tests, tests with real pods
+
+.PHONY: test-unit
+test-unit: ui ## tests that need no cluster
+	@cargo test --workspace --locked --quiet && scripts/ui.sh test
+
+.PHONY: e2e
+e2e: packages ui ## tests with real pods, on a cluster of their own
+	@cargo test -p crokodial-e2e --locked --test e2e -- --ignored --test-threads=1 --nocapture
+
+.PHONY: bench
+bench: packages ui ## print the measured times and sizes, on a cluster of their own
+	@cargo test -p crokodial-e2e --locked --test bench -- --ignored --test-threads=1 --nocapture
+
+.PHONY: clean
+clean: down ## remove the cluster and everything that was built here
+	@cargo clean && rm -rf dialer/ui/dist dialer/ui/node_modules

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs cargo-deny, built once into the cache, so that every machine checks with the same version.
+set -euo pipefail
+version=0.20.2
+cache=${CROKODIAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crokodial}
+root=$cache/cargo-deny-$version
+if [[ ! -x $root/bin/cargo-deny ]]; then
+  echo "building cargo-deny $version, once" >&2
+  # Its own target folder, removed after: nothing of it is shared with the workspace.
+  build=$(mktemp -d)
+  trap 'rm -rf "$build"' EXIT
+  CARGO_TARGET_DIR=$build cargo install --quiet --locked --debug --version "$version" --root "$root" cargo-deny
+fi
+exec "$root/bin/cargo-deny" "$@"

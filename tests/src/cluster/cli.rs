@@ -1,0 +1,292 @@
+//! The command line of `cluster`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::images::{self, Build};
+use super::layout::Layout;
+use super::lifecycle::{self, Cluster};
+use super::options::{Mode, Options, Ports};
+use super::status::Report;
+use super::wait::Progress;
+use super::{logs, supervise};
+
+/// The local Kubernetes cluster of this checkout.
+#[derive(Debug, Parser)]
+#[command(name = "cluster", version, after_help = EXAMPLES)]
+struct Cli {
+    /// State directory [default: target/cluster of the checkout]
+    #[arg(long, global = true, value_name = "DIR", env = "CROKODIAL_CLUSTER_DIR")]
+    dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cluster up                          start it, or repair what an interrupted run left
+  cluster status                      where every part stands
+  eval \"$(cluster env)\"               kubectl and helm of this cluster in your shell
+  cluster logs kubelet -f             follow one part's log
+  cluster build-image dialer --context DIR --tag crokodial/dialer:dev-2
+  cluster --dir /tmp/other up --free-ports
+  cluster down                        remove everything but binaries and logs";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the cluster, or repair it; a cluster that is up is not touched
+    Up(UpArgs),
+    /// Stop the cluster and remove its state
+    Down,
+    /// Show where every part stands
+    Status {
+        /// Output format
+        #[arg(short, long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// Show the end of the parts' logs
+    Logs {
+        /// One part; all without it
+        part: Option<String>,
+        /// Show what is added until interrupted
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Push an image archive (docker save, or OCI) to the cluster's registry
+    LoadImage {
+        /// The archive
+        archive: PathBuf,
+        /// Repository and tag, for example crokodial/dialer:dev-2
+        #[arg(long)]
+        tag: String,
+    },
+    /// Build an image with docker or buildah and push it to the cluster's registry
+    BuildImage(BuildArgs),
+    /// Print the shell variables that select this cluster
+    Env,
+    /// Print a shell's completion script
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Run the parts in the foreground (started by `up`)
+    #[command(hide = true)]
+    Supervise,
+}
+
+#[derive(Debug, Args)]
+struct UpArgs {
+    /// Where the Kubernetes comes from [default: kind with an engine, else local]
+    #[arg(long, value_enum, env = "CLUSTER")]
+    mode: Option<Mode>,
+    /// Choose free host ports; they are kept until `down`
+    #[arg(long, conflicts_with_all = ["api_port", "https_port", "http_port", "registry_port", "mongo_port"])]
+    free_ports: bool,
+    /// Host port of the API server
+    #[arg(long, value_name = "PORT", env = "CROKODIAL_API_PORT")]
+    api_port: Option<u16>,
+    /// Host port of the HTTPS edge
+    #[arg(long, value_name = "PORT", env = "CROKODIAL_HTTPS_PORT")]
+    https_port: Option<u16>,
+    /// Host port of the HTTP edge
+    #[arg(long, value_name = "PORT", env = "CROKODIAL_HTTP_PORT")]
+    http_port: Option<u16>,
+    /// Host port of the registry
+    #[arg(long, value_name = "PORT", env = "CROKODIAL_REGISTRY_PORT")]
+    registry_port: Option<u16>,
+    /// Host port of the MongoDB-protocol server
+    #[arg(long, value_name = "PORT", env = "CROKODIAL_MONGO_PORT")]
+    mongo_port: Option<u16>,
+}
+
+impl UpArgs {
+    /// `None` leaves the choice to the first `up`: free ports, or those it chose.
+    fn ports(&self, layout: &Layout) -> anyhow::Result<Option<Ports>> {
+        if self.free_ports {
+            return Ok(None);
+        }
+        let asked = [
+            self.api_port,
+            self.https_port,
+            self.http_port,
+            self.registry_port,
+            self.mongo_port,
+        ];
+        let known = super::state::Settings::read(layout)?.map(|settings| settings.ports);
+        if known.is_some() && asked.iter().all(Option::is_none) {
+            return Ok(known);
+        }
+        let default = Ports::default();
+        Ok(Some(Ports {
+            api: self.api_port.unwrap_or(default.api),
+            https: self.https_port.unwrap_or(default.https),
+            http: self.http_port.unwrap_or(default.http),
+            registry: self.registry_port.unwrap_or(default.registry),
+            mongo: self.mongo_port.unwrap_or(default.mongo),
+        }))
+    }
+}
+
+#[derive(Debug, Args)]
+struct BuildArgs {
+    /// `dialer`, `operator`, or the path of a Dockerfile
+    dockerfile: String,
+    /// Folder whose files the Dockerfile may copy
+    #[arg(long, value_name = "DIR")]
+    context: PathBuf,
+    /// Repository and tag, for example crokodial/dialer:dev-2
+    #[arg(long)]
+    tag: String,
+    /// Build argument NAME=VALUE; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    build_arg: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    Table,
+    Json,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO)
+        .with_target(false)
+        .init();
+    // kube, mongodb and the probes share one TLS provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    // Not inside a checkout is fine for a completion script.
+    if let Command::Completion { shell } = cli.command {
+        clap_complete::generate(
+            shell,
+            &mut Cli::command(),
+            "cluster",
+            &mut std::io::stdout(),
+        );
+        return Ok(());
+    }
+    let mut options = Options::of_checkout()?;
+    if let Some(dir) = cli.dir {
+        options.dir = dir;
+    }
+    let layout = Layout::new(&options.dir)?;
+    match cli.command {
+        // Before any thread: it changes namespaces.
+        Command::Supervise => supervise::run(&layout),
+        Command::Up(args) => {
+            options.mode = args.mode;
+            options.ports = args.ports(&layout)?;
+            asynchronous(Cluster::up(&options, &Progress::shown())).map(drop)
+        }
+        Command::Down => {
+            let progress = Progress::shown();
+            lifecycle::remove(&layout, &progress)?;
+            progress.say("nothing is left of the cluster");
+            Ok(())
+        }
+        Command::Status { output } => {
+            let report = Report::read(&layout)?;
+            match output {
+                Output::Table => print!("{}", report.render(jiff::Timestamp::now())),
+                Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+            }
+            Ok(())
+        }
+        Command::Logs { part, follow } => logs::print(&layout, part.as_deref(), follow),
+        Command::LoadImage { archive, tag } => {
+            let cluster = Cluster::open(&options)?;
+            println!(
+                "{}",
+                images::load_archive(&cluster.layout, &cluster.ports(), &archive, &tag)?
+            );
+            Ok(())
+        }
+        Command::BuildImage(args) => build_image(&Cluster::open(&options)?, args),
+        Command::Env => {
+            print!("{}", environment(&layout));
+            Ok(())
+        }
+        Command::Completion { .. } => Ok(()),
+    }
+}
+
+fn build_image(cluster: &Cluster, args: BuildArgs) -> anyhow::Result<()> {
+    let dockerfile = match args.dockerfile.as_str() {
+        "dialer" | "operator" => cluster.checkout.join(&args.dockerfile).join("Dockerfile"),
+        path => PathBuf::from(path),
+    };
+    let build = Build {
+        dockerfile,
+        context: args.context,
+        name: args.tag,
+        args: args.build_arg,
+    };
+    println!("{}", cluster.build_image(&build)?);
+    Ok(())
+}
+
+fn environment(layout: &Layout) -> String {
+    let bin = layout.path("bin");
+    format!(
+        "export KUBECONFIG='{}'\nexport PATH='{}':\"$PATH\"\n",
+        layout.kubeconfig().display(),
+        bin.display()
+    )
+}
+
+fn asynchronous<T>(task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Runtime::new()
+        .context("starting the runtime")?
+        .block_on(task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn ports_asked_for_replace_the_defaults_one_by_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path()).unwrap();
+        let cli = Cli::parse_from(["cluster", "up", "--https-port", "9443"]);
+        let Command::Up(args) = cli.command else {
+            unreachable!()
+        };
+        let ports = args.ports(&layout).unwrap().unwrap();
+        assert_eq!((ports.https, ports.http), (9443, 8080));
+        let cli = Cli::parse_from(["cluster", "up", "--free-ports"]);
+        let Command::Up(args) = cli.command else {
+            unreachable!()
+        };
+        assert!(args.ports(&layout).unwrap().is_none());
+    }
+}

@@ -1,0 +1,257 @@
+//! Building images and putting them into the cluster's registry.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::command::{find, require, run};
+use super::files::write_public;
+use super::layout::{Layout, REGISTRY};
+use super::options::Ports;
+
+/// What to build: a Dockerfile over a folder whose files it may copy.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// The Dockerfile.
+    pub dockerfile: PathBuf,
+    /// The build context.
+    pub context: PathBuf,
+    /// Repository and tag without the registry, for example `crokodial/dialer:0.1.0`.
+    pub name: String,
+    /// Build arguments.
+    pub args: Vec<(String, String)>,
+}
+
+/// What builds and pushes images here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builder {
+    /// An engine answers: `docker`.
+    Docker,
+    /// No engine is needed.
+    Buildah,
+}
+
+impl Builder {
+    /// Docker where an engine answers, else buildah.
+    #[must_use]
+    pub fn detect() -> Self {
+        if engine_answers() {
+            Self::Docker
+        } else {
+            Self::Buildah
+        }
+    }
+}
+
+/// Whether a Docker engine answers.
+#[must_use]
+pub fn engine_answers() -> bool {
+    // With `timeout`, as a dead remote engine may keep a client waiting for minutes.
+    find("docker").is_some()
+        && Command::new("timeout")
+            .args(["10", "docker", "version", "--format", "{{.Server.Version}}"])
+            .output()
+            .is_ok_and(|output| output.status.success())
+}
+
+/// Builds an image and pushes it; returns its pull name in the cluster.
+///
+/// # Errors
+/// When the build or the push fails, with the end of its output.
+pub fn build_and_push(layout: &Layout, ports: &Ports, build: &Build) -> anyhow::Result<String> {
+    if !build.dockerfile.is_file() {
+        bail!("no Dockerfile at {}", build.dockerfile.display());
+    }
+    let push = format!("{}/{}", Ports::local(ports.registry), build.name);
+    match Builder::detect() {
+        Builder::Docker => docker(build, &push)?,
+        Builder::Buildah => buildah(layout, build, &push)?,
+    }
+    Ok(format!("{REGISTRY}/{}", build.name))
+}
+
+fn build_args(build: &Build) -> impl Iterator<Item = String> {
+    build
+        .args
+        .iter()
+        .flat_map(|(name, value)| ["--build-arg".to_owned(), format!("{name}={value}")])
+}
+
+fn docker(build: &Build, push: &str) -> anyhow::Result<()> {
+    let mut command = Command::new("docker");
+    command
+        .args(["build", "--quiet", "--tag", push, "--file"])
+        .arg(&build.dockerfile);
+    run(command
+        .args(build_args(build))
+        .arg(&build.context)
+        .env("SOURCE_DATE_EPOCH", "0"))?;
+    run(Command::new("docker").args(["push", "--quiet", push]))?;
+    Ok(())
+}
+
+fn buildah(layout: &Layout, build: &Build, push: &str) -> anyhow::Result<()> {
+    require("buildah")?;
+    let policy = signature_policy(layout)?;
+    let mut command = buildah_command(layout);
+    // Chroot isolation needs no runtime, and a fixed time stamp makes equal inputs an equal digest.
+    command
+        .args([
+            "bud",
+            "--isolation",
+            "chroot",
+            "--timestamp",
+            "0",
+            "--signature-policy",
+        ])
+        .arg(&policy);
+    command
+        .args(build_args(build))
+        .arg("--file")
+        .arg(&build.dockerfile)
+        .args(["--tag", push]);
+    run(command.arg(&build.context))?;
+    push_with_buildah(layout, &policy, push)
+}
+
+fn push_with_buildah(layout: &Layout, policy: &Path, name: &str) -> anyhow::Result<()> {
+    let mut command = buildah_command(layout);
+    command
+        .args(["push", "--tls-verify=false", "--signature-policy"])
+        .arg(policy);
+    run(command.args([name, &format!("docker://{name}")]))?;
+    // The registry has it now; the copy in the store would only grow.
+    run(buildah_command(layout).args(["rmi", "--force", name]))?;
+    Ok(())
+}
+
+/// With a store of its own: vfs needs no mount, and `down` removes it with the state directory.
+fn buildah_command(layout: &Layout) -> Command {
+    let mut command = Command::new("buildah");
+    command
+        .arg("--root")
+        .arg(layout.path("buildah"))
+        .arg("--runroot")
+        .arg(layout.run.join("buildah"));
+    command.args(["--storage-driver", "vfs"]);
+    command
+}
+
+/// Images are our own, made a moment ago: nothing to verify.
+fn signature_policy(layout: &Layout) -> anyhow::Result<PathBuf> {
+    let path = layout.path("config/image-policy.json");
+    write_public(&path, br#"{"default":[{"type":"insecureAcceptAnything"}]}"#)?;
+    Ok(path)
+}
+
+/// Pushes an image archive (`docker save` or OCI) under the name it carries or `name`.
+///
+/// # Errors
+/// When the archive cannot be read or pushed.
+pub fn load_archive(
+    layout: &Layout,
+    ports: &Ports,
+    archive: &Path,
+    name: &str,
+) -> anyhow::Result<String> {
+    if !archive.is_file() {
+        bail!("no image archive at {}", archive.display());
+    }
+    require("buildah")?;
+    let policy = signature_policy(layout)?;
+    let push = format!("{}/{name}", Ports::local(ports.registry));
+    let mut pulled = None;
+    for transport in ["docker-archive", "oci-archive"] {
+        let mut command = buildah_command(layout);
+        command
+            .args(["pull", "--quiet", "--signature-policy"])
+            .arg(&policy);
+        command.arg(format!("{transport}:{}", archive.display()));
+        if let Ok(output) = run(&mut command) {
+            pulled = Some(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+            break;
+        }
+    }
+    let image = pulled.with_context(|| {
+        format!(
+            "{} is neither a docker nor an OCI archive",
+            archive.display()
+        )
+    })?;
+    run(buildah_command(layout).args(["tag", &image, &push]))?;
+    push_with_buildah(layout, &policy, &push)?;
+    Ok(format!("{REGISTRY}/{name}"))
+}
+
+/// Whether the registry holds `name` (`repository:tag`).
+///
+/// # Errors
+/// When the registry does not answer.
+pub async fn exists(ports: &Ports, name: &str) -> anyhow::Result<bool> {
+    let (repository, tag) = name
+        .rsplit_once(':')
+        .context("an image name without a tag")?;
+    let path = format!("/v2/{repository}/manifests/{tag}");
+    let status = head(Ports::local(ports.registry), &path)
+        .await
+        .context("asking the registry")?;
+    match status {
+        http::StatusCode::OK => Ok(true),
+        http::StatusCode::NOT_FOUND => Ok(false),
+        other => bail!("the registry answers {other} for {path}"),
+    }
+}
+
+async fn head(address: SocketAddr, path: &str) -> anyhow::Result<http::StatusCode> {
+    use http_body_util::Empty;
+    use hyper::body::Bytes;
+    use hyper_util::client::legacy::Client;
+    use hyper_util::client::legacy::connect::HttpConnector;
+    use hyper_util::rt::TokioExecutor;
+    let client: Client<HttpConnector, Empty<Bytes>> =
+        Client::builder(TokioExecutor::new()).build_http();
+    let request = http::Request::head(format!("http://{address}{path}"))
+        .header(
+            http::header::ACCEPT,
+            "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json",
+        )
+        .body(Empty::new())
+        .context("building the request")?;
+    let response = tokio::time::timeout(Duration::from_secs(10), client.request(request))
+        .await
+        .context("no answer within 10 s")??;
+    Ok(response.status())
+}
+
+/// The pause image, unless the registry has it.
+///
+/// # Errors
+/// When it cannot be built or pushed.
+pub async fn ensure_pause(
+    layout: &Layout,
+    ports: &Ports,
+    checkout: &Path,
+    image: &str,
+) -> anyhow::Result<()> {
+    let name = image
+        .trim_start_matches(REGISTRY)
+        .trim_start_matches('/')
+        .to_owned();
+    if exists(ports, &name).await? {
+        return Ok(());
+    }
+    let context = tempfile::tempdir().context("making a build context")?;
+    std::fs::copy(layout.binary("pause"), context.path().join("pause"))
+        .context("copying the pause binary")?;
+    let build = Build {
+        dockerfile: checkout.join("tests/parts/pause/Dockerfile"),
+        context: context.path().to_path_buf(),
+        name,
+        args: Vec::new(),
+    };
+    build_and_push(layout, ports, &build).context("the pause image")?;
+    Ok(())
+}

@@ -1,0 +1,256 @@
+//! What a cluster leaves on the host while it runs, found and removed even after its supervisor was killed.
+//!
+//! Everything is found by the cluster's name: its network namespace, its cgroup and its run directory. Mounts live in
+//! the supervisor's own mount namespace and are gone with its last process.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::layout::Layout;
+
+/// How long killed processes may take to be gone. SIGKILL is immediate but for processes in uninterruptible I/O.
+const KILL_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Removes processes, network namespace, cgroups and the run directory. The state directory is left alone.
+///
+/// # Errors
+/// When something of the cluster could not be removed, naming it.
+pub fn remove(layout: &Layout) -> anyhow::Result<()> {
+    kill_processes(layout)?;
+    remove_netns(layout)?;
+    remove_cgroups(layout)?;
+    remove_run_directory(layout)
+}
+
+/// Everything of the cluster that is on the host now, one line each. Empty after `down`.
+///
+/// # Errors
+/// When the host cannot be looked at.
+pub fn list(layout: &Layout) -> anyhow::Result<Vec<String>> {
+    let mut found: Vec<String> = processes(layout)?
+        .into_iter()
+        .map(|pid| format!("process {pid} {}", command_line(pid)))
+        .collect();
+    if layout.netns().exists() {
+        found.push(format!("network namespace {}", layout.name));
+    }
+    found.extend(
+        cgroups(layout)
+            .iter()
+            .map(|path| format!("cgroup {}", path.display())),
+    );
+    if layout.run.exists() {
+        found.push(format!("directory {}", layout.run.display()));
+    }
+    let run = format!("{}/", layout.run.display());
+    let state = format!("{}/", layout.dir.display());
+    let mounts = fs::read_to_string("/proc/self/mounts").context("reading /proc/self/mounts")?;
+    for target in mounts.lines().filter_map(|line| line.split(' ').nth(1)) {
+        if target.starts_with(&run) || target.starts_with(&state) {
+            found.push(format!("mount {target}"));
+        }
+    }
+    Ok(found)
+}
+
+fn kill_processes(layout: &Layout) -> anyhow::Result<()> {
+    let deadline = Instant::now() + KILL_DEADLINE;
+    loop {
+        let found = processes(layout)?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let lines: Vec<_> = found
+                .iter()
+                .map(|pid| format!("{pid} {}", command_line(*pid)))
+                .collect();
+            bail!(
+                "these processes of {} survive SIGKILL: {}",
+                layout.name,
+                lines.join("; ")
+            );
+        }
+        for pid in &found {
+            match kill(Pid::from_raw(*pid), Signal::SIGKILL) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(error) => return Err(error).with_context(|| format!("killing process {pid}")),
+            }
+        }
+        // A killed process may have forked a moment before: look again until none is found.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Processes in the cluster's network namespace (parts, shims) or under its cgroup (pods). Never this one.
+fn processes(layout: &Layout) -> anyhow::Result<BTreeSet<i32>> {
+    let namespace = fs::metadata(layout.netns())
+        .ok()
+        .map(|meta| (meta.dev(), meta.ino()));
+    let own = std::process::id().to_string();
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir("/proc").context("listing /proc")? {
+        let entry = entry.context("listing /proc")?;
+        let file_name = entry.file_name();
+        let Some(text) = file_name.to_str().filter(|text| *text != own) else {
+            continue;
+        };
+        let Ok(pid) = text.parse::<i32>() else {
+            continue;
+        };
+        // A process that ends while it is looked at is not one to find.
+        let inside = namespace.is_some()
+            && fs::metadata(entry.path().join("ns/net"))
+                .ok()
+                .map(|meta| (meta.dev(), meta.ino()))
+                == namespace;
+        let grouped = fs::read_to_string(entry.path().join("cgroup"))
+            .is_ok_and(|groups| in_cgroup(&groups, &layout.name));
+        if (inside || grouped) && !is_zombie(&entry.path()) {
+            found.insert(pid);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether `/proc/<pid>/cgroup` names a cgroup at or below `/<name>`, in any hierarchy.
+fn in_cgroup(proc_cgroup: &str, name: &str) -> bool {
+    proc_cgroup
+        .lines()
+        .filter_map(|line| line.splitn(3, ':').nth(2))
+        .any(|path| path.trim_start_matches('/').split('/').next() == Some(name))
+}
+
+fn is_zombie(process: &Path) -> bool {
+    fs::read_to_string(process.join("stat"))
+        .ok()
+        .and_then(|stat| {
+            stat.rsplit_once(") ")
+                .map(|(_, rest)| rest.starts_with('Z'))
+        })
+        .unwrap_or(true)
+}
+
+fn command_line(pid: i32) -> String {
+    fs::read(format!("/proc/{pid}/cmdline"))
+        .map(|bytes| {
+            let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
+            text.chars().take(80).collect()
+        })
+        .unwrap_or_default()
+}
+
+fn remove_netns(layout: &Layout) -> anyhow::Result<()> {
+    if !layout.netns().exists() {
+        return Ok(());
+    }
+    let output = Command::new("ip")
+        .args(["netns", "delete", &layout.name])
+        .output()
+        .context("running ip netns delete")?;
+    if !output.status.success() {
+        bail!(
+            "ip netns delete {}: {}",
+            layout.name,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}
+
+/// The cluster's top cgroup in every hierarchy: one on cgroup v2, one per controller on v1.
+pub(super) fn cgroups(layout: &Layout) -> Vec<PathBuf> {
+    cgroup_roots()
+        .into_iter()
+        .map(|root| root.join(&layout.name))
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
+/// Mount points of the cgroup hierarchies of this machine.
+pub(super) fn cgroup_roots() -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    mounts
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(' ');
+            let (_, target, kind) = (fields.next()?, fields.next()?, fields.next()?);
+            matches!(kind, "cgroup" | "cgroup2").then(|| PathBuf::from(target))
+        })
+        .collect()
+}
+
+fn remove_cgroups(layout: &Layout) -> anyhow::Result<()> {
+    let deadline = Instant::now() + KILL_DEADLINE;
+    for top in cgroups(layout) {
+        // The kernel frees a cgroup a moment after its last process ended: EBUSY until then.
+        while let Err(error) = remove_cgroup_tree(&top) {
+            if Instant::now() > deadline {
+                return Err(error)
+                    .with_context(|| format!("removing the cgroup {}", top.display()));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    Ok(())
+}
+
+/// A cgroup is removed by `rmdir`, children first; its files cannot be unlinked.
+fn remove_cgroup_tree(top: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(top)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_cgroup_tree(&entry.path())?;
+        }
+    }
+    match fs::remove_dir(top) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn remove_run_directory(layout: &Layout) -> anyhow::Result<()> {
+    match fs::remove_dir_all(&layout.run) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(error).with_context(|| format!("removing {}", layout.run.display()));
+        }
+    }
+    // Shared by all clusters: removed with the last one, unless somebody else put something there.
+    if layout
+        .run
+        .parent()
+        .is_some_and(|parent| fs::remove_dir(parent).is_ok())
+    {
+        for path in super::netns::FIXED_PATHS {
+            let _ = fs::remove_dir(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cgroup_belongs_by_its_first_component() {
+        assert!(in_cgroup(
+            "4:memory:/crok-12345678/kubepods/pod1\n",
+            "crok-12345678"
+        ));
+        assert!(in_cgroup("0::/crok-12345678\n", "crok-12345678"));
+        assert!(!in_cgroup("0::/user/crok-12345678\n", "crok-12345678"));
+        assert!(!in_cgroup("0::/crok-123456789\n", "crok-12345678"));
+    }
+}

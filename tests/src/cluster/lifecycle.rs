@@ -1,0 +1,433 @@
+//! `up` and `down`.
+
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::images::{self, Build};
+use super::layout::Layout;
+use super::options::{Mode, Options, Ports};
+use super::state::{PartPhase, Phase, Settings, State};
+use super::wait::{Progress, until};
+use super::{bootstrap, build, kubeconfig, leftovers, mongo, part, pki, plan, supervise};
+
+/// How long all parts together may take; each has a shorter deadline of its own and a better message.
+const START_DEADLINE: Duration = Duration::from_secs(300);
+/// How long a supervisor may take to stop its parts before everything is killed.
+const STOP_DEADLINE: Duration = Duration::from_secs(15);
+/// Everything in the state directory that belongs to one life of the cluster; `bin` and `logs` stay.
+const STATE: &[&str] = &[
+    "buildah",
+    "config",
+    "containerd",
+    "etcd",
+    "kubelet",
+    "mongo",
+    "pki",
+    "pod-logs",
+    "registry",
+    "deploy",
+    "kubeconfig",
+    "ca.crt",
+    "mongo-admin-uri",
+    "mongo-accounts.json",
+    "settings.json",
+    "state.json",
+];
+
+/// A cluster that is up.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Its places.
+    pub layout: Layout,
+    /// Its mode and host ports.
+    pub settings: Settings,
+    /// The checkout it was started from.
+    pub checkout: PathBuf,
+}
+
+impl Cluster {
+    /// Starts the cluster, or completes or repairs what an earlier `up` left. A cluster that is up is not touched.
+    ///
+    /// # Errors
+    /// When this machine lacks something or a part does not become ready, with what to do.
+    pub async fn up(options: &Options, progress: &Progress) -> anyhow::Result<Self> {
+        let layout = Layout::new(&options.dir)?;
+        // Two `up`s of one cluster: the second waits and then finds it up.
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(layout.path("up.lock"))
+            .context("opening up.lock")?;
+        lock.lock().context("locking up.lock")?;
+        let settings = decide(options, &layout)?;
+        let cluster = Self {
+            layout,
+            settings,
+            checkout: options.checkout.clone(),
+        };
+        match settings.mode {
+            Mode::Local => cluster.up_local(options, progress).await?,
+            Mode::Kind => bail!("CLUSTER=kind is not built yet"),
+            Mode::Current => cluster.check_current().await?,
+        }
+        Ok(cluster)
+    }
+
+    /// The cluster that an earlier `up` left.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open(options: &Options) -> anyhow::Result<Self> {
+        let layout = Layout::new(&options.dir)?;
+        let Some(settings) = Settings::read(&layout)? else {
+            bail!(
+                "no cluster in {}: run `make up` (or `cluster up`) first",
+                layout.dir.display()
+            );
+        };
+        Ok(Self {
+            layout,
+            settings,
+            checkout: options.checkout.clone(),
+        })
+    }
+
+    async fn up_local(&self, options: &Options, progress: &Progress) -> anyhow::Result<()> {
+        if !nix::unistd::geteuid().is_root() {
+            bail!(
+                "CLUSTER=local needs root (namespaces, mounts, containers): run it with sudo, or start Docker and use CLUSTER=kind"
+            );
+        }
+        build::ensure(&self.checkout, &self.layout, build::PARTS, progress)?;
+        build::ensure_kubectl(&self.checkout, &self.layout, progress)?;
+        pki::ensure(&self.layout.path("pki"))?;
+        let accounts = mongo::Accounts::ensure(&self.layout, &self.settings.ports)?;
+        kubeconfig::write_all(&self.layout, self.settings.mode, &self.settings.ports)?;
+        if self.start_supervisor(options, progress)? {
+            self.wait_for_apiserver(progress).await?;
+        }
+        let client = self.client().await?;
+        bootstrap::apply(&client).await?;
+        self.wait_for_parts(progress).await?;
+        let pause = plan::pause_image(&self.layout)?;
+        images::ensure_pause(&self.layout, &self.settings.ports, &self.checkout, &pause).await?;
+        accounts
+            .create_users(&self.settings.ports, progress)
+            .await?;
+        bootstrap::wait_for_node(&client, progress).await?;
+        progress.say("the cluster is ready");
+        Ok(())
+    }
+
+    /// True when a new supervisor was started; false when the one that runs does what is wanted.
+    fn start_supervisor(&self, options: &Options, progress: &Progress) -> anyhow::Result<bool> {
+        let wanted = part::plan_hash(&plan::specs(&self.layout)?);
+        let running = supervise::try_lock(&self.layout)?.is_none();
+        let state = State::read(&self.layout)?;
+        if running {
+            if state.as_ref().is_some_and(|state| state.plan == wanted) {
+                return Ok(state.is_some_and(|state| state.phase == Phase::Starting));
+            }
+            progress.say("the parts or their configuration changed: starting them again");
+            self.stop_supervisor(progress)?;
+        } else if !leftovers::list(&self.layout)?
+            .iter()
+            .all(|line| line.starts_with("directory"))
+        {
+            progress.say("removing what an interrupted run left");
+        }
+        leftovers::remove(&self.layout)?;
+        let _ = std::fs::remove_file(State::path(&self.layout));
+        progress.say("starting the cluster");
+        let log = self.layout.log("supervisor");
+        std::fs::create_dir_all(self.layout.path("logs")).context("creating the log folder")?;
+        let output = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .context("opening the supervisor's log")?;
+        let child = Command::new(&options.supervisor)
+            .args(["--dir", &self.layout.dir.to_string_lossy(), "supervise"])
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().context("opening the supervisor's log")?)
+            .stderr(output)
+            .current_dir("/")
+            .spawn()
+            .with_context(|| format!("starting {}", options.supervisor.display()))?;
+        // Waits for it in the background, so that a supervisor that ends early is not kept as a zombie.
+        std::thread::spawn(move || {
+            let mut child = child;
+            let _ = child.wait();
+        });
+        Ok(true)
+    }
+
+    async fn wait_for_apiserver(&self, progress: &Progress) -> anyhow::Result<()> {
+        self.wait_for_state(progress, "the API server", |state| {
+            state
+                .parts
+                .get("kube-apiserver")
+                .is_some_and(|part| part.phase == PartPhase::Ready)
+        })
+        .await
+    }
+
+    async fn wait_for_parts(&self, progress: &Progress) -> anyhow::Result<()> {
+        self.wait_for_state(progress, "all parts", |state| {
+            state.phase == Phase::Ready
+                && state
+                    .parts
+                    .values()
+                    .all(|part| part.phase == PartPhase::Ready)
+        })
+        .await
+    }
+
+    async fn wait_for_state(
+        &self,
+        progress: &Progress,
+        what: &str,
+        reached: impl Fn(&State) -> bool,
+    ) -> anyhow::Result<()> {
+        let failed = until(progress, what, START_DEADLINE, || async {
+            let state = State::read(&self.layout)?.context("the supervisor did not report yet")?;
+            match state.phase {
+                Phase::Failed | Phase::Stopped => Ok(Some(state.message.unwrap_or_default())),
+                _ if reached(&state) => Ok(None),
+                _ => {
+                    let late = state
+                        .parts
+                        .iter()
+                        .filter(|(_, part)| part.phase != PartPhase::Ready);
+                    let names: Vec<_> = late.map(|(name, _)| name.as_str()).collect();
+                    bail!("not ready: {}", names.join(", "))
+                }
+            }
+        })
+        .await?;
+        match failed {
+            None => Ok(()),
+            Some(message) => {
+                leftovers::remove(&self.layout)?;
+                bail!(
+                    "the cluster did not start: {message}\nlogs are in {}",
+                    self.layout.path("logs").display()
+                )
+            }
+        }
+    }
+
+    /// Stops the cluster and removes everything but binaries and logs. Works however it was interrupted.
+    ///
+    /// # Errors
+    /// When something could not be removed, naming it.
+    pub fn down(&self, progress: &Progress) -> anyhow::Result<()> {
+        remove(&self.layout, progress)
+    }
+
+    fn stop_supervisor(&self, progress: &Progress) -> anyhow::Result<()> {
+        stop_supervisor(&self.layout, progress)
+    }
+
+    /// kubeconfig of the administrator.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.layout.kubeconfig()
+    }
+
+    /// A client of the API server.
+    ///
+    /// # Errors
+    /// When the kubeconfig cannot be read or its context is not one of ours.
+    pub async fn client(&self) -> anyhow::Result<kube::Client> {
+        let config = match self.settings.mode {
+            Mode::Current => current_kubeconfig()?,
+            Mode::Kind | Mode::Local => kube::config::Kubeconfig::read_from(self.kubeconfig())
+                .with_context(|| format!("reading {}", self.kubeconfig().display()))?,
+        };
+        refuse_foreign(config.current_context.as_deref())?;
+        let options = kube::config::KubeConfigOptions::default();
+        let mut config = kube::Config::from_custom_kubeconfig(config, &options)
+            .await
+            .context("the kubeconfig")?;
+        // Deadlines of ours instead of the library's minutes.
+        config.connect_timeout = Some(Duration::from_secs(5));
+        config.read_timeout = Some(Duration::from_secs(60));
+        kube::Client::try_from(config).context("making the API client")
+    }
+
+    /// Ports of 127.0.0.1 that lead into the cluster.
+    #[must_use]
+    pub fn ports(&self) -> Ports {
+        self.settings.ports
+    }
+
+    /// Builds an image and pushes it; returns its pull name.
+    ///
+    /// # Errors
+    /// When the build or the push fails.
+    pub fn build_image(&self, build: &Build) -> anyhow::Result<String> {
+        images::build_and_push(&self.layout, &self.settings.ports, build)
+    }
+
+    async fn check_current(&self) -> anyhow::Result<()> {
+        let client = self.client().await?;
+        let version = client
+            .apiserver_version()
+            .await
+            .context("asking the current cluster")?;
+        eprintln!(
+            "using the current context, Kubernetes {}",
+            version.git_version
+        );
+        Ok(())
+    }
+}
+
+fn current_kubeconfig() -> anyhow::Result<kube::config::Kubeconfig> {
+    kube::config::Kubeconfig::read().context("reading the current kubeconfig")
+}
+
+/// Tests write and delete: never in a cluster that is not marked as ours.
+fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
+    match context {
+        Some(name) if name.starts_with("crokodial-") => Ok(()),
+        Some(name) => bail!(
+            "the kubeconfig context {name:?} is not ours: its name must start with \"crokodial-\". Rename it (kubectl config rename-context) if this cluster may be written to"
+        ),
+        None => bail!(
+            "the kubeconfig has no current context: choose one whose name starts with \"crokodial-\""
+        ),
+    }
+}
+
+/// The settings of the first `up`, or those asked for now.
+fn decide(options: &Options, layout: &Layout) -> anyhow::Result<Settings> {
+    if let Some(settings) = Settings::read(layout)? {
+        if options.mode.is_some_and(|mode| mode != settings.mode) {
+            bail!(
+                "this cluster was started with CLUSTER={}: run `make down` before starting another kind",
+                settings.mode.as_str()
+            );
+        }
+        if options.ports.is_some_and(|ports| ports != settings.ports) {
+            bail!(
+                "this cluster was started on other ports ({:?}): run `make down` before choosing new ones",
+                settings.ports
+            );
+        }
+        return Ok(settings);
+    }
+    let mode = match options.mode {
+        Some(mode) => mode,
+        None => Mode::detect(
+            images::engine_answers(),
+            super::command::find("kind").is_some(),
+            cfg!(target_os = "linux") && nix::unistd::geteuid().is_root(),
+        )?,
+    };
+    let ports = match options.ports {
+        Some(ports) => ports,
+        None => Ports::free()?,
+    };
+    let settings = Settings { mode, ports };
+    settings.write(layout)?;
+    Ok(settings)
+}
+
+/// Stops and removes the cluster of a state directory, whether or not its files are still there.
+///
+/// # Errors
+/// When something could not be removed, naming it.
+pub fn remove(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
+    stop_supervisor(layout, progress)?;
+    leftovers::remove(layout)?;
+    for name in STATE {
+        let path = layout.path(name);
+        let removed = match std::fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(&path),
+            Ok(_) => std::fs::remove_file(&path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        removed.with_context(|| format!("removing {}", path.display()))?;
+    }
+    let left = leftovers::list(layout)?;
+    if !left.is_empty() {
+        bail!("still there: {}", left.join("; "));
+    }
+    Ok(())
+}
+
+/// Asks the supervisor to stop and waits; what it does not stop in time is killed by `leftovers::remove`.
+fn stop_supervisor(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
+    if !layout.run.exists() || supervise::try_lock(layout)?.is_some() {
+        return Ok(());
+    }
+    let Some(pid) = supervise::pid(layout)? else {
+        return Ok(());
+    };
+    progress.say("stopping the cluster");
+    // Holding the lock proves that it runs, so the id is its own and not another process's.
+    let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    let started = Instant::now();
+    while supervise::try_lock(layout)?.is_none() {
+        if started.elapsed() > STOP_DEADLINE {
+            progress.say("the supervisor does not stop: killing it");
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_contexts_of_ours_are_used() {
+        refuse_foreign(Some("crokodial-kind")).unwrap();
+        assert!(refuse_foreign(None).is_err());
+        let refused = refuse_foreign(Some("production")).unwrap_err().to_string();
+        assert!(
+            refused.contains("production") && refused.contains("crokodial-"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn the_first_up_decides_and_a_second_may_not_differ() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path()).unwrap();
+        let mut options = Options::for_tests(dir.path(), "/bin/false".as_ref()).unwrap();
+        options.mode = Some(Mode::Local);
+        let first = decide(&options, &layout).unwrap();
+        assert_eq!(decide(&options, &layout).unwrap(), first);
+        options.mode = Some(Mode::Kind);
+        assert!(
+            decide(&options, &layout)
+                .unwrap_err()
+                .to_string()
+                .contains("make down")
+        );
+        options.mode = None;
+        options.ports = Some(Ports {
+            api: 1,
+            ..first.ports
+        });
+        assert!(
+            decide(&options, &layout)
+                .unwrap_err()
+                .to_string()
+                .contains("other ports")
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! A real Kubernetes on this machine: `up`, `down`, and what tests need between.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use crokodial_e2e::cluster::{Cluster, Options, Progress};
+//! let mut options = Options::of_checkout()?;
+//! options.ports = None; // free ones
+//! let cluster = Cluster::up(&options, &Progress::shown()).await?;
+//! let client = cluster.client().await?;
+//! # let _ = client;
+//! cluster.down(&Progress::quiet())?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod bootstrap;
+pub mod build;
+pub mod cli;
+pub mod command;
+pub mod files;
+pub mod images;
+mod kubeconfig;
+pub mod layout;
+pub mod leftovers;
+pub mod lifecycle;
+pub mod logs;
+pub mod mongo;
+mod netns;
+pub mod options;
+pub mod part;
+mod parts;
+mod pki;
+mod plan;
+mod probe;
+mod relay;
+pub mod state;
+pub mod status;
+mod supervise;
+pub mod wait;
+
+pub use lifecycle::Cluster;
+pub use mongo::Stage;
+pub use options::{Mode, Options, Ports};
+pub use wait::Progress;

@@ -1,0 +1,140 @@
+//! The cluster's network and mount namespaces.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+
+use super::layout::{BRIDGE, Layout, NODE_IP, POD_CIDR, SERVICE_CIDR};
+
+/// Folders that kubelet and containerd-shim use by fixed paths: each cluster gets a tmpfs of its own there.
+pub(super) const FIXED_PATHS: &[&str] =
+    &["/var/lib/kubelet", "/var/log/containers", "/run/containerd"];
+
+/// Moves this process into the cluster's network namespace and a mount namespace of its own, making both.
+///
+/// Only the calling thread moves, so this must run before any other thread is started. Sockets opened before stay
+/// in the host's network.
+///
+/// # Errors
+/// When the kernel refuses: not root, or namespaces are not allowed here.
+pub fn enter(layout: &Layout) -> anyhow::Result<()> {
+    if !layout.netns().exists() {
+        run("ip", &["netns", "add", &layout.name])?;
+    }
+    let namespace = File::open(layout.netns()).context("opening the network namespace")?;
+    setns(&namespace, CloneFlags::CLONE_NEWNET)
+        .context("entering the network namespace (root is needed)")?;
+    unshare(CloneFlags::CLONE_NEWNS).context("making a mount namespace (root is needed)")?;
+    // Mounts made here must not reach the host, yet must reach the containers: slave first, then shared.
+    for propagation in [MsFlags::MS_SLAVE, MsFlags::MS_SHARED] {
+        mount(
+            None::<&str>,
+            "/",
+            None::<&str>,
+            propagation | MsFlags::MS_REC,
+            None::<&str>,
+        )
+        .context("setting the mount propagation")?;
+    }
+    for path in FIXED_PATHS {
+        fs::create_dir_all(path).with_context(|| format!("creating {path}"))?;
+        mount(
+            Some("tmpfs"),
+            *path,
+            Some("tmpfs"),
+            MsFlags::empty(),
+            None::<&str>,
+        )
+        .with_context(|| format!("mounting a tmpfs on {path}"))?;
+    }
+    Ok(())
+}
+
+/// Bridge, addresses, routes and kernel settings, inside the namespace that `enter` moved to. Idempotent.
+///
+/// # Errors
+/// When a command or a setting fails, with its message.
+pub fn configure() -> anyhow::Result<()> {
+    run("ip", &["link", "set", "lo", "up"])?;
+    if !Path::new("/proc/sys/net/ipv4/conf").join(BRIDGE).exists() {
+        run("ip", &["link", "add", BRIDGE, "type", "bridge"])?;
+    }
+    let prefix = POD_CIDR.rsplit_once('/').map_or("24", |(_, prefix)| prefix);
+    run(
+        "ip",
+        &[
+            "address",
+            "replace",
+            &format!("{NODE_IP}/{prefix}"),
+            "dev",
+            BRIDGE,
+        ],
+    )?;
+    run("ip", &["link", "set", BRIDGE, "up"])?;
+    // A Service without endpoints is refused at once instead of having no route.
+    run(
+        "ip",
+        &["route", "replace", "local", SERVICE_CIDR, "dev", "lo"],
+    )?;
+    setting("net/ipv4/ip_forward", "1")?;
+    if Path::new("/proc/sys/net/bridge").exists() {
+        // So that a pod that reaches itself or a neighbour through a Service is translated back.
+        setting("net/bridge/bridge-nf-call-iptables", "1")?;
+    }
+    Ok(())
+}
+
+/// `/proc/sys/net` shows the settings of the reader's own network namespace.
+fn setting(name: &str, value: &str) -> anyhow::Result<()> {
+    fs::write(Path::new("/proc/sys").join(name), value)
+        .with_context(|| format!("setting {name} to {value}"))
+}
+
+fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .with_context(|| {
+            format!("running {program}: is it installed? scripts/install-packages.sh does")
+        })?;
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr);
+        bail!("{program} {}: {}", arguments.join(" "), message.trim());
+    }
+    Ok(())
+}
+
+/// The cgroup under which kubelet keeps the pods. Two clusters must not share one: each kubelet removes pods it does not know.
+///
+/// # Errors
+/// When the hierarchy cannot be written.
+pub fn make_cgroups(layout: &Layout) -> anyhow::Result<()> {
+    for root in super::leftovers::cgroup_roots() {
+        let unified = root.join("cgroup.controllers").exists();
+        if unified && let Ok(controllers) = fs::read_to_string(root.join("cgroup.controllers")) {
+            // Best effort: a controller that an outer container keeps for itself cannot be handed down.
+            for controller in controllers.split_whitespace() {
+                let _ = fs::write(
+                    root.join("cgroup.subtree_control"),
+                    format!("+{controller}"),
+                );
+            }
+        }
+        let own = root.join(&layout.name);
+        fs::create_dir_all(&own)
+            .with_context(|| format!("creating the cgroup {}", own.display()))?;
+        if root.join("cpuset.cpus").exists() {
+            // cgroup v1: a new cpuset is empty and takes no process until it is filled.
+            for file in ["cpuset.cpus", "cpuset.mems"] {
+                let inherited =
+                    fs::read_to_string(root.join(file)).context("reading the cpuset")?;
+                fs::write(own.join(file), inherited.trim()).context("filling the cpuset")?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Traefik as a plain process: two HTTPS entry points and two that redirect to them.
+//!
+//! Ports 80 and 443 are what pods see; 8080 and 8443 are what the host's relays lead to, so that a redirect names a
+//! port that exists on the side it is followed from.
+
+use crate::cluster::layout::{Layout, NODE_IP};
+use crate::cluster::part::{Part, Spec};
+use crate::cluster::probe::Probe;
+
+use super::on_loopback;
+
+/// (redirecting entry point, its port, entry point it redirects to, its port).
+const PAIRS: [(&str, u16, &str, u16); 2] = [
+    ("web", 80, "websecure", 443),
+    ("webalt", 8080, "websecurealt", 8443),
+];
+
+pub(super) fn spec(layout: &Layout) -> anyhow::Result<Spec> {
+    let probe = Probe::Http {
+        address: on_loopback(9000),
+        path: "/ping",
+    };
+    let mut spec = Spec::new(Part::Traefik, layout.binary("traefik"), probe);
+    spec.args = arguments();
+    let kubeconfig = layout.pki("traefik.kubeconfig").display().to_string();
+    spec.env.insert("KUBECONFIG", kubeconfig);
+    spec.after = vec![Part::Apiserver];
+    Ok(spec)
+}
+
+fn arguments() -> Vec<String> {
+    let mut args = vec![
+        "--global.checknewversion=false".to_owned(),
+        "--global.sendanonymoususage=false".to_owned(),
+        "--log.level=INFO".to_owned(),
+        "--ping=true".to_owned(),
+        "--entrypoints.traefik.address=127.0.0.1:9000".to_owned(),
+        "--providers.kubernetesingress=true".to_owned(),
+        "--providers.kubernetesingress.throttleduration=100ms".to_owned(),
+        format!("--providers.kubernetesingress.ingressendpoint.ip={NODE_IP}"),
+    ];
+    for (http, http_port, https, https_port) in PAIRS {
+        args.push(format!(
+            "--entrypoints.{http}.address={NODE_IP}:{http_port}"
+        ));
+        args.push(format!(
+            "--entrypoints.{http}.http.redirections.entrypoint.to={https}"
+        ));
+        args.push(format!(
+            "--entrypoints.{http}.http.redirections.entrypoint.permanent=true"
+        ));
+        args.push(format!(
+            "--entrypoints.{https}.address={NODE_IP}:{https_port}"
+        ));
+        args.push(format!("--entrypoints.{https}.http.tls=true"));
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_http_port_redirects_to_the_https_port_of_its_side() {
+        let args = arguments();
+        for expected in [
+            "--entrypoints.web.address=10.223.0.1:80",
+            "--entrypoints.web.http.redirections.entrypoint.to=websecure",
+            "--entrypoints.websecure.address=10.223.0.1:443",
+            "--entrypoints.webalt.address=10.223.0.1:8080",
+            "--entrypoints.webalt.http.redirections.entrypoint.to=websecurealt",
+            "--entrypoints.websecurealt.address=10.223.0.1:8443",
+        ] {
+            assert!(
+                args.iter().any(|arg| arg == expected),
+                "{expected} in {args:?}"
+            );
+        }
+    }
+}

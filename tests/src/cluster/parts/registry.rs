@@ -1,0 +1,35 @@
+//! Debian's docker-registry on plain HTTP, storing on disk.
+
+use serde_json::json;
+
+use crate::cluster::layout::{Layout, NODE_IP};
+use crate::cluster::part::{Part, Spec};
+use crate::cluster::probe::Probe;
+
+use super::{Inputs, on_node};
+
+pub(super) fn spec(layout: &Layout, inputs: &Inputs) -> anyhow::Result<Spec> {
+    let config = layout.path("config/registry.json");
+    let storage = layout.path("registry");
+    // The registry reads YAML, and every JSON document is one.
+    let content = json!({
+        "version": 0.1,
+        "log": { "level": "warn", "accesslog": { "disabled": true } },
+        "storage": {
+            "filesystem": { "rootdirectory": storage },
+            "delete": { "enabled": true },
+        },
+        "http": { "addr": format!("{NODE_IP}:5000") },
+    });
+    let probe = Probe::Http {
+        address: on_node(5000)?,
+        path: "/v2/",
+    };
+    let mut spec = Spec::new(Part::Registry, inputs.programs.registry.clone(), probe);
+    spec.args = vec!["serve".to_owned(), config.display().to_string()];
+    spec.files = vec![(config, content.to_string())];
+    spec.folders = vec![storage];
+    // It exports traces to a collector unless told not to; there is none.
+    spec.env.insert("OTEL_TRACES_EXPORTER", "none".to_owned());
+    Ok(spec)
+}

@@ -1,0 +1,89 @@
+//! `status`: where every part stands.
+
+use std::fmt::Write as _;
+
+use jiff::{SpanRound, Timestamp, Unit};
+use serde::Serialize;
+
+use super::layout::Layout;
+use super::state::{Settings, State};
+use super::supervise;
+
+/// What `status -o json` prints.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Name of the network namespace and of the cgroup.
+    pub name: String,
+    /// Whether the supervisor runs.
+    pub running: bool,
+    /// Mode and ports, once `up` was called.
+    pub settings: Option<Settings>,
+    /// What the supervisor reported last.
+    pub state: Option<State>,
+}
+
+impl Report {
+    /// Looks at the state directory.
+    ///
+    /// # Errors
+    /// When a file of it is damaged.
+    pub fn read(layout: &Layout) -> anyhow::Result<Self> {
+        let running = layout.run.exists() && supervise::try_lock(layout)?.is_none();
+        Ok(Self {
+            name: layout.name.clone(),
+            running,
+            settings: Settings::read(layout)?,
+            state: State::read(layout)?,
+        })
+    }
+
+    /// The table for people.
+    #[must_use]
+    pub fn render(&self, now: Timestamp) -> String {
+        let mut text = String::new();
+        let (Some(settings), Some(state)) = (&self.settings, &self.state) else {
+            return format!("{}: no cluster. `make up` starts one.\n", self.name);
+        };
+        let phase = if self.running {
+            format!("{:?}", state.phase)
+        } else {
+            "Down".to_owned()
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{} ({}): {phase}", self.name, settings.mode.as_str());
+        let ports = settings.ports;
+        let _ = writeln!(
+            text,
+            "127.0.0.1: API {}, HTTPS {}, HTTP {}, registry {}, Mongo {}\n",
+            ports.api, ports.https, ports.http, ports.registry, ports.mongo
+        );
+        if !self.running {
+            let _ = writeln!(
+                text,
+                "The supervisor does not run: `make up` repairs it, `make down` removes the rest."
+            );
+            return text;
+        }
+        let _ = writeln!(
+            text,
+            "{:<24} {:<11} {:>8} {:>9} {:>10}  MESSAGE",
+            "PART", "PHASE", "PID", "RESTARTS", "SINCE"
+        );
+        for (name, part) in &state.parts {
+            let pid = part
+                .pid
+                .map_or_else(|| "-".to_owned(), |pid| pid.to_string());
+            let round = SpanRound::new().smallest(Unit::Second).largest(Unit::Hour);
+            let since = now.since(part.since).and_then(|span| span.round(round));
+            let since = since.map_or_else(|_| "-".to_owned(), |span| format!("{span:#}"));
+            let _ = writeln!(
+                text,
+                "{name:<24} {:<11} {pid:>8} {:>9} {since:>10}  {}",
+                format!("{:?}", part.phase),
+                part.restarts,
+                part.message.as_deref().unwrap_or("")
+            );
+        }
+        text
+    }
+}

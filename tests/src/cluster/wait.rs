@@ -1,0 +1,132 @@
+//! Waiting for a condition, with a deadline and a word about it.
+
+use std::future::Future;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+/// Between two looks at a condition.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// Between two lines about a long wait where nobody watches a terminal.
+const REPORT: Duration = Duration::from_secs(15);
+
+/// Tells what is going on, on standard error. Quiet for the tests.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    quiet: bool,
+    started: Arc<Instant>,
+}
+
+impl Progress {
+    /// Lines with the seconds since now.
+    #[must_use]
+    pub fn shown() -> Self {
+        Self {
+            quiet: false,
+            started: Arc::new(Instant::now()),
+        }
+    }
+
+    /// Nothing at all.
+    #[must_use]
+    pub fn quiet() -> Self {
+        Self {
+            quiet: true,
+            started: Arc::new(Instant::now()),
+        }
+    }
+
+    /// One line.
+    pub fn say(&self, line: &str) {
+        if !self.quiet {
+            let seconds = self.started.elapsed().as_secs_f32();
+            // Nobody reads it: nothing to do about that.
+            let _ = writeln!(std::io::stderr(), "[{seconds:6.1}s] {line}");
+        }
+    }
+
+    /// Seconds since the start.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// How often a long wait is reported.
+    #[must_use]
+    pub fn report_every(&self) -> Duration {
+        if std::io::stderr().is_terminal() {
+            Duration::from_secs(5)
+        } else {
+            REPORT
+        }
+    }
+}
+
+/// Tries until it succeeds or the deadline passes; the last refusal is the error.
+///
+/// # Errors
+/// When the deadline passes.
+pub async fn until<T, F, Fut>(
+    progress: &Progress,
+    what: &str,
+    deadline: Duration,
+    mut attempt: F,
+) -> anyhow::Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = anyhow::Result<T>>,
+{
+    let started = Instant::now();
+    let mut reported = started;
+    loop {
+        let left = deadline.saturating_sub(started.elapsed());
+        let refusal = match tokio::time::timeout(left, attempt()).await {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(refusal)) => format!("{refusal:#}"),
+            Err(_) => "no answer".to_owned(),
+        };
+        if started.elapsed() >= deadline {
+            bail!("waited {} s for {what}: {refusal}", deadline.as_secs());
+        }
+        if reported.elapsed() >= progress.report_every() {
+            reported = Instant::now();
+            progress.say(&format!("waiting for {what}: {refusal}"));
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_tries_again_and_returns_the_value() {
+        let tries = Cell::new(0);
+        let got = until(&Progress::quiet(), "it", Duration::from_secs(60), || {
+            tries.set(tries.get() + 1);
+            let tries = tries.get();
+            async move {
+                if tries < 3 {
+                    bail!("not yet")
+                } else {
+                    Ok(tries)
+                }
+            }
+        });
+        assert_eq!(got.await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_last_refusal_is_the_error() {
+        let got = until(&Progress::quiet(), "the tide", Duration::ZERO, || async {
+            bail!("still out") as anyhow::Result<()>
+        });
+        let error = got.await.unwrap_err().to_string();
+        assert!(error.starts_with("waited 0 s for the tide"), "{error}");
+    }
+}
