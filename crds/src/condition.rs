@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use strum::EnumMessage;
 
 use crate::reason::Reason;
 
@@ -29,11 +30,14 @@ pub const MAX_MESSAGE: usize = 1024;
 )]
 pub enum ConditionType {
     /// What the spec asks for is observed, valid, good and serving. It is about the wanted state: after an
-    /// automatic rollback the site is Available and not Ready.
+    /// automatic rollback the site is Available and not Ready. When not True it carries the reason of the
+    /// condition that keeps it so.
     Ready,
-    /// The operator is working towards the spec, or waiting for something that is expected to end.
+    /// The operator is working towards the spec, or waiting for something that is expected to end. When True it
+    /// carries the reason of the condition that is worked on.
     Reconciling,
-    /// The operator cannot go on by itself; the message says who must do what.
+    /// The operator cannot go on by itself; the message says who must do what. When True it carries the reason
+    /// of the condition that needs somebody.
     Stalled,
     /// The image's tag is resolved to a digest.
     ImageResolved,
@@ -60,6 +64,74 @@ impl ConditionType {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// What True means, in sentences.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.get_documentation().unwrap_or_default().trim_end()
+    }
+
+    /// The reasons of its own that this condition is written with, the good ones first. The three of kstatus
+    /// else carry the reason of the condition they follow from.
+    #[must_use]
+    pub fn reasons(self) -> &'static [Reason] {
+        use Reason as R;
+        match self {
+            Self::Ready => &[R::Ready],
+            Self::Reconciling | Self::Stalled => &[R::Succeeded],
+            Self::ImageResolved => &[
+                R::Succeeded,
+                R::Progressing,
+                R::ImageNotFound,
+                R::RegistryUnauthorized,
+                R::RegistryUnreachable,
+                R::InvalidSpec,
+            ],
+            Self::CredentialsValid => {
+                &[R::NotVerified, R::SecretNotFound, R::KeyNotFound, R::BadUri]
+            }
+            Self::ConfigSecretsValid => &[
+                R::Succeeded,
+                R::SecretNotFound,
+                R::SecretNotAllowed,
+                R::ConfigMapNotFound,
+            ],
+            Self::RolledOut => &[
+                R::Succeeded,
+                R::Baking,
+                R::Progressing,
+                R::Blocked,
+                R::ScaledToZero,
+                R::NeverDeployed,
+                R::CrashLoop,
+                R::ImagePull,
+                R::ConfigError,
+                R::ProgressDeadlineExceeded,
+                R::BakeFailed,
+                R::RolledBack,
+                R::Held,
+                R::RollbackStuck,
+            ],
+            Self::RouteAccepted => &[
+                R::Succeeded,
+                R::Disabled,
+                R::NotAccepted,
+                R::ControllerMissing,
+                R::HostTaken,
+                R::NameConflict,
+            ],
+            Self::CertificateReady => &[R::Succeeded, R::Disabled, R::RenewalFailed, R::Expired],
+            Self::HttpsForced => &[R::Succeeded, R::ControllerNeedsConfig, R::NotMeasured],
+            Self::Available => &[
+                R::Serving,
+                R::Down,
+                R::ScaledToZero,
+                R::NeverDeployed,
+                R::Unknown,
+            ],
+            Self::GitDiverged => &[R::InSync, R::Held],
+        }
     }
 }
 
@@ -226,11 +298,19 @@ mod tests {
     }
 
     #[test]
+    fn every_reason_is_written_somewhere() {
+        for reason in Reason::iter() {
+            let of_a_condition = ConditionType::iter().any(|t| t.reasons().contains(&reason));
+            assert!(
+                of_a_condition || Reason::OF_RELEASES.contains(&reason),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
     fn every_type_is_described() {
-        use strum::EnumMessage;
-        assert!(
-            ConditionType::iter().all(|t| t.get_documentation().is_some_and(|d| d.ends_with('.')))
-        );
+        assert!(ConditionType::iter().all(|t| t.meaning().ends_with('.')));
     }
 
     proptest! {

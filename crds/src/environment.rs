@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment_status::EnvironmentStatus;
 use crate::is_default;
-use crate::schema::quantities;
+use crate::schema::{quantities, undescribed};
 
 /// The deployment of one application stage: the image to run, the domain it answers on and the MongoDB it
 /// uses. Change `image` to release; read the answer in `status` and in `kubectl get cenv,crel`.
@@ -154,6 +154,7 @@ impl Stage {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
+#[schemars(transform = undescribed)]
 pub enum DeletionPolicy {
     /// Everything made for the environment is deleted with it.
     Delete,
@@ -332,20 +333,31 @@ pub struct RuntimeSpec {
 
 /// CPU and memory of one process, in the words of a Kubernetes container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new(
+    "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || !isQuantity(string(self.requests[k])) || !isQuantity(string(self.limits[k])) || quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)"
+).message("resources: a request must not be above the limit of the same name: lower the request or raise the limit"))]
 #[serde(rename_all = "camelCase")]
 pub struct ResourcesSpec {
     /// What is reserved: `cpu`, `memory`, `ephemeral-storage`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "quantities")]
-    #[x_kube(validation = Rule::new("self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])")
-        .message("resources.requests: use the names cpu, memory and ephemeral-storage"))]
+    #[x_kube(
+        validation = Rule::new("self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])")
+            .message("resources.requests: use the names cpu, memory and ephemeral-storage"),
+        validation = Rule::new("self.all(k, string(self[k]).matches('^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$'))")
+            .message("resources.requests: write amounts such as 250m for cpu and 256Mi for memory")
+    )]
     pub requests: BTreeMap<String, Quantity>,
 
     /// What is not exceeded: `cpu`, `memory`, `ephemeral-storage`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "quantities")]
-    #[x_kube(validation = Rule::new("self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])")
-        .message("resources.limits: use the names cpu, memory and ephemeral-storage"))]
+    #[x_kube(
+        validation = Rule::new("self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])")
+            .message("resources.limits: use the names cpu, memory and ephemeral-storage"),
+        validation = Rule::new("self.all(k, string(self[k]).matches('^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$'))")
+            .message("resources.limits: write amounts such as 250m for cpu and 256Mi for memory")
+    )]
     pub limits: BTreeMap<String, Quantity>,
 }
 
@@ -434,6 +446,7 @@ pub struct RouteSpec {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
+#[schemars(transform = undescribed)]
 pub enum RouteKind {
     /// A networking.k8s.io Ingress.
     Ingress,
@@ -460,6 +473,7 @@ pub struct TlsSpec {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
+#[schemars(transform = undescribed)]
 pub enum TlsMode {
     /// Issued by the operator's own authority.
     SelfSigned,

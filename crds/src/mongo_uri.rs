@@ -99,8 +99,8 @@ pub fn parse(text: &str) -> Result<MongoUri, BadUri> {
     if user_info.is_some_and(|info| !is_user_info(info)) {
         return Err(BadUri::UserInfo);
     }
-    // An `@` further right without one before means a password cut off by its own `/` or `?`.
-    if user_info.is_none() && (path.contains('@') || options.is_some_and(|o| o.contains('@'))) {
+    // An `@` further right means a password cut off by its own `/` or `?`.
+    if path.contains('@') || options.is_some_and(has_stray_at) {
         return Err(BadUri::UserInfo);
     }
     let hosts = servers
@@ -225,6 +225,14 @@ fn parse_database(path: &str) -> Result<Option<DatabaseName>, BadUri> {
         .decode_utf8()
         .map_err(|_| BadUri::Database)?;
     decoded.parse().map(Some).map_err(|_| BadUri::Database)
+}
+
+/// Whether an `@` stands in the options anywhere but in `appName`, where hosted services put one.
+fn has_stray_at(options: &str) -> bool {
+    options.split('&').any(|option| {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        name.contains('@') || (value.contains('@') && !name.eq_ignore_ascii_case("appName"))
+    })
 }
 
 fn is_option(text: &str) -> bool {

@@ -48,12 +48,6 @@ pub enum Reason {
     /// The spec contradicts itself in a way the schema cannot see.
     #[strum(message = "Correct the field the message names.", props(who = "user"))]
     InvalidSpec,
-    /// A ConfigMap or Secret sets a variable that the operator sets itself, and is overruled.
-    #[strum(
-        message = "Remove the key from the object the message names.",
-        props(who = "user")
-    )]
-    ReservedVariable,
     /// A ConfigMap in config.configMapRefs does not exist.
     #[strum(
         message = "Create the ConfigMap, or remove it from config.configMapRefs.",
@@ -151,12 +145,6 @@ pub enum Reason {
         props(who = "user")
     )]
     RolledBack,
-    /// The release failed before it ran everywhere, and the last good one went on serving.
-    #[strum(
-        message = "Release a correction, or set a new rollout.retry.",
-        props(who = "user")
-    )]
-    Rejected,
     /// These inputs failed before and are not tried again.
     #[strum(
         message = "Change the image or configuration, or set a new rollout.retry.",
@@ -250,17 +238,23 @@ pub enum Reason {
     /// It is not known yet.
     #[strum(message = "Wait for the next check.", props(who = "nobody"))]
     Unknown,
-
-    // The operator.
-    /// The API server refused or failed; nothing is assumed and nothing was changed.
-    #[strum(
-        message = "It is tried again by itself; if it stays, read the operator's log.",
-        props(who = "cluster administrator")
-    )]
-    ApiError,
 }
 
 impl Reason {
+    /// The reasons written into the status of a CrokodialRelease.
+    pub const OF_RELEASES: &[Reason] = &[
+        Reason::Progressing,
+        Reason::Blocked,
+        Reason::Baking,
+        Reason::Succeeded,
+        Reason::Superseded,
+        Reason::CrashLoop,
+        Reason::ImagePull,
+        Reason::ConfigError,
+        Reason::ProgressDeadlineExceeded,
+        Reason::BakeFailed,
+    ];
+
     /// The word in the field `reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -270,7 +264,7 @@ impl Reason {
     /// What it means, a sentence. Empty never (a test).
     #[must_use]
     pub fn meaning(self) -> &'static str {
-        self.get_documentation().unwrap_or_default()
+        self.get_documentation().unwrap_or_default().trim_end()
     }
 
     /// What to do next, a sentence for the end of a message.

@@ -25,7 +25,9 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "IMAGE", type_ = "string", json_path = ".spec.image"),
     printcolumn(name = "RESTARTS", type_ = "integer", json_path = ".status.restarts"),
     printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    validation = Rule::new("self.metadata.name == self.spec.environment + '-' + string(self.spec.number)")
+    validation = Rule::new(
+        "self.metadata.name.startsWith(self.spec.environment + '-') && self.metadata.name.substring(self.spec.environment.size() + 1).matches('^[1-9][0-9]{0,8}$') && int(self.metadata.name.substring(self.spec.environment.size() + 1)) == self.spec.number"
+    )
         .message("metadata.name must be <spec.environment>-<spec.number>; releases are made by the operator: edit the CrokodialEnvironment instead")
 )]
 #[x_kube(validation = Rule::new("self == oldSelf")

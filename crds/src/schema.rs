@@ -36,6 +36,14 @@ fn publish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
 fn plain(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.default = None;
+    if schema
+        .x_kubernetes_list_map_keys
+        .as_deref()
+        .is_some_and(|keys| keys == ["type"])
+        && let Some(JSONSchemaPropsOrArray::Schema(condition)) = &mut schema.items
+    {
+        bound_condition(condition);
+    }
     for child in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
         plain(child);
     }
@@ -47,8 +55,25 @@ fn plain(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// A core/v1 resource list, bounded: at most three amounts of at most 32 characters. The pattern is that of
-/// Kubernetes' own quantities without a sign.
+/// The bounds of a condition as Kubernetes documents them; the Rust type carries none.
+fn bound_condition(condition: &mut JSONSchemaProps) {
+    for (name, longest) in [
+        ("type", 316),
+        ("status", 7),
+        ("reason", 1024),
+        ("message", 32768),
+    ] {
+        if let Some(field) = condition
+            .properties
+            .as_mut()
+            .and_then(|fields| fields.get_mut(name))
+        {
+            field.max_length = Some(longest);
+        }
+    }
+}
+
+/// A core/v1 resource list, bounded: at most three amounts of at most 32 characters.
 pub(crate) fn quantities(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
@@ -56,7 +81,11 @@ pub(crate) fn quantities(_: &mut SchemaGenerator) -> Schema {
         "additionalProperties": {
             "x-kubernetes-int-or-string": true,
             "maxLength": 32,
-            "pattern": r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$",
         }
     })
+}
+
+/// For an enum behind an `Option`: its own description would take the place of the field's.
+pub(crate) fn undescribed(schema: &mut Schema) {
+    schema.remove("description");
 }
