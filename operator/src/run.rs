@@ -74,6 +74,7 @@ async fn context(config: &Config, metrics: Metrics) -> anyhow::Result<Context> {
     let images = Arc::new(Resolver::new(
         http.clone(),
         config.plain_http_registries.clone(),
+        metrics.clone(),
     ));
     let edge = Arc::new(EdgeProbe::new(http));
     Ok(Context::new(

@@ -17,6 +17,7 @@ use http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::metrics::{ImageOutcome, Metrics};
 use crate::net::{HttpClient, NetError};
 use session::{Fault, Session};
 
@@ -135,16 +136,19 @@ pub enum Trouble {
 pub struct Resolver {
     client: HttpClient,
     plain_http: Arc<[String]>,
+    metrics: Metrics,
     slots: Arc<Semaphore>,
 }
 
 impl Resolver {
     /// A resolver over a guarded client. `plain_http` lists registries without TLS, as `host` or `host:port` in lower
-    /// case; every other is spoken to by https.
-    pub fn new(client: HttpClient, plain_http: Vec<String>) -> Self {
+    /// case; every other is spoken to by https. Look-ups are counted in
+    /// `metrics` by their outcome.
+    pub fn new(client: HttpClient, plain_http: Vec<String>, metrics: Metrics) -> Self {
         Self {
             client,
             plain_http: plain_http.into(),
+            metrics,
             slots: Arc::new(Semaphore::new(CONCURRENT)),
         }
     }
@@ -166,10 +170,10 @@ impl Resolver {
         }
         let outcome = self
             .bounded(image, self.resolve_with_any(image, auth))
-            .await;
-        outcome
-            .map(|digest| Resolved { digest })
-            .map_err(|fault| error(image, fault))
+            .await
+            .map_err(|fault| error(image, fault));
+        self.metrics.image_resolved(counted(&outcome));
+        outcome.map(|digest| Resolved { digest })
     }
 
     /// Whether `digest` can be had from the registry of `image`, by a HEAD request.
@@ -282,6 +286,15 @@ fn candidates<'a>(image: &ImageRef, auth: &'a [RegistryAuth]) -> Vec<Option<&'a 
         .take(MAX_CREDENTIALS)
         .map(Some)
         .collect()
+}
+
+fn counted(outcome: &Result<Digest, ResolveError>) -> ImageOutcome {
+    match outcome {
+        Ok(_) => ImageOutcome::Resolved,
+        Err(ResolveError::ImageNotFound { .. }) => ImageOutcome::NotFound,
+        Err(ResolveError::RegistryUnauthorized { .. }) => ImageOutcome::Unauthorized,
+        Err(ResolveError::RegistryUnreachable { .. }) => ImageOutcome::Unreachable,
+    }
 }
 
 fn error(image: &ImageRef, fault: Fault) -> ResolveError {

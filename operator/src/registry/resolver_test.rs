@@ -103,7 +103,7 @@ fn plain(address: SocketAddr) -> Resolver {
         Guard::for_tests_allowing_loopback(),
         Trust::platform().unwrap(),
     );
-    Resolver::new(client, vec![address.to_string()])
+    Resolver::new(client, vec![address.to_string()], Metrics::new())
 }
 
 fn status(code: u16) -> Response {
@@ -236,16 +236,16 @@ async fn a_login_page_is_no_manifest() {
 #[tokio::test]
 async fn every_status_has_its_reason_and_no_text_of_the_server_is_repeated() {
     let table = [
-        (404, Reason::ImageNotFound),
-        (403, Reason::RegistryUnauthorized),
-        (429, Reason::RegistryUnreachable),
-        (500, Reason::RegistryUnreachable),
-        (502, Reason::RegistryUnreachable),
-        (503, Reason::RegistryUnreachable),
-        (418, Reason::RegistryUnreachable),
-        (204, Reason::RegistryUnreachable),
+        (404, Reason::ImageNotFound, "NotFound"),
+        (403, Reason::RegistryUnauthorized, "Unauthorized"),
+        (429, Reason::RegistryUnreachable, "Unreachable"),
+        (500, Reason::RegistryUnreachable, "Unreachable"),
+        (502, Reason::RegistryUnreachable, "Unreachable"),
+        (503, Reason::RegistryUnreachable, "Unreachable"),
+        (418, Reason::RegistryUnreachable, "Unreachable"),
+        (204, Reason::RegistryUnreachable, "Unreachable"),
     ];
-    for (code, reason) in table {
+    for (code, reason, outcome) in table {
         let server = Server::start(move |_| {
             Response::builder()
                 .status(code)
@@ -253,7 +253,11 @@ async fn every_status_has_its_reason_and_no_text_of_the_server_is_repeated() {
                 .unwrap()
         })
         .await;
-        let error = server.resolve().await.unwrap_err();
+        let resolver = server.resolver();
+        let error = resolver.resolve(&server.image(), &[]).await.unwrap_err();
+        let counted = resolver.metrics.render().unwrap();
+        let line = format!("crokodial_image_resolutions_total{{outcome=\"{outcome}\"}} 1");
+        assert!(counted.contains(&line), "{code}: {counted}");
         assert_eq!(error.reason(), reason, "{code}");
         assert!(
             !format!("{error} {error:?}").contains("hunter2"),

@@ -60,10 +60,8 @@ fn image(server: &Server) -> ImageRef {
 
 fn resolver(ca: &Ca) -> Resolver {
     let trust = Trust::only(ca.cert_pem()).unwrap();
-    Resolver::new(
-        HttpClient::new(Guard::for_tests_allowing_loopback(), trust),
-        Vec::new(),
-    )
+    let client = HttpClient::new(Guard::for_tests_allowing_loopback(), trust);
+    Resolver::new(client, Vec::new(), Metrics::new())
 }
 
 fn ca() -> Ca {
