@@ -8,6 +8,7 @@
 pub mod condition;
 pub mod duration;
 pub mod environment;
+mod environment_runtime;
 pub mod environment_status;
 pub mod image;
 pub mod mongo_uri;

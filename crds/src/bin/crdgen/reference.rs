@@ -181,7 +181,11 @@ fn rules(page: &mut String, schema: &JSONSchemaProps) {
     let mut messages = Vec::new();
     collect(&mut messages, schema);
     for message in messages {
-        let _ = writeln!(page, "- {message}");
+        let literal = message
+            .replace('\\', "\\\\")
+            .replace('<', "\\<")
+            .replace('*', "\\*");
+        let _ = writeln!(page, "- {literal}");
     }
 }
 

@@ -1,0 +1,161 @@
+//! The parts of a `CrokodialEnvironment` that say how its processes run and how a release of them is rolled
+//! out. Published like [`crate::environment`].
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schema::quantities;
+
+/// The application's processes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new(
+    r"!(has(self.drain) || has(self.terminationGrace)) || (has(self.drain) && !self.drain.matches('^([0-9]+(h|m|s))+$')) || (has(self.terminationGrace) && !self.terminationGrace.matches('^([0-9]+(h|m|s))+$')) || duration(has(self.drain) ? self.drain : '10s') < duration(has(self.terminationGrace) ? self.terminationGrace : '45s')"
+).message("runtime: terminationGrace (45s unless given) must be longer than drain (10s unless given): raise terminationGrace or lower drain"))]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeSpec {
+    /// Port the application listens on, handed to it as the variable PORT. Default: 3005.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1024, max = 65535))]
+    pub port: Option<i32>,
+
+    /// Number of processes. Default: 1 for staging, 2 for prod. A change applies at once and makes no
+    /// release; `kubectl scale` sets it too, once it is given here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 50))]
+    pub replicas: Option<i32>,
+
+    /// Command to run instead of the image's entrypoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 4096)))]
+    pub command: Vec<String>,
+
+    /// Arguments to use instead of the image's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 4096)))]
+    pub args: Vec<String>,
+
+    /// Directories the application may write to; all else of its file system is read-only. They start
+    /// empty and are lost with the process. Default: `/tmp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10), inner(length(min = 2, max = 256)))]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = Rule::new("self.all(p, p.matches('^(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$') && !p.matches('^/(proc|sys|dev)(/|$)'))")
+            .message("writablePaths: write absolute directories such as /tmp or /var/cache/app, without a trailing slash, and none below /proc, /sys or /dev")
+    )]
+    pub writable_paths: Option<Vec<String>>,
+
+    /// CPU and memory of one process. Default: requests of 50m CPU and 64Mi memory, limit of 256Mi memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourcesSpec>,
+
+    /// How long a process that is to stop goes on serving while the routes forget it, before it is told to
+    /// stop. `0s`: not at all. Default: `10s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) <= duration('10m')")
+        .message("drain: write a duration from 0s to 10m, such as 10s"))]
+    pub drain: Option<String>,
+
+    /// How long a process may take to stop, `drain` included, before it is killed. Default: `45s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('1s') && duration(self) <= duration('1h')")
+        .message("terminationGrace: write a duration from 1s to 1h, such as 45s"))]
+    pub termination_grace: Option<String>,
+}
+
+/// CPU and memory of one process, in the words of a Kubernetes container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new(
+    "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || !isQuantity(string(self.requests[k])) || !isQuantity(string(self.limits[k])) || quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)"
+).message("resources: a request must not be above the limit of the same name: lower the request or raise the limit"))]
+#[serde(rename_all = "camelCase")]
+pub struct ResourcesSpec {
+    /// What is reserved: `cpu`, `memory`, `ephemeral-storage`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "quantities")]
+    #[x_kube(
+        validation = Rule::new("self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])")
+            .message("resources.requests: use the names cpu, memory and ephemeral-storage"),
+        validation = Rule::new("self.all(k, string(self[k]).matches('^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$'))")
+            .message("resources.requests: write amounts such as 250m for cpu and 256Mi for memory")
+    )]
+    pub requests: BTreeMap<String, Quantity>,
+
+    /// What is not exceeded: `cpu`, `memory`, `ephemeral-storage`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "quantities")]
+    #[x_kube(
+        validation = Rule::new("self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])")
+            .message("resources.limits: use the names cpu, memory and ephemeral-storage"),
+        validation = Rule::new("self.all(k, string(self[k]).matches('^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$'))")
+            .message("resources.limits: write amounts such as 250m for cpu and 256Mi for memory")
+    )]
+    pub limits: BTreeMap<String, Quantity>,
+}
+
+/// HTTP paths on the application's port. A path answers with a status from 200 to 399 when all is well.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthSpec {
+    /// Path that must answer once before a new process counts as started. Default: `/api/health`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
+        .message("path: write a path on the application's own port, starting with one slash, such as /api/health"))]
+    pub path: Option<String>,
+
+    /// Path that says whether a process gets requests. Default: `/readyz`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
+        .message("readinessPath: write a path on the application's own port, starting with one slash, such as /readyz"))]
+    pub readiness_path: Option<String>,
+
+    /// Path that must go on answering, or the process is restarted. Default: none, no such check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
+        .message("livenessPath: write a path on the application's own port, starting with one slash, such as /livez"))]
+    pub liveness_path: Option<String>,
+
+    /// How long a new process may take until `path` answers. Default: `120s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('5s') && duration(self) <= duration('30m')")
+        .message("startup: write a duration from 5s to 30m, such as 120s"))]
+    pub startup: Option<String>,
+}
+
+/// How a new release replaces the old one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutSpec {
+    /// How long a release may take to be running everywhere before it is given up and the last good one is
+    /// put back. Default: `5m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('30s') && duration(self) <= duration('1h')")
+        .message("progressDeadline: write a duration from 30s to 1h, such as 5m"))]
+    pub progress_deadline: Option<String>,
+
+    /// How long a release that runs everywhere is watched before it counts as good. Default: `1m` for
+    /// staging, `10m` for prod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) <= duration('24h')")
+        .message("bake: write a duration from 0s to 24h, such as 10m"))]
+    pub bake: Option<String>,
+
+    /// A word of your choice, such as a date. A new one tries a release again that was rejected or rolled
+    /// back, exactly once, and looks the image's tag up again.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*$')")
+        .message("retry: write a word of letters, digits and any of _ . : -, such as 2026-07-01"))]
+    pub retry: String,
+}
