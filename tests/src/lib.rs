@@ -1,3 +1,4 @@
-//! The local Kubernetes cluster that `make up` and the end-to-end tests run on.
+//! The local Kubernetes cluster that `make up` and the end-to-end tests run on, and the product in it.
 
 pub mod cluster;
+pub mod deploy;

@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
 use super::layout::Layout;
+use super::patch::{FERRETDB_SCRAM, Patch};
 use super::wait::Progress;
 
 /// Binaries that nobody used for this long are removed.
@@ -31,6 +32,8 @@ pub struct GoPart {
     pub package: &'static str,
     /// Linker flags beside `-s -w`.
     pub ldflags: &'static str,
+    /// A correction to its source.
+    pub patch: Option<Patch>,
 }
 
 /// Kubernetes reports this version; without the flag it says v0.0.0 and refuses features.
@@ -42,6 +45,7 @@ const fn kubernetes(name: &'static str, package: &'static str) -> GoPart {
         module: "kubernetes",
         package,
         ldflags: KUBERNETES,
+        patch: None,
     }
 }
 
@@ -60,12 +64,14 @@ pub const PARTS: &[GoPart] = &[
         module: "traefik",
         package: "github.com/traefik/traefik/v3/cmd/traefik",
         ldflags: "-X github.com/traefik/traefik/v3/pkg/version.Version=3.6.12",
+        patch: None,
     },
     GoPart {
         name: "coredns",
         module: "coredns",
         package: ".",
         ldflags: "",
+        patch: None,
     },
     GoPart {
         name: "ferretdb",
@@ -73,18 +79,21 @@ pub const PARTS: &[GoPart] = &[
         package: "github.com/FerretDB/FerretDB/cmd/ferretdb",
         // Or it panics about its version file.
         ldflags: "-X runtime.modinfo=",
+        patch: Some(FERRETDB_SCRAM),
     },
     GoPart {
         name: "etcd",
         module: "etcd",
         package: "go.etcd.io/etcd/server/v3",
         ldflags: "",
+        patch: None,
     },
     GoPart {
         name: "pause",
         module: "pause",
         package: ".",
         ldflags: "",
+        patch: None,
     },
 ];
 
@@ -94,6 +103,7 @@ pub const HELM: GoPart = GoPart {
     module: "helm",
     package: "helm.sh/helm/v3/cmd/helm",
     ldflags: "-X helm.sh/helm/v3/internal/version.version=v3.22.0",
+    patch: None,
 };
 
 /// kubectl, where PATH has none.
@@ -210,6 +220,9 @@ fn cache_key(part: &GoPart, toolchain: &str, files: &[(String, Vec<u8>)]) -> Str
     ] {
         field(text.as_bytes());
     }
+    if let Some(patch) = part.patch {
+        field(format!("{patch:?}").as_bytes());
+    }
     for (name, content) in files {
         field(name.as_bytes());
         field(content);
@@ -250,6 +263,12 @@ fn compile(
     let partial = target.with_extension("partial");
     let log = target.with_extension("log");
     progress.say(&format!("building {title}"));
+    let module = checkout.join("tests/parts").join(part.module);
+    let scratch = tempfile::tempdir().context("making a scratch folder")?;
+    let corrected = match part.patch {
+        Some(patch) => vec!["-modfile".into(), patch.write(&module, scratch.path())?],
+        None => Vec::<PathBuf>::new(),
+    };
     let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
     let mut child = Command::new("go")
         .args([
@@ -261,8 +280,9 @@ fn compile(
             "-o",
         ])
         .arg(&partial)
+        .args(corrected)
         .arg(part.package)
-        .current_dir(checkout.join("tests/parts").join(part.module))
+        .current_dir(module)
         .env("CGO_ENABLED", "0")
         .stdin(Stdio::null())
         .stdout(output.try_clone().context("opening the build's log")?)
@@ -343,6 +363,7 @@ mod tests {
         module: "m",
         package: ".",
         ldflags: "",
+        patch: None,
     };
 
     #[test]
@@ -365,6 +386,7 @@ mod tests {
             cache_key(
                 &GoPart {
                     ldflags: "-X a=b",
+                    patch: None,
                     ..PART
                 },
                 "go1.26 linux amd64",

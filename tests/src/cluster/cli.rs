@@ -13,7 +13,8 @@ use super::lifecycle::{self, Cluster};
 use super::options::{Mode, Options, Ports};
 use super::status::Report;
 use super::wait::Progress;
-use super::{logs, supervise};
+use super::{build, logs, supervise};
+use crate::deploy;
 
 /// The local Kubernetes cluster of this checkout.
 #[derive(Debug, Parser)]
@@ -34,6 +35,7 @@ Examples:
   cluster logs kubelet -f             follow one part's log
   cluster build-image dialer --context DIR --tag crokodial/dialer:dev-2
   cluster --dir /tmp/other up --free-ports
+  cluster deploy                      images, chart and environments into it
   cluster down                        remove everything but binaries and logs";
 
 #[derive(Debug, Subcommand)]
@@ -66,6 +68,14 @@ enum Command {
     },
     /// Build an image with docker or buildah and push it to the cluster's registry
     BuildImage(BuildArgs),
+    /// Build and push the images, install the chart, make both environments where they are absent
+    Deploy,
+    /// Build and push both images
+    Images,
+    /// Build a visibly changed dialer image and promote it: staging, then prod
+    DemoPromote,
+    /// Build helm, and kubectl where PATH has none
+    Tools,
     /// Print the shell variables that select this cluster
     Env,
     /// Print a shell's completion script
@@ -226,12 +236,37 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::BuildImage(args) => build_image(&Cluster::open(&options)?, args),
+        Command::Deploy => asynchronous(deploy::deploy(
+            &Cluster::open(&options)?,
+            &Progress::shown(),
+        )),
+        Command::Images => asynchronous(push_images(Cluster::open(&options)?)),
+        Command::DemoPromote => asynchronous(deploy::demo::promote(
+            &Cluster::open(&options)?,
+            &Progress::shown(),
+        )),
+        Command::Tools => {
+            let progress = Progress::shown();
+            build::ensure(&options.checkout, &layout, &[build::HELM], &progress)?;
+            build::ensure_kubectl(&options.checkout, &layout, &progress)
+        }
         Command::Env => {
             print!("{}", environment(&layout));
             Ok(())
         }
         Command::Completion { .. } => Ok(()),
     }
+}
+
+async fn push_images(cluster: Cluster) -> anyhow::Result<()> {
+    for image in [
+        deploy::images::Image::Operator,
+        deploy::images::Image::Dialer,
+    ] {
+        let pushed = deploy::images::ensure(&cluster, image, &Progress::shown()).await?;
+        println!("{}", pushed.reference);
+    }
+    Ok(())
 }
 
 fn build_image(cluster: &Cluster, args: BuildArgs) -> anyhow::Result<()> {

@@ -37,8 +37,16 @@ pub fn print(layout: &Layout, part: Option<&str>, follow: bool) -> anyhow::Resul
         }
         readers.push((name.clone(), reader));
     }
-    while follow {
-        for (name, reader) in &mut readers {
+    if follow {
+        follow_all(&mut readers, prefixed)?;
+    }
+    Ok(())
+}
+
+/// Shows what is added, until the process is interrupted.
+fn follow_all(readers: &mut [(String, BufReader<File>)], prefixed: bool) -> anyhow::Result<()> {
+    loop {
+        for (name, reader) in readers.iter_mut() {
             let mut line = String::new();
             while reader.read_line(&mut line).context("reading a log")? > 0 {
                 show(name, prefixed, line.trim_end())?;
@@ -52,7 +60,6 @@ pub fn print(layout: &Layout, part: Option<&str>, follow: bool) -> anyhow::Resul
         }
         std::thread::sleep(POLL);
     }
-    Ok(())
 }
 
 fn show(name: &str, prefixed: bool, line: &str) -> anyhow::Result<()> {

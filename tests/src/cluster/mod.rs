@@ -29,6 +29,7 @@ mod netns;
 pub mod options;
 pub mod part;
 mod parts;
+mod patch;
 mod pki;
 mod plan;
 mod probe;

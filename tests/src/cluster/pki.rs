@@ -88,7 +88,7 @@ const IDENTITIES: &[Identity] = &[
     },
 ];
 
-/// Writes `ca.crt`, one `.crt` and `.key` per identity and `service-account.key` into `dir`, unless they are there.
+/// Writes `ca.crt`, one `.crt` and `.key` per identity and `service-account.key` and `.pub` into `dir`, unless they are there.
 ///
 /// The last file written is the mark that all are: an interrupted run starts over.
 ///
@@ -112,10 +112,9 @@ pub fn ensure(dir: &Path) -> anyhow::Result<()> {
         write_private(&dir.join(format!("{}.key", identity.file)), key.as_bytes())?;
     }
     let tokens = KeyPair::generate().context("making the service-account key")?;
-    write_private(
-        &dir.join("service-account.key"),
-        tokens.serialize_pem().as_bytes(),
-    )?;
+    let (private, public) = ("service-account.key", "service-account.pub");
+    write_private(&dir.join(private), tokens.serialize_pem().as_bytes())?;
+    write_public(&dir.join(public), tokens.public_key_pem().as_bytes())?;
     write_public(&mark, b"")
 }
 

@@ -107,7 +107,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_tries_again_and_returns_the_value() {
         let tries = Cell::new(0);
-        let got = until(&Progress::quiet(), "it", Duration::from_secs(60), || {
+        let quiet = Progress::quiet();
+        let got = until(&quiet, "it", Duration::from_secs(60), || {
             tries.set(tries.get() + 1);
             let tries = tries.get();
             async move {
@@ -123,8 +124,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_refusal_is_the_error() {
-        let got = until(&Progress::quiet(), "the tide", Duration::ZERO, || async {
-            bail!("still out") as anyhow::Result<()>
+        let quiet = Progress::quiet();
+        let got = until(&quiet, "the tide", Duration::ZERO, || async {
+            anyhow::Result::<()>::Err(anyhow::anyhow!("still out"))
         });
         let error = got.await.unwrap_err().to_string();
         assert!(error.starts_with("waited 0 s for the tide"), "{error}");

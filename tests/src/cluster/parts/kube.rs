@@ -38,7 +38,7 @@ pub(super) fn apiserver(layout: &Layout) -> anyhow::Result<Spec> {
         flag("kubelet-certificate-authority", pki("ca.crt")),
         flag("kubelet-preferred-address-types", "InternalIP"),
         flag("service-account-issuer", "https://kubernetes.default.svc"),
-        flag("service-account-key-file", pki("service-account.key")),
+        flag("service-account-key-file", pki("service-account.pub")),
         flag(
             "service-account-signing-key-file",
             pki("service-account.key"),

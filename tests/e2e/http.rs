@@ -1,0 +1,114 @@
+//! Requests to the edge, as a browser would send them: by name, to the relayed port, trusting the local authority only.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::world::World;
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> anyhow::Result<serde_json::Value> {
+        serde_json::from_slice(&self.body).with_context(|| format!("not JSON: {}", self.text()))
+    }
+}
+
+/// Asks one site, each request on a connection of its own.
+#[derive(Clone)]
+pub struct Site {
+    domain: String,
+    address: SocketAddr,
+    tls: Option<TlsConnector>,
+}
+
+impl Site {
+    /// Over https, trusting the local authority and nobody else.
+    pub fn https(world: &World, domain: &str) -> anyhow::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(
+            CertificateDer::from_pem_slice(world.ca.as_bytes()).context("the local authority")?,
+        )?;
+        let config = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self {
+            domain: domain.to_owned(),
+            address: crokodial_e2e::cluster::Ports::local(world.cluster.ports().https),
+            tls: Some(TlsConnector::from(Arc::new(config))),
+        })
+    }
+
+    /// Over plain http.
+    pub fn http(world: &World, domain: &str) -> Self {
+        let address = crokodial_e2e::cluster::Ports::local(world.cluster.ports().http);
+        Self {
+            domain: domain.to_owned(),
+            address,
+            tls: None,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.send(http::Request::get(path), Bytes::new()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<Answer> {
+        let request = http::Request::post(path).header("content-type", "application/json");
+        self.send(request, Bytes::from(body.to_string())).await
+    }
+
+    async fn send(&self, request: http::request::Builder, body: Bytes) -> anyhow::Result<Answer> {
+        let request = request.header("host", &self.domain).body(Full::new(body))?;
+        tokio::time::timeout(Duration::from_secs(10), self.exchange(request))
+            .await
+            .context("no answer in 10 s")?
+    }
+
+    async fn exchange(&self, request: http::Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+        let tcp = TcpStream::connect(self.address).await?;
+        match &self.tls {
+            None => converse(tcp, request).await,
+            Some(tls) => {
+                let name = ServerName::try_from(self.domain.clone())?;
+                converse(tls.connect(name, tcp).await.context("TLS")?, request).await
+            }
+        }
+    }
+}
+
+async fn converse<S>(stream: S, request: http::Request<Full<Bytes>>) -> anyhow::Result<Answer>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    let body = body.collect().await?.to_bytes();
+    Ok(Answer {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body,
+    })
+}

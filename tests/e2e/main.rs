@@ -1,0 +1,89 @@
+//! The product on a real cluster: real pods, a real edge, a real browser.
+//!
+//! All of it is ignored unless asked for (`make e2e`), so that `cargo test` can never touch a cluster. The tests
+//! run one after the other on one cluster of their own, in this order, and leave it as they found it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::as_conversions,
+    reason = "in tests a panic is the report"
+)]
+
+mod browser;
+mod credentials;
+mod http;
+mod load;
+mod releases;
+mod sites;
+mod survival;
+mod world;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use world::World;
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::from_args();
+    // kube, mongodb and the requests share one TLS provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let trials = vec![
+        trial(
+            "both sites answer over https with a chain to the local authority",
+            sites::answer,
+        ),
+        trial(
+            "http is redirected, and HttpsForced says so",
+            sites::redirect,
+        ),
+        trial("the page and every asset it names answer", sites::assets),
+        trial("kubectl shows what the documentation shows", sites::columns),
+        trial("a second deploy changes nothing", sites::idempotent),
+        trial("a person signs in through a browser", browser::sign_in),
+        trial(
+            "a promotion under 200 requests a second loses none",
+            releases::promotion,
+        ),
+        trial(
+            "a crash loop is rejected while the site answers, held, and retried once",
+            releases::crash_loop,
+        ),
+        trial("scaling is no release", releases::scale),
+        trial(
+            "bad references are named within two seconds and change nothing",
+            credentials::bad_references,
+        ),
+        trial("the schema says what to write instead", credentials::schema),
+        trial(
+            "a domain and a name that are taken stay with their owners",
+            survival::taken,
+        ),
+        trial(
+            "without the operator prod goes on serving, and a new one restarts no pod",
+            survival::reinstall,
+        ),
+        trial(
+            "prod deleted and created again is adopted with no restart",
+            survival::recreate,
+        ),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    World::tear_down();
+    conclusion.exit_code()
+}
+
+/// A test that is run only with `--ignored`. Its failure dumps what a person would look at.
+fn trial<F, Fut>(name: &'static str, test: F) -> Trial
+where
+    F: Fn(&'static World) -> Fut + Send + 'static,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    let run = move || {
+        let world = World::get().map_err(|error| Failed::from(format!("{error:#}")))?;
+        world.block_on(test(world)).map_err(|error| {
+            world.dump(name);
+            Failed::from(format!("{error:#}"))
+        })
+    };
+    Trial::test(name, run).with_ignored_flag(true)
+}

@@ -1,0 +1,229 @@
+//! Promotion, rejection, hold, retry and scale, on real pods under real requests.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use crokodial_crds::condition::ConditionType;
+use crokodial_crds::{CrokodialEnvironment, ReleasePhase};
+use crokodial_e2e::cluster::images::Build;
+use crokodial_e2e::cluster::{Stage, wait::until};
+use crokodial_e2e::deploy::images::{self, Image};
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use crate::http::Site;
+use crate::load::Load;
+use crate::world::World;
+
+const PROD: Stage = Stage::Prod;
+
+/// One edited field, 200 requests a second, none lost.
+pub async fn promotion(world: &World) -> anyhow::Result<()> {
+    let next = images::push(&world.cluster, Image::Dialer, "dev-2", &world.progress).await?;
+    let site = Site::https(world, PROD.domain())?;
+    let before = world.releases(PROD).await?.len();
+    let load = Load::start(site.clone(), "/livez", 200);
+    let began = Instant::now();
+    world.edit(PROD, json!({"image": next.reference})).await?;
+    world.ready(PROD).await?;
+    let took = began.elapsed();
+    let outcome = load.finish().await?;
+    println!(
+        "promotion: {:.1} s with its bake, {} requests, {} lost",
+        took.as_secs_f32(),
+        outcome.sent,
+        outcome.failures.len()
+    );
+    ensure!(
+        outcome.failures.is_empty(),
+        "lost {} of {}: {:?}",
+        outcome.failures.len(),
+        outcome.sent,
+        outcome.failures.first()
+    );
+    ensure!(
+        outcome.sent > 1000,
+        "only {} requests were sent",
+        outcome.sent
+    );
+    let health = site.get("/api/health").await?.json()?;
+    ensure!(health["version"] == "dev-2", "{health}");
+    ensure!(
+        world.releases(PROD).await?.len() == before + 1,
+        "not exactly one release was made"
+    );
+    Ok(())
+}
+
+/// An image that exits at once: the real binary, asked for something it does not know.
+fn crashing_image(world: &World) -> anyhow::Result<String> {
+    let context = world.cluster.layout.path("images/crashing");
+    std::fs::create_dir_all(&context)?;
+    let dockerfile = context.join("Dockerfile");
+    let binary = world.cluster.layout.path("images/dialer/dialer");
+    std::fs::copy(binary, context.join("dialer")).context("copying the dialer's binary")?;
+    let entrypoint = "ENTRYPOINT [\"/dialer\", \"no-such-subcommand\"]";
+    std::fs::write(
+        &dockerfile,
+        format!("FROM scratch\nCOPY dialer /dialer\nUSER 65532:65532\n{entrypoint}\n"),
+    )?;
+    let name = "crokodial/dialer:crashing".to_owned();
+    world.cluster.build_image(&Build {
+        dockerfile,
+        context,
+        name,
+        args: Vec::new(),
+    })
+}
+
+/// Rejected within a minute, held against a hundred re-applies, gone with the good image, tried once by `retry`.
+pub async fn crash_loop(world: &World) -> anyhow::Result<()> {
+    let good = world.environment(PROD).await?.spec.image;
+    let bad = crashing_image(world)?;
+    let load = Load::start(Site::https(world, PROD.domain())?, "/livez", 50);
+    let began = Instant::now();
+    world.edit(PROD, json!({"image": bad})).await?;
+    rejected(world, 1).await?;
+    println!(
+        "crash loop: rejected after {:.1} s",
+        began.elapsed().as_secs_f32()
+    );
+    ensure!(
+        began.elapsed() <= Duration::from_secs(60),
+        "rejected only after {:?}",
+        began.elapsed()
+    );
+    let count = world.releases(PROD).await?.len();
+    reapply(world, 100).await?;
+    ensure!(
+        world.releases(PROD).await?.len() == count,
+        "re-applying the same spec made a release"
+    );
+    world.edit(PROD, json!({"image": good})).await?;
+    world.ready(PROD).await?;
+    ensure!(
+        world.releases(PROD).await?.len() == count,
+        "going back to the good image made a release"
+    );
+    let status = world.environment(PROD).await?.status.unwrap_or_default();
+    ensure!(status.hold.is_none(), "the hold stays: {:?}", status.hold);
+    world
+        .edit(PROD, json!({"image": bad, "rollout": {"retry": "once"}}))
+        .await?;
+    rejected(world, 2).await?;
+    reapply(world, 20).await?;
+    ensure!(
+        world.releases(PROD).await?.len() == count + 1,
+        "retry did not make exactly one release"
+    );
+    world.edit(PROD, json!({"image": good})).await?;
+    world.ready(PROD).await?;
+    let outcome = load.finish().await?;
+    ensure!(
+        outcome.failures.is_empty(),
+        "the site stopped: {} of {}: {:?}",
+        outcome.failures.len(),
+        outcome.sent,
+        outcome.failures.first()
+    );
+    Ok(())
+}
+
+/// Waits until so many releases of prod were rejected for crashing, and the environment says so.
+async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
+    until(
+        &world.progress,
+        "the rejection",
+        Duration::from_secs(90),
+        || async {
+            let releases = world.releases(PROD).await?;
+            let rejected = releases.iter().filter(|r| {
+                r.status.as_ref().is_some_and(|s| {
+                    s.phase == ReleasePhase::Rejected && s.reason.as_deref() == Some("CrashLoop")
+                })
+            });
+            ensure!(rejected.count() == wanted, "not yet");
+            Ok(())
+        },
+    )
+    .await?;
+    let prod = (PROD, PROD.as_str());
+    let within = Duration::from_secs(10);
+    world
+        .condition(prod, ConditionType::Stalled, within, |c| {
+            c.status == "True" && c.reason == "CrashLoop"
+        })
+        .await?;
+    world
+        .condition(prod, ConditionType::Available, within, |c| {
+            c.status == "True"
+        })
+        .await?;
+    Ok(())
+}
+
+/// `kubectl apply` of the same spec, as a GitOps controller would do it.
+async fn reapply(world: &World, times: usize) -> anyhow::Result<()> {
+    let api = world.environments(PROD);
+    let spec = api.get(PROD.as_str()).await?.spec;
+    let mut same = CrokodialEnvironment::new(PROD.as_str(), spec);
+    same.metadata.namespace = Some(PROD.namespace());
+    for n in 0..times {
+        // An annotation of its own, so that every one of them wakes the operator.
+        same.annotations_mut()
+            .insert("crokodial.test/applied".to_owned(), n.to_string());
+        let params = PatchParams::apply("e2e-gitops").force();
+        api.patch(PROD.as_str(), &params, &Patch::Apply(&same))
+            .await?;
+    }
+    // The operator has seen the last one when it has answered a change that only it can answer.
+    scaled(world, 3).await?;
+    scaled(world, 2).await
+}
+
+async fn scaled(world: &World, replicas: usize) -> anyhow::Result<()> {
+    world
+        .edit(PROD, json!({"runtime": {"replicas": replicas}}))
+        .await?;
+    until(
+        &world.progress,
+        "the scaling",
+        Duration::from_secs(90),
+        || async {
+            let pods = world.pods(PROD).await?.len();
+            ensure!(pods == replicas, "{pods} pods of {replicas}");
+            Ok(())
+        },
+    )
+    .await
+}
+
+/// `kubectl scale` is `heroku ps:scale`.
+pub async fn scale(world: &World) -> anyhow::Result<()> {
+    let count = world.releases(PROD).await?.len();
+    world.kubectl(&[
+        "-n",
+        &PROD.namespace(),
+        "scale",
+        "cenv/prod",
+        "--replicas=3",
+    ])?;
+    until(
+        &world.progress,
+        "three pods",
+        Duration::from_secs(60),
+        || async {
+            let pods = world.pods(PROD).await?.len();
+            ensure!(pods == 3, "{pods} pods");
+            Ok(())
+        },
+    )
+    .await?;
+    ensure!(
+        world.releases(PROD).await?.len() == count,
+        "scaling made a release"
+    );
+    scaled(world, 2).await?;
+    world.ready(PROD).await
+}

@@ -1,0 +1,138 @@
+//! What `make up` promises: two sites, https, redirects, pages with their assets.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use crokodial_crds::condition::ConditionType;
+use crokodial_e2e::cluster::Stage;
+use crokodial_e2e::deploy;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, ResourceExt};
+
+use crate::http::Site;
+use crate::world::World;
+
+/// 200 over a verified chain, from a database that answers.
+pub async fn answer(world: &World) -> anyhow::Result<()> {
+    for stage in Stage::ALL {
+        let answer = Site::https(world, stage.domain())?
+            .get("/api/health")
+            .await?;
+        ensure!(
+            answer.status == 200,
+            "{}: {} {}",
+            stage.domain(),
+            answer.status,
+            answer.text()
+        );
+        let health = answer.json()?;
+        ensure!(health["version"] == deploy::images::VERSION, "{health}");
+    }
+    // The wrong name must not pass: the chain is verified for the name that was asked for.
+    let other = Site::https(world, "other.test")?.get("/").await;
+    ensure!(
+        other.is_err(),
+        "a certificate for another name was accepted"
+    );
+    Ok(())
+}
+
+/// The edge redirects, and the operator says so because it asked.
+pub async fn redirect(world: &World) -> anyhow::Result<()> {
+    for stage in Stage::ALL {
+        let answer = Site::http(world, stage.domain()).get("/").await?;
+        let location = answer
+            .headers
+            .get("location")
+            .context("no Location")?
+            .to_str()?;
+        ensure!(
+            (301..=308).contains(&answer.status) && location.starts_with("https://"),
+            "{answer:?}"
+        );
+        let within = Duration::from_secs(90);
+        world
+            .condition(
+                (stage, stage.as_str()),
+                ConditionType::HttpsForced,
+                within,
+                |c| c.status == "True",
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+/// Every same-origin script, style, icon and image that the page names.
+pub async fn assets(world: &World) -> anyhow::Result<()> {
+    let site = Site::https(world, Stage::Prod.domain())?;
+    let page = site.get("/").await?;
+    ensure!(page.status == 200, "/ answers {}", page.status);
+    let html = page.text();
+    let named: Vec<&str> = html
+        .split(['"', '\''])
+        .filter(|part| part.starts_with('/') && part.contains('.'))
+        .collect();
+    ensure!(
+        named.len() >= 2,
+        "the page names {} assets: {html}",
+        named.len()
+    );
+    for path in named {
+        let asset = site.get(path).await?;
+        ensure!(asset.status == 200, "{path} answers {}", asset.status);
+        ensure!(!asset.body.is_empty(), "{path} is empty");
+    }
+    let missing = site.get("/assets/not-there-00000000.js").await?;
+    ensure!(
+        missing.status == 404,
+        "a missing asset answers {}",
+        missing.status
+    );
+    Ok(())
+}
+
+/// The columns that a person reads.
+pub async fn columns(world: &World) -> anyhow::Result<()> {
+    let table = world.kubectl(&["get", "cenv,crel", "-n", &Stage::Prod.namespace()])?;
+    for column in [
+        "STAGE", "RELEASE", "SERVING", "IMAGE", "READY", "PHASE", "RESTARTS", "AGE", "Good", "True",
+    ] {
+        ensure!(table.contains(column), "no {column} in\n{table}");
+    }
+    world.kubectl(&["get", "crokodial", "-A"])?;
+    Ok(())
+}
+
+/// Versions of everything a second deploy could have touched.
+async fn versions(world: &World) -> anyhow::Result<Vec<String>> {
+    let mut versions = Vec::new();
+    for stage in Stage::ALL {
+        versions.push(format!(
+            "{:?}",
+            world.environment(stage).await?.resource_version()
+        ));
+        versions.push(format!("{:?}", world.pods(stage).await?));
+    }
+    let operators: Api<Deployment> = Api::namespaced(world.client.clone(), deploy::helm::NAMESPACE);
+    versions.push(format!(
+        "{:?}",
+        operators
+            .get("crokodial-operator")
+            .await?
+            .metadata
+            .generation
+    ));
+    Ok(versions)
+}
+
+/// Twice is once.
+pub async fn idempotent(world: &World) -> anyhow::Result<()> {
+    let before = versions(world).await?;
+    deploy::deploy(&world.cluster, &world.progress).await?;
+    let after = versions(world).await?;
+    if before != after {
+        bail!("a second deploy changed something:\n{before:#?}\n{after:#?}");
+    }
+    Ok(())
+}

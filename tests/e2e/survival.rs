@@ -1,0 +1,172 @@
+//! What must outlive the operator, its chart and the resource itself; and what is never taken over.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use crokodial_crds::CrokodialEnvironment;
+use crokodial_crds::condition::ConditionType;
+use crokodial_e2e::cluster::Stage;
+use crokodial_e2e::cluster::wait::until;
+use crokodial_e2e::deploy::helm;
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use kube::api::{DeleteParams, ObjectMeta, PostParams};
+use kube::{Api, ResourceExt};
+
+use crate::http::Site;
+use crate::world::World;
+
+const PROD: Stage = Stage::Prod;
+const STAGING: Stage = Stage::Staging;
+const SOON: Duration = Duration::from_secs(5);
+
+/// A second environment that wants prod's domain, beside a Service that is not ours.
+pub async fn taken(world: &World) -> anyhow::Result<()> {
+    let services: Api<Service> = Api::namespaced(world.client.clone(), &STAGING.namespace());
+    let environments = world.environments(STAGING);
+    let mut spec = world.environment(STAGING).await?.spec;
+    spec.domain = PROD.domain().to_owned();
+    let second = CrokodialEnvironment::new("second", spec.clone());
+    environments.create(&PostParams::default(), &second).await?;
+    let host = world
+        .condition(
+            (STAGING, "second"),
+            ConditionType::RouteAccepted,
+            SOON,
+            |c| c.reason == "HostTaken",
+        )
+        .await;
+    let foreign = services
+        .create(&PostParams::default(), &foreign_service("third"))
+        .await?;
+    environments
+        .create(
+            &PostParams::default(),
+            &CrokodialEnvironment::new("third", spec),
+        )
+        .await?;
+    let name = world
+        .condition(
+            (STAGING, "third"),
+            ConditionType::RouteAccepted,
+            SOON,
+            |c| c.reason == "NameConflict",
+        )
+        .await;
+    let untouched = services.get("third").await?.resource_version() == foreign.resource_version();
+    for name in ["second", "third"] {
+        environments.delete(name, &DeleteParams::default()).await?;
+    }
+    services.delete("third", &DeleteParams::default()).await?;
+    host.context("the domain of prod")?;
+    name.context("the foreign Service")?;
+    ensure!(untouched, "the foreign Service was changed");
+    ensure!(
+        Site::https(world, PROD.domain())?
+            .get("/api/health")
+            .await?
+            .status
+            == 200,
+        "prod stopped answering"
+    );
+    Ok(())
+}
+
+fn foreign_service(name: &str) -> Service {
+    let port = ServicePort {
+        port: 80,
+        ..ServicePort::default()
+    };
+    Service {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        },
+        spec: Some(ServiceSpec {
+            ports: Some(vec![port]),
+            selector: Some(BTreeMap::from([("app".to_owned(), "theirs".to_owned())])),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+pub async fn reinstall(world: &World) -> anyhow::Result<()> {
+    let (pods, releases) = (world.pods(PROD).await?, world.releases(PROD).await?.len());
+    helm::uninstall(&world.cluster)?;
+    let site = Site::https(world, PROD.domain())?;
+    ensure!(
+        site.get("/api/health").await?.status == 200,
+        "prod stopped answering without the operator"
+    );
+    ensure!(
+        world.environment(PROD).await?.spec.domain == PROD.domain(),
+        "the resource went with the chart"
+    );
+    helm::install(&world.cluster, &world.operator, &[])?;
+    adopted(world).await?;
+    ensure!(
+        world.pods(PROD).await? == pods,
+        "a pod was restarted: {pods:?} {:?}",
+        world.pods(PROD).await?
+    );
+    ensure!(
+        world.releases(PROD).await?.len() == releases,
+        "a release was made"
+    );
+    Ok(())
+}
+
+pub async fn recreate(world: &World) -> anyhow::Result<()> {
+    let (pods, releases) = (world.pods(PROD).await?, world.releases(PROD).await?.len());
+    let old = world.environment(PROD).await?;
+    let api = world.environments(PROD);
+    api.delete(PROD.as_str(), &DeleteParams::default()).await?;
+    until(&world.progress, "the resource's end", SOON, || async {
+        ensure!(
+            api.get_opt(PROD.as_str()).await?.is_none(),
+            "it is still there"
+        );
+        Ok(())
+    })
+    .await?;
+    ensure!(
+        Site::https(world, PROD.domain())?
+            .get("/api/health")
+            .await?
+            .status
+            == 200,
+        "prod stopped answering"
+    );
+    api.create(
+        &PostParams::default(),
+        &CrokodialEnvironment::new(PROD.as_str(), old.spec),
+    )
+    .await?;
+    adopted(world).await?;
+    ensure!(
+        world.pods(PROD).await? == pods,
+        "a pod was restarted: {pods:?} {:?}",
+        world.pods(PROD).await?
+    );
+    ensure!(
+        world.releases(PROD).await?.len() == releases,
+        "a release was made"
+    );
+    Ok(())
+}
+
+/// Ready, by the word of an operator that has just looked.
+async fn adopted(world: &World) -> anyhow::Result<()> {
+    world.ready(PROD).await?;
+    let within = Duration::from_secs(90);
+    world
+        .condition(
+            (PROD, PROD.as_str()),
+            ConditionType::HttpsForced,
+            within,
+            |c| c.status == "True",
+        )
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! The cluster of the tests: made at the first use, removed at the end.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use crokodial_crds::condition::{self, ConditionType};
+use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
+use crokodial_e2e::cluster::wait::until;
+use crokodial_e2e::cluster::{Cluster, Options, Progress, Stage};
+use crokodial_e2e::deploy;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+
+static WORLD: OnceLock<Result<World, String>> = OnceLock::new();
+
+/// A cluster with the product in it.
+pub struct World {
+    runtime: tokio::runtime::Runtime,
+    /// The cluster.
+    pub cluster: Cluster,
+    /// Its API.
+    pub client: Client,
+    /// The operator's image.
+    pub operator: deploy::images::Pushed,
+    /// The local authority, PEM.
+    pub ca: String,
+    /// Where the report goes.
+    pub progress: Progress,
+}
+
+impl World {
+    /// The world, made by whoever asks first.
+    pub fn get() -> anyhow::Result<&'static Self> {
+        let made = WORLD.get_or_init(|| Self::make().map_err(|error| format!("{error:#}")));
+        made.as_ref()
+            .map_err(|error| anyhow::anyhow!("no cluster to test on: {error}"))
+    }
+
+    fn options() -> anyhow::Result<Options> {
+        let mut options = Options::of_checkout()?;
+        let dir = options.checkout.join("target/e2e");
+        options = Options::for_tests(&dir, &PathBuf::from(env!("CARGO_BIN_EXE_cluster")))?;
+        Ok(options)
+    }
+
+    fn make() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let progress = Progress::shown();
+        let made = runtime.block_on(async {
+            let cluster = Cluster::up(&Self::options()?, &progress).await?;
+            deploy::deploy(&cluster, &progress).await?;
+            let operator =
+                deploy::images::ensure(&cluster, deploy::images::Image::Operator, &progress)
+                    .await?;
+            let client = cluster.client().await?;
+            let ca = deploy::environments::local_ca(&client).await?;
+            anyhow::Ok((cluster, operator, client, ca))
+        });
+        let (cluster, operator, client, ca) = made?;
+        Ok(Self {
+            runtime,
+            cluster,
+            client,
+            operator,
+            ca,
+            progress,
+        })
+    }
+
+    /// Removes the cluster, unless `E2E_KEEP` asks to look at it.
+    pub fn tear_down() {
+        if WORLD.get().is_none() || std::env::var_os("E2E_KEEP").is_some() {
+            return;
+        }
+        let down = Self::options()
+            .and_then(|o| Cluster::open(&o))
+            .and_then(|c| c.down(&Progress::shown()));
+        if let Err(error) = down {
+            eprintln!("the cluster could not be removed: {error:#}");
+        }
+    }
+
+    /// Runs a test.
+    pub fn block_on<F: Future>(&self, test: F) -> F::Output {
+        self.runtime.block_on(test)
+    }
+
+    /// Environments of a stage.
+    pub fn environments(&self, stage: Stage) -> Api<CrokodialEnvironment> {
+        Api::namespaced(self.client.clone(), &stage.namespace())
+    }
+
+    /// The environment of `make up` in a stage.
+    pub async fn environment(&self, stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
+        self.environments(stage)
+            .get(stage.as_str())
+            .await
+            .context("reading the environment")
+    }
+
+    /// Releases of a stage, oldest first.
+    pub async fn releases(&self, stage: Stage) -> anyhow::Result<Vec<CrokodialRelease>> {
+        let api: Api<CrokodialRelease> = Api::namespaced(self.client.clone(), &stage.namespace());
+        let mut releases = api.list(&ListParams::default()).await?.items;
+        releases.sort_by_key(|r| r.spec.number);
+        Ok(releases)
+    }
+
+    /// Names of the serving pods, with their restarts.
+    pub async fn pods(&self, stage: Stage) -> anyhow::Result<Vec<(String, i32)>> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &stage.namespace());
+        let selector = format!("crokodial.com/environment={}", stage.as_str());
+        let pods = api.list(&ListParams::default().labels(&selector)).await?;
+        let mut found: Vec<(String, i32)> =
+            pods.iter().map(|p| (p.name_any(), restarts(p))).collect();
+        found.sort();
+        Ok(found)
+    }
+
+    /// Merges into an environment's spec.
+    pub async fn edit(&self, stage: Stage, spec: Value) -> anyhow::Result<()> {
+        let patch = Patch::Merge(serde_json::json!({ "spec": spec }));
+        self.environments(stage)
+            .patch(stage.as_str(), &PatchParams::default(), &patch)
+            .await?;
+        Ok(())
+    }
+
+    /// Waits until a condition of an environment, told of its newest spec, satisfies `wanted`.
+    pub async fn condition(
+        &self,
+        (stage, name): (Stage, &str),
+        type_: ConditionType,
+        within: Duration,
+        wanted: impl Fn(&Condition) -> bool,
+    ) -> anyhow::Result<Condition> {
+        until(
+            &self.progress,
+            &format!("{} of {name}", type_.as_str()),
+            within,
+            || async {
+                let found = self.environments(stage).get(name).await?;
+                let generation = found.metadata.generation;
+                let status = found.status.unwrap_or_default();
+                let condition = condition::find(&status.conditions, type_).cloned();
+                match condition {
+                    Some(c) if c.observed_generation == generation && wanted(&c) => Ok(c),
+                    Some(c) => bail!("{} {}: {}", c.status, c.reason, c.message),
+                    None => bail!("not told yet"),
+                }
+            },
+        )
+        .await
+    }
+
+    /// Waits until an environment of `make up` is Ready.
+    pub async fn ready(&self, stage: Stage) -> anyhow::Result<()> {
+        let within = Duration::from_secs(180);
+        self.condition((stage, stage.as_str()), ConditionType::Ready, within, |c| {
+            c.status == "True"
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Runs kubectl against the cluster.
+    pub fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(self.cluster.layout.binary("kubectl"));
+        let output = command
+            .env("KUBECONFIG", self.cluster.kubeconfig())
+            .args(arguments)
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            bail!(
+                "kubectl {}: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(text)
+    }
+
+    /// Writes what a person would look at after a failure to `target/dumps`.
+    pub fn dump(&self, test: &str) {
+        let folder = self
+            .cluster
+            .checkout
+            .join("target/dumps")
+            .join(test.replace([' ', ','], "-"));
+        let wanted: [(&str, &[&str]); 5] = [
+            (
+                "resources.yaml",
+                &[
+                    "get",
+                    "cenv,crel,deploy,rs,pods,svc,ingress",
+                    "-A",
+                    "-o",
+                    "yaml",
+                ],
+            ),
+            (
+                "events.txt",
+                &["get", "events", "-A", "--sort-by=.lastTimestamp"],
+            ),
+            (
+                "table.txt",
+                &["get", "cenv,crel,deploy,pods,ingress", "-A", "-o", "wide"],
+            ),
+            (
+                "operator.log",
+                &[
+                    "-n",
+                    "crokodial-system",
+                    "logs",
+                    "deploy/crokodial-operator",
+                    "--tail=2000",
+                ],
+            ),
+            (
+                "prod.log",
+                &[
+                    "-n",
+                    "crokodial-prod",
+                    "logs",
+                    "-l",
+                    "app.kubernetes.io/name=dialer",
+                    "--tail=200",
+                ],
+            ),
+        ];
+        let _ = std::fs::create_dir_all(&folder);
+        for (file, arguments) in wanted {
+            let text = self
+                .kubectl(arguments)
+                .unwrap_or_else(|error| format!("{error:#}"));
+            let _ = std::fs::write(folder.join(file), text);
+        }
+        eprintln!("what the cluster looked like: {}", folder.display());
+    }
+}
+
+fn restarts(pod: &Pod) -> i32 {
+    let statuses = pod
+        .status
+        .as_ref()
+        .and_then(|s| s.container_statuses.as_deref())
+        .unwrap_or_default();
+    statuses.iter().map(|c| c.restart_count).sum()
+}

@@ -1,0 +1,150 @@
+//! The two environments of `make up`, made where they are absent and never changed after that.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use crokodial_crds::condition::{self, ConditionType};
+use crokodial_crds::{CrokodialEnvironment, EnvironmentSpec};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, Client};
+use rand::Rng as _;
+use rand::distr::Alphanumeric;
+use serde_json::json;
+
+use super::{helm, images};
+use crate::cluster::layout::{MONGO, REGISTRY};
+use crate::cluster::mongo::Accounts;
+use crate::cluster::wait::until;
+use crate::cluster::{Cluster, Progress, Stage};
+
+/// A first roll-out with its image to pull takes seconds here; a loaded machine gets time.
+const READY: Duration = Duration::from_secs(240);
+
+/// Makes secrets and environments that are absent.
+///
+/// # Errors
+/// When the API server refuses one.
+pub async fn ensure(cluster: &Cluster, client: &Client, progress: &Progress) -> anyhow::Result<()> {
+    let accounts = Accounts::read(&cluster.layout)?
+        .context("the Mongo accounts are missing: run `make up` again")?;
+    for stage in Stage::ALL {
+        let namespace = stage.namespace();
+        create(
+            client,
+            &namespace,
+            secret("mongo", "MONGODB_URI", &accounts.uri(stage)),
+        )
+        .await?;
+        let key: String = rand::rng()
+            .sample_iter(Alphanumeric)
+            .take(48)
+            .map(char::from)
+            .collect();
+        create(client, &namespace, secret("dialer", "JWT_SECRET", &key)).await?;
+        if create(client, &namespace, environment(stage)?).await? {
+            progress.say(&format!("created environment {}", stage.as_str()));
+        }
+    }
+    Ok(())
+}
+
+/// The local overlay of the samples: short times, open registration.
+fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
+    let spec: EnvironmentSpec = serde_json::from_value(json!({
+        "stage": stage.as_str(),
+        "image": format!("{REGISTRY}/crokodial/dialer:{}", images::VERSION),
+        "domain": stage.domain(),
+        "mongo": {"uriSecretRef": {"name": "mongo"}},
+        "config": {
+            "secretRefs": [{"name": "dialer"}],
+            "env": [{"name": "REGISTRATION", "value": "open"}],
+        },
+        "rollout": {"bake": "15s"},
+    }))
+    .context("the overlay's environment")?;
+    Ok(CrokodialEnvironment::new(stage.as_str(), spec))
+}
+
+fn secret(name: &str, key: &str, value: &str) -> Secret {
+    Secret {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        },
+        string_data: Some(BTreeMap::from([(key.to_owned(), value.to_owned())])),
+        ..Secret::default()
+    }
+}
+
+/// True when it was created, false when there was one already, which is left alone.
+async fn create<K>(client: &Client, namespace: &str, object: K) -> anyhow::Result<bool>
+where
+    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::Serialize
+        + serde::de::DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    match api.create(&PostParams::default(), &object).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(false),
+        Err(error) => Err(error).with_context(|| {
+            format!(
+                "creating {} {}",
+                K::kind(&()),
+                object.meta().name.as_deref().unwrap_or_default()
+            )
+        }),
+    }
+}
+
+/// Waits until an environment is Ready; says meanwhile why it is not.
+///
+/// # Errors
+/// When it is not Ready in time, with the condition's own words.
+pub async fn wait_ready(client: &Client, stage: Stage, progress: &Progress) -> anyhow::Result<()> {
+    let api: Api<CrokodialEnvironment> = Api::namespaced(client.clone(), &stage.namespace());
+    until(
+        progress,
+        &format!("environment {}", stage.as_str()),
+        READY,
+        || async {
+            let found = api
+                .get(stage.as_str())
+                .await
+                .context("reading the environment")?;
+            let status = found.status.unwrap_or_default();
+            let ready = condition::find(&status.conditions, ConditionType::Ready);
+            let current = status.observed_generation == found.metadata.generation;
+            match ready {
+                Some(ready) if current && ready.status == "True" => Ok(()),
+                Some(ready) => bail!("{}: {}", ready.reason, ready.message),
+                None => bail!("the operator has not answered yet"),
+            }
+        },
+    )
+    .await
+}
+
+/// The certificate of the authority that signs the local certificates, PEM.
+///
+/// # Errors
+/// When the operator has not made it.
+pub async fn local_ca(client: &Client) -> anyhow::Result<String> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), helm::NAMESPACE);
+    let secret = api
+        .get("crokodial-ca")
+        .await
+        .context("reading secret crokodial-ca")?;
+    let bytes = secret
+        .data
+        .and_then(|mut data| data.remove("ca.crt"))
+        .context("crokodial-ca has no ca.crt")?;
+    String::from_utf8(bytes.0).context("crokodial-ca is not text")
+}
+
+/// The Mongo host that pods use; named here for tests of bad input.
+pub const MONGO_HOST: &str = MONGO;
