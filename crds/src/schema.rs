@@ -36,6 +36,9 @@ fn publish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
 fn plain(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.default = None;
+    if let Some(description) = &mut schema.description {
+        *description = unwrapped(description);
+    }
     if schema
         .x_kubernetes_list_map_keys
         .as_deref()
@@ -53,6 +56,14 @@ fn plain(schema: &mut JSONSchemaProps) {
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
         plain(values);
     }
+}
+
+/// A paragraph is one line: readers such as `kubectl explain` wrap it themselves.
+fn unwrapped(text: &str) -> String {
+    let paragraphs = text
+        .split("\n\n")
+        .map(|p| p.split_whitespace().collect::<Vec<_>>().join(" "));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 /// The bounds of a condition as Kubernetes documents them; the Rust type carries none.
