@@ -369,7 +369,9 @@ fn baking(
         view,
         status.rolled_out_at.as_ref().map_or(view.now, |t| t.0),
     );
-    if view.now >= end && view.workload.rolled_out(number) {
+    // Without pods nothing was watched.
+    let proven = view.workload.rolled_out(number) && view.workload.desired > 0;
+    if view.now >= end && proven {
         finish(
             &mut status,
             ReleasePhase::Good,
@@ -404,17 +406,15 @@ fn scene<'a>(
     }
 }
 
-/// Without a last good release there is nothing to compare with, so a crash counts.
+/// Without a last good release there is nothing to compare with, so a crash counts; nor where the roll has ended
+/// its last pod already, and waiting would leave the site down.
 fn last_good_ready(view: &View<'_>, in_flight: i64) -> bool {
     match last_good(view.records)
         .map(Record::number)
         .filter(|n| *n != in_flight)
     {
         None => true,
-        Some(good) => {
-            let pods = pods_of(view, good);
-            !pods.is_empty() && pods.iter().all(|p| p.ready)
-        }
+        Some(good) => pods_of(view, good).iter().all(|p| p.ready),
     }
 }
 
@@ -461,7 +461,11 @@ fn run_at_rest(view: &View<'_>) -> Run {
         .records
         .iter()
         .max_by_key(|r| r.number())
-        .filter(|r| r.failed());
+        // A superseded one counts when what took its place is held: nobody would judge its pods any more.
+        .filter(|r| {
+            let superseded = r.phase() == Some(ReleasePhase::Superseded);
+            r.failed() || (superseded && hold(view).is_some())
+        });
     match newest.map(Record::number) {
         Some(failed) if with_snapshot(failed) => Run::Zero(failed),
         _ => Run::Keep,
