@@ -4,10 +4,11 @@
 //! themselves: it is for staging, for clusters behind another proxy, and until a public issuer is set up.
 
 use crokodial_crds::condition::whole_seconds;
-use crokodial_crds::{CertificateStatus, EnvironmentSpec, Reason, TlsMode};
+use crokodial_crds::{CertificateStatus, EnvironmentSpec, Reason, RouteKind, TlsMode};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crokodial_crds::names::{DnsName, LABEL_MANAGED_BY, MANAGED_BY};
 use super::effective::Effective;
 use super::finding::Finding;
 use super::observe::Observed;
+use super::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
 use crate::tls::{self, Ca, LeafPem, TlsError};
@@ -76,6 +78,7 @@ pub async fn plan(
     ctx: &Context,
     spec: &EnvironmentSpec,
     effective: &Effective,
+    valid: &Valid,
     seen: &Observed,
     now: Timestamp,
 ) -> Result<Certificate, super::Error> {
@@ -87,15 +90,13 @@ pub async fn plan(
             issued: None,
         });
     }
-    let host: DnsName = spec.domain.parse()?;
-    let chain = seen
-        .children
-        .certificate
-        .as_ref()
-        .and_then(|s| text(s, "tls.crt"));
+    let host: DnsName = routed_host(spec, effective, valid, seen).parse()?;
+    let live = seen.children.certificate.as_ref();
+    let chain = live.and_then(|s| text(s, "tls.crt"));
+    let key = live.and_then(|s| text(s, "tls.key"));
     match ensure_ca(ctx, now)
         .await
-        .and_then(|ca| judge(&ca, &host, chain.as_deref(), now))
+        .and_then(|ca| judge(&ca, &host, chain.as_deref(), key.as_deref(), now))
     {
         Ok(certificate) => Ok(certificate),
         Err(Error::Io(error)) => Err(error.into()),
@@ -103,18 +104,39 @@ pub async fn plan(
     }
 }
 
+/// The host to certify. While the domain may not be routed (another environment has it, or there is no controller)
+/// the old route goes on serving, and needs its certificate.
+fn routed_host<'a>(
+    spec: &'a EnvironmentSpec,
+    effective: &Effective,
+    valid: &Valid,
+    seen: &'a Observed,
+) -> &'a str {
+    let live = seen.children.ingress.as_ref().and_then(first_host);
+    live.filter(|_| effective.route == RouteKind::Ingress && !valid.route.write)
+        .unwrap_or(&spec.domain)
+}
+
+fn first_host(ingress: &Ingress) -> Option<&str> {
+    let rules = ingress.spec.as_ref()?.rules.as_deref()?;
+    rules.iter().find_map(|r| r.host.as_deref())
+}
+
 /// Pure but for the randomness of a new key.
 fn judge(
     ca: &Ca,
     host: &DnsName,
     chain: Option<&str>,
+    key: Option<&str>,
     now: Timestamp,
 ) -> Result<Certificate, Error> {
     let known = chain.and_then(|pem| tls::inspect(pem).ok());
-    let due = known
-        .as_ref()
-        .is_none_or(|info| tls::needs_renewal(info, host, ca, now).is_some());
-    if !due {
+    // A Secret may have been edited by hand: without its own key a certificate serves nobody.
+    let kept = known.as_ref().is_some_and(|info| {
+        key.is_some_and(|key| info.matches_key(key))
+            && tls::needs_renewal(info, host, ca, now).is_none()
+    });
+    if kept {
         return Ok(valid(known, None));
     }
     let leaf = ca.issue(host, now)?;

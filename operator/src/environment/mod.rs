@@ -112,7 +112,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     let now = ctx.now();
     let valid = validate::validate(&owner, spec, &effective, &seen);
     let step = decide::decide(&owner, &effective, &valid, &seen, ctx.since, now);
-    let certificate = certificate::plan(ctx, spec, &effective, &seen, now).await?;
+    let certificate = certificate::plan(ctx, spec, &effective, &valid, &seen, now).await?;
     let desired = build::build(build::Plan {
         owner: &owner,
         spec,

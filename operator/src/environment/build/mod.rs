@@ -9,7 +9,7 @@ pub mod workload;
 use std::marker::PhantomData;
 
 use crokodial_crds::names::Children as Names;
-use crokodial_crds::{EnvironmentSpec, RouteKind};
+use crokodial_crds::{EnvironmentSpec, RouteKind, TlsMode};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
@@ -223,8 +223,17 @@ fn certificate(plan: Plan<'_>, name: &str) -> Child {
     let policy = plan.effective.deletion_policy;
     match &plan.certificate.issued {
         Some(leaf) => Child::Apply(secrets::certificate(plan.owner, name, leaf, policy)),
-        None => Child::Keep,
+        // The same content again: labels and owner references follow the environment and its policy.
+        None => live_certificate(plan, name).map_or(Child::Keep, Child::Apply),
     }
+}
+
+fn live_certificate(plan: Plan<'_>, name: &str) -> Option<Value> {
+    let live = plan.seen.children.certificate.as_ref()?;
+    let data = live.data.as_ref()?;
+    let wanted = plan.effective.tls_mode == TlsMode::SelfSigned;
+    let policy = plan.effective.deletion_policy;
+    wanted.then(|| secrets::kept_certificate(plan.owner, name, data, policy))
 }
 
 fn ingress(plan: Plan<'_>) -> Child {

@@ -35,12 +35,22 @@ pub fn certificate(owner: &Owner, name: &str, issued: &Issued, policy: DeletionP
         ("tls.key".to_owned(), pem(&issued.leaf.key)),
         ("ca.crt".to_owned(), pem(&issued.ca)),
     ]);
+    kept_certificate(owner, name, &data, policy)
+}
+
+/// A certificate that is there already: its content as it is.
+pub fn kept_certificate(
+    owner: &Owner,
+    name: &str,
+    data: &BTreeMap<String, ByteString>,
+    policy: DeletionPolicy,
+) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": owner.metadata(name, policy),
         "type": "kubernetes.io/tls",
-        "data": encoded(&data),
+        "data": encoded(data),
     })
 }
 
