@@ -32,6 +32,8 @@ pub fn covers(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
             wanted.iter().all(|(key, value)| match live.get(key) {
+                // The API server treats a selector as one value: a further label in it selects other pods.
+                Some(found) if is_selector(key) => found == value,
                 Some(found) => covers(found, value),
                 // The API server leaves out what is empty.
                 None => is_empty(value),
@@ -65,6 +67,13 @@ pub fn last_foreign_manager(live: &Value, ours: &str) -> Option<String> {
         .filter(|e| e.get("subresource").is_none() && text(e, "manager") != ours)
         .max_by_key(|e| text(e, "time"))
         .map(|e| text(e, "manager"))
+}
+
+fn is_selector(key: &str) -> bool {
+    matches!(
+        key,
+        "selector" | "podSelector" | "matchLabels" | "labelSelector"
+    )
 }
 
 fn list_key(items: &[Value]) -> Option<&'static str> {
