@@ -40,6 +40,18 @@ pub struct Active {
     pub database: Option<String>,
 }
 
+impl Active {
+    /// Where there is no copy, its counter goes on from `counted`, which the running pods carry: a counter that
+    /// began anew could name other values by a number that pods have already.
+    pub fn counting_from(mut self, counted: i64, live: Option<&Secret>) -> Self {
+        if live.is_none() {
+            let next = i64::from(self.advance.is_some());
+            self.generation = counted.saturating_add(next);
+        }
+        self
+    }
+}
+
 /// Values stand in `advance`: they are not printed.
 impl std::fmt::Debug for Active {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -6,6 +6,7 @@ use crokodial_crds::{EnvironmentSpec, Reason, RouteKind};
 use kube::{Resource, ResourceExt};
 
 use super::build::Children;
+use super::build::pod_template::CREDENTIALS;
 use super::credentials::{self, Active};
 use super::effective::Effective;
 use super::finding::Finding;
@@ -56,6 +57,8 @@ pub fn validate(
 ) -> Valid {
     let config_values = config_values(spec, seen);
     let wanted = wanted(spec, seen, &config_values);
+    let live = &seen.children;
+    let counted = counted(live);
     Valid {
         image: images::finding(&seen.image, &spec.image),
         wanted,
@@ -63,17 +66,27 @@ pub fn validate(
         mongo: credentials::mongo(
             &spec.mongo,
             seen.mongo_secret.as_ref(),
-            seen.children.mongo_active.as_ref(),
-        ),
-        config: credentials::config(
-            spec,
-            &seen.config_secrets,
-            seen.children.config_active.as_ref(),
-        ),
+            live.mongo_active.as_ref(),
+        )
+        .counting_from(counted.0, live.mongo_active.as_ref()),
+        config: credentials::config(spec, &seen.config_secrets, live.config_active.as_ref())
+            .counting_from(counted.1, live.config_active.as_ref()),
         route: route(owner, spec, effective, seen),
         https: https(effective, seen),
         conflict: conflict(owner, &seen.children),
     }
+}
+
+/// The counters of both copies, as the Deployment's pods carry them; 0 where there are none.
+fn counted(live: &Children) -> (i64, i64) {
+    let template = live
+        .deployment
+        .as_ref()
+        .and_then(|d| d.spec.as_ref()?.template.metadata.as_ref());
+    let text = template.and_then(|m| m.annotations.as_ref()?.get(CREDENTIALS));
+    let number = |text: &str| text.parse().unwrap_or(0);
+    text.and_then(|t| t.split_once('.'))
+        .map_or((0, 0), |(mongo, config)| (number(mongo), number(config)))
 }
 
 fn wanted(
