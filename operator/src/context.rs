@@ -7,6 +7,7 @@ use std::time::Duration;
 use crokodial_crds::names::Digest;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
 
@@ -136,12 +137,25 @@ impl Context {
         reason: &str,
         note: &str,
     ) {
+        self.event_on(about, None, type_, reason, note).await;
+    }
+
+    /// The same, naming a second object. The recorder folds Events that differ in their note only into one, so
+    /// those that tell of different objects must name them.
+    pub async fn event_on<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        secondary: Option<ObjectReference>,
+        type_: EventType,
+        reason: &str,
+        note: &str,
+    ) {
         let event = Event {
             type_,
             reason: reason.to_owned(),
             note: Some(note.chars().take(MOST_NOTE).collect()),
             action: "Reconcile".to_owned(),
-            secondary: None,
+            secondary,
         };
         let about = about.object_ref(&());
         match tokio::time::timeout(

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use crokodial_crds::CrokodialEnvironment;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
 use kube::runtime::events::EventType;
 use serde_json::Value;
@@ -137,8 +138,21 @@ impl Scribe<'_> {
             "{} {name} was changed by {who} and was put back",
             K::kind(&())
         );
+        let child = ObjectReference {
+            api_version: Some(K::api_version(&()).into_owned()),
+            kind: Some(K::kind(&()).into_owned()),
+            name: Some(name.to_owned()),
+            namespace: Some(self.owner.namespace.clone()),
+            ..ObjectReference::default()
+        };
         self.ctx
-            .event(self.environment, EventType::Warning, "ChildChanged", &note)
+            .event_on(
+                self.environment,
+                Some(child),
+                EventType::Warning,
+                "ChildChanged",
+                &note,
+            )
             .await;
     }
 

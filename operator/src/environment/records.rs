@@ -5,7 +5,7 @@ use crokodial_crds::{
     CrokodialEnvironment, CrokodialRelease, EnvironmentSpec, ReleasePhase, ReleaseSpec,
     ReleaseStatus,
 };
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 use serde_json::json;
@@ -154,8 +154,15 @@ async fn create(
     record.metadata = metadata(owner, &names.release(spec.number), spec.number, effective);
     ctx.io.create(&owner.namespace, MANAGER, &record).await?;
     let note = format!("release {} of image {} was made", spec.number, spec.image);
-    ctx.event(environment, EventType::Normal, "ReleaseCreated", &note)
-        .await;
+    let about = Some(reference(owner, spec.number));
+    ctx.event_on(
+        environment,
+        about,
+        EventType::Normal,
+        "ReleaseCreated",
+        &note,
+    )
+    .await;
     Ok(())
 }
 
@@ -250,7 +257,19 @@ async fn announce(
         "release {number}: {}",
         status.message.as_deref().unwrap_or_default()
     );
-    ctx.event(subject.environment, type_, &reason, &note).await;
+    let about = Some(reference(subject.owner, number));
+    ctx.event_on(subject.environment, about, type_, &reason, &note)
+        .await;
+}
+
+fn reference(owner: &Owner, number: i64) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(CrokodialRelease::api_version(&()).into_owned()),
+        kind: Some(CrokodialRelease::kind(&()).into_owned()),
+        name: Some(Names::of(&owner.name).release(number)),
+        namespace: Some(owner.namespace.clone()),
+        ..ObjectReference::default()
+    }
 }
 
 /// True when this status has another phase than the one observed.
