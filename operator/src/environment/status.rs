@@ -272,7 +272,8 @@ fn held(hold: &Hold) -> Finding {
     )
 }
 
-/// `Ready` is about what the spec asks for. The first concern that is not met gives the reason.
+/// `Ready` is about what the spec asks for. The first concern that is not met gives the reason, and of several
+/// one that waits for a person: what ends by itself must not hide it.
 fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     let Facts { valid, step, .. } = facts;
     if let Some(conflict) = &valid.conflict {
@@ -284,10 +285,15 @@ fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
         ConditionType::RolledOut => !serves_what_is_wanted(step),
         _ => !finding.is_true(),
     };
-    match concerns
-        .iter()
-        .find(|(type_, finding)| unmet(type_, finding))
-    {
+    let unmet = || {
+        concerns
+            .iter()
+            .filter(|(type_, finding)| unmet(type_, finding))
+    };
+    let first = unmet()
+        .find(|(_, finding)| !waits(finding.reason))
+        .or_else(|| unmet().next());
+    match first {
         Some((_, finding)) => Finding {
             status: crokodial_crds::ConditionStatus::False,
             ..finding.clone()
