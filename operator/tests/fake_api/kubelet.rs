@@ -137,7 +137,7 @@ fn bind(store: &mut Store, key: &Key, value: &mut Value, now: &str) {
         .iter()
         .map(|c| {
             let image = c["image"].as_str().unwrap_or_default();
-            json!({"name": c["name"], "image": image, "imageID": if image.contains('@') { image } else { "" },
+            json!({"name": c["name"], "image": image, "imageID": "",
                 "ready": false, "started": false, "restartCount": 0, "lastState": {},
                 "state": {"waiting": {"reason": "ContainerCreating"}}})
         })
@@ -166,6 +166,10 @@ fn run(value: &mut Value, now: &str) {
     each_container(value, |c| {
         if c["lastState"].get("terminated").is_some() {
             c["restartCount"] = json!(c["restartCount"].as_i64().unwrap_or(0) + 1);
+        }
+        // Known once it was pulled, not before.
+        if c["image"].as_str().is_some_and(|image| image.contains('@')) {
+            c["imageID"] = c["image"].clone();
         }
         c["state"] = json!({"running": {"startedAt": now}});
         c["started"] = json!(true);
