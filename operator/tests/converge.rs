@@ -10,5 +10,13 @@
 mod fake_api;
 mod support;
 
+#[path = "converge/children.rs"]
+mod children;
+#[path = "converge/faults.rs"]
+mod faults;
+#[path = "converge/references.rs"]
+mod references;
 #[path = "converge/releases.rs"]
 mod releases;
+#[path = "converge/routes.rs"]
+mod routes;

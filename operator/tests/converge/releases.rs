@@ -31,7 +31,10 @@ async fn a_new_environment_becomes_ready_and_then_nothing_is_written() {
         release["image"],
         json!(format!("{GOOD}@{}", digest_of(GOOD)))
     );
-    assert_eq!(site.get("crokodialreleases", "staging-1")["status"]["serving"], true);
+    assert_eq!(
+        site.get("crokodialreleases", "staging-1")["status"]["serving"],
+        true
+    );
     assert_eq!(site.writes_of("staging", 100).await, []);
     // Time alone changes nothing either.
     site.advance(3600);
@@ -48,7 +51,11 @@ async fn a_new_image_rolls_bakes_and_becomes_good() {
     assert_eq!(site.phases("staging"), ["1 Good", "2 "]);
     site.reconcile("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Rolling"]);
-    assert_eq!(site.runs("staging"), "1", "the record says so before a pod runs");
+    assert_eq!(
+        site.runs("staging"),
+        "1",
+        "the record says so before a pod runs"
+    );
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
     site.advance(59);
@@ -60,9 +67,17 @@ async fn a_new_image_rolls_bakes_and_becomes_good() {
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
     assert_eq!(site.runs("staging"), "2");
     let container = &site.template("staging")["spec"]["containers"][0];
-    assert_eq!(container["image"], json!(format!("registry.test/dialer@{}", digest_of(NEW))));
-    assert_eq!(container["envFrom"][0]["configMapRef"]["name"], "staging-r2");
-    let serving = |n: i64| site.get("crokodialreleases", &format!("staging-{n}"))["status"]["serving"].clone();
+    assert_eq!(
+        container["image"],
+        json!(format!("registry.test/dialer@{}", digest_of(NEW)))
+    );
+    assert_eq!(
+        container["envFrom"][0]["configMapRef"]["name"],
+        "staging-r2"
+    );
+    let serving = |n: i64| {
+        site.get("crokodialreleases", &format!("staging-{n}"))["status"]["serving"].clone()
+    };
     assert_eq!((serving(1), serving(2)), (json!(false), json!(true)));
 }
 
@@ -87,7 +102,10 @@ async fn a_crash_looping_image_is_rejected_and_the_last_good_one_put_back() {
     assert_eq!(site.condition("staging", "Reconciling"), "False Succeeded");
     assert_eq!(site.condition("staging", "GitDiverged"), "True Held");
     let hold = &site.status("staging")["hold"];
-    assert_eq!((&hold["kind"], &hold["release"]), (&json!("Rejected"), &json!(2)));
+    assert_eq!(
+        (&hold["kind"], &hold["release"]),
+        (&json!("Rejected"), &json!(2))
+    );
     assert_eq!(site.writes_of("staging", 100).await, []);
 }
 
@@ -96,7 +114,11 @@ async fn a_hold_outlasts_a_detour_over_the_good_image() {
     let mut site = crash_looped().await;
     site.image("staging", GOOD);
     site.rest("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"], "nothing is made");
+    assert_eq!(
+        site.phases("staging"),
+        ["1 Good", "2 Rejected"],
+        "nothing is made"
+    );
     assert_eq!(site.status("staging")["hold"], Value::Null);
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
     site.image("staging", BAD);
@@ -110,13 +132,23 @@ async fn a_new_retry_makes_exactly_one_attempt() {
     let mut site = crash_looped().await;
     site.edit("staging", |spec| spec["rollout"] = json!({"retry": "r1"}));
     site.rest("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected", "3 Rejected"]);
-    assert_eq!(site.get("crokodialreleases", "staging-3")["spec"]["retry"], "r1");
+    assert_eq!(
+        site.phases("staging"),
+        ["1 Good", "2 Rejected", "3 Rejected"]
+    );
+    assert_eq!(
+        site.get("crokodialreleases", "staging-3")["spec"]["retry"],
+        "r1"
+    );
     assert_eq!(site.status("staging")["hold"]["release"], 3);
     assert_eq!(site.writes_of("staging", 100).await, []);
     site.edit("staging", |spec| spec["rollout"] = json!({}));
     site.rest("staging").await;
-    assert_eq!(site.phases("staging").len(), 3, "the old word is no new one");
+    assert_eq!(
+        site.phases("staging").len(),
+        3,
+        "the old word is no new one"
+    );
     site.edit("staging", |spec| spec["rollout"] = json!({"retry": "r1"}));
     site.rest("staging").await;
     assert_eq!(site.phases("staging").len(), 3, "nor is a used one");
@@ -142,10 +174,17 @@ async fn a_first_release_that_crash_loops_leaves_no_pods() {
     assert_eq!(site.phases("staging"), ["1 Rejected"]);
     assert_eq!(site.replicas("staging"), 0);
     assert_eq!(site.pods(), Vec::<String>::new());
-    assert_eq!(site.condition("staging", "Available"), "Unknown NeverDeployed");
+    assert_eq!(
+        site.condition("staging", "Available"),
+        "Unknown NeverDeployed"
+    );
     assert_eq!(site.condition("staging", "Stalled"), "True CrashLoop");
     assert_eq!(site.status("staging")["hold"]["release"], 1);
-    assert_eq!(site.condition("staging", "RouteAccepted"), "True Succeeded", "the route stays");
+    assert_eq!(
+        site.condition("staging", "RouteAccepted"),
+        "True Succeeded",
+        "the route stays"
+    );
     assert_eq!(site.writes_of("staging", 100).await, []);
     site.image("staging", NEW);
     site.rest("staging").await;

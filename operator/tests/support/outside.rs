@@ -43,7 +43,10 @@ impl ScriptedImages {
 
     /// From now on the registry refuses the image.
     pub fn refuses(&self, image: &str, error: ResolveError) {
-        self.answers.lock().unwrap().insert(image.to_owned(), Err(error));
+        self.answers
+            .lock()
+            .unwrap()
+            .insert(image.to_owned(), Err(error));
     }
 
     /// From now on the registry knows the image again.

@@ -62,10 +62,14 @@ impl Site {
             api.install_crd(&serde_json::to_value(&crd).unwrap());
         }
         for namespace in [NS, SYSTEM] {
-            api.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
+            api.put(
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
+            );
         }
-        api.put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
-            "metadata": {"name": "web"}, "spec": {"controller": "traefik.io/ingress-controller"}}));
+        api.put(
+            json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+            "metadata": {"name": "web"}, "spec": {"controller": "traefik.io/ingress-controller"}}),
+        );
         let uri = "mongodb://app:old@mongo.example.com/staging?authSource=admin";
         api.put(secret("mongo", &[("MONGODB_URI", uri)]));
         api.put(secret("dialer", &[("JWT_SECRET", "signs")]));
@@ -104,7 +108,9 @@ impl Site {
 
     /// One reconcile.
     pub async fn try_reconcile(&self, name: &str) -> Result<(), Error> {
-        environment::reconcile(&self.ctx, NS, name).await.map(|_| ())
+        environment::reconcile(&self.ctx, NS, name)
+            .await
+            .map(|_| ())
     }
 
     /// One reconcile that must come to its end.
@@ -139,7 +145,9 @@ impl Site {
 
     /// The user edits the spec.
     pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
-        self.api.edit("crokodialenvironments", NS, name, |object| change(&mut object["spec"]));
+        self.api.edit("crokodialenvironments", NS, name, |object| {
+            change(&mut object["spec"])
+        });
     }
 
     /// The user sets another image.
@@ -215,7 +223,9 @@ impl Site {
     }
 
     pub fn replicas(&self, name: &str) -> i64 {
-        self.get("deployments", name)["spec"]["replicas"].as_i64().unwrap()
+        self.get("deployments", name)["spec"]["replicas"]
+            .as_i64()
+            .unwrap()
     }
 
     /// Names of all pods, sorted.

@@ -1,0 +1,236 @@
+//! What a spec refers to: image, Secrets, ConfigMaps.
+
+use crokodial_operator::registry::{ResolveError, Trouble};
+use serde_json::{Value, json};
+
+use crate::support::{NS, Site, digest_of, secret};
+
+const NEW: &str = "registry.test/dialer:2";
+
+/// What must not move while a reference is bad.
+fn running(site: &Site) -> (Value, Value, Vec<String>) {
+    let active = site.get("secrets", "staging-mongo-active");
+    (
+        active["data"].clone(),
+        site.template("staging"),
+        site.pods(),
+    )
+}
+
+fn credentials(site: &Site) -> Value {
+    site.template("staging")["metadata"]["annotations"]["crokodial.com/credentials"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_is_not_found_spends_no_number() {
+    let mut site = Site::good().await;
+    let image = NEW.to_owned();
+    site.images
+        .refuses(NEW, ResolveError::ImageNotFound { image });
+    site.image("staging", NEW);
+    site.rest("staging").await;
+    assert_eq!(
+        site.condition("staging", "ImageResolved"),
+        "False ImageNotFound"
+    );
+    assert_eq!(site.condition("staging", "Ready"), "False ImageNotFound");
+    assert_eq!(site.condition("staging", "Stalled"), "True ImageNotFound");
+    assert_eq!(site.condition("staging", "Available"), "True Serving");
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    assert_eq!(site.runs("staging"), "1");
+    assert_eq!(site.writes_of("staging", 100).await, []);
+    let asked = site.images.asked().iter().filter(|i| *i == NEW).count();
+    assert_eq!(asked, 1, "the registry is not worn out");
+    site.images.knows(NEW);
+    site.advance(300);
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreachable_registry_is_waited_for() {
+    let mut site = Site::good().await;
+    let error = ResolveError::RegistryUnreachable {
+        registry: "registry.test".to_owned(),
+        cause: Trouble::Status(503),
+    };
+    site.images.refuses(NEW, error);
+    site.image("staging", NEW);
+    site.rest("staging").await;
+    assert_eq!(
+        site.condition("staging", "ImageResolved"),
+        "Unknown RegistryUnreachable"
+    );
+    assert_eq!(
+        site.condition("staging", "Ready"),
+        "False RegistryUnreachable"
+    );
+    assert_eq!(
+        site.condition("staging", "Reconciling"),
+        "True RegistryUnreachable"
+    );
+    assert_eq!(site.condition("staging", "Stalled"), "False Succeeded");
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    site.images.knows(NEW);
+    site.advance(15);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_moved_tag_changes_nothing_that_runs() {
+    let mut site = Site::good().await;
+    site.images
+        .moves("registry.test/dialer:1", &digest_of("something else"));
+    site.advance(86_400);
+    site.restart();
+    assert_eq!(site.writes_of("staging", 10).await, []);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_mongo_secret_moves_nothing_and_is_named() {
+    let mut site = Site::good().await;
+    let before = running(&site);
+    let token = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+        "metadata": {"name": "mongo", "namespace": NS}, "data": {"MONGODB_URI": "bW9uZ29kYjovL3gvcw=="}});
+    let bad = [
+        (secret("mongo", &[("OTHER", "x")]), "False KeyNotFound"),
+        (
+            secret("mongo", &[("MONGODB_URI", "postgres://x/y")]),
+            "False BadUri",
+        ),
+        (
+            secret("mongo", &[("MONGODB_URI", "mongodb://mongo.example.com")]),
+            "False BadUri",
+        ),
+        (token, "False SecretNotAllowed"),
+    ];
+    for (object, condition) in bad {
+        site.api.delete("secrets", NS, "mongo");
+        site.rest("staging").await;
+        assert_eq!(
+            site.condition("staging", "CredentialsValid"),
+            "False SecretNotFound"
+        );
+        site.api.put(object);
+        site.rest("staging").await;
+        assert_eq!(site.condition("staging", "CredentialsValid"), condition);
+        assert_eq!(site.condition("staging", "Ready"), condition);
+        assert_eq!(site.condition("staging", "Available"), "True Serving");
+        assert_eq!(running(&site), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_uri_rolls_the_pods_without_a_release_and_an_equal_one_does_not() {
+    let mut site = Site::good().await;
+    let uri = "mongodb://app:new@mongo.example.com/staging?authSource=admin";
+    assert_eq!(credentials(&site), "1.1");
+    let before = site.pods();
+    site.api.put(secret("mongo", &[("MONGODB_URI", uri)]));
+    site.rest("staging").await;
+    assert_eq!(credentials(&site), "2.1");
+    assert_eq!(site.status("staging")["mongo"]["generation"], 2);
+    assert!(
+        site.pods().iter().all(|p| !before.contains(p)),
+        "every pod is new"
+    );
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    assert_eq!(site.condition("staging", "Ready"), "True Ready");
+    let after = running(&site);
+    site.api.delete("secrets", NS, "mongo");
+    site.rest("staging").await;
+    site.api.put(secret("mongo", &[("MONGODB_URI", uri)]));
+    site.rest("staging").await;
+    assert_eq!(running(&site), after);
+    assert_eq!(
+        site.condition("staging", "CredentialsValid"),
+        "Unknown NotVerified"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_active_copy_is_made_again_under_a_number_no_pod_has() {
+    let mut site = Site::good().await;
+    site.api.delete("secrets", NS, "staging-mongo-active");
+    site.rest("staging").await;
+    assert_eq!(credentials(&site), "2.1");
+    site.api.delete("secrets", NS, "staging-mongo-active");
+    site.api.delete("secrets", NS, "mongo");
+    let pods = site.pods();
+    site.rest("staging").await;
+    assert_eq!(credentials(&site), "2.1", "without a value nothing rolls");
+    assert_eq!(site.pods(), pods);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_release_waits_for_its_secrets() {
+    let mut site = Site::new();
+    site.api.delete("secrets", NS, "mongo");
+    site.rest("staging").await;
+    assert_eq!(
+        site.condition("staging", "CredentialsValid"),
+        "False SecretNotFound"
+    );
+    assert_eq!(site.phases("staging"), ["1 Pending"]);
+    assert_eq!(site.pods(), Vec::<String>::new());
+    site.api.put(secret(
+        "mongo",
+        &[("MONGODB_URI", "mongodb://mongo.example.com/staging")],
+    ));
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+}
+
+fn config_map(value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags", "namespace": NS}, "data": {"FLAG": value}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_config_map_makes_a_release_that_froze_it() {
+    let mut site = Site::good().await;
+    site.edit("staging", |spec| {
+        spec["config"]["configMapRefs"] = json!([{"name": "flags"}])
+    });
+    site.rest("staging").await;
+    assert_eq!(
+        site.condition("staging", "ConfigSecretsValid"),
+        "False ConfigMapNotFound"
+    );
+    assert_eq!(site.phases("staging"), ["1 Good"], "nothing is released");
+    for (number, value) in [(2, "on"), (3, "off")] {
+        site.api.put(config_map(value));
+        site.rest("staging").await;
+        site.bake("staging").await;
+        assert_eq!(
+            site.phases("staging").last().unwrap(),
+            &format!("{number} Good")
+        );
+        assert_eq!(
+            site.get("configmaps", &format!("staging-r{number}"))["data"]["FLAG"],
+            value
+        );
+    }
+    assert_eq!(site.get("configmaps", "staging-r2")["data"]["FLAG"], "on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_values_of_secret_refs_roll_the_pods_without_a_release() {
+    let mut site = Site::good().await;
+    site.api.put(secret("dialer", &[("JWT_SECRET", "other")]));
+    site.rest("staging").await;
+    assert_eq!(credentials(&site), "1.2");
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    let before = running(&site);
+    site.api.delete("secrets", NS, "dialer");
+    site.rest("staging").await;
+    assert_eq!(
+        site.condition("staging", "ConfigSecretsValid"),
+        "False SecretNotFound"
+    );
+    assert_eq!(running(&site), before);
+}

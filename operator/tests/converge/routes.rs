@@ -1,0 +1,127 @@
+//! Who answers on a host.
+
+use crokodial_operator::tls;
+use serde_json::{Value, json};
+
+use crate::support::{NS, Site, environment};
+
+fn host(site: &Site, name: &str) -> Value {
+    site.get("ingresses", name)["spec"]["rules"][0]["host"].clone()
+}
+
+/// The host that the certificate in `<env>-tls` is for.
+fn certified(site: &Site, name: &str) -> Vec<String> {
+    use base64::Engine;
+    let object = site.get("secrets", &format!("{name}-tls"));
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(object["data"]["tls.crt"].as_str().unwrap())
+        .unwrap();
+    tls::inspect(&String::from_utf8(bytes).unwrap())
+        .unwrap()
+        .hosts
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_object_of_a_childs_name_is_never_touched() {
+    let mut site = Site::new();
+    site.api.put(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "staging", "namespace": NS},
+        "spec": {"selector": {"app": "theirs"}, "ports": [{"port": 80}]}}));
+    let before = site.get("services", "staging");
+    site.rest("staging").await;
+    assert_eq!(
+        site.condition("staging", "RouteAccepted"),
+        "False NameConflict"
+    );
+    assert_eq!(site.condition("staging", "Ready"), "False NameConflict");
+    assert_eq!(site.get("services", "staging"), before);
+    for kind in [
+        "deployments",
+        "ingresses",
+        "serviceaccounts",
+        "networkpolicies",
+        "secrets.",
+        "crokodialreleases",
+    ] {
+        let found = site.api.list(kind.trim_end_matches('.'), NS);
+        let ours = found
+            .iter()
+            .filter(|o| o["metadata"]["labels"]["crokodial.com/environment"] == "staging");
+        assert_eq!(ours.count(), 0, "{kind}");
+    }
+    site.api.delete("services", NS, "staging");
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.condition("staging", "Ready"), "True Ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_taken_host_stays_with_its_incumbent() {
+    let mut site = Site::good().await;
+    site.advance(1);
+    let mut second = environment("second");
+    second["spec"]["domain"] = json!("staging.example.com");
+    site.api.put(second);
+    site.rest("second").await;
+    assert_eq!(site.condition("second", "RouteAccepted"), "False HostTaken");
+    assert_eq!(site.condition("second", "Stalled"), "True HostTaken");
+    assert!(site.api.get("ingresses", NS, "second").is_none());
+    site.rest("staging").await;
+    assert_eq!(host(&site, "staging"), "staging.example.com");
+    assert_eq!(site.condition("staging", "Ready"), "True Ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_loser_of_a_host_keeps_its_old_route_and_certificate() {
+    let mut site = Site::good().await;
+    site.api.put(environment("second"));
+    site.rest("second").await;
+    site.bake("second").await;
+    site.edit("second", |spec| {
+        spec["domain"] = json!("staging.example.com")
+    });
+    site.rest("second").await;
+    assert_eq!(site.condition("second", "RouteAccepted"), "False HostTaken");
+    assert_eq!(host(&site, "second"), "second.example.com");
+    assert_eq!(certified(&site, "second"), ["second.example.com"]);
+    assert_eq!(site.writes_of("second", 20).await, []);
+    // The host comes free: the next look takes it.
+    site.edit("staging", |spec| {
+        spec["domain"] = json!("moved.example.com")
+    });
+    site.rest("staging").await;
+    site.rest("second").await;
+    assert_eq!(host(&site, "second"), "staging.example.com");
+    assert_eq!(certified(&site, "second"), ["staging.example.com"]);
+    assert_eq!(site.condition("second", "Ready"), "True Ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_ingress_class_is_named_and_the_rest_goes_on() {
+    let mut site = Site::new();
+    site.edit("staging", |spec| {
+        spec["route"] = json!({"ingressClassName": "nowhere"})
+    });
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(
+        site.condition("staging", "RouteAccepted"),
+        "False ControllerMissing"
+    );
+    assert_eq!(
+        site.condition("staging", "Ready"),
+        "False ControllerMissing"
+    );
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    assert!(site.api.get("ingresses", NS, "staging").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_is_not_wanted_any_more_is_removed() {
+    let mut site = Site::good().await;
+    site.edit("staging", |spec| spec["route"] = json!({"kind": "None"}));
+    site.rest("staging").await;
+    assert!(site.api.get("ingresses", NS, "staging").is_none());
+    assert_eq!(site.condition("staging", "RouteAccepted"), "True Disabled");
+    assert_eq!(site.condition("staging", "Ready"), "True Ready");
+    assert_eq!(site.status("staging")["url"], Value::Null);
+}
