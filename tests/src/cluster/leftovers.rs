@@ -235,8 +235,19 @@ fn remove_run_directory(layout: &Layout) -> anyhow::Result<()> {
         for path in super::netns::FIXED_PATHS {
             let _ = fs::remove_dir(path);
         }
+        remove_empty_netns_folder();
     }
     Ok(())
+}
+
+/// `ip netns add` mounts its folder on itself and never undoes that; the next `add` does it again.
+fn remove_empty_netns_folder() {
+    let folder = Path::new("/run/netns");
+    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) {
+        #[cfg(target_os = "linux")]
+        let _ = nix::mount::umount(folder);
+        let _ = fs::remove_dir(folder);
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::layout::Layout;
 use super::options::{Mode, Options, Ports};
 use super::state::{PartPhase, Phase, Settings, State};
 use super::wait::{Progress, until};
-use super::{bootstrap, build, kubeconfig, leftovers, mongo, part, pki, plan, supervise};
+use super::{bootstrap, build, kind, kubeconfig, leftovers, mongo, part, pki, plan, supervise};
 
 /// How long all parts together may take; each has a shorter deadline of its own and a better message.
 const START_DEADLINE: Duration = Duration::from_secs(300);
@@ -31,7 +31,7 @@ const STATE: &[&str] = &[
     "pki",
     "pod-logs",
     "registry",
-    "deploy",
+    "images",
     "kubeconfig",
     "ca.crt",
     "mongo-admin-uri",
@@ -74,7 +74,7 @@ impl Cluster {
         };
         match settings.mode {
             Mode::Local => cluster.up_local(options, progress).await?,
-            Mode::Kind => bail!("CLUSTER=kind is not built yet"),
+            Mode::Kind => cluster.up_kind(progress).await?,
             Mode::Current => cluster.check_current().await?,
         }
         Ok(cluster)
@@ -119,9 +119,22 @@ impl Cluster {
         let pause = plan::pause_image(&self.layout)?;
         images::ensure_pause(&self.layout, &self.settings.ports, &self.checkout, &pause).await?;
         accounts
-            .create_users(&self.settings.ports, progress)
+            .create_users(Mode::Local, &self.settings.ports, progress)
             .await?;
         bootstrap::wait_for_node(&client, progress).await?;
+        progress.say("the cluster is ready");
+        Ok(())
+    }
+
+    async fn up_kind(&self, progress: &Progress) -> anyhow::Result<()> {
+        build::ensure_kubectl(&self.checkout, &self.layout, progress)?;
+        let ports = &self.settings.ports;
+        let accounts = mongo::Accounts::ensure(&self.layout, ports)?;
+        kind::start(&self.layout, ports, &accounts, progress)?;
+        let client = self.client().await?;
+        bootstrap::apply(&client).await?;
+        kind::configure(&self.layout, ports, &client, progress).await?;
+        accounts.create_users(Mode::Kind, ports, progress).await?;
         progress.say("the cluster is ready");
         Ok(())
     }
@@ -347,8 +360,13 @@ fn decide(options: &Options, layout: &Layout) -> anyhow::Result<Settings> {
 /// # Errors
 /// When something could not be removed, naming it.
 pub fn remove(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
-    stop_supervisor(layout, progress)?;
-    leftovers::remove(layout)?;
+    let mode = Settings::read(layout)?.map(|settings| settings.mode);
+    if mode == Some(Mode::Kind) {
+        kind::remove(layout)?;
+    } else if mode != Some(Mode::Current) {
+        stop_supervisor(layout, progress)?;
+        leftovers::remove(layout)?;
+    }
     for name in STATE {
         let path = layout.path(name);
         let removed = match std::fs::symlink_metadata(&path) {
@@ -359,9 +377,11 @@ pub fn remove(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
         };
         removed.with_context(|| format!("removing {}", path.display()))?;
     }
-    let left = leftovers::list(layout)?;
-    if !left.is_empty() {
-        bail!("still there: {}", left.join("; "));
+    if matches!(mode, None | Some(Mode::Local)) {
+        let left = leftovers::list(layout)?;
+        if !left.is_empty() {
+            bail!("still there: {}", left.join("; "));
+        }
     }
     Ok(())
 }

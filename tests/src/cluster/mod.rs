@@ -19,6 +19,7 @@ pub mod cli;
 pub mod command;
 pub mod files;
 pub mod images;
+mod kind;
 mod kubeconfig;
 pub mod layout;
 pub mod leftovers;

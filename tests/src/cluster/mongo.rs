@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::write_private;
 use super::layout::{Layout, MONGO};
-use super::options::Ports;
+use super::options::{Mode, Ports};
 use super::parts::AdminPassword;
 use super::state::{read_json, write_json};
 use super::wait::{Progress, until};
@@ -140,7 +140,12 @@ impl Accounts {
     ///
     /// # Errors
     /// When the server does not let the administrator in or refuses a user.
-    pub async fn create_users(&self, ports: &Ports, progress: &Progress) -> anyhow::Result<()> {
+    pub async fn create_users(
+        &self,
+        mode: Mode,
+        ports: &Ports,
+        progress: &Progress,
+    ) -> anyhow::Result<()> {
         let uri = self.admin_uri(&Ports::local(ports.mongo).to_string());
         let mut options = ClientOptions::parse(&uri)
             .await
@@ -175,7 +180,13 @@ impl Accounts {
             {
                 continue;
             }
-            let command = doc! { "createUser": &name, "pwd": &self.password(stage).0, "roles": [] };
+            // FerretDB 1 knows no roles and refuses any; without one MongoDB lets its user do nothing.
+            let roles = match mode {
+                Mode::Local => vec![],
+                Mode::Kind | Mode::Current => vec![doc! { "role": "readWrite", "db": &name }],
+            };
+            let command =
+                doc! { "createUser": &name, "pwd": &self.password(stage).0, "roles": roles };
             // The server's message names the user, never the password.
             database
                 .run_command(command)

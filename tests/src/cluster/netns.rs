@@ -1,12 +1,10 @@
 //! The cluster's network and mount namespaces.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail};
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, setns, unshare};
 
 use super::layout::{BRIDGE, Layout, NODE_IP, POD_CIDR, SERVICE_CIDR};
 
@@ -21,11 +19,15 @@ pub(super) const FIXED_PATHS: &[&str] =
 ///
 /// # Errors
 /// When the kernel refuses: not root, or namespaces are not allowed here.
+#[cfg(target_os = "linux")]
 pub fn enter(layout: &Layout) -> anyhow::Result<()> {
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, setns, unshare};
+
     if !layout.netns().exists() {
         run("ip", &["netns", "add", &layout.name])?;
     }
-    let namespace = File::open(layout.netns()).context("opening the network namespace")?;
+    let namespace = fs::File::open(layout.netns()).context("opening the network namespace")?;
     setns(&namespace, CloneFlags::CLONE_NEWNET)
         .context("entering the network namespace (root is needed)")?;
     unshare(CloneFlags::CLONE_NEWNS).context("making a mount namespace (root is needed)")?;
@@ -52,6 +54,15 @@ pub fn enter(layout: &Layout) -> anyhow::Result<()> {
         .with_context(|| format!("mounting a tmpfs on {path}"))?;
     }
     Ok(())
+}
+
+/// Namespaces are Linux's.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn enter(_layout: &Layout) -> anyhow::Result<()> {
+    bail!("CLUSTER=local needs Linux: start Docker, install kind and use CLUSTER=kind")
 }
 
 /// Bridge, addresses, routes and kernel settings, inside the namespace that `enter` moved to. Idempotent.

@@ -29,6 +29,22 @@ impl Mode {
         }
     }
 
+    /// The mode that the variable `CLUSTER` asks for, if it is set.
+    ///
+    /// # Errors
+    /// When it names no mode.
+    pub fn from_environment() -> anyhow::Result<Option<Self>> {
+        match std::env::var("CLUSTER") {
+            Ok(text) if !text.is_empty() => {
+                let parsed = <Self as clap::ValueEnum>::from_str(&text, false);
+                parsed.map(Some).map_err(|_| {
+                    anyhow::anyhow!("CLUSTER={text:?} is unknown: use kind, local or current")
+                })
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The mode to take when none is asked for.
     ///
     /// # Errors
@@ -147,7 +163,7 @@ impl Options {
         Ok(Self {
             dir: dir.to_path_buf(),
             checkout: checkout_root()?,
-            mode: None,
+            mode: Mode::from_environment()?,
             ports: None,
             supervisor: supervisor.to_path_buf(),
         })

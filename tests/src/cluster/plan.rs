@@ -1,7 +1,6 @@
 //! From the state directory to the processes of the cluster.
 
 use anyhow::Context;
-use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, statfs};
 
 use super::layout::{Layout, REGISTRY};
 use super::part::Spec;
@@ -43,7 +42,9 @@ pub fn pause_image(layout: &Layout) -> anyhow::Result<String> {
 }
 
 /// overlayfs does not stack on itself: inside a container copies are made instead.
+#[cfg(target_os = "linux")]
 fn snapshotter(layout: &Layout) -> anyhow::Result<&'static str> {
+    use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, statfs};
     let kind = statfs(&layout.dir)
         .context("looking at the state directory's file system")?
         .filesystem_type();
@@ -52,4 +53,9 @@ fn snapshotter(layout: &Layout) -> anyhow::Result<&'static str> {
     } else {
         "overlayfs"
     })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn snapshotter(_layout: &Layout) -> anyhow::Result<&'static str> {
+    Ok("native")
 }

@@ -6,6 +6,7 @@ use jiff::{SpanRound, Timestamp, Unit};
 use serde::Serialize;
 
 use super::layout::Layout;
+use super::options::Mode;
 use super::state::{Settings, State};
 use super::supervise;
 
@@ -41,8 +42,19 @@ impl Report {
     #[must_use]
     pub fn render(&self, now: Timestamp) -> String {
         let mut text = String::new();
-        let (Some(settings), Some(state)) = (&self.settings, &self.state) else {
+        let Some(settings) = &self.settings else {
             return format!("{}: no cluster. `make up` starts one.\n", self.name);
+        };
+        let Some(state) = &self.state else {
+            let hint = match settings.mode {
+                Mode::Kind => format!(
+                    "its parts are containers: docker ps --filter name={0}; kind export logs --name {0}",
+                    self.name
+                ),
+                Mode::Current => "the caller's own: kubectl get nodes".to_owned(),
+                Mode::Local => "it was not started to its end: run `make up` again".to_owned(),
+            };
+            return format!("{} ({}): {hint}\n", self.name, settings.mode.as_str());
         };
         let phase = if self.running {
             format!("{:?}", state.phase)

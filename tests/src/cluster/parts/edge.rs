@@ -21,14 +21,15 @@ pub(super) fn spec(layout: &Layout) -> anyhow::Result<Spec> {
         path: "/ping",
     };
     let mut spec = Spec::new(Part::Traefik, layout.binary("traefik"), probe);
-    spec.args = arguments();
+    spec.args = arguments(NODE_IP, NODE_IP);
     let kubeconfig = layout.pki("traefik.kubeconfig").display().to_string();
     spec.env.insert("KUBECONFIG", kubeconfig);
     spec.after = vec![Part::Apiserver];
     Ok(spec)
 }
 
-fn arguments() -> Vec<String> {
+/// Traefik's flags: where it listens, and the address it writes into the status of each Ingress.
+pub fn arguments(listen: &str, published: &str) -> Vec<String> {
     let mut args = vec![
         "--global.checknewversion=false".to_owned(),
         "--global.sendanonymoususage=false".to_owned(),
@@ -37,12 +38,10 @@ fn arguments() -> Vec<String> {
         "--entrypoints.traefik.address=127.0.0.1:9000".to_owned(),
         "--providers.kubernetesingress=true".to_owned(),
         "--providers.kubernetesingress.throttleduration=100ms".to_owned(),
-        format!("--providers.kubernetesingress.ingressendpoint.ip={NODE_IP}"),
+        format!("--providers.kubernetesingress.ingressendpoint.ip={published}"),
     ];
     for (http, http_port, https, https_port) in PAIRS {
-        args.push(format!(
-            "--entrypoints.{http}.address={NODE_IP}:{http_port}"
-        ));
+        args.push(format!("--entrypoints.{http}.address={listen}:{http_port}"));
         args.push(format!(
             "--entrypoints.{http}.http.redirections.entrypoint.to={https}"
         ));
@@ -50,7 +49,7 @@ fn arguments() -> Vec<String> {
             "--entrypoints.{http}.http.redirections.entrypoint.permanent=true"
         ));
         args.push(format!(
-            "--entrypoints.{https}.address={NODE_IP}:{https_port}"
+            "--entrypoints.{https}.address={listen}:{https_port}"
         ));
         args.push(format!("--entrypoints.{https}.http.tls=true"));
     }
@@ -63,7 +62,7 @@ mod tests {
 
     #[test]
     fn each_http_port_redirects_to_the_https_port_of_its_side() {
-        let args = arguments();
+        let args = arguments(NODE_IP, NODE_IP);
         for expected in [
             "--entrypoints.web.address=10.223.0.1:80",
             "--entrypoints.web.http.redirections.entrypoint.to=websecure",

@@ -16,6 +16,7 @@ use anyhow::Context;
 use super::layout::{Layout, NODE_IP};
 use super::part::Spec;
 
+pub use edge::arguments as edge_arguments;
 pub use mongo::AdminPassword;
 
 /// What the parts' configuration depends on beside the layout.
