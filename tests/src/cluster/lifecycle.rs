@@ -14,7 +14,9 @@ use super::layout::Layout;
 use super::options::{Mode, Options, Ports};
 use super::state::{PartPhase, Phase, Settings, State};
 use super::wait::{Progress, until};
-use super::{bootstrap, build, kind, kubeconfig, leftovers, mongo, part, pki, plan, supervise};
+use super::{
+    bootstrap, build, kind, kubeconfig, leftovers, mongo, part, pki, plan, relay, supervise,
+};
 
 /// How long all parts together may take; each has a shorter deadline of its own and a better message.
 const START_DEADLINE: Duration = Duration::from_secs(300);
@@ -66,7 +68,11 @@ impl Cluster {
             .open(layout.path("up.lock"))
             .context("opening up.lock")?;
         lock.lock().context("locking up.lock")?;
-        let settings = decide(options, &layout)?;
+        let known = Settings::read(&layout)?.map(|settings| settings.mode);
+        // What kind published stays published until `down`.
+        let running = known == Some(Mode::Kind)
+            || known == Some(Mode::Local) && supervise::try_lock(&layout)?.is_none();
+        let settings = decide(options, &layout, running)?;
         let cluster = Self {
             layout,
             settings,
@@ -321,8 +327,8 @@ fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
-/// The settings of the first `up`, or those asked for now.
-fn decide(options: &Options, layout: &Layout) -> anyhow::Result<Settings> {
+/// The settings of the first `up`, or those asked for now. A cluster that runs keeps its ports.
+fn decide(options: &Options, layout: &Layout, running: bool) -> anyhow::Result<Settings> {
     if let Some(settings) = Settings::read(layout)? {
         if options.mode.is_some_and(|mode| mode != settings.mode) {
             bail!(
@@ -330,12 +336,18 @@ fn decide(options: &Options, layout: &Layout) -> anyhow::Result<Settings> {
                 settings.mode.as_str()
             );
         }
-        if options.ports.is_some_and(|ports| ports != settings.ports) {
-            bail!(
-                "this cluster was started on other ports ({:?}): run `make down` before choosing new ones",
+        let ports = match options.ports {
+            Some(asked) if asked != settings.ports && running => bail!(
+                "this cluster runs on other ports ({:?}): run `make down` before choosing new ones",
                 settings.ports
-            );
-        }
+            ),
+            Some(asked) => asked,
+            // Somebody took one of the free ports chosen earlier.
+            None if !running && relay::open(&settings.ports).is_err() => Ports::free()?,
+            None => settings.ports,
+        };
+        let settings = Settings { ports, ..settings };
+        settings.write(layout)?;
         return Ok(settings);
     }
     let mode = match options.mode {
@@ -429,25 +441,30 @@ mod tests {
         let layout = Layout::new(dir.path()).unwrap();
         let mut options = Options::for_tests(dir.path(), "/bin/false".as_ref()).unwrap();
         options.mode = Some(Mode::Local);
-        let first = decide(&options, &layout).unwrap();
-        assert_eq!(decide(&options, &layout).unwrap(), first);
+        let first = decide(&options, &layout, false).unwrap();
+        assert_eq!(decide(&options, &layout, true).unwrap(), first);
         options.mode = Some(Mode::Kind);
-        assert!(
-            decide(&options, &layout)
-                .unwrap_err()
-                .to_string()
-                .contains("make down")
-        );
-        options.mode = None;
-        options.ports = Some(Ports {
-            api: 1,
-            ..first.ports
-        });
-        assert!(
-            decide(&options, &layout)
-                .unwrap_err()
-                .to_string()
-                .contains("other ports")
-        );
+        let refused = decide(&options, &layout, true).unwrap_err().to_string();
+        assert!(refused.contains("make down"), "{refused}");
+    }
+
+    #[test]
+    fn ports_change_only_while_nothing_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path()).unwrap();
+        let mut options = Options::for_tests(dir.path(), "/bin/false".as_ref()).unwrap();
+        options.mode = Some(Mode::Local);
+        let first = decide(&options, &layout, false).unwrap();
+        let other = Ports::free().unwrap();
+        options.ports = Some(other);
+        let refused = decide(&options, &layout, true).unwrap_err().to_string();
+        assert!(refused.contains("other ports"), "{refused}");
+        assert_eq!(decide(&options, &layout, false).unwrap().ports, other);
+        options.ports = None;
+        let holder = std::net::TcpListener::bind(Ports::local(other.http)).unwrap();
+        let chosen = decide(&options, &layout, false).unwrap().ports;
+        assert!(chosen != other && chosen != first.ports);
+        drop(holder);
+        assert_eq!(decide(&options, &layout, true).unwrap().ports, chosen);
     }
 }
