@@ -12,102 +12,14 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
+pub use super::go_parts::{GoPart, HELM, KUBECTL, PARTS};
 use super::layout::Layout;
-use super::patch::{FERRETDB_SCRAM, Patch};
 use super::wait::Progress;
 
 /// Binaries that nobody used for this long are removed.
 const KEEP: Duration = Duration::from_secs(60 * 24 * 3600);
 /// Between two looks at a running compiler.
 const POLL: Duration = Duration::from_millis(200);
-
-/// One binary.
-#[derive(Clone, Copy, Debug)]
-pub struct GoPart {
-    /// Name of the binary.
-    pub name: &'static str,
-    /// Folder of its module under `tests/parts`.
-    pub module: &'static str,
-    /// Package to build.
-    pub package: &'static str,
-    /// Linker flags beside `-s -w`.
-    pub ldflags: &'static str,
-    /// A correction to its source.
-    pub patch: Option<Patch>,
-}
-
-/// Kubernetes reports this version; without the flag it says v0.0.0 and refuses features.
-const KUBERNETES: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36";
-
-const fn kubernetes(name: &'static str, package: &'static str) -> GoPart {
-    GoPart {
-        name,
-        module: "kubernetes",
-        package,
-        ldflags: KUBERNETES,
-        patch: None,
-    }
-}
-
-/// Every binary of the local cluster, the longest build first.
-pub const PARTS: &[GoPart] = &[
-    kubernetes("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-    kubernetes("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
-    kubernetes(
-        "kube-controller-manager",
-        "k8s.io/kubernetes/cmd/kube-controller-manager",
-    ),
-    kubernetes("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
-    kubernetes("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
-    GoPart {
-        name: "traefik",
-        module: "traefik",
-        package: "github.com/traefik/traefik/v3/cmd/traefik",
-        ldflags: "-X github.com/traefik/traefik/v3/pkg/version.Version=3.6.12",
-        patch: None,
-    },
-    GoPart {
-        name: "coredns",
-        module: "coredns",
-        package: ".",
-        ldflags: "",
-        patch: None,
-    },
-    GoPart {
-        name: "ferretdb",
-        module: "ferretdb",
-        package: "github.com/FerretDB/FerretDB/cmd/ferretdb",
-        // Or it panics about its version file.
-        ldflags: "-X runtime.modinfo=",
-        patch: Some(FERRETDB_SCRAM),
-    },
-    GoPart {
-        name: "etcd",
-        module: "etcd",
-        package: "go.etcd.io/etcd/server/v3",
-        ldflags: "",
-        patch: None,
-    },
-    GoPart {
-        name: "pause",
-        module: "pause",
-        package: ".",
-        ldflags: "",
-        patch: None,
-    },
-];
-
-/// Helm, in every mode.
-pub const HELM: GoPart = GoPart {
-    name: "helm",
-    module: "helm",
-    package: "helm.sh/helm/v3/cmd/helm",
-    ldflags: "-X helm.sh/helm/v3/internal/version.version=v3.22.0",
-    patch: None,
-};
-
-/// kubectl, where PATH has none.
-pub const KUBECTL: GoPart = kubernetes("kubectl", "k8s.io/kubernetes/cmd/kubectl");
 
 /// The folder of the cache: `$CROKODIAL_CACHE`, else `crokodial` in the user's cache folder.
 ///

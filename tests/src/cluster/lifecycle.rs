@@ -9,14 +9,13 @@ use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::decide::decide;
 use super::images::{self, Build};
 use super::layout::Layout;
 use super::options::{Mode, Options, Ports};
 use super::state::{PartPhase, Phase, Settings, State};
 use super::wait::{Progress, until};
-use super::{
-    bootstrap, build, kind, kubeconfig, leftovers, mongo, part, pki, plan, relay, supervise,
-};
+use super::{bootstrap, build, kind, kubeconfig, leftovers, mongo, part, pki, plan, supervise};
 
 /// How long all parts together may take; each has a shorter deadline of its own and a better message.
 const START_DEADLINE: Duration = Duration::from_secs(300);
@@ -327,46 +326,6 @@ fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
-/// The settings of the first `up`, or those asked for now. A cluster that runs keeps its ports.
-fn decide(options: &Options, layout: &Layout, running: bool) -> anyhow::Result<Settings> {
-    if let Some(settings) = Settings::read(layout)? {
-        if options.mode.is_some_and(|mode| mode != settings.mode) {
-            bail!(
-                "this cluster was started with CLUSTER={}: run `make down` before starting another kind",
-                settings.mode.as_str()
-            );
-        }
-        let ports = match options.ports {
-            Some(asked) if asked != settings.ports && running => bail!(
-                "this cluster runs on other ports ({:?}): run `make down` before choosing new ones",
-                settings.ports
-            ),
-            Some(asked) => asked,
-            // Somebody took one of the free ports chosen earlier.
-            None if !running && relay::open(&settings.ports).is_err() => Ports::free()?,
-            None => settings.ports,
-        };
-        let settings = Settings { ports, ..settings };
-        settings.write(layout)?;
-        return Ok(settings);
-    }
-    let mode = match options.mode {
-        Some(mode) => mode,
-        None => Mode::detect(
-            images::engine_answers(),
-            super::command::find("kind").is_some(),
-            cfg!(target_os = "linux") && nix::unistd::geteuid().is_root(),
-        )?,
-    };
-    let ports = match options.ports {
-        Some(ports) => ports,
-        None => Ports::free()?,
-    };
-    let settings = Settings { mode, ports };
-    settings.write(layout)?;
-    Ok(settings)
-}
-
 /// Stops and removes the cluster of a state directory, whether or not its files are still there.
 ///
 /// # Errors
@@ -433,38 +392,5 @@ mod tests {
             refused.contains("production") && refused.contains("crokodial-"),
             "{refused}"
         );
-    }
-
-    #[test]
-    fn the_first_up_decides_and_a_second_may_not_differ() {
-        let dir = tempfile::tempdir().unwrap();
-        let layout = Layout::new(dir.path()).unwrap();
-        let mut options = Options::for_tests(dir.path(), "/bin/false".as_ref()).unwrap();
-        options.mode = Some(Mode::Local);
-        let first = decide(&options, &layout, false).unwrap();
-        assert_eq!(decide(&options, &layout, true).unwrap(), first);
-        options.mode = Some(Mode::Kind);
-        let refused = decide(&options, &layout, true).unwrap_err().to_string();
-        assert!(refused.contains("make down"), "{refused}");
-    }
-
-    #[test]
-    fn ports_change_only_while_nothing_runs() {
-        let dir = tempfile::tempdir().unwrap();
-        let layout = Layout::new(dir.path()).unwrap();
-        let mut options = Options::for_tests(dir.path(), "/bin/false".as_ref()).unwrap();
-        options.mode = Some(Mode::Local);
-        let first = decide(&options, &layout, false).unwrap();
-        let other = Ports::free().unwrap();
-        options.ports = Some(other);
-        let refused = decide(&options, &layout, true).unwrap_err().to_string();
-        assert!(refused.contains("other ports"), "{refused}");
-        assert_eq!(decide(&options, &layout, false).unwrap().ports, other);
-        options.ports = None;
-        let holder = std::net::TcpListener::bind(Ports::local(other.http)).unwrap();
-        let chosen = decide(&options, &layout, false).unwrap().ports;
-        assert!(chosen != other && chosen != first.ports);
-        drop(holder);
-        assert_eq!(decide(&options, &layout, true).unwrap().ports, chosen);
     }
 }
