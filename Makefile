@@ -83,8 +83,8 @@ e2e: packages ui ## tests with real pods, on a cluster of their own
 	@cargo test -p crokodial-e2e --locked --test e2e -- --ignored --test-threads=1 --nocapture
 
 .PHONY: bench
-bench: packages ui ## print the measured times and sizes, on a cluster of their own
-	@cargo test -p crokodial-e2e --locked --test bench -- --ignored --test-threads=1 --nocapture
+bench: ## print the images' sizes and the pods' memory in the cluster of make up, beside their limits
+	@$(CARGO_CLUSTER) bench
 
 .PHONY: clean
 clean: down ## remove the cluster and everything that was built here

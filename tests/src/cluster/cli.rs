@@ -74,6 +74,8 @@ enum Command {
     Images,
     /// Build a visibly changed dialer image and promote it: staging, then prod
     DemoPromote,
+    /// Print the images' sizes and the pods' memory beside their limits
+    Bench,
     /// Build helm, and kubectl where PATH has none
     Tools,
     /// Print the shell variables that select this cluster
@@ -245,6 +247,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             &Cluster::open(&options)?,
             &Progress::shown(),
         )),
+        Command::Bench => asynchronous(deploy::bench::print(&Cluster::open(&options)?)),
         Command::Tools => {
             let progress = Progress::shown();
             build::ensure(&options.checkout, &layout, &[build::HELM], &progress)?;

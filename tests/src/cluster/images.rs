@@ -1,6 +1,5 @@
 //! Building images and putting them into the cluster's registry.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -191,39 +190,71 @@ pub fn load_archive(
 /// # Errors
 /// When the registry does not answer.
 pub async fn exists(ports: &Ports, name: &str) -> anyhow::Result<bool> {
-    let (repository, tag) = name
-        .rsplit_once(':')
-        .context("an image name without a tag")?;
-    let path = format!("/v2/{repository}/manifests/{tag}");
-    let status = head(Ports::local(ports.registry), &path)
-        .await
-        .context("asking the registry")?;
+    let (status, _) = manifest(ports, name).await?;
     match status {
         http::StatusCode::OK => Ok(true),
         http::StatusCode::NOT_FOUND => Ok(false),
-        other => bail!("the registry answers {other} for {path}"),
+        other => bail!("the registry answers {other} for {name}"),
     }
 }
 
-async fn head(address: SocketAddr, path: &str) -> anyhow::Result<http::StatusCode> {
-    use http_body_util::Empty;
+/// Bytes that a node downloads for `name`: its layers and its configuration, compressed.
+///
+/// # Errors
+/// When the registry does not have it.
+pub async fn size(ports: &Ports, name: &str) -> anyhow::Result<u64> {
+    let (status, body) = manifest(ports, name).await?;
+    if status != http::StatusCode::OK {
+        bail!("the registry answers {status} for {name}: is it pushed?");
+    }
+    manifest_size(&body)
+}
+
+fn manifest_size(body: &[u8]) -> anyhow::Result<u64> {
+    let manifest: serde_json::Value = serde_json::from_slice(body).context("an image manifest")?;
+    let layers = manifest["layers"]
+        .as_array()
+        .context("an image manifest without layers")?;
+    let sizes = layers
+        .iter()
+        .chain([&manifest["config"]])
+        .map(|part| part["size"].as_u64());
+    sizes
+        .sum::<Option<u64>>()
+        .context("an image manifest without sizes")
+}
+
+/// `GET /v2/<repository>/manifests/<tag>`.
+async fn manifest(ports: &Ports, name: &str) -> anyhow::Result<(http::StatusCode, Vec<u8>)> {
+    use http_body_util::{BodyExt as _, Empty};
     use hyper::body::Bytes;
     use hyper_util::client::legacy::Client;
     use hyper_util::client::legacy::connect::HttpConnector;
     use hyper_util::rt::TokioExecutor;
+    let (repository, tag) = name
+        .rsplit_once(':')
+        .context("an image name without a tag")?;
+    let address = Ports::local(ports.registry);
     let client: Client<HttpConnector, Empty<Bytes>> =
         Client::builder(TokioExecutor::new()).build_http();
-    let request = http::Request::head(format!("http://{address}{path}"))
+    let request = http::Request::get(format!("http://{address}/v2/{repository}/manifests/{tag}"))
         .header(
             http::header::ACCEPT,
             "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json",
         )
         .body(Empty::new())
         .context("building the request")?;
-    let response = tokio::time::timeout(Duration::from_secs(10), client.request(request))
+    let answer = async {
+        let response = client.request(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes().to_vec();
+        anyhow::Ok((status, body))
+    };
+    let deadline = Duration::from_secs(10);
+    tokio::time::timeout(deadline, answer)
         .await
-        .context("no answer within 10 s")??;
-    Ok(response.status())
+        .context("the registry does not answer within 10 s")?
+        .context("asking the registry")
 }
 
 /// The pause image, unless the registry has it.
@@ -254,4 +285,17 @@ pub async fn ensure_pause(
     };
     build_and_push(layout, ports, &build).context("the pause image")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_as_large_as_its_layers_and_configuration() {
+        let body = br#"{"config":{"size":10},"layers":[{"size":200},{"size":3000}]}"#;
+        assert_eq!(manifest_size(body).unwrap(), 3210);
+        assert!(manifest_size(br#"{"manifests":[]}"#).is_err());
+        assert!(manifest_size(br#"{"config":{},"layers":[]}"#).is_err());
+    }
 }

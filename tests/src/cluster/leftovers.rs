@@ -62,6 +62,15 @@ pub fn list(layout: &Layout) -> anyhow::Result<Vec<String>> {
     Ok(found)
 }
 
+/// Process ids, on the host, of the pods' processes whose program is `program`.
+///
+/// # Errors
+/// When the host cannot be looked at.
+pub fn pods_running(layout: &Layout, program: &str) -> anyhow::Result<Vec<i32>> {
+    let named = |pid: &i32| command_line(*pid).split(' ').next() == Some(program);
+    Ok(processes(layout)?.into_iter().filter(named).collect())
+}
+
 fn kill_processes(layout: &Layout) -> anyhow::Result<()> {
     let deadline = Instant::now() + KILL_DEADLINE;
     loop {

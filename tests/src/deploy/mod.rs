@@ -2,6 +2,7 @@
 //!
 //! Every step looks first and writes only what is missing or changed, so a second run changes nothing.
 
+pub mod bench;
 pub mod demo;
 pub mod environments;
 pub mod helm;
