@@ -86,8 +86,8 @@ fn list(store: &Store, route: &Route) -> ApiResult<Answer> {
     let selector = selector(route)?;
     let matching = store
         .list(&route.resource, &route.namespace)
-        .map(|(_, stored)| stored.served())
-        .filter(|object| selector.matches(object));
+        .filter(|(_, stored)| selector.matches(&stored.value))
+        .map(|(_, stored)| stored.served());
     let items: Vec<Value> = matching
         .map(|object| {
             let mut item = shown(&object, route.metadata_only);
