@@ -1,1 +1,59 @@
-fn main() {}
+//! `dialer`: see `dialer --help`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use clap::Parser;
+use crokodial_dialer::cli::{Admin, Cli, Command};
+use crokodial_dialer::config::{self, Config};
+use crokodial_dialer::{admin, serve, telemetry};
+
+/// Threads for requests: more only cost memory, the work is waiting.
+const MAX_THREADS: usize = 4;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dialer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    // Before anything can open a TLS connection.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow!("a TLS provider was installed twice"))?;
+    let variables: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    if cli.version {
+        println!("dialer {}", config::version(&variables));
+        return Ok(());
+    }
+    let config = Config::read(&variables)?;
+    if matches!(cli.command, Some(Command::CheckConfig)) {
+        println!("the configuration is usable");
+        return Ok(());
+    }
+    let _sentry = telemetry::start(&config);
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MAX_THREADS);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")?;
+    match cli.command {
+        Some(Command::Admin(Admin::Create { email, name })) => {
+            let password = runtime.block_on(admin::create(&config, &email, &name))?;
+            println!("{password}");
+            Ok(())
+        }
+        _ => runtime.block_on(serve(config)),
+    }
+}

@@ -1,0 +1,97 @@
+//! bcrypt off the async threads, one at a time: hashing is meant to be slow, and must not take the machine with it.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+/// Callers that may wait for the permit. At some 60 ms each the last waits about a second.
+const QUEUE: usize = 16;
+
+/// The queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
+#[derive(Debug, Clone)]
+pub struct Hasher {
+    permit: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self {
+            permit: Arc::new(Semaphore::new(1)),
+            places: Arc::new(Semaphore::new(1 + QUEUE)),
+        }
+    }
+}
+
+impl Hasher {
+    /// Runs `work` when its turn comes. A caller that goes away gives up its place only when its work is done.
+    ///
+    /// # Errors
+    /// `Busy` at once when the queue is full; also if the work panicked.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| Busy)?;
+        let permit = Arc::clone(&self.permit)
+            .acquire_owned()
+            .await
+            .map_err(|_| Busy)?;
+        tokio::task::spawn_blocking(move || {
+            let _held = (place, permit);
+            work()
+        })
+        .await
+        .map_err(|_| Busy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn one_at_a_time_a_bounded_queue_and_then_busy() {
+        let hasher = Hasher::default();
+        let (open, gate) = mpsc::channel::<()>();
+        let running = Arc::new(AtomicUsize::new(0));
+        let first = tokio::spawn({
+            let hasher = hasher.clone();
+            async move { hasher.run(move || gate.recv().is_ok()).await }
+        });
+        while hasher.permit.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let waiting: Vec<_> = (0..QUEUE)
+            .map(|_| {
+                let (hasher, running) = (hasher.clone(), Arc::clone(&running));
+                tokio::spawn(async move {
+                    hasher
+                        .run(move || {
+                            let others = running.fetch_add(1, Ordering::SeqCst);
+                            running.fetch_sub(1, Ordering::SeqCst);
+                            others
+                        })
+                        .await
+                })
+            })
+            .collect();
+        while hasher.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(hasher.run(|| ()).await, Err(Busy));
+        open.send(()).unwrap();
+        assert_eq!(first.await.unwrap(), Ok(true));
+        for task in waiting {
+            assert_eq!(task.await.unwrap(), Ok(0), "never two at once");
+        }
+        assert_eq!(hasher.run(|| 7).await, Ok(7));
+    }
+}

@@ -1,0 +1,144 @@
+//! Reading single variables, and collecting what is wrong with them.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use super::{ConfigError, Problem};
+
+/// Reads variables one by one and remembers the problems.
+pub(super) struct Reader<'a> {
+    variables: &'a BTreeMap<String, String>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(variables: &'a BTreeMap<String, String>) -> Self {
+        Self {
+            variables,
+            problems: Vec::new(),
+        }
+    }
+
+    pub(super) fn optional<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.variables.get(name).filter(|value| !value.is_empty())?;
+        match parse(value) {
+            Ok(parsed) => Some(parsed),
+            Err(advice) => {
+                self.problem(name, advice);
+                None
+            }
+        }
+    }
+
+    pub(super) fn or<T>(
+        &mut self,
+        name: &'static str,
+        default: T,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> T {
+        self.optional(name, parse).unwrap_or(default)
+    }
+
+    pub(super) fn required<T>(
+        &mut self,
+        name: &'static str,
+        advice: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        if self.variables.get(name).is_none_or(String::is_empty) {
+            self.problem(name, format!("is not set: {advice}"));
+            return None;
+        }
+        self.optional(name, parse)
+    }
+
+    /// The required values, if nothing at all was wrong.
+    pub(super) fn finish<A, B>(self, a: Option<A>, b: Option<B>) -> Result<(A, B), ConfigError> {
+        match (a, b) {
+            (Some(a), Some(b)) if self.problems.is_empty() => Ok((a, b)),
+            _ => Err(ConfigError(self.problems)),
+        }
+    }
+
+    fn problem(&mut self, variable: &'static str, advice: String) {
+        self.problems.push(Problem { variable, advice });
+    }
+}
+
+pub(super) fn port(value: &str) -> Result<u16, String> {
+    match value.parse::<u16>() {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err("must be a port number, 1 to 65535".to_owned()),
+    }
+}
+
+pub(super) fn count(value: &str) -> Result<usize, String> {
+    match value.parse::<usize>() {
+        Ok(count) if (1..=10_000).contains(&count) => Ok(count),
+        _ => Err("must be a whole number, 1 to 10000".to_owned()),
+    }
+}
+
+pub(super) fn minutes(value: &str) -> Result<u32, String> {
+    match value.parse::<u32>() {
+        Ok(minutes) if (1..=1440).contains(&minutes) => Ok(minutes),
+        _ => Err("must be a whole number of minutes, 1 to 1440".to_owned()),
+    }
+}
+
+/// At most 24: the old web client throws older tokens away.
+pub(super) fn session_hours(value: &str) -> Result<u32, String> {
+    match value.parse::<u32>() {
+        Ok(hours) if (1..=24).contains(&hours) => Ok(hours),
+        _ => Err("must be a whole number of hours, 1 to 24".to_owned()),
+    }
+}
+
+pub(super) fn log_filter(value: &str) -> Result<String, String> {
+    tracing_subscriber::EnvFilter::try_new(value)
+        .map(|_| value.to_owned())
+        .map_err(|_| {
+            "must be error, warn, info, debug, trace or a list such as info,mongodb=debug"
+                .to_owned()
+        })
+}
+
+/// `scheme://host[:port]`; one trailing slash is forgiven, a path is not: browsers send none.
+pub(super) fn origin(value: &str) -> Result<String, String> {
+    let advice =
+        || "must be an origin such as https://dialer.example.com, without a path".to_owned();
+    let trimmed = value.strip_suffix('/').unwrap_or(value);
+    let uri = trimmed.parse::<http::Uri>().map_err(|_| advice())?;
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let bare = uri.path() == "/" && uri.query().is_none() && !trimmed.ends_with('/');
+    match uri.authority() {
+        Some(authority)
+            if matches!(scheme, "http" | "https") && bare && !authority.as_str().contains('@') =>
+        {
+            Ok(trimmed.to_ascii_lowercase())
+        }
+        _ => Err(advice()),
+    }
+}
+
+/// A comma-separated list of addresses and networks.
+pub(super) fn networks(value: &str) -> Result<Vec<IpNet>, String> {
+    value
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .map(|item| {
+            item.parse::<IpNet>()
+                .or_else(|_| item.parse::<std::net::IpAddr>().map(IpNet::from))
+                .map_err(|_| {
+                    "must be a comma-separated list of addresses or networks such as 10.42.0.0/16"
+                        .to_owned()
+                })
+        })
+        .collect()
+}

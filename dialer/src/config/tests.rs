@@ -1,0 +1,165 @@
+use super::*;
+
+const URI: &str = "mongodb://app:s3cr3t-pw@db.example:27017/crokodial";
+const JWT: &str = "0123456789abcdef0123456789abcdef";
+
+fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn with(name: &str, value: &str) -> BTreeMap<String, String> {
+    let mut variables = variables(&[("MONGODB_URI", URI), ("JWT_SECRET", JWT)]);
+    variables.insert(name.to_owned(), value.to_owned());
+    variables
+}
+
+#[test]
+fn two_variables_are_enough() {
+    let config = Config::read(&with("PORT", "")).unwrap();
+    assert_eq!(config.port, 3005);
+    assert_eq!(config.mongo.database, "crokodial");
+    assert_eq!(config.mongo.hosts, "db.example:27017");
+    assert_eq!(config.registration, Registration::Invite);
+    assert_eq!(config.role, Role::Web);
+    assert_eq!(config.version, env!("CARGO_PKG_VERSION"));
+    assert_eq!(config.session_lifetime, Duration::from_secs(12 * 3600));
+    assert!(config.sentry.is_none());
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_and_no_value_is_shown() {
+    let error = Config::read(&variables(&[
+        ("MONGODB_URI", "postgres://app:s3cr3t-pw@db/x"),
+        ("JWT_SECRET", "short-secret"),
+        ("PORT", "70000"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "lots=of=noise"),
+        ("REGISTRATION", "closed"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,nonsense"),
+        ("CLIENT_URL", "dialer.example.com"),
+        ("SENTRY_DSN", "not-a-dsn"),
+        ("CROKODIAL_ROLE", "boss"),
+        ("SESSION_HOURS", "48"),
+        ("LOGIN_FAILURES_PER_ACCOUNT", "0"),
+    ]))
+    .unwrap_err();
+    let names: Vec<_> = error.0.iter().map(|problem| problem.variable).collect();
+    for name in [
+        "MONGODB_URI",
+        "JWT_SECRET",
+        "PORT",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+        "REGISTRATION",
+        "TRUSTED_PROXIES",
+        "CLIENT_URL",
+        "SENTRY_DSN",
+        "CROKODIAL_ROLE",
+        "SESSION_HOURS",
+        "LOGIN_FAILURES_PER_ACCOUNT",
+    ] {
+        assert!(names.contains(&name), "{name} missing in {names:?}");
+    }
+    let shown = error.to_string();
+    for value in [
+        "s3cr3t-pw",
+        "short-secret",
+        "70000",
+        "nonsense",
+        "not-a-dsn",
+    ] {
+        assert!(!shown.contains(value), "{shown}");
+    }
+}
+
+#[test]
+fn an_empty_environment_names_both_required_variables_with_the_fix() {
+    let shown = Config::read(&BTreeMap::new()).unwrap_err().to_string();
+    assert!(
+        shown.contains("MONGODB_URI: is not set: set it to mongodb://"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("JWT_SECRET: is not set: set it to at least 32"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn mongo_uris() {
+    for (uri, part) in [
+        (
+            "mongodb://app:s3cr3t-pw@db.example:27017",
+            "names no database",
+        ),
+        (
+            "mongodb://app:s3cr3t-pw@db.example:27017/crokodial\n",
+            "line break",
+        ),
+        (
+            "mongodb://app:s3cr3t-pw@x:notaport/crokodial",
+            "cannot be parsed",
+        ),
+        (
+            "mongodb://app:s3cr3t%zz@db.example/crokodial",
+            "cannot be parsed",
+        ),
+    ] {
+        let shown = Config::read(&with("MONGODB_URI", uri))
+            .unwrap_err()
+            .to_string();
+        assert!(shown.contains(part), "{shown}");
+        assert!(!shown.contains("s3cr3t"), "{shown}");
+    }
+    let srv = Config::read(&with(
+        "MONGODB_URI",
+        "mongodb+srv://app:pw@cluster0.example.net/crokodial",
+    ))
+    .unwrap();
+    assert_eq!(srv.mongo.hosts, "cluster0.example.net");
+}
+
+#[test]
+fn placeholder_secrets_are_refused() {
+    for secret in [
+        "a".repeat(40),
+        "replace-me-with-32-random-characters!".to_owned(),
+        "<JWT_SECRET of at least 32 chars here>".to_owned(),
+    ] {
+        assert!(
+            Config::read(&with("JWT_SECRET", &secret)).is_err(),
+            "{secret}"
+        );
+    }
+}
+
+#[test]
+fn debug_output_holds_no_secret() {
+    let config = Config::read(&with("SENTRY_DSN", "https://publickey@sentry.example/42")).unwrap();
+    let shown = format!("{config:?}");
+    for secret in ["s3cr3t-pw", JWT, "publickey"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn origins_and_proxies() {
+    let config = Config::read(&with("CLIENT_URL", "https://Dialer.example.com/")).unwrap();
+    assert_eq!(
+        config.client_origin.as_deref(),
+        Some("https://dialer.example.com")
+    );
+    for bad in [
+        "https://x.example/path",
+        "ftp://x.example",
+        "https://u:p@x.example",
+        "*",
+    ] {
+        assert!(Config::read(&with("CLIENT_URL", bad)).is_err(), "{bad}");
+    }
+    let config = Config::read(&with("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1")).unwrap();
+    assert_eq!(config.trusted_proxies.len(), 2);
+}

@@ -1,0 +1,97 @@
+//! Reaching the database in the background: the process starts without it, says why it is missing, and goes on.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::now_ms;
+use crate::store::Store;
+use crate::store::fault::Fault;
+use crate::store::health::Health;
+
+/// First and longest pause between attempts.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// Longer than any attempt can take, so that its own reason is heard.
+const ATTEMPT: Duration = Duration::from_secs(30);
+
+/// How often ended sessions are removed. Their tokens are refused before that.
+const PURGE_EVERY: Duration = Duration::from_secs(3600);
+
+/// The one checker of this process. Logs a line whenever what it finds changes, and only then.
+pub fn health_of(store: &Arc<Store>) -> Arc<Health> {
+    let store = Arc::clone(store);
+    let known: Arc<Mutex<Option<Result<(), Fault>>>> = Arc::default();
+    Arc::new(Health::new(move || {
+        let (store, known) = (Arc::clone(&store), Arc::clone(&known));
+        Box::pin(async move {
+            let found = store.probe().await;
+            let before = known
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .replace(found);
+            if before != Some(found) {
+                log(&store, found);
+            }
+            found.map_err(|fault| fault.reason)
+        })
+    }))
+}
+
+fn log(store: &Store, found: Result<(), Fault>) {
+    let (hosts, database) = store.target();
+    match found {
+        Ok(()) => tracing::info!(hosts, database, "MongoDB answers"),
+        Err(fault) => tracing::error!(
+            hosts,
+            database,
+            reason = fault.reason.name(),
+            server_code = fault.code,
+            advice = fault.reason.advice(),
+            "MongoDB cannot be used; trying again"
+        ),
+    }
+}
+
+/// Tries until the database answers or `stop`. True if it answers.
+pub async fn until_reached(health: &Health, stop: &CancellationToken) -> bool {
+    let (mut pause, longest) = PAUSES;
+    loop {
+        let attempt = tokio::select! {
+            () = stop.cancelled() => return false,
+            outcome = health.ask(ATTEMPT) => outcome,
+        };
+        if attempt.is_ok() {
+            return true;
+        }
+        // Replicas that started together must not come back together.
+        let jittered = pause.mul_f64(rand::random_range(0.5..=1.0));
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            () = tokio::time::sleep(jittered) => {}
+        }
+        pause = longest.min(pause * 2);
+    }
+}
+
+/// What a serving process does once the database is there: indexes, then the removal of ended sessions for ever.
+pub async fn maintain(store: &Store, stop: &CancellationToken) {
+    let failed = store.ensure_indexes().await;
+    if !failed.is_empty() {
+        tracing::warn!(
+            indexes = failed.join(","),
+            "indexes not made; the application is right without, but slower"
+        );
+    }
+    loop {
+        match store.purge_sessions(now_ms()).await {
+            Ok(purged) => tracing::debug!(purged, "ended sessions removed"),
+            Err(fault) => tracing::warn!(reason = %fault, "ended sessions not removed"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PURGE_EVERY) => {}
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Which foreign pages may call the API.
+
+/// Pages of the product that always may, beside the development servers and CLIENT_URL.
+const PRODUCT_ORIGINS: [&str; 2] = ["https://crokodial.com", "https://www.crokodial.com"];
+
+/// Methods named in a pre-flight answer.
+pub const METHODS: &str = "GET,HEAD,PUT,PATCH,POST,DELETE";
+
+/// The allowed origins, compared whole and never by substring.
+#[derive(Debug, Clone)]
+pub struct Origins(Vec<String>);
+
+impl Origins {
+    /// `port` is the server's own; `client` one more origin, without a path.
+    pub fn new(port: u16, client: Option<&str>) -> Self {
+        let mut origins: Vec<String> = PRODUCT_ORIGINS.map(str::to_owned).into();
+        for host in ["localhost", "127.0.0.1"] {
+            origins.push(format!("http://{host}:5173"));
+            origins.push(format!("http://{host}:{port}"));
+        }
+        origins.extend(client.map(str::to_owned));
+        Self(origins)
+    }
+
+    pub fn allow(&self, origin: &str) -> bool {
+        self.0.iter().any(|allowed| allowed == origin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_origins_only() {
+        let origins = Origins::new(3005, Some("https://dialer.example.com"));
+        for yes in [
+            "https://crokodial.com",
+            "https://www.crokodial.com",
+            "http://localhost:5173",
+            "http://127.0.0.1:3005",
+            "https://dialer.example.com",
+        ] {
+            assert!(origins.allow(yes), "{yes}");
+        }
+        for no in [
+            "https://crokodial.com.evil.example",
+            "http://crokodial.com",
+            "https://crokodial.com:8443",
+            "null",
+            "file://",
+            "",
+            "http://localhost:3006",
+        ] {
+            assert!(!origins.allow(no), "{no}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! E-mail addresses as account names.
+
+/// Longest address accepted for a new account (RFC 5321 path limit, without the angle brackets).
+pub const MAX_LENGTH: usize = 254;
+
+/// The form new accounts are stored and looked up in: trimmed, ASCII letters lower-cased.
+/// Letters outside ASCII stay as they are: their case rules differ by language.
+pub fn normalise(email: &str) -> String {
+    email.trim().to_ascii_lowercase()
+}
+
+/// Refuses what cannot be an address. Deliberately loose: only a sent message proves one.
+///
+/// # Errors
+/// A sentence for the person who typed it.
+pub fn check(email: &str) -> Result<(), &'static str> {
+    if email.len() > MAX_LENGTH {
+        return Err("is longer than 254 characters");
+    }
+    if email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("must not contain spaces or control characters");
+    }
+    let Some((local, host)) = email.split_once('@') else {
+        return Err("must look like name@example.com");
+    };
+    if local.is_empty() || host.is_empty() || host.contains('@') {
+        return Err("must look like name@example.com");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn accepts_addresses_and_names_what_is_wrong_with_others() {
+        for good in ["a@b", "rep.one+x@example.com", "o'neil@example.co.uk"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\n"] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+        assert!(check(&format!("{}@b", "a".repeat(300))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_is_normalising_once(text in ".{0,60}") {
+            let once = normalise(&text);
+            prop_assert_eq!(normalise(&once), once);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Content negotiation of the precompressed assets.
+
+/// An encoding an asset may be stored in, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Brotli,
+    Gzip,
+    Identity,
+}
+
+impl Encoding {
+    /// The suffix of the stored file beside the plain one.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Brotli => ".br",
+            Self::Gzip => ".gz",
+            Self::Identity => "",
+        }
+    }
+
+    /// The value of `Content-Encoding`, none for the plain file.
+    pub fn token(self) -> Option<&'static str> {
+        match self {
+            Self::Brotli => Some("br"),
+            Self::Gzip => Some("gzip"),
+            Self::Identity => None,
+        }
+    }
+}
+
+/// The encodings the client takes, best for us first. The plain file always comes last: a client that refuses
+/// even that gets it rather than a 406.
+pub fn acceptable(accept_encoding: &str) -> Vec<Encoding> {
+    let mut encodings: Vec<Encoding> = [Encoding::Brotli, Encoding::Gzip]
+        .into_iter()
+        .filter(|encoding| accepts(accept_encoding, encoding.token().unwrap_or_default()))
+        .collect();
+    encodings.push(Encoding::Identity);
+    encodings
+}
+
+fn accepts(header: &str, token: &str) -> bool {
+    let mut wildcard = false;
+    for item in header.split(',') {
+        let mut parts = item.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let quality = parts
+            .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
+            .map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+        if name.eq_ignore_ascii_case(token) {
+            return quality > 0.0;
+        }
+        if name == "*" {
+            wildcard = quality > 0.0;
+        }
+    }
+    wildcard
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Encoding::{Brotli, Gzip, Identity};
+
+    #[test]
+    fn table() {
+        for (header, expected) in [
+            ("gzip, deflate, br, zstd", vec![Brotli, Gzip, Identity]),
+            ("gzip", vec![Gzip, Identity]),
+            ("br;q=0, gzip;q=0.5", vec![Gzip, Identity]),
+            ("*", vec![Brotli, Gzip, Identity]),
+            ("*;q=0", vec![Identity]),
+            ("*, br;q=0", vec![Gzip, Identity]),
+            ("GZIP; q=1.0", vec![Gzip, Identity]),
+            ("br;q=x", vec![Identity]),
+            ("", vec![Identity]),
+            ("identity", vec![Identity]),
+        ] {
+            assert_eq!(acceptable(header), expected, "{header:?}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `/api/auth`: extract, call `accounts`, respond.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::App;
+use super::body::Body;
+use super::error::{ApiError, Code};
+use super::origin::Origin;
+use crate::accounts::{Identity, Registering, SignedIn};
+use crate::domain::{email, password, token};
+use crate::store::users::User;
+
+/// Longest password looked at when signing in; bcrypt reads 72 bytes of it.
+const MAX_TYPED: usize = 1024;
+
+/// Longest name, in characters.
+const MAX_NAME: usize = 200;
+
+/// The caller, if the request carries a token of a living session; 401 else.
+#[derive(Debug)]
+pub struct SignedInAs(pub Identity);
+
+impl FromRequestParts<App> for SignedInAs {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        identify(&parts.headers, app).await.map(Self)
+    }
+}
+
+async fn identify(headers: &HeaderMap, app: &App) -> Result<Identity, ApiError> {
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(token::from_header)
+        .ok_or_else(|| ApiError::new(Code::NotSignedIn, "You are not signed in."))?;
+    Ok(app.accounts.identify(token).await?)
+}
+
+/// `POST /api/auth/login {email, password}` → 200 `{token, user}`.
+pub async fn login(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let email = body.text("email")?;
+    let password = body.text("password")?;
+    if email.len() > email::MAX_LENGTH {
+        return Err(ApiError::field("email", "is longer than 254 characters"));
+    }
+    if password.len() > MAX_TYPED {
+        return Err(ApiError::field("password", "is too long"));
+    }
+    let session = app
+        .accounts
+        .login(email, password.to_owned(), &caller)
+        .await?;
+    Ok(session_response(StatusCode::OK, &session))
+}
+
+/// `POST /api/auth/register {email, password, name, passcode?}` → 201 `{token, user}`. A `role` is ignored.
+pub async fn register(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let email = email::normalise(body.text("email")?);
+    email::check(&email).map_err(|advice| ApiError::field("email", advice))?;
+    let password = body.text("password")?;
+    password::check(password).map_err(|advice| ApiError::field("password", advice))?;
+    let name = body.text("name")?.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME {
+        return Err(ApiError::field("name", "must have 1 to 200 characters"));
+    }
+    let new = Registering {
+        email,
+        name: name.to_owned(),
+        password: password.to_owned(),
+        passcode: body.optional_text("passcode")?.map(str::to_owned),
+    };
+    let session = app.accounts.register(new, &caller).await?;
+    Ok(session_response(StatusCode::CREATED, &session))
+}
+
+/// `GET /api/auth/profile` → 200 `{_id, id, name, email, role, profilePicture?}`.
+pub async fn profile(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+) -> Result<Response, ApiError> {
+    let profile = full_profile(&app, &identity.user).await?;
+    Ok(private(Json(profile).into_response()))
+}
+
+/// `GET /api/auth/verify` → 200 `{valid:true, user}`; 401 with `valid:false`.
+pub async fn verify(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let identity = identify(&headers, &app).await.map_err(|error| ApiError {
+        invalid: error.code == Code::NotSignedIn,
+        ..error
+    })?;
+    let user = full_profile(&app, &identity.user).await?;
+    Ok(private(
+        Json(json!({ "valid": true, "user": user })).into_response(),
+    ))
+}
+
+/// `POST /api/auth/logout`, body not read → 200 `{success:true}`; the token is worthless afterwards.
+pub async fn logout(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    SignedInAs(identity): SignedInAs,
+) -> Result<Response, ApiError> {
+    app.accounts.logout(&identity, &caller).await?;
+    Ok(private(
+        Json(json!({ "success": true, "message": "You are signed out." })).into_response(),
+    ))
+}
+
+fn session_response(status: StatusCode, session: &SignedIn) -> Response {
+    let body = json!({ "token": session.token, "user": user(&session.user) });
+    private((status, Json(body)).into_response())
+}
+
+fn user(user: &User) -> Value {
+    let id = user.id.to_hex();
+    json!({ "_id": id, "id": id, "name": user.name, "email": user.email, "role": user.role })
+}
+
+async fn full_profile(app: &App, account: &User) -> Result<Value, ApiError> {
+    let mut profile = user(account);
+    if let Some(picture) = app.store.profile_picture(account.id).await?
+        && let Some(fields) = profile.as_object_mut()
+    {
+        fields.insert("profilePicture".to_owned(), Value::String(picture));
+    }
+    Ok(profile)
+}
+
+/// Personal data stays out of every cache.
+fn private(mut response: Response) -> Response {
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    response
+}

@@ -1,0 +1,80 @@
+//! JSON bodies, field by field, so that a refusal names the field. An operator object where text belongs is
+//! refused here and never reaches a query.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use http::{StatusCode, header};
+use serde_json::{Map, Value};
+
+use super::error::{ApiError, Code};
+
+/// A JSON object.
+#[derive(Debug)]
+pub struct Body(Map<String, Value>);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let json = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"));
+        if !json {
+            return Err(ApiError::new(
+                Code::UnsupportedMediaType,
+                "Send JSON, with the header Content-Type: application/json.",
+            ));
+        }
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| {
+                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    ApiError::new(Code::BodyTooLarge, "The request body is larger than 1 MB.")
+                } else {
+                    ApiError::new(Code::InvalidBody, "The request body could not be read.")
+                }
+            })?;
+        match serde_json::from_slice::<Value>(&bytes) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(_) => Err(ApiError::new(
+                Code::InvalidBody,
+                "The request body must be a JSON object.",
+            )),
+            Err(error) => Err(ApiError::new(
+                Code::InvalidBody,
+                format!(
+                    "The request body is not valid JSON (line {}, column {}).",
+                    error.line(),
+                    error.column()
+                ),
+            )),
+        }
+    }
+}
+
+impl Body {
+    /// Text that must be there and not be empty.
+    ///
+    /// # Errors
+    /// 400 naming the field.
+    pub fn text(&self, field: &'static str) -> Result<&str, ApiError> {
+        self.optional_text(field)?
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| ApiError::field(field, "is required"))
+    }
+
+    /// Text that may be absent or null.
+    ///
+    /// # Errors
+    /// 400 naming the field.
+    pub fn optional_text(&self, field: &'static str) -> Result<Option<&str>, ApiError> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(ApiError::field(field, "must be text")),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! One error type that is a response: `{success:false, message, error, code, requestId, errors?}`.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use crate::accounts;
+use crate::store::fault::Fault;
+
+/// Stable codes; clients may compare them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    InvalidBody,
+    InvalidField,
+    UnsupportedMediaType,
+    BodyTooLarge,
+    InviteNeeded,
+    InviteRefused,
+    EmailTaken,
+    LoginFailed,
+    NotSignedIn,
+    TooManyAttempts,
+    Busy,
+    DatabaseUnavailable,
+    NotFound,
+    MethodNotAllowed,
+    Timeout,
+    Internal,
+    /// Internal, and reported to Sentry by the panic hook already.
+    Panicked,
+}
+
+impl Code {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidBody => "INVALID_BODY",
+            Self::InvalidField => "INVALID_FIELD",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::BodyTooLarge => "BODY_TOO_LARGE",
+            Self::InviteNeeded => "INVITE_NEEDED",
+            Self::InviteRefused => "INVITE_REFUSED",
+            Self::EmailTaken => "EMAIL_TAKEN",
+            Self::LoginFailed => "LOGIN_FAILED",
+            Self::NotSignedIn => "NOT_SIGNED_IN",
+            Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
+            Self::Busy => "BUSY",
+            Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
+            Self::NotFound => "NOT_FOUND",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::Timeout => "TIMEOUT",
+            Self::Internal | Self::Panicked => "INTERNAL",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidBody
+            | Self::InvalidField
+            | Self::InviteNeeded
+            | Self::InviteRefused
+            | Self::EmailTaken => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::LoginFailed | Self::NotSignedIn => StatusCode::UNAUTHORIZED,
+            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy | Self::DatabaseUnavailable | Self::Timeout => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Internal | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// A refused request. The body is written by `layers::render_errors`, which knows the request's id.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    pub code: Code,
+    pub message: String,
+    /// The field at fault and what is wrong with it.
+    pub field: Option<(&'static str, String)>,
+    pub retry_after_seconds: Option<u64>,
+    /// For logs and Sentry only. Holds no value of the request.
+    pub cause: Option<String>,
+    /// Adds `valid:false`, as `/api/auth/verify` always did.
+    pub invalid: bool,
+}
+
+impl ApiError {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            field: None,
+            retry_after_seconds: None,
+            cause: None,
+            invalid: false,
+        }
+    }
+
+    /// 400 naming the field.
+    pub fn field(field: &'static str, advice: &str) -> Self {
+        let message = format!("{field} {advice}");
+        Self {
+            field: Some((field, message.clone())),
+            ..Self::new(Code::InvalidField, message)
+        }
+    }
+
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_seconds = Some(seconds.max(1));
+        self
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// The response with its body.
+    pub fn render(&self, request_id: &str) -> Response {
+        let mut body = Map::new();
+        body.insert("success".into(), json!(false));
+        body.insert("message".into(), json!(self.message));
+        body.insert("error".into(), json!(self.message));
+        body.insert("code".into(), json!(self.code.name()));
+        body.insert("requestId".into(), json!(request_id));
+        if let Some((field, message)) = &self.field {
+            body.insert(
+                "errors".into(),
+                json!([{ "field": field, "message": message }]),
+            );
+        }
+        if let Some(seconds) = self.retry_after_seconds {
+            body.insert("retryAfter".into(), json!(seconds));
+        }
+        if self.invalid {
+            body.insert("valid".into(), json!(false));
+        }
+        let mut response = (self.status(), Json(Value::Object(body))).into_response();
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_seconds {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        let error = if fault.reason.is_outage() {
+            Self::new(
+                Code::DatabaseUnavailable,
+                "The database cannot be reached just now. Try again soon.",
+            )
+            .retry_after(5)
+        } else {
+            Self::new(Code::Internal, "Something went wrong on the server.")
+        };
+        Self {
+            cause: Some(format!("database: {fault}")),
+            ..error
+        }
+    }
+}
+
+impl From<accounts::Error> for ApiError {
+    fn from(error: accounts::Error) -> Self {
+        use accounts::Error as E;
+        match error {
+            E::Database(fault) => fault.into(),
+            E::WrongCredentials => Self::new(Code::LoginFailed, accounts::LOGIN_FAILED),
+            E::TooMany(wait) => Self::new(
+                Code::TooManyAttempts,
+                format!(
+                    "Too many failed attempts. Try again in {} minutes.",
+                    wait.as_secs().div_ceil(60)
+                ),
+            )
+            .retry_after(wait.as_secs().saturating_add(1)),
+            E::Busy => Self::new(
+                Code::Busy,
+                "Many people are signing in just now. Try again in a moment.",
+            )
+            .retry_after(2),
+            E::Token(_) | E::Revoked => Self::new(Code::NotSignedIn, sentence(&error.to_string())),
+            E::InviteNeeded => {
+                Self::field_coded(Code::InviteNeeded, "passcode", &error.to_string())
+            }
+            E::Invite(_) => Self::field_coded(Code::InviteRefused, "passcode", &error.to_string()),
+            E::EmailTaken => Self::field_coded(Code::EmailTaken, "email", &error.to_string()),
+            E::Hashing => Self {
+                cause: Some(error.to_string()),
+                ..Self::new(Code::Internal, "Something went wrong on the server.")
+            },
+        }
+    }
+}
+
+impl ApiError {
+    fn field_coded(code: Code, field: &'static str, message: &str) -> Self {
+        let message = sentence(message);
+        Self {
+            field: Some((field, message.clone())),
+            ..Self::new(code, message)
+        }
+    }
+}
+
+/// First letter large, full stop at the end.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), characters.as_str()),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,129 @@
+//! HTTP: extract and respond, no decisions. `router` needs no socket, so tests drive it directly.
+
+pub mod auth;
+pub mod body;
+pub mod error;
+pub mod layers;
+pub mod origin;
+pub mod pages;
+pub mod system;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use ipnet::IpNet;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::accounts::Accounts;
+use crate::config::Config;
+use crate::domain::cors::Origins;
+use crate::domain::token::Keys;
+use crate::store::Store;
+use crate::store::health::Health;
+use crate::ui::Files;
+use error::{ApiError, Code};
+
+/// Largest request body.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// What every handler sees.
+#[derive(Debug)]
+pub struct AppState {
+    pub accounts: Accounts,
+    pub store: Arc<Store>,
+    pub health: Arc<Health>,
+    pub files: Box<dyn Files>,
+    pub origins: Origins,
+    pub trusted_proxies: Vec<IpNet>,
+    pub version: String,
+    pub role: &'static str,
+    pub port: u16,
+    pub started: Instant,
+    /// The warning about an untrusted X-Forwarded-For is given once.
+    pub proxy_warning_given: AtomicBool,
+    stopping: AtomicBool,
+}
+
+pub type App = Arc<AppState>;
+
+impl AppState {
+    pub fn new(
+        config: &Config,
+        store: Arc<Store>,
+        health: Arc<Health>,
+        files: Box<dyn Files>,
+    ) -> Self {
+        Self {
+            accounts: Accounts::new(
+                Arc::clone(&store),
+                Keys::new(config.jwt_secret.expose().as_bytes()),
+                config.login_limits,
+                config.registration,
+                config.session_lifetime,
+            ),
+            store,
+            health,
+            files,
+            origins: Origins::new(config.port, config.client_origin.as_deref()),
+            trusted_proxies: config.trusted_proxies.clone(),
+            version: config.version.clone(),
+            role: config.role.name(),
+            port: config.port,
+            started: Instant::now(),
+            proxy_warning_given: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on `/readyz` says no.
+    pub fn begin_shutdown(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// The whole application.
+pub fn router(app: App) -> Router {
+    let api = Router::new()
+        .route("/api/health", get(system::health))
+        .route("/api/test", get(system::test))
+        .route("/api/webhooks/health", get(system::webhooks_health))
+        .route("/api/auth/register", post(auth::register))
+        .route("/api/auth/login", post(auth::login))
+        .route("/api/auth/profile", get(auth::profile))
+        .route("/api/auth/verify", get(auth::verify))
+        .route("/api/auth/logout", post(auth::logout))
+        .route("/readyz", get(system::readyz))
+        .route("/livez", get(system::livez));
+    layered(api, app)
+}
+
+/// Adds the fallbacks and everything that surrounds a handler. Apart from `router` so that tests can add a route.
+pub fn layered(routes: Router<App>, app: App) -> Router {
+    routes
+        .fallback(pages::fallback)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        // From the inside out.
+        .layer(from_fn(layers::time_limit))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn(layers::observe))
+        .layer(from_fn_with_state(Arc::clone(&app), layers::cors))
+        .layer(from_fn(layers::security_headers))
+        .with_state(app)
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::new(
+        Code::MethodNotAllowed,
+        "This address does not take that method.",
+    )
+}

@@ -1,0 +1,88 @@
+//! Health, readiness and liveness.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::App;
+use crate::store::health::PATIENCE;
+
+/// `GET /api/health`: 200 only if the database answers the application's own credentials, else 503 with
+/// `{status:"unavailable", reason, message, …}`. Answers within 2 s. Keeps the old server's fields.
+pub async fn health(State(app): State<App>) -> Response {
+    let outcome = app.health.ask(PATIENCE).await;
+    let mut body = json!({
+        "status": if outcome.is_ok() { "ok" } else { "unavailable" },
+        "server": "Production Server",
+        "version": app.version,
+        "role": app.role,
+        "database": if outcome.is_ok() { "connected" } else { "unreachable" },
+        // Text, as the old server sent it.
+        "port": app.port.to_string(),
+        "uptime": app.started.elapsed().as_secs_f64(),
+        "timestamp": timestamp(),
+    });
+    let mut status = StatusCode::OK;
+    if let Err(reason) = outcome {
+        status = StatusCode::SERVICE_UNAVAILABLE;
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("reason".into(), Value::from(reason.name()));
+            fields.insert("message".into(), Value::from(reason.advice()));
+        }
+    }
+    uncached(status, body)
+}
+
+/// `GET /readyz`: 200 once the database was reached and until shutdown begins. A later outage does not count:
+/// taking every replica out of service would only replace the application's own answer by the proxy's.
+pub async fn readyz(State(app): State<App>) -> Response {
+    if app.is_stopping() {
+        return not_ready("ShuttingDown", "the server is shutting down");
+    }
+    if !app.store.was_reached() {
+        return not_ready(
+            "DatabaseNotReached",
+            "the database was not reached yet; /api/health says why",
+        );
+    }
+    uncached(StatusCode::OK, json!({ "ready": true }))
+}
+
+fn not_ready(reason: &str, message: &str) -> Response {
+    let body = json!({ "ready": false, "reason": reason, "message": message });
+    uncached(StatusCode::SERVICE_UNAVAILABLE, body)
+}
+
+/// `GET /livez`: 200 while the process answers at all.
+pub async fn livez() -> Response {
+    uncached(StatusCode::OK, json!({ "alive": true }))
+}
+
+/// `GET /api/webhooks/health`, asked by vendors.
+pub async fn webhooks_health() -> Response {
+    uncached(
+        StatusCode::OK,
+        json!({ "status": "ok", "service": "webhook", "timestamp": timestamp() }),
+    )
+}
+
+/// `GET /api/test`: the old server's sign of life.
+pub async fn test(State(app): State<App>) -> Response {
+    let message = format!("API is working on port {}", app.port);
+    uncached(StatusCode::OK, json!({ "message": message }))
+}
+
+/// ISO 8601, UTC, milliseconds.
+fn timestamp() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+fn uncached(status: StatusCode, body: Value) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,122 @@
+//! MongoDB. Only this module talks to it. What must hold under races holds by inserts and deletes by `_id`;
+//! indexes are a backstop and may be missing.
+
+pub mod audit;
+pub mod fault;
+pub mod health;
+pub mod passcodes;
+pub mod sessions;
+pub mod users;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mongodb::bson::{Document, doc};
+use mongodb::options::{ClientOptions, IndexOptions};
+use mongodb::{Client, Collection, Database, IndexModel};
+use tokio::sync::OnceCell;
+
+use crate::config::Mongo;
+use fault::{Fault, Reason};
+
+/// Bounds of the driver, unless the URI sets its own. The driver's 30 s would outlast every caller.
+const SERVER_SELECTION: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// SRV and TXT look-ups of a `mongodb+srv://` URI.
+const RESOLVE: Duration = Duration::from_secs(5);
+
+/// The database, connected or not yet.
+#[derive(Debug)]
+pub struct Store {
+    config: Mongo,
+    database: OnceCell<Database>,
+    reached: AtomicBool,
+}
+
+impl Store {
+    /// Connects to nothing: the first use does.
+    pub fn new(config: Mongo) -> Self {
+        Self {
+            config,
+            database: OnceCell::new(),
+            reached: AtomicBool::new(false),
+        }
+    }
+
+    /// Hosts and database, for messages. Holds no credential.
+    pub fn target(&self) -> (&str, &str) {
+        (&self.config.hosts, &self.config.database)
+    }
+
+    /// True once MongoDB answered; a later outage does not undo it.
+    pub fn was_reached(&self) -> bool {
+        self.reached.load(Ordering::Acquire)
+    }
+
+    /// Reads one document by `_id` from the database itself: unlike `ping`, this needs working credentials and
+    /// rights on the very data the application uses.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn probe(&self) -> Result<(), Fault> {
+        let sessions = self
+            .database()
+            .await?
+            .collection::<Document>(sessions::NAME);
+        sessions.find_one(doc! { "_id": "health" }).await?;
+        self.reached.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    async fn database(&self) -> Result<&Database, Fault> {
+        self.database.get_or_try_init(|| self.open()).await
+    }
+
+    async fn open(&self) -> Result<Database, Fault> {
+        let parsed = ClientOptions::parse(self.config.uri.expose());
+        let mut options = tokio::time::timeout(RESOLVE, parsed)
+            .await
+            .map_err(|_| Fault::new(Reason::DnsFailure))??;
+        options
+            .app_name
+            .get_or_insert_with(|| "crokodial-dialer".to_owned());
+        options
+            .server_selection_timeout
+            .get_or_insert(SERVER_SELECTION);
+        options.connect_timeout.get_or_insert(CONNECT);
+        let client = Client::with_options(options)?;
+        Ok(client.database(&self.config.database))
+    }
+
+    async fn collection(&self, name: &str) -> Result<Collection<Document>, Fault> {
+        Ok(self.database().await?.collection(name))
+    }
+
+    /// Makes the indexes the old server made for accounts, as far as the server and the data allow it.
+    /// Returns the names of those that could not be made.
+    pub async fn ensure_indexes(&self) -> Vec<&'static str> {
+        let wanted = [
+            ("users.email", users::NAME, "email", true),
+            ("users.username", users::NAME, "username", true),
+            ("users.emailLower", users::NAME, "emailLower", false),
+            ("sessions.userId", sessions::NAME, "userId", false),
+        ];
+        let mut failed = Vec::new();
+        for (label, collection, field, unique) in wanted {
+            let options = unique.then(|| IndexOptions::builder().unique(true).build());
+            let index = IndexModel::builder()
+                .keys(doc! { field: 1 })
+                .options(options)
+                .build();
+            let made = match self.collection(collection).await {
+                Ok(collection) => collection.create_index(index).await.map_err(Fault::from),
+                Err(fault) => Err(fault),
+            };
+            if made.is_err() {
+                failed.push(label);
+            }
+        }
+        failed
+    }
+}

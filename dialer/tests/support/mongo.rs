@@ -1,0 +1,114 @@
+//! A database of its own for each test, on the server that MONGODB_TEST_URI names (with rights to make and drop
+//! databases), and a relay in front of it that can be cut.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::{Client, Database};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// A scratch database, dropped by `finish`.
+pub struct Scratch {
+    pub uri: String,
+    pub database: Database,
+}
+
+/// None, and a line that says so past the test harness's capture, when there is no server to test against.
+pub async fn scratch(test: &str) -> Option<Scratch> {
+    let Ok(uri) = std::env::var("MONGODB_TEST_URI") else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED {test}: MONGODB_TEST_URI is not set"
+        );
+        return None;
+    };
+    let name = format!("dialer_test_{}", ObjectId::new().to_hex());
+    let uri = with_database(&uri, &name);
+    let client = Client::with_uri_str(&uri).await.unwrap();
+    Some(Scratch {
+        database: client.database(&name),
+        uri,
+    })
+}
+
+impl Scratch {
+    pub async fn finish(self) {
+        self.database.drop().await.unwrap();
+    }
+}
+
+/// The same server and user, another database. The user stays where it was: `authSource` is made explicit.
+fn with_database(uri: &str, name: &str) -> String {
+    let (base, options) = uri.split_once('?').unwrap_or((uri, ""));
+    let (scheme, rest) = base.split_once("://").unwrap();
+    let (hosts, old) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut options = options.to_owned();
+    if !options.contains("authSource=") {
+        let source = if old.is_empty() { "admin" } else { old };
+        options = format!("authSource={source}&{options}");
+    }
+    format!(
+        "{scheme}://{hosts}/{name}?{}",
+        options.trim_end_matches('&')
+    )
+}
+
+/// Forwards a loopback port to the real server while it is on.
+pub struct Relay {
+    pub uri: String,
+    address: SocketAddr,
+    target: String,
+    on: Option<CancellationToken>,
+}
+
+impl Relay {
+    /// A relay that is off: its port refuses connections.
+    pub async fn off(uri: &str) -> Self {
+        let address = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let (before, after) = uri.split_once('@').unwrap();
+        let (target, path) = after.split_once('/').unwrap();
+        Self {
+            // One server only: a replica set's members would be found behind the relay's back.
+            uri: format!(
+                "{before}@{address}/{path}&directConnection=true&serverSelectionTimeoutMS=800&heartbeatFrequencyMS=500"
+            ),
+            address,
+            target: target.to_owned(),
+            on: None,
+        }
+    }
+
+    pub async fn turn_on(&mut self) {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        let off = CancellationToken::new();
+        self.on = Some(off.clone());
+        let target: Arc<str> = self.target.clone().into();
+        tokio::spawn(async move {
+            while let Some(Ok((mut near, _))) = off.run_until_cancelled(listener.accept()).await {
+                let (off, target) = (off.clone(), Arc::clone(&target));
+                tokio::spawn(off.run_until_cancelled_owned(async move {
+                    let mut far = TcpStream::connect(&*target).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                }));
+            }
+        });
+    }
+
+    /// Cuts every connection and refuses new ones.
+    pub async fn turn_off(&mut self) {
+        if let Some(off) = self.on.take() {
+            off.cancel();
+        }
+        while TcpStream::connect(self.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
