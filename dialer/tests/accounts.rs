@@ -1,4 +1,9 @@
 //! Accounts on a real MongoDB-protocol server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the report"
+)]
 
 #[path = "support/mongo.rs"]
 mod mongo;

@@ -1,4 +1,9 @@
 //! Health and readiness against a real MongoDB-protocol server that comes and goes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the report"
+)]
 
 #[path = "support/mongo.rs"]
 mod mongo;

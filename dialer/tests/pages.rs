@@ -1,4 +1,9 @@
 //! Serving the UI.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the report"
+)]
 
 mod support;
 

@@ -1,4 +1,9 @@
 //! The router without a socket and without a database.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the report"
+)]
 
 mod support;
 

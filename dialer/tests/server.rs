@@ -1,4 +1,9 @@
 //! The real socket: slow clients, and the end.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the report"
+)]
 
 use std::time::{Duration, Instant};
 
