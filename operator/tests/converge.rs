@@ -14,6 +14,8 @@ mod support;
 mod children;
 #[path = "converge/faults.rs"]
 mod faults;
+#[path = "converge/invariants.rs"]
+mod invariants;
 #[path = "converge/references.rs"]
 mod references;
 #[path = "converge/releases.rs"]
