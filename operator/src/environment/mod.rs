@@ -17,6 +17,7 @@ pub mod hosts;
 pub mod images;
 pub mod lookups;
 pub mod observe;
+pub mod outside;
 pub mod owner;
 pub mod records;
 pub mod status;

@@ -1,0 +1,139 @@
+//! Questions to the world outside the cluster's API: registries and the edge. Asked beside the reconcile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crokodial_crds::names::{Digest, ImageRef};
+use crokodial_crds::{EnvironmentSpec, RouteKind};
+use k8s_openapi::api::networking::v1::Ingress;
+
+use super::effective::Effective;
+use super::images::{self, Image};
+use super::observe::carries;
+use super::owner::Owner;
+use crate::context::Context;
+use crate::edge::Measured;
+use crate::registry::{Existence, RegistryAuth};
+use crate::release::record::Record;
+use crate::release::workload::{PodView, Waiting};
+
+/// How long a reconcile waits for a registry before it goes on without the answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long a measurement at the edge stands.
+const EDGE_AGE: Duration = Duration::from_secs(60);
+
+/// How long the registry's word that a digest is gone stands.
+const EXISTENCE_AGE: Duration = Duration::from_secs(30);
+
+/// The image of the spec, from the spec, a record, or the registry.
+pub async fn image(
+    ctx: &Arc<Context>,
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    records: &[Record],
+    auth: &[RegistryAuth],
+) -> Image {
+    let image: ImageRef = match spec.image.parse() {
+        Ok(image) => image,
+        Err(error) => return Image::Unresolved(images::invalid(&error)),
+    };
+    if let Some(digest) = images::known(spec, &image, records) {
+        return Image::Resolved(digest);
+    }
+    let key = (
+        owner.uid.clone(),
+        spec.image.clone(),
+        spec.rollout.retry.clone(),
+        auth.to_vec(),
+    );
+    let (registry, auth) = (ctx.images.clone(), auth.to_vec());
+    let answer = ctx
+        .resolutions
+        .get(&key, ctx.now(), PATIENCE, images::max_age, || {
+            registry.resolve(image, auth)
+        })
+        .await;
+    match answer {
+        None => Image::Asked,
+        Some(Ok(digest)) => Image::Resolved(digest),
+        Some(Err(error)) => Image::Unresolved(images::refused(&error)),
+    }
+}
+
+/// Asks about the newest release's digest, and only while a pod of it cannot pull.
+pub async fn image_gone(
+    ctx: &Arc<Context>,
+    records: &[Record],
+    pods: &[PodView],
+    auth: &[RegistryAuth],
+) -> bool {
+    let Some(newest) = records
+        .iter()
+        .max_by_key(|r| r.number())
+        .filter(|r| r.in_flight())
+    else {
+        return false;
+    };
+    let stuck =
+        |p: &&PodView| p.release == Some(newest.number()) && p.waiting == Some(Waiting::Image);
+    let parsed = (
+        newest.spec.image.parse::<ImageRef>().ok(),
+        newest.spec.digest.parse::<Digest>().ok(),
+    );
+    let (Some(_), (Some(image), Some(digest))) = (pods.iter().find(stuck), parsed) else {
+        return false;
+    };
+    let key = (image.to_string(), digest.to_string(), auth.to_vec());
+    let (registry, auth) = (ctx.images.clone(), auth.to_vec());
+    let answer = ctx
+        .existences
+        .get(
+            &key,
+            ctx.now(),
+            PATIENCE,
+            |_| EXISTENCE_AGE,
+            || registry.exists(image, digest, auth),
+        )
+        .await;
+    answer == Some(Existence::Gone)
+}
+
+/// Asks the address that the Ingress publishes, so DNS need not point there yet.
+pub async fn https(
+    ctx: &Arc<Context>,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    live: Option<&Ingress>,
+) -> Option<Measured> {
+    if !effective.force_https || effective.route == RouteKind::None {
+        return None;
+    }
+    let address = live
+        .filter(|i| carries(i, &spec.domain))
+        .and_then(published_address)?;
+    let key = (address.clone(), spec.domain.clone());
+    let (edge, domain) = (ctx.edge.clone(), spec.domain.clone());
+    ctx.measurements
+        .get(
+            &key,
+            ctx.now(),
+            PATIENCE,
+            |_| EDGE_AGE,
+            || edge.https_forced(address, domain),
+        )
+        .await
+}
+
+/// The first address that the controller wrote into the Ingress.
+pub fn published_address(ingress: &Ingress) -> Option<String> {
+    let published = ingress
+        .status
+        .as_ref()?
+        .load_balancer
+        .as_ref()?
+        .ingress
+        .as_ref()?
+        .first()?;
+    published.ip.clone().or_else(|| published.hostname.clone())
+}
