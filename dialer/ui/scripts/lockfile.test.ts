@@ -87,16 +87,14 @@ describe('lockfileProblems', () => {
   });
 
   it.each([
-    ['https://registry.npmjs.org/vite/-/vite-1.0.0.tgz', true],
-    ['https://registry.npmjs.org.evil.test/vite.tgz', false],
-    ['https://mirror.test/vite/-/vite-1.0.0.tgz', false],
-    ['git+ssh://git@github.test/vite.git#1', false],
-    ['file:../vite.tgz', false],
-  ])('of the origin %s says %s', (resolved, accepted) => {
+    ['https://mirror.test/vite/-/vite-1.0.0.tgz'],
+    ['git+ssh://git@github.test/vite.git#1'],
+    ['file:../vite.tgz'],
+  ])('refuses the origin %s', (resolved) => {
     const copy = changed((packages) => {
       entry(packages, 'node_modules/vite').resolved = resolved;
     });
-    expect(lockfileProblems(copy, manifest).length === 0).toBe(accepted);
+    expect(lockfileProblems(copy, manifest)).toHaveLength(1);
   });
 
   it('notices a package without a hash and one that runs a script', () => {

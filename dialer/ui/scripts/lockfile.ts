@@ -35,9 +35,6 @@ export interface Manifest {
   devDependencies?: Record<string, string>;
 }
 
-/** npm replaces this host by whichever registry it is configured for; any other would be asked literally. */
-const DEFAULT_REGISTRY = 'https://registry.npmjs.org/';
-
 /** What npm runs by itself while it installs a checkout. */
 const INSTALL_HOOKS = [
   'preinstall',
@@ -103,7 +100,8 @@ function originProblems(path: string, entry: LockEntry): string[] {
     return [];
   }
   const problems: string[] = [];
-  if (entry.resolved !== undefined && !entry.resolved.startsWith(DEFAULT_REGISTRY)) {
+  // Absent means: from whichever registry npm is configured for.
+  if (entry.resolved !== undefined) {
     problems.push(`${path} comes from a place of its own: remove "resolved"`);
   }
   if (entry.integrity === undefined) {
