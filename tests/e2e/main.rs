@@ -59,6 +59,10 @@ fn main() -> std::process::ExitCode {
             survival::taken,
         ),
         trial(
+            "an operator with another pod template restarts no pod",
+            survival::upgrade,
+        ),
+        trial(
             "without the operator prod goes on serving, and a new one restarts no pod",
             survival::reinstall,
         ),

@@ -20,7 +20,7 @@ const PROD: Stage = Stage::Prod;
 
 /// One edited field, 200 requests a second, none lost.
 pub async fn promotion(world: &World) -> anyhow::Result<()> {
-    let next = images::push(&world.cluster, Image::Dialer, "dev-2", &world.progress).await?;
+    let next = images::push(&world.cluster, Image::Dialer, "dev-2", &[], &world.progress).await?;
     let site = Site::https(world, PROD.domain())?;
     let before = world.releases(PROD).await?.len();
     let load = Load::start(site.clone(), "/livez", 200);

@@ -1,6 +1,6 @@
 //! What must outlive the operator, its chart and the resource itself; and what is never taken over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -9,9 +9,11 @@ use crokodial_crds::condition::ConditionType;
 use crokodial_e2e::cluster::Stage;
 use crokodial_e2e::cluster::wait::until;
 use crokodial_e2e::deploy::helm;
-use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
-use kube::api::{DeleteParams, ObjectMeta, PostParams};
+use crokodial_e2e::deploy::images::{self, Image};
+use k8s_openapi::api::core::v1::{Pod, Service, ServicePort, ServiceSpec};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Api, ResourceExt};
+use serde_json::json;
 
 use crate::http::Site;
 use crate::world::World;
@@ -154,6 +156,63 @@ pub async fn recreate(world: &World) -> anyhow::Result<()> {
         "a release was made"
     );
     Ok(())
+}
+
+/// An operator that renders another pod template takes over: the frozen templates go on, also for a new pod.
+pub async fn upgrade(world: &World) -> anyhow::Result<()> {
+    let (pods, releases) = (world.pods(PROD).await?, world.releases(PROD).await?.len());
+    let features = ["simulated-template-change"];
+    let changed = images::push(
+        &world.cluster,
+        Image::Operator,
+        "changed",
+        &features,
+        &world.progress,
+    )
+    .await?;
+    helm::install(&world.cluster, &changed, &[])?;
+    // Only the new operator can have answered this: the old one is gone before the new one starts.
+    world
+        .edit(PROD, json!({"runtime": {"replicas": 3}}))
+        .await?;
+    let grown = settled(world, 3).await?;
+    ensure!(
+        pods.iter().all(|pod| grown.contains(pod)),
+        "a pod was restarted: {pods:?} {grown:?}"
+    );
+    ensure!(
+        templates(world).await?.len() == 1,
+        "the new pod has another template"
+    );
+    world
+        .edit(PROD, json!({"runtime": {"replicas": 2}}))
+        .await?;
+    settled(world, 2).await?;
+    ensure!(
+        world.releases(PROD).await?.len() == releases,
+        "the upgrade made a release"
+    );
+    helm::install(&world.cluster, &world.operator, &[])?;
+    adopted(world).await
+}
+
+/// The pods, when there are so many.
+async fn settled(world: &World, wanted: usize) -> anyhow::Result<Vec<(String, i32)>> {
+    let within = Duration::from_secs(90);
+    until(&world.progress, "the scaling", within, || async {
+        let pods = world.pods(PROD).await?;
+        ensure!(pods.len() == wanted, "{} pods of {wanted}", pods.len());
+        Ok(pods)
+    })
+    .await
+}
+
+/// The templates that prod's pods were made of.
+async fn templates(world: &World) -> anyhow::Result<BTreeSet<String>> {
+    let api: Api<Pod> = Api::namespaced(world.client.clone(), &PROD.namespace());
+    let pods = api.list(&ListParams::default()).await?;
+    let hash = |pod: &Pod| pod.labels().get("pod-template-hash").cloned();
+    Ok(pods.iter().filter_map(hash).collect())
 }
 
 /// Ready, by the word of an operator that has just looked.

@@ -18,7 +18,7 @@ use crate::cluster::{Cluster, Progress, Stage};
 pub async fn promote(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()> {
     // Seconds since the epoch: larger than every earlier demo's number.
     let tag = format!("dev-{}", Timestamp::now().as_second());
-    let pushed = images::push(cluster, Image::Dialer, &tag, progress).await?;
+    let pushed = images::push(cluster, Image::Dialer, &tag, &[], progress).await?;
     let client = cluster.client().await?;
     for stage in Stage::ALL {
         progress.say(&format!("setting {} to {tag}", stage.as_str()));

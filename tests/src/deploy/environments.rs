@@ -14,7 +14,7 @@ use rand::distr::Alphanumeric;
 use serde_json::json;
 
 use super::{helm, images};
-use crate::cluster::layout::{MONGO, REGISTRY};
+use crate::cluster::layout::{NODE_IP, REGISTRY};
 use crate::cluster::mongo::Accounts;
 use crate::cluster::wait::until;
 use crate::cluster::{Cluster, Progress, Stage};
@@ -59,7 +59,11 @@ fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
         "mongo": {"uriSecretRef": {"name": "mongo"}},
         "config": {
             "secretRefs": [{"name": "dialer"}],
-            "env": [{"name": "REGISTRATION", "value": "open"}],
+            "env": [
+                {"name": "REGISTRATION", "value": "open"},
+                // The edge is the node: without this all visitors would share one limit of failed sign-ins.
+                {"name": "TRUSTED_PROXIES", "value": NODE_IP},
+            ],
         },
         "rollout": {"bake": "15s"},
     }))
@@ -145,6 +149,3 @@ pub async fn local_ca(client: &Client) -> anyhow::Result<String> {
         .context("crokodial-ca has no ca.crt")?;
     String::from_utf8(bytes.0).context("crokodial-ca is not text")
 }
-
-/// The Mongo host that pods use; named here for tests of bad input.
-pub const MONGO_HOST: &str = MONGO;

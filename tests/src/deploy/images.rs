@@ -76,10 +76,11 @@ pub async fn ensure(
     image: Image,
     progress: &Progress,
 ) -> anyhow::Result<Pushed> {
-    push(cluster, image, VERSION, progress).await
+    push(cluster, image, VERSION, &[], progress).await
 }
 
-/// The same under another tag. The tag is the version that the dialer answers with, so it alone makes a new image.
+/// The same under another tag, with cargo features. The tag is the version that the dialer answers with, so it alone
+/// makes a new image.
 ///
 /// # Errors
 /// When cargo, the image build or the push fails.
@@ -87,9 +88,10 @@ pub async fn push(
     cluster: &Cluster,
     image: Image,
     tag: &str,
+    features: &[&str],
     progress: &Progress,
 ) -> anyhow::Result<Pushed> {
-    let binary = compile(&cluster.checkout, image, progress)?;
+    let binary = compile(&cluster.checkout, image, features, progress)?;
     let context = cluster.layout.path(&format!("images/{}", image.name()));
     let dockerfile = cluster.checkout.join(image.name()).join("Dockerfile");
     let content = prepare(&context, &binary, &dockerfile, image, tag)?;
@@ -117,7 +119,12 @@ pub async fn push(
 }
 
 /// Compiles a static release binary. Cargo itself knows what is up to date.
-fn compile(checkout: &Path, image: Image, progress: &Progress) -> anyhow::Result<PathBuf> {
+fn compile(
+    checkout: &Path,
+    image: Image,
+    features: &[&str],
+    progress: &Progress,
+) -> anyhow::Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     progress.say(&format!(
         "compiling {} (a release build; minutes when it is the first)",
@@ -136,6 +143,7 @@ fn compile(checkout: &Path, image: Image, progress: &Progress) -> anyhow::Result
             image.package(),
         ])
         .args(["--bin", image.binary(), "--message-format", "short"])
+        .args(["--features", &features.join(",")])
         // Static, and without the checkout's path in it: the same commit gives the same bytes everywhere.
         .env("RUSTFLAGS", rustflags(checkout))
         .env("DIALER_REQUIRE_UI", "1");
