@@ -26,11 +26,20 @@ pub async fn promotion(world: &World) -> anyhow::Result<()> {
     let load = Load::start(site.clone(), "/livez", 200);
     let began = Instant::now();
     world.edit(PROD, json!({"image": next.reference})).await?;
+    let prod = (PROD, PROD.as_str());
+    let within = Duration::from_secs(120);
+    world
+        .condition(prod, ConditionType::RolledOut, within, |c| {
+            c.status == "True"
+        })
+        .await?;
+    let rolled_out = began.elapsed();
     world.ready(PROD).await?;
     let took = began.elapsed();
     let outcome = load.finish().await?;
     println!(
-        "promotion: {:.1} s with its bake, {} requests, {} lost",
+        "promotion: rolled out after {:.1} s, good after {:.1} s, {} requests, {} lost",
+        rolled_out.as_secs_f32(),
         took.as_secs_f32(),
         outcome.sent,
         outcome.failures.len()

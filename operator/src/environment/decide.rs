@@ -133,7 +133,8 @@ fn prerequisites(valid: &Valid) -> Result<(), String> {
     }
 }
 
-/// The largest number seen in records, snapshots and the Deployment's annotation: no number is spent twice.
+/// The largest number seen in records, snapshots and the Deployment's annotation: no number is spent twice. Numbers
+/// that follow it are skipped while somebody else's object has the name of their snapshot.
 fn spent(seen: &Observed) -> i64 {
     let annotation = seen
         .children
@@ -141,11 +142,13 @@ fn spent(seen: &Observed) -> i64 {
         .as_ref()
         .and_then(|d| d.annotations().get(LARGEST_RELEASE)?.parse().ok());
     let records = seen.records.iter().map(Record::number);
-    records
+    let largest = records
         .chain(seen.snapshots.keys().copied())
         .chain(annotation)
         .max()
-        .unwrap_or(0)
+        .unwrap_or(0);
+    let free = (largest..).find(|n| !seen.taken.contains(&n.saturating_add(1)));
+    free.unwrap_or(largest)
 }
 
 /// A snapshot above every record, made for just what is wanted: its maker was interrupted before the record.

@@ -1,9 +1,9 @@
 //! Reads everything one reconcile decides on. The only step that asks; what it returns is plain data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crokodial_crds::names::{Children as Names, LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
+use crokodial_crds::names::{Children as Names, LABEL_MANAGED_BY, MANAGED_BY};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, EnvironmentSpec, RouteKind};
 use futures::future::{try_join, try_join_all, try_join4};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
@@ -52,6 +52,8 @@ pub struct Observed {
     pub records: Vec<Record>,
     /// Metadata of every snapshot, by number.
     pub snapshots: BTreeMap<i64, ObjectMeta>,
+    /// Numbers whose snapshot's name an object of somebody else's has: they are left out.
+    pub taken: BTreeSet<i64>,
     /// The content of those that may be run now.
     pub frozen: BTreeMap<i64, Snapshot>,
     /// Pods of the web component.
@@ -93,7 +95,7 @@ pub async fn observe(
         try_join(class(ctx, effective), pods(ctx, owner)),
     )
     .await?;
-    let (releases, records, snapshots) = own;
+    let (releases, records, snapshots, taken) = own;
     let (mongo_secret, config_secrets, config_maps, auth) = referenced;
     let (frozen, claims) = try_join(
         frozen(ctx, owner, &records, &snapshots),
@@ -111,6 +113,7 @@ pub async fn observe(
         releases,
         records,
         snapshots,
+        taken,
         frozen,
         pods,
         image,
@@ -156,18 +159,14 @@ type Own = (
     Vec<CrokodialRelease>,
     Vec<Record>,
     BTreeMap<i64, ObjectMeta>,
+    BTreeSet<i64>,
 );
 
 /// Records and the numbers of snapshots. Snapshots are listed by metadata only: their content can be large.
 async fn releases(ctx: &Context, owner: &Owner) -> Result<Own, IoError> {
-    let selector = format!(
-        "{LABEL_ENVIRONMENT}={},{LABEL_MANAGED_BY}={MANAGED_BY}",
-        owner.name
-    );
     let (all, metas) = try_join(
         ctx.io.list::<CrokodialRelease>(&owner.namespace, ""),
-        ctx.io
-            .list_metadata::<ConfigMap>(&owner.namespace, &selector),
+        ctx.io.list_metadata::<ConfigMap>(&owner.namespace, ""),
     )
     .await?;
     let releases: Vec<_> = all
@@ -183,11 +182,11 @@ async fn releases(ctx: &Context, owner: &Owner) -> Result<Own, IoError> {
         let number = meta.name.as_deref()?.strip_prefix(&prefix)?.parse().ok()?;
         Some((number, meta))
     };
-    let snapshots = metas
+    let (ours, foreign): (BTreeMap<i64, ObjectMeta>, BTreeMap<_, _>) = metas
         .into_iter()
         .filter_map(|m| numbered(m.metadata))
-        .collect();
-    Ok((releases, records, snapshots))
+        .partition(|(_, meta)| owner.labelled(meta));
+    Ok((releases, records, ours, foreign.into_keys().collect()))
 }
 
 /// The two that a step may run: the newest release's and the last good one's.

@@ -105,8 +105,14 @@ impl Owner {
     /// True for an object that this operator made for an environment of this name. Its UID may be an earlier
     /// environment's, which no longer exists since names are unique: then it is adopted.
     pub fn owns<K: Resource>(&self, live: &K) -> bool {
-        let labels = live.labels();
-        let is = |key: &str, value: &str| labels.get(key).is_some_and(|v| v == value);
+        self.labelled(live.meta())
+    }
+
+    /// The same, by an object's metadata alone.
+    pub fn labelled(&self, live: &ObjectMeta) -> bool {
+        let labels = live.labels.as_ref();
+        let is =
+            |key: &str, value: &str| labels.and_then(|l| l.get(key)).is_some_and(|v| v == value);
         is(names::LABEL_MANAGED_BY, MANAGED_BY) && is(names::LABEL_ENVIRONMENT, self.name.as_str())
     }
 }

@@ -55,6 +55,22 @@ async fn a_foreign_object_of_a_childs_name_is_never_touched() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_number_whose_snapshots_name_is_taken_is_skipped() {
+    let mut site = Site::new();
+    site.api.put(json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "staging-r1", "namespace": NS}, "data": {"theirs": "yes"}}));
+    let before = site.get("configmaps", "staging-r1");
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.condition("staging", "Ready"), "True Ready");
+    assert_eq!(
+        site.get("crokodialreleases", "staging-2")["status"]["phase"],
+        "Good"
+    );
+    assert_eq!(site.get("configmaps", "staging-r1"), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_taken_host_stays_with_its_incumbent() {
     let mut site = Site::good().await;
     site.advance(1);

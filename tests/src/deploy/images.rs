@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
@@ -127,7 +127,7 @@ fn compile(
 ) -> anyhow::Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     progress.say(&format!(
-        "compiling {} (a release build; minutes when it is the first)",
+        "bringing {} up to date (minutes when it is the first release build)",
         image.package()
     ));
     let mut cargo = Command::new("cargo");
@@ -147,7 +147,14 @@ fn compile(
         // Static, and without the checkout's path in it: the same commit gives the same bytes everywhere.
         .env("RUSTFLAGS", rustflags(checkout))
         .env("DIALER_REQUIRE_UI", "1");
-    run(&mut cargo).with_context(|| format!("compiling {}", image.package()))?;
+    // Cargo's own lines are the progress.
+    let status = cargo
+        .stdin(Stdio::null())
+        .status()
+        .context("running cargo")?;
+    if !status.success() {
+        bail!("compiling {} failed: cargo says above why", image.package());
+    }
     let root = target_dir(checkout)?;
     Ok(root.join(target).join("release").join(image.binary()))
 }
