@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings the UI's packages up to the lockfile, then runs npm's script. `npm ci` runs only when the lockfile changed.
+# Brings the UI's packages up to the lockfile, then runs npm's script. `npm ci` runs only when the lockfile changed, a
+# build only when a source did: a rewritten dist/ would have the dialer compiled again.
 # Usage: scripts/ui.sh build|lint|typecheck|test
 set -euo pipefail
 cd "$(dirname "$0")/../dialer/ui"
@@ -8,4 +9,14 @@ if ! cmp -s package-lock.json "$stamp"; then
   npm ci --no-audit --no-fund --loglevel=error
   cp package-lock.json "$stamp"
 fi
-exec npm run --silent "$@"
+if [[ ${1:-} != build ]]; then
+  exec npm run --silent "$@"
+fi
+built=node_modules/.crokodial-build
+sources=$(find . \( -name node_modules -o -name dist \) -prune -o -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+if [[ -f dist/index.html && $(cat "$built" 2>/dev/null) == "$sources" ]]; then
+  exit 0
+fi
+rm -f "$built"
+npm run --silent build
+printf '%s' "$sources" > "$built"
