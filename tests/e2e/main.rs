@@ -13,6 +13,7 @@
 
 mod browser;
 mod credentials;
+mod database;
 mod http;
 mod load;
 mod releases;
@@ -39,6 +40,10 @@ fn main() -> std::process::ExitCode {
         trial("the page and every asset it names answer", sites::assets),
         trial("kubectl shows what the documentation shows", sites::columns),
         trial("a second deploy changes nothing", sites::idempotent),
+        trial(
+            "the dialer's database tests pass on a real server",
+            database::dialer,
+        ),
         trial("a person signs in through a browser", browser::sign_in),
         trial(
             "a promotion under 200 requests a second loses none",

@@ -75,10 +75,15 @@ impl Relay {
             .unwrap();
         let (before, after) = uri.split_once('@').unwrap();
         let (target, path) = after.split_once('/').unwrap();
+        // One server only: a replica set's members would be found behind the relay's back.
+        let direct = if path.contains("directConnection=") {
+            ""
+        } else {
+            "&directConnection=true"
+        };
         Self {
-            // One server only: a replica set's members would be found behind the relay's back.
             uri: format!(
-                "{before}@{address}/{path}&directConnection=true&serverSelectionTimeoutMS=800&heartbeatFrequencyMS=500"
+                "{before}@{address}/{path}{direct}&serverSelectionTimeoutMS=800&heartbeatFrequencyMS=500"
             ),
             address,
             target: target.to_owned(),
