@@ -129,8 +129,8 @@ impl Effective {
         EffectiveStatus {
             replicas: self.replicas,
             deletion_policy: self.deletion_policy,
-            bake: written(self.bake),
-            progress_deadline: written(self.progress_deadline),
+            bake: duration::format(self.bake),
+            progress_deadline: duration::format(self.progress_deadline),
             route: self.route,
             ingress_class_name: self.ingress_class.clone(),
             tls: self.tls_mode,
@@ -150,23 +150,6 @@ fn seconds(
     given.map_or(Ok(Duration::from_secs(default)), |t| {
         duration::parse(t).map_err(|e| (field, e))
     })
-}
-
-/// As a user would write it: `10m`, `90s`, `1h30m`.
-fn written(duration: Duration) -> String {
-    let total = duration.as_secs();
-    let (hours, minutes, seconds) = (total / 3600, total / 60 % 60, total % 60);
-    let parts = [(hours, "h"), (minutes, "m"), (seconds, "s")];
-    let text: String = parts
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, unit)| format!("{n}{unit}"))
-        .collect();
-    if text.is_empty() {
-        "0s".to_owned()
-    } else {
-        text
-    }
 }
 
 /// Enough for the dialer with room to spare; without a memory limit one leak takes the node.
