@@ -93,8 +93,37 @@ fn foreign_service(name: &str) -> Service {
     }
 }
 
+/// Prod's pods and releases, to be found the same after whatever happens to the operator.
+struct Before {
+    pods: Vec<(String, i32)>,
+    releases: usize,
+}
+
+impl Before {
+    async fn of(world: &World) -> anyhow::Result<Self> {
+        Ok(Self {
+            pods: world.pods(PROD).await?,
+            releases: world.releases(PROD).await?.len(),
+        })
+    }
+
+    async fn unchanged(&self, world: &World) -> anyhow::Result<()> {
+        let pods = world.pods(PROD).await?;
+        ensure!(
+            pods == self.pods,
+            "a pod was restarted: {:?} {pods:?}",
+            self.pods
+        );
+        ensure!(
+            world.releases(PROD).await?.len() == self.releases,
+            "a release was made"
+        );
+        Ok(())
+    }
+}
+
 pub async fn reinstall(world: &World) -> anyhow::Result<()> {
-    let (pods, releases) = (world.pods(PROD).await?, world.releases(PROD).await?.len());
+    let before = Before::of(world).await?;
     helm::uninstall(&world.cluster)?;
     let site = Site::https(world, PROD.domain())?;
     ensure!(
@@ -107,20 +136,11 @@ pub async fn reinstall(world: &World) -> anyhow::Result<()> {
     );
     helm::install(&world.cluster, &world.operator, &[])?;
     adopted(world).await?;
-    ensure!(
-        world.pods(PROD).await? == pods,
-        "a pod was restarted: {pods:?} {:?}",
-        world.pods(PROD).await?
-    );
-    ensure!(
-        world.releases(PROD).await?.len() == releases,
-        "a release was made"
-    );
-    Ok(())
+    before.unchanged(world).await
 }
 
 pub async fn recreate(world: &World) -> anyhow::Result<()> {
-    let (pods, releases) = (world.pods(PROD).await?, world.releases(PROD).await?.len());
+    let before = Before::of(world).await?;
     let old = world.environment(PROD).await?;
     let api = world.environments(PROD);
     api.delete(PROD.as_str(), &DeleteParams::default()).await?;
@@ -146,16 +166,7 @@ pub async fn recreate(world: &World) -> anyhow::Result<()> {
     )
     .await?;
     adopted(world).await?;
-    ensure!(
-        world.pods(PROD).await? == pods,
-        "a pod was restarted: {pods:?} {:?}",
-        world.pods(PROD).await?
-    );
-    ensure!(
-        world.releases(PROD).await?.len() == releases,
-        "a release was made"
-    );
-    Ok(())
+    before.unchanged(world).await
 }
 
 /// An operator that renders another pod template takes over: the frozen templates go on, also for a new pod.
