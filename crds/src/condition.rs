@@ -55,8 +55,10 @@ pub enum ConditionType {
     HttpsForced,
     /// The site answers requests, whichever release serves them.
     Available,
-    /// True means trouble: a hold makes the cluster run something else than the spec names.
+    /// True means trouble: a hold or a pin makes the cluster run something else than the spec names.
     GitDiverged,
+    /// On a CrokodialRelease: its pin is followed.
+    Pinned,
 }
 
 impl ConditionType {
@@ -78,7 +80,7 @@ impl ConditionType {
     pub fn reasons(self) -> &'static [Reason] {
         use Reason as R;
         match self {
-            Self::Ready => &[R::Ready],
+            Self::Ready => &[R::Ready, R::Suspended],
             Self::Reconciling | Self::Stalled => &[R::Succeeded],
             Self::ImageResolved => &[
                 R::Succeeded,
@@ -111,6 +113,10 @@ impl ConditionType {
                 R::BakeFailed,
                 R::RolledBack,
                 R::Held,
+                R::Paused,
+                R::Pinned,
+                R::ReleasePhaseFailed,
+                R::SmokeFailed,
                 R::RollbackStuck,
             ],
             Self::RouteAccepted => &[
@@ -130,7 +136,8 @@ impl ConditionType {
                 R::NeverDeployed,
                 R::Unknown,
             ],
-            Self::GitDiverged => &[R::InSync, R::Held],
+            Self::GitDiverged => &[R::InSync, R::Held, R::Pinned],
+            Self::Pinned => &[R::Pinned, R::PinShadowed, R::PinRefused],
         }
     }
 }

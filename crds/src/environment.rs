@@ -12,7 +12,9 @@ use crate::environment_status::EnvironmentStatus;
 use crate::is_default;
 use crate::schema::undescribed;
 
-pub use crate::environment_runtime::{HealthSpec, ResourcesSpec, RolloutSpec, RuntimeSpec};
+pub use crate::environment_runtime::{
+    HealthSpec, OnFailure, ResourcesSpec, RolloutSpec, RuntimeSpec,
+};
 
 /// The deployment of one application stage: the image to run, the domain it answers on and the MongoDB it
 /// uses. Change `image` to release; read the answer in `status` and in `kubectl get cenv,crel`.
@@ -121,6 +123,11 @@ pub struct EnvironmentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 
+    /// Stops the operator here. `Plan`: it works out what it would do, shows that in `status.plan` and changes
+    /// nothing. `All`: it touches nothing and goes on watching. Default: `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<Suspend>,
+
     /// How many release records are kept.
     #[serde(default, skip_serializing_if = "is_default")]
     pub history: HistorySpec,
@@ -159,6 +166,20 @@ pub enum DeletionPolicy {
     Delete,
     /// The site goes on serving; re-creating the resource takes it over again without a restart.
     Retain,
+}
+
+/// How far the operator holds back.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(transform = undescribed)]
+pub enum Suspend {
+    /// Not at all.
+    None,
+    /// It works out what it would do and changes nothing.
+    Plan,
+    /// It touches nothing.
+    All,
 }
 
 /// A Secret or ConfigMap in the environment's namespace.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema::quantities;
+use crate::schema::{quantities, undescribed};
 
 /// The application's processes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -158,4 +159,21 @@ pub struct RolloutSpec {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*$')")
         .message("retry: write a word of letters, digits and any of _ . : -, such as 2026-07-01"))]
     pub retry: String,
+
+    /// What happens when a release fails after its first process took over: `Rollback` (the default) puts the
+    /// last good release back; `Pause` leaves everything as it is until a person decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
+}
+
+/// What the failure of a release does.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(transform = undescribed)]
+pub enum OnFailure {
+    /// The last good release is put back.
+    Rollback,
+    /// Everything stays as it is.
+    Pause,
 }

@@ -38,9 +38,13 @@ pub struct EnvironmentStatus {
     #[serde(default, skip_serializing_if = "is_default")]
     pub release: EnvironmentReleaseStatus,
 
-    /// Present while the operator keeps a failed release from being tried again.
+    /// Present while a failed release is kept from being tried again, or a release is pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<HoldStatus>,
+
+    /// Present while `suspend` is `Plan`: what the operator would do, a line each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanStatus>,
 
     /// What is known of the database.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -117,18 +121,18 @@ pub struct EnvironmentReleaseStatus {
     pub since: Option<Time>,
 }
 
-/// Why a failed release is not tried again. It stands for those inputs until they change or a new
-/// `rollout.retry` is given.
+/// Why something else runs than the spec asks for: a failed release is not tried again until its inputs change or a
+/// new `rollout.retry` is given; a pinned one stays until its pin is taken away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldStatus {
-    /// What happened to the release.
+    /// What it comes from.
     pub kind: HoldKind,
 
-    /// Number of the failed release.
+    /// Number of the failed or pinned release.
     pub release: i64,
 
-    /// Hash of the inputs that are held.
+    /// Hash of that release's inputs.
     #[schemars(length(max = 64))]
     pub inputs: String,
 
@@ -140,6 +144,21 @@ pub struct HoldStatus {
     pub lift: String,
 }
 
+/// What the operator would do if it were not suspended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStatus {
+    /// What would happen to releases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40), inner(length(max = 512)))]
+    pub releases: Vec<String>,
+
+    /// Objects that would be created, changed or deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40), inner(length(max = 512)))]
+    pub objects: Vec<String>,
+}
+
 /// What a hold comes from.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -149,6 +168,8 @@ pub enum HoldKind {
     Rejected,
     /// The release ran everywhere, failed then, and the last good one was put back.
     RolledBack,
+    /// A person keeps this release.
+    Pin,
 }
 
 /// What is known of the database. Never a credential.

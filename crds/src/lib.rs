@@ -20,12 +20,12 @@ pub mod schema;
 pub use condition::{ConditionStatus, ConditionType};
 pub use environment::{
     ConfigSpec, CrokodialEnvironment, DeletionPolicy, EnvVar, EnvironmentSpec, HealthSpec,
-    HistorySpec, LocalRef, MongoSpec, ResourcesSpec, RolloutSpec, RouteKind, RouteSpec,
-    RuntimeSpec, SecretKeyRef, Stage, TlsMode, TlsSpec,
+    HistorySpec, LocalRef, MongoSpec, OnFailure, ResourcesSpec, RolloutSpec, RouteKind, RouteSpec,
+    RuntimeSpec, SecretKeyRef, Stage, Suspend, TlsMode, TlsSpec,
 };
 pub use environment_status::{
     CertificateStatus, EffectiveStatus, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind,
-    HoldStatus, MongoStatus,
+    HoldStatus, MongoStatus, PlanStatus,
 };
 pub use reason::Reason;
 pub use release::{CrokodialRelease, ReleasePhase, ReleaseSpec, ReleaseStatus};

@@ -151,6 +151,49 @@ pub enum Reason {
         props(who = "user")
     )]
     Held,
+    /// A release failed after its first process took over, and everything was left as it is: the spec asks for
+    /// that, or its release phase cannot be undone.
+    #[strum(
+        message = "Decide: release a correction, or pin a release that is good.",
+        props(who = "user")
+    )]
+    Paused,
+    /// The command of the release phase failed.
+    #[strum(
+        message = "Read the log of the release's Job; then release a correction, or set a new rollout.retry.",
+        props(who = "user")
+    )]
+    ReleasePhaseFailed,
+    /// A page of the release, or an asset that the page names, did not answer as asked.
+    #[strum(
+        message = "Release a correction of what the message names, or set a new rollout.retry.",
+        props(who = "user")
+    )]
+    SmokeFailed,
+    /// A person keeps this release, whatever the spec asks for.
+    #[strum(
+        message = "Set spec.pin of the CrokodialRelease to false when the spec is to count again.",
+        props(who = "user")
+    )]
+    Pinned,
+    /// Another release was pinned later, and that one counts.
+    #[strum(
+        message = "Set spec.pin to false on the release that is not meant.",
+        props(who = "user")
+    )]
+    PinShadowed,
+    /// This release cannot be pinned.
+    #[strum(
+        message = "Set its spec.pin to false, and pin a release that is good and rollbackable.",
+        props(who = "user")
+    )]
+    PinRefused,
+    /// The spec tells the operator to hold back.
+    #[strum(
+        message = "Remove spec.suspend when it is to go on.",
+        props(who = "user")
+    )]
+    Suspended,
     /// A newer release took this one's place.
     #[strum(message = "Nothing to do.", props(who = "nobody"))]
     Superseded,
@@ -253,6 +296,9 @@ impl Reason {
         Reason::ConfigError,
         Reason::ProgressDeadlineExceeded,
         Reason::BakeFailed,
+        Reason::ReleasePhaseFailed,
+        Reason::SmokeFailed,
+        Reason::Pinned,
     ];
 
     /// The word in the field `reason`.
@@ -271,6 +317,15 @@ impl Reason {
     #[must_use]
     pub fn next_step(self) -> &'static str {
         self.get_message().unwrap_or_default()
+    }
+
+    /// What was seen, a sentence without its full stop, and then the next step and who takes it.
+    #[must_use]
+    pub fn sentence(self, seen: &str) -> String {
+        match self.who() {
+            "nobody" => format!("{seen}."),
+            who => format!("{seen}. Next ({who}): {}", self.next_step()),
+        }
     }
 
     /// Who does it: `nobody`, `user` or `cluster administrator`.

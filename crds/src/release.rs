@@ -5,8 +5,13 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What was released. Written by the operator once, and never changed.
-#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+use crate::is_default;
+
+/// What was released. Written by the operator once, and never changed, but for `pin` and `pinReason`, which are
+/// yours: set `pin` to return to this release and to stay there.
+#[derive(
+    CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema,
+)]
 #[kube(
     group = "crokodial.com",
     version = "v1alpha1",
@@ -17,21 +22,24 @@ use serde::{Deserialize, Serialize};
     namespaced,
     status = "ReleaseStatus",
     derive = "PartialEq",
-    doc = "One release of an environment: the record the operator writes and never changes. Read it with kubectl get crel; release by editing the CrokodialEnvironment.",
+    doc = "One release of an environment: the record the operator writes and never changes. Read it with kubectl get crel; release by editing the CrokodialEnvironment; return to it and stay there by setting spec.pin.",
     printcolumn(name = "ENV", type_ = "string", json_path = ".spec.environment"),
     printcolumn(name = "RELEASE", type_ = "integer", json_path = ".spec.number"),
     printcolumn(name = "PHASE", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "SERVING", type_ = "boolean", json_path = ".status.serving"),
     printcolumn(name = "IMAGE", type_ = "string", json_path = ".spec.image"),
     printcolumn(name = "RESTARTS", type_ = "integer", json_path = ".status.restarts"),
+    printcolumn(name = "PINNED", type_ = "boolean", json_path = ".spec.pin"),
     printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new(
         "self.metadata.name.startsWith(self.spec.environment + '-') && self.metadata.name.substring(self.spec.environment.size() + 1).matches('^[1-9][0-9]{0,8}$') && int(self.metadata.name.substring(self.spec.environment.size() + 1)) == self.spec.number"
     )
         .message("metadata.name must be <spec.environment>-<spec.number>; releases are made by the operator: edit the CrokodialEnvironment instead")
 )]
-#[x_kube(validation = Rule::new("self == oldSelf")
-    .message("a release is a record and cannot be changed: edit the CrokodialEnvironment to make a new one"))]
+#[x_kube(validation = Rule::new(
+    "self.environment == oldSelf.environment && self.number == oldSelf.number && self.image == oldSelf.image && self.digest == oldSelf.digest && self.inputs == oldSelf.inputs && (has(self.retry) ? self.retry : '') == (has(oldSelf.retry) ? oldSelf.retry : '') && (has(self.restores) ? self.restores : 0) == (has(oldSelf.restores) ? oldSelf.restores : 0)"
+)
+    .message("a release is a record: only pin and pinReason may be changed; edit the CrokodialEnvironment to make a new release"))]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseSpec {
     /// Name of the CrokodialEnvironment, in the same namespace.
@@ -66,6 +74,16 @@ pub struct ReleaseSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 999_999_999))]
     pub restores: Option<i64>,
+
+    /// Yours to set. True: return to this release, which must be good, and stay on it whatever the
+    /// CrokodialEnvironment asks for, until this is false again. Of several the one set last counts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pin: bool,
+
+    /// Yours to set. Why it is pinned, such as the number of an incident.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 256))]
+    pub pin_reason: String,
 }
 
 /// How the release went. Written by the operator only.
@@ -106,6 +124,51 @@ pub struct ReleaseStatus {
     #[schemars(range(min = 0))]
     pub restarts: i32,
 
+    /// True when it failed and was left where it is, because the spec asks for that or because its release
+    /// phase cannot be undone. A person decides what runs next.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub paused: bool,
+
+    /// The reason given in `promotion.allow`, when that let it pass the gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub allowed: Option<String>,
+
+    /// Since when the operator has seen its pin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned_at: Option<Time>,
+
+    /// Whether one can return to it: its image is still in the registry and what it froze is still there.
+    /// Looked at once a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollbackable: Option<bool>,
+
+    /// When that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_checked_at: Option<Time>,
+
+    /// Since when something that is not its fault keeps it from going on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_since: Option<Time>,
+
+    /// For how many seconds that was so before, in this phase; its deadline moves by as much.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(range(min = 0))]
+    pub blocked_seconds: i64,
+
+    /// Since when it fails in a way that the database may be to blame for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspected_at: Option<Time>,
+
+    /// Until when its processes may recover after the database was away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excused_until: Option<Time>,
+
+    /// Exits of one container that are not counted against it, because the database was away.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(range(min = 0))]
+    pub excused_restarts: i32,
+
     /// The state in the usual form of Kubernetes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40))]
@@ -132,6 +195,14 @@ pub enum ReleasePhase {
     /// Recorded, not begun.
     #[default]
     Pending,
+    /// It waits for the promotion gate, or for the end of a pin.
+    Gated,
+    /// It waits for the credentials it needs.
+    Preflight,
+    /// The command of `releasePhase` runs.
+    ReleasePhase,
+    /// One process of it runs without traffic and is checked.
+    Candidate,
     /// Its processes are replacing the old ones.
     Rolling,
     /// It runs everywhere and is being watched.
@@ -151,7 +222,13 @@ impl ReleasePhase {
     #[must_use]
     pub fn is_final(self) -> bool {
         match self {
-            Self::Pending | Self::Rolling | Self::Baking => false,
+            Self::Pending
+            | Self::Gated
+            | Self::Preflight
+            | Self::ReleasePhase
+            | Self::Candidate
+            | Self::Rolling
+            | Self::Baking => false,
             Self::Good | Self::Rejected | Self::RolledBack | Self::Superseded => true,
         }
     }
@@ -161,6 +238,10 @@ impl ReleasePhase {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "Pending",
+            Self::Gated => "Gated",
+            Self::Preflight => "Preflight",
+            Self::ReleasePhase => "ReleasePhase",
+            Self::Candidate => "Candidate",
             Self::Rolling => "Rolling",
             Self::Baking => "Baking",
             Self::Good => "Good",

@@ -192,7 +192,10 @@ fn columns_and_names_are_the_published_ones() {
         Some(".status.selector")
     );
     let (release, columns) = of(1);
-    assert_eq!(columns, "ENV RELEASE PHASE SERVING IMAGE RESTARTS AGE");
+    assert_eq!(
+        columns,
+        "ENV RELEASE PHASE SERVING IMAGE RESTARTS PINNED AGE"
+    );
     assert_eq!(
         release.spec.names.short_names,
         Some(vec!["crel".to_owned()])

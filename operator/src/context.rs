@@ -85,6 +85,8 @@ pub struct Context {
     pub written: Written,
     /// When this process began to look.
     pub since: Timestamp,
+    /// Since when it looks after each environment without a break.
+    pub attention: Attention,
     clock: Clock,
     recorder: Recorder,
 }
@@ -120,6 +122,7 @@ impl Context {
             measurements: Lookups::default(),
             written: Written::default(),
             since: clock.now(),
+            attention: Attention::default(),
             clock,
         }
     }
@@ -168,6 +171,21 @@ impl Context {
             Ok(Err(error)) => tracing::warn!(reason, %error, "an Event could not be published"),
             Err(_) => tracing::warn!(reason, "an Event was not published within 5 s"),
         }
+    }
+}
+
+/// Since when each environment is looked after: a suspended one is not, and its releases' time stands still.
+#[derive(Debug, Default)]
+pub struct Attention(Mutex<HashMap<String, Timestamp>>);
+
+impl Attention {
+    /// Since when the environment of this UID is looked after; now, while it is not.
+    pub fn since(&self, uid: &str, suspended: bool, now: Timestamp) -> Timestamp {
+        let mut resumed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if suspended {
+            resumed.insert(uid.to_owned(), now);
+        }
+        resumed.get(uid).copied().unwrap_or(Timestamp::MIN)
     }
 }
 

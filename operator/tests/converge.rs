@@ -16,6 +16,8 @@ mod children;
 mod faults;
 #[path = "converge/invariants.rs"]
 mod invariants;
+#[path = "converge/pins.rs"]
+mod pins;
 #[path = "converge/references.rs"]
 mod references;
 #[path = "converge/releases.rs"]

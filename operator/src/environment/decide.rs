@@ -11,7 +11,7 @@ use super::observe::Observed;
 use super::owner::Owner;
 use super::validate::Valid;
 use crate::release::history;
-use crate::release::machine::{self, Decision, Hold, Run, View};
+use crate::release::machine::{self, Decision, Gate, Hold, Pin, Probes, Proof, Run, Trial, View};
 use crate::release::record::{Record, last_good};
 use crate::release::workload::Workload;
 
@@ -22,6 +22,8 @@ pub struct Step {
     pub decision: Decision,
     /// The hold on what the spec wants.
     pub hold: Option<Hold>,
+    /// The release that a person keeps.
+    pub pin: Option<Pin>,
     /// The Deployment as it is.
     pub workload: Workload,
     /// The release whose pods answer requests.
@@ -36,7 +38,7 @@ pub struct Step {
     pub retired: Vec<i64>,
 }
 
-/// Decides. `since` is when this process began to look.
+/// Decides. `since` is when this process began to look after the environment.
 pub fn decide(
     owner: &Owner,
     effective: &Effective,
@@ -56,7 +58,13 @@ pub fn decide(
         snapshots: &snapshots,
         workload: &workload,
         pods: &seen.pods,
+        gate: Gate::open(),
         prerequisites: prerequisites(valid),
+        release_phase: Trial::NotAsked,
+        candidate: None,
+        proof: Proof::Off,
+        probes: Probes::Fine,
+        on_failure: effective.on_failure,
         image_gone: seen.image_gone,
         progress_deadline: effective.progress_deadline,
         bake: effective.bake,
@@ -77,9 +85,12 @@ pub fn decide(
         Run::Release(n) | Run::Zero(n) => Some(n),
         Run::Keep => None,
     });
+    let pinned = seen.records.iter().filter(|r| r.spec.pin);
+    in_use.extend(pinned.map(Record::number));
     let retired = history::retired(&seen.records, effective.history, &in_use, now);
     Step {
         hold,
+        pin: machine::pin(&view),
         workload: workload.clone(),
         serving,
         last_good,

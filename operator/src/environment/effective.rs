@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crokodial_crds::duration::{self, DurationError};
 use crokodial_crds::{
-    DeletionPolicy, EffectiveStatus, EnvironmentSpec, ResourcesSpec, RouteKind, Stage, TlsMode,
+    DeletionPolicy, EffectiveStatus, EnvironmentSpec, OnFailure, ResourcesSpec, RouteKind, Stage,
+    Suspend, TlsMode,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -49,6 +50,10 @@ pub struct Effective {
     pub progress_deadline: Duration,
     /// How long a release is watched before it is Good.
     pub bake: Duration,
+    /// What a failure after the roll-out began does.
+    pub on_failure: OnFailure,
+    /// How far the operator holds back.
+    pub suspend: Suspend,
     /// Kind of route.
     pub route: RouteKind,
     /// Ingress class, where one is named.
@@ -104,6 +109,8 @@ impl Effective {
                 rollout.bake.as_deref(),
                 if prod { 600 } else { 60 },
             )?,
+            on_failure: rollout.on_failure.unwrap_or(OnFailure::Rollback),
+            suspend: spec.suspend.unwrap_or(Suspend::None),
             route: spec.route.kind.unwrap_or(RouteKind::Ingress),
             ingress_class: spec
                 .route

@@ -56,10 +56,7 @@ impl Finding {
 
     /// What was seen, then the one next step and who takes it.
     pub fn message(&self) -> String {
-        match self.reason.who() {
-            "nobody" => format!("{}.", self.seen),
-            who => format!("{}. Next ({who}): {}", self.seen, self.reason.next_step()),
-        }
+        self.reason.sentence(&self.seen)
     }
 
     /// The condition to write; `old` keeps its transition time where the status is the same.

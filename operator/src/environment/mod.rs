@@ -20,18 +20,24 @@ pub mod observe;
 pub mod outside;
 pub mod owner;
 pub mod records;
+mod rollout;
 pub mod status;
+pub mod suspend;
 pub mod validate;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crokodial_crds::CrokodialEnvironment;
+use crokodial_crds::{CrokodialEnvironment, PlanStatus, Suspend};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
+use self::build::{Applied, Desired, Prepared};
+use self::decide::Step;
 use self::effective::Effective;
+use self::observe::Observed;
 use self::owner::Owner;
+use self::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
 use crate::metrics::FailureClass;
@@ -111,8 +117,13 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
 
     let seen = observe::observe(ctx, &owner, spec, &effective).await?;
     let now = ctx.now();
+    let suspended = effective.suspend != Suspend::None;
+    let since = ctx
+        .attention
+        .since(&owner.uid, suspended, now)
+        .max(ctx.since);
     let valid = validate::validate(&owner, spec, &effective, &seen);
-    let step = decide::decide(&owner, &effective, &valid, &seen, ctx.since, now);
+    let step = decide::decide(&owner, &effective, &valid, &seen, since, now);
     let certificate = certificate::plan(ctx, spec, &effective, &valid, &seen, now).await?;
     let desired = build::build(build::Plan {
         owner: &owner,
@@ -123,18 +134,16 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         seen: &seen,
         certificate: &certificate,
     });
-
-    let subject = records::Subject {
-        environment: &environment,
-        owner: &owner,
-        effective: &effective,
+    let done = if suspended {
+        Done::withheld(&owner, desired, &step, &seen, effective.suspend)
+    } else {
+        let subject = records::Subject {
+            environment: &environment,
+            owner: &owner,
+            effective: &effective,
+        };
+        carry_out(ctx, subject, desired, &step, &valid, &seen).await?
     };
-    let more = records::write(ctx, subject, &step, &valid, &seen).await?;
-    let applied = apply::apply(ctx, &environment, &owner, desired, &seen.children).await?;
-    if valid.conflict.is_none() {
-        records::adopt(ctx, subject, &seen).await?;
-    }
-    records::retire(ctx, &owner, &step, &seen).await?;
 
     let facts = status::Facts {
         environment: &environment,
@@ -144,14 +153,15 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         step: &step,
         seen: &seen,
         certificate: &certificate,
-        applied: &applied,
+        applied: &done.applied,
+        plan: done.plan.as_ref(),
     };
     let new = status::compute(facts, now);
     events::announce(ctx, &environment, &new).await;
     status::write(ctx, &environment, &new).await?;
-    if more || valid.image.reason == crokodial_crds::Reason::Progressing {
+    if done.more || valid.image.reason == crokodial_crds::Reason::Progressing {
         // A step was written, or an answer is on its way: look again at once, or in a moment.
-        return Ok(Action::requeue(if more {
+        return Ok(Action::requeue(if done.more {
             Duration::ZERO
         } else {
             Duration::from_millis(500)
@@ -162,6 +172,57 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         now,
         jitter(&environment),
     )))
+}
+
+/// What became of a decision.
+struct Done {
+    applied: Desired<Applied>,
+    plan: Option<PlanStatus>,
+    /// There is more to do at once.
+    more: bool,
+}
+
+impl Done {
+    /// Nothing was done; what would have been is told where a plan was asked for.
+    fn withheld(
+        owner: &Owner,
+        desired: Desired<Prepared>,
+        step: &Step,
+        seen: &Observed,
+        suspend: Suspend,
+    ) -> Self {
+        let (applied, objects) = suspend::withhold(owner, desired, &seen.children);
+        Self {
+            applied,
+            plan: (suspend == Suspend::Plan).then(|| suspend::plan(step, objects)),
+            more: false,
+        }
+    }
+}
+
+/// Writes records, children and what follows from them, in an order that any crash leaves mendable.
+async fn carry_out(
+    ctx: &Arc<Context>,
+    subject: records::Subject<'_>,
+    desired: Desired<Prepared>,
+    step: &Step,
+    valid: &Valid,
+    seen: &Observed,
+) -> Result<Done, Error> {
+    let records::Subject {
+        environment, owner, ..
+    } = subject;
+    let more = records::write(ctx, subject, step, valid, seen).await?;
+    let applied = apply::apply(ctx, environment, owner, desired, &seen.children).await?;
+    if valid.conflict.is_none() {
+        records::adopt(ctx, subject, seen).await?;
+    }
+    records::retire(ctx, owner, step, seen).await?;
+    Ok(Done {
+        applied,
+        plan: None,
+        more,
+    })
 }
 
 /// Up to 10 s, the same for one environment, so that a restart does not line all of them up for ever.

@@ -189,7 +189,7 @@ async fn releases(ctx: &Context, owner: &Owner) -> Result<Own, IoError> {
     Ok((releases, records, ours, foreign.into_keys().collect()))
 }
 
-/// The two that a step may run: the newest release's and the last good one's.
+/// Those that a step may run: the newest release's, the last good one's and the pinned ones'.
 async fn frozen(
     ctx: &Context,
     owner: &Owner,
@@ -200,6 +200,7 @@ async fn frozen(
     let mut numbers: Vec<i64> = newest
         .into_iter()
         .chain(last_good(records).map(Record::number))
+        .chain(records.iter().filter(|r| r.spec.pin).map(Record::number))
         .collect();
     // A snapshot above every record waits for the record it was made for.
     numbers.extend(
@@ -209,6 +210,7 @@ async fn frozen(
             .copied()
             .filter(|n| newest.is_none_or(|newest| *n > newest)),
     );
+    numbers.sort_unstable();
     numbers.dedup();
     let names = Names::of(&owner.name);
     let reads = numbers

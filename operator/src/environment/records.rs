@@ -1,5 +1,6 @@
 //! Writes release records and their snapshots.
 
+use crokodial_crds::condition::{self, ConditionStatus, ConditionType};
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{
     CrokodialEnvironment, CrokodialRelease, EnvironmentSpec, ReleasePhase, ReleaseSpec,
@@ -46,6 +47,7 @@ pub async fn write(
     for (number, status) in &step.decision.updates {
         write_status(ctx, subject, *number, status).await?;
         announce(ctx, subject, *number, status, seen).await;
+        announce_pin(ctx, subject, *number, status, seen).await;
     }
     if let Some(spec) = &step.decision.create {
         create(ctx, subject, spec, valid, seen).await?;
@@ -238,7 +240,7 @@ async fn announce(
         ReleasePhase::Rejected => Some(ReleaseOutcome::Rejected),
         ReleasePhase::RolledBack => Some(ReleaseOutcome::RolledBack),
         ReleasePhase::Superseded => Some(ReleaseOutcome::Superseded),
-        ReleasePhase::Pending | ReleasePhase::Rolling | ReleasePhase::Baking => None,
+        _ => None,
     };
     if let Some(outcome) = outcome {
         ctx.metrics.release_ended(outcome);
@@ -259,6 +261,35 @@ async fn announce(
     );
     let about = Some(reference(subject.owner, number));
     ctx.event_on(subject.environment, about, type_, &reason, &note)
+        .await;
+}
+
+/// A pin that is followed, refused or shadowed is an Event.
+async fn announce_pin(
+    ctx: &Context,
+    subject: Subject<'_>,
+    number: i64,
+    status: &ReleaseStatus,
+    seen: &Observed,
+) {
+    let before = seen.records.iter().find(|r| r.number() == number);
+    let old = before.and_then(|r| r.status.as_ref());
+    let pinned = |s: &ReleaseStatus| condition::find(&s.conditions, ConditionType::Pinned).cloned();
+    let Some(new) = pinned(status) else { return };
+    if old
+        .and_then(pinned)
+        .is_some_and(|old| old.reason == new.reason)
+    {
+        return;
+    }
+    let followed = new.status == ConditionStatus::True.as_str();
+    let type_ = if followed {
+        EventType::Normal
+    } else {
+        EventType::Warning
+    };
+    let about = Some(reference(subject.owner, number));
+    ctx.event_on(subject.environment, about, type_, &new.reason, &new.message)
         .await;
 }
 

@@ -4,7 +4,7 @@ use crokodial_crds::condition::ConditionType;
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{
     CrokodialEnvironment, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind, HoldStatus,
-    MongoStatus, Reason, RouteKind, TlsMode,
+    MongoStatus, PlanStatus, Reason, RouteKind, Suspend, TlsMode,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -18,6 +18,7 @@ use super::effective::Effective;
 use super::finding::Finding;
 use super::observe::Observed;
 use super::owner::Owner;
+use super::rollout::{available, diverged, rolled_out};
 use super::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
@@ -43,8 +44,10 @@ pub struct Facts<'a> {
     pub seen: &'a Observed,
     /// The certificate.
     pub certificate: &'a Certificate,
-    /// Proof that the children were applied.
+    /// Proof that the children were applied, or why they were not.
     pub applied: &'a Desired<Applied>,
+    /// What was withheld, where the spec asks for a plan.
+    pub plan: Option<&'a PlanStatus>,
 }
 
 /// Computes the status.
@@ -56,6 +59,7 @@ pub fn compute(facts: Facts<'_>, now: Timestamp) -> EnvironmentStatus {
         valid,
         step,
         certificate,
+        plan,
         ..
     } = facts;
     let old = environment
@@ -71,7 +75,8 @@ pub fn compute(facts: Facts<'_>, now: Timestamp) -> EnvironmentStatus {
         selector: Some(owner.selector_text()),
         effective: Some(effective.status()),
         release: release(facts),
-        hold: step.hold.as_ref().map(hold),
+        hold: held_status(step),
+        plan: plan.cloned(),
         mongo: mongo(valid),
         certificate: certificate.status.clone(),
         next_check: step.decision.next.map(whole_seconds),
@@ -131,6 +136,18 @@ fn release(facts: Facts<'_>) -> EnvironmentReleaseStatus {
         }),
         since: serving.and_then(|r| r.status.as_ref()?.rolled_out_at.clone()),
     }
+}
+
+/// A pin before a hold: it is what runs.
+fn held_status(step: &Step) -> Option<HoldStatus> {
+    let pinned = step.pin.as_ref().map(|pin| HoldStatus {
+        kind: HoldKind::Pin,
+        release: pin.release,
+        inputs: pin.inputs.clone(),
+        since: whole_seconds(pin.since),
+        lift: "set spec.pin of that CrokodialRelease to false".to_owned(),
+    });
+    pinned.or_else(|| step.hold.as_ref().map(hold))
 }
 
 fn hold(hold: &Hold) -> HoldStatus {
@@ -209,75 +226,16 @@ fn config(valid: &Valid) -> Finding {
     }
 }
 
-/// The condition `RolledOut`.
-fn rolled_out(step: &Step) -> Finding {
-    let load = &step.workload;
-    match &step.decision.rollout {
-        _ if step.decision.stuck => {
-            let what = format!(
-                "release {} does not become ready again",
-                step.last_good.unwrap_or(0)
-            );
-            Finding::no(Reason::RollbackStuck, what)
-        }
-        Rollout::NeverDeployed => {
-            Finding::unknown(Reason::NeverDeployed, "no release was made yet")
-        }
-        Rollout::Progressing(n) => {
-            let what = format!(
-                "release {n} is rolling out: {} of {} pods are new",
-                load.updated, load.desired
-            );
-            Finding::no(Reason::Progressing, what)
-        }
-        Rollout::Blocked(n, cause) => {
-            Finding::unknown(Reason::Blocked, format!("release {n} waits: {cause}"))
-        }
-        Rollout::Baking(n, until) => {
-            let until = whole_seconds(*until).0;
-            Finding::yes(
-                Reason::Baking,
-                format!("release {n} runs everywhere and is watched until {until}"),
-            )
-        }
-        Rollout::Complete(_) if load.desired == 0 => {
-            Finding::no(Reason::ScaledToZero, "runtime.replicas is 0")
-        }
-        Rollout::Complete(n) if load.rolled_out(*n) => Finding::yes(
-            Reason::Succeeded,
-            format!("release {n} is good and runs everywhere"),
-        ),
-        Rollout::Complete(n) => {
-            let what = format!(
-                "release {n} is good; {} of {} pods are available",
-                load.available, load.desired
-            );
-            Finding::no(Reason::Progressing, what)
-        }
-        Rollout::Held(hold) => held(hold),
-    }
-}
-
-fn held(hold: &Hold) -> Finding {
-    let reason = match hold.kind {
-        HoldKind::RolledBack => Reason::RolledBack,
-        HoldKind::Rejected => hold.reason.parse().unwrap_or(Reason::Held),
-    };
-    Finding::no(
-        reason,
-        format!(
-            "release {} failed and is held: {}",
-            hold.release, hold.message
-        ),
-    )
-}
-
 /// `Ready` is about what the spec asks for. The first concern that is not met gives the reason, and of several
 /// one that waits for a person: what ends by itself must not hide it.
 fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     let Facts { valid, step, .. } = facts;
     if let Some(conflict) = &valid.conflict {
         return conflict.clone();
+    }
+    if facts.effective.suspend != Suspend::None {
+        let what = "spec.suspend tells the operator to change nothing";
+        return Finding::no(Reason::Suspended, what);
     }
     let unmet = |type_: &ConditionType, finding: &Finding| match type_ {
         // Unproven is no reason to distrust: only a proof to the contrary counts.
@@ -343,39 +301,5 @@ fn stalled(ready: &Finding, step: &Step) -> Finding {
         Finding::yes(ready.reason, ready.seen.clone())
     } else {
         Finding::no(Reason::Succeeded, "nothing waits for a person")
-    }
-}
-
-/// `Available` is about the site, whichever release answers.
-fn available(step: &Step) -> Finding {
-    let load = &step.workload;
-    match step.serving {
-        Some(n) if load.available > 0 => Finding::yes(
-            Reason::Serving,
-            format!("{} pods are ready, release {n} serves", load.available),
-        ),
-        _ if load.desired == 0 && step.last_good.is_some() => {
-            Finding::no(Reason::ScaledToZero, "runtime.replicas is 0")
-        }
-        _ if step.last_good.is_none() => {
-            Finding::unknown(Reason::NeverDeployed, "no release of it was ever good")
-        }
-        _ => Finding::no(Reason::Down, "no pod is ready"),
-    }
-}
-
-fn diverged(step: &Step) -> Finding {
-    match &step.hold {
-        Some(hold) => Finding::yes(
-            Reason::Held,
-            format!(
-                "the spec asks for what release {} failed with",
-                hold.release
-            ),
-        ),
-        None => Finding::no(
-            Reason::InSync,
-            "the cluster runs, or is on its way to, what the spec asks for",
-        ),
     }
 }

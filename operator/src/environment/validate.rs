@@ -105,6 +105,7 @@ fn wanted(
         digest: digest.to_string(),
         image: spec.image.clone(),
         retry: spec.rollout.retry.clone(),
+        patient: false,
     })
 }
 

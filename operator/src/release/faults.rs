@@ -41,6 +41,8 @@ pub struct Scene<'a> {
     pub since: Timestamp,
     /// How long it may take.
     pub deadline: Duration,
+    /// Exits of one container that were not its fault.
+    pub excused: i32,
     /// Now.
     pub now: Timestamp,
 }
@@ -55,14 +57,14 @@ pub fn rolling(scene: &Scene<'_>) -> Option<Fault> {
 
 /// Judges a release in its bake, when it runs everywhere and no older pod is left to compare with.
 pub fn baking(scene: &Scene<'_>) -> Option<Fault> {
-    if let Some(pod) = scene.pods.iter().find(|p| p.exits >= EXITS) {
+    if let Some(pod) = crashed(scene) {
         return Some(Fault::Release(
             Reason::CrashLoop,
             format!("pod {} exited {} times", pod.name, pod.exits),
         ));
     }
     let restarts = restarts(scene.pods);
-    if restarts > BAKE_RESTARTS {
+    if restarts > BAKE_RESTARTS.saturating_add(scene.excused) {
         let seen = format!("{restarts} restarts during the bake, {BAKE_RESTARTS} are tolerated");
         return Some(Fault::Release(Reason::CrashLoop, seen));
     }
@@ -80,6 +82,17 @@ pub fn baking(scene: &Scene<'_>) -> Option<Fault> {
         );
         Fault::Release(Reason::BakeFailed, seen)
     })
+}
+
+/// Most exits of any one of the pods.
+pub fn exits(pods: &[&PodView]) -> i32 {
+    pods.iter().map(|p| p.exits).max().unwrap_or(0)
+}
+
+/// A pod whose container has proven to end again and again.
+fn crashed<'a>(scene: &Scene<'a>) -> Option<&'a PodView> {
+    let most = EXITS.saturating_add(scene.excused);
+    scene.pods.iter().find(|p| p.exits >= most).copied()
 }
 
 /// Restarts of all the pods together.
@@ -102,7 +115,7 @@ pub fn deadline_at(scene: &Scene<'_>) -> Timestamp {
 }
 
 fn crash(scene: &Scene<'_>) -> Option<Fault> {
-    let pod = scene.pods.iter().find(|p| p.exits >= EXITS)?;
+    let pod = crashed(scene)?;
     if !scene.last_good_ready {
         return Some(Fault::Platform(format!(
             "pod {} exited {} times, but the last good release's pods are not ready either",

@@ -80,8 +80,7 @@ mod tests {
                 image: "app:1".to_owned(),
                 digest: "sha256:0".to_owned(),
                 inputs: format!("{number:x}"),
-                retry: String::new(),
-                restores: None,
+                ..ReleaseSpec::default()
             },
             status: Some(ReleaseStatus {
                 phase,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crokodial_crds::condition::whole_seconds;
-use crokodial_crds::{HoldKind, ReleasePhase, ReleaseSpec, ReleaseStatus};
+use crokodial_crds::{HoldKind, OnFailure, ReleasePhase, ReleaseSpec, ReleaseStatus};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -23,6 +23,12 @@ struct World {
     pods: Vec<PodView>,
     prerequisites: Result<(), String>,
     image_gone: bool,
+    gate: Gate,
+    release_phase: Trial,
+    candidate: Option<(Vec<PodView>, Option<Smoke>)>,
+    proof: Proof,
+    probes: Probes,
+    on_failure: OnFailure,
     now: Timestamp,
 }
 
@@ -36,6 +42,12 @@ impl World {
             pods: Vec::new(),
             prerequisites: Ok(()),
             image_gone: false,
+            gate: Gate::open(),
+            release_phase: Trial::NotAsked,
+            candidate: None,
+            proof: Proof::Off,
+            probes: Probes::Fine,
+            on_failure: OnFailure::Rollback,
             now: at(0),
         }
     }
@@ -95,6 +107,15 @@ impl World {
             workload: &self.workload,
             pods: &self.pods,
             prerequisites: self.prerequisites.clone(),
+            gate: self.gate.clone(),
+            release_phase: self.release_phase.clone(),
+            candidate: self.candidate.as_ref().map(|(pods, smoke)| Candidate {
+                pods,
+                smoke: smoke.as_ref(),
+            }),
+            proof: self.proof.clone(),
+            probes: self.probes.clone(),
+            on_failure: self.on_failure,
             image_gone: self.image_gone,
             progress_deadline: Duration::from_secs(300),
             bake: Duration::from_secs(60),
@@ -117,6 +138,7 @@ fn want(inputs: &str, retry: &str) -> Wanted {
         digest: format!("sha256:{inputs}"),
         image: format!("registry.test/app:{inputs}"),
         retry: retry.to_owned(),
+        patient: false,
     }
 }
 
@@ -128,8 +150,7 @@ fn record(number: i64, inputs: &str, phase: ReleasePhase) -> Record {
             image: format!("registry.test/app:{inputs}"),
             digest: format!("sha256:{inputs}"),
             inputs: inputs.to_owned(),
-            retry: String::new(),
-            restores: None,
+            ..ReleaseSpec::default()
         },
         status: Some(ReleaseStatus {
             phase,
@@ -216,10 +237,8 @@ fn rolled_out_everywhere_it_bakes_and_after_the_bake_it_is_good() {
     let early = World::new(vec![record(1, "a", GOOD), record(2, "b", BAKING)], "b")
         .running(2)
         .at(59);
-    assert_eq!(
-        (early.decide().updates.len(), early.decide().next),
-        (0, Some(at(60)))
-    );
+    assert_eq!(phase_of(&early.decide(), 2), Some(BAKING));
+    assert_eq!(early.decide().next, Some(at(60)));
     let done = World::new(vec![record(1, "a", GOOD), record(2, "b", BAKING)], "b")
         .running(2)
         .at(60);
@@ -411,9 +430,19 @@ fn a_rollback_that_does_not_get_there_is_stuck_after_the_deadline() {
 }
 
 fn phases() -> impl Strategy<Value = ReleasePhase> {
-    use ReleasePhase::{Pending, RolledBack, Superseded};
+    use ReleasePhase::{Gated, Pending, Preflight, RolledBack, Superseded};
     prop::sample::select(vec![
-        Pending, ROLLING, BAKING, GOOD, REJECTED, RolledBack, Superseded,
+        Pending,
+        Gated,
+        Preflight,
+        ReleasePhase::ReleasePhase,
+        ReleasePhase::Candidate,
+        ROLLING,
+        BAKING,
+        GOOD,
+        REJECTED,
+        RolledBack,
+        Superseded,
     ])
 }
 

@@ -1,13 +1,20 @@
 //! The life of releases: pure functions of records, workload and time.
 //!
 //! `inputs` says what makes a release, `snapshot` what it froze, `workload` what the cluster shows of it,
-//! `faults` which of that is the release's fault, `machine` what happens next and `steps` how one release goes on, `history` what may go.
+//! `faults` which of that is the release's fault. `view` is all that a decision looks at, `decision` its answer;
+//! `machine` makes it, `steps` says how one release goes on, `hold` and `pin` what keeps it from that, `history`
+//! which records may go.
 
+mod book;
+pub mod decision;
 pub mod faults;
 pub mod history;
+pub mod hold;
 pub mod inputs;
 pub mod machine;
+pub mod pin;
 pub mod record;
 pub mod snapshot;
 mod steps;
+pub mod view;
 pub mod workload;

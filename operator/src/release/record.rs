@@ -36,10 +36,7 @@ impl Record {
 
     /// True while its path is not at an end.
     pub fn in_flight(&self) -> bool {
-        matches!(
-            self.phase(),
-            Some(ReleasePhase::Pending | ReleasePhase::Rolling | ReleasePhase::Baking)
-        )
+        self.phase().is_some_and(|phase| !phase.is_final())
     }
 
     /// True after a verdict against it.

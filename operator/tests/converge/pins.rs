@@ -1,0 +1,181 @@
+//! A person's word: pins, pauses and suspension.
+
+use serde_json::json;
+
+use crate::fake_api::Behaviour;
+use crate::support::{NS, Site};
+
+const FIRST: &str = "registry.test/dialer:1";
+const SECOND: &str = "registry.test/dialer:2";
+const BAD: &str = "registry.test/dialer:bad";
+
+/// Two good releases, the second serving.
+async fn two_good() -> Site {
+    let mut site = Site::good().await;
+    site.image("staging", SECOND);
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+    site
+}
+
+fn pin(site: &Site, release: &str, pin: bool) {
+    site.api.edit("crokodialreleases", NS, release, |object| {
+        object["spec"]["pin"] = json!(pin);
+        object["spec"]["pinReason"] = json!("INC-7");
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pin_returns_at_once_and_fifty_applies_and_a_restart_do_not_undo_it() {
+    let mut site = two_good().await;
+    pin(&site, "staging-1", true);
+    site.rest("staging").await;
+    assert_eq!(site.runs("staging"), "1");
+    assert_eq!(site.condition("staging", "Ready"), "False Pinned");
+    assert_eq!(site.condition("staging", "GitDiverged"), "True Pinned");
+    assert_eq!(site.condition("staging", "Available"), "True Serving");
+    assert_eq!(site.status("staging")["hold"]["kind"], "Pin");
+    site.restart();
+    for _ in 0..50 {
+        site.image("staging", SECOND);
+        site.reconcile("staging").await;
+    }
+    site.rest("staging").await;
+    assert_eq!(site.runs("staging"), "1");
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+    pin(&site, "staging-1", false);
+    site.rest("staging").await;
+    assert_eq!(site.runs("staging"), "2");
+    assert_eq!(site.condition("staging", "Ready"), "True Ready");
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_image_queues_behind_a_pin_and_goes_on_when_it_is_taken_away() {
+    let mut site = two_good().await;
+    pin(&site, "staging-1", true);
+    site.image("staging", "registry.test/dialer:3");
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good", "3 Gated"]);
+    assert_eq!(site.reason("staging-3"), "Pinned");
+    assert_eq!(site.runs("staging"), "1");
+    pin(&site, "staging-1", false);
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good", "3 Good"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pin_ends_a_roll_out_under_way_and_the_spec_starts_it_anew_afterwards() {
+    let mut site = Site::good().await;
+    site.behave(SECOND, Behaviour::NeverReady);
+    site.image("staging", SECOND);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Rolling"]);
+    pin(&site, "staging-1", true);
+    site.rest("staging").await;
+    assert_eq!(
+        site.phases("staging"),
+        ["1 Good", "2 Superseded", "3 Gated"]
+    );
+    assert_eq!(site.runs("staging"), "1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_was_never_good_cannot_be_pinned_and_trying_touches_nothing() {
+    let mut site = Site::good().await;
+    site.behave(BAD, Behaviour::CrashLoop);
+    site.image("staging", BAD);
+    site.rest("staging").await;
+    site.image("staging", FIRST);
+    site.rest("staging").await;
+    pin(&site, "staging-2", true);
+    site.rest("staging").await;
+    assert_eq!(site.runs("staging"), "1");
+    assert_eq!(site.condition("staging", "Ready"), "True Ready");
+    let told = &site.get("crokodialreleases", "staging-2")["status"]["conditions"][0];
+    assert_eq!(
+        (&told["status"], &told["reason"]),
+        (&json!("False"), &json!("PinRefused"))
+    );
+    assert_eq!(site.events("PinRefused").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_pins_the_later_one_counts_and_the_other_says_so() {
+    let mut site = two_good().await;
+    pin(&site, "staging-2", true);
+    site.rest("staging").await;
+    site.advance(5);
+    pin(&site, "staging-1", true);
+    site.rest("staging").await;
+    assert_eq!(site.runs("staging"), "1");
+    let told = &site.get("crokodialreleases", "staging-2")["status"]["conditions"][0];
+    assert_eq!(told["reason"], "PinShadowed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_pauses_puts_nothing_back_until_somebody_decides() {
+    let mut site = Site::good().await;
+    site.edit("staging", |spec| {
+        spec["rollout"] = json!({"onFailure": "Pause"});
+    });
+    site.behave(BAD, Behaviour::CrashLoop);
+    site.image("staging", BAD);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
+    assert_eq!(site.runs("staging"), "2", "nothing was put back");
+    assert_eq!(site.condition("staging", "RolledOut"), "False Paused");
+    assert_eq!(site.condition("staging", "Stalled"), "True Paused");
+    assert_eq!(site.condition("staging", "Available"), "True Serving");
+    site.restart();
+    site.rest("staging").await;
+    assert_eq!(site.runs("staging"), "2");
+    pin(&site, "staging-1", true);
+    site.rest("staging").await;
+    assert_eq!(site.runs("staging"), "1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn suspended_it_writes_nothing_but_its_status_and_shows_the_plan() {
+    let mut site = Site::good().await;
+    site.edit("staging", |spec| spec["suspend"] = json!("Plan"));
+    site.image("staging", SECOND);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    assert_eq!(site.condition("staging", "Ready"), "False Suspended");
+    let plan = site.status("staging")["plan"].clone();
+    assert_eq!(
+        plan["releases"],
+        json!(["make release 2 of image registry.test/dialer:2"])
+    );
+    assert_eq!(site.writes_of("staging", 5).await, []);
+    site.edit("staging", |spec| spec["suspend"] = json!("All"));
+    site.rest("staging").await;
+    assert_eq!(site.status("staging")["plan"], json!(null));
+    site.edit("staging", |spec| {
+        spec.as_object_mut().unwrap().remove("suspend");
+    });
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_under_suspension_is_not_held_against_a_release() {
+    let mut site = Site::good().await;
+    site.behave(SECOND, Behaviour::NeverReady);
+    site.image("staging", SECOND);
+    site.rest("staging").await;
+    site.edit("staging", |spec| spec["suspend"] = json!("All"));
+    site.rest("staging").await;
+    site.advance(3600);
+    site.rest("staging").await;
+    site.edit("staging", |spec| spec["suspend"] = json!("None"));
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Rolling"]);
+    site.advance(301);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
+}
