@@ -10,6 +10,7 @@ use std::time::Duration;
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -120,6 +121,9 @@ impl Writable for Deployment {
 }
 impl Writable for Ingress {
     const WRITTEN: Written = Written::Ingress;
+}
+impl Writable for Job {
+    const WRITTEN: Written = Written::Job;
 }
 impl Writable for NetworkPolicy {
     const WRITTEN: Written = Written::NetworkPolicy;

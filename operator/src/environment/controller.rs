@@ -7,6 +7,7 @@ use crokodial_crds::names::{LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -55,6 +56,11 @@ fn watches(ctx: &Context, namespace: &str) -> Controller<Guarded> {
     controller
         .watches(
             Api::<PartialObjectMeta<Deployment>>::namespaced(client.clone(), namespace),
+            ours(),
+            labelled,
+        )
+        .watches(
+            Api::<PartialObjectMeta<Job>>::namespaced(client.clone(), namespace),
             ours(),
             labelled,
         )

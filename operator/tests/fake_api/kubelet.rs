@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::gc::{self, Propagation};
+use super::jobs::{self, Scripts};
 use super::store::{Key, Store, Stored};
 use super::world::{Behaviour, all, condition, put_status};
 
@@ -15,6 +16,7 @@ const MAX_RESTARTS: i64 = 5;
 #[derive(Debug)]
 pub struct SimulatedKubelet<'a> {
     pub behaviours: &'a BTreeMap<String, Behaviour>,
+    pub jobs: &'a Scripts,
 }
 
 /// What a pod does next.
@@ -36,6 +38,10 @@ impl SimulatedKubelet<'_> {
             if pod.value["metadata"].get("deletionTimestamp").is_some() {
                 gc::delete(store, &key, Propagation::Background, true);
                 return Some(format!("pod {}: ended", key.name));
+            }
+            if jobs::job_of(&pod.value).is_some() {
+                let said = jobs::step_pod(store, self.jobs, &key, &pod)?;
+                return Some(format!("pod {}: {said}", key.name));
             }
             let config_missing = missing_reference(store, &key, &pod.value);
             let next = next(&pod.value, self.behaviour(&pod.value), config_missing)?;
@@ -126,7 +132,7 @@ fn perform(store: &mut Store, key: &Key, mut value: Value, next: &Next) {
 }
 
 /// The scheduler's binding is a write of the spec; the kubelet's first status follows it in the same step.
-fn bind(store: &mut Store, key: &Key, value: &mut Value, now: &str) {
+pub fn bind(store: &mut Store, key: &Key, value: &mut Value, now: &str) {
     value["spec"]["nodeName"] = json!("node-1");
     super::world::put(store, key, value.clone());
     let address = store.next_number();
@@ -151,14 +157,14 @@ fn bind(store: &mut Store, key: &Key, value: &mut Value, now: &str) {
     ready(value, false, now);
 }
 
-fn each_container(value: &mut Value, change: impl Fn(&mut Value)) {
+pub fn each_container(value: &mut Value, change: impl Fn(&mut Value)) {
     let statuses = value
         .pointer_mut("/status/containerStatuses")
         .and_then(Value::as_array_mut);
     statuses.into_iter().flatten().for_each(change);
 }
 
-fn state(value: &mut Value, state: Value) {
+pub fn state(value: &mut Value, state: Value) {
     each_container(value, |c| c["state"] = state.clone());
 }
 
@@ -188,7 +194,7 @@ fn exit(value: &mut Value, now: &str) {
     });
 }
 
-fn ready(value: &mut Value, ready: bool, now: &str) {
+pub fn ready(value: &mut Value, ready: bool, now: &str) {
     each_container(value, |c| c["ready"] = json!(ready));
     let reason = if ready { "" } else { "ContainersNotReady" };
     set(value, "ContainersReady", ready, reason, now);
@@ -196,7 +202,7 @@ fn ready(value: &mut Value, ready: bool, now: &str) {
 }
 
 /// Sets a pod condition; its transition time moves only with its status.
-fn set(value: &mut Value, kind: &str, status: bool, reason: &str, now: &str) {
+pub fn set(value: &mut Value, kind: &str, status: bool, reason: &str, now: &str) {
     let status = if status { "True" } else { "False" };
     let old = condition(value, kind);
     let since = old

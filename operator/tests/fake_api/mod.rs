@@ -19,6 +19,7 @@ pub mod faults;
 pub mod fields;
 pub mod gc;
 pub mod handlers;
+pub mod jobs;
 pub mod kubelet;
 pub mod ownership;
 pub mod replicaset;
@@ -45,6 +46,7 @@ use tokio::sync::watch::Sender;
 
 pub use clock::{Clock, TestClock};
 pub use faults::{Call, Count, Fault, Faults};
+pub use jobs::JobOutcome;
 pub use routes::Verb;
 pub use world::{Behaviour, World};
 

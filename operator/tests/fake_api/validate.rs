@@ -42,13 +42,13 @@ pub fn object(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     }
     match resource.kind.as_str() {
         "Deployment" | "ReplicaSet" => workload(resource, value),
+        "Job" => job(resource, value),
         _ => Ok(()),
     }
 }
 
 fn workload(resource: &ResourceType, value: &Value) -> ApiResult<()> {
-    let name = meta_str(value, "name");
-    let refuse = |field: &str, why: &str| Err(ApiError::invalid(&resource.kind, name, field, why));
+    let refuse = refusal(resource, value);
     let Some(selector) = value
         .pointer("/spec/selector/matchLabels")
         .and_then(Value::as_object)
@@ -65,6 +65,38 @@ fn workload(resource: &ResourceType, value: &Value) -> ApiResult<()> {
             "`selector` does not match template `labels`",
         );
     }
+    template(resource, value)
+}
+
+/// A Job's pods may not run for ever, and its name becomes a label of theirs.
+fn job(resource: &ResourceType, value: &Value) -> ApiResult<()> {
+    let refuse = refusal(resource, value);
+    if meta_str(value, "name").len() > 63 {
+        return refuse("metadata.name", "must be no more than 63 characters");
+    }
+    let restart = value.pointer("/spec/template/spec/restartPolicy");
+    if !restart.is_some_and(|r| r == "Never" || r == "OnFailure") {
+        return refuse(
+            "spec.template.spec.restartPolicy",
+            "Required value: valid values: \"OnFailure\", \"Never\"",
+        );
+    }
+    template(resource, value)
+}
+
+fn refusal<'a>(
+    resource: &'a ResourceType,
+    value: &'a Value,
+) -> impl Fn(&str, &str) -> ApiResult<()> + 'a {
+    move |field, why| {
+        let name = meta_str(value, "name");
+        Err(ApiError::invalid(&resource.kind, name, field, why))
+    }
+}
+
+/// Rules of a pod template.
+fn template(resource: &ResourceType, value: &Value) -> ApiResult<()> {
+    let refuse = refusal(resource, value);
     if let Some(bad) = bad_label(value.pointer("/spec/template/metadata/labels")) {
         return refuse("spec.template.metadata.labels", &bad);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::FakeApi;
+use super::jobs::{JobOutcome, Scripts, SimulatedJobController};
 use super::kubelet::SimulatedKubelet;
 use super::ownership::ManagerId;
 use super::replicaset::SimulatedReplicaSetController;
@@ -30,11 +31,12 @@ pub enum Behaviour {
     RestartsAfterReady(i64),
 }
 
-/// Deployment, ReplicaSet and Ingress controllers and the kubelet over one fake API.
+/// Deployment, ReplicaSet, Job and Ingress controllers and the kubelet over one fake API.
 #[derive(Debug)]
 pub struct World {
     api: FakeApi,
     behaviours: BTreeMap<String, Behaviour>,
+    jobs: Scripts,
     ingress: SimulatedIngressController,
 }
 
@@ -43,6 +45,7 @@ impl World {
         Self {
             api: api.clone(),
             behaviours: BTreeMap::new(),
+            jobs: Scripts::default(),
             ingress: SimulatedIngressController {
                 class: None,
                 address: "192.0.2.10".into(),
@@ -54,6 +57,12 @@ impl World {
     /// Pods that run already follow the new script from their next transition on.
     pub fn behave(&mut self, image: &str, behaviour: Behaviour) {
         self.behaviours.insert(image.into(), behaviour);
+    }
+
+    /// Scripts the Jobs whose name contains `part`; what is scripted last wins. Others succeed with no message.
+    /// A pod that runs already follows the new script from its next transition on.
+    pub fn run_jobs(&mut self, part: &str, outcome: JobOutcome) {
+        self.jobs.script(part, outcome);
     }
 
     /// Admit only Ingresses of this class; unset: all.
@@ -69,9 +78,11 @@ impl World {
             SimulatedDeploymentController
                 .step(store)
                 .or_else(|| SimulatedReplicaSetController.step(store))
+                .or_else(|| SimulatedJobController.step(store))
                 .or_else(|| {
                     SimulatedKubelet {
                         behaviours: &self.behaviours,
+                        jobs: &self.jobs,
                     }
                     .step(store)
                 })

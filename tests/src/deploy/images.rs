@@ -1,13 +1,12 @@
 //! The product's images: static binaries, built by cargo, on an empty file system.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
-use crate::cluster::command::run;
+use super::compile::compile;
 use crate::cluster::files::write_public;
 use crate::cluster::images::{self, Build};
 use crate::cluster::{Cluster, Progress};
@@ -30,14 +29,14 @@ pub enum Image {
 
 impl Image {
     /// The crate, which is also the operator's binary name.
-    fn package(self) -> &'static str {
+    pub(super) fn package(self) -> &'static str {
         match self {
             Self::Operator => "crokodial-operator",
             Self::Dialer => "crokodial-dialer",
         }
     }
 
-    fn binary(self) -> &'static str {
+    pub(super) fn binary(self) -> &'static str {
         match self {
             Self::Operator => "crokodial-operator",
             Self::Dialer => "dialer",
@@ -94,7 +93,8 @@ pub async fn push(
     let binary = compile(&cluster.checkout, image, features, progress)?;
     let context = cluster.layout.path(&format!("images/{}", image.name()));
     let dockerfile = cluster.checkout.join(image.name()).join("Dockerfile");
-    let content = prepare(&context, &binary, &dockerfile, image, tag)?;
+    let content = prepare(&context, &binary.path, &dockerfile, image, tag)?;
+    drop(binary);
     let name = format!("crokodial/{}:{tag}", image.name());
     let record = cluster
         .layout
@@ -116,78 +116,6 @@ pub async fn push(
         tag: tag.to_owned(),
         content,
     })
-}
-
-/// Compiles a static release binary. Cargo itself knows what is up to date.
-fn compile(
-    checkout: &Path,
-    image: Image,
-    features: &[&str],
-    progress: &Progress,
-) -> anyhow::Result<PathBuf> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    progress.say(&format!(
-        "bringing {} up to date (minutes when it is the first release build)",
-        image.package()
-    ));
-    let mut cargo = Command::new("cargo");
-    cargo
-        .current_dir(checkout)
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--target",
-            &target,
-            "-p",
-            image.package(),
-        ])
-        .args(["--bin", image.binary(), "--message-format", "short"])
-        .args(["--features", &features.join(",")])
-        // Static, and without the checkout's path in it: the same commit gives the same bytes everywhere.
-        .env("RUSTFLAGS", rustflags(checkout))
-        .env("DIALER_REQUIRE_UI", "1");
-    // Cargo's own lines are the progress.
-    let status = cargo
-        .stdin(Stdio::null())
-        .status()
-        .context("running cargo")?;
-    if !status.success() {
-        bail!("compiling {} failed: cargo says above why", image.package());
-    }
-    let root = target_dir(checkout)?;
-    Ok(root.join(target).join("release").join(image.binary()))
-}
-
-fn rustflags(checkout: &Path) -> String {
-    let home = std::env::var("CARGO_HOME")
-        .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
-    let mut flags = format!(
-        "-C target-feature=+crt-static --remap-path-prefix={}=/src",
-        checkout.display()
-    );
-    if let Ok(home) = home {
-        flags.push_str(&format!(" --remap-path-prefix={home}=/cargo"));
-    }
-    flags
-}
-
-fn target_dir(checkout: &Path) -> anyhow::Result<PathBuf> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(checkout).args([
-        "metadata",
-        "--format-version",
-        "1",
-        "--no-deps",
-        "--locked",
-    ]);
-    let output = run(&mut cargo).context("asking cargo for its target folder")?;
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-    let path = metadata["target_directory"]
-        .as_str()
-        .context("cargo metadata names no target folder")?;
-    Ok(PathBuf::from(path))
 }
 
 /// Fills the build context and returns the hash of all that goes into the image.

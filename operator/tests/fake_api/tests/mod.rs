@@ -4,6 +4,7 @@ mod apply;
 mod crds;
 mod delete;
 mod faults;
+mod jobs;
 mod reads;
 mod rollouts;
 mod watches;
