@@ -18,3 +18,6 @@ pub mod snapshot;
 mod steps;
 pub mod view;
 pub mod workload;
+
+#[cfg(test)]
+mod model_test;
