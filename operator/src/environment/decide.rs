@@ -7,6 +7,7 @@ use kube::ResourceExt;
 
 use super::build::workload::LARGEST_RELEASE;
 use super::effective::Effective;
+use super::notes;
 use super::observe::Observed;
 use super::owner::Owner;
 use super::validate::Valid;
@@ -75,7 +76,7 @@ pub fn decide(
     let decision = if valid.conflict.is_some() {
         machine::frozen(&view)
     } else {
-        tell_serving(machine::decide(&view), &seen.records, serving)
+        notes::note(machine::decide(&view), seen, serving, now)
     };
     let last_good = last_good(&seen.records).map(Record::number);
     let hold = machine::hold(&view);
@@ -112,22 +113,6 @@ pub fn requeue_after(step: &Step, now: Timestamp, jitter: Duration) -> Duration 
         .map(until)
         .filter(|d| *d < RESYNC)
         .unwrap_or(RESYNC.saturating_add(jitter))
-}
-
-/// Every record says whether it serves, whatever its phase.
-fn tell_serving(mut decision: Decision, records: &[Record], serving: Option<i64>) -> Decision {
-    for record in records {
-        let number = record.number();
-        let serves = serving == Some(number);
-        if let Some((_, status)) = decision.updates.iter_mut().find(|(n, _)| *n == number) {
-            status.serving = serves;
-        } else if let Some(status) = record.status.as_ref().filter(|s| s.serving != serves) {
-            let mut status = status.clone();
-            status.serving = serves;
-            decision.updates.push((number, status));
-        }
-    }
-    decision
 }
 
 /// What must exist before a first pod can start.

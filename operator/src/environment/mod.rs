@@ -16,6 +16,7 @@ pub mod finding;
 pub mod hosts;
 pub mod images;
 pub mod lookups;
+pub mod notes;
 pub mod observe;
 pub mod outside;
 pub mod owner;

@@ -20,7 +20,7 @@ use super::owner::Owner;
 use crate::context::Context;
 use crate::edge::Measured;
 use crate::kube_io::IoError;
-use crate::registry::{RegistryAuth, registry_auth};
+use crate::registry::{Existence, RegistryAuth, registry_auth};
 use crate::release::record::{Record, last_good};
 use crate::release::snapshot::Snapshot;
 use crate::release::workload::PodView;
@@ -62,6 +62,8 @@ pub struct Observed {
     pub image: Image,
     /// The registry says that the newest release's digest is gone or forbidden.
     pub image_gone: bool,
+    /// What the registry says of the release that is due for its daily check.
+    pub kept_image: Option<(i64, Existence)>,
     /// The class of the route.
     pub class: Class,
     /// Who else wants the domain; empty while our own route carries it.
@@ -104,6 +106,7 @@ pub async fn observe(
     .await?;
     let image = outside::image(ctx, owner, spec, &records, &auth).await;
     let image_gone = outside::image_gone(ctx, &records, &pods, &auth).await;
+    let kept_image = outside::kept_image(ctx, &records, &auth).await;
     let https = outside::https(ctx, spec, effective, children.ingress.as_ref()).await;
     Ok(Observed {
         mongo_secret,
@@ -118,6 +121,7 @@ pub async fn observe(
         pods,
         image,
         image_gone,
+        kept_image,
         class,
         claims,
         https,

@@ -9,6 +9,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 
 use super::effective::Effective;
 use super::images::{self, Image};
+use super::notes;
 use super::observe::carries;
 use super::owner::Owner;
 use crate::context::Context;
@@ -77,17 +78,31 @@ pub async fn image_gone(
     };
     let stuck =
         |p: &&PodView| p.release == Some(newest.number()) && p.waiting == Some(Waiting::Image);
-    let parsed = (
-        newest.spec.image.parse::<ImageRef>().ok(),
-        newest.spec.digest.parse::<Digest>().ok(),
-    );
-    let (Some(_), (Some(image), Some(digest))) = (pods.iter().find(stuck), parsed) else {
-        return false;
-    };
+    pods.iter().any(|p| stuck(&p)) && existence(ctx, newest, auth).await == Some(Existence::Gone)
+}
+
+/// Asks about the image of the good release whose readiness for a return is due to be looked at.
+pub async fn kept_image(
+    ctx: &Arc<Context>,
+    records: &[Record],
+    auth: &[RegistryAuth],
+) -> Option<(i64, Existence)> {
+    let due = notes::due_for_check(records, ctx.now())?;
+    let answer = existence(ctx, due, auth).await?;
+    Some((due.number(), answer))
+}
+
+/// Whether the registry still has a release's digest.
+async fn existence(
+    ctx: &Arc<Context>,
+    record: &Record,
+    auth: &[RegistryAuth],
+) -> Option<Existence> {
+    let image: ImageRef = record.spec.image.parse().ok()?;
+    let digest: Digest = record.spec.digest.parse().ok()?;
     let key = (image.to_string(), digest.to_string(), auth.to_vec());
     let (registry, auth) = (ctx.images.clone(), auth.to_vec());
-    let answer = ctx
-        .existences
+    ctx.existences
         .get(
             &key,
             ctx.now(),
@@ -95,8 +110,7 @@ pub async fn image_gone(
             |_| EXISTENCE_AGE,
             || registry.exists(image, digest, auth),
         )
-        .await;
-    answer == Some(Existence::Gone)
+        .await
 }
 
 /// Asks the address that the Ingress publishes, so DNS need not point there yet.

@@ -8,14 +8,14 @@ use super::record::Record;
 
 /// Statuses by number.
 #[derive(Debug)]
-pub(super) struct Book<'a> {
+pub(crate) struct Book<'a> {
     records: &'a [Record],
     statuses: BTreeMap<i64, ReleaseStatus>,
 }
 
 impl<'a> Book<'a> {
     /// As they are. A record without status has none here either: writing one would start it.
-    pub(super) fn of(records: &'a [Record]) -> Self {
+    pub(crate) fn of(records: &'a [Record]) -> Self {
         let statuses = records
             .iter()
             .filter_map(|r| Some((r.number(), r.status.clone()?)))
@@ -24,24 +24,24 @@ impl<'a> Book<'a> {
     }
 
     /// Changes the status of a record that has one.
-    pub(super) fn edit(&mut self, number: i64, change: impl FnOnce(&mut ReleaseStatus)) {
+    pub(crate) fn edit(&mut self, number: i64, change: impl FnOnce(&mut ReleaseStatus)) {
         if let Some(status) = self.statuses.get_mut(&number) {
             change(status);
         }
     }
 
     /// Puts a status in place, also where there is none yet.
-    pub(super) fn put(&mut self, number: i64, status: ReleaseStatus) {
+    pub(crate) fn put(&mut self, number: i64, status: ReleaseStatus) {
         self.statuses.insert(number, status);
     }
 
     /// The status as it will be.
-    pub(super) fn status(&self, number: i64) -> ReleaseStatus {
+    pub(crate) fn status(&self, number: i64) -> ReleaseStatus {
         self.statuses.get(&number).cloned().unwrap_or_default()
     }
 
     /// Those that differ from what is written, by number.
-    pub(super) fn changed(self) -> Vec<(i64, ReleaseStatus)> {
+    pub(crate) fn changed(self) -> Vec<(i64, ReleaseStatus)> {
         let written = |n: i64| {
             self.records
                 .iter()

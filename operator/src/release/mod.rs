@@ -5,7 +5,7 @@
 //! `machine` makes it, `steps` says how one release goes on, `hold` and `pin` what keeps it from that, `history`
 //! which records may go.
 
-mod book;
+pub(crate) mod book;
 pub mod decision;
 pub mod faults;
 pub mod history;

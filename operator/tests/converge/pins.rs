@@ -1,5 +1,6 @@
 //! A person's word: pins, pauses and suspension.
 
+use crokodial_operator::registry::Existence;
 use serde_json::json;
 
 use crate::fake_api::Behaviour;
@@ -178,4 +179,27 @@ async fn time_under_suspension_is_not_held_against_a_release() {
     site.advance(301);
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_day_after_the_last_look_the_registry_is_asked_whether_one_can_return() {
+    let mut site = two_good().await;
+    let rollbackable =
+        |site: &Site| site.get("crokodialreleases", "staging-1")["status"]["rollbackable"].clone();
+    assert_eq!(rollbackable(&site), json!(true));
+    site.images.existence(Existence::Gone);
+    site.advance(23 * 3600);
+    site.rest("staging").await;
+    assert_eq!(rollbackable(&site), json!(true));
+    site.advance(2 * 3600);
+    site.rest("staging").await;
+    assert_eq!(rollbackable(&site), json!(false));
+    pin(&site, "staging-1", true);
+    site.rest("staging").await;
+    assert_eq!(
+        site.runs("staging"),
+        "2",
+        "what cannot be pulled is not returned to"
+    );
+    assert_eq!(site.events("PinRefused").len(), 1);
 }

@@ -1,0 +1,64 @@
+//! What is written into release records beside the steps of the machine. Pure.
+
+use crokodial_crds::condition::whole_seconds;
+use jiff::{SignedDuration, Timestamp};
+
+use super::observe::Observed;
+use crate::registry::Existence;
+use crate::release::book::Book;
+use crate::release::machine::Decision;
+use crate::release::record::Record;
+
+/// How often it is looked at whether one can return to a release.
+const ROLLBACK_CHECK: SignedDuration = SignedDuration::from_hours(24);
+
+/// Adds to a decision what every record tells whatever its phase.
+pub fn note(decision: Decision, seen: &Observed, serving: Option<i64>, now: Timestamp) -> Decision {
+    let mut book = Book::of(&seen.records);
+    for (number, status) in decision.updates {
+        book.put(number, status);
+    }
+    for record in &seen.records {
+        let number = record.number();
+        book.edit(number, |status| status.serving = serving == Some(number));
+    }
+    if let Some((number, rollbackable)) = rollback_readiness(seen, now) {
+        book.edit(number, |status| {
+            status.rollbackable = Some(rollbackable);
+            status.rollback_checked_at = Some(whole_seconds(now));
+        });
+    }
+    Decision {
+        updates: book.changed(),
+        ..decision
+    }
+}
+
+/// The good release whose readiness for a return was looked at longest ago, a day at least; one a run, so that
+/// fifty of them are not asked for at once.
+pub fn due_for_check(records: &[Record], now: Timestamp) -> Option<&Record> {
+    let checked = |r: &Record| {
+        let status = r.status.as_ref()?;
+        status.rollback_checked_at.as_ref().map(|t| t.0)
+    };
+    let due = |r: &&Record| {
+        r.good() && checked(r).is_none_or(|at| now.duration_since(at) >= ROLLBACK_CHECK)
+    };
+    records
+        .iter()
+        .filter(due)
+        .min_by_key(|r| (checked(r), r.number()))
+}
+
+/// The answer about it; none while the registry has not said, or cannot say.
+fn rollback_readiness(seen: &Observed, now: Timestamp) -> Option<(i64, bool)> {
+    let number = due_for_check(&seen.records, now)?.number();
+    if !seen.snapshots.contains_key(&number) {
+        return Some((number, false));
+    }
+    match seen.kept_image.filter(|(n, _)| *n == number)? {
+        (_, Existence::Exists) => Some((number, true)),
+        (_, Existence::Gone) => Some((number, false)),
+        (_, Existence::Unknown) => None,
+    }
+}
