@@ -11,12 +11,16 @@
     reason = "in tests a panic is the report"
 )]
 
+mod bake;
 mod browser;
 mod credentials;
 mod database;
 mod http;
+mod lab;
 mod load;
+mod pins;
 mod releases;
+mod simulated;
 mod sites;
 mod survival;
 mod world;
@@ -54,6 +58,18 @@ fn main() -> std::process::ExitCode {
             releases::crash_loop,
         ),
         trial("scaling is no release", releases::scale),
+        trial(
+            "a pinned release stays through re-applies and a restart, and losing the pin returns",
+            pins::pin,
+        ),
+        trial(
+            "a crash in the bake puts the last good release back, and re-applying starts nothing",
+            bake::crash,
+        ),
+        trial(
+            "a slow release is put back and no request is lost",
+            bake::slow,
+        ),
         trial(
             "bad references are named within two seconds and change nothing",
             credentials::bad_references,

@@ -173,7 +173,7 @@ async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
 }
 
 /// `kubectl apply` of the same spec, as a GitOps controller would do it.
-async fn reapply(world: &World, times: usize) -> anyhow::Result<()> {
+pub async fn reapply(world: &World, times: usize) -> anyhow::Result<()> {
     let api = world.environments(PROD);
     let spec = api.get(PROD.as_str()).await?.spec;
     let mut same = CrokodialEnvironment::new(PROD.as_str(), spec);

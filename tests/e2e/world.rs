@@ -117,7 +117,10 @@ impl World {
     /// Names of the serving pods, with their restarts.
     pub async fn pods(&self, stage: Stage) -> anyhow::Result<Vec<(String, i32)>> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &stage.namespace());
-        let selector = format!("crokodial.com/environment={}", stage.as_str());
+        let selector = format!(
+            "crokodial.com/environment={},app.kubernetes.io/component=web",
+            stage.as_str()
+        );
         let pods = api.list(&ListParams::default().labels(&selector)).await?;
         let mut found: Vec<(String, i32)> =
             pods.iter().map(|p| (p.name_any(), restarts(p))).collect();

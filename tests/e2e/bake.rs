@@ -1,0 +1,120 @@
+//! What goes wrong only after the roll-out: the bake sees it, and the last good release is put back.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use crokodial_crds::ReleasePhase;
+use crokodial_crds::condition::ConditionType;
+use crokodial_e2e::cluster::{Stage, wait::until};
+use serde_json::json;
+
+use crate::lab::Lab;
+use crate::load::Load;
+use crate::simulated;
+use crate::world::World;
+
+const STAGING: Stage = Stage::Staging;
+
+/// From the verdict to the last good release serving everywhere, with its image on the node.
+const PUT_BACK: Duration = Duration::from_secs(60);
+
+/// It becomes ready, is rolled out, and then its processes end again and again.
+pub async fn crash(world: &World) -> anyhow::Result<()> {
+    let good = simulated::image(world, "good", &[])?;
+    let bad = simulated::image(world, "dies", &["--exit-after-seconds=15"])?;
+    let lab = Lab::open(world, &good, "120s").await?;
+    lab.edit(json!({"image": bad})).await?;
+    let failed = lab.until(2, &[ReleasePhase::RolledBack]).await?;
+    let status = failed.status.unwrap_or_default();
+    ensure!(status.reason.as_deref() == Some("CrashLoop"), "{status:?}");
+    put_back(world, &lab).await?;
+    re_applied(world, &lab).await?;
+    lab.close().await
+}
+
+/// It answers, but three hundred milliseconds later than the release before it. No request is lost while it is put
+/// back.
+pub async fn slow(world: &World) -> anyhow::Result<()> {
+    let good = simulated::image(world, "good", &[])?;
+    let slow = ["--delay-milliseconds=300", "--delay-after-seconds=20"];
+    let bad = simulated::image(world, "slow", &slow)?;
+    let lab = Lab::open(world, &good, "180s").await?;
+    let load = Load::start(lab.site()?, "/livez", 200);
+    lab.edit(json!({"image": bad})).await?;
+    let failed = lab.until(2, &[ReleasePhase::RolledBack]).await?;
+    let status = failed.status.unwrap_or_default();
+    ensure!(status.reason.as_deref() == Some("BakeFailed"), "{status:?}");
+    put_back(world, &lab).await?;
+    let outcome = load.finish().await?;
+    ensure!(
+        outcome.failures.is_empty(),
+        "lost {} of {}: {:?}",
+        outcome.failures.len(),
+        outcome.sent,
+        outcome.failures.first()
+    );
+    lab.close().await
+}
+
+/// Waits until the first release serves everywhere again.
+async fn put_back(world: &World, lab: &Lab<'_>) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let within = PUT_BACK;
+    until(&world.progress, "the last good release", within, || async {
+        let status = lab.status().await?;
+        ensure!(status.release.serving == Some(1), "{:?}", status.release);
+        Ok(())
+    })
+    .await?;
+    world
+        .condition(
+            (STAGING, Lab::NAME),
+            ConditionType::RolledOut,
+            within,
+            |c| c.reason == "RolledBack",
+        )
+        .await?;
+    world
+        .condition(
+            (STAGING, Lab::NAME),
+            ConditionType::Available,
+            within,
+            |c| c.status == "True",
+        )
+        .await?;
+    println!(
+        "rolled back: {:.1} s after the verdict",
+        began.elapsed().as_secs_f32()
+    );
+    Ok(())
+}
+
+/// As a GitOps controller does, the same spec every second for two minutes: nothing is rolled out.
+async fn re_applied(world: &World, lab: &Lab<'_>) -> anyhow::Result<()> {
+    let deployment = |field: &str| {
+        let path = format!("jsonpath={{{field}}}");
+        let namespace = STAGING.namespace();
+        world.kubectl(&["-n", &namespace, "get", "deploy", Lab::NAME, "-o", &path])
+    };
+    let before = (
+        lab.releases().await?.len(),
+        deployment(".metadata.generation")?,
+    );
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    for n in 0..120 {
+        tick.tick().await;
+        let name = format!("cenv/{}", Lab::NAME);
+        let mark = format!("crokodial.test/applied={n}");
+        let namespace = STAGING.namespace();
+        world.kubectl(&["-n", &namespace, "annotate", &name, &mark, "--overwrite"])?;
+    }
+    let after = (
+        lab.releases().await?.len(),
+        deployment(".metadata.generation")?,
+    );
+    ensure!(
+        before == after,
+        "something was rolled out: {before:?} → {after:?}"
+    );
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! An environment of the tests' own, beside staging, that runs the simulated application: what goes wrong in it
+//! goes wrong nowhere else.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, ReleasePhase};
+use crokodial_e2e::cluster::{Stage, wait::until};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use serde_json::json;
+
+use crate::http::Site;
+use crate::world::World;
+
+const STAGING: Stage = Stage::Staging;
+const DOMAIN: &str = "lab.crokodial.test";
+
+/// The environment, until [`Lab::close`].
+pub struct Lab<'a> {
+    world: &'a World,
+}
+
+impl<'a> Lab<'a> {
+    /// Its name.
+    pub const NAME: &'static str = "lab";
+
+    /// With a first good release of `image`, two pods, and this bake.
+    pub async fn open(world: &'a World, image: &str, bake: &str) -> anyhow::Result<Self> {
+        let mut spec = world.environment(STAGING).await?.spec;
+        spec.domain = DOMAIN.to_owned();
+        spec.runtime.replicas = Some(2);
+        spec.runtime.drain = Some("3s".to_owned());
+        let mut made = serde_json::to_value(CrokodialEnvironment::new(Self::NAME, spec))?;
+        made["spec"]["image"] = json!(image);
+        made["spec"]["rollout"] = json!({"bake": "5s", "progressDeadline": "60s"});
+        let environments = world.environments(STAGING);
+        let made = serde_json::from_value(made)?;
+        environments.create(&PostParams::default(), &made).await?;
+        let lab = Self { world };
+        lab.until(1, &[ReleasePhase::Good]).await?;
+        lab.edit(json!({"rollout": {"bake": bake}})).await?;
+        Ok(lab)
+    }
+
+    /// Merges into its spec.
+    pub async fn edit(&self, spec: serde_json::Value) -> anyhow::Result<()> {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        let environments = self.world.environments(STAGING);
+        environments
+            .patch(Self::NAME, &PatchParams::default(), &patch)
+            .await?;
+        Ok(())
+    }
+
+    /// Its releases, oldest first.
+    pub async fn releases(&self) -> anyhow::Result<Vec<CrokodialRelease>> {
+        let mut releases = self.world.releases(STAGING).await?;
+        releases.retain(|r| r.spec.environment == Self::NAME);
+        Ok(releases)
+    }
+
+    /// Waits until a release is in one of these phases.
+    pub async fn until(
+        &self,
+        number: i64,
+        phases: &[ReleasePhase],
+    ) -> anyhow::Result<CrokodialRelease> {
+        let what = format!("release {number} of {}", Self::NAME);
+        until(
+            &self.world.progress,
+            &what,
+            Duration::from_secs(240),
+            || async {
+                let releases = self.releases().await?;
+                let found = releases.into_iter().find(|r| r.spec.number == number);
+                let release = found.context("it was not made yet")?;
+                let status = release.status.clone().unwrap_or_default();
+                let told = status.message.unwrap_or_default();
+                ensure!(
+                    phases.contains(&status.phase),
+                    "{} {}: {told}",
+                    status.phase.as_str(),
+                    status.reason.unwrap_or_default()
+                );
+                Ok(release)
+            },
+        )
+        .await
+    }
+
+    /// The site.
+    pub fn site(&self) -> anyhow::Result<Site> {
+        Site::https(self.world, DOMAIN)
+    }
+
+    /// Its status now.
+    pub async fn status(&self) -> anyhow::Result<crokodial_crds::EnvironmentStatus> {
+        let found = self.world.environments(STAGING).get(Self::NAME).await?;
+        Ok(found.status.unwrap_or_default())
+    }
+
+    /// Removes it with all that was made for it.
+    pub async fn close(self) -> anyhow::Result<()> {
+        let environments = self.world.environments(STAGING);
+        environments
+            .delete(Self::NAME, &DeleteParams::default())
+            .await?;
+        Ok(())
+    }
+}

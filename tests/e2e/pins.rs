@@ -1,0 +1,118 @@
+//! Pins: back with one command, and nothing undoes it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use crokodial_crds::ReleasePhase;
+use crokodial_crds::condition::ConditionType;
+use crokodial_e2e::cluster::{Stage, wait::until};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use crate::http::Site;
+use crate::load::Load;
+use crate::releases::reapply;
+use crate::world::World;
+
+const PROD: Stage = Stage::Prod;
+
+/// The person on call pins an older release under load; fifty applies and a restarted operator leave it there; the
+/// way back is as short.
+pub async fn pin(world: &World) -> anyhow::Result<()> {
+    let (old, new) = last_two(world).await?;
+    let load = Load::start(Site::https(world, PROD.domain())?, "/livez", 200);
+    let began = Instant::now();
+    set_pin(world, old, true)?;
+    pinned(world, old).await?;
+    println!(
+        "pin: release {old} serves after {:.1} s",
+        began.elapsed().as_secs_f32()
+    );
+    let count = world.releases(PROD).await?.len();
+    reapply(world, 50).await?;
+    pinned(world, old).await?;
+    let rollout = ["-n", "crokodial-system", "rollout"];
+    let operator = "deploy/crokodial-operator";
+    world.kubectl(&[&rollout[..], &["restart", operator]].concat())?;
+    world.kubectl(&[&rollout[..], &["status", operator, "--timeout=120s"]].concat())?;
+    reapply(world, 1).await?;
+    pinned(world, old).await?;
+    ensure!(
+        world.releases(PROD).await?.len() == count,
+        "a release was made"
+    );
+    set_pin(world, old, false)?;
+    world.ready(PROD).await?;
+    ensure!(
+        serving(world).await? == Some(new),
+        "release {new} does not serve again"
+    );
+    let outcome = load.finish().await?;
+    ensure!(
+        outcome.failures.is_empty(),
+        "lost {} of {}: {:?}",
+        outcome.failures.len(),
+        outcome.sent,
+        outcome.failures.first()
+    );
+    Ok(())
+}
+
+/// The two newest good releases; the newer one serves.
+async fn last_two(world: &World) -> anyhow::Result<(i64, i64)> {
+    let releases = world.releases(PROD).await?;
+    let good = releases.iter().rev().filter(|r| {
+        r.status
+            .as_ref()
+            .is_some_and(|s| s.phase == ReleasePhase::Good)
+    });
+    let mut numbers = good.map(|r| r.spec.number);
+    let new = numbers.next().context("no good release")?;
+    let old = numbers.next().context("only one good release")?;
+    ensure!(
+        serving(world).await? == Some(new),
+        "release {new} does not serve"
+    );
+    Ok((old, new))
+}
+
+/// As docs/hot-fix.md says it.
+fn set_pin(world: &World, number: i64, pin: bool) -> anyhow::Result<()> {
+    let patch = format!("{{\"spec\":{{\"pin\":{pin},\"pinReason\":\"INC-7\"}}}}");
+    let name = format!("crel/prod-{number}");
+    let namespace = PROD.namespace();
+    world.kubectl(&[
+        "-n",
+        &namespace,
+        "patch",
+        &name,
+        "--type=merge",
+        "-p",
+        &patch,
+    ])?;
+    Ok(())
+}
+
+async fn serving(world: &World) -> anyhow::Result<Option<i64>> {
+    let status = world.environment(PROD).await?.status.unwrap_or_default();
+    Ok(status.release.serving)
+}
+
+/// Waits until the release runs everywhere and the environment says that it is pinned.
+async fn pinned(world: &World, number: i64) -> anyhow::Result<()> {
+    let within = Duration::from_secs(90);
+    until(&world.progress, "the pinned release", within, || async {
+        let found = serving(world).await?;
+        ensure!(found == Some(number), "release {found:?} serves");
+        Ok(())
+    })
+    .await?;
+    for type_ in [ConditionType::Ready, ConditionType::RolledOut] {
+        let is = |c: &Condition| {
+            c.status == "False" && c.reason == "Pinned" && c.message.contains("runs everywhere")
+        };
+        world
+            .condition((PROD, PROD.as_str()), type_, within, is)
+            .await?;
+    }
+    Ok(())
+}
