@@ -16,9 +16,6 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::net::Trust;
 
-/// TEST-NET-3 (RFC 5737): nobody is there.
-const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
-
 fn dialler(reference: Option<SocketAddr>) -> Dialler {
     let guard = Guard::for_tests_allowing_loopback();
     let client = HttpClient::new(guard.clone(), Trust::platform().unwrap());
@@ -190,13 +187,34 @@ fn the_kernels_words_are_told_apart() {
     }
 }
 
+/// A port whose queue of connections is full: more get no answer, as where packets are dropped.
+async fn silent_port() -> (tokio::net::TcpListener, Vec<TcpStream>, u16) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let brief = Duration::from_millis(300);
+    while let Ok(stream) = timeout(brief, TcpStream::connect(address)).await {
+        waiting.push(stream.unwrap());
+        assert!(waiting.len() < 10, "the queue does not fill");
+    }
+    (listener, waiting, address.port())
+}
+
 #[tokio::test]
-async fn a_service_that_was_never_reached_is_unknown_and_a_forbidden_address_is_not_dialled() {
-    let mut nobody = question(80, "/");
-    nobody.address = NOBODY;
-    nobody.reached = false;
-    let outcome = dialler(None).ask(&nobody).await;
+async fn dropped_packets_are_a_fault_only_of_a_service_that_was_reached_before() {
+    let (_listener, _waiting, port) = silent_port().await;
+    let mut asked = question(port, "/");
+    let outcome = dialler(None).ask(&asked).await;
+    assert_eq!(outcome, Outcome::Bad(Bad::Timeout));
+    asked.reached = false;
+    let outcome = dialler(None).ask(&asked).await;
     assert_eq!(outcome, Outcome::Unknown(Why::NotReached));
+}
+
+#[tokio::test]
+async fn a_forbidden_address_is_not_dialled() {
     for address in ["169.254.169.254", "fe80::1", "0.0.0.0"] {
         let mut forbidden = question(80, "/");
         forbidden.address = address.parse().unwrap();
