@@ -28,7 +28,7 @@ pub use environment_status::{
     HoldStatus, MongoStatus, PlanStatus,
 };
 pub use reason::Reason;
-pub use release::{CrokodialRelease, ReleasePhase, ReleaseSpec, ReleaseStatus};
+pub use release::{CrokodialRelease, ProbeFailure, ReleasePhase, ReleaseSpec, ReleaseStatus};
 
 /// API group of both kinds and prefix of every label and annotation.
 pub const GROUP: &str = "crokodial.com";

@@ -139,6 +139,19 @@ pub enum Reason {
         props(who = "user")
     )]
     BakeFailed,
+    /// While the release was being watched, the site stopped answering on its health path though MongoDB was fine.
+    #[strum(
+        message = "Read the application's log, then release a correction.",
+        props(who = "user")
+    )]
+    ProbeFailed,
+    /// While the release was being watched, the site answered much more slowly than with the last good release: 95 of
+    /// 100 probes took more than twice as long, and at least 100 ms longer.
+    #[strum(
+        message = "Compare what the two releases do to answer the health path, then release a correction.",
+        props(who = "user")
+    )]
+    SlowResponses,
     /// The release failed after it ran everywhere, and the last good one was put back.
     #[strum(
         message = "Release a correction, or set a new rollout.retry.",
@@ -272,10 +285,11 @@ pub enum Reason {
     NotMeasured,
 
     // The site.
-    /// Processes of the application are ready for requests.
+    /// Processes of the application are ready for requests, and no probe says otherwise.
     #[strum(message = "Nothing to do.", props(who = "nobody"))]
     Serving,
-    /// No process of the application is ready for requests.
+    /// No process of the application is ready for requests, or none answers the operator's probes although it is
+    /// ready; the message says which.
     #[strum(message = "Read the pods' state and log.", props(who = "user"))]
     Down,
     /// It is not known yet.
@@ -299,6 +313,8 @@ impl Reason {
         Reason::ReleasePhaseFailed,
         Reason::SmokeFailed,
         Reason::Pinned,
+        Reason::ProbeFailed,
+        Reason::SlowResponses,
     ];
 
     /// The word in the field `reason`.

@@ -169,11 +169,57 @@ pub struct ReleaseStatus {
     #[schemars(range(min = 0))]
     pub excused_restarts: i32,
 
+    /// Seconds for which this release alone served and every probe of it was good: its soak. Time that nobody
+    /// measured does not count. Written at most once a minute.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(range(min = 0))]
+    pub good_seconds: i64,
+
+    /// Seconds for which this release alone served and was probed, with whatever result.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(range(min = 0))]
+    pub measured_seconds: i64,
+
+    /// Up to when goodSeconds and measuredSeconds are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_counted_at: Option<Time>,
+
+    /// When probes of it failed, the newest last; failures close to each other are one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 12))]
+    pub failures: Vec<ProbeFailure>,
+
+    /// Milliseconds within which 95 of 100 probes were answered at the end of its bake; a later release is compared
+    /// with it.
+    #[serde(
+        default,
+        rename = "latencyP95Ms",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(range(min = 0))]
+    pub latency_p95_ms: Option<i32>,
+
     /// The state in the usual form of Kubernetes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// A time at which the site did not answer as it should.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProbeFailure {
+    /// When the newest of its failed probes was made.
+    pub at: Time,
+
+    /// The release's measuredSeconds by then: how long ago it is, in time that was measured.
+    #[schemars(range(min = 0))]
+    pub measured: i64,
+
+    /// Seconds that failed.
+    #[schemars(range(min = 0))]
+    pub seconds: i64,
 }
 
 /// How far a release has come. Good, Rejected, RolledBack and Superseded are final.

@@ -65,9 +65,25 @@ fn a_release() {
 }
 
 #[test]
+fn a_release_that_was_measured() {
+    let stored = json(include_str!("fixtures/release-measured.yaml"));
+    let release: CrokodialRelease = serde_json::from_value(stored.clone()).unwrap();
+    let status = release.status.as_ref().unwrap();
+    assert_eq!(
+        (status.good_seconds, status.latency_p95_ms),
+        (77_400, Some(41))
+    );
+    assert_eq!(
+        serde_json::to_value(&release).unwrap(),
+        stored,
+        "no field is lost"
+    );
+}
+
+#[test]
 fn a_release_without_status_and_one_with_unknown_fields() {
     let mut stored = json(include_str!("fixtures/release.yaml"));
-    stored["status"] = serde_json::json!({"phase": "Baking", "goodSeconds": 7});
+    stored["status"] = serde_json::json!({"phase": "Baking", "ofALaterVersion": 7});
     let release: CrokodialRelease = serde_json::from_value(stored.clone()).unwrap();
     let status = release.status.unwrap();
     assert_eq!(

@@ -18,6 +18,7 @@ use crate::environment::lookups::Lookups;
 use crate::kube_io::KubeIo;
 use crate::metrics::Metrics;
 use crate::registry::{Existence, RegistryAuth, ResolveError};
+use crate::uptime::Probes;
 
 /// An Event's note may hold 1 kB.
 const MOST_NOTE: usize = 1000;
@@ -73,6 +74,8 @@ pub struct Context {
     pub images: Arc<dyn Images>,
     /// The edge.
     pub edge: Arc<dyn Edge>,
+    /// Whether sites answer.
+    pub probes: Arc<dyn Probes>,
     /// Counters.
     pub metrics: Metrics,
     /// Digests asked for.
@@ -106,6 +109,7 @@ impl Context {
         settings: Settings,
         images: Arc<dyn Images>,
         edge: Arc<dyn Edge>,
+        probes: Arc<dyn Probes>,
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
@@ -115,6 +119,7 @@ impl Context {
             settings,
             images,
             edge,
+            probes,
             metrics,
             recorder,
             resolutions: Lookups::default(),

@@ -17,11 +17,16 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::uptime::{Bad, Outcome};
+
 /// Media type of [`Metrics::render`].
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Upper bounds in seconds of a reconcile's duration: a no-op takes milliseconds, a registry up to 10 s.
 const DURATION_BUCKETS: [f64; 9] = [0.005, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
+
+/// Upper bounds in seconds of a good probe's latency; a probe has two seconds.
+const LATENCY_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0];
 
 /// Kinds that are reconciled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -105,6 +110,36 @@ pub enum ImageOutcome {
     Unreachable,
 }
 
+/// How a probe of a site ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ProbeResult {
+    /// The site answered well.
+    Good,
+    /// It refused the connection.
+    Refused,
+    /// It did not answer in time.
+    Timeout,
+    /// It answered with an error.
+    Status,
+    /// It broke off, or what it answered is no HTTP.
+    Protocol,
+    /// Nothing was learnt about the site.
+    Unknown,
+}
+
+impl From<Outcome> for ProbeResult {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Good { .. } => Self::Good,
+            Outcome::Bad(Bad::Refused) => Self::Refused,
+            Outcome::Bad(Bad::Timeout) => Self::Timeout,
+            Outcome::Bad(Bad::Status(_)) => Self::Status,
+            Outcome::Bad(Bad::Protocol) => Self::Protocol,
+            Outcome::Unknown(_) => Self::Unknown,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabel {
     kind: Reconciled,
@@ -132,6 +167,11 @@ struct ImageLabel {
     outcome: ImageOutcome,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProbeLabel {
+    result: ProbeResult,
+}
+
 /// All metrics of one process. Cloning shares them.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -146,6 +186,8 @@ struct Inner {
     undecodable: Family<KindLabel, Counter>,
     releases: Family<ReleaseLabel, Counter>,
     images: Family<ImageLabel, Counter>,
+    probes: Family<ProbeLabel, Counter>,
+    probe_latencies: Histogram,
 }
 
 impl Metrics {
@@ -157,6 +199,7 @@ impl Metrics {
         let (reconciles, failures) = (Family::default(), Family::default());
         let (writes, undecodable) = (Family::default(), Family::default());
         let (releases, images) = (Family::default(), Family::default());
+        let (probes, probe_latencies) = (Family::default(), Histogram::new(LATENCY_BUCKETS));
 
         let ours = registry.sub_registry_with_prefix("crokodial");
         ours.register(
@@ -200,6 +243,17 @@ impl Metrics {
             "Tags looked up at a registry",
             images.clone(),
         );
+        ours.register(
+            "probes",
+            "Probes of sites through their Services",
+            probes.clone(),
+        );
+        ours.register_with_unit(
+            "probe_latency",
+            "Time of a good probe to the end of the answer",
+            Unit::Seconds,
+            probe_latencies.clone(),
+        );
         registry.register_collector(Box::new(ResidentMemory));
 
         Self(Arc::new(Inner {
@@ -211,6 +265,8 @@ impl Metrics {
             undecodable,
             releases,
             images,
+            probes,
+            probe_latencies,
         }))
     }
 
@@ -256,6 +312,15 @@ impl Metrics {
     /// Counts an image look-up.
     pub fn image_resolved(&self, outcome: ImageOutcome) {
         self.0.images.get_or_create(&ImageLabel { outcome }).inc();
+    }
+
+    /// Counts a probe, and the latency of a good one.
+    pub fn probed(&self, outcome: Outcome) {
+        let result = outcome.into();
+        self.0.probes.get_or_create(&ProbeLabel { result }).inc();
+        if let Outcome::Good { latency_ms } = outcome {
+            self.0.probe_latencies.observe(f64::from(latency_ms) / 1e3);
+        }
     }
 
     /// Everything in the OpenMetrics text format ([`OPENMETRICS`]).

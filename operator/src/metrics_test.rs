@@ -18,6 +18,8 @@ fn every_metric_is_rendered_with_its_labels() {
     metrics.undecodable(Reconciled::CrokodialRelease);
     metrics.release_ended(ReleaseOutcome::Good);
     metrics.image_resolved(ImageOutcome::NotFound);
+    metrics.probed(Outcome::Good { latency_ms: 30 });
+    metrics.probed(Outcome::Bad(Bad::Status(503)));
     let text = metrics.render().unwrap();
     for expected in [
         "crokodial_reconciles_total{kind=\"CrokodialEnvironment\"} 1",
@@ -27,6 +29,9 @@ fn every_metric_is_rendered_with_its_labels() {
         "crokodial_undecodable_objects_total{kind=\"CrokodialRelease\"} 1",
         "crokodial_releases_total{outcome=\"Good\"} 1",
         "crokodial_image_resolutions_total{outcome=\"NotFound\"} 1",
+        "crokodial_probes_total{result=\"Status\"} 1",
+        "crokodial_probe_latency_seconds_bucket{le=\"0.025\"} 0",
+        "crokodial_probe_latency_seconds_bucket{le=\"0.05\"} 1",
     ] {
         assert_eq!(line(&text, expected), expected);
     }

@@ -1,5 +1,6 @@
 //! The process as a whole: one controller a namespace, the HTTP endpoints, and an orderly end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use crate::kube_io::{IoError, Kind, KubeIo};
 use crate::metrics::Metrics;
 use crate::net::{Guard, HttpClient, Trust, api_server_ips};
 use crate::registry::Resolver;
+use crate::uptime::probe::Dialler;
+use crate::uptime::prober::Prober;
 
 /// How often a missing kind is looked for again.
 const RECHECK: Duration = Duration::from_secs(5);
@@ -61,7 +64,7 @@ async fn context(config: &Config, metrics: Metrics) -> anyhow::Result<Context> {
     let client = Client::try_from(kube)?;
     let guard =
         Guard::new(api_server_ips(std::env::var("KUBERNETES_SERVICE_HOST").ok().as_deref()).await);
-    let http = HttpClient::new(guard, Trust::platform()?);
+    let http = HttpClient::new(guard.clone(), Trust::platform()?);
     let settings = Settings {
         watch_namespaces: config.watch_namespaces.clone(),
         operator_namespace: config.operator_namespace.clone(),
@@ -76,15 +79,25 @@ async fn context(config: &Config, metrics: Metrics) -> anyhow::Result<Context> {
         config.plain_http_registries.clone(),
         metrics.clone(),
     ));
-    let edge = Arc::new(EdgeProbe::new(http));
+    let edge = Arc::new(EdgeProbe::new(http.clone()));
+    let dialler = Dialler::new(guard, http, api_server());
+    let probes = Arc::new(Prober::new(dialler, metrics.clone(), Clock::System));
     Ok(Context::new(
         KubeIo::new(client, metrics.clone()),
         settings,
         images,
         edge,
+        probes,
         metrics,
         Clock::System,
     ))
+}
+
+/// The API server's address as the kubelet tells it; `None` outside a cluster.
+fn api_server() -> Option<SocketAddr> {
+    let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
+    let port = std::env::var("KUBERNETES_SERVICE_PORT").ok()?;
+    Some(SocketAddr::new(host.parse().ok()?, port.parse().ok()?))
 }
 
 impl Edge for EdgeProbe {

@@ -15,6 +15,7 @@ use crate::release::history;
 use crate::release::machine::{self, Decision, Gate, Hold, Pin, Probes, Proof, Run, Trial, View};
 use crate::release::record::{Record, last_good};
 use crate::release::workload::Workload;
+use crate::uptime::soak;
 
 /// What this run does about releases.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct Step {
     pub spent: i64,
     /// Records to delete.
     pub retired: Vec<i64>,
+    /// When what was measured is to be written next.
+    pub next_count: Option<Timestamp>,
 }
 
 /// Decides. `since` is when this process began to look after the environment.
@@ -98,6 +101,7 @@ pub fn decide(
         desired,
         spent,
         retired,
+        next_count: next_count(seen, serving, now),
         decision,
     }
 }
@@ -108,11 +112,16 @@ pub fn requeue_after(step: &Step, now: Timestamp, jitter: Duration) -> Duration 
     let until =
         |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
     // The machine's moments are exact: the jitter spreads only the resyncs.
-    step.decision
-        .next
-        .map(until)
-        .filter(|d| *d < RESYNC)
-        .unwrap_or(RESYNC.saturating_add(jitter))
+    let next = step.decision.next.into_iter().chain(step.next_count).min();
+    let resync = RESYNC.saturating_add(jitter);
+    next.map_or(resync, |at| until(at).min(resync))
+}
+
+/// When the serving release's seconds are to be written next.
+fn next_count(seen: &Observed, serving: Option<i64>, now: Timestamp) -> Option<Timestamp> {
+    let probes = seen.probes.as_ref()?;
+    let record = seen.records.iter().find(|r| Some(r.number()) == serving)?;
+    soak::next_count(record.number(), record.status.as_ref()?, probes, now)
 }
 
 /// What must exist before a first pod can start.

@@ -20,6 +20,7 @@ pub mod notes;
 pub mod observe;
 pub mod outside;
 pub mod owner;
+pub mod probed;
 pub mod records;
 mod rollout;
 pub mod status;
@@ -102,12 +103,12 @@ pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Resul
 
 async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
     // Read afresh: the newest spec decides, not the one that woke us.
-    let Some(environment) = ctx.io.get::<CrokodialEnvironment>(namespace, name).await? else {
+    let environment = ctx.io.get::<CrokodialEnvironment>(namespace, name).await?;
+    let there = environment.filter(|e| e.metadata.deletion_timestamp.is_none());
+    let Some(environment) = there else {
+        ctx.probes.forget(namespace, name);
         return Ok(Action::await_change());
     };
-    if environment.metadata.deletion_timestamp.is_some() {
-        return Ok(Action::await_change());
-    }
     let owner = Owner::of(&environment)?;
     let spec = &environment.spec;
     let effective =

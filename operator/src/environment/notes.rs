@@ -1,5 +1,6 @@
 //! What is written into release records beside the steps of the machine. Pure.
 
+use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::whole_seconds;
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,6 +9,7 @@ use crate::registry::Existence;
 use crate::release::book::Book;
 use crate::release::machine::Decision;
 use crate::release::record::Record;
+use crate::uptime::{bake, soak};
 
 /// How often it is looked at whether one can return to a release.
 const ROLLBACK_CHECK: SignedDuration = SignedDuration::from_hours(24);
@@ -21,6 +23,7 @@ pub fn note(decision: Decision, seen: &Observed, serving: Option<i64>, now: Time
     for record in &seen.records {
         let number = record.number();
         book.edit(number, |status| status.serving = serving == Some(number));
+        count(&mut book, record, seen, now);
     }
     if let Some((number, rollbackable)) = rollback_readiness(seen, now) {
         book.edit(number, |status| {
@@ -32,6 +35,23 @@ pub fn note(decision: Decision, seen: &Observed, serving: Option<i64>, now: Time
         updates: book.changed(),
         ..decision
     }
+}
+
+/// What was measured of the release: what it has served for, once a minute and at the end of serving, and its latency
+/// when it becomes Good.
+fn count(book: &mut Book<'_>, record: &Record, seen: &Observed, now: Timestamp) {
+    let Some(probes) = &seen.probes else {
+        return;
+    };
+    let number = record.number();
+    book.edit(number, |status| {
+        if status.phase == ReleasePhase::Good && !record.good() {
+            status.latency_p95_ms = bake::latency_to_record(number, probes);
+        }
+        if let Some(counted) = soak::counted(number, status, probes, now) {
+            *status = counted;
+        }
+    });
 }
 
 /// The good release whose readiness for a return was looked at longest ago, a day at least; one a run, so that

@@ -17,6 +17,7 @@ use super::hosts::Claim;
 use super::images::Image;
 use super::outside;
 use super::owner::Owner;
+use super::probed;
 use crate::context::Context;
 use crate::edge::Measured;
 use crate::kube_io::IoError;
@@ -24,6 +25,7 @@ use crate::registry::{Existence, RegistryAuth, registry_auth};
 use crate::release::record::{Record, last_good};
 use crate::release::snapshot::Snapshot;
 use crate::release::workload::PodView;
+use crate::uptime::ProbeSummary;
 
 /// The class of the route, as far as it may be looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct Observed {
     pub claims: Vec<Claim>,
     /// What plain http answers; `None` where it was not measured yet.
     pub https: Option<Measured>,
+    /// Whether the site answers; `None` while nothing is probed.
+    pub probes: Option<ProbeSummary>,
 }
 
 /// Secrets are among it, so nothing of it is printed.
@@ -108,6 +112,14 @@ pub async fn observe(
     let image_gone = outside::image_gone(ctx, &records, &pods, &auth).await;
     let kept_image = outside::kept_image(ctx, &records, &auth).await;
     let https = outside::https(ctx, spec, effective, children.ingress.as_ref()).await;
+    // Read first: what was measured until now fell to what was there until now.
+    let probes = ctx
+        .probes
+        .summary(&owner.namespace, owner.name.as_str(), ctx.now());
+    match probed::target(owner, spec, effective, &children, &pods, &records) {
+        Some(target) => ctx.probes.watch(target),
+        None => ctx.probes.forget(&owner.namespace, owner.name.as_str()),
+    }
     Ok(Observed {
         mongo_secret,
         config_secrets,
@@ -125,6 +137,7 @@ pub async fn observe(
         class,
         claims,
         https,
+        probes,
     })
 }
 

@@ -1,4 +1,4 @@
-//! What users are told of the releases: the conditions `RolledOut`, `Available` and `GitDiverged`. Pure.
+//! What users are told of the releases: the conditions `RolledOut` and `GitDiverged`. Pure.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{HoldKind, Reason};
@@ -102,24 +102,6 @@ fn pinned(pin: &Pin, step: &Step) -> Finding {
         pin.release
     );
     Finding::no(Reason::Pinned, what)
-}
-
-/// `Available` is about the site, whichever release answers.
-pub(super) fn available(step: &Step) -> Finding {
-    let load = &step.workload;
-    match step.serving {
-        Some(n) if load.available > 0 => Finding::yes(
-            Reason::Serving,
-            format!("{} pods are ready, release {n} serves", load.available),
-        ),
-        _ if load.desired == 0 && step.last_good.is_some() => {
-            Finding::no(Reason::ScaledToZero, "runtime.replicas is 0")
-        }
-        _ if step.last_good.is_none() => {
-            Finding::unknown(Reason::NeverDeployed, "no release of it was ever good")
-        }
-        _ => Finding::no(Reason::Down, "no pod is ready"),
-    }
 }
 
 /// True while something else runs than the spec asks for, on purpose.

@@ -18,7 +18,8 @@ use super::effective::Effective;
 use super::finding::Finding;
 use super::observe::Observed;
 use super::owner::Owner;
-use super::rollout::{available, diverged, rolled_out};
+use super::probed;
+use super::rollout::{diverged, rolled_out};
 use super::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
@@ -182,6 +183,7 @@ fn conditions(
     let Facts {
         valid,
         step,
+        seen,
         certificate,
         ..
     } = facts;
@@ -211,7 +213,10 @@ fn conditions(
             .clone()
             .map(|finding| (ConditionType::HttpsForced, finding)),
     );
-    all.push((ConditionType::Available, available(step)));
+    all.push((
+        ConditionType::Available,
+        probed::available(step, seen.probes.as_ref(), now),
+    ));
     all.push((ConditionType::GitDiverged, diverged(step)));
     all.into_iter()
         .map(|(type_, finding)| finding.condition(type_, old, generation, now))

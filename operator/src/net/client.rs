@@ -100,6 +100,20 @@ impl HttpClient {
     pub async fn send(
         &self,
         endpoint: &Endpoint,
+        request: Request<Empty<Bytes>>,
+    ) -> Result<Exchange, NetError> {
+        let tcp = self.guard.connect(&endpoint.dial, endpoint.port).await?;
+        self.send_over(tcp, endpoint, request).await
+    }
+
+    /// The same over a connection that the caller opened to an address that [`Guard::refuses`] lets through.
+    ///
+    /// # Errors
+    /// As [`Self::send`], without those of connecting.
+    pub async fn send_over(
+        &self,
+        tcp: TcpStream,
+        endpoint: &Endpoint,
         mut request: Request<Empty<Bytes>>,
     ) -> Result<Exchange, NetError> {
         let protocol = || NetError::Protocol {
@@ -111,7 +125,6 @@ impl HttpClient {
             USER_AGENT,
             HeaderValue::from_static(concat!("crokodial-operator/", env!("CARGO_PKG_VERSION"))),
         );
-        let tcp = self.guard.connect(&endpoint.dial, endpoint.port).await?;
         match endpoint.scheme {
             Scheme::Http => Exchange::start(tcp, request, endpoint).await,
             Scheme::Https => {

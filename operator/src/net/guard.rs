@@ -40,6 +40,11 @@ impl Guard {
         }
     }
 
+    /// True for an address that is never dialled; for callers that have an address and open the socket themselves.
+    pub fn refuses(&self, ip: IpAddr) -> bool {
+        self.refusal(ip).is_some()
+    }
+
     /// Connects to `host` (a name, an IPv4 address, or an IPv6 address with or without brackets).
     ///
     /// # Errors

@@ -7,7 +7,9 @@
 )]
 
 pub mod outside;
+pub mod probes;
 pub mod site;
 
 pub use outside::{ScriptedEdge, ScriptedImages, digest_of};
+pub use probes::ScriptedProbes;
 pub use site::{NS, Site, environment, secret};

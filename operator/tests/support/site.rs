@@ -13,7 +13,7 @@ use crokodial_operator::metrics::Metrics;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{ScriptedEdge, ScriptedImages, digest_of};
+use super::{ScriptedEdge, ScriptedImages, ScriptedProbes, digest_of};
 use crate::fake_api::{self, Behaviour, Call, FakeApi, World};
 
 /// Where the environments live.
@@ -29,6 +29,7 @@ pub struct Site {
     pub api: FakeApi,
     pub world: World,
     pub images: Arc<ScriptedImages>,
+    pub probes: Arc<ScriptedProbes>,
     time: Arc<Mutex<Timestamp>>,
     ctx: Arc<Context>,
 }
@@ -74,12 +75,14 @@ impl Site {
         api.put(secret("mongo", &[("MONGODB_URI", uri)]));
         api.put(secret("dialer", &[("JWT_SECRET", "signs")]));
         let images = Arc::new(ScriptedImages::default());
-        let ctx = context(&api, &images, &time);
+        let probes = Arc::new(ScriptedProbes::new(time.clone()));
+        let ctx = context(&api, &images, &probes, &time);
         let world = World::new(&api);
         Self {
             api,
             world,
             images,
+            probes,
             time,
             ctx,
         }
@@ -103,7 +106,7 @@ impl Site {
 
     /// The operator starts anew: another process, nothing remembered.
     pub fn restart(&mut self) {
-        self.ctx = context(&self.api, &self.images, &self.time);
+        self.ctx = context(&self.api, &self.images, &self.probes, &self.time);
     }
 
     /// One reconcile.
@@ -255,6 +258,7 @@ fn text(value: &Value) -> String {
 fn context(
     api: &FakeApi,
     images: &Arc<ScriptedImages>,
+    probes: &Arc<ScriptedProbes>,
     time: &Arc<Mutex<Timestamp>>,
 ) -> Arc<Context> {
     let metrics = Metrics::new();
@@ -272,6 +276,7 @@ fn context(
         settings,
         images.clone(),
         Arc::new(ScriptedEdge),
+        probes.clone(),
         metrics,
         Clock::Fixed(time.clone()),
     ))

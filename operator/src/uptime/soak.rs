@@ -1,0 +1,222 @@
+//! Seconds for which a release served well, counted so that neither a crash nor a restart counts one twice. Pure.
+//!
+//! What is measured stands in the window's spans; what is persisted, in the release's status: `lastCountedAt` says up
+//! to where. Everything after it is counted afresh each time, so a write that was lost is simply made again, and a
+//! process that dies takes with it what it had not persisted: at most a minute.
+
+use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::{ProbeFailure, ReleaseStatus};
+use jiff::{SignedDuration, Timestamp};
+
+use super::INTERVAL;
+use super::summary::{ProbeSummary, Span, SpanKind};
+
+/// Counts are persisted this far apart.
+const PERSIST_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+/// Failures kept in a status.
+const MOST_FAILURES: usize = 12;
+
+/// Failures that lie within this many measured seconds are one.
+const SAME_FAILURE: i64 = 300;
+
+/// What was measured of a release in a span of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Both probes of each interval were good.
+    pub good: SignedDuration,
+    /// The intervals that ended with a failed probe.
+    pub bad: SignedDuration,
+    /// All that was measured.
+    pub measured: SignedDuration,
+    /// End of the newest measured interval.
+    pub until: Option<Timestamp>,
+    /// End of the newest failed one.
+    pub failed_at: Option<Timestamp>,
+}
+
+/// Adds up the spans of `release` between `from` (`None`: the beginning) and `to`.
+pub fn tally(spans: &[Span], release: i64, from: Option<Timestamp>, to: Timestamp) -> Tally {
+    let from = from.unwrap_or(Timestamp::MIN);
+    let mut tally = Tally::default();
+    for span in spans.iter().filter(|s| s.release == release) {
+        let (begin, end) = (span.from.max(from), span.to.min(to));
+        if begin >= end {
+            continue;
+        }
+        let length = end.duration_since(begin);
+        tally.measured = tally.measured.saturating_add(length);
+        tally.until = tally.until.max(Some(end));
+        match span.kind {
+            SpanKind::Good => tally.good = tally.good.saturating_add(length),
+            SpanKind::Bad => {
+                tally.bad = tally.bad.saturating_add(length);
+                tally.failed_at = tally.failed_at.max(Some(end));
+            }
+            SpanKind::Recovering => {}
+        }
+    }
+    tally
+}
+
+/// Whole seconds of `release` for the soak between `from` and `to`.
+pub fn count(spans: &[Span], from: Option<Timestamp>, to: Timestamp, release: i64) -> i64 {
+    tally(spans, release, from, to).good.as_secs()
+}
+
+/// The status with what was measured since it was last persisted. `None` while less than a minute of it is new, but
+/// the end of serving is written at once. `status.serving` must be up to date.
+pub fn counted(
+    number: i64,
+    status: &ReleaseStatus,
+    summary: &ProbeSummary,
+    now: Timestamp,
+) -> Option<ReleaseStatus> {
+    let from = status.last_counted_at.as_ref().map(|t| t.0);
+    let ahead = tally(&summary.spans, number, from, now);
+    // Up to a whole second, as times are kept: what is beyond is counted next time.
+    let until = whole_seconds(ahead.until?);
+    let begun = begun(from, summary, number)?;
+    let due = !status.serving || until.0.duration_since(begun) >= PERSIST_EVERY;
+    if until.0 <= begun || !due {
+        return None;
+    }
+    let new = tally(&summary.spans, number, from, until.0);
+    let mut status = status.clone();
+    status.good_seconds = status.good_seconds.saturating_add(new.good.as_secs());
+    status.measured_seconds = status
+        .measured_seconds
+        .saturating_add(new.measured.as_secs());
+    if let Some(at) = new.failed_at {
+        let failure = ProbeFailure {
+            at: whole_seconds(at),
+            measured: status.measured_seconds,
+            seconds: rounded_up(new.bad),
+        };
+        note(&mut status.failures, failure);
+    }
+    status.last_counted_at = Some(until);
+    Some(status)
+}
+
+/// When [`counted`] will have something to write, for a reconcile to look then. `None` where that moment has passed
+/// without a measurement: there is nothing to write, and the next resync is soon enough.
+pub fn next_count(
+    number: i64,
+    status: &ReleaseStatus,
+    summary: &ProbeSummary,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let from = status.last_counted_at.as_ref().map(|t| t.0);
+    let begun = begun(from, summary, number)?;
+    let serves = status.serving && summary.release == Some(number);
+    // The probe that ends the minute must be there.
+    let after = PERSIST_EVERY.saturating_add(INTERVAL);
+    let at = begun.saturating_add(after).ok()?;
+    (serves && at > now).then_some(at)
+}
+
+/// Seconds for the soak that are not in the status yet: the gate adds them to `goodSeconds`, so that it opens with the
+/// last needed second and not with the next write.
+pub fn unpersisted(
+    number: i64,
+    status: &ReleaseStatus,
+    summary: &ProbeSummary,
+    now: Timestamp,
+) -> i64 {
+    let from = status.last_counted_at.as_ref().map(|t| t.0);
+    count(&summary.spans, from, now, number)
+}
+
+/// How much of the time that was measured a digest answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Availability {
+    /// Seconds measured.
+    pub measured: i64,
+    /// Of those, seconds that ended with a failed probe.
+    pub bad: i64,
+}
+
+impl Availability {
+    /// In hundredths of a percent, rounded down: 9998 for 99.98 %.
+    pub fn hundredths(&self) -> i64 {
+        let good = self.measured.saturating_sub(self.bad).max(0);
+        good.saturating_mul(10_000)
+            .checked_div(self.measured)
+            .unwrap_or(0)
+    }
+}
+
+/// Availability over the last `over` of measured serving: time that nobody measured is left out and reached past.
+/// `records` are those of one digest, newest first. `None` where nothing was ever measured.
+pub fn availability<'a>(
+    records: impl IntoIterator<Item = (i64, &'a ReleaseStatus)>,
+    summary: Option<&ProbeSummary>,
+    over: SignedDuration,
+    now: Timestamp,
+) -> Option<Availability> {
+    let mut left = over.as_secs();
+    let mut total = Availability {
+        measured: 0,
+        bad: 0,
+    };
+    for (number, status) in records {
+        let from = status.last_counted_at.as_ref().map(|t| t.0);
+        let ahead = summary.map_or_else(Tally::default, |s| tally(&s.spans, number, from, now));
+        let measured = status
+            .measured_seconds
+            .saturating_add(ahead.measured.as_secs());
+        let taken = measured.min(left);
+        let horizon = measured.saturating_sub(taken);
+        let failures = status.failures.iter().filter(|f| f.measured > horizon);
+        let bad = failures
+            .map(|f| f.seconds)
+            .fold(rounded_up(ahead.bad), i64::saturating_add);
+        total.measured = total.measured.saturating_add(taken);
+        total.bad = total.bad.saturating_add(bad.min(taken));
+        left = left.saturating_sub(taken);
+        if left == 0 {
+            break;
+        }
+    }
+    (total.measured > 0).then_some(total)
+}
+
+/// Adds a failure; the list stays as short as it was. Of two that become one the later place stands, so that joining
+/// never lets a failure out of the gate's view early.
+fn note(failures: &mut Vec<ProbeFailure>, new: ProbeFailure) {
+    match failures.last_mut() {
+        Some(last) if new.measured.saturating_sub(last.measured) <= SAME_FAILURE => {
+            *last = joined(last, &new);
+        }
+        _ => failures.push(new),
+    }
+    while failures.len() > MOST_FAILURES {
+        let oldest = failures.remove(0);
+        if let Some(next) = failures.first_mut() {
+            *next = joined(&oldest, next);
+        }
+    }
+}
+
+fn joined(earlier: &ProbeFailure, later: &ProbeFailure) -> ProbeFailure {
+    ProbeFailure {
+        seconds: earlier.seconds.saturating_add(later.seconds),
+        ..later.clone()
+    }
+}
+
+/// From when the next count runs.
+fn begun(from: Option<Timestamp>, summary: &ProbeSummary, release: i64) -> Option<Timestamp> {
+    let own = summary.spans.iter().filter(|s| s.release == release);
+    from.or_else(|| own.map(|s| whole_seconds(s.from).0).min())
+}
+
+fn rounded_up(duration: SignedDuration) -> i64 {
+    let more = i64::from(duration.subsec_nanos() > 0);
+    duration.as_secs().saturating_add(more)
+}
+
+#[cfg(test)]
+#[path = "soak_test.rs"]
+mod tests;
