@@ -45,6 +45,9 @@ pub enum ConditionType {
     CredentialsValid,
     /// The newest values of the Secrets in `config.secretRefs` are the ones in use.
     ConfigSecretsValid,
+    /// What the spec asks for may come here: it has proven itself in the environment of `promotion.from`, and
+    /// no freeze keeps it. Only with `promotion`.
+    Promotable,
     /// The wanted release runs everywhere.
     RolledOut,
     /// The route to the application was admitted by its controller.
@@ -98,6 +101,20 @@ impl ConditionType {
                 R::SecretNotFound,
                 R::SecretNotAllowed,
                 R::ConfigMapNotFound,
+            ],
+            Self::Promotable => &[
+                R::Succeeded,
+                R::Allowed,
+                R::SoakNotMet,
+                R::AvailabilityTooLow,
+                R::NotInSource,
+                R::SourceNotGood,
+                R::SourceNotFound,
+                R::SourceNotWatched,
+                R::Frozen,
+                R::Pinned,
+                R::Progressing,
+                R::InvalidSpec,
             ],
             Self::RolledOut => &[
                 R::Succeeded,
