@@ -54,14 +54,13 @@ pub enum Image {
 }
 
 /// The digest, where the spec or a record says it; `None`: the registry must be asked.
-pub fn known(spec: &EnvironmentSpec, image: &ImageRef, records: &[Record]) -> Option<Digest> {
+pub fn known(written: &str, image: &ImageRef, retry: &str, records: &[Record]) -> Option<Digest> {
     if let Some(digest) = &image.digest {
         return Some(digest.clone());
     }
-    let same_image = || records.iter().filter(|r| r.spec.image == spec.image);
-    let retry = &spec.rollout.retry;
+    let same_image = || records.iter().filter(|r| r.spec.image == written);
     if !retry.is_empty()
-        && same_image().all(|r| &r.spec.retry != retry)
+        && same_image().all(|r| r.spec.retry != retry)
         && same_image().any(Record::failed)
     {
         return None;

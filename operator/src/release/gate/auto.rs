@@ -56,7 +56,7 @@ pub fn pick(
             asked: Asked {
                 image: &candidate.image,
                 digest: &candidate.digest,
-                // Its inputs are not known here, and need not be: a return is one by digest too.
+                // They belong to what is made of it later; none of those here are those of a candidate.
                 inputs: "",
             },
             records,

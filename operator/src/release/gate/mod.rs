@@ -402,7 +402,7 @@ fn availability(question: &Question<'_>) -> Option<Percent> {
     Percent::of(good, bad)
 }
 
-/// What only time can open, and when it does. Of soak and freeze the one that keeps it longer gives the reason.
+/// What only time can open, and when it does: the soak, and then whatever freeze is in force at its end.
 fn in_time(question: &Question<'_>, soak: &Soak, from: Option<&SourceRelease>) -> Verdict {
     let Question { rules, now, .. } = *question;
     let soaked = soak.end(now);
@@ -468,3 +468,7 @@ fn shown(digest: &str) -> &str {
 fn until(end: Option<Timestamp>) -> String {
     end.map_or_else(|| "without an end".to_owned(), |at| format!("until {at}"))
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
