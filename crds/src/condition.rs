@@ -92,6 +92,7 @@ impl ConditionType {
                 R::RegistryUnauthorized,
                 R::RegistryUnreachable,
                 R::InvalidSpec,
+                R::Unknown,
             ],
             Self::CredentialsValid => {
                 &[R::NotVerified, R::SecretNotFound, R::KeyNotFound, R::BadUri]

@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
+use crokodial_crds::Reason;
 use crokodial_crds::names::{Digest, ImageError, ImageRef};
-use crokodial_crds::{EnvironmentSpec, Reason};
 use futures::future::BoxFuture;
 
 use super::finding::Finding;
 use crate::registry::{Existence, RegistryAuth, ResolveError, Resolver};
+use crate::release::gate::auto::{Pick, Picked};
 use crate::release::record::Record;
 
 /// A refused image is looked at again this often: a push may have come meanwhile, and a registry that counts
@@ -49,6 +50,8 @@ pub enum Image {
     Resolved(Digest),
     /// Why it stands for none.
     Unresolved(Finding),
+    /// The digest that a followed tag named when it was last looked up, and why it cannot be now.
+    Stale(Digest, Finding),
     /// The registry was asked and has not answered yet.
     Asked,
 }
@@ -70,6 +73,30 @@ pub fn known(written: &str, image: &ImageRef, retry: &str, records: &[Record]) -
         .and_then(|r| r.spec.digest.parse().ok())
 }
 
+/// What `promotion.auto` runs.
+pub fn picked(picked: &Picked) -> (String, Image) {
+    let (image, digest) = match &picked.pick {
+        Pick::Take(release) => (&release.image, &release.digest),
+        Pick::Stay { image, digest } => (image, digest),
+        Pick::Nothing => {
+            let why = picked.waits.as_ref();
+            let finding = Finding::unknown(
+                Reason::Unknown,
+                why.map_or("there is nothing to promote yet", |v| v.message.as_str()),
+            );
+            return (String::new(), Image::Unresolved(finding));
+        }
+    };
+    let found = digest.parse().map_or_else(
+        |_| {
+            let what = format!("{digest}, which the record of {image} names, is no digest");
+            Image::Unresolved(Finding::no(Reason::InvalidSpec, what))
+        },
+        Image::Resolved,
+    );
+    (image.clone(), found)
+}
+
 /// How long an answer of the registry is believed.
 pub fn max_age(answer: &Result<Digest, ResolveError>) -> Duration {
     match answer {
@@ -85,7 +112,7 @@ pub fn finding(image: &Image, written: &str) -> Finding {
         Image::Resolved(digest) => {
             Finding::yes(Reason::Succeeded, format!("{written} is {digest}"))
         }
-        Image::Unresolved(finding) => finding.clone(),
+        Image::Unresolved(finding) | Image::Stale(_, finding) => finding.clone(),
         Image::Asked => Finding::unknown(
             Reason::Progressing,
             format!("the registry of {written} was asked"),

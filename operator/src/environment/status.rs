@@ -18,6 +18,7 @@ use super::effective::Effective;
 use super::finding::Finding;
 use super::observe::Observed;
 use super::owner::Owner;
+use super::promotion;
 use super::rollout::{available, diverged, rolled_out};
 use super::validate::Valid;
 use crate::context::Context;
@@ -59,6 +60,7 @@ pub fn compute(facts: Facts<'_>, now: Timestamp) -> EnvironmentStatus {
         valid,
         step,
         certificate,
+        seen,
         plan,
         ..
     } = facts;
@@ -76,6 +78,7 @@ pub fn compute(facts: Facts<'_>, now: Timestamp) -> EnvironmentStatus {
         effective: Some(effective.status()),
         release: release(facts),
         hold: held_status(step),
+        promotion: seen.promotion.as_ref().map(|_| promotion::status(step)),
         plan: plan.cloned(),
         mongo: mongo(valid),
         certificate: certificate.status.clone(),
@@ -182,6 +185,7 @@ fn conditions(
     let Facts {
         valid,
         step,
+        seen,
         certificate,
         ..
     } = facts;
@@ -189,19 +193,22 @@ fn conditions(
         .conflict
         .clone()
         .unwrap_or_else(|| valid.route.finding.clone());
-    let rolled_out = rolled_out(step);
-    let concerns = [
+    let mut concerns = vec![
         (ConditionType::ImageResolved, valid.image.clone()),
         (ConditionType::CredentialsValid, valid.mongo.finding.clone()),
         (ConditionType::ConfigSecretsValid, config(valid)),
-        (ConditionType::RolledOut, rolled_out),
+        (ConditionType::RolledOut, rolled_out(step)),
         (ConditionType::RouteAccepted, route),
         (ConditionType::CertificateReady, certificate.finding.clone()),
     ];
+    if seen.promotion.is_some() {
+        // Before the roll-out, which it keeps: of the two it is the cause.
+        concerns.insert(3, (ConditionType::Promotable, promotion::finding(step)));
+    }
     let ready = ready(facts, &concerns);
     let mut all = vec![
         (ConditionType::Ready, ready.clone()),
-        (ConditionType::Reconciling, reconciling(&ready)),
+        (ConditionType::Reconciling, reconciling(&ready, step)),
         (ConditionType::Stalled, stalled(&ready, step)),
     ];
     all.extend(concerns);
@@ -240,6 +247,8 @@ fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     let unmet = |type_: &ConditionType, finding: &Finding| match type_ {
         // Unproven is no reason to distrust: only a proof to the contrary counts.
         ConditionType::CredentialsValid | ConditionType::ConfigSecretsValid => finding.is_false(),
+        // What `auto` waits for is not wanted yet.
+        ConditionType::Promotable => !step.gate.passes(),
         ConditionType::RolledOut => !serves_what_is_wanted(step),
         _ => !finding.is_true(),
     };
@@ -249,7 +258,7 @@ fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
             .filter(|(type_, finding)| unmet(type_, finding))
     };
     let first = unmet()
-        .find(|(_, finding)| !waits(finding.reason))
+        .find(|(_, finding)| !waits(finding.reason, step))
         .or_else(|| unmet().next());
     match first {
         Some((_, finding)) => Finding {
@@ -274,8 +283,9 @@ fn serves_what_is_wanted(step: &Step) -> bool {
 }
 
 /// Reasons that end by themselves, or with the world's help but without an edit.
-fn waits(reason: Reason) -> bool {
-    matches!(
+fn waits(reason: Reason, step: &Step) -> bool {
+    let gate = reason == step.gate.reason && step.gate.ends_by_itself();
+    gate || matches!(
         reason,
         Reason::Progressing
             | Reason::Baking
@@ -288,8 +298,8 @@ fn waits(reason: Reason) -> bool {
     )
 }
 
-fn reconciling(ready: &Finding) -> Finding {
-    if !ready.is_true() && waits(ready.reason) {
+fn reconciling(ready: &Finding, step: &Step) -> Finding {
+    if !ready.is_true() && waits(ready.reason, step) {
         Finding::yes(ready.reason, ready.seen.clone())
     } else {
         Finding::no(Reason::Succeeded, "nothing is under way")
@@ -297,7 +307,7 @@ fn reconciling(ready: &Finding) -> Finding {
 }
 
 fn stalled(ready: &Finding, step: &Step) -> Finding {
-    if step.decision.stuck || (!ready.is_true() && !waits(ready.reason)) {
+    if step.decision.stuck || (!ready.is_true() && !waits(ready.reason, step)) {
         Finding::yes(ready.reason, ready.seen.clone())
     } else {
         Finding::no(Reason::Succeeded, "nothing waits for a person")

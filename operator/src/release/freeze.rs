@@ -46,7 +46,9 @@ pub enum FreezeError {
     #[error("freeze \"{0}\": end must be later than start")]
     Backwards(String),
     /// Not two times of the week.
-    #[error("freeze \"{0}\": weekly: write two different days with times such as Fri 16:00-Mon 07:00")]
+    #[error(
+        "freeze \"{0}\": weekly: write two different days with times such as Fri 16:00-Mon 07:00"
+    )]
     Weekly(String),
     /// Not a time zone.
     #[error("freeze \"{0}\": {1} is no time zone: write an IANA name such as Europe/Berlin")]

@@ -7,12 +7,14 @@ mod rules;
 
 use std::time::Duration;
 
+use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{Percent, PromotedFrom, PromotionVerdict, Reason, ReleasePhase, duration};
 use jiff::{SignedDuration, Timestamp};
 
 pub use rules::{Place, Rules};
 
 use super::record::{Record, last_good};
+use super::view::Gate;
 
 /// While good seconds arrive, the last one may be a check away: it is looked for so often.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
@@ -76,11 +78,7 @@ impl Source {
 
     /// The release that speaks for an image: the newest that named it the same, else the newest of its digest.
     fn record_of(&self, asked: Asked<'_>) -> Option<&SourceRelease> {
-        let of_digest = || {
-            self.releases()
-                .iter()
-                .filter(|r| r.digest == asked.digest)
-        };
+        let of_digest = || self.releases().iter().filter(|r| r.digest == asked.digest);
         of_digest()
             .filter(|r| r.image == asked.image)
             .max_by_key(|r| r.number)
@@ -191,6 +189,26 @@ impl Verdict {
         }
     }
 
+    /// The same for the release machine.
+    pub fn for_machine(&self) -> Gate {
+        if self.passes() {
+            return Gate::Open {
+                allowed: self.allowed.clone(),
+            };
+        }
+        Gate::Closed {
+            reason: self.reason,
+            message: self.message.clone(),
+            until: self.earliest,
+        }
+    }
+
+    /// It does not pass, but will without anybody doing anything.
+    pub fn ends_by_itself(&self) -> bool {
+        let lasts = matches!(self.reason, Reason::AvailabilityTooLow | Reason::Pinned);
+        self.verdict == PromotionVerdict::Waiting && !lasts
+    }
+
     /// It may come.
     pub fn passes(&self) -> bool {
         self.verdict == PromotionVerdict::Allowed
@@ -260,8 +278,13 @@ fn known_here(question: &Question<'_>) -> Option<Verdict> {
 /// Past the gate, and not at its end.
 fn under_way(phase: ReleasePhase) -> bool {
     match phase {
-        ReleasePhase::Rolling | ReleasePhase::Baking => true,
+        ReleasePhase::Preflight
+        | ReleasePhase::ReleasePhase
+        | ReleasePhase::Candidate
+        | ReleasePhase::Rolling
+        | ReleasePhase::Baking => true,
         ReleasePhase::Pending
+        | ReleasePhase::Gated
         | ReleasePhase::Good
         | ReleasePhase::Rejected
         | ReleasePhase::RolledBack
@@ -304,11 +327,10 @@ fn good_here(question: &Question<'_>) -> bool {
 }
 
 fn not_good(rules: &Rules, release: &SourceRelease) -> Verdict {
-    let phase = release.phase.map_or("without a status", ReleasePhase::as_str);
-    let what = format!(
-        "release {} of {} is {phase}",
-        release.number, rules.source
-    );
+    let phase = release
+        .phase
+        .map_or("without a status", ReleasePhase::as_str);
+    let what = format!("release {} of {} is {phase}", release.number, rules.source);
     match release.phase {
         Some(phase) if !phase.is_final() => Verdict::waiting(Reason::SourceNotGood, what),
         _ => Verdict::refused(Reason::SourceNotGood, what),
@@ -316,11 +338,7 @@ fn not_good(rules: &Rules, release: &SourceRelease) -> Verdict {
 }
 
 /// Soak, availability and freezes.
-fn measured(
-    question: &Question<'_>,
-    from: Option<&SourceRelease>,
-    good_here: bool,
-) -> Verdict {
+fn measured(question: &Question<'_>, from: Option<&SourceRelease>, good_here: bool) -> Verdict {
     let Question { rules, now, .. } = *question;
     let soak = Soak::of(question, good_here);
     let availability = availability(question);
@@ -426,17 +444,18 @@ fn in_time(question: &Question<'_>, soak: &Soak, from: Option<&SourceRelease>) -
         None => soaked,
     };
     let mut what = format!(
-        "{}{} served well in {} for {} of {}",
+        "{}{} must serve well in {} for {}",
         shown(question.asked.digest),
         from.map_or_else(String::new, |r| format!(" (release {})", r.number)),
         rules.source,
-        duration::format(soak.done),
         duration::format(soak.required),
     );
-    what.push_str(match soak.counted_until {
-        Some(_) => "",
-        None => "; it is not measured to serve well there now, so this does not end by itself",
-    });
+    if let Some(at) = soaked {
+        what.push_str(&format!(", which it will have at {}", whole_seconds(at).0));
+    }
+    if soaked.is_none() {
+        what.push_str("; it is not measured to serve well there now, so the time stands still");
+    }
     if let Some(frozen) = frozen_then {
         what.push_str(&format!(
             "; then frozen {}: {}",
@@ -454,7 +473,10 @@ fn let_through(verdict: Verdict, why: &str) -> Verdict {
     Verdict {
         verdict: PromotionVerdict::Allowed,
         reason: Reason::Allowed,
-        message: format!("promotion.allow lets it through ({why}); else: {}", verdict.message),
+        message: format!(
+            "promotion.allow lets it through ({why}); else: {}",
+            verdict.message
+        ),
         earliest: None,
         allowed: Some(why.to_owned()),
         ..verdict
@@ -466,7 +488,10 @@ fn shown(digest: &str) -> &str {
 }
 
 fn until(end: Option<Timestamp>) -> String {
-    end.map_or_else(|| "without an end".to_owned(), |at| format!("until {at}"))
+    end.map_or_else(
+        || "without an end".to_owned(),
+        |at| format!("until {}", whole_seconds(at).0),
+    )
 }
 
 #[cfg(test)]
