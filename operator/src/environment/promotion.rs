@@ -1,6 +1,7 @@
 //! Reads the environment that images are promoted from. What was tested there is what comes here: of a promoted
 //! image the digest is the one in the source's records.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crokodial_crds::condition::whole_seconds;
@@ -71,7 +72,10 @@ async fn source(ctx: &Context, rules: &Rules) -> Result<Source, IoError> {
         return Ok(Source::NotFound);
     }
     let records = releases.iter().filter_map(|r| Record::of(r, name));
-    Ok(Source::Found(records.map(|r| release(&r)).collect()))
+    Ok(Source::Found {
+        releases: records.map(|r| release(&r)).collect(),
+        measured: BTreeMap::new(),
+    })
 }
 
 fn release(record: &Record) -> SourceRelease {

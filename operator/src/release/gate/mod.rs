@@ -5,6 +5,7 @@
 pub mod auto;
 mod rules;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crokodial_crds::condition::whole_seconds;
@@ -29,8 +30,22 @@ pub enum Source {
     NotWatched,
     /// There is none.
     NotFound,
-    /// Its releases.
-    Found(Vec<SourceRelease>),
+    /// What is known of it.
+    Found {
+        /// Its releases.
+        releases: Vec<SourceRelease>,
+        /// How each digest answered there, over the last [`Rules::window`] of its serving.
+        measured: BTreeMap<String, Measured>,
+    },
+}
+
+/// How often a digest answered, in seconds or checks; what is not known is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// All that was measured.
+    pub all: u64,
+    /// The bad part of it.
+    pub bad: u64,
 }
 
 /// One release of the source.
@@ -48,10 +63,6 @@ pub struct SourceRelease {
     pub good_seconds: i64,
     /// Up to when they are counted; `Some` only while they go on being counted.
     pub counted_until: Option<Timestamp>,
-    /// Good checks among those over the last [`Rules::window`] of its serving.
-    pub good_probes: u64,
-    /// Bad ones among them.
-    pub bad_probes: u64,
 }
 
 impl SourceRelease {
@@ -66,7 +77,7 @@ impl Source {
     pub fn releases(&self) -> &[SourceRelease] {
         match self {
             Self::NotWatched | Self::NotFound => &[],
-            Self::Found(releases) => releases,
+            Self::Found { releases, .. } => releases,
         }
     }
 
@@ -96,7 +107,7 @@ impl Source {
                 Reason::SourceNotFound,
                 format!("there is no environment {place}"),
             )),
-            Self::Found(_) => None,
+            Self::Found { .. } => None,
         }
     }
 }
@@ -406,18 +417,11 @@ impl Soak {
 }
 
 fn availability(question: &Question<'_>) -> Option<Percent> {
-    let same = question
-        .source
-        .releases()
-        .iter()
-        .filter(|r| r.digest == question.asked.digest);
-    let (good, bad) = same.fold((0_u64, 0_u64), |(good, bad), r| {
-        (
-            good.saturating_add(r.good_probes),
-            bad.saturating_add(r.bad_probes),
-        )
-    });
-    Percent::of(good, bad)
+    let Source::Found { measured, .. } = question.source else {
+        return None;
+    };
+    let Measured { all, bad } = *measured.get(question.asked.digest)?;
+    Percent::of(all.saturating_sub(bad), bad)
 }
 
 /// What only time can open, and when it does: the soak, and then whatever freeze is in force at its end.
