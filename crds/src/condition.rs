@@ -45,6 +45,9 @@ pub enum ConditionType {
     CredentialsValid,
     /// The newest values of the Secrets in `config.secretRefs` are the ones in use.
     ConfigSecretsValid,
+    /// What the spec asks for may come here: it has proven itself in the environment of `promotion.from`, and
+    /// no freeze keeps it. Only with `promotion`.
+    Promotable,
     /// The wanted release runs everywhere.
     RolledOut,
     /// The route to the application was admitted by its controller.
@@ -89,6 +92,7 @@ impl ConditionType {
                 R::RegistryUnauthorized,
                 R::RegistryUnreachable,
                 R::InvalidSpec,
+                R::Unknown,
             ],
             Self::CredentialsValid => {
                 &[R::NotVerified, R::SecretNotFound, R::KeyNotFound, R::BadUri]
@@ -98,6 +102,20 @@ impl ConditionType {
                 R::SecretNotFound,
                 R::SecretNotAllowed,
                 R::ConfigMapNotFound,
+            ],
+            Self::Promotable => &[
+                R::Succeeded,
+                R::Allowed,
+                R::SoakNotMet,
+                R::AvailabilityTooLow,
+                R::NotInSource,
+                R::SourceNotGood,
+                R::SourceNotFound,
+                R::SourceNotWatched,
+                R::Frozen,
+                R::Pinned,
+                R::Progressing,
+                R::InvalidSpec,
             ],
             Self::RolledOut => &[
                 R::Succeeded,

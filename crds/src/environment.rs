@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment_status::EnvironmentStatus;
 use crate::is_default;
+use crate::promotion::{FollowSpec, PromotionSpec};
 use crate::schema::undescribed;
 
 pub use crate::environment_runtime::{
@@ -50,15 +51,29 @@ pub use crate::environment_runtime::{
     )
     .message("metadata.name: use at most 40 lower-case letters, digits and hyphens, starting with a letter and ending with a letter or digit, such as prod"),
     validation = Rule::new("!self.metadata.name.endsWith('-candidate')")
-        .message("metadata.name must not end in -candidate, which names the operator's own objects: choose another name")
+        .message("metadata.name must not end in -candidate, which names the operator's own objects: choose another name"),
+    validation = Rule::new(
+        "!has(self.spec.promotion) || has(self.spec.promotion.from.__namespace__) || self.spec.promotion.from.name != self.metadata.name"
+    )
+        .message("promotion.from must name another environment than this one, such as staging")
 )]
 #[x_kube(
     validation = Rule::new("self.stage == oldSelf.stage")
         .message("stage cannot be changed: create a second CrokodialEnvironment with the other stage instead"),
     validation = Rule::new(
-        "self.stage != 'prod' || self.image.matches('@sha256:[a-f0-9]{64}$') || (self.image.matches(':[A-Za-z0-9_][A-Za-z0-9_.-]*$') && !self.image.endsWith(':latest'))"
+        "self.stage != 'prod' || !has(self.image) || self.image.matches('@sha256:[a-f0-9]{64}$') || (self.image.matches(':[A-Za-z0-9_][A-Za-z0-9_.-]*$') && !self.image.endsWith(':latest'))"
     )
     .message("image: prod needs a fixed version: write a tag other than latest, such as registry/name:1.42.0, or a digest, registry/name@sha256:..."),
+    validation = Rule::new("has(self.image) || (has(self.promotion) && has(self.promotion.auto) && self.promotion.auto)")
+        .message("image: write the image to run, such as registry/name:1.42.0; it is left out only with promotion.auto: true"),
+    validation = Rule::new("!has(self.image) || !has(self.promotion) || !has(self.promotion.auto) || !self.promotion.auto")
+        .message("image: with promotion.auto the image comes from promotion.from: remove image, or set promotion.auto: false"),
+    validation = Rule::new("self.stage == 'prod' || !has(self.promotion)")
+        .message("promotion is only for prod: remove it, or set it on the prod environment"),
+    validation = Rule::new("self.stage == 'staging' || !has(self.follow)")
+        .message("follow is only for staging: remove it, and let prod take images with promotion.auto"),
+    validation = Rule::new("!has(self.follow) || !has(self.image) || !self.image.contains('@')")
+        .message("follow: a digest never changes: write a tag in image, or remove follow"),
     validation = Rule::new(
         "!has(self.config) || !has(self.config.env) || self.config.env.all(e, e.name != (has(self.mongo.envVar) ? self.mongo.envVar : 'MONGODB_URI'))"
     )
@@ -71,11 +86,23 @@ pub struct EnvironmentSpec {
     pub stage: Stage,
 
     /// The container image, by tag or digest. A tag is resolved to a digest once and the digest is what
-    /// runs; changing this field makes a new release. prod refuses `latest` and a missing tag.
+    /// runs; changing this field makes a new release. prod refuses `latest` and a missing tag. Required, but
+    /// left out with `promotion.auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new(r"self.matches('^([a-zA-Z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[a-f0-9]{64})?$')")
         .message("image: write registry/name:tag or registry/name@sha256:<64 hex digits>, without a scheme or spaces; the name is lower case"))]
-    pub image: String,
+    pub image: Option<String>,
+
+    /// Releases each new image that the tag of `image` comes to name. Only for staging. Default: the tag is
+    /// looked up once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow: Option<FollowSpec>,
+
+    /// Where an image must have proven itself before it may come here. Only for prod. Default: nowhere, every
+    /// image may come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<PromotionSpec>,
 
     /// Secrets of type kubernetes.io/dockerconfigjson, in the same namespace, with which the image is
     /// resolved and pulled.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::{DeletionPolicy, RouteKind, TlsMode};
 use crate::is_default;
+use crate::schema::undescribed;
 
 /// What the operator sees and does. Written by the operator only.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -45,6 +46,10 @@ pub struct EnvironmentStatus {
     /// Present while `suspend` is `Plan`: what the operator would do, a line each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
+
+    /// Whether the image the spec asks for may come here; only with `promotion`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<PromotionStatus>,
 
     /// What is known of the database.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -170,6 +175,57 @@ pub enum HoldKind {
     RolledBack,
     /// A person keeps this release.
     Pin,
+}
+
+/// Whether the image the spec asks for may come here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PromotionStatus {
+    /// Allowed: it may. Waiting: it may as soon as what the reason names has ended. Refused: somebody must do
+    /// something first.
+    pub verdict: PromotionVerdict,
+
+    /// Why; the reason of the condition Promotable.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+
+    /// The image in question, by digest; `promotion.allow` takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 71))]
+    pub digest: Option<String>,
+
+    /// How long it has served well in the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub soaked: Option<String>,
+
+    /// How long it must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub required: Option<String>,
+
+    /// Percentage of good checks in the source, as far as it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 7))]
+    pub availability: Option<String>,
+
+    /// When it may come if the source goes on serving well; absent where time alone does not help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earliest: Option<Time>,
+}
+
+/// What the gate says.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(transform = undescribed)]
+pub enum PromotionVerdict {
+    /// It may come.
+    Allowed,
+    /// It may come as soon as something has ended.
+    Waiting,
+    /// Somebody must do something first.
+    Refused,
 }
 
 /// What is known of the database. Never a credential.

@@ -13,6 +13,8 @@ pub mod environment_status;
 pub mod image;
 pub mod mongo_uri;
 pub mod names;
+pub mod percent;
+pub mod promotion;
 pub mod reason;
 pub mod release;
 pub mod schema;
@@ -25,10 +27,14 @@ pub use environment::{
 };
 pub use environment_status::{
     CertificateStatus, EffectiveStatus, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind,
-    HoldStatus, MongoStatus, PlanStatus,
+    HoldStatus, MongoStatus, PlanStatus, PromotionStatus, PromotionVerdict,
 };
+pub use percent::Percent;
+pub use promotion::{AllowSpec, FollowSpec, FreezeSpec, PromotionSource, PromotionSpec};
 pub use reason::Reason;
-pub use release::{CrokodialRelease, ProbeFailure, ReleasePhase, ReleaseSpec, ReleaseStatus};
+pub use release::{
+    CrokodialRelease, ProbeFailure, PromotedFrom, ReleasePhase, ReleaseSpec, ReleaseStatus,
+};
 
 /// API group of both kinds and prefix of every label and annotation.
 pub const GROUP: &str = "crokodial.com";

@@ -108,6 +108,50 @@ pub enum Reason {
     )]
     SecretNotAllowed,
 
+    // The promotion.
+    /// A person let this image through with promotion.allow.
+    #[strum(message = "Nothing to do.", props(who = "nobody"))]
+    Allowed,
+    /// The image has not yet served well for long enough in the environment it comes from.
+    #[strum(
+        message = "Wait until it has; or let this digest through with promotion.allow.",
+        props(who = "nobody")
+    )]
+    SoakNotMet,
+    /// Too many checks of the image failed in the environment it comes from.
+    #[strum(
+        message = "Find out why it failed there, and promote a correction; or let this digest through with promotion.allow.",
+        props(who = "user")
+    )]
+    AvailabilityTooLow,
+    /// The environment it should come from never ran this image.
+    #[strum(
+        message = "Release the image there first; or let this digest through with promotion.allow.",
+        props(who = "user")
+    )]
+    NotInSource,
+    /// The release of this image in the environment it comes from is not good.
+    #[strum(
+        message = "Follow the release the message names; or let this digest through with promotion.allow.",
+        props(who = "user")
+    )]
+    SourceNotGood,
+    /// The environment that promotion.from names does not exist.
+    #[strum(message = "Create it, or correct promotion.from.", props(who = "user"))]
+    SourceNotFound,
+    /// The environment that promotion.from names is in a namespace that the operator does not watch.
+    #[strum(
+        message = "Add the namespace to the chart's namespaces.watch, or correct promotion.from.",
+        props(who = "cluster administrator")
+    )]
+    SourceNotWatched,
+    /// A freeze keeps everything new away.
+    #[strum(
+        message = "Wait for its end; or let this digest through with promotion.allow.",
+        props(who = "nobody")
+    )]
+    Frozen,
+
     // Releases.
     /// A container of the release exited or was killed three times.
     #[strum(

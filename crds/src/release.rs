@@ -37,7 +37,7 @@ use crate::is_default;
         .message("metadata.name must be <spec.environment>-<spec.number>; releases are made by the operator: edit the CrokodialEnvironment instead")
 )]
 #[x_kube(validation = Rule::new(
-    "self.environment == oldSelf.environment && self.number == oldSelf.number && self.image == oldSelf.image && self.digest == oldSelf.digest && self.inputs == oldSelf.inputs && (has(self.retry) ? self.retry : '') == (has(oldSelf.retry) ? oldSelf.retry : '') && (has(self.restores) ? self.restores : 0) == (has(oldSelf.restores) ? oldSelf.restores : 0)"
+    "self.environment == oldSelf.environment && self.number == oldSelf.number && self.image == oldSelf.image && self.digest == oldSelf.digest && self.inputs == oldSelf.inputs && (has(self.retry) ? self.retry : '') == (has(oldSelf.retry) ? oldSelf.retry : '') && (has(self.restores) ? self.restores : 0) == (has(oldSelf.restores) ? oldSelf.restores : 0) && has(self.promotedFrom) == has(oldSelf.promotedFrom) && (!has(self.promotedFrom) || self.promotedFrom == oldSelf.promotedFrom)"
 )
     .message("a release is a record: only pin and pinReason may be changed; edit the CrokodialEnvironment to make a new release"))]
 #[serde(rename_all = "camelCase")]
@@ -75,6 +75,10 @@ pub struct ReleaseSpec {
     #[schemars(range(min = 1, max = 999_999_999))]
     pub restores: Option<i64>,
 
+    /// The release of another environment in which the image proved itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted_from: Option<PromotedFrom>,
+
     /// Yours to set. True: return to this release, which must be good, and stay on it whatever the
     /// CrokodialEnvironment asks for, until this is false again. Of several the one set last counts.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -84,6 +88,23 @@ pub struct ReleaseSpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 256))]
     pub pin_reason: String,
+}
+
+/// A release of another environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PromotedFrom {
+    /// Name of the environment.
+    #[schemars(length(min = 1, max = 40))]
+    pub environment: String,
+
+    /// Its namespace.
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: String,
+
+    /// Number of its release.
+    #[schemars(range(min = 1, max = 999_999_999))]
+    pub release: i64,
 }
 
 /// How the release went. Written by the operator only.

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
 use crokodial_crds::{
-    CrokodialEnvironment, CrokodialRelease, DeletionPolicy, HoldKind, ReleasePhase, RouteKind,
-    Stage, TlsMode,
+    CrokodialEnvironment, CrokodialRelease, DeletionPolicy, HoldKind, PromotionVerdict,
+    ReleasePhase, RouteKind, Stage, TlsMode,
 };
 use serde_json::Value;
 
@@ -50,6 +50,40 @@ fn the_fullest_environment() {
         stored,
         "no field is lost"
     );
+}
+
+#[test]
+fn a_promotion_that_waits_and_the_release_of_one() {
+    let stored = json(include_str!("fixtures/environment-promoted.yaml"));
+    let environment: CrokodialEnvironment = serde_json::from_value(stored.clone()).unwrap();
+    let verdict = environment
+        .status
+        .as_ref()
+        .and_then(|s| s.promotion.as_ref())
+        .map(|p| p.verdict);
+    assert_eq!(verdict, Some(PromotionVerdict::Waiting));
+    assert_eq!(serde_json::to_value(&environment).unwrap(), stored);
+    let stored = json(include_str!("fixtures/release-promoted.yaml"));
+    let release: CrokodialRelease = serde_json::from_value(stored.clone()).unwrap();
+    assert_eq!(
+        release.spec.promoted_from.as_ref().map(|p| p.release),
+        Some(57)
+    );
+    assert_eq!(serde_json::to_value(&release).unwrap(), stored);
+}
+
+#[test]
+fn an_environment_that_follows_and_one_without_an_image() {
+    for text in [
+        include_str!("fixtures/environment-following.yaml"),
+        include_str!("fixtures/environment-auto.yaml"),
+    ] {
+        let stored = json(text);
+        let environment: CrokodialEnvironment = serde_json::from_value(stored.clone()).unwrap();
+        let spec = &environment.spec;
+        assert_eq!(spec.image.is_some(), spec.follow.is_some());
+        assert_eq!(serde_json::to_value(&environment).unwrap(), stored);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crokodial_crds::Reason;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -11,6 +12,7 @@ use super::notes;
 use super::observe::Observed;
 use super::owner::Owner;
 use super::validate::Valid;
+use crate::release::gate::{self, Asked, Question, Verdict};
 use crate::release::history;
 use crate::release::machine::{self, Decision, Gate, Hold, Pin, Probes, Proof, Run, Trial, View};
 use crate::release::record::{Record, last_good};
@@ -40,6 +42,10 @@ pub struct Step {
     pub retired: Vec<i64>,
     /// When what was measured is to be written next.
     pub next_count: Option<Timestamp>,
+    /// What the promotion gate says of what is wanted.
+    pub gate: Verdict,
+    /// Why the newest good release of the source is not taken, where `promotion.auto` waits for something.
+    pub waits: Option<Verdict>,
 }
 
 /// Decides. `since` is when this process began to look after the environment.
@@ -54,7 +60,7 @@ pub fn decide(
     let workload = Workload::of(seen.children.deployment.as_ref());
     let snapshots: Vec<i64> = seen.frozen.keys().copied().collect();
     let spent = spent(seen);
-    let view = View {
+    let mut view = View {
         environment: owner.name.as_str(),
         records: &seen.records,
         wanted: valid.wanted.as_ref().ok(),
@@ -75,11 +81,15 @@ pub fn decide(
         leader_since: since,
         now,
     };
+    let pin = machine::pin(&view);
+    let gate = gate(seen, valid, pin.as_ref(), now);
+    view.gate = gate.for_machine();
     let serving = serving(seen, &workload);
     let decision = if valid.conflict.is_some() {
         machine::frozen(&view)
     } else {
-        notes::note(machine::decide(&view), seen, serving, now)
+        let decision = promoted(machine::decide(&view), &gate);
+        notes::note(decision, seen, serving, now)
     };
     let last_good = last_good(&seen.records).map(Record::number);
     let hold = machine::hold(&view);
@@ -94,7 +104,7 @@ pub fn decide(
     let retired = history::retired(&seen.records, effective.history, &in_use, now);
     Step {
         hold,
-        pin: machine::pin(&view),
+        pin,
         workload: workload.clone(),
         serving,
         last_good,
@@ -103,18 +113,71 @@ pub fn decide(
         retired,
         next_count: next_count(seen, serving, now),
         decision,
+        gate,
+        waits: seen
+            .promotion
+            .as_ref()
+            .and_then(|p| p.picked.as_ref()?.waits.clone()),
     }
 }
 
-/// When to look again though nothing changed: the machine's next moment, at most a minute away.
-pub fn requeue_after(step: &Step, now: Timestamp, jitter: Duration) -> Duration {
+/// What the gate says of what is wanted; nothing is asked without a promotion.
+fn gate(seen: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> Verdict {
+    let Some(promotion) = &seen.promotion else {
+        return Verdict::open();
+    };
+    let wanted = match &valid.wanted {
+        Ok(wanted) => wanted,
+        Err(finding) => return Verdict::waiting(Reason::Progressing, finding.seen.clone()),
+    };
+    gate::judge(&Question {
+        rules: &promotion.rules,
+        asked: Asked {
+            image: &wanted.image,
+            digest: &wanted.digest,
+            inputs: &wanted.inputs,
+        },
+        records: &seen.records,
+        source: &promotion.source,
+        pinned: pin.map(|p| p.release),
+        now,
+    })
+}
+
+/// A record that is made says where its image proved itself.
+fn promoted(mut decision: Decision, gate: &Verdict) -> Decision {
+    if let Some(spec) = &mut decision.create {
+        spec.promoted_from.clone_from(&gate.promoted_from);
+    }
+    decision
+}
+
+/// When to look again though nothing changed: the machine's next moment, the gate's or that of a followed tag, at
+/// most a minute away.
+pub fn requeue_after(
+    step: &Step,
+    follow: Option<Timestamp>,
+    now: Timestamp,
+    jitter: Duration,
+) -> Duration {
     const RESYNC: Duration = Duration::from_secs(60);
     let until =
         |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
-    // The machine's moments are exact: the jitter spreads only the resyncs.
-    let next = step.decision.next.into_iter().chain(step.next_count).min();
-    let resync = RESYNC.saturating_add(jitter);
-    next.map_or(resync, |at| until(at).min(resync))
+    // These moments are exact: the jitter spreads only the resyncs.
+    let waits = step.waits.as_ref().and_then(|v| v.earliest);
+    [
+        step.decision.next,
+        step.next_count,
+        step.gate.earliest,
+        waits,
+        follow,
+    ]
+    .into_iter()
+    .flatten()
+    .min()
+    .map(until)
+    .filter(|d| *d < RESYNC)
+    .unwrap_or(RESYNC.saturating_add(jitter))
 }
 
 /// When the serving release's seconds are to be written next.

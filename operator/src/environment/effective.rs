@@ -50,6 +50,8 @@ pub struct Effective {
     pub progress_deadline: Duration,
     /// How long a release is watched before it is Good.
     pub bake: Duration,
+    /// How often the tag is looked up again; `None`: it is not.
+    pub follow: Option<Duration>,
     /// What a failure after the roll-out began does.
     pub on_failure: OnFailure,
     /// How far the operator holds back.
@@ -109,6 +111,11 @@ impl Effective {
                 rollout.bake.as_deref(),
                 if prod { 600 } else { 60 },
             )?,
+            follow: spec
+                .follow
+                .as_ref()
+                .map(|f| seconds("follow.interval", Some(&f.interval), 60))
+                .transpose()?,
             on_failure: rollout.on_failure.unwrap_or(OnFailure::Rollback),
             suspend: spec.suspend.unwrap_or(Suspend::None),
             route: spec.route.kind.unwrap_or(RouteKind::Ingress),

@@ -8,11 +8,12 @@ use kube::runtime::events::EventType;
 use crate::context::Context;
 
 /// Conditions whose changes are news. `Reconciling` and `Stalled` repeat `Ready`.
-const TOLD: [ConditionType; 9] = [
+const TOLD: [ConditionType; 10] = [
     ConditionType::Ready,
     ConditionType::ImageResolved,
     ConditionType::CredentialsValid,
     ConditionType::ConfigSecretsValid,
+    ConditionType::Promotable,
     ConditionType::RouteAccepted,
     ConditionType::CertificateReady,
     ConditionType::HttpsForced,

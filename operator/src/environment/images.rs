@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
+use crokodial_crds::Reason;
 use crokodial_crds::names::{Digest, ImageError, ImageRef};
-use crokodial_crds::{EnvironmentSpec, Reason};
 use futures::future::BoxFuture;
 
 use super::finding::Finding;
 use crate::registry::{Existence, RegistryAuth, ResolveError, Resolver};
+use crate::release::gate::auto::{Pick, Picked};
 use crate::release::record::Record;
 
 /// A refused image is looked at again this often: a push may have come meanwhile, and a registry that counts
@@ -49,19 +50,20 @@ pub enum Image {
     Resolved(Digest),
     /// Why it stands for none.
     Unresolved(Finding),
+    /// The digest that a followed tag named when it was last looked up, and why it cannot be now.
+    Stale(Digest, Finding),
     /// The registry was asked and has not answered yet.
     Asked,
 }
 
 /// The digest, where the spec or a record says it; `None`: the registry must be asked.
-pub fn known(spec: &EnvironmentSpec, image: &ImageRef, records: &[Record]) -> Option<Digest> {
+pub fn known(written: &str, image: &ImageRef, retry: &str, records: &[Record]) -> Option<Digest> {
     if let Some(digest) = &image.digest {
         return Some(digest.clone());
     }
-    let same_image = || records.iter().filter(|r| r.spec.image == spec.image);
-    let retry = &spec.rollout.retry;
+    let same_image = || records.iter().filter(|r| r.spec.image == written);
     if !retry.is_empty()
-        && same_image().all(|r| &r.spec.retry != retry)
+        && same_image().all(|r| r.spec.retry != retry)
         && same_image().any(Record::failed)
     {
         return None;
@@ -69,6 +71,30 @@ pub fn known(spec: &EnvironmentSpec, image: &ImageRef, records: &[Record]) -> Op
     same_image()
         .max_by_key(|r| r.number())
         .and_then(|r| r.spec.digest.parse().ok())
+}
+
+/// What `promotion.auto` runs.
+pub fn picked(picked: &Picked) -> (String, Image) {
+    let (image, digest) = match &picked.pick {
+        Pick::Take(release) => (&release.image, &release.digest),
+        Pick::Stay { image, digest } => (image, digest),
+        Pick::Nothing => {
+            let why = picked.waits.as_ref();
+            let finding = Finding::unknown(
+                Reason::Unknown,
+                why.map_or("there is nothing to promote yet", |v| v.message.as_str()),
+            );
+            return (String::new(), Image::Unresolved(finding));
+        }
+    };
+    let found = digest.parse().map_or_else(
+        |_| {
+            let what = format!("{digest}, which the record of {image} names, is no digest");
+            Image::Unresolved(Finding::no(Reason::InvalidSpec, what))
+        },
+        Image::Resolved,
+    );
+    (image.clone(), found)
 }
 
 /// How long an answer of the registry is believed.
@@ -86,7 +112,7 @@ pub fn finding(image: &Image, written: &str) -> Finding {
         Image::Resolved(digest) => {
             Finding::yes(Reason::Succeeded, format!("{written} is {digest}"))
         }
-        Image::Unresolved(finding) => finding.clone(),
+        Image::Unresolved(finding) | Image::Stale(_, finding) => finding.clone(),
         Image::Asked => Finding::unknown(
             Reason::Progressing,
             format!("the registry of {written} was asked"),

@@ -21,6 +21,7 @@ pub mod observe;
 pub mod outside;
 pub mod owner;
 pub mod probed;
+pub mod promotion;
 pub mod records;
 mod rollout;
 pub mod status;
@@ -169,8 +170,15 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
             Duration::from_millis(500)
         }));
     }
+    let follow = effective.follow.map(|every| {
+        now.saturating_add(
+            jiff::SignedDuration::try_from(every).unwrap_or(jiff::SignedDuration::MAX),
+        )
+        .unwrap_or(now)
+    });
     Ok(Action::requeue(decide::requeue_after(
         &step,
+        follow,
         now,
         jitter(&environment),
     )))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crokodial_crds::names::{Children as Names, LABEL_MANAGED_BY, MANAGED_BY};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, EnvironmentSpec, RouteKind};
-use futures::future::{try_join, try_join_all, try_join4};
+use futures::future::{try_join, try_join_all, try_join3, try_join4};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -18,6 +18,7 @@ use super::images::Image;
 use super::outside;
 use super::owner::Owner;
 use super::probed;
+use super::promotion::{self, Promotion};
 use crate::context::Context;
 use crate::edge::Measured;
 use crate::kube_io::IoError;
@@ -60,8 +61,12 @@ pub struct Observed {
     pub frozen: BTreeMap<i64, Snapshot>,
     /// Pods of the web component.
     pub pods: Vec<PodView>,
-    /// The image of the spec.
+    /// The name of the image to run.
+    pub image_name: String,
+    /// What is known of it.
     pub image: Image,
+    /// Where images are promoted from.
+    pub promotion: Option<Promotion>,
     /// The registry says that the newest release's digest is gone or forbidden.
     pub image_gone: bool,
     /// What the registry says of the release that is due for its daily check.
@@ -103,12 +108,22 @@ pub async fn observe(
     .await?;
     let (releases, records, snapshots, taken) = own;
     let (mongo_secret, config_secrets, config_maps, auth) = referenced;
-    let (frozen, claims) = try_join(
+    let (frozen, claims, promotion) = try_join3(
         frozen(ctx, owner, &records, &snapshots),
         claims(ctx, owner, spec, &children),
+        promotion::observe(ctx, owner, spec, &records),
     )
     .await?;
-    let image = outside::image(ctx, owner, spec, &records, &auth).await;
+    let (image_name, image) = outside::image(
+        ctx,
+        owner,
+        spec,
+        effective,
+        promotion.as_ref(),
+        &records,
+        &auth,
+    )
+    .await;
     let image_gone = outside::image_gone(ctx, &records, &pods, &auth).await;
     let kept_image = outside::kept_image(ctx, &records, &auth).await;
     let https = outside::https(ctx, spec, effective, children.ingress.as_ref()).await;
@@ -131,7 +146,9 @@ pub async fn observe(
         taken,
         frozen,
         pods,
+        image_name,
         image,
+        promotion,
         image_gone,
         kept_image,
         class,

@@ -12,9 +12,10 @@ use super::images::{self, Image};
 use super::notes;
 use super::observe::carries;
 use super::owner::Owner;
-use crate::context::Context;
+use super::promotion::Promotion;
+use crate::context::{Context, Resolution};
 use crate::edge::Measured;
-use crate::registry::{Existence, RegistryAuth};
+use crate::registry::{Existence, RegistryAuth, ResolveError};
 use crate::release::record::Record;
 use crate::release::workload::{PodView, Waiting};
 
@@ -27,38 +28,71 @@ const EDGE_AGE: Duration = Duration::from_secs(60);
 /// How long the registry's word that a digest is gone stands.
 const EXISTENCE_AGE: Duration = Duration::from_secs(30);
 
-/// The image of the spec, from the spec, a record, or the registry.
+/// The image to run, by its name and as far as its digest is known: from the source of a promotion, the spec, a
+/// record, or the registry.
 pub async fn image(
     ctx: &Arc<Context>,
     owner: &Owner,
     spec: &EnvironmentSpec,
+    effective: &Effective,
+    promotion: Option<&Promotion>,
     records: &[Record],
     auth: &[RegistryAuth],
-) -> Image {
-    let image: ImageRef = match spec.image.parse() {
-        Ok(image) => image,
-        Err(error) => return Image::Unresolved(images::invalid(&error)),
-    };
-    if let Some(digest) = images::known(spec, &image, records) {
-        return Image::Resolved(digest);
+) -> (String, Image) {
+    if let Some(picked) = promotion.and_then(|p| p.picked.as_ref()) {
+        return images::picked(picked);
     }
-    let key = (
-        owner.uid.clone(),
-        spec.image.clone(),
-        spec.rollout.retry.clone(),
-        auth.to_vec(),
-    );
-    let (registry, auth) = (ctx.images.clone(), auth.to_vec());
+    let written = spec.image.clone().unwrap_or_default();
+    let image: ImageRef = match written.parse() {
+        Ok(image) => image,
+        Err(error) => return (written, Image::Unresolved(images::invalid(&error))),
+    };
+    let known = images::known(&written, &image, &spec.rollout.retry, records).or_else(|| {
+        let tested = promotion.and_then(|p| p.source.digest_of(&written))?;
+        tested.parse().ok()
+    });
+    let found = match (known, effective.follow) {
+        (Some(digest), None) => Image::Resolved(digest),
+        (known, follow) => {
+            let key = (
+                owner.uid.clone(),
+                written.clone(),
+                spec.rollout.retry.clone(),
+                auth.to_vec(),
+            );
+            look_up(ctx, key, image, follow, known).await
+        }
+    };
+    (written, found)
+}
+
+/// Asks the registry: once, or again and again where the tag is followed. While it does not say, what is `known`
+/// stands.
+async fn look_up(
+    ctx: &Arc<Context>,
+    key: Resolution,
+    image: ImageRef,
+    follow: Option<Duration>,
+    known: Option<Digest>,
+) -> Image {
+    let (registry, auth) = (ctx.images.clone(), key.3.clone());
+    let max_age = |answer: &Result<Digest, ResolveError>| match (follow, answer) {
+        (Some(every), Ok(_)) => every,
+        // A registry that refuses is not asked more often than one that is asked once.
+        (Some(every), Err(_)) => every.max(images::max_age(answer)),
+        (None, _) => images::max_age(answer),
+    };
     let answer = ctx
         .resolutions
-        .get(&key, ctx.now(), PATIENCE, images::max_age, || {
+        .get(&key, ctx.now(), PATIENCE, max_age, || {
             registry.resolve(image, auth)
         })
         .await;
-    match answer {
-        None => Image::Asked,
-        Some(Ok(digest)) => Image::Resolved(digest),
-        Some(Err(error)) => Image::Unresolved(images::refused(&error)),
+    match (answer, known) {
+        (Some(Ok(digest)), _) | (None, Some(digest)) => Image::Resolved(digest),
+        (None, None) => Image::Asked,
+        (Some(Err(error)), Some(known)) => Image::Stale(known, images::refused(&error)),
+        (Some(Err(error)), None) => Image::Unresolved(images::refused(&error)),
     }
 }
 

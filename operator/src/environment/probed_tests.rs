@@ -43,14 +43,13 @@ fn step(available: i32) -> Step {
     };
     Step {
         decision: crate::release::machine::Decision {
-            create: None,
-            updates: Vec::new(),
-            run: crate::release::machine::Run::Keep,
             rollout: crate::release::machine::Rollout::Complete(7),
-            stuck: false,
-            next: None,
+            ..crate::release::machine::Decision::nothing()
         },
         hold: None,
+        pin: None,
+        gate: crate::release::gate::Verdict::open(),
+        waits: None,
         workload,
         serving: (available > 0).then_some(7),
         last_good: Some(7),

@@ -19,6 +19,7 @@ use super::finding::Finding;
 use super::observe::Observed;
 use super::owner::Owner;
 use super::probed;
+use super::promotion;
 use super::rollout::{diverged, rolled_out};
 use super::validate::Valid;
 use crate::context::Context;
@@ -60,6 +61,7 @@ pub fn compute(facts: Facts<'_>, now: Timestamp) -> EnvironmentStatus {
         valid,
         step,
         certificate,
+        seen,
         plan,
         ..
     } = facts;
@@ -77,6 +79,7 @@ pub fn compute(facts: Facts<'_>, now: Timestamp) -> EnvironmentStatus {
         effective: Some(effective.status()),
         release: release(facts),
         hold: held_status(step),
+        promotion: seen.promotion.as_ref().map(|_| promotion::status(step)),
         plan: plan.cloned(),
         mongo: mongo(valid),
         certificate: certificate.status.clone(),
@@ -191,19 +194,22 @@ fn conditions(
         .conflict
         .clone()
         .unwrap_or_else(|| valid.route.finding.clone());
-    let rolled_out = rolled_out(step);
-    let concerns = [
+    let mut concerns = vec![
         (ConditionType::ImageResolved, valid.image.clone()),
         (ConditionType::CredentialsValid, valid.mongo.finding.clone()),
         (ConditionType::ConfigSecretsValid, config(valid)),
-        (ConditionType::RolledOut, rolled_out),
+        (ConditionType::RolledOut, rolled_out(step)),
         (ConditionType::RouteAccepted, route),
         (ConditionType::CertificateReady, certificate.finding.clone()),
     ];
+    if seen.promotion.is_some() {
+        // Before the roll-out, which it keeps: of the two it is the cause.
+        concerns.insert(3, (ConditionType::Promotable, promotion::finding(step)));
+    }
     let ready = ready(facts, &concerns);
     let mut all = vec![
         (ConditionType::Ready, ready.clone()),
-        (ConditionType::Reconciling, reconciling(&ready)),
+        (ConditionType::Reconciling, reconciling(&ready, step)),
         (ConditionType::Stalled, stalled(&ready, step)),
     ];
     all.extend(concerns);
@@ -245,6 +251,8 @@ fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     let unmet = |type_: &ConditionType, finding: &Finding| match type_ {
         // Unproven is no reason to distrust: only a proof to the contrary counts.
         ConditionType::CredentialsValid | ConditionType::ConfigSecretsValid => finding.is_false(),
+        // What `auto` waits for is not wanted yet.
+        ConditionType::Promotable => !step.gate.passes(),
         ConditionType::RolledOut => !serves_what_is_wanted(step),
         _ => !finding.is_true(),
     };
@@ -254,7 +262,7 @@ fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
             .filter(|(type_, finding)| unmet(type_, finding))
     };
     let first = unmet()
-        .find(|(_, finding)| !waits(finding.reason))
+        .find(|(_, finding)| !waits(finding.reason, step))
         .or_else(|| unmet().next());
     match first {
         Some((_, finding)) => Finding {
@@ -279,8 +287,9 @@ fn serves_what_is_wanted(step: &Step) -> bool {
 }
 
 /// Reasons that end by themselves, or with the world's help but without an edit.
-fn waits(reason: Reason) -> bool {
-    matches!(
+fn waits(reason: Reason, step: &Step) -> bool {
+    let gate = reason == step.gate.reason && step.gate.ends_by_itself();
+    gate || matches!(
         reason,
         Reason::Progressing
             | Reason::Baking
@@ -293,8 +302,8 @@ fn waits(reason: Reason) -> bool {
     )
 }
 
-fn reconciling(ready: &Finding) -> Finding {
-    if !ready.is_true() && waits(ready.reason) {
+fn reconciling(ready: &Finding, step: &Step) -> Finding {
+    if !ready.is_true() && waits(ready.reason, step) {
         Finding::yes(ready.reason, ready.seen.clone())
     } else {
         Finding::no(Reason::Succeeded, "nothing is under way")
@@ -302,7 +311,7 @@ fn reconciling(ready: &Finding) -> Finding {
 }
 
 fn stalled(ready: &Finding, step: &Step) -> Finding {
-    if step.decision.stuck || (!ready.is_true() && !waits(ready.reason)) {
+    if step.decision.stuck || (!ready.is_true() && !waits(ready.reason, step)) {
         Finding::yes(ready.reason, ready.seen.clone())
     } else {
         Finding::no(Reason::Succeeded, "nothing waits for a person")

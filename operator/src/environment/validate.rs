@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crokodial_crds::{EnvironmentSpec, Reason, RouteKind};
+use crokodial_crds::{EnvironmentSpec, Reason, ReleasePhase, RouteKind};
 use kube::{Resource, ResourceExt};
 
 use super::build::Children;
@@ -61,7 +61,7 @@ pub fn validate(
     let live = &seen.children;
     let counted = counted(live);
     Valid {
-        image: images::finding(&seen.image, &spec.image),
+        image: images::finding(&seen.image, &seen.image_name),
         wanted,
         config_values: config_values.unwrap_or_default(),
         mongo: credentials::mongo(
@@ -96,17 +96,41 @@ fn wanted(
     config: &Result<BTreeMap<String, String>, Finding>,
 ) -> Result<Wanted, Finding> {
     let digest = match &seen.image {
-        Image::Resolved(digest) => digest,
-        other => return Err(images::finding(other, &spec.image)),
+        Image::Resolved(digest) | Image::Stale(digest, _) => digest,
+        other => return Err(images::finding(other, &seen.image_name)),
     };
     let config = config.as_ref().map_err(Clone::clone)?;
     Ok(Wanted {
         inputs: inputs::hash(digest, spec, config),
         digest: digest.to_string(),
-        image: spec.image.clone(),
+        image: seen.image_name.clone(),
         retry: spec.rollout.retry.clone(),
-        patient: false,
+        patient: found_not_typed(spec, seen, config),
     })
+}
+
+/// True when what is wanted differs from the release under way by nothing that a person wrote: a followed tag
+/// moved, or `auto` found a newer release. What has not begun yet is not waited for.
+fn found_not_typed(
+    spec: &EnvironmentSpec,
+    seen: &Observed,
+    config: &BTreeMap<String, String>,
+) -> bool {
+    let auto = seen.promotion.as_ref().is_some_and(|p| p.rules.auto);
+    let Some(newest) = seen.records.iter().max_by_key(|r| r.number()) else {
+        return false;
+    };
+    let begun = !matches!(
+        newest.phase(),
+        None | Some(ReleasePhase::Pending | ReleasePhase::Gated)
+    );
+    let followed = spec.follow.is_some() && spec.image.as_ref() == Some(&newest.spec.image);
+    let same_but_digest = newest
+        .spec
+        .digest
+        .parse()
+        .is_ok_and(|digest| inputs::hash(&digest, spec, config) == newest.spec.inputs);
+    begun && (auto || followed) && same_but_digest && newest.spec.retry == spec.rollout.retry
 }
 
 /// Later ConfigMaps win over earlier ones, as with `envFrom`.

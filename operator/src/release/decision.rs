@@ -98,3 +98,21 @@ pub struct Decision {
     /// The next moment at which time alone changes the answer.
     pub next: Option<Timestamp>,
 }
+
+impl Decision {
+    /// To do nothing.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            create: None,
+            updates: Vec::new(),
+            run: Run::Keep,
+            release_phase: None,
+            candidate: None,
+            prove: None,
+            rollout: Rollout::NeverDeployed,
+            stuck: false,
+            next: None,
+        }
+    }
+}

@@ -36,21 +36,7 @@ pub fn frozen(view: &View<'_>) -> Decision {
     let pin = pin(view);
     Decision {
         rollout: resting_point(view, pin.as_ref()),
-        ..nothing()
-    }
-}
-
-fn nothing() -> Decision {
-    Decision {
-        create: None,
-        updates: Vec::new(),
-        run: Run::Keep,
-        release_phase: None,
-        candidate: None,
-        prove: None,
-        rollout: Rollout::NeverDeployed,
-        stuck: false,
-        next: None,
+        ..Decision::nothing()
     }
 }
 
@@ -69,7 +55,7 @@ fn under_way(view: &View<'_>, record: &Record, pin: Option<&Pin>, book: &mut Boo
         rollout: pin.map_or(step.rollout, |pin| Rollout::Pinned(pin.clone())),
         stuck: pin.is_some() && stuck_at(view, pin).is_some_and(|at| at <= view.now),
         next: step.next,
-        ..nothing()
+        ..Decision::nothing()
     }
 }
 
@@ -86,7 +72,7 @@ fn at_rest(view: &View<'_>, pin: Option<&Pin>) -> Decision {
         rollout,
         stuck: stuck_at.is_some_and(|at| at <= view.now),
         next: stuck_at.filter(|at| *at > view.now),
-        ..nothing()
+        ..Decision::nothing()
     }
 }
 

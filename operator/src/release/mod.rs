@@ -8,6 +8,8 @@
 pub(crate) mod book;
 pub mod decision;
 pub mod faults;
+pub mod freeze;
+pub mod gate;
 pub mod history;
 pub mod hold;
 pub mod inputs;

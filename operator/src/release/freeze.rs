@@ -1,0 +1,211 @@
+//! Freezes: times at which nothing new is released. Pure; local times are read with the time zones that are
+//! compiled in, so that a host's own tables (a scratch image has none) change nothing.
+//!
+//! Where a local time is skipped or stands twice, as on the days clocks are changed, the freeze takes the longer
+//! reading: it begins at the earlier moment and ends at the later one.
+
+use crokodial_crds::FreezeSpec;
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{Span, Timestamp, ToSpan};
+
+/// Freezes that touch are followed so many times before they count as one without an end.
+const MOST_LINKS: usize = 500;
+
+/// A time at which nothing new is released.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Freeze {
+    when: When,
+    zone: TimeZone,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum When {
+    Once { start: DateTime, end: DateTime },
+    Weekly { start: Moment, end: Moment },
+}
+
+/// A time of the week.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Moment {
+    day: Weekday,
+    time: Time,
+}
+
+/// Why a freeze cannot be understood, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FreezeError {
+    /// Neither or both ways of saying when.
+    #[error("freeze \"{0}\": write either start and end, or weekly")]
+    When(String),
+    /// Not a local date and time of the calendar.
+    #[error("freeze \"{0}\": {1} is no date and time: write one such as 2026-12-24T16:00")]
+    DateTime(String, String),
+    /// It ends before it begins.
+    #[error("freeze \"{0}\": end must be later than start")]
+    Backwards(String),
+    /// Not two times of the week.
+    #[error(
+        "freeze \"{0}\": weekly: write two different days with times such as Fri 16:00-Mon 07:00"
+    )]
+    Weekly(String),
+    /// Not a time zone.
+    #[error("freeze \"{0}\": {1} is no time zone: write an IANA name such as Europe/Berlin")]
+    Zone(String, String),
+}
+
+/// A freeze that is in force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frozen {
+    /// When it ends, freezes that follow without a gap included; `None`: they leave no gap.
+    pub until: Option<Timestamp>,
+    /// Its reason.
+    pub reason: String,
+}
+
+impl Freeze {
+    /// Reads a freeze as users write it.
+    pub fn of(spec: &FreezeSpec) -> Result<Self, FreezeError> {
+        let name = || spec.reason.clone();
+        let zone = TimeZoneDatabase::bundled()
+            .get(&spec.time_zone)
+            .map_err(|_| FreezeError::Zone(name(), spec.time_zone.clone()))?;
+        let when = match (&spec.start, &spec.end, &spec.weekly) {
+            (Some(start), Some(end), None) => {
+                let read = |text: &String| {
+                    date_time(text).ok_or_else(|| FreezeError::DateTime(name(), text.clone()))
+                };
+                let (start, end) = (read(start)?, read(end)?);
+                if start >= end {
+                    return Err(FreezeError::Backwards(name()));
+                }
+                When::Once { start, end }
+            }
+            (None, None, Some(text)) => {
+                let (start, end) = weekly(text).ok_or_else(|| FreezeError::Weekly(name()))?;
+                When::Weekly { start, end }
+            }
+            _ => return Err(FreezeError::When(name())),
+        };
+        Ok(Self {
+            when,
+            zone,
+            reason: spec.reason.clone(),
+        })
+    }
+
+    /// When it ends, if it is in force at this time.
+    fn end_at(&self, at: Timestamp) -> Option<Timestamp> {
+        match &self.when {
+            When::Once { start, end } => self.ends_after(*start, *end, at),
+            When::Weekly { start, end } => {
+                let today = self.zone.to_datetime(at).date();
+                // A freeze that is in force began within the last week; a day more for changes of the clock.
+                (-8..=1)
+                    .filter_map(|days: i64| today.checked_add(days.days()).ok())
+                    .filter(|date| date.weekday() == start.day)
+                    .filter_map(|date| {
+                        let end_on = date.checked_add(until(*start, *end)).ok()?;
+                        self.ends_after(
+                            date.to_datetime(start.time),
+                            end_on.to_datetime(end.time),
+                            at,
+                        )
+                    })
+                    .max()
+            }
+        }
+    }
+
+    fn ends_after(&self, start: DateTime, end: DateTime, at: Timestamp) -> Option<Timestamp> {
+        let start = self.zone.to_ambiguous_timestamp(start).earlier().ok()?;
+        let end = self.zone.to_ambiguous_timestamp(end).later().ok()?;
+        (start <= at && at < end).then_some(end)
+    }
+}
+
+/// The freeze in force at this time, until the end of all that overlap or follow without a gap. Of several the
+/// reason is that of the one that ends last.
+pub fn frozen(freezes: &[Freeze], at: Timestamp) -> Option<Frozen> {
+    let last = |at: Timestamp| {
+        freezes
+            .iter()
+            .filter_map(|f| Some((f.end_at(at)?, f)))
+            .max_by_key(|(end, _)| *end)
+    };
+    let (mut end, first) = last(at)?;
+    let reason = first.reason.clone();
+    for _ in 0..MOST_LINKS {
+        match last(end) {
+            Some((later, _)) => end = later,
+            None => {
+                return Some(Frozen {
+                    until: Some(end),
+                    reason,
+                });
+            }
+        }
+    }
+    Some(Frozen {
+        until: None,
+        reason,
+    })
+}
+
+/// Days from the start of a weekly freeze to its end.
+fn until(start: Moment, end: Moment) -> Span {
+    let days = end.day.since(start.day);
+    let days = if days == 0 && end.time <= start.time {
+        7
+    } else {
+        i64::from(days)
+    };
+    days.days()
+}
+
+/// `2026-12-24T16:00`.
+fn date_time(text: &str) -> Option<DateTime> {
+    let (date, time) = text.split_once('T')?;
+    let shaped = date.len() == 10 && time.len() == 5;
+    let date: Date = date.parse().ok()?;
+    shaped.then_some(date.to_datetime(hours_and_minutes(time)?))
+}
+
+/// `Fri 16:00-Mon 07:00`.
+fn weekly(text: &str) -> Option<(Moment, Moment)> {
+    let (start, end) = text.split_once('-')?;
+    let (start, end) = (moment(start)?, moment(end)?);
+    (start != end).then_some((start, end))
+}
+
+fn moment(text: &str) -> Option<Moment> {
+    let (day, time) = text.split_once(' ')?;
+    let day = match day {
+        "Mon" => Weekday::Monday,
+        "Tue" => Weekday::Tuesday,
+        "Wed" => Weekday::Wednesday,
+        "Thu" => Weekday::Thursday,
+        "Fri" => Weekday::Friday,
+        "Sat" => Weekday::Saturday,
+        "Sun" => Weekday::Sunday,
+        _ => return None,
+    };
+    let time = hours_and_minutes(time)?;
+    Some(Moment { day, time })
+}
+
+/// `16:00`.
+fn hours_and_minutes(text: &str) -> Option<Time> {
+    let (hours, minutes) = text.split_once(':')?;
+    let number = |t: &str| {
+        (t.len() == 2 && t.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| t.parse::<i8>().ok())
+            .flatten()
+    };
+    Time::new(number(hours)?, number(minutes)?, 0, 0).ok()
+}
+
+#[cfg(test)]
+#[path = "freeze_tests.rs"]
+mod tests;
