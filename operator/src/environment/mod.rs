@@ -103,6 +103,7 @@ pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Resul
 async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
     // Read afresh: the newest spec decides, not the one that woke us.
     let Some(environment) = ctx.io.get::<CrokodialEnvironment>(namespace, name).await? else {
+        ctx.lasting.forget(namespace, name);
         return Ok(Action::await_change());
     };
     if environment.metadata.deletion_timestamp.is_some() {
@@ -158,7 +159,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         plan: done.plan.as_ref(),
     };
     let new = status::compute(facts, now);
-    events::announce(ctx, &environment, &new).await;
+    events::announce(ctx, &environment, &new, now).await;
     status::write(ctx, &environment, &new).await?;
     if done.more || valid.image.reason == crokodial_crds::Reason::Progressing {
         // A step was written, or an answer is on its way: look again at once, or in a moment.

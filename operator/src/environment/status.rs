@@ -274,7 +274,7 @@ fn serves_what_is_wanted(step: &Step) -> bool {
 }
 
 /// Reasons that end by themselves, or with the world's help but without an edit.
-fn waits(reason: Reason) -> bool {
+pub(super) fn waits(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::Progressing

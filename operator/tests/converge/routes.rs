@@ -141,3 +141,9 @@ async fn a_route_that_is_not_wanted_any_more_is_removed() {
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
     assert_eq!(site.status("staging")["url"], Value::Null);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_first_creation_warns_of_nothing_that_ends_by_itself() {
+    let site = Site::good().await;
+    assert_eq!(site.events("NotAccepted"), Vec::<String>::new());
+}
