@@ -17,6 +17,7 @@ mod database;
 mod http;
 mod load;
 mod releases;
+mod roles;
 mod sites;
 mod survival;
 mod world;
@@ -62,6 +63,10 @@ fn main() -> std::process::ExitCode {
         trial(
             "a domain and a name that are taken stay with their owners",
             survival::taken,
+        ),
+        trial(
+            "roles give what they say, and only the operator makes or removes releases",
+            roles::enforced,
         ),
         trial(
             "an operator with another pod template restarts no pod",
