@@ -14,14 +14,13 @@
 mod browser;
 mod credentials;
 mod database;
-mod http;
-mod load;
 mod releases;
 mod roles;
 mod sites;
 mod survival;
 mod world;
 
+use crokodial_e2e::edge::{http, load};
 use libtest_mimic::{Arguments, Failed, Trial};
 use world::World;
 
