@@ -83,8 +83,8 @@ e2e: packages ui ## tests with real pods, on a cluster of their own
 	@cargo test -p crokodial-e2e --locked --test e2e -- --ignored --test-threads=1 --nocapture
 
 .PHONY: bench
-bench: ## print the images' sizes and the pods' memory in the cluster of make up, beside their limits
-	@$(CARGO_CLUSTER) bench
+bench: ## measure the product in the cluster of make up, beside its limits and what it is compared with; OUTPUT=json
+	@$(CARGO_CLUSTER) bench --output $(or $(OUTPUT),table)
 
 .PHONY: clean
 clean: down ## remove the cluster and everything that was built here

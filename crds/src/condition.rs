@@ -145,7 +145,13 @@ impl ConditionType {
                 R::HostTaken,
                 R::NameConflict,
             ],
-            Self::CertificateReady => &[R::Succeeded, R::Disabled, R::RenewalFailed, R::Expired],
+            Self::CertificateReady => &[
+                R::Succeeded,
+                R::AuthorityExpiring,
+                R::Disabled,
+                R::RenewalFailed,
+                R::Expired,
+            ],
             Self::HttpsForced => &[R::Succeeded, R::ControllerNeedsConfig, R::NotMeasured],
             Self::Available => &[
                 R::Serving,

@@ -11,6 +11,7 @@ pub mod environment;
 mod environment_runtime;
 pub mod environment_status;
 pub mod image;
+pub mod look;
 pub mod mongo_uri;
 pub mod names;
 pub mod percent;

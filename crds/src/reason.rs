@@ -318,6 +318,13 @@ pub enum Reason {
         props(who = "cluster administrator")
     )]
     RenewalFailed,
+    /// The certificate is valid; the operator's own authority ends before a next one would, and is not replaced by itself
+    /// because everybody who trusts it must then trust another.
+    #[strum(
+        message = "Delete the Secret the message names, which makes a new authority and certificate at once, and give its ca.crt to all who trust the old one.",
+        props(who = "cluster administrator")
+    )]
+    AuthorityExpiring,
     /// Requests by http are not redirected, and only the controller's own configuration can change that.
     #[strum(
         message = "Set what the message names in the controller's configuration.",

@@ -13,6 +13,7 @@ use kube::runtime::events::{Event, EventType, Recorder};
 
 use crate::edge::Measured;
 use crate::environment::effective::Defaults;
+use crate::environment::events::Lasting;
 use crate::environment::images::Images;
 use crate::environment::lookups::Lookups;
 use crate::kube_io::KubeIo;
@@ -86,6 +87,8 @@ pub struct Context {
     pub measurements: Lookups<(String, String), Measured>,
     /// What the API server made of our wishes.
     pub written: Written,
+    /// Troubles that Events do not tell of yet.
+    pub lasting: Lasting,
     /// When this process began to look.
     pub since: Timestamp,
     /// Since when it looks after each environment without a break.
@@ -126,6 +129,7 @@ impl Context {
             existences: Lookups::default(),
             measurements: Lookups::default(),
             written: Written::default(),
+            lasting: Lasting::default(),
             since: clock.now(),
             attention: Attention::default(),
             clock,

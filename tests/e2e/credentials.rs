@@ -70,7 +70,7 @@ pub async fn bad_references(world: &World) -> anyhow::Result<()> {
         world.releases(STAGING).await?.len(),
     );
     let site = Site::https(world, STAGING.domain())?;
-    for case in cases(&image) {
+    for case in cases(image.as_deref().unwrap_or_default()) {
         world.edit(STAGING, case.edit.clone()).await?;
         let staging = (STAGING, STAGING.as_str());
         let told = world

@@ -15,16 +15,16 @@ mod bake;
 mod browser;
 mod credentials;
 mod database;
-mod http;
 mod lab;
-mod load;
 mod pins;
 mod releases;
+mod roles;
 mod simulated;
 mod sites;
 mod survival;
 mod world;
 
+use crokodial_e2e::edge::{http, load};
 use libtest_mimic::{Arguments, Failed, Trial};
 use world::World;
 
@@ -78,6 +78,10 @@ fn main() -> std::process::ExitCode {
         trial(
             "a domain and a name that are taken stay with their owners",
             survival::taken,
+        ),
+        trial(
+            "roles give what they say, and only the operator makes or removes releases",
+            roles::enforced,
         ),
         trial(
             "an operator with another pod template restarts no pod",

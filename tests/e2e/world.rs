@@ -9,8 +9,9 @@ use anyhow::{Context, bail};
 use crokodial_crds::condition::{self, ConditionType};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
 use crokodial_e2e::cluster::wait::until;
-use crokodial_e2e::cluster::{Cluster, Options, Progress, Stage};
+use crokodial_e2e::cluster::{Cluster, Options, Ports, Progress, Stage};
 use crokodial_e2e::deploy;
+use crokodial_e2e::edge::Edge;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{ListParams, Patch, PatchParams};
@@ -32,6 +33,16 @@ pub struct World {
     pub ca: String,
     /// Where the report goes.
     pub progress: Progress,
+}
+
+impl Edge for World {
+    fn ports(&self) -> Ports {
+        self.cluster.ports()
+    }
+
+    fn authority(&self) -> &str {
+        &self.ca
+    }
 }
 
 impl World {

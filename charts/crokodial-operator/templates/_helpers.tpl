@@ -46,3 +46,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   name: {{ include "crokodial.fullname" . }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
+
+{{- define "crokodial.userRoleLabels" -}}
+{{ include "crokodial.labels" . }}
+{{- with .Values.userRoles.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Environments, releases and what happened to them; no Secret, no log, no pod. */}}
+{{- define "crokodial.viewerRules" -}}
+- apiGroups: [crokodial.com]
+  resources: [crokodialenvironments, crokodialenvironments/scale, crokodialreleases]
+  verbs: [get, list, watch]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [get, list, watch]
+{{- end -}}

@@ -137,7 +137,7 @@ fn judge(
             && tls::needs_renewal(info, host, ca, now).is_none()
     });
     if kept {
-        return Ok(valid(known, None));
+        return Ok(valid(known, None, ca, now));
     }
     let leaf = ca.issue(host, now)?;
     let info = tls::inspect(&leaf.cert_chain)?;
@@ -147,10 +147,17 @@ fn judge(
             leaf,
             ca: ca.cert_pem().to_owned(),
         }),
+        ca,
+        now,
     ))
 }
 
-fn valid(info: Option<tls::CertInfo>, issued: Option<Issued>) -> Certificate {
+fn valid(
+    info: Option<tls::CertInfo>,
+    issued: Option<Issued>,
+    ca: &Ca,
+    now: Timestamp,
+) -> Certificate {
     let status = info.as_ref().map(|info| CertificateStatus {
         not_after: Some(whole_seconds(info.not_after)),
         issuer: Some(info.issuer.clone()),
@@ -159,11 +166,21 @@ fn valid(info: Option<tls::CertInfo>, issued: Option<Issued>) -> Certificate {
     let until = info.map_or_else(String::new, |info| {
         format!(" until {}", whole_seconds(info.not_after).0)
     });
-    Certificate {
-        finding: Finding::yes(
+    let finding = if ca.outlives_a_leaf(now) {
+        Finding::yes(
             Reason::Succeeded,
             format!("the certificate is valid{until}"),
-        ),
+        )
+    } else {
+        // It still works, so the site stays Ready; but only a person can bring a new authority to those who trust it.
+        let end = whole_seconds(ca.info().not_after).0;
+        let what = format!(
+            "the certificate is valid{until}, and no later than its authority, secret {CA_SECRET}, which ends {end}"
+        );
+        Finding::yes(Reason::AuthorityExpiring, what)
+    };
+    Certificate {
+        finding,
         status,
         issued,
     }

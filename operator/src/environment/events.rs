@@ -1,10 +1,16 @@
-//! Events: a condition that changed, told once.
+//! Events: a condition that changed, told once. What needs a person is told at once, what may end by itself when it lasts.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crokodial_crds::condition::{self, ConditionType};
 use crokodial_crds::{CrokodialEnvironment, EnvironmentStatus, Reason};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
 use kube::runtime::events::EventType;
 
+use super::status::ends_by_itself;
 use crate::context::Context;
 
 /// Conditions whose changes are news. `Reconciling` and `Stalled` repeat `Ready`.
@@ -21,14 +27,58 @@ const TOLD: [ConditionType; 10] = [
     ConditionType::GitDiverged,
 ];
 
+/// What may end by itself is told once it has lasted so long: at every first creation the route, for one, is not
+/// admitted yet.
+const LASTS: SignedDuration = SignedDuration::from_secs(60);
+
+/// A trouble that may end by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Trouble {
+    reason: String,
+    since: Timestamp,
+    told: bool,
+}
+
+type Troubles = BTreeMap<ConditionType, Trouble>;
+
+/// The troubles of every environment that may end by themselves, as this process has seen them. Nothing is lost with
+/// it: a trouble that lasts is told again by the next one.
+#[derive(Debug, Default)]
+pub struct Lasting(Mutex<HashMap<(String, String), Troubles>>);
+
+impl Lasting {
+    /// The environment is gone.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.lock().remove(&key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Troubles>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Tells what changed between the status of `environment` and `new`.
-pub async fn announce(ctx: &Context, environment: &CrokodialEnvironment, new: &EnvironmentStatus) {
+pub async fn announce(
+    ctx: &Context,
+    environment: &CrokodialEnvironment,
+    new: &EnvironmentStatus,
+    now: Timestamp,
+) {
     let old = environment
         .status
         .as_ref()
         .map(|s| s.conditions.as_slice())
         .unwrap_or_default();
-    for condition in changed(old, &new.conditions) {
+    let key = (
+        environment.namespace().unwrap_or_default(),
+        environment.name_any(),
+    );
+    let news = {
+        let mut lasting = ctx.lasting.lock();
+        news(old, &new.conditions, lasting.entry(key).or_default(), now)
+    };
+    for condition in news {
         let type_ = if is_trouble(condition) {
             EventType::Warning
         } else {
@@ -40,16 +90,58 @@ pub async fn announce(ctx: &Context, environment: &CrokodialEnvironment, new: &E
     }
 }
 
-/// The conditions that are news: another status or reason than before. A first answer that is good is none.
-fn changed<'a>(old: &[Condition], new: &'a [Condition]) -> Vec<&'a Condition> {
+/// The conditions to tell of.
+fn news<'a>(
+    old: &[Condition],
+    new: &'a [Condition],
+    lasting: &mut Troubles,
+    now: Timestamp,
+) -> Vec<&'a Condition> {
     let told = TOLD
         .iter()
         .filter_map(|type_| condition::find(new, *type_).map(|c| (*type_, c)));
-    let news = told.filter(|(type_, c)| match condition::find(old, *type_) {
-        Some(before) => before.status != c.status || before.reason != c.reason,
-        None => is_trouble(c),
+    let news = told.filter(|(type_, c)| {
+        if is_trouble(c) && may_end(c) {
+            return lasts(lasting, *type_, c, now);
+        }
+        let kept_quiet = lasting.remove(type_).is_some_and(|trouble| !trouble.told);
+        // A trouble that nobody was told of ends as quietly; but that the wanted release serves is always news.
+        changed(condition::find(old, *type_), c)
+            && (!kept_quiet || is_trouble(c) || *type_ == ConditionType::Ready)
     });
     news.map(|(_, c)| c).collect()
+}
+
+/// Another status or reason than before. A first answer that is good is no news.
+fn changed(before: Option<&Condition>, now: &Condition) -> bool {
+    before.map_or(is_trouble(now), |before| {
+        before.status != now.status || before.reason != now.reason
+    })
+}
+
+/// True once for each trouble, when it has lasted.
+fn lasts(
+    lasting: &mut Troubles,
+    type_: ConditionType,
+    condition: &Condition,
+    now: Timestamp,
+) -> bool {
+    let known = lasting
+        .get(&type_)
+        .filter(|known| known.reason == condition.reason);
+    let mut trouble = known.cloned().unwrap_or_else(|| Trouble {
+        reason: condition.reason.clone(),
+        since: now,
+        told: false,
+    });
+    let due = !trouble.told && now.duration_since(trouble.since) >= LASTS;
+    trouble.told |= due;
+    lasting.insert(type_, trouble);
+    due
+}
+
+fn may_end(condition: &Condition) -> bool {
+    condition.reason.parse().is_ok_and(ends_by_itself)
 }
 
 /// Trouble is what somebody has to do something about.
@@ -64,4 +156,106 @@ fn is_trouble(condition: &Condition) -> bool {
         "False"
     };
     somebody && condition.status == bad_when
+}
+
+#[cfg(test)]
+mod tests {
+    use crokodial_crds::ConditionStatus::{False, True};
+
+    use super::super::finding::Finding;
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn condition(type_: ConditionType, finding: &Finding) -> Vec<Condition> {
+        vec![finding.condition(type_, &[], Some(1), at(0))]
+    }
+
+    fn route(reason: Reason) -> Vec<Condition> {
+        let status = if reason == Reason::Succeeded {
+            True
+        } else {
+            False
+        };
+        let finding = Finding {
+            status,
+            reason,
+            seen: "seen".to_owned(),
+        };
+        condition(ConditionType::RouteAccepted, &finding)
+    }
+
+    /// Reasons told of at each look, one look after the other.
+    fn told(looks: &[(i64, Reason)]) -> Vec<Vec<String>> {
+        let (mut old, mut lasting) = (Vec::new(), Troubles::new());
+        let mut all = Vec::new();
+        for (second, reason) in looks {
+            let new = route(*reason);
+            let news = news(&old, &new, &mut lasting, at(*second));
+            all.push(news.iter().map(|c| c.reason.clone()).collect());
+            old = new;
+        }
+        all
+    }
+
+    #[test]
+    fn a_route_that_is_admitted_in_a_moment_is_told_of_by_no_event() {
+        use Reason::{NotAccepted, Succeeded};
+        let none: Vec<String> = Vec::new();
+        assert_eq!(
+            told(&[(0, NotAccepted), (3, Succeeded), (90, Succeeded)]),
+            [none.clone(), none.clone(), none.clone()]
+        );
+        // Each time anew: two short ones are not a long one.
+        assert_eq!(
+            told(&[
+                (0, NotAccepted),
+                (30, Succeeded),
+                (40, NotAccepted),
+                (70, NotAccepted)
+            ]),
+            [none.clone(), none.clone(), none.clone(), none]
+        );
+    }
+
+    #[test]
+    fn one_that_lasts_is_told_once_and_so_is_its_end() {
+        use Reason::{NotAccepted, Succeeded};
+        let looks = [
+            (0, NotAccepted),
+            (59, NotAccepted),
+            (60, NotAccepted),
+            (120, NotAccepted),
+            (180, Succeeded),
+            (240, Succeeded),
+        ];
+        let wanted: [&[&str]; 6] = [&[], &[], &["NotAccepted"], &[], &["Succeeded"], &[]];
+        assert_eq!(told(&looks), wanted);
+    }
+
+    #[test]
+    fn what_needs_a_person_is_told_at_once() {
+        use Reason::{HostTaken, NotAccepted};
+        let looks = [(0, HostTaken), (1, HostTaken), (2, NotAccepted)];
+        let wanted: [&[&str]; 3] = [&["HostTaken"], &[], &[]];
+        assert_eq!(told(&looks), wanted);
+        assert_eq!(
+            told(&[(0, NotAccepted), (1, HostTaken)]),
+            [vec![], vec!["HostTaken".to_owned()]]
+        );
+    }
+
+    #[test]
+    fn that_the_wanted_release_serves_is_always_told() {
+        let waiting = condition(
+            ConditionType::Ready,
+            &Finding::no(Reason::NotAccepted, "seen"),
+        );
+        let ready = condition(ConditionType::Ready, &Finding::yes(Reason::Ready, "seen"));
+        let mut lasting = Troubles::new();
+        assert!(news(&[], &waiting, &mut lasting, at(0)).is_empty());
+        assert_eq!(news(&waiting, &ready, &mut lasting, at(5)).len(), 1);
+    }
 }

@@ -108,6 +108,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     let there = environment.filter(|e| e.metadata.deletion_timestamp.is_none());
     let Some(environment) = there else {
         ctx.probes.forget(namespace, name);
+        ctx.lasting.forget(namespace, name);
         return Ok(Action::await_change());
     };
     let owner = Owner::of(&environment)?;
@@ -160,7 +161,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         plan: done.plan.as_ref(),
     };
     let new = status::compute(facts, now);
-    events::announce(ctx, &environment, &new).await;
+    events::announce(ctx, &environment, &new, now).await;
     status::write(ctx, &environment, &new).await?;
     if done.more || valid.image.reason == crokodial_crds::Reason::Progressing {
         // A step was written, or an answer is on its way: look again at once, or in a moment.

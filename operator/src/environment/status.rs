@@ -286,10 +286,15 @@ fn serves_what_is_wanted(step: &Step) -> bool {
     }
 }
 
-/// Reasons that end by themselves, or with the world's help but without an edit.
+/// True for what ends without an edit, the gate's verdict among it.
 fn waits(reason: Reason, step: &Step) -> bool {
     let gate = reason == step.gate.reason && step.gate.ends_by_itself();
-    gate || matches!(
+    gate || ends_by_itself(reason)
+}
+
+/// Reasons that end by themselves, or with the world's help but without an edit.
+pub(super) fn ends_by_itself(reason: Reason) -> bool {
+    matches!(
         reason,
         Reason::Progressing
             | Reason::Baking

@@ -247,3 +247,47 @@ async fn old_records_go_with_their_snapshots_and_what_is_needed_stays() {
     assert_eq!(names, ["staging-r4", "staging-r6", "staging-r7"]);
     assert_eq!(site.runs("staging"), "4");
 }
+
+/// Nobody can render again what was frozen, and a pod made now would lack its frozen configuration: the Deployment is
+/// left as it is, its replicas too, until the next release.
+#[tokio::test(start_paused = true)]
+async fn the_serving_release_outlives_its_deleted_snapshot() {
+    let mut site = Site::good().await;
+    let (template, pods) = (site.template("staging"), site.pods());
+    site.api.delete("configmaps", NS, "staging-r1");
+    site.restart();
+    site.rest("staging").await;
+    assert_eq!(site.template("staging"), template);
+    assert_eq!(site.pods(), pods);
+    assert_eq!(site.condition("staging", "Ready"), "True Ready");
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    assert_eq!(site.writes_of("staging", 10).await, []);
+    site.edit("staging", |spec| spec["runtime"]["replicas"] = json!(3));
+    site.rest("staging").await;
+    assert_eq!(site.template("staging"), template);
+    assert_eq!(site.pods(), pods);
+    site.image("staging", "registry.test/dialer:2");
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+    assert_eq!(
+        (site.runs("staging").as_str(), site.replicas("staging")),
+        ("2", 3)
+    );
+}
+
+/// A rollback to what is not there is none: the pods that still answer are left alone, and a person is asked for.
+#[tokio::test(start_paused = true)]
+async fn a_failed_release_over_a_good_one_without_snapshot_touches_no_ready_pod() {
+    let mut site = Site::good().await;
+    let pods = site.pods();
+    site.api.delete("configmaps", NS, "staging-r1");
+    site.behave("registry.test/dialer:2", Behaviour::CrashLoop);
+    site.image("staging", "registry.test/dialer:2");
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
+    assert!(pods.iter().all(|pod| site.pods().contains(pod)), "{pods:?}");
+    assert_eq!(site.condition("staging", "Available"), "True Serving");
+    assert_eq!(site.condition("staging", "Stalled"), "True CrashLoop");
+    assert_eq!(site.writes_of("staging", 10).await, []);
+}

@@ -3,6 +3,7 @@
 use crokodial_operator::tls;
 use serde_json::{Value, json};
 
+use crate::support::site::SYSTEM;
 use crate::support::{NS, Site, environment};
 
 fn host(site: &Site, name: &str) -> Value {
@@ -140,4 +141,39 @@ async fn a_route_that_is_not_wanted_any_more_is_removed() {
     assert_eq!(site.condition("staging", "RouteAccepted"), "True Disabled");
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
     assert_eq!(site.status("staging")["url"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_creation_warns_of_nothing_that_ends_by_itself() {
+    let site = Site::good().await;
+    assert_eq!(site.events("NotAccepted"), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_authority_near_its_end_is_told_of_while_the_site_stays_ready() {
+    const DAY: i64 = 86_400;
+    let mut site = Site::good().await;
+    assert_eq!(
+        site.condition("staging", "CertificateReady"),
+        "True Succeeded"
+    );
+    let ready = |site: &Site| {
+        let conditions = ["CertificateReady", "Ready"];
+        conditions.map(|type_| site.condition("staging", type_))
+    };
+    site.advance(3_570 * DAY);
+    site.rest("staging").await;
+    assert_eq!(ready(&site), ["True AuthorityExpiring", "True Ready"]);
+    assert_eq!(site.writes_of("staging", 10).await, []);
+    assert_eq!(site.events("AuthorityExpiring").len(), 1);
+    site.api.delete("secrets", SYSTEM, "crokodial-ca");
+    site.rest("staging").await;
+    assert_eq!(ready(&site), ["True Succeeded", "True Ready"]);
+    // Nobody did so: the end comes, and the message names the Secret.
+    site.advance(3_651 * DAY);
+    site.rest("staging").await;
+    assert_eq!(ready(&site), ["False Expired", "False Expired"]);
+    let status = site.status("staging");
+    let cause = status["certificate"]["cause"].as_str().unwrap();
+    assert!(cause.contains("secret crokodial-ca"), "{cause}");
 }

@@ -74,8 +74,12 @@ enum Command {
     Images,
     /// Build a visibly changed dialer image and promote it: staging, then prod
     DemoPromote,
-    /// Print the images' sizes and the pods' memory beside their limits
-    Bench,
+    /// Measure sizes, memory, roll-outs and losses, beside their limits and what they are compared with
+    Bench {
+        /// Output format
+        #[arg(short, long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
     /// Build helm, and kubectl where PATH has none
     Tools,
     /// Print the shell variables that select this cluster
@@ -247,7 +251,15 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             &Cluster::open(&options)?,
             &Progress::shown(),
         )),
-        Command::Bench => asynchronous(deploy::bench::print(&Cluster::open(&options)?)),
+        Command::Bench { output } => {
+            let cluster = Cluster::open(&options)?;
+            let report = asynchronous(deploy::bench::measure(&cluster, &Progress::shown()))?;
+            match output {
+                Output::Table => print!("{}", report.table()),
+                Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+            }
+            deploy::bench::judge(&report)
+        }
         Command::Tools => {
             let progress = Progress::shown();
             build::ensure(&options.checkout, &layout, &[build::HELM], &progress)?;

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::files;
 use super::layout::Layout;
 use super::part::{Part, Spec};
+use super::reaper::Reaper;
 use super::state::{PartPhase, State};
 
 /// A part that is told to stop may take this long; then it is killed. Nothing here loses data by a kill.
@@ -41,6 +42,7 @@ pub(super) struct Keeper {
     pub(super) spec: Spec,
     pub(super) layout: Layout,
     pub(super) state: Arc<Mutex<State>>,
+    pub(super) reaper: Reaper,
     pub(super) ready: Arc<watch::Sender<Vec<Part>>>,
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -57,10 +59,14 @@ impl Keeper {
         let mut backoff = BACKOFF.0;
         loop {
             let mut child = self.spawn()?;
+            let pid = child.id();
             self.record(PartPhase::Starting, child.id(), None);
             let started = Instant::now();
             let end = self.attend(&mut child).await?;
             self.stop(&mut child).await;
+            if let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()) {
+                self.reaper.awaited(pid);
+            }
             let Some(reason) = end else {
                 return Ok(());
             };
@@ -162,7 +168,8 @@ impl Keeper {
             files::write_private(path, content.as_bytes())?;
         }
         let log = open_log(&self.layout.log(name))?;
-        Command::new(&spec.program)
+        let mut command = Command::new(&spec.program);
+        command
             .args(&spec.args)
             // Nothing of the caller's shell: a proxy setting would send the parts outside.
             .env_clear()
@@ -176,8 +183,9 @@ impl Keeper {
             .stdout(log.try_clone().context("opening a log")?)
             .stderr(log)
             .current_dir(&self.layout.dir)
-            .process_group(0)
-            .spawn()
+            .process_group(0);
+        self.reaper
+            .spawn(&mut command)
             .with_context(|| format!("starting {name}: {}", spec.program.display()))
     }
 

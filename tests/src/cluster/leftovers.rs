@@ -71,7 +71,11 @@ pub fn pods_running(layout: &Layout, program: &str) -> anyhow::Result<Vec<i32>> 
     Ok(processes(layout)?.into_iter().filter(named).collect())
 }
 
-fn kill_processes(layout: &Layout) -> anyhow::Result<()> {
+/// Kills everything of the cluster but this process.
+///
+/// # Errors
+/// When something survives, naming it.
+pub(super) fn kill_processes(layout: &Layout) -> anyhow::Result<()> {
     let deadline = Instant::now() + KILL_DEADLINE;
     loop {
         let found = processes(layout)?;

@@ -37,6 +37,7 @@ mod patch;
 mod pki;
 mod plan;
 mod probe;
+pub mod reaper;
 mod relay;
 pub mod state;
 pub mod status;

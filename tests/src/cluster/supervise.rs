@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 use super::keeper::{Keeper, change};
 use super::layout::Layout;
 use super::part::{Part, Spec, plan_hash};
+use super::reaper::Reaper;
 use super::state::{PartPhase, PartState, Phase, Settings, State};
-use super::{files, netns, plan, relay};
+use super::{files, leftovers, netns, plan, relay};
 
 /// Holds the supervisor's lock; `None` when another process does, which means that a supervisor runs.
 ///
@@ -85,12 +86,18 @@ fn prepare_and_supervise(layout: &Layout) -> anyhow::Result<()> {
     netns::make_cgroups(layout)?;
     netns::enter(layout)?;
     netns::configure()?;
+    let reaper = Reaper::start()?;
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     runtime.block_on(async {
         for relay in relays {
             relay.start()?;
         }
-        Supervisor::new(layout, specs).run().await
+        tokio::spawn(reaper.clone().run());
+        let outcome = Supervisor::new(layout, specs, reaper.clone()).run().await;
+        // The pods end here and not in `down`: afterwards nobody is left whose they are.
+        leftovers::kill_processes(layout)?;
+        reaper.collect();
+        outcome
     })
 }
 
@@ -118,15 +125,17 @@ struct Supervisor {
     layout: Layout,
     specs: Vec<Spec>,
     state: Arc<Mutex<State>>,
+    reaper: Reaper,
 }
 
 impl Supervisor {
-    fn new(layout: &Layout, specs: Vec<Spec>) -> Self {
+    fn new(layout: &Layout, specs: Vec<Spec>, reaper: Reaper) -> Self {
         let state = Arc::new(Mutex::new(new_state(&specs, plan_hash(&specs))));
         Self {
             layout: layout.clone(),
             specs,
             state,
+            reaper,
         }
     }
 
@@ -141,6 +150,7 @@ impl Supervisor {
                 spec,
                 layout: self.layout.clone(),
                 state: Arc::clone(&self.state),
+                reaper: self.reaper.clone(),
                 ready: Arc::clone(&ready),
                 stopping: stopping.clone(),
             };

@@ -51,7 +51,7 @@ pub async fn ensure(cluster: &Cluster, client: &Client, progress: &Progress) -> 
 }
 
 /// The local overlay of the samples: short times, open registration.
-fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
+pub(super) fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
     let spec: EnvironmentSpec = serde_json::from_value(json!({
         "stage": stage.as_str(),
         "image": format!("{REGISTRY}/crokodial/dialer:{}", images::VERSION),

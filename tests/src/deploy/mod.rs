@@ -19,6 +19,16 @@ use crate::cluster::{Cluster, Progress, Stage};
 /// # Errors
 /// When a step fails, with what to look at.
 pub async fn deploy(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()> {
+    ensure(cluster, progress).await?;
+    print!("{}", hints(cluster));
+    Ok(())
+}
+
+/// The same without a word on standard output.
+///
+/// # Errors
+/// When a step fails, with what to look at.
+pub async fn ensure(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()> {
     let operator = images::ensure(cluster, images::Image::Operator, progress).await?;
     images::ensure(cluster, images::Image::Dialer, progress).await?;
     helm::ensure_installed(cluster, &operator, progress).await?;
@@ -28,9 +38,7 @@ pub async fn deploy(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()
         environments::wait_ready(&client, stage, progress).await?;
     }
     let ca = environments::local_ca(&client).await?;
-    write_public(&cluster.layout.path("ca.crt"), ca.as_bytes()).context("writing ca.crt")?;
-    print!("{}", hints(cluster));
-    Ok(())
+    write_public(&cluster.layout.path("ca.crt"), ca.as_bytes()).context("writing ca.crt")
 }
 
 /// The URLs, and commands that can be pasted.

@@ -2,12 +2,16 @@
 
 mod manifest;
 mod reference;
+mod troubleshoot;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
 
 use crokodial_crds::schema;
+
+/// Partly written by hand.
+const TROUBLESHOOT: &str = "docs/troubleshoot.md";
 
 const HOW: &str = "run: cargo run -p crokodial-crds --bin crdgen";
 
@@ -27,6 +31,11 @@ enum Error {
         "the definition of {0} contains {{{{, which Helm would read as a template: reword the rustdoc"
     )]
     Template(String),
+    #[error(
+        "{TROUBLESHOOT} lost the line above which it is written by hand: put it back, after the introduction:\n{}",
+        troubleshoot::MARK
+    )]
+    Mark,
     #[error("unknown argument {0:?}: crdgen takes --check or nothing")]
     Argument(String),
 }
@@ -49,7 +58,7 @@ fn run() -> Result<ExitCode, Error> {
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut stale = 0;
-    for Output { path, text } in outputs()? {
+    for Output { path, text } in outputs(&root)? {
         let target = root.join(&path);
         if fs::read_to_string(&target).is_ok_and(|found| found == text) {
             continue;
@@ -69,11 +78,14 @@ fn run() -> Result<ExitCode, Error> {
     })
 }
 
-fn outputs() -> Result<Vec<Output>, Error> {
-    let mut outputs = vec![Output {
-        path: "docs/reference/conditions.md".into(),
-        text: reference::conditions(),
-    }];
+fn outputs(root: &Path) -> Result<Vec<Output>, Error> {
+    let mut outputs = vec![
+        Output {
+            path: "docs/reference/conditions.md".into(),
+            text: reference::conditions(),
+        },
+        troubleshoot_page(root)?,
+    ];
     for crd in schema::all() {
         let plural = &crd.spec.names.plural;
         outputs.push(Output {
@@ -90,6 +102,16 @@ fn outputs() -> Result<Vec<Output>, Error> {
         });
     }
     Ok(outputs)
+}
+
+fn troubleshoot_page(root: &Path) -> Result<Output, Error> {
+    let path = PathBuf::from(TROUBLESHOOT);
+    let existing = fs::read_to_string(root.join(&path)).map_err(|source| Error::File {
+        path: path.clone(),
+        source,
+    })?;
+    let text = troubleshoot::page(&existing).ok_or(Error::Mark)?;
+    Ok(Output { path, text })
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {

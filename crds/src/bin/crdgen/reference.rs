@@ -215,7 +215,7 @@ fn collect<'a>(messages: &mut Vec<&'a str>, schema: &'a JSONSchemaProps) {
 }
 
 /// One line of a table.
-fn line(text: &str) -> String {
+pub fn line(text: &str) -> String {
     text.split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")

@@ -14,21 +14,31 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::world::World;
+use super::Edge;
+use crate::cluster::Ports;
 
 /// An answer, read to its end.
 #[derive(Debug)]
 pub struct Answer {
+    /// Status code.
     pub status: u16,
+    /// Headers.
     pub headers: http::HeaderMap,
+    /// Body.
     pub body: Bytes,
 }
 
 impl Answer {
+    /// The body as text.
+    #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is none.
     pub fn json(&self) -> anyhow::Result<serde_json::Value> {
         serde_json::from_slice(&self.body).with_context(|| format!("not JSON: {}", self.text()))
     }
@@ -42,26 +52,40 @@ pub struct Site {
     tls: Option<TlsConnector>,
 }
 
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site")
+            .field("domain", &self.domain)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Site {
     /// Over https, trusting the local authority and nobody else.
-    pub fn https(world: &World, domain: &str) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When the authority is no certificate.
+    pub fn https(edge: &impl Edge, domain: &str) -> anyhow::Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(
-            CertificateDer::from_pem_slice(world.ca.as_bytes()).context("the local authority")?,
+            CertificateDer::from_pem_slice(edge.authority().as_bytes())
+                .context("the local authority")?,
         )?;
         let config = ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self {
             domain: domain.to_owned(),
-            address: crokodial_e2e::cluster::Ports::local(world.cluster.ports().https),
+            address: Ports::local(edge.ports().https),
             tls: Some(TlsConnector::from(Arc::new(config))),
         })
     }
 
     /// Over plain http.
-    pub fn http(world: &World, domain: &str) -> Self {
-        let address = crokodial_e2e::cluster::Ports::local(world.cluster.ports().http);
+    #[must_use]
+    pub fn http(edge: &impl Edge, domain: &str) -> Self {
+        let address = Ports::local(edge.ports().http);
         Self {
             domain: domain.to_owned(),
             address,
@@ -69,10 +93,18 @@ impl Site {
         }
     }
 
+    /// GET.
+    ///
+    /// # Errors
+    /// When there is no answer in 10 s, or none that can be trusted.
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
         self.send(http::Request::get(path), Bytes::new()).await
     }
 
+    /// POST of JSON.
+    ///
+    /// # Errors
+    /// When there is no answer in 10 s, or none that can be trusted.
     pub async fn post(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<Answer> {
         let request = http::Request::post(path).header("content-type", "application/json");
         self.send(request, Bytes::from(body.to_string())).await

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::http::Site;
+use super::http::{Answer, Site};
 
 /// What came of it.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub struct Outcome {
 }
 
 /// A load that runs.
+#[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
     worker: JoinHandle<Outcome>,
@@ -31,6 +32,7 @@ const MOST_AT_ONCE: usize = 400;
 
 impl Load {
     /// Starts it.
+    #[must_use]
     pub fn start(site: Site, path: &'static str, per_second: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let worker = tokio::spawn(run(site, path, per_second, stop.clone()));
@@ -38,6 +40,9 @@ impl Load {
     }
 
     /// Ends it and counts.
+    ///
+    /// # Errors
+    /// When its task was cut off.
     pub async fn finish(self) -> anyhow::Result<Outcome> {
         self.stop.store(true, Ordering::Relaxed);
         Ok(self.worker.await?)
@@ -71,7 +76,7 @@ async fn run(site: Site, path: &'static str, per_second: u32, stop: Arc<AtomicBo
 }
 
 fn note(
-    result: Result<anyhow::Result<crate::http::Answer>, tokio::task::JoinError>,
+    result: Result<anyhow::Result<Answer>, tokio::task::JoinError>,
     failures: &mut Vec<String>,
 ) {
     match result {

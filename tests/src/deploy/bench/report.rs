@@ -1,0 +1,215 @@
+//! What was measured, beside its limit and beside what it is compared with.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Milliseconds.
+    Milliseconds,
+    /// Things.
+    Count,
+}
+
+/// The same thing done another way, measured in the same run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Baseline {
+    /// How.
+    pub what: String,
+    /// In the row's unit.
+    pub measured: u64,
+    /// The row's value divided by this one; absent where this is 0.
+    pub ratio: Option<f64>,
+}
+
+/// One measured value.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// What was measured.
+    pub what: String,
+    /// What the numbers count.
+    pub unit: Unit,
+    /// The value.
+    pub measured: u64,
+    /// The most it may be; more fails the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// What it is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+}
+
+impl Row {
+    /// A value of some unit.
+    #[must_use]
+    pub fn new(what: impl Into<String>, unit: Unit, measured: u64) -> Self {
+        Self {
+            what: what.into(),
+            unit,
+            measured,
+            limit: None,
+            baseline: None,
+        }
+    }
+
+    /// A duration.
+    #[must_use]
+    pub fn time(what: impl Into<String>, measured: Duration) -> Self {
+        Self::new(what, Unit::Milliseconds, milliseconds(measured))
+    }
+
+    /// Its limit, in its unit.
+    #[must_use]
+    pub fn limit(mut self, limit: u64) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Its limit as a duration.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        self.limit(milliseconds(limit))
+    }
+
+    /// The duration it is compared with.
+    #[must_use]
+    pub fn beside(mut self, what: impl Into<String>, measured: Duration) -> Self {
+        let measured = milliseconds(measured);
+        self.baseline = Some(Baseline {
+            what: what.into(),
+            measured,
+            ratio: ratio(self.measured, measured),
+        });
+        self
+    }
+
+    fn above(&self) -> bool {
+        self.limit.is_some_and(|limit| self.measured > limit)
+    }
+}
+
+/// Everything that was measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// In the order it was measured.
+    pub rows: Vec<Row>,
+}
+
+impl Report {
+    /// Adds one.
+    pub fn add(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
+    /// What is above its limit.
+    #[must_use]
+    pub fn above(&self) -> Vec<&str> {
+        let above = self.rows.iter().filter(|row| row.above());
+        above.map(|row| row.what.as_str()).collect()
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut text = String::new();
+        for row in &self.rows {
+            let limit = row
+                .limit
+                .map(|limit| format!("limit {}", shown(row.unit, limit)))
+                .unwrap_or_default();
+            // Writing into a String cannot fail.
+            let _ = write!(
+                text,
+                "{:<56} {:>10}  {limit:<14}",
+                row.what,
+                shown(row.unit, row.measured)
+            );
+            if let Some(baseline) = &row.baseline {
+                let _ = write!(
+                    text,
+                    "  {} {}",
+                    baseline.what,
+                    shown(row.unit, baseline.measured)
+                );
+                if let Some(ratio) = baseline.ratio {
+                    let _ = write!(text, ", ratio {ratio:.2}");
+                }
+            }
+            let kept = text.trim_end().len();
+            text.truncate(kept);
+            text.push_str(if row.above() { "  ABOVE\n" } else { "\n" });
+        }
+        text
+    }
+}
+
+fn shown(unit: Unit, value: u64) -> String {
+    match unit {
+        Unit::Bytes => format!("{} KiB", value / 1024),
+        Unit::Milliseconds => format!("{}.{:02} s", value / 1000, value % 1000 / 10),
+        Unit::Count => value.to_string(),
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// In hundredths.
+fn ratio(value: u64, base: u64) -> Option<f64> {
+    let hundredths = value.saturating_mul(100).checked_div(base)?;
+    u32::try_from(hundredths).ok().map(|n| f64::from(n) / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report::default();
+        let seconds = Duration::from_secs;
+        report.add(
+            Row::time("rolled out", seconds(6))
+                .within(seconds(15))
+                .beside("plain Deployment", seconds(4)),
+        );
+        report.add(Row::new("image", Unit::Bytes, 3 << 20).limit(2 << 20));
+        report.add(Row::new("requests", Unit::Count, 812));
+        report
+    }
+
+    #[test]
+    fn a_row_shows_value_limit_and_ratio_and_says_when_it_is_above() {
+        let table = report().table();
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(
+            lines[0].ends_with("6.00 s  limit 15.00 s   plain Deployment 4.00 s, ratio 1.50"),
+            "{}",
+            lines[0]
+        );
+        assert!(
+            lines[1].ends_with("3072 KiB  limit 2048 KiB  ABOVE"),
+            "{}",
+            lines[1]
+        );
+        assert!(lines[2].ends_with("812"), "{}", lines[2]);
+        assert_eq!(report().above(), ["image"]);
+    }
+
+    #[test]
+    fn the_json_holds_the_same() {
+        let json = serde_json::to_value(report()).unwrap();
+        assert_eq!(
+            json["rows"][0],
+            serde_json::json!({"what": "rolled out", "unit": "milliseconds", "measured": 6000, "limit": 15000,
+                "baseline": {"what": "plain Deployment", "measured": 4000, "ratio": 1.5}})
+        );
+        assert_eq!(ratio(1, 0), None);
+    }
+}

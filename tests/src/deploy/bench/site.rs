@@ -1,0 +1,183 @@
+//! The environment that is measured.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use crokodial_crds::CrokodialEnvironment;
+use crokodial_crds::condition::{self, ConditionType};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use crate::cluster::wait::until;
+use crate::cluster::{Cluster, Ports, Progress, Stage};
+use crate::deploy::environments;
+use crate::deploy::images::{self, Image, VERSION};
+use crate::edge::Edge;
+
+/// Name of the environment.
+pub(super) const NAME: &str = "bench";
+/// Its domain.
+pub(super) const DOMAIN: &str = "bench.crokodial.test";
+const STAGE: Stage = Stage::Staging;
+const READY: Duration = Duration::from_secs(180);
+
+/// Fine enough for what is measured here, and the same for what is compared.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The environment `bench` with its first release good.
+pub(super) struct Bench<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) client: Client,
+    ca: String,
+    /// The image it begins with, and one more.
+    pub(super) images: [String; 2],
+}
+
+impl Edge for Bench<'_> {
+    fn ports(&self) -> Ports {
+        self.cluster.ports()
+    }
+
+    fn authority(&self) -> &str {
+        &self.ca
+    }
+}
+
+impl<'a> Bench<'a> {
+    pub(super) async fn make(cluster: &'a Cluster, progress: &Progress) -> anyhow::Result<Self> {
+        let dialer = |tag| images::push(cluster, Image::Dialer, tag, &[], progress);
+        let images = [
+            dialer(VERSION).await?.reference,
+            dialer("bench").await?.reference,
+        ];
+        let client = cluster.client().await?;
+        let ca = environments::local_ca(&client).await?;
+        let bench = Self {
+            cluster,
+            client,
+            ca,
+            images,
+        };
+        // What an interrupted run left.
+        bench.remove(progress).await?;
+        let mut environment = environments::environment(STAGE)?;
+        environment.metadata.name = Some(NAME.to_owned());
+        environment.spec = serde_json::from_value(merged(
+            serde_json::to_value(&environment.spec)?,
+            &json!({"domain": DOMAIN, "runtime": {"replicas": 2}, "rollout": {"bake": "5s"}}),
+        ))?;
+        bench
+            .environments()
+            .create(&PostParams::default(), &environment)
+            .await
+            .context("creating the environment that is measured")?;
+        bench.ready(progress).await?;
+        Ok(bench)
+    }
+
+    /// Removes it and what it left. The plain Deployment goes with it.
+    pub(super) async fn remove(&self, progress: &Progress) -> anyhow::Result<()> {
+        let gone = |error: &kube::Error| matches!(error, kube::Error::Api(s) if s.is_not_found());
+        let params = DeleteParams::default();
+        if let Err(error) = self
+            .deployments()
+            .delete(super::rollout::PLAIN, &params)
+            .await
+            && !gone(&error)
+        {
+            return Err(error).context("removing the plain Deployment");
+        }
+        if let Err(error) = self.environments().delete(NAME, &params).await
+            && !gone(&error)
+        {
+            return Err(error).context("removing the environment that was measured");
+        }
+        let (environments, deployments) = (self.environments(), self.deployments());
+        until(progress, "the end of bench", READY, || async {
+            ensure!(environments.get_opt(NAME).await?.is_none(), "it is there");
+            ensure!(
+                deployments.get_opt(NAME).await?.is_none(),
+                "its Deployment is there"
+            );
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) fn environments(&self) -> Api<CrokodialEnvironment> {
+        Api::namespaced(self.client.clone(), &STAGE.namespace())
+    }
+
+    pub(super) fn deployments(&self) -> Api<Deployment> {
+        Api::namespaced(self.client.clone(), &STAGE.namespace())
+    }
+
+    /// Merges into the resource.
+    pub(super) async fn patch(&self, patch: &Value) -> anyhow::Result<()> {
+        self.environments()
+            .patch(NAME, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .context("editing the environment that is measured")?;
+        Ok(())
+    }
+
+    pub(super) async fn ready(&self, progress: &Progress) -> anyhow::Result<()> {
+        until(progress, "environment bench", READY, || {
+            self.holds(ConditionType::Ready)
+        })
+        .await
+    }
+
+    /// Fails until a condition is True of the newest spec.
+    async fn holds(&self, type_: ConditionType) -> anyhow::Result<()> {
+        let found = self.environments().get(NAME).await?;
+        let status = found.status.unwrap_or_default();
+        match condition::find(&status.conditions, type_) {
+            Some(c) if status.observed_generation != found.metadata.generation => {
+                bail!("an older spec: {}", c.message)
+            }
+            Some(c) if c.status == "True" => Ok(()),
+            Some(c) => bail!("{}: {}", c.reason, c.message),
+            None => bail!("not told yet"),
+        }
+    }
+
+    /// From the edit of the image to the condition `RolledOut`.
+    pub(super) async fn roll(&self, image: &str) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        self.patch(&json!({"spec": {"image": image}})).await?;
+        watched("the roll-out", || self.holds(ConditionType::RolledOut)).await?;
+        Ok(began.elapsed())
+    }
+}
+
+/// Looks often until it holds, as what is measured must not wait for the look.
+pub(super) async fn watched<F>(what: &str, mut look: impl FnMut() -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let began = Instant::now();
+    loop {
+        match look().await {
+            Ok(()) => return Ok(()),
+            Err(refusal) if began.elapsed() > READY => {
+                return Err(refusal.context(format!("waited {} s for {what}", READY.as_secs())));
+            }
+            Err(_) => tokio::time::sleep(LOOK).await,
+        }
+    }
+}
+
+/// A merge patch, applied.
+fn merged(mut base: Value, patch: &Value) -> Value {
+    if let (Some(base), Some(patch)) = (base.as_object_mut(), patch.as_object()) {
+        for (key, value) in patch {
+            let old = base.remove(key).unwrap_or(Value::Null);
+            base.insert(key.clone(), merged(old, value));
+        }
+        return Value::Object(base.clone());
+    }
+    patch.clone()
+}
