@@ -24,8 +24,8 @@ pub use condition::{ConditionStatus, ConditionType};
 pub use environment::{
     ConfigSpec, CrokodialEnvironment, DeletionPolicy, EnvVar, EnvironmentSpec, HealthSpec,
     HistorySpec, LocalRef, MongoSpec, OnFailure, ReleasePhaseSpec, ResourcesSpec, RolloutSpec,
-    RouteKind, RouteSpec, RuntimeSpec, SecretKeyRef, SmokeCheck, SmokeSpec, Stage, Suspend, TlsMode,
-    TlsSpec,
+    RouteKind, RouteSpec, RuntimeSpec, SecretKeyRef, SmokeCheck, SmokeSpec, Stage, Suspend,
+    TlsMode, TlsSpec,
 };
 pub use environment_status::{
     CertificateStatus, EffectiveStatus, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind,

@@ -19,3 +19,4 @@ pub mod smoke;
 pub mod telemetry;
 pub mod tls;
 pub mod uptime;
+pub mod wake;

@@ -138,13 +138,13 @@ impl Run<'_> {
             let html = page.html.unwrap_or_default();
             for asset in assets::assets(&html, &page.url, MOST_ASSETS) {
                 if known.len() < MOST_ASSETS && known.insert(asset.path.clone()) {
-                    named.push((check.path.as_str(), asset));
+                    named.push((check.path.clone(), asset));
                 }
             }
         }
         let assets = named.len();
         stream::iter(named)
-            .map(|(page, asset)| async move { self.asset(page, &asset).await })
+            .map(|(page, asset)| async move { self.asset(&page, &asset).await })
             .buffered(AT_A_TIME)
             .try_collect::<()>()
             .await?;
