@@ -12,11 +12,12 @@ use kube::ResourceExt;
 
 use super::build::secrets::{GENERATION, RELEASE, SINCE, VERDICT};
 use super::credentials::{self, Active, Data};
+use super::decide::serving;
 use super::finding::Finding;
 use super::observe::Observed;
 use crate::release::faults::{self, Fault, Scene};
 use crate::release::record::{Record, last_good};
-use crate::release::workload::PodView;
+use crate::release::workload::{PodView, Workload};
 use crate::smoke::SmokeResult;
 
 /// Values on trial: the content of `<env>-config-candidate`.
@@ -90,8 +91,7 @@ pub fn decide(spec: &EnvironmentSpec, seen: &Observed, clock: Clock) -> ConfigTr
     let Some(values) = taken.advance.clone() else {
         return ConfigTrial::settled(taken);
     };
-    let good = last_good(&seen.records).map(Record::number);
-    let (Some(live), Some(release)) = (live, good.filter(|n| seen.frozen.contains_key(n))) else {
+    let (Some(live), Some(release)) = (live, tries(seen)) else {
         return ConfigTrial::settled(taken);
     };
     if live.data.clone().unwrap_or_default() == values {
@@ -121,6 +121,16 @@ pub fn decide(spec: &EnvironmentSpec, seen: &Observed, clock: Clock) -> ConfigTr
         staged: Some(Staged { verdict, ..staged }),
         next,
     }
+}
+
+/// The release whose template tries values: the good one that serves, which a pin or a rollback may have put back.
+fn tries(seen: &Observed) -> Option<i64> {
+    let workload = Workload::of(seen.children.deployment.as_ref());
+    let good = |n: &i64| seen.records.iter().any(|r| r.number() == *n && r.good());
+    serving(seen, &workload)
+        .filter(good)
+        .or_else(|| last_good(&seen.records).map(Record::number))
+        .filter(|n| seen.frozen.contains_key(n))
 }
 
 enum Verdict {

@@ -253,7 +253,7 @@ fn unclaimed(seen: &Observed, valid: &Valid) -> Option<i64> {
 
 /// The release whose pods answer: the one the Deployment runs once it is everywhere, else the newest with a
 /// ready pod that is not still under way.
-fn serving(seen: &Observed, workload: &Workload) -> Option<i64> {
+pub(super) fn serving(seen: &Observed, workload: &Workload) -> Option<i64> {
     if let Some(everywhere) = workload
         .release
         .filter(|n| workload.rolled_out(*n) && workload.desired > 0)
