@@ -112,6 +112,7 @@ fn seen(given: &str) -> Observed {
         class: Class::Unknown,
         claims: Vec::new(),
         https: None,
+        probes: None,
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod build;
 pub mod certificate;
+pub mod claims;
 pub mod config_trial;
 pub mod controller;
 pub mod credentials;

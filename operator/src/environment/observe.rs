@@ -3,11 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crokodial_crds::names::{
-    COMPONENT_WEB, Children as Names, LABEL_COMPONENT, LABEL_ENVIRONMENT, LABEL_MANAGED_BY,
-    MANAGED_BY,
-};
-use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, EnvironmentSpec, RouteKind};
+use crokodial_crds::names::{COMPONENT_WEB, Children as Names, LABEL_COMPONENT, LABEL_ENVIRONMENT};
+use crokodial_crds::{CrokodialRelease, EnvironmentSpec, RouteKind};
 use futures::future::{try_join, try_join_all, try_join3, try_join4};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
@@ -15,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
 use super::build::Children;
+use super::claims::claims;
 use super::effective::Effective;
 use super::hosts::Claim;
 use super::images::Image;
@@ -137,7 +135,7 @@ pub async fn observe(
     let web = found
         .iter()
         .filter(|p| component_of(*p) == Some(COMPONENT_WEB));
-    let pods = web.map(PodView::of).collect();
+    let pods: Vec<PodView> = web.map(PodView::of).collect();
     let kept_image = outside::kept_image(ctx, &records, &auth).await;
     let https = outside::https(ctx, spec, effective, children.ingress.as_ref()).await;
     // Read first: what was measured until now fell to what was there until now.
@@ -372,53 +370,6 @@ async fn class(ctx: &Context, effective: &Effective) -> Result<Class, IoError> {
             .unwrap_or_default()
     });
     Ok(controller.map_or_else(|| Class::Missing(named.map(str::to_owned)), Class::Known))
-}
-
-/// Who wants the domain. While our own Ingress carries it we are its keeper, and nobody need be asked.
-async fn claims(
-    ctx: &Context,
-    owner: &Owner,
-    spec: &EnvironmentSpec,
-    children: &Children,
-) -> Result<Vec<Claim>, IoError> {
-    let ours = children
-        .ingress
-        .as_ref()
-        .is_some_and(|i| owner.owns(i) && carries(i, &spec.domain));
-    if ours {
-        return Ok(Vec::new());
-    }
-    let reads = ctx
-        .settings
-        .watch_namespaces
-        .iter()
-        .map(|ns| claims_in(ctx, ns, &spec.domain));
-    Ok(try_join_all(reads).await?.into_iter().flatten().collect())
-}
-
-async fn claims_in(ctx: &Context, namespace: &str, domain: &str) -> Result<Vec<Claim>, IoError> {
-    let (environments, ingresses) = try_join(
-        ctx.io
-            .list::<kube::core::DeserializeGuard<CrokodialEnvironment>>(namespace, ""),
-        ctx.io
-            .list::<Ingress>(namespace, &format!("{LABEL_MANAGED_BY}={MANAGED_BY}")),
-    )
-    .await?;
-    let routed = |name: &str| {
-        ingresses
-            .iter()
-            .any(|i| i.name_any() == name && carries(i, domain))
-    };
-    let environments = environments.into_iter().filter_map(|e| e.0.ok());
-    let claims = environments
-        .filter(|e| e.spec.domain == domain || routed(&e.name_any()))
-        .map(|e| Claim {
-            namespace: namespace.to_owned(),
-            created: e.creation_timestamp().map(|t| t.0),
-            routed: routed(&e.name_any()),
-            name: e.name_any(),
-        });
-    Ok(claims.collect())
 }
 
 /// True when an Ingress has a rule for the host.

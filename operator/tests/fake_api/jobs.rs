@@ -210,7 +210,10 @@ pub fn step_pod(
     }
     if overdue(store, &pod.value) {
         let mut value = pod.value.clone();
-        if value.pointer("/status/containerStatuses/0/state/running").is_some() {
+        if value
+            .pointer("/status/containerStatuses/0/state/running")
+            .is_some()
+        {
             terminate(&mut value, 137, "", &store.clock.stamp());
         }
         value["status"]["phase"] = json!("Failed");
