@@ -107,6 +107,8 @@ fn seen(given: &str) -> Observed {
         pods: vec![web("prod-1", 7, true)],
         trials: Trials::default(),
         image: Image::Asked,
+        image_name: String::new(),
+        promotion: None,
         image_gone: false,
         kept_image: None,
         class: Class::Unknown,
