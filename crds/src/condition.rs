@@ -101,6 +101,8 @@ impl ConditionType {
                 R::Succeeded,
                 R::SecretNotFound,
                 R::SecretNotAllowed,
+                R::CandidateRunning,
+                R::CandidateFailed,
                 R::ConfigMapNotFound,
             ],
             Self::Promotable => &[

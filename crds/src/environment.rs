@@ -13,6 +13,7 @@ use crate::is_default;
 use crate::promotion::{FollowSpec, PromotionSpec};
 use crate::schema::undescribed;
 
+pub use crate::environment_proof::{ReleasePhaseSpec, SmokeCheck, SmokeSpec};
 pub use crate::environment_runtime::{
     HealthSpec, OnFailure, ResourcesSpec, RolloutSpec, RuntimeSpec,
 };
@@ -132,6 +133,15 @@ pub struct EnvironmentSpec {
     /// Where the application reports its health.
     #[serde(default, skip_serializing_if = "is_default")]
     pub health: HealthSpec,
+
+    /// What one process of a new release must answer before any request of a user reaches the release.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub smoke: SmokeSpec,
+
+    /// A command that runs once with a release's image before any process of the release is started, such
+    /// as a migration of the database. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_phase: Option<ReleasePhaseSpec>,
 
     /// How a new release replaces the old one.
     #[serde(default, skip_serializing_if = "is_default")]

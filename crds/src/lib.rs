@@ -8,6 +8,7 @@
 pub mod condition;
 pub mod duration;
 pub mod environment;
+mod environment_proof;
 mod environment_runtime;
 pub mod environment_status;
 pub mod image;
@@ -23,8 +24,9 @@ pub mod schema;
 pub use condition::{ConditionStatus, ConditionType};
 pub use environment::{
     ConfigSpec, CrokodialEnvironment, DeletionPolicy, EnvVar, EnvironmentSpec, HealthSpec,
-    HistorySpec, LocalRef, MongoSpec, OnFailure, ResourcesSpec, RolloutSpec, RouteKind, RouteSpec,
-    RuntimeSpec, SecretKeyRef, Stage, Suspend, TlsMode, TlsSpec,
+    HistorySpec, LocalRef, MongoSpec, OnFailure, ReleasePhaseSpec, ResourcesSpec, RolloutSpec,
+    RouteKind, RouteSpec, RuntimeSpec, SecretKeyRef, SmokeCheck, SmokeSpec, Stage, Suspend,
+    TlsMode, TlsSpec,
 };
 pub use environment_status::{
     CertificateStatus, EffectiveStatus, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind,

@@ -15,7 +15,7 @@ pub const LABEL_RELEASE: &str = "crokodial.com/release";
 pub const LABEL_NAME: &str = "app.kubernetes.io/name";
 /// The instance of the application: the environment's name.
 pub const LABEL_INSTANCE: &str = "app.kubernetes.io/instance";
-/// The part of the application: [`COMPONENT_WEB`].
+/// The part of the application: [`COMPONENT_WEB`], [`COMPONENT_CANDIDATE`] or [`COMPONENT_RELEASE_PHASE`].
 pub const LABEL_COMPONENT: &str = "app.kubernetes.io/component";
 /// What the part belongs to.
 pub const LABEL_PART_OF: &str = "app.kubernetes.io/part-of";
@@ -25,6 +25,10 @@ pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 pub const MANAGED_BY: &str = "crokodial-operator";
 /// Value of [`LABEL_COMPONENT`] on what answers requests.
 pub const COMPONENT_WEB: &str = "web";
+/// Value of [`LABEL_COMPONENT`] on the pod that proves a release or new values; no Service selects it.
+pub const COMPONENT_CANDIDATE: &str = "candidate";
+/// Value of [`LABEL_COMPONENT`] on the pod that runs a release's command.
+pub const COMPONENT_RELEASE_PHASE: &str = "release-phase";
 
 /// Why a text is not one of the names of this module. The text itself is not repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -235,6 +239,25 @@ impl<'a> Children<'a> {
     #[must_use]
     pub fn config_active(self) -> String {
         format!("{}-config-active", self.0)
+    }
+
+    /// Secret with values of `config.secretRefs` that are being tried, or were tried and do not work.
+    #[must_use]
+    pub fn config_candidate(self) -> String {
+        format!("{}-config-candidate", self.0)
+    }
+
+    /// Deployment of the one pod that proves a release or new values, and the NetworkPolicy of what gets no
+    /// traffic.
+    #[must_use]
+    pub fn candidate(self) -> String {
+        format!("{}-candidate", self.0)
+    }
+
+    /// Job of the release phase of release `number`.
+    #[must_use]
+    pub fn release_job(self, number: i64) -> String {
+        format!("{}-release-{number}", self.0)
     }
 
     /// Secret with the certificate.

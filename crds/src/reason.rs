@@ -152,6 +152,22 @@ pub enum Reason {
     )]
     Frozen,
 
+    // Values on trial.
+    /// New values of config.secretRefs are being tried by one process that serves nobody; the old ones stay in
+    /// use meanwhile.
+    #[strum(
+        message = "Wait; rollout.progressDeadline bounds it.",
+        props(who = "nobody")
+    )]
+    CandidateRunning,
+    /// The new values of config.secretRefs did not work in a process of the release that serves; the old ones
+    /// stay in use.
+    #[strum(
+        message = "Correct the values in the Secrets of config.secretRefs; with what the message says they do not work.",
+        props(who = "user")
+    )]
+    CandidateFailed,
+
     // Releases.
     /// A container of the release exited or was killed three times.
     #[strum(

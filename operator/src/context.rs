@@ -19,7 +19,9 @@ use crate::environment::lookups::Lookups;
 use crate::kube_io::KubeIo;
 use crate::metrics::Metrics;
 use crate::registry::{Existence, RegistryAuth, ResolveError};
+use crate::smoke::{SmokePlan, SmokeResult, SmokeTarget};
 use crate::uptime::Probes;
+use crate::wake::Wakes;
 
 /// An Event's note may hold 1 kB.
 const MOST_NOTE: usize = 1000;
@@ -62,6 +64,12 @@ pub trait Edge: Send + Sync {
     fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured>;
 }
 
+/// Asks a candidate pod for its pages.
+pub trait Smoke: Send + Sync {
+    /// Runs a plan against one pod.
+    fn run(&self, target: SmokeTarget, plan: SmokePlan) -> BoxFuture<'static, SmokeResult>;
+}
+
 /// Key of a resolution: environment, image, retry nonce, credentials.
 pub type Resolution = (String, String, String, Vec<RegistryAuth>);
 
@@ -77,6 +85,8 @@ pub struct Context {
     pub edge: Arc<dyn Edge>,
     /// Whether sites answer.
     pub probes: Arc<dyn Probes>,
+    /// Candidate pods.
+    pub smoke: Arc<dyn Smoke>,
     /// Counters.
     pub metrics: Metrics,
     /// Digests asked for.
@@ -85,6 +95,10 @@ pub struct Context {
     pub existences: Lookups<(String, String, Vec<RegistryAuth>), Existence>,
     /// Measurements at the edge: address, domain.
     pub measurements: Lookups<(String, String), Measured>,
+    /// What candidate pods answered: the pod's UID, and how it was asked.
+    pub smokes: Lookups<(String, SmokeTarget), SmokeResult>,
+    /// Calls environments whose answers have come.
+    pub wakes: Wakes,
     /// What the API server made of our wishes.
     pub written: Written,
     /// Troubles that Events do not tell of yet.
@@ -113,6 +127,7 @@ impl Context {
         images: Arc<dyn Images>,
         edge: Arc<dyn Edge>,
         probes: Arc<dyn Probes>,
+        smoke: Arc<dyn Smoke>,
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
@@ -123,11 +138,14 @@ impl Context {
             images,
             edge,
             probes,
+            smoke,
             metrics,
             recorder,
             resolutions: Lookups::default(),
             existences: Lookups::default(),
             measurements: Lookups::default(),
+            smokes: Lookups::default(),
+            wakes: Wakes::default(),
             written: Written::default(),
             lasting: Lasting::default(),
             since: clock.now(),
@@ -206,7 +224,7 @@ impl Written {
     /// Remembers.
     pub fn put(&self, wish: String, result: String) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Wishes are few: nine children an environment. Beyond this something else is wrong; start over.
+        // Wishes are few: a dozen children an environment. Beyond this something else is wrong; start over.
         if known.len() > 10_000 {
             known.clear();
         }

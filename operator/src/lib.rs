@@ -1,8 +1,8 @@
 //! The Crokodial operator: runs `CrokodialEnvironment`s.
 //!
 //! `environment` is the reconcile, `release` the life of releases, both pure in the middle. I/O stands in
-//! `kube_io` (the API server), `registry` and `edge` (what users' resources name, dialled through `net`), and in
-//! `uptime`, which measures whether sites answer.
+//! `kube_io` (the API server), `registry` and `edge` (what users' resources name, dialled through `net`), in `smoke`,
+//! which asks candidate pods, and in `uptime`, which measures whether sites answer.
 
 pub mod config;
 pub mod context;
@@ -15,6 +15,8 @@ pub mod net;
 pub mod registry;
 pub mod release;
 pub mod run;
+pub mod smoke;
 pub mod telemetry;
 pub mod tls;
 pub mod uptime;
+pub mod wake;

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::context::{Clock, Context, Edge, Settings};
+use crate::context::{Clock, Context, Edge, Settings, Smoke};
 use crate::edge::{EdgeProbe, Measured};
 use crate::environment::controller;
 use crate::environment::effective::Defaults;
@@ -20,6 +20,8 @@ use crate::kube_io::{IoError, Kind, KubeIo};
 use crate::metrics::Metrics;
 use crate::net::{Guard, HttpClient, Trust, api_server_ips};
 use crate::registry::Resolver;
+use crate::smoke::run::Limits;
+use crate::smoke::{SmokePlan, SmokeProbe, SmokeResult, SmokeTarget};
 use crate::uptime::probe::Dialler;
 use crate::uptime::prober::Prober;
 
@@ -79,6 +81,7 @@ async fn context(config: &Config, metrics: Metrics) -> anyhow::Result<Context> {
         config.plain_http_registries.clone(),
         metrics.clone(),
     ));
+    let smoke = Arc::new(SmokeProbe::new(http.clone(), Limits::default()));
     let edge = Arc::new(EdgeProbe::new(http.clone()));
     let dialler = Dialler::new(guard, http, api_server());
     let probes = Arc::new(Prober::new(dialler, metrics.clone(), Clock::System));
@@ -88,6 +91,7 @@ async fn context(config: &Config, metrics: Metrics) -> anyhow::Result<Context> {
         images,
         edge,
         probes,
+        smoke,
         metrics,
         Clock::System,
     ))
@@ -104,6 +108,13 @@ impl Edge for EdgeProbe {
     fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured> {
         let probe = self.clone();
         Box::pin(async move { EdgeProbe::https_forced(&probe, &address, HTTP_PORT, &domain).await })
+    }
+}
+
+impl Smoke for SmokeProbe {
+    fn run(&self, target: SmokeTarget, plan: SmokePlan) -> BoxFuture<'static, SmokeResult> {
+        let probe = self.clone();
+        Box::pin(async move { SmokeProbe::run(&probe, &target, &plan).await })
     }
 }
 

@@ -10,8 +10,12 @@
 mod fake_api;
 mod support;
 
+#[path = "converge/candidate.rs"]
+mod candidate;
 #[path = "converge/children.rs"]
 mod children;
+#[path = "converge/config_values.rs"]
+mod config_values;
 #[path = "converge/faults.rs"]
 mod faults;
 #[path = "converge/invariants.rs"]
@@ -20,6 +24,8 @@ mod invariants;
 mod pins;
 #[path = "converge/references.rs"]
 mod references;
+#[path = "converge/release_phase.rs"]
+mod release_phase;
 #[path = "converge/releases.rs"]
 mod releases;
 #[path = "converge/routes.rs"]

@@ -3,12 +3,13 @@
 use std::marker::PhantomData;
 
 use crokodial_crds::CrokodialEnvironment;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
 use kube::runtime::events::EventType;
 use serde_json::Value;
 
-use super::build::{Applied, Child, Children, Desired, Prepared};
+use super::build::{Applied, Child, Children, Desired, JobChange, Prepared};
 use super::drift;
 use super::owner::Owner;
 use crate::context::Context;
@@ -31,6 +32,10 @@ pub async fn apply(
         network_policy,
         mongo_active,
         config_active,
+        config_candidate,
+        candidate_policy,
+        candidate,
+        release_jobs,
         deployment,
         service,
         disruption_budget,
@@ -56,6 +61,14 @@ pub async fn apply(
         config_active: scribe
             .child(config_active, live.config_active.as_ref())
             .await?,
+        config_candidate: scribe
+            .child(config_candidate, live.config_candidate.as_ref())
+            .await?,
+        candidate_policy: scribe
+            .child(candidate_policy, live.candidate_policy.as_ref())
+            .await?,
+        candidate: scribe.child(candidate, live.candidate.as_ref()).await?,
+        release_jobs: scribe.jobs(release_jobs).await?,
         service: scribe.child(service, live.service.as_ref()).await?,
         deployment: scribe.child(deployment, live.deployment.as_ref()).await?,
         disruption_budget: scribe
@@ -80,6 +93,19 @@ impl Scribe<'_> {
             Child::Remove => self.remove(live).await.map(|()| Child::Remove),
             Child::Keep => Ok(Child::Keep),
         }
+    }
+
+    async fn jobs(&self, changes: Vec<JobChange>) -> Result<Vec<JobChange>, IoError> {
+        let (io, namespace) = (&self.ctx.io, self.owner.namespace.as_str());
+        for change in &changes {
+            match change {
+                JobChange::Create(job) => {
+                    io.create(namespace, MANAGER, &**job).await?;
+                }
+                JobChange::Delete { name, uid } => io.delete::<Job>(namespace, name, uid).await?,
+            }
+        }
+        Ok(changes)
     }
 
     async fn write<K: Writable>(&self, wanted: Value, live: Option<&K>) -> Result<Value, IoError> {

@@ -52,6 +52,7 @@ fn watches(ctx: &Context, namespace: &str) -> Controller<Guarded> {
     let controller = Controller::new(Api::<Guarded>::namespaced(client.clone(), namespace), all());
     let store = controller.store();
     let (secrets, maps) = (store.clone(), store);
+    let controller = controller.reconcile_on(ctx.wakes.of(namespace));
     // Only metadata crosses the wire: values of Secrets stay where they are.
     controller
         .watches(

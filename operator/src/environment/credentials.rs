@@ -101,7 +101,7 @@ pub fn config(
     advance(Finding::yes(Reason::Succeeded, seen), merged, live)
 }
 
-fn stay(finding: Finding, live: Option<&Secret>) -> Active {
+pub(super) fn stay(finding: Finding, live: Option<&Secret>) -> Active {
     Active {
         finding,
         advance: None,
@@ -128,7 +128,7 @@ fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
 }
 
 /// The counter on a copy; 0 where there is none yet.
-fn generation(live: Option<&Secret>) -> i64 {
+pub(super) fn generation(live: Option<&Secret>) -> i64 {
     live.and_then(|s| s.annotations().get(GENERATION))
         .and_then(|text| text.parse().ok())
         .unwrap_or(0)

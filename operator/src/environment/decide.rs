@@ -11,10 +11,13 @@ use super::effective::Effective;
 use super::notes;
 use super::observe::Observed;
 use super::owner::Owner;
+use super::trials;
 use super::validate::Valid;
 use crate::release::gate::{self, Asked, Question, Verdict};
 use crate::release::history;
-use crate::release::machine::{self, Decision, Gate, Hold, Pin, Probes, Proof, Run, Trial, View};
+use crate::release::machine::{
+    self, Candidate, Decision, Gate, Hold, Pin, Probes, Proof, Run, Trial, View,
+};
 use crate::release::record::{Record, last_good};
 use crate::release::workload::Workload;
 use crate::uptime::soak;
@@ -60,6 +63,14 @@ pub fn decide(
     let workload = Workload::of(seen.children.deployment.as_ref());
     let snapshots: Vec<i64> = seen.frozen.keys().copied().collect();
     let spent = spent(seen);
+    let under_way = seen.records.iter().map(Record::number).max();
+    let release_phase = release_phase(seen, under_way);
+    let pods = under_way.map_or(Vec::new(), |n| seen.trials.of_release(n));
+    let smoke = under_way.and_then(|n| seen.trials.smoke_of_release(n));
+    let candidate = Some(Candidate {
+        pods: &pods,
+        smoke: smoke.as_ref(),
+    });
     let mut view = View {
         environment: owner.name.as_str(),
         records: &seen.records,
@@ -70,8 +81,8 @@ pub fn decide(
         pods: &seen.pods,
         gate: Gate::open(),
         prerequisites: prerequisites(valid),
-        release_phase: Trial::NotAsked,
-        candidate: None,
+        release_phase,
+        candidate,
         proof: Proof::Off,
         probes: Probes::Fine,
         on_failure: effective.on_failure,
@@ -152,10 +163,20 @@ fn promoted(mut decision: Decision, gate: &Verdict) -> Decision {
     decision
 }
 
-/// When to look again though nothing changed: the machine's next moment, the gate's or that of a followed tag, at
-/// most a minute away.
+/// The release phase of the newest release, as frozen with it.
+fn release_phase(seen: &Observed, newest: Option<i64>) -> Trial {
+    let frozen = newest.and_then(|n| seen.frozen.get(&n));
+    let asked = frozen.is_some_and(|s| s.frozen.release_phase.is_some());
+    let state = newest.and_then(|n| seen.trials.jobs.get(&n));
+    trials::release_phase(asked, state, seen.image_gone)
+}
+
+/// When to look again though nothing changed: the machine's next moment, the gate's, that of a trial or of a followed
+/// tag, at most a minute away.
 pub fn requeue_after(
     step: &Step,
+    valid: &Valid,
+    seen: &Observed,
     follow: Option<Timestamp>,
     now: Timestamp,
     jitter: Duration,
@@ -171,11 +192,13 @@ pub fn requeue_after(
         step.gate.earliest,
         waits,
         follow,
+        valid.config.next,
     ]
     .into_iter()
     .flatten()
-    .min()
     .map(until)
+    .chain(seen.trials.again())
+    .min()
     .filter(|d| *d < RESYNC)
     .unwrap_or(RESYNC.saturating_add(jitter))
 }
@@ -189,7 +212,7 @@ fn next_count(seen: &Observed, serving: Option<i64>, now: Timestamp) -> Option<T
 
 /// What must exist before a first pod can start.
 fn prerequisites(valid: &Valid) -> Result<(), String> {
-    let missing: Vec<&str> = [&valid.mongo, &valid.config]
+    let missing: Vec<&str> = [&valid.mongo, &valid.config.active]
         .into_iter()
         .filter(|active| !active.usable)
         .map(|active| active.finding.seen.as_str())
@@ -230,7 +253,7 @@ fn unclaimed(seen: &Observed, valid: &Valid) -> Option<i64> {
 
 /// The release whose pods answer: the one the Deployment runs once it is everywhere, else the newest with a
 /// ready pod that is not still under way.
-fn serving(seen: &Observed, workload: &Workload) -> Option<i64> {
+pub(super) fn serving(seen: &Observed, workload: &Workload) -> Option<i64> {
     if let Some(everywhere) = workload
         .release
         .filter(|n| workload.rolled_out(*n) && workload.desired > 0)

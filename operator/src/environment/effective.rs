@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crokodial_crds::duration::{self, DurationError};
+use crokodial_crds::duration;
 use crokodial_crds::{
     DeletionPolicy, EffectiveStatus, EnvironmentSpec, OnFailure, ResourcesSpec, RouteKind, Stage,
     Suspend, TlsMode,
@@ -11,6 +11,8 @@ use crokodial_crds::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::release::history::Keep;
+use crate::release::snapshot::ReleaseCommand;
+use crate::smoke::SmokePlan;
 
 /// What the chart sets for all environments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,10 @@ pub struct Effective {
     pub liveness_path: Option<String>,
     /// How long a pod may take to answer on `health_path` for the first time.
     pub startup: Duration,
+    /// What a candidate must answer.
+    pub smoke: SmokePlan,
+    /// What runs before a release's first pod.
+    pub release_phase: Option<ReleaseCommand>,
     /// How long a release may take to roll out.
     pub progress_deadline: Duration,
     /// How long a release is watched before it is Good.
@@ -71,11 +77,8 @@ pub struct Effective {
 }
 
 impl Effective {
-    /// Fills in the defaults. A duration that does not parse was written past the schema; its field is named.
-    pub fn of(
-        spec: &EnvironmentSpec,
-        defaults: &Defaults,
-    ) -> Result<Self, (&'static str, DurationError)> {
+    /// Fills in the defaults. What does not parse was written past the schema; its field is named.
+    pub fn of(spec: &EnvironmentSpec, defaults: &Defaults) -> Result<Self, (&'static str, String)> {
         let prod = spec.stage == Stage::Prod;
         let (runtime, health, rollout) = (&spec.runtime, &spec.health, &spec.rollout);
         let history = (
@@ -101,6 +104,9 @@ impl Effective {
             readiness_path: text(health.readiness_path.as_deref(), "/readyz"),
             liveness_path: health.liveness_path.clone(),
             startup: seconds("health.startup", health.startup.as_deref(), 120)?,
+            smoke: SmokePlan::of(&spec.smoke)
+                .map_err(|error| ("smoke.checks.status", error.to_string()))?,
+            release_phase: release_phase(spec)?,
             progress_deadline: seconds(
                 "rollout.progressDeadline",
                 rollout.progress_deadline.as_deref(),
@@ -160,10 +166,22 @@ fn seconds(
     field: &'static str,
     given: Option<&str>,
     default: u64,
-) -> Result<Duration, (&'static str, DurationError)> {
+) -> Result<Duration, (&'static str, String)> {
     given.map_or(Ok(Duration::from_secs(default)), |t| {
-        duration::parse(t).map_err(|e| (field, e))
+        duration::parse(t).map_err(|e| (field, e.to_string()))
     })
+}
+
+fn release_phase(spec: &EnvironmentSpec) -> Result<Option<ReleaseCommand>, (&'static str, String)> {
+    let Some(phase) = &spec.release_phase else {
+        return Ok(None);
+    };
+    let timeout = seconds("releasePhase.timeout", phase.timeout.as_deref(), 600)?;
+    Ok(Some(ReleaseCommand {
+        command: phase.command.clone(),
+        timeout_seconds: timeout.as_secs(),
+        irreversible: phase.irreversible,
+    }))
 }
 
 /// Enough for the dialer with room to spare; without a memory limit one leak takes the node.

@@ -6,6 +6,8 @@
 pub mod apply;
 pub mod build;
 pub mod certificate;
+pub mod claims;
+pub mod config_trial;
 pub mod controller;
 pub mod credentials;
 pub mod decide;
@@ -26,6 +28,7 @@ pub mod records;
 mod rollout;
 pub mod status;
 pub mod suspend;
+pub mod trials;
 pub mod validate;
 
 use std::sync::Arc;
@@ -113,11 +116,8 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     };
     let owner = Owner::of(&environment)?;
     let spec = &environment.spec;
-    let effective =
-        Effective::of(spec, &ctx.settings.defaults).map_err(|(field, problem)| Error::Field {
-            field,
-            problem: problem.to_string(),
-        })?;
+    let effective = Effective::of(spec, &ctx.settings.defaults)
+        .map_err(|(field, problem)| Error::Field { field, problem })?;
 
     let seen = observe::observe(ctx, &owner, spec, &effective).await?;
     let now = ctx.now();
@@ -126,7 +126,12 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         .attention
         .since(&owner.uid, suspended, now)
         .max(ctx.since);
-    let valid = validate::validate(&owner, spec, &effective, &seen);
+    let clock = config_trial::Clock {
+        deadline: effective.progress_deadline,
+        leader_since: since,
+        now,
+    };
+    let valid = validate::validate(&owner, spec, &effective, &seen, clock);
     let step = decide::decide(&owner, &effective, &valid, &seen, since, now);
     let certificate = certificate::plan(ctx, spec, &effective, &valid, &seen, now).await?;
     let desired = build::build(build::Plan {
@@ -137,6 +142,8 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         step: &step,
         seen: &seen,
         certificate: &certificate,
+        operator_namespace: &ctx.settings.operator_namespace,
+        clock,
     });
     let done = if suspended {
         Done::withheld(&owner, desired, &step, &seen, effective.suspend)
@@ -179,6 +186,8 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     });
     Ok(Action::requeue(decide::requeue_after(
         &step,
+        &valid,
+        &seen,
         follow,
         now,
         jitter(&environment),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crokodial_crds::names::{Children as Names, LABEL_MANAGED_BY, MANAGED_BY};
-use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, EnvironmentSpec, RouteKind};
+use crokodial_crds::names::{COMPONENT_WEB, Children as Names, LABEL_COMPONENT, LABEL_ENVIRONMENT};
+use crokodial_crds::{CrokodialRelease, EnvironmentSpec, RouteKind};
 use futures::future::{try_join, try_join_all, try_join3, try_join4};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
 use super::build::Children;
+use super::claims::claims;
 use super::effective::Effective;
 use super::hosts::Claim;
 use super::images::Image;
@@ -19,6 +20,7 @@ use super::outside;
 use super::owner::Owner;
 use super::probed;
 use super::promotion::{self, Promotion};
+use super::trials::{self, Trials};
 use crate::context::Context;
 use crate::edge::Measured;
 use crate::kube_io::IoError;
@@ -61,6 +63,8 @@ pub struct Observed {
     pub frozen: BTreeMap<i64, Snapshot>,
     /// Pods of the web component.
     pub pods: Vec<PodView>,
+    /// What runs beside them: candidates and release phases.
+    pub trials: Trials,
     /// The name of the image to run.
     pub image_name: String,
     /// What is known of it.
@@ -95,7 +99,7 @@ pub async fn observe(
     spec: &EnvironmentSpec,
     effective: &Effective,
 ) -> Result<Observed, IoError> {
-    let ((children, own, referenced), (class, pods)) = try_join(
+    let ((children, own, referenced), (class, found)) = try_join(
         async {
             tokio::try_join!(
                 children(ctx, owner),
@@ -124,7 +128,14 @@ pub async fn observe(
         &auth,
     )
     .await;
-    let image_gone = outside::image_gone(ctx, &records, &pods, &auth).await;
+    let all: Vec<PodView> = found.iter().map(PodView::of).collect();
+    let image_gone = outside::image_gone(ctx, &records, &all, &auth).await;
+    let mut trials = Trials::of(&found, &children.release_jobs);
+    trials.smoke = trials::smoke(ctx, owner, spec, effective, &trials, &frozen).await;
+    let web = found
+        .iter()
+        .filter(|p| component_of(*p) == Some(COMPONENT_WEB));
+    let pods: Vec<PodView> = web.map(PodView::of).collect();
     let kept_image = outside::kept_image(ctx, &records, &auth).await;
     let https = outside::https(ctx, spec, effective, children.ingress.as_ref()).await;
     // Read first: what was measured until now fell to what was there until now.
@@ -147,6 +158,7 @@ pub async fn observe(
         frozen,
         pods,
         image_name,
+        trials,
         image,
         promotion,
         image_gone,
@@ -176,11 +188,23 @@ async fn children(ctx: &Context, owner: &Owner) -> Result<Children, IoError> {
     let (mongo_active, config_active, certificate) =
         tokio::try_join!(io.get(ns, &mongo), io.get(ns, &config), io.get(ns, &tls))?;
     let (disruption_budget, ingress) = try_join(io.get(ns, &env), io.get(ns, &env)).await?;
+    let (staged, candidate) = (names.config_candidate(), names.candidate());
+    let (config_candidate, candidate_policy, candidate, release_jobs) = try_join4(
+        io.get(ns, &staged),
+        io.get(ns, &candidate),
+        io.get(ns, &candidate),
+        trials::jobs(ctx, owner),
+    )
+    .await?;
     Ok(Children {
         service_account,
         network_policy,
         mongo_active,
         config_active,
+        config_candidate,
+        candidate_policy,
+        candidate,
+        release_jobs,
         deployment,
         service,
         disruption_budget,
@@ -310,12 +334,15 @@ async fn named<K: crate::kube_io::Kind>(
     Ok((name.to_owned(), ctx.io.get(ns, name).await?))
 }
 
-async fn pods(ctx: &Context, owner: &Owner) -> Result<Vec<PodView>, IoError> {
-    let pods = ctx
-        .io
-        .list::<Pod>(&owner.namespace, &owner.selector_text())
-        .await?;
-    Ok(pods.iter().map(PodView::of).collect())
+/// Pods of every component.
+async fn pods(ctx: &Context, owner: &Owner) -> Result<Vec<Pod>, IoError> {
+    let selector = format!("{LABEL_ENVIRONMENT}={}", owner.name);
+    ctx.io.list(&owner.namespace, &selector).await
+}
+
+/// What an object is for.
+pub fn component_of(object: &impl ResourceExt) -> Option<&str> {
+    object.labels().get(LABEL_COMPONENT).map(String::as_str)
 }
 
 async fn class(ctx: &Context, effective: &Effective) -> Result<Class, IoError> {
@@ -343,53 +370,6 @@ async fn class(ctx: &Context, effective: &Effective) -> Result<Class, IoError> {
             .unwrap_or_default()
     });
     Ok(controller.map_or_else(|| Class::Missing(named.map(str::to_owned)), Class::Known))
-}
-
-/// Who wants the domain. While our own Ingress carries it we are its keeper, and nobody need be asked.
-async fn claims(
-    ctx: &Context,
-    owner: &Owner,
-    spec: &EnvironmentSpec,
-    children: &Children,
-) -> Result<Vec<Claim>, IoError> {
-    let ours = children
-        .ingress
-        .as_ref()
-        .is_some_and(|i| owner.owns(i) && carries(i, &spec.domain));
-    if ours {
-        return Ok(Vec::new());
-    }
-    let reads = ctx
-        .settings
-        .watch_namespaces
-        .iter()
-        .map(|ns| claims_in(ctx, ns, &spec.domain));
-    Ok(try_join_all(reads).await?.into_iter().flatten().collect())
-}
-
-async fn claims_in(ctx: &Context, namespace: &str, domain: &str) -> Result<Vec<Claim>, IoError> {
-    let (environments, ingresses) = try_join(
-        ctx.io
-            .list::<kube::core::DeserializeGuard<CrokodialEnvironment>>(namespace, ""),
-        ctx.io
-            .list::<Ingress>(namespace, &format!("{LABEL_MANAGED_BY}={MANAGED_BY}")),
-    )
-    .await?;
-    let routed = |name: &str| {
-        ingresses
-            .iter()
-            .any(|i| i.name_any() == name && carries(i, domain))
-    };
-    let environments = environments.into_iter().filter_map(|e| e.0.ok());
-    let claims = environments
-        .filter(|e| e.spec.domain == domain || routed(&e.name_any()))
-        .map(|e| Claim {
-            namespace: namespace.to_owned(),
-            created: e.creation_timestamp().map(|t| t.0),
-            routed: routed(&e.name_any()),
-            name: e.name_any(),
-        });
-    Ok(claims.collect())
 }
 
 /// True when an Ingress has a rule for the host.

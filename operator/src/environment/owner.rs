@@ -41,6 +41,13 @@ impl Owner {
         ])
     }
 
+    /// Labels that select the pods of another component.
+    pub fn selector_of(&self, component: &str) -> BTreeMap<String, String> {
+        let mut labels = self.selector();
+        labels.insert(names::LABEL_COMPONENT.to_owned(), component.to_owned());
+        labels
+    }
+
     /// The selector as text, for `status.selector` and list calls.
     pub fn selector_text(&self) -> String {
         let pairs: Vec<String> = self
@@ -75,6 +82,14 @@ impl Owner {
         if policy == DeletionPolicy::Delete {
             metadata["ownerReferences"] = self.references(policy);
         }
+        metadata
+    }
+
+    /// Metadata of what runs beside the app: of another component, and gone with the environment whatever its
+    /// deletion policy says.
+    pub fn metadata_beside(&self, name: &str, component: &str) -> Value {
+        let mut metadata = self.metadata(name, DeletionPolicy::Delete);
+        metadata["labels"][names::LABEL_COMPONENT] = json!(component);
         metadata
     }
 

@@ -182,6 +182,8 @@ fn snapshot(
         number: release.number,
         inputs: release.inputs.clone(),
         template,
+        smoke: Some(effective.smoke.clone()),
+        release_phase: effective.release_phase.clone(),
     };
     Ok(Snapshot {
         frozen,

@@ -233,7 +233,7 @@ fn conditions(
 fn config(valid: &Valid) -> Finding {
     match &valid.wanted {
         Err(finding) if finding.reason == Reason::ConfigMapNotFound => finding.clone(),
-        _ => valid.config.finding.clone(),
+        _ => valid.config.active.finding.clone(),
     }
 }
 

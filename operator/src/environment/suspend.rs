@@ -6,7 +6,7 @@ use crokodial_crds::PlanStatus;
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
 
-use super::build::{Applied, Child, Children, Desired, Prepared};
+use super::build::{Applied, Child, Children, Desired, JobChange, Prepared};
 use super::decide::Step;
 use super::drift;
 use super::owner::Owner;
@@ -26,6 +26,10 @@ pub fn withhold(
         network_policy,
         mongo_active,
         config_active,
+        config_candidate,
+        candidate_policy,
+        candidate,
+        release_jobs,
         deployment,
         service,
         disruption_budget,
@@ -38,17 +42,25 @@ pub fn withhold(
         line(owner, &network_policy, live.network_policy.as_ref()),
         line(owner, &mongo_active, live.mongo_active.as_ref()),
         line(owner, &config_active, live.config_active.as_ref()),
+        line(owner, &config_candidate, live.config_candidate.as_ref()),
+        line(owner, &candidate_policy, live.candidate_policy.as_ref()),
+        line(owner, &candidate, live.candidate.as_ref()),
         line(owner, &service, live.service.as_ref()),
         line(owner, &deployment, live.deployment.as_ref()),
         line(owner, &disruption_budget, live.disruption_budget.as_ref()),
         line(owner, &certificate, live.certificate.as_ref()),
         line(owner, &ingress, live.ingress.as_ref()),
     ];
+    let jobs: Vec<String> = release_jobs.iter().map(job_line).collect();
     let withheld = Desired {
         service_account,
         network_policy,
         mongo_active,
         config_active,
+        config_candidate,
+        candidate_policy,
+        candidate,
+        release_jobs,
         deployment,
         service,
         disruption_budget,
@@ -56,7 +68,7 @@ pub fn withhold(
         ingress,
         state: PhantomData,
     };
-    (withheld, lines.into_iter().flatten().collect())
+    (withheld, lines.into_iter().flatten().chain(jobs).collect())
 }
 
 /// The plan as users read it. Names and phases only: no value of any object.
@@ -80,6 +92,13 @@ pub fn plan(step: &Step, mut objects: Vec<String>) -> PlanStatus {
     releases.truncate(MOST);
     objects.truncate(MOST);
     PlanStatus { releases, objects }
+}
+
+fn job_line(change: &JobChange) -> String {
+    match change {
+        JobChange::Create(job) => format!("create Job {}", job.name_any()),
+        JobChange::Delete { name, .. } => format!("delete Job {name}"),
+    }
 }
 
 fn line<K: Resource<DynamicType = ()> + Serialize>(

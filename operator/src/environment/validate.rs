@@ -7,6 +7,7 @@ use kube::{Resource, ResourceExt};
 
 use super::build::Children;
 use super::build::pod_template::CREDENTIALS;
+use super::config_trial::{self, ConfigTrial};
 use super::credentials::{self, Active};
 use super::effective::Effective;
 use super::finding::Finding;
@@ -30,8 +31,8 @@ pub struct Valid {
     pub config_values: BTreeMap<String, String>,
     /// The Mongo URI.
     pub mongo: Active,
-    /// The values of `secretRefs`.
-    pub config: Active,
+    /// The values of `secretRefs`, in use and on trial.
+    pub config: ConfigTrial,
     /// The way in.
     pub route: Route,
     /// Condition `HttpsForced`; `None` where nothing is to be forced.
@@ -55,6 +56,7 @@ pub fn validate(
     spec: &EnvironmentSpec,
     effective: &Effective,
     seen: &Observed,
+    clock: config_trial::Clock,
 ) -> Valid {
     let config_values = config_values(spec, seen);
     let wanted = wanted(spec, seen, &config_values);
@@ -70,11 +72,24 @@ pub fn validate(
             live.mongo_active.as_ref(),
         )
         .counting_from(counted.0, live.mongo_active.as_ref()),
-        config: credentials::config(spec, &seen.config_secrets, live.config_active.as_ref())
-            .counting_from(counted.1, live.config_active.as_ref()),
+        config: config(spec, seen, counted.1, clock),
         route: route(owner, spec, effective, seen),
         https: https(effective, seen),
         conflict: conflict(owner, &seen.children),
+    }
+}
+
+fn config(
+    spec: &EnvironmentSpec,
+    seen: &Observed,
+    counted: i64,
+    clock: config_trial::Clock,
+) -> ConfigTrial {
+    let trial = config_trial::decide(spec, seen, clock);
+    let live = seen.children.config_active.as_ref();
+    ConfigTrial {
+        active: trial.active.counting_from(counted, live),
+        ..trial
     }
 }
 
@@ -251,6 +266,11 @@ fn conflict(owner: &Owner, live: &Children) -> Option<Finding> {
         network_policy,
         mongo_active,
         config_active,
+        config_candidate,
+        candidate_policy,
+        candidate,
+        // Listed by our labels.
+        release_jobs: _,
         deployment,
         service,
         disruption_budget,
@@ -262,6 +282,9 @@ fn conflict(owner: &Owner, live: &Children) -> Option<Finding> {
         foreign(owner, network_policy.as_ref()),
         foreign(owner, mongo_active.as_ref()),
         foreign(owner, config_active.as_ref()),
+        foreign(owner, config_candidate.as_ref()),
+        foreign(owner, candidate_policy.as_ref()),
+        foreign(owner, candidate.as_ref()),
         foreign(owner, deployment.as_ref()),
         foreign(owner, service.as_ref()),
         foreign(owner, disruption_budget.as_ref()),

@@ -93,7 +93,7 @@ impl HttpClient {
     }
 
     /// Connects, sends `request` (its URI is path and query only) and waits for the head of the answer. Redirects are
-    /// answers like any other. Host and User-Agent are set here.
+    /// answers like any other. User-Agent is set here, and Host unless the request has one.
     ///
     /// # Errors
     /// Every variant of [`NetError`] but `TooLarge` and `Deadline`.
@@ -120,7 +120,7 @@ impl HttpClient {
             host: endpoint.name.clone(),
         };
         let host = HeaderValue::from_str(&endpoint.authority()).map_err(|_| protocol())?;
-        request.headers_mut().insert(HOST, host);
+        request.headers_mut().entry(HOST).or_insert(host);
         request.headers_mut().insert(
             USER_AGENT,
             HeaderValue::from_static(concat!("crokodial-operator/", env!("CARGO_PKG_VERSION"))),
@@ -224,6 +224,24 @@ impl Exchange {
             .await
             .map(http_body_util::Collected::to_bytes)
             .map_err(|error| body_error(error.as_ref(), host, limit))
+    }
+
+    /// Reads the body, at most `limit` bytes of it, and keeps nothing: what is sent that far must arrive.
+    ///
+    /// # Errors
+    /// [`NetError::Protocol`].
+    pub async fn drain(mut self, limit: usize) -> Result<(), NetError> {
+        let mut left = limit;
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|_| NetError::Protocol {
+                host: self.host.clone(),
+            })?;
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// SHA-256 of the whole body, which is not kept in memory.

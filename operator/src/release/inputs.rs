@@ -17,7 +17,7 @@ const HEX_DIGITS: usize = 16;
 /// Hashes the inputs of a release. `config` is the merged content of the ConfigMaps.
 ///
 /// In: the digest, the stage, `config.env`, the ConfigMaps' content, the names in `config.secretRefs`,
-/// `mongo.envVar`, `runtime` without `replicas`, `health`. Out: credentials, replicas, route, TLS, pull secrets.
+/// `mongo.envVar`, `runtime` without `replicas`, `health`, `smoke`, `releasePhase`. Out: credentials, replicas, route, TLS, pull secrets.
 pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, String>) -> String {
     let mut runtime = value(&spec.runtime);
     if let Some(fields) = runtime.as_object_mut() {
@@ -38,6 +38,8 @@ pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, S
         "mongoEnvVar": spec.mongo.env_var,
         "runtime": runtime,
         "health": value(&spec.health),
+        "smoke": value(&spec.smoke),
+        "releasePhase": value(&spec.release_phase),
     });
     let mut hash = hex::encode(Sha256::digest(canonical(inputs).to_string()));
     hash.truncate(HEX_DIGITS);
@@ -70,5 +72,65 @@ fn is_empty(value: &Value) -> bool {
         Value::Object(fields) => fields.is_empty(),
         Value::Array(items) => items.is_empty(),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crokodial_crds::{ReleasePhaseSpec, SmokeCheck};
+
+    fn spec() -> EnvironmentSpec {
+        serde_json::from_value(json!({
+            "stage": "prod",
+            "image": "ghcr.io/crokodial/dialer:1.42.0",
+            "domain": "crokodial.com",
+            "mongo": {"uriSecretRef": {"name": "mongo"}},
+            "config": {"secretRefs": [{"name": "dialer"}]},
+        }))
+        .unwrap()
+    }
+
+    fn hashed(spec: &EnvironmentSpec) -> String {
+        let digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+        hash(
+            &digest,
+            spec,
+            &BTreeMap::from([("A".to_owned(), "b".to_owned())]),
+        )
+    }
+
+    /// Holds are kept by this value: were it another one, every hold of every cluster would be lifted.
+    #[test]
+    fn the_hash_of_a_spec_is_what_it_was_when_the_first_release_was_made() {
+        assert_eq!(hashed(&spec()), "4d27ca9842deab17");
+    }
+
+    #[test]
+    fn smoke_and_release_phase_are_inputs_once_they_are_given() {
+        let mut with_defaults = spec();
+        with_defaults.smoke = crokodial_crds::SmokeSpec::default();
+        assert_eq!(hashed(&with_defaults), hashed(&spec()));
+        let mut known = vec![hashed(&spec())];
+        let check = |path: &str| SmokeCheck {
+            path: path.to_owned(),
+            ..SmokeCheck::default()
+        };
+        let mut other = spec();
+        other.smoke.assets = Some(false);
+        known.push(hashed(&other));
+        other.smoke.checks = Some(vec![check("/")]);
+        known.push(hashed(&other));
+        other.smoke.checks = Some(vec![check("/login")]);
+        known.push(hashed(&other));
+        other.release_phase = Some(ReleasePhaseSpec {
+            command: vec!["/migrate".to_owned()],
+            ..ReleasePhaseSpec::default()
+        });
+        known.push(hashed(&other));
+        let all = known.len();
+        known.sort_unstable();
+        known.dedup();
+        assert_eq!(known.len(), all);
     }
 }

@@ -12,6 +12,8 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::smoke::SmokePlan;
+
 /// Key of the template in `binaryData`.
 const KEY: &str = "release.json";
 
@@ -37,6 +39,40 @@ pub struct Frozen {
     pub inputs: String,
     /// A core/v1 PodTemplateSpec.
     pub template: Value,
+    /// What its candidate must answer; snapshots of the first operators have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smoke: Option<SmokePlan>,
+    /// What runs before its first pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_phase: Option<ReleaseCommand>,
+}
+
+/// The command of a release phase, with its defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseCommand {
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// How long it may run.
+    pub timeout_seconds: u64,
+    /// Once it has run, no older release works any more.
+    #[serde(default)]
+    pub irreversible: bool,
+}
+
+impl Frozen {
+    /// The port that the release's container listens on.
+    pub fn port(&self) -> Option<u16> {
+        let container = self.template.pointer("/spec/containers/0")?;
+        let ports = container.get("ports")?.as_array()?;
+        let http = ports.iter().find(|p| p["name"] == "http")?;
+        http["containerPort"].as_u64()?.try_into().ok()
+    }
+
+    /// What its candidate must answer.
+    pub fn smoke(&self) -> SmokePlan {
+        self.smoke.clone().unwrap_or_default()
+    }
 }
 
 /// Why a ConfigMap is no snapshot, or a release has none.
@@ -98,7 +134,13 @@ mod tests {
             frozen: Frozen {
                 number: 7,
                 inputs: "9f3c".to_owned(),
-                template: json!({"spec": {"containers": []}}),
+                template: json!({"spec": {"containers": [{"ports": [{"name": "http", "containerPort": 3005}]}]}}),
+                smoke: Some(SmokePlan::default()),
+                release_phase: Some(ReleaseCommand {
+                    command: vec!["/migrate".to_owned()],
+                    timeout_seconds: 600,
+                    irreversible: true,
+                }),
             },
             config: BTreeMap::from([("LEVEL".to_owned(), value.to_owned())]),
         }
@@ -113,6 +155,20 @@ mod tests {
             ["LEVEL"]
         );
         assert_eq!(object.immutable, Some(true));
+    }
+
+    #[test]
+    fn a_snapshot_of_the_first_operators_still_reads() {
+        let old = br#"{"number":7,"inputs":"9f3c","template":{"spec":{}}}"#.to_vec();
+        let object = ConfigMap {
+            binary_data: Some(BTreeMap::from([(KEY.to_owned(), ByteString(old))])),
+            ..ConfigMap::default()
+        };
+        let frozen = Snapshot::of(&object).unwrap().frozen;
+        assert_eq!((frozen.number, frozen.port()), (7, None));
+        assert_eq!(frozen.smoke(), SmokePlan::default());
+        assert_eq!(frozen.release_phase, None);
+        assert_eq!(snapshot("info").frozen.port(), Some(3005));
     }
 
     #[test]

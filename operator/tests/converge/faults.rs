@@ -43,7 +43,7 @@ async fn an_image_that_cannot_be_pulled_for_other_reasons_only_blocks() {
     site.image("staging", NEW);
     site.rest("staging").await;
     for _ in 0..3 {
-        assert_eq!(site.phases("staging"), ["1 Good", "2 Rolling"]);
+        assert_eq!(site.phases("staging"), ["1 Good", "2 Candidate"]);
         assert_eq!(site.condition("staging", "RolledOut"), "Unknown Blocked");
         assert_eq!(site.condition("staging", "Reconciling"), "True Blocked");
         assert_eq!(site.condition("staging", "Available"), "True Serving");
@@ -70,7 +70,7 @@ async fn a_release_that_never_gets_ready_is_rejected_at_its_deadline_and_not_bef
     let mut site = rolled(Behaviour::NeverReady).await;
     site.advance(299);
     site.rest("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Rolling"]);
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Candidate"]);
     assert_eq!(site.condition("staging", "Ready"), "False Progressing");
     site.advance(1);
     site.rest("staging").await;
@@ -86,7 +86,7 @@ async fn a_restarted_operator_gives_a_release_its_whole_time_again() {
     site.restart();
     site.advance(299);
     site.rest("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Rolling"]);
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Candidate"]);
     site.advance(1);
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
@@ -96,7 +96,7 @@ async fn a_restarted_operator_gives_a_release_its_whole_time_again() {
 async fn a_pod_without_a_node_blocks_for_as_long_as_it_takes() {
     let mut site = rolled(Behaviour::Unschedulable).await;
     for _ in 0..3 {
-        assert_eq!(site.phases("staging"), ["1 Good", "2 Rolling"]);
+        assert_eq!(site.phases("staging"), ["1 Good", "2 Candidate"]);
         assert_eq!(site.condition("staging", "RolledOut"), "Unknown Blocked");
         site.advance(3600);
         site.rest("staging").await;

@@ -122,10 +122,10 @@ async fn a_failure_that_pauses_puts_nothing_back_until_somebody_decides() {
     site.edit("staging", |spec| {
         spec["rollout"] = json!({"onFailure": "Pause"});
     });
-    site.behave(BAD, Behaviour::CrashLoop);
+    site.behave(BAD, Behaviour::RestartsAfterReady(2));
     site.image("staging", BAD);
     site.rest("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
+    assert_eq!(site.phases("staging"), ["1 Good", "2 RolledBack"]);
     assert_eq!(site.runs("staging"), "2", "nothing was put back");
     assert_eq!(site.condition("staging", "RolledOut"), "False Paused");
     assert_eq!(site.condition("staging", "Stalled"), "True Paused");

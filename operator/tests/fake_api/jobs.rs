@@ -208,6 +208,19 @@ pub fn step_pod(
     if matches!(phase, "Succeeded" | "Failed") {
         return None;
     }
+    if overdue(store, &pod.value) {
+        let mut value = pod.value.clone();
+        if value
+            .pointer("/status/containerStatuses/0/state/running")
+            .is_some()
+        {
+            terminate(&mut value, 137, "", &store.clock.stamp());
+        }
+        value["status"]["phase"] = json!("Failed");
+        value["status"]["reason"] = json!("DeadlineExceeded");
+        put_status(store, "kubelet", key, value);
+        return Some("ended, its deadline is over");
+    }
     let mounted = mounted(store, key, &pod.value);
     let outcome = match scripts.of(job_of(&pod.value).unwrap_or_default()) {
         JobOutcome::Computed(decide) => decide(mounted.as_ref().unwrap_or(&BTreeMap::new())),
@@ -244,6 +257,16 @@ pub fn step_pod(
     };
     put_status(store, "kubelet", key, value);
     Some(said)
+}
+
+/// The pod's own `activeDeadlineSeconds`, which counts from when a node took it.
+fn overdue(store: &Store, pod: &Value) -> bool {
+    let limit = pod["spec"]["activeDeadlineSeconds"].as_i64();
+    let started = seconds(&pod["status"]["startTime"]);
+    let (Some(limit), Some(started)) = (limit, started) else {
+        return false;
+    };
+    store.clock.now().as_second() - started >= limit
 }
 
 fn start(

@@ -10,6 +10,6 @@ pub mod outside;
 pub mod probes;
 pub mod site;
 
-pub use outside::{ScriptedEdge, ScriptedImages, digest_of};
+pub use outside::{ScriptedEdge, ScriptedImages, ScriptedSmoke, digest_of};
 pub use probes::ScriptedProbes;
 pub use site::{NS, Site, environment, secret};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crokodial_crds::names::{Digest, ImageRef};
-use crokodial_operator::context::Edge;
+use crokodial_operator::context::{Edge, Smoke};
 use crokodial_operator::edge::Measured;
 use crokodial_operator::environment::images::Images;
 use crokodial_operator::registry::{Existence, RegistryAuth, ResolveError};
+use crokodial_operator::smoke::{SmokePlan, SmokeResult, SmokeTarget};
 use futures::future::BoxFuture;
 use sha2::Digest as _;
 
@@ -96,5 +97,42 @@ pub struct ScriptedEdge;
 impl Edge for ScriptedEdge {
     fn https_forced(&self, _: String, _: String) -> BoxFuture<'static, Measured> {
         Box::pin(async { Measured::Redirects { status: 308 } })
+    }
+}
+
+/// Candidates that answer everything, but for what a test scripts.
+#[derive(Debug, Default)]
+pub struct ScriptedSmoke {
+    next: Mutex<Option<SmokeResult>>,
+    asked: Mutex<Vec<(SmokeTarget, SmokePlan)>>,
+}
+
+impl ScriptedSmoke {
+    /// From now on every candidate answers so; `None`: as it should.
+    pub fn answers(&self, result: Option<SmokeResult>) {
+        *self.next.lock().unwrap() = result;
+    }
+
+    /// From now on a page is missing.
+    pub fn fails(&self, message: &str) {
+        let message = message.to_owned();
+        self.answers(Some(SmokeResult::Failed { message }));
+    }
+
+    /// What was asked of whom, in order.
+    pub fn asked(&self) -> Vec<(SmokeTarget, SmokePlan)> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Smoke for ScriptedSmoke {
+    fn run(&self, target: SmokeTarget, plan: SmokePlan) -> BoxFuture<'static, SmokeResult> {
+        self.asked.lock().unwrap().push((target, plan));
+        let scripted = self.next.lock().unwrap().clone();
+        let result = scripted.unwrap_or(SmokeResult::Passed {
+            pages: 1,
+            assets: 2,
+        });
+        Box::pin(async move { result })
     }
 }

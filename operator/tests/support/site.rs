@@ -13,7 +13,7 @@ use crokodial_operator::metrics::Metrics;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{ScriptedEdge, ScriptedImages, ScriptedProbes, digest_of};
+use super::{ScriptedEdge, ScriptedImages, ScriptedProbes, ScriptedSmoke, digest_of};
 use crate::fake_api::{self, Behaviour, Call, FakeApi, World};
 
 /// Where the environments live.
@@ -30,6 +30,7 @@ pub struct Site {
     pub world: World,
     pub images: Arc<ScriptedImages>,
     pub probes: Arc<ScriptedProbes>,
+    pub smoke: Arc<ScriptedSmoke>,
     time: Arc<Mutex<Timestamp>>,
     ctx: Arc<Context>,
 }
@@ -76,13 +77,15 @@ impl Site {
         api.put(secret("dialer", &[("JWT_SECRET", "signs")]));
         let images = Arc::new(ScriptedImages::default());
         let probes = Arc::new(ScriptedProbes::new(time.clone()));
-        let ctx = context(&api, &images, &probes, &time);
+        let smoke = Arc::new(ScriptedSmoke::default());
+        let ctx = context(&api, &images, &probes, &smoke, &time);
         let world = World::new(&api);
         Self {
             api,
             world,
             images,
             probes,
+            smoke,
             time,
             ctx,
         }
@@ -106,7 +109,13 @@ impl Site {
 
     /// The operator starts anew: another process, nothing remembered.
     pub fn restart(&mut self) {
-        self.ctx = context(&self.api, &self.images, &self.probes, &self.time);
+        self.ctx = context(
+            &self.api,
+            &self.images,
+            &self.probes,
+            &self.smoke,
+            &self.time,
+        );
     }
 
     /// One reconcile.
@@ -259,6 +268,7 @@ fn context(
     api: &FakeApi,
     images: &Arc<ScriptedImages>,
     probes: &Arc<ScriptedProbes>,
+    smoke: &Arc<ScriptedSmoke>,
     time: &Arc<Mutex<Timestamp>>,
 ) -> Arc<Context> {
     let metrics = Metrics::new();
@@ -277,6 +287,7 @@ fn context(
         images.clone(),
         Arc::new(ScriptedEdge),
         probes.clone(),
+        smoke.clone(),
         metrics,
         Clock::Fixed(time.clone()),
     ))

@@ -1,7 +1,9 @@
 //! Children as values: one kind per file, no I/O, no clock.
 
+pub mod candidate;
 pub mod network_policy;
 pub mod pod_template;
+pub mod release_job;
 pub mod route;
 pub mod secrets;
 pub mod workload;
@@ -11,17 +13,21 @@ use std::marker::PhantomData;
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{EnvironmentSpec, RouteKind, TlsMode};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::ResourceExt;
 use serde_json::Value;
 
 use super::certificate::Certificate;
+use super::config_trial::{self, Slot};
 use super::credentials::Active;
 use super::decide::Step;
 use super::effective::Effective;
 use super::observe::Observed;
 use super::owner::Owner;
+use super::trials::{self, ReleaseJobState};
 use super::validate::Valid;
 use crate::release::machine::Run;
 
@@ -55,6 +61,20 @@ impl std::fmt::Debug for Child {
     }
 }
 
+/// What is to be done about one Job. A Job cannot be changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JobChange {
+    /// Make it.
+    Create(Box<Job>),
+    /// Delete exactly this one.
+    Delete {
+        /// Its name.
+        name: String,
+        /// Its UID.
+        uid: String,
+    },
+}
+
 /// All children of an environment. `apply` takes it apart without `..`, so a kind that nobody applies does not
 /// compile.
 #[derive(Clone, Debug)]
@@ -67,6 +87,14 @@ pub struct Desired<S> {
     pub mongo_active: Child,
     /// The values of `secretRefs` that pods read.
     pub config_active: Child,
+    /// Values of `secretRefs` that are tried, or were and do not work.
+    pub config_candidate: Child,
+    /// What may reach the pods that get no traffic.
+    pub candidate_policy: Child,
+    /// The pod that proves a release or values.
+    pub candidate: Child,
+    /// Release phases.
+    pub release_jobs: Vec<JobChange>,
     /// The pods.
     pub deployment: Child,
     /// Their stable address.
@@ -92,6 +120,14 @@ pub struct Children {
     pub mongo_active: Option<Secret>,
     /// `<env>-config-active`
     pub config_active: Option<Secret>,
+    /// `<env>-config-candidate`
+    pub config_candidate: Option<Secret>,
+    /// `<env>-candidate`
+    pub candidate_policy: Option<NetworkPolicy>,
+    /// `<env>-candidate`
+    pub candidate: Option<Deployment>,
+    /// `<env>-release-<N>`, those that are ours.
+    pub release_jobs: Vec<Job>,
     /// `<env>`
     pub deployment: Option<Deployment>,
     /// `<env>`
@@ -128,6 +164,10 @@ pub struct Plan<'a> {
     pub seen: &'a Observed,
     /// The certificate.
     pub certificate: &'a Certificate,
+    /// Where the operator's pods are.
+    pub operator_namespace: &'a str,
+    /// Time, as far as trials need it.
+    pub clock: config_trial::Clock,
 }
 
 /// Builds every child.
@@ -148,7 +188,14 @@ pub fn build(plan: Plan<'_>) -> Desired<Prepared> {
         service_account: Child::Apply(workload::service_account(owner, spec, effective)),
         network_policy: Child::Apply(network_policy::build(owner, effective.port, policy)),
         mongo_active: active(plan, &names.mongo_active(), &valid.mongo),
-        config_active: active(plan, &names.config_active(), &valid.config),
+        config_active: active(plan, &names.config_active(), &valid.config.active),
+        config_candidate: match &valid.config.staged {
+            Some(staged) => Child::Apply(secrets::staged(owner, staged)),
+            None => Child::Remove,
+        },
+        candidate_policy: Child::Apply(candidate::network_policy(owner, plan.operator_namespace)),
+        candidate: candidate(plan),
+        release_jobs: release_jobs(plan),
         deployment: deployment(plan),
         service: Child::Apply(workload::service(owner, policy)),
         disruption_budget: if effective.replicas > 1 {
@@ -168,6 +215,10 @@ fn nothing() -> Desired<Prepared> {
         network_policy: Child::Keep,
         mongo_active: Child::Keep,
         config_active: Child::Keep,
+        config_candidate: Child::Keep,
+        candidate_policy: Child::Keep,
+        candidate: Child::Keep,
+        release_jobs: Vec::new(),
         deployment: Child::Keep,
         service: Child::Keep,
         disruption_budget: Child::Keep,
@@ -193,6 +244,88 @@ fn active(plan: Plan<'_>, name: &str, active: &Active) -> Child {
     }
 }
 
+/// The one pod outside the Service, for whoever has it.
+fn candidate(plan: Plan<'_>) -> Child {
+    let Plan {
+        owner,
+        valid,
+        step,
+        seen,
+        ..
+    } = plan;
+    let slot = config_trial::slot(step.decision.candidate, &valid.config, seen, plan.clock);
+    let (release, generation, config) = match slot {
+        Slot::Free => return Child::Remove,
+        Slot::Release(release) => (release, valid.config.active.generation, None),
+        Slot::Config(staged) => (staged.release, staged.generation, Some(staged.generation)),
+    };
+    let Some(snapshot) = seen.frozen.get(&release) else {
+        return Child::Remove;
+    };
+    let trying = candidate::Trying {
+        template: &snapshot.frozen.template,
+        credentials: format!("{}.{generation}", valid.mongo.generation),
+        config,
+    };
+    Child::Apply(candidate::deployment(owner, &trying))
+}
+
+/// The wanted release phase is begun once; one that came to no verdict is made anew. Of those that nobody waits for,
+/// the newest stays as long as it is at its end, so that its log can be read.
+fn release_jobs(plan: Plan<'_>) -> Vec<JobChange> {
+    let (seen, wanted) = (plan.seen, plan.step.decision.release_phase);
+    let live = &seen.children.release_jobs;
+    let newest = live.iter().filter_map(trials::release_of).max();
+    let over = |number: i64| match seen.trials.jobs.get(&number) {
+        Some(ReleaseJobState::Platform { over, .. }) => *over,
+        Some(ReleaseJobState::Running) | None => false,
+        Some(ReleaseJobState::Succeeded | ReleaseJobState::Failed(_)) => true,
+    };
+    let barren = |number: i64| {
+        over(number)
+            && matches!(
+                seen.trials.jobs.get(&number),
+                Some(ReleaseJobState::Platform { .. })
+            )
+    };
+    let gone = live.iter().filter(|job| {
+        let number = trials::release_of(job).unwrap_or(0);
+        if wanted == Some(number) {
+            barren(number)
+        } else {
+            !over(number) || Some(number) != newest || wanted.is_some()
+        }
+    });
+    let mut changes: Vec<JobChange> = gone
+        .map(|job| JobChange::Delete {
+            name: job.name_any(),
+            uid: job.uid().unwrap_or_default(),
+        })
+        .collect();
+    let made = wanted.filter(|n| !live.iter().any(|job| trials::release_of(job) == Some(*n)));
+    changes.extend(
+        made.and_then(|number| release_job(plan, number))
+            .map(JobChange::Create),
+    );
+    changes
+}
+
+fn release_job(plan: Plan<'_>, number: i64) -> Option<Box<Job>> {
+    let frozen = &plan.seen.frozen.get(&number)?.frozen;
+    let command = frozen.release_phase.as_ref()?;
+    let credentials = credentials(plan.valid);
+    let job = release_job::build(plan.owner, number, &frozen.template, command, &credentials);
+    serde_json::from_value(job).ok().map(Box::new)
+}
+
+/// Counters of what the pods that serve read.
+fn credentials(valid: &Valid) -> String {
+    format!(
+        "{}.{}",
+        valid.mongo.generation, valid.config.active.generation
+    )
+}
+
 fn deployment(plan: Plan<'_>) -> Child {
     let Plan {
         owner,
@@ -213,7 +346,7 @@ fn deployment(plan: Plan<'_>) -> Child {
     let running = workload::Running {
         template: &snapshot.frozen.template,
         replicas,
-        credentials: format!("{}.{}", valid.mongo.generation, valid.config.generation),
+        credentials: credentials(valid),
         largest_release: step.spent.max(number),
     };
     Child::Apply(workload::deployment(owner, effective, &running))

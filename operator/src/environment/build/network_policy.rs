@@ -19,12 +19,17 @@ pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
             "podSelector": {"matchLabels": owner.selector()},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{"ports": [{"port": port, "protocol": "TCP"}]}],
-            "egress": [
-                {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}]},
-                {"to": [{"ipBlock": {"cidr": "::/0"}}]},
-                // Some network plugins do not count pods as addresses: DNS and a database in the cluster.
-                {"to": [{"namespaceSelector": {}}]},
-            ],
+            "egress": egress(),
         },
     })
+}
+
+/// Anywhere but the metadata service.
+pub fn egress() -> Value {
+    json!([
+        {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}]},
+        {"to": [{"ipBlock": {"cidr": "::/0"}}]},
+        // Some network plugins do not count pods as addresses: DNS and a database in the cluster.
+        {"to": [{"namespaceSelector": {}}]},
+    ])
 }

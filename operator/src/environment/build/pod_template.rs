@@ -1,7 +1,7 @@
 //! The pod template of a release. Rendered once, frozen in the release's snapshot, applied verbatim from then on.
 
 use crokodial_crds::EnvironmentSpec;
-use crokodial_crds::names::Children as Names;
+use crokodial_crds::names::{COMPONENT_WEB, Children as Names};
 use serde_json::{Value, json};
 
 use crate::environment::effective::Effective;
@@ -13,6 +13,9 @@ pub const MONGO_KEY: &str = "uri";
 /// Annotation on the template that makes pods roll when the credentials they read have changed. The only thing
 /// that is added to a frozen template.
 pub const CREDENTIALS: &str = "crokodial.com/credentials";
+
+/// Variable that tells the app what it runs as: it is idle but for requests unless this is `web`.
+const ROLE: &str = "CROKODIAL_ROLE";
 
 /// The kubelet asks this often whether a pod has started; a fast start is seen fast.
 const STARTUP_PERIOD_SECONDS: u64 = 1;
@@ -135,10 +138,20 @@ fn variables(
     }));
     variables.push(plain("SENTRY_ENVIRONMENT", spec.stage.as_str()));
     variables.push(plain("SENTRY_RELEASE", image));
-    variables.push(plain("CROKODIAL_ROLE", "web"));
+    variables.push(plain(ROLE, COMPONENT_WEB));
     variables.push(plain("CROKODIAL_STAGE", spec.stage.as_str()));
     variables.push(plain("CROKODIAL_RELEASE", &number.to_string()));
     variables
+}
+
+/// Makes a container of a frozen template know itself as something other than what serves.
+pub fn set_role(container: &mut Value, role: &str) {
+    let variables = container.get_mut("env").and_then(Value::as_array_mut);
+    for variable in variables.into_iter().flatten() {
+        if variable["name"] == ROLE {
+            variable["value"] = json!(role);
+        }
+    }
 }
 
 fn volumes(effective: &Effective) -> Vec<Value> {

@@ -5,14 +5,40 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crokodial_crds::DeletionPolicy;
+use crokodial_crds::names::{COMPONENT_CANDIDATE, Children as Names};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
 use crate::environment::certificate::Issued;
+use crate::environment::config_trial::Staged;
 use crate::environment::owner::Owner;
 
 /// Annotation on an active copy: how often its content has changed. A counter, never a hash of the values.
 pub const GENERATION: &str = "crokodial.com/generation";
+
+/// Annotation on values that are tried: the release whose template tries them.
+pub const RELEASE: &str = "crokodial.com/tried-with";
+
+/// Annotation on values that are tried: since when.
+pub const SINCE: &str = "crokodial.com/since";
+
+/// Annotation on values that were tried: why they do not work.
+pub const VERDICT: &str = "crokodial.com/verdict";
+
+/// Values that one pod tries before those that serve read them.
+pub fn staged(owner: &Owner, staged: &Staged) -> Value {
+    let name = Names::of(&owner.name).config_candidate();
+    let mut metadata = owner.metadata_beside(&name, COMPONENT_CANDIDATE);
+    metadata["annotations"] = json!({
+        GENERATION: staged.generation.to_string(),
+        RELEASE: staged.release.to_string(),
+        SINCE: staged.since.to_string(),
+    });
+    if let Some(verdict) = &staged.verdict {
+        metadata["annotations"][VERDICT] = json!(verdict);
+    }
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(&staged.data)})
+}
 
 /// An active copy: the values that pods read, and how often they have changed.
 pub fn active(

@@ -1,0 +1,104 @@
+//! The pod that proves a release, or new values, before anything of it serves; and what may reach such pods.
+
+use crokodial_crds::names::{
+    COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT,
+    LABEL_ENVIRONMENT,
+};
+use serde_json::{Value, json};
+
+use super::network_policy::egress;
+use super::pod_template::{CREDENTIALS, set_role};
+use crate::environment::owner::Owner;
+
+/// Annotation on a candidate's pods that try values of `config.secretRefs`: which, by their counter.
+pub const TRIES_CONFIG: &str = "crokodial.com/tries-config";
+
+/// What the candidate is made of.
+#[derive(Clone, Debug)]
+pub struct Trying<'a> {
+    /// The frozen template of the release that it runs.
+    pub template: &'a Value,
+    /// Counters of the credentials that it reads.
+    pub credentials: String,
+    /// The counter of the values that are tried; `None`: the release itself is.
+    pub config: Option<i64>,
+}
+
+/// One pod of the frozen template outside the Service. It is told that it is a candidate, so that it keeps schedulers
+/// and outgoing messages idle, and ends at once: nobody's request has to be waited for.
+pub fn deployment(owner: &Owner, trying: &Trying<'_>) -> Value {
+    let names = Names::of(&owner.name);
+    let mut template = trying.template.clone();
+    template["metadata"]["labels"][LABEL_COMPONENT] = json!(COMPONENT_CANDIDATE);
+    template["metadata"]["annotations"][CREDENTIALS] = json!(trying.credentials);
+    for container in template["spec"]["containers"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
+        set_role(container, COMPONENT_CANDIDATE);
+        if let Some(fields) = container.as_object_mut() {
+            fields.remove("lifecycle");
+        }
+    }
+    if let Some(generation) = trying.config {
+        template["metadata"]["annotations"][TRIES_CONFIG] = json!(generation.to_string());
+        read_tried_values(&mut template, names);
+    }
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": owner.metadata_beside(&names.candidate(), COMPONENT_CANDIDATE),
+        "spec": {
+            "replicas": 1,
+            "revisionHistoryLimit": 0,
+            "selector": {"matchLabels": owner.selector_of(COMPONENT_CANDIDATE)},
+            // One at a time: what an earlier candidate answers proves nothing about this one.
+            "strategy": {"type": "Recreate"},
+            "template": template,
+        },
+    })
+}
+
+/// The Secret that is tried takes the place of the one in use.
+fn read_tried_values(template: &mut Value, names: Names<'_>) {
+    let active = json!(names.config_active());
+    let containers = template["spec"]["containers"].as_array_mut();
+    for source in containers
+        .into_iter()
+        .flatten()
+        .filter_map(|c| c.get_mut("envFrom")?.as_array_mut())
+        .flatten()
+    {
+        if source.pointer("/secretRef/name") == Some(&active) {
+            source["secretRef"]["name"] = json!(names.config_candidate());
+        }
+    }
+}
+
+/// In: the operator, which asks a candidate for its pages. Out: as the app. The pods of a release phase are under the
+/// same policy.
+pub fn network_policy(owner: &Owner, operator_namespace: &str) -> Value {
+    let components = [COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE];
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": owner.metadata_beside(&Names::of(&owner.name).candidate(), COMPONENT_CANDIDATE),
+        "spec": {
+            "podSelector": {
+                "matchLabels": {LABEL_ENVIRONMENT: owner.name.as_str()},
+                "matchExpressions": [{"key": LABEL_COMPONENT, "operator": "In", "values": components}],
+            },
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [{
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": operator_namespace}},
+                "podSelector": {"matchLabels": {"app.kubernetes.io/name": "crokodial-operator"}},
+            }]}],
+            "egress": egress(),
+        },
+    })
+}
+
+#[cfg(test)]
+#[path = "beside_test.rs"]
+mod tests;

@@ -1,0 +1,76 @@
+//! The Job of a release phase: the release's own container with another command, once.
+
+use crokodial_crds::names::{
+    COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT, LABEL_RELEASE,
+};
+use serde_json::{Value, json};
+
+use super::pod_template::{CREDENTIALS, set_role};
+use crate::environment::owner::Owner;
+use crate::release::snapshot::ReleaseCommand;
+
+/// Runs `command` with the frozen template's image, variables, volumes and rights.
+///
+/// The time limit is the pod's own, not the Job's: it counts from when a node took the pod, the ended pod stays to be
+/// read, and a queue for a node or a slow registry is not the release's fault. A pod that a drain or a lost node ends
+/// is replaced; any other failure is final.
+pub fn build(
+    owner: &Owner,
+    number: i64,
+    template: &Value,
+    command: &ReleaseCommand,
+    credentials: &str,
+) -> Value {
+    let name = Names::of(&owner.name).release_job(number);
+    let mut metadata = owner.metadata_beside(&name, COMPONENT_RELEASE_PHASE);
+    metadata["labels"][LABEL_RELEASE] = json!(number.to_string());
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "podFailurePolicy": {"rules": [{
+                "action": "Ignore",
+                "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+            }]},
+            "template": pod(template, command, credentials),
+        },
+    })
+}
+
+fn pod(template: &Value, command: &ReleaseCommand, credentials: &str) -> Value {
+    let mut pod = template.clone();
+    pod["metadata"]["labels"][LABEL_COMPONENT] = json!(COMPONENT_RELEASE_PHASE);
+    pod["metadata"]["annotations"][CREDENTIALS] = json!(credentials);
+    if let Some(spec) = pod["spec"].as_object_mut() {
+        spec.remove("topologySpreadConstraints");
+        spec.insert("restartPolicy".to_owned(), json!("Never"));
+        let seconds = json!(command.timeout_seconds);
+        spec.insert("activeDeadlineSeconds".to_owned(), seconds);
+    }
+    for container in pod["spec"]["containers"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
+        set_role(container, COMPONENT_RELEASE_PHASE);
+        container["command"] = json!(command.command);
+        let Some(fields) = container.as_object_mut() else {
+            continue;
+        };
+        for serving in [
+            "args",
+            "ports",
+            "lifecycle",
+            "startupProbe",
+            "readinessProbe",
+            "livenessProbe",
+        ] {
+            fields.remove(serving);
+        }
+    }
+    pod
+}

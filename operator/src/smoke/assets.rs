@@ -1,0 +1,235 @@
+//! Which files of its own site an HTML page needs. Pure.
+//!
+//! A page that answers 200 while its scripts are missing is a blank page: this finds what a browser would load, as a
+//! browser would (`<base>`, relative and protocol-relative URLs, `srcset`), and leaves out what is not this site's.
+
+use std::collections::BTreeSet;
+
+use html5gum::{DefaultEmitter, HtmlString, StartTag, Token, Tokenizer};
+use url::Url;
+
+/// A URL longer than this is no asset's: servers refuse such a request line.
+const LONGEST: usize = 8 * 1024;
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A script or module.
+    Script,
+    /// A style sheet.
+    Style,
+    /// An image or icon.
+    Image,
+}
+
+impl Kind {
+    /// The word for a message.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Script => "script",
+            Self::Style => "style sheet",
+            Self::Image => "image",
+        }
+    }
+}
+
+/// One file of the site.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asset {
+    /// What it is for.
+    pub kind: Kind,
+    /// Path and query.
+    pub path: String,
+}
+
+/// The scripts, style sheets, images and icons that `html`, found at `page`, names on its own site: each once, in the
+/// order of the page, at most `most`.
+pub fn assets(html: &[u8], page: &Url, most: usize) -> Vec<Asset> {
+    let mut emitter = DefaultEmitter::default();
+    // Text of scripts and styles is no markup.
+    emitter.naively_switch_states(true);
+    let mut reading = Reading {
+        page,
+        base: None,
+        templates: 0,
+        known: BTreeSet::new(),
+        found: Vec::new(),
+        most,
+    };
+    for Ok(token) in Tokenizer::new_with_emitter(html, emitter) {
+        match token {
+            Token::StartTag(tag) => reading.start(&tag),
+            Token::EndTag(tag) if *tag.name == b"template" => {
+                reading.templates = reading.templates.saturating_sub(1);
+            }
+            _ => {}
+        }
+        if reading.found.len() >= most {
+            break;
+        }
+    }
+    reading.found
+}
+
+/// Path and query of `target` if it is on the site of `page`, by http or https: whether a request came by https is
+/// decided before the application.
+pub fn on_site(target: &Url, page: &Url) -> Option<String> {
+    let web = matches!(target.scheme(), "http" | "https");
+    if !web || target.host_str() != page.host_str() || target.port().is_some() {
+        return None;
+    }
+    let query = target.query().map(|q| format!("?{q}")).unwrap_or_default();
+    Some(format!("{}{query}", target.path()))
+}
+
+struct Reading<'a> {
+    page: &'a Url,
+    /// Of the first `<base>`: what relative URLs behind it are relative to.
+    base: Option<Url>,
+    /// Depth of `<template>`: nothing in one is loaded.
+    templates: usize,
+    known: BTreeSet<String>,
+    found: Vec<Asset>,
+    most: usize,
+}
+
+impl Reading<'_> {
+    fn start(&mut self, tag: &StartTag<()>) {
+        let name: &[u8] = &tag.name;
+        if name == b"template" {
+            self.templates = self.templates.saturating_add(1);
+        }
+        if self.templates > 0 {
+            return;
+        }
+        match name {
+            b"base" => self.rebase(tag),
+            b"script" if is_script(tag) => self.attribute(tag, "src", Kind::Script),
+            b"link" => self.link(tag),
+            b"img" => {
+                self.attribute(tag, "src", Kind::Image);
+                self.candidates(tag, "srcset");
+            }
+            b"source" => self.candidates(tag, "srcset"),
+            b"video" => self.attribute(tag, "poster", Kind::Image),
+            b"input" if is(tag, "type", "image") => self.attribute(tag, "src", Kind::Image),
+            _ => {}
+        }
+    }
+
+    fn rebase(&mut self, tag: &StartTag<()>) {
+        if self.base.is_none()
+            && let Some(href) = value(tag, "href")
+        {
+            self.base = self.page.join(href.trim()).ok();
+        }
+    }
+
+    fn link(&mut self, tag: &StartTag<()>) {
+        let relation = value(tag, "rel").unwrap_or_default().to_ascii_lowercase();
+        for word in relation.split_ascii_whitespace() {
+            let kind = match word {
+                "stylesheet" => Kind::Style,
+                "icon" | "apple-touch-icon" | "apple-touch-icon-precomposed" | "mask-icon" => {
+                    Kind::Image
+                }
+                "modulepreload" => Kind::Script,
+                "preload" if is(tag, "as", "script") => Kind::Script,
+                "preload" if is(tag, "as", "style") => Kind::Style,
+                "preload" if is(tag, "as", "image") => {
+                    self.candidates(tag, "imagesrcset");
+                    Kind::Image
+                }
+                _ => continue,
+            };
+            self.attribute(tag, "href", kind);
+        }
+    }
+
+    fn attribute(&mut self, tag: &StartTag<()>, name: &str, kind: Kind) {
+        if let Some(text) = value(tag, name) {
+            self.add(&text, kind);
+        }
+    }
+
+    fn candidates(&mut self, tag: &StartTag<()>, name: &str) {
+        for url in srcset(&value(tag, name).unwrap_or_default()) {
+            self.add(url, Kind::Image);
+        }
+    }
+
+    fn add(&mut self, text: &str, kind: Kind) {
+        let text = text.trim();
+        if text.is_empty() || text.len() > LONGEST || self.found.len() >= self.most {
+            return;
+        }
+        let base = self.base.as_ref().unwrap_or(self.page);
+        let Some(path) = base
+            .join(text)
+            .ok()
+            .and_then(|url| on_site(&url, self.page))
+        else {
+            return;
+        };
+        if self.known.insert(path.clone()) {
+            self.found.push(Asset { kind, path });
+        }
+    }
+}
+
+/// A script that a browser runs: data blocks and templates have a type of their own, and their `src` is ignored.
+fn is_script(tag: &StartTag<()>) -> bool {
+    let kind = value(tag, "type").unwrap_or_default().to_ascii_lowercase();
+    matches!(kind.trim(), "" | "module")
+        || kind.contains("javascript")
+        || kind.contains("ecmascript")
+}
+
+fn is(tag: &StartTag<()>, name: &str, wanted: &str) -> bool {
+    value(tag, name).is_some_and(|v| v.trim().eq_ignore_ascii_case(wanted))
+}
+
+fn value(tag: &StartTag<()>, name: &str) -> Option<String> {
+    let found = tag.attributes.get(&HtmlString(name.as_bytes().to_vec()))?;
+    Some(String::from_utf8_lossy(found).into_owned())
+}
+
+/// The URLs of a `srcset` (HTML, "parse a srcset attribute"): a URL ends at white space, so it may hold commas.
+fn srcset(text: &str) -> Vec<&str> {
+    let mut urls = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ',');
+        if rest.is_empty() {
+            return urls;
+        }
+        let (url, behind) = rest.split_at(
+            rest.find(|c: char| c.is_ascii_whitespace())
+                .unwrap_or(rest.len()),
+        );
+        urls.push(url.trim_end_matches(','));
+        rest = if url.ends_with(',') {
+            behind
+        } else {
+            behind_descriptors(behind)
+        };
+    }
+}
+
+/// What follows the next comma outside parentheses.
+fn behind_descriptors(text: &str) -> &str {
+    let mut inside = false;
+    for (at, character) in text.char_indices() {
+        match character {
+            '(' => inside = true,
+            ')' => inside = false,
+            ',' if !inside => return text.get(at..).unwrap_or_default(),
+            _ => {}
+        }
+    }
+    ""
+}
+
+#[cfg(test)]
+#[path = "assets_test.rs"]
+mod tests;

@@ -1,0 +1,10 @@
+//! What proves a release before it gets traffic: requests to one pod that no Service selects.
+//!
+//! `plan` and `assets` are pure; `run` sends the requests, to the pod's address and nowhere else.
+
+pub mod assets;
+pub mod plan;
+pub mod run;
+
+pub use plan::{Check, SmokePlan};
+pub use run::{SmokeProbe, SmokeResult, SmokeTarget};
