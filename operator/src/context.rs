@@ -86,10 +86,9 @@ pub struct Context {
     pub measurements: Lookups<(String, String), Measured>,
     /// What the API server made of our wishes.
     pub written: Written,
-    /// When this process began to look.
-    pub since: Timestamp,
     /// Since when it looks after each environment without a break.
     pub attention: Attention,
+    began: Timestamp,
     clock: Clock,
     recorder: Recorder,
 }
@@ -113,7 +112,7 @@ impl Context {
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
-        let recorder = Recorder::new(io.client(), "crokodial-operator".into());
+        let recorder = Recorder::new(io.writes(), "crokodial-operator".into());
         Self {
             io,
             settings,
@@ -126,8 +125,8 @@ impl Context {
             existences: Lookups::default(),
             measurements: Lookups::default(),
             written: Written::default(),
-            since: clock.now(),
             attention: Attention::default(),
+            began: clock.now(),
             clock,
         }
     }
@@ -135,6 +134,11 @@ impl Context {
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Since when this replica leads, or this process runs where there is no other: deadlines count from there.
+    pub fn since(&self) -> Timestamp {
+        self.io.fence().since().unwrap_or(self.began)
     }
 
     /// Publishes an Event. One that cannot be published is logged and forgotten: Events are no record.
