@@ -17,6 +17,7 @@ mod credentials;
 mod database;
 mod http;
 mod lab;
+mod leader;
 mod load;
 mod pins;
 mod releases;
@@ -78,6 +79,22 @@ fn main() -> std::process::ExitCode {
         trial(
             "a domain and a name that are taken stay with their owners",
             survival::taken,
+        ),
+        trial(
+            "an apply that names a version no object has can only create",
+            leader::create_only,
+        ),
+        trial(
+            "a leader that is told to stop is followed within half a second",
+            leader::terminated,
+        ),
+        trial(
+            "a leader that is killed is followed within its lease",
+            leader::killed,
+        ),
+        trial(
+            "a leader that was stopped for two leases writes nothing when it goes on",
+            leader::stopped,
         ),
         trial(
             "an operator with another pod template restarts no pod",

@@ -345,7 +345,7 @@ fn record(spec: LeaseSpec) -> Record {
 fn describe(error: Option<Error>) -> String {
     match error {
         Some(Error::Api(status)) if status.code == 403 => format!(
-            "the right to get, watch, create and update lease {LEASE} in the operator's namespace: the chart's Role {LEASE}-own has it"
+            "the right to get, watch, create and update lease {LEASE} in the operator's namespace: the chart's Role for that namespace has it"
         ),
         Some(Error::Api(status)) => format!("lease {LEASE}: {} ({})", status.reason, status.code),
         Some(other) => format!("lease {LEASE}: {other}"),

@@ -313,7 +313,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn never_do_two_fences_let_writes_meet_and_in_the_end_one_replica_leads(seed in any::<u64>()) {

@@ -109,6 +109,11 @@ impl Site {
         self.ctx = context(&self.api, &self.images, &self.probes, &self.time);
     }
 
+    /// Another operator in the same world, with an API of its own.
+    pub fn context(&self, io: KubeIo) -> Arc<Context> {
+        context_with(io, &self.images, &self.probes, &self.time)
+    }
+
     /// One reconcile.
     pub async fn try_reconcile(&self, name: &str) -> Result<(), Error> {
         environment::reconcile(&self.ctx, NS, name)
@@ -261,7 +266,20 @@ fn context(
     probes: &Arc<ScriptedProbes>,
     time: &Arc<Mutex<Timestamp>>,
 ) -> Arc<Context> {
-    let metrics = Metrics::new();
+    context_with(
+        KubeIo::new(api.client(NS), Metrics::new()),
+        images,
+        probes,
+        time,
+    )
+}
+
+fn context_with(
+    io: KubeIo,
+    images: &Arc<ScriptedImages>,
+    probes: &Arc<ScriptedProbes>,
+    time: &Arc<Mutex<Timestamp>>,
+) -> Arc<Context> {
     let settings = Settings {
         watch_namespaces: vec![NS.to_owned()],
         operator_namespace: SYSTEM.to_owned(),
@@ -272,12 +290,12 @@ fn context(
         },
     };
     Arc::new(Context::new(
-        KubeIo::new(api.client(NS), metrics.clone()),
+        io,
         settings,
         images.clone(),
         Arc::new(ScriptedEdge),
         probes.clone(),
-        metrics,
+        Metrics::new(),
         Clock::Fixed(time.clone()),
     ))
 }
