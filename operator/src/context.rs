@@ -73,6 +73,24 @@ pub trait Smoke: Send + Sync {
 /// Key of a resolution: environment, image, retry nonce, credentials.
 pub type Resolution = (String, String, String, Vec<RegistryAuth>);
 
+/// What answers from outside the Kubernetes API.
+pub struct Outside {
+    /// Registries.
+    pub images: Arc<dyn Images>,
+    /// The edge.
+    pub edge: Arc<dyn Edge>,
+    /// Whether sites answer.
+    pub probes: Arc<dyn Probes>,
+    /// Candidate pods.
+    pub smoke: Arc<dyn Smoke>,
+}
+
+impl std::fmt::Debug for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outside").finish_non_exhaustive()
+    }
+}
+
 /// Shared by all reconciles.
 pub struct Context {
     /// The API.
@@ -103,10 +121,9 @@ pub struct Context {
     pub written: Written,
     /// Troubles that Events do not tell of yet.
     pub lasting: Lasting,
-    /// When this process began to look.
-    pub since: Timestamp,
     /// Since when it looks after each environment without a break.
     pub attention: Attention,
+    began: Timestamp,
     clock: Clock,
     recorder: Recorder,
 }
@@ -124,14 +141,17 @@ impl Context {
     pub fn new(
         io: KubeIo,
         settings: Settings,
-        images: Arc<dyn Images>,
-        edge: Arc<dyn Edge>,
-        probes: Arc<dyn Probes>,
-        smoke: Arc<dyn Smoke>,
+        outside: Outside,
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
-        let recorder = Recorder::new(io.client(), "crokodial-operator".into());
+        let Outside {
+            images,
+            edge,
+            probes,
+            smoke,
+        } = outside;
+        let recorder = Recorder::new(io.writes(), "crokodial-operator".into());
         Self {
             io,
             settings,
@@ -148,8 +168,8 @@ impl Context {
             wakes: Wakes::default(),
             written: Written::default(),
             lasting: Lasting::default(),
-            since: clock.now(),
             attention: Attention::default(),
+            began: clock.now(),
             clock,
         }
     }
@@ -157,6 +177,11 @@ impl Context {
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Since when this replica leads, or this process runs where there is no other: deadlines count from there.
+    pub fn since(&self) -> Timestamp {
+        self.io.fence().since().unwrap_or(self.began)
     }
 
     /// Publishes an Event. One that cannot be published is logged and forgotten: Events are no record.

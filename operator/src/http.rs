@@ -33,30 +33,71 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// Pause after the kernel refused an accept, e.g. because no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What keeps the operator from doing its work, set by the controllers and shown by /readyz.
+/// What /readyz shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shown {
+    /// What the controllers lack.
+    missing: Vec<String>,
+    /// Why this replica cannot take part in the election.
+    election: Option<String>,
+    leads: bool,
+}
+
+/// What keeps the operator from doing its work, set by the controllers and the election and shown by /readyz. A replica
+/// that waits to lead is ready: it lacks nothing.
 #[derive(Debug, Clone)]
-pub struct Readiness(Arc<watch::Sender<Vec<String>>>);
+pub struct Readiness(Arc<watch::Sender<Shown>>);
 
 impl Readiness {
     /// Not ready until [`Self::set_missing`] says that nothing is missing.
     pub fn starting() -> Self {
-        Self(Arc::new(watch::Sender::new(vec![
-            "first look at the API server".to_owned(),
-        ])))
+        Self(Arc::new(watch::Sender::new(Shown {
+            missing: vec!["first look at the API server".to_owned()],
+            election: None,
+            leads: false,
+        })))
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Shown)) {
+        self.0.send_if_modified(|state| {
+            let before = state.clone();
+            change(state);
+            *state != before
+        });
     }
 
     /// Replaces the list of what is missing, e.g. `CRD crokodialenvironments.crokodial.com`; empty means ready.
     pub fn set_missing(&self, missing: Vec<String>) {
-        self.0.send_if_modified(|current| {
-            let changed = *current != missing;
-            *current = missing;
-            changed
-        });
+        self.set(|state| state.missing = missing);
+    }
+
+    /// Why this replica cannot take part in the election; `None`: it can.
+    pub fn set_election(&self, trouble: Option<String>) {
+        self.set(|state| state.election = trouble);
+    }
+
+    /// This replica leads, or waits.
+    pub fn set_leads(&self, leads: bool) {
+        self.set(|state| state.leads = leads);
     }
 
     /// What is missing now.
     pub fn missing(&self) -> Vec<String> {
-        self.0.borrow().clone()
+        let state = self.0.borrow();
+        state
+            .missing
+            .iter()
+            .chain(&state.election)
+            .cloned()
+            .collect()
+    }
+
+    fn role(&self) -> &'static str {
+        if self.0.borrow().leads {
+            "leader"
+        } else {
+            "standby"
+        }
     }
 }
 
@@ -93,8 +134,9 @@ pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
 }
 
 #[derive(Serialize)]
-struct Missing {
+struct Ready {
     missing: Vec<String>,
+    role: &'static str,
 }
 
 async fn readyz(State(shared): State<Shared>) -> Response {
@@ -104,7 +146,8 @@ async fn readyz(State(shared): State<Shared>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (status, Json(Missing { missing })).into_response()
+    let role = shared.readiness.role();
+    (status, Json(Ready { missing, role })).into_response()
 }
 
 async fn render(State(shared): State<Shared>) -> Response {

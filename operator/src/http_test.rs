@@ -39,15 +39,22 @@ async fn readyz_names_what_is_missing_and_healthz_does_not_care() {
     assert_eq!(kind, "application/json");
     assert_eq!(
         body,
-        r#"{"missing":["CRD crokodialenvironments.crokodial.com"]}"#
+        r#"{"missing":["CRD crokodialenvironments.crokodial.com"],"role":"standby"}"#
     );
     assert_eq!(get(&router, "/healthz").await.0, StatusCode::OK);
     readiness.set_missing(vec![]);
     let (status, _, body) = get(&router, "/readyz").await;
     assert_eq!(
         (status, body.as_str()),
-        (StatusCode::OK, r#"{"missing":[]}"#)
+        (StatusCode::OK, r#"{"missing":[],"role":"standby"}"#)
     );
+    readiness.set_leads(true);
+    let (_, _, body) = get(&router, "/readyz").await;
+    assert_eq!(body, r#"{"missing":[],"role":"leader"}"#);
+    readiness.set_election(Some("lease crokodial-operator: Forbidden (403)".into()));
+    let (status, _, body) = get(&router, "/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("Forbidden"), "{body}");
 }
 
 #[tokio::test]

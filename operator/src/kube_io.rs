@@ -3,6 +3,8 @@
 //! Every call has a deadline, because the client has no read time-out of its own, and every write names a
 //! field manager. Reads go to the API server, never to a cache: decisions are made on what is there now.
 
+mod error;
+
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, Resource};
@@ -21,63 +24,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use self::error::IoError;
+use crate::leader::{Fence, layer};
 use crate::metrics::{Metrics, Verb, Written};
 
 /// Deadline of one API call. The API server answers a healthy call in milliseconds; ten seconds is also what
 /// `kubectl` users are used to wait before they suspect the network.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
-
-/// A failed API call: what was tried, on what, and why it failed. Never holds an object's content.
-#[derive(Debug, thiserror::Error)]
-pub enum IoError {
-    /// The API server answered with an error, or could not be reached.
-    #[error("{verb} {kind} {name}: {}", describe(source))]
-    Api {
-        /// `get`, `list`, `apply`, …
-        verb: &'static str,
-        /// The kind asked for.
-        kind: String,
-        /// The object's name, or the namespace of a list.
-        name: String,
-        /// The client's error.
-        source: Box<kube::Error>,
-    },
-    /// No answer within [`CALL_DEADLINE`].
-    #[error("{verb} {kind} {name}: no answer from the API server within {} s", CALL_DEADLINE.as_secs())]
-    Deadline {
-        /// `get`, `list`, `apply`, …
-        verb: &'static str,
-        /// The kind asked for.
-        kind: String,
-        /// The object's name, or the namespace of a list.
-        name: String,
-    },
-}
-
-impl IoError {
-    /// True when the API server refused the call for lack of rights (403).
-    pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 403))
-    }
-
-    /// True when the kind or object is not known to the API server (404).
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 404))
-    }
-
-    /// True when the object exists already or changed since it was read (409).
-    pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 409))
-    }
-}
-
-/// The API server's reason and code, or the transport's error; never the body, which can quote the object.
-fn describe(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),
-        other => other.to_string(),
-    }
-}
 
 /// A namespaced kind that this operator reads.
 pub trait Kind:
@@ -141,10 +94,43 @@ impl Writable for ServiceAccount {
     const WRITTEN: Written = Written::ServiceAccount;
 }
 
-/// The Kubernetes API with deadlines, field managers and counted writes.
+/// What the writer saw of the object that it writes. The API server refuses the write (409) when that is not, or no
+/// longer, so: by then somebody else decided on something newer, and it may be the next leader.
+#[derive(Clone, Copy, Debug)]
+pub enum Basis<'a> {
+    /// There was none of that name.
+    Absent,
+    /// The object with this metadata.
+    Seen(&'a ObjectMeta),
+}
+
+/// No object ever has this version, so an apply that carries it can only create.
+const NEVER: &str = "1";
+
+impl Basis<'_> {
+    fn version(&self) -> Option<&str> {
+        match self {
+            Self::Absent => Some(NEVER),
+            Self::Seen(metadata) => metadata.resource_version.as_deref(),
+        }
+    }
+
+    /// The object with the version in its metadata.
+    fn of(&self, object: &Value) -> Value {
+        let mut based = object.clone();
+        if let Some(version) = self.version() {
+            based["metadata"]["resourceVersion"] = version.into();
+        }
+        based
+    }
+}
+
+/// The Kubernetes API with deadlines, field managers and counted writes, which the fence may refuse.
 #[derive(Clone)]
 pub struct KubeIo {
     client: Client,
+    writes: Client,
+    fence: Fence,
     metrics: Metrics,
 }
 
@@ -155,9 +141,30 @@ impl Debug for KubeIo {
 }
 
 impl KubeIo {
-    /// Wraps a client.
+    /// For the only operator there is: the fence is always open.
     pub fn new(client: Client, metrics: Metrics) -> Self {
-        Self { client, metrics }
+        let fence = Fence::always();
+        Self::fenced(client.clone(), client, fence, metrics)
+    }
+
+    /// For one of several replicas. `writes` is the client whose connections the fence may cut.
+    pub fn fenced(client: Client, writes: Client, fence: Fence, metrics: Metrics) -> Self {
+        Self {
+            client,
+            writes: layer::fenced(&writes, &fence),
+            fence,
+            metrics,
+        }
+    }
+
+    /// What every write must pass.
+    pub fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    /// The client whose writes the fence may refuse, for Events.
+    pub fn writes(&self) -> Client {
+        self.writes.clone()
     }
 
     /// The client itself, for watches.
@@ -167,6 +174,22 @@ impl KubeIo {
 
     fn api<K: Kind>(&self, namespace: &str) -> Api<K> {
         Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Counts a write, or refuses it where this replica does not lead. It must be over before the lease may be.
+    fn begin<K: Writable>(
+        &self,
+        verb: (&'static str, Verb),
+        (namespace, name): (&str, &str),
+    ) -> Result<(Api<K>, Duration), IoError> {
+        let left = self.fence.left().map_err(|_| IoError::NotLeading {
+            verb: verb.0,
+            kind: K::kind(&()).into_owned(),
+            name: name.to_owned(),
+        })?;
+        self.metrics.api_write(verb.1, K::WRITTEN);
+        let api = Api::namespaced(self.writes.clone(), namespace);
+        Ok((api, left.min(CALL_DEADLINE)))
     }
 
     /// The object, or `None` when there is none of that name.
@@ -181,7 +204,8 @@ impl KubeIo {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
     {
         let api: Api<K> = Api::all(self.client.clone());
-        deadline("get", &K::kind(&()), name, Box::pin(api.get_opt(name))).await
+        let call = Box::pin(api.get_opt(name));
+        deadline("get", &K::kind(&()), name, CALL_DEADLINE, call).await
     }
 
     /// All cluster-scoped objects of a kind.
@@ -194,6 +218,7 @@ impl KubeIo {
             "list",
             &K::kind(&()),
             "",
+            CALL_DEADLINE,
             Box::pin(api.list(&ListParams::default())),
         )
         .await?;
@@ -233,61 +258,50 @@ impl KubeIo {
     /// Server-side apply. Forced: what we name we own; fields we do not name stay as they are.
     pub async fn apply<K: Writable>(
         &self,
-        namespace: &str,
-        name: &str,
+        (namespace, name): (&str, &str),
         manager: &str,
         object: &Value,
+        basis: Basis<'_>,
     ) -> Result<K, IoError> {
-        let api = self.api::<K>(namespace);
+        let verb = "apply";
+        let (api, left) = self.begin::<K>((verb, Verb::Apply), (namespace, name))?;
         let params = PatchParams::apply(manager).force().validation_strict();
-        self.metrics.api_write(Verb::Apply, K::WRITTEN);
-        within::<K, _>(
-            "apply",
-            name,
-            Box::pin(api.patch(name, &params, &Patch::Apply(object))),
-        )
-        .await
+        let patch = Patch::Apply(basis.of(object));
+        let call = Box::pin(api.patch(name, &params, &patch));
+        deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// Server-side apply of the status subresource.
+    /// Server-side apply of the status subresource of the object with this metadata.
     pub async fn apply_status<K: Writable>(
         &self,
-        namespace: &str,
-        name: &str,
+        seen: &ObjectMeta,
         manager: &str,
         object: &Value,
     ) -> Result<K, IoError> {
-        let api = self.api::<K>(namespace);
+        let (verb, (namespace, name)) = ("apply status of", place(seen));
+        let (api, left) = self.begin::<K>((verb, Verb::Status), (namespace, name))?;
         let params = PatchParams::apply(manager).force().validation_strict();
-        self.metrics.api_write(Verb::Status, K::WRITTEN);
-        within::<K, _>(
-            "apply status of",
-            name,
-            Box::pin(api.patch_status(name, &params, &Patch::Apply(object))),
-        )
-        .await
+        let patch = Patch::Apply(Basis::Seen(seen).of(object));
+        let call = Box::pin(api.patch_status(name, &params, &patch));
+        deadline(verb, &K::kind(&()), name, left, call).await
     }
 
     /// Merge patch, for metadata of objects that were created rather than applied.
     pub async fn merge<K: Writable>(
         &self,
-        namespace: &str,
-        name: &str,
+        seen: &ObjectMeta,
         manager: &str,
         patch: &Value,
     ) -> Result<K, IoError> {
-        let api = self.api::<K>(namespace);
+        let (verb, (namespace, name)) = ("patch", place(seen));
+        let (api, left) = self.begin::<K>((verb, Verb::Patch), (namespace, name))?;
         let params = PatchParams {
             field_manager: Some(manager.to_owned()),
             ..PatchParams::default()
         };
-        self.metrics.api_write(Verb::Patch, K::WRITTEN);
-        within::<K, _>(
-            "patch",
-            name,
-            Box::pin(api.patch(name, &params, &Patch::Merge(patch))),
-        )
-        .await
+        let patch = Patch::Merge(Basis::Seen(seen).of(patch));
+        let call = Box::pin(api.patch(name, &params, &patch));
+        deadline(verb, &K::kind(&()), name, left, call).await
     }
 
     /// Creates an object; one that exists already is an error for which [`IoError::is_conflict`] holds.
@@ -297,36 +311,42 @@ impl KubeIo {
         manager: &str,
         object: &K,
     ) -> Result<K, IoError> {
-        let api = self.api::<K>(namespace);
-        let name = object.meta().name.clone().unwrap_or_default();
+        let verb = "create";
+        let name = object.meta().name.as_deref().unwrap_or_default();
+        let (api, left) = self.begin::<K>((verb, Verb::Create), (namespace, name))?;
         let params = PostParams {
             field_manager: Some(manager.to_owned()),
             ..PostParams::default()
         };
-        self.metrics.api_write(Verb::Create, K::WRITTEN);
-        within::<K, _>("create", &name, Box::pin(api.create(&params, object))).await
+        let call = Box::pin(api.create(&params, object));
+        deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// Deletes exactly the object that was read: another one of the same name stays. Absent is success.
-    pub async fn delete<K: Writable>(
-        &self,
-        namespace: &str,
-        name: &str,
-        uid: &str,
-    ) -> Result<(), IoError> {
-        let api = self.api::<K>(namespace);
+    /// Deletes exactly what was read: another object of the same name stays, and so does one that changed since. Absent
+    /// is success.
+    pub async fn delete<K: Writable>(&self, seen: &ObjectMeta) -> Result<(), IoError> {
+        let (verb, (namespace, name)) = ("delete", place(seen));
+        let (api, left) = self.begin::<K>((verb, Verb::Delete), (namespace, name))?;
         let same = Preconditions {
-            uid: Some(uid.to_owned()),
-            resource_version: None,
+            uid: seen.uid.clone(),
+            resource_version: seen.resource_version.clone(),
         };
         let params = DeleteParams::background().preconditions(same);
-        self.metrics.api_write(Verb::Delete, K::WRITTEN);
-        match within::<K, _>("delete", name, Box::pin(api.delete(name, &params))).await {
+        let call = Box::pin(api.delete(name, &params));
+        match deadline(verb, &K::kind(&()), name, left, call).await {
             Ok(_) => Ok(()),
             Err(gone) if gone.is_not_found() => Ok(()),
             Err(other) => Err(other),
         }
     }
+}
+
+/// Namespace and name.
+fn place(metadata: &ObjectMeta) -> (&str, &str) {
+    (
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default(),
+    )
 }
 
 /// The call comes boxed: the client's futures are large, and a reconcile holds two dozen of them side by side.
@@ -335,16 +355,17 @@ async fn within<K: Kind, T>(
     name: &str,
     call: Pin<Box<impl Future<Output = kube::Result<T>>>>,
 ) -> Result<T, IoError> {
-    deadline(verb, &K::kind(&()), name, call).await
+    deadline(verb, &K::kind(&()), name, CALL_DEADLINE, call).await
 }
 
 async fn deadline<T>(
     verb: &'static str,
     kind: &str,
     name: &str,
+    after: Duration,
     call: Pin<Box<impl Future<Output = kube::Result<T>>>>,
 ) -> Result<T, IoError> {
-    match tokio::time::timeout(CALL_DEADLINE, call).await {
+    match tokio::time::timeout(after, call).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(source)) => Err(IoError::Api {
             verb,
@@ -356,6 +377,7 @@ async fn deadline<T>(
             verb,
             kind: kind.to_owned(),
             name: name.to_owned(),
+            after,
         }),
     }
 }

@@ -10,6 +10,7 @@ pub mod edge;
 pub mod environment;
 pub mod http;
 pub mod kube_io;
+pub mod leader;
 pub mod metrics;
 pub mod net;
 pub mod registry;

@@ -3,20 +3,20 @@
 //! Label values come from the enums of this file alone, never from object names, messages or `Debug` output: the
 //! number of series is fixed by the code. Every name starts with `crokodial_` but for the process's own.
 
+mod memory;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, text,
-};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::memory::ResidentMemory;
 use crate::uptime::{Bad, Outcome};
 
 /// Media type of [`Metrics::render`].
@@ -188,6 +188,8 @@ struct Inner {
     images: Family<ImageLabel, Counter>,
     probes: Family<ProbeLabel, Counter>,
     probe_latencies: Histogram,
+    leader: Gauge,
+    terms: Counter,
 }
 
 impl Metrics {
@@ -200,6 +202,7 @@ impl Metrics {
         let (writes, undecodable) = (Family::default(), Family::default());
         let (releases, images) = (Family::default(), Family::default());
         let (probes, probe_latencies) = (Family::default(), Histogram::new(LATENCY_BUCKETS));
+        let (leader, terms) = (Gauge::default(), Counter::default());
 
         let ours = registry.sub_registry_with_prefix("crokodial");
         ours.register(
@@ -254,6 +257,12 @@ impl Metrics {
             Unit::Seconds,
             probe_latencies.clone(),
         );
+        ours.register("leader", "1 while this replica leads", leader.clone());
+        ours.register(
+            "leader_transitions",
+            "Times that this replica began to lead",
+            terms.clone(),
+        );
         registry.register_collector(Box::new(ResidentMemory));
 
         Self(Arc::new(Inner {
@@ -267,6 +276,8 @@ impl Metrics {
             images,
             probes,
             probe_latencies,
+            leader,
+            terms,
         }))
     }
 
@@ -323,6 +334,14 @@ impl Metrics {
         }
     }
 
+    /// This replica leads now, or does not.
+    pub fn leads(&self, leads: bool) {
+        if leads {
+            self.0.terms.inc();
+        }
+        self.0.leader.set(leads.into());
+    }
+
     /// Everything in the OpenMetrics text format ([`OPENMETRICS`]).
     ///
     /// # Errors
@@ -363,39 +382,6 @@ impl Drop for ReconcileTimer {
         self.metrics
             .reconcile_ended(self.kind, self.started.elapsed());
     }
-}
-
-/// The process's resident memory, read when somebody asks.
-#[derive(Debug)]
-struct ResidentMemory;
-
-impl Collector for ResidentMemory {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let Some(bytes) = std::fs::read_to_string("/proc/self/status")
-            .ok()
-            .and_then(|status| resident_bytes(&status))
-        else {
-            // Not Linux: no number is better than a wrong one.
-            return Ok(());
-        };
-        let gauge = ConstGauge::new(bytes);
-        let descriptor = encoder.encode_descriptor(
-            "process_resident_memory",
-            "Resident memory size",
-            Some(&Unit::Bytes),
-            gauge.metric_type(),
-        )?;
-        gauge.encode(descriptor)
-    }
-}
-
-/// `VmRSS` of a `/proc/<pid>/status` text in bytes; the kernel writes it in units of 1024 (proc(5)).
-fn resident_bytes(status: &str) -> Option<i64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Every metric as Prometheus reads it.
 
+use super::memory::resident_bytes;
 use super::*;
 
 fn line<'a>(text: &'a str, start: &str) -> &'a str {
@@ -20,6 +21,9 @@ fn every_metric_is_rendered_with_its_labels() {
     metrics.image_resolved(ImageOutcome::NotFound);
     metrics.probed(Outcome::Good { latency_ms: 30 });
     metrics.probed(Outcome::Bad(Bad::Status(503)));
+    metrics.leads(true);
+    metrics.leads(false);
+    metrics.leads(true);
     let text = metrics.render().unwrap();
     for expected in [
         "crokodial_reconciles_total{kind=\"CrokodialEnvironment\"} 1",
@@ -32,6 +36,8 @@ fn every_metric_is_rendered_with_its_labels() {
         "crokodial_probes_total{result=\"Status\"} 1",
         "crokodial_probe_latency_seconds_bucket{le=\"0.025\"} 0",
         "crokodial_probe_latency_seconds_bucket{le=\"0.05\"} 1",
+        "crokodial_leader 1",
+        "crokodial_leader_transitions_total 2",
     ] {
         assert_eq!(line(&text, expected), expected);
     }

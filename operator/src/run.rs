@@ -8,15 +8,17 @@ use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
 use futures::future::{BoxFuture, join_all};
 use kube::{Client, CustomResourceExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::context::{Clock, Context, Edge, Settings, Smoke};
+use crate::context::{Clock, Context, Edge, Outside, Settings, Smoke};
 use crate::edge::{EdgeProbe, Measured};
 use crate::environment::controller;
 use crate::environment::effective::Defaults;
 use crate::http::{self, Readiness};
 use crate::kube_io::{IoError, Kind, KubeIo};
+use crate::leader::{Elector, Fence, News, socket};
 use crate::metrics::Metrics;
 use crate::net::{Guard, HttpClient, Trust, api_server_ips};
 use crate::registry::Resolver;
@@ -43,14 +45,30 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         readiness.clone(),
         stop.clone(),
     ));
-    let ctx = Arc::new(context(&config, metrics).await?);
+    let kube = kube_config().await?;
+    let ctx = Arc::new(context(&config, &kube, metrics.clone()).await?);
     let signals = tokio::spawn(wait_for_signal(stop.clone()));
     tracing::info!(namespaces = ?config.watch_namespaces, version = env!("CARGO_PKG_VERSION"), "started");
+    let (begins, terms) = watch::channel(0);
     if wait_for_kinds(&ctx, &readiness, &stop).await {
+        let elector = elector(
+            &config,
+            &kube,
+            &ctx,
+            Desk {
+                metrics,
+                readiness,
+                begins,
+            },
+        )?;
+        let election = tokio::spawn(elector.run(stop.clone()));
         let namespaces = config.watch_namespaces.iter().cloned();
-        let runs = namespaces
-            .map(|ns| controller::run(ctx.clone(), ns, config.concurrency.get(), stop.clone()));
+        let runs = namespaces.map(|ns| {
+            let (ctx, terms) = (ctx.clone(), terms.clone());
+            controller::run(ctx, ns, config.concurrency.get(), terms, stop.clone())
+        });
         join_all(runs).await;
+        election.await?;
     }
     stop.cancel();
     server.await??;
@@ -59,11 +77,66 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn context(config: &Config, metrics: Metrics) -> anyhow::Result<Context> {
+/// Hears of the election.
+struct Desk {
+    metrics: Metrics,
+    readiness: Readiness,
+    begins: watch::Sender<u64>,
+}
+
+impl News for Desk {
+    fn leads(&mut self, leads: bool) {
+        self.metrics.leads(leads);
+        self.readiness.set_leads(leads);
+        if leads {
+            self.begins.send_modify(|term| *term += 1);
+        }
+    }
+
+    fn trouble(&mut self, trouble: Option<String>) {
+        self.readiness.set_election(trouble);
+    }
+}
+
+/// On connections of its own: nothing that the reconciles do can hold up a renewal.
+fn elector(
+    config: &Config,
+    kube: &kube::Config,
+    ctx: &Context,
+    desk: Desk,
+) -> anyhow::Result<Elector<Desk>> {
+    let client = socket::client(kube, config.lease.attempt(), config.lease.margin(), None)?;
+    Ok(Elector::new(
+        client,
+        &config.operator_namespace,
+        &config.pod_name,
+        config.lease,
+        ctx.io.fence().clone(),
+        desk.metrics.clone(),
+        desk,
+    ))
+}
+
+async fn kube_config() -> anyhow::Result<kube::Config> {
     let mut kube = kube::Config::infer().await?;
     // A retry of the client's own can hold a call for minutes; ours have deadlines, and a reconcile is retried.
     kube.default_retry = false;
-    let client = Client::try_from(kube)?;
+    Ok(kube)
+}
+
+async fn context(
+    config: &Config,
+    kube: &kube::Config,
+    metrics: Metrics,
+) -> anyhow::Result<Context> {
+    let client = Client::try_from(kube.clone())?;
+    let fence = Fence::closed();
+    let writes = socket::client(
+        kube,
+        config.lease.attempt(),
+        config.lease.margin(),
+        Some(fence.clone()),
+    )?;
     let guard =
         Guard::new(api_server_ips(std::env::var("KUBERNETES_SERVICE_HOST").ok().as_deref()).await);
     let http = HttpClient::new(guard.clone(), Trust::platform()?);
@@ -86,12 +159,14 @@ async fn context(config: &Config, metrics: Metrics) -> anyhow::Result<Context> {
     let dialler = Dialler::new(guard, http, api_server());
     let probes = Arc::new(Prober::new(dialler, metrics.clone(), Clock::System));
     Ok(Context::new(
-        KubeIo::new(client, metrics.clone()),
+        KubeIo::fenced(client, writes, fence, metrics.clone()),
         settings,
-        images,
-        edge,
-        probes,
-        smoke,
+        Outside {
+            images,
+            edge,
+            probes,
+            smoke,
+        },
         metrics,
         Clock::System,
     ))

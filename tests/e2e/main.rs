@@ -16,6 +16,7 @@ mod browser;
 mod credentials;
 mod database;
 mod lab;
+mod leader;
 mod pins;
 mod releases;
 mod roles;
@@ -82,6 +83,22 @@ fn main() -> std::process::ExitCode {
         trial(
             "roles give what they say, and only the operator makes or removes releases",
             roles::enforced,
+        ),
+        trial(
+            "an apply that names a version no object has can only create",
+            leader::create_only,
+        ),
+        trial(
+            "a leader that is told to stop is followed within half a second",
+            leader::terminated,
+        ),
+        trial(
+            "a leader that is killed is followed within its lease",
+            leader::killed,
+        ),
+        trial(
+            "a leader that was stopped for two leases writes nothing when it goes on",
+            leader::stopped,
         ),
         trial(
             "an operator with another pod template restarts no pod",

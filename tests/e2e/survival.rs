@@ -16,6 +16,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use crate::http::Site;
+use crate::leader;
 use crate::world::World;
 
 const PROD: Stage = Stage::Prod;
@@ -135,6 +136,7 @@ pub async fn reinstall(world: &World) -> anyhow::Result<()> {
         "the resource went with the chart"
     );
     helm::install(&world.cluster, &world.operator, &[])?;
+    leader::settled(world).await?;
     adopted(world).await?;
     before.unchanged(world).await
 }
@@ -182,7 +184,8 @@ pub async fn upgrade(world: &World) -> anyhow::Result<()> {
     )
     .await?;
     helm::install(&world.cluster, &changed, &[])?;
-    // Only the new operator can have answered this: the old one is gone before the new one starts.
+    // Only the new operator can have answered what follows: the old ones are gone.
+    leader::settled(world).await?;
     world
         .edit(PROD, json!({"runtime": {"replicas": 3}}))
         .await?;
@@ -204,6 +207,7 @@ pub async fn upgrade(world: &World) -> anyhow::Result<()> {
         "the upgrade made a release"
     );
     helm::install(&world.cluster, &world.operator, &[])?;
+    leader::settled(world).await?;
     adopted(world).await
 }
 

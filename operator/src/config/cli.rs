@@ -75,6 +75,12 @@ pub struct RunArgs {
         default_missing_value = "true"
     )]
     pub allow_ingress_class_read: Option<String>,
+    /// Name of this replica in the lease [default: the host's name]
+    #[arg(long, env = "CROKODIAL_POD_NAME", value_name = "NAME")]
+    pub pod_name: Option<String>,
+    /// How long a replica that leads may be silent before another takes over, 2s to 60s [default: 5s]
+    #[arg(long, env = "CROKODIAL_LEASE_DURATION", value_name = "DURATION")]
+    pub lease_duration: Option<String>,
     /// How many environments are worked on at once, 1 to 1000 [default: 8]
     #[arg(long, env = "CROKODIAL_CONCURRENCY", value_name = "N")]
     pub concurrency: Option<String>,

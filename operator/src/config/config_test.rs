@@ -25,7 +25,9 @@ fn the_command_line_is_consistent() {
 
 #[test]
 fn defaults_are_those_of_the_documentation() {
-    let config = config(&[]).unwrap();
+    let mut config = config(&[]).unwrap();
+    // The host's, which no test knows.
+    assert!(!std::mem::take(&mut config.pod_name).is_empty());
     assert_eq!(
         config,
         Config {
@@ -35,6 +37,8 @@ fn defaults_are_those_of_the_documentation() {
             tls_mode: TlsMode::SelfSigned,
             plain_http_registries: vec![],
             allow_ingress_class_read: false,
+            pod_name: String::new(),
+            lease: Timing { seconds: 5 },
             concurrency: NonZeroU16::new(8).unwrap(),
             listen: "0.0.0.0:8080".parse().unwrap(),
             log_format: LogFormat::Text,
@@ -50,6 +54,8 @@ fn every_flag_is_honoured() {
         "--tls-mode=None",
         "--plain-http-registries=B.example:5000, a.example,a.example",
         "--allow-ingress-class-read",
+        "--pod-name=operator-1",
+        "--lease-duration=15s",
         "--concurrency=3",
         "--listen=[::1]:9000",
         "--log-format=json",
@@ -57,6 +63,8 @@ fn every_flag_is_honoured() {
     ])
     .unwrap();
     assert_eq!(config.ingress_class.as_deref(), Some("traefik"));
+    assert_eq!(config.pod_name, "operator-1");
+    assert_eq!(config.lease, Timing { seconds: 15 });
     assert_eq!(config.tls_mode, TlsMode::None);
     assert_eq!(
         config.plain_http_registries,

@@ -15,6 +15,7 @@ use clap::ValueEnum;
 use crokodial_crds::TlsMode;
 use tracing_subscriber::EnvFilter;
 
+use crate::leader::Timing;
 use crate::telemetry::LogFormat;
 
 /// Everything that may differ between two installations, checked.
@@ -32,6 +33,10 @@ pub struct Config {
     pub plain_http_registries: Vec<String>,
     /// True when the optional ClusterRole for ingress classes is installed.
     pub allow_ingress_class_read: bool,
+    /// This replica's name in the lease.
+    pub pod_name: String,
+    /// How long the lease is.
+    pub lease: Timing,
     /// Reconciles at once. Never 0, which the controller would read as "no limit".
     pub concurrency: NonZeroU16,
     /// Where /healthz, /readyz and /metrics are served.
@@ -93,6 +98,8 @@ impl Config {
             tls_mode: tls_mode(args, &mut errors),
             plain_http_registries: plain_http_registries(args, &mut errors),
             allow_ingress_class_read: allow_ingress_class_read(args, &mut errors),
+            pod_name: pod_name(args, &mut errors),
+            lease: lease_duration(args, &mut errors),
             concurrency: concurrency(args, &mut errors),
             listen: listen(args, &mut errors),
             log_format: log_format(args, &mut errors),
@@ -237,6 +244,45 @@ fn allow_ingress_class_read(args: &RunArgs, errors: &mut Errors) -> bool {
                 fix: "give true or false",
             });
             false
+        }
+    }
+}
+
+fn pod_name(args: &RunArgs, errors: &mut Errors) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim().to_ascii_lowercase();
+    let Some(name) = given(&args.pod_name) else {
+        return Some(host)
+            .filter(|name| is_dns_subdomain(name))
+            .unwrap_or_else(|| "operator".to_owned());
+    };
+    if !is_dns_subdomain(name) {
+        errors.push(ConfigError {
+            flag: "--pod-name",
+            env: "CROKODIAL_POD_NAME",
+            problem: format!("{name:?} is not a name of a pod"),
+            fix: "give the pod's name, or leave it out for the host's",
+        });
+    }
+    name.to_owned()
+}
+
+fn lease_duration(args: &RunArgs, errors: &mut Errors) -> Timing {
+    let default = Timing { seconds: 5 };
+    let Some(text) = given(&args.lease_duration) else {
+        return default;
+    };
+    let seconds = text.strip_suffix('s').and_then(|n| n.parse::<u16>().ok());
+    match seconds.filter(|seconds| (2..=60).contains(seconds)) {
+        Some(seconds) => Timing { seconds },
+        None => {
+            errors.push(ConfigError {
+                flag: "--lease-duration",
+                env: "CROKODIAL_LEASE_DURATION",
+                problem: format!("{text:?} is not a number of seconds from 2s to 60s"),
+                fix: "give whole seconds, e.g. 5s, or leave it out for 5s",
+            });
+            default
         }
     }
 }

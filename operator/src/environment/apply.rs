@@ -5,7 +5,6 @@ use std::marker::PhantomData;
 use crokodial_crds::CrokodialEnvironment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::ResourceExt;
 use kube::runtime::events::EventType;
 use serde_json::Value;
 
@@ -13,7 +12,7 @@ use super::build::{Applied, Child, Children, Desired, JobChange, Prepared};
 use super::drift;
 use super::owner::Owner;
 use crate::context::Context;
-use crate::kube_io::{IoError, Writable};
+use crate::kube_io::{Basis, IoError, Writable};
 
 /// Field manager of the children.
 pub const MANAGER: &str = "crokodial-environment";
@@ -102,7 +101,7 @@ impl Scribe<'_> {
                 JobChange::Create(job) => {
                     io.create(namespace, MANAGER, &**job).await?;
                 }
-                JobChange::Delete { name, uid } => io.delete::<Job>(namespace, name, uid).await?,
+                JobChange::Delete(seen) => io.delete::<Job>(seen).await?,
             }
         }
         Ok(changes)
@@ -122,10 +121,11 @@ impl Scribe<'_> {
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned();
+        let basis = live.map_or(Basis::Absent, |object| Basis::Seen(object.meta()));
         let applied = self
             .ctx
             .io
-            .apply::<K>(&self.owner.namespace, &name, MANAGER, &wanted)
+            .apply::<K>((&self.owner.namespace, &name), MANAGER, &wanted, basis)
             .await?;
         if let Some(found) = &found {
             self.report::<K>(&name, found, &wanted).await;
@@ -186,11 +186,7 @@ impl Scribe<'_> {
         let Some(ours) = live.filter(|object| self.owner.owns(*object)) else {
             return Ok(());
         };
-        let uid = ours.uid().unwrap_or_default();
-        self.ctx
-            .io
-            .delete::<K>(&self.owner.namespace, &ours.name_any(), &uid)
-            .await
+        self.ctx.io.delete::<K>(ours.meta()).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crokodial_crds::names::{LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
@@ -18,6 +18,7 @@ use kube::runtime::events::EventType;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, watcher};
 use kube::{Api, ResourceExt};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
@@ -27,12 +28,27 @@ use crate::metrics::{FailureClass, Reconciled};
 /// A watch that says nothing for this long is opened anew: a connection that died silently is noticed.
 const WATCH_SECONDS: u32 = 40;
 
+/// From a write that was refused because something else had changed to the next look.
+const STALE: Duration = Duration::from_millis(100);
+
 /// An environment as the watch hands it over: one that cannot be decoded is a value, so the others go on.
 type Guarded = DeserializeGuard<CrokodialEnvironment>;
 
-/// Runs the environments of one namespace until `stop`.
-pub async fn run(ctx: Arc<Context>, namespace: String, concurrency: u16, stop: CancellationToken) {
+/// Runs the environments of one namespace until `stop`. All of them are looked at whenever `terms` changes: when this
+/// replica begins to lead.
+pub async fn run(
+    ctx: Arc<Context>,
+    namespace: String,
+    concurrency: u16,
+    terms: watch::Receiver<u64>,
+    stop: CancellationToken,
+) {
+    let begun = stream::unfold(terms, |mut terms| async move {
+        terms.changed().await.ok()?;
+        Some(((), terms))
+    });
     let controller = watches(&ctx, &namespace)
+        .reconcile_all_on(begun)
         .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(async move { stop.cancelled().await });
     controller
@@ -171,6 +187,13 @@ fn names_config_map(environment: &CrokodialEnvironment, name: &str) -> bool {
 
 #[tracing::instrument(skip_all, fields(namespace = guarded.namespace(), environment = guarded.name_any()))]
 async fn reconcile(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let leading = ctx.io.fence().clone();
+    let result = leading.while_leading(look(guarded, ctx)).await;
+    // Who waits has its watches open and does nothing else: when it leads, everything is looked at.
+    result.unwrap_or_else(|_| Ok(Action::await_change()))
+}
+
+async fn look(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error> {
     let timer = ctx
         .metrics
         .start_reconcile(Reconciled::CrokodialEnvironment);
@@ -192,6 +215,9 @@ async fn reconcile(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, E
     )
     .await;
     drop(timer);
+    if result.as_ref().is_err_and(Error::is_stale) {
+        return Ok(Action::requeue(STALE));
+    }
     if let Err(error) = &result {
         ctx.metrics
             .reconcile_failed(Reconciled::CrokodialEnvironment, error.class());

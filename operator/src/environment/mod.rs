@@ -80,6 +80,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// True when what was read had changed before it was written: nothing is wrong, and the next look is a fresh one.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Io(error) if error.is_conflict() || error.is_not_leading())
+    }
+
     /// Whether trying again may help, for metrics and for how soon to try.
     pub fn class(&self) -> FailureClass {
         match self {
@@ -125,7 +130,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     let since = ctx
         .attention
         .since(&owner.uid, suspended, now)
-        .max(ctx.since);
+        .max(ctx.since());
     let clock = config_trial::Clock {
         deadline: effective.progress_deadline,
         leader_since: since,
@@ -235,9 +240,9 @@ async fn carry_out(
     let more = records::write(ctx, subject, step, valid, seen).await?;
     let applied = apply::apply(ctx, environment, owner, desired, &seen.children).await?;
     if valid.conflict.is_none() {
-        records::adopt(ctx, subject, seen).await?;
+        records::adopt(ctx, subject, step, seen).await?;
     }
-    records::retire(ctx, owner, step, seen).await?;
+    records::retire(ctx, step, seen).await?;
     Ok(Done {
         applied,
         plan: None,

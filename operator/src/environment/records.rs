@@ -7,8 +7,8 @@ use crokodial_crds::{
     ReleaseStatus,
 };
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
+use kube::Resource;
 use kube::runtime::events::EventType;
-use kube::{Resource, ResourceExt};
 use serde_json::json;
 
 use super::Error;
@@ -45,7 +45,7 @@ pub async fn write(
     seen: &Observed,
 ) -> Result<bool, Error> {
     for (number, status) in &step.decision.updates {
-        write_status(ctx, subject, *number, status).await?;
+        write_status(ctx, subject, seen, *number, status).await?;
         announce(ctx, subject, *number, status, seen).await;
         announce_pin(ctx, subject, *number, status, seen).await;
     }
@@ -62,23 +62,10 @@ pub async fn write(
 
 /// Deletes retired records, then what no record names any more. The record goes first: while it exists, what it
 /// froze does too.
-pub async fn retire(
-    ctx: &Context,
-    owner: &Owner,
-    step: &Step,
-    seen: &Observed,
-) -> Result<(), Error> {
-    let names = Names::of(&owner.name);
+pub async fn retire(ctx: &Context, step: &Step, seen: &Observed) -> Result<(), Error> {
     for number in &step.retired {
-        let uid = seen
-            .releases
-            .iter()
-            .find(|r| r.spec.number == *number)
-            .and_then(ResourceExt::uid);
-        if let Some(uid) = uid {
-            ctx.io
-                .delete::<CrokodialRelease>(&owner.namespace, &names.release(*number), &uid)
-                .await?;
+        if let Some(release) = untouched(seen, step, *number) {
+            ctx.io.delete::<CrokodialRelease>(&release.metadata).await?;
         }
     }
     let newest = seen
@@ -87,19 +74,16 @@ pub async fn retire(
         .map(|r| r.spec.number)
         .max()
         .unwrap_or(0);
-    let recorded =
-        |n: i64| seen.releases.iter().any(|r| r.spec.number == n) && !step.retired.contains(&n);
+    let gone = |n: i64| step.retired.contains(&n) && untouched(seen, step, n).is_some();
+    let recorded = |n: i64| seen.releases.iter().any(|r| r.spec.number == n) && !gone(n);
     for (number, metadata) in seen
         .snapshots
         .iter()
         .filter(|(n, _)| **n < newest && !recorded(**n))
     {
-        let uid = metadata.uid.as_deref().unwrap_or_default();
         let running = step.workload.release == Some(*number);
         if !running {
-            ctx.io
-                .delete::<ConfigMap>(&owner.namespace, &names.snapshot(*number), uid)
-                .await?;
+            ctx.io.delete::<ConfigMap>(metadata).await?;
         }
     }
     Ok(())
@@ -107,29 +91,40 @@ pub async fn retire(
 
 /// Follows a changed `deletionPolicy`: records and snapshots go with the environment, or outlive it, as its other
 /// children do.
-pub async fn adopt(ctx: &Context, subject: Subject<'_>, seen: &Observed) -> Result<(), Error> {
+pub async fn adopt(
+    ctx: &Context,
+    subject: Subject<'_>,
+    step: &Step,
+    seen: &Observed,
+) -> Result<(), Error> {
     let Subject {
         owner, effective, ..
     } = subject;
-    let (names, policy) = (Names::of(&owner.name), effective.deletion_policy);
+    let policy = effective.deletion_policy;
     let patch = json!({"metadata": {"ownerReferences": owner.references(policy)}});
-    for release in &seen.releases {
+    let numbers = seen.releases.iter().map(|r| r.spec.number);
+    for release in numbers.filter_map(|number| untouched(seen, step, number)) {
         if !owner.refers(&release.metadata, policy) {
-            let name = names.release(release.spec.number);
             ctx.io
-                .merge::<CrokodialRelease>(&owner.namespace, &name, MANAGER, &patch)
+                .merge::<CrokodialRelease>(&release.metadata, MANAGER, &patch)
                 .await?;
         }
     }
-    for (number, metadata) in &seen.snapshots {
+    for metadata in seen.snapshots.values() {
         if !owner.refers(metadata, policy) {
-            let name = names.snapshot(*number);
-            ctx.io
-                .merge::<ConfigMap>(&owner.namespace, &name, MANAGER, &patch)
-                .await?;
+            ctx.io.merge::<ConfigMap>(metadata, MANAGER, &patch).await?;
         }
     }
     Ok(())
+}
+
+/// The release, unless its status was written a moment ago: then what was read is old, and its turn is the next one.
+fn untouched<'a>(seen: &'a Observed, step: &Step, number: i64) -> Option<&'a CrokodialRelease> {
+    let written = step.decision.updates.iter().any(|(n, _)| *n == number);
+    seen.releases
+        .iter()
+        .find(|r| r.spec.number == number)
+        .filter(|_| !written)
 }
 
 /// The snapshot first: a record without one cannot run, a snapshot without a record is taken up by the next run.
@@ -210,9 +205,13 @@ fn metadata(
 async fn write_status(
     ctx: &Context,
     subject: Subject<'_>,
+    seen: &Observed,
     number: i64,
     status: &ReleaseStatus,
 ) -> Result<(), Error> {
+    let Some(release) = seen.releases.iter().find(|r| r.spec.number == number) else {
+        return Ok(());
+    };
     let name = Names::of(&subject.owner.name).release(number);
     let object = json!({
         "apiVersion": CrokodialRelease::api_version(&()),
@@ -221,7 +220,7 @@ async fn write_status(
         "status": status,
     });
     ctx.io
-        .apply_status::<CrokodialRelease>(&subject.owner.namespace, &name, MANAGER, &object)
+        .apply_status::<CrokodialRelease>(&release.metadata, MANAGER, &object)
         .await?;
     Ok(())
 }

@@ -97,18 +97,14 @@ pub async fn write(
     if environment.status.as_ref() == Some(status) {
         return Ok(());
     }
-    let (namespace, name) = (
-        environment.namespace().unwrap_or_default(),
-        environment.name_any(),
-    );
     let object = json!({
         "apiVersion": CrokodialEnvironment::api_version(&()),
         "kind": CrokodialEnvironment::kind(&()),
-        "metadata": {"name": name},
+        "metadata": {"name": environment.name_any()},
         "status": status,
     });
     ctx.io
-        .apply_status::<CrokodialEnvironment>(&namespace, &name, MANAGER, &object)
+        .apply_status::<CrokodialEnvironment>(&environment.metadata, MANAGER, &object)
         .await
         .map(|_| ())
 }

@@ -97,7 +97,9 @@ pub fn plan(step: &Step, mut objects: Vec<String>) -> PlanStatus {
 fn job_line(change: &JobChange) -> String {
     match change {
         JobChange::Create(job) => format!("create Job {}", job.name_any()),
-        JobChange::Delete { name, .. } => format!("delete Job {name}"),
+        JobChange::Delete(seen) => {
+            format!("delete Job {}", seen.name.as_deref().unwrap_or_default())
+        }
     }
 }
 

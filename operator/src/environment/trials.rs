@@ -251,7 +251,7 @@ fn job_state(job: &Job, pods: &[&Pod]) -> ReleaseJobState {
     }
     let view = pod.map(|p| PodView::of(p));
     if is("Failed") {
-        return ended(&name, *pod.unwrap_or(&&Pod::default()), view.as_ref());
+        return ended(&name, pod.unwrap_or(&&Pod::default()), view.as_ref());
     }
     match view {
         Some(view) if view.unschedulable => under_way(format!("no node for pod {}", view.name)),

@@ -18,6 +18,8 @@ pub enum Fault {
     Status(u16),
     /// No answer, ever, and nothing done.
     Hang,
+    /// The request lies in the network until `FakeApi::arrive`, whatever became of its sender; then it is served.
+    Held,
 }
 
 /// One request as the server saw it.

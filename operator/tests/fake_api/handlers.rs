@@ -269,8 +269,9 @@ fn apply_new(
     if route.on_status() {
         return Err(ApiError::not_found(&plural, &key.name));
     }
-    if !meta_str(config, "uid").is_empty() || !meta_str(config, "resourceVersion").is_empty() {
-        let why = "a uid or resourceVersion was given, and no existing object was found";
+    // As the real one: a resourceVersion is compared with that of an object, and where there is none it is ignored.
+    if !meta_str(config, "uid").is_empty() {
+        let why = "uid mismatch: a uid was given, and no existing object was found";
         return Err(ApiError::conflict(&plural, &key.name, why));
     }
     let mut managers = Managers::default();

@@ -47,7 +47,7 @@ use tokio::sync::watch::Sender;
 pub use clock::{Clock, TestClock};
 pub use faults::{Call, Count, Fault, Faults};
 pub use jobs::JobOutcome;
-pub use routes::Verb;
+pub use routes::{Route, Verb};
 pub use world::{Behaviour, World};
 
 use ownership::ManagerId;
@@ -64,6 +64,8 @@ pub struct State {
     pub faults: Faults,
     /// Clients whose process has crashed.
     pub crashed: BTreeSet<u64>,
+    /// Requests that are still on their way.
+    pub held: Vec<Route>,
     /// Plurals a test took away on purpose: their 404 is expected.
     pub removed: BTreeSet<String>,
     clients: u64,
@@ -83,6 +85,7 @@ impl FakeApi {
             store: Store::new(clock.into()),
             faults: Faults::default(),
             crashed: BTreeSet::new(),
+            held: Vec::new(),
             removed: BTreeSet::new(),
             clients: 0,
         };
@@ -130,6 +133,21 @@ impl FakeApi {
     /// Planned faults that were not reached: a crash test over n ends at the first n that leaves one.
     pub fn pending_faults(&self) -> usize {
         self.lock().faults.pending()
+    }
+
+    /// What was held arrives; the codes that nobody hears any more.
+    pub fn arrive(&self) -> Vec<u16> {
+        let codes = {
+            let mut state = self.lock();
+            let held = std::mem::take(&mut state.held);
+            let serve = |route: &Route| match handlers::handle(&mut state.store, route) {
+                Ok(answer) => answer.code,
+                Err(error) => error.code,
+            };
+            held.iter().map(serve).collect()
+        };
+        self.announce();
+        codes
     }
 
     pub fn clear_faults(&self) {

@@ -93,6 +93,10 @@ impl Connection {
             Err(why) => return Decision::Answer(state.no_route(parts, why)),
         };
         let fault = state.faults.next(route.verb);
+        if fault == Some(Fault::Held) {
+            state.held.push(route);
+            return Decision::Hang;
+        }
         let mut call = record(parts, &route, fault);
         if fault == Some(Fault::CrashBefore) {
             state.crashed.insert(self.client);

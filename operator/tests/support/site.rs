@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crokodial_crds::TlsMode;
-use crokodial_operator::context::{Clock, Context, Settings};
+use crokodial_operator::context::{Clock, Context, Outside, Settings};
 use crokodial_operator::environment::effective::Defaults;
 use crokodial_operator::environment::{self, Error};
 use crokodial_operator::kube_io::KubeIo;
@@ -116,6 +116,11 @@ impl Site {
             &self.smoke,
             &self.time,
         );
+    }
+
+    /// Another operator in the same world, with an API of its own.
+    pub fn context(&self, io: KubeIo) -> Arc<Context> {
+        context_with(io, &self.images, &self.probes, &self.smoke, &self.time)
     }
 
     /// One reconcile.
@@ -271,7 +276,22 @@ fn context(
     smoke: &Arc<ScriptedSmoke>,
     time: &Arc<Mutex<Timestamp>>,
 ) -> Arc<Context> {
-    let metrics = Metrics::new();
+    context_with(
+        KubeIo::new(api.client(NS), Metrics::new()),
+        images,
+        probes,
+        smoke,
+        time,
+    )
+}
+
+fn context_with(
+    io: KubeIo,
+    images: &Arc<ScriptedImages>,
+    probes: &Arc<ScriptedProbes>,
+    smoke: &Arc<ScriptedSmoke>,
+    time: &Arc<Mutex<Timestamp>>,
+) -> Arc<Context> {
     let settings = Settings {
         watch_namespaces: vec![NS.to_owned()],
         operator_namespace: SYSTEM.to_owned(),
@@ -282,13 +302,15 @@ fn context(
         },
     };
     Arc::new(Context::new(
-        KubeIo::new(api.client(NS), metrics.clone()),
+        io,
         settings,
-        images.clone(),
-        Arc::new(ScriptedEdge),
-        probes.clone(),
-        smoke.clone(),
-        metrics,
+        Outside {
+            images: images.clone(),
+            edge: Arc::new(ScriptedEdge),
+            probes: probes.clone(),
+            smoke: smoke.clone(),
+        },
+        Metrics::new(),
         Clock::Fixed(time.clone()),
     ))
 }

@@ -71,6 +71,12 @@ impl Layout {
         self.dir.join("logs").join(format!("{part}.log"))
     }
 
+    /// The API server's audit log: what the operators wrote.
+    #[must_use]
+    pub fn audit_log(&self) -> PathBuf {
+        self.path("audit.log")
+    }
+
     /// A binary of a part, a link into the cache.
     #[must_use]
     pub fn binary(&self, name: &str) -> PathBuf {

@@ -17,7 +17,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::ResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
 use super::certificate::Certificate;
@@ -67,12 +67,7 @@ pub enum JobChange {
     /// Make it.
     Create(Box<Job>),
     /// Delete exactly this one.
-    Delete {
-        /// Its name.
-        name: String,
-        /// Its UID.
-        uid: String,
-    },
+    Delete(Box<ObjectMeta>),
 }
 
 /// All children of an environment. `apply` takes it apart without `..`, so a kind that nobody applies does not
@@ -297,10 +292,7 @@ fn release_jobs(plan: Plan<'_>) -> Vec<JobChange> {
         }
     });
     let mut changes: Vec<JobChange> = gone
-        .map(|job| JobChange::Delete {
-            name: job.name_any(),
-            uid: job.uid().unwrap_or_default(),
-        })
+        .map(|job| JobChange::Delete(Box::new(job.metadata.clone())))
         .collect();
     let made = wanted.filter(|n| !live.iter().any(|job| trials::release_of(job) == Some(*n)));
     changes.extend(

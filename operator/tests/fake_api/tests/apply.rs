@@ -363,6 +363,17 @@ async fn a_resource_version_in_an_apply_is_a_precondition() {
     assert_eq!(refused(apply(&maps, "a", true, &second).await).0, 409);
 }
 
+/// After `store.go` and `patch.go` of the API server; the end-to-end tests ask a real one.
+#[tokio::test]
+async fn a_version_that_no_object_has_makes_an_apply_create_only() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    let mut first = config_map("c", json!({"x": "1"}));
+    first["metadata"]["resourceVersion"] = json!("1");
+    apply(&maps, "a", true, &first).await.unwrap();
+    assert_eq!(refused(apply(&maps, "a", true, &first).await).0, 409);
+}
+
 #[tokio::test]
 async fn an_apply_body_may_be_yaml() {
     let (fake, _) = fake();

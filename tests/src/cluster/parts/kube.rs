@@ -45,9 +45,36 @@ pub(super) fn apiserver(layout: &Layout) -> anyhow::Result<Spec> {
         ),
         flag("service-cluster-ip-range", SERVICE_CIDR),
         flag("profiling", false),
+        flag(
+            "audit-policy-file",
+            layout.path("config/audit.json").display(),
+        ),
+        flag("audit-log-path", layout.audit_log().display()),
+        // Megabytes; one older file is kept.
+        flag("audit-log-maxsize", 20),
+        flag("audit-log-maxbackup", 1),
     ];
+    spec.files = vec![(layout.path("config/audit.json"), audit_policy().to_string())];
     spec.after = vec![Part::Etcd];
     Ok(spec)
+}
+
+/// What service accounts of the operator's namespace write, without its content: which of two operators did what.
+fn audit_policy() -> serde_json::Value {
+    json!({
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived", "ResponseStarted"],
+        "rules": [
+            {
+                "level": "Metadata",
+                "userGroups": ["system:serviceaccounts:crokodial-system"],
+                "verbs": ["create", "update", "patch", "delete", "deletecollection"],
+                "omitManagedFields": true,
+            },
+            { "level": "None" },
+        ],
+    })
 }
 
 pub(super) fn controller_manager(layout: &Layout) -> anyhow::Result<Spec> {

@@ -1,0 +1,74 @@
+//! Why a call to the API server failed.
+
+use std::time::Duration;
+
+use crate::leader::NotLeading;
+
+/// A failed API call: what was tried, on what, and why it failed. Never holds an object's content.
+#[derive(Debug, thiserror::Error)]
+pub enum IoError {
+    /// The API server answered with an error, or could not be reached.
+    #[error("{verb} {kind} {name}: {}", describe(source))]
+    Api {
+        /// `get`, `list`, `apply`, …
+        verb: &'static str,
+        /// The kind asked for.
+        kind: String,
+        /// The object's name, or the namespace of a list.
+        name: String,
+        /// The client's error.
+        source: Box<kube::Error>,
+    },
+    /// No answer within the deadline of a call, or for a write within what was left of the lease.
+    #[error("{verb} {kind} {name}: no answer from the API server within {:.1} s", after.as_secs_f64())]
+    Deadline {
+        /// `get`, `list`, `apply`, …
+        verb: &'static str,
+        /// The kind asked for.
+        kind: String,
+        /// The object's name, or the namespace of a list.
+        name: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// The write was not made: this replica does not lead.
+    #[error("{verb} {kind} {name}: {NotLeading}")]
+    NotLeading {
+        /// `apply`, `create`, …
+        verb: &'static str,
+        /// The kind.
+        kind: String,
+        /// The object's name.
+        name: String,
+    },
+}
+
+impl IoError {
+    /// True when the API server refused the call for lack of rights (403).
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 403))
+    }
+
+    /// True when the kind or object is not known to the API server (404).
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 404))
+    }
+
+    /// True when this replica does not lead, so nothing was sent.
+    pub fn is_not_leading(&self) -> bool {
+        matches!(self, Self::NotLeading { .. })
+    }
+
+    /// True when the object exists already or changed since it was read (409).
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 409))
+    }
+}
+
+/// The API server's reason and code, or the transport's error; never the body, which can quote the object.
+fn describe(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,288 @@
+//! Two operators: who leads, how fast the other takes over, and that nobody else writes. The API server's audit log
+//! says which pod wrote what and when.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use crokodial_e2e::cluster::wait::until;
+use crokodial_e2e::cluster::{Stage, leftovers};
+use crokodial_e2e::deploy::helm;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const STAGING: Stage = Stage::Staging;
+const PROGRAM: &str = "/crokodial-operator";
+const LEASE: &str = "crokodial-operator";
+
+/// The chart's default.
+const LENGTH: Duration = Duration::from_secs(5);
+/// What a takeover may take beside.
+const HALF: Duration = Duration::from_millis(500);
+
+/// A write of an operator's, by the audit log.
+#[derive(Debug)]
+struct Write {
+    pod: String,
+    received: Timestamp,
+    ended: Timestamp,
+    code: i64,
+    /// `patch deployments//staging`.
+    what: String,
+}
+
+impl Write {
+    fn of(line: &str) -> Option<Self> {
+        let event: Value = serde_json::from_str(line).ok()?;
+        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+        let time = |pointer: &str| text(pointer)?.parse().ok();
+        let on = ["resource", "subresource", "name"]
+            .map(|part| text(&format!("/objectRef/{part}")).unwrap_or_default());
+        Some(Self {
+            pod: text("/user/extra/authentication.kubernetes.io~1pod-name/0")?.to_owned(),
+            received: time("/requestReceivedTimestamp")?,
+            ended: time("/stageTimestamp")?,
+            code: event.pointer("/responseStatus/code")?.as_i64()?,
+            what: format!("{} {}", text("/verb")?, on.join("/")),
+        })
+    }
+
+    fn is_of_lease(&self) -> bool {
+        self.what.contains(" leases/")
+    }
+
+    fn accepted(&self) -> bool {
+        (200..300).contains(&self.code)
+    }
+}
+
+/// What the operators wrote and had answered since.
+fn writes(world: &World, since: Timestamp) -> anyhow::Result<Vec<Write>> {
+    let path = world.cluster.layout.audit_log();
+    let log = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let mut found: Vec<Write> = log.lines().filter_map(Write::of).collect();
+    found.retain(|write| write.ended >= since);
+    found.sort_by_key(|write| write.received);
+    Ok(found)
+}
+
+async fn lease(world: &World) -> anyhow::Result<LeaseSpec> {
+    let leases: Api<Lease> = Api::namespaced(world.client.clone(), helm::NAMESPACE);
+    Ok(leases.get(LEASE).await?.spec.unwrap_or_default())
+}
+
+/// The holder's identity, and its pod.
+async fn leader(world: &World) -> anyhow::Result<(String, String)> {
+    let holder = lease(world).await?.holder_identity.unwrap_or_default();
+    let pod = holder
+        .rsplit_once('_')
+        .context("nobody leads")?
+        .0
+        .to_owned();
+    Ok((holder, pod))
+}
+
+/// The process of an operator's pod, on the host.
+fn process(world: &World, pod: &str) -> anyhow::Result<Pid> {
+    let named = format!("CROKODIAL_POD_NAME={pod}");
+    let is = |pid: &i32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == named.as_bytes())
+    };
+    let processes = leftovers::pods_running(&world.cluster.layout, PROGRAM)?;
+    let found = processes.into_iter().find(is);
+    found
+        .map(Pid::from_raw)
+        .with_context(|| format!("no process of pod {pod}"))
+}
+
+/// Waits until there are two operators, both ready, and one of them leads.
+pub async fn settled(world: &World) -> anyhow::Result<String> {
+    let pods: Api<Pod> = Api::namespaced(world.client.clone(), helm::NAMESPACE);
+    let of = ListParams::default().labels("app.kubernetes.io/name=crokodial-operator");
+    let within = Duration::from_secs(90);
+    until(&world.progress, "two operators", within, || async {
+        let found = pods.list(&of).await?.items;
+        let ready = found.iter().filter(|pod| is_ready(pod)).count();
+        ensure!(
+            (found.len(), ready) == (2, 2),
+            "{} pods, {ready} ready",
+            found.len()
+        );
+        let (holder, pod) = leader(world).await?;
+        ensure!(
+            found.iter().any(|p| p.name_any() == pod),
+            "{holder} is gone"
+        );
+        Ok(pod)
+    })
+    .await
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    let conditions = status
+        .and_then(|s| s.conditions.as_deref())
+        .unwrap_or_default();
+    conditions
+        .iter()
+        .any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+/// Gives the operator something to write: the number of staging's pods, 1 by default.
+async fn scale(world: &World, replicas: Option<i32>) -> anyhow::Result<()> {
+    world
+        .edit(STAGING, json!({"runtime": {"replicas": replicas}}))
+        .await
+}
+
+/// The first write, other than of the lease, by another pod since.
+async fn first_of_others(world: &World, old: &str, since: Timestamp) -> anyhow::Result<Write> {
+    let within = Duration::from_secs(20);
+    until(
+        &world.progress,
+        "the next one's first write",
+        within,
+        || async {
+            let mut others = writes(world, since)?;
+            others.retain(|w| w.pod != old && !w.is_of_lease() && w.accepted());
+            ensure!(!others.is_empty(), "no write yet");
+            Ok(others.swap_remove(0))
+        },
+    )
+    .await
+}
+
+fn after(since: Timestamp, write: &Write) -> Duration {
+    Duration::try_from(write.received.duration_since(since)).unwrap_or_default()
+}
+
+/// What the versions of our applies rest on.
+pub async fn create_only(world: &World) -> anyhow::Result<()> {
+    let maps: Api<ConfigMap> = Api::namespaced(world.client.clone(), &STAGING.namespace());
+    let params = PatchParams::apply("e2e").force();
+    let object = Patch::Apply(json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "create-only", "resourceVersion": "1"}, "data": {"x": "1"}}));
+    let first = maps.patch("create-only", &params, &object).await;
+    let second = maps.patch("create-only", &params, &object).await;
+    maps.delete("create-only", &DeleteParams::default()).await?;
+    first.context("where there is none it is created")?;
+    let refused = matches!(&second, Err(kube::Error::Api(status)) if status.code == 409);
+    ensure!(refused, "where there is one it is a conflict: {second:?}");
+    Ok(())
+}
+
+pub async fn terminated(world: &World) -> anyhow::Result<()> {
+    let old = settled(world).await?;
+    let before = lease(world).await?;
+    let process = process(world, &old)?;
+    let since = Timestamp::now();
+    kill(process, Signal::SIGTERM)?;
+    scale(world, Some(2)).await?;
+    let first = first_of_others(world, &old, since).await?;
+    let now = lease(world).await?;
+    let acquired = now.acquire_time.clone().context("nobody acquired it")?.0;
+    let handover = Duration::try_from(acquired.duration_since(since)).unwrap_or_default();
+    println!(
+        "SIGTERM to the lease's new record: {handover:?}, to the first write: {:?}",
+        after(since, &first)
+    );
+    scale(world, None).await?;
+    ensure!(
+        now.lease_transitions > before.lease_transitions,
+        "{before:?} {now:?}"
+    );
+    ensure!(
+        handover <= HALF,
+        "the lease changed hands after {handover:?}"
+    );
+    ensure!(
+        after(since, &first) <= HALF,
+        "{first:?} came after {:?}",
+        after(since, &first)
+    );
+    settled(world).await?;
+    Ok(())
+}
+
+pub async fn killed(world: &World) -> anyhow::Result<()> {
+    let old = settled(world).await?;
+    let process = process(world, &old)?;
+    let since = Timestamp::now();
+    kill(process, Signal::SIGKILL)?;
+    scale(world, Some(2)).await?;
+    let first = first_of_others(world, &old, since).await?;
+    let took = after(since, &first);
+    println!("SIGKILL to the first write: {took:?}");
+    scale(world, None).await?;
+    ensure!(took <= LENGTH + HALF, "{first:?} came after {took:?}");
+    settled(world).await?;
+    Ok(())
+}
+
+/// Stopped while it has work, for two leases, and let go on: by then another one leads.
+pub async fn stopped(world: &World) -> anyhow::Result<()> {
+    let old = settled(world).await?;
+    let process = process(world, &old)?;
+    let resumed = paused(world, &old, process).await;
+    // Whatever happened: nothing stays stopped.
+    kill(process, Signal::SIGCONT)?;
+    let superseded = resumed?;
+    // Its watches tell it of these edits, too.
+    for replicas in [Some(2), None] {
+        scale(world, replicas).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    let written = writes(world, superseded)?;
+    let (stale, others): (Vec<_>, Vec<_>) = written.into_iter().partition(|w| w.pod == old);
+    println!(
+        "since the takeover: {} writes of the new leader, {} tried by the old one",
+        others.len(),
+        stale.len()
+    );
+    ensure!(
+        others.iter().any(Write::accepted),
+        "nobody wrote, so nothing was shown"
+    );
+    let accepted: Vec<_> = stale.iter().filter(|write| write.accepted()).collect();
+    ensure!(
+        accepted.is_empty(),
+        "accepted of the stale leader: {accepted:?}"
+    );
+    settled(world).await?;
+    Ok(())
+}
+
+/// The moment when the next one had the lease.
+async fn paused(world: &World, old: &str, process: Pid) -> anyhow::Result<Timestamp> {
+    // In the middle of the reconciles that these edits ask for.
+    for turn in 0..6 {
+        scale(world, (turn % 2 == 1).then_some(2)).await?;
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+    kill(process, Signal::SIGSTOP)?;
+    let start = Instant::now();
+    let within = 2 * LENGTH;
+    let taken = until(&world.progress, "the next leader", within, || async {
+        let (_, pod) = leader(world).await?;
+        ensure!(pod != old, "still {pod}");
+        Ok(lease(world)
+            .await?
+            .acquire_time
+            .context("never acquired")?
+            .0)
+    })
+    .await?;
+    tokio::time::sleep((2 * LENGTH).saturating_sub(start.elapsed())).await;
+    // The audit's time is that of the answer; a moment for the clocks of two processes on one machine.
+    Ok(taken + SignedDuration::from_millis(1))
+}
