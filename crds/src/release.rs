@@ -205,9 +205,10 @@ pub struct ReleaseStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_counted_at: Option<Time>,
 
-    /// When probes of it failed, the newest last; failures close to each other are one.
+    /// When probes of it failed, the newest last. Failures close to each other are one, and old ones are kept more
+    /// coarsely.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 12))]
+    #[schemars(length(max = 16))]
     pub failures: Vec<ProbeFailure>,
 
     /// Milliseconds within which 95 of 100 probes were answered at the end of its bake; a later release is compared

@@ -10,6 +10,8 @@
 mod fake_api;
 mod support;
 
+#[path = "converge/bake.rs"]
+mod bake;
 #[path = "converge/candidate.rs"]
 mod candidate;
 #[path = "converge/children.rs"]

@@ -11,16 +11,16 @@ use super::effective::Effective;
 use super::notes;
 use super::observe::Observed;
 use super::owner::Owner;
+use super::probed;
 use super::trials;
 use super::validate::Valid;
 use crate::release::gate::{self, Asked, Question, Verdict};
 use crate::release::history;
 use crate::release::machine::{
-    self, Candidate, Decision, Gate, Hold, Pin, Probes, Proof, Run, Trial, View,
+    self, Candidate, Decision, Gate, Hold, Pin, Proof, Run, Trial, View,
 };
 use crate::release::record::{Record, last_good};
 use crate::release::workload::Workload;
-use crate::uptime::soak;
 
 /// What this run does about releases.
 #[derive(Clone, Debug)]
@@ -43,8 +43,8 @@ pub struct Step {
     pub spent: i64,
     /// Records to delete.
     pub retired: Vec<i64>,
-    /// When what was measured is to be written next.
-    pub next_count: Option<Timestamp>,
+    /// When to look again at what is measured.
+    pub look: Option<Timestamp>,
     /// What the promotion gate says of what is wanted.
     pub gate: Verdict,
     /// Why the newest good release of the source is not taken, where `promotion.auto` waits for something.
@@ -84,7 +84,7 @@ pub fn decide(
         release_phase,
         candidate,
         proof: Proof::Off,
-        probes: Probes::Fine,
+        probes: probed::verdict(seen, effective, now),
         on_failure: effective.on_failure,
         image_gone: seen.image_gone,
         progress_deadline: effective.progress_deadline,
@@ -122,7 +122,7 @@ pub fn decide(
         desired,
         spent,
         retired,
-        next_count: next_count(seen, serving, now),
+        look: probed::look(seen, effective, serving, now),
         decision,
         gate,
         waits: seen
@@ -184,11 +184,12 @@ pub fn requeue_after(
     const RESYNC: Duration = Duration::from_secs(60);
     let until =
         |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
+    let resync = RESYNC.saturating_add(jitter);
     // These moments are exact: the jitter spreads only the resyncs.
     let waits = step.waits.as_ref().and_then(|v| v.earliest);
     [
         step.decision.next,
-        step.next_count,
+        step.look,
         step.gate.earliest,
         waits,
         follow,
@@ -199,15 +200,7 @@ pub fn requeue_after(
     .map(until)
     .chain(seen.trials.again())
     .min()
-    .filter(|d| *d < RESYNC)
-    .unwrap_or(RESYNC.saturating_add(jitter))
-}
-
-/// When the serving release's seconds are to be written next.
-fn next_count(seen: &Observed, serving: Option<i64>, now: Timestamp) -> Option<Timestamp> {
-    let probes = seen.probes.as_ref()?;
-    let record = seen.records.iter().find(|r| Some(r.number()) == serving)?;
-    soak::next_count(record.number(), record.status.as_ref()?, probes, now)
+    .map_or(resync, |wait| wait.min(resync))
 }
 
 /// What must exist before a first pod can start.

@@ -219,7 +219,7 @@ impl Done {
         let (applied, objects) = suspend::withhold(owner, desired, &seen.children);
         Self {
             applied,
-            plan: (suspend == Suspend::Plan).then(|| suspend::plan(step, objects)),
+            plan: (suspend == Suspend::Plan).then(|| suspend::plan(step, seen, objects)),
             more: false,
         }
     }

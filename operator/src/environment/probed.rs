@@ -1,6 +1,7 @@
-//! What of an environment is probed, and whether its site is available. Pure.
+//! What of an environment is probed, and what probes come to: the condition `Available`, the bake's verdict. Pure.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{EnvironmentSpec, Reason, ReleasePhase};
@@ -10,11 +11,13 @@ use super::build::Children;
 use super::decide::Step;
 use super::effective::Effective;
 use super::finding::Finding;
+use super::observe::Observed;
 use super::owner::Owner;
-use crate::release::record::Record;
+use crate::release::machine::Probes;
+use crate::release::record::{Record, last_good};
 use crate::release::workload::{PodView, Workload};
-use crate::uptime::bake::latency_span;
-use crate::uptime::{ProbeSummary, Target, Verdict, Why};
+use crate::uptime::bake::{Bake, BakeVerdict, latency_span};
+use crate::uptime::{ProbeSummary, Target, Verdict, Why, soak};
 
 /// The Service's port.
 const PORT: u16 = 80;
@@ -76,6 +79,53 @@ fn alone(pods: &[PodView]) -> Option<i64> {
         Some(release) if candidates.len() == 1 => *release,
         _ => None,
     }
+}
+
+/// What probes say of the release that bakes.
+pub fn verdict(seen: &Observed, effective: &Effective, now: Timestamp) -> Probes {
+    let Some(bake) = baking(seen, effective, now) else {
+        return Probes::Fine;
+    };
+    match bake.judge() {
+        BakeVerdict::Fail(Reason::SlowResponses, how) => Probes::Slow(how),
+        BakeVerdict::Fail(_, how) => Probes::Failing(how),
+        BakeVerdict::Fine | BakeVerdict::Unmeasured(_) => match bake.extended_by() {
+            SignedDuration::ZERO => Probes::Fine,
+            more => Probes::Unmeasured(Duration::try_from(more).unwrap_or_default()),
+        },
+    }
+}
+
+/// When time alone may change what probes say, or what was measured is to be written.
+pub fn look(
+    seen: &Observed,
+    effective: &Effective,
+    serving: Option<i64>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let probes = seen.probes.as_ref()?;
+    let record = seen.records.iter().find(|r| Some(r.number()) == serving);
+    let count = record.and_then(|r| {
+        let status = r.status.as_ref()?;
+        soak::next_count(r.number(), status, probes, now)
+    });
+    let slow = baking(seen, effective, now).and_then(|bake| bake.next_look());
+    count.into_iter().chain(slow).min()
+}
+
+fn baking<'a>(seen: &'a Observed, effective: &Effective, now: Timestamp) -> Option<Bake<'a>> {
+    let bakes = |r: &&Record| r.phase() == Some(ReleasePhase::Baking);
+    let record = seen.records.iter().find(bakes)?;
+    let status = record.status.as_ref()?;
+    Some(Bake {
+        number: record.number(),
+        status,
+        probes: seen.probes.as_ref(),
+        good_p95_ms: last_good(&seen.records).and_then(|good| good.status.as_ref()?.latency_p95_ms),
+        rolled_out_at: status.rolled_out_at.as_ref()?.0,
+        bake: effective.bake,
+        now,
+    })
 }
 
 /// `Available` is about the site, whichever release answers: its pods are ready, and probes get an answer. The

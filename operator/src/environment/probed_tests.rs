@@ -56,7 +56,7 @@ fn step(available: i32) -> Step {
         desired: Some(7),
         spent: 7,
         retired: Vec::new(),
-        next_count: None,
+        look: None,
     }
 }
 

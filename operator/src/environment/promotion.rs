@@ -9,6 +9,7 @@ use crokodial_crds::{
     CrokodialEnvironment, CrokodialRelease, EnvironmentSpec, PromotionStatus, duration,
 };
 use futures::future::try_join;
+use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Step;
 use super::finding::Finding;
@@ -16,8 +17,9 @@ use super::owner::Owner;
 use crate::context::Context;
 use crate::kube_io::IoError;
 use crate::release::gate::auto::{self, Picked};
-use crate::release::gate::{Place, Rules, Source, SourceRelease, Verdict};
+use crate::release::gate::{Measured, Place, Rules, Source, SourceRelease, Verdict};
 use crate::release::record::Record;
+use crate::uptime::{ProbeSummary, soak};
 
 /// A promotion and what is there to promote.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,21 +73,69 @@ async fn source(ctx: &Context, rules: &Rules) -> Result<Source, IoError> {
     if environment.is_none() {
         return Ok(Source::NotFound);
     }
-    let records = releases.iter().filter_map(|r| Record::of(r, name));
-    Ok(Source::Found {
-        releases: records.map(|r| release(&r)).collect(),
-        measured: BTreeMap::new(),
-    })
+    let records: Vec<Record> = releases
+        .iter()
+        .filter_map(|r| Record::of(r, name))
+        .collect();
+    let now = ctx.now();
+    let probes = ctx.probes.summary(namespace, name, now);
+    Ok(found(&records, probes.as_ref(), rules.window(), now))
 }
 
-fn release(record: &Record) -> SourceRelease {
+/// What is known of a source: what its records say, and what was measured since they were written.
+fn found(
+    records: &[Record],
+    probes: Option<&ProbeSummary>,
+    window: Duration,
+    now: Timestamp,
+) -> Source {
+    let releases: Vec<SourceRelease> = records.iter().map(|r| release(r, probes, now)).collect();
+    let mut measured = BTreeMap::new();
+    for digest in records.iter().map(|r| &r.spec.digest) {
+        if let Some(answered) = answered(records, digest, probes, window, now) {
+            measured.insert(digest.clone(), answered);
+        }
+    }
+    Source::Found { releases, measured }
+}
+
+fn release(record: &Record, probes: Option<&ProbeSummary>, now: Timestamp) -> SourceRelease {
+    let number = record.number();
+    let status = record.status.as_ref();
+    let written = status.map_or(0, |s| s.good_seconds);
+    let ahead = status.zip(probes).map_or(0, |(status, probes)| {
+        soak::unpersisted(number, status, probes, now)
+    });
     SourceRelease {
-        number: record.number(),
+        number,
         image: record.spec.image.clone(),
         digest: record.spec.digest.clone(),
         phase: record.phase(),
-        ..SourceRelease::default()
+        good_seconds: written.saturating_add(ahead),
+        counted_until: probes.and_then(|p| soak::counting_until(number, p, now)),
     }
+}
+
+/// How a digest answered over the last `window` of its serving.
+fn answered(
+    records: &[Record],
+    digest: &str,
+    probes: Option<&ProbeSummary>,
+    window: Duration,
+    now: Timestamp,
+) -> Option<Measured> {
+    let mut same: Vec<_> = records
+        .iter()
+        .filter(|r| r.spec.digest == digest)
+        .filter_map(|r| Some((r.number(), r.status.as_ref()?)))
+        .collect();
+    same.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
+    let over = SignedDuration::try_from(window).ok()?;
+    let found = soak::availability(same, probes, over, now)?;
+    Some(Measured {
+        all: u64::try_from(found.measured).ok()?,
+        bad: u64::try_from(found.bad).ok()?,
+    })
 }
 
 /// What users are told: the verdict on what is wanted, or what keeps `auto` from wanting something newer.

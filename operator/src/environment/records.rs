@@ -305,7 +305,7 @@ fn reference(owner: &Owner, number: i64) -> ObjectReference {
 }
 
 /// True when this status has another phase than the one observed.
-fn moved(number: i64, status: &ReleaseStatus, seen: &Observed) -> bool {
+pub(super) fn moved(number: i64, status: &ReleaseStatus, seen: &Observed) -> bool {
     let before = seen
         .records
         .iter()

@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::build::{Applied, Child, Children, Desired, JobChange, Prepared};
 use super::decide::Step;
 use super::drift;
+use super::observe::Observed;
 use super::owner::Owner;
+use super::records;
 use crate::release::machine::Run;
 
 /// Most lines of each kind that a plan shows.
@@ -72,7 +74,7 @@ pub fn withhold(
 }
 
 /// The plan as users read it. Names and phases only: no value of any object.
-pub fn plan(step: &Step, mut objects: Vec<String>) -> PlanStatus {
+pub fn plan(step: &Step, seen: &Observed, mut objects: Vec<String>) -> PlanStatus {
     let decision = &step.decision;
     let made = decision
         .create
@@ -81,6 +83,7 @@ pub fn plan(step: &Step, mut objects: Vec<String>) -> PlanStatus {
     let moved = decision
         .updates
         .iter()
+        .filter(|(n, status)| records::moved(*n, status, seen))
         .map(|(n, status)| format!("bring release {n} to phase {}", status.phase.as_str()));
     let runs = match decision.run {
         Run::Release(n) if step.workload.release != Some(n) => Some(format!("run release {n}")),

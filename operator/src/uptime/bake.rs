@@ -108,9 +108,11 @@ impl Bake<'_> {
             .max(SignedDuration::ZERO)
     }
 
-    /// When time alone may change the verdict; `None` where no latency is judged.
+    /// When time alone may change the verdict; `None` where no latency is judged, or there is none now.
     pub fn next_look(&self) -> Option<Timestamp> {
         self.good_p95_ms?;
+        let answers = |p: &&ProbeSummary| p.verdict == Verdict::Answering;
+        self.probes.filter(answers)?;
         let full = self
             .rolled_out_at
             .saturating_add(latency_span(self.bake))

@@ -231,11 +231,12 @@ fn the_latency_is_recorded_only_if_there_is_enough_of_it() {
 #[test]
 fn latencies_are_looked_at_from_when_their_span_is_full() {
     let status = ReleaseStatus::default();
-    let at_10 = bake(&status, None, Some(9), MINUTE, 10);
-    assert_eq!(at_10.next_look(), Some(at(30)));
-    assert_eq!(
-        bake(&status, None, Some(9), MINUTE, 40).next_look(),
-        Some(at(45))
-    );
-    assert_eq!(bake(&status, None, None, MINUTE, 40).next_look(), None);
+    let looks = |good_p95_ms, now| {
+        let answering = probes(now, |_| Some(good(9)), MINUTE);
+        bake(&status, Some(&answering), good_p95_ms, MINUTE, now).next_look()
+    };
+    assert_eq!(looks(Some(9), 10), Some(at(30)));
+    assert_eq!(looks(Some(9), 40), Some(at(45)));
+    assert_eq!(looks(None, 40), None);
+    assert_eq!(bake(&status, None, Some(9), MINUTE, 40).next_look(), None);
 }

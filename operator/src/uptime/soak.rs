@@ -9,16 +9,16 @@ use crokodial_crds::{ProbeFailure, ReleaseStatus};
 use jiff::{SignedDuration, Timestamp};
 
 use super::INTERVAL;
-use super::summary::{ProbeSummary, Span, SpanKind};
+use super::summary::{ProbeSummary, Span, SpanKind, reach};
 
 /// Counts are persisted this far apart.
 const PERSIST_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
 /// Failures kept in a status.
-const MOST_FAILURES: usize = 12;
+const MOST_FAILURES: usize = 16;
 
-/// Failures that lie within this many measured seconds are one.
-const SAME_FAILURE: i64 = 300;
+/// Measured seconds within which failures are one.
+const GRAIN: i64 = 300;
 
 /// What was measured of a release in a span of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,6 +128,16 @@ pub fn unpersisted(
     count(&summary.spans, from, now, number)
 }
 
+/// Up to when seconds of `release` are counted; `Some` only while they go on being counted.
+pub fn counting_until(release: i64, summary: &ProbeSummary, now: Timestamp) -> Option<Timestamp> {
+    let newest = summary.spans.last()?;
+    let goes_on = newest.release == release
+        && newest.kind == SpanKind::Good
+        && summary.last == Some(newest.to)
+        && now.duration_since(newest.to) <= reach();
+    goes_on.then_some(newest.to)
+}
+
 /// How much of the time that was measured a digest answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Availability {
@@ -182,23 +192,40 @@ pub fn availability<'a>(
     (total.measured > 0).then_some(total)
 }
 
-/// Adds a failure; the list stays as short as it was. Of two that become one the later place stands, so that joining
-/// never lets a failure out of the gate's view early.
+/// Adds a failure. Failures of the same five measured minutes are one; where there are more than fit, those two become
+/// one that lie closest together for their age. So what is recent is told apart finely and what is old coarsely, as
+/// windows that reach further back need it.
 fn note(failures: &mut Vec<ProbeFailure>, new: ProbeFailure) {
     match failures.last_mut() {
-        Some(last) if new.measured.saturating_sub(last.measured) <= SAME_FAILURE => {
-            *last = joined(last, &new);
-        }
+        Some(last) if last.measured / GRAIN == new.measured / GRAIN => *last = joined(last, &new),
         _ => failures.push(new),
     }
     while failures.len() > MOST_FAILURES {
-        let oldest = failures.remove(0);
-        if let Some(next) = failures.first_mut() {
-            *next = joined(&oldest, next);
+        let Some(at) = closest(failures) else { return };
+        let earlier = failures.remove(at);
+        if let Some(later) = failures.get_mut(at) {
+            *later = joined(&earlier, later);
         }
     }
 }
 
+/// The place of the failure to join with the next: where what comes of it covers least for its age. A failure covers
+/// the time since the one before.
+fn closest(failures: &[ProbeFailure]) -> Option<usize> {
+    let newest = failures.last()?.measured;
+    let before = std::iter::once(0).chain(failures.iter().map(|f| f.measured));
+    let joinable = before.zip(failures.iter().skip(1)).enumerate();
+    let cost = |begin: i64, later: &ProbeFailure| {
+        let covered = later.measured.saturating_sub(begin).saturating_mul(1_000);
+        let age = newest.saturating_sub(later.measured).saturating_add(GRAIN);
+        covered.checked_div(age)
+    };
+    joinable
+        .min_by_key(|(_, (begin, later))| cost(*begin, later))
+        .map(|(at, _)| at)
+}
+
+/// Of two that become one the later place stands: joining never lets a failure out of a window early.
 fn joined(earlier: &ProbeFailure, later: &ProbeFailure) -> ProbeFailure {
     ProbeFailure {
         seconds: earlier.seconds.saturating_add(later.seconds),

@@ -252,6 +252,46 @@ fn failures_stay_few_and_what_is_joined_is_not_lost() {
     assert!(places.is_sorted(), "{places:?}");
 }
 
+#[test]
+fn an_old_outage_leaves_the_window_while_small_failures_go_on() {
+    // Ten minutes down in the first hour, and from then on one failed probe every ten minutes, for a week.
+    let mut failures = Vec::new();
+    let failure = |measured, seconds| ProbeFailure {
+        at: whole_seconds(at(measured)),
+        measured,
+        seconds,
+    };
+    note(&mut failures, failure(3_600, 600));
+    for measured in (4_200..=604_800).step_by(600) {
+        note(&mut failures, failure(measured, 2));
+        assert!(failures.len() <= MOST_FAILURES);
+    }
+    let status = ReleaseStatus {
+        measured_seconds: 604_800,
+        failures,
+        ..ReleaseStatus::default()
+    };
+    for (hours, exact) in [(1, 12), (6, 72), (24, 288), (72, 864)] {
+        let over = SignedDuration::from_hours(hours);
+        let found = availability([(7, &status)], None, over, at(0)).unwrap();
+        assert!(
+            (exact..=exact * 8 / 5).contains(&found.bad),
+            "{hours} h: {} s, exactly {exact} s",
+            found.bad
+        );
+    }
+}
+
+#[test]
+fn seconds_go_on_being_counted_only_while_probes_are_good_and_fresh() {
+    let mut site = Site::new(|s| Some(if s > 100 { BAD } else { GOOD }));
+    let summary = site.summary(60);
+    assert_eq!(counting_until(7, &summary, at(61)), Some(at(60)));
+    assert_eq!(counting_until(8, &summary, at(61)), None);
+    assert_eq!(counting_until(7, &summary, at(65)), None);
+    assert_eq!(counting_until(7, &site.summary(102), at(102)), None);
+}
+
 fn any_outcome() -> impl Strategy<Value = Option<Outcome>> {
     prop_oneof![6 => Just(Some(GOOD)), 1 => Just(Some(BAD)), 1 => Just(None)]
 }

@@ -200,5 +200,11 @@ async fn a_bake_without_pods_proves_nothing() {
     assert_eq!(site.phases("staging"), ["1 Baking"]);
     site.edit("staging", |spec| spec["runtime"]["replicas"] = json!(1));
     site.rest("staging").await;
+    assert_eq!(
+        site.phases("staging"),
+        ["1 Baking"],
+        "what nobody measured is watched now"
+    );
+    site.bake("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good"]);
 }

@@ -85,6 +85,7 @@ async fn a_moved_tag_changes_nothing_that_runs() {
         .moves("registry.test/dialer:1", &digest_of("something else"));
     site.advance(86_400);
     site.restart();
+    site.rest("staging").await;
     assert_eq!(site.writes_of("staging", 10).await, []);
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good"]);

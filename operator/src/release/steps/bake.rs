@@ -75,7 +75,8 @@ fn fault(
     match faults::baking(&scene(view, record, status, pods)) {
         Some(Fault::Release(reason, seen)) => Some((reason, seen)),
         _ => match &view.probes {
-            Probes::Failing(seen) | Probes::Slow(seen) => Some((Reason::BakeFailed, seen.clone())),
+            Probes::Failing(seen) => Some((Reason::ProbeFailed, seen.clone())),
+            Probes::Slow(seen) => Some((Reason::SlowResponses, seen.clone())),
             Probes::Fine | Probes::Unmeasured(_) => None,
         },
     }
