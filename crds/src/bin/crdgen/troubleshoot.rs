@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_its_section_below_the_introduction_that_is_kept() {
-        let page = page(&format!("# Mine\n\nKept.\n{MARK}old")).unwrap();
+        let page = page(&format!("# Mine\n\nKept.\n{MARK}OUTDATED")).unwrap();
         assert!(page.starts_with(&format!("# Mine\n\nKept.\n{MARK}\n## Reasons\n")));
         for reason in Reason::iter() {
             let head = format!("\n### {reason}\n\n");
@@ -88,7 +88,7 @@ mod tests {
             assert!(section.contains(&line(reason.next_step())), "{reason}");
             assert!(section.contains("**Appears in**"), "{reason}");
         }
-        assert!(!page.contains("old"));
+        assert!(!page.contains("OUTDATED"));
     }
 
     #[test]
