@@ -132,7 +132,7 @@ fn a_release_phase_is_the_frozen_container_with_another_command_once() {
     let frozen = &template()["spec"]["containers"][0];
     let container = &pod["spec"]["containers"][0];
     assert_eq!(container["command"], json!(["/migrate", "up"]));
-    assert_eq!(container["env"][1]["value"], "release-phase");
+    assert_eq!(container["env"][1]["value"], "candidate");
     for same in ["image", "envFrom", "securityContext"] {
         assert_eq!(container[same], frozen[same], "{same}");
     }

@@ -1,7 +1,7 @@
 //! The Job of a release phase: the release's own container with another command, once.
 
 use crokodial_crds::names::{
-    COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT, LABEL_RELEASE,
+    COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT, LABEL_RELEASE,
 };
 use serde_json::{Value, json};
 
@@ -56,7 +56,8 @@ fn pod(template: &Value, command: &ReleaseCommand, credentials: &str) -> Value {
         .into_iter()
         .flatten()
     {
-        set_role(container, COMPONENT_RELEASE_PHASE);
+        // The word that every app knows for "keep schedulers and outgoing messages idle".
+        set_role(container, COMPONENT_CANDIDATE);
         container["command"] = json!(command.command);
         let Some(fields) = container.as_object_mut() else {
             continue;
