@@ -142,6 +142,7 @@ impl Context {
         io: KubeIo,
         settings: Settings,
         outside: Outside,
+        wakes: Wakes,
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
@@ -165,7 +166,7 @@ impl Context {
             existences: Lookups::default(),
             measurements: Lookups::default(),
             smokes: Lookups::default(),
-            wakes: Wakes::default(),
+            wakes,
             written: Written::default(),
             lasting: Lasting::default(),
             attention: Attention::default(),

@@ -24,8 +24,10 @@ use crate::net::{Guard, HttpClient, Trust, api_server_ips};
 use crate::registry::Resolver;
 use crate::smoke::run::Limits;
 use crate::smoke::{SmokePlan, SmokeProbe, SmokeResult, SmokeTarget};
+use crate::uptime::Probes;
 use crate::uptime::probe::Dialler;
 use crate::uptime::prober::Prober;
+use crate::wake::Wakes;
 
 /// How often a missing kind is looked for again.
 const RECHECK: Duration = Duration::from_secs(5);
@@ -59,6 +61,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
                 metrics,
                 readiness,
                 begins,
+                probes: ctx.probes.clone(),
             },
         )?;
         let election = tokio::spawn(elector.run(stop.clone()));
@@ -82,12 +85,15 @@ struct Desk {
     metrics: Metrics,
     readiness: Readiness,
     begins: watch::Sender<u64>,
+    probes: Arc<dyn Probes>,
 }
 
 impl News for Desk {
     fn leads(&mut self, leads: bool) {
         self.metrics.leads(leads);
         self.readiness.set_leads(leads);
+        // Whoever does not lead no longer knows which release answers; whoever begins to must find out anew.
+        self.probes.forget_all();
         if leads {
             self.begins.send_modify(|term| *term += 1);
         }
@@ -156,8 +162,14 @@ async fn context(
     ));
     let smoke = Arc::new(SmokeProbe::new(http.clone(), Limits::default()));
     let edge = Arc::new(EdgeProbe::new(http.clone()));
+    let wakes = Wakes::default();
     let dialler = Dialler::new(guard, http, api_server());
-    let probes = Arc::new(Prober::new(dialler, metrics.clone(), Clock::System));
+    let probes = Arc::new(Prober::new(
+        dialler,
+        wakes.clone(),
+        metrics.clone(),
+        Clock::System,
+    ));
     Ok(Context::new(
         KubeIo::fenced(client, writes, fence, metrics.clone()),
         settings,
@@ -167,6 +179,7 @@ async fn context(
             probes,
             smoke,
         },
+        wakes,
         metrics,
         Clock::System,
     ))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crokodial_crds::names::{LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
@@ -126,15 +126,6 @@ fn watches(ctx: &Context, namespace: &str) -> Controller<Guarded> {
             all(),
             move |m| referring(&maps, &m, names_config_map),
         )
-        .reconcile_on(verdicts(ctx, namespace))
-}
-
-/// Environments whose probes say something else than before.
-fn verdicts(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarded>> + use<> {
-    let namespace = namespace.to_owned();
-    ctx.probes
-        .changes(&namespace)
-        .map(move |name| ObjectRef::new(&name).within(&namespace))
 }
 
 /// The environment that a child's label names.

@@ -13,7 +13,6 @@ pub mod window;
 
 use std::net::IpAddr;
 
-use futures::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
 
 pub use summary::{Bad, Failing, Latency, Outcome, ProbeSummary, Span, SpanKind, Verdict, Why};
@@ -49,14 +48,14 @@ pub struct Target {
     pub latency_over: SignedDuration,
 }
 
-/// Measures environments.
+/// Measures environments, and wakes one when what its probes come to has changed.
 pub trait Probes: Send + Sync {
     /// From now on the environment is probed so.
     fn watch(&self, target: Target);
     /// The environment is no longer probed, and what was measured is dropped.
     fn forget(&self, namespace: &str, name: &str);
+    /// The same for all: another replica decides now, and which release answers is no longer known here.
+    fn forget_all(&self);
     /// What is known of an environment; `None` where it is not probed.
     fn summary(&self, namespace: &str, name: &str, now: Timestamp) -> Option<ProbeSummary>;
-    /// Names of a namespace's environments whose verdict has changed, as it does.
-    fn changes(&self, namespace: &str) -> BoxStream<'static, String>;
 }

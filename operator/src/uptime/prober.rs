@@ -4,9 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::channel::mpsc;
-use futures::stream::BoxStream;
 use jiff::Timestamp;
 use rand::Rng;
 use tokio::sync::Semaphore;
@@ -19,12 +16,10 @@ use super::window::Window;
 use super::{BRISK_INTERVAL, INTERVAL, Probes, Target};
 use crate::context::Clock;
 use crate::metrics::Metrics;
+use crate::wake::Wakes;
 
 /// Probes at once. Each takes 3 s at most, so this many environments may hang without delaying another.
 const AT_ONCE: usize = 64;
-
-/// News kept for a controller that is busy; what does not fit is seen at the next resync.
-const MOST_NEWS: usize = 1_000;
 
 type Key = (String, String);
 
@@ -42,7 +37,7 @@ struct Shared {
     metrics: Metrics,
     clock: Clock,
     permits: Semaphore,
-    listeners: Mutex<HashMap<String, mpsc::Sender<String>>>,
+    wakes: Wakes,
 }
 
 #[derive(Debug)]
@@ -60,13 +55,13 @@ struct State {
 
 impl Prober {
     /// Nothing is probed yet.
-    pub fn new(dialler: Dialler, metrics: Metrics, clock: Clock) -> Self {
+    pub fn new(dialler: Dialler, wakes: Wakes, metrics: Metrics, clock: Clock) -> Self {
         let shared = Shared {
             dialler,
             metrics,
             clock,
             permits: Semaphore::new(AT_ONCE),
-            listeners: Mutex::default(),
+            wakes,
         };
         Self {
             shared: Arc::new(shared),
@@ -113,10 +108,8 @@ impl Probes for Prober {
         Some(state.window.summary(state.target.latency_over, now))
     }
 
-    fn changes(&self, namespace: &str) -> BoxStream<'static, String> {
-        let (sender, receiver) = mpsc::channel(MOST_NEWS);
-        lock(&self.shared.listeners).insert(namespace.to_owned(), sender);
-        receiver.boxed()
+    fn forget_all(&self) {
+        lock(&self.watched).clear();
     }
 }
 
@@ -156,7 +149,10 @@ async fn once(shared: &Shared, state: &Mutex<State>) -> Duration {
     let brisk = state.target.brisk;
     if told {
         log(&state, outcome);
-        shared.tell(&state.target);
+        let Target {
+            namespace, name, ..
+        } = &state.target;
+        shared.wakes.wake(namespace, name);
     }
     let interval = if brisk { BRISK_INTERVAL } else { INTERVAL };
     Duration::try_from(interval).unwrap_or_default()
@@ -176,16 +172,6 @@ fn ask(state: &State) -> Ask {
 fn log(state: &State, outcome: Outcome) {
     let (namespace, environment) = (&state.target.namespace, &state.target.name);
     tracing::info!(namespace, environment, last = ?outcome, "another verdict of the probes");
-}
-
-impl Shared {
-    fn tell(&self, target: &Target) {
-        if let Some(listener) = lock(&self.listeners).get_mut(&target.namespace)
-            && listener.try_send(target.name.clone()).is_err()
-        {
-            tracing::debug!(namespace = target.namespace, "nobody hears of a verdict");
-        }
-    }
 }
 
 /// A panic while a lock was held cannot leave these half written: their data stays usable.

@@ -5,8 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::routing::get;
+use crokodial_crds::CrokodialEnvironment;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use http::StatusCode;
 use jiff::SignedDuration;
+use kube::runtime::reflector::ObjectRef;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -18,7 +22,7 @@ fn prober() -> Prober {
     let guard = Guard::for_tests_allowing_loopback();
     let client = HttpClient::new(guard.clone(), Trust::platform().unwrap());
     let dialler = Dialler::new(guard, client, None);
-    Prober::new(dialler, Metrics::new(), Clock::System)
+    Prober::new(dialler, Wakes::default(), Metrics::new(), Clock::System)
 }
 
 fn target(name: &str, port: u16) -> Target {
@@ -75,15 +79,21 @@ fn verdict(prober: &Prober, name: &str) -> Verdict {
     prober.summary("shop", name, now).unwrap().verdict
 }
 
-async fn news(changes: &mut BoxStream<'static, String>) -> String {
-    let next = timeout(Duration::from_secs(20), changes.next()).await;
-    next.expect("no news in 20 s").unwrap()
+type Calls = BoxStream<'static, ObjectRef<CrokodialEnvironment>>;
+
+fn calls(prober: &Prober) -> Calls {
+    prober.shared.wakes.of("shop").boxed()
+}
+
+async fn news(calls: &mut Calls) -> String {
+    let next = timeout(Duration::from_secs(20), calls.next()).await;
+    next.expect("no news in 20 s").unwrap().name
 }
 
 #[tokio::test]
 async fn the_reconcile_is_woken_by_the_first_answer_a_confirmed_failure_and_the_recovery() {
     let (prober, site) = (prober(), Site::default());
-    let mut changes = prober.changes("shop");
+    let mut changes = calls(&prober);
     let port = site.serve(Duration::ZERO).await;
     prober.watch(target("one", port));
     assert_eq!(news(&mut changes).await, "one");
@@ -107,7 +117,7 @@ async fn the_reconcile_is_woken_by_the_first_answer_a_confirmed_failure_and_the_
 #[tokio::test]
 async fn a_target_that_hangs_delays_no_other_and_is_asked_once_at_a_time() {
     let (prober, hanging, healthy) = (prober(), Site::default(), Site::default());
-    let mut changes = prober.changes("shop");
+    let mut changes = calls(&prober);
     let port = hanging.serve(Duration::from_secs(60)).await;
     for n in 0..40 {
         prober.watch(target(&format!("hangs-{n}"), port));
@@ -146,7 +156,7 @@ async fn a_target_that_hangs_delays_no_other_and_is_asked_once_at_a_time() {
 #[tokio::test]
 async fn an_environment_that_is_forgotten_is_asked_no_more_and_one_of_its_name_starts_anew() {
     let (prober, site) = (prober(), Site::default());
-    let mut changes = prober.changes("shop");
+    let mut changes = calls(&prober);
     let port = site.serve(Duration::ZERO).await;
     prober.watch(target("one", port));
     news(&mut changes).await;
@@ -158,6 +168,9 @@ async fn an_environment_that_is_forgotten_is_asked_no_more_and_one_of_its_name_s
     assert_eq!(prober.summary("shop", "one", now).unwrap().last, None);
     prober.forget("shop", "one");
     assert_eq!(prober.summary("shop", "one", now), None);
+    prober.watch(target("two", port));
+    prober.forget_all();
+    assert_eq!(prober.summary("shop", "two", now), None);
     let asked = site.asked.load(Ordering::SeqCst);
     sleep(Duration::from_millis(2_500)).await;
     assert_eq!(site.asked.load(Ordering::SeqCst), asked);

@@ -5,8 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use crokodial_operator::uptime::window::Window;
 use crokodial_operator::uptime::{BRISK_INTERVAL, INTERVAL, Outcome, ProbeSummary, Probes, Target};
-use futures::StreamExt;
-use futures::stream::BoxStream;
 use jiff::Timestamp;
 
 /// What every site answers until a test says otherwise.
@@ -49,11 +47,6 @@ impl ScriptedProbes {
     /// From now on every site answers well.
     pub fn heal(&self) {
         self.answer(GOOD);
-    }
-
-    /// What a restart of the process loses.
-    pub fn forget_all(&self) {
-        self.watched.lock().unwrap().clear();
     }
 
     /// What is probed at an environment.
@@ -107,7 +100,7 @@ impl Probes for ScriptedProbes {
         Some(watched.window.summary(watched.target.latency_over, now))
     }
 
-    fn changes(&self, _: &str) -> BoxStream<'static, String> {
-        futures::stream::pending().boxed()
+    fn forget_all(&self) {
+        self.watched.lock().unwrap().clear();
     }
 }

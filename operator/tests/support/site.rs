@@ -10,6 +10,7 @@ use crokodial_operator::environment::effective::Defaults;
 use crokodial_operator::environment::{self, Error};
 use crokodial_operator::kube_io::KubeIo;
 use crokodial_operator::metrics::Metrics;
+use crokodial_operator::wake::Wakes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -310,6 +311,7 @@ fn context_with(
             probes: probes.clone(),
             smoke: smoke.clone(),
         },
+        Wakes::default(),
         Metrics::new(),
         Clock::Fixed(time.clone()),
     ))
