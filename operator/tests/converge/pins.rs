@@ -70,8 +70,9 @@ async fn a_new_image_queues_behind_a_pin_and_goes_on_when_it_is_taken_away() {
 #[tokio::test(start_paused = true)]
 async fn a_pin_ends_a_roll_out_under_way_and_the_spec_starts_it_anew_afterwards() {
     let mut site = Site::good().await;
-    site.behave(SECOND, Behaviour::NeverReady);
     site.image("staging", SECOND);
+    site.until("staging", "2 Rolling").await;
+    site.behave(SECOND, Behaviour::NeverReady);
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Rolling"]);
     pin(&site, "staging-1", true);
@@ -175,7 +176,7 @@ async fn time_under_suspension_is_not_held_against_a_release() {
     site.rest("staging").await;
     site.edit("staging", |spec| spec["suspend"] = json!("None"));
     site.rest("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Rolling"]);
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Candidate"]);
     site.advance(301);
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);

@@ -52,7 +52,8 @@ async fn a_new_image_rolls_bakes_and_becomes_good() {
     site.reconcile("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 "]);
     site.reconcile("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Rolling"]);
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Candidate"]);
+    site.until("staging", "2 Rolling").await;
     assert_eq!(
         site.runs("staging"),
         "1",

@@ -150,6 +150,18 @@ impl Site {
         panic!("{name} is not at rest after {MOST_STEPS} steps");
     }
 
+    /// Operator and world in turn, until the newest release is in this phase: `2 Rolling`.
+    pub async fn until(&mut self, name: &str, line: &str) {
+        for _ in 0..MOST_STEPS {
+            if self.phases(name).last().is_some_and(|l| l == line) {
+                return;
+            }
+            self.reconcile(name).await;
+            self.world.step();
+        }
+        panic!("{name} does not come to {line}: {:?}", self.phases(name));
+    }
+
     /// Waits out the bake of a staging environment, and rests again.
     pub async fn bake(&mut self, name: &str) {
         self.advance(60);
