@@ -13,6 +13,7 @@
 
 mod bake;
 mod browser;
+mod candidate;
 mod credentials;
 mod database;
 mod lab;
@@ -70,6 +71,14 @@ fn main() -> std::process::ExitCode {
         trial(
             "a slow release is put back and no request is lost",
             bake::slow,
+        ),
+        trial(
+            "a release without assets, start command or release phase meets no user",
+            candidate::bad_releases,
+        ),
+        trial(
+            "values the app refuses reach no pod, not even after an eviction of all",
+            candidate::bad_values,
         ),
         trial(
             "bad references are named within two seconds and change nothing",

@@ -19,6 +19,8 @@ struct Faults {
     delay_after: Duration,
     /// Its page names a script that it does not have.
     no_assets: bool,
+    /// It ends at once, and well.
+    end_well: bool,
 }
 
 fn main() -> ExitCode {
@@ -29,6 +31,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if faults.end_well {
+        return ExitCode::SUCCESS;
+    }
     let port = std::env::var("PORT").unwrap_or_else(|_| "3005".to_owned());
     let listener = match TcpListener::bind(format!("0.0.0.0:{port}")) {
         Ok(listener) => listener,
@@ -67,6 +72,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Faults, String> {
             "--delay-milliseconds" => faults.delay = Some(Duration::from_millis(number()?)),
             "--delay-after-seconds" => faults.delay_after = Duration::from_secs(number()?),
             "--no-assets" => faults.no_assets = true,
+            "--end-well" => faults.end_well = true,
             other => return Err(format!("{other} is no fault that is known here")),
         }
     }
