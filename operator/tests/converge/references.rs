@@ -176,7 +176,7 @@ async fn a_first_release_waits_for_its_secrets() {
         site.condition("staging", "CredentialsValid"),
         "False SecretNotFound"
     );
-    assert_eq!(site.phases("staging"), ["1 Pending"]);
+    assert_eq!(site.phases("staging"), ["1 Preflight"]);
     assert_eq!(site.pods(), Vec::<String>::new());
     site.api.put(secret(
         "mongo",
