@@ -98,6 +98,16 @@ const LOOKS: &[(&[Reason], &str, &[&str])] = &[
         PODS,
     ),
     (
+        &[Reason::ProbeFailed],
+        "The readiness path answers and the health path does not: it hangs, or answers with the status the message names. Its pods are gone; try the image in staging.",
+        RELEASES,
+    ),
+    (
+        &[Reason::SlowResponses],
+        "The health path does more than it did, or each request waits for something it did not need before.",
+        RELEASES,
+    ),
+    (
         &[Reason::RolledBack, Reason::Held],
         "The site goes on with the last good release. Applying the same spec again starts nothing, however often.",
         RELEASES,

@@ -209,6 +209,7 @@ pub struct ReleaseStatus {
     /// coarsely.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["measured".into()]))]
     pub failures: Vec<ProbeFailure>,
 
     /// Milliseconds within which 95 of 100 probes were answered at the end of its bake; a later release is compared
