@@ -14,7 +14,7 @@ const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 const CONTROLLER_UID: &str = "batch.kubernetes.io/controller-uid";
 
 /// What the pods of a Job do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum JobOutcome {
     /// Exits 0 with this termination message.
     Succeeds(String),
@@ -233,7 +233,7 @@ pub fn step_pod(
         .and_then(Value::as_str)
         .map(str::to_owned);
     let said = if value.pointer("/spec/nodeName").is_none() {
-        if outcome == JobOutcome::NeverScheduled {
+        if matches!(outcome, JobOutcome::NeverScheduled) {
             if condition(&value, "PodScheduled").is_some() {
                 return None;
             }
@@ -276,7 +276,7 @@ fn start(
     mountable: bool,
     now: &str,
 ) -> Option<&'static str> {
-    let unpullable = *outcome == JobOutcome::ImagePullBackOff;
+    let unpullable = matches!(outcome, JobOutcome::ImagePullBackOff);
     let wait = |reason: &str| json!({"waiting": {"reason": reason, "message": reason}});
     match waiting {
         "ContainerCreating" if !mountable => return None,
