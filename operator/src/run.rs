@@ -24,6 +24,7 @@ use crate::net::{Guard, HttpClient, Trust, api_server_ips};
 use crate::registry::Resolver;
 use crate::smoke::run::Limits;
 use crate::smoke::{SmokePlan, SmokeProbe, SmokeResult, SmokeTarget};
+use crate::uptime::Probes;
 use crate::uptime::probe::Dialler;
 use crate::uptime::prober::Prober;
 
@@ -59,6 +60,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
                 metrics,
                 readiness,
                 begins,
+                probes: ctx.probes.clone(),
             },
         )?;
         let election = tokio::spawn(elector.run(stop.clone()));
@@ -82,12 +84,15 @@ struct Desk {
     metrics: Metrics,
     readiness: Readiness,
     begins: watch::Sender<u64>,
+    probes: Arc<dyn Probes>,
 }
 
 impl News for Desk {
     fn leads(&mut self, leads: bool) {
         self.metrics.leads(leads);
         self.readiness.set_leads(leads);
+        // A term measures for itself: what an earlier one measured may be about a release that is gone.
+        self.probes.forget_all();
         if leads {
             self.begins.send_modify(|term| *term += 1);
         }

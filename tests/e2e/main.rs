@@ -85,7 +85,7 @@ fn main() -> std::process::ExitCode {
             roles::enforced,
         ),
         trial(
-            "an apply that names a version no object has can only create",
+            "a leader's apply of an absent object can only create it",
             leader::create_only,
         ),
         trial(

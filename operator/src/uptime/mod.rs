@@ -55,6 +55,9 @@ pub trait Probes: Send + Sync {
     fn watch(&self, target: Target);
     /// The environment is no longer probed, and what was measured is dropped.
     fn forget(&self, namespace: &str, name: &str);
+    /// Nothing is probed any more: another replica leads, and under it releases come and go that this one does not
+    /// hear of.
+    fn forget_all(&self);
     /// What is known of an environment; `None` where it is not probed.
     fn summary(&self, namespace: &str, name: &str, now: Timestamp) -> Option<ProbeSummary>;
     /// Names of a namespace's environments whose verdict has changed, as it does.

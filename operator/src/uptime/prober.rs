@@ -106,6 +106,10 @@ impl Probes for Prober {
         lock(&self.watched).remove(&(namespace.to_owned(), name.to_owned()));
     }
 
+    fn forget_all(&self) {
+        lock(&self.watched).clear();
+    }
+
     fn summary(&self, namespace: &str, name: &str, now: Timestamp) -> Option<ProbeSummary> {
         let all = lock(&self.watched);
         let watched = all.get(&(namespace.to_owned(), name.to_owned()))?;

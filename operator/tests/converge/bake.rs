@@ -1,6 +1,6 @@
 //! What probes say: in the bake, of the soak, and of a site that stops answering.
 
-use crokodial_operator::uptime::{Bad, Outcome, Why};
+use crokodial_operator::uptime::{Bad, Outcome, Probes, Why};
 use serde_json::{Value, json};
 
 use crate::support::Site;

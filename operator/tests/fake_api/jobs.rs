@@ -14,7 +14,7 @@ const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 const CONTROLLER_UID: &str = "batch.kubernetes.io/controller-uid";
 
 /// What the pods of a Job do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum JobOutcome {
     /// Exits 0 with this termination message.
     Succeeds(String),

@@ -51,11 +51,6 @@ impl ScriptedProbes {
         self.answer(GOOD);
     }
 
-    /// What a restart of the process loses.
-    pub fn forget_all(&self) {
-        self.watched.lock().unwrap().clear();
-    }
-
     /// What is probed at an environment.
     pub fn target(&self, name: &str) -> Option<Target> {
         let watched = self.watched.lock().unwrap();
@@ -97,6 +92,10 @@ impl Probes for ScriptedProbes {
     fn forget(&self, namespace: &str, name: &str) {
         let key = (namespace.to_owned(), name.to_owned());
         self.watched.lock().unwrap().remove(&key);
+    }
+
+    fn forget_all(&self) {
+        self.watched.lock().unwrap().clear();
     }
 
     fn summary(&self, namespace: &str, name: &str, now: Timestamp) -> Option<ProbeSummary> {
