@@ -18,6 +18,7 @@ use crate::environment::images::Images;
 use crate::environment::lookups::Lookups;
 use crate::kube_io::KubeIo;
 use crate::metrics::Metrics;
+use crate::news::News;
 use crate::registry::{Existence, RegistryAuth, ResolveError};
 use crate::smoke::{SmokePlan, SmokeResult, SmokeTarget};
 use crate::uptime::Probes;
@@ -117,6 +118,8 @@ pub struct Context {
     pub smokes: Lookups<(String, SmokeTarget), SmokeResult>,
     /// Calls environments whose answers have come.
     pub wakes: Wakes,
+    /// News of releases, for environments that are promoted from.
+    pub news: News,
     /// What the API server made of our wishes.
     pub written: Written,
     /// Troubles that Events do not tell of yet.
@@ -167,6 +170,7 @@ impl Context {
             measurements: Lookups::default(),
             smokes: Lookups::default(),
             wakes,
+            news: News::default(),
             written: Written::default(),
             lasting: Lasting::default(),
             attention: Attention::default(),

@@ -13,6 +13,7 @@ pub mod kube_io;
 pub mod leader;
 pub mod metrics;
 pub mod net;
+pub mod news;
 pub mod registry;
 pub mod release;
 pub mod run;

@@ -25,7 +25,7 @@ impl Wakes {
     }
 
     /// The calls for environments of one namespace.
-    pub fn of<K>(&self, namespace: &str) -> impl Stream<Item = ObjectRef<K>> + Send + 'static
+    pub fn of<K>(&self, namespace: &str) -> impl Stream<Item = ObjectRef<K>> + Send + use<K>
     where
         K: Resource<DynamicType = ()> + Send + 'static,
     {

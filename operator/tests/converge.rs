@@ -20,6 +20,10 @@ mod children;
 mod config_values;
 #[path = "converge/faults.rs"]
 mod faults;
+#[path = "converge/finding_images.rs"]
+mod finding_images;
+#[path = "converge/gate.rs"]
+mod gate;
 #[path = "converge/invariants.rs"]
 mod invariants;
 #[path = "converge/pins.rs"]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crokodial_crds::names::{LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::Error;
 use crate::context::Context;
 use crate::metrics::{FailureClass, Reconciled};
+use crate::release::gate::Place;
 
 /// A watch that says nothing for this long is opened anew: a connection that died silently is noticed.
 const WATCH_SECONDS: u32 = 40;
@@ -67,8 +68,11 @@ fn watches(ctx: &Context, namespace: &str) -> Controller<Guarded> {
     let ours = || all().labels(&format!("{LABEL_MANAGED_BY}={MANAGED_BY}"));
     let controller = Controller::new(Api::<Guarded>::namespaced(client.clone(), namespace), all());
     let store = controller.store();
-    let (secrets, maps) = (store.clone(), store);
-    let controller = controller.reconcile_on(ctx.wakes.of(namespace));
+    let (secrets, maps) = (store.clone(), store.clone());
+    let news = ctx.news.clone();
+    let controller = controller
+        .reconcile_on(called(ctx, namespace))
+        .reconcile_on(promoted(ctx, store));
     // Only metadata crosses the wire: values of Secrets stay where they are.
     controller
         .watches(
@@ -114,7 +118,12 @@ fn watches(ctx: &Context, namespace: &str) -> Controller<Guarded> {
         .watches(
             Api::<PartialObjectMeta<CrokodialRelease>>::namespaced(client.clone(), namespace),
             ours(),
-            labelled,
+            move |release| {
+                if let Some(changed) = place_of(&release.metadata) {
+                    news.tell(changed);
+                }
+                labelled(release)
+            },
         )
         .watches(
             Api::<PartialObjectMeta<Secret>>::namespaced(client.clone(), namespace),
@@ -126,6 +135,44 @@ fn watches(ctx: &Context, namespace: &str) -> Controller<Guarded> {
             all(),
             move |m| referring(&maps, &m, names_config_map),
         )
+}
+
+/// Environments that are called from beside their reconcile; what is promoted from them is told, for a probe's
+/// verdict may be what called.
+fn called(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarded>> + Send + use<> {
+    let news = ctx.news.clone();
+    ctx.wakes
+        .of(namespace)
+        .map(move |called: ObjectRef<Guarded>| {
+            news.tell(Place {
+                namespace: called.namespace.clone().unwrap_or_default(),
+                name: called.name.clone(),
+            });
+            called
+        })
+}
+
+/// Environments that are promoted from one of which there is news.
+fn promoted(
+    ctx: &Context,
+    store: Store<Guarded>,
+) -> impl Stream<Item = ObjectRef<Guarded>> + Send + use<> {
+    ctx.news
+        .listen()
+        .flat_map(move |source| stream::iter(dependents(&store, source.as_ref())))
+}
+
+/// The environments that are promoted from `source`; from any, where that is not known.
+fn dependents(store: &Store<Guarded>, source: Option<&Place>) -> Vec<ObjectRef<Guarded>> {
+    let environments = store.state();
+    let decoded = environments.iter().filter_map(|e| e.0.as_ref().ok());
+    let concerned = decoded.filter_map(|e| {
+        let own = e.namespace().unwrap_or_default();
+        let from = Place::of(e.spec.promotion.as_ref()?, &own);
+        let concerned = source.is_none_or(|s| *s == from);
+        concerned.then(|| ObjectRef::new(&e.name_any()).within(&own))
+    });
+    concerned.collect()
 }
 
 /// The environment that a child's label names.
@@ -150,6 +197,15 @@ fn referring<K>(
         .collect();
     found.extend(owner_of(&object.metadata));
     found
+}
+
+/// The environment that a release's name names: labels may be edited.
+fn place_of(release: &ObjectMeta) -> Option<Place> {
+    let (name, _) = release.name.as_deref()?.rsplit_once('-')?;
+    Some(Place {
+        namespace: release.namespace.clone()?,
+        name: name.to_owned(),
+    })
 }
 
 fn owner_of(child: &ObjectMeta) -> Option<ObjectRef<Guarded>> {

@@ -139,7 +139,11 @@ fn gate(seen: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> Ve
     };
     let wanted = match &valid.wanted {
         Ok(wanted) => wanted,
-        Err(finding) => return Verdict::waiting(Reason::Progressing, finding.seen.clone()),
+        Err(finding) => {
+            let waits = promotion.picked.as_ref().and_then(|p| p.waits.clone());
+            return waits
+                .unwrap_or_else(|| Verdict::waiting(Reason::Progressing, finding.seen.clone()));
+        }
     };
     gate::judge(&Question {
         rules: &promotion.rules,

@@ -12,4 +12,4 @@ pub mod site;
 
 pub use outside::{ScriptedEdge, ScriptedImages, ScriptedSmoke, digest_of};
 pub use probes::ScriptedProbes;
-pub use site::{NS, Site, environment, secret};
+pub use site::{LIVE, NS, Site, environment, secret};

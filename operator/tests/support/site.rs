@@ -1,6 +1,7 @@
 //! One namespace with an environment, its cluster, its registry and its clock.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +13,7 @@ use crokodial_operator::kube_io::KubeIo;
 use crokodial_operator::metrics::Metrics;
 use crokodial_operator::wake::Wakes;
 use jiff::{SignedDuration, Timestamp};
+use kube::runtime::controller::Action;
 use serde_json::{Value, json};
 
 use super::{ScriptedEdge, ScriptedImages, ScriptedProbes, ScriptedSmoke, digest_of};
@@ -19,6 +21,8 @@ use crate::fake_api::{self, Behaviour, Call, FakeApi, World};
 
 /// Where the environments live.
 pub const NS: &str = "shop";
+/// Where environments named `prod…` live in tests of two namespaces.
+pub const LIVE: &str = "live";
 /// Where the operator lives.
 pub const SYSTEM: &str = "crokodial-system";
 
@@ -34,6 +38,7 @@ pub struct Site {
     pub smoke: Arc<ScriptedSmoke>,
     time: Arc<Mutex<Timestamp>>,
     ctx: Arc<Context>,
+    prod_in: &'static str,
 }
 
 /// A Secret of the user's.
@@ -64,7 +69,7 @@ impl Site {
         for crd in crokodial_crds::schema::all() {
             api.install_crd(&serde_json::to_value(&crd).unwrap());
         }
-        for namespace in [NS, SYSTEM] {
+        for namespace in [NS, LIVE, SYSTEM] {
             api.put(
                 json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
             );
@@ -89,6 +94,7 @@ impl Site {
             smoke,
             time,
             ctx,
+            prod_in: NS,
         }
     }
 
@@ -124,11 +130,36 @@ impl Site {
         context_with(io, &self.images, &self.probes, &self.smoke, &self.time)
     }
 
+    /// From now on `prod` is looked for in a namespace of its own.
+    pub fn prod_lives_apart(&mut self) {
+        self.prod_in = LIVE;
+    }
+
+    /// Where an environment and its children are.
+    fn home(&self, name: &str) -> &'static str {
+        if name.starts_with("prod") {
+            self.prod_in
+        } else {
+            NS
+        }
+    }
+
     /// One reconcile.
     pub async fn try_reconcile(&self, name: &str) -> Result<(), Error> {
-        environment::reconcile(&self.ctx, NS, name)
+        environment::reconcile(&self.ctx, self.home(name), name)
             .await
             .map(|_| ())
+    }
+
+    /// One reconcile, and when the next one is due if nothing happens: in so many milliseconds.
+    pub async fn due(&self, name: &str) -> u128 {
+        let action = environment::reconcile(&self.ctx, self.home(name), name)
+            .await
+            .unwrap();
+        // The action keeps its time to itself but can be compared.
+        (0..120_000)
+            .find(|ms| action == Action::requeue(Duration::from_millis(*ms)))
+            .map_or(u128::MAX, u128::from)
     }
 
     /// One reconcile that must come to its end.
@@ -175,9 +206,10 @@ impl Site {
 
     /// The user edits the spec.
     pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
-        self.api.edit("crokodialenvironments", NS, name, |object| {
-            change(&mut object["spec"])
-        });
+        self.api
+            .edit("crokodialenvironments", self.home(name), name, |object| {
+                change(&mut object["spec"])
+            });
     }
 
     /// The user sets another image.
@@ -199,11 +231,16 @@ impl Site {
         self.api.writes()
     }
 
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        *self.time.lock().unwrap()
+    }
+
     // What is there.
 
     pub fn get(&self, resource: &str, name: &str) -> Value {
         self.api
-            .get(resource, NS, name)
+            .get(resource, self.home(name), name)
             .unwrap_or_else(|| panic!("there is no {resource} {name}"))
     }
 
@@ -225,7 +262,7 @@ impl Site {
     pub fn phases(&self, name: &str) -> Vec<String> {
         let mut found: Vec<(i64, String)> = self
             .api
-            .list("crokodialreleases", NS)
+            .list("crokodialreleases", self.home(name))
             .iter()
             .filter(|r| r["spec"]["environment"] == name)
             .map(|r| {
@@ -306,7 +343,7 @@ fn context_with(
     time: &Arc<Mutex<Timestamp>>,
 ) -> Arc<Context> {
     let settings = Settings {
-        watch_namespaces: vec![NS.to_owned()],
+        watch_namespaces: vec![NS.to_owned(), LIVE.to_owned()],
         operator_namespace: SYSTEM.to_owned(),
         read_ingress_classes: true,
         defaults: Defaults {

@@ -1,0 +1,182 @@
+//! Images that nobody types: a followed tag, and `promotion.auto`; and freezes, which bind both.
+
+use serde_json::{Value, json};
+
+use crate::fake_api::Behaviour;
+use crate::support::{NS, Site, digest_of, environment};
+
+const DEV: &str = "registry.test/dialer:dev";
+
+async fn following() -> Site {
+    let mut site = Site::empty();
+    let mut staging = environment("staging");
+    staging["spec"]["image"] = json!(DEV);
+    staging["spec"]["follow"] = json!({"interval": "1m"});
+    site.api.put(staging);
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    site
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_followed_tag_that_moves_is_a_release_within_its_interval() {
+    let mut site = following().await;
+    let due = site.due("staging").await;
+    assert!(due <= 60_000, "the next look is due in {due} ms");
+    site.images.moves(DEV, &digest_of("two"));
+    site.advance(59);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good"]);
+    site.advance(1);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
+    let record = site.get("crokodialreleases", "staging-2");
+    assert_eq!(record["spec"]["digest"], json!(digest_of("two")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_tag_names_next_waits_for_the_release_under_way_and_then_the_newest_counts() {
+    let mut site = following().await;
+    site.edit("staging", |spec| spec["rollout"] = json!({"bake": "10m"}));
+    site.images.moves(DEV, &digest_of("two"));
+    site.advance(60);
+    site.rest("staging").await;
+    for later in ["three", "four"] {
+        site.images.moves(DEV, &digest_of(later));
+        site.advance(60);
+        site.rest("staging").await;
+        assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"], "{later}");
+    }
+    site.advance(540);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good", "3 Baking"]);
+    let record = site.get("crokodialreleases", "staging-3");
+    assert_eq!(record["spec"]["digest"], json!(digest_of("four")));
+    // A person does not wait.
+    site.edit("staging", |spec| {
+        spec["config"]["env"] = json!([{"name": "LEVEL", "value": "debug"}]);
+    });
+    site.rest("staging").await;
+    assert_eq!(
+        site.phases("staging")[2..],
+        ["3 Superseded".to_owned(), "4 Baking".to_owned()]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_followed_image_that_fails_is_held_and_the_next_one_tried() {
+    let mut site = following().await;
+    site.world.behave(&digest_of("bad"), Behaviour::CrashLoop);
+    site.images.moves(DEV, &digest_of("bad"));
+    site.advance(60);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
+    site.advance(60);
+    site.rest("staging").await;
+    assert_eq!(
+        site.phases("staging").len(),
+        2,
+        "looked up again, tried once"
+    );
+    site.images.moves(DEV, &digest_of("mended"));
+    site.advance(60);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected", "3 Baking"]);
+}
+
+/// Staging at its first good release, and a prod that takes what passes.
+async fn auto() -> Site {
+    let site = Site::good().await;
+    let mut prod = environment("prod");
+    let spec = prod["spec"].as_object_mut().unwrap();
+    spec.remove("image");
+    spec.insert("stage".to_owned(), json!("prod"));
+    spec.insert("rollout".to_owned(), json!({"bake": "10s"}));
+    spec.insert(
+        "promotion".to_owned(),
+        json!({"from": {"name": "staging"}, "soak": "2m", "auto": true}),
+    );
+    site.api.put(prod);
+    site
+}
+
+async fn pass(site: &mut Site, seconds: i64) {
+    for _ in 0..seconds / 10 {
+        site.advance(10);
+        site.rest("staging").await;
+        site.rest("prod").await;
+    }
+}
+
+fn from(site: &Site, release: &str) -> Value {
+    site.get("crokodialreleases", release)["spec"]["promotedFrom"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn auto_takes_each_release_of_the_source_that_passes() {
+    let mut site = auto().await;
+    site.rest("prod").await;
+    assert_eq!(
+        site.phases("prod"),
+        [""; 0],
+        "no number is spent on waiting"
+    );
+    assert_eq!(site.status("prod")["promotion"]["reason"], "SoakNotMet");
+    assert_eq!(site.condition("prod", "Promotable"), "False SoakNotMet");
+    pass(&mut site, 150).await;
+    assert_eq!(site.phases("prod"), ["1 Good"]);
+    let first = json!({"environment": "staging", "namespace": NS, "release": 1});
+    assert_eq!(from(&site, "prod-1"), first);
+    assert_eq!(site.condition("prod", "Ready"), "True Ready");
+    // Two follow each other in staging faster than they soak: only the second gets here.
+    site.image("staging", "registry.test/dialer:2");
+    pass(&mut site, 80).await;
+    site.image("staging", "registry.test/dialer:3");
+    pass(&mut site, 70).await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good", "3 Good"]);
+    assert_eq!(site.phases("prod"), ["1 Good"]);
+    assert_eq!(site.condition("prod", "Promotable"), "False SoakNotMet");
+    assert_eq!(
+        site.condition("prod", "Ready"),
+        "True Ready",
+        "what is not wanted yet is nothing to wait for"
+    );
+    pass(&mut site, 100).await;
+    assert_eq!(site.phases("prod"), ["1 Good", "2 Good"]);
+    assert_eq!(from(&site, "prod-2")["release"], 3);
+    assert_eq!(site.writes_of("prod", 10).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_freeze_holds_configuration_too_but_neither_scaling_nor_a_return() {
+    let mut site = auto().await;
+    pass(&mut site, 150).await;
+    let level = |value: &str| json!([{"name": "LEVEL", "value": value}]);
+    site.edit("prod", |spec| spec["config"]["env"] = level("info"));
+    pass(&mut site, 20).await;
+    assert_eq!(site.phases("prod"), ["1 Good", "2 Good"]);
+    // The tests' clock begins on Thursday, 1 January 2026.
+    site.edit("prod", |spec| {
+        spec["promotion"]["freezes"] =
+            json!([{"weekly": "Thu 00:00-Fri 00:00", "timeZone": "UTC", "reason": "holiday"}]);
+        spec["config"]["env"] = level("debug");
+    });
+    site.rest("prod").await;
+    assert_eq!(site.phases("prod")[2], "3 Gated");
+    assert_eq!(site.condition("prod", "Ready"), "False Frozen");
+    assert_eq!(
+        site.status("prod")["promotion"]["earliest"],
+        "2026-01-02T00:00:00Z"
+    );
+    site.edit("prod", |spec| spec["runtime"]["replicas"] = json!(3));
+    site.rest("prod").await;
+    assert_eq!(site.replicas("prod"), 3);
+    site.edit("prod", |spec| spec["config"]["env"] = json!([]));
+    pass(&mut site, 20).await;
+    assert_eq!(site.phases("prod")[2..], ["3 Superseded", "4 Good"]);
+    assert_eq!(
+        site.get("crokodialreleases", "prod-4")["spec"]["restores"],
+        1
+    );
+}
