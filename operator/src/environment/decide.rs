@@ -4,21 +4,17 @@ use std::time::Duration;
 
 use crokodial_crds::Reason;
 use jiff::Timestamp;
-use kube::ResourceExt;
 
-use super::build::workload::LARGEST_RELEASE;
 use super::effective::Effective;
+use super::glance::{self, Glance, Tried};
 use super::notes;
 use super::observe::Observed;
 use super::owner::Owner;
 use super::probed;
-use super::trials;
 use super::validate::Valid;
 use crate::release::gate::{self, Asked, Question, Verdict};
 use crate::release::history;
-use crate::release::machine::{
-    self, Candidate, Decision, Gate, Hold, Pin, Proof, Run, Trial, View,
-};
+use crate::release::machine::{self, Decision, Hold, Pin, Run, View};
 use crate::release::record::{Record, last_good};
 use crate::release::workload::Workload;
 
@@ -61,37 +57,19 @@ pub fn decide(
     now: Timestamp,
 ) -> Step {
     let workload = Workload::of(seen.children.deployment.as_ref());
-    let snapshots: Vec<i64> = seen.frozen.keys().copied().collect();
-    let spent = spent(seen);
-    let under_way = seen.records.iter().map(Record::number).max();
-    let release_phase = release_phase(seen, under_way);
-    let pods = under_way.map_or(Vec::new(), |n| seen.trials.of_release(n));
-    let smoke = under_way.and_then(|n| seen.trials.smoke_of_release(n));
-    let candidate = Some(Candidate {
-        pods: &pods,
-        smoke: smoke.as_ref(),
-    });
-    let mut view = View {
-        environment: owner.name.as_str(),
-        records: &seen.records,
-        wanted: valid.wanted.as_ref().ok(),
-        spent: unclaimed(seen, valid).map_or(spent, |n| n.saturating_sub(1)),
-        snapshots: &snapshots,
-        workload: &workload,
-        pods: &seen.pods,
-        gate: Gate::open(),
-        prerequisites: prerequisites(valid),
-        release_phase,
-        candidate,
-        proof: Proof::Off,
-        probes: probed::verdict(seen, effective, now),
-        on_failure: effective.on_failure,
-        image_gone: seen.image_gone,
-        progress_deadline: effective.progress_deadline,
-        bake: effective.bake,
-        leader_since: since,
-        now,
-    };
+    let tried = Tried::of(seen);
+    let mut view = glance::view(
+        Glance {
+            owner,
+            effective,
+            valid,
+            seen,
+            workload: &workload,
+            since,
+            now,
+        },
+        &tried,
+    );
     let pin = machine::pin(&view);
     let gate = gate(seen, valid, pin.as_ref(), now);
     view.gate = gate.for_machine();
@@ -120,7 +98,7 @@ pub fn decide(
         serving,
         last_good,
         desired,
-        spent,
+        spent: glance::spent(seen),
         retired,
         look: probed::look(seen, effective, serving, now),
         decision,
@@ -167,14 +145,6 @@ fn promoted(mut decision: Decision, gate: &Verdict) -> Decision {
     decision
 }
 
-/// The release phase of the newest release, as frozen with it.
-fn release_phase(seen: &Observed, newest: Option<i64>) -> Trial {
-    let frozen = newest.and_then(|n| seen.frozen.get(&n));
-    let asked = frozen.is_some_and(|s| s.frozen.release_phase.is_some());
-    let state = newest.and_then(|n| seen.trials.jobs.get(&n));
-    trials::release_phase(asked, state, seen.image_gone)
-}
-
 /// When to look again though nothing changed: the machine's next moment, the gate's, that of a trial or of a followed
 /// tag, at most a minute away.
 pub fn requeue_after(
@@ -205,47 +175,6 @@ pub fn requeue_after(
     .chain(seen.trials.again())
     .min()
     .map_or(resync, |wait| wait.min(resync))
-}
-
-/// What must exist before a first pod can start.
-fn prerequisites(valid: &Valid) -> Result<(), String> {
-    let missing: Vec<&str> = [&valid.mongo, &valid.config.active]
-        .into_iter()
-        .filter(|active| !active.usable)
-        .map(|active| active.finding.seen.as_str())
-        .collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(missing.join("; "))
-    }
-}
-
-/// The largest number seen in records, snapshots and the Deployment's annotation: no number is spent twice. Numbers
-/// that follow it are skipped while somebody else's object has the name of their snapshot.
-fn spent(seen: &Observed) -> i64 {
-    let annotation = seen
-        .children
-        .deployment
-        .as_ref()
-        .and_then(|d| d.annotations().get(LARGEST_RELEASE)?.parse().ok());
-    let records = seen.records.iter().map(Record::number);
-    let largest = records
-        .chain(seen.snapshots.keys().copied())
-        .chain(annotation)
-        .max()
-        .unwrap_or(0);
-    let free = (largest..).find(|n| !seen.taken.contains(&n.saturating_add(1)));
-    free.unwrap_or(largest)
-}
-
-/// A snapshot above every record, made for just what is wanted: its maker was interrupted before the record.
-fn unclaimed(seen: &Observed, valid: &Valid) -> Option<i64> {
-    let (number, snapshot) = seen.frozen.iter().next_back()?;
-    let newest = seen.records.iter().map(Record::number).max().unwrap_or(0);
-    let wanted = valid.wanted.as_ref().ok()?;
-    (*number > newest && *number == spent(seen) && snapshot.frozen.inputs == wanted.inputs)
-        .then_some(*number)
 }
 
 /// The release whose pods answer: the one the Deployment runs once it is everywhere, else the newest with a

@@ -15,6 +15,7 @@ pub mod drift;
 pub mod effective;
 pub mod events;
 pub mod finding;
+mod glance;
 pub mod hosts;
 pub mod images;
 pub mod lookups;
