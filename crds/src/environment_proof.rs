@@ -16,9 +16,10 @@ pub struct SmokeSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assets: Option<bool>,
 
-    /// The requests. Default: the path `/` with a status from 200 to 299.
+    /// The requests, each to another path. Default: the path `/` with a status from 200 to 299.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["path".into()]))]
     pub checks: Option<Vec<SmokeCheck>>,
 }
 
