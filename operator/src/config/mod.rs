@@ -5,7 +5,7 @@
 
 mod cli;
 
-pub use cli::{Cli, Command, RunArgs};
+pub use cli::{Cli, Command, PreflightArgs, RunArgs};
 
 use std::fmt;
 use std::net::SocketAddr;
