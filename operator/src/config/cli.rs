@@ -103,6 +103,12 @@ pub struct RunArgs {
     /// How long a replica that leads may be silent before another takes over, 2s to 60s [default: 5s]
     #[arg(long, env = "CROKODIAL_LEASE_DURATION", value_name = "DURATION")]
     pub lease_duration: Option<String>,
+    /// Image of preflight Jobs: the operator's own [default: none, and environments with preflight stay unproven]
+    #[arg(long, env = "CROKODIAL_PREFLIGHT_IMAGE", value_name = "IMAGE")]
+    pub preflight_image: Option<String>,
+    /// Secret in each watched namespace that preflight Jobs pull that image with [default: those of the app]
+    #[arg(long, env = "CROKODIAL_PREFLIGHT_PULL_SECRET", value_name = "SECRET")]
+    pub preflight_pull_secret: Option<String>,
     /// How many environments are worked on at once, 1 to 1000 [default: 8]
     #[arg(long, env = "CROKODIAL_CONCURRENCY", value_name = "N")]
     pub concurrency: Option<String>,

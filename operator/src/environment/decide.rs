@@ -171,7 +171,7 @@ fn release_phase(seen: &Observed, newest: Option<i64>) -> Trial {
     trials::release_phase(asked, state, seen.image_gone)
 }
 
-/// When to look again though nothing changed: the machine's next moment, the gate's, that of a trial or of a followed
+/// When to look again though nothing changed: the machine's next moment, the gate's, that of a trial, a proof or a followed
 /// tag, at most a minute away.
 pub fn requeue_after(
     step: &Step,
@@ -194,6 +194,7 @@ pub fn requeue_after(
         waits,
         follow,
         valid.config.next,
+        valid.proof.next,
     ]
     .into_iter()
     .flatten()

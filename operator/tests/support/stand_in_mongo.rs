@@ -72,7 +72,11 @@ pub struct StandInMongo {
 impl StandInMongo {
     /// Listens at an address, such as `127.0.0.1:0`.
     pub async fn listen(at: &str, manner: Manner) -> io::Result<Self> {
-        let listener = TcpListener::bind(at).await?;
+        Self::serve(TcpListener::bind(at).await?, manner)
+    }
+
+    /// Serves who connects to this listener.
+    pub fn serve(listener: TcpListener, manner: Manner) -> io::Result<Self> {
         let server = Self {
             address: listener.local_addr()?,
             asked: Arc::default(),
