@@ -183,7 +183,7 @@ impl Effective {
 fn preflight(
     spec: &PreflightSpec,
     defaults: &Defaults,
-) -> Result<Preflight, (&'static str, DurationError)> {
+) -> Result<Preflight, (&'static str, String)> {
     Ok(Preflight {
         mode: spec.mode.unwrap_or(PreflightMode::Job),
         timeout: seconds("mongo.preflight.timeout", spec.timeout.as_deref(), 15)?,

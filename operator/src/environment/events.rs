@@ -14,7 +14,7 @@ use super::status::ends_by_itself;
 use crate::context::Context;
 
 /// Conditions whose changes are news. `Reconciling` and `Stalled` repeat `Ready`.
-const TOLD: [ConditionType; 10] = [
+const TOLD: [ConditionType; 11] = [
     ConditionType::Ready,
     ConditionType::ImageResolved,
     ConditionType::CredentialsValid,

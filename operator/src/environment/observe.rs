@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crokodial_crds::names::{COMPONENT_WEB, Children as Names, LABEL_COMPONENT, LABEL_ENVIRONMENT};
-use crokodial_crds::{CrokodialRelease, EnvironmentSpec, RouteKind};
+use crokodial_crds::{CrokodialRelease, EnvironmentSpec};
 use futures::future::{try_join, try_join_all, try_join3, try_join4};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
