@@ -43,6 +43,9 @@ pub enum ConditionType {
     ImageResolved,
     /// The connection string in the Secret was proven against the server.
     CredentialsValid,
+    /// No environment of the other stage uses this database, as far as the servers tell. `SharedSecret` is a warning
+    /// with status True.
+    DatabaseIsolated,
     /// The newest values of the Secrets in `config.secretRefs` are the ones in use.
     ConfigSecretsValid,
     /// What the spec asks for may come here: it has proven itself in the environment of `promotion.from`, and
@@ -94,9 +97,32 @@ impl ConditionType {
                 R::InvalidSpec,
                 R::Unknown,
             ],
-            Self::CredentialsValid => {
-                &[R::NotVerified, R::SecretNotFound, R::KeyNotFound, R::BadUri]
-            }
+            Self::CredentialsValid => &[
+                R::Succeeded,
+                R::RotationPending,
+                R::NotVerified,
+                R::PreflightRunning,
+                R::PreflightBlocked,
+                R::SecretNotFound,
+                R::KeyNotFound,
+                R::SecretNotAllowed,
+                R::BadUri,
+                R::DnsFailure,
+                R::ConnectionRefused,
+                R::NetworkBlocked,
+                R::TlsFailure,
+                R::NotAnswering,
+                R::AuthFailed,
+                R::NotAuthorized,
+                R::NoPrimary,
+                R::UnexpectedAnswer,
+            ],
+            Self::DatabaseIsolated => &[
+                R::Succeeded,
+                R::SharedSecret,
+                R::NotVerified,
+                R::WrongDatabase,
+            ],
             Self::ConfigSecretsValid => &[
                 R::Succeeded,
                 R::SecretNotFound,

@@ -13,6 +13,9 @@ use crate::is_default;
 use crate::promotion::{FollowSpec, PromotionSpec};
 use crate::schema::undescribed;
 
+pub use crate::environment_mongo::{
+    MongoSpec, PreflightMode, PreflightRole, PreflightSpec, RotationMode, SecretKeyRef,
+};
 pub use crate::environment_proof::{ReleasePhaseSpec, SmokeCheck, SmokeSpec};
 pub use crate::environment_runtime::{
     HealthSpec, OnFailure, ResourcesSpec, RolloutSpec, RuntimeSpec,
@@ -230,56 +233,6 @@ pub struct LocalRef {
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
         .message("name: write the name of an object in the same namespace: lower-case letters, digits, hyphens and dots"))]
     pub name: String,
-}
-
-/// One key of a Secret in the environment's namespace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretKeyRef {
-    /// Name of the Secret, in the same namespace.
-    #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
-        .message("name: write the name of a Secret in the same namespace: lower-case letters, digits, hyphens and dots"))]
-    pub name: String,
-
-    /// Key in the Secret that holds the connection string. Default: `MONGODB_URI`; when the Secret has no
-    /// such key, `connectionStringStandardSrv` and `connectionStringStandard` are tried.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$')")
-        .message("key: write a key of the Secret: letters, digits, hyphens, underscores and dots"))]
-    pub key: Option<String>,
-}
-
-/// The MongoDB database and how the application learns of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MongoSpec {
-    /// The Secret that holds the connection string (`mongodb://` or `mongodb+srv://`).
-    pub uri_secret_ref: SecretKeyRef,
-
-    /// Name of the environment variable under which the application reads the connection string.
-    /// Default: `MONGODB_URI`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^[A-Za-z_][A-Za-z0-9_]*$')")
-            .message("envVar: write a variable name: letters, digits and underscores, not starting with a digit"),
-        validation = Rule::new("!(self in ['PORT', 'SENTRY_ENVIRONMENT', 'SENTRY_RELEASE']) && !self.startsWith('CROKODIAL_')")
-            .message("envVar: PORT, SENTRY_ENVIRONMENT, SENTRY_RELEASE and CROKODIAL_* are set by the operator: choose another name")
-    )]
-    pub env_var: Option<String>,
-
-    /// Name of the database. Needed when the connection string names none in its path.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63))]
-    #[x_kube(
-        validation = Rule::new(r#"self.matches('^[^/. "$*<>:|?@\\\\]+$')"#)
-            .message("database: write the bare name of a database, without spaces, dots or any of / \\ \" $ * < > : | ? @"),
-        validation = Rule::new("!(self in ['admin', 'local', 'config'])")
-            .message("database: admin, local and config belong to the MongoDB server: write the application's own database")
-    )]
-    pub database: Option<String>,
 }
 
 /// Configuration handed to the application. Of two values for one variable the later of this list wins:

@@ -245,6 +245,16 @@ pub struct MongoStatus {
     #[schemars(length(max = 64))]
     pub reason: Option<String>,
 
+    /// What is known of a connection string in the Secret that is not in use: `Checking`, `Refused` or `Proven`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub candidate: Option<String>,
+
+    /// Version of the database server, when it was last proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub server_version: Option<String>,
+
     /// Name of the database in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]

@@ -8,6 +8,7 @@
 pub mod condition;
 pub mod duration;
 pub mod environment;
+mod environment_mongo;
 mod environment_proof;
 mod environment_runtime;
 pub mod environment_status;
@@ -24,9 +25,9 @@ pub mod schema;
 pub use condition::{ConditionStatus, ConditionType};
 pub use environment::{
     ConfigSpec, CrokodialEnvironment, DeletionPolicy, EnvVar, EnvironmentSpec, HealthSpec,
-    HistorySpec, LocalRef, MongoSpec, OnFailure, ReleasePhaseSpec, ResourcesSpec, RolloutSpec,
-    RouteKind, RouteSpec, RuntimeSpec, SecretKeyRef, SmokeCheck, SmokeSpec, Stage, Suspend,
-    TlsMode, TlsSpec,
+    HistorySpec, LocalRef, MongoSpec, OnFailure, PreflightMode, PreflightRole, PreflightSpec,
+    ReleasePhaseSpec, ResourcesSpec, RolloutSpec, RotationMode, RouteKind, RouteSpec, RuntimeSpec,
+    SecretKeyRef, SmokeCheck, SmokeSpec, Stage, Suspend, TlsMode, TlsSpec,
 };
 pub use environment_status::{
     CertificateStatus, EffectiveStatus, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind,

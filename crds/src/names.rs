@@ -15,7 +15,8 @@ pub const LABEL_RELEASE: &str = "crokodial.com/release";
 pub const LABEL_NAME: &str = "app.kubernetes.io/name";
 /// The instance of the application: the environment's name.
 pub const LABEL_INSTANCE: &str = "app.kubernetes.io/instance";
-/// The part of the application: [`COMPONENT_WEB`], [`COMPONENT_CANDIDATE`] or [`COMPONENT_RELEASE_PHASE`].
+/// The part of the application: [`COMPONENT_WEB`], [`COMPONENT_CANDIDATE`], [`COMPONENT_RELEASE_PHASE`] or
+/// [`COMPONENT_PREFLIGHT`].
 pub const LABEL_COMPONENT: &str = "app.kubernetes.io/component";
 /// What the part belongs to.
 pub const LABEL_PART_OF: &str = "app.kubernetes.io/part-of";
@@ -29,6 +30,8 @@ pub const COMPONENT_WEB: &str = "web";
 pub const COMPONENT_CANDIDATE: &str = "candidate";
 /// Value of [`LABEL_COMPONENT`] on the pod that runs a release's command.
 pub const COMPONENT_RELEASE_PHASE: &str = "release-phase";
+/// Value of [`LABEL_COMPONENT`] on what proves a connection string.
+pub const COMPONENT_PREFLIGHT: &str = "preflight";
 
 /// Why a text is not one of the names of this module. The text itself is not repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -233,6 +236,12 @@ impl<'a> Children<'a> {
     #[must_use]
     pub fn mongo_active(self) -> String {
         format!("{}-mongo-active", self.0)
+    }
+
+    /// Job that proves a connection string for the `number`th time, and the Secret that it reads it from.
+    #[must_use]
+    pub fn preflight(self, number: i64) -> String {
+        format!("{}-preflight-{number}", self.0)
     }
 
     /// Secret with the values of `config.secretRefs` in use.

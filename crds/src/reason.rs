@@ -76,12 +76,97 @@ pub enum Reason {
     RegistryUnreachable,
 
     // Secrets and credentials.
-    /// The value is in use and has not been proven against the server.
+    /// The value is in use and has not been proven against the server: mongo.preflight.mode is Off.
     #[strum(
         message = "Nothing to do; the application's own health shows whether it works.",
         props(who = "nobody")
     )]
     NotVerified,
+    /// The connection string is being proven; until then the application goes on with the last proven one.
+    #[strum(
+        message = "Wait; mongo.preflight.timeout bounds it.",
+        props(who = "nobody")
+    )]
+    PreflightRunning,
+    /// The check could not be run, which says nothing about the connection string.
+    #[strum(
+        message = "Remove the cause the message names; it is tried again by itself.",
+        props(who = "cluster administrator")
+    )]
+    PreflightBlocked,
+    /// A new connection string was proven and is not in use yet, because mongo.rotation is Manual.
+    #[strum(
+        message = "Set another mongo.rotateNonce to have the application use it.",
+        props(who = "user")
+    )]
+    RotationPending,
+    /// The name of the database server has no address, or the SRV record is missing.
+    #[strum(
+        message = "Correct the host in the connection string, or the DNS record.",
+        props(who = "user")
+    )]
+    DnsFailure,
+    /// The host is there and nothing listens on the port.
+    #[strum(
+        message = "Correct the port in the connection string, or start the server.",
+        props(who = "user")
+    )]
+    ConnectionRefused,
+    /// The server cannot be reached over the network, or something between drops the packets.
+    #[strum(
+        message = "Add the cluster's outgoing address to the database's access list, or open the firewall.",
+        props(who = "cluster administrator")
+    )]
+    NetworkBlocked,
+    /// No TLS connection could be made: one side speaks it and the other does not, or the server's certificate is
+    /// not trusted or names another host.
+    #[strum(
+        message = "Set tls=true or tls=false in the connection string as the server needs it, or correct its certificate.",
+        props(who = "user")
+    )]
+    TlsFailure,
+    /// The server accepted the connection and did not answer in time.
+    #[strum(
+        message = "Look at the server's load and log; it is tried again by itself.",
+        props(who = "user")
+    )]
+    NotAnswering,
+    /// The server refused the user name or the password.
+    #[strum(
+        message = "Write the current user and password into the Secret, percent-encoded, with the right authSource.",
+        props(who = "user")
+    )]
+    AuthFailed,
+    /// The login works, but its rights do not suffice for the role in mongo.preflight.role.
+    #[strum(
+        message = "Grant the role on the database to the user.",
+        props(who = "user")
+    )]
+    NotAuthorized,
+    /// No server that takes writes can be reached: an election, or members whose own names cannot be reached.
+    #[strum(
+        message = "See that the replica set has a primary and its members' names resolve here; it is tried again by itself.",
+        props(who = "user")
+    )]
+    NoPrimary,
+    /// What answers is not MongoDB, or gave an error that has nothing to do with the login.
+    #[strum(
+        message = "Check that the host and port are those of MongoDB; read the server's log for the error.",
+        props(who = "user")
+    )]
+    UnexpectedAnswer,
+    /// The connection string leads to the database of an environment of the other stage.
+    #[strum(
+        message = "Give this environment a database of its own.",
+        props(who = "user")
+    )]
+    WrongDatabase,
+    /// A value in config.secretRefs of prod is also one of staging.
+    #[strum(
+        message = "Give prod a value of its own for the variable the message names.",
+        props(who = "user")
+    )]
+    SharedSecret,
     /// A Secret that the spec names does not exist.
     #[strum(
         message = "Create the Secret in the environment's namespace, or correct its name.",

@@ -10,11 +10,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
+use tokio::sync::OnceCell;
 
 use crate::edge::Measured;
 use crate::environment::effective::Defaults;
 use crate::environment::events::Lasting;
 use crate::environment::images::Images;
+use crate::environment::isolation::Key;
 use crate::environment::lookups::Lookups;
 use crate::kube_io::KubeIo;
 use crate::metrics::Metrics;
@@ -126,6 +128,8 @@ pub struct Context {
     pub lasting: Lasting,
     /// Since when it looks after each environment without a break.
     pub attention: Attention,
+    /// The key of fingerprints, once it was read.
+    pub key: OnceCell<Key>,
     began: Timestamp,
     clock: Clock,
     recorder: Recorder,
@@ -174,6 +178,7 @@ impl Context {
             written: Written::default(),
             lasting: Lasting::default(),
             attention: Attention::default(),
+            key: OnceCell::new(),
             began: clock.now(),
             clock,
         }

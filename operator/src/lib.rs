@@ -3,6 +3,7 @@
 //! `environment` is the reconcile, `release` the life of releases, both pure in the middle. I/O stands in
 //! `kube_io` (the API server), `registry` and `edge` (what users' resources name, dialled through `net`), in `smoke`,
 //! which asks candidate pods, and in `uptime`, which measures whether sites answer.
+//! `preflight` is what a Job of the operator's own image runs beside the application.
 
 pub mod config;
 pub mod context;
@@ -14,6 +15,7 @@ pub mod leader;
 pub mod metrics;
 pub mod net;
 pub mod news;
+pub mod preflight;
 pub mod registry;
 pub mod release;
 pub mod run;

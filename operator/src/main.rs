@@ -1,14 +1,15 @@
 //! The operator's process: configuration, logs, and the run until a signal.
 
 use clap::Parser;
-use crokodial_operator::config::{Cli, Command, Config};
-use crokodial_operator::{run, telemetry};
+use crokodial_operator::config::{Cli, Command, Config, PreflightArgs};
+use crokodial_operator::{preflight, run, telemetry};
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let args = match cli.command {
         None => cli.run,
         Some(Command::Run(args)) => *args,
+        Some(Command::Preflight(args)) => return check(args),
         Some(Command::Completion { shell }) => return completion(shell),
         Some(Command::Version) => {
             println!("crokodial-operator {}", env!("CARGO_PKG_VERSION"));
@@ -17,15 +18,37 @@ fn main() -> anyhow::Result<()> {
     };
     let config = Config::from_args(&args)?;
     telemetry::init(config.log_format, config.log_filter())?;
-    // One provider for every TLS connection of this process; without it rustls would have to guess.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .map_err(|_| anyhow::anyhow!("another TLS provider is installed already"))?;
+    install_tls()?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?
         .block_on(run::run(config))
+}
+
+/// One provider for every TLS connection of this process; without it rustls would have to guess.
+fn install_tls() -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("another TLS provider is installed already"))
+}
+
+fn check(args: PreflightArgs) -> anyhow::Result<()> {
+    install_tls()?;
+    let run = preflight::Run {
+        uri_file: args.uri_file,
+        database: args.database,
+        role: args.role,
+        timeout: args.timeout,
+        answer: args.answer,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(preflight::run(run));
+    // A name that is still being looked up holds a thread: the answer is there, nothing waits for it.
+    runtime.shutdown_background();
+    done
 }
 
 fn completion(shell: clap_complete::Shell) -> anyhow::Result<()> {

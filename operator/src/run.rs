@@ -153,6 +153,8 @@ async fn context(
         defaults: Defaults {
             ingress_class: config.ingress_class.clone(),
             tls_mode: config.tls_mode,
+            preflight_image: config.preflight_image.clone(),
+            preflight_pull_secret: config.preflight_pull_secret.clone(),
         },
     };
     let images = Arc::new(Resolver::new(

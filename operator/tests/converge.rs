@@ -18,6 +18,8 @@ mod candidate;
 mod children;
 #[path = "converge/config_values.rs"]
 mod config_values;
+#[path = "converge/credentials.rs"]
+mod credentials;
 #[path = "converge/faults.rs"]
 mod faults;
 #[path = "converge/finding_images.rs"]

@@ -44,8 +44,9 @@ async fn rest(site: &mut Site, dies: bool) {
     panic!("not at rest");
 }
 
-/// A first release, a bad one that is rejected, and a changed credential. The last write may be the faulty one,
-/// so an Event that died with its process is no difference.
+/// A first release, a bad one that is rejected, and a credential that is rotated to a wrong one and to a good one, each
+/// through its preflight. The last write may be the faulty one, so an Event that died with its process is no
+/// difference.
 async fn life(site: &mut Site, dies: bool) {
     rest(site, dies).await;
     site.advance(60);
@@ -53,18 +54,26 @@ async fn life(site: &mut Site, dies: bool) {
     site.behave(BAD, Behaviour::CrashLoop);
     site.image("staging", BAD);
     rest(site, dies).await;
-    let uri = "mongodb://app:new@mongo.example.com/staging?authSource=admin";
-    site.api.put(secret("mongo", &[("MONGODB_URI", uri)]));
-    rest(site, dies).await;
+    for password in ["wrong", "new"] {
+        let uri = format!("mongodb://app:{password}@mongo.example.com/staging?authSource=admin");
+        site.api.put(secret("mongo", &[("MONGODB_URI", &uri)]));
+        rest(site, dies).await;
+    }
 }
 
 /// All that lasts, without times, random keys and names that the world draws.
 fn end(site: &Site) -> BTreeMap<String, Value> {
     let mut all = site.api.snapshot();
     all.retain(|key, _| {
-        !["events", "pods", "replicasets", "crokodial-ca"]
-            .iter()
-            .any(|skipped| key.contains(skipped))
+        ![
+            "events",
+            "pods",
+            "replicasets",
+            "crokodial-ca",
+            "crokodial-hmac",
+        ]
+        .iter()
+        .any(|skipped| key.contains(skipped))
     });
     for (key, object) in &mut all {
         if key.ends_with("-tls") {
@@ -87,8 +96,12 @@ fn blur(value: &mut Value) {
                 let time = field
                     .as_str()
                     .is_some_and(|t| t.parse::<jiff::Timestamp>().is_ok());
-                // The authority's name is random, and a message may name a pod.
-                let random = random || key == "issuer" || key == "message";
+                // The authority's name and the key of fingerprints are random, and a message may name a pod.
+                let random = random
+                    || key == "issuer"
+                    || key == "message"
+                    || key == "crokodial.com/candidate-uid"
+                    || key.ends_with("-marks");
                 if random || drawn || time {
                     *field = json!("…");
                 } else {

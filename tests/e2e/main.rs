@@ -21,8 +21,11 @@ mod leader;
 mod pins;
 mod releases;
 mod roles;
+mod rotation;
 mod simulated;
 mod sites;
+#[path = "../../operator/tests/support/stand_in_mongo.rs"]
+mod stand_in_mongo;
 mod survival;
 mod world;
 
@@ -83,6 +86,18 @@ fn main() -> std::process::ExitCode {
         trial(
             "bad references are named within two seconds and change nothing",
             credentials::bad_references,
+        ),
+        trial(
+            "each way a credential can be bad is named in time and moves no pod",
+            rotation::bad_credentials,
+        ),
+        trial(
+            "a credential rotates good, bad, good while a release fails",
+            rotation::while_a_release_fails,
+        ),
+        trial(
+            "evicted pods come back on the proven credential while the secret holds a bad one",
+            rotation::eviction,
         ),
         trial("the schema says what to write instead", credentials::schema),
         trial(

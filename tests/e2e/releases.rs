@@ -66,7 +66,7 @@ pub async fn promotion(world: &World) -> anyhow::Result<()> {
 }
 
 /// An image that exits at once: the real binary, asked for something it does not know.
-fn crashing_image(world: &World) -> anyhow::Result<String> {
+pub fn crashing_image(world: &World) -> anyhow::Result<String> {
     let context = world.cluster.layout.path("images/crashing");
     std::fs::create_dir_all(&context)?;
     let dockerfile = context.join("Dockerfile");

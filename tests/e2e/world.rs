@@ -215,7 +215,7 @@ impl World {
                 "resources.yaml",
                 &[
                     "get",
-                    "cenv,crel,deploy,rs,pods,svc,ingress",
+                    "cenv,crel,deploy,rs,jobs,pods,svc,ingress",
                     "-A",
                     "-o",
                     "yaml",

@@ -1,7 +1,13 @@
 //! The command line as typed.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use crokodial_crds::duration::DurationError;
+
+use crate::preflight::Role;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -14,6 +20,19 @@ Examples:
 
   # Shell completion
   crokodial-operator completion bash > /etc/bash_completion.d/crokodial-operator";
+
+const PREFLIGHT_EXAMPLES: &str = "\
+Prints one line of JSON. A verdict of any kind is exit code 0; another code means that there is none.
+Nothing is changed on the server.
+
+Examples:
+  # Would this connection string do for an application with the database crokodial?
+  printf %s \"$MONGODB_URI\" > /tmp/uri
+  crokodial-operator preflight --uri-file /tmp/uri --database crokodial
+
+  # As a preflight Job runs it
+  crokodial-operator preflight --uri-file /preflight/uri --database crokodial --role readWrite \\
+      --timeout 15s --answer /dev/termination-log";
 
 /// What was typed on the command line.
 #[derive(Debug, Parser)]
@@ -39,6 +58,9 @@ pub enum Command {
     /// Run the operator (the default)
     #[command(after_help = EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Prove a MongoDB connection string: name, network, TLS, login, role (what preflight Jobs run)
+    #[command(after_help = PREFLIGHT_EXAMPLES)]
+    Preflight(PreflightArgs),
     /// Print a completion script for a shell
     Completion {
         /// The shell to complete in
@@ -81,6 +103,12 @@ pub struct RunArgs {
     /// How long a replica that leads may be silent before another takes over, 2s to 60s [default: 5s]
     #[arg(long, env = "CROKODIAL_LEASE_DURATION", value_name = "DURATION")]
     pub lease_duration: Option<String>,
+    /// Image of preflight Jobs: the operator's own [default: none, and environments with preflight stay unproven]
+    #[arg(long, env = "CROKODIAL_PREFLIGHT_IMAGE", value_name = "IMAGE")]
+    pub preflight_image: Option<String>,
+    /// Secret in each watched namespace that preflight Jobs pull that image with [default: those of the app]
+    #[arg(long, env = "CROKODIAL_PREFLIGHT_PULL_SECRET", value_name = "SECRET")]
+    pub preflight_pull_secret: Option<String>,
     /// How many environments are worked on at once, 1 to 1000 [default: 8]
     #[arg(long, env = "CROKODIAL_CONCURRENCY", value_name = "N")]
     pub concurrency: Option<String>,
@@ -93,4 +121,28 @@ pub struct RunArgs {
     /// Log filter, e.g. debug or info,kube=warn [default: info]
     #[arg(long, env = "CROKODIAL_LOG_LEVEL", value_name = "FILTER")]
     pub log_level: Option<String>,
+}
+
+/// Flags of `preflight`.
+#[derive(Debug, Clone, Args)]
+pub struct PreflightArgs {
+    /// File that holds the connection string and nothing else
+    #[arg(long, value_name = "FILE")]
+    pub uri_file: PathBuf,
+    /// Database on which the role is needed
+    #[arg(long, value_name = "NAME")]
+    pub database: String,
+    /// Role that is needed
+    #[arg(long, value_enum, default_value = "readWrite")]
+    pub role: Role,
+    /// Time for all checks together, such as 15s
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration)]
+    pub timeout: Duration,
+    /// File to write the answer to, of at most 4096 bytes [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub answer: Option<PathBuf>,
+}
+
+fn duration(text: &str) -> Result<Duration, DurationError> {
+    crokodial_crds::duration::parse(text)
 }

@@ -39,6 +39,8 @@ fn defaults_are_those_of_the_documentation() {
             allow_ingress_class_read: false,
             pod_name: String::new(),
             lease: Timing { seconds: 5 },
+            preflight_image: None,
+            preflight_pull_secret: None,
             concurrency: NonZeroU16::new(8).unwrap(),
             listen: "0.0.0.0:8080".parse().unwrap(),
             log_format: LogFormat::Text,

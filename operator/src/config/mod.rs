@@ -4,8 +4,9 @@
 //! shows all that is to be fixed.
 
 mod cli;
+mod words;
 
-pub use cli::{Cli, Command, RunArgs};
+pub use cli::{Cli, Command, PreflightArgs, RunArgs};
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,8 +14,10 @@ use std::num::NonZeroU16;
 
 use clap::ValueEnum;
 use crokodial_crds::TlsMode;
+use crokodial_crds::names::ImageRef;
 use tracing_subscriber::EnvFilter;
 
+use self::words::{is_dns_label, is_dns_subdomain, is_host_port};
 use crate::leader::Timing;
 use crate::telemetry::LogFormat;
 
@@ -37,6 +40,10 @@ pub struct Config {
     pub pod_name: String,
     /// How long the lease is.
     pub lease: Timing,
+    /// Image of preflight Jobs; `None` where there can be none.
+    pub preflight_image: Option<String>,
+    /// Secret that it is pulled with.
+    pub preflight_pull_secret: Option<String>,
     /// Reconciles at once. Never 0, which the controller would read as "no limit".
     pub concurrency: NonZeroU16,
     /// Where /healthz, /readyz and /metrics are served.
@@ -100,6 +107,8 @@ impl Config {
             allow_ingress_class_read: allow_ingress_class_read(args, &mut errors),
             pod_name: pod_name(args, &mut errors),
             lease: lease_duration(args, &mut errors),
+            preflight_image: preflight_image(args, &mut errors),
+            preflight_pull_secret: preflight_pull_secret(args, &mut errors),
             concurrency: concurrency(args, &mut errors),
             listen: listen(args, &mut errors),
             log_format: log_format(args, &mut errors),
@@ -322,6 +331,32 @@ fn listen(args: &RunArgs, errors: &mut Errors) -> SocketAddr {
     })
 }
 
+fn preflight_image(args: &RunArgs, errors: &mut Errors) -> Option<String> {
+    let image = given(&args.preflight_image)?;
+    if image.parse::<ImageRef>().is_err() {
+        errors.push(ConfigError {
+            flag: "--preflight-image",
+            env: "CROKODIAL_PREFLIGHT_IMAGE",
+            problem: format!("{image:?} is not an image"),
+            fix: "give the operator's own image, registry/name:tag or registry/name@sha256:<digest>",
+        });
+    }
+    Some(image.to_owned())
+}
+
+fn preflight_pull_secret(args: &RunArgs, errors: &mut Errors) -> Option<String> {
+    let name = given(&args.preflight_pull_secret)?;
+    if !is_dns_subdomain(name) {
+        errors.push(ConfigError {
+            flag: "--preflight-pull-secret",
+            env: "CROKODIAL_PREFLIGHT_PULL_SECRET",
+            problem: format!("{name:?} is not a name of a Secret"),
+            fix: "give the name of a Secret of type kubernetes.io/dockerconfigjson that each watched namespace has",
+        });
+    }
+    Some(name.to_owned())
+}
+
 fn log_format(args: &RunArgs, errors: &mut Errors) -> LogFormat {
     let Some(text) = given(&args.log_format) else {
         return LogFormat::Text;
@@ -348,30 +383,6 @@ fn log_level(args: &RunArgs, errors: &mut Errors) -> String {
         });
     }
     text.to_owned()
-}
-
-/// RFC 1123 label: what a namespace may be called.
-fn is_dns_label(name: &str) -> bool {
-    name.len() <= 63
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
-}
-
-/// RFC 1123 subdomain: what an ingress class may be called.
-fn is_dns_subdomain(name: &str) -> bool {
-    name.len() <= 253 && name.split('.').all(is_dns_label)
-}
-
-fn is_host_port(text: &str) -> bool {
-    match text.rsplit_once(':') {
-        Some((host, port)) => {
-            is_dns_subdomain(host) && port.parse::<u16>().is_ok_and(|port| port > 0)
-        }
-        None => is_dns_subdomain(text),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crokodial_crds::{ConditionStatus, ReleasePhase, ReleaseSpec, ReleaseStatus};
+use crokodial_crds::{ConditionStatus, ReleasePhase, ReleaseSpec, ReleaseStatus, Stage};
 use serde_json::json;
 
 use super::super::build::Children;
@@ -8,6 +8,8 @@ use super::super::images::Image;
 use super::super::observe::Class;
 use super::super::trials::{CandidatePod, Trials};
 use super::*;
+use crate::environment::isolation::{Isolation, Key};
+use crate::environment::owner::Owner;
 use crate::release::snapshot::{Frozen, Snapshot};
 
 fn at(seconds: i64) -> Timestamp {
@@ -104,6 +106,18 @@ fn seen(given: &str) -> Observed {
                 config: BTreeMap::new(),
             },
         )]),
+        attempts: Vec::new(),
+        isolation: Isolation::new(
+            &Owner {
+                name: "prod".parse().unwrap(),
+                namespace: "shop".to_owned(),
+                uid: String::new(),
+                created: None,
+            },
+            Stage::Prod,
+            Key::new(&[]),
+            Vec::new(),
+        ),
         pods: vec![web("prod-1", 7, true)],
         trials: Trials::default(),
         image: Image::Asked,

@@ -38,6 +38,8 @@ pub struct Active {
     pub usable: bool,
     /// The database that the URI in use names, where this is the Mongo copy.
     pub database: Option<String>,
+    /// What is recorded with the copy, beside its counter.
+    pub annotations: BTreeMap<String, String>,
 }
 
 impl Active {
@@ -62,21 +64,12 @@ impl std::fmt::Debug for Active {
     }
 }
 
-/// The Mongo URI: `secret` is what the spec refers to, `live` the copy that pods read.
-pub fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Active {
-    match usable_uri(spec, secret) {
-        Ok((uri, database)) => {
-            let data = BTreeMap::from([(MONGO_KEY.to_owned(), ByteString(uri.into_bytes()))]);
-            let seen = format!(
-                "the URI in secret {} is in use for database {database}, unproven",
-                spec.uri_secret_ref.name
-            );
-            let mut active = advance(Finding::unknown(Reason::NotVerified, seen), data, live);
-            active.database = Some(database);
-            active
-        }
-        Err(finding) => stay(finding, live),
-    }
+/// What the copy of the Mongo URI would hold, with the database that the URI names: `secret` is what the spec refers
+/// to.
+pub fn candidate(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(Data, String), Finding> {
+    let (uri, database) = usable_uri(spec, secret)?;
+    let data = BTreeMap::from([(MONGO_KEY.to_owned(), ByteString(uri.into_bytes()))]);
+    Ok((data, database))
 }
 
 /// The values of `config.secretRefs`, merged in their order.
@@ -101,17 +94,20 @@ pub fn config(
     advance(Finding::yes(Reason::Succeeded, seen), merged, live)
 }
 
-pub(super) fn stay(finding: Finding, live: Option<&Secret>) -> Active {
+/// The copy stays as it is.
+pub fn stay(finding: Finding, live: Option<&Secret>) -> Active {
     Active {
         finding,
         advance: None,
         generation: generation(live),
         usable: live.is_some(),
         database: None,
+        annotations: BTreeMap::new(),
     }
 }
 
-fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
+/// The copy gets this content, and another number where that is not what it holds.
+pub fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
     let same = live.is_some_and(|s| s.data.clone().unwrap_or_default() == data);
     let generation = if same {
         generation(live)
@@ -124,6 +120,7 @@ fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
         generation,
         usable: true,
         database: None,
+        annotations: BTreeMap::new(),
     }
 }
 

@@ -23,9 +23,38 @@ fn spec(key: Option<&str>, database: Option<&str>) -> MongoSpec {
             name: "mongo".to_owned(),
             key: key.map(str::to_owned),
         },
-        env_var: None,
         database: database.map(str::to_owned),
+        ..MongoSpec::default()
     }
+}
+
+/// What becomes of the copy where nobody proves anything.
+fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Active {
+    let owner = super::super::owner::Owner {
+        name: "staging".parse().unwrap(),
+        namespace: "a".to_owned(),
+        uid: "u".to_owned(),
+        created: None,
+    };
+    let key = super::super::isolation::Key::new(b"k");
+    let candidate = candidate(spec, secret);
+    let known = super::super::proof::plan::Known {
+        spec,
+        jobs: Ok(()),
+        off: true,
+        candidate: candidate.as_ref(),
+        live,
+        attempts: &[],
+        isolation: &super::super::isolation::Isolation::new(
+            &owner,
+            crokodial_crds::Stage::Staging,
+            key,
+            Vec::new(),
+        ),
+        recheck: None,
+        now: jiff::Timestamp::UNIX_EPOCH,
+    };
+    super::super::proof::plan::plan(known).active
 }
 
 fn copy(uri: &str, generation: i64) -> Secret {
@@ -88,7 +117,7 @@ fn a_bad_edit_is_named_and_leaves_the_copy_as_it_is() {
             (active.finding.reason, active.generation, active.usable),
             (reason, 4, true)
         );
-        assert_eq!(active.advance, None);
+        assert_eq!(active.advance, copy(URI, 4).data, "it stays as it is");
         assert!(
             !active.finding.message().contains("s3cret"),
             "{}",

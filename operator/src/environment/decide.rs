@@ -145,8 +145,8 @@ fn promoted(mut decision: Decision, gate: &Verdict) -> Decision {
     decision
 }
 
-/// When to look again though nothing changed: the machine's next moment, the gate's, that of a trial or of a followed
-/// tag, at most a minute away.
+/// When to look again though nothing changed: the machine's next moment, the gate's, that of a trial, a proof or a
+/// followed tag, at most a minute away.
 pub fn requeue_after(
     step: &Step,
     valid: &Valid,
@@ -168,6 +168,7 @@ pub fn requeue_after(
         waits,
         follow,
         valid.config.next,
+        valid.proof.next,
     ]
     .into_iter()
     .flatten()

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crokodial_crds::duration;
 use crokodial_crds::{
-    DeletionPolicy, EffectiveStatus, EnvironmentSpec, OnFailure, ResourcesSpec, RouteKind, Stage,
-    Suspend, TlsMode,
+    DeletionPolicy, EffectiveStatus, EnvironmentSpec, OnFailure, PreflightMode, PreflightRole,
+    PreflightSpec, ResourcesSpec, RouteKind, Stage, Suspend, TlsMode,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -21,6 +21,25 @@ pub struct Defaults {
     pub ingress_class: Option<String>,
     /// TLS mode where the spec names none.
     pub tls_mode: TlsMode,
+    /// Image of preflight Jobs: the operator's own.
+    pub preflight_image: Option<String>,
+    /// Secret in the environment's namespace with which that image is pulled; `None`: those of its ServiceAccount.
+    pub preflight_pull_secret: Option<String>,
+}
+
+/// How a connection string is proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preflight {
+    /// Where.
+    pub mode: PreflightMode,
+    /// Time for all checks together.
+    pub timeout: Duration,
+    /// The role that is needed.
+    pub role: PreflightRole,
+    /// See [`Defaults::preflight_image`].
+    pub image: Option<String>,
+    /// See [`Defaults::preflight_pull_secret`].
+    pub pull_secret: Option<String>,
 }
 
 /// A spec with its defaults.
@@ -28,6 +47,8 @@ pub struct Defaults {
 pub struct Effective {
     /// Variable under which the app reads the Mongo URI.
     pub mongo_env_var: String,
+    /// How a connection string is proven.
+    pub preflight: Preflight,
     /// Port of the app.
     pub port: i32,
     /// Pods to run.
@@ -87,6 +108,7 @@ impl Effective {
         );
         Ok(Self {
             mongo_env_var: text(spec.mongo.env_var.as_deref(), "MONGODB_URI"),
+            preflight: preflight(&spec.mongo.preflight, defaults)?,
             port: runtime.port.unwrap_or(3005),
             replicas: runtime.replicas.unwrap_or(if prod { 2 } else { 1 }),
             writable_paths: runtime
@@ -156,6 +178,19 @@ impl Effective {
             tls: self.tls_mode,
         }
     }
+}
+
+fn preflight(
+    spec: &PreflightSpec,
+    defaults: &Defaults,
+) -> Result<Preflight, (&'static str, String)> {
+    Ok(Preflight {
+        mode: spec.mode.unwrap_or(PreflightMode::Job),
+        timeout: seconds("mongo.preflight.timeout", spec.timeout.as_deref(), 15)?,
+        role: spec.role.unwrap_or(PreflightRole::ReadWrite),
+        image: defaults.preflight_image.clone(),
+        pull_secret: defaults.preflight_pull_secret.clone(),
+    })
 }
 
 fn text(given: Option<&str>, default: &str) -> String {

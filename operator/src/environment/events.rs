@@ -14,10 +14,11 @@ use super::status::ends_by_itself;
 use crate::context::Context;
 
 /// Conditions whose changes are news. `Reconciling` and `Stalled` repeat `Ready`.
-const TOLD: [ConditionType; 10] = [
+const TOLD: [ConditionType; 11] = [
     ConditionType::Ready,
     ConditionType::ImageResolved,
     ConditionType::CredentialsValid,
+    ConditionType::DatabaseIsolated,
     ConditionType::ConfigSecretsValid,
     ConditionType::Promotable,
     ConditionType::RouteAccepted,
@@ -155,7 +156,9 @@ fn is_trouble(condition: &Condition) -> bool {
     } else {
         "False"
     };
-    somebody && condition.status == bad_when
+    // A warning is told although the condition holds.
+    let warned = condition.reason == Reason::SharedSecret.as_str();
+    somebody && (condition.status == bad_when || warned)
 }
 
 #[cfg(test)]

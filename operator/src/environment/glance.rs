@@ -8,6 +8,7 @@ use super::effective::Effective;
 use super::observe::Observed;
 use super::owner::Owner;
 use super::probed;
+use super::proof::CredentialState;
 use super::trials;
 use super::validate::Valid;
 use crokodial_crds::OnFailure;
@@ -80,7 +81,7 @@ pub(super) fn view<'a>(glance: Glance<'a>, tried: &'a Tried) -> View<'a> {
             pods: &tried.pods,
             smoke: tried.smoke.as_ref(),
         }),
-        proof: Proof::Off,
+        proof: proof(&valid.credentials),
         probes: probed::verdict(seen, effective, now),
         on_failure: if tried.irreversible {
             OnFailure::Pause
@@ -92,6 +93,16 @@ pub(super) fn view<'a>(glance: Glance<'a>, tried: &'a Tried) -> View<'a> {
         bake: effective.bake,
         leader_since: since,
         now,
+    }
+}
+
+/// Whether the database takes what pods read.
+fn proof(credentials: &CredentialState) -> Proof {
+    match credentials {
+        CredentialState::Off => Proof::Off,
+        CredentialState::Checking => Proof::Pending,
+        CredentialState::Proven => Proof::Works,
+        CredentialState::Bad(_, seen) => Proof::Fails(seen.clone()),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod apply;
 pub mod build;
 pub mod certificate;
 pub mod claims;
+pub mod class;
 pub mod config_trial;
 pub mod controller;
 pub mod credentials;
@@ -18,6 +19,7 @@ pub mod finding;
 mod glance;
 pub mod hosts;
 pub mod images;
+pub mod isolation;
 pub mod lookups;
 pub mod notes;
 pub mod observe;
@@ -25,6 +27,7 @@ pub mod outside;
 pub mod owner;
 pub mod probed;
 pub mod promotion;
+pub mod proof;
 pub mod records;
 mod rollout;
 pub mod status;
@@ -137,7 +140,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         leader_since: since,
         now,
     };
-    let valid = validate::validate(&owner, spec, &effective, &seen, clock);
+    let mut valid = validate::validate(&owner, spec, &effective, &seen, clock);
     let step = decide::decide(&owner, &effective, &valid, &seen, since, now);
     let certificate = certificate::plan(ctx, spec, &effective, &valid, &seen, now).await?;
     let desired = build::build(build::Plan {
@@ -159,7 +162,14 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
             owner: &owner,
             effective: &effective,
         };
-        carry_out(ctx, subject, desired, &step, &valid, &seen).await?
+        let done = carry_out(ctx, subject, desired, &step, &valid, &seen).await?;
+        if valid.conflict.is_none() {
+            // After the account and the policy that the Job's pod runs under.
+            let blocked =
+                proof::act::act(ctx, &owner, &effective, &valid.proof, &seen.attempts).await?;
+            valid.mongo.finding = blocked.unwrap_or(valid.mongo.finding);
+        }
+        done
     };
 
     let facts = status::Facts {

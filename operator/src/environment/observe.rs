@@ -4,22 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crokodial_crds::names::{COMPONENT_WEB, Children as Names, LABEL_COMPONENT, LABEL_ENVIRONMENT};
-use crokodial_crds::{CrokodialRelease, EnvironmentSpec, RouteKind};
+use crokodial_crds::{CrokodialRelease, EnvironmentSpec};
 use futures::future::{try_join, try_join_all, try_join3, try_join4};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
 use super::build::Children;
 use super::claims::claims;
+pub use super::class::Class;
+use super::class::class;
 use super::effective::Effective;
 use super::hosts::Claim;
 use super::images::Image;
+use super::isolation::{self, Isolation};
 use super::outside;
 use super::owner::Owner;
 use super::probed;
 use super::promotion::{self, Promotion};
+use super::proof::{self, attempt::Attempt};
 use super::trials::{self, Trials};
 use crate::context::Context;
 use crate::edge::Measured;
@@ -29,17 +33,6 @@ use crate::release::record::{Record, last_good};
 use crate::release::snapshot::Snapshot;
 use crate::release::workload::PodView;
 use crate::uptime::ProbeSummary;
-
-/// The class of the route, as far as it may be looked up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// It exists; the controller that serves it.
-    Known(String),
-    /// There is none of that name; `None`: the cluster has no default class.
-    Missing(Option<String>),
-    /// The operator may not look.
-    Unknown,
-}
 
 /// All that a reconcile knows of the world.
 pub struct Observed {
@@ -61,6 +54,10 @@ pub struct Observed {
     pub taken: BTreeSet<i64>,
     /// The content of those that may be run now.
     pub frozen: BTreeMap<i64, Snapshot>,
+    /// Attempts at a proof of a Mongo URI, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// What the databases and values of the other stage's environments are, by fingerprint.
+    pub isolation: Isolation,
     /// Pods of the web component.
     pub pods: Vec<PodView>,
     /// What runs beside them: candidates and release phases.
@@ -110,6 +107,11 @@ pub async fn observe(
         try_join(class(ctx, effective), pods(ctx, owner)),
     )
     .await?;
+    let (attempts, isolation) = try_join(
+        proof::observe::attempts(ctx, owner, &found),
+        isolation::observe(ctx, owner, spec.stage),
+    )
+    .await?;
     let (releases, records, snapshots, taken) = own;
     let (mongo_secret, config_secrets, config_maps, auth) = referenced;
     let (frozen, claims, promotion) = try_join3(
@@ -156,6 +158,8 @@ pub async fn observe(
         snapshots,
         taken,
         frozen,
+        attempts,
+        isolation,
         pods,
         image_name,
         trials,
@@ -343,33 +347,6 @@ async fn pods(ctx: &Context, owner: &Owner) -> Result<Vec<Pod>, IoError> {
 /// What an object is for.
 pub fn component_of(object: &impl ResourceExt) -> Option<&str> {
     object.labels().get(LABEL_COMPONENT).map(String::as_str)
-}
-
-async fn class(ctx: &Context, effective: &Effective) -> Result<Class, IoError> {
-    if effective.route == RouteKind::None || !ctx.settings.read_ingress_classes {
-        return Ok(Class::Unknown);
-    }
-    let named = effective.ingress_class.as_deref();
-    let classes = match ctx.io.list_cluster::<IngressClass>().await {
-        Ok(classes) => classes,
-        // Without the optional ClusterRole the check is left out, not failed.
-        Err(error) if error.is_forbidden() => return Ok(Class::Unknown),
-        Err(error) => return Err(error),
-    };
-    let found = classes.iter().find(|c| match named {
-        Some(name) => c.name_any() == name,
-        None => c
-            .annotations()
-            .get("ingressclass.kubernetes.io/is-default-class")
-            .is_some_and(|v| v == "true"),
-    });
-    let controller = found.map(|c| {
-        c.spec
-            .as_ref()
-            .and_then(|s| s.controller.clone())
-            .unwrap_or_default()
-    });
-    Ok(controller.map_or_else(|| Class::Missing(named.map(str::to_owned)), Class::Known))
 }
 
 /// True when an Ingress has a rule for the host.

@@ -65,7 +65,8 @@ impl Owner {
         labels
     }
 
-    fn common_labels(&self) -> BTreeMap<String, String> {
+    /// Labels of every object and pod of an environment; the component is `web` unless it is replaced.
+    pub fn common_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.selector();
         labels.insert(names::LABEL_NAME.to_owned(), "dialer".to_owned());
         labels.insert(names::LABEL_INSTANCE.to_owned(), self.name.to_string());

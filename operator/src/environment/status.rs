@@ -83,7 +83,13 @@ pub fn compute(facts: Facts<'_>, now: Timestamp) -> EnvironmentStatus {
         plan: plan.cloned(),
         mongo: mongo(valid),
         certificate: certificate.status.clone(),
-        next_check: step.decision.next.map(whole_seconds),
+        next_check: step
+            .decision
+            .next
+            .into_iter()
+            .chain(valid.proof.next)
+            .min()
+            .map(whole_seconds),
         conditions: conditions(facts, &old, generation, now),
     }
 }
@@ -161,9 +167,12 @@ fn hold(hold: &Hold) -> HoldStatus {
 }
 
 fn mongo(valid: &Valid) -> MongoStatus {
+    let record = &valid.proof.record;
     MongoStatus {
         generation: (valid.mongo.generation > 0).then_some(valid.mongo.generation),
-        verified_at: None,
+        verified_at: record.verified.map(whole_seconds),
+        candidate: valid.proof.candidate.map(str::to_owned),
+        server_version: record.version.clone(),
         reason: valid
             .mongo
             .finding
@@ -193,6 +202,7 @@ fn conditions(
     let mut concerns = vec![
         (ConditionType::ImageResolved, valid.image.clone()),
         (ConditionType::CredentialsValid, valid.mongo.finding.clone()),
+        (ConditionType::DatabaseIsolated, valid.isolated.clone()),
         (ConditionType::ConfigSecretsValid, config(valid)),
         (ConditionType::RolledOut, rolled_out(step)),
         (ConditionType::RouteAccepted, route),
@@ -246,7 +256,9 @@ fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     }
     let unmet = |type_: &ConditionType, finding: &Finding| match type_ {
         // Unproven is no reason to distrust: only a proof to the contrary counts.
-        ConditionType::CredentialsValid | ConditionType::ConfigSecretsValid => finding.is_false(),
+        ConditionType::CredentialsValid
+        | ConditionType::ConfigSecretsValid
+        | ConditionType::DatabaseIsolated => finding.is_false(),
         // What `auto` waits for is not wanted yet.
         ConditionType::Promotable => !step.gate.passes(),
         ConditionType::RolledOut => !serves_what_is_wanted(step),

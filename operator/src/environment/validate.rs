@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crokodial_crds::{EnvironmentSpec, Reason, ReleasePhase, RouteKind};
+use crokodial_crds::{EnvironmentSpec, PreflightMode, Reason, ReleasePhase, RouteKind};
+use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::build::Children;
@@ -16,6 +17,8 @@ use super::images::{self, Image};
 use super::observe::{Class, Observed, carries};
 use super::outside::published_address;
 use super::owner::Owner;
+use super::proof::plan::{self, Proof};
+use super::proof::{self, CredentialState};
 use crate::edge::Measured;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
@@ -31,6 +34,12 @@ pub struct Valid {
     pub config_values: BTreeMap<String, String>,
     /// The Mongo URI.
     pub mongo: Active,
+    /// What is known of the Mongo URI that pods read.
+    pub credentials: CredentialState,
+    /// How the Mongo URI is proven.
+    pub proof: Proof,
+    /// Condition `DatabaseIsolated`.
+    pub isolated: Finding,
     /// The values of `secretRefs`, in use and on trial.
     pub config: ConfigTrial,
     /// The way in.
@@ -62,17 +71,22 @@ pub fn validate(
     let wanted = wanted(spec, seen, &config_values);
     let live = &seen.children;
     let counted = counted(live);
+    let config = config(spec, seen, counted.1, clock);
+    let proof = planned(spec, effective, seen, clock.now);
+    let mut mongo = proof
+        .active
+        .clone()
+        .counting_from(counted.0, live.mongo_active.as_ref());
+    seen.isolation.label_database(&mut mongo);
     Valid {
         image: images::finding(&seen.image, &seen.image_name),
         wanted,
         config_values: config_values.unwrap_or_default(),
-        mongo: credentials::mongo(
-            &spec.mongo,
-            seen.mongo_secret.as_ref(),
-            live.mongo_active.as_ref(),
-        )
-        .counting_from(counted.0, live.mongo_active.as_ref()),
-        config: config(spec, seen, counted.1, clock),
+        isolated: isolated(&proof, &config.active, seen),
+        credentials: proof.state.clone(),
+        mongo,
+        proof,
+        config,
         route: route(owner, spec, effective, seen),
         https: https(effective, seen),
         conflict: conflict(owner, &seen.children),
@@ -87,9 +101,46 @@ fn config(
 ) -> ConfigTrial {
     let trial = config_trial::decide(spec, seen, clock);
     let live = seen.children.config_active.as_ref();
-    ConfigTrial {
-        active: trial.active.counting_from(counted, live),
-        ..trial
+    let mut active = trial.active.counting_from(counted, live);
+    seen.isolation.label_values(&mut active);
+    ConfigTrial { active, ..trial }
+}
+
+fn planned(
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    seen: &Observed,
+    now: Timestamp,
+) -> Proof {
+    let candidate = credentials::candidate(&spec.mongo, seen.mongo_secret.as_ref());
+    plan::plan(plan::Known {
+        spec: &spec.mongo,
+        jobs: match effective.preflight.image {
+            Some(_) => Ok(()),
+            None => Err(
+                "the operator knows no image for the check: it was started without --preflight-image",
+            ),
+        },
+        off: effective.preflight.mode == PreflightMode::Off,
+        candidate: candidate.as_ref(),
+        live: seen.children.mongo_active.as_ref(),
+        attempts: &seen.attempts,
+        isolation: &seen.isolation,
+        recheck: proof::oldest_allowed(&seen.records, now),
+        now,
+    })
+}
+
+/// A shared database is told before a shared value.
+fn isolated(proof: &Proof, config: &Active, seen: &Observed) -> Finding {
+    let live = seen.children.config_active.as_ref();
+    let values = config
+        .advance
+        .as_ref()
+        .or(live.and_then(|s| s.data.as_ref()));
+    match values.and_then(|values| seen.isolation.shared(values)) {
+        Some(shared) if proof.isolated.is_true() => shared,
+        _ => proof.isolated.clone(),
     }
 }
 

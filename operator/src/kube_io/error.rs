@@ -54,6 +54,11 @@ impl IoError {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 404))
     }
 
+    /// True when the API server found the object itself wrong (422), or a rule of the cluster's did.
+    pub fn is_invalid(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 422))
+    }
+
     /// True when this replica does not lead, so nothing was sent.
     pub fn is_not_leading(&self) -> bool {
         matches!(self, Self::NotLeading { .. })

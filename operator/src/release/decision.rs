@@ -89,8 +89,6 @@ pub struct Decision {
     pub release_phase: Option<i64>,
     /// The release to try in a pod without traffic; `None`: no such pod is wanted.
     pub candidate: Option<i64>,
-    /// A proof of the credential that pods read is wanted, asked no earlier than this.
-    pub prove: Option<Timestamp>,
     /// Where it stands.
     pub rollout: Rollout,
     /// What is to run is good, but does not get there.
@@ -109,7 +107,6 @@ impl Decision {
             run: Run::Keep,
             release_phase: None,
             candidate: None,
-            prove: None,
             rollout: Rollout::NeverDeployed,
             stuck: false,
             next: None,

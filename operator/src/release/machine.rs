@@ -51,7 +51,6 @@ fn under_way(view: &View<'_>, record: &Record, pin: Option<&Pin>, book: &mut Boo
         run,
         release_phase: (phase == ReleasePhase::ReleasePhase).then_some(number),
         candidate: (phase == ReleasePhase::Candidate).then_some(number),
-        prove: step.prove,
         rollout: pin.map_or(step.rollout, |pin| Rollout::Pinned(pin.clone())),
         stuck: pin.is_some() && stuck_at(view, pin).is_some_and(|at| at <= view.now),
         next: step.next,
@@ -233,3 +232,7 @@ fn put_back(view: &View<'_>) -> Option<(i64, Timestamp)> {
 #[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod steps_tests;

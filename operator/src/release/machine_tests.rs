@@ -9,31 +9,31 @@ use super::*;
 use crate::release::record::Record;
 use crate::release::workload::{PodView, Waiting, Workload};
 
-const GOOD: ReleasePhase = ReleasePhase::Good;
-const ROLLING: ReleasePhase = ReleasePhase::Rolling;
-const BAKING: ReleasePhase = ReleasePhase::Baking;
-const REJECTED: ReleasePhase = ReleasePhase::Rejected;
+pub(super) const GOOD: ReleasePhase = ReleasePhase::Good;
+pub(super) const ROLLING: ReleasePhase = ReleasePhase::Rolling;
+pub(super) const BAKING: ReleasePhase = ReleasePhase::Baking;
+pub(super) const REJECTED: ReleasePhase = ReleasePhase::Rejected;
 
 /// A world to ask the machine about; each test says only what differs.
-struct World {
-    records: Vec<Record>,
-    wanted: Option<Wanted>,
-    snapshots: Vec<i64>,
-    workload: Workload,
-    pods: Vec<PodView>,
-    prerequisites: Result<(), String>,
-    image_gone: bool,
-    gate: Gate,
-    release_phase: Trial,
-    candidate: Option<(Vec<PodView>, Option<Smoke>)>,
-    proof: Proof,
-    probes: Probes,
-    on_failure: OnFailure,
-    now: Timestamp,
+pub(super) struct World {
+    pub(super) records: Vec<Record>,
+    pub(super) wanted: Option<Wanted>,
+    pub(super) snapshots: Vec<i64>,
+    pub(super) workload: Workload,
+    pub(super) pods: Vec<PodView>,
+    pub(super) prerequisites: Result<(), String>,
+    pub(super) image_gone: bool,
+    pub(super) gate: Gate,
+    pub(super) release_phase: Trial,
+    pub(super) candidate: Option<(Vec<PodView>, Option<Smoke>)>,
+    pub(super) proof: Proof,
+    pub(super) probes: Probes,
+    pub(super) on_failure: OnFailure,
+    pub(super) now: Timestamp,
 }
 
 impl World {
-    fn new(records: Vec<Record>, wanted: &str) -> Self {
+    pub(super) fn new(records: Vec<Record>, wanted: &str) -> Self {
         Self {
             snapshots: records.iter().map(Record::number).collect(),
             records,
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    fn retry(mut self, nonce: &str) -> Self {
+    pub(super) fn retry(mut self, nonce: &str) -> Self {
         let inputs = self
             .wanted
             .as_ref()
@@ -62,7 +62,7 @@ impl World {
         self
     }
 
-    fn running(mut self, release: i64) -> Self {
+    pub(super) fn running(mut self, release: i64) -> Self {
         self.workload = Workload {
             release: Some(release),
             settled: true,
@@ -75,7 +75,7 @@ impl World {
         self
     }
 
-    fn half_rolled(mut self, new: i64, old: i64, broken: PodView) -> Self {
+    pub(super) fn half_rolled(mut self, new: i64, old: i64, broken: PodView) -> Self {
         self.workload = Workload {
             release: Some(new),
             settled: true,
@@ -88,16 +88,16 @@ impl World {
         self
     }
 
-    fn at(mut self, seconds: i64) -> Self {
+    pub(super) fn at(mut self, seconds: i64) -> Self {
         self.now = at(seconds);
         self
     }
 
-    fn decide(&self) -> Decision {
+    pub(super) fn decide(&self) -> Decision {
         decide(&self.view())
     }
 
-    fn view(&self) -> View<'_> {
+    pub(super) fn view(&self) -> View<'_> {
         View {
             environment: "shop",
             records: &self.records,
@@ -125,7 +125,7 @@ impl World {
     }
 }
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000)
         .unwrap()
         .saturating_add(SignedDuration::from_secs(seconds))
@@ -142,7 +142,7 @@ fn want(inputs: &str, retry: &str) -> Wanted {
     }
 }
 
-fn record(number: i64, inputs: &str, phase: ReleasePhase) -> Record {
+pub(super) fn record(number: i64, inputs: &str, phase: ReleasePhase) -> Record {
     Record {
         spec: ReleaseSpec {
             environment: "shop".to_owned(),
@@ -166,7 +166,7 @@ fn tried(mut record: Record, retry: &str) -> Record {
     record
 }
 
-fn pod(release: i64) -> PodView {
+pub(super) fn pod(release: i64) -> PodView {
     PodView {
         name: format!("shop-{release}"),
         release: Some(release),
@@ -183,7 +183,7 @@ fn pod(release: i64) -> PodView {
     }
 }
 
-fn crashed(release: i64, exits: i32) -> PodView {
+pub(super) fn crashed(release: i64, exits: i32) -> PodView {
     PodView {
         ready: false,
         running: false,
@@ -194,7 +194,7 @@ fn crashed(release: i64, exits: i32) -> PodView {
     }
 }
 
-fn phase_of(decision: &Decision, number: i64) -> Option<ReleasePhase> {
+pub(super) fn phase_of(decision: &Decision, number: i64) -> Option<ReleasePhase> {
     decision
         .updates
         .iter()

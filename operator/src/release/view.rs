@@ -49,7 +49,7 @@ pub struct View<'a> {
     pub release_phase: Trial,
     /// Its candidate; `None` where it has none.
     pub candidate: Option<Candidate<'a>>,
-    /// The newest answer about the credential that pods read.
+    /// Whether the database takes the credential that pods read.
     pub proof: Proof,
     /// What probing says of the release that bakes.
     pub probes: Probes,
@@ -129,17 +129,18 @@ pub enum Smoke {
     Unreachable(String),
 }
 
-/// The newest answer about the credential that pods read.
+/// Whether the database takes the credential that pods read. While a release is suspected (`suspectedAt`), only an
+/// answer that was given since then counts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Proof {
     /// Nobody asks: `mongo.preflight.mode` is `Off`.
     Off,
-    /// There is none yet.
-    None,
-    /// The database took it, asked at this time.
-    Works(Timestamp),
-    /// The database did not, asked at this time; why.
-    Fails(Timestamp, String),
+    /// There is no answer yet.
+    Pending,
+    /// It does.
+    Works,
+    /// It does not; why.
+    Fails(String),
 }
 
 /// What probing says of the release that bakes.

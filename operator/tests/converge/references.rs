@@ -149,7 +149,7 @@ async fn a_new_uri_rolls_the_pods_without_a_release_and_an_equal_one_does_not() 
     assert_eq!(running(&site), after);
     assert_eq!(
         site.condition("staging", "CredentialsValid"),
-        "Unknown NotVerified"
+        "True Succeeded"
     );
 }
 

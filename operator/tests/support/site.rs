@@ -1,5 +1,6 @@
 //! One namespace with an environment, its cluster, its registry and its clock.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use crokodial_operator::wake::Wakes;
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use super::{ScriptedEdge, ScriptedImages, ScriptedProbes, ScriptedSmoke, digest_of};
-use crate::fake_api::{self, Behaviour, Call, FakeApi, World};
+use crate::fake_api::{self, Behaviour, Call, FakeApi, JobOutcome, World};
 
 /// Where the environments live.
 pub const NS: &str = "shop";
@@ -49,6 +51,22 @@ pub fn secret(name: &str, values: &[(&str, &str)]) -> Value {
         .collect();
     json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
         "metadata": {"name": name, "namespace": NS}, "data": data})
+}
+
+/// What a preflight Job answers: `wrong` is no password, `refused` no host, and every other host is a server of its own.
+pub fn simulated_preflight(mounted: &BTreeMap<String, String>) -> JobOutcome {
+    let uri = mounted["uri"].as_str();
+    let server = uri.rsplit_once('@').map_or(uri, |(_, server)| server);
+    let server = server.split('?').next().unwrap_or_default();
+    let mut mark = hex::encode(sha2::Sha256::digest(server));
+    mark.truncate(32);
+    JobOutcome::Succeeds(if uri.contains(":wrong@") {
+        json!({"verdict": "AuthFailed"}).to_string()
+    } else if server.starts_with("refused") {
+        json!({"verdict": "ConnectionRefused", "host": "refused.example.com:27017"}).to_string()
+    } else {
+        json!({"verdict": "Proven", "version": "7.0.5", "marks": [mark]}).to_string()
+    })
 }
 
 /// A staging environment as a user writes it.
@@ -85,7 +103,8 @@ impl Site {
         let probes = Arc::new(ScriptedProbes::new(time.clone()));
         let smoke = Arc::new(ScriptedSmoke::default());
         let ctx = context(&api, &images, &probes, &smoke, &time);
-        let world = World::new(&api);
+        let mut world = World::new(&api);
+        world.run_jobs("-preflight-", JobOutcome::Computed(simulated_preflight));
         Self {
             api,
             world,
@@ -295,12 +314,13 @@ impl Site {
             .unwrap()
     }
 
-    /// Names of all pods, sorted.
+    /// Names of all pods that serve, sorted.
     pub fn pods(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .api
             .list("pods", NS)
             .iter()
+            .filter(|p| p["metadata"]["labels"]["app.kubernetes.io/component"] == "web")
             .map(|p| text(&p["metadata"]["name"]))
             .collect();
         names.sort();
@@ -349,6 +369,8 @@ fn context_with(
         defaults: Defaults {
             ingress_class: Some("web".to_owned()),
             tls_mode: TlsMode::SelfSigned,
+            preflight_image: Some("registry.test/operator:1".to_owned()),
+            preflight_pull_secret: None,
         },
     };
     Arc::new(Context::new(

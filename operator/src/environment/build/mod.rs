@@ -227,13 +227,7 @@ fn active(plan: Plan<'_>, name: &str, active: &Active) -> Child {
     match &active.advance {
         Some(data) => {
             let policy = plan.effective.deletion_policy;
-            Child::Apply(secrets::active(
-                plan.owner,
-                name,
-                data,
-                active.generation,
-                policy,
-            ))
+            Child::Apply(secrets::active(plan.owner, name, data, active, policy))
         }
         None => Child::Keep,
     }

@@ -1,7 +1,9 @@
-//! The NetworkPolicy of the pods that serve.
+//! The NetworkPolicy of the pods that serve, and of those that prove what these will use.
 
 use crokodial_crds::DeletionPolicy;
-use crokodial_crds::names::Children as Names;
+use crokodial_crds::names::{
+    COMPONENT_PREFLIGHT, COMPONENT_WEB, Children as Names, LABEL_COMPONENT, LABEL_ENVIRONMENT,
+};
 use serde_json::{Value, json};
 
 use crate::environment::owner::Owner;
@@ -9,14 +11,20 @@ use crate::environment::owner::Owner;
 /// The clouds' metadata service, which hands out node credentials.
 const METADATA_SERVICE: &str = "169.254.169.254/32";
 
-/// In: the app's port from anywhere. Out: anything but the metadata service.
+/// In: the app's port from anywhere. Out: anything but the metadata service. A preflight runs under the same policy: what
+/// it reaches, the app will.
 pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": owner.metadata(&Names::of(&owner.name).deployment(), policy),
         "spec": {
-            "podSelector": {"matchLabels": owner.selector()},
+            "podSelector": {
+                "matchLabels": {LABEL_ENVIRONMENT: owner.name.as_str()},
+                "matchExpressions": [
+                    {"key": LABEL_COMPONENT, "operator": "In", "values": [COMPONENT_WEB, COMPONENT_PREFLIGHT]},
+                ],
+            },
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{"ports": [{"port": port, "protocol": "TCP"}]}],
             "egress": egress(),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::environment::certificate::Issued;
 use crate::environment::config_trial::Staged;
+use crate::environment::credentials::Active;
 use crate::environment::owner::Owner;
 
 /// Annotation on an active copy: how often its content has changed. A counter, never a hash of the values.
@@ -40,16 +41,17 @@ pub fn staged(owner: &Owner, staged: &Staged) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(&staged.data)})
 }
 
-/// An active copy: the values that pods read, and how often they have changed.
+/// An active copy: the values that pods read, how often they have changed, and what is recorded with them.
 pub fn active(
     owner: &Owner,
     name: &str,
     data: &BTreeMap<String, ByteString>,
-    generation: i64,
+    active: &Active,
     policy: DeletionPolicy,
 ) -> Value {
     let mut metadata = owner.metadata(name, policy);
-    metadata["annotations"] = json!({GENERATION: generation.to_string()});
+    metadata["annotations"] = json!(active.annotations);
+    metadata["annotations"][GENERATION] = json!(active.generation.to_string());
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(data)})
 }
 
@@ -80,7 +82,8 @@ pub fn kept_certificate(
     })
 }
 
-fn encoded(data: &BTreeMap<String, ByteString>) -> BTreeMap<&str, String> {
+/// Content as the API has it.
+pub fn encoded(data: &BTreeMap<String, ByteString>) -> BTreeMap<&str, String> {
     data.iter()
         .map(|(key, value)| (key.as_str(), STANDARD.encode(&value.0)))
         .collect()

@@ -14,9 +14,6 @@ use crate::release::view::{Proof, View};
 /// none can be had the failure counts as seen.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
-/// How often a database that does not answer is asked again.
-const AGAIN: SignedDuration = SignedDuration::from_secs(10);
-
 /// How long pods have to recover after the database came back: the readiness probe fails for 15 s and passes
 /// after 5, and an app reconnects within a minute.
 const RECOVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -26,33 +23,34 @@ const RECOVERY: SignedDuration = SignedDuration::from_secs(60);
 pub(super) enum Blame {
     /// The release's.
     Release,
-    /// Not known until the database was asked; a proof asked no earlier than this is wanted.
-    Asking(Timestamp),
-    /// The database's; why, and when to ask again.
-    Database(String, Timestamp),
+    /// Not known until the database was asked.
+    Asking,
+    /// The database's; why.
+    Database(String),
     /// The database has come back: the release is watched anew.
     Forgiven,
 }
 
-/// Finds out. A first failure is written down, so that the question survives a restart.
+/// Finds out. A first failure is written down: that asks for a new proof, and survives a restart.
 pub(super) fn blame(view: &View<'_>, status: &mut ReleaseStatus, exits: i32) -> Blame {
     if view.proof == Proof::Off {
         return Blame::Release;
     }
-    let suspected = status
-        .suspected_at
-        .get_or_insert_with(|| whole_seconds(view.now))
-        .0;
-    let database_was_down = status.blocked_since.is_some();
+    if status.suspected_at.is_none() {
+        status.suspected_at = Some(whole_seconds(view.now));
+        return Blame::Asking;
+    }
     match &view.proof {
-        Proof::Works(at) if *at >= suspected && database_was_down => {
+        Proof::Works if status.blocked_since.is_some() => {
             forgive(status, view.now, exits);
             Blame::Forgiven
         }
-        Proof::Works(at) if *at >= suspected => Blame::Release,
-        Proof::Fails(at, why) if *at >= suspected => Blame::Database(why.clone(), plus(*at, AGAIN)),
-        _ if view.now >= plus(suspected.max(view.leader_since), PATIENCE) => Blame::Release,
-        _ => Blame::Asking(suspected),
+        Proof::Fails(why) => Blame::Database(why.clone()),
+        Proof::Off | Proof::Works => Blame::Release,
+        Proof::Pending if patience_ends(status, view).is_some_and(|at| at <= view.now) => {
+            Blame::Release
+        }
+        Proof::Pending => Blame::Asking,
     }
 }
 

@@ -30,8 +30,6 @@ pub(super) struct Step {
     pub(super) rollout: Rollout,
     /// When time alone changes the answer.
     pub(super) next: Option<Timestamp>,
-    /// A proof of the credential is wanted, asked no earlier than this.
-    pub(super) prove: Option<Timestamp>,
 }
 
 impl Step {
@@ -40,7 +38,6 @@ impl Step {
             status,
             rollout,
             next,
-            prove: None,
         }
     }
 }

@@ -79,22 +79,17 @@ pub(super) fn accuse(
     }
     match blame::blame(view, &mut status, faults::exits(pods)) {
         Blame::Release => fail(view, record, status, reason, seen),
-        Blame::Asking(since) => {
+        Blame::Asking => {
             let seen = format!("{seen}; the database is asked before the release is judged");
             let next = blame::patience_ends(&status, view);
             Step {
-                prove: Some(since),
                 next,
                 ..watched_on(number, baking, status, &seen, view)
             }
         }
-        Blame::Database(why, again) => {
+        Blame::Database(why) => {
             let cause = format!("{seen}, and the database cannot be used: {why}");
-            Step {
-                prove: Some(again),
-                next: Some(again).filter(|at| *at > view.now),
-                ..block(view, record, status, &cause)
-            }
+            block(view, record, status, &cause)
         }
         Blame::Forgiven => {
             let seen = "the database is back; the pods have time to recover";

@@ -1,0 +1,205 @@
+//! The answer of a preflight Job, as it stands in the pod's termination message.
+
+use crokodial_crds::Reason;
+use serde::{Deserialize, Serialize};
+
+use super::classify::Fault;
+
+/// The kubelet keeps so much of a termination message.
+pub const MOST_BYTES: usize = 4096;
+
+/// A replica set has at most 50 members; a server without one has three marks.
+const MOST_MARKS: usize = 53;
+
+/// What the checks came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Outcome {
+    /// `Proven`, or the [`Reason`] of the first check that failed.
+    verdict: String,
+    /// The server that the verdict is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    /// The server's error number, where it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<i32>,
+    /// Version of the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    /// What identifies the database; see [`super::identity`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    marks: Vec<String>,
+}
+
+const PROVEN: &str = "Proven";
+
+/// The reasons that a check may end with. An answer with another word is none.
+const VERDICTS: [Reason; 10] = [
+    Reason::BadUri,
+    Reason::DnsFailure,
+    Reason::ConnectionRefused,
+    Reason::NetworkBlocked,
+    Reason::TlsFailure,
+    Reason::NotAnswering,
+    Reason::AuthFailed,
+    Reason::NotAuthorized,
+    Reason::NoPrimary,
+    Reason::UnexpectedAnswer,
+];
+
+impl Outcome {
+    /// All checks passed.
+    pub fn proven(version: Option<String>, marks: Vec<String>) -> Self {
+        Self {
+            verdict: PROVEN.to_owned(),
+            host: None,
+            code: None,
+            version,
+            marks,
+        }
+    }
+
+    /// A check failed.
+    pub fn failed(fault: &Fault) -> Self {
+        Self {
+            verdict: fault.reason.as_str().to_owned(),
+            host: fault.host.clone().filter(|host| is_host(host)),
+            code: fault.code,
+            version: None,
+            marks: Vec::new(),
+        }
+    }
+
+    /// For the termination log.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads an answer. It comes out of a pod in the user's namespace: what is not exactly an answer is `None`.
+    pub fn read(text: &str) -> Option<Self> {
+        if text.len() > MOST_BYTES {
+            return None;
+        }
+        let read: Self = serde_json::from_str(text).ok()?;
+        let known = read.verdict == PROVEN || read.failure().is_some();
+        let sound = read.host.as_deref().is_none_or(is_host)
+            && read.version.as_deref().is_none_or(is_version)
+            && read.marks.len() <= MOST_MARKS
+            && read.marks.iter().all(|mark| is_mark(mark));
+        (known && sound).then_some(read)
+    }
+
+    /// Why it failed; `None` when all checks passed.
+    pub fn failure(&self) -> Option<Reason> {
+        let reason: Reason = self.verdict.parse().ok()?;
+        VERDICTS.contains(&reason).then_some(reason)
+    }
+
+    /// Version of the server.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// What identifies the database.
+    pub fn marks(&self) -> &[String] {
+        &self.marks
+    }
+
+    /// What was seen, for a condition: a clause without its full stop.
+    pub fn seen(&self, database: &str) -> String {
+        let host = self.host.as_deref().unwrap_or("the server");
+        let code = self
+            .code
+            .map_or_else(String::new, |code| format!(" (error {code})"));
+        match self.failure() {
+            None => format!("the login and its rights on database {database} were proven"),
+            Some(Reason::BadUri) => "the driver does not accept an option of the URI".to_owned(),
+            Some(Reason::DnsFailure) => format!("no address was found for {host}"),
+            Some(Reason::ConnectionRefused) => format!("{host} refused the connection"),
+            Some(Reason::NetworkBlocked) => {
+                format!("no answer from {host} to an attempt to connect; Atlas access list?")
+            }
+            Some(Reason::TlsFailure) => {
+                format!(
+                    "no TLS connection to {host}: one side speaks no TLS, or its certificate is not trusted"
+                )
+            }
+            Some(Reason::NotAnswering) => {
+                format!("{host} accepted the connection and gave no answer in time")
+            }
+            Some(Reason::AuthFailed) => {
+                format!("the server refused the user name or password{code}")
+            }
+            Some(Reason::NotAuthorized) => {
+                format!("the login works and lacks rights on database {database}{code}")
+            }
+            Some(Reason::NoPrimary) => {
+                "the servers answer, but none that takes writes could be reached".to_owned()
+            }
+            Some(_) => format!("{host} gave an answer that was not expected{code}"),
+        }
+    }
+}
+
+/// `host` or `host:port`, as messages may show it.
+fn is_host(text: &str) -> bool {
+    (1..=260).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".:-_[]".contains(&b))
+}
+
+/// `7.0.5`, `8.0.0-rc1`.
+pub fn is_version(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-+".contains(&b))
+}
+
+fn is_mark(text: &str) -> bool {
+    text.len() == super::identity::MARK_LENGTH && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_reads_back_and_fits_the_termination_message() {
+        let marks: Vec<String> = (0..MOST_MARKS).map(|n| format!("{n:032x}")).collect();
+        let largest = Outcome::proven(Some("8.0.0".to_owned()), marks);
+        assert!(largest.to_text().len() <= MOST_BYTES);
+        assert_eq!(Outcome::read(&largest.to_text()), Some(largest));
+        for reason in VERDICTS {
+            let fault = Fault {
+                host: Some(format!("{}.example.com:27017", "x".repeat(200))),
+                code: Some(i32::MIN),
+                reason,
+            };
+            let failed = Outcome::failed(&fault);
+            let read = Outcome::read(&failed.to_text()).unwrap();
+            assert_eq!(read.failure(), Some(reason));
+            assert!(!read.seen("app").ends_with('.'), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_exactly_an_answer_is_none() {
+        for text in [
+            "",
+            "{}",
+            "proven",
+            r#"{"verdict":"Ready"}"#,
+            r#"{"verdict":"AuthFailed","note":"x"}"#,
+            r#"{"verdict":"AuthFailed","host":"ab\ncd"}"#,
+            r#"{"verdict":"Proven","version":"seven"}"#,
+            r#"{"verdict":"Proven","marks":["mongodb://user:password@host"]}"#,
+        ] {
+            assert_eq!(Outcome::read(text), None, "{text}");
+        }
+        let padded = format!("{}{}", r#"{"verdict":"Proven"}"#, " ".repeat(MOST_BYTES));
+        assert_eq!(Outcome::read(&padded), None);
+    }
+}

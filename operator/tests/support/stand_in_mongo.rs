@@ -1,0 +1,259 @@
+//! A stand-in for MongoDB on the wire protocol: as much of it as a preflight asks, and its faults on demand.
+//!
+//! It keeps no data. It is for what the servers at hand cannot do (FerretDB v1 keeps no roles) and for faults that
+//! cannot be had from a real one at will.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_debug_implementations,
+    reason = "test support, of which each test crate uses a part"
+)]
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use crokodial_operator::preflight::wire;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Document, doc};
+use ring::{digest, hmac, pbkdf2};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+/// The one user that it knows.
+pub const USER: &str = "app";
+pub const PASSWORD: &str = "right";
+
+const SALT: &[u8] = b"sixteen bytes...";
+const ITERATIONS: u32 = 4096;
+
+/// What the stand-in does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Manner {
+    /// Everything, with these privileges of the user: database and actions.
+    Serves(Vec<(String, Vec<String>)>),
+    /// It lists no privileges, and refuses the write with this error.
+    RefusesWrites(i32),
+    /// It answers as a member that takes no writes.
+    Secondary,
+    /// It accepts connections and says nothing.
+    Silent,
+    /// It closes every connection at the first byte, as a server does that wants TLS.
+    HangsUp,
+    /// It speaks another protocol.
+    Http,
+}
+
+impl Manner {
+    /// A user with the role readWrite on this database.
+    pub fn read_write(database: &str) -> Self {
+        let actions = ["find", "insert", "update", "remove"].map(str::to_owned);
+        Self::Serves(vec![(database.to_owned(), actions.to_vec())])
+    }
+
+    /// A user with the role read on this database.
+    pub fn read(database: &str) -> Self {
+        Self::Serves(vec![(database.to_owned(), vec!["find".to_owned()])])
+    }
+}
+
+/// The server. It ends with the runtime.
+#[derive(Clone)]
+pub struct StandInMongo {
+    pub address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl StandInMongo {
+    /// Listens at an address, such as `127.0.0.1:0`.
+    pub async fn listen(at: &str, manner: Manner) -> io::Result<Self> {
+        Self::serve(TcpListener::bind(at).await?, manner)
+    }
+
+    /// Serves who connects to this listener.
+    pub fn serve(listener: TcpListener, manner: Manner) -> io::Result<Self> {
+        let server = Self {
+            address: listener.local_addr()?,
+            asked: Arc::default(),
+        };
+        let (asked, address) = (server.asked.clone(), server.address);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let connection = Connection {
+                    manner: manner.clone(),
+                    address,
+                    asked: asked.clone(),
+                    first: String::new(),
+                };
+                tokio::spawn(connection.serve(stream));
+            }
+        });
+        Ok(server)
+    }
+
+    /// Names of the commands that were given, in order.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// A connection string for it.
+    pub fn uri(&self, password: &str, path_and_options: &str) -> String {
+        format!(
+            "mongodb://{USER}:{password}@{}/{path_and_options}",
+            self.address
+        )
+    }
+}
+
+struct Connection {
+    manner: Manner,
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+    /// The client's and the server's first message, for SCRAM.
+    first: String,
+}
+
+impl Connection {
+    async fn serve(mut self, mut stream: TcpStream) -> io::Result<()> {
+        match self.manner {
+            Manner::Silent => return std::future::pending().await,
+            Manner::HangsUp => return stream.readable().await,
+            Manner::Http => {
+                stream.readable().await?;
+                return stream
+                    .write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+                    .await;
+            }
+            _ => {}
+        }
+        loop {
+            let (request, command) = wire::read(&mut stream).await?;
+            let answer = self.answer(&command);
+            stream
+                .write_all(&wire::encode(&answer, 1, request)?)
+                .await?;
+        }
+    }
+
+    fn answer(&mut self, command: &Document) -> Document {
+        let name = command.keys().next().cloned().unwrap_or_default();
+        self.asked.lock().unwrap().push(name.clone());
+        match name.to_ascii_lowercase().as_str() {
+            "hello" | "ismaster" => self.hello(),
+            "saslstart" => self.sasl_start(command),
+            "saslcontinue" => self.sasl_continue(command),
+            "connectionstatus" => self.connection_status(),
+            "update" => match self.manner {
+                Manner::RefusesWrites(code) => refusal(code),
+                _ => doc! {"n": 0, "nModified": 0, "ok": 1},
+            },
+            "find" => {
+                doc! {"cursor": {"id": 0_i64, "ns": "app.x", "firstBatch": []}, "ok": 1}
+            }
+            "buildinfo" => doc! {"version": "7.0.99", "ok": 1},
+            "endsessions" => doc! {"ok": 1},
+            _ => refusal(59),
+        }
+    }
+
+    fn hello(&self) -> Document {
+        let mut hello = doc! {
+            "helloOk": true, "isWritablePrimary": true, "ismaster": true, "maxBsonObjectSize": 16_777_216,
+            "maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000, "minWireVersion": 0,
+            "maxWireVersion": 21, "readOnly": false, "saslSupportedMechs": ["SCRAM-SHA-256"], "ok": 1,
+        };
+        if self.manner == Manner::Secondary {
+            let own = self.address.to_string();
+            hello.insert("setName", "rs0");
+            hello.insert("hosts", vec![own.clone()]);
+            hello.insert("me", own);
+            hello.insert("isWritablePrimary", false);
+            hello.insert("ismaster", false);
+            hello.insert("secondary", true);
+        }
+        hello
+    }
+
+    fn connection_status(&self) -> Document {
+        let Manner::Serves(privileges) = &self.manner else {
+            return doc! {"authInfo": {"authenticatedUsers": [], "authenticatedUserPrivileges": []}, "ok": 1};
+        };
+        let privileges: Vec<Document> = privileges
+            .iter()
+            .map(
+                |(db, actions)| doc! {"resource": {"db": db, "collection": ""}, "actions": actions},
+            )
+            .collect();
+        doc! {"authInfo": {"authenticatedUserPrivileges": privileges}, "ok": 1}
+    }
+
+    /// SCRAM-SHA-256 (RFC 7677), the server's side.
+    fn sasl_start(&mut self, command: &Document) -> Document {
+        let first = payload(command);
+        let bare = first.trim_start_matches("n,,");
+        let nonce = bare.split_once(",r=").map_or("", |(_, nonce)| nonce);
+        let server = format!("r={nonce}server,s={},i={ITERATIONS}", STANDARD.encode(SALT));
+        self.first = format!("{bare},{server}");
+        says(&server, false)
+    }
+
+    fn sasl_continue(&mut self, command: &Document) -> Document {
+        let last = payload(command);
+        let Some((without_proof, proof)) = last.split_once(",p=") else {
+            return refusal(18);
+        };
+        let message = format!("{},{without_proof}", self.first);
+        let iterations = NonZeroU32::new(ITERATIONS).unwrap();
+        let mut salted = [0; 32];
+        pbkdf2::derive(
+            pbkdf2::PBKDF2_HMAC_SHA256,
+            iterations,
+            SALT,
+            PASSWORD.as_bytes(),
+            &mut salted,
+        );
+        let client_key = sign(&salted, b"Client Key");
+        let stored = digest::digest(&digest::SHA256, &client_key);
+        let signature = sign(stored.as_ref(), message.as_bytes());
+        let wanted: Vec<u8> = client_key
+            .iter()
+            .zip(&signature)
+            .map(|(a, b)| a ^ b)
+            .collect();
+        let user_is_known = self.first.starts_with(&format!("n={USER},"));
+        if !user_is_known || STANDARD.decode(proof).ok() != Some(wanted) {
+            return refusal(18);
+        }
+        let server = sign(&sign(&salted, b"Server Key"), message.as_bytes());
+        says(&format!("v={}", STANDARD.encode(server)), true)
+    }
+}
+
+fn payload(command: &Document) -> String {
+    let bytes = command.get_binary_generic("payload").unwrap();
+    String::from_utf8(bytes.clone()).unwrap()
+}
+
+fn says(text: &str, done: bool) -> Document {
+    let payload = Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: text.as_bytes().to_vec(),
+    };
+    doc! {"conversationId": 1, "done": done, "payload": payload, "ok": 1}
+}
+
+fn sign(key: &[u8], message: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message)
+        .as_ref()
+        .to_vec()
+}
+
+/// The text must reach nobody: tests look for it.
+fn refusal(code: i32) -> Document {
+    doc! {"ok": 0, "code": code, "codeName": "StandIn", "errmsg": "server-sent text"}
+}

@@ -1,0 +1,259 @@
+//! Credentials that are proven before a pod gets them: every way one can be bad, and what goes on meanwhile.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use crokodial_crds::ReleasePhase;
+use crokodial_crds::condition::ConditionType;
+use crokodial_e2e::cluster::Stage;
+use crokodial_e2e::cluster::layout::{MONGO, NODE_IP};
+use crokodial_e2e::cluster::mongo::Accounts;
+use crokodial_e2e::cluster::wait::until;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::api::{EvictParams, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use crate::http::Site;
+use crate::releases::crashing_image;
+use crate::stand_in_mongo::{Manner, PASSWORD, StandInMongo};
+use crate::world::World;
+
+const STAGING: Stage = Stage::Staging;
+
+/// What is promised: the verdict of a bad credential stands in status.
+const VERDICT: Duration = Duration::from_secs(25);
+/// Where packets vanish.
+const SILENT_PORT: u16 = 27_998;
+/// Where nothing listens.
+const CLOSED_PORT: u16 = 27_997;
+
+/// The URI of staging as the cluster made it.
+fn good(world: &World) -> anyhow::Result<String> {
+    let accounts = Accounts::read(&world.cluster.layout)?.context("the Mongo accounts")?;
+    Ok(accounts.uri(STAGING))
+}
+
+async fn rotate(world: &World, uri: &str) -> anyhow::Result<()> {
+    let api: Api<Secret> = Api::namespaced(world.client.clone(), &STAGING.namespace());
+    let patch = Patch::Merge(json!({"stringData": {"MONGODB_URI": uri}}));
+    api.patch("mongo", &PatchParams::default(), &patch).await?;
+    Ok(())
+}
+
+/// Waits for a verdict; says how long it took.
+async fn told(world: &World, status: &str, reason: &str) -> anyhow::Result<(Duration, String)> {
+    let began = Instant::now();
+    let staging = (STAGING, STAGING.as_str());
+    let wanted = |c: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition| {
+        c.status == status && c.reason == reason
+    };
+    let type_ = ConditionType::CredentialsValid;
+    let found = world.condition(staging, type_, VERDICT, wanted).await?;
+    Ok((began.elapsed(), found.message))
+}
+
+/// The URI that pods read.
+async fn in_use(world: &World) -> anyhow::Result<String> {
+    let api: Api<Secret> = Api::namespaced(world.client.clone(), &STAGING.namespace());
+    let data: BTreeMap<String, ByteString> = api
+        .get("staging-mongo-active")
+        .await?
+        .data
+        .unwrap_or_default();
+    let uri = data.get("uri").context("no URI in the active copy")?;
+    Ok(String::from_utf8(uri.0.clone())?)
+}
+
+async fn answers(world: &World) -> anyhow::Result<()> {
+    let status = Site::https(world, STAGING.domain())?
+        .get("/api/health")
+        .await?
+        .status;
+    ensure!(status == 200, "staging answered {status}");
+    Ok(())
+}
+
+/// Drops what goes to [`SILENT_PORT`] in the cluster's network, until it is dropped itself.
+struct Silence(String);
+
+impl Silence {
+    fn begin(world: &World) -> anyhow::Result<Self> {
+        let silence = Self(world.cluster.layout.name.clone());
+        silence.iptables("-I").context("dropping packets")?;
+        Ok(silence)
+    }
+
+    fn iptables(&self, action: &str) -> anyhow::Result<()> {
+        let port = SILENT_PORT.to_string();
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.0, "iptables", "-w", action, "INPUT"]);
+        command.args(["-p", "tcp", "--dport", &port, "-j", "DROP"]);
+        let output = command.output().context("running ip netns exec iptables")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{said}");
+        Ok(())
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        let _ = self.iptables("-D");
+    }
+}
+
+/// The stand-in at the node's address: its socket is opened in the cluster's network by a thread that enters it.
+async fn stand_in(world: &World, manner: Manner) -> anyhow::Result<StandInMongo> {
+    let netns = std::fs::File::open(world.cluster.layout.netns())?;
+    let opened = std::thread::spawn(move || -> anyhow::Result<TcpListener> {
+        nix::sched::setns(&netns, nix::sched::CloneFlags::CLONE_NEWNET)?;
+        let listener = TcpListener::bind((NODE_IP, 0))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    let listener = opened
+        .join()
+        .map_err(|_| anyhow::anyhow!("the thread in the cluster's network panicked"))??;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    Ok(StandInMongo::serve(listener, manner)?)
+}
+
+/// Every way a credential can be bad, each with its own reason, in time, while the site answers and no pod moves.
+pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
+    let (good, database) = (good(world)?, STAGING.database());
+    let reader = stand_in(world, Manner::read(&database)).await?;
+    let _silence = Silence::begin(world)?;
+    let at =
+        |host: &str| format!("mongodb://app:{PASSWORD}@{host}/{database}?directConnection=true");
+    let login = good.split('@').next().unwrap_or_default();
+    let cases = [
+        (
+            "AuthFailed",
+            format!("{login}x@{MONGO}/{database}?directConnection=true"),
+        ),
+        ("ConnectionRefused", at(&format!("{NODE_IP}:{CLOSED_PORT}"))),
+        ("NetworkBlocked", at(&format!("{NODE_IP}:{SILENT_PORT}"))),
+        ("TlsFailure", format!("{good}&tls=true")),
+        ("DnsFailure", at("no-such-host.crokodial.test")),
+        ("NotAuthorized", at(&reader.address.to_string())),
+    ];
+    let (pods, used) = (world.pods(STAGING).await?, in_use(world).await?);
+    for (reason, uri) in cases {
+        rotate(world, &uri).await?;
+        let (took, message) = told(world, "False", reason).await.with_context(|| reason)?;
+        println!(
+            "bad credential: {reason} after {:.1} s: {message}",
+            took.as_secs_f32()
+        );
+        ensure!(!message.contains(PASSWORD), "{message}");
+        ensure!(message.contains("Next ("), "no next step in {message}");
+        ensure!(
+            in_use(world).await? == used,
+            "{reason} moved the active copy"
+        );
+        answers(world).await?;
+    }
+    ensure!(
+        world.pods(STAGING).await? == pods,
+        "a bad credential moved a pod"
+    );
+    rotate(world, &good).await?;
+    told(world, "True", "Succeeded").await?;
+    world.ready(STAGING).await?;
+    ensure!(
+        world.pods(STAGING).await? == pods,
+        "the same value again moved a pod"
+    );
+    Ok(())
+}
+
+/// Good, bad, good again, while a release crash-loops: credentials and releases know nothing of each other.
+pub async fn while_a_release_fails(world: &World) -> anyhow::Result<()> {
+    let good = good(world)?;
+    let image = world.environment(STAGING).await?.spec.image;
+    let releases = world.releases(STAGING).await?.len();
+    world
+        .edit(STAGING, json!({"image": crashing_image(world)?}))
+        .await?;
+    rotate(world, &good.replacen("@", "x@", 1)).await?;
+    told(world, "False", "AuthFailed").await?;
+    ensure!(in_use(world).await? == good, "a bad credential is in use");
+    answers(world).await?;
+    let rotated = format!("{good}&appName=rotated");
+    rotate(world, &rotated).await?;
+    told(world, "True", "Succeeded").await?;
+    ensure!(
+        in_use(world).await? == rotated,
+        "a proven credential is not in use"
+    );
+    rejected(world, releases + 1).await?;
+    answers(world).await?;
+    world.edit(STAGING, json!({"image": image})).await?;
+    world.ready(STAGING).await?;
+    rotate(world, &good).await?;
+    told(world, "True", "Succeeded").await?;
+    until(&world.progress, "the old value", VERDICT, || async {
+        ensure!(
+            in_use(world).await? == good,
+            "the rotated value is still in use"
+        );
+        Ok(())
+    })
+    .await?;
+    world.ready(STAGING).await
+}
+
+/// Waits until the newest of so many releases was rejected.
+async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
+    let within = Duration::from_secs(90);
+    until(&world.progress, "the rejection", within, || async {
+        let releases = world.releases(STAGING).await?;
+        ensure!(
+            releases.len() == wanted,
+            "{} releases of {wanted}",
+            releases.len()
+        );
+        let newest = releases.last().and_then(|r| r.status.as_ref());
+        let phase = newest.map(|s| s.phase);
+        ensure!(
+            phase == Some(ReleasePhase::Rejected),
+            "the newest is {phase:?}"
+        );
+        Ok(())
+    })
+    .await
+}
+
+/// All pods are evicted while the user's Secret holds a bad URI: they come back on the proven one.
+pub async fn eviction(world: &World) -> anyhow::Result<()> {
+    let good = good(world)?;
+    rotate(world, &good.replacen("@", "x@", 1)).await?;
+    told(world, "False", "AuthFailed").await?;
+    let api: Api<Pod> = Api::namespaced(world.client.clone(), &STAGING.namespace());
+    let selector = "crokodial.com/environment=staging,app.kubernetes.io/component=web";
+    let before = api.list(&ListParams::default().labels(selector)).await?;
+    let names: Vec<String> = before.iter().map(ResourceExt::name_any).collect();
+    for name in &names {
+        api.evict(name, &EvictParams::default()).await?;
+    }
+    let within = Duration::from_secs(90);
+    until(&world.progress, "new pods", within, || async {
+        let pods = world.pods(STAGING).await?;
+        ensure!(
+            pods.iter().all(|(name, _)| !names.contains(name)),
+            "an evicted pod is still there"
+        );
+        let load = world.environment(STAGING).await?.status.unwrap_or_default();
+        ensure!(load.release.serving.is_some(), "nothing serves");
+        answers(world).await
+    })
+    .await?;
+    ensure!(in_use(world).await? == good, "the bad URI is in use");
+    rotate(world, &good).await?;
+    told(world, "True", "Succeeded").await?;
+    world.ready(STAGING).await
+}
