@@ -206,7 +206,7 @@ async fn a_first_release_waits_for_the_first_proof() {
     let mut site = Site::new();
     rotate(&site, WRONG);
     site.rest("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Pending"]);
+    assert_eq!(site.phases("staging"), ["1 Preflight"]);
     assert_eq!(site.pods(), Vec::<String>::new());
     assert_eq!(site.api.get("secrets", NS, "staging-mongo-active"), None);
     rotate(&site, GOOD);
@@ -366,7 +366,7 @@ async fn the_other_stages_database_is_refused_to_the_newcomer_and_nobody_else() 
     );
     assert_eq!(site.condition("prod", "Ready"), "False WrongDatabase");
     assert_eq!(site.api.get("secrets", NS, "prod-mongo-active"), None);
-    assert_eq!(site.phases("prod"), ["1 Pending"]);
+    assert_eq!(site.phases("prod"), ["1 Preflight"]);
     assert_eq!(site.events("WrongDatabase").len(), 1);
     site.rest("staging").await;
     assert_eq!(

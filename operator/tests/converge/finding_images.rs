@@ -89,6 +89,7 @@ async fn a_followed_image_that_fails_is_held_and_the_next_one_tried() {
 async fn auto() -> Site {
     let site = Site::good().await;
     let mut prod = environment("prod");
+    site.own_database(&mut prod);
     let spec = prod["spec"].as_object_mut().unwrap();
     spec.remove("image");
     spec.insert("stage".to_owned(), json!("prod"));

@@ -35,6 +35,7 @@ async fn both(apart: bool) -> Site {
         }
     }
     let mut first = prod(home);
+    site.own_database(&mut first);
     first["spec"]["promotion"]["allow"] =
         json!({"digest": digest_of(OLD), "reason": "the first release"});
     site.api.put(first);

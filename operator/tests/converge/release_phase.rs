@@ -27,7 +27,8 @@ fn jobs(site: &Site) -> Vec<String> {
             .unwrap_or_default()
             .to_owned()
     };
-    jobs.iter().map(name).collect()
+    let all = jobs.iter().map(name);
+    all.filter(|name| name.contains("-release-")).collect()
 }
 
 fn untouched(site: &Site) {

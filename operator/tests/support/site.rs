@@ -154,6 +154,15 @@ impl Site {
         self.prod_in = LIVE;
     }
 
+    /// Prod gets a database of its own: a Secret in its namespace, and the reference to it.
+    pub fn own_database(&self, prod: &mut Value) {
+        let uri = "mongodb://prod:own@mongo.example.com/prod?authSource=admin";
+        let mut own = secret("mongo-prod", &[("MONGODB_URI", uri)]);
+        own["metadata"]["namespace"] = prod["metadata"]["namespace"].clone();
+        self.api.put(own);
+        prod["spec"]["mongo"] = json!({"uriSecretRef": {"name": "mongo-prod"}});
+    }
+
     /// Where an environment and its children are.
     fn home(&self, name: &str) -> &'static str {
         if name.starts_with("prod") {
