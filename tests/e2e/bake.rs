@@ -8,12 +8,16 @@ use crokodial_crds::condition::ConditionType;
 use crokodial_e2e::cluster::{Stage, wait::until};
 use serde_json::json;
 
+use crate::barrier::Barrier;
 use crate::lab::Lab;
 use crate::load::Load;
 use crate::simulated;
 use crate::world::World;
 
 const STAGING: Stage = Stage::Staging;
+
+/// Where the database listens in the cluster.
+const MONGO_PORT: u16 = 27_017;
 
 /// From the verdict to the last good release serving everywhere, with its image on the node.
 const PUT_BACK: Duration = Duration::from_secs(60);
@@ -39,11 +43,14 @@ pub async fn slow(world: &World) -> anyhow::Result<()> {
     let slow = ["--delay-milliseconds=300", "--delay-after-seconds=20"];
     let bad = simulated::image(world, "slow", &slow)?;
     let lab = Lab::open(world, &good, "180s").await?;
+    let usual = lab.measured(1).await?;
+    println!("the release before answers within {usual} ms");
     let load = Load::start(lab.site()?, "/livez", 200);
     lab.edit(json!({"image": bad})).await?;
     let failed = lab.until(2, &[ReleasePhase::RolledBack]).await?;
     let status = failed.status.unwrap_or_default();
-    ensure!(status.reason.as_deref() == Some("BakeFailed"), "{status:?}");
+    let slow = status.reason.as_deref() == Some("SlowResponses");
+    ensure!(slow, "{status:?}");
     put_back(world, &lab).await?;
     let outcome = load.finish().await?;
     ensure!(
@@ -54,6 +61,41 @@ pub async fn slow(world: &World) -> anyhow::Result<()> {
         outcome.failures.first()
     );
     lab.close().await
+}
+
+/// The database goes away while a good release bakes: it waits, nobody is blamed, and it becomes good when the
+/// database is back.
+pub async fn database_away(world: &World) -> anyhow::Result<()> {
+    let image = world.environment(STAGING).await?.spec.image;
+    let lab = Lab::open(world, &image.unwrap_or_default(), "45s").await?;
+    let mut env = world.environment(STAGING).await?.spec.config.env;
+    env.push(crokodial_crds::EnvVar {
+        name: "CHANGED".to_owned(),
+        value: "yes".to_owned(),
+    });
+    lab.edit(json!({"config": {"env": env}})).await?;
+    lab.until(2, &[ReleasePhase::Baking]).await?;
+    let away = Barrier::refusing(world, MONGO_PORT)?;
+    let blocked = until(
+        &world.progress,
+        "the release to be blocked",
+        PUT_BACK,
+        || async {
+            let release = lab.until(2, &[ReleasePhase::Baking]).await?;
+            let status = release.status.unwrap_or_default();
+            ensure!(status.reason.as_deref() == Some("Blocked"), "{status:?}");
+            Ok(status)
+        },
+    )
+    .await;
+    drop(away);
+    let message = blocked?.message.unwrap_or_default();
+    println!("database away in the bake: {message}");
+    ensure!(message.contains("the database cannot be used"), "{message}");
+    lab.until(2, &[ReleasePhase::Good]).await?;
+    lab.close().await?;
+    world.ready(STAGING).await?;
+    world.ready(Stage::Prod).await
 }
 
 /// Waits until the first release serves everywhere again.

@@ -26,6 +26,7 @@ impl<'a> Lab<'a> {
 
     /// With a first good release of `image`, two pods, and this bake.
     pub async fn open(world: &'a World, image: &str, bake: &str) -> anyhow::Result<Self> {
+        Self::remove(world).await?;
         let mut spec = world.environment(STAGING).await?.spec;
         spec.domain = DOMAIN.to_owned();
         spec.runtime.replicas = Some(2);
@@ -101,10 +102,47 @@ impl<'a> Lab<'a> {
 
     /// Removes it with all that was made for it.
     pub async fn close(self) -> anyhow::Result<()> {
-        let environments = self.world.environments(STAGING);
-        environments
-            .delete(Self::NAME, &DeleteParams::default())
-            .await?;
-        Ok(())
+        Self::remove(self.world).await
+    }
+
+    /// What a test that failed may have left is gone, too.
+    async fn remove(world: &World) -> anyhow::Result<()> {
+        let environments = world.environments(STAGING);
+        if environments.get_opt(Self::NAME).await?.is_some() {
+            environments
+                .delete(Self::NAME, &DeleteParams::default())
+                .await?;
+        }
+        let within = Duration::from_secs(120);
+        until(&world.progress, "the end of lab", within, || async {
+            let all = world.releases(STAGING).await?;
+            let left = all.iter().filter(|r| r.spec.environment == Self::NAME);
+            ensure!(left.count() == 0, "its releases are still there");
+            let load = [
+                "-n",
+                &STAGING.namespace(),
+                "get",
+                "deploy,pod",
+                "-o",
+                "name",
+            ];
+            let of_lab =
+                world.kubectl(&[&load[..], &["-l", "crokodial.com/environment=lab"]].concat())?;
+            ensure!(of_lab.is_empty(), "{of_lab}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Waits until it is known how fast a release answers.
+    pub async fn measured(&self, number: i64) -> anyhow::Result<i32> {
+        let within = Duration::from_secs(120);
+        until(&self.world.progress, "its latency", within, || async {
+            let releases = self.releases().await?;
+            let found = releases.into_iter().find(|r| r.spec.number == number);
+            let status = found.and_then(|r| r.status).unwrap_or_default();
+            status.latency_p95_ms.context("not measured yet")
+        })
+        .await
     }
 }

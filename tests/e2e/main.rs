@@ -12,6 +12,7 @@
 )]
 
 mod bake;
+mod barrier;
 mod browser;
 mod candidate;
 mod credentials;
@@ -19,6 +20,7 @@ mod database;
 mod lab;
 mod leader;
 mod pins;
+mod promotion;
 mod releases;
 mod roles;
 mod rotation;
@@ -64,6 +66,10 @@ fn main() -> std::process::ExitCode {
         ),
         trial("scaling is no release", releases::scale),
         trial(
+            "prod waits for staging, says for what, and is let through in time",
+            promotion::gate,
+        ),
+        trial(
             "a pinned release stays through re-applies and a restart, and losing the pin returns",
             pins::pin,
         ),
@@ -74,6 +80,10 @@ fn main() -> std::process::ExitCode {
         trial(
             "a slow release is put back and no request is lost",
             bake::slow,
+        ),
+        trial(
+            "while the database is away in the bake nobody is blamed",
+            bake::database_away,
         ),
         trial(
             "a release without assets, start command or release phase meets no user",

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -18,6 +17,7 @@ use kube::api::{EvictParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
+use crate::barrier::Barrier;
 use crate::http::Site;
 use crate::releases::crashing_image;
 use crate::stand_in_mongo::{Manner, PASSWORD, StandInMongo};
@@ -78,34 +78,6 @@ async fn answers(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Drops what goes to [`SILENT_PORT`] in the cluster's network, until it is dropped itself.
-struct Silence(String);
-
-impl Silence {
-    fn begin(world: &World) -> anyhow::Result<Self> {
-        let silence = Self(world.cluster.layout.name.clone());
-        silence.iptables("-I").context("dropping packets")?;
-        Ok(silence)
-    }
-
-    fn iptables(&self, action: &str) -> anyhow::Result<()> {
-        let port = SILENT_PORT.to_string();
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.0, "iptables", "-w", action, "INPUT"]);
-        command.args(["-p", "tcp", "--dport", &port, "-j", "DROP"]);
-        let output = command.output().context("running ip netns exec iptables")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{said}");
-        Ok(())
-    }
-}
-
-impl Drop for Silence {
-    fn drop(&mut self) {
-        let _ = self.iptables("-D");
-    }
-}
-
 /// The stand-in at the node's address: its socket is opened in the cluster's network by a thread that enters it.
 async fn stand_in(world: &World, manner: Manner) -> anyhow::Result<StandInMongo> {
     let netns = std::fs::File::open(world.cluster.layout.netns())?;
@@ -126,7 +98,7 @@ async fn stand_in(world: &World, manner: Manner) -> anyhow::Result<StandInMongo>
 pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
     let (good, database) = (good(world)?, STAGING.database());
     let reader = stand_in(world, Manner::read(&database)).await?;
-    let _silence = Silence::begin(world)?;
+    let _silence = Barrier::silent(world, SILENT_PORT)?;
     let at =
         |host: &str| format!("mongodb://app:{PASSWORD}@{host}/{database}?directConnection=true");
     let login = good.split('@').next().unwrap_or_default();

@@ -38,14 +38,14 @@ pub fn note(decision: Decision, seen: &Observed, serving: Option<i64>, now: Time
 }
 
 /// What was measured of the release: what it has served for, once a minute and at the end of serving, and its latency
-/// when it becomes Good.
+/// when it becomes Good, or as soon after a short bake as there were answers enough.
 fn count(book: &mut Book<'_>, record: &Record, seen: &Observed, now: Timestamp) {
     let Some(probes) = &seen.probes else {
         return;
     };
     let number = record.number();
     book.edit(number, |status| {
-        if status.phase == ReleasePhase::Good && !record.good() {
+        if status.phase == ReleasePhase::Good && status.latency_p95_ms.is_none() {
             status.latency_p95_ms = bake::latency_to_record(number, probes);
         }
         if let Some(counted) = soak::counted(number, status, probes, now) {

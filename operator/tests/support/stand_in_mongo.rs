@@ -27,7 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The one user that it knows.
 pub const USER: &str = "app";
-pub const PASSWORD: &str = "right";
+pub const PASSWORD: &str = "r1ght-Pa55";
 
 const SALT: &[u8] = b"sixteen bytes...";
 const ITERATIONS: u32 = 4096;

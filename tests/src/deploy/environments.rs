@@ -52,7 +52,7 @@ pub async fn ensure(cluster: &Cluster, client: &Client, progress: &Progress) -> 
 
 /// The local overlay of the samples: short times, open registration.
 pub(super) fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
-    let spec: EnvironmentSpec = serde_json::from_value(json!({
+    let mut spec = json!({
         "stage": stage.as_str(),
         "image": format!("{REGISTRY}/crokodial/dialer:{}", images::VERSION),
         "domain": stage.domain(),
@@ -66,8 +66,14 @@ pub(super) fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> 
             ],
         },
         "rollout": {"bake": "15s"},
-    }))
-    .context("the overlay's environment")?;
+    });
+    if stage == Stage::Prod {
+        let staging =
+            json!({"name": Stage::Staging.as_str(), "namespace": Stage::Staging.namespace()});
+        spec["promotion"] = json!({"from": staging, "soak": "10s"});
+    }
+    let spec: EnvironmentSpec =
+        serde_json::from_value(spec).context("the overlay's environment")?;
     Ok(CrokodialEnvironment::new(stage.as_str(), spec))
 }
 

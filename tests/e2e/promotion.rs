@@ -1,0 +1,180 @@
+//! The promotion gate: prod waits for staging, says for what, and opens in time.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use crokodial_crds::condition::ConditionType;
+use crokodial_crds::{ReleasePhase, Stage as SpecStage};
+use crokodial_e2e::cluster::{Stage, wait::until};
+use crokodial_e2e::deploy::images::{self, Image};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const STAGING: Stage = Stage::Staging;
+const PROD: Stage = Stage::Prod;
+
+/// A verdict stands in status so soon after the edit.
+const VERDICT: Duration = Duration::from_secs(2);
+/// The gate opens so soon after the last needed second.
+const OPENS: SignedDuration = SignedDuration::from_secs(5);
+
+fn from_staging(more: Value) -> Value {
+    let mut promotion = json!({
+        "from": {"name": "staging", "namespace": STAGING.namespace()}, "soak": "30s", "allow": null, "freezes": null,
+    });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        promotion[key] = value.clone();
+    }
+    promotion
+}
+
+/// Pushes the dialer under another tag and lets staging run it.
+async fn staged(world: &World, tag: &str) -> anyhow::Result<String> {
+    let pushed = images::push(&world.cluster, Image::Dialer, tag, &[], &world.progress).await?;
+    world
+        .edit(STAGING, json!({"image": pushed.reference}))
+        .await?;
+    world.ready(STAGING).await?;
+    Ok(pushed.reference)
+}
+
+async fn told(world: &World, status: &str, reason: &str) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let prod = (PROD, PROD.as_str());
+    world
+        .condition(prod, ConditionType::Promotable, VERDICT, |c| {
+            c.status == status && c.reason == reason
+        })
+        .await
+        .with_context(|| format!("{status} {reason}"))?;
+    println!(
+        "gate: {reason} told after {:.1} s",
+        began.elapsed().as_secs_f32()
+    );
+    Ok(())
+}
+
+/// Waits until the newest release of prod has passed the gate; returns when that was, and when it was last promised.
+async fn opened(world: &World) -> anyhow::Result<(Timestamp, Option<Timestamp>)> {
+    let promised = Cell::new(None);
+    let within = Duration::from_secs(120);
+    until(&world.progress, "the gate to open", within, || async {
+        let status = world.environment(PROD).await?.status.unwrap_or_default();
+        let earliest = status.promotion.and_then(|p| p.earliest).map(|t| t.0);
+        let releases = world.releases(PROD).await?;
+        let newest = releases.last().and_then(|r| r.status.as_ref());
+        let phase = newest.map_or(ReleasePhase::Pending, |s| s.phase);
+        if [ReleasePhase::Pending, ReleasePhase::Gated].contains(&phase) {
+            promised.set(earliest.or(promised.get()));
+            bail!("the newest release is {}", phase.as_str());
+        }
+        Ok(())
+    })
+    .await?;
+    Ok((Timestamp::now(), promised.get()))
+}
+
+fn in_time((opened, promised): (Timestamp, Option<Timestamp>), what: &str) -> anyhow::Result<()> {
+    let promised = promised.context("no earliest time was told")?;
+    let late = opened.duration_since(promised);
+    println!("gate: opened {:.1} s after {what}", late.as_secs_f64());
+    ensure!(late <= OPENS, "it opened {late} after {what}");
+    // Times in a status are whole seconds.
+    ensure!(
+        late >= SignedDuration::from_secs(-1),
+        "it opened {late} before {what}"
+    );
+    Ok(())
+}
+
+/// Soak, refusal, freeze and allow, one after the other.
+pub async fn gate(world: &World) -> anyhow::Result<()> {
+    ensure!(
+        world.environment(PROD).await?.spec.stage == SpecStage::Prod,
+        "not prod"
+    );
+    let soaking = staged(world, "dev-soak").await?;
+    world
+        .edit(
+            PROD,
+            json!({"image": soaking, "promotion": from_staging(json!({}))}),
+        )
+        .await?;
+    told(world, "False", "SoakNotMet").await?;
+    in_time(opened(world).await?, "the last second of the soak")?;
+    world.ready(PROD).await?;
+    never_staged(world, &soaking).await?;
+    frozen(world).await?;
+    allowed(world).await?;
+    world.edit(PROD, json!({"promotion": null})).await?;
+    world.ready(PROD).await
+}
+
+async fn never_staged(world: &World, back: &str) -> anyhow::Result<()> {
+    let count = world.releases(PROD).await?.len();
+    let pushed = images::push(
+        &world.cluster,
+        Image::Dialer,
+        "dev-unstaged",
+        &[],
+        &world.progress,
+    )
+    .await?;
+    world.edit(PROD, json!({"image": pushed.reference})).await?;
+    told(world, "False", "NotInSource").await?;
+    ensure!(
+        world.releases(PROD).await?.len() == count,
+        "a number was spent"
+    );
+    world.edit(PROD, json!({"image": back})).await?;
+    told(world, "True", "Succeeded").await?;
+    world.ready(PROD).await
+}
+
+/// A freeze holds a changed variable back until its very end.
+async fn frozen(world: &World) -> anyhow::Result<()> {
+    let time = |seconds: i64| (Timestamp::now() + SignedDuration::from_secs(seconds)).to_string();
+    let freeze = json!([{"start": time(-60), "end": time(20), "reason": "the test's own holiday"}]);
+    let mut env = serde_json::to_value(world.environment(PROD).await?.spec.config.env)?;
+    let variables = env.as_array_mut().context("no variables")?;
+    variables.push(json!({"name": "FROZEN", "value": "no more"}));
+    let promotion = from_staging(json!({"freezes": freeze}));
+    world
+        .edit(
+            PROD,
+            json!({"config": {"env": env}, "promotion": promotion}),
+        )
+        .await?;
+    told(world, "False", "Frozen").await?;
+    in_time(opened(world).await?, "the end of the freeze")?;
+    world.ready(PROD).await
+}
+
+/// One digest is let through before its soak, with the reason on record.
+async fn allowed(world: &World) -> anyhow::Result<()> {
+    let image = staged(world, "dev-allowed").await?;
+    let staging = world.environment(STAGING).await?.status.unwrap_or_default();
+    let running = staging.release.image.context("staging runs nothing")?;
+    let digest = running.split('@').nth(1).context("no digest")?;
+    let reason = "INC-7 hot fix, approved by Ada";
+    let allow = json!({"allow": {"digest": digest, "reason": reason}, "soak": "1h"});
+    world
+        .edit(
+            PROD,
+            json!({"image": image, "promotion": from_staging(allow)}),
+        )
+        .await?;
+    told(world, "True", "Allowed").await?;
+    world.ready(PROD).await?;
+    until(&world.progress, "the reason on record", VERDICT, || async {
+        let releases = world.releases(PROD).await?;
+        let newest = releases.last().context("no release")?;
+        let status = newest.status.clone().unwrap_or_default();
+        ensure!(status.allowed.as_deref() == Some(reason), "{status:?}");
+        Ok(())
+    })
+    .await
+}
