@@ -106,7 +106,7 @@ impl<'a> Lab<'a> {
     }
 
     /// What a test that failed may have left is gone, too.
-    async fn remove(world: &World) -> anyhow::Result<()> {
+    pub async fn remove(world: &World) -> anyhow::Result<()> {
         let environments = world.environments(STAGING);
         if environments.get_opt(Self::NAME).await?.is_some() {
             environments

@@ -29,6 +29,7 @@ mod sites;
 #[path = "../../operator/tests/support/stand_in_mongo.rs"]
 mod stand_in_mongo;
 mod survival;
+mod undo;
 mod world;
 
 use crokodial_e2e::edge::{http, load};
@@ -152,7 +153,7 @@ fn main() -> std::process::ExitCode {
     conclusion.exit_code()
 }
 
-/// A test that is run only with `--ignored`. Its failure dumps what a person would look at.
+/// A test that is run only with `--ignored`. Its failure dumps what a person would look at, and is undone.
 fn trial<F, Fut>(name: &'static str, test: F) -> Trial
 where
     F: Fn(&'static World) -> Fut + Send + 'static,
@@ -160,10 +161,18 @@ where
 {
     let run = move || {
         let world = World::get().map_err(|error| Failed::from(format!("{error:#}")))?;
-        world.block_on(test(world)).map_err(|error| {
+        let ran = world.block_on(async {
+            let undo = undo::Undo::of(world).await?;
+            let Err(error) = test(world).await else {
+                return Ok(());
+            };
             world.dump(name);
-            Failed::from(format!("{error:#}"))
-        })
+            if let Err(left) = undo.undo(world).await {
+                eprintln!("what {name:?} left could not be undone: {left:#}");
+            }
+            Err(error)
+        });
+        ran.map_err(|error: anyhow::Error| Failed::from(format!("{error:#}")))
     };
     Trial::test(name, run).with_ignored_flag(true)
 }

@@ -113,8 +113,9 @@ pub async fn gate(world: &World) -> anyhow::Result<()> {
     world.ready(PROD).await
 }
 
+/// What never ran in staging waits at the gate under a number of its own, without a pod, until it is taken back.
 async fn never_staged(world: &World, back: &str) -> anyhow::Result<()> {
-    let count = world.releases(PROD).await?.len();
+    let (count, pods) = (world.releases(PROD).await?.len(), world.pods(PROD).await?);
     let pushed = images::push(
         &world.cluster,
         Image::Dialer,
@@ -125,13 +126,29 @@ async fn never_staged(world: &World, back: &str) -> anyhow::Result<()> {
     .await?;
     world.edit(PROD, json!({"image": pushed.reference})).await?;
     told(world, "False", "NotInSource").await?;
-    ensure!(
-        world.releases(PROD).await?.len() == count,
-        "a number was spent"
-    );
+    newest(world, count + 1, ReleasePhase::Gated).await?;
     world.edit(PROD, json!({"image": back})).await?;
-    told(world, "True", "Succeeded").await?;
-    world.ready(PROD).await
+    newest(world, count + 1, ReleasePhase::Superseded).await?;
+    world.ready(PROD).await?;
+    ensure!(world.pods(PROD).await? == pods, "a pod moved");
+    Ok(())
+}
+
+/// Waits until there are so many releases and the newest is in this phase.
+async fn newest(world: &World, count: usize, phase: ReleasePhase) -> anyhow::Result<()> {
+    let within = Duration::from_secs(10);
+    until(&world.progress, "the newest release", within, || async {
+        let releases = world.releases(PROD).await?;
+        let found = releases.last().and_then(|r| r.status.as_ref());
+        let found = found.map(|s| s.phase);
+        ensure!(
+            releases.len() == count && found == Some(phase),
+            "{} releases, the newest {found:?}",
+            releases.len()
+        );
+        Ok(())
+    })
+    .await
 }
 
 /// A freeze holds a changed variable back until its very end.

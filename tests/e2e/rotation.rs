@@ -110,7 +110,7 @@ pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
         ("ConnectionRefused", at(&format!("{NODE_IP}:{CLOSED_PORT}"))),
         ("NetworkBlocked", at(&format!("{NODE_IP}:{SILENT_PORT}"))),
         ("TlsFailure", format!("{good}&tls=true")),
-        ("DnsFailure", at("no-such-host.crokodial.test")),
+        ("DnsFailure", at("no-such-host.invalid")),
         ("NotAuthorized", at(&reader.address.to_string())),
     ];
     let (pods, used) = (world.pods(STAGING).await?, in_use(world).await?);

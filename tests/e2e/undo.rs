@@ -1,0 +1,114 @@
+//! A test that failed leaves the world to the next one as it found it: one failure is one failure.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use crokodial_crds::EnvironmentSpec;
+use crokodial_e2e::cluster::Stage;
+use crokodial_e2e::deploy::helm;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::json;
+
+use crate::lab::Lab;
+use crate::leader;
+use crate::world::World;
+
+/// The secrets that users write, by the names of `make up`.
+const SECRETS: [&str; 2] = ["mongo", "dialer"];
+
+/// What users had written before a test.
+pub struct Undo {
+    stages: Vec<Before>,
+}
+
+struct Before {
+    stage: Stage,
+    spec: EnvironmentSpec,
+    secrets: Vec<(&'static str, BTreeMap<String, ByteString>)>,
+}
+
+impl Undo {
+    /// Looks at what is there now.
+    pub async fn of(world: &World) -> anyhow::Result<Self> {
+        let mut stages = Vec::new();
+        for stage in [Stage::Staging, Stage::Prod] {
+            let spec = world.environment(stage).await?.spec;
+            let api = secrets(world, stage);
+            let mut found = Vec::new();
+            for name in SECRETS {
+                let data = api.get(name).await?.data.unwrap_or_default();
+                found.push((name, data));
+            }
+            stages.push(Before {
+                stage,
+                spec,
+                secrets: found,
+            });
+        }
+        Ok(Self { stages })
+    }
+
+    /// Writes it again, unpins, and waits until all is ready.
+    pub async fn undo(self, world: &World) -> anyhow::Result<()> {
+        helm::install(&world.cluster, &world.operator, &[])?;
+        leader::settled(world).await?;
+        for before in &self.stages {
+            for (name, data) in &before.secrets {
+                let patch = Patch::Merge(json!({ "data": data }));
+                let api = secrets(world, before.stage);
+                api.patch(name, &PatchParams::default(), &patch).await?;
+            }
+            unpin(world, before.stage).await?;
+            before.write(world).await?;
+        }
+        Lab::remove(world).await?;
+        for before in &self.stages {
+            world.ready(before.stage).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Before {
+    async fn write(&self, world: &World) -> anyhow::Result<()> {
+        let (api, name) = (world.environments(self.stage), self.stage.as_str());
+        let mut wanted = crokodial_crds::CrokodialEnvironment::new(name, self.spec.clone());
+        let Some(found) = api.get_opt(name).await? else {
+            api.create(&PostParams::default(), &wanted).await?;
+            return Ok(());
+        };
+        wanted.metadata = found.metadata;
+        api.replace(name, &PostParams::default(), &wanted)
+            .await
+            .context("writing the environment as it was")?;
+        Ok(())
+    }
+}
+
+async fn unpin(world: &World, stage: Stage) -> anyhow::Result<()> {
+    for release in world.releases(stage).await? {
+        if release.spec.pin {
+            let name = format!("crel/{}-{}", release.spec.environment, release.spec.number);
+            let patch = r#"{"spec":{"pin":false}}"#;
+            let namespace = stage.namespace();
+            let load = [
+                "-n",
+                &namespace,
+                "patch",
+                &name,
+                "--type=merge",
+                "-p",
+                patch,
+            ];
+            world.kubectl(&load)?;
+        }
+    }
+    Ok(())
+}
+
+fn secrets(world: &World, stage: Stage) -> Api<Secret> {
+    Api::namespaced(world.client.clone(), &stage.namespace())
+}
