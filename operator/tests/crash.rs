@@ -15,19 +15,23 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::fake_api::{Behaviour, Fault};
-use crate::support::{NS, Site, secret};
+use crate::support::{Site, environment, secret};
 
+const NEW: &str = "registry.test/dialer:2";
+/// Never starts.
 const BAD: &str = "registry.test/dialer:bad";
+/// Starts, and fails in its bake.
+const SHAKY: &str = "registry.test/dialer:shaky";
 
 /// Reconciles that fail in a row before a test gives up: one fault a run fails one, and a crash one more.
 const MOST_FAILURES: usize = 4;
 
 /// Reconciles and world in turn until both rest. A failed reconcile is followed by a restart when the process died.
-async fn rest(site: &mut Site, dies: bool) {
+async fn rest(site: &mut Site, name: &str, dies: bool) {
     let mut failures = 0;
     for _ in 0..200 {
         let before = site.api.version();
-        if let Err(error) = site.try_reconcile("staging").await {
+        if let Err(error) = site.try_reconcile(name).await {
             failures += 1;
             assert!(failures < MOST_FAILURES, "{error}");
             if dies {
@@ -44,21 +48,86 @@ async fn rest(site: &mut Site, dies: bool) {
     panic!("not at rest");
 }
 
-/// A first release, a bad one that is rejected, and a credential that is rotated to a wrong one and to a good one, each
-/// through its preflight. The last write may be the faulty one, so an Event that died with its process is no
-/// difference.
-async fn life(site: &mut Site, dies: bool) {
-    rest(site, dies).await;
-    site.advance(60);
-    rest(site, dies).await;
-    site.behave(BAD, Behaviour::CrashLoop);
-    site.image("staging", BAD);
-    rest(site, dies).await;
-    for password in ["wrong", "new"] {
-        let uri = format!("mongodb://app:{password}@mongo.example.com/staging?authSource=admin");
-        site.api.put(secret("mongo", &[("MONGODB_URI", &uri)]));
-        rest(site, dies).await;
+/// Something that happens; then operator and world come to rest.
+type Event = fn(&mut Site);
+
+/// What the operator lives through while it may die, event by event. The last write may be the faulty one, so an Event
+/// object that died with its process is no difference.
+#[derive(Clone, Copy, Debug)]
+enum Life {
+    /// A first release, one that is rejected, one that is rolled back, and a credential that is rotated to a wrong one
+    /// and to a good one, each through its preflight.
+    Releases,
+    /// What is good in staging passes prod's gate.
+    Promotion,
+}
+
+impl Life {
+    fn environment(self) -> &'static str {
+        match self {
+            Self::Releases => "staging",
+            Self::Promotion => "prod",
+        }
     }
+
+    /// What was there before; nothing fails yet.
+    async fn prepared(self) -> Site {
+        match self {
+            Self::Releases => Site::new(),
+            Self::Promotion => promotable().await,
+        }
+    }
+
+    fn events(self) -> &'static [Event] {
+        match self {
+            Self::Releases => &[
+                |_| {},
+                |site| site.advance(60),
+                |site| {
+                    site.behave(BAD, Behaviour::CrashLoop);
+                    site.image("staging", BAD);
+                },
+                |site| {
+                    site.behave(SHAKY, Behaviour::RestartsAfterReady(2));
+                    site.image("staging", SHAKY);
+                },
+                |site| rotate(site, "wrong"),
+                |site| rotate(site, "new"),
+            ],
+            Self::Promotion => &[|site| site.image("prod", NEW), |site| site.advance(10)],
+        }
+    }
+
+    fn phases(self) -> &'static [&'static str] {
+        match self {
+            Self::Releases => &["1 Good", "2 Rejected", "3 RolledBack"],
+            Self::Promotion => &["1 Good", "2 Good"],
+        }
+    }
+}
+
+fn rotate(site: &Site, password: &str) {
+    let uri = format!("mongodb://app:{password}@mongo.example.com/staging?authSource=admin");
+    site.api.put(secret("mongo", &[("MONGODB_URI", &uri)]));
+}
+
+/// Staging at its second good release, prod at its first.
+async fn promotable() -> Site {
+    let mut site = Site::good().await;
+    let mut prod = environment("prod");
+    site.own_database(&mut prod);
+    prod["spec"]["stage"] = json!("prod");
+    prod["spec"]["rollout"] = json!({"bake": "10s"});
+    prod["spec"]["promotion"] = json!({"from": {"name": "staging"}, "soak": "0s"});
+    site.api.put(prod);
+    site.rest("prod").await;
+    site.advance(10);
+    site.rest("prod").await;
+    site.image("staging", NEW);
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.phases("prod"), ["1 Good"]);
+    site
 }
 
 /// All that lasts, without times, random keys and names that the world draws.
@@ -114,64 +183,76 @@ fn blur(value: &mut Value) {
     }
 }
 
-async fn undisturbed() -> BTreeMap<String, Value> {
-    let mut site = Site::new();
-    life(&mut site, false).await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
-    end(&site)
+/// Lives the life with the fault at the n-th write after each event, for every n of `stride` until none is reached. Each
+/// such part begins where the life without faults stood, and must end as that one does.
+async fn at_every_write(life: Life, fault: Fault, dies: bool, stride: usize) {
+    let (name, mut reached) = (life.environment(), 0);
+    let mut site = life.prepared().await;
+    for (part, event) in life.events().iter().enumerate() {
+        let before = site;
+        site = before.copy();
+        event(&mut site);
+        rest(&mut site, name, false).await;
+        let expected = end(&site);
+        for n in (1..).step_by(stride) {
+            let mut faulty = before.copy();
+            faulty.api.fail_at_write(n, fault);
+            event(&mut faulty);
+            rest(&mut faulty, name, dies).await;
+            if faulty.api.pending_faults() > 0 {
+                break;
+            }
+            reached += 1;
+            let context = format!("{life:?}, event {part}, {fault:?} at write {n}");
+            same(&expected, &end(&faulty), &context);
+        }
+    }
+    println!("{life:?}: {fault:?} at {reached} writes");
+    assert_eq!(site.phases(name), life.phases());
+    assert!(reached * stride > 10, "only {reached} faults were reached");
 }
 
-/// Runs the life with the fault at the n-th write, for every n of `stride` until none is reached.
-async fn at_every_write(fault: Fault, dies: bool, stride: usize) {
-    let expected = undisturbed().await;
-    let mut reached = 0;
-    for n in (1..).step_by(stride) {
-        let mut site = Site::new();
-        site.api.fail_at_write(n, fault);
-        println!("{fault:?} at write {n}");
-        life(&mut site, dies).await;
-        if site.api.pending_faults() > 0 {
-            break;
-        }
-        reached += 1;
-        let end = end(&site);
-        let names = |end: &BTreeMap<String, Value>| end.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(names(&end), names(&expected), "{fault:?} at write {n}");
-        for (name, object) in &end {
-            let differences = json_patch::diff(&expected[name], object);
-            assert!(
-                differences.is_empty(),
-                "{name}, {fault:?} at write {n}: {differences}"
-            );
-        }
-        assert_eq!(site.runs("staging"), "1");
-        assert!(site.api.get("deployments", NS, "staging").is_some());
+fn same(expected: &BTreeMap<String, Value>, found: &BTreeMap<String, Value>, context: &str) {
+    let names = |all: &BTreeMap<String, Value>| all.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(found), names(expected), "{context}");
+    for (name, object) in expected {
+        let differences = json_patch::diff(object, &found[name]);
+        assert!(differences.0.is_empty(), "{name}, {context}: {differences}");
     }
-    assert!(reached * stride > 30, "only {reached} faults were reached");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_before_any_write_changes_nothing_of_the_end() {
-    at_every_write(Fault::CrashBefore, true, 1).await;
+    at_every_write(Life::Releases, Fault::CrashBefore, true, 1).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_after_any_write_changes_nothing_of_the_end() {
-    at_every_write(Fault::CrashAfter, true, 1).await;
+    at_every_write(Life::Releases, Fault::CrashAfter, true, 1).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_to_any_write_changes_nothing_of_the_end() {
-    at_every_write(Fault::ConnectionLostAfter, false, 2).await;
+    at_every_write(Life::Releases, Fault::ConnectionLostAfter, false, 3).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_write_changes_nothing_of_the_end() {
-    at_every_write(Fault::Status(500), false, 3).await;
-    at_every_write(Fault::Status(409), false, 3).await;
+    at_every_write(Life::Releases, Fault::Status(500), false, 5).await;
+    at_every_write(Life::Releases, Fault::Status(409), false, 5).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_write_that_is_never_answered_changes_nothing_of_the_end() {
-    at_every_write(Fault::Hang, false, 3).await;
+    at_every_write(Life::Releases, Fault::Hang, false, 5).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_before_any_write_of_a_promotion_changes_nothing_of_the_end() {
+    at_every_write(Life::Promotion, Fault::CrashBefore, true, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_any_write_of_a_promotion_changes_nothing_of_the_end() {
+    at_every_write(Life::Promotion, Fault::CrashAfter, true, 1).await;
 }

@@ -10,10 +10,13 @@
 #[path = "support/stand_in_mongo.rs"]
 mod stand_in_mongo;
 
+use std::io::Write;
 use std::time::Duration;
 
 use crokodial_crds::Reason;
 use crokodial_operator::preflight::{self, Outcome, Question, Role, Run};
+use mongodb::bson::doc;
+use mongodb::bson::oid::ObjectId;
 use rcgen::{CertificateParams, KeyPair};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -87,6 +90,56 @@ async fn a_wrong_password_is_told_apart_from_a_missing_role() {
     let elsewhere = stand_in(Manner::read_write("other")).await;
     let outcome = ask(elsewhere.uri(PASSWORD, "app")).await;
     assert_eq!(outcome.failure(), Some(Reason::NotAuthorized));
+}
+
+/// What the stand-in does for every run, a real server does where `MONGODB_TEST_URI` names one whose user may create
+/// users: the same answers.
+#[tokio::test]
+async fn a_real_server_tells_a_missing_role_like_the_stand_in() {
+    let Ok(uri) = std::env::var("MONGODB_TEST_URI") else {
+        let skipped = "SKIPPED a real server's roles: MONGODB_TEST_URI is not set";
+        let _ = writeln!(std::io::stderr(), "{skipped}");
+        return;
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let database = format!("preflight_test_{}", ObjectId::new().to_hex());
+    let client = mongodb::Client::with_uri_str(&uri).await.unwrap();
+    let users = client.database(&database);
+    let mut answers = Vec::new();
+    for role in ["read", "readWrite"] {
+        let create = doc! {"createUser": role, "pwd": PASSWORD, "roles": [role]};
+        users.run_command(create).await.unwrap();
+        for password in [PASSWORD, "wrong"] {
+            let uri = login(&uri, role, password, &database);
+            let question = Question {
+                uri,
+                database: database.clone(),
+                role: Role::ReadWrite,
+                timeout: TIMEOUT,
+            };
+            answers.push(preflight::answer(&question).await.failure());
+        }
+        users.run_command(doc! {"dropUser": role}).await.unwrap();
+    }
+    users.drop().await.unwrap();
+    let refused = Some(Reason::AuthFailed);
+    let wanted = [Some(Reason::NotAuthorized), refused, None, refused];
+    assert_eq!(answers, wanted);
+}
+
+/// The same servers and options, with another login, of a user that is kept in `database`.
+fn login(uri: &str, user: &str, password: &str, database: &str) -> String {
+    let (scheme, rest) = uri.split_once("://").unwrap();
+    let (servers, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let servers = servers.rsplit_once('@').map_or(servers, |(_, after)| after);
+    let servers = servers.split('/').next().unwrap();
+    let kept = |option: &&str| !option.is_empty() && !option.starts_with("authSource=");
+    let options: String = options
+        .split('&')
+        .filter(kept)
+        .map(|o| format!("&{o}"))
+        .collect();
+    format!("{scheme}://{user}:{password}@{servers}/{database}?authSource={database}{options}")
 }
 
 #[tokio::test]

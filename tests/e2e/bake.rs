@@ -6,12 +6,12 @@ use anyhow::ensure;
 use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::ConditionType;
 use crokodial_e2e::cluster::{Stage, wait::until};
+use crokodial_e2e::deploy::simulated;
 use serde_json::json;
 
 use crate::barrier::Barrier;
 use crate::lab::Lab;
 use crate::load::Load;
-use crate::simulated;
 use crate::world::World;
 
 const STAGING: Stage = Stage::Staging;
@@ -24,8 +24,8 @@ const PUT_BACK: Duration = Duration::from_secs(60);
 
 /// It becomes ready, is rolled out, and then its processes end again and again.
 pub async fn crash(world: &World) -> anyhow::Result<()> {
-    let good = simulated::image(world, "good", &[])?;
-    let bad = simulated::image(world, "dies", &["--exit-after-seconds=15"])?;
+    let good = simulated::image(&world.cluster, "good", &[])?;
+    let bad = simulated::image(&world.cluster, "dies", &["--exit-after-seconds=15"])?;
     let lab = Lab::open(world, &good, "120s").await?;
     lab.edit(json!({"image": bad})).await?;
     let failed = lab.until(2, &[ReleasePhase::RolledBack]).await?;
@@ -39,9 +39,9 @@ pub async fn crash(world: &World) -> anyhow::Result<()> {
 /// It answers, but three hundred milliseconds later than the release before it. No request is lost while it is put
 /// back.
 pub async fn slow(world: &World) -> anyhow::Result<()> {
-    let good = simulated::image(world, "good", &[])?;
+    let good = simulated::image(&world.cluster, "good", &[])?;
     let slow = ["--delay-milliseconds=300", "--delay-after-seconds=20"];
-    let bad = simulated::image(world, "slow", &slow)?;
+    let bad = simulated::image(&world.cluster, "slow", &slow)?;
     let lab = Lab::open(world, &good, "180s").await?;
     let usual = lab.measured(1).await?;
     println!("the release before answers within {usual} ms");

@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use crokodial_crds::condition::ConditionType;
 use crokodial_crds::{CrokodialRelease, ReleasePhase};
 use crokodial_e2e::cluster::{Stage, wait::until};
+use crokodial_e2e::deploy::simulated;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{EvictParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -13,7 +14,6 @@ use serde_json::json;
 
 use crate::http::Site;
 use crate::lab::Lab;
-use crate::simulated;
 use crate::world::World;
 
 const STAGING: Stage = Stage::Staging;
@@ -93,8 +93,8 @@ async fn rejected(
 
 /// A UI without its assets, a wrong start command and a failing release phase: all rejected before a user meets them.
 pub async fn bad_releases(world: &World) -> anyhow::Result<()> {
-    let good = simulated::image(world, "candidate", &[])?;
-    let bare = simulated::image(world, "bare", &["--no-assets"])?;
+    let good = simulated::image(&world.cluster, "candidate", &[])?;
+    let bare = simulated::image(&world.cluster, "bare", &["--no-assets"])?;
     let lab = Lab::open(world, &good, "5s").await?;
     let made = rejected(world, &lab, 2, json!({"image": bare}), "SmokeFailed").await?;
     let said = made.status.and_then(|s| s.message).unwrap_or_default();
@@ -114,6 +114,46 @@ pub async fn bad_releases(world: &World) -> anyhow::Result<()> {
     lab.edit(passing).await?;
     lab.until(5, &[ReleasePhase::Good]).await?;
     lab.close().await
+}
+
+/// A variable that the real application cannot read: its candidate ends, and what serves is not touched.
+pub async fn unreadable_config(world: &World) -> anyhow::Result<()> {
+    let before = pods(world, STAGING.as_str(), "web").await?;
+    let spec = world.environment(STAGING).await?.spec;
+    let mut env = spec.config.env.clone();
+    env.push(crokodial_crds::EnvVar {
+        name: "LOG_FORMAT".to_owned(),
+        value: "parchment".to_owned(),
+    });
+    let began = Instant::now();
+    world.edit(STAGING, json!({"config": {"env": env}})).await?;
+    let staging = (STAGING, STAGING.as_str());
+    let within = Duration::from_secs(90);
+    let told = world
+        .condition(staging, ConditionType::Stalled, within, |c| {
+            c.status == "True" && c.reason == "CrashLoop"
+        })
+        .await?;
+    println!(
+        "unreadable configuration: rejected after {:.1} s: {}",
+        began.elapsed().as_secs_f32(),
+        told.message
+    );
+    ensure!(told.message.contains("Next ("), "{}", told.message);
+    let status = Site::https(world, STAGING.domain())?
+        .get("/api/health")
+        .await?
+        .status;
+    ensure!(status == 200, "staging answered {status}");
+    no_candidate(world, STAGING.as_str()).await?;
+    ensure!(
+        pods(world, STAGING.as_str(), "web").await? == before,
+        "a pod that serves was touched"
+    );
+    world
+        .edit(STAGING, json!({"config": {"env": spec.config.env}}))
+        .await?;
+    world.ready(STAGING).await
 }
 
 /// A JWT secret the app refuses: no pod that serves reads it, not even after all of them were evicted.

@@ -4,138 +4,29 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use crokodial_e2e::cluster::Stage;
 use crokodial_e2e::cluster::wait::until;
-use crokodial_e2e::cluster::{Stage, leftovers};
-use crokodial_e2e::deploy::helm;
+use crokodial_e2e::deploy::operators::{self, Write, lease};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::World;
 
 const STAGING: Stage = Stage::Staging;
-const PROGRAM: &str = "/crokodial-operator";
-const LEASE: &str = "crokodial-operator";
 
 /// The chart's default.
 const LENGTH: Duration = Duration::from_secs(5);
 /// What a takeover may take beside.
 const HALF: Duration = Duration::from_millis(500);
 
-/// A write of an operator's, by the audit log.
-#[derive(Debug)]
-struct Write {
-    pod: String,
-    received: Timestamp,
-    ended: Timestamp,
-    code: i64,
-    /// `patch deployments//staging`.
-    what: String,
-}
-
-impl Write {
-    fn of(line: &str) -> Option<Self> {
-        let event: Value = serde_json::from_str(line).ok()?;
-        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
-        let time = |pointer: &str| text(pointer)?.parse().ok();
-        let on = ["resource", "subresource", "name"]
-            .map(|part| text(&format!("/objectRef/{part}")).unwrap_or_default());
-        Some(Self {
-            pod: text("/user/extra/authentication.kubernetes.io~1pod-name/0")?.to_owned(),
-            received: time("/requestReceivedTimestamp")?,
-            ended: time("/stageTimestamp")?,
-            code: event.pointer("/responseStatus/code")?.as_i64()?,
-            what: format!("{} {}", text("/verb")?, on.join("/")),
-        })
-    }
-
-    fn is_of_lease(&self) -> bool {
-        self.what.contains(" leases/")
-    }
-
-    fn accepted(&self) -> bool {
-        (200..300).contains(&self.code)
-    }
-}
-
-/// What the operators wrote and had answered since.
-fn writes(world: &World, since: Timestamp) -> anyhow::Result<Vec<Write>> {
-    let path = world.cluster.layout.audit_log();
-    let log = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut found: Vec<Write> = log.lines().filter_map(Write::of).collect();
-    found.retain(|write| write.ended >= since);
-    found.sort_by_key(|write| write.received);
-    Ok(found)
-}
-
-async fn lease(world: &World) -> anyhow::Result<LeaseSpec> {
-    let leases: Api<Lease> = Api::namespaced(world.client.clone(), helm::NAMESPACE);
-    Ok(leases.get(LEASE).await?.spec.unwrap_or_default())
-}
-
-/// The holder's identity, and its pod.
-async fn leader(world: &World) -> anyhow::Result<(String, String)> {
-    let holder = lease(world).await?.holder_identity.unwrap_or_default();
-    let pod = holder
-        .rsplit_once('_')
-        .context("nobody leads")?
-        .0
-        .to_owned();
-    Ok((holder, pod))
-}
-
-/// The process of an operator's pod, on the host.
-fn process(world: &World, pod: &str) -> anyhow::Result<Pid> {
-    let named = format!("CROKODIAL_POD_NAME={pod}");
-    let is = |pid: &i32| {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|variable| variable == named.as_bytes())
-    };
-    let processes = leftovers::pods_running(&world.cluster.layout, PROGRAM)?;
-    let found = processes.into_iter().find(is);
-    found
-        .map(Pid::from_raw)
-        .with_context(|| format!("no process of pod {pod}"))
-}
-
-/// Waits until there are two operators, both ready, and one of them leads.
+/// Waits until there are two operators, both ready, and one of them leads: its pod.
 pub async fn settled(world: &World) -> anyhow::Result<String> {
-    let pods: Api<Pod> = Api::namespaced(world.client.clone(), helm::NAMESPACE);
-    let of = ListParams::default().labels("app.kubernetes.io/name=crokodial-operator");
-    let within = Duration::from_secs(90);
-    until(&world.progress, "two operators", within, || async {
-        let found = pods.list(&of).await?.items;
-        let ready = found.iter().filter(|pod| is_ready(pod)).count();
-        ensure!(
-            (found.len(), ready) == (2, 2),
-            "{} pods, {ready} ready",
-            found.len()
-        );
-        let (holder, pod) = leader(world).await?;
-        ensure!(
-            found.iter().any(|p| p.name_any() == pod),
-            "{holder} is gone"
-        );
-        Ok(pod)
-    })
-    .await
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let status = pod.status.as_ref();
-    let conditions = status
-        .and_then(|s| s.conditions.as_deref())
-        .unwrap_or_default();
-    conditions
-        .iter()
-        .any(|c| c.type_ == "Ready" && c.status == "True")
+    operators::settled(&world.client, &world.progress).await
 }
 
 /// Gives the operator something to write: the number of staging's pods, 1 by default.
@@ -153,7 +44,7 @@ async fn first_of_others(world: &World, old: &str, since: Timestamp) -> anyhow::
         "the next one's first write",
         within,
         || async {
-            let mut others = writes(world, since)?;
+            let mut others = operators::writes(&world.cluster, since)?;
             others.retain(|w| w.pod != old && !w.is_of_lease() && w.accepted());
             ensure!(!others.is_empty(), "no write yet");
             Ok(others.swap_remove(0))
@@ -183,13 +74,13 @@ pub async fn create_only(world: &World) -> anyhow::Result<()> {
 
 pub async fn terminated(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
-    let before = lease(world).await?;
-    let process = process(world, &old)?;
+    let before = lease(&world.client).await?;
+    let process = operators::process(&world.cluster, &old)?;
     let since = Timestamp::now();
     kill(process, Signal::SIGTERM)?;
     scale(world, Some(2)).await?;
     let first = first_of_others(world, &old, since).await?;
-    let now = lease(world).await?;
+    let now = lease(&world.client).await?;
     let acquired = now.acquire_time.clone().context("nobody acquired it")?.0;
     let handover = Duration::try_from(acquired.duration_since(since)).unwrap_or_default();
     println!(
@@ -216,7 +107,7 @@ pub async fn terminated(world: &World) -> anyhow::Result<()> {
 
 pub async fn killed(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
-    let process = process(world, &old)?;
+    let process = operators::process(&world.cluster, &old)?;
     let since = Timestamp::now();
     kill(process, Signal::SIGKILL)?;
     scale(world, Some(2)).await?;
@@ -232,7 +123,7 @@ pub async fn killed(world: &World) -> anyhow::Result<()> {
 /// Stopped while it has work, for two leases, and let go on: by then another one leads.
 pub async fn stopped(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
-    let process = process(world, &old)?;
+    let process = operators::process(&world.cluster, &old)?;
     let resumed = paused(world, &old, process).await;
     // Whatever happened: nothing stays stopped.
     kill(process, Signal::SIGCONT)?;
@@ -242,7 +133,7 @@ pub async fn stopped(world: &World) -> anyhow::Result<()> {
         scale(world, replicas).await?;
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
-    let written = writes(world, superseded)?;
+    let written = operators::writes(&world.cluster, superseded)?;
     let (stale, others): (Vec<_>, Vec<_>) = written.into_iter().partition(|w| w.pod == old);
     println!(
         "since the takeover: {} writes of the new leader, {} tried by the old one",
@@ -273,9 +164,9 @@ async fn paused(world: &World, old: &str, process: Pid) -> anyhow::Result<Timest
     let start = Instant::now();
     let within = 2 * LENGTH;
     let taken = until(&world.progress, "the next leader", within, || async {
-        let (_, pod) = leader(world).await?;
+        let (_, pod) = operators::leader(&world.client).await?;
         ensure!(pod != old, "still {pod}");
-        Ok(lease(world)
+        Ok(lease(&world.client)
             .await?
             .acquire_time
             .context("never acquired")?

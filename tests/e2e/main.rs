@@ -17,6 +17,8 @@ mod browser;
 mod candidate;
 mod credentials;
 mod database;
+mod deaths;
+mod inside;
 mod lab;
 mod leader;
 mod pins;
@@ -24,11 +26,11 @@ mod promotion;
 mod releases;
 mod roles;
 mod rotation;
-mod simulated;
 mod sites;
 #[path = "../../operator/tests/support/stand_in_mongo.rs"]
 mod stand_in_mongo;
 mod survival;
+mod turnstile;
 mod undo;
 mod world;
 
@@ -91,6 +93,10 @@ fn main() -> std::process::ExitCode {
             candidate::bad_releases,
         ),
         trial(
+            "a configuration the app cannot read reaches no user",
+            candidate::unreadable_config,
+        ),
+        trial(
             "values the app refuses reach no pod, not even after an eviction of all",
             candidate::bad_values,
         ),
@@ -134,6 +140,10 @@ fn main() -> std::process::ExitCode {
         trial(
             "a leader that was stopped for two leases writes nothing when it goes on",
             leader::stopped,
+        ),
+        trial(
+            "an operator that dies ten times in a promotion leaves what one leaves that does not",
+            deaths::ten,
         ),
         trial(
             "an operator with another pod template restarts no pod",

@@ -21,7 +21,7 @@ const VERDICT: Duration = Duration::from_secs(2);
 /// The gate opens so soon after the last needed second.
 const OPENS: SignedDuration = SignedDuration::from_secs(5);
 
-fn from_staging(more: Value) -> Value {
+pub fn from_staging(more: Value) -> Value {
     let mut promotion = json!({
         "from": {"name": "staging", "namespace": STAGING.namespace()}, "soak": "30s", "allow": null, "freezes": null,
     });
@@ -32,7 +32,7 @@ fn from_staging(more: Value) -> Value {
 }
 
 /// Pushes the dialer under another tag and lets staging run it.
-async fn staged(world: &World, tag: &str) -> anyhow::Result<String> {
+pub async fn staged(world: &World, tag: &str) -> anyhow::Result<String> {
     let pushed = images::push(&world.cluster, Image::Dialer, tag, &[], &world.progress).await?;
     world
         .edit(STAGING, json!({"image": pushed.reference}))

@@ -1,7 +1,6 @@
 //! Credentials that are proven before a pod gets them: every way one can be bad, and what goes on meanwhile.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -19,6 +18,7 @@ use serde_json::json;
 
 use crate::barrier::Barrier;
 use crate::http::Site;
+use crate::inside;
 use crate::releases::crashing_image;
 use crate::stand_in_mongo::{Manner, PASSWORD, StandInMongo};
 use crate::world::World;
@@ -78,26 +78,16 @@ async fn answers(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The stand-in at the node's address: its socket is opened in the cluster's network by a thread that enters it.
-async fn stand_in(world: &World, manner: Manner) -> anyhow::Result<StandInMongo> {
-    let netns = std::fs::File::open(world.cluster.layout.netns())?;
-    let opened = std::thread::spawn(move || -> anyhow::Result<TcpListener> {
-        nix::sched::setns(&netns, nix::sched::CloneFlags::CLONE_NEWNET)?;
-        let listener = TcpListener::bind((NODE_IP, 0))?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    let listener = opened
-        .join()
-        .map_err(|_| anyhow::anyhow!("the thread in the cluster's network panicked"))??;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+/// The stand-in at the node's address.
+fn stand_in(world: &World, manner: Manner) -> anyhow::Result<StandInMongo> {
+    let listener = inside::listener(world, NODE_IP)?;
     Ok(StandInMongo::serve(listener, manner)?)
 }
 
 /// Every way a credential can be bad, each with its own reason, in time, while the site answers and no pod moves.
 pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
     let (good, database) = (good(world)?, STAGING.database());
-    let reader = stand_in(world, Manner::read(&database)).await?;
+    let reader = stand_in(world, Manner::read(&database))?;
     let _silence = Barrier::silent(world, SILENT_PORT)?;
     let at =
         |host: &str| format!("mongodb://app:{PASSWORD}@{host}/{database}?directConnection=true");

@@ -113,10 +113,14 @@ fn news<'a>(
     news.map(|(_, c)| c).collect()
 }
 
-/// Another status or reason than before. A first answer that is good is no news.
+/// Another status or reason than before, or a pin that has stood for another day. A first answer that is good is no
+/// news.
 fn changed(before: Option<&Condition>, now: &Condition) -> bool {
     before.map_or(is_trouble(now), |before| {
-        before.status != now.status || before.reason != now.reason
+        let reminds = now.type_ == ConditionType::GitDiverged.as_str()
+            && now.reason == Reason::Pinned.as_str()
+            && before.message != now.message;
+        before.status != now.status || before.reason != now.reason || reminds
     })
 }
 
@@ -248,6 +252,22 @@ mod tests {
             told(&[(0, NotAccepted), (1, HostTaken)]),
             [vec![], vec!["HostTaken".to_owned()]]
         );
+    }
+
+    #[test]
+    fn a_pin_is_told_of_at_once_and_again_each_day() {
+        let pinned = |days: &str| {
+            let finding = Finding::yes(Reason::Pinned, format!("release 1 is pinned{days}"));
+            condition(ConditionType::GitDiverged, &finding)
+        };
+        let (first, later) = (pinned(""), pinned(" for 1 day"));
+        let told = |old: &[Condition], new: &[Condition]| {
+            news(old, new, &mut Troubles::new(), at(0)).len()
+        };
+        assert_eq!(told(&[], &first), 1);
+        assert_eq!(told(&first, &first), 0);
+        assert_eq!(told(&first, &later), 1);
+        assert_eq!(told(&later, &later), 0);
     }
 
     #[test]

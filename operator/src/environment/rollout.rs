@@ -2,6 +2,7 @@
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{HoldKind, Reason};
+use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Step;
 use super::finding::Finding;
@@ -104,12 +105,14 @@ fn pinned(pin: &Pin, step: &Step) -> Finding {
     Finding::no(Reason::Pinned, what)
 }
 
-/// True while something else runs than the spec asks for, on purpose.
-pub(super) fn diverged(step: &Step) -> Finding {
+/// True while something else runs than the spec asks for, on purpose. Of a pin the words change once a day, and with
+/// them an Event reminds of it.
+pub(super) fn diverged(step: &Step, now: Timestamp) -> Finding {
     if let Some(pin) = &step.pin {
         let what = format!(
-            "release {} is pinned, whatever the spec asks for",
-            pin.release
+            "release {} is pinned{}, whatever the spec asks for",
+            pin.release,
+            for_days(now.duration_since(pin.since))
         );
         return Finding::yes(Reason::Pinned, what);
     }
@@ -125,5 +128,25 @@ pub(super) fn diverged(step: &Step) -> Finding {
             Reason::InSync,
             "the cluster runs, or is on its way to, what the spec asks for",
         ),
+    }
+}
+
+fn for_days(duration: SignedDuration) -> String {
+    match duration.as_hours() / 24 {
+        ..=0 => String::new(),
+        1 => " for 1 day".to_owned(),
+        days => format!(" for {days} days"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_about_a_pin_change_once_a_day() {
+        let hours = [0, 23, 24, 47, 48].map(|h| for_days(SignedDuration::from_hours(h)));
+        assert_eq!(hours, ["", "", " for 1 day", " for 1 day", " for 2 days"]);
+        assert_eq!(for_days(SignedDuration::from_secs(-1)), "");
     }
 }

@@ -229,7 +229,7 @@ fn conditions(
         ConditionType::Available,
         probed::available(step, seen.probes.as_ref(), now),
     ));
-    all.push((ConditionType::GitDiverged, diverged(step)));
+    all.push((ConditionType::GitDiverged, diverged(step, now)));
     all.into_iter()
         .map(|(type_, finding)| finding.condition(type_, old, generation, now))
         .collect()

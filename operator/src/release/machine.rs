@@ -230,6 +230,10 @@ fn put_back(view: &View<'_>) -> Option<(i64, Timestamp)> {
 }
 
 #[cfg(test)]
+#[path = "machine_world.rs"]
+mod world;
+
+#[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
 

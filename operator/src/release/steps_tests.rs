@@ -2,7 +2,7 @@
 
 use crokodial_crds::{OnFailure, ReleaseStatus};
 
-use super::tests::{BAKING, GOOD, REJECTED, ROLLING, World, at, crashed, phase_of, pod, record};
+use super::world::{BAKING, GOOD, REJECTED, ROLLING, World, at, crashed, phase_of, pod, record};
 use super::*;
 use crate::release::workload::PodView;
 

@@ -31,7 +31,7 @@ pub enum JobOutcome {
 }
 
 /// Outcomes by a Job's name.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Scripts(Vec<(String, JobOutcome)>);
 
 impl Scripts {

@@ -81,8 +81,17 @@ pub struct FakeApi {
 impl FakeApi {
     /// `clock` stamps creationTimestamp and managedFields; usually a [`TestClock`].
     pub fn new(clock: impl Into<Clock>) -> Self {
+        Self::over(Store::new(clock.into()))
+    }
+
+    /// A server of its own with the same objects, that no fault is planned for.
+    pub fn copy(&self, clock: impl Into<Clock>) -> Self {
+        Self::over(self.lock().store.copy(clock.into()))
+    }
+
+    fn over(store: Store) -> Self {
         let state = State {
-            store: Store::new(clock.into()),
+            store,
             faults: Faults::default(),
             crashed: BTreeSet::new(),
             held: Vec::new(),

@@ -114,6 +114,19 @@ impl Store {
         }
     }
 
+    /// The same objects under another clock; no watch can be resumed on it.
+    pub fn copy(&self, clock: Clock) -> Self {
+        Self {
+            clock,
+            types: self.types.clone(),
+            objects: self.objects.clone(),
+            log: Vec::new(),
+            version: self.version,
+            compacted: self.version,
+            counter: self.counter,
+        }
+    }
+
     pub fn version(&self) -> u64 {
         self.version
     }

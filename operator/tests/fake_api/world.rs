@@ -53,6 +53,16 @@ impl World {
         }
     }
 
+    /// The same scripts over another server.
+    pub fn copy(&self, api: &FakeApi) -> Self {
+        Self {
+            api: api.clone(),
+            behaviours: self.behaviours.clone(),
+            jobs: self.jobs.clone(),
+            ingress: self.ingress.clone(),
+        }
+    }
+
     /// Scripts an image, named by its digest (`sha256:…`) or its whole reference. Others are healthy.
     /// Pods that run already follow the new script from their next transition on.
     pub fn behave(&mut self, image: &str, behaviour: Behaviour) {
@@ -113,7 +123,7 @@ impl World {
 }
 
 /// Gives each Ingress of its class an address.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SimulatedIngressController {
     class: Option<String>,
     address: String,

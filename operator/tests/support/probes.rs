@@ -18,7 +18,7 @@ pub struct ScriptedProbes {
     watched: Mutex<BTreeMap<(String, String), Watched>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Watched {
     target: Target,
     window: Window,
@@ -31,6 +31,15 @@ impl ScriptedProbes {
             time,
             answer: Mutex::new(GOOD),
             watched: Mutex::default(),
+        }
+    }
+
+    /// The same results so far, under another clock.
+    pub fn copy(&self, time: Arc<Mutex<Timestamp>>) -> Self {
+        Self {
+            time,
+            answer: Mutex::new(*self.answer.lock().unwrap()),
+            watched: Mutex::new(self.watched.lock().unwrap().clone()),
         }
     }
 

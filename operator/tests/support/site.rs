@@ -133,6 +133,31 @@ impl Site {
         site
     }
 
+    /// A world of its own that goes on from here, with an operator that has just started. What the registry and the
+    /// smoke checks were scripted to say is not taken along.
+    pub fn copy(&self) -> Self {
+        let time = Arc::new(Mutex::new(self.now()));
+        let shared = time.clone();
+        let api = self
+            .api
+            .copy(fake_api::Clock::from_fn(move || *shared.lock().unwrap()));
+        let images = Arc::new(ScriptedImages::default());
+        let probes = Arc::new(self.probes.copy(time.clone()));
+        let smoke = Arc::new(ScriptedSmoke::default());
+        let ctx = context(&api, &images, &probes, &smoke, &time);
+        let world = self.world.copy(&api);
+        Self {
+            api,
+            world,
+            images,
+            probes,
+            smoke,
+            time,
+            ctx,
+            prod_in: self.prod_in,
+        }
+    }
+
     /// The operator starts anew: another process, nothing remembered.
     pub fn restart(&mut self) {
         self.ctx = context(

@@ -8,6 +8,8 @@ pub mod demo;
 pub mod environments;
 pub mod helm;
 pub mod images;
+pub mod operators;
+pub mod simulated;
 
 use anyhow::Context;
 

@@ -3,6 +3,11 @@
 //! Each file measures one thing and adds rows; two things that are compared are measured in the same run. The
 //! environment `bench`, beside staging, is made for it and removed: nobody's environment is touched.
 
+mod credentials;
+mod crowd;
+mod failure;
+mod gate;
+mod handover;
 mod idle;
 pub mod report;
 mod rollout;
@@ -45,7 +50,12 @@ async fn with_site(
 ) -> anyhow::Result<()> {
     rollout::measure(bench, report, progress).await?;
     rollout::under_load(bench, report, progress).await?;
-    idle::measure(bench, report, progress).await
+    idle::measure(bench, report, progress).await?;
+    credentials::measure(bench, report, progress).await?;
+    gate::measure(bench, report, progress).await?;
+    handover::measure(bench, report, progress).await?;
+    failure::measure(bench, report, progress).await?;
+    crowd::measure(bench, report, progress).await
 }
 
 /// Fails with what is above its limit.

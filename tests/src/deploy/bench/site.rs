@@ -6,10 +6,13 @@ use anyhow::{Context, bail, ensure};
 use crokodial_crds::CrokodialEnvironment;
 use crokodial_crds::condition::{self, ConditionType};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use crate::cluster::mongo::Accounts;
 use crate::cluster::wait::until;
 use crate::cluster::{Cluster, Ports, Progress, Stage};
 use crate::deploy::environments;
@@ -20,7 +23,9 @@ use crate::edge::Edge;
 pub(super) const NAME: &str = "bench";
 /// Its domain.
 pub(super) const DOMAIN: &str = "bench.crokodial.test";
-const STAGE: Stage = Stage::Staging;
+/// The Secret with its connection string.
+const SECRET: &str = "bench-mongo";
+pub(super) const STAGE: Stage = Stage::Staging;
 const READY: Duration = Duration::from_secs(180);
 
 /// Fine enough for what is measured here, and the same for what is compared.
@@ -62,12 +67,14 @@ impl<'a> Bench<'a> {
         };
         // What an interrupted run left.
         bench.remove(progress).await?;
-        let mut environment = environments::environment(STAGE)?;
-        environment.metadata.name = Some(NAME.to_owned());
-        environment.spec = serde_json::from_value(merged(
-            serde_json::to_value(&environment.spec)?,
-            &json!({"domain": DOMAIN, "runtime": {"replicas": 2}, "rollout": {"bake": "5s"}}),
-        ))?;
+        bench.rotate(&bench.uri()?).await?;
+        let own = json!({
+            "domain": DOMAIN,
+            "mongo": {"uriSecretRef": {"name": SECRET}},
+            "runtime": {"replicas": 2},
+            "rollout": {"bake": "5s"},
+        });
+        let environment = overlay(STAGE, NAME, &own)?;
         bench
             .environments()
             .create(&PostParams::default(), &environment)
@@ -94,6 +101,11 @@ impl<'a> Bench<'a> {
         {
             return Err(error).context("removing the environment that was measured");
         }
+        if let Err(error) = self.secrets().delete(SECRET, &params).await
+            && !gone(&error)
+        {
+            return Err(error).context("removing the Secret that was measured");
+        }
         let (environments, deployments) = (self.environments(), self.deployments());
         until(progress, "the end of bench", READY, || async {
             ensure!(environments.get_opt(NAME).await?.is_none(), "it is there");
@@ -114,6 +126,30 @@ impl<'a> Bench<'a> {
         Api::namespaced(self.client.clone(), &STAGE.namespace())
     }
 
+    fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), &STAGE.namespace())
+    }
+
+    /// The connection string that is good.
+    pub(super) fn uri(&self) -> anyhow::Result<String> {
+        let accounts = Accounts::read(&self.cluster.layout)?;
+        let accounts = accounts.context("the Mongo accounts are missing: run `make up` again")?;
+        Ok(accounts.uri(STAGE))
+    }
+
+    /// Writes the connection string, as the user does.
+    pub(super) async fn rotate(&self, uri: &str) -> anyhow::Result<()> {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": SECRET}, "stringData": {"MONGODB_URI": uri}});
+        let params = PatchParams::apply("crokodial-bench").force();
+        let patch = Patch::Apply(&secret);
+        self.secrets()
+            .patch(SECRET, &params, &patch)
+            .await
+            .context("writing the connection string")?;
+        Ok(())
+    }
+
     /// Merges into the resource.
     pub(super) async fn patch(&self, patch: &Value) -> anyhow::Result<()> {
         self.environments()
@@ -132,16 +168,12 @@ impl<'a> Bench<'a> {
 
     /// Fails until a condition is True of the newest spec.
     async fn holds(&self, type_: ConditionType) -> anyhow::Result<()> {
-        let found = self.environments().get(NAME).await?;
-        let status = found.status.unwrap_or_default();
-        match condition::find(&status.conditions, type_) {
-            Some(c) if status.observed_generation != found.metadata.generation => {
-                bail!("an older spec: {}", c.message)
-            }
-            Some(c) if c.status == "True" => Ok(()),
-            Some(c) => bail!("{}: {}", c.reason, c.message),
-            None => bail!("not told yet"),
-        }
+        holds(&self.environments(), NAME, type_, |c| c.status == "True").await
+    }
+
+    /// Fails until a condition has a reason, of the newest spec.
+    pub(super) async fn told(&self, type_: ConditionType, reason: &str) -> anyhow::Result<()> {
+        holds(&self.environments(), NAME, type_, |c| c.reason == reason).await
     }
 
     /// From the edit of the image to the condition `RolledOut`.
@@ -151,6 +183,36 @@ impl<'a> Bench<'a> {
         watched("the roll-out", || self.holds(ConditionType::RolledOut)).await?;
         Ok(began.elapsed())
     }
+}
+
+/// Fails until a condition of an environment, told of its newest spec, is as wanted.
+pub(super) async fn holds(
+    environments: &Api<CrokodialEnvironment>,
+    name: &str,
+    type_: ConditionType,
+    wanted: impl Fn(&Condition) -> bool,
+) -> anyhow::Result<()> {
+    let found = environments.get(name).await?;
+    let status = found.status.unwrap_or_default();
+    match condition::find(&status.conditions, type_) {
+        Some(c) if status.observed_generation != found.metadata.generation => {
+            bail!("an older spec: {}", c.message)
+        }
+        Some(c) if wanted(c) => Ok(()),
+        Some(c) => bail!("{}: {}", c.reason, c.message),
+        None => bail!("not told yet"),
+    }
+}
+
+/// An environment as `make up` makes it, with another name and what `more` says.
+pub(super) fn overlay(
+    stage: Stage,
+    name: &str,
+    more: &Value,
+) -> anyhow::Result<CrokodialEnvironment> {
+    let spec = serde_json::to_value(environments::environment(stage)?.spec)?;
+    let spec = serde_json::from_value(merged(spec, more))?;
+    Ok(CrokodialEnvironment::new(name, spec))
 }
 
 /// Looks often until it holds, as what is measured must not wait for the look.

@@ -10,7 +10,9 @@ use crate::deploy::images::{Image, VERSION};
 
 /// Megabyte and mebibyte: images are counted in the first, memory in the second.
 const MB: u64 = 1_000_000;
-const MIB: u64 = 1 << 20;
+pub(super) const MIB: u64 = 1 << 20;
+/// The operator's program.
+pub(super) const OPERATOR: &str = "/crokodial-operator";
 
 pub(super) async fn measure(cluster: &Cluster, report: &mut Report) -> anyhow::Result<()> {
     for (image, limit) in [(Image::Operator, 20 * MB), (Image::Dialer, 25 * MB)] {
@@ -19,7 +21,7 @@ pub(super) async fn measure(cluster: &Cluster, report: &mut Report) -> anyhow::R
         let what = format!("image {name}, compressed");
         report.add(Row::new(what, Unit::Bytes, measured).limit(limit));
     }
-    for (program, limit) in [("/crokodial-operator", 20 * MIB), ("/dialer", 25 * MIB)] {
+    for (program, limit) in [(OPERATOR, 20 * MIB), ("/dialer", 25 * MIB)] {
         let processes = leftovers::pods_running(&cluster.layout, program)?;
         if processes.is_empty() {
             bail!("no pod runs {program}: `make up` first");
@@ -33,7 +35,7 @@ pub(super) async fn measure(cluster: &Cluster, report: &mut Report) -> anyhow::R
 }
 
 /// `VmRSS` of `/proc/<pid>/status`, in bytes.
-fn rss(pid: i32) -> anyhow::Result<u64> {
+pub(super) fn rss(pid: i32) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))
         .with_context(|| format!("reading the memory of process {pid}"))?;
     let line = status

@@ -2,27 +2,23 @@
 
 use std::process::Command;
 
+use crate::cluster::Cluster;
+use crate::cluster::images::Build;
 use anyhow::ensure;
-use crokodial_e2e::cluster::images::Build;
 
-use crate::world::World;
-
-/// An image whose application goes wrong as `flags` say; returns its name in the cluster.
-pub fn image(world: &World, tag: &str, flags: &[&str]) -> anyhow::Result<String> {
-    let context = world
-        .cluster
-        .layout
-        .path(&format!("images/simulated-{tag}"));
+/// Builds and pushes an image whose application goes wrong as `flags` say; returns its name in the cluster.
+///
+/// # Errors
+/// When the compiler, the image build or the push fails.
+pub fn image(cluster: &Cluster, tag: &str, flags: &[&str]) -> anyhow::Result<String> {
+    let context = cluster.layout.path(&format!("images/simulated-{tag}"));
     std::fs::create_dir_all(&context)?;
     let binary = context.join("simulated-app");
     if !binary.is_file() {
-        let source = world
-            .cluster
-            .checkout
-            .join("tests/src/bin/simulated_app.rs");
+        let source = cluster.checkout.join("tests/src/bin/simulated_app.rs");
         let output = Command::new("rustc")
             .args(["--edition=2024", "-O", "-C", "target-feature=+crt-static"])
-            .args(["--target", "x86_64-unknown-linux-gnu", "-o"])
+            .arg("-o")
             .arg(&binary)
             .arg(&source)
             .output()?;
@@ -37,7 +33,7 @@ pub fn image(world: &World, tag: &str, flags: &[&str]) -> anyhow::Result<String>
         serde_json::to_string(&entrypoint)?
     );
     std::fs::write(&dockerfile, text)?;
-    world.cluster.build_image(&Build {
+    cluster.build_image(&Build {
         dockerfile,
         context,
         name: format!("crokodial/simulated:{tag}"),
