@@ -31,6 +31,8 @@ impl<'a> Lab<'a> {
         spec.domain = DOMAIN.to_owned();
         spec.runtime.replicas = Some(2);
         spec.runtime.drain = Some("3s".to_owned());
+        // The simulated application knows no SIGTERM.
+        spec.runtime.termination_grace = Some("6s".to_owned());
         let mut made = serde_json::to_value(CrokodialEnvironment::new(Self::NAME, spec))?;
         made["spec"]["image"] = json!(image);
         made["spec"]["rollout"] = json!({"bake": "5s", "progressDeadline": "60s"});

@@ -98,8 +98,8 @@ pub async fn enforced(world: &World) -> anyhow::Result<()> {
 
 async fn both(world: &World) -> anyhow::Result<()> {
     rights(world)?;
-    pin(world).await?;
     policy_enforced(world).await?;
+    pin(world).await?;
     refused(world).await?;
     let_through(world).await
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::lab::Lab;
 use crate::leader;
+use crate::turnstile::DEPLOYMENT;
 use crate::world::World;
 
 /// The secrets that users write, by the names of `make up`.
@@ -53,6 +54,8 @@ impl Undo {
 
     /// Writes it again, unpins, and waits until all is ready.
     pub async fn undo(self, world: &World) -> anyhow::Result<()> {
+        let scale = ["-n", helm::NAMESPACE, "scale", DEPLOYMENT, "--replicas=2"];
+        world.kubectl(&scale)?;
         helm::install(&world.cluster, &world.operator, &[])?;
         leader::settled(world).await?;
         for before in &self.stages {
