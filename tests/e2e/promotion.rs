@@ -31,6 +31,11 @@ pub fn from_staging(more: Value) -> Value {
     promotion
 }
 
+/// A tag that was never seen, so that the test can be run again on a cluster that was kept.
+fn fresh(tag: &str) -> String {
+    format!("{tag}-{}", Timestamp::now().as_second())
+}
+
 /// Pushes the dialer under another tag and lets staging run it.
 pub async fn staged(world: &World, tag: &str) -> anyhow::Result<String> {
     let pushed = images::push(&world.cluster, Image::Dialer, tag, &[], &world.progress).await?;
@@ -96,7 +101,7 @@ pub async fn gate(world: &World) -> anyhow::Result<()> {
         world.environment(PROD).await?.spec.stage == SpecStage::Prod,
         "not prod"
     );
-    let soaking = staged(world, "dev-soak").await?;
+    let soaking = staged(world, &fresh("dev-soak")).await?;
     world
         .edit(
             PROD,
@@ -119,7 +124,7 @@ async fn never_staged(world: &World, back: &str) -> anyhow::Result<()> {
     let pushed = images::push(
         &world.cluster,
         Image::Dialer,
-        "dev-unstaged",
+        &fresh("dev-unstaged"),
         &[],
         &world.progress,
     )
@@ -156,8 +161,7 @@ async fn newest(world: &World, count: usize, phase: ReleasePhase) -> anyhow::Res
 
 /// A freeze holds a changed variable back until its very end.
 async fn frozen(world: &World) -> anyhow::Result<()> {
-    let time = |seconds: i64| (Timestamp::now() + SignedDuration::from_secs(seconds)).to_string();
-    let freeze = json!([{"start": time(-60), "end": time(20), "reason": "the test's own holiday"}]);
+    let freeze = json!([until_the_minute(Timestamp::now())]);
     let mut env = serde_json::to_value(world.environment(PROD).await?.spec.config.env)?;
     let variables = env.as_array_mut().context("no variables")?;
     variables.push(json!({"name": "FROZEN", "value": "no more"}));
@@ -173,9 +177,19 @@ async fn frozen(world: &World) -> anyhow::Result<()> {
     world.ready(PROD).await
 }
 
+/// A freeze that began a minute ago and ends with a minute that has ten seconds left at least.
+fn until_the_minute(now: Timestamp) -> Value {
+    let minute = |second: i64| {
+        let at = Timestamp::from_second(second - second.rem_euclid(60)).unwrap_or(now);
+        at.strftime("%Y-%m-%dT%H:%M").to_string()
+    };
+    let now = now.as_second();
+    json!({"start": minute(now - 60), "end": minute(now + 10 + 60), "timeZone": "UTC", "reason": "the test's own holiday"})
+}
+
 /// One digest is let through before its soak, with the reason on record.
 async fn allowed(world: &World) -> anyhow::Result<()> {
-    let image = staged(world, "dev-allowed").await?;
+    let image = staged(world, &fresh("dev-allowed")).await?;
     let staging = world.environment(STAGING).await?.status.unwrap_or_default();
     let running = staging.release.image.context("staging runs nothing")?;
     let digest = running.split('@').nth(1).context("no digest")?;

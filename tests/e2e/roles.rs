@@ -178,7 +178,8 @@ async fn pin(world: &World) -> anyhow::Result<()> {
         (
             r#"{"status":{"phase":"Rejected"}}"#,
             "--subresource=status",
-            "cannot patch resource",
+            // kubectl reads before it writes: that is refused already.
+            "resource \"crokodialreleases/status\"",
         ),
         (
             r#"{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"gone"}]}}"#,

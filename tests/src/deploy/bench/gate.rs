@@ -20,8 +20,8 @@ const PROMOTED: &str = "bench-prod";
 const PROD: Stage = Stage::Prod;
 const READY: Duration = Duration::from_secs(180);
 
-/// A freeze from the edit on: it ends at a second that is known before.
-const FREEZE: SignedDuration = SignedDuration::from_secs(12);
+/// A freeze is given in minutes: it ends with one that has so many seconds left at least.
+const FREEZE: i64 = 10;
 
 pub(super) async fn measure(
     bench: &Bench<'_>,
@@ -62,8 +62,12 @@ async fn with_prod(
         })
     })
     .await?;
-    let end = Timestamp::now() + FREEZE;
-    let freeze = json!([{"start": (end - FREEZE).to_string(), "end": end.to_string(), "reason": "measured"}]);
+    let end = Timestamp::now().as_second() + FREEZE + 60;
+    let end = Timestamp::from_second(end - end.rem_euclid(60))?;
+    let minute = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
+    let start = minute(end - SignedDuration::from_mins(5));
+    let freeze =
+        json!([{"start": start, "end": minute(end), "timeZone": "UTC", "reason": "measured"}]);
     let patch = json!({"spec": {"image": bench.images[0], "promotion": {"freezes": freeze}}});
     let began = Instant::now();
     environments
