@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fake_api::{Behaviour, JobOutcome};
-use crate::support::site::simulated_preflight;
-use crate::support::{NS, Site, environment, secret};
+use crate::support::{NS, Site, environment, secret, simulated_preflight};
 
 const GOOD: &str = "mongodb://app:old@mongo.example.com/staging?authSource=admin";
 const ROTATED: &str = "mongodb://app:new@mongo.example.com/staging?authSource=admin";

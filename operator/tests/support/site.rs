@@ -1,11 +1,8 @@
 //! One namespace with an environment, its cluster, its registry and its clock.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use crokodial_crds::TlsMode;
 use crokodial_operator::context::{Clock, Context, Outside, Settings};
 use crokodial_operator::environment::effective::Defaults;
@@ -16,9 +13,11 @@ use crokodial_operator::wake::Wakes;
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
-use sha2::Digest as _;
 
-use super::{ScriptedEdge, ScriptedImages, ScriptedProbes, ScriptedSmoke, digest_of};
+use super::{
+    ScriptedEdge, ScriptedImages, ScriptedProbes, ScriptedSmoke, digest_of, environment, secret,
+    simulated_preflight,
+};
 use crate::fake_api::{self, Behaviour, Call, FakeApi, JobOutcome, World};
 
 /// Where the environments live.
@@ -43,47 +42,11 @@ pub struct Site {
     prod_in: &'static str,
 }
 
-/// A Secret of the user's.
-pub fn secret(name: &str, values: &[(&str, &str)]) -> Value {
-    let data: serde_json::Map<String, Value> = values
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), json!(STANDARD.encode(value))))
-        .collect();
-    json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-        "metadata": {"name": name, "namespace": NS}, "data": data})
-}
-
-/// What a preflight Job answers: `wrong` is no password, `refused` no host, and every other host is a server of its own.
-pub fn simulated_preflight(mounted: &BTreeMap<String, String>) -> JobOutcome {
-    let uri = mounted["uri"].as_str();
-    let server = uri.rsplit_once('@').map_or(uri, |(_, server)| server);
-    let server = server.split('?').next().unwrap_or_default();
-    let mut mark = hex::encode(sha2::Sha256::digest(server));
-    mark.truncate(32);
-    JobOutcome::Succeeds(if uri.contains(":wrong@") {
-        json!({"verdict": "AuthFailed"}).to_string()
-    } else if server.starts_with("refused") {
-        json!({"verdict": "ConnectionRefused", "host": "refused.example.com:27017"}).to_string()
-    } else {
-        json!({"verdict": "Proven", "version": "7.0.5", "marks": [mark]}).to_string()
-    })
-}
-
-/// A staging environment as a user writes it.
-pub fn environment(name: &str) -> Value {
-    json!({"apiVersion": "crokodial.com/v1alpha1", "kind": "CrokodialEnvironment",
-        "metadata": {"name": name, "namespace": NS},
-        "spec": {"stage": "staging", "image": "registry.test/dialer:1", "domain": format!("{name}.example.com"),
-            "mongo": {"uriSecretRef": {"name": "mongo"}}, "config": {"secretRefs": [{"name": "dialer"}]},
-            "runtime": {"replicas": 2}}})
-}
-
 impl Site {
     /// A cluster with the CRDs, an ingress class and the user's Secrets; no environment yet.
     pub fn empty() -> Self {
         let time = Arc::new(Mutex::new("2026-01-01T00:00:00Z".parse().unwrap()));
-        let shared = time.clone();
-        let api = FakeApi::new(fake_api::Clock::from_fn(move || *shared.lock().unwrap()));
+        let api = FakeApi::new(clock(&time));
         for crd in crokodial_crds::schema::all() {
             api.install_crd(&serde_json::to_value(&crd).unwrap());
         }
@@ -99,12 +62,24 @@ impl Site {
         let uri = "mongodb://app:old@mongo.example.com/staging?authSource=admin";
         api.put(secret("mongo", &[("MONGODB_URI", uri)]));
         api.put(secret("dialer", &[("JWT_SECRET", "signs")]));
-        let images = Arc::new(ScriptedImages::default());
-        let probes = Arc::new(ScriptedProbes::new(time.clone()));
-        let smoke = Arc::new(ScriptedSmoke::default());
-        let ctx = context(&api, &images, &probes, &smoke, &time);
+        let probes = ScriptedProbes::new(time.clone());
         let mut world = World::new(&api);
         world.run_jobs("-preflight-", JobOutcome::Computed(simulated_preflight));
+        Self::over(api, world, probes, time, NS)
+    }
+
+    /// An operator that has just started, over this world; the registry and the smoke checks are unscripted.
+    fn over(
+        api: FakeApi,
+        world: World,
+        probes: ScriptedProbes,
+        time: Arc<Mutex<Timestamp>>,
+        prod_in: &'static str,
+    ) -> Self {
+        let images = Arc::new(ScriptedImages::default());
+        let probes = Arc::new(probes);
+        let smoke = Arc::new(ScriptedSmoke::default());
+        let ctx = context(&api, &images, &probes, &smoke, &time);
         Self {
             api,
             world,
@@ -113,7 +88,7 @@ impl Site {
             smoke,
             time,
             ctx,
-            prod_in: NS,
+            prod_in,
         }
     }
 
@@ -137,25 +112,10 @@ impl Site {
     /// smoke checks were scripted to say is not taken along.
     pub fn copy(&self) -> Self {
         let time = Arc::new(Mutex::new(self.now()));
-        let shared = time.clone();
-        let api = self
-            .api
-            .copy(fake_api::Clock::from_fn(move || *shared.lock().unwrap()));
-        let images = Arc::new(ScriptedImages::default());
-        let probes = Arc::new(self.probes.copy(time.clone()));
-        let smoke = Arc::new(ScriptedSmoke::default());
-        let ctx = context(&api, &images, &probes, &smoke, &time);
+        let api = self.api.copy(clock(&time));
         let world = self.world.copy(&api);
-        Self {
-            api,
-            world,
-            images,
-            probes,
-            smoke,
-            time,
-            ctx,
-            prod_in: self.prod_in,
-        }
+        let probes = self.probes.copy(time.clone());
+        Self::over(api, world, probes, time, self.prod_in)
     }
 
     /// The operator starts anew: another process, nothing remembered.
@@ -371,6 +331,11 @@ impl Site {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+fn clock(time: &Arc<Mutex<Timestamp>>) -> fake_api::Clock {
+    let time = time.clone();
+    fake_api::Clock::from_fn(move || *time.lock().unwrap())
 }
 
 fn context(

@@ -1,0 +1,46 @@
+//! What users write, and what their servers answer.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::Digest as _;
+
+use super::NS;
+use crate::fake_api::JobOutcome;
+
+/// A Secret of the user's.
+pub fn secret(name: &str, values: &[(&str, &str)]) -> Value {
+    let data: serde_json::Map<String, Value> = values
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), json!(STANDARD.encode(value))))
+        .collect();
+    json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": name, "namespace": NS}, "data": data})
+}
+
+/// What a preflight Job answers: `wrong` is no password, `refused` no host, and every other host is a server of its own.
+pub fn simulated_preflight(mounted: &BTreeMap<String, String>) -> JobOutcome {
+    let uri = mounted["uri"].as_str();
+    let server = uri.rsplit_once('@').map_or(uri, |(_, server)| server);
+    let server = server.split('?').next().unwrap_or_default();
+    let mut mark = hex::encode(sha2::Sha256::digest(server));
+    mark.truncate(32);
+    JobOutcome::Succeeds(if uri.contains(":wrong@") {
+        json!({"verdict": "AuthFailed"}).to_string()
+    } else if server.starts_with("refused") {
+        json!({"verdict": "ConnectionRefused", "host": "refused.example.com:27017"}).to_string()
+    } else {
+        json!({"verdict": "Proven", "version": "7.0.5", "marks": [mark]}).to_string()
+    })
+}
+
+/// A staging environment as a user writes it.
+pub fn environment(name: &str) -> Value {
+    json!({"apiVersion": "crokodial.com/v1alpha1", "kind": "CrokodialEnvironment",
+        "metadata": {"name": name, "namespace": NS},
+        "spec": {"stage": "staging", "image": "registry.test/dialer:1", "domain": format!("{name}.example.com"),
+            "mongo": {"uriSecretRef": {"name": "mongo"}}, "config": {"secretRefs": [{"name": "dialer"}]},
+            "runtime": {"replicas": 2}}})
+}
