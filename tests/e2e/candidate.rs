@@ -6,10 +6,11 @@ use anyhow::{Context, ensure};
 use crokodial_crds::condition::ConditionType;
 use crokodial_crds::{CrokodialRelease, ReleasePhase};
 use crokodial_e2e::cluster::{Stage, wait::until};
+use crokodial_e2e::deploy::pods::{self, Seen};
 use crokodial_e2e::deploy::simulated;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::api::{EvictParams, ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::Api;
+use kube::api::{EvictParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::http::Site;
@@ -18,31 +19,9 @@ use crate::world::World;
 
 const STAGING: Stage = Stage::Staging;
 
-/// Pods of an environment, by component, as `name uid restarts`.
-async fn pods(world: &World, environment: &str, component: &str) -> anyhow::Result<Vec<String>> {
-    let api: Api<Pod> = Api::namespaced(world.client.clone(), &STAGING.namespace());
-    let selector =
-        format!("crokodial.com/environment={environment},app.kubernetes.io/component={component}");
-    let found = api.list(&ListParams::default().labels(&selector)).await?;
-    let restarts = |pod: &Pod| {
-        let statuses = pod.status.clone().and_then(|s| s.container_statuses);
-        statuses
-            .unwrap_or_default()
-            .iter()
-            .map(|c| c.restart_count)
-            .sum::<i32>()
-    };
-    let line = |pod: &Pod| {
-        format!(
-            "{} {} {}",
-            pod.name_any(),
-            pod.uid().unwrap_or_default(),
-            restarts(pod)
-        )
-    };
-    let mut lines: Vec<String> = found.iter().map(line).collect();
-    lines.sort();
-    Ok(lines)
+/// Pods of an environment of staging's namespace, by component.
+async fn pods(world: &World, environment: &str, component: &str) -> anyhow::Result<Vec<Seen>> {
+    pods::of(&world.client, &STAGING.namespace(), environment, component).await
 }
 
 /// The candidate is gone: nothing is left that could start or pull again.

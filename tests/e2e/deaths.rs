@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::leader;
 use crate::promotion::{from_staging, staged};
-use crate::turnstile::{DEPLOYMENT, Moment, Passed, Turnstile};
+use crate::turnstile::{Moment, Passed, Turnstile, blurred};
 use crate::world::World;
 
 const PROD: Stage = Stage::Prod;
@@ -25,7 +25,7 @@ const QUIET: Duration = Duration::from_secs(8);
 pub async fn ten(world: &World) -> anyhow::Result<()> {
     let seed = std::env::var("E2E_SEED").ok().and_then(|s| s.parse().ok());
     let seed: u64 = seed.unwrap_or(20_261_125);
-    replicas(world, 0)?;
+    leader::replicas(world, 0)?;
     let turnstile = Turnstile::open(world, &PROD.namespace()).await?;
     let before = names(world)?;
     let undisturbed = promote(world, &turnstile, "dev-calm", Vec::new()).await?;
@@ -39,7 +39,7 @@ pub async fn ten(world: &World) -> anyhow::Result<()> {
     let (deadly, after) = (end(world).await?, names(world)?);
     println!("ten deaths: {disturbed:?}");
     drop(turnstile);
-    replicas(world, 2)?;
+    leader::replicas(world, 2)?;
     leader::settled(world).await?;
     world.edit(PROD, json!({"promotion": null})).await?;
     world.ready(PROD).await?;
@@ -155,14 +155,7 @@ fn names(world: &World) -> anyhow::Result<Vec<String>> {
 /// What is there now and was not, with numbers blurred.
 fn grown(before: &[String], after: &[String]) -> Vec<String> {
     let new = after.iter().filter(|name| !before.contains(name));
-    let mut new: Vec<String> = new.map(|name| crate::turnstile::blurred(name)).collect();
+    let mut new: Vec<String> = new.map(|name| blurred(name)).collect();
     new.sort();
     new
-}
-
-fn replicas(world: &World, count: usize) -> anyhow::Result<()> {
-    let count = format!("--replicas={count}");
-    let load = ["-n", "crokodial-system", "scale", DEPLOYMENT, &count];
-    world.kubectl(&load)?;
-    Ok(())
 }

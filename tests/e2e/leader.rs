@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use crokodial_e2e::cluster::Stage;
 use crokodial_e2e::cluster::wait::until;
-use crokodial_e2e::deploy::operators::{self, Write, lease};
+use crokodial_e2e::deploy::helm;
+use crokodial_e2e::deploy::operators::{self, HANDOVER, LEASE_LENGTH, Write, lease};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -19,14 +20,22 @@ use crate::world::World;
 
 const STAGING: Stage = Stage::Staging;
 
-/// The chart's default.
-const LENGTH: Duration = Duration::from_secs(5);
-/// What a takeover may take beside.
-const HALF: Duration = Duration::from_millis(500);
-
 /// Waits until there are two operators, both ready, and one of them leads: its pod.
 pub async fn settled(world: &World) -> anyhow::Result<String> {
     operators::settled(&world.client, &world.progress).await
+}
+
+/// Asks for so many operators; none: nobody leads.
+pub fn replicas(world: &World, count: usize) -> anyhow::Result<()> {
+    let count = format!("--replicas={count}");
+    world.kubectl(&[
+        "-n",
+        helm::NAMESPACE,
+        "scale",
+        operators::DEPLOYMENT,
+        &count,
+    ])?;
+    Ok(())
 }
 
 /// Gives the operator something to write: the number of staging's pods, 1 by default.
@@ -43,18 +52,9 @@ async fn first_of_others(world: &World, old: &str, since: Timestamp) -> anyhow::
         &world.progress,
         "the next one's first write",
         within,
-        || async {
-            let mut others = operators::writes(&world.cluster, since)?;
-            others.retain(|w| w.pod != old && !w.is_of_lease() && w.accepted());
-            ensure!(!others.is_empty(), "no write yet");
-            Ok(others.swap_remove(0))
-        },
+        || async { operators::first_of_others(&world.cluster, old, since) },
     )
     .await
-}
-
-fn after(since: Timestamp, write: &Write) -> Duration {
-    Duration::try_from(write.received.duration_since(since)).unwrap_or_default()
 }
 
 /// What the versions of our applies rest on.
@@ -85,7 +85,7 @@ pub async fn terminated(world: &World) -> anyhow::Result<()> {
     let handover = Duration::try_from(acquired.duration_since(since)).unwrap_or_default();
     println!(
         "SIGTERM to the lease's new record: {handover:?}, to the first write: {:?}",
-        after(since, &first)
+        first.after(since)
     );
     scale(world, None).await?;
     ensure!(
@@ -93,13 +93,13 @@ pub async fn terminated(world: &World) -> anyhow::Result<()> {
         "{before:?} {now:?}"
     );
     ensure!(
-        handover <= HALF,
+        handover <= HANDOVER,
         "the lease changed hands after {handover:?}"
     );
     ensure!(
-        after(since, &first) <= HALF,
+        first.after(since) <= HANDOVER,
         "{first:?} came after {:?}",
-        after(since, &first)
+        first.after(since)
     );
     settled(world).await?;
     Ok(())
@@ -112,10 +112,13 @@ pub async fn killed(world: &World) -> anyhow::Result<()> {
     kill(process, Signal::SIGKILL)?;
     scale(world, Some(2)).await?;
     let first = first_of_others(world, &old, since).await?;
-    let took = after(since, &first);
+    let took = first.after(since);
     println!("SIGKILL to the first write: {took:?}");
     scale(world, None).await?;
-    ensure!(took <= LENGTH + HALF, "{first:?} came after {took:?}");
+    ensure!(
+        took <= LEASE_LENGTH + HANDOVER,
+        "{first:?} came after {took:?}"
+    );
     settled(world).await?;
     Ok(())
 }
@@ -162,7 +165,7 @@ async fn paused(world: &World, old: &str, process: Pid) -> anyhow::Result<Timest
     }
     kill(process, Signal::SIGSTOP)?;
     let start = Instant::now();
-    let within = 2 * LENGTH;
+    let within = 2 * LEASE_LENGTH;
     let taken = until(&world.progress, "the next leader", within, || async {
         let (_, pod) = operators::leader(&world.client).await?;
         ensure!(pod != old, "still {pod}");
@@ -173,7 +176,7 @@ async fn paused(world: &World, old: &str, process: Pid) -> anyhow::Result<Timest
             .0)
     })
     .await?;
-    tokio::time::sleep((2 * LENGTH).saturating_sub(start.elapsed())).await;
+    tokio::time::sleep((2 * LEASE_LENGTH).saturating_sub(start.elapsed())).await;
     // The audit's time is that of the answer; a moment for the clocks of two processes on one machine.
     Ok(taken + SignedDuration::from_millis(1))
 }

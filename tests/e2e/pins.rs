@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::ConditionType;
 use crokodial_e2e::cluster::{Stage, wait::until};
+use crokodial_e2e::deploy::operators::DEPLOYMENT;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::http::Site;
@@ -21,7 +22,8 @@ pub async fn pin(world: &World) -> anyhow::Result<()> {
     let (old, new) = last_two(world).await?;
     let load = Load::start(Site::https(world, PROD.domain())?, "/livez", 200);
     let began = Instant::now();
-    set_pin(world, old, true)?;
+    let release = format!("prod-{old}");
+    set_pin(world, PROD, &release, true)?;
     pinned(world, old).await?;
     println!(
         "pin: release {old} serves after {:.1} s",
@@ -31,16 +33,15 @@ pub async fn pin(world: &World) -> anyhow::Result<()> {
     reapply(world, 50).await?;
     pinned(world, old).await?;
     let rollout = ["-n", "crokodial-system", "rollout"];
-    let operator = "deploy/crokodial-operator";
-    world.kubectl(&[&rollout[..], &["restart", operator]].concat())?;
-    world.kubectl(&[&rollout[..], &["status", operator, "--timeout=120s"]].concat())?;
+    world.kubectl(&[&rollout[..], &["restart", DEPLOYMENT]].concat())?;
+    world.kubectl(&[&rollout[..], &["status", DEPLOYMENT, "--timeout=120s"]].concat())?;
     reapply(world, 1).await?;
     pinned(world, old).await?;
     ensure!(
         world.releases(PROD).await?.len() == count,
         "a release was made"
     );
-    set_pin(world, old, false)?;
+    set_pin(world, PROD, &release, false)?;
     world.ready(PROD).await?;
     ensure!(
         serving(world).await? == Some(new),
@@ -76,11 +77,10 @@ async fn last_two(world: &World) -> anyhow::Result<(i64, i64)> {
 }
 
 /// As docs/hot-fix.md says it.
-fn set_pin(world: &World, number: i64, pin: bool) -> anyhow::Result<()> {
+pub fn set_pin(world: &World, stage: Stage, release: &str, pin: bool) -> anyhow::Result<()> {
     let patch = format!("{{\"spec\":{{\"pin\":{pin},\"pinReason\":\"INC-7\"}}}}");
-    let name = format!("crel/prod-{number}");
-    let namespace = PROD.namespace();
-    world.kubectl(&[
+    let (namespace, name) = (stage.namespace(), format!("crel/{release}"));
+    let load = [
         "-n",
         &namespace,
         "patch",
@@ -88,7 +88,8 @@ fn set_pin(world: &World, number: i64, pin: bool) -> anyhow::Result<()> {
         "--type=merge",
         "-p",
         &patch,
-    ])?;
+    ];
+    world.kubectl(&load)?;
     Ok(())
 }
 

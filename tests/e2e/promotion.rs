@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use crokodial_crds::condition::ConditionType;
 use crokodial_crds::{ReleasePhase, Stage as SpecStage};
 use crokodial_e2e::cluster::{Stage, wait::until};
+use crokodial_e2e::deploy::environments::freeze_until_a_minute;
 use crokodial_e2e::deploy::images::{self, Image};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -161,11 +162,11 @@ async fn newest(world: &World, count: usize, phase: ReleasePhase) -> anyhow::Res
 
 /// A freeze holds a changed variable back until its very end.
 async fn frozen(world: &World) -> anyhow::Result<()> {
-    let freeze = json!([until_the_minute(Timestamp::now())]);
+    let (freeze, _) = freeze_until_a_minute(Timestamp::now())?;
     let mut env = serde_json::to_value(world.environment(PROD).await?.spec.config.env)?;
     let variables = env.as_array_mut().context("no variables")?;
     variables.push(json!({"name": "FROZEN", "value": "no more"}));
-    let promotion = from_staging(json!({"freezes": freeze}));
+    let promotion = from_staging(json!({"freezes": [freeze]}));
     world
         .edit(
             PROD,
@@ -175,16 +176,6 @@ async fn frozen(world: &World) -> anyhow::Result<()> {
     told(world, "False", "Frozen").await?;
     in_time(opened(world).await?, "the end of the freeze")?;
     world.ready(PROD).await
-}
-
-/// A freeze that began a minute ago and ends with a minute that has ten seconds left at least.
-fn until_the_minute(now: Timestamp) -> Value {
-    let minute = |second: i64| {
-        let at = Timestamp::from_second(second - second.rem_euclid(60)).unwrap_or(now);
-        at.strftime("%Y-%m-%dT%H:%M").to_string()
-    };
-    let now = now.as_second();
-    json!({"start": minute(now - 60), "end": minute(now + 10 + 60), "timeZone": "UTC", "reason": "the test's own holiday"})
 }
 
 /// One digest is let through before its soak, with the reason on record.

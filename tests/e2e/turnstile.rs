@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use crokodial_e2e::cluster::layout::NODE_IP;
 use crokodial_e2e::deploy::helm;
+use crokodial_e2e::deploy::operators::DEPLOYMENT;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -24,9 +25,6 @@ use serde_json::json;
 
 use crate::inside;
 use crate::world::World;
-
-/// The operator as the chart runs it.
-pub const DEPLOYMENT: &str = "deploy/crokodial-operator";
 
 /// When the process is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

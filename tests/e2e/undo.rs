@@ -8,13 +8,13 @@ use crokodial_e2e::cluster::Stage;
 use crokodial_e2e::deploy::helm;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use crate::lab::Lab;
 use crate::leader;
-use crate::turnstile::DEPLOYMENT;
+use crate::pins;
 use crate::world::World;
 
 /// The secrets that users write, by the names of `make up`.
@@ -54,8 +54,7 @@ impl Undo {
 
     /// Writes it again, unpins, and waits until all is ready.
     pub async fn undo(self, world: &World) -> anyhow::Result<()> {
-        let scale = ["-n", helm::NAMESPACE, "scale", DEPLOYMENT, "--replicas=2"];
-        world.kubectl(&scale)?;
+        leader::replicas(world, 2)?;
         helm::install(&world.cluster, &world.operator, &[])?;
         leader::settled(world).await?;
         for before in &self.stages {
@@ -94,19 +93,7 @@ impl Before {
 async fn unpin(world: &World, stage: Stage) -> anyhow::Result<()> {
     for release in world.releases(stage).await? {
         if release.spec.pin {
-            let name = format!("crel/{}-{}", release.spec.environment, release.spec.number);
-            let patch = r#"{"spec":{"pin":false}}"#;
-            let namespace = stage.namespace();
-            let load = [
-                "-n",
-                &namespace,
-                "patch",
-                &name,
-                "--type=merge",
-                "-p",
-                patch,
-            ];
-            world.kubectl(&load)?;
+            pins::set_pin(world, stage, &release.name_any(), false)?;
         }
     }
     Ok(())

@@ -10,12 +10,11 @@ use crokodial_crds::condition::{self, ConditionType};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
 use crokodial_e2e::cluster::wait::until;
 use crokodial_e2e::cluster::{Cluster, Options, Ports, Progress, Stage};
-use crokodial_e2e::deploy;
+use crokodial_e2e::deploy::{self, pods};
 use crokodial_e2e::edge::Edge;
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{ListParams, Patch, PatchParams};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client};
 use serde_json::Value;
 
 static WORLD: OnceLock<Result<World, String>> = OnceLock::new();
@@ -130,16 +129,8 @@ impl World {
 
     /// Names of the serving pods, with their restarts.
     pub async fn pods(&self, stage: Stage) -> anyhow::Result<Vec<(String, i32)>> {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &stage.namespace());
-        let selector = format!(
-            "crokodial.com/environment={},app.kubernetes.io/component=web",
-            stage.as_str()
-        );
-        let pods = api.list(&ListParams::default().labels(&selector)).await?;
-        let mut found: Vec<(String, i32)> =
-            pods.iter().map(|p| (p.name_any(), restarts(p))).collect();
-        found.sort();
-        Ok(found)
+        let found = pods::of(&self.client, &stage.namespace(), stage.as_str(), "web").await?;
+        Ok(found.into_iter().map(|p| (p.name, p.restarts)).collect())
     }
 
     /// Merges into an environment's spec.
@@ -265,13 +256,4 @@ impl World {
         }
         eprintln!("what the cluster looked like: {}", folder.display());
     }
-}
-
-fn restarts(pod: &Pod) -> i32 {
-    let statuses = pod
-        .status
-        .as_ref()
-        .and_then(|s| s.container_statuses.as_deref())
-        .unwrap_or_default();
-    statuses.iter().map(|c| c.restart_count).sum()
 }

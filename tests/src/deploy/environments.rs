@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use crokodial_crds::condition::{self, ConditionType};
 use crokodial_crds::{CrokodialEnvironment, EnvironmentSpec};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use rand::Rng as _;
 use rand::distr::Alphanumeric;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{helm, images};
 use crate::cluster::layout::{NODE_IP, REGISTRY};
@@ -75,6 +76,18 @@ pub(super) fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> 
     let spec: EnvironmentSpec =
         serde_json::from_value(spec).context("the overlay's environment")?;
     Ok(CrokodialEnvironment::new(stage.as_str(), spec))
+}
+
+/// A freeze that began a minute ago and ends with a minute that has ten seconds left at least, and that end.
+///
+/// # Errors
+/// When `now` is at the end of time.
+pub fn freeze_until_a_minute(now: Timestamp) -> anyhow::Result<(Value, Timestamp)> {
+    let minute = |second: i64| Timestamp::from_second(second - second.rem_euclid(60));
+    let shown = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
+    let (start, end) = (minute(now.as_second() - 60)?, minute(now.as_second() + 70)?);
+    let freeze = json!({"start": shown(start), "end": shown(end), "timeZone": "UTC", "reason": "a holiday of the tests"});
+    Ok((freeze, end))
 }
 
 fn secret(name: &str, key: &str, value: &str) -> Secret {

@@ -9,6 +9,7 @@ pub mod environments;
 pub mod helm;
 pub mod images;
 pub mod operators;
+pub mod pods;
 pub mod simulated;
 
 use anyhow::Context;

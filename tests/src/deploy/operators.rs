@@ -18,6 +18,13 @@ use crate::cluster::{Cluster, Progress, leftovers};
 const PROGRAM: &str = "/crokodial-operator";
 const LEASE: &str = "crokodial-operator";
 
+/// The Deployment that the chart makes, as kubectl takes it.
+pub const DEPLOYMENT: &str = "deploy/crokodial-operator";
+/// How long the lease is, by the chart's default.
+pub const LEASE_LENGTH: Duration = Duration::from_secs(5);
+/// What a takeover may take beside the lease.
+pub const HANDOVER: Duration = Duration::from_millis(500);
+
 /// A write of an operator's, by the audit log.
 #[derive(Debug)]
 pub struct Write {
@@ -49,6 +56,12 @@ impl Write {
         })
     }
 
+    /// How long after `since` the API server had the request.
+    #[must_use]
+    pub fn after(&self, since: Timestamp) -> Duration {
+        Duration::try_from(self.received.duration_since(since)).unwrap_or_default()
+    }
+
     /// Whether it is of the Lease.
     #[must_use]
     pub fn is_of_lease(&self) -> bool {
@@ -73,6 +86,17 @@ pub fn writes(cluster: &Cluster, since: Timestamp) -> anyhow::Result<Vec<Write>>
     found.retain(|write| write.ended >= since);
     found.sort_by_key(|write| write.received);
     Ok(found)
+}
+
+/// The first write since, other than of the Lease, by another pod than `old`.
+///
+/// # Errors
+/// While there is none.
+pub fn first_of_others(cluster: &Cluster, old: &str, since: Timestamp) -> anyhow::Result<Write> {
+    let mut others = writes(cluster, since)?;
+    others.retain(|w| w.pod != old && !w.is_of_lease() && w.accepted());
+    ensure!(!others.is_empty(), "no write yet");
+    Ok(others.swap_remove(0))
 }
 
 /// The Lease as it stands.

@@ -55,7 +55,8 @@ pub(super) async fn measure(
         .patch(&json!({"spec": {"image": good, "rollout": {"bake": "5s"}}}))
         .await?;
     bench.ready(progress).await?;
-    let plain = rollout::roll_plain_to(bench, &[&slow, &good]).await?;
+    rollout::roll_plain(bench, &slow).await?;
+    let plain = rollout::roll_plain(bench, &good).await?;
     let what = "verdict of a bad release to the last good one serving";
     report.add(
         Row::time(what, took)

@@ -5,23 +5,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use crokodial_crds::condition::ConditionType;
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, ReleasePhase};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use super::report::{Report, Row};
-use super::site::{Bench, NAME, STAGE, holds, overlay, watched};
+use super::site::{Bench, NAME, STAGE, delete, holds, overlay, watched};
 use crate::cluster::wait::until;
 use crate::cluster::{Progress, Stage};
+use crate::deploy::environments::freeze_until_a_minute;
 
 /// The environment that promotes from `bench`.
 const PROMOTED: &str = "bench-prod";
 const PROD: Stage = Stage::Prod;
 const READY: Duration = Duration::from_secs(180);
-
-/// A freeze is given in minutes: it ends with one that has so many seconds left at least.
-const FREEZE: i64 = 10;
 
 pub(super) async fn measure(
     bench: &Bench<'_>,
@@ -62,13 +60,8 @@ async fn with_prod(
         })
     })
     .await?;
-    let end = Timestamp::now().as_second() + FREEZE + 60;
-    let end = Timestamp::from_second(end - end.rem_euclid(60))?;
-    let minute = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
-    let start = minute(end - SignedDuration::from_mins(5));
-    let freeze =
-        json!([{"start": start, "end": minute(end), "timeZone": "UTC", "reason": "measured"}]);
-    let patch = json!({"spec": {"image": bench.images[0], "promotion": {"freezes": freeze}}});
+    let (freeze, end) = freeze_until_a_minute(Timestamp::now())?;
+    let patch = json!({"spec": {"image": bench.images[0], "promotion": {"freezes": [freeze]}}});
     let began = Instant::now();
     environments
         .patch(PROMOTED, &PatchParams::default(), &Patch::Merge(&patch))
@@ -102,11 +95,7 @@ async fn remove(
     environments: &Api<CrokodialEnvironment>,
     progress: &Progress,
 ) -> anyhow::Result<()> {
-    if environments.get_opt(PROMOTED).await?.is_some() {
-        environments
-            .delete(PROMOTED, &DeleteParams::default())
-            .await?;
-    }
+    delete(environments, PROMOTED).await?;
     until(progress, "the end of bench-prod", READY, || async {
         ensure!(
             environments.get_opt(PROMOTED).await?.is_none(),

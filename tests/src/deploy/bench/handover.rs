@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
 use jiff::Timestamp;
 use nix::sys::signal::{Signal, kill};
 use serde_json::json;
@@ -10,11 +9,7 @@ use serde_json::json;
 use super::report::{Report, Row};
 use super::site::{Bench, watched};
 use crate::cluster::Progress;
-use crate::deploy::operators;
-
-/// The chart's default.
-const LEASE: Duration = Duration::from_secs(5);
-const HALF: Duration = Duration::from_millis(500);
+use crate::deploy::operators::{self, HANDOVER, LEASE_LENGTH};
 
 pub(super) async fn measure(
     bench: &Bench<'_>,
@@ -26,16 +21,16 @@ pub(super) async fn measure(
     let what = "SIGTERM of the leader to the next one's first write";
     report.add(
         Row::time(what, told)
-            .within(HALF)
-            .beside("the lease", LEASE),
+            .within(HANDOVER)
+            .beside("the lease", LEASE_LENGTH),
     );
     let killed = until_next_write(bench, Signal::SIGKILL, progress).await?;
     let what = "SIGKILL of the leader to the next one's first write";
-    let limit = LEASE + HALF;
+    let limit = LEASE_LENGTH + HANDOVER;
     report.add(
         Row::time(what, killed)
             .within(limit)
-            .beside("the lease", LEASE),
+            .beside("the lease", LEASE_LENGTH),
     );
     Ok(())
 }
@@ -53,23 +48,13 @@ async fn until_next_write(
     bench
         .patch(&json!({"spec": {"runtime": {"replicas": 3}}}))
         .await?;
-    let mut first = None;
-    watched("the next leader's first write", || {
-        let found = operators::writes(bench.cluster, since).map(|mut writes| {
-            writes.retain(|w| w.pod != old && !w.is_of_lease() && w.accepted());
-            writes.first().map(|write| write.received)
-        });
-        first = found.as_ref().ok().copied().flatten();
-        async move {
-            ensure!(found?.is_some(), "no write yet");
-            Ok(())
-        }
+    let first = watched("the next leader's first write", || async {
+        operators::first_of_others(bench.cluster, &old, since)
     })
     .await?;
     bench
         .patch(&json!({"spec": {"runtime": {"replicas": 2}}}))
         .await?;
     bench.ready(progress).await?;
-    let took = first.map(|at| at.duration_since(since)).unwrap_or_default();
-    Ok(Duration::try_from(took).unwrap_or_default())
+    Ok(first.after(since))
 }

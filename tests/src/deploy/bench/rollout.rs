@@ -129,16 +129,8 @@ async fn make_plain(bench: &Bench<'_>, image: &str) -> anyhow::Result<()> {
     watched("the plain Deployment", || plain_rolled_out(bench)).await
 }
 
-/// Rolls the plain Deployment to each of these images; how long the last one took.
-pub(super) async fn roll_plain_to(bench: &Bench<'_>, images: &[&str]) -> anyhow::Result<Duration> {
-    let mut took = Duration::ZERO;
-    for image in images {
-        took = roll_plain(bench, image).await?;
-    }
-    Ok(took)
-}
-
-async fn roll_plain(bench: &Bench<'_>, image: &str) -> anyhow::Result<Duration> {
+/// Rolls the plain Deployment; how long that took.
+pub(super) async fn roll_plain(bench: &Bench<'_>, image: &str) -> anyhow::Result<Duration> {
     let plain = live(bench, PLAIN).await?;
     let pod = plain.spec.and_then(|s| s.template.spec);
     let container = pod.and_then(|pod| Some(pod.containers.first()?.name.clone()));

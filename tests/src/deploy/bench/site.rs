@@ -86,26 +86,9 @@ impl<'a> Bench<'a> {
 
     /// Removes it and what it left. The plain Deployment goes with it.
     pub(super) async fn remove(&self, progress: &Progress) -> anyhow::Result<()> {
-        let gone = |error: &kube::Error| matches!(error, kube::Error::Api(s) if s.is_not_found());
-        let params = DeleteParams::default();
-        if let Err(error) = self
-            .deployments()
-            .delete(super::rollout::PLAIN, &params)
-            .await
-            && !gone(&error)
-        {
-            return Err(error).context("removing the plain Deployment");
-        }
-        if let Err(error) = self.environments().delete(NAME, &params).await
-            && !gone(&error)
-        {
-            return Err(error).context("removing the environment that was measured");
-        }
-        if let Err(error) = self.secrets().delete(SECRET, &params).await
-            && !gone(&error)
-        {
-            return Err(error).context("removing the Secret that was measured");
-        }
+        delete(&self.deployments(), super::rollout::PLAIN).await?;
+        delete(&self.environments(), NAME).await?;
+        delete(&self.secrets(), SECRET).await?;
         let (environments, deployments) = (self.environments(), self.deployments());
         until(progress, "the end of bench", READY, || async {
             ensure!(environments.get_opt(NAME).await?.is_none(), "it is there");
@@ -185,6 +168,17 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// Deletes what may not be there.
+pub(super) async fn delete<K>(api: &Api<K>, name: &str) -> anyhow::Result<()>
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    match api.delete(name, &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        other => other.map(drop).with_context(|| format!("removing {name}")),
+    }
+}
+
 /// Fails until a condition of an environment, told of its newest spec, is as wanted.
 pub(super) async fn holds(
     environments: &Api<CrokodialEnvironment>,
@@ -216,14 +210,14 @@ pub(super) fn overlay(
 }
 
 /// Looks often until it holds, as what is measured must not wait for the look.
-pub(super) async fn watched<F>(what: &str, mut look: impl FnMut() -> F) -> anyhow::Result<()>
+pub(super) async fn watched<T, F>(what: &str, mut look: impl FnMut() -> F) -> anyhow::Result<T>
 where
-    F: Future<Output = anyhow::Result<()>>,
+    F: Future<Output = anyhow::Result<T>>,
 {
     let began = Instant::now();
     loop {
         match look().await {
-            Ok(()) => return Ok(()),
+            Ok(seen) => return Ok(seen),
             Err(refusal) if began.elapsed() > READY => {
                 return Err(refusal.context(format!("waited {} s for {what}", READY.as_secs())));
             }

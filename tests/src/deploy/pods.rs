@@ -1,0 +1,49 @@
+//! The pods of an environment.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+
+/// A pod, as far as it tells whether it was touched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Restarts of all its containers.
+    pub restarts: i32,
+}
+
+/// Pods of a component (`web`, `candidate`), by name.
+///
+/// # Errors
+/// When they cannot be listed.
+pub async fn of(
+    client: &Client,
+    namespace: &str,
+    environment: &str,
+    component: &str,
+) -> anyhow::Result<Vec<Seen>> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let selector =
+        format!("crokodial.com/environment={environment},app.kubernetes.io/component={component}");
+    let found = api.list(&ListParams::default().labels(&selector)).await?;
+    let seen = |pod: &Pod| Seen {
+        name: pod.name_any(),
+        uid: pod.uid().unwrap_or_default(),
+        restarts: restarts(pod),
+    };
+    let mut all: Vec<Seen> = found.iter().map(seen).collect();
+    all.sort();
+    Ok(all)
+}
+
+fn restarts(pod: &Pod) -> i32 {
+    let statuses = pod
+        .status
+        .as_ref()
+        .and_then(|s| s.container_statuses.as_deref())
+        .unwrap_or_default();
+    statuses.iter().map(|c| c.restart_count).sum()
+}
