@@ -82,6 +82,10 @@ test-unit: ui ## tests that need no cluster
 e2e: packages ui ## tests with real pods, on a cluster of their own
 	@cargo test -p crokodial-e2e --locked --test e2e -- --ignored --test-threads=1 --nocapture
 
+.PHONY: test-long
+test-long: packages ui ## the tests with real pods that take minutes each, on a cluster of their own
+	@E2E_LONG=1 cargo test -p crokodial-e2e --locked --test e2e -- --ignored --test-threads=1 --nocapture
+
 .PHONY: bench
 bench: ## measure the product in the cluster of make up, beside its limits and what it is compared with; OUTPUT=json
 	@$(CARGO_CLUSTER) bench --output $(or $(OUTPUT),table)

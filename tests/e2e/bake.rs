@@ -22,8 +22,21 @@ const MONGO_PORT: u16 = 27_017;
 /// From the verdict to the last good release serving everywhere, with its image on the node.
 const PUT_BACK: Duration = Duration::from_secs(60);
 
+/// How long the same spec is applied again after a rollback.
+const A_WHILE: Duration = Duration::from_secs(15);
+const LONG: Duration = Duration::from_secs(120);
+
 /// It becomes ready, is rolled out, and then its processes end again and again.
 pub async fn crash(world: &World) -> anyhow::Result<()> {
+    crash_and_apply_again(world, A_WHILE).await
+}
+
+/// The same, with a GitOps controller that insists.
+pub async fn crash_and_insist(world: &World) -> anyhow::Result<()> {
+    crash_and_apply_again(world, LONG).await
+}
+
+async fn crash_and_apply_again(world: &World, insist: Duration) -> anyhow::Result<()> {
     let good = simulated::image(&world.cluster, "good", &[])?;
     let bad = simulated::image(&world.cluster, "dies", &["--exit-after-seconds=15"])?;
     let lab = Lab::open(world, &good, "120s").await?;
@@ -31,8 +44,10 @@ pub async fn crash(world: &World) -> anyhow::Result<()> {
     let failed = lab.until(2, &[ReleasePhase::RolledBack]).await?;
     let status = failed.status.unwrap_or_default();
     ensure!(status.reason.as_deref() == Some("CrashLoop"), "{status:?}");
+    let told = status.message.unwrap_or_default();
+    ensure!(told.contains("last with exit code 1"), "{told}");
     put_back(world, &lab).await?;
-    re_applied(world, &lab).await?;
+    re_applied(world, &lab, insist).await?;
     lab.close().await
 }
 
@@ -40,9 +55,9 @@ pub async fn crash(world: &World) -> anyhow::Result<()> {
 /// back.
 pub async fn slow(world: &World) -> anyhow::Result<()> {
     let good = simulated::image(&world.cluster, "good", &[])?;
-    let slow = ["--delay-milliseconds=300", "--delay-after-seconds=20"];
+    let slow = ["--delay-milliseconds=300", "--delay-after-seconds=15"];
     let bad = simulated::image(&world.cluster, "slow", &slow)?;
-    let lab = Lab::open(world, &good, "180s").await?;
+    let lab = Lab::open(world, &good, "90s").await?;
     let usual = lab.measured(1).await?;
     println!("the release before answers within {usual} ms");
     let load = Load::start(lab.site()?, "/livez", 200);
@@ -131,8 +146,8 @@ async fn put_back(world: &World, lab: &Lab<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As a GitOps controller does, the same spec every second for two minutes: nothing is rolled out.
-async fn re_applied(world: &World, lab: &Lab<'_>) -> anyhow::Result<()> {
+/// As a GitOps controller does, the same spec every second: nothing is rolled out.
+async fn re_applied(world: &World, lab: &Lab<'_>, insist: Duration) -> anyhow::Result<()> {
     let deployment = |field: &str| {
         let path = format!("jsonpath={{{field}}}");
         let namespace = STAGING.namespace();
@@ -143,7 +158,7 @@ async fn re_applied(world: &World, lab: &Lab<'_>) -> anyhow::Result<()> {
         deployment(".metadata.generation")?,
     );
     let mut tick = tokio::time::interval(Duration::from_secs(1));
-    for n in 0..120 {
+    for n in 0..insist.as_secs() {
         tick.tick().await;
         let name = format!("cenv/{}", Lab::NAME);
         let mark = format!("crokodial.test/applied={n}");

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use crokodial_e2e::cluster::Stage;
 use crokodial_e2e::cluster::wait::until;
 use crokodial_e2e::deploy::helm;
-use crokodial_e2e::deploy::operators::{self, HANDOVER, LEASE_LENGTH, Write, lease};
+use crokodial_e2e::deploy::operators::{self, LEASE_LENGTH, Write, lease};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -72,6 +72,7 @@ pub async fn create_only(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The lease is given back, not left to run out. How fast is measured in `make bench`.
 pub async fn terminated(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let before = lease(&world.client).await?;
@@ -93,18 +94,15 @@ pub async fn terminated(world: &World) -> anyhow::Result<()> {
         "{before:?} {now:?}"
     );
     ensure!(
-        handover <= HANDOVER,
-        "the lease changed hands after {handover:?}"
-    );
-    ensure!(
-        first.after(since) <= HANDOVER,
-        "{first:?} came after {:?}",
+        first.after(since) < LEASE_LENGTH / 2,
+        "the lease changed hands after {handover:?}, and {first:?} came after {:?}",
         first.after(since)
     );
     settled(world).await?;
     Ok(())
 }
 
+/// Nobody gives the lease back: it has to run out, and no longer. How fast is measured in `make bench`.
 pub async fn killed(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let process = operators::process(&world.cluster, &old)?;
@@ -115,10 +113,7 @@ pub async fn killed(world: &World) -> anyhow::Result<()> {
     let took = first.after(since);
     println!("SIGKILL to the first write: {took:?}");
     scale(world, None).await?;
-    ensure!(
-        took <= LEASE_LENGTH + HANDOVER,
-        "{first:?} came after {took:?}"
-    );
+    ensure!(took <= 2 * LEASE_LENGTH, "{first:?} came after {took:?}");
     settled(world).await?;
     Ok(())
 }

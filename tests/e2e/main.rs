@@ -1,6 +1,6 @@
 //! The product on a real cluster: real pods, a real edge, a real browser.
 //!
-//! All of it is ignored unless asked for (`make e2e`), so that `cargo test` can never touch a cluster. The tests
+//! All of it is ignored unless asked for (`make e2e`, `make test-long`), so that `cargo test` can never touch a cluster. The tests
 //! run one after the other on one cluster of their own, in this order, and leave it as they found it.
 
 #![allow(
@@ -34,6 +34,8 @@ mod turnstile;
 mod undo;
 mod world;
 
+use std::time::Instant;
+
 use crokodial_e2e::edge::{http, load};
 use libtest_mimic::{Arguments, Failed, Trial};
 use world::World;
@@ -42,7 +44,37 @@ fn main() -> std::process::ExitCode {
     let arguments = Arguments::from_args();
     // kube, mongodb and the requests share one TLS provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let trials = vec![
+    let trials = if std::env::var_os("E2E_LONG").is_some() {
+        long()
+    } else {
+        usual()
+    };
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    World::tear_down();
+    conclusion.exit_code()
+}
+
+/// `make test-long`: what takes minutes each, or another build of the operator.
+fn long() -> Vec<Trial> {
+    vec![
+        trial(
+            "after a crash in the bake nothing is rolled out in two minutes of applying again",
+            bake::crash_and_insist,
+        ),
+        trial(
+            "an operator that dies ten times in a promotion leaves what one leaves that does not",
+            deaths::ten,
+        ),
+        trial(
+            "an operator with another pod template restarts no pod",
+            survival::upgrade,
+        ),
+    ]
+}
+
+/// `make e2e`, part of `make test`.
+fn usual() -> Vec<Trial> {
+    vec![
         trial(
             "both sites answer over https with a chain to the local authority",
             sites::answer,
@@ -130,24 +162,16 @@ fn main() -> std::process::ExitCode {
             leader::create_only,
         ),
         trial(
-            "a leader that is told to stop is followed within half a second",
+            "a leader that is told to stop gives its lease back",
             leader::terminated,
         ),
         trial(
-            "a leader that is killed is followed within its lease",
+            "a leader that is killed is followed when its lease has run out",
             leader::killed,
         ),
         trial(
             "a leader that was stopped for two leases writes nothing when it goes on",
             leader::stopped,
-        ),
-        trial(
-            "an operator that dies ten times in a promotion leaves what one leaves that does not",
-            deaths::ten,
-        ),
-        trial(
-            "an operator with another pod template restarts no pod",
-            survival::upgrade,
         ),
         trial(
             "without the operator prod goes on serving, and a new one restarts no pod",
@@ -157,10 +181,7 @@ fn main() -> std::process::ExitCode {
             "prod deleted and created again is adopted with no restart",
             survival::recreate,
         ),
-    ];
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    World::tear_down();
-    conclusion.exit_code()
+    ]
 }
 
 /// A test that is run only with `--ignored`. Its failure dumps what a person would look at, and is undone.
@@ -173,7 +194,10 @@ where
         let world = World::get().map_err(|error| Failed::from(format!("{error:#}")))?;
         let ran = world.block_on(async {
             let undo = undo::Undo::of(world).await?;
-            let Err(error) = test(world).await else {
+            let began = Instant::now();
+            let tested = test(world).await;
+            println!("took {:.1} s", began.elapsed().as_secs_f32());
+            let Err(error) = tested else {
                 return Ok(());
             };
             world.dump(name);

@@ -52,18 +52,9 @@ fn secret(value: &str, notes: &[(&str, &str)]) -> Secret {
 
 fn web(name: &str, release: i64, ready: bool) -> PodView {
     PodView {
-        name: name.to_owned(),
-        release: Some(release),
-        terminating: false,
         ready,
         ready_changed: None,
-        unschedulable: false,
-        pulled: true,
-        started: Some(at(0)),
-        running: true,
-        restarts: 0,
-        exits: 0,
-        waiting: None,
+        ..PodView::serving(name, release, at(0))
     }
 }
 

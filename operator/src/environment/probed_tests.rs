@@ -1,5 +1,4 @@
 use crokodial_crds::condition::ConditionStatus;
-use serde_json::json;
 
 use super::*;
 use crate::uptime::{Bad, Failing};
@@ -9,12 +8,11 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn pod(release: i64, ready: bool, terminating: bool) -> PodView {
-    let pod = serde_json::from_value(
-        json!({"metadata": {"name": "p", "labels": {"crokodial.com/release": release.to_string()}}}),
-    );
-    let mut view = PodView::of(&pod.unwrap());
-    (view.ready, view.terminating) = (ready, terminating);
-    view
+    PodView {
+        ready,
+        terminating,
+        ..PodView::serving("p", release, at(0))
+    }
 }
 
 #[test]

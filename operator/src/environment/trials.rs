@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::kube_io::IoError;
 use crate::release::machine::{Smoke, Trial};
 use crate::release::snapshot::Snapshot;
-use crate::release::workload::{PodView, Waiting};
+use crate::release::workload::{Exit, PodView, Waiting};
 use crate::smoke::{SmokeResult, SmokeTarget};
 
 /// How long a reconcile waits for a smoke run before it goes on without the result, which wakes it.
@@ -291,13 +291,10 @@ fn ended(job: &str, pod: &Pod, view: Option<&PodView>) -> ReleaseJobState {
         (_, Some(_)) if too_long => {
             over(format!("Job {job} got no image in time, and is made anew"))
         }
-        (Some(end), _) if end.reason.as_deref() == Some("OOMKilled") => ReleaseJobState::Failed(
-            format!("the command of Job {job} was killed: out of memory"),
-        ),
-        (Some(end), _) => ReleaseJobState::Failed(format!(
-            "the command of Job {job} ended with exit code {}",
-            end.exit_code
-        )),
+        (Some(end), _) => {
+            let end = Exit::of(&end);
+            ReleaseJobState::Failed(format!("the command of Job {job} ended {end}"))
+        }
         (None, _) => over(format!(
             "the pod of Job {job} is gone, and the Job is made anew"
         )),

@@ -64,7 +64,7 @@ fn a_release_phase_that_ended_well_or_badly_is_a_verdict() {
         assert_eq!(state(Some("Failed"), Some(status)), expected);
     };
     failed(exited(3, "Error"), "ended with exit code 3");
-    failed(exited(137, "OOMKilled"), "was killed: out of memory");
+    failed(exited(137, "OOMKilled"), "ended out of memory");
     failed(too_late(exited(137, "Error")), "did not end in time");
 }
 

@@ -58,14 +58,15 @@ pub fn rolling(scene: &Scene<'_>) -> Option<Fault> {
 /// Judges a release in its bake, when it runs everywhere and no older pod is left to compare with.
 pub fn baking(scene: &Scene<'_>) -> Option<Fault> {
     if let Some(pod) = crashed(scene) {
-        return Some(Fault::Release(
-            Reason::CrashLoop,
-            format!("pod {} exited {} times", pod.name, pod.exits),
-        ));
+        return Some(Fault::Release(Reason::CrashLoop, pod.told_exits()));
     }
     let restarts = restarts(scene.pods);
     if restarts > BAKE_RESTARTS.saturating_add(scene.excused) {
-        let seen = format!("{restarts} restarts during the bake, {BAKE_RESTARTS} are tolerated");
+        let told = ended(scene)
+            .map(|told| format!(": {told}"))
+            .unwrap_or_default();
+        let seen =
+            format!("{restarts} restarts during the bake, {BAKE_RESTARTS} are tolerated{told}");
         return Some(Fault::Release(Reason::CrashLoop, seen));
     }
     let unready = |p: &&&PodView| {
@@ -95,6 +96,12 @@ fn crashed<'a>(scene: &Scene<'a>) -> Option<&'a PodView> {
     scene.pods.iter().find(|p| p.exits >= most).copied()
 }
 
+/// The pod that ended most often by its own fault, in words.
+pub fn ended(scene: &Scene<'_>) -> Option<String> {
+    let own = scene.pods.iter().filter(|p| p.exits > scene.excused);
+    own.max_by_key(|p| p.exits).map(|p| p.told_exits())
+}
+
 /// Restarts of all the pods together.
 pub fn restarts(pods: &[&PodView]) -> i32 {
     pods.iter().map(|p| p.restarts).fold(0, i32::saturating_add)
@@ -118,14 +125,11 @@ fn crash(scene: &Scene<'_>) -> Option<Fault> {
     let pod = crashed(scene)?;
     if !scene.last_good_ready {
         return Some(Fault::Platform(format!(
-            "pod {} exited {} times, but the last good release's pods are not ready either",
-            pod.name, pod.exits
+            "{}, but the last good release's pods are not ready either",
+            pod.told_exits()
         )));
     }
-    Some(Fault::Release(
-        Reason::CrashLoop,
-        format!("pod {} exited {} times", pod.name, pod.exits),
-    ))
+    Some(Fault::Release(Reason::CrashLoop, pod.told_exits()))
 }
 
 fn image(scene: &Scene<'_>) -> Option<Fault> {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::release::record::Record;
-use crate::release::workload::{PodView, Waiting, Workload};
+use crate::release::workload::{Exit, PodView, Waiting, Workload};
 
 pub(super) const GOOD: ReleasePhase = ReleasePhase::Good;
 pub(super) const ROLLING: ReleasePhase = ReleasePhase::Rolling;
@@ -168,20 +168,7 @@ pub(super) fn tried(mut record: Record, retry: &str) -> Record {
 }
 
 pub(super) fn pod(release: i64) -> PodView {
-    PodView {
-        name: format!("shop-{release}"),
-        release: Some(release),
-        terminating: false,
-        ready: true,
-        ready_changed: Some(at(0)),
-        unschedulable: false,
-        pulled: true,
-        started: Some(at(0)),
-        running: true,
-        restarts: 0,
-        exits: 0,
-        waiting: None,
-    }
+    PodView::serving(&format!("shop-{release}"), release, at(0))
 }
 
 pub(super) fn crashed(release: i64, exits: i32) -> PodView {
@@ -189,6 +176,7 @@ pub(super) fn crashed(release: i64, exits: i32) -> PodView {
         ready: false,
         running: false,
         exits,
+        last_exit: Some(Exit::Code(1)),
         restarts: exits - 1,
         waiting: Some(Waiting::Other),
         ..pod(release)

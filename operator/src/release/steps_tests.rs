@@ -183,6 +183,21 @@ fn while_the_database_is_away_nobody_is_blamed_and_afterwards_there_is_time_to_r
 }
 
 #[test]
+fn what_probes_saw_first_is_told_with_the_end_that_caused_it() {
+    let mut world = second_in(BAKING).running(2).at(30);
+    world.probes = Probes::Failing("the site refuses connections".to_owned());
+    world.pods = vec![crashed(2, 1), pod(2)];
+    let decision = world.decide();
+    let (_, status) = decision.updates.iter().find(|(n, _)| *n == 2).unwrap();
+    assert_eq!(status.reason.as_deref(), Some("CrashLoop"));
+    let told = status.message.as_deref().unwrap();
+    assert_eq!(
+        told,
+        "pod shop-2 exited once, last with exit code 1, and the site refuses connections"
+    );
+}
+
+#[test]
 fn without_a_proof_in_time_the_failure_counts_as_seen() {
     let mut world = second_in(BAKING).running(2).at(30);
     world.probes = Probes::Failing("it hangs".to_owned());

@@ -1,8 +1,10 @@
 //! What the cluster shows of a rollout, reduced to the facts that a verdict needs.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 use kube::ResourceExt;
 use serde::Serialize;
 
@@ -92,11 +94,75 @@ pub struct PodView {
     pub restarts: i32,
     /// Exits so far; start errors and out-of-memory kills count.
     pub exits: i32,
+    /// How it last ended.
+    pub last_exit: Option<Exit>,
     /// Why it waits, where it does.
     pub waiting: Option<Waiting>,
 }
 
+/// The end of a container, as the kubelet tells it. What the application left as its termination message is not
+/// read: it may hold anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Exit {
+    /// It ended by itself, or was killed by a signal: 128 and the signal's number.
+    Code(i32),
+    /// It was killed because it took more memory than its limit.
+    OutOfMemory,
+    /// Its first process could not be started; the container runtime's words.
+    NotStarted(String),
+}
+
+/// The most characters of the container runtime's words that are told.
+const MOST_WORDS: usize = 200;
+
+/// What runc writes before the part that helps.
+const BEFORE_THE_CAUSE: &str = "error during container init: ";
+
+impl Exit {
+    /// Reads an end.
+    pub fn of(end: &ContainerStateTerminated) -> Self {
+        match end.reason.as_deref() {
+            Some("OOMKilled") => Self::OutOfMemory,
+            Some("StartError" | "ContainerCannotRun") => {
+                let told = end.message.as_deref().unwrap_or("no cause is told");
+                let cause = told
+                    .rsplit_once(BEFORE_THE_CAUSE)
+                    .map_or(told, |(_, cause)| cause);
+                let words = cause
+                    .trim()
+                    .chars()
+                    .map(|c| if c.is_control() { ' ' } else { c });
+                Self::NotStarted(words.take(MOST_WORDS).collect())
+            }
+            _ => Self::Code(end.exit_code),
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "with exit code {code}"),
+            Self::OutOfMemory => write!(f, "out of memory"),
+            Self::NotStarted(words) => write!(f, "because it could not be started: {words}"),
+        }
+    }
+}
+
 impl PodView {
+    /// How often it ended, and how it last did, in words: `pod shop-1 exited 3 times, last with exit code 1`.
+    pub fn told_exits(&self) -> String {
+        let times = match self.exits {
+            1 => "once".to_owned(),
+            many => format!("{many} times"),
+        };
+        let last = self.last_exit.as_ref();
+        let last = last
+            .map(|exit| format!(", last {exit}"))
+            .unwrap_or_default();
+        format!("pod {} exited {times}{last}", self.name)
+    }
+
     /// Reads a pod. The container is the one named `web`; a pod without its status has none yet.
     pub fn of(pod: &Pod) -> Self {
         let status = pod.status.clone().unwrap_or_default();
@@ -131,6 +197,7 @@ impl PodView {
             running: facts.running_since.is_some(),
             restarts: facts.restarts,
             exits: facts.exits,
+            last_exit: facts.last_exit,
             waiting: facts.waiting,
         }
     }
@@ -142,24 +209,26 @@ struct ContainerFacts {
     running_since: Option<Timestamp>,
     restarts: i32,
     exits: i32,
+    last_exit: Option<Exit>,
     waiting: Option<Waiting>,
 }
 
 impl ContainerFacts {
     fn of(container: &ContainerStatus) -> Self {
         let state = container.state.clone().unwrap_or_default();
-        let exited_before = container
+        let before = container
             .last_state
             .as_ref()
-            .is_some_and(|s| s.terminated.is_some());
+            .and_then(|s| s.terminated.as_ref());
         // `restartCount` counts the container now shown; that one has itself ended when it is terminated, or
         // waits in back-off with its end in `lastState`.
-        let ended = state.terminated.is_some() || (state.waiting.is_some() && exited_before);
+        let ended = state.terminated.is_some() || (state.waiting.is_some() && before.is_some());
         Self {
             pulled: state.running.is_some() || ended || !container.image_id.is_empty(),
             running_since: state.running.and_then(|r| r.started_at).map(|t| t.0),
             restarts: container.restart_count,
             exits: container.restart_count.saturating_add(i32::from(ended)),
+            last_exit: state.terminated.as_ref().or(before).map(Exit::of),
             waiting: state
                 .waiting
                 .map(|w| waiting(w.reason.as_deref().unwrap_or_default())),
@@ -180,3 +249,30 @@ fn waiting(reason: &str) -> Waiting {
 fn number(labels: Option<&std::collections::BTreeMap<String, String>>) -> Option<i64> {
     labels?.get(names::LABEL_RELEASE)?.parse().ok()
 }
+
+/// Pods as tests need them; what a test is about it changes.
+#[cfg(test)]
+impl PodView {
+    /// Runs and serves since `since`.
+    pub fn serving(name: &str, release: i64, since: Timestamp) -> Self {
+        Self {
+            name: name.to_owned(),
+            release: Some(release),
+            terminating: false,
+            ready: true,
+            ready_changed: Some(since),
+            unschedulable: false,
+            pulled: true,
+            started: Some(since),
+            running: true,
+            restarts: 0,
+            exits: 0,
+            last_exit: None,
+            waiting: None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "workload_test.rs"]
+mod tests;

@@ -301,18 +301,11 @@ impl State {
 
 fn pod(release: i64, ready: bool, exits: i32) -> PodView {
     PodView {
-        name: format!("shop-{release}"),
-        release: Some(release),
-        terminating: false,
         ready,
-        ready_changed: Some(at(0)),
-        unschedulable: false,
-        pulled: true,
-        started: Some(at(0)),
         running: exits == 0,
         restarts: exits.max(1) - 1,
         exits,
-        waiting: None,
+        ..PodView::serving(&format!("shop-{release}"), release, at(0))
     }
 }
 

@@ -72,10 +72,15 @@ fn fault(
     status: &ReleaseStatus,
     pods: &[&PodView],
 ) -> Option<(Reason, String)> {
-    match faults::baking(&scene(view, record, status, pods)) {
+    let scene = scene(view, record, status, pods);
+    match faults::baking(&scene) {
         Some(Fault::Release(reason, seen)) => Some((reason, seen)),
         _ => match &view.probes {
-            Probes::Failing(seen) => Some((Reason::ProbeFailed, seen.clone())),
+            // Probes may be quicker than the third exit; what the pods did is then the cause to look at.
+            Probes::Failing(seen) => Some(match faults::ended(&scene) {
+                Some(ended) => (Reason::CrashLoop, format!("{ended}, and {seen}")),
+                None => (Reason::ProbeFailed, seen.clone()),
+            }),
             Probes::Slow(seen) => Some((Reason::SlowResponses, seen.clone())),
             Probes::Fine | Probes::Unmeasured(_) => None,
         },
