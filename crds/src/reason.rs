@@ -254,9 +254,9 @@ pub enum Reason {
     CandidateFailed,
 
     // Releases.
-    /// A container of the release exited or was killed three times.
+    /// A container of the release exited or was killed three times, or the site stopped answering after an exit.
     #[strum(
-        message = "Read the container's log, then release a corrected image or configuration.",
+        message = "The message says how the container ended, its log why; release a corrected image or configuration.",
         props(who = "user")
     )]
     CrashLoop,

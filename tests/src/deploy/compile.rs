@@ -11,6 +11,14 @@ use crate::cluster::Progress;
 use crate::cluster::command::run;
 use crate::cluster::files::write_public;
 
+/// Variables that cargo sets for a program that it runs, by their beginnings.
+const TOLD_TO_PROGRAMS: [&str; 4] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_",
+    "CARGO_CRATE_",
+];
+
 /// A compiled binary. While this lives no other checkout compiles into the same target folder, so the file stays
 /// what it is until it was copied.
 #[derive(Debug)]
@@ -62,6 +70,14 @@ pub fn compile(
 
 fn cargo(checkout: &Path, command: &str, triple: &str) -> Command {
     let mut cargo = Command::new("cargo");
+    // What one cargo tells the program it runs is not meant for the next: build scripts that look at it (ring's does)
+    // would run again, and with them everything above, whenever this program is started in another way or place.
+    for (name, _) in std::env::vars_os() {
+        let of_the_caller = |prefix: &&str| name.to_string_lossy().starts_with(*prefix);
+        if TOLD_TO_PROGRAMS.iter().any(of_the_caller) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
         .current_dir(checkout)
         .args([command, "--release", "--locked", "--target", triple]);
