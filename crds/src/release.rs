@@ -31,6 +31,9 @@ use crate::is_default;
     printcolumn(name = "RESTARTS", type_ = "integer", json_path = ".status.restarts"),
     printcolumn(name = "PINNED", type_ = "boolean", json_path = ".spec.pin"),
     printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    // With `-o wide`: why it is in its phase.
+    printcolumn(name = "REASON", type_ = "string", priority = 1, json_path = ".status.reason"),
+    printcolumn(name = "MESSAGE", type_ = "string", priority = 1, json_path = ".status.message"),
     validation = Rule::new(
         "self.metadata.name.startsWith(self.spec.environment + '-') && self.metadata.name.substring(self.spec.environment.size() + 1).matches('^[1-9][0-9]{0,8}$') && int(self.metadata.name.substring(self.spec.environment.size() + 1)) == self.spec.number"
     )

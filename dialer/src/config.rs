@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use mongodb::options::{ConnectionString, HostInfo};
 
 use crate::domain::throttle::Limits;
@@ -103,6 +104,8 @@ pub struct Config {
     pub sentry: Option<Sentry>,
     pub login_limits: Limits,
     pub session_lifetime: Duration,
+    /// Where a day begins and ends for those who have not said.
+    pub time_zone: TimeZone,
 }
 
 /// One variable's fault: its name, and what to do.
@@ -183,6 +186,7 @@ impl Config {
             window: Duration::from_secs(60) * reader.or("LOGIN_WINDOW_MINUTES", 15, parse::minutes),
         };
         let hours = reader.or("SESSION_HOURS", 12, parse::session_hours);
+        let time_zone = reader.or("DEFAULT_TIME_ZONE", TimeZone::UTC, parse::time_zone);
         let (mongo, jwt_secret) = reader.finish(mongo, jwt_secret)?;
         Ok(Self {
             mongo,
@@ -197,6 +201,7 @@ impl Config {
             sentry,
             login_limits,
             session_lifetime: Duration::from_secs(3600) * hours,
+            time_zone,
         })
     }
 }

@@ -75,7 +75,8 @@ pub async fn until_reached(health: &Health, stop: &CancellationToken) -> bool {
     }
 }
 
-/// What a serving process does once the database is there: indexes, then the removal of ended sessions for ever.
+/// What a serving process does once the database is there: indexes, then, for ever, the
+/// removal of ended sessions and of leads that were deleted long ago.
 pub async fn maintain(store: &Store, stop: &CancellationToken) {
     let failed = store.ensure_indexes().await;
     if !failed.is_empty() {
@@ -88,6 +89,10 @@ pub async fn maintain(store: &Store, stop: &CancellationToken) {
         match store.purge_sessions(now_ms()).await {
             Ok(purged) => tracing::debug!(purged, "ended sessions removed"),
             Err(fault) => tracing::warn!(reason = %fault, "ended sessions not removed"),
+        }
+        match store.purge_deleted_leads(now_ms()).await {
+            Ok(purged) => tracing::debug!(purged, "leads deleted long ago removed"),
+            Err(fault) => tracing::warn!(reason = %fault, "leads deleted long ago not removed"),
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -100,6 +100,17 @@ pub async fn columns(world: &World) -> anyhow::Result<()> {
     ] {
         ensure!(table.contains(column), "no {column} in\n{table}");
     }
+    let wide = world.kubectl(&[
+        "get",
+        "cenv,crel",
+        "-o",
+        "wide",
+        "-n",
+        &Stage::Prod.namespace(),
+    ])?;
+    for told in ["REASON", "MESSAGE", "is good and serving", "the bake ended"] {
+        ensure!(wide.contains(told), "no {told:?} in\n{wide}");
+    }
     world.kubectl(&["get", "crokodial", "-A"])?;
     Ok(())
 }

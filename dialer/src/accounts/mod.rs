@@ -10,6 +10,7 @@ use mongodb::bson::oid::ObjectId;
 use rand::RngCore;
 
 use crate::config::Registration;
+use crate::domain::tenant::Scope;
 use crate::domain::throttle::{Limits, Reservation, Throttle};
 use crate::domain::token::{self, Claims, Keys, Refusal};
 use crate::domain::{email, password};
@@ -52,6 +53,30 @@ pub struct Identity {
     pub user: User,
     /// `_id` of the session document.
     pub session: String,
+}
+
+impl Identity {
+    /// Whose leads they may touch.
+    pub fn scope(&self) -> Scope {
+        Scope::of(self.user.id, &self.user.role)
+    }
+
+    /// True for those who look after accounts and defaults.
+    pub fn is_administrator(&self) -> bool {
+        self.user.role == "admin"
+    }
+
+    /// What is to be remembered of something they did.
+    pub fn entry(&self, action: Action, lead: Option<ObjectId>, caller: &Caller) -> Entry {
+        Entry {
+            action,
+            user: Some(self.user.id),
+            lead,
+            email: self.user.email.clone(),
+            address: caller.address.to_string(),
+            user_agent: caller.user_agent.clone(),
+        }
+    }
 }
 
 /// Why an account operation did not happen.
@@ -330,6 +355,7 @@ impl Accounts {
         let entry = Entry {
             action,
             user,
+            lead: None,
             // What was typed into the e-mail field may be a password.
             email: if email::check(email).is_ok() {
                 email.to_owned()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 
 use super::{ConfigError, Problem};
 
@@ -141,4 +142,9 @@ pub(super) fn networks(value: &str) -> Result<Vec<IpNet>, String> {
                 })
         })
         .collect()
+}
+
+pub(super) fn time_zone(value: &str) -> Result<TimeZone, String> {
+    TimeZone::get(value)
+        .map_err(|_| "is no time zone: use its IANA name, such as America/Chicago".to_owned())
 }

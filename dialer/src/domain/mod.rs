@@ -2,9 +2,13 @@
 
 pub mod client_address;
 pub mod cors;
+pub mod dispositions;
 pub mod email;
 pub mod encoding;
+pub mod leads;
 pub mod password;
 pub mod scrub;
+pub mod tenant;
 pub mod throttle;
 pub mod token;
+pub mod vendor;

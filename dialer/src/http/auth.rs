@@ -33,6 +33,25 @@ impl FromRequestParts<App> for SignedInAs {
     }
 }
 
+/// The caller, if they are an administrator; 403 else.
+#[derive(Debug)]
+pub struct Administrator(pub Identity);
+
+impl FromRequestParts<App> for Administrator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let identity = identify(&parts.headers, app).await?;
+        if identity.is_administrator() {
+            return Ok(Self(identity));
+        }
+        Err(ApiError::new(
+            Code::Forbidden,
+            "Only administrators may do this.",
+        ))
+    }
+}
+
 async fn identify(headers: &HeaderMap, app: &App) -> Result<Identity, ApiError> {
     let token = headers
         .get(header::AUTHORIZATION)
@@ -141,7 +160,7 @@ async fn full_profile(app: &App, account: &User) -> Result<Value, ApiError> {
 }
 
 /// Personal data stays out of every cache.
-fn private(mut response: Response) -> Response {
+pub(super) fn private(mut response: Response) -> Response {
     response.headers_mut().insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, no-store"),

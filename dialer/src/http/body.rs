@@ -56,6 +56,11 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 }
 
 impl Body {
+    /// All of it, for rules that read many fields.
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
     /// Text that must be there and not be empty.
     ///
     /// # Errors

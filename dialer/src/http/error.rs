@@ -24,6 +24,11 @@ pub enum Code {
     Busy,
     DatabaseUnavailable,
     NotFound,
+    Forbidden,
+    NotImplemented,
+    Conflict,
+    Unowned,
+    TooMany,
     MethodNotAllowed,
     Timeout,
     Internal,
@@ -47,6 +52,11 @@ impl Code {
             Self::Busy => "BUSY",
             Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
             Self::NotFound => "NOT_FOUND",
+            Self::Forbidden => "FORBIDDEN",
+            Self::NotImplemented => "NOT_IMPLEMENTED",
+            Self::Conflict => "CONFLICT",
+            Self::Unowned => "LEAD_WITHOUT_OWNER",
+            Self::TooMany => "TOO_MANY_RESULTS",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::Timeout => "TIMEOUT",
             Self::Internal | Self::Panicked => "INTERNAL",
@@ -59,7 +69,8 @@ impl Code {
             | Self::InvalidField
             | Self::InviteNeeded
             | Self::InviteRefused
-            | Self::EmailTaken => StatusCode::BAD_REQUEST,
+            | Self::EmailTaken
+            | Self::TooMany => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LoginFailed | Self::NotSignedIn => StatusCode::UNAUTHORIZED,
@@ -68,6 +79,9 @@ impl Code {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::Conflict | Self::Unowned => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -79,13 +93,15 @@ impl Code {
 pub struct ApiError {
     pub code: Code,
     pub message: String,
-    /// The field at fault and what is wrong with it.
-    pub field: Option<(&'static str, String)>,
+    /// The field, or key of the query, at fault; the message says what is wrong with it.
+    pub field: Option<String>,
     pub retry_after_seconds: Option<u64>,
     /// For logs and Sentry only. Holds no value of the request.
     pub cause: Option<String>,
     /// Adds `valid:false`, as `/api/auth/verify` always did.
     pub invalid: bool,
+    /// What there is now, where somebody else was quicker.
+    pub current: Option<Box<Value>>,
 }
 
 impl ApiError {
@@ -97,15 +113,20 @@ impl ApiError {
             retry_after_seconds: None,
             cause: None,
             invalid: false,
+            current: None,
         }
     }
 
     /// 400 naming the field.
     pub fn field(field: &'static str, advice: &str) -> Self {
-        let message = format!("{field} {advice}");
+        Self::parameter(field, advice)
+    }
+
+    /// 400 naming a key of the query string, which may be one that is not known.
+    pub fn parameter(key: &str, advice: &str) -> Self {
         Self {
-            field: Some((field, message.clone())),
-            ..Self::new(Code::InvalidField, message)
+            field: Some(key.to_owned()),
+            ..Self::new(Code::InvalidField, format!("{key} {advice}"))
         }
     }
 
@@ -126,14 +147,17 @@ impl ApiError {
         body.insert("error".into(), json!(self.message));
         body.insert("code".into(), json!(self.code.name()));
         body.insert("requestId".into(), json!(request_id));
-        if let Some((field, message)) = &self.field {
+        if let Some(field) = &self.field {
             body.insert(
                 "errors".into(),
-                json!([{ "field": field, "message": message }]),
+                json!([{ "field": field, "message": self.message }]),
             );
         }
         if let Some(seconds) = self.retry_after_seconds {
             body.insert("retryAfter".into(), json!(seconds));
+        }
+        if let Some(current) = &self.current {
+            body.insert("current".into(), Value::clone(current));
         }
         if self.invalid {
             body.insert("valid".into(), json!(false));
@@ -212,10 +236,9 @@ impl From<accounts::Error> for ApiError {
 
 impl ApiError {
     fn field_coded(code: Code, field: &'static str, message: &str) -> Self {
-        let message = sentence(message);
         Self {
-            field: Some((field, message.clone())),
-            ..Self::new(code, message)
+            field: Some(field.to_owned()),
+            ..Self::new(code, sentence(message))
         }
     }
 }

@@ -2,8 +2,11 @@
 
 pub mod auth;
 pub mod body;
+pub mod calls;
+pub mod dispositions;
 pub mod error;
 pub mod layers;
+pub mod leads;
 pub mod origin;
 pub mod pages;
 pub mod system;
@@ -15,8 +18,9 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::accounts::Accounts;
@@ -40,6 +44,8 @@ pub struct AppState {
     pub files: Box<dyn Files>,
     pub origins: Origins,
     pub trusted_proxies: Vec<IpNet>,
+    /// Where days end for those who have not said.
+    pub time_zone: TimeZone,
     pub version: String,
     pub role: &'static str,
     pub port: u16,
@@ -71,6 +77,7 @@ impl AppState {
             files,
             origins: Origins::new(config.port, config.client_origin.as_deref()),
             trusted_proxies: config.trusted_proxies.clone(),
+            time_zone: config.time_zone.clone(),
             version: config.version.clone(),
             role: config.role.name(),
             port: config.port,
@@ -101,9 +108,53 @@ pub fn router(app: App) -> Router {
         .route("/api/auth/profile", get(auth::profile))
         .route("/api/auth/verify", get(auth::verify))
         .route("/api/auth/logout", post(auth::logout))
+        .merge(leads())
+        .merge(dispositions_and_calls())
         .route("/readyz", get(system::readyz))
         .route("/livez", get(system::livez));
     layered(api, app)
+}
+
+fn leads() -> Router<App> {
+    Router::new()
+        .route("/api/leads", get(leads::list).post(leads::create))
+        .route(
+            "/api/leads/{id}",
+            get(leads::read)
+                .put(leads::update)
+                .patch(leads::update)
+                .delete(leads::delete),
+        )
+        .route("/api/leads/{id}/notes", patch(leads::update_notes))
+        .route("/api/leads/{id}/restore", post(leads::restore))
+        .route("/api/leads/{id}/claim", post(leads::claim))
+        .route("/api/leads/stats", get(leads::reports::stats))
+        .route("/api/leads/filters", get(leads::reports::filters))
+        .route("/api/leads/recent", get(leads::reports::recent))
+        .route("/api/leads/export", get(leads::reports::export))
+        .route("/api/leads/call-counts", get(leads::calls::counts))
+        .route("/api/leads/record-call", post(leads::calls::record))
+}
+
+fn dispositions_and_calls() -> Router<App> {
+    Router::new()
+        .route(
+            "/api/dispositions",
+            get(dispositions::list).post(dispositions::create),
+        )
+        // Once every tenant's; now an administrator's own view is all there is.
+        .route("/api/dispositions/all", get(dispositions::list))
+        .route("/api/dispositions/seed-defaults", post(dispositions::seed))
+        .route(
+            "/api/dispositions/{id}",
+            get(dispositions::read)
+                .put(dispositions::update)
+                .delete(dispositions::delete),
+        )
+        .route("/api/dial-counts", get(calls::counts))
+        .route("/api/dial-counts/increment", post(calls::increment))
+        .route("/api/calls/history", get(calls::history))
+        .route("/api/calls/initiate", post(calls::initiate))
 }
 
 /// Adds the fallbacks and everything that surrounds a handler. Apart from `router` so that tests can add a route.

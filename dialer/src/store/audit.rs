@@ -1,4 +1,4 @@
-//! The `auditlogs` collection: who signed in, and who failed to.
+//! The `auditlogs` collection: who signed in or failed to, and who took leads out or away.
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
@@ -13,15 +13,25 @@ pub enum Action {
     LoginFailed,
     Register,
     Logout,
+    Export,
+    Delete,
+    Restore,
 }
 
 impl Action {
+    fn is_of_leads(self) -> bool {
+        matches!(self, Self::Export | Self::Delete | Self::Restore)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Login => "LOGIN",
             Self::LoginFailed => "LOGIN_FAILED",
             Self::Register => "REGISTER",
             Self::Logout => "LOGOUT",
+            Self::Export => "EXPORT",
+            Self::Delete => "DELETE",
+            Self::Restore => "RESTORE",
         }
     }
 }
@@ -31,6 +41,8 @@ impl Action {
 pub struct Entry {
     pub action: Action,
     pub user: Option<ObjectId>,
+    /// The lead it was done to; `None`: the account, or many.
+    pub lead: Option<ObjectId>,
     pub email: String,
     pub address: String,
     pub user_agent: String,
@@ -43,7 +55,7 @@ impl Store {
             "_id": ObjectId::new(),
             "userEmail": &entry.email,
             "action": entry.action.name(),
-            "entityType": "user",
+            "entityType": if entry.action.is_of_leads() { "lead" } else { "user" },
             "changes": [],
             "metadata": { "ip": &entry.address, "userAgent": &entry.user_agent, "source": "dialer" },
             "timestamp": now,
@@ -53,7 +65,7 @@ impl Store {
         };
         if let Some(user) = entry.user {
             document.insert("userId", user);
-            document.insert("entityId", user);
+            document.insert("entityId", entry.lead.unwrap_or(user));
         }
         let audit = self.collection("auditlogs").await?;
         audit.insert_one(document).await?;

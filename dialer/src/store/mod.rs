@@ -2,8 +2,12 @@
 //! indexes are a backstop and may be missing.
 
 pub mod audit;
+pub mod calls;
+pub mod dial_counts;
+pub mod dispositions;
 pub mod fault;
 pub mod health;
+pub mod leads;
 pub mod passcodes;
 pub mod sessions;
 pub mod users;

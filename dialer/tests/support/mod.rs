@@ -1,6 +1,8 @@
 //! Shared by the tests: an application without a socket, and requests to it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod people;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

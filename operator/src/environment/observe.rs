@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crokodial_crds::names::{COMPONENT_WEB, Children as Names, LABEL_COMPONENT, LABEL_ENVIRONMENT};
 use crokodial_crds::{CrokodialRelease, EnvironmentSpec};
-use futures::future::{try_join, try_join_all, try_join3, try_join4};
+use futures::future::{try_join, try_join_all, try_join4};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -107,19 +107,22 @@ pub async fn observe(
         try_join(class(ctx, effective), pods(ctx, owner)),
     )
     .await?;
-    let (attempts, isolation) = try_join(
-        proof::observe::attempts(ctx, owner, &found),
-        isolation::observe(ctx, owner, spec.stage),
-    )
-    .await?;
     let (releases, records, snapshots, taken) = own;
     let (mongo_secret, config_secrets, config_maps, auth) = referenced;
-    let (frozen, claims, promotion) = try_join3(
-        frozen(ctx, owner, &records, &snapshots),
-        claims(ctx, owner, spec, &children),
-        promotion::observe(ctx, owner, spec, &records),
-    )
-    .await?;
+    // The edge is asked meanwhile: what it says is only told, and nothing that is to be done waits for it.
+    let (https, read) = tokio::join!(
+        outside::https(ctx, spec, effective, children.ingress.as_ref()),
+        async {
+            tokio::try_join!(
+                proof::observe::attempts(ctx, owner, &found),
+                isolation::observe(ctx, owner, spec.stage),
+                frozen(ctx, owner, &records, &snapshots),
+                claims(ctx, owner, spec, &children),
+                promotion::observe(ctx, owner, spec, &records),
+            )
+        },
+    );
+    let (attempts, isolation, frozen, claims, promotion) = read?;
     let (image_name, image) = outside::image(
         ctx,
         owner,
@@ -139,7 +142,6 @@ pub async fn observe(
         .filter(|p| component_of(*p) == Some(COMPONENT_WEB));
     let pods: Vec<PodView> = web.map(PodView::of).collect();
     let kept_image = outside::kept_image(ctx, &records, &auth).await;
-    let https = outside::https(ctx, spec, effective, children.ingress.as_ref()).await;
     // Read first: what was measured until now fell to what was there until now.
     let probes = ctx
         .probes

@@ -1,0 +1,139 @@
+//! Leads as a CSV file.
+
+use serde_json::{Map, Value};
+
+use super::query::LeadFilter;
+use super::view::text;
+
+/// The columns, as ever.
+pub const COLUMNS: [&str; 8] = [
+    "id",
+    "name",
+    "email",
+    "phone",
+    "state",
+    "source",
+    "disposition",
+    "createdAt",
+];
+
+/// A lead's cells, in the order of [`COLUMNS`].
+pub fn row(lead: &Map<String, Value>) -> Vec<String> {
+    let value = |column: &&str| {
+        let field = if **column == *"id" { "_id" } else { column };
+        neutral(&text(lead, field))
+    };
+    COLUMNS.iter().map(value).collect()
+}
+
+/// A text that no spreadsheet takes for a formula (OWASP, "CSV Injection").
+pub fn neutral(cell: &str) -> String {
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if formula {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
+}
+
+/// `CrokodialCSV (<disposition or Multiple>, <MP, NG or Mixed>).csv`.
+pub fn file_name(filter: &LeadFilter) -> String {
+    let disposition = match filter.dispositions.as_slice() {
+        [only] if !filter.no_disposition => only.as_str(),
+        _ => "Multiple",
+    };
+    let source = match filter.sources.as_slice() {
+        [only] if only == "Marketplace" => "MP",
+        [only] if only == "NextGen" => "NG",
+        _ => "Mixed",
+    };
+    format!("CrokodialCSV ({disposition}, {source}).csv")
+}
+
+/// `Content-Disposition` for a name of any characters (RFC 6266): the name as far as it is plain, and all of it
+/// encoded.
+pub fn disposition(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|c| match c {
+            '"' | '\\' | '/' => '_',
+            ' '..='~' => c,
+            _ => '_',
+        })
+        .collect();
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        // RFC 8187: attr-char.
+        if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_row_holds_no_formula() {
+        let lead = json!({ "_id": "a1", "name": "=HYPERLINK(\"x\")", "phone": "+1555", "state": "TX", "email": 7 });
+        let cells = row(lead.as_object().unwrap());
+        assert_eq!(
+            cells,
+            ["a1", "'=HYPERLINK(\"x\")", "7", "'+1555", "TX", "", "", ""]
+        );
+    }
+
+    #[test]
+    fn a_file_is_named_by_what_was_asked_for() {
+        let named = |dispositions: &[&str], none: bool, sources: &[&str]| {
+            file_name(&LeadFilter {
+                dispositions: dispositions.iter().map(|d| (*d).to_owned()).collect(),
+                no_disposition: none,
+                sources: sources.iter().map(|s| (*s).to_owned()).collect(),
+                ..LeadFilter::default()
+            })
+        };
+        assert_eq!(
+            named(&["SOLD"], false, &["NextGen"]),
+            "CrokodialCSV (SOLD, NG).csv"
+        );
+        assert_eq!(
+            named(&["SOLD"], true, &["Marketplace"]),
+            "CrokodialCSV (Multiple, MP).csv"
+        );
+        assert_eq!(
+            named(&[], false, &["Usha"]),
+            "CrokodialCSV (Multiple, Mixed).csv"
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_header() {
+        let header = disposition("a\"; x=\"\r\nSet-Cookie: é.csv");
+        assert_eq!(
+            header,
+            "attachment; filename=\"a_; x=___Set-Cookie: _.csv\"; filename*=UTF-8''a%22%3B%20x%3D%22%0D%0ASet-Cookie%3A%20%C3%A9.csv"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_is_one_header_of_plain_characters(name in ".{0,40}") {
+            let header = disposition(&name);
+            prop_assert!(header.bytes().all(|b| (b' '..=b'~').contains(&b)));
+            prop_assert_eq!(header.matches('"').count(), 2);
+        }
+
+        #[test]
+        fn no_cell_begins_like_a_formula(cell in "[=+@\t\r-]{0,2}.{0,10}") {
+            let cell = neutral(&cell);
+            prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Telephone numbers by their digits. There is no numbering plan here: it would refuse 555-01xx, and old data holds
+//! anything.
+
+/// The digits of a text, in order.
+pub fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The E.164 form of a North American number, or of any number that was written with its country code: what two
+/// leads are compared by. `None` where the digits do not say.
+pub fn e164(text: &str) -> Option<String> {
+    let digits = digits(text);
+    let international = text.trim_start().starts_with('+');
+    match digits.len() {
+        10 if !international => Some(format!("+1{digits}")),
+        11 if digits.starts_with('1') => Some(format!("+{digits}")),
+        // ITU-T E.164: at most 15 digits; shorter than 8 is no subscriber anywhere.
+        8..=15 if international => Some(format!("+{digits}")),
+        _ => None,
+    }
+}
+
+/// As the old importer showed it: `(XXX) XXX-XXXX` for ten digits, with or without a leading 1; else as it came.
+pub fn display(text: &str) -> String {
+    let digits = digits(text);
+    let national = match digits.len() {
+        10 => Some(digits.as_str()),
+        11 => digits.strip_prefix('1'),
+        _ => None,
+    };
+    let parts = national.and_then(|n| Some((n.get(..3)?, n.get(3..6)?, n.get(6..)?)));
+    match parts {
+        Some((area, exchange, line)) => format!("({area}) {exchange}-{line}"),
+        None => text.trim().to_owned(),
+    }
+}
+
+/// The last ten digits, which dial counts are kept by; `None` with fewer than ten.
+pub fn last_ten(text: &str) -> Option<String> {
+    let digits = digits(text);
+    let from = digits.len().checked_sub(10)?;
+    digits.get(from..).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn table() {
+        for (text, e164_form, shown) in [
+            ("5550123456", Some("+15550123456"), "(555) 012-3456"),
+            ("(555) 012-3456", Some("+15550123456"), "(555) 012-3456"),
+            ("1-555-012-3456", Some("+15550123456"), "(555) 012-3456"),
+            ("+1 555 012 3456", Some("+15550123456"), "(555) 012-3456"),
+            (
+                "+44 20 7946 0958",
+                Some("+442079460958"),
+                "+44 20 7946 0958",
+            ),
+            ("442079460958", None, "442079460958"),
+            ("+49 30 901820", Some("+4930901820"), "+49 30 901820"),
+            ("012-3456", None, "012-3456"),
+            ("", None, ""),
+            ("call me", None, "call me"),
+        ] {
+            assert_eq!(e164(text).as_deref(), e164_form, "{text}");
+            assert_eq!(display(text), shown, "{text}");
+        }
+        assert_eq!(last_ten("+1 (555) 012-3456").as_deref(), Some("5550123456"));
+        assert_eq!(last_ten("12345"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_the_same_number(text in "[-+() 0-9a-z]{0,20}") {
+            prop_assume!(!text.trim_start().starts_with('+') || digits(&text).len() == 11);
+            prop_assert_eq!(e164(&display(&text)), e164(&text));
+        }
+
+        #[test]
+        fn an_e164_number_is_its_own(text in ".{0,30}") {
+            if let Some(number) = e164(&text) {
+                prop_assert_eq!(e164(&number), Some(number.clone()));
+                prop_assert!(number.len() <= 16);
+            }
+        }
+    }
+}

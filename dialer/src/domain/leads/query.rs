@@ -1,0 +1,248 @@
+//! What a list of leads is asked for with: the query string, checked and in one piece.
+
+use std::fmt;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+use super::SOURCES;
+
+/// Bounds and default of `limit`.
+const LIMIT: std::ops::RangeInclusive<u32> = 10..=500;
+const USUAL_LIMIT: u32 = 50;
+
+/// With `getAllResults`: the most leads that one answer holds. More are refused, not cut off.
+pub const ALL_AT_MOST: u32 = 10_000;
+
+/// Longest text of any key, in characters, and most items of a list.
+const LONGEST: usize = 200;
+const MOST_ITEMS: usize = 200;
+
+/// The token that stands for leads without a disposition.
+const NO_DISPOSITION: &str = "No Disposition";
+
+const SORTS: [&str; 7] = [
+    "createdAt",
+    "name",
+    "email",
+    "phone",
+    "state",
+    "disposition",
+    "timeZone",
+];
+
+/// A checked question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeadQuery {
+    /// From 1.
+    pub page: u32,
+    /// Leads a page.
+    pub limit: u32,
+    /// All of them in one answer.
+    pub all: bool,
+    /// One of the fields that may be sorted by.
+    pub sort_by: &'static str,
+    pub ascending: bool,
+    pub filter: LeadFilter,
+}
+
+/// Which leads. All parts must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeadFilter {
+    /// Found literally, ignoring case, in names, e-mail or phone; a phone also by its digits.
+    pub search: Option<String>,
+    pub states: Vec<String>,
+    pub dispositions: Vec<String>,
+    /// Leads without a disposition, besides those of `dispositions`.
+    pub no_disposition: bool,
+    pub sources: Vec<String>,
+    /// Milliseconds since 1970, the first included.
+    pub created_from_ms: Option<i64>,
+    /// Milliseconds since 1970, the last included.
+    pub created_to_ms: Option<i64>,
+}
+
+/// What is wrong with a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub key: String,
+    pub advice: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.key, self.advice)
+    }
+}
+
+fn refuse<T>(key: &str, advice: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused {
+        key: shortened(key),
+        advice: advice.into(),
+    })
+}
+
+/// Keys come from outside and are shown again.
+fn shortened(key: &str) -> String {
+    key.chars().filter(|c| !c.is_control()).take(40).collect()
+}
+
+/// Reads the decoded pairs of a query string. `zone` is where days end unless the query has `tz`.
+///
+/// # Errors
+/// The first key that is unknown or has no usable value.
+pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, Refused> {
+    let mut query = LeadQuery {
+        page: 1,
+        limit: USUAL_LIMIT,
+        all: false,
+        sort_by: "createdAt",
+        ascending: false,
+        filter: LeadFilter::default(),
+    };
+    let mut pipeline = None;
+    let mut days = (None, None);
+    let mut zone = zone.clone();
+    for (key, value) in pairs {
+        let value = value.trim();
+        if value.chars().count() > LONGEST * MOST_ITEMS {
+            return refuse(key, "is too long");
+        }
+        match key.as_str() {
+            // Which request it is does not matter to the answer.
+            "requestId" => {}
+            _ if value.is_empty() => {}
+            "page" => query.page = page(value)?,
+            "limit" => query.limit = limit(value)?,
+            "sortBy" => query.sort_by = sort(value)?,
+            "sortDirection" => query.ascending = ascending(value)?,
+            "getAllResults" => query.all |= value == "true",
+            "format" => query.all |= value == "csv",
+            "search" => query.filter.search = Some(short(key, value)?),
+            "states" => extend(&mut query.filter.states, key, value)?,
+            "dispositions" => extend(&mut query.filter.dispositions, key, value)?,
+            "sources" => extend(&mut query.filter.sources, key, value)?,
+            "pipelineSource" => pipeline = SOURCES.iter().find(|(word, _)| *word == value),
+            "createdAtStart" => days.0 = Some((key, value)),
+            "createdAtEnd" => days.1 = Some((key, value)),
+            "tz" => zone = named_zone(value)?,
+            unknown => return refuse(unknown, "is not a filter of leads"),
+        }
+    }
+    let filter = &mut query.filter;
+    if let Some((_, source)) = pipeline {
+        filter.sources = vec![(*source).to_owned()];
+    }
+    let named = filter.dispositions.len();
+    filter.dispositions.retain(|d| d != NO_DISPOSITION);
+    filter.no_disposition = filter.dispositions.len() < named;
+    if let (Some((key, value)), _) = days {
+        filter.created_from_ms = Some(begin(key, value, &zone)?);
+    }
+    if let (_, Some((key, value))) = days {
+        filter.created_to_ms = Some(end(key, value, &zone)?);
+    }
+    Ok(query)
+}
+
+fn page(value: &str) -> Result<u32, Refused> {
+    // So far that no database is asked to skip what nobody reads.
+    match value.parse() {
+        Ok(page @ 1..=1_000_000) => Ok(page),
+        _ => refuse("page", "must be a whole number from 1"),
+    }
+}
+
+fn limit(value: &str) -> Result<u32, Refused> {
+    let limit: u32 = match value.parse() {
+        Ok(limit) => limit,
+        Err(_) => return refuse("limit", "must be a whole number from 10 to 500"),
+    };
+    Ok(limit.clamp(*LIMIT.start(), *LIMIT.end()))
+}
+
+fn sort(value: &str) -> Result<&'static str, Refused> {
+    let found = SORTS.iter().copied().find(|field| *field == value);
+    found.map_or_else(
+        || refuse("sortBy", format!("must be one of {}", SORTS.join(", "))),
+        Ok,
+    )
+}
+
+fn ascending(value: &str) -> Result<bool, Refused> {
+    match value {
+        "asc" => Ok(true),
+        "desc" => Ok(false),
+        _ => refuse("sortDirection", "must be asc or desc"),
+    }
+}
+
+fn short(key: &str, value: &str) -> Result<String, Refused> {
+    if value.chars().count() > LONGEST {
+        return refuse(key, format!("must have at most {LONGEST} characters"));
+    }
+    Ok(value.to_owned())
+}
+
+/// Repeated keys and lists with commas mean the same.
+fn extend(list: &mut Vec<String>, key: &str, value: &str) -> Result<(), Refused> {
+    for item in value.split(',').map(str::trim).filter(|i| !i.is_empty()) {
+        list.push(short(key, item)?);
+    }
+    if list.len() > MOST_ITEMS {
+        return refuse(key, format!("must have at most {MOST_ITEMS} items"));
+    }
+    Ok(())
+}
+
+/// A time zone by its IANA name.
+///
+/// # Errors
+/// No such zone.
+pub fn named_zone(name: &str) -> Result<TimeZone, Refused> {
+    TimeZone::get(name).or_else(|_| {
+        refuse(
+            "tz",
+            "must be the name of a time zone, such as America/Chicago",
+        )
+    })
+}
+
+/// A moment stands for itself, a day for its first one.
+fn begin(key: &str, value: &str, zone: &TimeZone) -> Result<i64, Refused> {
+    if let Ok(at) = value.parse::<Timestamp>() {
+        return Ok(at.as_millisecond());
+    }
+    let day = day(key, value, zone)?;
+    match day.to_zoned(zone.clone()) {
+        Ok(begin) => Ok(begin.timestamp().as_millisecond()),
+        Err(_) => refuse(key, "is no day of this time zone"),
+    }
+}
+
+/// The last millisecond of the day, also of the day that a moment falls on.
+fn end(key: &str, value: &str, zone: &TimeZone) -> Result<i64, Refused> {
+    let next = day(key, value, zone)?.checked_add(1.day());
+    let begin = next.and_then(|next| next.to_zoned(zone.clone()));
+    match begin {
+        Ok(begin) => Ok(begin.timestamp().as_millisecond().saturating_sub(1)),
+        Err(_) => refuse(key, "is no day of this time zone"),
+    }
+}
+
+fn day(key: &str, value: &str, zone: &TimeZone) -> Result<Date, Refused> {
+    if let Ok(at) = value.parse::<Timestamp>() {
+        return Ok(at.to_zoned(zone.clone()).date());
+    }
+    value.parse().or_else(|_| {
+        refuse(
+            key,
+            "must be a day such as 2025-07-21, or a moment in ISO-8601",
+        )
+    })
+}
+
+#[cfg(test)]
+#[path = "query_tests.rs"]
+mod tests;

@@ -1,0 +1,151 @@
+//! What a tenant's leads are made of: counted in one pass over a few fields, the same on every database server.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::view::text;
+
+/// Fields that are looked at.
+pub const FIELDS: [&str; 8] = [
+    "state",
+    "disposition",
+    "source",
+    "price",
+    "sourceHash",
+    "campaignName",
+    "sourceCode",
+    "city",
+];
+
+/// Longest lists: those a filter offers, and the other ones.
+const MOST_OPTIONS: usize = 100;
+const MOST_SHOWN: usize = 50;
+
+/// Different values of one field that are told apart; what comes after is only counted as a lead. Far above what
+/// people type, and a bound on memory.
+const MOST_VALUES: usize = 20_000;
+
+/// Counts so far.
+#[derive(Debug, Default)]
+pub struct Stats {
+    leads: u64,
+    values: BTreeMap<&'static str, BTreeMap<String, u64>>,
+}
+
+impl Stats {
+    /// Counts one more lead, of which [`FIELDS`] are there.
+    pub fn add(&mut self, lead: &Map<String, Value>) {
+        self.leads = self.leads.saturating_add(1);
+        for field in FIELDS {
+            let value = text(lead, field);
+            if value.is_empty() {
+                continue;
+            }
+            let counts = self.values.entry(field).or_default();
+            if counts.len() < MOST_VALUES || counts.contains_key(&value) {
+                let count = counts.entry(value).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    /// Values that lists can be filtered by, in order.
+    pub fn options(&self) -> Value {
+        json!({
+            "states": self.names("state"),
+            "dispositions": self.names("disposition"),
+            "sources": self.names("source"),
+        })
+    }
+
+    /// The `data` of `/api/leads/stats`.
+    pub fn data(&self) -> Value {
+        json!({
+            "totalLeads": self.leads,
+            "filterOptions": self.options(),
+            "breakdowns": {
+                "prices": self.most("price"),
+                "sourceHashes": self.most("sourceHash"),
+                "campaigns": self.most("campaignName"),
+                "sourceCodes": self.most("sourceCode"),
+                "cities": self.most("city"),
+            },
+            "counts": {
+                "uniqueStates": self.different("state"),
+                "uniqueDispositions": self.different("disposition"),
+                "uniqueSources": self.different("source"),
+                "uniquePrices": self.different("price"),
+                "uniqueCampaigns": self.different("campaignName"),
+                "uniqueSourceCodes": self.different("sourceCode"),
+                "uniqueCities": self.different("city"),
+            },
+        })
+    }
+
+    fn names(&self, field: &str) -> Vec<&str> {
+        let counts = self.values.get(field).into_iter().flatten();
+        counts
+            .map(|(value, _)| value.as_str())
+            .take(MOST_OPTIONS)
+            .collect()
+    }
+
+    /// `{_id, count}`, the most frequent first.
+    fn most(&self, field: &str) -> Vec<Value> {
+        let mut counts: Vec<(&String, &u64)> =
+            self.values.get(field).into_iter().flatten().collect();
+        counts.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+        let shown = counts.into_iter().take(MOST_SHOWN);
+        shown
+            .map(|(value, count)| json!({ "_id": value, "count": count }))
+            .collect()
+    }
+
+    fn different(&self, field: &str) -> usize {
+        self.values.get(field).map_or(0, BTreeMap::len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stats(leads: &[Value]) -> Stats {
+        let mut stats = Stats::default();
+        for lead in leads {
+            stats.add(lead.as_object().unwrap());
+        }
+        stats
+    }
+
+    #[test]
+    fn values_are_counted_whatever_type_the_old_servers_gave_them() {
+        let data = stats(&[
+            json!({ "state": "TX", "price": 12, "disposition": null }),
+            json!({ "state": "TX", "price": "12", "city": "Reno" }),
+            json!({ "state": "FL", "price": { "x": 1 } }),
+        ])
+        .data();
+        assert_eq!(data["totalLeads"], 3);
+        assert_eq!(data["filterOptions"]["states"], json!(["FL", "TX"]));
+        assert_eq!(
+            data["breakdowns"]["prices"],
+            json!([{ "_id": "12", "count": 2 }])
+        );
+        assert_eq!(data["counts"]["uniqueStates"], 2);
+        assert_eq!(data["counts"]["uniqueDispositions"], 0);
+    }
+
+    #[test]
+    fn lists_are_bounded() {
+        let leads: Vec<Value> = (0..300).map(|n| json!({ "state": n, "city": n })).collect();
+        let data = stats(&leads).data();
+        assert_eq!(
+            data["filterOptions"]["states"].as_array().unwrap().len(),
+            100
+        );
+        assert_eq!(data["breakdowns"]["cities"].as_array().unwrap().len(), 50);
+        assert_eq!(data["counts"]["uniqueCities"], 300);
+    }
+}

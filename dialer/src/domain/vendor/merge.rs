@@ -1,0 +1,267 @@
+//! What a message changes in a lead, and what a new lead is made of.
+//!
+//! A vendor never touches `status`, `disposition`, `assignedTo`, `order` or notes: those are the rep's. Fields about
+//! the person fill blanks, so that a number the rep corrected stays. Fields about the purchase follow the newest.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::price::{Cents, PriceParts};
+use super::{Field, Product, VendorLead};
+use crate::domain::leads::view;
+
+/// What to store. Empty where the lead says all of it already.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Merge {
+    /// Texts, flags and lists, by field.
+    pub fields: Vec<(&'static str, Field)>,
+    /// The parts of the price and their sum, where they change.
+    pub price: Option<PriceParts>,
+    /// The product that the lead is shown as, where it changes.
+    pub product: Option<Product>,
+    /// A purchase that is not on record yet.
+    pub purchase: Option<Purchase>,
+}
+
+/// A line of the purchase history: one for each product.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Purchase {
+    pub product: Product,
+    pub price: Option<Cents>,
+    /// As the vendor says, else when it came.
+    pub at: Timestamp,
+}
+
+impl Merge {
+    /// True where nothing is to be stored.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// True where somebody should hear of it: something was bought that was not on record.
+    pub fn is_news(&self) -> bool {
+        self.purchase.is_some()
+    }
+}
+
+/// Compares what came with what is stored; `stored` is empty for a new lead.
+pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> Merge {
+    let mut merge = Merge::default();
+    let blank = |field: &str| is_blank(stored.get(field));
+    let mut contact: Vec<(&'static str, Field)> = Vec::new();
+    // Both fields of the old servers, so that whoever looks by one of them finds it.
+    for (field, value) in [
+        (
+            "leadId",
+            lead.vendor_id.as_ref().map(|id| id.to_lowercase()),
+        ),
+        ("nextgenId", lead.vendor_id.clone()),
+        ("phone", lead.phone.clone()),
+        ("email", lead.email.clone()),
+    ] {
+        contact.extend(value.map(|value| (field, Field::Text(value))));
+    }
+    let person = contact.into_iter().chain(lead.person.iter().cloned());
+    merge.fields.extend(person.filter(|(field, value)| {
+        // A flag that is false says nothing: that is what every lead begins with.
+        blank(field) && !matches!(value, Field::Flag(false))
+    }));
+    let purchase = lead
+        .purchase
+        .iter()
+        .filter(|(field, value)| view::text(stored, field) != *value);
+    merge
+        .fields
+        .extend(purchase.map(|(field, value)| (*field, Field::Text(value.clone()))));
+
+    let before = PriceParts::of(stored);
+    let after = before.with(lead.product, lead.price);
+    if after != before || (lead.price.is_some() && !stored.contains_key("priceParts")) {
+        merge.price = Some(after);
+    }
+    let product = shown_product(stored, lead.product);
+    if view::text(stored, "product") != product.name() {
+        merge.product = Some(product);
+    }
+    if !is_on_record(stored, lead.product) {
+        merge.purchase = Some(Purchase {
+            product: lead.product,
+            price: lead.price,
+            at: lead.bought_at.unwrap_or(now),
+        });
+    }
+    merge
+}
+
+/// A lead whose data was bought is one of data, whatever was bought besides.
+fn shown_product(stored: &Map<String, Value>, incoming: Product) -> Product {
+    let known = view::text(stored, "product");
+    if known.is_empty() {
+        return incoming;
+    }
+    match (Product::of(&known), incoming) {
+        (Product::Ad, Product::Ad) => Product::Ad,
+        _ => Product::Data,
+    }
+}
+
+/// The old servers kept no history: their lead's own product is on record.
+fn is_on_record(stored: &Map<String, Value>, product: Product) -> bool {
+    match stored.get("purchases") {
+        Some(Value::Object(purchases)) => purchases.contains_key(product.name()),
+        _ => !stored.is_empty() && Product::of(&view::text(stored, "product")) == product,
+    }
+}
+
+/// Nothing that a person or a vendor wrote: absent, empty, or the default of the old schema.
+fn is_blank(stored: Option<&Value>) -> bool {
+    match stored {
+        None | Some(Value::Null | Value::Bool(false)) => true,
+        Some(Value::String(text)) => {
+            let text = text.trim();
+            text.is_empty() || ["Blank Lead", "NextGen Lead"].contains(&text)
+        }
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap()
+    }
+
+    fn lead(product: Product, price: &str) -> VendorLead {
+        VendorLead {
+            vendor_id: Some("V-1".to_owned()),
+            phone: Some("5550123456".to_owned()),
+            email: Some("ann@example.com".to_owned()),
+            product,
+            price: Cents::parse(price),
+            bought_at: None,
+            person: vec![
+                ("city", Field::Text("Reno".to_owned())),
+                ("military", Field::Flag(true)),
+                ("pregnant", Field::Flag(false)),
+            ],
+            purchase: vec![("campaignName", "spring".to_owned())],
+        }
+    }
+
+    /// As the store would.
+    fn store(stored: &mut Map<String, Value>, merge: &Merge) {
+        for (field, value) in &merge.fields {
+            let value = match value {
+                Field::Text(text) => json!(text),
+                Field::Flag(flag) => json!(flag),
+                Field::List(items) => json!(items),
+            };
+            stored.insert((*field).to_owned(), value);
+        }
+        if let Some(parts) = merge.price {
+            let part = |cents: Option<Cents>| cents.map(Cents::amount);
+            stored.insert(
+                "priceParts".into(),
+                json!({ "data": part(parts.data), "ad": part(parts.ad) }),
+            );
+            stored.insert("price".into(), json!(parts.sum().amount()));
+        }
+        if let Some(product) = merge.product {
+            stored.insert("product".into(), json!(product.name()));
+        }
+        if let Some(purchase) = merge.purchase {
+            let mut all = stored.get("purchases").cloned().unwrap_or(json!({}));
+            all[purchase.product.name()] = json!({ "at": purchase.at.to_string() });
+            stored.insert("purchases".into(), all);
+        }
+    }
+
+    #[test]
+    fn a_message_that_comes_again_changes_nothing_and_is_no_news() {
+        let mut stored = Map::new();
+        let first = merge(&stored, &lead(Product::Ad, "12.5"), now());
+        assert!(first.is_news());
+        store(&mut stored, &first);
+        assert_eq!(stored["price"], 12.5);
+        assert!(!stored.contains_key("pregnant"));
+        let again = merge(&stored, &lead(Product::Ad, "12.5"), now());
+        assert!(again.is_empty() && !again.is_news(), "{again:?}");
+    }
+
+    #[test]
+    fn data_after_an_ad_is_news_adds_its_part_and_leaves_the_person_alone() {
+        let mut stored = Map::new();
+        store(
+            &mut stored,
+            &merge(&Map::new(), &lead(Product::Ad, "2"), now()),
+        );
+        stored.insert("phone".into(), json!("(555) 999-9999"));
+        let data = merge(&stored, &lead(Product::Data, "10"), now());
+        assert!(data.is_news());
+        assert_eq!(data.fields, Vec::new());
+        store(&mut stored, &data);
+        assert_eq!(
+            (&stored["price"], &stored["product"]),
+            (&json!(12.0), &json!("data"))
+        );
+        assert_eq!(stored["phone"], "(555) 999-9999");
+        let ad = merge(&stored, &lead(Product::Ad, "2"), now());
+        assert!(ad.is_empty(), "{ad:?}");
+    }
+
+    #[test]
+    fn a_lead_of_an_old_server_keeps_its_price_and_is_not_bought_again() {
+        let old = json!({ "name": "Ann", "price": "10", "product": "data", "leadId": "v-1", "disposition": "SOLD" });
+        let old = old.as_object().unwrap();
+        let same = merge(old, &lead(Product::Data, "10"), now());
+        assert!(!same.is_news());
+        assert_eq!(same.price.unwrap().sum().amount(), 10.0);
+        let ad = merge(old, &lead(Product::Ad, "2"), now());
+        assert!(ad.is_news());
+        assert_eq!(ad.price.unwrap().sum().amount(), 12.0);
+        let touched = |field: &str| ad.fields.iter().any(|(f, _)| *f == field);
+        assert!(!touched("disposition") && !touched("status") && !touched("leadId"));
+    }
+
+    #[test]
+    fn what_is_new_of_the_purchase_stands() {
+        let mut stored = Map::new();
+        store(
+            &mut stored,
+            &merge(&Map::new(), &lead(Product::Data, "1"), now()),
+        );
+        let mut later = lead(Product::Data, "1");
+        later.purchase = vec![("campaignName", "summer".to_owned())];
+        let merged = merge(&stored, &later, now());
+        assert_eq!(
+            merged.fields,
+            [("campaignName", Field::Text("summer".to_owned()))]
+        );
+        assert!(!merged.is_news());
+    }
+
+    proptest! {
+        #[test]
+        fn any_messages_in_any_order_come_to_rest(
+            order in proptest::collection::vec((any::<bool>(), "[a-c]"), 1..8)
+        ) {
+            let mut stored = Map::new();
+            let mut news = 0;
+            for (ad, campaign) in &order {
+                let mut lead = lead(if *ad { Product::Ad } else { Product::Data }, if *ad { "2" } else { "10" });
+                lead.purchase = vec![("campaignName", campaign.clone())];
+                let merged = merge(&stored, &lead, now());
+                news += usize::from(merged.is_news());
+                store(&mut stored, &merged);
+                prop_assert!(merge(&stored, &lead, now()).is_empty());
+            }
+            let products = usize::from(order.iter().any(|o| o.0)) + usize::from(order.iter().any(|o| !o.0));
+            prop_assert_eq!(news, products);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Calls that reps make from a lead: a `tel:` link dials, this only remembers.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::super::App;
+use super::super::auth::{SignedInAs, private};
+use super::super::body::Body;
+use super::super::error::ApiError;
+use super::{Pairs, lead_id, no_such_lead, refused_query};
+use crate::domain::leads::{query, view};
+use crate::store::calls::NewCall;
+
+const LONGEST_PHONE: usize = 40;
+
+/// `GET /api/leads/call-counts?tz=` → 200 `{success, callCounts:{<leadId>:1}, today}`: the caller's leads that were
+/// called today, each once.
+pub async fn counts(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Query(pairs): Pairs,
+) -> Result<Response, ApiError> {
+    let named = pairs.iter().find(|(key, _)| key == "tz");
+    let zone = match named {
+        Some((_, name)) => query::named_zone(name).map_err(refused_query)?,
+        None => app.time_zone.clone(),
+    };
+    let today = Timestamp::now().to_zoned(zone.clone()).date();
+    let began = today.to_zoned(zone).map(|day| day.timestamp());
+    let since = began.unwrap_or(Timestamp::UNIX_EPOCH).as_millisecond();
+    let scope = identity.scope();
+    let called = app.store.leads_called(scope.user(), since).await?;
+    let own = app.store.readable_leads(scope, &called).await?;
+    let counts: BTreeMap<String, u8> = own.iter().map(|id| (id.to_hex(), 1)).collect();
+    let body = json!({ "success": true, "callCounts": counts, "today": today.to_string() });
+    Ok(private(Json(body).into_response()))
+}
+
+/// `POST /api/leads/record-call {leadId, phone, direction?}` → 200 `{success, call}`.
+pub async fn record(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let id = lead_id(body.text("leadId")?)
+        .map_err(|_| ApiError::field("leadId", "must be 24 hexadecimal digits"))?;
+    let phone = body.text("phone")?;
+    if phone.chars().count() > LONGEST_PHONE {
+        return Err(ApiError::field("phone", "must have at most 40 characters"));
+    }
+    let direction = body.optional_text("direction")?.unwrap_or("outbound");
+    if !["outbound", "inbound"].contains(&direction) {
+        return Err(ApiError::field("direction", "must be outbound or inbound"));
+    }
+    let scope = identity.scope();
+    let lead = app.store.lead(scope, id).await?.ok_or_else(no_such_lead)?;
+    let call = app
+        .store
+        .insert_call(&NewCall {
+            from: &identity.user.email,
+            to: phone,
+            direction,
+            agent: scope.user(),
+            lead: lead.get_object_id("_id").unwrap_or(id),
+        })
+        .await?;
+    let body = json!({ "success": true, "call": view::fields(&call) });
+    Ok(private(Json(body).into_response()))
+}

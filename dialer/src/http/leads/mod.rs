@@ -1,0 +1,254 @@
+//! `/api/leads`: extract, ask the store within the caller's scope, respond.
+
+pub mod calls;
+pub mod reports;
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode};
+use mongodb::bson::Document;
+use mongodb::bson::oid::ObjectId;
+use serde_json::{Value, json};
+
+use super::App;
+use super::auth::{SignedInAs, private};
+use super::body::Body;
+use super::error::{ApiError, Code};
+use super::layers::RequestId;
+use super::origin::Origin;
+use crate::domain::leads::edit::{self, Edit};
+use crate::domain::leads::query::{self, ALL_AT_MOST, LeadQuery};
+use crate::domain::leads::view;
+use crate::domain::tenant::Scope;
+use crate::store::audit::Action;
+use crate::store::leads::{Changed, Guard};
+
+const QUERY_TIME: HeaderName = HeaderName::from_static("x-query-time");
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// Decoded pairs of a query string, repeated keys included.
+pub type Pairs = Query<Vec<(String, String)>>;
+
+/// `GET /api/leads` → 200 `{leads, pagination:{total,page,pages,limit}, meta:{queryTime,cached,requestId}}`, times in
+/// milliseconds.
+pub async fn list(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    id: RequestId,
+    Query(pairs): Pairs,
+) -> Result<Response, ApiError> {
+    let began = Instant::now();
+    let query = query::parse(&pairs, &app.time_zone).map_err(refused_query)?;
+    let page = app.store.leads(identity.scope(), &query).await?;
+    if query.all && page.total > u64::from(ALL_AT_MOST) {
+        return Err(ApiError::new(
+            Code::TooMany,
+            format!(
+                "{} leads match, and one answer holds {ALL_AT_MOST}. Narrow the filters, or use /api/leads/export.",
+                page.total
+            ),
+        ));
+    }
+    let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let leads: Vec<Value> = page.leads.iter().map(|l| view::lead(l).into()).collect();
+    let body = json!({
+        "leads": leads,
+        "pagination": pagination(&query, page.total),
+        "meta": { "queryTime": took, "cached": false, "requestId": id.0 },
+    });
+    let mut response = private(Json(body).into_response());
+    let headers = response.headers_mut();
+    headers.insert(QUERY_TIME, HeaderValue::from(took));
+    headers.insert(TOTAL_COUNT, HeaderValue::from(page.total));
+    Ok(response)
+}
+
+fn pagination(query: &LeadQuery, total: u64) -> Value {
+    let limit = if query.all { ALL_AT_MOST } else { query.limit };
+    let pages = total.div_ceil(u64::from(limit.max(1)));
+    json!({ "total": total, "page": query.page, "pages": pages, "limit": limit })
+}
+
+fn refused_query(refused: query::Refused) -> ApiError {
+    ApiError::parameter(&refused.key, &refused.advice)
+}
+
+/// `GET /api/leads/:id` → 200, the lead with `assignedTo` as `{_id,name,email}`.
+pub async fn read(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let found = app.store.lead(identity.scope(), lead_id(&id)?).await?;
+    let lead = found.ok_or_else(no_such_lead)?;
+    let mut shown = view::lead(&lead);
+    if let Ok(rep) = lead.get_object_id("assignedTo")
+        && let Some(rep) = app.store.user(rep).await?
+    {
+        let rep = json!({ "_id": rep.id.to_hex(), "name": rep.name, "email": rep.email });
+        shown.insert("assignedTo".into(), rep);
+    }
+    Ok(private(Json(shown).into_response()))
+}
+
+/// `POST /api/leads` → 201, the lead. Every rep may; it is theirs.
+pub async fn create(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let edit = edit_of(&body)?;
+    let lead = app.store.insert_lead(identity.scope(), &edit).await?;
+    Ok(shown(StatusCode::CREATED, &lead))
+}
+
+/// `PUT` and `PATCH /api/leads/:id` → 200, the lead. With `ifUpdatedAt` a lead that changed meanwhile is 409.
+pub async fn update(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let (id, edit, guard) = (lead_id(&id)?, edit_of(&body)?, guard_of(&body)?);
+    let lead = change(&app, identity.scope(), id, &edit, guard).await?;
+    Ok(shown(StatusCode::OK, &lead))
+}
+
+/// `PATCH /api/leads/:id/notes {notes}` → 200 `{success, leadId, notes}`.
+pub async fn update_notes(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let id = lead_id(&id)?;
+    let notes = edit_of(&body)?.get("notes").map(str::to_owned);
+    let notes = notes.ok_or_else(|| ApiError::field("notes", "is required"))?;
+    let edit = Edit(vec![("notes", notes)]);
+    let lead = change(&app, identity.scope(), id, &edit, guard_of(&body)?).await?;
+    let notes = view::lead(&lead).remove("notes");
+    let body = json!({ "success": true, "leadId": id.to_hex(), "notes": notes });
+    Ok(private(Json(body).into_response()))
+}
+
+/// `DELETE /api/leads/:id` → 200 `{success, message}`. It can be restored for 30 days.
+pub async fn delete(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Origin(caller): Origin,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let (scope, id) = (identity.scope(), lead_id(&id)?);
+    if !app.store.delete_lead(scope, id).await? {
+        return Err(not_changeable(&app, scope, id).await?);
+    }
+    let entry = identity.entry(Action::Delete, Some(id), &caller);
+    app.store.insert_audit(&entry).await?;
+    Ok(said(
+        "The lead was deleted. It can be restored for 30 days.",
+    ))
+}
+
+/// `POST /api/leads/:id/restore` → 200, the lead.
+pub async fn restore(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Origin(caller): Origin,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let (scope, id) = (identity.scope(), lead_id(&id)?);
+    if !app.store.restore_lead(scope, id).await? {
+        return Err(ApiError::new(
+            Code::NotFound,
+            "There is no such deleted lead.",
+        ));
+    }
+    let entry = identity.entry(Action::Restore, Some(id), &caller);
+    app.store.insert_audit(&entry).await?;
+    let lead = app.store.lead(scope, id).await?.ok_or_else(no_such_lead)?;
+    Ok(shown(StatusCode::OK, &lead))
+}
+
+/// `POST /api/leads/:id/claim` → 200, the lead, which now belongs to the caller, an administrator.
+pub async fn claim(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let claimed = app
+        .store
+        .claim_lead(identity.scope(), lead_id(&id)?)
+        .await?;
+    match claimed {
+        // One that is the caller's already needs no claim, and nothing is wrong with it.
+        Changed::Done(lead) | Changed::Conflict(lead) => Ok(shown(StatusCode::OK, &lead)),
+        Changed::Missing => Err(no_such_lead()),
+    }
+}
+
+async fn change(
+    app: &App,
+    scope: Scope,
+    id: ObjectId,
+    edit: &Edit,
+    guard: Guard,
+) -> Result<Document, ApiError> {
+    match app.store.update_lead(scope, id, edit, guard).await? {
+        Changed::Done(lead) => Ok(lead),
+        Changed::Conflict(lead) => Err(ApiError {
+            current: Some(Box::new(view::lead(&lead).into())),
+            ..ApiError::new(
+                Code::Conflict,
+                "Somebody changed this lead meanwhile. Look at it again, then repeat your change.",
+            )
+        }),
+        Changed::Missing => Err(not_changeable(app, scope, id).await?),
+    }
+}
+
+/// Why a lead that was not found among the scope's own cannot be changed.
+async fn not_changeable(app: &App, scope: Scope, id: ObjectId) -> Result<ApiError, ApiError> {
+    Ok(match app.store.lead(scope, id).await? {
+        Some(_) => ApiError::new(
+            Code::Unowned,
+            "This lead has no owner and is read-only. Claim it first: POST /api/leads/<id>/claim.",
+        ),
+        None => no_such_lead(),
+    })
+}
+
+fn edit_of(body: &Body) -> Result<Edit, ApiError> {
+    edit::parse(body.fields()).map_err(|refused| ApiError::field(refused.field, &refused.advice))
+}
+
+fn guard_of(body: &Body) -> Result<Guard, ApiError> {
+    let field = "ifUpdatedAt";
+    let Some(text) = body.optional_text(field)? else {
+        return Ok(Guard::default());
+    };
+    let at: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| ApiError::field(field, "must be the lead's updatedAt, as it was read"))?;
+    Ok(Guard {
+        unless_changed_since_ms: Some(at.as_millisecond()),
+    })
+}
+
+fn lead_id(text: &str) -> Result<ObjectId, ApiError> {
+    ObjectId::parse_str(text).map_err(|_| ApiError::field("id", "must be 24 hexadecimal digits"))
+}
+
+fn no_such_lead() -> ApiError {
+    ApiError::new(Code::NotFound, "There is no such lead.")
+}
+
+fn shown(status: StatusCode, lead: &Document) -> Response {
+    private((status, Json(view::lead(lead))).into_response())
+}
+
+fn said(message: &str) -> Response {
+    private(Json(json!({ "success": true, "message": message })).into_response())
+}

@@ -1,0 +1,113 @@
+//! What a tenant's leads are made of, which are new, and all of them as a file.
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use futures::stream;
+use http::{HeaderValue, header};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::super::App;
+use super::super::auth::{SignedInAs, private};
+use super::super::error::ApiError;
+use super::super::origin::Origin;
+use super::{Pairs, refused_query};
+use crate::domain::leads::{export, query, view};
+use crate::store::audit::Action;
+use crate::store::fault::Fault;
+
+/// Without a usable `since`, leads of the last five minutes are new.
+const RECENT_MS: i64 = 5 * 60_000;
+
+/// `GET /api/leads/stats` → 200 `{success, message, data}`.
+pub async fn stats(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+) -> Result<Response, ApiError> {
+    let stats = app.store.lead_stats(identity.scope()).await?;
+    let body =
+        json!({ "success": true, "message": "Statistics of your leads.", "data": stats.data() });
+    Ok(private(Json(body).into_response()))
+}
+
+/// `GET /api/leads/filters` → 200 `{states, dispositions, sources}`.
+pub async fn filters(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+) -> Result<Response, ApiError> {
+    let stats = app.store.lead_stats(identity.scope()).await?;
+    Ok(private(Json(stats.options()).into_response()))
+}
+
+/// `GET /api/leads/recent?since=<ms>&source=NextGen` → 200 `[{_id,name,source,createdAt}]`, oldest first, at most 50.
+pub async fn recent(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Query(pairs): Pairs,
+) -> Result<Response, ApiError> {
+    let given = |key: &str| {
+        let found = pairs.iter().find(|(k, _)| k == key);
+        found.map(|(_, value)| value.as_str())
+    };
+    let now = Timestamp::now().as_millisecond();
+    let since = given("since").and_then(|s| s.parse().ok());
+    let since = since.unwrap_or_else(|| now.saturating_sub(RECENT_MS));
+    let source = given("source").filter(|s| !s.is_empty());
+    let leads = app
+        .store
+        .recent_leads(identity.scope(), source, since)
+        .await?;
+    let leads: Vec<Value> = leads.iter().map(|l| view::fields(l).into()).collect();
+    Ok(private(Json(leads).into_response()))
+}
+
+/// `GET /api/leads/export`, the query of the list → a CSV file, streamed.
+pub async fn export(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Origin(caller): Origin,
+    Query(pairs): Pairs,
+) -> Result<Response, ApiError> {
+    let query = query::parse(&pairs, &app.time_zone).map_err(refused_query)?;
+    let entry = identity.entry(Action::Export, None, &caller);
+    app.store.insert_audit(&entry).await?;
+    let leads = app
+        .store
+        .stream_leads(identity.scope(), &query, &export::COLUMNS)
+        .await?;
+    let head = stream::once(async { line(&export::COLUMNS.map(str::to_owned)) });
+    let rows = leads.map(|lead| match lead {
+        Ok(lead) => line(&export::row(&view::fields(&lead))),
+        // The answer has begun: it is cut off, which a client sees as a failed download.
+        Err(fault) => Err(broken(fault)),
+    });
+    let mut response = private(Body::from_stream(head.chain(rows)).into_response());
+    let name = export::disposition(&export::file_name(&query.filter));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/csv; charset=utf-8"),
+    );
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        headers.insert(header::CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}
+
+fn broken(fault: Fault) -> std::io::Error {
+    tracing::warn!(reason = %fault, "an export broke off");
+    std::io::Error::other("the export broke off")
+}
+
+fn line(cells: &[String]) -> std::io::Result<Bytes> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(cells)?;
+    let bytes = writer.into_inner().map_err(|error| {
+        // The writer wraps a Vec, which takes everything.
+        std::io::Error::other(error.to_string())
+    })?;
+    Ok(bytes.into())
+}

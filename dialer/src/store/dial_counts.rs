@@ -1,0 +1,60 @@
+//! The `dialcounts` collection: how often a rep dialled a number. A lost increment harms nobody.
+
+use std::collections::BTreeMap;
+
+use futures::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::options::ReturnDocument;
+
+use super::Store;
+use super::fault::Fault;
+
+const NAME: &str = "dialcounts";
+
+impl Store {
+    /// One more; the count now. `phone` is ten digits.
+    pub async fn count_dial(&self, user: ObjectId, phone: &str) -> Result<i64, Fault> {
+        let now = DateTime::now();
+        let change = doc! {
+            "$inc": { "count": 1 },
+            "$set": { "lastDialedAt": now, "updatedAt": now },
+            "$setOnInsert": { "createdAt": now, "__v": 0 },
+        };
+        let counted = self
+            .collection(NAME)
+            .await?
+            .find_one_and_update(doc! { "userId": user, "phone": phone }, change)
+            .upsert(true)
+            .return_document(ReturnDocument::After)
+            .await?;
+        Ok(counted.as_ref().map_or(1, count))
+    }
+
+    /// Counts of those numbers that were dialled at all.
+    pub async fn dial_counts(
+        &self,
+        user: ObjectId,
+        phones: &[String],
+    ) -> Result<BTreeMap<String, i64>, Fault> {
+        let found: Vec<Document> = self
+            .collection(NAME)
+            .await?
+            .find(doc! { "userId": user, "phone": { "$in": phones } })
+            .await?
+            .try_collect()
+            .await?;
+        let counts = found
+            .iter()
+            .filter_map(|d| Some((d.get_str("phone").ok()?.to_owned(), count(d))));
+        Ok(counts.collect())
+    }
+}
+
+fn count(document: &Document) -> i64 {
+    match document.get("count") {
+        Some(Bson::Int32(n)) => i64::from(*n),
+        Some(Bson::Int64(n)) => *n,
+        _ => 0,
+    }
+}

@@ -1,0 +1,174 @@
+//! The `dispositions` collection: everybody's defaults, and each user's own.
+
+use futures::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::options::ReturnDocument;
+
+use super::Store;
+use super::fault::{Fault, Reason};
+use crate::domain::dispositions::{Change, DEFAULTS, GHOST};
+
+const NAME: &str = "dispositions";
+
+/// The most that one list shows.
+const MOST: i64 = 500;
+
+/// Which dispositions somebody may use.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose {
+    /// The defaults and their own.
+    Usable(ObjectId),
+    /// Their own.
+    Own(ObjectId),
+    /// The defaults, which administrators look after, and their own.
+    OwnOrDefault(ObjectId),
+}
+
+impl Whose {
+    fn filter(self) -> Document {
+        match self {
+            Self::Own(user) => doc! { "createdBy": user, "isDefault": { "$ne": true } },
+            Self::Usable(user) | Self::OwnOrDefault(user) => {
+                doc! { "$or": [{ "isDefault": true }, { "createdBy": user }] }
+            }
+        }
+    }
+
+    fn one(self, id: ObjectId) -> Document {
+        doc! { "$and": [{ "_id": id }, self.filter()] }
+    }
+}
+
+impl Store {
+    /// The defaults first, then by place and name.
+    pub async fn dispositions(&self, whose: Whose) -> Result<Vec<Document>, Fault> {
+        let found = self
+            .collection(NAME)
+            .await?
+            .find(whose.filter())
+            .sort(doc! { "isDefault": -1, "sortOrder": 1, "name": 1 })
+            .limit(MOST)
+            .await?;
+        Ok(found.try_collect().await?)
+    }
+
+    /// One of them.
+    pub async fn disposition(&self, whose: Whose, id: ObjectId) -> Result<Option<Document>, Fault> {
+        let found = self.collection(NAME).await?.find_one(whose.one(id)).await?;
+        Ok(found)
+    }
+
+    /// Creates one of the user's own; `None` where the name is in use among those they can see.
+    pub async fn insert_disposition(
+        &self,
+        user: ObjectId,
+        name: &str,
+        color: &str,
+        emoji: &str,
+    ) -> Result<Option<Document>, Fault> {
+        if self.name_is_used(user, name, None).await? {
+            return Ok(None);
+        }
+        let usable = self.dispositions(Whose::Usable(user)).await?;
+        let places = usable.iter().filter_map(|d| place(d.get("sortOrder")));
+        let next = places.max().map_or(0, |last| last.saturating_add(1));
+        let made = document(user, (name, color, emoji), next, false);
+        match self.collection(NAME).await?.insert_one(&made).await {
+            Ok(_) => Ok(Some(made)),
+            // An index of the old server made names unique across users; `migrate --contract` drops it.
+            Err(error) => match Fault::from(error) {
+                fault if fault.reason == Reason::DuplicateKey => Ok(None),
+                fault => Err(fault),
+            },
+        }
+    }
+
+    /// True if another disposition that the user can see has this name.
+    pub async fn name_is_used(
+        &self,
+        user: ObjectId,
+        name: &str,
+        but: Option<ObjectId>,
+    ) -> Result<bool, Fault> {
+        let usable = self.dispositions(Whose::Usable(user)).await?;
+        Ok(usable.iter().any(|d| {
+            d.get_object_id("_id").ok() != but && d.get_str("name").is_ok_and(|n| n == name)
+        }))
+    }
+
+    /// Sets fields of one of them; `None` where there is none.
+    pub async fn update_disposition(
+        &self,
+        whose: Whose,
+        id: ObjectId,
+        change: &Change,
+    ) -> Result<Option<Document>, Fault> {
+        let mut set = doc! { "updatedAt": DateTime::now() };
+        for (field, value) in [
+            ("name", &change.name),
+            ("color", &change.color),
+            ("emoji", &change.emoji),
+        ] {
+            if let Some(value) = value {
+                set.insert(field, value);
+            }
+        }
+        if let Some(place) = change.sort_order {
+            set.insert("sortOrder", place);
+        }
+        let dispositions = self.collection(NAME).await?;
+        let changed = dispositions
+            .find_one_and_update(whose.one(id), doc! { "$set": set })
+            .return_document(ReturnDocument::After)
+            .await?;
+        Ok(changed)
+    }
+
+    /// False where there is none.
+    pub async fn delete_disposition(&self, whose: Whose, id: ObjectId) -> Result<bool, Fault> {
+        let dispositions = self.collection(NAME).await?;
+        Ok(dispositions.delete_one(whose.one(id)).await?.deleted_count > 0)
+    }
+
+    /// Creates the defaults that are missing; those that were made, by this user.
+    pub async fn seed_dispositions(&self, user: ObjectId) -> Result<Vec<Document>, Fault> {
+        let dispositions = self.collection(NAME).await?;
+        let mut made = Vec::new();
+        for (name, color, place) in DEFAULTS {
+            let there = dispositions
+                .find_one(doc! { "name": name, "isDefault": true })
+                .await?;
+            if there.is_some() {
+                continue;
+            }
+            let emoji = if name == GHOST.0 { GHOST.1 } else { "" };
+            let default = document(user, (name, color, emoji), i64::from(place), true);
+            dispositions.insert_one(&default).await?;
+            made.push(default);
+        }
+        Ok(made)
+    }
+}
+
+/// In the shape of the old schema.
+fn document(
+    user: ObjectId,
+    (name, color, emoji): (&str, &str, &str),
+    place: i64,
+    is_default: bool,
+) -> Document {
+    let now = DateTime::now();
+    doc! {
+        "_id": ObjectId::new(), "name": name, "color": color, "isDefault": is_default, "createdBy": user,
+        "sortOrder": place, "emoji": emoji, "createdAt": now, "updatedAt": now, "__v": 0,
+    }
+}
+
+fn place(value: Option<&Bson>) -> Option<i64> {
+    match value? {
+        Bson::Int32(n) => Some(i64::from(*n)),
+        Bson::Int64(n) => Some(*n),
+        _ => None,
+    }
+}

@@ -1,0 +1,134 @@
+//! A checked question as a filter document. Values only ever stand as values: nothing of them is read as an operator.
+
+use mongodb::bson::{Bson, DateTime, Document, doc};
+
+use crate::domain::leads::phone;
+use crate::domain::leads::query::{ALL_AT_MOST, LeadFilter, LeadQuery};
+use crate::domain::tenant::Scope;
+
+/// Fields that `search` looks in, apart from the phone.
+const SEARCHED: [&str; 4] = ["name", "firstName", "lastName", "email"];
+
+/// Fewer digits than this would find almost everybody's phone.
+const LEAST_DIGITS: usize = 3;
+
+/// Skip and limit.
+pub(super) fn window(query: &LeadQuery) -> (u64, i64) {
+    if query.all {
+        return (0, i64::from(ALL_AT_MOST));
+    }
+    let skip = u64::from(query.page.saturating_sub(1)) * u64::from(query.limit);
+    (skip, i64::from(query.limit))
+}
+
+/// All parts must hold; the tenant's is one of them and cannot be replaced by another.
+pub(super) fn of(scope: Scope, filter: &LeadFilter) -> Document {
+    let mut parts = vec![scope.readable()];
+    if let Some(search) = &filter.search {
+        parts.push(searched(search));
+    }
+    for (field, values) in [("state", &filter.states), ("source", &filter.sources)] {
+        if !values.is_empty() {
+            parts.push(doc! { field: { "$in": values } });
+        }
+    }
+    if filter.no_disposition || !filter.dispositions.is_empty() {
+        let mut values: Vec<Bson> = filter.dispositions.iter().map(Bson::from).collect();
+        if filter.no_disposition {
+            // `null` also matches documents without the field.
+            values.extend([Bson::Null, Bson::from("")]);
+        }
+        parts.push(doc! { "disposition": { "$in": values } });
+    }
+    let mut created = Document::new();
+    for (operator, moment) in [
+        ("$gte", filter.created_from_ms),
+        ("$lte", filter.created_to_ms),
+    ] {
+        if let Some(ms) = moment {
+            created.insert(operator, DateTime::from_millis(ms));
+        }
+    }
+    if !created.is_empty() {
+        parts.push(doc! { "createdAt": created });
+    }
+    doc! { "$and": parts }
+}
+
+fn searched(text: &str) -> Document {
+    let literal = regex::escape(text);
+    let mut any: Vec<Document> = SEARCHED
+        .iter()
+        .map(|field| doc! { *field: { "$regex": &literal, "$options": "i" } })
+        .collect();
+    any.push(doc! { "phone": { "$regex": &literal, "$options": "i" } });
+    let digits = phone::digits(text);
+    let looks_like_a_phone = !text.chars().any(char::is_alphabetic);
+    if looks_like_a_phone && digits.len() >= LEAST_DIGITS {
+        // Phones are stored as somebody wrote them: only their digits count.
+        let digits: Vec<String> = digits.chars().map(String::from).collect();
+        any.push(doc! { "phone": { "$regex": digits.join("[^0-9]*") } });
+    }
+    doc! { "$or": any }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mongodb::bson::oid::ObjectId;
+
+    fn parts(filter: &LeadFilter) -> Vec<Bson> {
+        let made = of(Scope::Own(ObjectId::new()), filter);
+        made.get_array("$and").unwrap().clone()
+    }
+
+    #[test]
+    fn the_tenant_always_stands_beside_the_rest() {
+        let user = ObjectId::new();
+        let filter = LeadFilter {
+            search: Some("x".to_owned()),
+            no_disposition: true,
+            ..LeadFilter::default()
+        };
+        let made = of(Scope::Own(user), &filter);
+        let parts = made.get_array("$and").unwrap();
+        assert_eq!(parts[0], Bson::from(doc! { "tenantId": user }));
+        assert_eq!(parts.len(), 3);
+        assert_eq!(
+            parts[2],
+            Bson::from(doc! { "disposition": { "$in": [Bson::Null, ""] } })
+        );
+    }
+
+    #[test]
+    fn a_search_is_literal_and_finds_a_phone_by_its_digits() {
+        let any = searched(".*(");
+        let any = any.get_array("$or").unwrap();
+        assert_eq!(any.len(), 5);
+        let first = any[0].as_document().unwrap().get_document("name").unwrap();
+        assert_eq!(first.get_str("$regex"), Ok(r"\.\*\("));
+        let by_digits = searched("(555) 01");
+        let last = by_digits.get_array("$or").unwrap().last().unwrap().clone();
+        let pattern = last.as_document().unwrap().get_document("phone").unwrap();
+        let pattern = regex::Regex::new(pattern.get_str("$regex").unwrap()).unwrap();
+        assert!(pattern.is_match("555-012-3456") && !pattern.is_match("(550) 123-4567"));
+        assert_eq!(searched("route 66").get_array("$or").unwrap().len(), 5);
+    }
+
+    #[test]
+    fn dates_and_lists_are_values() {
+        let filter = LeadFilter {
+            states: vec!["TX".to_owned(), "$ne".to_owned()],
+            created_from_ms: Some(1),
+            created_to_ms: Some(2),
+            ..LeadFilter::default()
+        };
+        let parts = parts(&filter);
+        assert_eq!(
+            parts[1],
+            Bson::from(doc! { "state": { "$in": ["TX", "$ne"] } })
+        );
+        let bounds = doc! { "$gte": DateTime::from_millis(1), "$lte": DateTime::from_millis(2) };
+        assert_eq!(parts[2], Bson::from(doc! { "createdAt": bounds }));
+    }
+}

@@ -1,0 +1,59 @@
+//! The `leads` collection. Every question needs a [`Scope`]: nobody reaches another tenant's leads.
+
+mod filter;
+mod read_many;
+mod write;
+
+use futures::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, doc};
+
+use super::Store;
+use super::fault::Fault;
+use crate::domain::leads::query::LeadQuery;
+use crate::domain::tenant::Scope;
+
+pub use write::{Changed, Guard};
+
+pub(super) const NAME: &str = "leads";
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Page {
+    pub leads: Vec<Document>,
+    /// All that match.
+    pub total: u64,
+}
+
+impl Store {
+    /// A page of leads. With `query.all` the first [`ALL_AT_MOST`](crate::domain::leads::query::ALL_AT_MOST); the
+    /// caller compares `total`.
+    pub async fn leads(&self, scope: Scope, query: &LeadQuery) -> Result<Page, Fault> {
+        let leads = self.collection(NAME).await?;
+        let wanted = filter::of(scope, &query.filter);
+        let total = leads.count_documents(wanted.clone()).await?;
+        let (skip, limit) = filter::window(query);
+        let direction = if query.ascending { 1 } else { -1 };
+        let mut sort = doc! { query.sort_by: direction };
+        // Equal values keep one order, or pages would repeat and miss leads.
+        sort.insert("_id", direction);
+        let cursor = leads
+            .find(wanted)
+            .sort(sort)
+            .skip(skip)
+            .limit(limit)
+            .await?;
+        Ok(Page {
+            leads: cursor.try_collect().await?,
+            total,
+        })
+    }
+
+    /// One lead, if the scope may read it.
+    pub async fn lead(&self, scope: Scope, id: ObjectId) -> Result<Option<Document>, Fault> {
+        let leads = self.collection(NAME).await?;
+        let mut wanted = scope.readable();
+        wanted.insert("_id", id);
+        Ok(leads.find_one(wanted).await?)
+    }
+}

@@ -1,0 +1,98 @@
+//! Whole lists of leads, read as a stream: memory does not grow with their number.
+
+use futures::{Stream, StreamExt, TryStreamExt};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+
+use super::{NAME, filter};
+use crate::domain::leads::query::{LeadFilter, LeadQuery};
+use crate::domain::leads::stats::{FIELDS, Stats};
+use crate::domain::leads::view;
+use crate::domain::tenant::Scope;
+use crate::store::Store;
+use crate::store::fault::Fault;
+
+/// The most leads that `/recent` names.
+const MOST_RECENT: i64 = 50;
+
+impl Store {
+    /// All leads that match, in the order asked for; only these fields of them.
+    pub async fn stream_leads(
+        &self,
+        scope: Scope,
+        query: &LeadQuery,
+        fields: &[&str],
+    ) -> Result<impl Stream<Item = Result<Document, Fault>> + Send + use<>, Fault> {
+        let leads = self.collection(NAME).await?;
+        let direction = if query.ascending { 1 } else { -1 };
+        let mut sort = doc! { query.sort_by: direction };
+        sort.insert("_id", direction);
+        let cursor = leads
+            .find(filter::of(scope, &query.filter))
+            .sort(sort)
+            .projection(projection(fields))
+            .await?;
+        Ok(cursor.map(|lead| lead.map_err(Fault::from)))
+    }
+
+    /// What the scope's leads are made of.
+    pub async fn lead_stats(&self, scope: Scope) -> Result<Stats, Fault> {
+        let leads = self.collection(NAME).await?;
+        let mut cursor = leads
+            .find(filter::of(scope, &LeadFilter::default()))
+            .projection(projection(&FIELDS))
+            .await?;
+        let mut stats = Stats::default();
+        while let Some(lead) = cursor.try_next().await? {
+            stats.add(&view::fields(&lead));
+        }
+        Ok(stats)
+    }
+
+    /// Leads of one source that came after a moment, oldest first.
+    pub async fn recent_leads(
+        &self,
+        scope: Scope,
+        source: Option<&str>,
+        since_ms: i64,
+    ) -> Result<Vec<Document>, Fault> {
+        let leads = self.collection(NAME).await?;
+        let mut parts = vec![
+            scope.readable(),
+            doc! { "createdAt": { "$gt": DateTime::from_millis(since_ms) } },
+        ];
+        if let Some(source) = source {
+            parts.push(doc! { "source": source });
+        }
+        let cursor = leads
+            .find(doc! { "$and": parts })
+            .sort(doc! { "createdAt": 1, "_id": 1 })
+            .limit(MOST_RECENT)
+            .projection(projection(&["name", "source", "createdAt"]))
+            .await?;
+        Ok(cursor.try_collect().await?)
+    }
+
+    /// Those of these leads that the scope may read.
+    pub async fn readable_leads(
+        &self,
+        scope: Scope,
+        ids: &[ObjectId],
+    ) -> Result<Vec<ObjectId>, Fault> {
+        let leads = self.collection(NAME).await?;
+        let mut wanted = scope.readable();
+        wanted.insert("_id", doc! { "$in": ids });
+        let found: Vec<Document> = leads
+            .find(wanted)
+            .projection(doc! { "_id": 1 })
+            .await?
+            .try_collect()
+            .await?;
+        let ids = found.iter().filter_map(|l| l.get_object_id("_id").ok());
+        Ok(ids.collect())
+    }
+}
+
+fn projection(fields: &[&str]) -> Document {
+    fields.iter().map(|f| ((*f).to_owned(), 1.into())).collect()
+}

@@ -1,0 +1,233 @@
+//! Changes of leads. Each is by `_id` within the scope's own leads.
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::options::ReturnDocument;
+
+use super::NAME;
+use crate::domain::leads::edit::Edit;
+use crate::domain::tenant::Scope;
+use crate::store::Store;
+use crate::store::fault::{Fault, Reason};
+
+/// Leads that were deleted, for [`KEPT_MS`].
+const DELETED: &str = "deletedleads";
+
+/// How long a deleted lead can be restored: 30 days.
+const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+
+/// What a change relies on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Guard {
+    /// The lead must not have changed since, in milliseconds since 1970.
+    pub unless_changed_since_ms: Option<i64>,
+}
+
+/// What became of a change.
+#[derive(Debug)]
+pub enum Changed {
+    /// The lead as it is now.
+    Done(Document),
+    /// Somebody else was quicker; the lead as it is now.
+    Conflict(Document),
+    /// There is none that this scope may change.
+    Missing,
+}
+
+impl Store {
+    /// Creates a lead of the scope's user.
+    pub async fn insert_lead(&self, scope: Scope, edit: &Edit) -> Result<Document, Fault> {
+        let leads = self.collection(NAME).await?;
+        let last = leads
+            .find_one(scope.writable())
+            .sort(doc! { "order": -1 })
+            .projection(doc! { "order": 1 })
+            .await?;
+        // A hint for people: two leads with the same place harm nothing.
+        let order = last.and_then(|lead| number(lead.get("order")));
+        let document = new_lead(scope, edit, order.map_or(0, |n| n.saturating_add(1)));
+        leads.insert_one(&document).await?;
+        Ok(document)
+    }
+
+    /// Sets fields of a lead.
+    pub async fn update_lead(
+        &self,
+        scope: Scope,
+        id: ObjectId,
+        edit: &Edit,
+        guard: Guard,
+    ) -> Result<Changed, Fault> {
+        let leads = self.collection(NAME).await?;
+        let mut own = scope.writable();
+        own.insert("_id", id);
+        let mut wanted = own.clone();
+        if let Some(ms) = guard.unless_changed_since_ms {
+            wanted.insert("updatedAt", DateTime::from_millis(ms));
+        }
+        let mut set = Document::new();
+        for (field, value) in &edit.0 {
+            set.insert(*field, value);
+        }
+        set.insert("updatedAt", DateTime::now());
+        let done = leads
+            .find_one_and_update(wanted, doc! { "$set": set })
+            .return_document(ReturnDocument::After)
+            .await?;
+        if let Some(lead) = done {
+            return Ok(Changed::Done(lead));
+        }
+        let there = leads.find_one(own).await?;
+        Ok(there.map_or(Changed::Missing, Changed::Conflict))
+    }
+
+    /// Moves a lead to where it can be restored from. False where there is none.
+    pub async fn delete_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
+        let mut own = scope.writable();
+        own.insert("_id", id);
+        self.move_lead((NAME, DELETED), own, |lead| {
+            lead.insert("deletedAt", DateTime::now());
+        })
+        .await
+    }
+
+    /// Takes a deletion back. False where there is nothing to restore.
+    pub async fn restore_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
+        let mut own = scope.writable();
+        own.insert("_id", id);
+        self.move_lead((DELETED, NAME), own, |lead| {
+            lead.remove("deletedAt");
+        })
+        .await
+    }
+
+    /// First the copy, then the original's end: wherever it breaks off the lead is still there, and the move can be
+    /// asked for again.
+    async fn move_lead(
+        &self,
+        (from, to): (&str, &str),
+        own: Document,
+        change: impl FnOnce(&mut Document),
+    ) -> Result<bool, Fault> {
+        let source = self.collection(from).await?;
+        let Some(mut lead) = source.find_one(own.clone()).await? else {
+            return Ok(false);
+        };
+        change(&mut lead);
+        let target = self.collection(to).await?;
+        match target.insert_one(&lead).await.map_err(Fault::from) {
+            Ok(_) => {}
+            // From a move that broke off. A copy to restore from must be the newest; a living lead is left alone.
+            Err(fault) if fault.reason == Reason::DuplicateKey => {
+                if to == DELETED {
+                    target.replace_one(own.clone(), lead).await?;
+                }
+            }
+            Err(fault) => return Err(fault),
+        }
+        source.delete_one(own).await?;
+        Ok(true)
+    }
+
+    /// Gives a lead without an owner to the scope's user, who is an administrator.
+    pub async fn claim_lead(&self, scope: Scope, id: ObjectId) -> Result<Changed, Fault> {
+        let Some(mut unowned) = scope.claimable() else {
+            return Ok(Changed::Missing);
+        };
+        let leads = self.collection(NAME).await?;
+        unowned.insert("_id", id);
+        let set = doc! { "tenantId": scope.user(), "updatedAt": DateTime::now() };
+        let claimed = leads.update_one(unowned, doc! { "$set": set }).await?;
+        // Of two at once the later may have won on a server that does not compare and set in one step.
+        let mut own = scope.writable();
+        own.insert("_id", id);
+        Ok(match leads.find_one(own).await? {
+            Some(lead) if claimed.modified_count > 0 => Changed::Done(lead),
+            Some(lead) => Changed::Conflict(lead),
+            None => Changed::Missing,
+        })
+    }
+
+    /// Removes what was deleted long ago; returns how many.
+    pub async fn purge_deleted_leads(&self, now_ms: i64) -> Result<u64, Fault> {
+        let deleted = self.collection(DELETED).await?;
+        let old = DateTime::from_millis(now_ms.saturating_sub(KEPT_MS));
+        let old = doc! { "deletedAt": { "$lte": old } };
+        Ok(deleted.delete_many(old).await?.deleted_count)
+    }
+}
+
+/// With the defaults of the old schema.
+fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
+    let now = DateTime::now();
+    let mut lead = doc! {
+        "_id": ObjectId::new(),
+        "name": "Blank Lead",
+        "email": "",
+        "phone": "",
+        "tenantId": scope.user(),
+        "assignedTo": scope.user(),
+        "status": "New",
+        "source": "Manual Entry",
+        "notes": "",
+        "state": "",
+        "city": "",
+        "military": false,
+        "pregnant": false,
+        "tobaccoUser": false,
+        "hasPrescription": false,
+        "hasMedicarePartsAB": false,
+        "hasMedicalCondition": false,
+        "medicalConditions": [],
+        "price": 0,
+        "callHistory": [],
+        "disposition": "",
+        "order": order,
+        "policyDocuments": [],
+        "timeZone": "",
+        "createdAt": now,
+        "updatedAt": now,
+        "__v": 0,
+    };
+    for (field, value) in &edit.0 {
+        lead.insert(*field, value);
+    }
+    lead
+}
+
+fn number(value: Option<&Bson>) -> Option<i64> {
+    match value? {
+        Bson::Int32(n) => Some(i64::from(*n)),
+        Bson::Int64(n) => Some(*n),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_lead_has_the_old_shape_and_belongs_to_who_made_it() {
+        let user = ObjectId::new();
+        let edit = Edit(vec![
+            ("name", "Ann".to_owned()),
+            ("source", "Usha".to_owned()),
+        ]);
+        let lead = new_lead(Scope::OwnOrUnowned(user), &edit, 7);
+        assert_eq!(lead.get_object_id("tenantId"), Ok(user));
+        assert_eq!(lead.get_object_id("assignedTo"), Ok(user));
+        assert_eq!(lead.get_str("name"), Ok("Ann"));
+        assert_eq!(lead.get_str("source"), Ok("Usha"));
+        assert_eq!(lead.get_i64("order"), Ok(7));
+        assert_eq!(lead.get_i32("__v"), Ok(0));
+    }
+
+    #[test]
+    fn an_order_of_any_type_is_read() {
+        assert_eq!(number(Some(&Bson::Int32(3))), Some(3));
+        assert_eq!(number(Some(&Bson::Int64(4))), Some(4));
+        assert_eq!(number(Some(&Bson::from("5"))), None);
+        assert_eq!(number(None), None);
+    }
+}
