@@ -115,8 +115,11 @@ pub enum Exit {
 /// The most characters of the container runtime's words that are told.
 const MOST_WORDS: usize = 200;
 
-/// What runc writes before the part that helps.
-const BEFORE_THE_CAUSE: &str = "error during container init: ";
+/// What runc writes before the part that helps, the outermost first.
+const BEFORE_THE_CAUSE: [&str; 2] = [
+    "unable to start container process: ",
+    "error during container init: ",
+];
 
 impl Exit {
     /// Reads an end.
@@ -125,9 +128,9 @@ impl Exit {
             Some("OOMKilled") => Self::OutOfMemory,
             Some("StartError" | "ContainerCannotRun") => {
                 let told = end.message.as_deref().unwrap_or("no cause is told");
-                let cause = told
-                    .rsplit_once(BEFORE_THE_CAUSE)
-                    .map_or(told, |(_, cause)| cause);
+                let cause = BEFORE_THE_CAUSE.iter().fold(told, |told, before| {
+                    told.rsplit_once(before).map_or(told, |(_, cause)| cause)
+                });
                 let words = cause
                     .trim()
                     .chars()

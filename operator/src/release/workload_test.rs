@@ -29,11 +29,17 @@ fn an_end_is_told_without_what_the_application_said_at_it() {
         told(ended(137, "OOMKilled", ""), 0),
         "pod shop-1 exited once, last out of memory"
     );
-    let runc = "failed to create shim task: error during container init: exec: \"/none\": stat /none: no such file\n";
-    assert_eq!(
-        told(ended(128, "StartError", runc), 1),
-        "pod shop-1 exited 2 times, last because it could not be started: exec: \"/none\": stat /none: no such file"
-    );
+    for before in [
+        "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ",
+        "runc create failed: unable to start container process: error during container init: ",
+        "",
+    ] {
+        let runc = format!("{before}exec: \"/none\": stat /none: no such file\n");
+        assert_eq!(
+            told(ended(128, "StartError", &runc), 1),
+            "pod shop-1 exited 2 times, last because it could not be started: exec: \"/none\": stat /none: no such file"
+        );
+    }
 }
 
 #[test]
