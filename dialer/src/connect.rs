@@ -90,6 +90,10 @@ pub async fn maintain(store: &Store, stop: &CancellationToken) {
             Ok(purged) => tracing::debug!(purged, "ended sessions removed"),
             Err(fault) => tracing::warn!(reason = %fault, "ended sessions not removed"),
         }
+        match store.purge_rejects(now_ms()).await {
+            Ok(purged) => tracing::debug!(purged, "old refused webhooks removed"),
+            Err(fault) => tracing::warn!(reason = %fault, "old refused webhooks not removed"),
+        }
         match store.purge_deleted_leads(now_ms()).await {
             Ok(purged) => tracing::debug!(purged, "leads deleted long ago removed"),
             Err(fault) => tracing::warn!(reason = %fault, "leads deleted long ago not removed"),

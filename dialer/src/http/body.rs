@@ -37,21 +37,29 @@ impl<S: Send + Sync> FromRequest<S> for Body {
                     ApiError::new(Code::InvalidBody, "The request body could not be read.")
                 }
             })?;
-        match serde_json::from_slice::<Value>(&bytes) {
-            Ok(Value::Object(fields)) => Ok(Self(fields)),
-            Ok(_) => Err(ApiError::new(
-                Code::InvalidBody,
-                "The request body must be a JSON object.",
-            )),
-            Err(error) => Err(ApiError::new(
-                Code::InvalidBody,
-                format!(
-                    "The request body is not valid JSON (line {}, column {}).",
-                    error.line(),
-                    error.column()
-                ),
-            )),
-        }
+        object(&bytes).map(Self)
+    }
+}
+
+/// A JSON object.
+///
+/// # Errors
+/// 400 that says where it is wrong, without what it holds.
+pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(ApiError::new(
+            Code::InvalidBody,
+            "The request body must be a JSON object.",
+        )),
+        Err(error) => Err(ApiError::new(
+            Code::InvalidBody,
+            format!(
+                "The request body is not valid JSON (line {}, column {}).",
+                error.line(),
+                error.column()
+            ),
+        )),
     }
 }
 

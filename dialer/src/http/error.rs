@@ -24,6 +24,8 @@ pub enum Code {
     Busy,
     DatabaseUnavailable,
     NotFound,
+    WrongCredential,
+    NoContact,
     Forbidden,
     NotImplemented,
     Conflict,
@@ -52,6 +54,8 @@ impl Code {
             Self::Busy => "BUSY",
             Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
             Self::NotFound => "NOT_FOUND",
+            Self::WrongCredential => "WRONG_CREDENTIAL",
+            Self::NoContact => "NO_CONTACT",
             Self::Forbidden => "FORBIDDEN",
             Self::NotImplemented => "NOT_IMPLEMENTED",
             Self::Conflict => "CONFLICT",
@@ -70,10 +74,13 @@ impl Code {
             | Self::InviteNeeded
             | Self::InviteRefused
             | Self::EmailTaken
+            | Self::NoContact
             | Self::TooMany => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::LoginFailed | Self::NotSignedIn => StatusCode::UNAUTHORIZED,
+            Self::LoginFailed | Self::NotSignedIn | Self::WrongCredential => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::DatabaseUnavailable | Self::Timeout => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -10,6 +10,7 @@ pub mod leads;
 pub mod origin;
 pub mod pages;
 pub mod system;
+pub mod webhook;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,6 +109,9 @@ pub fn router(app: App) -> Router {
         .route("/api/auth/profile", get(auth::profile))
         .route("/api/auth/verify", get(auth::verify))
         .route("/api/auth/logout", post(auth::logout))
+        .route("/api/webhooks/nextgen", post(webhook::receive))
+        // Where an older integration sends to.
+        .route("/api/integration/nextgen", post(webhook::receive))
         .merge(leads())
         .merge(dispositions_and_calls())
         .route("/readyz", get(system::readyz))

@@ -11,6 +11,7 @@ pub mod leads;
 pub mod passcodes;
 pub mod sessions;
 pub mod users;
+pub mod vendor;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

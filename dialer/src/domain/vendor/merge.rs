@@ -76,7 +76,12 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
 
     let before = PriceParts::of(stored);
     let after = before.with(lead.product, lead.price);
-    if after != before || (lead.price.is_some() && !stored.contains_key("priceParts")) {
+    // An old server's lead gets its parts with the first price that comes; a sum that is not that of the parts was
+    // left by somebody who died between two writes.
+    let shown = stored.get("price").and_then(Cents::of_json);
+    let split = stored.contains_key("priceParts");
+    let known = split || lead.price.is_some();
+    if after != before || known && (!split || shown != Some(after.sum())) {
         merge.price = Some(after);
     }
     let product = shown_product(stored, lead.product);

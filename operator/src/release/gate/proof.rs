@@ -49,9 +49,7 @@ fn good_here(question: &Question<'_>) -> bool {
 }
 
 fn not_good(rules: &Rules, release: &SourceRelease) -> Verdict {
-    let phase = release
-        .phase
-        .map_or("not begun yet", ReleasePhase::as_str);
+    let phase = release.phase.map_or("not begun yet", ReleasePhase::as_str);
     let what = format!("release {} of {} is {phase}", release.number, rules.source);
     match release.phase {
         Some(phase) if !phase.is_final() => Verdict::waiting(Reason::SourceNotGood, what),

@@ -1,0 +1,116 @@
+//! `POST /api/webhooks/nextgen`: leads that a vendor sends.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use jiff::Timestamp;
+use mongodb::bson::oid::ObjectId;
+use serde_json::{Value, json};
+
+use super::App;
+use super::auth::private;
+use super::body::object;
+use super::error::{ApiError, Code};
+use crate::domain::vendor::{VendorLead, Warning, webhook};
+
+const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
+
+/// Longest header value that can be a credential.
+const LONGEST: usize = 256;
+
+/// The source that these leads have.
+const SOURCE: &str = "NextGen";
+
+/// Headers `sid` and `apikey`; one JSON object → 201 created, 200 known:
+/// `{success, leadId, message, isNew, processMs, warnings?}`. A message that comes again changes nothing.
+pub async fn receive(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let began = Instant::now();
+    let tenant = tenant(&app, &headers).await?;
+    let (lead, warnings) = match read(&body) {
+        Ok(read) => read,
+        Err(error) => {
+            app.store
+                .insert_reject(tenant, &body, &error.message)
+                .await?;
+            return Err(error);
+        }
+    };
+    let received = app
+        .store
+        .receive_lead(tenant, &lead, SOURCE, Timestamp::now())
+        .await?;
+    let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (status, message) = if received.created {
+        (StatusCode::CREATED, "The lead was created.")
+    } else if received.news {
+        (StatusCode::OK, "The lead was updated.")
+    } else {
+        (StatusCode::OK, "The lead is known.")
+    };
+    let mut answer = json!({
+        "success": true,
+        "leadId": received.id.to_hex(),
+        "message": message,
+        "isNew": received.created,
+        "processMs": took,
+    });
+    let told = told(&warnings, received.alike);
+    if let Some(fields) = answer.as_object_mut()
+        && !told.is_empty()
+    {
+        fields.insert("warnings".into(), told.into());
+    }
+    let mut response = private((status, Json(answer)).into_response());
+    response
+        .headers_mut()
+        .insert(PROCESS_TIME, HeaderValue::from(took));
+    Ok(response)
+}
+
+async fn tenant(app: &App, headers: &HeaderMap) -> Result<ObjectId, ApiError> {
+    let given = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.filter(|v| !v.is_empty() && v.len() <= LONGEST)
+    };
+    let refused = || {
+        ApiError::new(
+            Code::WrongCredential,
+            "The headers sid and apikey are missing or wrong.",
+        )
+    };
+    let (sid, key) = given("sid").zip(given("apikey")).ok_or_else(refused)?;
+    let tenant = app.store.vendor_tenant(sid, key).await?;
+    tenant.ok_or_else(refused)
+}
+
+fn read(body: &[u8]) -> Result<(VendorLead, Vec<Warning>), ApiError> {
+    let (lead, warnings) = webhook::parse(&object(body)?);
+    let lead = lead.ok_or_else(|| {
+        ApiError::new(
+            Code::NoContact,
+            "The lead has no id, no phone and no usable e-mail address.",
+        )
+    })?;
+    Ok((lead, warnings))
+}
+
+fn told(warnings: &[Warning], alike: usize) -> Vec<Value> {
+    let mut told: Vec<Value> = warnings
+        .iter()
+        .map(|w| json!({ "field": w.field, "message": w.message }))
+        .collect();
+    if alike > 1 {
+        told.push(
+            json!({ "message": format!("{alike} leads are the same; the oldest was updated") }),
+        );
+    }
+    told
+}

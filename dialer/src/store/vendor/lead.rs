@@ -1,0 +1,270 @@
+//! A vendor's lead into the `leads` collection. Right under races without any index: a new lead's `_id` comes from
+//! its key, so one insert succeeds; what is set is computed from what is there, until there is nothing left to set.
+
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::{Collection, error::Error};
+
+use crate::domain::leads::view;
+use crate::domain::vendor::merge::{Merge, Purchase, merge};
+use crate::domain::vendor::price::Cents;
+use crate::domain::vendor::same::{self, Keys};
+use crate::domain::vendor::{Field, VendorLead};
+use crate::store::Store;
+use crate::store::fault::{Fault, Reason};
+use crate::store::leads::NAME;
+
+/// The most stored leads that are compared with one that came.
+const MOST_ALIKE: i64 = 50;
+
+/// Writes of one message until it is at rest: each one lost is a write of somebody else's that succeeded.
+const MOST_TRIES: usize = 300;
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// The lead's `_id`.
+    pub id: ObjectId,
+    /// This message made it.
+    pub created: bool,
+    /// Something was bought that was not on record: people should hear of it.
+    pub news: bool,
+    /// How many stored leads are the same by their surest key; more than one is a warning.
+    pub alike: usize,
+}
+
+impl Store {
+    /// Stores what came for a tenant. `source` is the vendor's name in `leads`.
+    pub async fn receive_lead(
+        &self,
+        tenant: ObjectId,
+        lead: &VendorLead,
+        source: &str,
+        now: Timestamp,
+    ) -> Result<Received, Fault> {
+        let leads = self.collection(NAME).await?;
+        let keys = Keys::of_vendor(lead);
+        if let Some((id, alike)) = known(&leads, tenant, &keys, lead).await? {
+            let news = settle(&leads, tenant, id, lead, now).await?;
+            return Ok(Received {
+                id,
+                created: false,
+                news,
+                alike,
+            });
+        }
+        let id = keys.new_id(tenant).unwrap_or_default();
+        let first = new_lead((tenant, id), lead, source, now);
+        let created = match leads.insert_one(first).await.map_err(Fault::from) {
+            Ok(_) => true,
+            Err(fault) if fault.reason == Reason::DuplicateKey => false,
+            Err(fault) => return Err(fault),
+        };
+        // Another message for the same lead may have come in between.
+        let news = settle(&leads, tenant, id, lead, now).await?;
+        Ok(Received {
+            id,
+            created,
+            news: created || news,
+            alike: 1,
+        })
+    }
+}
+
+/// The stored lead that is the same.
+async fn known(
+    leads: &Collection<Document>,
+    tenant: ObjectId,
+    keys: &Keys,
+    lead: &VendorLead,
+) -> Result<Option<(ObjectId, usize)>, Fault> {
+    let mut any = Vec::new();
+    for id in &keys.vendor_ids {
+        // The old importer lower-cased ids, the old webhook did not.
+        let mut spellings = vec![id.clone(), id.to_uppercase()];
+        spellings.extend(lead.vendor_id.clone());
+        any.push(doc! { "leadId": { "$in": &spellings } });
+        any.push(doc! { "nextgenId": { "$in": spellings } });
+    }
+    if let Some(phone) = &keys.phone {
+        // Phones are stored as somebody wrote them: only their digits count.
+        let digits: Vec<String> = phone
+            .trim_start_matches("+1")
+            .chars()
+            .filter(char::is_ascii_digit)
+            .map(String::from)
+            .collect();
+        any.push(doc! { "phone": { "$regex": digits.join("[^0-9]*") } });
+    }
+    if let Some(email) = &keys.email {
+        any.push(doc! { "email": email });
+    }
+    if any.is_empty() {
+        return Ok(None);
+    }
+    let found: Vec<Document> = leads
+        .find(doc! { "$and": [{ "tenantId": tenant }, { "$or": any }] })
+        .projection(doc! { "leadId": 1, "nextgenId": 1, "phone": 1, "email": 1 })
+        .sort(doc! { "createdAt": 1, "_id": 1 })
+        .limit(MOST_ALIKE)
+        .await?
+        .try_collect()
+        .await?;
+    let alike: Vec<(Keys, ObjectId)> = found
+        .iter()
+        .filter_map(|l| {
+            Some((
+                Keys::of_stored(&view::fields(l)),
+                l.get_object_id("_id").ok()?,
+            ))
+        })
+        .collect();
+    Ok(same::find(keys, alike.iter().map(|(k, id)| (k, *id))))
+}
+
+/// Sets what is to be set, once: what another message sets later stands. Only the price is looked at until it is the
+/// sum of its parts, on servers too that let two writes through at once. True if something was bought that was not
+/// on record.
+async fn settle(
+    leads: &Collection<Document>,
+    tenant: ObjectId,
+    id: ObjectId,
+    lead: &VendorLead,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let (mut news, mut written) = (false, false);
+    let own = doc! { "_id": id, "tenantId": tenant };
+    for _ in 0..MOST_TRIES {
+        let Some(stored) = leads.find_one(own.clone()).await? else {
+            // Deleted in between: what its owner threw away does not come back.
+            return Ok(news);
+        };
+        let mut merged = merge(&view::fields(&stored), lead, now);
+        if written {
+            merged = Merge {
+                price: merged.price,
+                ..Merge::default()
+            };
+        }
+        if merged.is_empty() {
+            return Ok(news);
+        }
+        if write(leads, &own, &stored, set(&merged)).await? {
+            written = true;
+            news |= merged.is_news();
+        }
+    }
+    Err(Fault::new(Reason::NoAnswer))
+}
+
+/// Writes unless the lead has changed since it was read.
+async fn write(
+    leads: &Collection<Document>,
+    own: &Document,
+    read: &Document,
+    mut set: Document,
+) -> Result<bool, Error> {
+    let mut unchanged = own.clone();
+    let seen = read.get("updatedAt").cloned().unwrap_or(Bson::Null);
+    // Every write of ours moves it on; two of them within one millisecond must differ, too.
+    let last = seen.as_datetime().map_or(0, |at| at.timestamp_millis());
+    let next = DateTime::now()
+        .timestamp_millis()
+        .max(last.saturating_add(1));
+    unchanged.insert("updatedAt", seen);
+    set.insert("updatedAt", DateTime::from_millis(next));
+    let done = leads.update_one(unchanged, doc! { "$set": set }).await?;
+    Ok(done.matched_count > 0)
+}
+
+/// With the defaults of the old schema, and all that came.
+fn new_lead(
+    (tenant, id): (ObjectId, ObjectId),
+    lead: &VendorLead,
+    source: &str,
+    now: Timestamp,
+) -> Document {
+    let at = DateTime::from_millis(now.as_millisecond());
+    let bought = lead.bought_at.map_or(now, |bought| bought.min(now));
+    let mut document = doc! {
+        "_id": id,
+        "name": "NextGen Lead",
+        "email": "",
+        "phone": "",
+        "tenantId": tenant,
+        "status": "New",
+        "source": source,
+        "sourceCode": source,
+        "notes": "",
+        "state": "",
+        "city": "",
+        "military": false,
+        "pregnant": false,
+        "tobaccoUser": false,
+        "hasPrescription": false,
+        "hasMedicarePartsAB": false,
+        "hasMedicalCondition": false,
+        "medicalConditions": [],
+        "price": 0,
+        "callHistory": [],
+        "disposition": "New Lead",
+        "order": 0,
+        "policyDocuments": [],
+        "timeZone": "",
+        // Doubles as the date of purchase.
+        "createdAt": DateTime::from_millis(bought.as_millisecond()),
+        "updatedAt": at,
+        "__v": 0,
+    };
+    let merged = merge(&serde_json::Map::new(), lead, now);
+    for (field, value) in set(&merged) {
+        match field.split_once('.') {
+            None => document.insert(field, value),
+            // The parts of a map: there is no `$set` that would make it.
+            Some((map, part)) => {
+                let mut parts = document.get_document(map).cloned().unwrap_or_default();
+                parts.insert(part, value);
+                document.insert(map, parts)
+            }
+        };
+    }
+    document
+}
+
+/// What a merge sets, by path: each part of a map by itself, so that two products never overwrite each other.
+fn set(merge: &Merge) -> Document {
+    let mut set = Document::new();
+    for (field, value) in &merge.fields {
+        let value = match value {
+            Field::Text(text) => Bson::from(text),
+            Field::Flag(flag) => Bson::from(*flag),
+            Field::List(items) => Bson::from(items.clone()),
+        };
+        set.insert(*field, value);
+    }
+    if let Some(parts) = merge.price {
+        for (part, cents) in [("priceParts.data", parts.data), ("priceParts.ad", parts.ad)] {
+            if let Some(cents) = cents {
+                set.insert(part, cents.amount());
+            }
+        }
+        set.insert("price", parts.sum().amount());
+    }
+    if let Some(product) = merge.product {
+        set.insert("product", product.name());
+    }
+    if let Some(purchase) = merge.purchase {
+        set.insert(
+            format!("purchases.{}", purchase.product.name()),
+            line(purchase),
+        );
+    }
+    set
+}
+
+fn line(purchase: Purchase) -> Document {
+    let price = purchase.price.map(Cents::amount);
+    doc! { "price": price, "at": DateTime::from_millis(purchase.at.as_millisecond()) }
+}
