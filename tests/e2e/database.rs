@@ -1,13 +1,26 @@
 //! The dialer's own tests that want a database, on the one of this cluster.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
 
 use crate::world::World;
 
-/// Files of `dialer/tests` that ask for a database.
-const SUITES: [&str; 2] = ["accounts", "outage"];
+/// What a file of `dialer/tests` includes that asks for a database.
+const ASKS: &str = "support/mongo.rs";
+
+fn suites(tests: &Path) -> anyhow::Result<Vec<String>> {
+    let mut suites = Vec::new();
+    for file in std::fs::read_dir(tests).with_context(|| format!("reading {}", tests.display()))? {
+        let path = file?.path();
+        let asks = path.is_file() && std::fs::read_to_string(&path)?.contains(ASKS);
+        let name = path.file_stem().and_then(|stem| stem.to_str());
+        suites.extend(name.filter(|_| asks).map(str::to_owned));
+    }
+    ensure!(!suites.is_empty(), "no test asks for a database");
+    Ok(suites)
+}
 
 /// Where `MONGODB_TEST_URI` names a real MongoDB they ran against that one already, and do so again here.
 pub async fn dialer(world: &World) -> anyhow::Result<()> {
@@ -24,8 +37,8 @@ pub async fn dialer(world: &World) -> anyhow::Result<()> {
         "-p",
         "crokodial-dialer",
     ]);
-    for suite in SUITES {
-        cargo.args(["--test", suite]);
+    for suite in suites(&world.cluster.checkout.join("dialer/tests"))? {
+        cargo.args(["--test", &suite]);
     }
     let output = cargo
         .env("MONGODB_TEST_URI", uri.trim())
