@@ -11,9 +11,9 @@ use super::probed;
 use super::proof::CredentialState;
 use super::trials;
 use super::validate::Valid;
-use crokodial_crds::OnFailure;
+use crokodial_crds::{OnFailure, Reason};
 
-use crate::release::machine::{Candidate, Gate, Proof, Smoke, Trial, View};
+use crate::release::machine::{Candidate, Gate, Lack, Proof, Smoke, Trial, View};
 use crate::release::record::Record;
 use crate::release::workload::{PodView, Workload};
 
@@ -122,17 +122,21 @@ fn release_phase(seen: &Observed, newest: Option<i64>) -> Trial {
 }
 
 /// What must exist before a first pod can start.
-fn prerequisites(valid: &Valid) -> Result<(), String> {
-    let missing: Vec<&str> = [&valid.mongo, &valid.config.active]
+fn prerequisites(valid: &Valid) -> Result<(), Lack> {
+    let missing: Vec<_> = [&valid.mongo, &valid.config.active]
         .into_iter()
         .filter(|active| !active.usable)
-        .map(|active| active.finding.seen.as_str())
+        .map(|active| &active.finding)
         .collect();
     if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(missing.join("; "))
+        return Ok(());
     }
+    let running = [Reason::PreflightRunning, Reason::CandidateRunning];
+    let seen: Vec<&str> = missing.iter().map(|f| f.seen.as_str()).collect();
+    Err(Lack {
+        seen: seen.join("; "),
+        under_way: missing.iter().all(|f| running.contains(&f.reason)),
+    })
 }
 
 /// The largest number seen in records, snapshots and the Deployment's annotation: no number is spent twice. Numbers

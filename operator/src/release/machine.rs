@@ -12,7 +12,7 @@ pub use super::hold::{hold, paused};
 pub use super::pin::pin;
 use super::record::{Record, last_good};
 use super::steps::{self, finish, later};
-pub use super::view::{Candidate, Gate, Probes, Proof, Smoke, Trial, View, Wanted};
+pub use super::view::{Candidate, Gate, Lack, Probes, Proof, Smoke, Trial, View, Wanted};
 
 /// Decides the next step.
 pub fn decide(view: &View<'_>) -> Decision {

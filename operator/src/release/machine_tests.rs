@@ -28,8 +28,17 @@ fn a_spec_that_cannot_be_resolved_changes_nothing() {
 #[test]
 fn a_release_waits_for_its_credentials_and_starts_when_they_are_there() {
     let mut world = World::new(vec![record(1, "a", ReleasePhase::Pending)], "a");
-    world.prerequisites = Err("there is no secret mongo in this namespace".to_owned());
+    let lack = |under_way| {
+        Err(Lack {
+            seen: "there is no secret mongo in this namespace".to_owned(),
+            under_way,
+        })
+    };
+    world.prerequisites = lack(false);
     assert!(matches!(world.decide().rollout, Rollout::Blocked(1, _)));
+    assert_eq!(world.decide().run, Run::Keep);
+    world.prerequisites = lack(true);
+    assert!(matches!(world.decide().rollout, Rollout::OnTrial(1, _)));
     assert_eq!(world.decide().run, Run::Keep);
     world.prerequisites = Ok(());
     assert_eq!(phase_of(&world.decide(), 1), Some(ROLLING));

@@ -22,7 +22,7 @@ pub(super) struct World {
     pub(super) snapshots: Vec<i64>,
     pub(super) workload: Workload,
     pub(super) pods: Vec<PodView>,
-    pub(super) prerequisites: Result<(), String>,
+    pub(super) prerequisites: Result<(), Lack>,
     pub(super) image_gone: bool,
     pub(super) gate: Gate,
     pub(super) release_phase: Trial,

@@ -43,8 +43,8 @@ pub struct View<'a> {
     pub pods: &'a [PodView],
     /// Whether what is wanted may go on.
     pub gate: Gate,
-    /// What must exist before a first pod can start; the error says what is missing.
-    pub prerequisites: Result<(), String>,
+    /// What must exist before a first pod can start.
+    pub prerequisites: Result<(), Lack>,
     /// The release phase of the release under way.
     pub release_phase: Trial,
     /// Its candidate; `None` where it has none.
@@ -141,6 +141,15 @@ pub enum Proof {
     Works,
     /// It does not; why.
     Fails(String),
+}
+
+/// What a first pod still needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// What is missing, a sentence without its full stop.
+    pub seen: String,
+    /// It is being seen to: nobody has to do anything.
+    pub under_way: bool,
 }
 
 /// What probing says of the release that bakes.

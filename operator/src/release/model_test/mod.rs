@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::release::decision::{Decision, Run};
 use crate::release::machine::decide;
 use crate::release::record::{Record, last_good};
-use crate::release::view::{Candidate, Gate, Probes, Proof, Smoke, Trial, View, Wanted};
+use crate::release::view::{Candidate, Gate, Lack, Probes, Proof, Smoke, Trial, View, Wanted};
 use crate::release::workload::{PodView, Workload};
 
 /// Steps from the first state. Deep enough for: edit, record, candidate, roll, crash, roll back, and two more.
@@ -176,7 +176,10 @@ impl State {
             prerequisites: if self.credentials {
                 Ok(())
             } else {
-                Err("unproven".to_owned())
+                Err(Lack {
+                    seen: "unproven".to_owned(),
+                    under_way: true,
+                })
             },
             release_phase: Trial::NotAsked,
             candidate: Some(Candidate {

@@ -18,9 +18,13 @@ pub(super) fn step(
     if let Some(waits) = gate(view, pin, record, &mut status) {
         return waits;
     }
-    if let Err(missing) = &view.prerequisites {
+    if let Err(lack) = &view.prerequisites {
         status.phase = ReleasePhase::Preflight;
-        return block(view, record, status, missing);
+        return if lack.under_way {
+            on_trial(view, record, status, &lack.seen)
+        } else {
+            block(view, record, status, &lack.seen)
+        };
     }
     if let Some(waits) = release_phase(view, record, &mut status) {
         return waits;
