@@ -63,7 +63,8 @@ fn one(n: usize, image: &str) -> anyhow::Result<CrokodialEnvironment> {
     let spec = json!({
         "image": image,
         "domain": format!("crowd-{n}.crokodial.test"),
-        "runtime": {"replicas": 1},
+        // A node of two cores has no room for fifty times what an application is given by default.
+        "runtime": {"replicas": 1, "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}}},
         "rollout": {"bake": "5s", "progressDeadline": "15m"},
     });
     let mut made = overlay(STAGE, &format!("crowd-{n}"), &spec)?;
