@@ -159,14 +159,12 @@ fn columns_and_names_are_the_published_ones() {
             .additional_printer_columns
             .clone()
             .unwrap();
-        (
-            crd,
-            columns
-                .into_iter()
-                .map(|c| c.name)
-                .collect::<Vec<_>>()
-                .join(" "),
-        )
+        let (wide, usual): (Vec<_>, Vec<_>) =
+            columns.into_iter().partition(|c| c.priority == Some(1));
+        let wide: Vec<_> = wide.into_iter().map(|c| c.name).collect();
+        assert_eq!(wide.join(" "), "REASON MESSAGE", "with -o wide");
+        let usual: Vec<_> = usual.into_iter().map(|c| c.name).collect();
+        (crd, usual.join(" "))
     };
     let (environment, columns) = of(0);
     assert_eq!(columns, "STAGE RELEASE SERVING IMAGE READY AGE");
