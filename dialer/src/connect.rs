@@ -75,8 +75,15 @@ pub async fn until_reached(health: &Health, stop: &CancellationToken) -> bool {
     }
 }
 
-/// What a serving process does once the database is there: indexes, then, for ever, the
-/// removal of ended sessions and of leads that were deleted long ago.
+fn tell(what: &str, purged: Result<u64, Fault>) {
+    match purged {
+        Ok(purged) => tracing::debug!(purged, "{what} removed"),
+        Err(fault) => tracing::warn!(reason = %fault, "{what} not removed"),
+    }
+}
+
+/// What a serving process does once the database is there: indexes, then, for ever, the removal of what is past its
+/// time.
 pub async fn maintain(store: &Store, stop: &CancellationToken) {
     let failed = store.ensure_indexes().await;
     if !failed.is_empty() {
@@ -86,18 +93,13 @@ pub async fn maintain(store: &Store, stop: &CancellationToken) {
         );
     }
     loop {
-        match store.purge_sessions(now_ms()).await {
-            Ok(purged) => tracing::debug!(purged, "ended sessions removed"),
-            Err(fault) => tracing::warn!(reason = %fault, "ended sessions not removed"),
-        }
-        match store.purge_rejects(now_ms()).await {
-            Ok(purged) => tracing::debug!(purged, "old refused webhooks removed"),
-            Err(fault) => tracing::warn!(reason = %fault, "old refused webhooks not removed"),
-        }
-        match store.purge_deleted_leads(now_ms()).await {
-            Ok(purged) => tracing::debug!(purged, "leads deleted long ago removed"),
-            Err(fault) => tracing::warn!(reason = %fault, "leads deleted long ago not removed"),
-        }
+        let now = now_ms();
+        tell("ended sessions", store.purge_sessions(now).await);
+        tell("old refused webhooks", store.purge_rejects(now).await);
+        tell(
+            "leads deleted long ago",
+            store.purge_deleted_leads(now).await,
+        );
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PURGE_EVERY) => {}

@@ -63,7 +63,7 @@ impl Identity {
 
     /// True for those who look after accounts and defaults.
     pub fn is_administrator(&self) -> bool {
-        self.user.role == "admin"
+        matches!(self.scope(), Scope::OwnOrUnowned(_))
     }
 
     /// What is to be remembered of something they did.

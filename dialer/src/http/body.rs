@@ -4,6 +4,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::{StatusCode, header};
+use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, Code};
@@ -61,6 +62,14 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
             ),
         )),
     }
+}
+
+/// An `_id` as it stands in a path or a body.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn object_id(field: &'static str, text: &str) -> Result<ObjectId, ApiError> {
+    ObjectId::parse_str(text).map_err(|_| ApiError::field(field, "must be 24 hexadecimal digits"))
 }
 
 impl Body {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::auth::{Administrator, SignedInAs, private};
-use super::body::Body;
+use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use crate::accounts::Identity;
 use crate::domain::dispositions::{self, Change};
@@ -36,7 +36,7 @@ pub async fn read(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let usable = Whose::Usable(identity.user.id);
-    let found = app.store.disposition(usable, disposition_id(&id)?).await?;
+    let found = app.store.disposition(usable, object_id("id", &id)?).await?;
     Ok(shown(StatusCode::OK, &found.ok_or_else(none)?))
 }
 
@@ -70,7 +70,7 @@ pub async fn update(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let (id, change) = (disposition_id(&id)?, change_of(&body)?);
+    let (id, change) = (object_id("id", &id)?, change_of(&body)?);
     if let Some(name) = &change.name
         && app
             .store
@@ -95,7 +95,7 @@ pub async fn delete(
     SignedInAs(identity): SignedInAs,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let id = disposition_id(&id)?;
+    let id = object_id("id", &id)?;
     let gone = app
         .store
         .delete_disposition(changeable(&identity), id)
@@ -150,10 +150,6 @@ async fn not_changeable(
 
 fn change_of(body: &Body) -> Result<Change, ApiError> {
     dispositions::parse(body.fields()).map_err(|(field, advice)| ApiError::field(field, &advice))
-}
-
-fn disposition_id(text: &str) -> Result<ObjectId, ApiError> {
-    ObjectId::parse_str(text).map_err(|_| ApiError::field("id", "must be 24 hexadecimal digits"))
 }
 
 fn none() -> ApiError {

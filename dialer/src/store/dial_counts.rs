@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
-use super::Store;
 use super::fault::Fault;
+use super::{Store, number};
 
 const NAME: &str = "dialcounts";
 
@@ -52,9 +52,5 @@ impl Store {
 }
 
 fn count(document: &Document) -> i64 {
-    match document.get("count") {
-        Some(Bson::Int32(n)) => i64::from(*n),
-        Some(Bson::Int64(n)) => *n,
-        _ => 0,
-    }
+    number(document.get("count")).unwrap_or(0)
 }

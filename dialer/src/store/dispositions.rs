@@ -2,11 +2,11 @@
 
 use futures::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
-use super::Store;
 use super::fault::{Fault, Reason};
+use super::{Store, number};
 use crate::domain::dispositions::{Change, DEFAULTS, GHOST};
 
 const NAME: &str = "dispositions";
@@ -71,7 +71,7 @@ impl Store {
             return Ok(None);
         }
         let usable = self.dispositions(Whose::Usable(user)).await?;
-        let places = usable.iter().filter_map(|d| place(d.get("sortOrder")));
+        let places = usable.iter().filter_map(|d| number(d.get("sortOrder")));
         let next = places.max().map_or(0, |last| last.saturating_add(1));
         let made = document(user, (name, color, emoji), next, false);
         match self.collection(NAME).await?.insert_one(&made).await {
@@ -162,13 +162,5 @@ fn document(
     doc! {
         "_id": ObjectId::new(), "name": name, "color": color, "isDefault": is_default, "createdBy": user,
         "sortOrder": place, "emoji": emoji, "createdAt": now, "updatedAt": now, "__v": 0,
-    }
-}
-
-fn place(value: Option<&Bson>) -> Option<i64> {
-    match value? {
-        Bson::Int32(n) => Some(i64::from(*n)),
-        Bson::Int64(n) => Some(*n),
-        _ => None,
     }
 }

@@ -16,7 +16,7 @@ pub mod vendor;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::{ClientOptions, IndexOptions};
 use mongodb::{Client, Collection, Database, IndexModel};
 use tokio::sync::OnceCell;
@@ -30,6 +30,17 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// SRV and TXT look-ups of a `mongodb+srv://` URI.
 const RESOLVE: Duration = Duration::from_secs(5);
+
+/// A whole number, of whatever type it was stored as.
+fn number(value: Option<&Bson>) -> Option<i64> {
+    match value? {
+        Bson::Int32(n) => Some(i64::from(*n)),
+        Bson::Int64(n) => Some(*n),
+        // mongoose writes whole numbers, but shells write doubles.
+        Bson::Double(n) => format!("{n:.0}").parse().ok(),
+        _ => None,
+    }
+}
 
 /// The database, connected or not yet.
 #[derive(Debug)]
@@ -96,6 +107,14 @@ impl Store {
 
     async fn collection(&self, name: &str) -> Result<Collection<Document>, Fault> {
         Ok(self.database().await?.collection(name))
+    }
+
+    /// Removes what has a moment in `field` that is not after this one; returns how many. TTL indexes are not
+    /// available everywhere.
+    async fn purge(&self, collection: &str, field: &str, until_ms: i64) -> Result<u64, Fault> {
+        let old = doc! { field: { "$lte": DateTime::from_millis(until_ms) } };
+        let collection = self.collection(collection).await?;
+        Ok(collection.delete_many(old).await?.deleted_count)
     }
 
     /// Makes the indexes the old server made for accounts, as far as the server and the data allow it.

@@ -1,10 +1,10 @@
 //! Invite codes. `passcodes` is the old server's collection and is only read; a use is a document of its own,
 //! `_id` = `<code>:<slot>`, so that the last place goes to exactly one of any number of callers.
 
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 
-use super::Store;
 use super::fault::{Fault, Reason};
+use super::{Store, number};
 
 const NAME: &str = "passcodes";
 const USES: &str = "passcodeuses";
@@ -50,16 +50,6 @@ fn slots(passcode: &Document, now_ms: i64) -> Result<i64, Refused> {
     Ok(slots.min(MAX_SLOTS))
 }
 
-fn number(value: Option<&Bson>) -> Option<i64> {
-    match value? {
-        Bson::Int32(n) => Some(i64::from(*n)),
-        Bson::Int64(n) => Some(*n),
-        // mongoose writes whole numbers, but shells write doubles.
-        Bson::Double(n) => format!("{n:.0}").parse().ok(),
-        _ => None,
-    }
-}
-
 impl Store {
     /// Takes a place on a normalised code.
     ///
@@ -103,6 +93,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mongodb::bson::Bson;
 
     #[test]
     fn places_left() {

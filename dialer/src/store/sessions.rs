@@ -50,10 +50,8 @@ impl Store {
         Ok(())
     }
 
-    /// Removes sessions past their end; returns how many. TTL indexes are not available everywhere.
+    /// Removes sessions past their end; returns how many.
     pub async fn purge_sessions(&self, now_ms: i64) -> Result<u64, Fault> {
-        let sessions = self.collection(NAME).await?;
-        let expired = doc! { "expiresAt": { "$lte": DateTime::from_millis(now_ms) } };
-        Ok(sessions.delete_many(expired).await?.deleted_count)
+        self.purge(NAME, "expiresAt", now_ms).await
     }
 }

@@ -31,6 +31,13 @@ pub fn display(text: &str) -> String {
     }
 }
 
+/// A regular expression that finds these digits in a stored phone, which is written as somebody liked it: only its
+/// digits count.
+pub fn pattern(digits: &str) -> String {
+    let digits: Vec<String> = digits.chars().map(String::from).collect();
+    digits.join("[^0-9]*")
+}
+
 /// The last ten digits, which dial counts are kept by; `None` with fewer than ten.
 pub fn last_ten(text: &str) -> Option<String> {
     let digits = digits(text);

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::super::App;
 use super::super::auth::{SignedInAs, private};
-use super::super::body::Body;
+use super::super::body::{Body, object_id};
 use super::super::error::ApiError;
-use super::{Pairs, lead_id, no_such_lead, refused_query};
+use super::{Pairs, no_such_lead, refused_query};
 use crate::domain::leads::{query, view};
 use crate::store::calls::NewCall;
 
@@ -47,8 +47,7 @@ pub async fn record(
     SignedInAs(identity): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let id = lead_id(body.text("leadId")?)
-        .map_err(|_| ApiError::field("leadId", "must be 24 hexadecimal digits"))?;
+    let id = object_id("leadId", body.text("leadId")?)?;
     let phone = body.text("phone")?;
     if phone.chars().count() > LONGEST_PHONE {
         return Err(ApiError::field("phone", "must have at most 40 characters"));

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::auth::{SignedInAs, private};
-use super::body::Body;
+use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use super::layers::RequestId;
 use super::origin::Origin;
@@ -82,7 +82,10 @@ pub async fn read(
     SignedInAs(identity): SignedInAs,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let found = app.store.lead(identity.scope(), lead_id(&id)?).await?;
+    let found = app
+        .store
+        .lead(identity.scope(), object_id("id", &id)?)
+        .await?;
     let lead = found.ok_or_else(no_such_lead)?;
     let mut shown = view::lead(&lead);
     if let Ok(rep) = lead.get_object_id("assignedTo")
@@ -112,7 +115,7 @@ pub async fn update(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let (id, edit, guard) = (lead_id(&id)?, edit_of(&body)?, guard_of(&body)?);
+    let (id, edit, guard) = (object_id("id", &id)?, edit_of(&body)?, guard_of(&body)?);
     let lead = change(&app, identity.scope(), id, &edit, guard).await?;
     Ok(shown(StatusCode::OK, &lead))
 }
@@ -124,7 +127,7 @@ pub async fn update_notes(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let id = lead_id(&id)?;
+    let id = object_id("id", &id)?;
     let notes = edit_of(&body)?.get("notes").map(str::to_owned);
     let notes = notes.ok_or_else(|| ApiError::field("notes", "is required"))?;
     let edit = Edit(vec![("notes", notes)]);
@@ -141,7 +144,7 @@ pub async fn delete(
     Origin(caller): Origin,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let (scope, id) = (identity.scope(), lead_id(&id)?);
+    let (scope, id) = (identity.scope(), object_id("id", &id)?);
     if !app.store.delete_lead(scope, id).await? {
         return Err(not_changeable(&app, scope, id).await?);
     }
@@ -159,7 +162,7 @@ pub async fn restore(
     Origin(caller): Origin,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let (scope, id) = (identity.scope(), lead_id(&id)?);
+    let (scope, id) = (identity.scope(), object_id("id", &id)?);
     if !app.store.restore_lead(scope, id).await? {
         return Err(ApiError::new(
             Code::NotFound,
@@ -180,7 +183,7 @@ pub async fn claim(
 ) -> Result<Response, ApiError> {
     let claimed = app
         .store
-        .claim_lead(identity.scope(), lead_id(&id)?)
+        .claim_lead(identity.scope(), object_id("id", &id)?)
         .await?;
     match claimed {
         // One that is the caller's already needs no claim, and nothing is wrong with it.
@@ -235,10 +238,6 @@ fn guard_of(body: &Body) -> Result<Guard, ApiError> {
     Ok(Guard {
         unless_changed_since_ms: Some(at.as_millisecond()),
     })
-}
-
-fn lead_id(text: &str) -> Result<ObjectId, ApiError> {
-    ObjectId::parse_str(text).map_err(|_| ApiError::field("id", "must be 24 hexadecimal digits"))
 }
 
 fn no_such_lead() -> ApiError {

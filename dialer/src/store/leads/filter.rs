@@ -21,6 +21,12 @@ pub(super) fn window(query: &LeadQuery) -> (u64, i64) {
     (skip, i64::from(query.limit))
 }
 
+/// The order asked for. Equal values keep one order, or pages would repeat and miss leads.
+pub(super) fn order(query: &LeadQuery) -> Document {
+    let direction = if query.ascending { 1 } else { -1 };
+    doc! { query.sort_by: direction, "_id": direction }
+}
+
 /// All parts must hold; the tenant's is one of them and cannot be replaced by another.
 pub(super) fn of(scope: Scope, filter: &LeadFilter) -> Document {
     let mut parts = vec![scope.readable()];
@@ -65,9 +71,7 @@ fn searched(text: &str) -> Document {
     let digits = phone::digits(text);
     let looks_like_a_phone = !text.chars().any(char::is_alphabetic);
     if looks_like_a_phone && digits.len() >= LEAST_DIGITS {
-        // Phones are stored as somebody wrote them: only their digits count.
-        let digits: Vec<String> = digits.chars().map(String::from).collect();
-        any.push(doc! { "phone": { "$regex": digits.join("[^0-9]*") } });
+        any.push(doc! { "phone": { "$regex": phone::pattern(&digits) } });
     }
     doc! { "$or": any }
 }

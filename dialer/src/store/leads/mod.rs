@@ -5,14 +5,15 @@ mod read_many;
 mod write;
 
 use futures::TryStreamExt;
+use mongodb::bson::Document;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
 
 use super::Store;
 use super::fault::Fault;
 use crate::domain::leads::query::LeadQuery;
 use crate::domain::tenant::Scope;
 
+pub(super) use write::blank;
 pub use write::{Changed, Guard};
 
 pub(super) const NAME: &str = "leads";
@@ -33,13 +34,9 @@ impl Store {
         let wanted = filter::of(scope, &query.filter);
         let total = leads.count_documents(wanted.clone()).await?;
         let (skip, limit) = filter::window(query);
-        let direction = if query.ascending { 1 } else { -1 };
-        let mut sort = doc! { query.sort_by: direction };
-        // Equal values keep one order, or pages would repeat and miss leads.
-        sort.insert("_id", direction);
         let cursor = leads
             .find(wanted)
-            .sort(sort)
+            .sort(filter::order(query))
             .skip(skip)
             .limit(limit)
             .await?;

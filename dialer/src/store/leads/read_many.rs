@@ -24,12 +24,9 @@ impl Store {
         fields: &[&str],
     ) -> Result<impl Stream<Item = Result<Document, Fault>> + Send + use<>, Fault> {
         let leads = self.collection(NAME).await?;
-        let direction = if query.ascending { 1 } else { -1 };
-        let mut sort = doc! { query.sort_by: direction };
-        sort.insert("_id", direction);
         let cursor = leads
             .find(filter::of(scope, &query.filter))
-            .sort(sort)
+            .sort(filter::order(query))
             .projection(projection(fields))
             .await?;
         Ok(cursor.map(|lead| lead.map_err(Fault::from)))

@@ -1,14 +1,14 @@
 //! Changes of leads. Each is by `_id` within the scope's own leads.
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
 use super::NAME;
 use crate::domain::leads::edit::Edit;
 use crate::domain::tenant::Scope;
-use crate::store::Store;
 use crate::store::fault::{Fault, Reason};
+use crate::store::{Store, number};
 
 /// Leads that were deleted, for [`KEPT_MS`].
 const DELETED: &str = "deletedleads";
@@ -150,25 +150,21 @@ impl Store {
 
     /// Removes what was deleted long ago; returns how many.
     pub async fn purge_deleted_leads(&self, now_ms: i64) -> Result<u64, Fault> {
-        let deleted = self.collection(DELETED).await?;
-        let old = DateTime::from_millis(now_ms.saturating_sub(KEPT_MS));
-        let old = doc! { "deletedAt": { "$lte": old } };
-        Ok(deleted.delete_many(old).await?.deleted_count)
+        let until = now_ms.saturating_sub(KEPT_MS);
+        self.purge(DELETED, "deletedAt", until).await
     }
 }
 
 /// With the defaults of the old schema.
-fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
+pub(in crate::store) fn blank(id: ObjectId, tenant: ObjectId) -> Document {
     let now = DateTime::now();
-    let mut lead = doc! {
-        "_id": ObjectId::new(),
+    doc! {
+        "_id": id,
         "name": "Blank Lead",
         "email": "",
         "phone": "",
-        "tenantId": scope.user(),
-        "assignedTo": scope.user(),
+        "tenantId": tenant,
         "status": "New",
-        "source": "Manual Entry",
         "notes": "",
         "state": "",
         "city": "",
@@ -182,30 +178,29 @@ fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
         "price": 0,
         "callHistory": [],
         "disposition": "",
-        "order": order,
+        "order": 0,
         "policyDocuments": [],
         "timeZone": "",
         "createdAt": now,
         "updatedAt": now,
         "__v": 0,
-    };
+    }
+}
+
+/// A lead that a rep makes for themselves.
+fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
+    let mut lead = blank(ObjectId::new(), scope.user());
+    lead.extend(doc! { "assignedTo": scope.user(), "source": "Manual Entry", "order": order });
     for (field, value) in &edit.0 {
         lead.insert(*field, value);
     }
     lead
 }
 
-fn number(value: Option<&Bson>) -> Option<i64> {
-    match value? {
-        Bson::Int32(n) => Some(i64::from(*n)),
-        Bson::Int64(n) => Some(*n),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mongodb::bson::Bson;
 
     #[test]
     fn a_new_lead_has_the_old_shape_and_belongs_to_who_made_it() {

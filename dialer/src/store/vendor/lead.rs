@@ -7,14 +7,14 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::{Collection, error::Error};
 
-use crate::domain::leads::view;
+use crate::domain::leads::{phone, view};
 use crate::domain::vendor::merge::{Merge, Purchase, merge};
 use crate::domain::vendor::price::Cents;
 use crate::domain::vendor::same::{self, Keys};
 use crate::domain::vendor::{Field, VendorLead};
 use crate::store::Store;
 use crate::store::fault::{Fault, Reason};
-use crate::store::leads::NAME;
+use crate::store::leads::{NAME, blank};
 
 /// The most stored leads that are compared with one that came.
 const MOST_ALIKE: i64 = 50;
@@ -62,12 +62,12 @@ impl Store {
             Err(fault) if fault.reason == Reason::DuplicateKey => false,
             Err(fault) => return Err(fault),
         };
-        // Another message for the same lead may have come in between.
-        let news = settle(&leads, tenant, id, lead, now).await?;
+        // What was inserted holds all that came; else another message for the same lead was quicker.
+        let news = created || settle(&leads, tenant, id, lead, now).await?;
         Ok(Received {
             id,
             created,
-            news: created || news,
+            news,
             alike: 1,
         })
     }
@@ -89,14 +89,8 @@ async fn known(
         any.push(doc! { "nextgenId": { "$in": spellings } });
     }
     if let Some(phone) = &keys.phone {
-        // Phones are stored as somebody wrote them: only their digits count.
-        let digits: Vec<String> = phone
-            .trim_start_matches("+1")
-            .chars()
-            .filter(char::is_ascii_digit)
-            .map(String::from)
-            .collect();
-        any.push(doc! { "phone": { "$regex": digits.join("[^0-9]*") } });
+        let digits = phone::digits(phone.trim_start_matches("+1"));
+        any.push(doc! { "phone": { "$regex": phone::pattern(&digits) } });
     }
     if let Some(email) = &keys.email {
         any.push(doc! { "email": email });
@@ -188,36 +182,16 @@ fn new_lead(
 ) -> Document {
     let at = DateTime::from_millis(now.as_millisecond());
     let bought = lead.bought_at.map_or(now, |bought| bought.min(now));
-    let mut document = doc! {
-        "_id": id,
+    let mut document = blank(id, tenant);
+    document.extend(doc! {
         "name": "NextGen Lead",
-        "email": "",
-        "phone": "",
-        "tenantId": tenant,
-        "status": "New",
         "source": source,
         "sourceCode": source,
-        "notes": "",
-        "state": "",
-        "city": "",
-        "military": false,
-        "pregnant": false,
-        "tobaccoUser": false,
-        "hasPrescription": false,
-        "hasMedicarePartsAB": false,
-        "hasMedicalCondition": false,
-        "medicalConditions": [],
-        "price": 0,
-        "callHistory": [],
         "disposition": "New Lead",
-        "order": 0,
-        "policyDocuments": [],
-        "timeZone": "",
         // Doubles as the date of purchase.
         "createdAt": DateTime::from_millis(bought.as_millisecond()),
         "updatedAt": at,
-        "__v": 0,
-    };
+    });
     let merged = merge(&serde_json::Map::new(), lead, now);
     for (field, value) in set(&merged) {
         match field.split_once('.') {

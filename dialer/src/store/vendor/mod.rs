@@ -54,9 +54,7 @@ impl Store {
 
     /// Removes what was refused long ago; returns how many.
     pub async fn purge_rejects(&self, now_ms: i64) -> Result<u64, Fault> {
-        let rejects = self.collection(REJECTS).await?;
-        let old = DateTime::from_millis(now_ms.saturating_sub(KEPT_MS));
-        let old = doc! { "createdAt": { "$lte": old } };
-        Ok(rejects.delete_many(old).await?.deleted_count)
+        let until = now_ms.saturating_sub(KEPT_MS);
+        self.purge(REJECTS, "createdAt", until).await
     }
 }
