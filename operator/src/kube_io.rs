@@ -3,6 +3,7 @@
 //! Every call has a deadline, because the client has no read time-out of its own, and every write names a
 //! field manager. Reads go to the API server, never to a cache: decisions are made on what is there now.
 
+pub mod connection;
 mod error;
 
 use std::fmt::Debug;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
 use futures::future::{BoxFuture, join_all};
-use kube::{Client, CustomResourceExt};
+use kube::CustomResourceExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use crate::edge::{EdgeProbe, Measured};
 use crate::environment::controller;
 use crate::environment::effective::Defaults;
 use crate::http::{self, Readiness};
-use crate::kube_io::{IoError, Kind, KubeIo};
+use crate::kube_io::{IoError, Kind, KubeIo, connection};
 use crate::leader::{Elector, Fence, News, socket};
 use crate::metrics::Metrics;
 use crate::net::{Guard, HttpClient, Trust, api_server_ips};
@@ -68,9 +68,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         let namespaces = config.watch_namespaces.iter().cloned();
         let runs = namespaces.map(|ns| {
             let (ctx, terms) = (ctx.clone(), terms.clone());
-            controller::run(ctx, ns, config.concurrency.get(), terms, stop.clone())
+            let watches = connection::multiplexed(&kube)?;
+            Ok(controller::run(
+                ctx,
+                controller::Watched {
+                    namespace: ns,
+                    client: watches,
+                },
+                config.concurrency.get(),
+                terms,
+                stop.clone(),
+            ))
         });
-        join_all(runs).await;
+        join_all(runs.collect::<kube::Result<Vec<_>>>()?).await;
         election.await?;
     }
     stop.cancel();
@@ -135,7 +145,7 @@ async fn context(
     kube: &kube::Config,
     metrics: Metrics,
 ) -> anyhow::Result<Context> {
-    let client = Client::try_from(kube.clone())?;
+    let client = connection::multiplexed(kube)?;
     let fence = Fence::closed();
     let writes = socket::client(
         kube,

@@ -15,9 +15,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::EventType;
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{Controller, watcher};
-use kube::{Api, ResourceExt};
+use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
+use kube::runtime::{Controller, WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -35,11 +35,27 @@ const STALE: Duration = Duration::from_millis(100);
 /// An environment as the watch hands it over: one that cannot be decoded is a value, so the others go on.
 type Guarded = DeserializeGuard<CrokodialEnvironment>;
 
+/// One namespace and the client that watches it.
+pub struct Watched {
+    /// Its name.
+    pub namespace: String,
+    /// With a connection of its own, for watches hold their streams for good.
+    pub client: Client,
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watched")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Runs the environments of one namespace until `stop`. All of them are looked at whenever `terms` changes: when this
 /// replica begins to lead.
 pub async fn run(
     ctx: Arc<Context>,
-    namespace: String,
+    watched: Watched,
     concurrency: u16,
     terms: watch::Receiver<u64>,
     stop: CancellationToken,
@@ -48,7 +64,7 @@ pub async fn run(
         terms.changed().await.ok()?;
         Some(((), terms))
     });
-    let controller = watches(&ctx, &namespace)
+    let controller = watches(&ctx, &watched)
         .reconcile_all_on(begun)
         .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(async move { stop.cancelled().await });
@@ -62,12 +78,15 @@ pub async fn run(
         .await;
 }
 
-fn watches(ctx: &Context, namespace: &str) -> Controller<Guarded> {
-    let client = ctx.io.client();
+fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
+    let (client, namespace) = (watched.client.clone(), watched.namespace.as_str());
     let all = || watcher::Config::default().timeout(WATCH_SECONDS);
     let ours = || all().labels(&format!("{LABEL_MANAGED_BY}={MANAGED_BY}"));
-    let controller = Controller::new(Api::<Guarded>::namespaced(client.clone(), namespace), all());
-    let store = controller.store();
+    let environments = Api::<Guarded>::namespaced(client.clone(), namespace);
+    let (store, writer) = reflector::store();
+    let kept = watcher(environments, all()).modify(forget_managers);
+    let kept = reflector(writer, kept).applied_objects();
+    let controller = Controller::for_stream(kept, store.clone());
     let (secrets, maps) = (store.clone(), store.clone());
     let news = ctx.news.clone();
     let controller = controller
@@ -135,6 +154,13 @@ fn watches(ctx: &Context, namespace: &str) -> Controller<Guarded> {
             all(),
             move |m| referring(&maps, &m, names_config_map),
         )
+}
+
+/// Who set which field is half of an object and nothing here asks for it.
+fn forget_managers(guarded: &mut Guarded) {
+    if let Ok(environment) = &mut guarded.0 {
+        environment.metadata.managed_fields = None;
+    }
 }
 
 /// Environments that are called from beside their reconcile; what is promoted from them is told, for a probe's

@@ -184,24 +184,37 @@ async fn children(ctx: &Context, owner: &Owner) -> Result<Children, IoError> {
         names.config_active(),
         names.tls(),
     );
-    let (service_account, network_policy, deployment, service) = try_join4(
+    let (staged, trial) = (names.config_candidate(), names.candidate());
+    // All at once: as streams of one connection they take as long as the slowest of them.
+    let (
+        service_account,
+        network_policy,
+        deployment,
+        service,
+        disruption_budget,
+        ingress,
+        mongo_active,
+        config_active,
+        certificate,
+        config_candidate,
+        candidate_policy,
+        candidate,
+        release_jobs,
+    ) = tokio::try_join!(
         io.get(ns, &env),
         io.get(ns, &env),
         io.get(ns, &env),
         io.get(ns, &env),
-    )
-    .await?;
-    let (mongo_active, config_active, certificate) =
-        tokio::try_join!(io.get(ns, &mongo), io.get(ns, &config), io.get(ns, &tls))?;
-    let (disruption_budget, ingress) = try_join(io.get(ns, &env), io.get(ns, &env)).await?;
-    let (staged, candidate) = (names.config_candidate(), names.candidate());
-    let (config_candidate, candidate_policy, candidate, release_jobs) = try_join4(
+        io.get(ns, &env),
+        io.get(ns, &env),
+        io.get(ns, &mongo),
+        io.get(ns, &config),
+        io.get(ns, &tls),
         io.get(ns, &staged),
-        io.get(ns, &candidate),
-        io.get(ns, &candidate),
+        io.get(ns, &trial),
+        io.get(ns, &trial),
         trials::jobs(ctx, owner),
-    )
-    .await?;
+    )?;
     Ok(Children {
         service_account,
         network_policy,

@@ -13,13 +13,14 @@ use futures::future::BoxFuture;
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use kube::client::ConfigExt;
 use kube::{Client, Config};
 use tokio::net::TcpStream;
-use tower::{BoxError, Service, ServiceBuilder};
+use tower::{BoxError, Service};
 
 use super::fence::Fence;
+use crate::kube_io::connection;
 
 /// A client with connections of its own: short to connect, nothing sent again after `unacknowledged`, and with a
 /// fence nothing sent at all while it is closed.
@@ -38,13 +39,7 @@ pub fn client(
     tcp.set_connect_timeout(Some(connect));
     tcp.set_tcp_user_timeout(Some(unacknowledged));
     let tls = config.rustls_https_connector_with_connector(FencedTcp { tcp, fence })?;
-    let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(tls);
-    let service = ServiceBuilder::new()
-        .layer(config.base_uri_layer())
-        .option_layer(config.auth_layer()?)
-        .map_err(BoxError::from)
-        .service(http);
-    Ok(Client::new(service, config.default_namespace.clone()))
+    connection::over(config, connection::pool().build(tls))
 }
 
 #[derive(Clone, Debug)]
