@@ -85,12 +85,16 @@ fn tell(what: &str, purged: Result<u64, Fault>) {
 /// What a serving process does once the database is there: indexes, then, for ever, the removal of what is past its
 /// time.
 pub async fn maintain(store: &Store, stop: &CancellationToken) {
-    let failed = store.ensure_indexes().await;
-    if !failed.is_empty() {
-        tracing::warn!(
-            indexes = failed.join(","),
-            "indexes not made; the application is right without, but slower"
-        );
+    match store.make_missing_indexes().await {
+        Ok(failed) => {
+            for (index, fault) in failed {
+                tracing::warn!(
+                    index = index.shown(), %fault,
+                    "an index was not made; the application is right without, but slower"
+                );
+            }
+        }
+        Err(fault) => tracing::warn!(%fault, "indexes were not looked at"),
     }
     loop {
         let now = now_ms();

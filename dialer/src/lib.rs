@@ -7,6 +7,7 @@ pub mod config;
 pub mod connect;
 pub mod domain;
 pub mod http;
+pub mod migrate;
 pub mod server;
 pub mod shutdown;
 pub mod store;

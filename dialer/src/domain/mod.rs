@@ -6,6 +6,7 @@ pub mod dispositions;
 pub mod email;
 pub mod encoding;
 pub mod leads;
+pub mod migrate;
 pub mod password;
 pub mod scrub;
 pub mod tenant;
