@@ -32,6 +32,10 @@ logs: ## show the end of the cluster's logs; PART=kubelet for one of them
 demo-promote: ## build a visibly changed dialer image and promote it: staging, then prod
 	@$(CARGO_CLUSTER) demo-promote
 
+.PHONY: demo-data
+demo-data: ## fill staging with 200 generated leads and a user; the password goes to target/cluster/demo-user.json
+	@$(CARGO_CLUSTER) demo-data
+
 .PHONY: ui
 ui: ## build the dialer's UI, which its binary embeds
 	@scripts/ui.sh build
