@@ -1,4 +1,4 @@
-//! Vendors' credentials, their limits, and what was refused, on a real MongoDB-protocol server.
+//! Vendors' credentials on a real MongoDB-protocol server.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,64 +12,15 @@ mod support;
 use crokodial_dialer::domain::keyring::KeyRing;
 use futures::future::join_all;
 use http::{Method, StatusCode};
-use mongo::{Scratch, scratch};
+use mongo::scratch;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
-use serde_json::{Value, json};
+use mongodb::bson::{Document, doc};
+use serde_json::json;
+use support::pairs::{
+    CREDENTIALS, K1, K2, ROTATE, credentials, keyed, knock, named, old_pair, pair_of, rotated, send,
+};
 use support::people::{OPEN, Person};
-use support::{Answer, TestApp, app, post_with};
-
-const K1: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-const K2: &str = "k2:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
-const CREDENTIALS: &str = "/api/integrations/nextgen/credentials";
-const ROTATE: &str = "/api/integrations/nextgen/credentials/rotate";
-const REJECTS: &str = "/api/integrations/nextgen/rejects";
-
-/// Open registration and these keys.
-fn keyed<'a>(keys: &'a str) -> Vec<(&'a str, &'a str)> {
-    [OPEN, &[("ENCRYPTION_KEYS", keys)]].concat()
-}
-
-fn credentials(db: &Scratch) -> mongodb::Collection<Document> {
-    db.database.collection("nextgencredentials")
-}
-
-/// A pair as the old server stored it.
-async fn old_pair(db: &Scratch, tenant: ObjectId, name: &str) {
-    let pair = doc! {
-        "_id": ObjectId::new(), "tenantId": tenant, "sid": format!("crk_{name}"), "apiKey": format!("key_{name}"),
-        "active": true, "createdAt": DateTime::now(), "__v": 0,
-    };
-    credentials(db).insert_one(pair).await.unwrap();
-}
-
-async fn send(app: &TestApp, sid: &str, key: &str, body: &Value) -> Answer {
-    let headers = [("sid", sid), ("apikey", key)];
-    post_with(&app.router, "/api/webhooks/nextgen", body, &headers).await
-}
-
-/// What a lead sent with this pair is answered.
-async fn knock(app: &TestApp, pair: &Value) -> StatusCode {
-    let text = |field: &str| pair[field].as_str().unwrap().to_owned();
-    let body = json!({ "lead_id": "v1", "first_name": "Ann" });
-    send(app, &text("sid"), &text("apiKey"), &body).await.status
-}
-
-fn named(name: &str) -> Value {
-    json!({ "sid": format!("crk_{name}"), "apiKey": format!("key_{name}") })
-}
-
-async fn pair_of(person: &Person<'_>) -> Value {
-    let answer = person.get(CREDENTIALS).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    answer.json()
-}
-
-async fn rotated(person: &Person<'_>) -> Value {
-    let answer = person.ask(Method::POST, ROTATE, None).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    answer.json()
-}
+use support::{app, post_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_account_has_a_pair_that_brings_its_leads_and_is_stored_sealed() {
@@ -101,7 +52,7 @@ async fn a_new_account_has_a_pair_that_brings_its_leads_and_is_stored_sealed() {
     let wrong = json!({ "sid": sid, "apiKey": pair_of(&two).await["apiKey"] });
     assert_eq!(knock(&app, &wrong).await, StatusCode::UNAUTHORIZED);
 
-    let row = credentials(&db)
+    let row = credentials(&db.database)
         .find_one(doc! { "sid": sid })
         .await
         .unwrap()
@@ -133,7 +84,7 @@ async fn without_keys_old_pairs_work_and_what_is_missing_is_named() {
         (&none.json()["connected"], &none.json()["code"]),
         (&json!(false), &json!("NOT_CONNECTED"))
     );
-    old_pair(&db, one.id, "old").await;
+    old_pair(&db.database, one.id, "old").await;
     assert_eq!(pair_of(&one).await["apiKey"], "key_old");
     assert_eq!(knock(&app, &named("old")).await, StatusCode::CREATED);
     let refused = one.ask(Method::POST, ROTATE, None).await;
@@ -172,9 +123,9 @@ async fn after_a_rotation_only_the_new_pair_works_whatever_is_written_to_the_old
     let two = Person::registered(&app, "two@example.com").await;
     let first = pair_of(&one).await;
     for name in ["a", "b"] {
-        old_pair(&db, two.id, name).await;
+        old_pair(&db.database, two.id, name).await;
     }
-    credentials(&db)
+    credentials(&db.database)
         .delete_one(doc! { "tenantId": two.id, "generation": 1 })
         .await
         .unwrap();
@@ -195,11 +146,20 @@ async fn after_a_rotation_only_the_new_pair_works_whatever_is_written_to_the_old
         assert!(knock(&app, good).await.is_success());
     }
     let retired = doc! { "active": false, "rotatedAt": { "$exists": true } };
-    assert_eq!(credentials(&db).count_documents(retired).await.unwrap(), 3);
+    assert_eq!(
+        credentials(&db.database)
+            .count_documents(retired)
+            .await
+            .unwrap(),
+        3
+    );
 
     // A write that comes late, of a server that does not compare before it sets.
     let back = doc! { "$set": { "active": true } };
-    credentials(&db).update_many(doc! {}, back).await.unwrap();
+    credentials(&db.database)
+        .update_many(doc! {}, back)
+        .await
+        .unwrap();
     assert_eq!(knock(&app, &first).await, StatusCode::UNAUTHORIZED);
     assert_eq!(knock(&app, &named("a")).await, StatusCode::UNAUTHORIZED);
     assert_eq!(pair_of(&one).await, second);
@@ -216,11 +176,17 @@ async fn of_rotations_at_once_one_pair_is_left() {
     };
     let app = app(&db.uri, &keyed(K1));
     let one = Person::registered(&app, "one@example.com").await;
-    old_pair(&db, one.id, "old").await;
+    old_pair(&db.database, one.id, "old").await;
     let answers = join_all((0..8).map(|_| rotated(&one))).await;
     let left = pair_of(&one).await;
     let active = doc! { "tenantId": one.id, "active": true };
-    assert_eq!(credentials(&db).count_documents(active).await.unwrap(), 1);
+    assert_eq!(
+        credentials(&db.database)
+            .count_documents(active)
+            .await
+            .unwrap(),
+        1
+    );
     assert!(
         answers.contains(&left),
         "somebody was told the pair that is left"
@@ -273,8 +239,11 @@ async fn a_key_is_replaced_without_a_pair_being_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_environment_s_pair_brings_leads_to_the_tenant_that_is_named() {
-    let Some(db) = scratch("the_environment_s_pair_brings_leads_to_the_tenant_that_is_named").await
+async fn the_environment_s_pair_brings_leads_to_the_tenant_that_is_named_at_either_address() {
+    let Some(db) = scratch(
+        "the_environment_s_pair_brings_leads_to_the_tenant_that_is_named_at_either_address",
+    )
+    .await
     else {
         return;
     };
@@ -295,6 +264,19 @@ async fn the_environment_s_pair_brings_leads_to_the_tenant_that_is_named() {
     }
     let right = pair("crk_env", "key_env_0123456789");
     assert_eq!(knock(&app, &right).await, StatusCode::CREATED);
+    let body = json!({ "lead_id": "v1" });
+    let old = "/api/integration/nextgen";
+    for (key, status) in [
+        ("key_env_0123456789", StatusCode::OK),
+        ("key_wrong_0123456789", StatusCode::UNAUTHORIZED),
+    ] {
+        let headers = [("sid", "crk_env"), ("apikey", key)];
+        let answer = post_with(&app.router, old, &body, &headers).await;
+        assert_eq!(
+            answer.status, status,
+            "the same handler, the same credentials"
+        );
+    }
     let leads = db.database.collection::<Document>("leads");
     assert_eq!(
         leads
@@ -303,122 +285,5 @@ async fn the_environment_s_pair_brings_leads_to_the_tenant_that_is_named() {
             .unwrap(),
         1
     );
-    db.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pair_that_sends_too_fast_is_told_when_to_come_back() {
-    let Some(db) = scratch("a_pair_that_sends_too_fast_is_told_when_to_come_back").await else {
-        return;
-    };
-    let app = app(
-        &db.uri,
-        &[("WEBHOOK_PER_SECOND", "1"), ("WEBHOOK_BURST", "1")],
-    );
-    old_pair(&db, ObjectId::new(), "a").await;
-    old_pair(&db, ObjectId::new(), "b").await;
-    // Twenty at once: for all to be let in they would have to be twenty seconds apart.
-    let body = json!({ "lead_id": "v1" });
-    let answers = join_all((0..20).map(|_| send(&app, "crk_a", "key_a", &body))).await;
-    assert!(answers.iter().any(|a| a.status.is_success()));
-    let refused = answers.iter().find(|a| !a.status.is_success()).unwrap();
-    assert_eq!(
-        refused.status,
-        StatusCode::TOO_MANY_REQUESTS,
-        "{}",
-        refused.text
-    );
-    assert_eq!(refused.json()["code"], "RATE_LIMITED");
-    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
-    assert!(
-        knock(&app, &named("b")).await.is_success(),
-        "another pair has a rate of its own"
-    );
-    db.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_pairs_are_throttled_and_a_right_one_is_not_held_up() {
-    let Some(db) = scratch("wrong_pairs_are_throttled_and_a_right_one_is_not_held_up").await else {
-        return;
-    };
-    let app = app(&db.uri, &[("WEBHOOK_FAILURES_PER_ADDRESS", "5")]);
-    for name in ["known", "new"] {
-        old_pair(&db, ObjectId::new(), name).await;
-    }
-    assert_eq!(knock(&app, &named("known")).await, StatusCode::CREATED);
-    let wrong = json!({ "sid": "crk_new", "apiKey": "key_nwe" });
-    assert_eq!(knock(&app, &wrong).await, StatusCode::UNAUTHORIZED);
-    let again = send(&app, "crk_new", "key_nwe", &json!({ "lead_id": "v1" })).await;
-    assert_eq!(
-        again.status,
-        StatusCode::TOO_MANY_REQUESTS,
-        "one sid has a fifth of the address's"
-    );
-    assert_eq!(again.json()["code"], "TOO_MANY_ATTEMPTS");
-    assert!(again.header("retry-after").parse::<u64>().unwrap() > 60);
-    for n in 0..4 {
-        assert_eq!(
-            knock(&app, &named(&format!("x{n}"))).await,
-            StatusCode::UNAUTHORIZED
-        );
-    }
-    assert_eq!(
-        knock(&app, &named("x9")).await,
-        StatusCode::TOO_MANY_REQUESTS
-    );
-    assert_eq!(knock(&app, &named("known")).await, StatusCode::OK);
-    db.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn refused_messages_are_shown_to_their_tenant_newest_first_and_bounded() {
-    let Some(db) =
-        scratch("refused_messages_are_shown_to_their_tenant_newest_first_and_bounded").await
-    else {
-        return;
-    };
-    let app = app(&db.uri, &keyed(K1));
-    let one = Person::registered(&app, "one@example.com").await;
-    let two = Person::registered(&app, "two@example.com").await;
-    let pair = pair_of(&one).await;
-    let (sid, key) = (
-        pair["sid"].as_str().unwrap(),
-        pair["apiKey"].as_str().unwrap(),
-    );
-    let rejects = db.database.collection::<Document>("webhookrejects");
-    for days in [29, 31] {
-        let at = DateTime::from_millis(DateTime::now().timestamp_millis() - days * 86_400_000);
-        let old = doc! {
-            "_id": ObjectId::new(), "tenantId": one.id, "message": format!("{days} days"), "body": "{}", "createdAt": at,
-        };
-        rejects.insert_one(old).await.unwrap();
-    }
-    let long = json!({ "product": "ad", "first_name": "x".repeat(10_000) });
-    for _ in 0..2 {
-        let refused = send(&app, sid, key, &long).await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST);
-    }
-    let shown = one.get(REJECTS).await.json();
-    assert_eq!(
-        shown["pagination"]["total"], 2,
-        "the same twice is one, and the month is over for another"
-    );
-    let newest = &shown["rejects"][0];
-    assert!(newest["message"].as_str().unwrap().contains("no phone"));
-    assert_eq!(
-        (newest["body"].as_str().unwrap().len(), &newest["bodyCut"]),
-        (4096, &json!(true))
-    );
-    assert!(newest.get("tenantId").is_none());
-    assert_eq!(shown["rejects"][1]["message"], "29 days");
-    let second = one.get(&format!("{REJECTS}?page=2&limit=1")).await.json();
-    assert_eq!(second["rejects"][0]["message"], "29 days");
-    assert_eq!(second["rejects"].as_array().unwrap().len(), 1);
-    assert_eq!(two.get(REJECTS).await.json()["rejects"], json!([]));
-    let wrong = one.get(&format!("{REJECTS}?limit=1000")).await;
-    assert_eq!(wrong.json()["errors"][0]["field"], "limit");
-    let now = DateTime::now().timestamp_millis();
-    assert_eq!(app.store.purge_rejects(now).await.unwrap(), 1);
     db.finish().await;
 }

@@ -10,8 +10,8 @@ pub const PURPOSE: &str = "nextgen";
 /// Longest text that can be half of a pair.
 pub const LONGEST: usize = 256;
 
-/// A pair. The key is never shown by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
+/// A pair. The key is never shown by `Debug`, and compared by [`same`] only.
+#[derive(Clone)]
 pub struct Pair {
     /// Names the credential; not secret.
     pub sid: String,

@@ -7,11 +7,10 @@ use futures::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 
+use super::CREDENTIALS;
 use crate::domain::ids;
 use crate::store::fault::{Fault, Reason};
 use crate::store::{Store, number};
-
-const NAME: &str = "nextgencredentials";
 
 /// The most rows looked at: a tenant of the old server has a handful.
 const MOST_ROWS: i64 = 100;
@@ -84,7 +83,7 @@ impl Store {
     }
 
     async fn credential_rows(&self, wanted: Document) -> Result<Vec<Row>, Fault> {
-        let credentials = self.collection(NAME).await?;
+        let credentials = self.collection(CREDENTIALS).await?;
         // The newest of them: only an old row can have that many beside it.
         let newest = doc! { "generation": -1, "createdAt": -1, "_id": -1 };
         let cursor = credentials.find(wanted).sort(newest).limit(MOST_ROWS);
@@ -95,14 +94,14 @@ impl Store {
     /// True if a newer pair of the tenant is in force.
     pub async fn is_superseded(&self, row: &Row) -> Result<bool, Fault> {
         let newer = doc! { "tenantId": row.tenant, "active": true, "generation": { "$gt": row.generation } };
-        let credentials = self.collection(NAME).await?;
+        let credentials = self.collection(CREDENTIALS).await?;
         let found = credentials.find_one(newer).projection(doc! { "_id": 1 });
         Ok(found.await?.is_some())
     }
 
     /// The highest generation that a tenant ever had; 0 if none.
     pub async fn newest_generation(&self, tenant: ObjectId) -> Result<i64, Fault> {
-        let credentials = self.collection(NAME).await?;
+        let credentials = self.collection(CREDENTIALS).await?;
         let newest = credentials
             .find_one(doc! { "tenantId": tenant, "generation": { "$gt": 0 } })
             .sort(doc! { "generation": -1 })
@@ -127,7 +126,7 @@ impl Store {
             "createdAt": DateTime::now(),
             "__v": 0,
         };
-        let credentials = self.collection(NAME).await?;
+        let credentials = self.collection(CREDENTIALS).await?;
         match credentials.insert_one(row).await.map_err(Fault::from) {
             Ok(_) => Ok(true),
             Err(fault) if fault.reason == Reason::DuplicateKey => Ok(false),
@@ -139,7 +138,7 @@ impl Store {
     pub async fn retire_credentials(&self, tenant: ObjectId) -> Result<(), Fault> {
         let rows = self.tenant_credentials(tenant).await?;
         let newest = rows.iter().map(|row| row.generation).max().unwrap_or(0);
-        let credentials = self.collection(NAME).await?;
+        let credentials = self.collection(CREDENTIALS).await?;
         for row in rows.iter().filter(|row| row.generation < newest) {
             let mark = doc! { "$set": { "active": false, "rotatedAt": DateTime::now() } };
             credentials.update_one(doc! { "_id": row.id }, mark).await?;
@@ -161,7 +160,7 @@ impl Store {
         sealed: &str,
         (key_id, key_hash): (&str, &str),
     ) -> Result<(), Fault> {
-        let credentials = self.collection(NAME).await?;
+        let credentials = self.collection(CREDENTIALS).await?;
         let unchanged = doc! { "_id": row.id, "apiKey": &row.api_key };
         let set = doc! { "apiKey": sealed, "keyId": key_id, "keyHash": key_hash };
         credentials

@@ -6,3 +6,5 @@ mod rejects;
 
 pub use credentials::{NewCredential, Row};
 pub use lead::Received;
+
+pub(super) const CREDENTIALS: &str = "nextgencredentials";

@@ -19,14 +19,12 @@ const MOST_OF_A_TENANT: u64 = 1000;
 /// The most of a refused body that is kept, in characters.
 const MOST_KEPT: usize = 16_384;
 
-const DAY_MS: i64 = 24 * 3_600_000;
-
 fn since(now_ms: i64) -> DateTime {
     DateTime::from_millis(now_ms.saturating_sub(KEPT_MS))
 }
 
 impl Store {
-    /// Keeps what was refused. The same once more on the same day is kept once.
+    /// Keeps what was refused. The same again is kept once, as the latest.
     pub async fn insert_reject(
         &self,
         tenant: ObjectId,
@@ -36,15 +34,18 @@ impl Store {
         let text = String::from_utf8_lossy(body);
         let kept: String = text.chars().take(MOST_KEPT).collect();
         let now = DateTime::now();
-        let day = (now.timestamp_millis() / DAY_MS).to_string();
-        let id = ids::derived(&["reject", &tenant.to_hex(), &day, &text]);
+        let id = ids::derived(&["reject", &tenant.to_hex(), &text]);
         let reject = doc! {
             "_id": id, "tenantId": tenant, "message": why, "body": kept, "createdAt": now,
         };
         let rejects = self.collection(NAME).await?;
         match rejects.insert_one(reject).await.map_err(Fault::from) {
             Ok(_) => {}
-            Err(fault) if fault.reason == Reason::DuplicateKey => return Ok(()),
+            Err(fault) if fault.reason == Reason::DuplicateKey => {
+                let latest = doc! { "$set": { "createdAt": now } };
+                rejects.update_one(doc! { "_id": id }, latest).await?;
+                return Ok(());
+            }
             Err(fault) => return Err(fault),
         }
         let own = doc! { "tenantId": tenant };
