@@ -3,16 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use mongodb::options::{ConnectionString, HostInfo};
 
+use crate::domain::keyring::KeyRing;
 use crate::domain::throttle::Limits;
 
 mod parse;
+mod vendors;
+
 use parse::Reader;
+pub use vendors::{FixedPair, VendorSettings};
 
 /// A value that must not be shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -106,6 +111,9 @@ pub struct Config {
     pub session_lifetime: Duration,
     /// Where a day begins and ends for those who have not said.
     pub time_zone: TimeZone,
+    /// What secrets are stored under; without it none are.
+    pub key_ring: Option<Arc<KeyRing>>,
+    pub vendors: VendorSettings,
 }
 
 /// One variable's fault: its name, and what to do.
@@ -187,6 +195,8 @@ impl Config {
         };
         let hours = reader.or("SESSION_HOURS", 12, parse::session_hours);
         let time_zone = reader.or("DEFAULT_TIME_ZONE", TimeZone::UTC, parse::time_zone);
+        let key_ring = reader.optional("ENCRYPTION_KEYS", KeyRing::parse);
+        let vendors = vendors::read(&mut reader);
         let (mongo, jwt_secret) = reader.finish(mongo, jwt_secret)?;
         Ok(Self {
             mongo,
@@ -202,6 +212,8 @@ impl Config {
             login_limits,
             session_lifetime: Duration::from_secs(3600) * hours,
             time_zone,
+            key_ring: key_ring.map(Arc::new),
+            vendors,
         })
     }
 }

@@ -13,6 +13,7 @@ pub mod shutdown;
 pub mod store;
 pub mod telemetry;
 pub mod ui;
+pub mod vendors;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -50,9 +51,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         let stop = stop.clone();
         // A candidate is only looked at: it leaves the data as it is.
         let maintains = config.role == Role::Web;
+        let app = Arc::clone(&app);
         async move {
             if connect::until_reached(&health, &stop).await && maintains {
-                connect::maintain(&store, &stop).await;
+                tokio::join!(
+                    connect::maintain(&store, &stop),
+                    app.vendors.keep_sealed(&stop)
+                );
             }
         }
     });

@@ -21,6 +21,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.variables
+            .get(name)
+            .is_some_and(|value| !value.is_empty())
+    }
+
     pub(super) fn optional<T>(
         &mut self,
         name: &'static str,
@@ -51,7 +57,7 @@ impl<'a> Reader<'a> {
         advice: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        if self.variables.get(name).is_none_or(String::is_empty) {
+        if !self.is_set(name) {
             self.problem(name, format!("is not set: {advice}"));
             return None;
         }

@@ -103,6 +103,7 @@ pub async fn register(
         passcode: body.optional_text("passcode")?.map(str::to_owned),
     };
     let session = app.accounts.register(new, &caller).await?;
+    app.vendors.first_pair(session.user.id).await;
     Ok(session_response(StatusCode::CREATED, &session))
 }
 

@@ -6,7 +6,10 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use crate::accounts;
+use crate::domain::keyring::Unopened;
+use crate::domain::vendor::gate::Closed;
 use crate::store::fault::Fault;
+use crate::vendors;
 
 /// Stable codes; clients may compare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,12 @@ pub enum Code {
     Conflict,
     Unowned,
     TooMany,
+    RateLimited,
+    KeysNotSet,
+    KeyUnknown,
+    NotConnected,
+    DoNotCall,
+    Gone,
     MethodNotAllowed,
     Timeout,
     Internal,
@@ -61,6 +70,12 @@ impl Code {
             Self::Conflict => "CONFLICT",
             Self::Unowned => "LEAD_WITHOUT_OWNER",
             Self::TooMany => "TOO_MANY_RESULTS",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::KeysNotSet => "ENCRYPTION_KEYS_NOT_SET",
+            Self::KeyUnknown => "ENCRYPTION_KEY_UNKNOWN",
+            Self::NotConnected => "NOT_CONNECTED",
+            Self::DoNotCall => "DO_NOT_CALL",
+            Self::Gone => "GONE",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::Timeout => "TIMEOUT",
             Self::Internal | Self::Panicked => "INTERNAL",
@@ -81,14 +96,17 @@ impl Code {
             Self::LoginFailed | Self::NotSignedIn | Self::WrongCredential => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy | Self::DatabaseUnavailable | Self::Timeout => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::TooManyAttempts | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy
+            | Self::DatabaseUnavailable
+            | Self::Timeout
+            | Self::KeysNotSet
+            | Self::KeyUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotFound | Self::NotConnected => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
-            Self::Conflict | Self::Unowned => StatusCode::CONFLICT,
+            Self::Conflict | Self::Unowned | Self::DoNotCall => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -169,6 +187,9 @@ impl ApiError {
         if self.invalid {
             body.insert("valid".into(), json!(false));
         }
+        if self.code == Code::NotConnected {
+            body.insert("connected".into(), json!(false));
+        }
         let mut response = (self.status(), Json(Value::Object(body))).into_response();
         response
             .headers_mut()
@@ -238,6 +259,49 @@ impl From<accounts::Error> for ApiError {
                 ..Self::new(Code::Internal, "Something went wrong on the server.")
             },
         }
+    }
+}
+
+impl From<vendors::Error> for ApiError {
+    fn from(error: vendors::Error) -> Self {
+        use vendors::Error as E;
+        match error {
+            E::Database(fault) => fault.into(),
+            E::Wrong => Self::new(Code::WrongCredential, sentence(&error.to_string())),
+            E::Closed(closed) => closed.into(),
+            E::NoKeys => Self::new(
+                Code::KeysNotSet,
+                "The server has no keys to store or read secrets with: ENCRYPTION_KEYS is not set.",
+            ),
+            E::Unopened(Unopened::UnknownKey(_)) => Self::new(
+                Code::KeyUnknown,
+                format!("The stored credential cannot be read: {error}."),
+            ),
+            E::Unopened(_) => Self {
+                cause: Some(format!("credential: {error}")),
+                ..Self::new(Code::Internal, "Something went wrong on the server.")
+            },
+        }
+    }
+}
+
+impl From<Closed> for ApiError {
+    fn from(closed: Closed) -> Self {
+        let (code, message, wait) = match closed {
+            Closed::TooFast(wait) => (
+                Code::RateLimited,
+                "This credential sends too many requests.",
+                wait,
+            ),
+            Closed::TooManyWrong(wait) => (
+                Code::TooManyAttempts,
+                "Too many requests with wrong credentials came from here.",
+                wait,
+            ),
+        };
+        // Rounded up: a moment early is refused again.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self::new(code, message).retry_after(seconds)
     }
 }
 

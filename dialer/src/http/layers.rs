@@ -174,6 +174,11 @@ impl Access<'_> {
         )
     }
 
+    /// What is not built is no failure, however often old clients ask for it.
+    fn is_failure(&self) -> bool {
+        self.status.is_server_error() && self.status != StatusCode::NOT_IMPLEMENTED
+    }
+
     fn log(&self) {
         let (id, method, route, status) = (self.id, self.method, self.route, self.status.as_u16());
         let millis = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX);
@@ -184,7 +189,7 @@ impl Access<'_> {
             .unwrap_or_default();
         if self.is_probe() {
             tracing::debug!(target: "access", method, route, status, millis, request = id, "probe");
-        } else if self.status.is_server_error() {
+        } else if self.is_failure() {
             tracing::error!(target: "access", method, route, status, millis, code, cause, request = id, "failed");
         } else {
             tracing::info!(target: "access", method, route, status, millis, code, request = id, "served");
@@ -194,7 +199,7 @@ impl Access<'_> {
     /// Panics were reported by the hook, with their backtrace; probes say 503 by design.
     fn report(&self) {
         let panicked = self.error.is_some_and(|error| error.code == Code::Panicked);
-        if self.status.is_server_error() && !self.is_probe() && !panicked {
+        if self.is_failure() && !self.is_probe() && !panicked {
             let code = self.error.map_or("", |error| error.code.name());
             let cause = self
                 .error

@@ -5,10 +5,15 @@ pub mod body;
 pub mod calls;
 pub mod dispositions;
 pub mod error;
+pub mod integrations;
 pub mod layers;
 pub mod leads;
+pub mod lists;
 pub mod origin;
 pub mod pages;
+pub mod paging;
+pub mod retired;
+pub mod settings;
 pub mod system;
 pub mod webhook;
 
@@ -27,10 +32,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::domain::cors::Origins;
+use crate::domain::lists::List;
 use crate::domain::token::Keys;
 use crate::store::Store;
 use crate::store::health::Health;
 use crate::ui::Files;
+use crate::vendors::Vendors;
 use error::{ApiError, Code};
 
 /// Largest request body.
@@ -40,6 +47,7 @@ pub const MAX_BODY: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct AppState {
     pub accounts: Accounts,
+    pub vendors: Vendors,
     pub store: Arc<Store>,
     pub health: Arc<Health>,
     pub files: Box<dyn Files>,
@@ -73,6 +81,7 @@ impl AppState {
                 config.registration,
                 config.session_lifetime,
             ),
+            vendors: Vendors::new(Arc::clone(&store), config.key_ring.clone(), &config.vendors),
             store,
             health,
             files,
@@ -114,6 +123,8 @@ pub fn router(app: App) -> Router {
         .route("/api/integration/nextgen", post(webhook::receive))
         .merge(leads())
         .merge(dispositions_and_calls())
+        .merge(vendors_and_lists())
+        .merge(retired::routes())
         .route("/readyz", get(system::readyz))
         .route("/livez", get(system::livez));
     layered(api, app)
@@ -159,6 +170,23 @@ fn dispositions_and_calls() -> Router<App> {
         .route("/api/dial-counts/increment", post(calls::increment))
         .route("/api/calls/history", get(calls::history))
         .route("/api/calls/initiate", post(calls::initiate))
+}
+
+fn vendors_and_lists() -> Router<App> {
+    let nextgen = "/api/integrations/nextgen";
+    Router::new()
+        .route(
+            &format!("{nextgen}/credentials"),
+            get(integrations::credentials),
+        )
+        .route(
+            &format!("{nextgen}/credentials/rotate"),
+            post(integrations::rotate),
+        )
+        .route(&format!("{nextgen}/rejects"), get(integrations::rejects))
+        .merge(lists::routes("/api/do-not-call", List::DoNotCall))
+        .merge(lists::routes("/api/text-opt-outs", List::TextOptOut))
+        .route("/api/settings", get(settings::read).put(settings::update))
 }
 
 /// Adds the fallbacks and everything that surrounds a handler. Apart from `router` so that tests can add a route.

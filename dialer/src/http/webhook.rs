@@ -8,19 +8,18 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Value, json};
 
 use super::App;
 use super::auth::private;
 use super::body::object;
 use super::error::{ApiError, Code};
+use super::origin::Origin;
+use crate::domain::vendor::credential::{LONGEST, Pair};
 use crate::domain::vendor::{VendorLead, Warning, webhook};
+use crate::vendors;
 
 const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
-
-/// Longest header value that can be a credential.
-const LONGEST: usize = 256;
 
 /// The source that these leads have.
 const SOURCE: &str = "NextGen";
@@ -29,11 +28,13 @@ const SOURCE: &str = "NextGen";
 /// `{success, leadId, message, isNew, processMs, warnings?}`. A message that comes again changes nothing.
 pub async fn receive(
     State(app): State<App>,
+    Origin(caller): Origin,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
-    let tenant = tenant(&app, &headers).await?;
+    let pair = pair(&headers)?;
+    let tenant = app.vendors.authenticate(&pair, caller.address).await?;
     let (lead, warnings) = match read(&body) {
         Ok(read) => read,
         Err(error) => {
@@ -75,20 +76,19 @@ pub async fn receive(
     Ok(response)
 }
 
-async fn tenant(app: &App, headers: &HeaderMap) -> Result<ObjectId, ApiError> {
+/// The pair of the headers, as far as it can be one.
+fn pair(headers: &HeaderMap) -> Result<Pair, vendors::Error> {
     let given = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.filter(|v| !v.is_empty() && v.len() <= LONGEST)
     };
-    let refused = || {
-        ApiError::new(
-            Code::WrongCredential,
-            "The headers sid and apikey are missing or wrong.",
-        )
-    };
-    let (sid, key) = given("sid").zip(given("apikey")).ok_or_else(refused)?;
-    let tenant = app.store.vendor_tenant(sid, key).await?;
-    tenant.ok_or_else(refused)
+    let (sid, api_key) = given("sid")
+        .zip(given("apikey"))
+        .ok_or(vendors::Error::Wrong)?;
+    Ok(Pair {
+        sid: sid.to_owned(),
+        api_key: api_key.to_owned(),
+    })
 }
 
 fn read(body: &[u8]) -> Result<(VendorLead, Vec<Warning>), ApiError> {

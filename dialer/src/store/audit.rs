@@ -1,10 +1,12 @@
-//! The `auditlogs` collection: who signed in or failed to, and who took leads out or away.
+//! The `auditlogs` collection: who signed in or failed to, who took leads out or away, who changed credentials or
+//! lists of numbers.
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
 
 use super::Store;
 use super::fault::Fault;
+use crate::domain::lists::List;
 
 /// Things worth keeping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,11 +18,27 @@ pub enum Action {
     Export,
     Delete,
     Restore,
+    CredentialRotate,
+    ListAdd(List, usize),
+    ListRemove(List),
 }
 
 impl Action {
-    fn is_of_leads(self) -> bool {
-        matches!(self, Self::Export | Self::Delete | Self::Restore)
+    fn entity(self) -> &'static str {
+        match self {
+            Self::Login | Self::LoginFailed | Self::Register | Self::Logout => "user",
+            Self::Export | Self::Delete | Self::Restore => "lead",
+            Self::CredentialRotate => "credential",
+            Self::ListAdd(list, _) | Self::ListRemove(list) => list.name(),
+        }
+    }
+
+    /// How many things it was done to, where that is told.
+    fn count(self) -> Option<i64> {
+        match self {
+            Self::ListAdd(_, count) => i64::try_from(count).ok(),
+            _ => None,
+        }
     }
 
     fn name(self) -> &'static str {
@@ -32,6 +50,9 @@ impl Action {
             Self::Export => "EXPORT",
             Self::Delete => "DELETE",
             Self::Restore => "RESTORE",
+            Self::CredentialRotate => "ROTATE",
+            Self::ListAdd(..) => "LIST_ADD",
+            Self::ListRemove(_) => "LIST_REMOVE",
         }
     }
 }
@@ -51,13 +72,18 @@ pub struct Entry {
 impl Store {
     pub async fn insert_audit(&self, entry: &Entry) -> Result<(), Fault> {
         let now = DateTime::now();
+        let mut metadata =
+            doc! { "ip": &entry.address, "userAgent": &entry.user_agent, "source": "dialer" };
+        if let Some(count) = entry.action.count() {
+            metadata.insert("bulkCount", count);
+        }
         let mut document = doc! {
             "_id": ObjectId::new(),
             "userEmail": &entry.email,
             "action": entry.action.name(),
-            "entityType": if entry.action.is_of_leads() { "lead" } else { "user" },
+            "entityType": entry.action.entity(),
             "changes": [],
-            "metadata": { "ip": &entry.address, "userAgent": &entry.user_agent, "source": "dialer" },
+            "metadata": metadata,
             "timestamp": now,
             "createdAt": now,
             "updatedAt": now,

@@ -8,9 +8,11 @@ pub mod dispositions;
 pub mod fault;
 pub mod health;
 pub mod leads;
+pub mod lists;
 pub mod migrate;
 pub mod passcodes;
 pub mod sessions;
+pub mod settings;
 pub mod users;
 pub mod vendor;
 

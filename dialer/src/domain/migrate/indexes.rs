@@ -44,6 +44,9 @@ pub const WANTED: &[Index] = &[
     plain("calls", &[("agent", 1), ("createdAt", -1)]),
     plain("dialcounts", &[("userId", 1), ("phone", 1)]),
     plain("webhookrejects", &[("tenantId", 1), ("createdAt", -1)]),
+    plain("nextgencredentials", &[("keyHash", 1)]),
+    plain("donotcall", &[("tenantId", 1), ("createdAt", -1)]),
+    plain("textoptouts", &[("tenantId", 1), ("createdAt", -1)]),
 ];
 
 /// What the old server declared and this one must not have, and why. Dropped by `--contract` only: the old server

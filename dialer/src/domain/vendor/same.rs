@@ -2,10 +2,10 @@
 
 use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::VendorLead;
 use crate::domain::email;
+use crate::domain::ids;
 use crate::domain::leads::phone;
 
 /// What a lead is known by.
@@ -68,16 +68,7 @@ impl Keys {
         let (kind, key) = id
             .or_else(|| self.phone.as_ref().map(|phone| ("phone", phone)))
             .or_else(|| self.email.as_ref().map(|email| ("email", email)))?;
-        let mut hash = Sha256::new();
-        // No part can hold a zero byte, so no two keys run into one.
-        for part in [tenant.to_hex().as_bytes(), b"\0", kind.as_bytes(), b"\0"] {
-            hash.update(part);
-        }
-        hash.update(key.as_bytes());
-        let hash: [u8; 32] = hash.finalize().into();
-        let mut id = [0; 12];
-        id.copy_from_slice(hash.get(..12)?);
-        Some(ObjectId::from_bytes(id))
+        Some(ids::derived(&[&tenant.to_hex(), kind, key]))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/api/leads`: extract, ask the store within the caller's scope, respond.
 
 pub mod calls;
+mod marks;
 pub mod reports;
 
 use std::time::Instant;
@@ -19,6 +20,8 @@ use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use super::layers::RequestId;
 use super::origin::Origin;
+use super::settings;
+use crate::accounts::Identity;
 use crate::domain::leads::edit::{self, Edit};
 use crate::domain::leads::query::{self, ALL_AT_MOST, LeadQuery};
 use crate::domain::leads::view;
@@ -41,7 +44,7 @@ pub async fn list(
     Query(pairs): Pairs,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
-    let query = query::parse(&pairs, &app.time_zone).map_err(refused_query)?;
+    let query = question(&app, &identity, &pairs).await?;
     let page = app.store.leads(identity.scope(), &query).await?;
     if query.all && page.total > u64::from(ALL_AT_MOST) {
         return Err(ApiError::new(
@@ -53,7 +56,7 @@ pub async fn list(
         ));
     }
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let leads: Vec<Value> = page.leads.iter().map(|l| view::lead(l).into()).collect();
+    let leads = marks::views(&app, identity.user.id, &page.leads).await?;
     let body = json!({
         "leads": leads,
         "pagination": pagination(&query, page.total),
@@ -64,6 +67,21 @@ pub async fn list(
     headers.insert(QUERY_TIME, HeaderValue::from(took));
     headers.insert(TOTAL_COUNT, HeaderValue::from(page.total));
     Ok(response)
+}
+
+/// The query string, read in the caller's time zone where it asks about days and names none.
+async fn question(
+    app: &App,
+    identity: &Identity,
+    pairs: &[(String, String)],
+) -> Result<LeadQuery, ApiError> {
+    let has = |key: &str| pairs.iter().any(|(k, v)| k == key && !v.trim().is_empty());
+    let zone = if (has("createdAtStart") || has("createdAtEnd")) && !has("tz") {
+        settings::time_zone(app, identity.user.id).await?
+    } else {
+        app.time_zone.clone()
+    };
+    query::parse(pairs, &zone).map_err(refused_query)
 }
 
 fn pagination(query: &LeadQuery, total: u64) -> Value {
@@ -87,7 +105,7 @@ pub async fn read(
         .lead(identity.scope(), object_id("id", &id)?)
         .await?;
     let lead = found.ok_or_else(no_such_lead)?;
-    let mut shown = view::lead(&lead);
+    let mut shown = marks::one(&app, identity.user.id, &lead).await?;
     if let Ok(rep) = lead.get_object_id("assignedTo")
         && let Some(rep) = app.store.user(rep).await?
     {
@@ -105,7 +123,7 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     let edit = edit_of(&body)?;
     let lead = app.store.insert_lead(identity.scope(), &edit).await?;
-    Ok(shown(StatusCode::CREATED, &lead))
+    shown(&app, &identity, StatusCode::CREATED, &lead).await
 }
 
 /// `PUT` and `PATCH /api/leads/:id` → 200, the lead. With `ifUpdatedAt` a lead that changed meanwhile is 409.
@@ -117,7 +135,7 @@ pub async fn update(
 ) -> Result<Response, ApiError> {
     let (id, edit, guard) = (object_id("id", &id)?, edit_of(&body)?, guard_of(&body)?);
     let lead = change(&app, identity.scope(), id, &edit, guard).await?;
-    Ok(shown(StatusCode::OK, &lead))
+    shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
 /// `PATCH /api/leads/:id/notes {notes}` → 200 `{success, leadId, notes}`.
@@ -172,7 +190,7 @@ pub async fn restore(
     let entry = identity.entry(Action::Restore, Some(id), &caller);
     app.store.insert_audit(&entry).await?;
     let lead = app.store.lead(scope, id).await?.ok_or_else(no_such_lead)?;
-    Ok(shown(StatusCode::OK, &lead))
+    shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
 /// `POST /api/leads/:id/claim` → 200, the lead, which now belongs to the caller, an administrator.
@@ -187,7 +205,9 @@ pub async fn claim(
         .await?;
     match claimed {
         // One that is the caller's already needs no claim, and nothing is wrong with it.
-        Changed::Done(lead) | Changed::Conflict(lead) => Ok(shown(StatusCode::OK, &lead)),
+        Changed::Done(lead) | Changed::Conflict(lead) => {
+            shown(&app, &identity, StatusCode::OK, &lead).await
+        }
         Changed::Missing => Err(no_such_lead()),
     }
 }
@@ -244,8 +264,14 @@ fn no_such_lead() -> ApiError {
     ApiError::new(Code::NotFound, "There is no such lead.")
 }
 
-fn shown(status: StatusCode, lead: &Document) -> Response {
-    private((status, Json(view::lead(lead))).into_response())
+async fn shown(
+    app: &App,
+    identity: &Identity,
+    status: StatusCode,
+    lead: &Document,
+) -> Result<Response, ApiError> {
+    let lead = marks::one(app, identity.user.id, lead).await?;
+    Ok(private((status, Json(lead)).into_response()))
 }
 
 fn said(message: &str) -> Response {
