@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -106,6 +107,8 @@ pub struct Config {
     pub session_lifetime: Duration,
     /// Where a day begins and ends for those who have not said.
     pub time_zone: TimeZone,
+    /// Where uploads are kept while they are read.
+    pub spool_dir: PathBuf,
 }
 
 /// One variable's fault: its name, and what to do.
@@ -187,6 +190,7 @@ impl Config {
         };
         let hours = reader.or("SESSION_HOURS", 12, parse::session_hours);
         let time_zone = reader.or("DEFAULT_TIME_ZONE", TimeZone::UTC, parse::time_zone);
+        let spool_dir = reader.optional("SPOOL_DIR", parse::directory);
         let (mongo, jwt_secret) = reader.finish(mongo, jwt_secret)?;
         Ok(Self {
             mongo,
@@ -202,6 +206,7 @@ impl Config {
             login_limits,
             session_lifetime: Duration::from_secs(3600) * hours,
             time_zone,
+            spool_dir: spool_dir.unwrap_or_else(std::env::temp_dir),
         })
     }
 }

@@ -7,6 +7,7 @@ pub mod config;
 pub mod connect;
 pub mod domain;
 pub mod http;
+pub mod imports;
 pub mod server;
 pub mod shutdown;
 pub mod store;
@@ -49,9 +50,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         let stop = stop.clone();
         // A candidate is only looked at: it leaves the data as it is.
         let maintains = config.role == Role::Web;
+        let app = Arc::clone(&app);
         async move {
             if connect::until_reached(&health, &stop).await && maintains {
-                connect::maintain(&store, &stop).await;
+                let importing = imports::runner::keep_resuming(&app.imports, &stop);
+                tokio::join!(connect::maintain(&store, &stop), importing);
             }
         }
     });

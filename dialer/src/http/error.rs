@@ -26,6 +26,9 @@ pub enum Code {
     NotFound,
     WrongCredential,
     NoContact,
+    InvalidFile,
+    UnknownVendor,
+    ImportRunning,
     Forbidden,
     NotImplemented,
     Conflict,
@@ -56,6 +59,9 @@ impl Code {
             Self::NotFound => "NOT_FOUND",
             Self::WrongCredential => "WRONG_CREDENTIAL",
             Self::NoContact => "NO_CONTACT",
+            Self::InvalidFile => "INVALID_FILE",
+            Self::UnknownVendor => "UNKNOWN_VENDOR",
+            Self::ImportRunning => "IMPORT_RUNNING",
             Self::Forbidden => "FORBIDDEN",
             Self::NotImplemented => "NOT_IMPLEMENTED",
             Self::Conflict => "CONFLICT",
@@ -75,6 +81,8 @@ impl Code {
             | Self::InviteRefused
             | Self::EmailTaken
             | Self::NoContact
+            | Self::InvalidFile
+            | Self::UnknownVendor
             | Self::TooMany => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -88,7 +96,7 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
-            Self::Conflict | Self::Unowned => StatusCode::CONFLICT,
+            Self::Conflict | Self::Unowned | Self::ImportRunning => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }

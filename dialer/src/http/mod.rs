@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod body;
 pub mod calls;
+pub mod csv_upload;
 pub mod dispositions;
 pub mod error;
 pub mod layers;
@@ -28,6 +29,7 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::domain::cors::Origins;
 use crate::domain::token::Keys;
+use crate::imports::Imports;
 use crate::store::Store;
 use crate::store::health::Health;
 use crate::ui::Files;
@@ -40,6 +42,7 @@ pub const MAX_BODY: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct AppState {
     pub accounts: Accounts,
+    pub imports: Imports,
     pub store: Arc<Store>,
     pub health: Arc<Health>,
     pub files: Box<dyn Files>,
@@ -73,6 +76,7 @@ impl AppState {
                 config.registration,
                 config.session_lifetime,
             ),
+            imports: Imports::new(Arc::clone(&store), config.spool_dir.clone()),
             store,
             health,
             files,
@@ -91,6 +95,7 @@ impl AppState {
     /// From now on `/readyz` says no.
     pub fn begin_shutdown(&self) {
         self.stopping.store(true, Ordering::Release);
+        self.imports.stop();
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -112,6 +117,7 @@ pub fn router(app: App) -> Router {
         .route("/api/webhooks/nextgen", post(webhook::receive))
         // Where an older integration sends to.
         .route("/api/integration/nextgen", post(webhook::receive))
+        .merge(csv_upload::routes())
         .merge(leads())
         .merge(dispositions_and_calls())
         .route("/readyz", get(system::readyz))

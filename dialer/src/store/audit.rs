@@ -16,11 +16,15 @@ pub enum Action {
     Export,
     Delete,
     Restore,
+    Import,
 }
 
 impl Action {
     fn is_of_leads(self) -> bool {
-        matches!(self, Self::Export | Self::Delete | Self::Restore)
+        matches!(
+            self,
+            Self::Export | Self::Delete | Self::Restore | Self::Import
+        )
     }
 
     fn name(self) -> &'static str {
@@ -32,6 +36,7 @@ impl Action {
             Self::Export => "EXPORT",
             Self::Delete => "DELETE",
             Self::Restore => "RESTORE",
+            Self::Import => "IMPORT",
         }
     }
 }

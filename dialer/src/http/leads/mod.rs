@@ -43,7 +43,7 @@ pub async fn list(
     let began = Instant::now();
     let query = query::parse(&pairs, &app.time_zone).map_err(refused_query)?;
     let page = app.store.leads(identity.scope(), &query).await?;
-    if query.all && page.total > u64::from(ALL_AT_MOST) {
+    if query.is_too_much(page.total) {
         return Err(ApiError::new(
             Code::TooMany,
             format!(

@@ -1,6 +1,9 @@
 //! What vendors send: who may, the leads it becomes, and what was refused.
 
+pub mod journal;
 mod lead;
+pub mod lease;
+pub mod rows;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
