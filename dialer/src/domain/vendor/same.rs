@@ -85,7 +85,7 @@ impl Keys {
 /// lead.
 pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
     let by_key = Keys::of_vendor(lead).new_id(tenant);
-    let digits = lead.phone.as_deref().map(|phone| phone::digits(phone));
+    let digits = lead.phone.as_deref().map(phone::digits);
     let by_digits = || {
         let phone = digits.filter(|d| !d.is_empty()).or(lead.phone.clone());
         let keys = Keys {
