@@ -96,7 +96,12 @@ pub async fn leads_of(db: &Scratch, tenant: ObjectId) -> Vec<Document> {
 
 /// Nothing is left of an import but what it came to.
 pub async fn journal_is_empty(db: &Scratch) {
-    for collection in ["csvimportrows", "csvimportlocks", "csvimportleases"] {
+    for collection in [
+        "csvimportrows",
+        "csvimportcounts",
+        "csvimportlocks",
+        "csvimportleases",
+    ] {
         assert_eq!(all(db, collection, doc! {}).await, [], "{collection}");
     }
 }

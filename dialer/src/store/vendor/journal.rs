@@ -1,6 +1,6 @@
 //! The journal of imports: `csvimports`, one document each, and `csvimportrows`, the rows that are still to be taken
-//! in. From the moment an import is `running` it only goes forward, whoever does the work. A batch that is done
-//! keeps its counts and loses its rows; counts are sums of those, so that nothing is counted twice.
+//! in. From the moment an import is `running` it only goes forward, whoever does the work. Of a batch that is done
+//! only its counts are left, inserted once; an import's are their sum, so that nothing is counted twice.
 
 use futures::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
@@ -13,6 +13,9 @@ use crate::store::{Store, number};
 
 const IMPORTS: &str = "csvimports";
 const ROWS: &str = "csvimportrows";
+
+/// What each batch came to, apart from the rows: to tell how far an import is must not read them.
+const COUNTS: &str = "csvimportcounts";
 
 /// One document for each tenant with an import under way, `_id` = the tenant: inserting it is what keeps a second
 /// import out.
@@ -172,25 +175,27 @@ impl Store {
         at: i64,
         counts: Counts,
     ) -> Result<(), Fault> {
-        let change = doc! { "$set": { "counts": stored(counts) }, "$unset": { "rows": "" } };
+        let id = batch_id(import.id, at);
+        let mut document = doc! { "_id": &id, "importId": import.id };
+        document.extend(stored(counts));
+        let done = self.collection(COUNTS).await?;
+        match done.insert_one(document).await.map_err(Fault::from) {
+            // Whoever did it before died here: what they counted is right.
+            Err(fault) if fault.reason != Reason::DuplicateKey => return Err(fault),
+            _ => {}
+        }
         let batches = self.collection(ROWS).await?;
-        let own = doc! { "_id": batch_id(import.id, at) };
-        batches.update_one(own, change).await?;
+        batches.delete_one(doc! { "_id": id }).await?;
         Ok(())
     }
 
     /// What the batches that are done came to.
     pub async fn import_counts(&self, import: ObjectId) -> Result<Counts, Fault> {
-        let batches = self.collection(ROWS).await?;
-        let mut done = batches
-            .find(doc! { "importId": import })
-            .projection(doc! { "counts": 1 })
-            .await?;
+        let done = self.collection(COUNTS).await?;
+        let mut batches = done.find(doc! { "importId": import }).await?;
         let mut counts = Counts::default();
-        while let Some(batch) = done.try_next().await? {
-            if let Ok(more) = batch.get_document("counts") {
-                counts = counts.plus(read_counts(more));
-            }
+        while let Some(batch) = batches.try_next().await? {
+            counts = counts.plus(read_counts(&batch));
         }
         Ok(counts)
     }
@@ -221,8 +226,10 @@ impl Store {
     }
 
     async fn clear(&self, import: ObjectId, tenant: ObjectId) -> Result<(), Fault> {
-        let batches = self.collection(ROWS).await?;
-        batches.delete_many(doc! { "importId": import }).await?;
+        for journal in [ROWS, COUNTS] {
+            let journal = self.collection(journal).await?;
+            journal.delete_many(doc! { "importId": import }).await?;
+        }
         self.delete_leases(import).await?;
         // Last: what has no lock is not looked at again.
         let locks = self.collection(LOCKS).await?;
@@ -270,26 +277,37 @@ impl Store {
             .find_one(doc! { "_id": id, "tenantId": tenant })
             .projection(doc! { "headers": 0 })
             .await?;
-        let Some(mut import) = found else {
-            return Ok(None);
-        };
-        if !import.contains_key("counts") {
+        match found {
+            Some(import) => Ok(Some(self.with_counts(import).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// One that has not ended has no counts of its own yet.
+    async fn with_counts(&self, mut import: Document) -> Result<Document, Fault> {
+        if !import.contains_key("counts")
+            && let Ok(id) = import.get_object_id("_id")
+        {
             let counts = self.import_counts(id).await?;
             import.insert("counts", stored(counts));
         }
-        Ok(Some(import))
+        Ok(import)
     }
 
     /// The last imports of this tenant, newest first, without their warnings.
     pub async fn imports(&self, tenant: ObjectId) -> Result<Vec<Document>, Fault> {
         let imports = self.collection(IMPORTS).await?;
-        let found = imports
+        let mut found = imports
             .find(doc! { "tenantId": tenant })
             .sort(doc! { "createdAt": -1, "_id": -1 })
             .limit(MOST_SHOWN)
             .projection(doc! { "headers": 0, "warnings": 0 })
             .await?;
-        Ok(found.try_collect().await?)
+        let mut imports = Vec::new();
+        while let Some(import) = found.try_next().await? {
+            imports.push(self.with_counts(import).await?);
+        }
+        Ok(imports)
     }
 
     /// Forgets imports that ended long ago; returns how many.
