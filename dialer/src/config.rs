@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,6 +115,8 @@ pub struct Config {
     /// What secrets are stored under; without it none are.
     pub key_ring: Option<Arc<KeyRing>>,
     pub vendors: VendorSettings,
+    /// Where uploads are kept while they are read.
+    pub spool_dir: PathBuf,
 }
 
 /// One variable's fault: its name, and what to do.
@@ -197,6 +200,7 @@ impl Config {
         let time_zone = reader.or("DEFAULT_TIME_ZONE", TimeZone::UTC, parse::time_zone);
         let key_ring = reader.optional("ENCRYPTION_KEYS", KeyRing::parse);
         let vendors = vendors::read(&mut reader);
+        let spool_dir = reader.optional("SPOOL_DIR", parse::directory);
         let (mongo, jwt_secret) = reader.finish(mongo, jwt_secret)?;
         Ok(Self {
             mongo,
@@ -214,6 +218,7 @@ impl Config {
             time_zone,
             key_ring: key_ring.map(Arc::new),
             vendors,
+            spool_dir: spool_dir.unwrap_or_else(std::env::temp_dir),
         })
     }
 }

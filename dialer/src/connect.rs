@@ -100,6 +100,7 @@ pub async fn maintain(store: &Store, stop: &CancellationToken) {
         let now = now_ms();
         tell("ended sessions", store.purge_sessions(now).await);
         tell("old refused webhooks", store.purge_rejects(now).await);
+        tell("old imports", store.purge_imports(now).await);
         tell(
             "leads deleted long ago",
             store.purge_deleted_leads(now).await,

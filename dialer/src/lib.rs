@@ -7,6 +7,7 @@ pub mod config;
 pub mod connect;
 pub mod domain;
 pub mod http;
+pub mod imports;
 pub mod migrate;
 pub mod server;
 pub mod shutdown;
@@ -56,7 +57,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             if connect::until_reached(&health, &stop).await && maintains {
                 tokio::join!(
                     connect::maintain(&store, &stop),
-                    app.vendors.keep_sealed(&stop)
+                    app.vendors.keep_sealed(&stop),
+                    imports::runner::keep_resuming(&app.imports, &stop),
                 );
             }
         }

@@ -1,6 +1,7 @@
 //! Reading single variables, and collecting what is wrong with them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -153,4 +154,13 @@ pub(super) fn networks(value: &str) -> Result<Vec<IpNet>, String> {
 pub(super) fn time_zone(value: &str) -> Result<TimeZone, String> {
     TimeZone::get(value)
         .map_err(|_| "is no time zone: use its IANA name, such as America/Chicago".to_owned())
+}
+
+/// Whether it can be written to is seen with the first upload: a check here would leave a trace.
+pub(super) fn directory(value: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(value);
+    if path.is_absolute() && path.is_dir() {
+        return Ok(path);
+    }
+    Err("must be an absolute path of a directory that exists and can be written to".to_owned())
 }

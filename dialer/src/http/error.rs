@@ -29,6 +29,9 @@ pub enum Code {
     NotFound,
     WrongCredential,
     NoContact,
+    InvalidFile,
+    UnknownVendor,
+    ImportRunning,
     Forbidden,
     NotImplemented,
     Conflict,
@@ -65,6 +68,9 @@ impl Code {
             Self::NotFound => "NOT_FOUND",
             Self::WrongCredential => "WRONG_CREDENTIAL",
             Self::NoContact => "NO_CONTACT",
+            Self::InvalidFile => "INVALID_FILE",
+            Self::UnknownVendor => "UNKNOWN_VENDOR",
+            Self::ImportRunning => "IMPORT_RUNNING",
             Self::Forbidden => "FORBIDDEN",
             Self::NotImplemented => "NOT_IMPLEMENTED",
             Self::Conflict => "CONFLICT",
@@ -90,6 +96,8 @@ impl Code {
             | Self::InviteRefused
             | Self::EmailTaken
             | Self::NoContact
+            | Self::InvalidFile
+            | Self::UnknownVendor
             | Self::TooMany => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -106,7 +114,9 @@ impl Code {
             Self::Gone => StatusCode::GONE,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
-            Self::Conflict | Self::Unowned | Self::DoNotCall => StatusCode::CONFLICT,
+            Self::Conflict | Self::Unowned | Self::DoNotCall | Self::ImportRunning => {
+                StatusCode::CONFLICT
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -12,12 +12,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use rand::RngCore;
 
 use super::App;
+use super::csv_upload;
 use super::error::{ApiError, Code};
 use crate::domain::cors::METHODS;
 use crate::telemetry;
 
-/// Longest a handler may take.
+/// Longest a handler may take, and one that is sent a whole file.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+const UPLOAD_TIME_LIMIT: Duration = Duration::from_secs(300);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -238,7 +240,14 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 pub async fn time_limit(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
+    let route = request.extensions().get::<MatchedPath>();
+    let uploads = route.is_some_and(|route| route.as_str() == csv_upload::PATH);
+    let limit = if uploads {
+        UPLOAD_TIME_LIMIT
+    } else {
+        TIME_LIMIT
+    };
+    match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::new(Code::Timeout, "The server took too long. Try again.")
             .retry_after(5)

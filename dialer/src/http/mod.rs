@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod body;
 pub mod calls;
+pub mod csv_upload;
 pub mod dispositions;
 pub mod error;
 pub mod integrations;
@@ -34,6 +35,7 @@ use crate::config::Config;
 use crate::domain::cors::Origins;
 use crate::domain::lists::List;
 use crate::domain::token::Keys;
+use crate::imports::Imports;
 use crate::store::Store;
 use crate::store::health::Health;
 use crate::ui::Files;
@@ -48,6 +50,7 @@ pub const MAX_BODY: usize = 1024 * 1024;
 pub struct AppState {
     pub accounts: Accounts,
     pub vendors: Vendors,
+    pub imports: Imports,
     pub store: Arc<Store>,
     pub health: Arc<Health>,
     pub files: Box<dyn Files>,
@@ -82,6 +85,7 @@ impl AppState {
                 config.session_lifetime,
             ),
             vendors: Vendors::new(Arc::clone(&store), config.key_ring.clone(), &config.vendors),
+            imports: Imports::new(Arc::clone(&store), config.spool_dir.clone()),
             store,
             health,
             files,
@@ -100,6 +104,7 @@ impl AppState {
     /// From now on `/readyz` says no.
     pub fn begin_shutdown(&self) {
         self.stopping.store(true, Ordering::Release);
+        self.imports.stop();
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -121,6 +126,7 @@ pub fn router(app: App) -> Router {
         .route("/api/webhooks/nextgen", post(webhook::receive))
         // Where an older integration sends to.
         .route("/api/integration/nextgen", post(webhook::receive))
+        .merge(csv_upload::routes())
         .merge(leads())
         .merge(dispositions_and_calls())
         .merge(vendors_and_lists())

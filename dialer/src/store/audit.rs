@@ -21,13 +21,14 @@ pub enum Action {
     CredentialRotate,
     ListAdd(List, usize),
     ListRemove(List),
+    Import,
 }
 
 impl Action {
     fn entity(self) -> &'static str {
         match self {
             Self::Login | Self::LoginFailed | Self::Register | Self::Logout => "user",
-            Self::Export | Self::Delete | Self::Restore => "lead",
+            Self::Export | Self::Delete | Self::Restore | Self::Import => "lead",
             Self::CredentialRotate => "credential",
             Self::ListAdd(list, _) | Self::ListRemove(list) => list.name(),
         }
@@ -53,6 +54,7 @@ impl Action {
             Self::CredentialRotate => "ROTATE",
             Self::ListAdd(..) => "LIST_ADD",
             Self::ListRemove(_) => "LIST_REMOVE",
+            Self::Import => "IMPORT",
         }
     }
 }

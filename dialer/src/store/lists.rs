@@ -92,6 +92,21 @@ impl Store {
         Ok((cursor.try_collect().await?, total))
     }
 
+    /// All E.164 numbers of a list.
+    pub async fn all_listed(&self, list: List, tenant: ObjectId) -> Result<HashSet<String>, Fault> {
+        let mut found = self
+            .collection(collection(list))
+            .await?
+            .find(doc! { "tenantId": tenant })
+            .projection(doc! { "phone": 1 })
+            .await?;
+        let mut listed = HashSet::new();
+        while let Some(entry) = found.try_next().await? {
+            listed.extend(entry.get_str("phone").ok().map(str::to_owned));
+        }
+        Ok(listed)
+    }
+
     /// Those of these E.164 numbers that are listed.
     pub async fn listed(
         &self,

@@ -58,6 +58,11 @@ impl<'a> Person<'a> {
         send(&self.app.router, request.body(body).unwrap()).await
     }
 
+    /// `Authorization`, for requests that are no JSON.
+    pub fn authorization(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, None).await
     }

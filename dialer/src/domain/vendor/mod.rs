@@ -2,7 +2,9 @@
 //! what is there and what came, so that a message that comes again changes nothing.
 
 pub mod credential;
+pub mod file;
 pub mod gate;
+pub mod known;
 pub mod merge;
 pub mod price;
 pub mod same;

@@ -72,6 +72,22 @@ impl Keys {
     }
 }
 
+/// The `_id` of a new lead. Where nothing is a key, what was sent as a phone is one: the same message makes the same
+/// lead.
+pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
+    let by_key = Keys::of_vendor(lead).new_id(tenant);
+    let digits = lead.phone.as_deref().map(phone::digits);
+    let by_digits = || {
+        let phone = digits.filter(|d| !d.is_empty()).or(lead.phone.clone());
+        let keys = Keys {
+            phone: phone.map(|phone| format!("written {phone}")),
+            ..Keys::default()
+        };
+        keys.new_id(tenant)
+    };
+    by_key.or_else(by_digits).unwrap_or_default()
+}
+
 /// By what two leads are the same; the surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum By {
@@ -167,6 +183,19 @@ mod tests {
             id(&keys("+15550123456", "", ""), one)
         );
         assert_eq!(keys("", "12", "").new_id(one), None);
+    }
+
+    #[test]
+    fn a_number_that_says_nothing_makes_the_same_lead_again() {
+        let tenant = ObjectId::new();
+        let lead = |phone: &str| VendorLead {
+            phone: Some(phone.to_owned()),
+            ..VendorLead::default()
+        };
+        let id = |phone: &str| new_id(tenant, &lead(phone));
+        assert_eq!(id("12-345"), id("12345"));
+        assert_eq!(id("call me"), id("call me"));
+        assert_ne!(id("12345"), id("12346"));
     }
 
     proptest! {

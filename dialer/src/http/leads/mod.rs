@@ -46,7 +46,7 @@ pub async fn list(
     let began = Instant::now();
     let query = question(&app, &identity, &pairs).await?;
     let page = app.store.leads(identity.scope(), &query).await?;
-    if query.all && page.total > u64::from(ALL_AT_MOST) {
+    if query.is_too_much(page.total) {
         return Err(ApiError::new(
             Code::TooMany,
             format!(

@@ -1,8 +1,11 @@
 //! What vendors send: who may, the leads it becomes, and what was refused.
 
 mod credentials;
+pub mod journal;
 mod lead;
+pub mod lease;
 mod rejects;
+pub mod rows;
 
 pub use credentials::{NewCredential, Row};
 pub use lead::Received;
