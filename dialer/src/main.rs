@@ -54,6 +54,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             println!("{password}");
             Ok(())
         }
+        Some(Command::Admin(Admin::Reset { email })) => {
+            let password = runtime.block_on(admin::reset(&config, &email))?;
+            println!("{password}");
+            Ok(())
+        }
         _ => runtime.block_on(serve(config)),
     }
 }

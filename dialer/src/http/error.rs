@@ -18,12 +18,18 @@ pub enum Code {
     InviteNeeded,
     InviteRefused,
     EmailTaken,
+    CodeTaken,
+    WrongPassword,
+    ResetRefused,
+    AccountDisabled,
+    LastAdministrator,
     LoginFailed,
     NotSignedIn,
     TooManyAttempts,
     Busy,
     DatabaseUnavailable,
     NotFound,
+    Gone,
     WrongCredential,
     NoContact,
     Forbidden,
@@ -48,12 +54,18 @@ impl Code {
             Self::InviteNeeded => "INVITE_NEEDED",
             Self::InviteRefused => "INVITE_REFUSED",
             Self::EmailTaken => "EMAIL_TAKEN",
+            Self::CodeTaken => "CODE_TAKEN",
+            Self::WrongPassword => "WRONG_PASSWORD",
+            Self::ResetRefused => "RESET_REFUSED",
+            Self::AccountDisabled => "ACCOUNT_DISABLED",
+            Self::LastAdministrator => "LAST_ADMINISTRATOR",
             Self::LoginFailed => "LOGIN_FAILED",
             Self::NotSignedIn => "NOT_SIGNED_IN",
             Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
             Self::Busy => "BUSY",
             Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
             Self::NotFound => "NOT_FOUND",
+            Self::Gone => "GONE",
             Self::WrongCredential => "WRONG_CREDENTIAL",
             Self::NoContact => "NO_CONTACT",
             Self::Forbidden => "FORBIDDEN",
@@ -74,6 +86,10 @@ impl Code {
             | Self::InviteNeeded
             | Self::InviteRefused
             | Self::EmailTaken
+            | Self::CodeTaken
+            // Not 401: after one the clients sign themselves out.
+            | Self::WrongPassword
+            | Self::ResetRefused
             | Self::NoContact
             | Self::TooMany => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -86,9 +102,13 @@ impl Code {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
-            Self::Conflict | Self::Unowned => StatusCode::CONFLICT,
+            Self::Conflict
+            | Self::Unowned
+            | Self::AccountDisabled
+            | Self::LastAdministrator => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -217,7 +237,7 @@ impl From<accounts::Error> for ApiError {
             E::TooMany(wait) => Self::new(
                 Code::TooManyAttempts,
                 format!(
-                    "Too many failed attempts. Try again in {} minutes.",
+                    "Too many attempts. Try again in {} minutes.",
                     wait.as_secs().div_ceil(60)
                 ),
             )
@@ -233,6 +253,16 @@ impl From<accounts::Error> for ApiError {
             }
             E::Invite(_) => Self::field_coded(Code::InviteRefused, "passcode", &error.to_string()),
             E::EmailTaken => Self::field_coded(Code::EmailTaken, "email", &error.to_string()),
+            E::CodeTaken => Self::field_coded(Code::CodeTaken, "code", &error.to_string()),
+            E::WrongPassword => {
+                Self::field_coded(Code::WrongPassword, "currentPassword", &error.to_string())
+            }
+            E::ResetRefused => Self::field_coded(Code::ResetRefused, "token", &error.to_string()),
+            E::NoSuchUser => Self::new(Code::NotFound, sentence(&error.to_string())),
+            E::Disabled => Self::new(Code::AccountDisabled, sentence(&error.to_string())),
+            E::LastAdministrator => {
+                Self::new(Code::LastAdministrator, sentence(&error.to_string()))
+            }
             E::Hashing => Self {
                 cause: Some(error.to_string()),
                 ..Self::new(Code::Internal, "Something went wrong on the server.")

@@ -1,7 +1,7 @@
-//! The `auditlogs` collection: who signed in or failed to, and who took leads out or away.
+//! The `auditlogs` collection: who signed in or failed to, who changed whose rights, and who took leads out or away.
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, Document, doc};
 
 use super::Store;
 use super::fault::Fault;
@@ -16,11 +16,27 @@ pub enum Action {
     Export,
     Delete,
     Restore,
+    SessionEnd,
+    PasswordChange,
+    EmailChange,
+    RoleChange,
+    UserDisable,
+    UserEnable,
+    ResetLink,
+    PasswordReset,
+    PasscodeCreate,
+    PasscodeDeactivate,
+    PasscodeDelete,
 }
 
 impl Action {
-    fn is_of_leads(self) -> bool {
-        matches!(self, Self::Export | Self::Delete | Self::Restore)
+    /// What kind of thing the entry's entity is.
+    fn entity_type(self) -> &'static str {
+        match self {
+            Self::Export | Self::Delete | Self::Restore => "lead",
+            Self::PasscodeCreate | Self::PasscodeDeactivate | Self::PasscodeDelete => "passcode",
+            _ => "user",
+        }
     }
 
     fn name(self) -> &'static str {
@@ -32,6 +48,17 @@ impl Action {
             Self::Export => "EXPORT",
             Self::Delete => "DELETE",
             Self::Restore => "RESTORE",
+            Self::SessionEnd => "SESSION_END",
+            Self::PasswordChange => "PASSWORD_CHANGE",
+            Self::EmailChange => "EMAIL_CHANGE",
+            Self::RoleChange => "ROLE_CHANGE",
+            Self::UserDisable => "USER_DISABLE",
+            Self::UserEnable => "USER_ENABLE",
+            Self::ResetLink => "RESET_LINK",
+            Self::PasswordReset => "PASSWORD_RESET",
+            Self::PasscodeCreate => "PASSCODE_CREATE",
+            Self::PasscodeDeactivate => "PASSCODE_DEACTIVATE",
+            Self::PasscodeDelete => "PASSCODE_DELETE",
         }
     }
 }
@@ -41,8 +68,10 @@ impl Action {
 pub struct Entry {
     pub action: Action,
     pub user: Option<ObjectId>,
-    /// The lead it was done to; `None`: the account, or many.
-    pub lead: Option<ObjectId>,
+    /// The lead, account or passcode it was done to; `None`: the user's own account, or many leads.
+    pub entity: Option<ObjectId>,
+    /// A field, what it was and what it is now. Never a secret.
+    pub change: Option<(&'static str, String, String)>,
     pub email: String,
     pub address: String,
     pub user_agent: String,
@@ -51,12 +80,16 @@ pub struct Entry {
 impl Store {
     pub async fn insert_audit(&self, entry: &Entry) -> Result<(), Fault> {
         let now = DateTime::now();
+        let changes = entry.change.iter();
+        let changes: Vec<Document> = changes
+            .map(|(field, old, new)| doc! { "field": *field, "oldValue": old, "newValue": new })
+            .collect();
         let mut document = doc! {
             "_id": ObjectId::new(),
             "userEmail": &entry.email,
             "action": entry.action.name(),
-            "entityType": if entry.action.is_of_leads() { "lead" } else { "user" },
-            "changes": [],
+            "entityType": entry.action.entity_type(),
+            "changes": changes,
             "metadata": { "ip": &entry.address, "userAgent": &entry.user_agent, "source": "dialer" },
             "timestamp": now,
             "createdAt": now,
@@ -65,7 +98,7 @@ impl Store {
         };
         if let Some(user) = entry.user {
             document.insert("userId", user);
-            document.insert("entityId", entry.lead.unwrap_or(user));
+            document.insert("entityId", entry.entity.unwrap_or(user));
         }
         let audit = self.collection("auditlogs").await?;
         audit.insert_one(document).await?;

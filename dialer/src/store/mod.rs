@@ -1,6 +1,7 @@
 //! MongoDB. Only this module talks to it. What must hold under races holds by inserts and deletes by `_id`;
 //! indexes are a backstop and may be missing.
 
+pub mod administration;
 pub mod audit;
 pub mod calls;
 pub mod dial_counts;
@@ -9,6 +10,8 @@ pub mod fault;
 pub mod health;
 pub mod leads;
 pub mod passcodes;
+pub mod profile;
+pub mod resets;
 pub mod sessions;
 pub mod users;
 pub mod vendor;
@@ -125,6 +128,7 @@ impl Store {
             ("users.username", users::NAME, "username", true),
             ("users.emailLower", users::NAME, "emailLower", false),
             ("sessions.userId", sessions::NAME, "userId", false),
+            ("passcodeuses.code", passcodes::USES, "code", false),
         ];
         let mut failed = Vec::new();
         for (label, collection, field, unique) in wanted {

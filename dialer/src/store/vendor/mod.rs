@@ -11,7 +11,7 @@ use super::fault::Fault;
 
 pub use lead::Received;
 
-const CREDENTIALS: &str = "nextgencredentials";
+pub(super) const CREDENTIALS: &str = "nextgencredentials";
 
 /// Authenticated messages that were refused, for their tenant to look at.
 const REJECTS: &str = "webhookrejects";
