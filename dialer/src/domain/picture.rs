@@ -6,8 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 /// Largest picture, decoded.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
+/// Whether a file begins as it should.
+type Begins = fn(&[u8]) -> bool;
+
 /// Media types and how their files begin. WebP's length stands between its two marks.
-const KINDS: [(&str, fn(&[u8]) -> bool); 3] = [
+const KINDS: [(&str, Begins); 3] = [
     ("image/png", |bytes| bytes.starts_with(b"\x89PNG\r\n\x1a\n")),
     ("image/jpeg", |bytes| bytes.starts_with(b"\xff\xd8\xff")),
     ("image/webp", |bytes| {

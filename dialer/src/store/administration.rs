@@ -2,7 +2,7 @@
 //! `_id`: the insert and the delete of it are what disabling and enabling are, and cannot be lost beside another
 //! write to the account.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
@@ -46,7 +46,7 @@ impl Store {
             let id = document.get_object_id("_id").ok()?;
             Some((id, document.get_datetime("createdAt").ok()?))
         });
-        let created: std::collections::HashMap<ObjectId, &DateTime> = created.collect();
+        let created: HashMap<ObjectId, &DateTime> = created.collect();
         let listed = all.into_iter().map(|user| Listed {
             disabled: disabled.contains(&user.id),
             created_ms: created.get(&user.id).map(|at| at.timestamp_millis()),
