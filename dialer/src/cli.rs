@@ -75,4 +75,9 @@ pub enum Admin {
         #[arg(long, default_value = "Administrator")]
         name: String,
     },
+    /// Give an account a random password, printed once, and end its sessions.
+    Reset {
+        #[arg(long)]
+        email: String,
+    },
 }

@@ -99,6 +99,8 @@ pub async fn maintain(store: &Store, stop: &CancellationToken) {
     loop {
         let now = now_ms();
         tell("ended sessions", store.purge_sessions(now).await);
+        tell("ended reset links", store.purge_resets(now).await);
+        tell("access of disabled accounts", store.settle_disabled().await);
         tell("old refused webhooks", store.purge_rejects(now).await);
         tell("old imports", store.purge_imports(now).await);
         tell(

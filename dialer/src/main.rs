@@ -55,6 +55,11 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             println!("{password}");
             Ok(0)
         }
+        Some(Command::Admin(Admin::Reset { email })) => {
+            let password = runtime.block_on(admin::reset(&config, &email))?;
+            println!("{password}");
+            Ok(0)
+        }
         Some(Command::Migrate(asked)) => runtime.block_on(migrate::run(&config, &asked)),
         _ => runtime.block_on(serve(config)).map(|()| 0),
     }

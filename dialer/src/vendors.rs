@@ -100,7 +100,7 @@ impl Vendors {
                 None => !keyring::is_sealed(&row.api_key) && same(&row.api_key, &pair.api_key),
             };
             if right && !self.store.is_superseded(&row).await? {
-                return Ok(Some(row.tenant));
+                return self.enabled(row.tenant).await;
             }
             if !right {
                 unjudged = unjudged.or_else(|| self.unjudged(&row));
@@ -109,11 +109,16 @@ impl Vendors {
         if let Some(fixed) = &self.fixed {
             let sid = same(fixed.sid.expose(), &pair.sid);
             if sid & same(fixed.api_key.expose(), &pair.api_key) {
-                return Ok(Some(fixed.tenant));
+                return self.enabled(fixed.tenant).await;
             }
         }
         // A vendor that hears "wrong" may give up for good; this is the server's fault and may pass.
         unjudged.map_or(Ok(None), Err)
+    }
+
+    /// Nobody, where the account is disabled: its pairs say so only once that was finished.
+    async fn enabled(&self, tenant: ObjectId) -> Result<Option<ObjectId>, Error> {
+        Ok((!self.store.is_disabled(tenant).await?).then_some(tenant))
     }
 
     /// Why nobody can say whether a key is that of a row.

@@ -74,7 +74,7 @@ impl Keys {
     }
 }
 
-/// The `_id` of a session document: a stolen database holds no usable token.
+/// The `_id` of a session document, or of a reset link's: a stolen database holds no usable token.
 pub fn session_key(sid: &str) -> String {
     hex::encode(Sha256::digest(sid.as_bytes()))
 }

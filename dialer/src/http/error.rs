@@ -21,6 +21,11 @@ pub enum Code {
     InviteNeeded,
     InviteRefused,
     EmailTaken,
+    CodeTaken,
+    WrongPassword,
+    ResetRefused,
+    AccountDisabled,
+    LastAdministrator,
     LoginFailed,
     NotSignedIn,
     TooManyAttempts,
@@ -60,6 +65,11 @@ impl Code {
             Self::InviteNeeded => "INVITE_NEEDED",
             Self::InviteRefused => "INVITE_REFUSED",
             Self::EmailTaken => "EMAIL_TAKEN",
+            Self::CodeTaken => "CODE_TAKEN",
+            Self::WrongPassword => "WRONG_PASSWORD",
+            Self::ResetRefused => "RESET_REFUSED",
+            Self::AccountDisabled => "ACCOUNT_DISABLED",
+            Self::LastAdministrator => "LAST_ADMINISTRATOR",
             Self::LoginFailed => "LOGIN_FAILED",
             Self::NotSignedIn => "NOT_SIGNED_IN",
             Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
@@ -95,6 +105,10 @@ impl Code {
             | Self::InviteNeeded
             | Self::InviteRefused
             | Self::EmailTaken
+            | Self::CodeTaken
+            // Not 401: after one the clients sign themselves out.
+            | Self::WrongPassword
+            | Self::ResetRefused
             | Self::NoContact
             | Self::InvalidFile
             | Self::UnknownVendor
@@ -114,9 +128,12 @@ impl Code {
             Self::Gone => StatusCode::GONE,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
-            Self::Conflict | Self::Unowned | Self::DoNotCall | Self::ImportRunning => {
-                StatusCode::CONFLICT
-            }
+            Self::Conflict
+            | Self::Unowned
+            | Self::DoNotCall
+            | Self::ImportRunning
+            | Self::AccountDisabled
+            | Self::LastAdministrator => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -248,7 +265,7 @@ impl From<accounts::Error> for ApiError {
             E::TooMany(wait) => Self::new(
                 Code::TooManyAttempts,
                 format!(
-                    "Too many failed attempts. Try again in {} minutes.",
+                    "Too many attempts. Try again in {} minutes.",
                     wait.as_secs().div_ceil(60)
                 ),
             )
@@ -264,6 +281,16 @@ impl From<accounts::Error> for ApiError {
             }
             E::Invite(_) => Self::field_coded(Code::InviteRefused, "passcode", &error.to_string()),
             E::EmailTaken => Self::field_coded(Code::EmailTaken, "email", &error.to_string()),
+            E::CodeTaken => Self::field_coded(Code::CodeTaken, "code", &error.to_string()),
+            E::WrongPassword => {
+                Self::field_coded(Code::WrongPassword, "currentPassword", &error.to_string())
+            }
+            E::ResetRefused => Self::field_coded(Code::ResetRefused, "token", &error.to_string()),
+            E::NoSuchUser => Self::new(Code::NotFound, sentence(&error.to_string())),
+            E::Disabled => Self::new(Code::AccountDisabled, sentence(&error.to_string())),
+            E::LastAdministrator => {
+                Self::new(Code::LastAdministrator, sentence(&error.to_string()))
+            }
             E::Hashing => Self {
                 cause: Some(error.to_string()),
                 ..Self::new(Code::Internal, "Something went wrong on the server.")

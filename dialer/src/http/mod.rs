@@ -1,5 +1,6 @@
 //! HTTP: extract and respond, no decisions. `router` needs no socket, so tests drive it directly.
 
+pub mod account;
 pub mod auth;
 pub mod body;
 pub mod calls;
@@ -13,9 +14,11 @@ pub mod lists;
 pub mod origin;
 pub mod pages;
 pub mod paging;
+pub mod passcodes;
 pub mod retired;
 pub mod settings;
 pub mod system;
+pub mod users;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -25,7 +28,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, patch, post};
+use axum::routing::{delete, get, patch, post, put};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -118,15 +121,12 @@ pub fn router(app: App) -> Router {
         .route("/api/health", get(system::health))
         .route("/api/test", get(system::test))
         .route("/api/webhooks/health", get(system::webhooks_health))
-        .route("/api/auth/register", post(auth::register))
-        .route("/api/auth/login", post(auth::login))
-        .route("/api/auth/profile", get(auth::profile))
-        .route("/api/auth/verify", get(auth::verify))
-        .route("/api/auth/logout", post(auth::logout))
         .route("/api/webhooks/nextgen", post(webhook::receive))
         // Where an older integration sends to.
         .route("/api/integration/nextgen", post(webhook::receive))
         .merge(csv_upload::routes())
+        .merge(accounts())
+        .merge(administration())
         .merge(leads())
         .merge(dispositions_and_calls())
         .merge(vendors_and_lists())
@@ -134,6 +134,46 @@ pub fn router(app: App) -> Router {
         .route("/readyz", get(system::readyz))
         .route("/livez", get(system::livez));
     layered(api, app)
+}
+
+fn accounts() -> Router<App> {
+    // A picture of 1 MB is a third longer as text.
+    let pictures = DefaultBodyLimit::max(MAX_BODY + MAX_BODY / 2);
+    Router::new()
+        .route("/api/auth/register", post(auth::register))
+        .route("/api/auth/login", post(auth::login))
+        .route("/api/auth/logout", post(auth::logout))
+        .route("/api/auth/verify", get(auth::verify))
+        .route(
+            "/api/auth/profile",
+            get(auth::profile).put(account::update).layer(pictures),
+        )
+        .route("/api/auth/debug-profile", get(auth::debug_profile))
+        .route("/api/auth/sessions", get(account::sessions))
+        .route("/api/auth/sessions/{id}", delete(account::end_session))
+        .route("/api/auth/reset", post(account::reset))
+        .route("/api/auth/validate-passcode", post(passcodes::validate))
+        .route("/api/auth/consume-passcode", post(passcodes::consume))
+}
+
+/// For administrators only.
+fn administration() -> Router<App> {
+    Router::new()
+        .route(
+            "/api/auth/passcodes",
+            get(passcodes::list).post(passcodes::create),
+        )
+        .route("/api/auth/passcodes/generate", post(passcodes::generate))
+        .route("/api/auth/passcodes/{id}", delete(passcodes::delete))
+        .route(
+            "/api/auth/passcodes/{id}/deactivate",
+            put(passcodes::deactivate),
+        )
+        .route("/api/users", get(users::list))
+        .route("/api/users/{id}/role", put(users::set_role))
+        .route("/api/users/{id}/disable", post(users::disable))
+        .route("/api/users/{id}/enable", post(users::enable))
+        .route("/api/users/{id}/reset-link", post(users::reset_link))
 }
 
 fn leads() -> Router<App> {

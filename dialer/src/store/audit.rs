@@ -1,8 +1,8 @@
-//! The `auditlogs` collection: who signed in or failed to, who took leads out or away, who changed credentials or
-//! lists of numbers.
+//! The `auditlogs` collection: who signed in or failed to, who changed whose rights, credentials or lists of numbers,
+//! and who brought leads in, took them out or away.
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, Document, doc};
 
 use super::Store;
 use super::fault::Fault;
@@ -18,19 +18,32 @@ pub enum Action {
     Export,
     Delete,
     Restore,
+    Import,
     CredentialRotate,
     ListAdd(List, usize),
     ListRemove(List),
-    Import,
+    SessionEnd,
+    PasswordChange,
+    EmailChange,
+    RoleChange,
+    UserDisable,
+    UserEnable,
+    ResetLink,
+    PasswordReset,
+    PasscodeCreate,
+    PasscodeDeactivate,
+    PasscodeDelete,
 }
 
 impl Action {
-    fn entity(self) -> &'static str {
+    /// What kind of thing the entry's entity is.
+    fn entity_type(self) -> &'static str {
         match self {
-            Self::Login | Self::LoginFailed | Self::Register | Self::Logout => "user",
             Self::Export | Self::Delete | Self::Restore | Self::Import => "lead",
+            Self::PasscodeCreate | Self::PasscodeDeactivate | Self::PasscodeDelete => "passcode",
             Self::CredentialRotate => "credential",
             Self::ListAdd(list, _) | Self::ListRemove(list) => list.name(),
+            _ => "user",
         }
     }
 
@@ -55,6 +68,17 @@ impl Action {
             Self::ListAdd(..) => "LIST_ADD",
             Self::ListRemove(_) => "LIST_REMOVE",
             Self::Import => "IMPORT",
+            Self::SessionEnd => "SESSION_END",
+            Self::PasswordChange => "PASSWORD_CHANGE",
+            Self::EmailChange => "EMAIL_CHANGE",
+            Self::RoleChange => "ROLE_CHANGE",
+            Self::UserDisable => "USER_DISABLE",
+            Self::UserEnable => "USER_ENABLE",
+            Self::ResetLink => "RESET_LINK",
+            Self::PasswordReset => "PASSWORD_RESET",
+            Self::PasscodeCreate => "PASSCODE_CREATE",
+            Self::PasscodeDeactivate => "PASSCODE_DEACTIVATE",
+            Self::PasscodeDelete => "PASSCODE_DELETE",
         }
     }
 }
@@ -64,8 +88,10 @@ impl Action {
 pub struct Entry {
     pub action: Action,
     pub user: Option<ObjectId>,
-    /// The lead it was done to; `None`: the account, or many.
-    pub lead: Option<ObjectId>,
+    /// The lead, account or passcode it was done to; `None`: the user's own account, or many leads.
+    pub entity: Option<ObjectId>,
+    /// A field, what it was and what it is now. Never a secret.
+    pub change: Option<(&'static str, String, String)>,
     pub email: String,
     pub address: String,
     pub user_agent: String,
@@ -79,12 +105,16 @@ impl Store {
         if let Some(count) = entry.action.count() {
             metadata.insert("bulkCount", count);
         }
+        let changes = entry.change.iter();
+        let changes: Vec<Document> = changes
+            .map(|(field, old, new)| doc! { "field": *field, "oldValue": old, "newValue": new })
+            .collect();
         let mut document = doc! {
             "_id": ObjectId::new(),
             "userEmail": &entry.email,
             "action": entry.action.name(),
-            "entityType": entry.action.entity(),
-            "changes": [],
+            "entityType": entry.action.entity_type(),
+            "changes": changes,
             "metadata": metadata,
             "timestamp": now,
             "createdAt": now,
@@ -93,7 +123,7 @@ impl Store {
         };
         if let Some(user) = entry.user {
             document.insert("userId", user);
-            document.insert("entityId", entry.lead.unwrap_or(user));
+            document.insert("entityId", entry.entity.unwrap_or(user));
         }
         let audit = self.collection("auditlogs").await?;
         audit.insert_one(document).await?;

@@ -1,6 +1,7 @@
 //! MongoDB. Only this module talks to it. What must hold under races holds by inserts and deletes by `_id`;
 //! indexes are a backstop and may be missing.
 
+pub mod administration;
 pub mod audit;
 pub mod calls;
 pub mod dial_counts;
@@ -11,6 +12,8 @@ pub mod leads;
 pub mod lists;
 pub mod migrate;
 pub mod passcodes;
+pub mod profile;
+pub mod resets;
 pub mod sessions;
 pub mod settings;
 pub mod users;
