@@ -148,7 +148,11 @@ impl Site {
     }
 }
 
-async fn converse<S>(stream: S, request: http::Request<Full<Bytes>>) -> anyhow::Result<Answer>
+/// One request over a connection that is there, and its answer.
+///
+/// # Errors
+/// When the other side does not speak HTTP or closes.
+pub async fn converse<S>(stream: S, request: http::Request<Full<Bytes>>) -> anyhow::Result<Answer>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
