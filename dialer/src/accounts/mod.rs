@@ -53,6 +53,8 @@ pub struct Identity {
     pub user: User,
     /// `_id` of the session document.
     pub session: String,
+    /// When it ends by itself, milliseconds since 1970.
+    pub ends_ms: i64,
 }
 
 impl Identity {
@@ -317,7 +319,12 @@ impl Accounts {
             .filter(|owner| owner.to_hex() == claims._id)
             .ok_or(Error::Revoked)?;
         let user = self.store.user(owner).await?.ok_or(Error::Revoked)?;
-        Ok(Identity { user, session })
+        let ends_ms = claims.exp.saturating_mul(1000);
+        Ok(Identity {
+            user,
+            session,
+            ends_ms,
+        })
     }
 
     /// Ends the session of this identity.

@@ -3,11 +3,15 @@
 pub mod client_address;
 pub mod cors;
 pub mod dispositions;
+pub mod doorway;
 pub mod email;
 pub mod encoding;
 pub mod leads;
+pub mod notice;
 pub mod password;
 pub mod scrub;
+pub mod seen;
+pub mod socket;
 pub mod tenant;
 pub mod throttle;
 pub mod token;

@@ -7,8 +7,10 @@ pub mod dispositions;
 pub mod error;
 pub mod layers;
 pub mod leads;
+pub mod metrics;
 pub mod origin;
 pub mod pages;
+pub mod socket;
 pub mod system;
 pub mod webhook;
 
@@ -19,7 +21,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, patch, post};
+use axum::routing::{any, get, patch, post};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -28,6 +30,8 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::domain::cors::Origins;
 use crate::domain::token::Keys;
+use crate::metrics::Metrics;
+use crate::notices::Notices;
 use crate::store::Store;
 use crate::store::health::Health;
 use crate::ui::Files;
@@ -42,6 +46,10 @@ pub struct AppState {
     pub accounts: Accounts,
     pub store: Arc<Store>,
     pub health: Arc<Health>,
+    pub metrics: Arc<Metrics>,
+    pub notices: Notices,
+    /// With sockets.
+    pub patience: socket::Patience,
     pub files: Box<dyn Files>,
     pub origins: Origins,
     pub trusted_proxies: Vec<IpNet>,
@@ -65,7 +73,11 @@ impl AppState {
         health: Arc<Health>,
         files: Box<dyn Files>,
     ) -> Self {
+        let metrics = Arc::new(Metrics::default());
         Self {
+            notices: Notices::new(Arc::clone(&store), Arc::clone(&metrics)),
+            metrics,
+            patience: socket::Patience::default(),
             accounts: Accounts::new(
                 Arc::clone(&store),
                 Keys::new(config.jwt_secret.expose().as_bytes()),
@@ -114,6 +126,8 @@ pub fn router(app: App) -> Router {
         .route("/api/integration/nextgen", post(webhook::receive))
         .merge(leads())
         .merge(dispositions_and_calls())
+        .route("/", any(socket::upgrade_or_page))
+        .route("/ws", any(socket::upgrade_or_page))
         .route("/readyz", get(system::readyz))
         .route("/livez", get(system::livez));
     layered(api, app)
@@ -170,7 +184,7 @@ pub fn layered(routes: Router<App>, app: App) -> Router {
         // From the inside out.
         .layer(from_fn(layers::time_limit))
         .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(from_fn(layers::observe))
+        .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
         .layer(from_fn_with_state(Arc::clone(&app), layers::cors))
         .layer(from_fn(layers::security_headers))
         .with_state(app)

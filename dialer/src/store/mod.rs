@@ -8,6 +8,7 @@ pub mod dispositions;
 pub mod fault;
 pub mod health;
 pub mod leads;
+pub mod live;
 pub mod passcodes;
 pub mod sessions;
 pub mod users;
@@ -125,6 +126,7 @@ impl Store {
             ("users.username", users::NAME, "username", true),
             ("users.emailLower", users::NAME, "emailLower", false),
             ("sessions.userId", sessions::NAME, "userId", false),
+            ("events.at", live::EVENTS, "at", false),
         ];
         let mut failed = Vec::new();
         for (label, collection, field, unique) in wanted {

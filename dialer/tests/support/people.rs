@@ -43,6 +43,10 @@ impl<'a> Person<'a> {
         person
     }
 
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     pub async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let request = Request::builder()
             .method(method)
