@@ -99,6 +99,8 @@ pub struct Config {
     pub mongo: Mongo,
     pub jwt_secret: Secret,
     pub port: u16,
+    /// Where `/metrics` is, if anywhere.
+    pub metrics_port: Option<u16>,
     /// One more origin for CORS, as a browser sends it.
     pub client_origin: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
@@ -170,6 +172,12 @@ impl Config {
             parse_jwt_secret,
         );
         let port = reader.or("PORT", 3005, parse::port);
+        let metrics_port = reader.optional("METRICS_PORT", |value| match parse::port(value)? {
+            metrics if metrics == port => {
+                Err("must differ from PORT: metrics are not for the public".to_owned())
+            }
+            metrics => Ok(metrics),
+        });
         let logging = Logging {
             format: reader.or("LOG_FORMAT", LogFormat::Text, |value| match value {
                 "text" => Ok(LogFormat::Text),
@@ -206,6 +214,7 @@ impl Config {
             mongo,
             jwt_secret,
             port,
+            metrics_port,
             client_origin,
             trusted_proxies,
             registration,

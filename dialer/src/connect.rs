@@ -19,6 +19,9 @@ const ATTEMPT: Duration = Duration::from_secs(30);
 /// How often ended sessions are removed. Their tokens are refused before that.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
+/// How often old events are removed: they are many, and looked through once a second.
+const PURGE_EVENTS_EVERY: Duration = Duration::from_secs(60);
+
 /// The one checker of this process. Logs a line whenever what it finds changes, and only then.
 pub fn health_of(store: &Arc<Store>) -> Arc<Health> {
     let store = Arc::clone(store);
@@ -79,6 +82,17 @@ fn tell(what: &str, purged: Result<u64, Fault>) {
     match purged {
         Ok(purged) => tracing::debug!(purged, "{what} removed"),
         Err(fault) => tracing::warn!(reason = %fault, "{what} not removed"),
+    }
+}
+
+/// Removes what replicas told each other and all have seen, for ever.
+pub async fn purge_events(store: &Store, stop: &CancellationToken) {
+    loop {
+        tell("old events", store.purge_events(now_ms()).await);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PURGE_EVENTS_EVERY) => {}
+        }
     }
 }
 

@@ -261,7 +261,12 @@ impl Accounts {
             .filter(|owner| owner.to_hex() == claims._id)
             .ok_or(Error::Revoked)?;
         let user = self.store.user(owner).await?.ok_or(Error::Revoked)?;
-        Ok(Identity { user, session })
+        let ends_ms = claims.exp.saturating_mul(1000);
+        Ok(Identity {
+            user,
+            session,
+            ends_ms,
+        })
     }
 
     /// Ends the session of this identity.

@@ -35,6 +35,8 @@ pub struct Identity {
     pub user: User,
     /// `_id` of the session document.
     pub session: String,
+    /// When it ends by itself, milliseconds since 1970.
+    pub ends_ms: i64,
 }
 
 impl Identity {

@@ -32,6 +32,17 @@ fn two_variables_are_enough() {
 }
 
 #[test]
+fn metrics_are_off_or_on_a_port_of_their_own() {
+    let port = |value| Config::read(&with("METRICS_PORT", value)).map(|c| c.metrics_port);
+    assert_eq!(port(""), Ok(None));
+    assert_eq!(port("9090"), Ok(Some(9090)));
+    for wrong in ["0", "metrics", "3005"] {
+        let error = port(wrong).unwrap_err();
+        assert_eq!(error.0[0].variable, "METRICS_PORT", "{wrong}");
+    }
+}
+
+#[test]
 fn everything_wrong_is_said_at_once_and_no_value_is_shown() {
     let error = Config::read(&variables(&[
         ("MONGODB_URI", "postgres://app:s3cr3t-pw@db/x"),

@@ -138,7 +138,7 @@ impl Throttle {
 }
 
 /// One subscriber usually has a whole IPv6 /64: counting single addresses would count nothing.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => {

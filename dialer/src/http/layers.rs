@@ -114,8 +114,8 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
     }
 }
 
-/// Gives the request an id, writes error bodies, logs the access and reports 5xx.
-pub async fn observe(mut request: Request, next: Next) -> Response {
+/// Gives the request an id, writes error bodies, logs the access and reports 5xx; counts.
+pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -136,12 +136,18 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    let took = began.elapsed();
+    app.metrics
+        .answered(&route, &method, response.status(), took);
+    if error.as_ref().is_some_and(|e| e.code == Code::LoginFailed) {
+        app.metrics.login_failed();
+    }
     let access = Access {
         id: &id,
         method: method.as_str(),
         route: &route,
         status: response.status(),
-        took: began.elapsed(),
+        took,
         error: error.as_ref(),
     };
     access.log();

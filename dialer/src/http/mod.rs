@@ -11,12 +11,14 @@ pub mod integrations;
 pub mod layers;
 pub mod leads;
 pub mod lists;
+pub mod metrics;
 pub mod origin;
 pub mod pages;
 pub mod paging;
 pub mod passcodes;
 pub mod retired;
 pub mod settings;
+pub mod socket;
 pub mod system;
 pub mod users;
 pub mod webhook;
@@ -28,7 +30,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, patch, post, put};
+use axum::routing::{any, delete, get, patch, post, put};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -39,6 +41,8 @@ use crate::domain::cors::Origins;
 use crate::domain::lists::List;
 use crate::domain::token::Keys;
 use crate::imports::Imports;
+use crate::metrics::Metrics;
+use crate::notices::Notices;
 use crate::store::Store;
 use crate::store::health::Health;
 use crate::ui::Files;
@@ -56,6 +60,10 @@ pub struct AppState {
     pub imports: Imports,
     pub store: Arc<Store>,
     pub health: Arc<Health>,
+    pub metrics: Arc<Metrics>,
+    pub notices: Notices,
+    /// With sockets.
+    pub patience: socket::Patience,
     pub files: Box<dyn Files>,
     pub origins: Origins,
     pub trusted_proxies: Vec<IpNet>,
@@ -79,7 +87,11 @@ impl AppState {
         health: Arc<Health>,
         files: Box<dyn Files>,
     ) -> Self {
+        let metrics = Arc::new(Metrics::default());
         Self {
+            notices: Notices::new(Arc::clone(&store), Arc::clone(&metrics)),
+            metrics,
+            patience: socket::Patience::default(),
             accounts: Accounts::new(
                 Arc::clone(&store),
                 Keys::new(config.jwt_secret.expose().as_bytes()),
@@ -131,6 +143,8 @@ pub fn router(app: App) -> Router {
         .merge(dispositions_and_calls())
         .merge(vendors_and_lists())
         .merge(retired::routes())
+        .route("/", any(socket::upgrade_or_page))
+        .route("/ws", any(socket::upgrade_or_page))
         .route("/readyz", get(system::readyz))
         .route("/livez", get(system::livez));
     layered(api, app)
@@ -244,7 +258,7 @@ pub fn layered(routes: Router<App>, app: App) -> Router {
         // From the inside out.
         .layer(from_fn(layers::time_limit))
         .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(from_fn(layers::observe))
+        .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
         .layer(from_fn_with_state(Arc::clone(&app), layers::cors))
         .layer(from_fn(layers::security_headers))
         .with_state(app)

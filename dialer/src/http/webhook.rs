@@ -15,8 +15,11 @@ use super::auth::private;
 use super::body::object;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
+use crate::domain::notice::Notice;
 use crate::domain::vendor::credential::{LONGEST, Pair};
-use crate::domain::vendor::{VendorLead, Warning, webhook};
+use crate::domain::vendor::{Field, VendorLead, Warning, webhook};
+use crate::metrics::LeadResult;
+use crate::store::vendor::Received;
 use crate::vendors;
 
 const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
@@ -38,6 +41,7 @@ pub async fn receive(
     let (lead, warnings) = match read(&body) {
         Ok(read) => read,
         Err(error) => {
+            app.metrics.lead_received(LeadResult::Refused);
             app.store
                 .insert_reject(tenant, &body, &error.message)
                 .await?;
@@ -49,6 +53,10 @@ pub async fn receive(
         .receive_lead(tenant, &lead, SOURCE, Timestamp::now())
         .await?;
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    app.metrics.lead_received(result_of(&received));
+    if received.news {
+        app.notices.tell(tenant, &notice(&lead, &received, took));
+    }
     let (status, message) = if received.created {
         (StatusCode::CREATED, "The lead was created.")
     } else if received.news {
@@ -74,6 +82,30 @@ pub async fn receive(
         .headers_mut()
         .insert(PROCESS_TIME, HeaderValue::from(took));
     Ok(response)
+}
+
+fn result_of(received: &Received) -> LeadResult {
+    match (received.created, received.news) {
+        (true, _) => LeadResult::Created,
+        (false, true) => LeadResult::Updated,
+        (false, false) => LeadResult::Known,
+    }
+}
+
+fn notice(lead: &VendorLead, received: &Received, took: u64) -> Notice {
+    let name = lead.person.iter().find_map(|(field, value)| match value {
+        Field::Text(name) if *field == "name" => Some(name.clone()),
+        _ => None,
+    });
+    Notice::NewLead {
+        lead: received.id,
+        name: name.unwrap_or_else(|| "NextGen Lead".to_owned()),
+        phone: lead.phone.clone(),
+        source: SOURCE.to_owned(),
+        product: lead.product,
+        is_new: received.created,
+        process_ms: took,
+    }
 }
 
 /// The pair of the headers, as far as it can be one.

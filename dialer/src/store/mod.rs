@@ -10,6 +10,7 @@ pub mod fault;
 pub mod health;
 pub mod leads;
 pub mod lists;
+pub mod live;
 pub mod migrate;
 pub mod passcodes;
 pub mod profile;

@@ -36,6 +36,7 @@ pub const WANTED: &[Index] = &[
     unique("users", &[("username", 1)]),
     plain("users", &[("emailLower", 1)]),
     plain("sessions", &[("userId", 1)]),
+    plain("events", &[("at", 1)]),
     plain("passcodeuses", &[("code", 1)]),
     plain("leads", &[("tenantId", 1), ("createdAt", -1)]),
     plain("leads", &[("tenantId", 1), ("phone", 1)]),

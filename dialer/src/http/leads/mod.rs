@@ -25,6 +25,7 @@ use crate::accounts::Identity;
 use crate::domain::leads::edit::{self, Edit};
 use crate::domain::leads::query::{self, ALL_AT_MOST, LeadQuery};
 use crate::domain::leads::view;
+use crate::domain::notice::Notice;
 use crate::domain::tenant::Scope;
 use crate::store::audit::Action;
 use crate::store::leads::{Changed, Guard};
@@ -135,6 +136,9 @@ pub async fn update(
 ) -> Result<Response, ApiError> {
     let (id, edit, guard) = (object_id("id", &id)?, edit_of(&body)?, guard_of(&body)?);
     let lead = change(&app, identity.scope(), id, &edit, guard).await?;
+    if edit.get("notes").is_some() {
+        tell_notes(&app, identity.scope(), &lead);
+    }
     shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
@@ -150,6 +154,7 @@ pub async fn update_notes(
     let notes = notes.ok_or_else(|| ApiError::field("notes", "is required"))?;
     let edit = Edit(vec![("notes", notes)]);
     let lead = change(&app, identity.scope(), id, &edit, guard_of(&body)?).await?;
+    tell_notes(&app, identity.scope(), &lead);
     let notes = view::lead(&lead).remove("notes");
     let body = json!({ "success": true, "leadId": id.to_hex(), "notes": notes });
     Ok(private(Json(body).into_response()))
@@ -210,6 +215,17 @@ pub async fn claim(
         }
         Changed::Missing => Err(no_such_lead()),
     }
+}
+
+/// The owner's other windows show what was written.
+fn tell_notes(app: &App, scope: Scope, lead: &Document) {
+    let shown = view::lead(lead);
+    let notice = Notice::LeadNotes {
+        lead: lead.get_object_id("_id").unwrap_or_default(),
+        notes: view::text(&shown, "notes"),
+        updated_at: view::text(&shown, "updatedAt"),
+    };
+    app.notices.tell(scope.user(), &notice);
 }
 
 async fn change(
