@@ -15,10 +15,13 @@ mod support;
 use std::time::Duration;
 
 use crokodial_dialer::accounts::now_ms;
+use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MOST_PER_USER;
+use crokodial_dialer::domain::vendor::Product;
 use crokodial_dialer::http::socket::Patience;
 use http::{Method, StatusCode};
 use mongo::{Scratch, scratch};
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 use sockets::{Client, app_with, serve};
@@ -129,6 +132,49 @@ async fn a_hundred_deliveries_are_told_once_on_every_replica_and_to_nobody_else(
     hears_note(&mut foreign, &own, "mine").await;
     unknown.say("hello").await;
     assert_eq!(unknown.hear().await["type"], "error", "nothing before");
+    db.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_that_two_replicas_tell_is_heard_once() {
+    let Some(db) = scratch("a_purchase_that_two_replicas_tell_is_heard_once").await else {
+        return;
+    };
+    let (one, two) = (app(&db.uri, OPEN), app(&db.uri, OPEN));
+    let owner = Person::registered(&one, "owner@example.com").await;
+    let mut near = Client::signed_in(serve(&one).await, owner.token()).await;
+    let mut far = Client::signed_in(serve(&two).await, owner.token()).await;
+    let lead = ObjectId::new();
+    let sold = Notice::NewLead {
+        lead,
+        name: "Ann Lee".to_owned(),
+        phone: None,
+        source: "NextGen".to_owned(),
+        product: Product::Ad,
+        is_new: false,
+        process_ms: 1,
+    };
+    let mark = |notes: &str| Notice::LeadNotes {
+        lead,
+        notes: notes.to_owned(),
+        updated_at: String::new(),
+    };
+    for app in [&one, &two, &one, &two] {
+        app.app.notices.tell(owner.id, &sold);
+    }
+    one.app.notices.settled().await;
+    two.app.notices.settled().await;
+    one.app.notices.tell(owner.id, &mark("one"));
+    two.app.notices.tell(owner.id, &mark("two"));
+    for client in [&mut near, &mut far] {
+        let mut heard = Vec::new();
+        for _ in 0..3 {
+            let told = client.hear().await;
+            heard.push(told["notes"].as_str().unwrap_or("sold").to_owned());
+        }
+        heard.sort();
+        assert_eq!(heard, ["one", "sold", "two"]);
+    }
     db.finish().await;
 }
 
