@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::leads::view;
 use super::vendor::Product;
+use super::vendor::file::Counts;
 
 /// Something that happened to a tenant's leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,20 +26,14 @@ pub enum Notice {
         notes: String,
         updated_at: String,
     },
-    /// How far an import is, in rows.
+    /// How far an import is, in batches of its rows.
     CsvProgress {
-        import: String,
-        processed: u64,
-        total: u64,
+        import: ObjectId,
+        done: i64,
+        batches: i64,
     },
-    /// An import that is over, in rows.
-    CsvSummary {
-        import: String,
-        processed: u64,
-        imported: u64,
-        updated: u64,
-        skipped: u64,
-    },
+    /// An import that is over, in rows that made, changed and told nothing new of a lead.
+    CsvSummary { import: ObjectId, counts: Counts },
 }
 
 impl Notice {
@@ -76,24 +71,18 @@ impl Notice {
             }),
             Self::CsvProgress {
                 import,
-                processed,
-                total,
+                done,
+                batches,
             } => json!({
                 "type": "CSV_IMPORT_PROGRESS",
-                "data": { "importId": import, "processed": processed, "total": total },
+                "data": { "importId": import.to_hex(), "done": done, "batches": batches },
                 "timestamp": timestamp,
             }),
-            Self::CsvSummary {
-                import,
-                processed,
-                imported,
-                updated,
-                skipped,
-            } => json!({
+            Self::CsvSummary { import, counts } => json!({
                 "type": "CSV_IMPORT_SUMMARY",
                 "data": {
-                    "importId": import, "processed": processed, "imported": imported, "updated": updated,
-                    "skipped": skipped,
+                    "importId": import.to_hex(), "imported": counts.imported, "updated": counts.updated,
+                    "unchanged": counts.unchanged,
                 },
                 "timestamp": timestamp,
             }),
@@ -162,24 +151,24 @@ mod tests {
 
     #[test]
     fn an_import_tells_how_far_it_is_and_how_it_ended() {
+        let import = ObjectId::from_bytes([1; 12]);
         let progress = Notice::CsvProgress {
-            import: "i".to_owned(),
-            processed: 500,
-            total: 1200,
+            import,
+            done: 2,
+            batches: 3,
         };
         let told: Value = serde_json::from_str(&progress.text(AT)).unwrap();
         assert_eq!(told["type"], "CSV_IMPORT_PROGRESS");
         assert_eq!(
             told["data"],
-            json!({ "importId": "i", "processed": 500, "total": 1200 })
+            json!({ "importId": import.to_hex(), "done": 2, "batches": 3 })
         );
-        let summary = Notice::CsvSummary {
-            import: "i".to_owned(),
-            processed: 6,
+        let counts = Counts {
             imported: 3,
             updated: 2,
-            skipped: 1,
+            unchanged: 1,
         };
+        let summary = Notice::CsvSummary { import, counts };
         let told: Value = serde_json::from_str(&summary.text(AT)).unwrap();
         assert_eq!(told["type"], "CSV_IMPORT_SUMMARY");
         assert_eq!(told["data"]["updated"], 2);
@@ -193,9 +182,9 @@ mod tests {
         assert_ne!(data.once(one), data.once(two));
         assert_ne!(data.once(one), sold(Product::Ad, None).once(one));
         let progress = Notice::CsvProgress {
-            import: String::new(),
-            processed: 0,
-            total: 0,
+            import: one,
+            done: 0,
+            batches: 0,
         };
         assert_eq!(progress.once(one), None);
     }

@@ -88,8 +88,8 @@ impl AppState {
         files: Box<dyn Files>,
     ) -> Self {
         let metrics = Arc::new(Metrics::default());
+        let notices = Notices::new(Arc::clone(&store), Arc::clone(&metrics));
         Self {
-            notices: Notices::new(Arc::clone(&store), Arc::clone(&metrics)),
             metrics,
             patience: socket::Patience::default(),
             accounts: Accounts::new(
@@ -100,7 +100,12 @@ impl AppState {
                 config.session_lifetime,
             ),
             vendors: Vendors::new(Arc::clone(&store), config.key_ring.clone(), &config.vendors),
-            imports: Imports::new(Arc::clone(&store), config.spool_dir.clone()),
+            imports: Imports::new(
+                Arc::clone(&store),
+                notices.clone(),
+                config.spool_dir.clone(),
+            ),
+            notices,
             store,
             health,
             files,

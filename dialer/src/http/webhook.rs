@@ -37,7 +37,11 @@ pub async fn receive(
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
     let pair = pair(&headers)?;
-    let tenant = app.vendors.authenticate(&pair, caller.address).await?;
+    let judged = app.vendors.authenticate(&pair, caller.address).await;
+    if let Err(vendors::Error::Closed(_)) = &judged {
+        app.metrics.lead_received(LeadResult::Throttled);
+    }
+    let tenant = judged?;
     let (lead, warnings) = match read(&body) {
         Ok(read) => read,
         Err(error) => {

@@ -1,7 +1,6 @@
 //! A vendor's file into leads: the order of the steps. The file is spooled, read whole, journalled, and only then
 //! written; from there on the import is finished by whoever is there to do it.
 
-pub mod hooks;
 pub mod runner;
 
 use std::fs::File;
@@ -20,6 +19,7 @@ use crate::domain::lists::List;
 use crate::domain::vendor::file::{Columns, Counts, Refused, Row, Rules, Scan, scan};
 use crate::domain::vendor::known::Wanted;
 use crate::domain::vendor::same::Keys;
+use crate::notices::Notices;
 use crate::store::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::vendor::journal::Import;
@@ -51,15 +51,17 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Imports {
     pub store: Arc<Store>,
+    notices: Notices,
     spool_dir: PathBuf,
     places: Arc<Semaphore>,
     stopping: Arc<AtomicBool>,
 }
 
 impl Imports {
-    pub fn new(store: Arc<Store>, spool_dir: PathBuf) -> Self {
+    pub fn new(store: Arc<Store>, notices: Notices, spool_dir: PathBuf) -> Self {
         Self {
             store,
+            notices,
             spool_dir,
             places: Arc::new(Semaphore::new(AT_ONCE)),
             stopping: Arc::default(),

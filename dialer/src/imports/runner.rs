@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Imports, hooks};
+use super::Imports;
 use crate::accounts::now_ms;
-use crate::domain::vendor::file::{Columns, Counts};
+use crate::domain::notice::Notice;
+use crate::domain::vendor::file::Columns;
 use crate::domain::vendor::known::Wanted;
 use crate::domain::vendor::same::Keys;
 use crate::store::Store;
@@ -97,7 +98,6 @@ async fn work(imports: &Imports, import: &Import) -> Result<Ended, Fault> {
         }
     }
     let mut index = store.known_leads(import.tenant, &wanted).await?;
-    let mut counts = Counts::default();
     for at in 0..import.batches {
         if stopping.load(Ordering::Acquire) {
             return Ok(Ended::Left);
@@ -107,16 +107,19 @@ async fn work(imports: &Imports, import: &Import) -> Result<Ended, Fault> {
         };
         let taken = store.take_rows(&job, &mut index, rows).await?;
         store.finish_batch(import, at, taken).await?;
-        counts = counts.plus(taken);
-        hooks::tell_progress(&hooks::Progress {
-            tenant: import.tenant,
+        let progress = Notice::CsvProgress {
             import: import.id,
             done: at + 1,
             batches: import.batches,
-            counts,
-        });
+        };
+        imports.notices.tell(import.tenant, &progress);
     }
+    let summary = Notice::CsvSummary {
+        import: import.id,
+        counts: store.import_counts(import.id).await?,
+    };
     store.finish_import(import).await?;
+    imports.notices.tell(import.tenant, &summary);
     Ok(Ended::Done)
 }
 
