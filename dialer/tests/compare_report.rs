@@ -25,7 +25,9 @@ fn a_limit_missed_fails_and_a_goal_missed_is_told() {
     assert_eq!(report.missed(), ["health", "memory"]);
     let table = report.table();
     let lines: Vec<&str> = table.lines().collect();
-    assert!(lines[1].ends_with("3.50 x Fastify (at least 2.00)  2.80 x Express (at least 3.50) MISSED"));
+    assert!(
+        lines[1].ends_with("3.50 x Fastify (at least 2.00)  2.80 x Express (at least 3.50) MISSED")
+    );
     assert!(lines[2].ends_with("1.50 x Fastify (at least 1.50)"));
     assert!(lines[3].ends_with("0.30 x Express (at most 0.25) MISSED"));
     assert!(lines[4].ends_with("4.00 x without (10.0) (goal at most 3.00) MISSED"));

@@ -137,8 +137,10 @@ impl Servers {
             command.arg(file).current_dir(&node);
             command
         };
-        let binary = std::env::var_os("DIALER_BIN")
-            .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_dialer")), PathBuf::from);
+        let binary = std::env::var_os("DIALER_BIN").map_or_else(
+            || PathBuf::from(env!("CARGO_BIN_EXE_dialer")),
+            PathBuf::from,
+        );
         Ok(Self {
             dialer: Server::start("dialer", Command::new(binary), uri, &logs).await?,
             fastify: Server::start("fastify", script("fastify.mjs"), uri, &logs).await?,
