@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the dialer beside Express and Fastify. `npm ci` runs only when the lockfile changed.
-# Usage: scripts/bench-dialer.sh [--json] [--runs N]; MONGODB_TEST_URI names the server, else the cluster of `make up`.
+# Usage: scripts/bench-dialer.sh [--json] [--runs N] [--only ROUTE]; MONGODB_TEST_URI names the server, else the cluster of `make up`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uri=target/cluster/mongo-admin-uri

@@ -32,6 +32,9 @@ struct Options {
     /// Alternating runs; medians are of these.
     #[arg(long, default_value_t = 5)]
     runs: usize,
+    /// Only the speed of routes whose name holds this, such as `health`: to try a change quickly.
+    #[arg(long)]
+    only: Option<String>,
     /// Cargo passes it.
     #[arg(long, hide = true)]
     bench: bool,
@@ -66,6 +69,7 @@ async fn compare(scratch: &mongo::Scratch, options: &Options) -> anyhow::Result<
     same::check(&servers, &data).await?;
     let plan = Plan {
         runs: options.runs.max(1),
+        only: options.only.clone(),
     };
     measure::all(&servers, &data, plan).await
 }

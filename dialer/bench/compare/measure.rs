@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::ensure;
 use http::{Method, StatusCode};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -23,10 +24,12 @@ const STORMERS: usize = 8;
 /// How long the list is read beside a storm, and without one.
 const STORM: Duration = Duration::from_secs(20);
 
-/// How often.
-#[derive(Debug, Clone, Copy)]
+/// How often, and whether everything.
+#[derive(Debug, Clone)]
 pub struct Plan {
     pub runs: usize,
+    /// Only routes whose name holds this.
+    pub only: Option<String>,
 }
 
 /// What one route is measured with.
@@ -83,11 +86,16 @@ const LIST: &str = "/api/leads?limit=50";
 pub async fn all(servers: &Servers, data: &Data, plan: Plan) -> anyhow::Result<Report> {
     let mut report = Report::default();
     report.note(format!("load of the machine before: {}", machine()?));
-    for case in cases(data) {
-        speed(servers, &case, plan, &mut report).await?;
+    let only = plan.only.as_deref();
+    let wanted = |case: &Case| only.is_none_or(|word| case.what.contains(word));
+    for case in cases(data).into_iter().filter(wanted) {
+        speed(servers, &case, plan.runs, &mut report).await?;
     }
-    memory(servers, &mut report)?;
-    storm(&servers.dialer, data, &mut report).await?;
+    ensure!(!report.rows.is_empty(), "--only: no route has this name");
+    if only.is_none() {
+        memory(servers, &mut report)?;
+        storm(&servers.dialer, data, &mut report).await?;
+    }
     report.note(format!("load of the machine after: {}", machine()?));
     Ok(report)
 }
@@ -95,7 +103,7 @@ pub async fn all(servers: &Servers, data: &Data, plan: Plan) -> anyhow::Result<R
 async fn speed(
     servers: &Servers,
     case: &Case,
-    plan: Plan,
+    runs: usize,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let all = servers.all();
@@ -105,7 +113,7 @@ async fn speed(
     }
     let mut per_cpu_second = [const { Vec::new() }; 3];
     let mut per_second = [const { Vec::new() }; 3];
-    for run in 0..plan.runs {
+    for run in 0..runs {
         for place in 0..all.len() {
             let turn = (run + place) % all.len();
             let (Some(server), Some(cpu), Some(wall)) = (
