@@ -94,6 +94,10 @@ test-long: packages ui ## the tests with real pods that take minutes each, on a 
 bench: ## measure the product in the cluster of make up, beside its limits and what it is compared with; OUTPUT=json
 	@$(CARGO_CLUSTER) bench --output $(or $(OUTPUT),table)
 
+.PHONY: bench-dialer
+bench-dialer: ## measure the dialer beside Express and Fastify on MONGODB_TEST_URI, else on the cluster of make up; OUTPUT=json
+	@scripts/bench-dialer.sh $(if $(filter json,$(OUTPUT)),--json)
+
 .PHONY: clean
 clean: down ## remove the cluster and everything that was built here
-	@cargo clean && rm -rf dialer/ui/dist dialer/ui/node_modules
+	@cargo clean && rm -rf dialer/ui/dist dialer/ui/node_modules dialer/bench/node/node_modules
