@@ -6,6 +6,8 @@
     reason = "in a test a panic is the report"
 )]
 
+#[path = "support/files.rs"]
+mod files;
 #[path = "support/mongo.rs"]
 mod mongo;
 #[path = "support/sockets.rs"]
@@ -320,5 +322,32 @@ async fn events_are_kept_for_five_minutes() {
     let soon = now_ms() + 4 * 60_000;
     assert_eq!(app.store.purge_events(soon).await, Ok(0));
     assert_eq!(app.store.purge_events(soon + 2 * 60_000).await, Ok(1));
+    db.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_told_to_its_tenant_and_to_nobody_else() {
+    let Some(db) = scratch("an_import_is_told_to_its_tenant_and_to_nobody_else").await else {
+        return;
+    };
+    let app = app(&db.uri, OPEN);
+    let rep = Person::registered(&app, "rep@example.com").await;
+    let other = Person::registered(&app, "other@example.com").await;
+    let address = serve(&app).await;
+    let mut hers = Client::signed_in(address, rep.token()).await;
+    let mut theirs = Client::signed_in(address, other.token()).await;
+    let file = files::file(0..5, "spring");
+    let answer = files::upload(&app, &rep, "", file.as_bytes()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let progress = hers.hear().await;
+    assert_eq!(progress["type"], "CSV_IMPORT_PROGRESS", "{progress}");
+    assert_eq!(progress["data"]["done"], progress["data"]["batches"]);
+    let summary = hers.hear().await;
+    assert_eq!(summary["type"], "CSV_IMPORT_SUMMARY", "{summary}");
+    assert_eq!(summary["data"]["imported"], 5);
+    // The other tenant's socket works, and what it hears first is its own.
+    let lead = other.lead(&json!({ "name": "Own" })).await;
+    note(&other, &lead, "mine").await;
+    hears_note(&mut theirs, &lead, "mine").await;
     db.finish().await;
 }
