@@ -32,6 +32,10 @@ logs: ## show the end of the cluster's logs; PART=kubelet for one of them
 demo-promote: ## build a visibly changed dialer image and promote it: staging, then prod
 	@$(CARGO_CLUSTER) demo-promote
 
+.PHONY: demo-data
+demo-data: ## fill staging with 200 generated leads and a user; the password goes to target/cluster/demo-user.json
+	@$(CARGO_CLUSTER) demo-data
+
 .PHONY: ui
 ui: ## build the dialer's UI, which its binary embeds
 	@scripts/ui.sh build
@@ -50,7 +54,7 @@ crdgen: ## write the CRDs, the chart's copies and docs/reference from the types
 
 .PHONY: generate
 generate: crdgen ## write everything that is generated and committed
-	@HELM=$(CURDIR)/scripts/helm.sh charts/render.sh
+	@HELM=$(CURDIR)/scripts/helm.sh charts/render.sh && CONTRACT_WRITE=1 cargo test --quiet -p crokodial-dialer --test contract
 
 .PHONY: tools
 tools: ## build helm and kubectl into target/cluster/bin
@@ -90,6 +94,10 @@ test-long: packages ui ## the tests with real pods that take minutes each, on a 
 bench: ## measure the product in the cluster of make up, beside its limits and what it is compared with; OUTPUT=json
 	@$(CARGO_CLUSTER) bench --output $(or $(OUTPUT),table)
 
+.PHONY: bench-dialer
+bench-dialer: ## measure the dialer beside Express and Fastify on MONGODB_TEST_URI, else on the cluster of make up; OUTPUT=json
+	@scripts/bench-dialer.sh $(if $(filter json,$(OUTPUT)),--json)
+
 .PHONY: clean
 clean: down ## remove the cluster and everything that was built here
-	@cargo clean && rm -rf dialer/ui/dist dialer/ui/node_modules
+	@cargo clean && rm -rf dialer/ui/dist dialer/ui/node_modules dialer/bench/node/node_modules

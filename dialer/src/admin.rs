@@ -1,11 +1,12 @@
-//! `dialer admin create`: the first administrator.
+//! `dialer admin`: the first administrator, and a password for somebody who has none.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use anyhow::bail;
 use rand::RngCore;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Caller};
 use crate::config::Config;
 use crate::domain::email;
 use crate::domain::token::Keys;
@@ -16,23 +17,51 @@ use crate::store::Store;
 /// # Errors
 /// A sentence: the address is unusable or taken, or the database cannot be used.
 pub async fn create(config: &Config, typed: &str, name: &str) -> anyhow::Result<String> {
+    let address = normal(typed)?;
+    let password = random_password();
+    accounts(config)
+        .create(&address, name.trim(), password.clone(), "admin")
+        .await?;
+    Ok(password)
+}
+
+/// Gives an account a random password and returns it. Its sessions end.
+///
+/// # Errors
+/// A sentence: there is no such account, it is disabled, or the database cannot be used.
+pub async fn reset(config: &Config, typed: &str) -> anyhow::Result<String> {
+    let address = normal(typed)?;
+    let password = random_password();
+    let caller = Caller {
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        user_agent: "dialer admin reset".to_owned(),
+    };
+    accounts(config)
+        .force_password(typed.trim(), &address, password.clone(), &caller)
+        .await?;
+    Ok(password)
+}
+
+fn normal(typed: &str) -> anyhow::Result<String> {
     let address = email::normalise(typed);
     if let Err(advice) = email::check(&address) {
         bail!("--email {advice}");
     }
-    let store = Arc::new(Store::new(config.mongo.clone()));
-    let accounts = Accounts::new(
-        store,
+    Ok(address)
+}
+
+fn random_password() -> String {
+    let mut secret = [0_u8; 15];
+    rand::rng().fill_bytes(&mut secret);
+    hex::encode(secret)
+}
+
+fn accounts(config: &Config) -> Accounts {
+    Accounts::new(
+        Arc::new(Store::new(config.mongo.clone())),
         Keys::new(config.jwt_secret.expose().as_bytes()),
         config.login_limits,
         config.registration,
         config.session_lifetime,
-    );
-    let mut secret = [0_u8; 15];
-    rand::rng().fill_bytes(&mut secret);
-    let password = hex::encode(secret);
-    accounts
-        .create(&address, name.trim(), password.clone(), "admin")
-        .await?;
-    Ok(password)
+    )
 }

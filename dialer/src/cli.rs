@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The Crokodial dialer. Without a command it serves. It is configured by environment variables; `check-config`
 /// names those that are missing or wrong.
@@ -23,6 +23,47 @@ pub enum Command {
     /// Administer accounts.
     #[command(subcommand)]
     Admin(Admin),
+    /// Check the data of the old server, or prepare them.
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate(Migrate),
+}
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  dialer migrate --check                      what is there, and what would be done; changes nothing
+  dialer migrate --check -o json | jq '.[] | select(.severity == \"conflict\")'
+  dialer migrate --apply                      as a release phase: only adds, so the old server goes on working
+  dialer migrate --assign-unowned ann@example.com
+  dialer migrate --contract                   when the old server is gone for good
+
+Exit code of --check: 0 nothing to do, 1 --apply or --contract has something to do, 2 somebody has to decide.";
+
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = false, args = ["check", "apply", "contract", "assign_unowned"])]
+pub struct Migrate {
+    /// Look at the data and report; change nothing.
+    #[arg(long)]
+    pub check: bool,
+    /// Add what this version wants: emailLower, default dispositions, indexes. Changes no lead.
+    #[arg(long)]
+    pub apply: bool,
+    /// Also drop indexes of the old server that are in the way. Not while it may come back.
+    #[arg(long)]
+    pub contract: bool,
+    /// Give the leads that nobody owns to this user.
+    #[arg(long, value_name = "EMAIL_OR_ID")]
+    pub assign_unowned: Option<String>,
+    /// How to print what was found.
+    #[arg(long, short = 'o', value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Output {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,5 +74,10 @@ pub enum Admin {
         email: String,
         #[arg(long, default_value = "Administrator")]
         name: String,
+    },
+    /// Give an account a random password, printed once, and end its sessions.
+    Reset {
+        #[arg(long)]
+        email: String,
     },
 }

@@ -3,16 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use mongodb::options::{ConnectionString, HostInfo};
 
+use crate::domain::keyring::KeyRing;
 use crate::domain::throttle::Limits;
 
 mod parse;
+mod vendors;
+
 use parse::Reader;
+pub use vendors::{FixedPair, VendorSettings};
 
 /// A value that must not be shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -93,6 +99,8 @@ pub struct Config {
     pub mongo: Mongo,
     pub jwt_secret: Secret,
     pub port: u16,
+    /// Where `/metrics` is, if anywhere.
+    pub metrics_port: Option<u16>,
     /// One more origin for CORS, as a browser sends it.
     pub client_origin: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
@@ -106,6 +114,11 @@ pub struct Config {
     pub session_lifetime: Duration,
     /// Where a day begins and ends for those who have not said.
     pub time_zone: TimeZone,
+    /// What secrets are stored under; without it none are.
+    pub key_ring: Option<Arc<KeyRing>>,
+    pub vendors: VendorSettings,
+    /// Where uploads are kept while they are read.
+    pub spool_dir: PathBuf,
 }
 
 /// One variable's fault: its name, and what to do.
@@ -159,6 +172,12 @@ impl Config {
             parse_jwt_secret,
         );
         let port = reader.or("PORT", 3005, parse::port);
+        let metrics_port = reader.optional("METRICS_PORT", |value| match parse::port(value)? {
+            metrics if metrics == port => {
+                Err("must differ from PORT: metrics are not for the public".to_owned())
+            }
+            metrics => Ok(metrics),
+        });
         let logging = Logging {
             format: reader.or("LOG_FORMAT", LogFormat::Text, |value| match value {
                 "text" => Ok(LogFormat::Text),
@@ -187,11 +206,15 @@ impl Config {
         };
         let hours = reader.or("SESSION_HOURS", 12, parse::session_hours);
         let time_zone = reader.or("DEFAULT_TIME_ZONE", TimeZone::UTC, parse::time_zone);
+        let key_ring = reader.optional("ENCRYPTION_KEYS", KeyRing::parse);
+        let vendors = vendors::read(&mut reader);
+        let spool_dir = reader.optional("SPOOL_DIR", parse::directory);
         let (mongo, jwt_secret) = reader.finish(mongo, jwt_secret)?;
         Ok(Self {
             mongo,
             jwt_secret,
             port,
+            metrics_port,
             client_origin,
             trusted_proxies,
             registration,
@@ -202,6 +225,9 @@ impl Config {
             login_limits,
             session_lifetime: Duration::from_secs(3600) * hours,
             time_zone,
+            key_ring: key_ring.map(Arc::new),
+            vendors,
+            spool_dir: spool_dir.unwrap_or_else(std::env::temp_dir),
         })
     }
 }

@@ -19,6 +19,9 @@ const ATTEMPT: Duration = Duration::from_secs(30);
 /// How often ended sessions are removed. Their tokens are refused before that.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
+/// How often old events are removed: they are many, and looked through once a second.
+const PURGE_EVENTS_EVERY: Duration = Duration::from_secs(60);
+
 /// The one checker of this process. Logs a line whenever what it finds changes, and only then.
 pub fn health_of(store: &Arc<Store>) -> Arc<Health> {
     let store = Arc::clone(store);
@@ -82,20 +85,38 @@ fn tell(what: &str, purged: Result<u64, Fault>) {
     }
 }
 
+/// Removes what replicas told each other and all have seen, for ever.
+pub async fn purge_events(store: &Store, stop: &CancellationToken) {
+    loop {
+        tell("old events", store.purge_events(now_ms()).await);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PURGE_EVENTS_EVERY) => {}
+        }
+    }
+}
+
 /// What a serving process does once the database is there: indexes, then, for ever, the removal of what is past its
 /// time.
 pub async fn maintain(store: &Store, stop: &CancellationToken) {
-    let failed = store.ensure_indexes().await;
-    if !failed.is_empty() {
-        tracing::warn!(
-            indexes = failed.join(","),
-            "indexes not made; the application is right without, but slower"
-        );
+    match store.make_missing_indexes().await {
+        Ok(failed) => {
+            for (index, fault) in failed {
+                tracing::warn!(
+                    index = index.shown(), %fault,
+                    "an index was not made; the application is right without, but slower"
+                );
+            }
+        }
+        Err(fault) => tracing::warn!(%fault, "indexes were not looked at"),
     }
     loop {
         let now = now_ms();
         tell("ended sessions", store.purge_sessions(now).await);
+        tell("ended reset links", store.purge_resets(now).await);
+        tell("access of disabled accounts", store.settle_disabled().await);
         tell("old refused webhooks", store.purge_rejects(now).await);
+        tell("old imports", store.purge_imports(now).await);
         tell(
             "leads deleted long ago",
             store.purge_deleted_leads(now).await,

@@ -7,11 +7,16 @@ pub mod config;
 pub mod connect;
 pub mod domain;
 pub mod http;
+pub mod imports;
+pub mod metrics;
+pub mod migrate;
+pub mod notices;
 pub mod server;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
 pub mod ui;
+pub mod vendors;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -30,10 +35,11 @@ use crate::ui::Embedded;
 /// # Errors
 /// If the port cannot be bound. A missing database is no error: it is waited for.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.port));
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}: set PORT to a free port"))?;
+    let listener = listen(config.port, "PORT").await?;
+    let metrics_listener = match config.metrics_port {
+        Some(port) => Some(listen(port, "METRICS_PORT").await?),
+        None => None,
+    };
     let store = Arc::new(Store::new(config.mongo.clone()));
     let health = connect::health_of(&store);
     let app = Arc::new(AppState::new(
@@ -42,6 +48,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         Arc::clone(&health),
         Box::new(Embedded),
     ));
+    let address = listener.local_addr().context("the socket has no address")?;
     tracing::info!(%address, version = config.version, role = config.role.name(), "dialer listens");
 
     let stop = CancellationToken::new();
@@ -49,9 +56,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         let stop = stop.clone();
         // A candidate is only looked at: it leaves the data as it is.
         let maintains = config.role == Role::Web;
+        let app = Arc::clone(&app);
         async move {
             if connect::until_reached(&health, &stop).await && maintains {
-                connect::maintain(&store, &stop).await;
+                tokio::join!(
+                    connect::maintain(&store, &stop),
+                    app.vendors.keep_sealed(&stop),
+                    imports::runner::keep_resuming(&app.imports, &stop),
+                    connect::purge_events(&store, &stop),
+                );
             }
         }
     });
@@ -61,16 +74,31 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         stop.clone(),
         server::Patience::default(),
     ));
+    if let Some(listener) = metrics_listener {
+        let router = http::metrics::router(Arc::clone(&app));
+        let patience = server::Patience::default();
+        tokio::spawn(server::serve(listener, router, stop.clone(), patience));
+    }
     let signal = shutdown::requested()
         .await
         .context("cannot listen for signals")?;
     app.begin_shutdown();
     stop.cancel();
     tracing::info!(signal, "shutting down: requests under way are finished");
-    if !serving.await.unwrap_or(false) {
+    let (served, ()) = tokio::join!(serving, app.notices.shut_down());
+    if !served.unwrap_or(false) {
         tracing::warn!("some requests did not finish in time");
     }
+    // What the last requests told.
+    app.notices.settled().await;
     background.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn listen(port: u16, variable: &str) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}: set {variable} to a free port"))
 }

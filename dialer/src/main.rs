@@ -7,14 +7,14 @@ use anyhow::{Context, anyhow};
 use clap::Parser;
 use crokodial_dialer::cli::{Admin, Cli, Command};
 use crokodial_dialer::config::{self, Config};
-use crokodial_dialer::{admin, serve, telemetry};
+use crokodial_dialer::{admin, migrate, serve, telemetry};
 
 /// Threads for requests: more only cost memory, the work is waiting.
 const MAX_THREADS: usize = 4;
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code.into(),
         Err(error) => {
             eprintln!("dialer: {error:#}");
             ExitCode::FAILURE
@@ -22,7 +22,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+/// The exit code.
+fn run(cli: Cli) -> anyhow::Result<u8> {
     // Before anything can open a TLS connection.
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -32,12 +33,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         .collect();
     if cli.version {
         println!("dialer {}", config::version(&variables));
-        return Ok(());
+        return Ok(0);
     }
     let config = Config::read(&variables)?;
     if matches!(cli.command, Some(Command::CheckConfig)) {
         println!("the configuration is usable");
-        return Ok(());
+        return Ok(0);
     }
     let _sentry = telemetry::start(&config);
     let threads = std::thread::available_parallelism()
@@ -52,8 +53,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Admin(Admin::Create { email, name })) => {
             let password = runtime.block_on(admin::create(&config, &email, &name))?;
             println!("{password}");
-            Ok(())
+            Ok(0)
         }
-        _ => runtime.block_on(serve(config)),
+        Some(Command::Admin(Admin::Reset { email })) => {
+            let password = runtime.block_on(admin::reset(&config, &email))?;
+            println!("{password}");
+            Ok(0)
+        }
+        Some(Command::Migrate(asked)) => runtime.block_on(migrate::run(&config, &asked)),
+        _ => runtime.block_on(serve(config)).map(|()| 0),
     }
 }

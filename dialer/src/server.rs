@@ -2,6 +2,7 @@
 //! because `axum::serve` offers no time-out for a client that never finishes its headers.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,11 @@ use axum::Router;
 use axum::extract::ConnectInfo;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 /// How long things may take.
@@ -50,7 +51,7 @@ pub async fn serve(
     stop: CancellationToken,
     patience: Patience,
 ) -> bool {
-    let graceful = GracefulShutdown::new();
+    let connections = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
@@ -59,11 +60,11 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let connection = serve_connection(stream, peer, router.clone(), patience.headers);
-                let connection = graceful.watch(connection);
-                tokio::spawn(async move {
+                let (router, stop) = (router.clone(), stop.clone());
+                connections.spawn(async move {
                     let _permit = permit;
-                    if let Err(error) = connection.await {
+                    let served = serve_connection(stream, peer, router, patience.headers, stop);
+                    if let Err(error) = served.await {
                         // Clients that hang up are everyday; nothing of the request is in this text.
                         tracing::debug!(%error, "connection ended early");
                     }
@@ -76,7 +77,8 @@ pub async fn serve(
         }
     }
     drop(listener);
-    tokio::time::timeout(patience.drain, graceful.shutdown())
+    connections.close();
+    tokio::time::timeout(patience.drain, connections.wait())
         .await
         .is_ok()
 }
@@ -93,12 +95,13 @@ async fn accept(
     Ok((stream, peer, permit))
 }
 
-fn serve_connection(
+async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
     headers: Duration,
-) -> impl GracefulConnection<Error = hyper::Error> + Send {
+    stop: CancellationToken,
+) -> hyper::Result<()> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY not set");
     }
@@ -106,8 +109,16 @@ fn serve_connection(
         request.extensions_mut().insert(ConnectInfo(peer));
         request.map(axum::body::Body::new)
     });
-    http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(headers)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        // A WebSocket leaves this connection: from then on it is counted and ended by `notices`.
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
 }

@@ -17,7 +17,13 @@ pub fn start(config: &Config) -> Option<ClientInitGuard> {
 
 /// Starts the logs on standard output, and logs panics without their secrets.
 fn start_logs(logging: &Logging) {
-    let filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Below that these show what clients send, tokens too.
+    for quiet in ["tungstenite=info", "tokio_tungstenite=info"] {
+        if let Ok(quiet) = quiet.parse() {
+            filter = filter.add_directive(quiet);
+        }
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter);
     // A second start, as in tests, keeps the first.
     let _ = match logging.format {

@@ -9,33 +9,17 @@
 mod mongo;
 mod support;
 
-use std::time::{Duration, Instant};
-
 use base64::Engine;
 use http::StatusCode;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use mongo::{Scratch, scratch};
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
-use support::{Answer, TestApp, app, get_with, post, post_with};
-
-const OPEN: &[(&str, &str)] = &[("REGISTRATION", "open")];
+use support::people::{OPEN, Person, login, old_account};
+use support::{Answer, JWT_SECRET, TestApp, app, get, get_with, post, post_with};
 
 fn rep(email: &str) -> Value {
     json!({ "email": email, "password": "correct horse 1", "name": "Rep One", "role": "admin" })
-}
-
-fn credentials(email: &str, password: &str) -> Value {
-    json!({ "email": email, "password": password })
-}
-
-async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
-    post(
-        &app.router,
-        "/api/auth/login",
-        &credentials(email, password),
-    )
-    .await
 }
 
 async fn with_token(app: &TestApp, path: &str, token: &str) -> Answer {
@@ -45,18 +29,6 @@ async fn with_token(app: &TestApp, path: &str, token: &str) -> Answer {
         &[("authorization", &format!("Bearer {token}"))],
     )
     .await
-}
-
-/// An account as the old server stored it: bcryptjs, `$2a$`, cost 10.
-fn old_account(email: &str, password: &str) -> Document {
-    let hash = bcrypt::hash_with_salt(password, 10, *b"0123456789abcdef")
-        .unwrap()
-        .format_for_version(bcrypt::Version::TwoA);
-    doc! {
-        "_id": ObjectId::new(), "email": email, "username": email, "name": "Old Rep", "role": "admin",
-        "password": hash, "profilePicture": "data:image/png;base64,AAAA", "textdrip": { "apiKey": "k" },
-        "gmailConnected": false, "createdAt": DateTime::now(), "updatedAt": DateTime::now(), "__v": 3,
-    }
 }
 
 async fn assert_stored_in_the_old_shape(db: &Scratch) {
@@ -181,81 +153,6 @@ async fn accounts_of_the_old_server_sign_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_failure_looks_the_same_and_takes_its_time() {
-    let Some(db) = scratch("every_failure_looks_the_same_and_takes_its_time").await else {
-        return;
-    };
-    let users = db.database.collection::<Document>("users");
-    let mut broken = old_account("broken@example.com", "legacy-password-1");
-    broken.insert("password", "not a hash");
-    users
-        .insert_many([
-            old_account("known@example.com", "legacy-password-1"),
-            broken,
-        ])
-        .await
-        .unwrap();
-    let app = app(&db.uri, &[]);
-    let mut texts = Vec::new();
-    for email in [
-        "known@example.com",
-        "unknown@example.com",
-        "broken@example.com",
-    ] {
-        let began = Instant::now();
-        let answer = login(&app, email, "wrong-password").await;
-        assert!(began.elapsed() >= Duration::from_millis(250));
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-        let body = answer.json();
-        texts.push((body["message"].clone(), body["code"].clone()));
-    }
-    texts.dedup();
-    assert_eq!(texts.len(), 1);
-    assert!(texts[0].0.as_str().unwrap().contains("reset"));
-    db.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn five_failures_hold_up_that_account_from_that_address_only() {
-    let Some(db) = scratch("five_failures_hold_up_that_account_from_that_address_only").await
-    else {
-        return;
-    };
-    let users = db.database.collection::<Document>("users");
-    users
-        .insert_one(old_account("rep@example.com", "legacy-password-1"))
-        .await
-        .unwrap();
-    // Without a socket the peer is 0.0.0.0: our proxy.
-    let app = app(&db.uri, &[("TRUSTED_PROXIES", "0.0.0.0")]);
-    let from = async |address: &str, password: &str| {
-        let body = credentials("rep@example.com", password);
-        post_with(
-            &app.router,
-            "/api/auth/login",
-            &body,
-            &[("x-forwarded-for", address)],
-        )
-        .await
-    };
-    for _ in 0..5 {
-        assert_eq!(
-            from("198.51.100.1", "wrong").await.status,
-            StatusCode::UNAUTHORIZED
-        );
-    }
-    let held = from("198.51.100.1", "legacy-password-1").await;
-    assert_eq!(held.status, StatusCode::TOO_MANY_REQUESTS);
-    let seconds: u64 = held.header("retry-after").parse().unwrap();
-    assert!((600..=901).contains(&seconds), "{seconds}");
-    assert_eq!(
-        from("198.51.100.2", "legacy-password-1").await.status,
-        StatusCode::OK
-    );
-    db.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn of_many_registrations_of_one_address_at_once_one_succeeds() {
     let Some(db) = scratch("of_many_registrations_of_one_address_at_once_one_succeeds").await
     else {
@@ -283,81 +180,6 @@ async fn of_many_registrations_of_one_address_at_once_one_succeeds() {
         count += 1;
     }
     assert_eq!(count, 1);
-    db.finish().await;
-}
-
-async fn store_passcodes(db: &Scratch) {
-    let passcodes = db.database.collection::<Document>("passcodes");
-    let code = |code: &str, max: i32, used: i32| {
-        doc! {
-            "code": code, "isActive": true, "maxUses": max, "currentUses": used, "createdBy": ObjectId::new(),
-            "expiresAt": mongodb::bson::Bson::Null, "createdAt": DateTime::now(), "__v": 0,
-        }
-    };
-    let mut ended = code("ENDED1", 9, 0);
-    ended.insert("expiresAt", DateTime::from_millis(1));
-    passcodes
-        .insert_many([code("THREE3", 3, 1), code("ONLY1A", 1, 0), ended])
-        .await
-        .unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn invites_admit_as_many_as_they_say() {
-    let Some(db) = scratch("invites_admit_as_many_as_they_say").await else {
-        return;
-    };
-    store_passcodes(&db).await;
-    let app = app(&db.uri, &[]);
-    let register = async |email: String, passcode: &str| {
-        let mut body = rep(&email);
-        body["passcode"] = json!(passcode);
-        post(&app.router, "/api/auth/register", &body).await
-    };
-    // The old server used one of three, so two are left for five.
-    let all = (0..5).map(|n| register(format!("rep{n}@example.com"), " three3 "));
-    let answers = futures::future::join_all(all).await;
-    assert_eq!(
-        answers
-            .iter()
-            .filter(|a| a.status == StatusCode::CREATED)
-            .count(),
-        2
-    );
-    let refused = answers
-        .iter()
-        .find(|a| a.status != StatusCode::CREATED)
-        .unwrap();
-    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
-    assert!(
-        refused.json()["message"]
-            .as_str()
-            .unwrap()
-            .contains("maximum usage")
-    );
-    let expired = register("late@example.com".into(), "ENDED1").await.json();
-    assert!(
-        expired["message"].as_str().unwrap().contains("expired"),
-        "{expired}"
-    );
-    assert_eq!(
-        register("x@example.com".into(), "").await.json()["code"],
-        "INVITE_NEEDED"
-    );
-
-    // A registration that fails gives its place back.
-    let admitted = answers
-        .iter()
-        .find(|a| a.status == StatusCode::CREATED)
-        .unwrap()
-        .json();
-    let taken = admitted["user"]["email"].as_str().unwrap().to_owned();
-    assert_eq!(
-        register(taken, "ONLY1A").await.json()["code"],
-        "EMAIL_TAKEN"
-    );
-    let after = register("new@example.com".into(), "ONLY1A").await;
-    assert_eq!(after.status, StatusCode::CREATED, "{}", after.text);
     db.finish().await;
 }
 
@@ -405,5 +227,117 @@ async fn ended_and_deleted_sessions_are_refused() {
         StatusCode::UNAUTHORIZED,
         "the account was deleted"
     );
+    db.finish().await;
+}
+
+/// A token of these claims, signed with this secret.
+fn signed(claims: &Value, secret: &str) -> String {
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_foreign_unsigned_old_and_revoked_tokens_are_refused() {
+    let name = "expired_foreign_unsigned_old_and_revoked_tokens_are_refused";
+    let Some(db) = scratch(name).await else {
+        return;
+    };
+    let app = app(&db.uri, OPEN);
+    let rep = Person::registered(&app, "rep@example.com").await;
+    let other = Person::registered(&app, "other@example.com").await;
+    let payload = rep.token().split('.').nth(1).unwrap();
+    let plain = base64::engine::general_purpose::STANDARD_NO_PAD;
+    let claims: Value = serde_json::from_slice(&plain.decode(payload).unwrap()).unwrap();
+    let with = |field: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[field] = value;
+        claims
+    };
+    let mut old = claims.clone();
+    old.as_object_mut().unwrap().remove("sid");
+    let header = plain.encode(r#"{"typ":"JWT","alg":"none"}"#);
+    let now = DateTime::now().timestamp_millis() / 1000;
+    for (why, token) in [
+        ("expired", signed(&with("exp", json!(now - 1)), JWT_SECRET)),
+        (
+            "foreign",
+            signed(&claims, "another secret of thirty-two chars"),
+        ),
+        ("unsigned", format!("{header}.{payload}.")),
+        ("old", signed(&old, JWT_SECRET)),
+        (
+            "never begun",
+            signed(&with("sid", json!("0".repeat(32))), JWT_SECRET),
+        ),
+        (
+            "somebody else's",
+            signed(&with("_id", json!(other.id.to_hex())), JWT_SECRET),
+        ),
+        (
+            "an operator",
+            signed(&with("sid", json!({ "$ne": "" })), JWT_SECRET),
+        ),
+    ] {
+        let answer = with_token(&app, "/api/auth/verify", &token).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{why}");
+        assert_eq!(answer.json()["code"], "NOT_SIGNED_IN", "{why}");
+        assert_eq!(answer.json()["valid"], false, "{why}");
+    }
+    assert!(rep.is_signed_in().await, "none of them ended the real one");
+    let again = signed(&claims, JWT_SECRET);
+    let bare = get_with(
+        &app.router,
+        "/api/auth/profile",
+        &[("authorization", &again)],
+    )
+    .await;
+    assert_eq!(bare.status, StatusCode::OK, "the prefix may be left out");
+    let missing = get(&app.router, "/api/auth/profile").await;
+    assert_eq!(missing.status, StatusCode::UNAUTHORIZED);
+    let in_query = get(&app.router, &format!("/api/auth/profile?token={again}")).await;
+    assert_eq!(in_query.status, StatusCode::UNAUTHORIZED);
+    rep.post("/api/auth/logout", &json!({})).await;
+    assert!(!rep.is_signed_in().await);
+    db.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_object_is_no_e_mail_address_and_no_password() {
+    let name = "an_operator_object_is_no_e_mail_address_and_no_password";
+    let Some(db) = scratch(name).await else {
+        return;
+    };
+    let app = app(&db.uri, OPEN);
+    Person::registered(&app, "rep@example.com").await;
+    let any = json!({ "$gt": "" });
+    for (email, password, field) in [
+        (any.clone(), json!("correct horse 1"), "email"),
+        (json!("rep@example.com"), any.clone(), "password"),
+        (
+            json!(["rep@example.com"]),
+            json!("correct horse 1"),
+            "email",
+        ),
+        (json!(""), json!("correct horse 1"), "email"),
+    ] {
+        for path in ["/api/auth/login", "/api/auth/register"] {
+            let body = json!({ "email": email, "password": password, "name": "Rep" });
+            let answer = post(&app.router, path, &body).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+            assert_eq!(answer.json()["errors"][0]["field"], field, "{body}");
+        }
+    }
+    db.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_debugging_address_is_gone() {
+    let Some(db) = scratch("the_debugging_address_is_gone").await else {
+        return;
+    };
+    let app = app(&db.uri, OPEN);
+    let gone = get(&app.router, "/api/auth/debug-profile").await;
+    assert_eq!(gone.status, StatusCode::GONE);
+    assert_eq!(gone.json()["code"], "GONE");
     db.finish().await;
 }

@@ -93,7 +93,7 @@ async fn probes() {
 #[tokio::test]
 async fn unknown_api_paths_and_methods_answer_json_with_every_security_header() {
     let app = app(NOWHERE, &[]);
-    for path in ["/api", "/api/", "/api/nothing", "/api/auth/debug-profile"] {
+    for path in ["/api", "/api/", "/api/nothing", "/api/auth/me"] {
         let answer = get(&app.router, path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         let body = answer.json();

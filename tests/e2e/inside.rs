@@ -2,23 +2,49 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::world::World;
 
+/// A pod that is there takes a connection at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection that begins in the cluster's network, as the edge's do.
+pub fn connect(
+    world: &World,
+    address: std::net::SocketAddr,
+) -> anyhow::Result<tokio::net::TcpStream> {
+    let stream = enter(world, move || {
+        let stream = std::net::TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    })?;
+    Ok(tokio::net::TcpStream::from_std(stream)?)
+}
+
 /// A listener at a free port of an address of the node, opened by a thread that enters the network.
 pub fn listener(world: &World, address: &str) -> anyhow::Result<tokio::net::TcpListener> {
-    let netns = File::open(world.cluster.layout.netns()).context("the cluster's network")?;
     let address = address.to_owned();
-    let opened = std::thread::spawn(move || -> anyhow::Result<TcpListener> {
-        nix::sched::setns(&netns, nix::sched::CloneFlags::CLONE_NEWNET)?;
+    let listener = enter(world, move || {
         let listener = TcpListener::bind((address.as_str(), 0))?;
         listener.set_nonblocking(true)?;
         Ok(listener)
-    });
-    let listener = opened
-        .join()
-        .map_err(|_| anyhow::anyhow!("the thread in the cluster's network panicked"))??;
+    })?;
     Ok(tokio::net::TcpListener::from_std(listener)?)
+}
+
+/// Runs `work` on a thread of its own that entered the network.
+fn enter<T: Send + 'static>(
+    world: &World,
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let netns = File::open(world.cluster.layout.netns()).context("the cluster's network")?;
+    let done = std::thread::spawn(move || {
+        nix::sched::setns(&netns, nix::sched::CloneFlags::CLONE_NEWNET)?;
+        work()
+    });
+    done.join()
+        .map_err(|_| anyhow::anyhow!("the thread in the cluster's network panicked"))?
 }

@@ -24,6 +24,7 @@ mod leader;
 mod pins;
 mod promotion;
 mod releases;
+mod replicas;
 mod roles;
 mod rotation;
 mod sites;
@@ -91,6 +92,10 @@ fn usual() -> Vec<Trial> {
             database::dialer,
         ),
         trial("a person signs in through a browser", browser::sign_in),
+        trial(
+            "what is done at one replica of the dialer holds at the other",
+            replicas::agree,
+        ),
         trial(
             "a promotion under 200 requests a second loses none",
             releases::promotion,

@@ -1,6 +1,10 @@
-//! Signing in and out, and registering: the order of the steps. Rules are in `domain`, data in `store`.
+//! Signing in and out, registering, and what is done to accounts: the order of the steps. Rules are in `domain`, data in `store`.
 
+mod administration;
 pub mod hasher;
+mod invites;
+mod profile;
+mod types;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,17 +14,21 @@ use mongodb::bson::oid::ObjectId;
 use rand::RngCore;
 
 use crate::config::Registration;
-use crate::domain::tenant::Scope;
 use crate::domain::throttle::{Limits, Reservation, Throttle};
-use crate::domain::token::{self, Claims, Keys, Refusal};
-use crate::domain::{email, password};
+use crate::domain::token::{self, Claims, Keys};
+use crate::domain::{email, passcode, password};
 use crate::store::Store;
 use crate::store::audit::{Action, Entry};
 use crate::store::fault::{Fault, Reason};
-use crate::store::passcodes::{self, Refused};
+use crate::store::passcodes::Use;
 use crate::store::sessions::NewSession;
 use crate::store::users::{NewUser, User};
-use hasher::{Busy, Hasher};
+use hasher::Hasher;
+use invites::InviteLimits;
+
+pub use administration::ResetLink;
+pub use invites::Purpose;
+pub use types::{Caller, Error, Identity, Registering, SignedIn};
 
 /// Every judged sign-in takes at least this long, so that its duration tells nothing.
 pub const LOGIN_FLOOR: Duration = Duration::from_millis(250);
@@ -32,100 +40,13 @@ pub const LOGIN_FAILED: &str = "E-mail or password is wrong. If you are sure of 
 /// The throttle's account name for wrong invite codes, which no e-mail address can equal.
 const INVITES: &str = "invite codes";
 
-/// Where a request came from, for throttling and the audit log.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    pub address: IpAddr,
-    /// At most 200 characters.
-    pub user_agent: String,
-}
-
-/// A fresh session.
-#[derive(Debug)]
-pub struct SignedIn {
-    pub token: String,
-    pub user: User,
-}
-
-/// Who sends a request.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    pub user: User,
-    /// `_id` of the session document.
-    pub session: String,
-}
-
-impl Identity {
-    /// Whose leads they may touch.
-    pub fn scope(&self) -> Scope {
-        Scope::of(self.user.id, &self.user.role)
-    }
-
-    /// True for those who look after accounts and defaults.
-    pub fn is_administrator(&self) -> bool {
-        matches!(self.scope(), Scope::OwnOrUnowned(_))
-    }
-
-    /// What is to be remembered of something they did.
-    pub fn entry(&self, action: Action, lead: Option<ObjectId>, caller: &Caller) -> Entry {
-        Entry {
-            action,
-            user: Some(self.user.id),
-            lead,
-            email: self.user.email.clone(),
-            address: caller.address.to_string(),
-            user_agent: caller.user_agent.clone(),
-        }
-    }
-}
-
-/// Why an account operation did not happen.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    #[error("{LOGIN_FAILED}")]
-    WrongCredentials,
-    #[error("too many failed attempts")]
-    TooMany(Duration),
-    #[error("too many sign-ins at once")]
-    Busy,
-    #[error("{0}")]
-    Token(#[from] Refusal),
-    #[error("the session was ended: sign in again")]
-    Revoked,
-    #[error("an invite code is needed to register: ask an administrator for one")]
-    InviteNeeded,
-    #[error("{0}")]
-    Invite(#[from] Refused),
-    #[error("an account with this e-mail address exists already")]
-    EmailTaken,
-    #[error("{0}")]
-    Database(#[from] Fault),
-    #[error("the password could not be hashed")]
-    Hashing,
-}
-
-impl From<Busy> for Error {
-    fn from(_: Busy) -> Self {
-        Self::Busy
-    }
-}
-
-/// What registering takes; checked by the caller of `register`.
-#[derive(Debug)]
-pub struct Registering {
-    /// Normalised.
-    pub email: String,
-    pub name: String,
-    pub password: String,
-    pub passcode: Option<String>,
-}
-
 #[derive(Debug)]
 pub struct Accounts {
     store: Arc<Store>,
     keys: Keys,
     hasher: Hasher,
     throttle: Mutex<Throttle>,
+    invite_limits: InviteLimits,
     registration: Registration,
     lifetime: Duration,
 }
@@ -143,6 +64,7 @@ impl Accounts {
             keys,
             hasher: Hasher::default(),
             throttle: Mutex::new(Throttle::new(limits)),
+            invite_limits: InviteLimits::default(),
             registration,
             lifetime,
         }
@@ -161,41 +83,70 @@ impl Accounts {
         let began = tokio::time::Instant::now();
         let lower = email::normalise(typed);
         let reservation = self.reserve(&lower, caller.address)?;
-        let judged = self.judge(typed, &lower, password).await;
-        // Only a wrong password is a failure; a success or an outage is not.
-        if !matches!(judged, Err(Error::WrongCredentials)) {
-            self.release(reservation);
+        let result = self.attempt(typed, &lower, password, caller).await;
+        match &result {
+            // Only a wrong password is a failure; a success or an outage is not.
+            Err(Error::WrongCredentials) => {
+                self.audit(Action::LoginFailed, None, &lower, caller);
+            }
+            Ok(SignedIn { user, .. }) => {
+                self.release(reservation);
+                self.audit(Action::Login, Some(user.id), &user.email, caller);
+            }
+            Err(_) => self.release(reservation),
         }
-        let result = match judged {
-            Ok(user) => {
-                let session = self.start_session(user, caller).await;
-                if let Ok(SignedIn { user, .. }) = &session {
-                    self.audit(Action::Login, Some(user.id), &user.email, caller);
-                }
-                session
-            }
-            Err(error) => {
-                if error == Error::WrongCredentials {
-                    self.audit(Action::LoginFailed, None, &lower, caller);
-                }
-                Err(error)
-            }
-        };
         tokio::time::sleep_until(began + LOGIN_FLOOR).await;
         result
     }
 
-    async fn judge(&self, typed: &str, lower: &str, password: String) -> Result<User, Error> {
+    async fn attempt(
+        &self,
+        typed: &str,
+        lower: &str,
+        password: String,
+        caller: &Caller,
+    ) -> Result<SignedIn, Error> {
+        let (user, hash) = self.judge(typed, lower, password).await?;
+        let id = user.id;
+        let (signed_in, session) = self.start_session(user, caller).await?;
+        // Whoever changes the password or disables the account does so before they end its sessions: either they
+        // see this one, or this sees what they did.
+        if self.store.password_hash(id).await?.as_ref() == Some(&hash)
+            && !self.store.is_disabled(id).await?
+        {
+            return Ok(signed_in);
+        }
+        self.store.delete_session(&session).await?;
+        Err(Error::WrongCredentials)
+    }
+
+    /// The account and the hash that the password fits.
+    async fn judge(
+        &self,
+        typed: &str,
+        lower: &str,
+        password: String,
+    ) -> Result<(User, String), Error> {
         let found = self.store.credentials(typed, lower).await?;
         let (user, hash) = match found {
             Some((user, hash)) if password::is_bcrypt(&hash) => (Some(user), hash),
             _ => (None, password::DUMMY_HASH.to_owned()),
         };
-        let right = self
-            .hasher
-            .run(move || bcrypt::verify(password, &hash).unwrap_or(false))
-            .await?;
-        user.filter(|_| right).ok_or(Error::WrongCredentials)
+        let right = self.fits(password, hash.clone()).await?;
+        let user = user.filter(|_| right).ok_or(Error::WrongCredentials)?;
+        Ok((user, hash))
+    }
+
+    async fn fits(&self, password: String, hash: String) -> Result<bool, Error> {
+        let verify = move || bcrypt::verify(password, &hash).unwrap_or(false);
+        Ok(self.hasher.run(verify).await?)
+    }
+
+    async fn hash(&self, password: String) -> Result<String, Error> {
+        self.hasher
+            .run(move || bcrypt::hash(password, password::COST))
+            .await?
+            .map_err(|_| Error::Hashing)
     }
 
     /// Creates an account and signs it in. Under `invite` a place on the passcode is taken first and given back if
@@ -214,7 +165,7 @@ impl Accounts {
         match created {
             Ok(user) => {
                 self.audit(Action::Register, Some(user.id), &user.email, caller);
-                self.start_session(user, caller).await
+                Ok(self.start_session(user, caller).await?.0)
             }
             Err(error) => {
                 if let Some(taken) = taken
@@ -238,35 +189,21 @@ impl Accounts {
         password: String,
         role: &str,
     ) -> Result<User, Error> {
-        if self.store.email_is_taken(email).await? {
+        if self.store.email_is_taken(email, None).await? {
             return Err(Error::EmailTaken);
         }
-        let password_hash = self
-            .hasher
-            .run(move || bcrypt::hash(password, password::COST))
-            .await?
-            .map_err(|_| Error::Hashing)?;
+        let password_hash = self.hash(password).await?;
         let new = NewUser {
             email,
             name,
             password_hash: &password_hash,
             role,
         };
-        self.store
-            .insert_user(&new)
-            .await
-            .map_err(|fault| match fault.reason {
-                Reason::DuplicateKey => Error::EmailTaken,
-                _ => Error::Database(fault),
-            })
+        self.store.insert_user(&new).await.map_err(taken)
     }
 
-    async fn take_invite(
-        &self,
-        passcode: Option<&str>,
-        caller: &Caller,
-    ) -> Result<passcodes::Use, Error> {
-        let code = passcodes::normalise(passcode.unwrap_or_default());
+    async fn take_invite(&self, passcode: Option<&str>, caller: &Caller) -> Result<Use, Error> {
+        let code = passcode::normalise(passcode.unwrap_or_default());
         if code.is_empty() {
             return Err(Error::InviteNeeded);
         }
@@ -278,7 +215,12 @@ impl Accounts {
         Ok(taken??)
     }
 
-    async fn start_session(&self, user: User, caller: &Caller) -> Result<SignedIn, Error> {
+    /// The session, and its `_id`.
+    async fn start_session(
+        &self,
+        user: User,
+        caller: &Caller,
+    ) -> Result<(SignedIn, String), Error> {
         let created_ms = now_ms();
         let mut sid = [0_u8; 16];
         rand::rng().fill_bytes(&mut sid);
@@ -291,17 +233,19 @@ impl Accounts {
             iat,
             exp: iat.saturating_add(lifetime),
         };
+        let key = token::session_key(&claims.sid);
         self.store
             .insert_session(&NewSession {
-                key: &token::session_key(&claims.sid),
+                key: &key,
                 user: user.id,
                 created_ms,
                 expires_ms: claims.exp.saturating_mul(1000),
                 user_agent: &caller.user_agent,
+                address: &caller.address.to_string(),
             })
             .await?;
         let token = self.keys.sign(&claims).map_err(|_| Error::Hashing)?;
-        Ok(SignedIn { token, user })
+        Ok((SignedIn { token, user }, key))
     }
 
     /// Who a token belongs to: signature, session document, then account.
@@ -317,7 +261,12 @@ impl Accounts {
             .filter(|owner| owner.to_hex() == claims._id)
             .ok_or(Error::Revoked)?;
         let user = self.store.user(owner).await?.ok_or(Error::Revoked)?;
-        Ok(Identity { user, session })
+        let ends_ms = claims.exp.saturating_mul(1000);
+        Ok(Identity {
+            user,
+            session,
+            ends_ms,
+        })
     }
 
     /// Ends the session of this identity.
@@ -355,7 +304,8 @@ impl Accounts {
         let entry = Entry {
             action,
             user,
-            lead: None,
+            entity: None,
+            change: None,
             // What was typed into the e-mail field may be a password.
             email: if email::check(email).is_ok() {
                 email.to_owned()
@@ -371,6 +321,14 @@ impl Accounts {
                 tracing::warn!(action = ?entry.action, reason = %fault, "audit entry not written");
             }
         });
+    }
+}
+
+/// A second document with an address is the address being taken.
+fn taken(fault: Fault) -> Error {
+    match fault.reason {
+        Reason::DuplicateKey => Error::EmailTaken,
+        _ => Error::Database(fault),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reading single variables, and collecting what is wrong with them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -19,6 +20,12 @@ impl<'a> Reader<'a> {
             variables,
             problems: Vec::new(),
         }
+    }
+
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.variables
+            .get(name)
+            .is_some_and(|value| !value.is_empty())
     }
 
     pub(super) fn optional<T>(
@@ -51,7 +58,7 @@ impl<'a> Reader<'a> {
         advice: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        if self.variables.get(name).is_none_or(String::is_empty) {
+        if !self.is_set(name) {
             self.problem(name, format!("is not set: {advice}"));
             return None;
         }
@@ -147,4 +154,13 @@ pub(super) fn networks(value: &str) -> Result<Vec<IpNet>, String> {
 pub(super) fn time_zone(value: &str) -> Result<TimeZone, String> {
     TimeZone::get(value)
         .map_err(|_| "is no time zone: use its IANA name, such as America/Chicago".to_owned())
+}
+
+/// Whether it can be written to is seen with the first upload: a check here would leave a trace.
+pub(super) fn directory(value: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(value);
+    if path.is_absolute() && path.is_dir() {
+        return Ok(path);
+    }
+    Err("must be an absolute path of a directory that exists and can be written to".to_owned())
 }

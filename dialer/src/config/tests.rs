@@ -2,6 +2,8 @@ use super::*;
 
 const URI: &str = "mongodb://app:s3cr3t-pw@db.example:27017/crokodial";
 const JWT: &str = "0123456789abcdef0123456789abcdef";
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const TENANT: &str = "64b7f0c2a1b2c3d4e5f60718";
 
 fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
@@ -30,6 +32,17 @@ fn two_variables_are_enough() {
 }
 
 #[test]
+fn metrics_are_off_or_on_a_port_of_their_own() {
+    let port = |value| Config::read(&with("METRICS_PORT", value)).map(|c| c.metrics_port);
+    assert_eq!(port(""), Ok(None));
+    assert_eq!(port("9090"), Ok(Some(9090)));
+    for wrong in ["0", "metrics", "3005"] {
+        let error = port(wrong).unwrap_err();
+        assert_eq!(error.0[0].variable, "METRICS_PORT", "{wrong}");
+    }
+}
+
+#[test]
 fn everything_wrong_is_said_at_once_and_no_value_is_shown() {
     let error = Config::read(&variables(&[
         ("MONGODB_URI", "postgres://app:s3cr3t-pw@db/x"),
@@ -44,6 +57,12 @@ fn everything_wrong_is_said_at_once_and_no_value_is_shown() {
         ("CROKODIAL_ROLE", "boss"),
         ("SESSION_HOURS", "48"),
         ("LOGIN_FAILURES_PER_ACCOUNT", "0"),
+        ("ENCRYPTION_KEYS", "k1:dG9vIHNob3J0"),
+        ("NEXTGEN_API_KEY", "too-short"),
+        ("WEBHOOK_PER_SECOND", "0"),
+        ("WEBHOOK_BURST", "many"),
+        ("WEBHOOK_FAILURES_PER_ADDRESS", "0"),
+        ("WEBHOOK_WINDOW_MINUTES", "0"),
     ]))
     .unwrap_err();
     let names: Vec<_> = error.0.iter().map(|problem| problem.variable).collect();
@@ -60,6 +79,14 @@ fn everything_wrong_is_said_at_once_and_no_value_is_shown() {
         "CROKODIAL_ROLE",
         "SESSION_HOURS",
         "LOGIN_FAILURES_PER_ACCOUNT",
+        "ENCRYPTION_KEYS",
+        "NEXTGEN_SID",
+        "NEXTGEN_API_KEY",
+        "ADMIN_TENANT_ID",
+        "WEBHOOK_PER_SECOND",
+        "WEBHOOK_BURST",
+        "WEBHOOK_FAILURES_PER_ADDRESS",
+        "WEBHOOK_WINDOW_MINUTES",
     ] {
         assert!(names.contains(&name), "{name} missing in {names:?}");
     }
@@ -70,6 +97,8 @@ fn everything_wrong_is_said_at_once_and_no_value_is_shown() {
         "70000",
         "nonsense",
         "not-a-dsn",
+        "dG9vIHNob3J0",
+        "too-short",
     ] {
         assert!(!shown.contains(value), "{shown}");
     }
@@ -138,11 +167,69 @@ fn placeholder_secrets_are_refused() {
 
 #[test]
 fn debug_output_holds_no_secret() {
-    let config = Config::read(&with("SENTRY_DSN", "https://publickey@sentry.example/42")).unwrap();
+    let mut variables = with("SENTRY_DSN", "https://publickey@sentry.example/42");
+    for (name, value) in [
+        ("ENCRYPTION_KEYS", format!("k1:{KEY}")),
+        ("NEXTGEN_SID", "vendor-sid".to_owned()),
+        ("NEXTGEN_API_KEY", "vendor-key-0123456".to_owned()),
+        ("ADMIN_TENANT_ID", TENANT.to_owned()),
+    ] {
+        variables.insert(name.to_owned(), value);
+    }
+    let config = Config::read(&variables).unwrap();
     let shown = format!("{config:?}");
-    for secret in ["s3cr3t-pw", JWT, "publickey"] {
+    for secret in [
+        "s3cr3t-pw",
+        JWT,
+        "publickey",
+        KEY,
+        "vendor-sid",
+        "vendor-key",
+    ] {
         assert!(!shown.contains(secret), "{shown}");
     }
+}
+
+#[test]
+fn the_environment_s_pair_is_whole_and_has_its_tenant() {
+    let mut whole = with("NEXTGEN_SID", "vendor-sid");
+    whole.insert(
+        "NEXTGEN_API_KEY".to_owned(),
+        "vendor-key-0123456".to_owned(),
+    );
+    whole.insert("ADMIN_TENANT_ID".to_owned(), TENANT.to_owned());
+    let pair = Config::read(&whole).unwrap().vendors.pair.unwrap();
+    assert_eq!(pair.tenant.to_hex(), TENANT);
+    for missing in ["NEXTGEN_SID", "NEXTGEN_API_KEY", "ADMIN_TENANT_ID"] {
+        let mut part = whole.clone();
+        part.remove(missing);
+        let error = Config::read(&part).unwrap_err();
+        let named: Vec<&str> = error.0.iter().map(|p| p.variable).collect();
+        assert_eq!(named, [missing]);
+    }
+    for (name, bad) in [
+        ("NEXTGEN_SID", "with space"),
+        ("NEXTGEN_API_KEY", "vendor-key-0123456\n"),
+        ("ADMIN_TENANT_ID", "the boss"),
+    ] {
+        let mut wrong = whole.clone();
+        wrong.insert(name.to_owned(), bad.to_owned());
+        assert_eq!(Config::read(&wrong).unwrap_err().0[0].variable, name);
+    }
+    let alone = Config::read(&with("ADMIN_TENANT_ID", TENANT)).unwrap();
+    assert!(alone.vendors.pair.is_none());
+    assert!(Config::read(&with("ADMIN_TENANT_ID", "x")).is_err());
+}
+
+#[test]
+fn webhook_limits_have_the_promised_defaults() {
+    let vendors = Config::read(&with("PORT", "")).unwrap().vendors;
+    assert_eq!((vendors.rate.per_second, vendors.rate.burst), (50, 100));
+    assert_eq!(
+        (vendors.wrong.per_address, vendors.wrong.per_account),
+        (50, 10)
+    );
+    assert_eq!(vendors.wrong.window, Duration::from_secs(900));
 }
 
 #[test]

@@ -27,9 +27,42 @@ impl Origins {
     }
 }
 
+/// True if `origin`, as a browser sends it, is the host and port that the request was sent to.
+pub fn same_host(origin: &str, host: &str) -> bool {
+    let authority = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"));
+    authority.is_some_and(|own| !own.is_empty() && own.eq_ignore_ascii_case(host))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_this_very_host_and_port() {
+        for (origin, host, same) in [
+            ("https://dialer.example.com", "Dialer.example.com", true),
+            ("http://10.0.0.5:3005", "10.0.0.5:3005", true),
+            ("http://10.0.0.5:3006", "10.0.0.5:3005", false),
+            (
+                "https://dialer.example.com.evil.example",
+                "dialer.example.com",
+                false,
+            ),
+            (
+                "https://evil.example/dialer.example.com",
+                "dialer.example.com",
+                false,
+            ),
+            ("null", "dialer.example.com", false),
+            ("file://", "", false),
+            ("https://", "", false),
+            ("", "", false),
+        ] {
+            assert_eq!(same_host(origin, host), same, "{origin} at {host}");
+        }
+    }
 
     #[test]
     fn exact_origins_only() {

@@ -6,6 +6,32 @@ use mongodb::bson::{Bson, Document, doc};
 /// The field that names a lead's owner.
 const OWNER: &str = "tenantId";
 
+/// What an account may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    User,
+    Administrator,
+}
+
+impl Role {
+    /// As stored in an account: what is not exactly an administrator is a user.
+    pub fn of(stored: &str) -> Self {
+        if stored == Self::Administrator.name() {
+            Self::Administrator
+        } else {
+            Self::User
+        }
+    }
+
+    /// As it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Administrator => "admin",
+        }
+    }
+}
+
 /// Exactly two answers: nobody ever sees another tenant's leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -18,10 +44,9 @@ pub enum Scope {
 impl Scope {
     /// By role, as stored in the account.
     pub fn of(user: ObjectId, role: &str) -> Self {
-        if role == "admin" {
-            Self::OwnOrUnowned(user)
-        } else {
-            Self::Own(user)
+        match Role::of(role) {
+            Role::Administrator => Self::OwnOrUnowned(user),
+            Role::User => Self::Own(user),
         }
     }
 

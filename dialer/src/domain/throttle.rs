@@ -77,6 +77,20 @@ impl Throttle {
         Ok(Reservation { keys, at: now })
     }
 
+    /// Counts a use by `who` from `address` that is not given back. Only `per_account` applies.
+    ///
+    /// # Errors
+    /// The time until the next use is allowed.
+    pub fn spend(&mut self, who: &str, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let key = Key::Account(who.to_owned(), network(address));
+        if let Some(wait) = self.wait(&key, self.limits.per_account, now) {
+            return Err(wait);
+        }
+        self.make_room(now);
+        self.failures.entry(key).or_default().push(now);
+        Ok(())
+    }
+
     /// Takes an attempt back: it succeeded, or was never judged.
     pub fn release(&mut self, reservation: Reservation) {
         for key in &reservation.keys {
@@ -124,7 +138,7 @@ impl Throttle {
 }
 
 /// One subscriber usually has a whole IPv6 /64: counting single addresses would count nothing.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => {
@@ -197,6 +211,20 @@ mod tests {
             throttle.release(reservation);
         }
         assert!(throttle.failures.is_empty());
+    }
+
+    #[test]
+    fn what_is_spent_counts_by_itself_and_comes_back_with_time_only() {
+        let mut throttle = Throttle::new(LIMITS);
+        let now = Instant::now();
+        for _ in 0..5 {
+            assert_eq!(throttle.spend("invites", ip(1), now), Ok(()));
+        }
+        let wait = throttle.spend("invites", ip(1), now + MINUTE);
+        assert_eq!(wait, Err(MINUTE * 14));
+        assert_eq!(throttle.spend("invites", ip(2), now), Ok(()));
+        assert_eq!(throttle.spend("others", ip(1), now), Ok(()));
+        assert_eq!(throttle.spend("invites", ip(1), now + MINUTE * 15), Ok(()));
     }
 
     #[test]

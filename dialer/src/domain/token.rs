@@ -1,5 +1,6 @@
 //! Session tokens: HS256 JWTs whose payload old clients decode with `atob`.
 
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,8 +24,15 @@ pub struct Claims {
 pub enum Refusal {
     #[error("the session has ended: sign in again")]
     Expired,
+    /// Signed here, but without what a session needs.
     #[error("the token is not valid: sign in again")]
     Invalid,
+    /// Not signed with this secret.
+    #[error("the token is not valid: sign in again")]
+    Forged,
+    /// No token at all.
+    #[error("the token is not valid: sign in again")]
+    Malformed,
 }
 
 /// Signs and reads tokens with one secret.
@@ -58,14 +66,18 @@ impl Keys {
     /// Reads a token as of `now` (seconds since 1970). Tokens of the old server carry no `sid` and are refused.
     ///
     /// # Errors
-    /// `Expired` for a genuine token past its end, `Invalid` for everything else.
+    /// `Expired` for a genuine token past its end; `Invalid`, `Forged`, `Malformed`.
     pub fn read(&self, token: &str, now: i64) -> Result<Claims, Refusal> {
         let mut rules = Validation::new(Algorithm::HS256);
         // The clock is an argument here, so the library must not look at its own.
         rules.validate_exp = false;
         rules.required_spec_claims.clear();
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &rules)
-            .map_err(|_| Refusal::Invalid)?
+            .map_err(|error| match error.kind() {
+                ErrorKind::InvalidSignature => Refusal::Forged,
+                ErrorKind::Json(_) => Refusal::Invalid,
+                _ => Refusal::Malformed,
+            })?
             .claims;
         if claims.exp <= now {
             return Err(Refusal::Expired);
@@ -74,7 +86,7 @@ impl Keys {
     }
 }
 
-/// The `_id` of a session document: a stolen database holds no usable token.
+/// The `_id` of a session document, or of a reset link's: a stolen database holds no usable token.
 pub fn session_key(sid: &str) -> String {
     hex::encode(Sha256::digest(sid.as_bytes()))
 }
@@ -136,17 +148,21 @@ mod tests {
             &EncodingKey::from_secret(SECRET),
         )
         .unwrap();
-        for bad in [
-            &other,
-            none,
-            &old,
-            &longer,
-            "",
-            "a.b.c",
-            &token[..token.len() - 2],
+        // The last digit holds two bits that mean nothing.
+        let (rest, end) = token.split_at(token.len() - 4);
+        let forged = format!("{rest}{}", if end == "AAAA" { "BBBB" } else { "AAAA" });
+        for (bad, why) in [
+            (other.as_str(), Refusal::Forged),
+            (&forged, Refusal::Forged),
+            (&old, Refusal::Invalid),
+            (&longer, Refusal::Malformed),
+            ("", Refusal::Malformed),
+            ("a.b.c", Refusal::Malformed),
         ] {
-            assert_eq!(keys.read(bad, 1_000), Err(Refusal::Invalid), "{bad}");
+            assert_eq!(keys.read(bad, 1_000), Err(why), "{bad}");
         }
+        assert!(keys.read(none, 1_000).is_err());
+        assert!(keys.read(&token[..token.len() - 2], 1_000).is_err());
     }
 
     #[test]

@@ -12,14 +12,9 @@ use super::body::Body;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
 use crate::accounts::{Identity, Registering, SignedIn};
+use crate::domain::profile::{self, MAX_TYPED};
 use crate::domain::{email, password, token};
 use crate::store::users::User;
-
-/// Longest password looked at when signing in; bcrypt reads 72 bytes of it.
-const MAX_TYPED: usize = 1024;
-
-/// Longest name, in characters.
-const MAX_NAME: usize = 200;
 
 /// The caller, if the request carries a token of a living session; 401 else.
 #[derive(Debug)]
@@ -61,6 +56,14 @@ async fn identify(headers: &HeaderMap, app: &App) -> Result<Identity, ApiError> 
     Ok(app.accounts.identify(token).await?)
 }
 
+/// `GET /api/auth/debug-profile` → 410: the profile says all of it.
+pub async fn debug_profile() -> ApiError {
+    ApiError::new(
+        Code::Gone,
+        "This address is gone. Use GET /api/auth/profile.",
+    )
+}
+
 /// `POST /api/auth/login {email, password}` → 200 `{token, user}`.
 pub async fn login(
     State(app): State<App>,
@@ -92,17 +95,16 @@ pub async fn register(
     email::check(&email).map_err(|advice| ApiError::field("email", advice))?;
     let password = body.text("password")?;
     password::check(password).map_err(|advice| ApiError::field("password", advice))?;
-    let name = body.text("name")?.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME {
-        return Err(ApiError::field("name", "must have 1 to 200 characters"));
-    }
+    let name =
+        profile::name(body.text("name")?).map_err(|advice| ApiError::field("name", advice))?;
     let new = Registering {
         email,
-        name: name.to_owned(),
+        name,
         password: password.to_owned(),
         passcode: body.optional_text("passcode")?.map(str::to_owned),
     };
     let session = app.accounts.register(new, &caller).await?;
+    app.vendors.first_pair(session.user.id).await;
     Ok(session_response(StatusCode::CREATED, &session))
 }
 
@@ -144,12 +146,12 @@ fn session_response(status: StatusCode, session: &SignedIn) -> Response {
     private((status, Json(body)).into_response())
 }
 
-fn user(user: &User) -> Value {
+pub(super) fn user(user: &User) -> Value {
     let id = user.id.to_hex();
     json!({ "_id": id, "id": id, "name": user.name, "email": user.email, "role": user.role })
 }
 
-async fn full_profile(app: &App, account: &User) -> Result<Value, ApiError> {
+pub(super) async fn full_profile(app: &App, account: &User) -> Result<Value, ApiError> {
     let mut profile = user(account);
     if let Some(picture) = app.store.profile_picture(account.id).await?
         && let Some(fields) = profile.as_object_mut()

@@ -33,7 +33,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
             .await
             .map_err(|rejection| {
                 if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    ApiError::new(Code::BodyTooLarge, "The request body is larger than 1 MB.")
+                    ApiError::new(Code::BodyTooLarge, "The request body is too large.")
                 } else {
                     ApiError::new(Code::InvalidBody, "The request body could not be read.")
                 }

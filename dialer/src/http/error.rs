@@ -6,7 +6,10 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use crate::accounts;
+use crate::domain::keyring::Unopened;
+use crate::domain::vendor::gate::Closed;
 use crate::store::fault::Fault;
+use crate::vendors;
 
 /// Stable codes; clients may compare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,11 @@ pub enum Code {
     InviteNeeded,
     InviteRefused,
     EmailTaken,
+    CodeTaken,
+    WrongPassword,
+    ResetRefused,
+    AccountDisabled,
+    LastAdministrator,
     LoginFailed,
     NotSignedIn,
     TooManyAttempts,
@@ -26,11 +34,20 @@ pub enum Code {
     NotFound,
     WrongCredential,
     NoContact,
+    InvalidFile,
+    UnknownVendor,
+    ImportRunning,
     Forbidden,
     NotImplemented,
     Conflict,
     Unowned,
     TooMany,
+    RateLimited,
+    KeysNotSet,
+    KeyUnknown,
+    NotConnected,
+    DoNotCall,
+    Gone,
     MethodNotAllowed,
     Timeout,
     Internal,
@@ -48,6 +65,11 @@ impl Code {
             Self::InviteNeeded => "INVITE_NEEDED",
             Self::InviteRefused => "INVITE_REFUSED",
             Self::EmailTaken => "EMAIL_TAKEN",
+            Self::CodeTaken => "CODE_TAKEN",
+            Self::WrongPassword => "WRONG_PASSWORD",
+            Self::ResetRefused => "RESET_REFUSED",
+            Self::AccountDisabled => "ACCOUNT_DISABLED",
+            Self::LastAdministrator => "LAST_ADMINISTRATOR",
             Self::LoginFailed => "LOGIN_FAILED",
             Self::NotSignedIn => "NOT_SIGNED_IN",
             Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
@@ -56,11 +78,20 @@ impl Code {
             Self::NotFound => "NOT_FOUND",
             Self::WrongCredential => "WRONG_CREDENTIAL",
             Self::NoContact => "NO_CONTACT",
+            Self::InvalidFile => "INVALID_FILE",
+            Self::UnknownVendor => "UNKNOWN_VENDOR",
+            Self::ImportRunning => "IMPORT_RUNNING",
             Self::Forbidden => "FORBIDDEN",
             Self::NotImplemented => "NOT_IMPLEMENTED",
             Self::Conflict => "CONFLICT",
             Self::Unowned => "LEAD_WITHOUT_OWNER",
             Self::TooMany => "TOO_MANY_RESULTS",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::KeysNotSet => "ENCRYPTION_KEYS_NOT_SET",
+            Self::KeyUnknown => "ENCRYPTION_KEY_UNKNOWN",
+            Self::NotConnected => "NOT_CONNECTED",
+            Self::DoNotCall => "DO_NOT_CALL",
+            Self::Gone => "GONE",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::Timeout => "TIMEOUT",
             Self::Internal | Self::Panicked => "INTERNAL",
@@ -74,21 +105,35 @@ impl Code {
             | Self::InviteNeeded
             | Self::InviteRefused
             | Self::EmailTaken
+            | Self::CodeTaken
+            // Not 401: after one the clients sign themselves out.
+            | Self::WrongPassword
+            | Self::ResetRefused
             | Self::NoContact
+            | Self::InvalidFile
+            | Self::UnknownVendor
             | Self::TooMany => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LoginFailed | Self::NotSignedIn | Self::WrongCredential => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy | Self::DatabaseUnavailable | Self::Timeout => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::TooManyAttempts | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy
+            | Self::DatabaseUnavailable
+            | Self::Timeout
+            | Self::KeysNotSet
+            | Self::KeyUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotFound | Self::NotConnected => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
-            Self::Conflict | Self::Unowned => StatusCode::CONFLICT,
+            Self::Conflict
+            | Self::Unowned
+            | Self::DoNotCall
+            | Self::ImportRunning
+            | Self::AccountDisabled
+            | Self::LastAdministrator => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -169,6 +214,9 @@ impl ApiError {
         if self.invalid {
             body.insert("valid".into(), json!(false));
         }
+        if self.code == Code::NotConnected {
+            body.insert("connected".into(), json!(false));
+        }
         let mut response = (self.status(), Json(Value::Object(body))).into_response();
         response
             .headers_mut()
@@ -217,7 +265,7 @@ impl From<accounts::Error> for ApiError {
             E::TooMany(wait) => Self::new(
                 Code::TooManyAttempts,
                 format!(
-                    "Too many failed attempts. Try again in {} minutes.",
+                    "Too many attempts. Try again in {} minutes.",
                     wait.as_secs().div_ceil(60)
                 ),
             )
@@ -233,11 +281,64 @@ impl From<accounts::Error> for ApiError {
             }
             E::Invite(_) => Self::field_coded(Code::InviteRefused, "passcode", &error.to_string()),
             E::EmailTaken => Self::field_coded(Code::EmailTaken, "email", &error.to_string()),
+            E::CodeTaken => Self::field_coded(Code::CodeTaken, "code", &error.to_string()),
+            E::WrongPassword => {
+                Self::field_coded(Code::WrongPassword, "currentPassword", &error.to_string())
+            }
+            E::ResetRefused => Self::field_coded(Code::ResetRefused, "token", &error.to_string()),
+            E::NoSuchUser => Self::new(Code::NotFound, sentence(&error.to_string())),
+            E::Disabled => Self::new(Code::AccountDisabled, sentence(&error.to_string())),
+            E::LastAdministrator => {
+                Self::new(Code::LastAdministrator, sentence(&error.to_string()))
+            }
             E::Hashing => Self {
                 cause: Some(error.to_string()),
                 ..Self::new(Code::Internal, "Something went wrong on the server.")
             },
         }
+    }
+}
+
+impl From<vendors::Error> for ApiError {
+    fn from(error: vendors::Error) -> Self {
+        use vendors::Error as E;
+        match error {
+            E::Database(fault) => fault.into(),
+            E::Wrong => Self::new(Code::WrongCredential, sentence(&error.to_string())),
+            E::Closed(closed) => closed.into(),
+            E::NoKeys => Self::new(
+                Code::KeysNotSet,
+                "The server has no keys to store or read secrets with: ENCRYPTION_KEYS is not set.",
+            ),
+            E::Unopened(Unopened::UnknownKey(_)) => Self::new(
+                Code::KeyUnknown,
+                format!("The stored credential cannot be read: {error}."),
+            ),
+            E::Unopened(_) => Self {
+                cause: Some(format!("credential: {error}")),
+                ..Self::new(Code::Internal, "Something went wrong on the server.")
+            },
+        }
+    }
+}
+
+impl From<Closed> for ApiError {
+    fn from(closed: Closed) -> Self {
+        let (code, message, wait) = match closed {
+            Closed::TooFast(wait) => (
+                Code::RateLimited,
+                "This credential sends too many requests.",
+                wait,
+            ),
+            Closed::TooManyWrong(wait) => (
+                Code::TooManyAttempts,
+                "Too many requests with wrong credentials came from here.",
+                wait,
+            ),
+        };
+        // Rounded up: a moment early is refused again.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self::new(code, message).retry_after(seconds)
     }
 }
 

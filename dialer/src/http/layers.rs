@@ -12,12 +12,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use rand::RngCore;
 
 use super::App;
+use super::csv_upload;
 use super::error::{ApiError, Code};
 use crate::domain::cors::METHODS;
 use crate::telemetry;
 
-/// Longest a handler may take.
+/// Longest a handler may take, and one that is sent a whole file.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+const UPLOAD_TIME_LIMIT: Duration = Duration::from_secs(300);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -112,8 +114,8 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
     }
 }
 
-/// Gives the request an id, writes error bodies, logs the access and reports 5xx.
-pub async fn observe(mut request: Request, next: Next) -> Response {
+/// Gives the request an id, writes error bodies, logs the access and reports 5xx; counts.
+pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -134,12 +136,18 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    let took = began.elapsed();
+    app.metrics
+        .answered(&route, &method, response.status(), took);
+    if error.as_ref().is_some_and(|e| e.code == Code::LoginFailed) {
+        app.metrics.login_failed();
+    }
     let access = Access {
         id: &id,
         method: method.as_str(),
         route: &route,
         status: response.status(),
-        took: began.elapsed(),
+        took,
         error: error.as_ref(),
     };
     access.log();
@@ -174,6 +182,11 @@ impl Access<'_> {
         )
     }
 
+    /// What is not built is no failure, however often old clients ask for it.
+    fn is_failure(&self) -> bool {
+        self.status.is_server_error() && self.status != StatusCode::NOT_IMPLEMENTED
+    }
+
     fn log(&self) {
         let (id, method, route, status) = (self.id, self.method, self.route, self.status.as_u16());
         let millis = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX);
@@ -184,7 +197,7 @@ impl Access<'_> {
             .unwrap_or_default();
         if self.is_probe() {
             tracing::debug!(target: "access", method, route, status, millis, request = id, "probe");
-        } else if self.status.is_server_error() {
+        } else if self.is_failure() {
             tracing::error!(target: "access", method, route, status, millis, code, cause, request = id, "failed");
         } else {
             tracing::info!(target: "access", method, route, status, millis, code, request = id, "served");
@@ -194,7 +207,7 @@ impl Access<'_> {
     /// Panics were reported by the hook, with their backtrace; probes say 503 by design.
     fn report(&self) {
         let panicked = self.error.is_some_and(|error| error.code == Code::Panicked);
-        if self.status.is_server_error() && !self.is_probe() && !panicked {
+        if self.is_failure() && !self.is_probe() && !panicked {
             let code = self.error.map_or("", |error| error.code.name());
             let cause = self
                 .error
@@ -233,7 +246,14 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 pub async fn time_limit(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
+    let route = request.extensions().get::<MatchedPath>();
+    let uploads = route.is_some_and(|route| route.as_str() == csv_upload::PATH);
+    let limit = if uploads {
+        UPLOAD_TIME_LIMIT
+    } else {
+        TIME_LIMIT
+    };
+    match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::new(Code::Timeout, "The server took too long. Try again.")
             .retry_after(5)

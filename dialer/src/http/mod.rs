@@ -1,15 +1,26 @@
 //! HTTP: extract and respond, no decisions. `router` needs no socket, so tests drive it directly.
 
+pub mod account;
 pub mod auth;
 pub mod body;
 pub mod calls;
+pub mod csv_upload;
 pub mod dispositions;
 pub mod error;
+pub mod integrations;
 pub mod layers;
 pub mod leads;
+pub mod lists;
+pub mod metrics;
 pub mod origin;
 pub mod pages;
+pub mod paging;
+pub mod passcodes;
+pub mod retired;
+pub mod settings;
+pub mod socket;
 pub mod system;
+pub mod users;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -19,7 +30,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, patch, post};
+use axum::routing::{any, delete, get, patch, post, put};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -27,10 +38,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::domain::cors::Origins;
+use crate::domain::lists::List;
 use crate::domain::token::Keys;
+use crate::imports::Imports;
+use crate::metrics::Metrics;
+use crate::notices::Notices;
 use crate::store::Store;
 use crate::store::health::Health;
 use crate::ui::Files;
+use crate::vendors::Vendors;
 use error::{ApiError, Code};
 
 /// Largest request body.
@@ -40,8 +56,14 @@ pub const MAX_BODY: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct AppState {
     pub accounts: Accounts,
+    pub vendors: Vendors,
+    pub imports: Imports,
     pub store: Arc<Store>,
     pub health: Arc<Health>,
+    pub metrics: Arc<Metrics>,
+    pub notices: Notices,
+    /// With sockets.
+    pub patience: socket::Patience,
     pub files: Box<dyn Files>,
     pub origins: Origins,
     pub trusted_proxies: Vec<IpNet>,
@@ -65,7 +87,11 @@ impl AppState {
         health: Arc<Health>,
         files: Box<dyn Files>,
     ) -> Self {
+        let metrics = Arc::new(Metrics::default());
+        let notices = Notices::new(Arc::clone(&store), Arc::clone(&metrics));
         Self {
+            metrics,
+            patience: socket::Patience::default(),
             accounts: Accounts::new(
                 Arc::clone(&store),
                 Keys::new(config.jwt_secret.expose().as_bytes()),
@@ -73,6 +99,13 @@ impl AppState {
                 config.registration,
                 config.session_lifetime,
             ),
+            vendors: Vendors::new(Arc::clone(&store), config.key_ring.clone(), &config.vendors),
+            imports: Imports::new(
+                Arc::clone(&store),
+                notices.clone(),
+                config.spool_dir.clone(),
+            ),
+            notices,
             store,
             health,
             files,
@@ -91,6 +124,7 @@ impl AppState {
     /// From now on `/readyz` says no.
     pub fn begin_shutdown(&self) {
         self.stopping.store(true, Ordering::Release);
+        self.imports.stop();
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -104,19 +138,61 @@ pub fn router(app: App) -> Router {
         .route("/api/health", get(system::health))
         .route("/api/test", get(system::test))
         .route("/api/webhooks/health", get(system::webhooks_health))
-        .route("/api/auth/register", post(auth::register))
-        .route("/api/auth/login", post(auth::login))
-        .route("/api/auth/profile", get(auth::profile))
-        .route("/api/auth/verify", get(auth::verify))
-        .route("/api/auth/logout", post(auth::logout))
         .route("/api/webhooks/nextgen", post(webhook::receive))
         // Where an older integration sends to.
         .route("/api/integration/nextgen", post(webhook::receive))
+        .merge(csv_upload::routes())
+        .merge(accounts())
+        .merge(administration())
         .merge(leads())
         .merge(dispositions_and_calls())
+        .merge(vendors_and_lists())
+        .merge(retired::routes())
+        .route("/", any(socket::upgrade_or_page))
+        .route("/ws", any(socket::upgrade_or_page))
         .route("/readyz", get(system::readyz))
         .route("/livez", get(system::livez));
     layered(api, app)
+}
+
+fn accounts() -> Router<App> {
+    // A picture of 1 MB is a third longer as text.
+    let pictures = DefaultBodyLimit::max(MAX_BODY + MAX_BODY / 2);
+    Router::new()
+        .route("/api/auth/register", post(auth::register))
+        .route("/api/auth/login", post(auth::login))
+        .route("/api/auth/logout", post(auth::logout))
+        .route("/api/auth/verify", get(auth::verify))
+        .route(
+            "/api/auth/profile",
+            get(auth::profile).put(account::update).layer(pictures),
+        )
+        .route("/api/auth/debug-profile", get(auth::debug_profile))
+        .route("/api/auth/sessions", get(account::sessions))
+        .route("/api/auth/sessions/{id}", delete(account::end_session))
+        .route("/api/auth/reset", post(account::reset))
+        .route("/api/auth/validate-passcode", post(passcodes::validate))
+        .route("/api/auth/consume-passcode", post(passcodes::consume))
+}
+
+/// For administrators only.
+fn administration() -> Router<App> {
+    Router::new()
+        .route(
+            "/api/auth/passcodes",
+            get(passcodes::list).post(passcodes::create),
+        )
+        .route("/api/auth/passcodes/generate", post(passcodes::generate))
+        .route("/api/auth/passcodes/{id}", delete(passcodes::delete))
+        .route(
+            "/api/auth/passcodes/{id}/deactivate",
+            put(passcodes::deactivate),
+        )
+        .route("/api/users", get(users::list))
+        .route("/api/users/{id}/role", put(users::set_role))
+        .route("/api/users/{id}/disable", post(users::disable))
+        .route("/api/users/{id}/enable", post(users::enable))
+        .route("/api/users/{id}/reset-link", post(users::reset_link))
 }
 
 fn leads() -> Router<App> {
@@ -161,6 +237,23 @@ fn dispositions_and_calls() -> Router<App> {
         .route("/api/calls/initiate", post(calls::initiate))
 }
 
+fn vendors_and_lists() -> Router<App> {
+    let nextgen = "/api/integrations/nextgen";
+    Router::new()
+        .route(
+            &format!("{nextgen}/credentials"),
+            get(integrations::credentials),
+        )
+        .route(
+            &format!("{nextgen}/credentials/rotate"),
+            post(integrations::rotate),
+        )
+        .route(&format!("{nextgen}/rejects"), get(integrations::rejects))
+        .merge(lists::routes("/api/do-not-call", List::DoNotCall))
+        .merge(lists::routes("/api/text-opt-outs", List::TextOptOut))
+        .route("/api/settings", get(settings::read).put(settings::update))
+}
+
 /// Adds the fallbacks and everything that surrounds a handler. Apart from `router` so that tests can add a route.
 pub fn layered(routes: Router<App>, app: App) -> Router {
     routes
@@ -170,7 +263,7 @@ pub fn layered(routes: Router<App>, app: App) -> Router {
         // From the inside out.
         .layer(from_fn(layers::time_limit))
         .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(from_fn(layers::observe))
+        .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
         .layer(from_fn_with_state(Arc::clone(&app), layers::cors))
         .layer(from_fn(layers::security_headers))
         .with_state(app)

@@ -8,19 +8,21 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Value, json};
 
 use super::App;
 use super::auth::private;
 use super::body::object;
 use super::error::{ApiError, Code};
-use crate::domain::vendor::{VendorLead, Warning, webhook};
+use super::origin::Origin;
+use crate::domain::notice::Notice;
+use crate::domain::vendor::credential::{LONGEST, Pair};
+use crate::domain::vendor::{Field, VendorLead, Warning, webhook};
+use crate::metrics::LeadResult;
+use crate::store::vendor::Received;
+use crate::vendors;
 
 const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
-
-/// Longest header value that can be a credential.
-const LONGEST: usize = 256;
 
 /// The source that these leads have.
 const SOURCE: &str = "NextGen";
@@ -29,14 +31,21 @@ const SOURCE: &str = "NextGen";
 /// `{success, leadId, message, isNew, processMs, warnings?}`. A message that comes again changes nothing.
 pub async fn receive(
     State(app): State<App>,
+    Origin(caller): Origin,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
-    let tenant = tenant(&app, &headers).await?;
+    let pair = pair(&headers)?;
+    let judged = app.vendors.authenticate(&pair, caller.address).await;
+    if let Err(vendors::Error::Closed(_)) = &judged {
+        app.metrics.lead_received(LeadResult::Throttled);
+    }
+    let tenant = judged?;
     let (lead, warnings) = match read(&body) {
         Ok(read) => read,
         Err(error) => {
+            app.metrics.lead_received(LeadResult::Refused);
             app.store
                 .insert_reject(tenant, &body, &error.message)
                 .await?;
@@ -48,6 +57,10 @@ pub async fn receive(
         .receive_lead(tenant, &lead, SOURCE, Timestamp::now())
         .await?;
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    app.metrics.lead_received(result_of(&received));
+    if received.news {
+        app.notices.tell(tenant, &notice(&lead, &received, took));
+    }
     let (status, message) = if received.created {
         (StatusCode::CREATED, "The lead was created.")
     } else if received.news {
@@ -75,20 +88,43 @@ pub async fn receive(
     Ok(response)
 }
 
-async fn tenant(app: &App, headers: &HeaderMap) -> Result<ObjectId, ApiError> {
+fn result_of(received: &Received) -> LeadResult {
+    match (received.created, received.news) {
+        (true, _) => LeadResult::Created,
+        (false, true) => LeadResult::Updated,
+        (false, false) => LeadResult::Known,
+    }
+}
+
+fn notice(lead: &VendorLead, received: &Received, took: u64) -> Notice {
+    let name = lead.person.iter().find_map(|(field, value)| match value {
+        Field::Text(name) if *field == "name" => Some(name.clone()),
+        _ => None,
+    });
+    Notice::NewLead {
+        lead: received.id,
+        name: name.unwrap_or_else(|| "NextGen Lead".to_owned()),
+        phone: lead.phone.clone(),
+        source: SOURCE.to_owned(),
+        product: lead.product,
+        is_new: received.created,
+        process_ms: took,
+    }
+}
+
+/// The pair of the headers, as far as it can be one.
+fn pair(headers: &HeaderMap) -> Result<Pair, vendors::Error> {
     let given = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.filter(|v| !v.is_empty() && v.len() <= LONGEST)
     };
-    let refused = || {
-        ApiError::new(
-            Code::WrongCredential,
-            "The headers sid and apikey are missing or wrong.",
-        )
-    };
-    let (sid, key) = given("sid").zip(given("apikey")).ok_or_else(refused)?;
-    let tenant = app.store.vendor_tenant(sid, key).await?;
-    tenant.ok_or_else(refused)
+    let (sid, api_key) = given("sid")
+        .zip(given("apikey"))
+        .ok_or(vendors::Error::Wrong)?;
+    Ok(Pair {
+        sid: sid.to_owned(),
+        api_key: api_key.to_owned(),
+    })
 }
 
 fn read(body: &[u8]) -> Result<(VendorLead, Vec<Warning>), ApiError> {

@@ -1,10 +1,12 @@
-//! The `auditlogs` collection: who signed in or failed to, and who took leads out or away.
+//! The `auditlogs` collection: who signed in or failed to, who changed whose rights, credentials or lists of numbers,
+//! and who brought leads in, took them out or away.
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, Document, doc};
 
 use super::Store;
 use super::fault::Fault;
+use crate::domain::lists::List;
 
 /// Things worth keeping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,11 +18,41 @@ pub enum Action {
     Export,
     Delete,
     Restore,
+    Import,
+    CredentialRotate,
+    ListAdd(List, usize),
+    ListRemove(List),
+    SessionEnd,
+    PasswordChange,
+    EmailChange,
+    RoleChange,
+    UserDisable,
+    UserEnable,
+    ResetLink,
+    PasswordReset,
+    PasscodeCreate,
+    PasscodeDeactivate,
+    PasscodeDelete,
 }
 
 impl Action {
-    fn is_of_leads(self) -> bool {
-        matches!(self, Self::Export | Self::Delete | Self::Restore)
+    /// What kind of thing the entry's entity is.
+    fn entity_type(self) -> &'static str {
+        match self {
+            Self::Export | Self::Delete | Self::Restore | Self::Import => "lead",
+            Self::PasscodeCreate | Self::PasscodeDeactivate | Self::PasscodeDelete => "passcode",
+            Self::CredentialRotate => "credential",
+            Self::ListAdd(list, _) | Self::ListRemove(list) => list.name(),
+            _ => "user",
+        }
+    }
+
+    /// How many things it was done to, where that is told.
+    fn count(self) -> Option<i64> {
+        match self {
+            Self::ListAdd(_, count) => i64::try_from(count).ok(),
+            _ => None,
+        }
     }
 
     fn name(self) -> &'static str {
@@ -32,6 +64,21 @@ impl Action {
             Self::Export => "EXPORT",
             Self::Delete => "DELETE",
             Self::Restore => "RESTORE",
+            Self::CredentialRotate => "ROTATE",
+            Self::ListAdd(..) => "LIST_ADD",
+            Self::ListRemove(_) => "LIST_REMOVE",
+            Self::Import => "IMPORT",
+            Self::SessionEnd => "SESSION_END",
+            Self::PasswordChange => "PASSWORD_CHANGE",
+            Self::EmailChange => "EMAIL_CHANGE",
+            Self::RoleChange => "ROLE_CHANGE",
+            Self::UserDisable => "USER_DISABLE",
+            Self::UserEnable => "USER_ENABLE",
+            Self::ResetLink => "RESET_LINK",
+            Self::PasswordReset => "PASSWORD_RESET",
+            Self::PasscodeCreate => "PASSCODE_CREATE",
+            Self::PasscodeDeactivate => "PASSCODE_DEACTIVATE",
+            Self::PasscodeDelete => "PASSCODE_DELETE",
         }
     }
 }
@@ -41,8 +88,10 @@ impl Action {
 pub struct Entry {
     pub action: Action,
     pub user: Option<ObjectId>,
-    /// The lead it was done to; `None`: the account, or many.
-    pub lead: Option<ObjectId>,
+    /// The lead, account or passcode it was done to; `None`: the user's own account, or many leads.
+    pub entity: Option<ObjectId>,
+    /// A field, what it was and what it is now. Never a secret.
+    pub change: Option<(&'static str, String, String)>,
     pub email: String,
     pub address: String,
     pub user_agent: String,
@@ -51,13 +100,22 @@ pub struct Entry {
 impl Store {
     pub async fn insert_audit(&self, entry: &Entry) -> Result<(), Fault> {
         let now = DateTime::now();
+        let mut metadata =
+            doc! { "ip": &entry.address, "userAgent": &entry.user_agent, "source": "dialer" };
+        if let Some(count) = entry.action.count() {
+            metadata.insert("bulkCount", count);
+        }
+        let changes = entry.change.iter();
+        let changes: Vec<Document> = changes
+            .map(|(field, old, new)| doc! { "field": *field, "oldValue": old, "newValue": new })
+            .collect();
         let mut document = doc! {
             "_id": ObjectId::new(),
             "userEmail": &entry.email,
             "action": entry.action.name(),
-            "entityType": if entry.action.is_of_leads() { "lead" } else { "user" },
-            "changes": [],
-            "metadata": { "ip": &entry.address, "userAgent": &entry.user_agent, "source": "dialer" },
+            "entityType": entry.action.entity_type(),
+            "changes": changes,
+            "metadata": metadata,
             "timestamp": now,
             "createdAt": now,
             "updatedAt": now,
@@ -65,7 +123,7 @@ impl Store {
         };
         if let Some(user) = entry.user {
             document.insert("userId", user);
-            document.insert("entityId", entry.lead.unwrap_or(user));
+            document.insert("entityId", entry.entity.unwrap_or(user));
         }
         let audit = self.collection("auditlogs").await?;
         audit.insert_one(document).await?;

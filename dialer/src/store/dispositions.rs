@@ -131,17 +131,25 @@ impl Store {
         Ok(dispositions.delete_one(whose.one(id)).await?.deleted_count > 0)
     }
 
+    /// The defaults that are missing: name, colour and place.
+    pub async fn missing_dispositions(
+        &self,
+    ) -> Result<Vec<(&'static str, &'static str, i32)>, Fault> {
+        let defaults = doc! { "isDefault": true };
+        let found = self.collection(NAME).await?.find(defaults).await?;
+        let there: Vec<Document> = found.try_collect().await?;
+        let has = |name: &str| there.iter().any(|d| d.get_str("name") == Ok(name));
+        Ok(DEFAULTS
+            .into_iter()
+            .filter(|(name, ..)| !has(name))
+            .collect())
+    }
+
     /// Creates the defaults that are missing; those that were made, by this user.
     pub async fn seed_dispositions(&self, user: ObjectId) -> Result<Vec<Document>, Fault> {
         let dispositions = self.collection(NAME).await?;
         let mut made = Vec::new();
-        for (name, color, place) in DEFAULTS {
-            let there = dispositions
-                .find_one(doc! { "name": name, "isDefault": true })
-                .await?;
-            if there.is_some() {
-                continue;
-            }
+        for (name, color, place) in self.missing_dispositions().await? {
             let emoji = if name == GHOST.0 { GHOST.1 } else { "" };
             let default = document(user, (name, color, emoji), i64::from(place), true);
             dispositions.insert_one(&default).await?;

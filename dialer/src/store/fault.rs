@@ -9,7 +9,7 @@ use mongodb::error::{Error, ErrorKind, WriteFailure};
 const UNAUTHORIZED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
 const ATLAS_ERROR: i32 = 8000;
-const DUPLICATE_KEY: i32 = 11000;
+pub(super) const DUPLICATE_KEY: i32 = 11000;
 
 /// The cause, as shown in `/api/health` and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,6 +1,7 @@
 //! MongoDB. Only this module talks to it. What must hold under races holds by inserts and deletes by `_id`;
 //! indexes are a backstop and may be missing.
 
+pub mod administration;
 pub mod audit;
 pub mod calls;
 pub mod dial_counts;
@@ -8,8 +9,14 @@ pub mod dispositions;
 pub mod fault;
 pub mod health;
 pub mod leads;
+pub mod lists;
+pub mod live;
+pub mod migrate;
 pub mod passcodes;
+pub mod profile;
+pub mod resets;
 pub mod sessions;
+pub mod settings;
 pub mod users;
 pub mod vendor;
 
@@ -17,8 +24,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
-use mongodb::options::{ClientOptions, IndexOptions};
-use mongodb::{Client, Collection, Database, IndexModel};
+use mongodb::options::ClientOptions;
+use mongodb::{Client, Collection, Database};
 use tokio::sync::OnceCell;
 
 use crate::config::Mongo;
@@ -115,32 +122,5 @@ impl Store {
         let old = doc! { field: { "$lte": DateTime::from_millis(until_ms) } };
         let collection = self.collection(collection).await?;
         Ok(collection.delete_many(old).await?.deleted_count)
-    }
-
-    /// Makes the indexes the old server made for accounts, as far as the server and the data allow it.
-    /// Returns the names of those that could not be made.
-    pub async fn ensure_indexes(&self) -> Vec<&'static str> {
-        let wanted = [
-            ("users.email", users::NAME, "email", true),
-            ("users.username", users::NAME, "username", true),
-            ("users.emailLower", users::NAME, "emailLower", false),
-            ("sessions.userId", sessions::NAME, "userId", false),
-        ];
-        let mut failed = Vec::new();
-        for (label, collection, field, unique) in wanted {
-            let options = unique.then(|| IndexOptions::builder().unique(true).build());
-            let index = IndexModel::builder()
-                .keys(doc! { field: 1 })
-                .options(options)
-                .build();
-            let made = match self.collection(collection).await {
-                Ok(collection) => collection.create_index(index).await.map_err(Fault::from),
-                Err(fault) => Err(fault),
-            };
-            if made.is_err() {
-                failed.push(label);
-            }
-        }
-        failed
     }
 }

@@ -1,56 +1,179 @@
-//! Invite codes. `passcodes` is the old server's collection and is only read; a use is a document of its own,
-//! `_id` = `<code>:<slot>`, so that the last place goes to exactly one of any number of callers.
+//! Invite codes. A use is a document of its own, `_id` = `<code>:<slot>`, so that the last place goes to exactly one
+//! of any number of callers. `passcodes` is the old server's collection; `currentUses` there is only read.
 
-use mongodb::bson::{DateTime, Document, doc};
+use std::collections::{HashMap, HashSet};
+
+use futures::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use sha2::{Digest, Sha256};
 
 use super::fault::{Fault, Reason};
 use super::{Store, number};
+use crate::domain::passcode::{Passcode, Refusal, Wanted};
 
 const NAME: &str = "passcodes";
-const USES: &str = "passcodeuses";
+pub(super) const USES: &str = "passcodeuses";
 
-/// Places tried at most for one code: a bound on work, far above any real invite.
-const MAX_SLOTS: i64 = 10_000;
+/// The most codes that one list shows.
+const MOST: i64 = 500;
 
 /// A place taken on a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use(String);
 
-/// Why a code does not admit. The words `expired` and `maximum usage` are what the clients look for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    #[error("the invite code is not valid")]
-    Unknown,
-    #[error("the invite code has expired")]
-    Expired,
-    #[error("the invite code has reached its maximum usage")]
-    UsedUp,
+/// `None` for a document without what makes it a code.
+fn passcode(document: &Document) -> Option<Passcode> {
+    let time = |field: &str| {
+        let at = document.get_datetime(field).ok();
+        at.map(|at| at.timestamp_millis())
+    };
+    let description = document.get_str("description").ok();
+    Some(Passcode {
+        id: document.get_object_id("_id").ok()?,
+        code: document.get_str("code").ok()?.to_owned(),
+        is_active: document.get_bool("isActive").unwrap_or(false),
+        max_uses: number(document.get("maxUses")).unwrap_or(1),
+        old_uses: number(document.get("currentUses")).unwrap_or(0),
+        taken: 0,
+        created_by: document.get_object_id("createdBy").ok(),
+        created_ms: time("createdAt"),
+        expires_ms: time("expiresAt"),
+        description: description.map(str::to_owned),
+    })
 }
 
-/// Codes are compared trimmed and upper-cased, as they are stored.
-pub fn normalise(code: &str) -> String {
-    code.trim().to_uppercase()
-}
-
-/// How many places new uses may take: what the old server counted is gone already.
-fn slots(passcode: &Document, now_ms: i64) -> Result<i64, Refused> {
-    if !passcode.get_bool("isActive").unwrap_or(false) {
-        return Err(Refused::Unknown);
-    }
-    if let Ok(expires) = passcode.get_datetime("expiresAt")
-        && expires.timestamp_millis() <= now_ms
-    {
-        return Err(Refused::Expired);
-    }
-    let slots = number(passcode.get("maxUses")).unwrap_or(1)
-        - number(passcode.get("currentUses")).unwrap_or(0);
-    if slots < 1 {
-        return Err(Refused::UsedUp);
-    }
-    Ok(slots.min(MAX_SLOTS))
+/// The same for the same code: of any number of inserts one succeeds, index or not.
+fn id_of(code: &str) -> ObjectId {
+    let digest = Sha256::digest(format!("passcode:{code}"));
+    let mut id = [0_u8; 12];
+    id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    ObjectId::from_bytes(id)
 }
 
 impl Store {
+    /// The normalised code with its uses counted.
+    pub async fn passcode(&self, code: &str) -> Result<Option<Passcode>, Fault> {
+        let passcodes = self.collection(NAME).await?;
+        let found = passcodes.find_one(doc! { "code": code }).await?;
+        let Some(mut found) = found.as_ref().and_then(passcode) else {
+            return Ok(None);
+        };
+        let uses = self.collection(USES).await?;
+        let taken = uses.count_documents(doc! { "code": code }).await?;
+        found.taken = i64::try_from(taken).unwrap_or(i64::MAX);
+        Ok(Some(found))
+    }
+
+    /// The newest, with their uses counted.
+    pub async fn passcodes(&self) -> Result<Vec<Passcode>, Fault> {
+        let newest = self
+            .collection(NAME)
+            .await?
+            .find(doc! {})
+            .sort(doc! { "createdAt": -1, "_id": -1 })
+            .limit(MOST)
+            .await?;
+        let documents: Vec<Document> = newest.try_collect().await?;
+        let mut found: Vec<Passcode> = documents.iter().filter_map(passcode).collect();
+        let codes: Vec<&str> = found.iter().map(|p| p.code.as_str()).collect();
+        let mut uses = self
+            .collection(USES)
+            .await?
+            .find(doc! { "code": { "$in": codes } })
+            .projection(doc! { "code": 1 })
+            .await?;
+        let mut taken: HashMap<String, i64> = HashMap::new();
+        while let Some(one) = uses.try_next().await? {
+            if let Ok(code) = one.get_str("code") {
+                *taken.entry(code.to_owned()).or_default() += 1;
+            }
+        }
+        for passcode in &mut found {
+            passcode.taken = taken.get(&passcode.code).copied().unwrap_or(0);
+        }
+        Ok(found)
+    }
+
+    /// Stores a normalised code.
+    ///
+    /// # Errors
+    /// `DuplicateKey` if there is one already; of any number of callers at once one succeeds.
+    pub async fn insert_passcode(
+        &self,
+        code: &str,
+        wanted: &Wanted,
+        by: ObjectId,
+        now_ms: i64,
+    ) -> Result<Passcode, Fault> {
+        let passcodes = self.collection(NAME).await?;
+        // Those of the old server have ids of their own.
+        if passcodes.find_one(doc! { "code": code }).await?.is_some() {
+            return Err(Fault::new(Reason::DuplicateKey));
+        }
+        let now = DateTime::from_millis(now_ms);
+        let id = id_of(code);
+        let expires = wanted.expires_ms.map(DateTime::from_millis);
+        let mut document = doc! {
+            "_id": id, "code": code, "isActive": true, "maxUses": wanted.max_uses, "currentUses": 0,
+            "createdBy": by, "expiresAt": expires.map_or(Bson::Null, Bson::DateTime),
+            "createdAt": now, "updatedAt": now, "__v": 0,
+        };
+        if let Some(description) = &wanted.description {
+            document.insert("description", description);
+        }
+        passcodes.insert_one(document).await?;
+        Ok(Passcode {
+            id,
+            code: code.to_owned(),
+            is_active: true,
+            max_uses: wanted.max_uses,
+            old_uses: 0,
+            taken: 0,
+            created_by: Some(by),
+            created_ms: Some(now_ms),
+            expires_ms: wanted.expires_ms,
+            description: wanted.description.clone(),
+        })
+    }
+
+    /// Switches a code off; its text, or `None` where there is none.
+    pub async fn deactivate_passcode(&self, id: ObjectId) -> Result<Option<String>, Fault> {
+        let Some(code) = self.code_of(id).await? else {
+            return Ok(None);
+        };
+        let passcodes = self.collection(NAME).await?;
+        let off = doc! { "$set": { "isActive": false, "updatedAt": DateTime::now() } };
+        let changed = passcodes.update_one(doc! { "_id": id }, off).await?;
+        Ok((changed.matched_count > 0).then_some(code))
+    }
+
+    /// Removes a code and what was counted of it: one that is made anew with the same text begins at nothing.
+    /// Its text, or `None` where there is none.
+    pub async fn delete_passcode(&self, id: ObjectId) -> Result<Option<String>, Fault> {
+        let Some(code) = self.code_of(id).await? else {
+            return Ok(None);
+        };
+        let passcodes = self.collection(NAME).await?;
+        if passcodes
+            .delete_one(doc! { "_id": id })
+            .await?
+            .deleted_count
+            == 0
+        {
+            return Ok(None);
+        }
+        let uses = self.collection(USES).await?;
+        uses.delete_many(doc! { "code": &code }).await?;
+        Ok(Some(code))
+    }
+
+    async fn code_of(&self, id: ObjectId) -> Result<Option<String>, Fault> {
+        let passcodes = self.collection(NAME).await?;
+        let found = passcodes.find_one(doc! { "_id": id }).await?;
+        Ok(found.map(|code| code.get_str("code").unwrap_or_default().to_owned()))
+    }
+
     /// Takes a place on a normalised code.
     ///
     /// # Errors
@@ -59,18 +182,20 @@ impl Store {
         &self,
         code: &str,
         now_ms: i64,
-    ) -> Result<Result<Use, Refused>, Fault> {
+    ) -> Result<Result<Use, Refusal>, Fault> {
         let passcodes = self.collection(NAME).await?;
-        let Some(passcode) = passcodes.find_one(doc! { "code": code }).await? else {
-            return Ok(Err(Refused::Unknown));
+        let found = passcodes.find_one(doc! { "code": code }).await?;
+        let Some(passcode) = found.as_ref().and_then(passcode) else {
+            return Ok(Err(Refusal::Unknown));
         };
-        let slots = match slots(&passcode, now_ms) {
-            Ok(slots) => slots,
+        let places = match passcode.places(now_ms) {
+            Ok(places) => places,
             Err(refused) => return Ok(Err(refused)),
         };
         let uses = self.collection(USES).await?;
-        for slot in 0..slots {
-            let id = format!("{code}:{slot}");
+        let taken = self.taken_places(code).await?;
+        let free = (0..places).map(|place| format!("{code}:{place}"));
+        for id in free.filter(|id| !taken.contains(id)) {
             let document =
                 doc! { "_id": &id, "code": code, "createdAt": DateTime::from_millis(now_ms) };
             match uses.insert_one(document).await.map_err(Fault::from) {
@@ -79,7 +204,18 @@ impl Store {
                 Err(fault) => return Err(fault),
             }
         }
-        Ok(Err(Refused::UsedUp))
+        Ok(Err(Refusal::UsedUp))
+    }
+
+    /// Only saves inserts that would fail: the insert alone decides.
+    async fn taken_places(&self, code: &str) -> Result<HashSet<String>, Fault> {
+        let uses = self.collection(USES).await?;
+        let mut found = uses.find(doc! { "code": code }).await?;
+        let mut taken = HashSet::new();
+        while let Some(one) = found.try_next().await? {
+            taken.extend(one.get_str("_id").ok().map(str::to_owned));
+        }
+        Ok(taken)
     }
 
     /// Gives a place back when the registration it was taken for failed.
@@ -93,32 +229,25 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::Bson;
 
     #[test]
-    fn places_left() {
-        let code = |fields: Document| {
-            let mut code =
-                doc! { "isActive": true, "maxUses": 3, "currentUses": 1, "expiresAt": Bson::Null };
-            code.extend(fields);
-            code
+    fn old_documents_are_read_whatever_they_lack_or_hold() {
+        let id = ObjectId::new();
+        let sparse = passcode(&doc! { "_id": id, "code": "ABC123" }).unwrap();
+        assert!(!sparse.is_active);
+        assert_eq!((sparse.max_uses, sparse.old_uses), (1, 0));
+        let shell = doc! {
+            "_id": id, "code": "ABC123", "isActive": true, "maxUses": 3.0, "currentUses": 2.0,
+            "expiresAt": Bson::Null,
         };
-        assert_eq!(slots(&code(doc! {}), 0), Ok(2));
-        assert_eq!(
-            slots(&code(doc! { "maxUses": 3.0, "currentUses": 2.0 }), 0),
-            Ok(1)
-        );
-        assert_eq!(
-            slots(&code(doc! { "currentUses": 3 }), 0),
-            Err(Refused::UsedUp)
-        );
-        assert_eq!(
-            slots(&code(doc! { "isActive": false }), 0),
-            Err(Refused::Unknown)
-        );
-        let ends = code(doc! { "expiresAt": DateTime::from_millis(1_000) });
-        assert_eq!(slots(&ends, 999), Ok(2));
-        assert_eq!(slots(&ends, 1_000), Err(Refused::Expired));
-        assert_eq!(normalise(" abc123 "), "ABC123");
+        assert_eq!(passcode(&shell).unwrap().places(0), Ok(1));
+        assert_eq!(passcode(&doc! { "_id": id }), None);
+        assert_eq!(passcode(&doc! { "_id": "x", "code": "ABC123" }), None);
+    }
+
+    #[test]
+    fn one_code_has_one_id() {
+        assert_eq!(id_of("ABC123"), id_of("ABC123"));
+        assert_ne!(id_of("ABC123"), id_of("ABC124"));
     }
 }

@@ -1,7 +1,8 @@
 //! The `sessions` collection: `_id` = SHA-256 of the token's `sid`. A document that is absent is a revoked session.
 
+use futures::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, Document, doc};
 
 use super::Store;
 use super::fault::Fault;
@@ -16,7 +17,37 @@ pub struct NewSession<'a> {
     pub created_ms: i64,
     pub expires_ms: i64,
     pub user_agent: &'a str,
+    pub address: &'a str,
 }
+
+/// A living session, for its owner to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The `_id`: it ends the session, but nobody can sign in with it.
+    pub key: String,
+    pub created_ms: i64,
+    pub expires_ms: i64,
+    pub user_agent: String,
+    /// Empty for sessions that began before addresses were kept.
+    pub address: String,
+}
+
+impl Session {
+    fn from_document(document: &Document) -> Option<Self> {
+        let time = |field: &str| document.get_datetime(field).ok();
+        let text = |field: &str| document.get_str(field).unwrap_or_default().to_owned();
+        Some(Self {
+            key: document.get_str("_id").ok()?.to_owned(),
+            created_ms: time("createdAt").map_or(0, |at| at.timestamp_millis()),
+            expires_ms: time("expiresAt")?.timestamp_millis(),
+            user_agent: text("userAgent"),
+            address: text("address"),
+        })
+    }
+}
+
+/// The most sessions that one list shows.
+const MOST: i64 = 200;
 
 impl Store {
     pub async fn insert_session(&self, new: &NewSession<'_>) -> Result<(), Fault> {
@@ -27,6 +58,7 @@ impl Store {
             "createdAt": DateTime::from_millis(new.created_ms),
             "expiresAt": DateTime::from_millis(new.expires_ms),
             "userAgent": new.user_agent,
+            "address": new.address,
         };
         sessions.insert_one(document).await?;
         Ok(())
@@ -48,6 +80,36 @@ impl Store {
         let sessions = self.collection(NAME).await?;
         sessions.delete_one(doc! { "_id": key }).await?;
         Ok(())
+    }
+
+    /// The user's living sessions, newest first.
+    pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<Session>, Fault> {
+        let found = self
+            .collection(NAME)
+            .await?
+            .find(doc! { "userId": user, "expiresAt": { "$gt": DateTime::from_millis(now_ms) } })
+            .sort(doc! { "createdAt": -1, "_id": 1 })
+            .limit(MOST)
+            .await?;
+        let found: Vec<Document> = found.try_collect().await?;
+        Ok(found.iter().filter_map(Session::from_document).collect())
+    }
+
+    /// Ends one of the user's own sessions; false where there is none.
+    pub async fn delete_own_session(&self, user: ObjectId, key: &str) -> Result<bool, Fault> {
+        let sessions = self.collection(NAME).await?;
+        let one = doc! { "_id": key, "userId": user };
+        Ok(sessions.delete_one(one).await?.deleted_count > 0)
+    }
+
+    /// Ends the user's sessions, all or all but one; returns how many.
+    pub async fn delete_sessions(&self, user: ObjectId, but: Option<&str>) -> Result<u64, Fault> {
+        let mut those = doc! { "userId": user };
+        if let Some(but) = but {
+            those.insert("_id", doc! { "$ne": but });
+        }
+        let sessions = self.collection(NAME).await?;
+        Ok(sessions.delete_many(those).await?.deleted_count)
     }
 
     /// Removes sessions past their end; returns how many.

@@ -25,7 +25,7 @@ pub struct User {
 }
 
 impl User {
-    fn from_document(document: &Document) -> Option<Self> {
+    pub(super) fn from_document(document: &Document) -> Option<Self> {
         let text = |field: &str| document.get_str(field).unwrap_or_default().to_owned();
         let role = text("role");
         Some(Self {
@@ -69,7 +69,7 @@ impl NewUser<'_> {
     }
 }
 
-fn identity() -> Document {
+pub(super) fn identity() -> Document {
     doc! { "email": 1, "name": 1, "role": 1 }
 }
 
@@ -137,10 +137,13 @@ impl Store {
         }))
     }
 
-    /// True if an account has this normalised address.
-    pub async fn email_is_taken(&self, email: &str) -> Result<bool, Fault> {
+    /// True if an account other than `but` has this normalised address.
+    pub async fn email_is_taken(&self, email: &str, but: Option<ObjectId>) -> Result<bool, Fault> {
         let users = self.collection(NAME).await?;
-        for filter in [doc! { "email": email }, doc! { "emailLower": email }] {
+        for mut filter in [doc! { "email": email }, doc! { "emailLower": email }] {
+            if let Some(but) = but {
+                filter.insert("_id", doc! { "$ne": but });
+            }
             let found = users.find_one(filter).projection(doc! { "_id": 1 }).await?;
             if found.is_some() {
                 return Ok(true);
@@ -159,7 +162,7 @@ impl Store {
         self.claim_email(new.email, id, now).await?;
         let inserted = async {
             // Accounts of the old server have no claim.
-            if self.email_is_taken(new.email).await? {
+            if self.email_is_taken(new.email, None).await? {
                 return Err(Fault::new(Reason::DuplicateKey));
             }
             let users = self.collection(NAME).await?;
@@ -179,7 +182,12 @@ impl Store {
         })
     }
 
-    async fn claim_email(&self, email: &str, user: ObjectId, now: DateTime) -> Result<(), Fault> {
+    pub(super) async fn claim_email(
+        &self,
+        email: &str,
+        user: ObjectId,
+        now: DateTime,
+    ) -> Result<(), Fault> {
         let claims = self.collection(CLAIMS).await?;
         let claim = doc! { "_id": email, "userId": user, "createdAt": now };
         let Err(error) = claims.insert_one(&claim).await else {
@@ -214,7 +222,7 @@ impl Store {
     }
 
     /// Best effort: a claim left behind goes stale.
-    async fn release_email(&self, email: &str, user: ObjectId) {
+    pub(super) async fn release_email(&self, email: &str, user: ObjectId) {
         if let Ok(claims) = self.collection(CLAIMS).await {
             let released = claims
                 .delete_one(doc! { "_id": email, "userId": user })
@@ -245,6 +253,14 @@ mod tests {
         assert!(document.get_datetime("createdAt").is_ok());
         assert!(document.get_datetime("updatedAt").is_ok());
         assert!(document.get_object_id("_id").is_ok());
+    }
+
+    #[test]
+    fn the_session_reads_neither_picture_nor_hash() {
+        let fields = identity();
+        let mut read: Vec<&str> = fields.keys().map(String::as_str).collect();
+        read.sort_unstable();
+        assert_eq!(read, ["email", "name", "role"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Shared by the tests: an application without a socket, and requests to it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod pairs;
 pub mod people;
 
 use std::collections::BTreeMap;

@@ -4,13 +4,33 @@ use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use mongodb::Database;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 
 use super::{Answer, TestApp, post, send};
 
 /// Anyone may register.
 pub const OPEN: &[(&str, &str)] = &[("REGISTRATION", "open")];
+
+/// The password of everybody who registers here.
+pub const PASSWORD: &str = "correct horse 1";
+
+pub async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
+    let body = json!({ "email": email, "password": password });
+    post(&app.router, "/api/auth/login", &body).await
+}
+
+/// An account as the old server stored it: bcryptjs, `$2a$`, cost 10.
+pub fn old_account(email: &str, password: &str) -> Document {
+    let hash = bcrypt::hash_with_salt(password, 10, *b"0123456789abcdef")
+        .unwrap()
+        .format_for_version(bcrypt::Version::TwoA);
+    doc! {
+        "_id": ObjectId::new(), "email": email, "username": email, "name": "Old Rep", "role": "admin",
+        "password": hash, "profilePicture": "data:image/png;base64,AAAA", "textdrip": { "apiKey": "k" },
+        "gmailConnected": false, "createdAt": DateTime::now(), "updatedAt": DateTime::now(), "__v": 3,
+    }
+}
 
 /// Somebody who is signed in.
 pub struct Person<'a> {
@@ -21,7 +41,7 @@ pub struct Person<'a> {
 
 impl<'a> Person<'a> {
     pub async fn registered(app: &'a TestApp, email: &str) -> Self {
-        let body = json!({ "email": email, "password": "correct horse 1", "name": "Rep" });
+        let body = json!({ "email": email, "password": PASSWORD, "name": "Rep" });
         let made = post(&app.router, "/api/auth/register", &body).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
         let made = made.json();
@@ -29,6 +49,28 @@ impl<'a> Person<'a> {
             app,
             token: made["token"].as_str().unwrap().to_owned(),
             id: made["user"]["_id"].as_str().unwrap().parse().unwrap(),
+        }
+    }
+
+    /// With an account that exists.
+    pub async fn signed_in(app: &'a TestApp, email: &str, password: &str) -> Self {
+        let answer = login(app, email, password).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let made = answer.json();
+        Self {
+            app,
+            token: made["token"].as_str().unwrap().to_owned(),
+            id: made["user"]["_id"].as_str().unwrap().parse().unwrap(),
+        }
+    }
+
+    /// True while their session lives.
+    pub async fn is_signed_in(&self) -> bool {
+        let answer = self.get("/api/auth/profile").await;
+        match answer.status {
+            StatusCode::OK => true,
+            StatusCode::UNAUTHORIZED => false,
+            _ => panic!("{}", answer.text),
         }
     }
 
@@ -43,6 +85,11 @@ impl<'a> Person<'a> {
         person
     }
 
+    /// As it stands after `Bearer`.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     pub async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let request = Request::builder()
             .method(method)
@@ -53,8 +100,25 @@ impl<'a> Person<'a> {
         send(&self.app.router, request.body(body).unwrap()).await
     }
 
+    /// `Authorization`, for requests that are no JSON.
+    pub fn authorization(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.ask(Method::PUT, path, Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.ask(Method::DELETE, path, None).await
     }
 
     /// A lead of theirs: its id.
@@ -74,4 +138,24 @@ impl<'a> Person<'a> {
             .map(|l| l["name"].as_str().unwrap().to_owned())
             .collect()
     }
+}
+
+/// Disables, enables or makes a reset link for somebody.
+pub async fn do_to(who: &Person<'_>, target: &Person<'_>, what: &str) -> Answer {
+    who.post(&format!("/api/users/{}/{what}", target.id), &json!({}))
+        .await
+}
+
+/// Entries of the audit log about somebody.
+pub async fn audited(database: &Database, action: &str, target: ObjectId) -> Vec<Document> {
+    let audit = database.collection::<Document>("auditlogs");
+    let mut found = audit
+        .find(doc! { "action": action, "entityId": target })
+        .await
+        .unwrap();
+    let mut entries = Vec::new();
+    while found.advance().await.unwrap() {
+        entries.push(found.deserialize_current().unwrap());
+    }
+    entries
 }

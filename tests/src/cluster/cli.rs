@@ -74,6 +74,12 @@ enum Command {
     Images,
     /// Build a visibly changed dialer image and promote it: staging, then prod
     DemoPromote,
+    /// Fill staging with leads that nobody has, and a user who owns them
+    DemoData {
+        /// How many leads the user has afterwards
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=200))]
+        leads: u16,
+    },
     /// Measure sizes, memory, roll-outs and losses, beside their limits and what they are compared with
     Bench {
         /// Output format
@@ -249,6 +255,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Images => asynchronous(push_images(Cluster::open(&options)?)),
         Command::DemoPromote => asynchronous(deploy::demo::promote(
             &Cluster::open(&options)?,
+            &Progress::shown(),
+        )),
+        Command::DemoData { leads } => asynchronous(deploy::demo_data::fill(
+            &Cluster::open(&options)?,
+            leads,
             &Progress::shown(),
         )),
         Command::Bench { output } => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crokodial_crds::condition::{self, ConditionType};
 use crokodial_crds::{CrokodialEnvironment, EnvironmentSpec};
 use jiff::Timestamp;
@@ -43,7 +44,11 @@ pub async fn ensure(cluster: &Cluster, client: &Client, progress: &Progress) -> 
             .take(48)
             .map(char::from)
             .collect();
-        create(client, &namespace, secret("dialer", "JWT_SECRET", &key)).await?;
+        let mut dialer = secret("dialer", "JWT_SECRET", &key);
+        let ring = format!("k1:{}", BASE64_STANDARD.encode(rand::random::<[u8; 32]>()));
+        let values = dialer.string_data.get_or_insert_default();
+        values.insert("ENCRYPTION_KEYS".to_owned(), ring);
+        create(client, &namespace, dialer).await?;
         if create(client, &namespace, environment(stage)?).await? {
             progress.say(&format!("created environment {}", stage.as_str()));
         }

@@ -5,6 +5,7 @@
 pub mod bench;
 mod compile;
 pub mod demo;
+pub mod demo_data;
 pub mod environments;
 pub mod helm;
 pub mod images;

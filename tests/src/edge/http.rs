@@ -110,6 +110,25 @@ impl Site {
         self.send(request, Bytes::from(body.to_string())).await
     }
 
+    /// JSON from somebody who is signed in.
+    ///
+    /// # Errors
+    /// When there is no answer in 10 s, or none that can be trusted.
+    pub async fn ask_as(
+        &self,
+        token: &str,
+        method: http::Method,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> anyhow::Result<Answer> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json");
+        self.send(request, Bytes::from(body.to_string())).await
+    }
+
     async fn send(&self, request: http::request::Builder, body: Bytes) -> anyhow::Result<Answer> {
         let request = request.header("host", &self.domain).body(Full::new(body))?;
         tokio::time::timeout(Duration::from_secs(10), self.exchange(request))
@@ -129,7 +148,11 @@ impl Site {
     }
 }
 
-async fn converse<S>(stream: S, request: http::Request<Full<Bytes>>) -> anyhow::Result<Answer>
+/// One request over a connection that is there, and its answer.
+///
+/// # Errors
+/// When the other side does not speak HTTP or closes.
+pub async fn converse<S>(stream: S, request: http::Request<Full<Bytes>>) -> anyhow::Result<Answer>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {

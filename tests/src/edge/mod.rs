@@ -12,3 +12,22 @@ pub trait Edge {
     /// The authority that signs its certificates, PEM.
     fn authority(&self) -> &str;
 }
+
+/// A cluster and the authority that was read from it.
+#[derive(Debug)]
+pub struct Reached {
+    /// Its ports.
+    pub ports: Ports,
+    /// PEM.
+    pub authority: String,
+}
+
+impl Edge for Reached {
+    fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    fn authority(&self) -> &str {
+        &self.authority
+    }
+}

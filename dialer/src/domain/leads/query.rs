@@ -47,6 +47,13 @@ pub struct LeadQuery {
     pub filter: LeadFilter,
 }
 
+impl LeadQuery {
+    /// True where all are wanted and one answer cannot hold them.
+    pub fn is_too_much(&self, total: u64) -> bool {
+        self.all && total > u64::from(ALL_AT_MOST)
+    }
+}
+
 /// Which leads. All parts must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {

@@ -117,6 +117,14 @@ fn a_limit_is_brought_within_its_bounds() {
     assert_eq!((limit("1"), limit("500"), limit("5000")), (10, 500, 500));
 }
 
+#[test]
+fn more_than_one_answer_holds_is_refused_only_where_all_are_wanted() {
+    let all = ask(&[("getAllResults", "true")]).unwrap();
+    let page = ask(&[("limit", "500")]).unwrap();
+    assert!(all.is_too_much(10_001) && !all.is_too_much(10_000));
+    assert!(!page.is_too_much(10_001));
+}
+
 proptest! {
     #[test]
     fn any_query_is_answered_or_refused(

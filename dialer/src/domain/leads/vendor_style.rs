@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::view::text;
+use super::view::{double, text};
 
 /// In the contract's order (3.2). Flags are the texts `true` and `false`; only `has_medicare_parts_a_b` is JSON's
 /// `true`, or empty text.
@@ -127,8 +127,8 @@ fn price(stored: Option<&Value>) -> Value {
     match stored {
         Some(Value::Number(number)) => Value::Number(number.clone()),
         Some(Value::String(text)) => {
-            let number = text.trim().trim_start_matches('$').parse().ok();
-            number.map_or_else(|| 0.into(), Value::Number)
+            let number: Option<f64> = text.trim().trim_start_matches('$').parse().ok();
+            number.map_or_else(|| 0.into(), double)
         }
         _ => 0.into(),
     }
@@ -170,6 +170,7 @@ mod tests {
         assert_eq!(made["price"], 12.5);
         assert_eq!(made["has_prescription"], "false");
         assert_eq!(of_json(&json!({ "price": 3 }))["price"], 3);
+        assert_eq!(of_json(&json!({ "price": "3.00" }))["price"], 3);
         assert_eq!(of_json(&json!({ "price": "free" }))["price"], 0);
     }
 }

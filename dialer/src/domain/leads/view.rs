@@ -59,7 +59,7 @@ pub fn text(view: &Map<String, Value>, name: &str) -> String {
 }
 
 /// Whole numbers without a decimal point, as JavaScript writes them.
-fn double(number: f64) -> Value {
+pub(super) fn double(number: f64) -> Value {
     let whole = number.fract() == 0.0 && number.abs() < 9e15;
     let text = if whole {
         format!("{number:.0}")

@@ -1,6 +1,10 @@
 //! Leads that vendors send, by webhook or as a file: one core for both. It is pure: what is stored is computed from
 //! what is there and what came, so that a message that comes again changes nothing.
 
+pub mod credential;
+pub mod file;
+pub mod gate;
+pub mod known;
 pub mod merge;
 pub mod price;
 pub mod same;

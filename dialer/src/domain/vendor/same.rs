@@ -2,10 +2,10 @@
 
 use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::VendorLead;
 use crate::domain::email;
+use crate::domain::ids;
 use crate::domain::leads::phone;
 
 /// What a lead is known by.
@@ -68,17 +68,24 @@ impl Keys {
         let (kind, key) = id
             .or_else(|| self.phone.as_ref().map(|phone| ("phone", phone)))
             .or_else(|| self.email.as_ref().map(|email| ("email", email)))?;
-        let mut hash = Sha256::new();
-        // No part can hold a zero byte, so no two keys run into one.
-        for part in [tenant.to_hex().as_bytes(), b"\0", kind.as_bytes(), b"\0"] {
-            hash.update(part);
-        }
-        hash.update(key.as_bytes());
-        let hash: [u8; 32] = hash.finalize().into();
-        let mut id = [0; 12];
-        id.copy_from_slice(hash.get(..12)?);
-        Some(ObjectId::from_bytes(id))
+        Some(ids::derived(&[&tenant.to_hex(), kind, key]))
     }
+}
+
+/// The `_id` of a new lead. Where nothing is a key, what was sent as a phone is one: the same message makes the same
+/// lead.
+pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
+    let by_key = Keys::of_vendor(lead).new_id(tenant);
+    let digits = lead.phone.as_deref().map(phone::digits);
+    let by_digits = || {
+        let phone = digits.filter(|d| !d.is_empty()).or(lead.phone.clone());
+        let keys = Keys {
+            phone: phone.map(|phone| format!("written {phone}")),
+            ..Keys::default()
+        };
+        keys.new_id(tenant)
+    };
+    by_key.or_else(by_digits).unwrap_or_default()
 }
 
 /// By what two leads are the same; the surest first.
@@ -176,6 +183,19 @@ mod tests {
             id(&keys("+15550123456", "", ""), one)
         );
         assert_eq!(keys("", "12", "").new_id(one), None);
+    }
+
+    #[test]
+    fn a_number_that_says_nothing_makes_the_same_lead_again() {
+        let tenant = ObjectId::new();
+        let lead = |phone: &str| VendorLead {
+            phone: Some(phone.to_owned()),
+            ..VendorLead::default()
+        };
+        let id = |phone: &str| new_id(tenant, &lead(phone));
+        assert_eq!(id("12-345"), id("12345"));
+        assert_eq!(id("call me"), id("call me"));
+        assert_ne!(id("12345"), id("12346"));
     }
 
     proptest! {

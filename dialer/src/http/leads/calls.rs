@@ -12,7 +12,8 @@ use super::super::App;
 use super::super::auth::{SignedInAs, private};
 use super::super::body::{Body, object_id};
 use super::super::error::ApiError;
-use super::{Pairs, no_such_lead, refused_query};
+use super::super::settings;
+use super::{Pairs, marks, no_such_lead, refused_query};
 use crate::domain::leads::{query, view};
 use crate::store::calls::NewCall;
 
@@ -28,7 +29,7 @@ pub async fn counts(
     let named = pairs.iter().find(|(key, _)| key == "tz");
     let zone = match named {
         Some((_, name)) => query::named_zone(name).map_err(refused_query)?,
-        None => app.time_zone.clone(),
+        None => settings::time_zone(&app, identity.user.id).await?,
     };
     let today = Timestamp::now().to_zoned(zone.clone()).date();
     let began = today.to_zoned(zone).map(|day| day.timestamp());
@@ -41,7 +42,8 @@ pub async fn counts(
     Ok(private(Json(body).into_response()))
 }
 
-/// `POST /api/leads/record-call {leadId, phone, direction?}` → 200 `{success, call}`.
+/// `POST /api/leads/record-call {leadId, phone, direction?}` → 200 `{success, call}`; 409 for a call to a number on the
+/// caller's do-not-call list.
 pub async fn record(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -58,6 +60,9 @@ pub async fn record(
     }
     let scope = identity.scope();
     let lead = app.store.lead(scope, id).await?.ok_or_else(no_such_lead)?;
+    if direction == "outbound" {
+        marks::callable(&app, scope.user(), phone).await?;
+    }
     let call = app
         .store
         .insert_call(&NewCall {

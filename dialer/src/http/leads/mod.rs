@@ -1,6 +1,7 @@
 //! `/api/leads`: extract, ask the store within the caller's scope, respond.
 
 pub mod calls;
+mod marks;
 pub mod reports;
 
 use std::time::Instant;
@@ -19,9 +20,12 @@ use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use super::layers::RequestId;
 use super::origin::Origin;
+use super::settings;
+use crate::accounts::Identity;
 use crate::domain::leads::edit::{self, Edit};
 use crate::domain::leads::query::{self, ALL_AT_MOST, LeadQuery};
 use crate::domain::leads::view;
+use crate::domain::notice::Notice;
 use crate::domain::tenant::Scope;
 use crate::store::audit::Action;
 use crate::store::leads::{Changed, Guard};
@@ -41,9 +45,9 @@ pub async fn list(
     Query(pairs): Pairs,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
-    let query = query::parse(&pairs, &app.time_zone).map_err(refused_query)?;
+    let query = question(&app, &identity, &pairs).await?;
     let page = app.store.leads(identity.scope(), &query).await?;
-    if query.all && page.total > u64::from(ALL_AT_MOST) {
+    if query.is_too_much(page.total) {
         return Err(ApiError::new(
             Code::TooMany,
             format!(
@@ -53,7 +57,7 @@ pub async fn list(
         ));
     }
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let leads: Vec<Value> = page.leads.iter().map(|l| view::lead(l).into()).collect();
+    let leads = marks::views(&app, identity.user.id, &page.leads).await?;
     let body = json!({
         "leads": leads,
         "pagination": pagination(&query, page.total),
@@ -64,6 +68,21 @@ pub async fn list(
     headers.insert(QUERY_TIME, HeaderValue::from(took));
     headers.insert(TOTAL_COUNT, HeaderValue::from(page.total));
     Ok(response)
+}
+
+/// The query string, read in the caller's time zone where it asks about days and names none.
+async fn question(
+    app: &App,
+    identity: &Identity,
+    pairs: &[(String, String)],
+) -> Result<LeadQuery, ApiError> {
+    let has = |key: &str| pairs.iter().any(|(k, v)| k == key && !v.trim().is_empty());
+    let zone = if (has("createdAtStart") || has("createdAtEnd")) && !has("tz") {
+        settings::time_zone(app, identity.user.id).await?
+    } else {
+        app.time_zone.clone()
+    };
+    query::parse(pairs, &zone).map_err(refused_query)
 }
 
 fn pagination(query: &LeadQuery, total: u64) -> Value {
@@ -87,7 +106,7 @@ pub async fn read(
         .lead(identity.scope(), object_id("id", &id)?)
         .await?;
     let lead = found.ok_or_else(no_such_lead)?;
-    let mut shown = view::lead(&lead);
+    let mut shown = marks::one(&app, identity.user.id, &lead).await?;
     if let Ok(rep) = lead.get_object_id("assignedTo")
         && let Some(rep) = app.store.user(rep).await?
     {
@@ -105,7 +124,7 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     let edit = edit_of(&body)?;
     let lead = app.store.insert_lead(identity.scope(), &edit).await?;
-    Ok(shown(StatusCode::CREATED, &lead))
+    shown(&app, &identity, StatusCode::CREATED, &lead).await
 }
 
 /// `PUT` and `PATCH /api/leads/:id` → 200, the lead. With `ifUpdatedAt` a lead that changed meanwhile is 409.
@@ -117,7 +136,10 @@ pub async fn update(
 ) -> Result<Response, ApiError> {
     let (id, edit, guard) = (object_id("id", &id)?, edit_of(&body)?, guard_of(&body)?);
     let lead = change(&app, identity.scope(), id, &edit, guard).await?;
-    Ok(shown(StatusCode::OK, &lead))
+    if edit.get("notes").is_some() {
+        tell_notes(&app, identity.scope(), &lead);
+    }
+    shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
 /// `PATCH /api/leads/:id/notes {notes}` → 200 `{success, leadId, notes}`.
@@ -132,6 +154,7 @@ pub async fn update_notes(
     let notes = notes.ok_or_else(|| ApiError::field("notes", "is required"))?;
     let edit = Edit(vec![("notes", notes)]);
     let lead = change(&app, identity.scope(), id, &edit, guard_of(&body)?).await?;
+    tell_notes(&app, identity.scope(), &lead);
     let notes = view::lead(&lead).remove("notes");
     let body = json!({ "success": true, "leadId": id.to_hex(), "notes": notes });
     Ok(private(Json(body).into_response()))
@@ -172,7 +195,7 @@ pub async fn restore(
     let entry = identity.entry(Action::Restore, Some(id), &caller);
     app.store.insert_audit(&entry).await?;
     let lead = app.store.lead(scope, id).await?.ok_or_else(no_such_lead)?;
-    Ok(shown(StatusCode::OK, &lead))
+    shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
 /// `POST /api/leads/:id/claim` → 200, the lead, which now belongs to the caller, an administrator.
@@ -187,9 +210,22 @@ pub async fn claim(
         .await?;
     match claimed {
         // One that is the caller's already needs no claim, and nothing is wrong with it.
-        Changed::Done(lead) | Changed::Conflict(lead) => Ok(shown(StatusCode::OK, &lead)),
+        Changed::Done(lead) | Changed::Conflict(lead) => {
+            shown(&app, &identity, StatusCode::OK, &lead).await
+        }
         Changed::Missing => Err(no_such_lead()),
     }
+}
+
+/// The owner's other windows show what was written.
+fn tell_notes(app: &App, scope: Scope, lead: &Document) {
+    let shown = view::lead(lead);
+    let notice = Notice::LeadNotes {
+        lead: lead.get_object_id("_id").unwrap_or_default(),
+        notes: view::text(&shown, "notes"),
+        updated_at: view::text(&shown, "updatedAt"),
+    };
+    app.notices.tell(scope.user(), &notice);
 }
 
 async fn change(
@@ -244,8 +280,14 @@ fn no_such_lead() -> ApiError {
     ApiError::new(Code::NotFound, "There is no such lead.")
 }
 
-fn shown(status: StatusCode, lead: &Document) -> Response {
-    private((status, Json(view::lead(lead))).into_response())
+async fn shown(
+    app: &App,
+    identity: &Identity,
+    status: StatusCode,
+    lead: &Document,
+) -> Result<Response, ApiError> {
+    let lead = marks::one(app, identity.user.id, lead).await?;
+    Ok(private((status, Json(lead)).into_response()))
 }
 
 fn said(message: &str) -> Response {

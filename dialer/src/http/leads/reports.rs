@@ -14,8 +14,8 @@ use super::super::App;
 use super::super::auth::{SignedInAs, private};
 use super::super::error::ApiError;
 use super::super::origin::Origin;
-use super::{Pairs, refused_query};
-use crate::domain::leads::{export, query, view};
+use super::{Pairs, question};
+use crate::domain::leads::{export, view};
 use crate::store::audit::Action;
 use crate::store::fault::Fault;
 
@@ -71,7 +71,7 @@ pub async fn export(
     Origin(caller): Origin,
     Query(pairs): Pairs,
 ) -> Result<Response, ApiError> {
-    let query = query::parse(&pairs, &app.time_zone).map_err(refused_query)?;
+    let query = question(&app, &identity, &pairs).await?;
     let entry = identity.entry(Action::Export, None, &caller);
     app.store.insert_audit(&entry).await?;
     let leads = app

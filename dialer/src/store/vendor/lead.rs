@@ -47,15 +47,16 @@ impl Store {
         let leads = self.collection(NAME).await?;
         let keys = Keys::of_vendor(lead);
         if let Some((id, alike)) = known(&leads, tenant, &keys, lead).await? {
-            let news = settle(&leads, tenant, id, lead, now).await?;
+            let own = doc! { "_id": id, "tenantId": tenant };
+            let settled = settle(&leads, &own, &[lead], now, None).await?;
             return Ok(Received {
                 id,
                 created: false,
-                news,
+                news: settled.news,
                 alike,
             });
         }
-        let id = keys.new_id(tenant).unwrap_or_default();
+        let id = same::new_id(tenant, lead);
         let first = new_lead((tenant, id), lead, source, now);
         let created = match leads.insert_one(first).await.map_err(Fault::from) {
             Ok(_) => true,
@@ -63,7 +64,8 @@ impl Store {
             Err(fault) => return Err(fault),
         };
         // What was inserted holds all that came; else another message for the same lead was quicker.
-        let news = created || settle(&leads, tenant, id, lead, now).await?;
+        let own = doc! { "_id": id, "tenantId": tenant };
+        let news = created || settle(&leads, &own, &[lead], now, None).await?.news;
         Ok(Received {
             id,
             created,
@@ -118,39 +120,110 @@ async fn known(
     Ok(same::find(keys, alike.iter().map(|(k, id)| (k, *id))))
 }
 
+/// What setting came to.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    /// Something was bought that was not on record.
+    pub news: bool,
+    /// The lead was changed.
+    pub changed: bool,
+    /// Of each of the leads that came: whether it said something new.
+    pub told: Vec<bool>,
+}
+
 /// Sets what is to be set, once: what another message sets later stands. Only the price is looked at until it is the
-/// sum of its parts, on servers too that let two writes through at once. True if something was bought that was not
-/// on record.
-async fn settle(
+/// sum of its parts, on servers too that let two writes through at once. Of several leads that came, each is taken on
+/// top of the one before it, and only what they come to is written. `read` is the lead where it was just read.
+pub(super) async fn settle(
     leads: &Collection<Document>,
-    tenant: ObjectId,
-    id: ObjectId,
-    lead: &VendorLead,
+    own: &Document,
+    came: &[&VendorLead],
     now: Timestamp,
-) -> Result<bool, Fault> {
-    let (mut news, mut written) = (false, false);
-    let own = doc! { "_id": id, "tenantId": tenant };
+    mut read: Option<Document>,
+) -> Result<Settled, Fault> {
+    let mut settled = Settled::default();
     for _ in 0..MOST_TRIES {
-        let Some(stored) = leads.find_one(own.clone()).await? else {
-            // Deleted in between: what its owner threw away does not come back.
-            return Ok(news);
+        let stored = match read.take() {
+            Some(stored) => stored,
+            None => match leads.find_one(own.clone()).await? {
+                Some(stored) => stored,
+                // Deleted in between: what its owner threw away does not come back.
+                None => return Ok(settled),
+            },
         };
-        let mut merged = merge(&view::fields(&stored), lead, now);
-        if written {
+        let change = fold(&stored, came, now, settled.changed);
+        if !settled.changed {
+            settled.told = change.told;
+        }
+        if change.set.is_empty() {
+            return Ok(settled);
+        }
+        if write(leads, own, &stored, change.set).await? {
+            settled.changed = true;
+            settled.news |= change.news;
+        }
+    }
+    Err(Fault::new(Reason::NoAnswer))
+}
+
+/// What leads that came change in a stored one.
+pub(super) struct Change {
+    /// By path; empty where it says all of it already.
+    pub set: Document,
+    pub news: bool,
+    pub told: Vec<bool>,
+}
+
+/// Takes one after the other. With `price_only` the rest is left alone.
+pub(super) fn fold(
+    stored: &Document,
+    came: &[&VendorLead],
+    now: Timestamp,
+    price_only: bool,
+) -> Change {
+    let mut seen = stored.clone();
+    let (mut all, mut news, mut told) = (Document::new(), false, Vec::new());
+    for lead in came {
+        let mut merged = merge(&view::fields(&seen), lead, now);
+        if price_only {
             merged = Merge {
                 price: merged.price,
                 ..Merge::default()
             };
         }
-        if merged.is_empty() {
-            return Ok(news);
-        }
-        if write(leads, &own, &stored, set(&merged)).await? {
-            written = true;
-            news |= merged.is_news();
-        }
+        news |= merged.is_news();
+        told.push(!merged.is_empty());
+        let set = set(&merged);
+        apply(&mut seen, set.clone());
+        all.extend(set);
     }
-    Err(Fault::new(Reason::NoAnswer))
+    // What a later one set back is no change.
+    let set = all
+        .into_iter()
+        .filter(|(path, value)| at(stored, path) != Some(value))
+        .collect();
+    Change { set, news, told }
+}
+
+fn at<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {
+    match path.split_once('.') {
+        None => document.get(path),
+        Some((map, part)) => document.get_document(map).ok()?.get(part),
+    }
+}
+
+/// As `$set` would.
+pub(super) fn apply(document: &mut Document, set: Document) {
+    for (path, value) in set {
+        match path.split_once('.') {
+            None => document.insert(path, value),
+            Some((map, part)) => {
+                let mut parts = document.get_document(map).cloned().unwrap_or_default();
+                parts.insert(part, value);
+                document.insert(map, parts)
+            }
+        };
+    }
 }
 
 /// Writes unless the lead has changed since it was read.
@@ -174,7 +247,7 @@ async fn write(
 }
 
 /// With the defaults of the old schema, and all that came.
-fn new_lead(
+pub(super) fn new_lead(
     (tenant, id): (ObjectId, ObjectId),
     lead: &VendorLead,
     source: &str,
@@ -193,17 +266,7 @@ fn new_lead(
         "updatedAt": at,
     });
     let merged = merge(&serde_json::Map::new(), lead, now);
-    for (field, value) in set(&merged) {
-        match field.split_once('.') {
-            None => document.insert(field, value),
-            // The parts of a map: there is no `$set` that would make it.
-            Some((map, part)) => {
-                let mut parts = document.get_document(map).cloned().unwrap_or_default();
-                parts.insert(part, value);
-                document.insert(map, parts)
-            }
-        };
-    }
+    apply(&mut document, set(&merged));
     document
 }
 

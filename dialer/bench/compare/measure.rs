@@ -1,0 +1,230 @@
+//! What is measured, and how long.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use http::{Method, StatusCode};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::data::{Data, EMAIL};
+use super::load::{self, Answers, Connection, Route};
+use super::report::{Bound, Report, Row, median};
+use super::server::{Server, Servers};
+
+/// Connections of a measured load.
+const CLIENTS: usize = 16;
+
+/// Of the list that is read beside a storm: fewer, so that its time is not spent in its own queue.
+const CALM_CLIENTS: usize = 4;
+
+/// Clients that try passwords.
+const STORMERS: usize = 8;
+
+/// How long the list is read beside a storm, and without one.
+const STORM: Duration = Duration::from_secs(20);
+
+/// How often, and whether everything.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub runs: usize,
+    /// Only routes whose name holds this.
+    pub only: Option<String>,
+}
+
+/// What one route is measured with.
+struct Case {
+    what: &'static str,
+    route: Route,
+    /// One run.
+    takes: Duration,
+    bounds: Bounds,
+}
+
+/// What the dialer must reach in requests per CPU-second.
+enum Bounds {
+    /// So many times Fastify's and Express's.
+    Each(f64, f64),
+    /// So many times the faster one's.
+    Faster(f64),
+}
+
+fn cases(data: &Data) -> [Case; 3] {
+    let route = |paths: Vec<String>, signed_in: bool| Route {
+        paths,
+        authorization: signed_in.then(|| data.authorization.clone()),
+    };
+    let reads = data.ids.iter().map(|id| format!("/api/leads/{id}"));
+    [
+        Case {
+            what: "webhook health",
+            route: route(vec!["/api/webhooks/health".to_owned()], false),
+            takes: Duration::from_secs(2),
+            bounds: Bounds::Each(2.0, 3.5),
+        },
+        Case {
+            what: "list of 50",
+            route: route(vec![LIST.to_owned()], true),
+            takes: Duration::from_secs(8),
+            bounds: Bounds::Faster(1.5),
+        },
+        Case {
+            what: "single read",
+            route: route(reads.collect(), true),
+            takes: Duration::from_secs(4),
+            bounds: Bounds::Faster(1.5),
+        },
+    ]
+}
+
+const LIST: &str = "/api/leads?limit=50";
+
+/// Measures everything.
+///
+/// # Errors
+/// When an answer is not what it should be.
+pub async fn all(servers: &Servers, data: &Data, plan: Plan) -> anyhow::Result<Report> {
+    let mut report = Report::default();
+    report.note(format!("load of the machine before: {}", machine()?));
+    let only = plan.only.as_deref();
+    let wanted = |case: &Case| only.is_none_or(|word| case.what.contains(word));
+    for case in cases(data).into_iter().filter(wanted) {
+        speed(servers, &case, plan.runs, &mut report).await?;
+    }
+    ensure!(!report.rows.is_empty(), "--only: no route has this name");
+    if only.is_none() {
+        memory(servers, &mut report)?;
+        storm(&servers.dialer, data, &mut report).await?;
+    }
+    report.note(format!("load of the machine after: {}", machine()?));
+    Ok(report)
+}
+
+async fn speed(
+    servers: &Servers,
+    case: &Case,
+    runs: usize,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let all = servers.all();
+    // Node compiles what it runs often; connections to the database are opened.
+    for server in all {
+        load::run(server.address, &case.route, CLIENTS, case.takes).await?;
+    }
+    let mut per_cpu_second = [const { Vec::new() }; 3];
+    let mut per_second = [const { Vec::new() }; 3];
+    for run in 0..runs {
+        for place in 0..all.len() {
+            let turn = (run + place) % all.len();
+            let (Some(server), Some(cpu), Some(wall)) = (
+                all.get(turn),
+                per_cpu_second.get_mut(turn),
+                per_second.get_mut(turn),
+            ) else {
+                continue;
+            };
+            let (answers, used) = loaded(server, case).await?;
+            eprintln!(
+                "{}, run {}, {}: {} answers in {:.2} s, CPU {:.2} s",
+                case.what,
+                run + 1,
+                server.name,
+                answers.count(),
+                answers.took.as_secs_f64(),
+                used.as_secs_f64()
+            );
+            cpu.push(f64::from(answers.count()) / used.as_secs_f64().max(0.01));
+            wall.push(answers.per_second());
+        }
+    }
+    let mut row = Row::new(
+        format!("{}: requests per CPU-second", case.what),
+        per_cpu_second.map(|values| median(&values)),
+    );
+    row = match case.bounds {
+        Bounds::Each(fastify, express) => row
+            .fastify(Bound::AtLeast(fastify))
+            .express(Bound::AtLeast(express)),
+        Bounds::Faster(times) => row.larger(Bound::AtLeast(times)),
+    };
+    report.add(row);
+    report.add(Row::new(
+        format!("{}: requests per second", case.what),
+        per_second.map(|values| median(&values)),
+    ));
+    Ok(())
+}
+
+async fn loaded(server: &Server, case: &Case) -> anyhow::Result<(Answers, Duration)> {
+    let before = server.cpu()?;
+    let answers = load::run(server.address, &case.route, CLIENTS, case.takes).await?;
+    Ok((answers, server.cpu()?.saturating_sub(before)))
+}
+
+fn memory(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
+    let mut mib = [0.0; 3];
+    for (into, server) in mib.iter_mut().zip(servers.all()) {
+        *into = f64::from(server.peak_kib()?) / 1024.0;
+    }
+    let row = Row::new("peak memory (RSS), MiB", mib);
+    report.add(row.smaller(Bound::AtMost(0.25)));
+    Ok(())
+}
+
+/// The list's slowest answers while others try passwords, beside those without.
+async fn storm(dialer: &Server, data: &Data, report: &mut Report) -> anyhow::Result<()> {
+    let list = Route {
+        paths: vec![LIST.to_owned()],
+        authorization: Some(data.authorization.clone()),
+    };
+    let calm = load::run(dialer.address, &list, CALM_CLIENTS, STORM).await?;
+    let stop = CancellationToken::new();
+    let stormers: Vec<_> = (0..STORMERS)
+        .map(|_| tokio::spawn(try_passwords(dialer.address, stop.clone())))
+        .collect();
+    let stormy = load::run(dialer.address, &list, CALM_CLIENTS, STORM).await;
+    stop.cancel();
+    let (mut judged, mut busy) = (0, 0);
+    for stormer in stormers {
+        let counts = stormer.await??;
+        judged += counts.0;
+        busy += counts.1;
+    }
+    let stormy = stormy?;
+    report.note(format!(
+        "login storm: {STORMERS} clients, {judged} wrong passwords judged and {busy} refused as busy in {} s; list read {} times beside it, {} without",
+        STORM.as_secs(),
+        stormy.count(),
+        calm.count()
+    ));
+    let milliseconds = |answers: &Answers| answers.p99().as_secs_f64() * 1000.0;
+    let row = Row::alone("list in a login storm: p99, ms", milliseconds(&stormy));
+    report.add(row.goal("without", milliseconds(&calm), Bound::AtMost(3.0)));
+    Ok(())
+}
+
+async fn try_passwords(
+    address: std::net::SocketAddr,
+    stop: CancellationToken,
+) -> anyhow::Result<(u32, u32)> {
+    let mut connection = Connection::open(address).await?;
+    let body = json!({ "email": EMAIL, "password": "not the password" }).to_string();
+    let (mut judged, mut busy) = (0, 0);
+    while !stop.is_cancelled() {
+        let login = connection.ask(Method::POST, "/api/auth/login", None, &body);
+        match login.await?.0 {
+            StatusCode::UNAUTHORIZED => judged += 1,
+            StatusCode::SERVICE_UNAVAILABLE => busy += 1,
+            other => anyhow::bail!("a wrong password was answered {other}"),
+        }
+    }
+    Ok((judged, busy))
+}
+
+/// Processes that ran or waited for a core, on average of 1, 5 and 15 minutes.
+fn machine() -> anyhow::Result<String> {
+    let load = std::fs::read_to_string("/proc/loadavg")?;
+    let cores = std::thread::available_parallelism()?;
+    let averages: Vec<&str> = load.split_whitespace().take(3).collect();
+    Ok(format!("{} on {cores} cores", averages.join(" ")))
+}

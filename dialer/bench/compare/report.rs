@@ -1,0 +1,189 @@
+//! What was measured, beside its limits.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+/// What a ratio must keep.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Bound {
+    fn kept(self, ratio: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => ratio >= least,
+            Self::AtMost(most) => ratio <= most,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::AtLeast(least) => format!("at least {least:.2}"),
+            Self::AtMost(most) => format!("at most {most:.2}"),
+        }
+    }
+}
+
+/// The dialer's value divided by another.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ratio {
+    /// Whose or which other value.
+    pub to: String,
+    pub ratio: f64,
+    pub bound: Bound,
+    pub kept: bool,
+    /// A goal is told, and does not fail the run.
+    pub goal: bool,
+}
+
+/// One measured thing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    pub what: String,
+    pub dialer: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fastify: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub express: Option<f64>,
+    pub ratios: Vec<Ratio>,
+}
+
+impl Row {
+    /// Of the dialer, Fastify and Express.
+    pub fn new(what: impl Into<String>, [dialer, fastify, express]: [f64; 3]) -> Self {
+        Self {
+            fastify: Some(fastify),
+            express: Some(express),
+            ..Self::alone(what, dialer)
+        }
+    }
+
+    /// Of the dialer only.
+    pub fn alone(what: impl Into<String>, dialer: f64) -> Self {
+        Self {
+            what: what.into(),
+            dialer,
+            fastify: None,
+            express: None,
+            ratios: Vec::new(),
+        }
+    }
+
+    /// A limit beside Fastify.
+    pub fn fastify(self, bound: Bound) -> Self {
+        let base = self.fastify.unwrap_or_default();
+        self.bound("Fastify", base, bound, false)
+    }
+
+    /// A limit beside Express.
+    pub fn express(self, bound: Bound) -> Self {
+        let base = self.express.unwrap_or_default();
+        self.bound("Express", base, bound, false)
+    }
+
+    /// A limit beside whichever has more.
+    pub fn larger(self, bound: Bound) -> Self {
+        if self.fastify >= self.express {
+            self.fastify(bound)
+        } else {
+            self.express(bound)
+        }
+    }
+
+    /// A limit beside whichever has less.
+    pub fn smaller(self, bound: Bound) -> Self {
+        if self.fastify <= self.express {
+            self.fastify(bound)
+        } else {
+            self.express(bound)
+        }
+    }
+
+    /// A goal beside another value of the dialer's own.
+    pub fn goal(self, to: &str, base: f64, bound: Bound) -> Self {
+        self.bound(&format!("{to} ({base:.1})"), base, bound, true)
+    }
+
+    fn bound(mut self, to: &str, base: f64, bound: Bound, goal: bool) -> Self {
+        let ratio = self.dialer / base;
+        self.ratios.push(Ratio {
+            to: to.to_owned(),
+            ratio,
+            bound,
+            // Nothing was measured: nothing is kept.
+            kept: ratio.is_finite() && bound.kept(ratio),
+            goal,
+        });
+        self
+    }
+}
+
+/// Everything that was measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    pub rows: Vec<Row>,
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    pub fn add(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// Limits that were not kept.
+    pub fn missed(&self) -> Vec<&str> {
+        let missed = |row: &&Row| row.ratios.iter().any(|r| !r.kept && !r.goal);
+        let rows = self.rows.iter().filter(missed);
+        rows.map(|row| row.what.as_str()).collect()
+    }
+
+    /// For people.
+    pub fn table(&self) -> String {
+        let mut text = format!(
+            "{:<42} {:>9} {:>9} {:>9}\n",
+            "medians", "dialer", "Fastify", "Express"
+        );
+        for row in &self.rows {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{:<42} {:>9.1}", row.what, row.dialer);
+            for other in [row.fastify, row.express] {
+                let other = other.map_or_else(String::new, |value| format!("{value:.1}"));
+                let _ = write!(text, " {other:>9}");
+            }
+            for ratio in &row.ratios {
+                let kind = if ratio.goal { "goal " } else { "" };
+                let verdict = if ratio.kept { "" } else { " MISSED" };
+                let _ = write!(
+                    text,
+                    "  {:.2} x {} ({kind}{}){verdict}",
+                    ratio.ratio,
+                    ratio.to,
+                    ratio.bound.text()
+                );
+            }
+            let kept = text.trim_end().len();
+            text.truncate(kept);
+            text.push('\n');
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "{note}");
+        }
+        text
+    }
+}
+
+/// The middle one; of an even number the lower of the two. 0 of none.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let middle = sorted.len().saturating_sub(1) / 2;
+    sorted.get(middle).copied().unwrap_or_default()
+}

@@ -1,0 +1,154 @@
+//! The three servers as processes of their own, and what the kernel says of them.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use http::Method;
+
+use super::data::JWT_SECRET;
+use super::load::Connection;
+
+/// Longest from start to the first answer.
+const START: Duration = Duration::from_secs(30);
+
+/// The kernel counts a process's time in these, on every Linux that this runs on.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Failures of sign-in that a storm may have before it is refused without a look at the password: the setting's most.
+const FAILURES: &str = "10000";
+
+/// A server that runs until this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    pub name: &'static str,
+    pub address: SocketAddr,
+    child: Child,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It holds nothing that would need an orderly end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    async fn start(
+        name: &'static str,
+        mut command: Command,
+        uri: &str,
+        logs: &Path,
+    ) -> anyhow::Result<Self> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        let log = logs.join(name);
+        let output = File::create(&log)?;
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("NODE_ENV", "production")
+            .env("MONGODB_URI", uri)
+            .env("JWT_SECRET", JWT_SECRET)
+            .env("PORT", port.to_string())
+            .env("LOGIN_FAILURES_PER_ACCOUNT", FAILURES)
+            .env("LOGIN_FAILURES_PER_ADDRESS", FAILURES)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let mut server = Self {
+            name,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            child,
+        };
+        server
+            .until_it_answers()
+            .await
+            .with_context(|| format!("{name}; its log is {}", log.display()))?;
+        Ok(server)
+    }
+
+    async fn until_it_answers(&mut self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        loop {
+            if let Ok(mut connection) = Connection::open(self.address).await
+                && let Ok((status, _)) = connection
+                    .ask(Method::GET, "/api/webhooks/health", None, "")
+                    .await
+                && status.is_success()
+            {
+                return Ok(());
+            }
+            if let Some(ended) = self.child.try_wait()? {
+                bail!("it ended at once: {ended}");
+            }
+            ensure!(began.elapsed() < START, "it does not answer");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// CPU time that it used so far.
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name before it is in brackets and may hold anything.
+        let fields = stat.rsplit_once(')').context("no fields in stat")?.1;
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u32 = ticks.map(|t| t.parse::<u32>().unwrap_or(0)).sum();
+        Ok(TICK * ticks)
+    }
+
+    /// The most memory that it had, in KiB.
+    pub fn peak_kib(&self) -> anyhow::Result<u32> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|l| l.split_whitespace().next());
+        kib.context("no VmHWM")?.parse().context("VmHWM")
+    }
+}
+
+/// All of them, in the order of the report.
+#[derive(Debug)]
+pub struct Servers {
+    pub dialer: Server,
+    pub fastify: Server,
+    pub express: Server,
+}
+
+impl Servers {
+    /// Starts them on one database. `DIALER_BIN` names another dialer than the one that was built with this.
+    pub async fn start(uri: &str) -> anyhow::Result<Self> {
+        let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
+        std::fs::create_dir_all(&logs)?;
+        let node = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/node");
+        ensure!(
+            node.join("node_modules").is_dir(),
+            "the packages of bench/node are missing: run `make bench-dialer`, or `npm ci` there"
+        );
+        let script = |file: &str| {
+            let mut command = Command::new("node");
+            command.arg(file).current_dir(&node);
+            command
+        };
+        let binary = std::env::var_os("DIALER_BIN").map_or_else(
+            || PathBuf::from(env!("CARGO_BIN_EXE_dialer")),
+            PathBuf::from,
+        );
+        Ok(Self {
+            dialer: Server::start("dialer", Command::new(binary), uri, &logs).await?,
+            fastify: Server::start("fastify", script("fastify.mjs"), uri, &logs).await?,
+            express: Server::start("express", script("express.mjs"), uri, &logs).await?,
+        })
+    }
+
+    pub fn all(&self) -> [&Server; 3] {
+        [&self.dialer, &self.fastify, &self.express]
+    }
+}

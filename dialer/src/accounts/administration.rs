@@ -1,0 +1,227 @@
+//! What administrators do to accounts. There is always one of them left who can sign in: what would take the last
+//! away is looked at before it is written and again after it, and undone. Of two that race at least one sees both.
+
+use mongodb::bson::oid::ObjectId;
+use rand::RngCore;
+
+use super::{Accounts, Caller, Error, Identity, now_ms};
+use crate::domain::tenant::Role;
+use crate::domain::token;
+use crate::store::audit::{Action, Entry};
+use crate::store::users::User;
+
+/// How long a reset link serves: an hour.
+const RESET_MS: i64 = 3_600_000;
+
+/// The throttle's account name for reset links that are wrong, which no e-mail address can equal.
+const RESETS: &str = "password resets";
+
+/// A one-time link that lets somebody choose a password. Only its hash is stored.
+#[derive(Clone)]
+pub struct ResetLink {
+    /// 256 bits as 64 hex digits.
+    pub token: String,
+    /// Milliseconds since 1970.
+    pub expires_ms: i64,
+}
+
+impl std::fmt::Debug for ResetLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ResetLink(redacted)")
+    }
+}
+
+impl Accounts {
+    /// Sets the role of an account.
+    ///
+    /// # Errors
+    /// `NoSuchUser`, `LastAdministrator`, `Database`.
+    pub async fn set_role(
+        &self,
+        who: &Identity,
+        target: ObjectId,
+        role: Role,
+        caller: &Caller,
+    ) -> Result<User, Error> {
+        let user = self.known(target).await?;
+        if user.role == role.name() {
+            return Ok(user);
+        }
+        if Role::of(&user.role) == Role::Administrator {
+            self.ensure_another(target).await?;
+        }
+        self.store.set_role(target, role.name()).await?;
+        if role != Role::Administrator
+            && let Err(error) = self.ensure_another(target).await
+        {
+            self.store.set_role(target, &user.role).await?;
+            return Err(error);
+        }
+        let mut entry = who.entry(Action::RoleChange, Some(target), caller);
+        entry.change = Some(("role", user.role, role.name().to_owned()));
+        self.record(entry).await;
+        self.known(target).await
+    }
+
+    /// Keeps an account from signing in and ends its sessions, reset links and vendors' credentials. Again is fine,
+    /// and finishes what failed half-way.
+    ///
+    /// # Errors
+    /// `NoSuchUser`, `LastAdministrator`, `Database`.
+    pub async fn disable(
+        &self,
+        who: &Identity,
+        target: ObjectId,
+        caller: &Caller,
+    ) -> Result<User, Error> {
+        let user = self.known(target).await?;
+        self.ensure_another(target).await?;
+        self.store.disable_user(target, who.user.id).await?;
+        if let Err(error) = self.ensure_another(target).await {
+            self.store.enable_user(target).await?;
+            return Err(error);
+        }
+        self.store.end_access(target).await?;
+        self.record(who.entry(Action::UserDisable, Some(target), caller))
+            .await;
+        Ok(user)
+    }
+
+    /// Lets an account sign in again. Vendors' credentials stay off.
+    ///
+    /// # Errors
+    /// `NoSuchUser`, `Database`.
+    pub async fn enable(
+        &self,
+        who: &Identity,
+        target: ObjectId,
+        caller: &Caller,
+    ) -> Result<User, Error> {
+        let user = self.known(target).await?;
+        self.store.enable_user(target).await?;
+        self.record(who.entry(Action::UserEnable, Some(target), caller))
+            .await;
+        Ok(user)
+    }
+
+    /// Makes a link that lets somebody choose a password once. Older links of theirs end.
+    ///
+    /// # Errors
+    /// `NoSuchUser`, `Disabled`, `Database`.
+    pub async fn reset_link(
+        &self,
+        who: &Identity,
+        target: ObjectId,
+        caller: &Caller,
+    ) -> Result<ResetLink, Error> {
+        self.known(target).await?;
+        if self.store.is_disabled(target).await? {
+            return Err(Error::Disabled);
+        }
+        let mut secret = [0_u8; 32];
+        rand::rng().fill_bytes(&mut secret);
+        let token = hex::encode(secret);
+        let now = now_ms();
+        let expires_ms = now.saturating_add(RESET_MS);
+        self.store
+            .insert_reset(&token::session_key(&token), target, now, expires_ms)
+            .await?;
+        self.record(who.entry(Action::ResetLink, Some(target), caller))
+            .await;
+        Ok(ResetLink { token, expires_ms })
+    }
+
+    /// Uses a reset link: the account has this password, which the caller has checked, and no session any more.
+    ///
+    /// # Errors
+    /// `ResetRefused`, `TooMany`, `Busy`, `Hashing`, `Database`.
+    pub async fn reset(&self, token: &str, password: String, caller: &Caller) -> Result<(), Error> {
+        let reservation = self.reserve(RESETS, caller.address)?;
+        let done = self.use_link(token, password).await;
+        if !matches!(done, Err(Error::ResetRefused)) {
+            self.release(reservation);
+        }
+        let user = done?;
+        self.record(of(&user, Action::PasswordReset, caller)).await;
+        Ok(())
+    }
+
+    async fn use_link(&self, token: &str, password: String) -> Result<User, Error> {
+        let key = token::session_key(token);
+        let owner = self.store.reset_owner(&key, now_ms()).await?;
+        let owner = owner.ok_or(Error::ResetRefused)?;
+        let user = self.store.user(owner).await?.ok_or(Error::ResetRefused)?;
+        if self.store.is_disabled(owner).await? {
+            return Err(Error::ResetRefused);
+        }
+        // Before the link is used up: this is the step that may have to be tried again.
+        let hash = self.hash(password).await?;
+        if !self.store.take_reset(&key).await? {
+            return Err(Error::ResetRefused);
+        }
+        self.replace_password(&user, &hash).await?;
+        Ok(user)
+    }
+
+    async fn replace_password(&self, user: &User, hash: &str) -> Result<(), Error> {
+        if !self.store.set_password(user.id, hash).await? {
+            return Err(Error::NoSuchUser);
+        }
+        self.store.delete_sessions(user.id, None).await?;
+        self.store.delete_resets(user.id).await?;
+        Ok(())
+    }
+
+    /// Gives the account with this address a new password and ends its sessions, from the command line.
+    ///
+    /// # Errors
+    /// `NoSuchUser`, also when several accounts differ in case only; `Disabled`, `Busy`, `Hashing`, `Database`.
+    pub async fn force_password(
+        &self,
+        typed: &str,
+        lower: &str,
+        password: String,
+        caller: &Caller,
+    ) -> Result<(), Error> {
+        let found = self.store.credentials(typed, lower).await?;
+        let (user, _) = found.ok_or(Error::NoSuchUser)?;
+        if self.store.is_disabled(user.id).await? {
+            return Err(Error::Disabled);
+        }
+        let hash = self.hash(password).await?;
+        self.replace_password(&user, &hash).await?;
+        self.record(of(&user, Action::PasswordReset, caller)).await;
+        Ok(())
+    }
+
+    async fn known(&self, id: ObjectId) -> Result<User, Error> {
+        self.store.user(id).await?.ok_or(Error::NoSuchUser)
+    }
+
+    async fn ensure_another(&self, but: ObjectId) -> Result<(), Error> {
+        if self.store.another_administrator(but).await? {
+            return Ok(());
+        }
+        Err(Error::LastAdministrator)
+    }
+
+    /// Writes an entry before the answer, but never instead of it: what it tells of is done.
+    pub(super) async fn record(&self, entry: Entry) {
+        if let Err(fault) = self.store.insert_audit(&entry).await {
+            tracing::warn!(action = ?entry.action, reason = %fault, "audit entry not written");
+        }
+    }
+}
+
+/// An entry of something that was done to an account by whoever holds its link.
+fn of(user: &User, action: Action, caller: &Caller) -> Entry {
+    Entry {
+        action,
+        user: Some(user.id),
+        entity: None,
+        change: None,
+        email: user.email.clone(),
+        address: caller.address.to_string(),
+        user_agent: caller.user_agent.clone(),
+    }
+}

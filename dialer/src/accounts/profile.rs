@@ -1,0 +1,96 @@
+//! What somebody does to their own account and sessions.
+
+use super::{Accounts, Caller, Error, Identity, taken};
+use crate::domain::email;
+use crate::domain::profile::Change;
+use crate::store::audit::Action;
+use crate::store::profile::ProfileUpdate;
+use crate::store::users::User;
+
+impl Accounts {
+    /// Changes the caller's account, all of it or nothing. A new password ends their other sessions and any reset
+    /// link.
+    ///
+    /// # Errors
+    /// `WrongPassword`, also when the password was changed meanwhile; `EmailTaken`, `TooMany`, `Busy`, `Database`.
+    pub async fn change_profile(
+        &self,
+        who: &Identity,
+        change: Change,
+        caller: &Caller,
+    ) -> Result<User, Error> {
+        let verified = if change.email.is_some() || change.password.is_some() {
+            let typed = change.current_password.unwrap_or_default();
+            Some(self.verify_current(who, typed, caller).await?)
+        } else {
+            None
+        };
+        let new_hash = match change.password {
+            Some(password) => Some(self.hash(password).await?),
+            None => None,
+        };
+        let update = ProfileUpdate {
+            name: change.name.as_deref(),
+            email: change.email.as_deref(),
+            password_hash: new_hash.as_deref(),
+            picture: change.picture.as_ref().map(Option::as_deref),
+            verified: verified.as_deref(),
+        };
+        let changed = self.store.update_profile(&who.user, &update).await;
+        let user = changed.map_err(taken)?.ok_or(Error::WrongPassword)?;
+        if new_hash.is_some() {
+            self.store
+                .delete_sessions(user.id, Some(&who.session))
+                .await?;
+            self.store.delete_resets(user.id).await?;
+            self.record(who.entry(Action::PasswordChange, None, caller))
+                .await;
+        }
+        if change.email.is_some() {
+            let mut entry = who.entry(Action::EmailChange, None, caller);
+            entry.change = Some(("email", who.user.email.clone(), user.email.clone()));
+            self.record(entry).await;
+        }
+        Ok(user)
+    }
+
+    /// The stored hash, if `typed` fits it. Wrong ones count as failed sign-ins: a stolen session must not be a way
+    /// to guess the password.
+    async fn verify_current(
+        &self,
+        who: &Identity,
+        typed: String,
+        caller: &Caller,
+    ) -> Result<String, Error> {
+        let reservation = self.reserve(&email::normalise(&who.user.email), caller.address)?;
+        let judged = async {
+            let hash = self.store.password_hash(who.user.id).await?;
+            let hash = hash.ok_or(Error::WrongPassword)?;
+            let fits = self.fits(typed, hash.clone()).await?;
+            fits.then_some(hash).ok_or(Error::WrongPassword)
+        }
+        .await;
+        if judged != Err(Error::WrongPassword) {
+            self.release(reservation);
+        }
+        judged
+    }
+
+    /// Ends one of the caller's sessions; false where they have none like that.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn end_session(
+        &self,
+        who: &Identity,
+        key: &str,
+        caller: &Caller,
+    ) -> Result<bool, Error> {
+        let ended = self.store.delete_own_session(who.user.id, key).await?;
+        if ended {
+            self.record(who.entry(Action::SessionEnd, None, caller))
+                .await;
+        }
+        Ok(ended)
+    }
+}

@@ -1,0 +1,118 @@
+//! Who asks, and what can go wrong.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mongodb::bson::oid::ObjectId;
+
+use super::LOGIN_FAILED;
+use super::hasher::Busy;
+use crate::domain::passcode::Refusal;
+use crate::domain::tenant::Scope;
+use crate::domain::token;
+use crate::store::audit::{Action, Entry};
+use crate::store::fault::Fault;
+use crate::store::users::User;
+
+/// Where a request came from, for throttling and the audit log.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub address: IpAddr,
+    /// At most 200 characters.
+    pub user_agent: String,
+}
+
+/// A fresh session.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub token: String,
+    pub user: User,
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub user: User,
+    /// `_id` of the session document.
+    pub session: String,
+    /// When it ends by itself, milliseconds since 1970.
+    pub ends_ms: i64,
+}
+
+impl Identity {
+    /// Whose leads they may touch.
+    pub fn scope(&self) -> Scope {
+        Scope::of(self.user.id, &self.user.role)
+    }
+
+    /// True for those who look after accounts and defaults.
+    pub fn is_administrator(&self) -> bool {
+        matches!(self.scope(), Scope::OwnOrUnowned(_))
+    }
+
+    /// What is to be remembered of something they did to an entity; `None`: to their own account, or to many leads.
+    pub fn entry(&self, action: Action, entity: Option<ObjectId>, caller: &Caller) -> Entry {
+        Entry {
+            action,
+            user: Some(self.user.id),
+            entity,
+            change: None,
+            email: self.user.email.clone(),
+            address: caller.address.to_string(),
+            user_agent: caller.user_agent.clone(),
+        }
+    }
+}
+
+/// Why an account operation did not happen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("{LOGIN_FAILED}")]
+    WrongCredentials,
+    #[error("too many attempts")]
+    TooMany(Duration),
+    #[error("too many sign-ins at once")]
+    Busy,
+    #[error("{0}")]
+    Token(#[from] token::Refusal),
+    #[error("the session was ended: sign in again")]
+    Revoked,
+    #[error("an invite code is needed to register: ask an administrator for one")]
+    InviteNeeded,
+    #[error("{0}")]
+    Invite(#[from] Refusal),
+    #[error("an account with this e-mail address exists already")]
+    EmailTaken,
+    #[error("the current password is wrong")]
+    WrongPassword,
+    #[error("the link is not valid any more: ask an administrator for a new one")]
+    ResetRefused,
+    #[error("there is no such account")]
+    NoSuchUser,
+    #[error("the account is disabled: enable it first")]
+    Disabled,
+    #[error("there must be another administrator who can sign in")]
+    LastAdministrator,
+    #[error("there is an invite code like that already")]
+    CodeTaken,
+    #[error("{0}")]
+    Database(#[from] Fault),
+    #[error("the password could not be hashed")]
+    Hashing,
+}
+
+impl From<Busy> for Error {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+/// What registering takes; checked by the caller of `register`.
+#[derive(Debug)]
+pub struct Registering {
+    /// Normalised.
+    pub email: String,
+    pub name: String,
+    pub password: String,
+    pub passcode: Option<String>,
+}

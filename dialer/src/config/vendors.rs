@@ -1,0 +1,94 @@
+//! What vendors may send, and the one pair that the environment may hold.
+
+use std::time::Duration;
+
+use mongodb::bson::oid::ObjectId;
+
+use super::Secret;
+use super::parse::{self, Reader};
+use crate::domain::rate::Rate;
+use crate::domain::throttle::Limits;
+use crate::domain::vendor::credential::LONGEST;
+
+/// Shorter keys can be guessed.
+const LEAST_KEY: usize = 16;
+
+const PAIR_ADVICE: &str =
+    "NEXTGEN_SID, NEXTGEN_API_KEY and ADMIN_TENANT_ID go together: set all three or none";
+
+/// A pair that is not in the database, and whose leads it brings.
+#[derive(Debug, Clone)]
+pub struct FixedPair {
+    pub sid: Secret,
+    pub api_key: Secret,
+    pub tenant: ObjectId,
+}
+
+#[derive(Debug, Clone)]
+pub struct VendorSettings {
+    pub pair: Option<FixedPair>,
+    /// Messages of one pair.
+    pub rate: Rate,
+    /// Wrong pairs of one address, and of one `sid` among them.
+    pub wrong: Limits,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> VendorSettings {
+    let rate = Rate {
+        per_second: reader.or("WEBHOOK_PER_SECOND", 50, messages),
+        burst: reader.or("WEBHOOK_BURST", 100, messages),
+    };
+    let per_address = reader.or("WEBHOOK_FAILURES_PER_ADDRESS", 50, parse::count);
+    let wrong = Limits {
+        // One wrong pair must not close the address to all others.
+        per_account: per_address.div_ceil(5),
+        per_address,
+        window: Duration::from_secs(60) * reader.or("WEBHOOK_WINDOW_MINUTES", 15, parse::minutes),
+    };
+    VendorSettings {
+        pair: pair(reader),
+        rate,
+        wrong,
+    }
+}
+
+fn pair(reader: &mut Reader<'_>) -> Option<FixedPair> {
+    const TENANT: &str = "ADMIN_TENANT_ID";
+    if !reader.is_set("NEXTGEN_SID") && !reader.is_set("NEXTGEN_API_KEY") {
+        // By itself it says nothing, but a wrong one is worth hearing of.
+        reader.optional(TENANT, tenant);
+        return None;
+    }
+    let sid = reader.required("NEXTGEN_SID", PAIR_ADVICE, |value| header(value, 1));
+    let api_key = reader.required("NEXTGEN_API_KEY", PAIR_ADVICE, |value| {
+        header(value, LEAST_KEY)
+    });
+    let tenant = reader.required(TENANT, PAIR_ADVICE, tenant);
+    Some(FixedPair {
+        sid: sid?,
+        api_key: api_key?,
+        tenant: tenant?,
+    })
+}
+
+fn header(value: &str, least: usize) -> Result<Secret, String> {
+    let fits = (least..=LONGEST).contains(&value.len());
+    if fits && value.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(Secret::new(value));
+    }
+    Err(format!(
+        "must have {least} to {LONGEST} characters that can stand in a header, without spaces and line breaks"
+    ))
+}
+
+fn tenant(value: &str) -> Result<ObjectId, String> {
+    ObjectId::parse_str(value)
+        .map_err(|_| "must be a user's id, 24 hexadecimal digits: whose leads they are".to_owned())
+}
+
+fn messages(value: &str) -> Result<u32, String> {
+    match value.parse::<u32>() {
+        Ok(count) if (1..=10_000).contains(&count) => Ok(count),
+        _ => Err("must be a whole number, 1 to 10000".to_owned()),
+    }
+}

@@ -1,0 +1,181 @@
+//! Numbers that must not be called, or not be written to: whose they are, how they are compared.
+
+use serde_json::{Map, Value};
+
+use super::leads::phone;
+
+/// The most numbers of one request.
+pub const MOST_AT_ONCE: usize = 1000;
+
+const LONGEST_NUMBER: usize = 40;
+const LONGEST_NOTE: usize = 200;
+
+/// A tenant's lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    DoNotCall,
+    TextOptOut,
+}
+
+impl List {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DoNotCall => "do-not-call list",
+            Self::TextOptOut => "text opt-out list",
+        }
+    }
+}
+
+/// Numbers to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addition {
+    /// E.164, each once, in order of the first.
+    pub numbers: Vec<String>,
+    /// Why.
+    pub note: Option<String>,
+}
+
+/// A field and what is wrong with it.
+pub type Refused = (&'static str, String);
+
+/// Reads `{phone}` or `{numbers:[…]}`, and `note`. One number that is none refuses all: a list that somebody believes
+/// to be complete must be.
+///
+/// # Errors
+/// The first field that cannot be stored.
+pub fn parse(body: &Map<String, Value>) -> Result<Addition, Refused> {
+    let mut numbers = Vec::new();
+    match (body.get("phone"), body.get("numbers")) {
+        (Some(phone), None) => {
+            let number = number(phone).ok_or_else(|| ("phone", advice("must be")))?;
+            numbers.push(number);
+        }
+        (None, Some(Value::Array(items))) if (1..=MOST_AT_ONCE).contains(&items.len()) => {
+            for (at, item) in items.iter().enumerate() {
+                let wrong = || format!("holds at place {} what is not", at + 1);
+                let number = number(item).ok_or_else(|| ("numbers", advice(&wrong())))?;
+                numbers.push(number);
+            }
+        }
+        (None, Some(_)) => {
+            return Err((
+                "numbers",
+                format!("must be a list of 1 to {MOST_AT_ONCE} numbers"),
+            ));
+        }
+        (None, None) => return Err(("phone", "is required, or numbers".to_owned())),
+        (Some(_), Some(_)) => {
+            return Err(("numbers", "must not be given beside phone".to_owned()));
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    numbers.retain(|number| seen.insert(number.clone()));
+    Ok(Addition {
+        numbers,
+        note: note(body.get("note"))?,
+    })
+}
+
+fn number(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    let short = text.chars().count() <= LONGEST_NUMBER;
+    short.then(|| phone::e164(text)).flatten()
+}
+
+fn advice(what: &str) -> String {
+    format!("{what} a telephone number: ten digits, or + and the country code first")
+}
+
+fn note(value: Option<&Value>) -> Result<Option<String>, Refused> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.chars().count() <= LONGEST_NOTE => {
+            Ok(Some(text.trim().to_owned()).filter(|t| !t.is_empty()))
+        }
+        Some(_) => Err((
+            "note",
+            format!("must be text of at most {LONGEST_NOTE} characters"),
+        )),
+    }
+}
+
+/// The listed number that a stored phone would be. Rather one too many than one too few: digits that only lack their
+/// `+` count as a number with its country code.
+pub fn listed_as(phone: &str) -> Option<String> {
+    phone::e164(phone).or_else(|| {
+        let digits = phone::digits(phone);
+        phone::e164(&format!("+{digits}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn read(body: &Value) -> Result<Addition, Refused> {
+        parse(body.as_object().unwrap())
+    }
+
+    #[test]
+    fn one_or_many_each_once() {
+        let one = read(&json!({ "phone": "(555) 012-3456", "note": " asked " })).unwrap();
+        assert_eq!(one.numbers, ["+15550123456"]);
+        assert_eq!(one.note.as_deref(), Some("asked"));
+        let many = json!({ "numbers": ["5550123456", "+44 20 7946 0958", "1-555-012-3456"], "note": null });
+        let many = read(&many).unwrap();
+        assert_eq!(many.numbers, ["+15550123456", "+442079460958"]);
+        assert_eq!(many.note, None);
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_named() {
+        let many = vec!["5550123456"; MOST_AT_ONCE + 1];
+        for (body, field) in [
+            (json!({}), "phone"),
+            (json!({ "phone": "12" }), "phone"),
+            (json!({ "phone": 5_550_123_456_i64 }), "phone"),
+            (json!({ "phone": { "$ne": 1 } }), "phone"),
+            (
+                json!({ "phone": format!("5550123456{}", " ".repeat(40)) }),
+                "phone",
+            ),
+            (json!({ "numbers": [] }), "numbers"),
+            (json!({ "numbers": "5550123456" }), "numbers"),
+            (json!({ "numbers": many }), "numbers"),
+            (
+                json!({ "phone": "5550123456", "numbers": ["5550123456"] }),
+                "numbers",
+            ),
+            (
+                json!({ "phone": "5550123456", "note": "x".repeat(201) }),
+                "note",
+            ),
+            (json!({ "phone": "5550123456", "note": 1 }), "note"),
+        ] {
+            assert_eq!(read(&body).unwrap_err().0, field, "{body}");
+        }
+        let second = json!({ "numbers": ["5550123456", "none"] });
+        assert!(read(&second).unwrap_err().1.contains("place 2"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_stored_phone_is_found_however_it_is_written(digits in "[2-9][0-9]{9}", a in "[-( ]{0,2}", b in "[-) .]{0,2}") {
+            let listed = phone::e164(&digits);
+            let (area, rest) = digits.split_at(3);
+            for written in [format!("{a}{area}{b}{rest}"), format!("+1 {area}{b}{rest}"), format!("1{a}{digits}")] {
+                prop_assert_eq!(listed_as(&written), listed.clone(), "{}", written);
+            }
+        }
+
+        #[test]
+        fn a_listed_number_is_listed_as_itself(text in ".{0,30}") {
+            if let Some(number) = listed_as(&text) {
+                prop_assert_eq!(listed_as(&number), Some(number));
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Indexes: which are wanted, which of the old server's stand in the way. The application is right with any of them
+//! missing; they are speed, or a backstop.
+
+use mongodb::bson::{Bson, Document};
+
+use super::{Finding, Seen, Severity};
+
+/// An index by its keys; names differ between servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Index {
+    pub collection: &'static str,
+    /// Field and direction, 1 or -1.
+    pub keys: &'static [(&'static str, i32)],
+    pub unique: bool,
+}
+
+const fn plain(collection: &'static str, keys: &'static [(&'static str, i32)]) -> Index {
+    Index {
+        collection,
+        keys,
+        unique: false,
+    }
+}
+
+const fn unique(collection: &'static str, keys: &'static [(&'static str, i32)]) -> Index {
+    Index {
+        collection,
+        keys,
+        unique: true,
+    }
+}
+
+/// What this version's queries use.
+pub const WANTED: &[Index] = &[
+    unique("users", &[("email", 1)]),
+    unique("users", &[("username", 1)]),
+    plain("users", &[("emailLower", 1)]),
+    plain("sessions", &[("userId", 1)]),
+    plain("events", &[("at", 1)]),
+    plain("passcodeuses", &[("code", 1)]),
+    plain("leads", &[("tenantId", 1), ("createdAt", -1)]),
+    plain("leads", &[("tenantId", 1), ("phone", 1)]),
+    plain("leads", &[("tenantId", 1), ("email", 1)]),
+    plain("leads", &[("tenantId", 1), ("leadId", 1)]),
+    plain("leads", &[("tenantId", 1), ("nextgenId", 1)]),
+    plain("calls", &[("agent", 1), ("createdAt", -1)]),
+    plain("dialcounts", &[("userId", 1), ("phone", 1)]),
+    plain("webhookrejects", &[("tenantId", 1), ("createdAt", -1)]),
+    plain("nextgencredentials", &[("keyHash", 1)]),
+    plain("donotcall", &[("tenantId", 1), ("createdAt", -1)]),
+    plain("textoptouts", &[("tenantId", 1), ("createdAt", -1)]),
+];
+
+/// What the old server declared and this one must not have, and why. Dropped by `--contract` only: the old server
+/// makes them again at each start.
+pub const UNWANTED: &[(Index, &str)] = &[
+    (
+        unique("leads", &[("leadId", 1)]),
+        "two tenants cannot have the same vendor's lead",
+    ),
+    (
+        unique("leads", &[("tenantId", 1), ("leadId", 1)]),
+        "a tenant cannot have two leads without a vendor's id",
+    ),
+    (
+        unique("dispositions", &[("name", 1)]),
+        "two users cannot have a disposition of the same name",
+    ),
+];
+
+impl Index {
+    /// `collection(field:1,field:-1)`, for people.
+    pub fn shown(&self) -> String {
+        let keys: Vec<String> = self
+            .keys
+            .iter()
+            .map(|(field, direction)| format!("{field}:{direction}"))
+            .collect();
+        let unique = if self.unique { " unique" } else { "" };
+        format!("{}({}){unique}", self.collection, keys.join(","))
+    }
+
+    /// The keys as MongoDB takes them.
+    pub fn keys(&self) -> Document {
+        let keys = self.keys.iter();
+        keys.map(|(field, direction)| ((*field).to_owned(), Bson::from(*direction)))
+            .collect()
+    }
+
+    /// True if that index serves as this one: uniqueness aside, which is a backstop only.
+    pub fn is_served_by(&self, present: &Present) -> bool {
+        self.collection == present.collection && same_keys(self.keys, &present.keys)
+    }
+
+    fn is(&self, present: &Present) -> bool {
+        self.is_served_by(present) && self.unique == present.unique && !present.partial
+    }
+}
+
+fn same_keys(keys: &[(&str, i32)], found: &Document) -> bool {
+    keys.len() == found.len()
+        && keys
+            .iter()
+            .zip(found)
+            .all(|((field, direction), (name, value))| {
+                let stored = match value {
+                    Bson::Int32(n) => f64::from(*n),
+                    Bson::Int64(n) if *n == 1 || *n == -1 => {
+                        f64::from(i32::try_from(*n).unwrap_or(0))
+                    }
+                    Bson::Double(n) => *n,
+                    _ => 0.0,
+                };
+                field == name && (stored - f64::from(*direction)).abs() < f64::EPSILON
+            })
+}
+
+/// An index that is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Present {
+    pub collection: String,
+    pub name: String,
+    pub keys: Document,
+    pub unique: bool,
+    /// Over some documents only.
+    pub partial: bool,
+}
+
+/// Those that are not there.
+pub fn missing(present: &[Present]) -> Vec<Index> {
+    let wanted = WANTED.iter().copied();
+    wanted
+        .filter(|index| !present.iter().any(|found| index.is_served_by(found)))
+        .collect()
+}
+
+/// Those that are in the way, and why.
+pub fn in_the_way(present: &[Present]) -> Vec<(Present, &'static str)> {
+    let found = UNWANTED.iter().flat_map(|(index, why)| {
+        let found = present.iter().filter(|found| index.is(found));
+        found.map(|found| (found.clone(), *why))
+    });
+    found.collect()
+}
+
+/// What is to be said of them.
+pub fn findings(present: &[Present]) -> Vec<Finding> {
+    let one = Seen {
+        count: 1,
+        example: None,
+    };
+    let missing = missing(present).into_iter().filter_map(|index| {
+        let message = format!("`--apply` makes {}", index.shown());
+        Finding::new(
+            format!("indexes.missing.{}", index.shown()),
+            Severity::Pending,
+            &one,
+            message,
+        )
+    });
+    let unwanted = in_the_way(present).into_iter().filter_map(|(found, why)| {
+        let message = format!("{why}; `--contract` drops it once the old server is gone for good");
+        Finding::new(
+            format!("indexes.old.{}.{}", found.collection, found.name),
+            Severity::Conflict,
+            &one,
+            message,
+        )
+    });
+    missing.chain(unwanted).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mongodb::bson::doc;
+
+    fn present(collection: &str, keys: Document, unique: bool) -> Present {
+        Present {
+            collection: collection.into(),
+            name: "any".into(),
+            keys,
+            unique,
+            partial: false,
+        }
+    }
+
+    #[test]
+    fn an_index_is_known_by_its_keys_whatever_its_name_and_number_type() {
+        let all: Vec<Present> = WANTED
+            .iter()
+            .map(|index| present(index.collection, index.keys(), index.unique))
+            .collect();
+        assert_eq!(missing(&all), []);
+        let [.., last] = WANTED else { unreachable!() };
+        let doubles = doc! { "tenantId": 1.0, "createdAt": -1_i64 };
+        assert!(last.is_served_by(&present(last.collection, doubles, false)));
+        let turned = doc! { "tenantId": 1, "createdAt": 1 };
+        assert!(!last.is_served_by(&present(last.collection, turned, false)));
+        let swapped = doc! { "createdAt": -1, "tenantId": 1 };
+        assert!(!last.is_served_by(&present(last.collection, swapped, false)));
+    }
+
+    #[test]
+    fn what_the_old_server_made_unique_is_in_the_way_and_still_serves() {
+        let old = present("leads", doc! { "tenantId": 1, "leadId": 1 }, true);
+        let found = findings(std::slice::from_ref(&old));
+        let conflicts: Vec<&Finding> = found
+            .iter()
+            .filter(|f| f.severity == Severity::Conflict)
+            .collect();
+        assert_eq!(conflicts.len(), 1);
+        assert_eq!(conflicts[0].id, "indexes.old.leads.any");
+        assert_eq!(missing(&[old.clone()]).len(), WANTED.len() - 1);
+        let partial = Present {
+            partial: true,
+            ..old
+        };
+        assert_eq!(in_the_way(&[partial]), []);
+        let plain = present("leads", doc! { "leadId": 1 }, false);
+        assert_eq!(in_the_way(&[plain]), []);
+    }
+}

@@ -1,0 +1,191 @@
+//! What is told to a tenant's open sockets, as it goes over the wire.
+
+use mongodb::bson::oid::ObjectId;
+use serde_json::{Value, json};
+
+use super::leads::view;
+use super::vendor::Product;
+use super::vendor::file::Counts;
+
+/// Something that happened to a tenant's leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A vendor sold a lead. Clients make a noise only if it `is_new` and `source` is `NextGen` in any case.
+    NewLead {
+        lead: ObjectId,
+        name: String,
+        phone: Option<String>,
+        source: String,
+        product: Product,
+        is_new: bool,
+        process_ms: u64,
+    },
+    /// `updated_at` as in the lead's own JSON.
+    LeadNotes {
+        lead: ObjectId,
+        notes: String,
+        updated_at: String,
+    },
+    /// How far an import is, in batches of its rows.
+    CsvProgress {
+        import: ObjectId,
+        done: i64,
+        batches: i64,
+    },
+    /// An import that is over, in rows that made, changed and told nothing new of a lead.
+    CsvSummary { import: ObjectId, counts: Counts },
+}
+
+impl Notice {
+    /// The JSON text that clients get; `now_ms` is milliseconds since 1970.
+    pub fn text(&self, now_ms: i64) -> String {
+        self.json(&view::date(now_ms)).to_string()
+    }
+
+    fn json(&self, timestamp: &str) -> Value {
+        match self {
+            Self::NewLead {
+                lead,
+                name,
+                phone,
+                source,
+                is_new,
+                process_ms,
+                product: _,
+            } => {
+                let mut data = json!({
+                    "leadId": lead.to_hex(), "name": name, "source": source, "isNew": is_new, "processMs": process_ms,
+                });
+                if let Some(phone) = phone {
+                    data["phone"] = json!(phone);
+                }
+                json!({ "type": "new_lead_notification", "data": data, "timestamp": timestamp })
+            }
+            // Never had a wrapper.
+            Self::LeadNotes {
+                lead,
+                notes,
+                updated_at,
+            } => json!({
+                "type": "LEAD_NOTES_UPDATED", "leadId": lead.to_hex(), "notes": notes, "updatedAt": updated_at,
+            }),
+            Self::CsvProgress {
+                import,
+                done,
+                batches,
+            } => json!({
+                "type": "CSV_IMPORT_PROGRESS",
+                "data": { "importId": import.to_hex(), "done": done, "batches": batches },
+                "timestamp": timestamp,
+            }),
+            Self::CsvSummary { import, counts } => json!({
+                "type": "CSV_IMPORT_SUMMARY",
+                "data": {
+                    "importId": import.to_hex(), "imported": counts.imported, "updated": counts.updated,
+                    "unchanged": counts.unchanged,
+                },
+                "timestamp": timestamp,
+            }),
+        }
+    }
+
+    /// What of its kind is told once only, whoever is the first to tell it: a lead's purchase. Two servers, or two
+    /// requests on a server whose writes are not compared and set in one step, may both think it theirs to tell.
+    pub fn once(&self, tenant: ObjectId) -> Option<String> {
+        match self {
+            Self::NewLead { lead, product, .. } => {
+                Some(format!("lead:{tenant}:{lead}:{}", product.name()))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: i64 = 1_700_000_000_000;
+
+    fn sold(product: Product, phone: Option<&str>) -> Notice {
+        Notice::NewLead {
+            lead: ObjectId::from_bytes([7; 12]),
+            name: "Ann Lee".to_owned(),
+            phone: phone.map(str::to_owned),
+            source: "NextGen".to_owned(),
+            product,
+            is_new: true,
+            process_ms: 12,
+        }
+    }
+
+    #[test]
+    fn the_shapes_that_clients_know() {
+        let told: Value =
+            serde_json::from_str(&sold(Product::Data, Some("5550123456")).text(AT)).unwrap();
+        assert_eq!(
+            told,
+            json!({
+                "type": "new_lead_notification",
+                "data": {
+                    "leadId": "07".repeat(12), "name": "Ann Lee", "phone": "5550123456", "source": "NextGen",
+                    "isNew": true, "processMs": 12,
+                },
+                "timestamp": "2023-11-14T22:13:20.000Z",
+            })
+        );
+        assert!(!sold(Product::Data, None).text(AT).contains("phone"));
+        let notes = Notice::LeadNotes {
+            lead: ObjectId::from_bytes([7; 12]),
+            notes: "call \"back\"".to_owned(),
+            updated_at: "2023-11-14T22:13:20.000Z".to_owned(),
+        };
+        assert_eq!(
+            serde_json::from_str::<Value>(&notes.text(AT)).unwrap(),
+            json!({
+                "type": "LEAD_NOTES_UPDATED", "leadId": "07".repeat(12), "notes": "call \"back\"",
+                "updatedAt": "2023-11-14T22:13:20.000Z",
+            })
+        );
+    }
+
+    #[test]
+    fn an_import_tells_how_far_it_is_and_how_it_ended() {
+        let import = ObjectId::from_bytes([1; 12]);
+        let progress = Notice::CsvProgress {
+            import,
+            done: 2,
+            batches: 3,
+        };
+        let told: Value = serde_json::from_str(&progress.text(AT)).unwrap();
+        assert_eq!(told["type"], "CSV_IMPORT_PROGRESS");
+        assert_eq!(
+            told["data"],
+            json!({ "importId": import.to_hex(), "done": 2, "batches": 3 })
+        );
+        let counts = Counts {
+            imported: 3,
+            updated: 2,
+            unchanged: 1,
+        };
+        let summary = Notice::CsvSummary { import, counts };
+        let told: Value = serde_json::from_str(&summary.text(AT)).unwrap();
+        assert_eq!(told["type"], "CSV_IMPORT_SUMMARY");
+        assert_eq!(told["data"]["updated"], 2);
+    }
+
+    #[test]
+    fn a_purchase_is_told_once_for_each_tenant_lead_and_product() {
+        let (one, two) = (ObjectId::new(), ObjectId::new());
+        let data = sold(Product::Data, None);
+        assert_eq!(data.once(one), data.clone().once(one));
+        assert_ne!(data.once(one), data.once(two));
+        assert_ne!(data.once(one), sold(Product::Ad, None).once(one));
+        let progress = Notice::CsvProgress {
+            import: one,
+            done: 0,
+            batches: 0,
+        };
+        assert_eq!(progress.once(one), None);
+    }
+}

@@ -1,0 +1,280 @@
+//! Invite codes: what they may be, and whom they admit.
+
+use jiff::Timestamp;
+use mongodb::bson::oid::ObjectId;
+use serde_json::{Map, Value};
+
+/// Uses a code may have at most: a bound on work, far above any real invite.
+pub const MOST_USES: i64 = 10_000;
+
+/// Length of a code, in characters.
+const LENGTH: std::ops::RangeInclusive<usize> = 6..=20;
+
+/// Longest description, in characters.
+const MAX_DESCRIPTION: usize = 200;
+
+/// Letters and digits that nobody takes for one another. Thirty-two, so that a random byte picks evenly.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+/// Why a code does not admit. The words `expired` and `maximum usage` are what the clients look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the invite code is not valid")]
+    Unknown,
+    #[error("the invite code has expired")]
+    Expired,
+    #[error("the invite code has reached its maximum usage")]
+    UsedUp,
+}
+
+/// A stored code. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passcode {
+    pub id: ObjectId,
+    pub code: String,
+    pub is_active: bool,
+    pub max_uses: i64,
+    /// What the old server counted in the document itself.
+    pub old_uses: i64,
+    /// Places taken since, each a document.
+    pub taken: i64,
+    pub created_by: Option<ObjectId>,
+    pub created_ms: Option<i64>,
+    pub expires_ms: Option<i64>,
+    pub description: Option<String>,
+}
+
+impl Passcode {
+    /// Neither switched off nor past its end.
+    pub fn is_valid(&self, now_ms: i64) -> bool {
+        self.is_active && self.expires_ms.is_none_or(|end| end > now_ms)
+    }
+
+    /// Uses of old and new.
+    pub fn current_uses(&self) -> i64 {
+        self.old_uses.saturating_add(self.taken)
+    }
+
+    /// Registrations it still admits, were it valid.
+    pub fn remaining_uses(&self) -> i64 {
+        let left = self.max_uses.saturating_sub(self.current_uses());
+        left.clamp(0, MOST_USES)
+    }
+
+    /// How many places there are for new uses: what the old server counted is gone already.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn places(&self, now_ms: i64) -> Result<i64, Refusal> {
+        if !self.is_active {
+            return Err(Refusal::Unknown);
+        }
+        if !self.is_valid(now_ms) {
+            return Err(Refusal::Expired);
+        }
+        let places = self.max_uses.saturating_sub(self.old_uses);
+        if places < 1 {
+            return Err(Refusal::UsedUp);
+        }
+        Ok(places.min(MOST_USES))
+    }
+
+    /// Whether somebody could register with it now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self, now_ms: i64) -> Result<(), Refusal> {
+        self.places(now_ms)?;
+        if self.remaining_uses() < 1 {
+            return Err(Refusal::UsedUp);
+        }
+        Ok(())
+    }
+}
+
+/// What an administrator wants a code to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub max_uses: i64,
+    pub expires_ms: Option<i64>,
+    pub description: Option<String>,
+}
+
+/// A field and what is wrong with it.
+pub type Refused = (&'static str, &'static str);
+
+/// Codes are compared trimmed and upper-cased, as they are stored.
+pub fn normalise(code: &str) -> String {
+    code.trim().to_uppercase()
+}
+
+/// A normalised code that is fit to be made.
+///
+/// # Errors
+/// A sentence for the administrator.
+pub fn new_code(typed: &str) -> Result<String, &'static str> {
+    let code = normalise(typed);
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !LENGTH.contains(&code.chars().count()) || !code.chars().all(plain) {
+        return Err("must have 6 to 20 letters, digits, - or _");
+    }
+    Ok(code)
+}
+
+/// A code made of random bytes; 40 bits of them.
+pub fn from_random(bytes: [u8; 8]) -> String {
+    let letters = bytes.map(|byte| {
+        let letter = ALPHABET.get(usize::from(byte % 32));
+        char::from(letter.copied().unwrap_or(b'A'))
+    });
+    letters.iter().collect()
+}
+
+/// Reads what a body says besides the code.
+///
+/// # Errors
+/// The first field that cannot be stored.
+pub fn parse(body: &Map<String, Value>, now_ms: i64) -> Result<Wanted, Refused> {
+    let max_uses = match body.get("maxUses") {
+        None | Some(Value::Null) => 1,
+        Some(value) => value
+            .as_i64()
+            .filter(|uses| (1..=MOST_USES).contains(uses))
+            .ok_or(("maxUses", "must be a whole number from 1 to 10000"))?,
+    };
+    let expires_ms = match body.get("expiresAt") {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(end(value, now_ms).map_err(|advice| ("expiresAt", advice))?),
+    };
+    let description = match body.get("description") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) if text.chars().count() <= MAX_DESCRIPTION => {
+            Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+        }
+        Some(_) => return Err(("description", "must be text of at most 200 characters")),
+    };
+    Ok(Wanted {
+        max_uses,
+        expires_ms,
+        description,
+    })
+}
+
+fn end(value: &Value, now_ms: i64) -> Result<i64, &'static str> {
+    let text = value.as_str().unwrap_or_default();
+    let end: Timestamp = text
+        .parse()
+        .map_err(|_| "must be a time such as 2030-01-31T12:00:00Z")?;
+    let end = end.as_millisecond();
+    if end <= now_ms {
+        return Err("must be in the future");
+    }
+    Ok(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn passcode(max_uses: i64, old_uses: i64, taken: i64) -> Passcode {
+        Passcode {
+            id: ObjectId::new(),
+            code: "ABC123".into(),
+            is_active: true,
+            max_uses,
+            old_uses,
+            taken,
+            created_by: None,
+            created_ms: None,
+            expires_ms: None,
+            description: None,
+        }
+    }
+
+    #[test]
+    fn places_left() {
+        assert_eq!(passcode(3, 1, 0).places(0), Ok(2));
+        assert_eq!(passcode(3, 3, 0).places(0), Err(Refusal::UsedUp));
+        let off = Passcode {
+            is_active: false,
+            ..passcode(3, 0, 0)
+        };
+        assert_eq!(off.places(0), Err(Refusal::Unknown));
+        let ends = Passcode {
+            expires_ms: Some(1_000),
+            ..passcode(3, 1, 0)
+        };
+        assert_eq!(ends.places(999), Ok(2));
+        assert_eq!(ends.places(1_000), Err(Refusal::Expired));
+        assert_eq!(passcode(1_000_000, 0, 0).places(0), Ok(MOST_USES));
+    }
+
+    #[test]
+    fn what_remains_counts_the_old_uses_and_the_new() {
+        let code = passcode(5, 2, 1);
+        assert_eq!((code.current_uses(), code.remaining_uses()), (3, 2));
+        assert_eq!(code.check(0), Ok(()));
+        assert_eq!(passcode(5, 2, 3).check(0), Err(Refusal::UsedUp));
+        assert_eq!(passcode(5, 9, 9).remaining_uses(), 0);
+        assert!(Refusal::UsedUp.to_string().contains("maximum usage"));
+        assert!(Refusal::Expired.to_string().contains("expired"));
+    }
+
+    #[test]
+    fn bodies() {
+        let read = |body: Value| parse(&body.as_object().cloned().unwrap(), 1_000);
+        let usual = Wanted {
+            max_uses: 1,
+            expires_ms: None,
+            description: None,
+        };
+        assert_eq!(read(json!({})), Ok(usual));
+        let full = json!({ "maxUses": 7, "expiresAt": "1970-01-01T00:00:02.000Z", "description": " Team A " });
+        let full = read(full).unwrap();
+        assert_eq!((full.max_uses, full.expires_ms), (7, Some(2_000)));
+        assert_eq!(full.description.as_deref(), Some("Team A"));
+        for (body, field) in [
+            (json!({ "maxUses": 0 }), "maxUses"),
+            (json!({ "maxUses": 10_001 }), "maxUses"),
+            (json!({ "maxUses": 1.5 }), "maxUses"),
+            (json!({ "maxUses": "3" }), "maxUses"),
+            (json!({ "expiresAt": "tomorrow" }), "expiresAt"),
+            (json!({ "expiresAt": { "$gt": 0 } }), "expiresAt"),
+            (json!({ "expiresAt": "1970-01-01T00:00:01Z" }), "expiresAt"),
+            (json!({ "description": "x".repeat(201) }), "description"),
+            (json!({ "description": ["x"] }), "description"),
+        ] {
+            assert_eq!(read(body.clone()).map_err(|(f, _)| f), Err(field), "{body}");
+        }
+    }
+
+    #[test]
+    fn codes() {
+        assert_eq!(normalise(" abc123 "), "ABC123");
+        assert_eq!(new_code(" team-1_a "), Ok("TEAM-1_A".into()));
+        for bad in ["", "ABC12", "A B C D", "ABC:12", "ÄÖÜÄÖÜ", &"A".repeat(21)] {
+            assert!(new_code(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_random_code_is_one_that_could_be_typed(bytes in any::<[u8; 8]>()) {
+            let code = from_random(bytes);
+            prop_assert_eq!(code.len(), 8);
+            prop_assert_eq!(new_code(&code), Ok(code.clone()));
+        }
+
+        /// A code that admits has a place, whatever numbers an old document holds.
+        #[test]
+        fn what_admits_has_a_place(max in any::<i64>(), old in any::<i64>(), taken in 0_i64..20_000) {
+            let code = passcode(max, old, taken);
+            if code.check(0).is_ok() {
+                prop_assert!(code.places(0).is_ok() && code.remaining_uses() > 0);
+            }
+            prop_assert!((0..=MOST_USES).contains(&code.remaining_uses()));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Profile pictures: data URLs, as the old clients send and show them.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// Largest picture, decoded.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
+/// Whether a file begins as it should.
+type Begins = fn(&[u8]) -> bool;
+
+/// Media types and how their files begin. WebP's length stands between its two marks.
+const KINDS: [(&str, Begins); 3] = [
+    ("image/png", |bytes| bytes.starts_with(b"\x89PNG\r\n\x1a\n")),
+    ("image/jpeg", |bytes| bytes.starts_with(b"\xff\xd8\xff")),
+    ("image/webp", |bytes| {
+        bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP".as_slice())
+    }),
+];
+
+/// Accepts `data:image/…;base64,…` whose bytes are what the type says. What the client calls the type proves
+/// nothing: a page served as a picture would be a script.
+///
+/// # Errors
+/// A sentence for the person who sent it.
+pub fn check(data_url: &str) -> Result<(), &'static str> {
+    const SHAPE: &str = "must be a data URL of a PNG, JPEG or WebP picture";
+    let (head, encoded) = data_url.split_once(',').ok_or(SHAPE)?;
+    let mime = head
+        .strip_prefix("data:")
+        .and_then(|head| head.strip_suffix(";base64"))
+        .ok_or(SHAPE)?;
+    let (_, begins_right) = KINDS.iter().find(|(name, _)| *name == mime).ok_or(SHAPE)?;
+    // Before decoding: four characters hold three bytes.
+    if encoded.len() / 4 > MAX_BYTES / 3 + 1 {
+        return Err("must be at most 1 MB");
+    }
+    let bytes = STANDARD
+        .decode(encoded)
+        .map_err(|_| "must be encoded in base64")?;
+    if bytes.len() > MAX_BYTES {
+        return Err("must be at most 1 MB");
+    }
+    if !begins_right(&bytes) {
+        return Err("is not a picture of the type that it says");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+    fn url(mime: &str, bytes: &[u8]) -> String {
+        format!("data:{mime};base64,{}", STANDARD.encode(bytes))
+    }
+
+    fn png(length: usize) -> String {
+        let mut bytes = PNG.to_vec();
+        bytes.resize(length, 7);
+        url("image/png", &bytes)
+    }
+
+    #[test]
+    fn three_kinds_are_known_by_their_first_bytes() {
+        assert_eq!(check(&png(200)), Ok(()));
+        assert_eq!(check(&url("image/jpeg", b"\xff\xd8\xff\xe0rest")), Ok(()));
+        assert_eq!(check(&url("image/webp", b"RIFF\x10\0\0\0WEBPVP8 ")), Ok(()));
+        for bad in [
+            "",
+            "https://example.com/a.png",
+            "data:image/png,abc",
+            "data:image/png;base64",
+            "data:image/png;base64,@@@@",
+            "data:image/png;base64,iVBORw0KGgo",
+            &url("image/png", b""),
+            &url("image/png", b"<script>alert(1)</script>"),
+            &url("image/jpeg", PNG),
+            &url(
+                "image/svg+xml",
+                b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            ),
+            &url("text/html", PNG),
+            &url("image/webp", b"RIFF\x10\0\0\0WAVEfmt "),
+            &url("image/webp", b"RIFF"),
+        ] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn one_megabyte_and_not_a_byte_more() {
+        assert_eq!(check(&png(MAX_BYTES)), Ok(()));
+        assert_eq!(check(&png(MAX_BYTES + 1)), Err("must be at most 1 MB"));
+        assert_eq!(check(&png(2 * MAX_BYTES)), Err("must be at most 1 MB"));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "(data:image/(png|webp);base64,)?\\PC{0,80}") {
+            let _ = check(&text);
+        }
+
+        #[test]
+        fn what_is_accepted_decodes_to_a_picture(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            if check(&url("image/png", &bytes)).is_ok() {
+                prop_assert!(bytes.starts_with(PNG));
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What somebody changes in their own account.
+
+use serde_json::{Map, Value};
+
+use super::{email, password, picture};
+
+/// Longest name, in characters.
+const MAX_NAME: usize = 200;
+
+/// Longest password looked at when it is compared; bcrypt reads 72 bytes of it.
+pub const MAX_TYPED: usize = 1024;
+
+/// A field and what is wrong with it.
+pub type Refused = (&'static str, &'static str);
+
+/// What a body asks to change. `None` is unchanged.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    pub name: Option<String>,
+    /// Normalised.
+    pub email: Option<String>,
+    pub password: Option<String>,
+    /// `Some(None)` takes the picture away.
+    pub picture: Option<Option<String>>,
+    /// What was typed to prove who asks; there whenever e-mail or password change.
+    pub current_password: Option<String>,
+}
+
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Change(redacted)")
+    }
+}
+
+/// A name without the spaces around it.
+///
+/// # Errors
+/// A sentence for the person who typed it.
+pub fn name(typed: &str) -> Result<String, &'static str> {
+    let name = typed.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err("must have 1 to 200 characters and no control characters");
+    }
+    Ok(name.to_owned())
+}
+
+/// Reads a body for the account that now has the address `now`. Absent and null are unchanged, and so are the
+/// address that the account has and an empty password: clients send their whole form. An empty or null picture
+/// takes it away.
+///
+/// # Errors
+/// The first field that cannot be stored.
+pub fn parse(body: &Map<String, Value>, now: &str) -> Result<Change, Refused> {
+    let name = text(body, "name")?
+        .map(|typed| name(typed).map_err(|advice| ("name", advice)))
+        .transpose()?;
+    let email = match text(body, "email")? {
+        Some(typed) => other_email(typed, now).map_err(|advice| ("email", advice))?,
+        None => None,
+    };
+    let new_password = text(body, "password")?.filter(|typed| !typed.is_empty());
+    if let Some(typed) = new_password {
+        password::check(typed).map_err(|advice| ("password", advice))?;
+    }
+    let current = text(body, "currentPassword")?.filter(|typed| !typed.is_empty());
+    if current.is_some_and(|typed| typed.len() > MAX_TYPED) {
+        return Err(("currentPassword", "is too long"));
+    }
+    if current.is_none() && (email.is_some() || new_password.is_some()) {
+        return Err((
+            "currentPassword",
+            "is required to change the password or the e-mail address",
+        ));
+    }
+    Ok(Change {
+        name,
+        email,
+        password: new_password.map(str::to_owned),
+        picture: picture_of(body)?,
+        current_password: current.map(str::to_owned),
+    })
+}
+
+fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<&'a str>, Refused> {
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err((field, "must be text")),
+    }
+}
+
+fn other_email(typed: &str, now: &str) -> Result<Option<String>, &'static str> {
+    if typed == now {
+        return Ok(None);
+    }
+    let normal = email::normalise(typed);
+    email::check(&normal)?;
+    Ok((normal != now).then_some(normal))
+}
+
+fn picture_of(body: &Map<String, Value>) -> Result<Option<Option<String>>, Refused> {
+    const FIELD: &str = "profilePicture";
+    if !body.contains_key(FIELD) {
+        return Ok(None);
+    }
+    let Some(url) = text(body, FIELD)?.filter(|url| !url.is_empty()) else {
+        return Ok(Some(None));
+    };
+    picture::check(url).map_err(|advice| (FIELD, advice))?;
+    Ok(Some(Some(url.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const NOW: &str = "Rep@Example.com";
+
+    fn parsed(body: Value) -> Result<Change, &'static str> {
+        let body = body.as_object().cloned().unwrap();
+        parse(&body, NOW).map_err(|(field, _)| field)
+    }
+
+    #[test]
+    fn what_is_absent_or_as_before_is_unchanged() {
+        let form = json!({ "name": " Rep ", "email": NOW, "password": "", "currentPassword": "" });
+        let change = parsed(form).unwrap();
+        assert_eq!(change.name.as_deref(), Some("Rep"));
+        assert_eq!((change.email, change.password), (None, None));
+        assert_eq!(parsed(json!({})), Ok(Change::default()));
+        assert_eq!(parsed(json!({ "name": null })), Ok(Change::default()));
+    }
+
+    #[test]
+    fn password_and_e_mail_need_the_current_password() {
+        for body in [
+            json!({ "password": "correct horse 2" }),
+            json!({ "email": "new@example.com" }),
+            json!({ "email": "rep@example.com", "currentPassword": "" }),
+            json!({ "email": "new@example.com", "currentPassword": "x".repeat(2000) }),
+        ] {
+            assert_eq!(parsed(body), Err("currentPassword"));
+        }
+        let body = json!({ "email": " New@Example.com", "currentPassword": "old" });
+        let change = parsed(body).unwrap();
+        assert_eq!(change.email.as_deref(), Some("new@example.com"));
+        assert_eq!(change.current_password.as_deref(), Some("old"));
+    }
+
+    #[test]
+    fn refusals_name_the_field() {
+        for (body, field) in [
+            (json!({ "name": "" }), "name"),
+            (json!({ "name": "a\u{0}b" }), "name"),
+            (json!({ "name": "x".repeat(201) }), "name"),
+            (json!({ "name": { "$ne": 1 } }), "name"),
+            (json!({ "email": "nobody" }), "email"),
+            (json!({ "email": { "$gt": "" } }), "email"),
+            (json!({ "password": "short" }), "password"),
+            (json!({ "password": 12345678 }), "password"),
+            (
+                json!({ "profilePicture": "javascript:alert(1)" }),
+                "profilePicture",
+            ),
+            (json!({ "profilePicture": 7 }), "profilePicture"),
+        ] {
+            assert_eq!(parsed(body.clone()), Err(field), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_kept_set_or_taken_away() {
+        assert_eq!(parsed(json!({})).unwrap().picture, None);
+        for none in [json!(null), json!("")] {
+            let change = parsed(json!({ "profilePicture": none })).unwrap();
+            assert_eq!(change.picture, Some(None));
+        }
+        let url = "data:image/png;base64,iVBORw0KGgo=";
+        let change = parsed(json!({ "profilePicture": url })).unwrap();
+        assert_eq!(change.picture, Some(Some(url.to_owned())));
+    }
+
+    proptest! {
+        #[test]
+        fn an_accepted_address_is_normal_and_another(typed in "\\PC{0,40}") {
+            let change = parsed(json!({ "email": typed, "currentPassword": "old" }));
+            if let Ok(Change { email: Some(email), .. }) = change {
+                prop_assert_eq!(email::normalise(&email), email.clone());
+                prop_assert!(email != NOW && email::check(&email).is_ok());
+            }
+        }
+    }
+}

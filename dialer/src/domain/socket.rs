@@ -1,0 +1,248 @@
+//! What is said over a WebSocket, and how one ends.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// Longest message and longest frame that a client may send, in bytes.
+pub const MAX_MESSAGE: usize = 16 * 1024;
+
+/// Sockets of one user on one replica. The next one is refused and none is closed for it: two that take each other's
+/// place, each coming back, would never end.
+pub const MOST_PER_USER: usize = 10;
+
+/// What a client says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Said {
+    /// The token, if there is one.
+    Authenticate(Option<String>),
+    /// A type that means nothing here.
+    Other,
+    NotJson,
+}
+
+impl Said {
+    /// Reads a message, text or not.
+    pub fn read(message: &[u8]) -> Self {
+        let Ok(message) = serde_json::from_slice::<Value>(message) else {
+            return Self::NotJson;
+        };
+        if message.get("type").and_then(Value::as_str) != Some("authenticate") {
+            return Self::Other;
+        }
+        let token = message.get("token").and_then(Value::as_str);
+        Self::Authenticate(token.map(str::to_owned))
+    }
+}
+
+/// Why a token was not accepted. Clients throw theirs away on the first two, and never come back by themselves after
+/// any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Expired, revoked, or without `_id` or `sid`.
+    InvalidToken,
+    /// Signed by somebody else.
+    TokenMismatch,
+    /// No token at all.
+    AuthError,
+}
+
+impl Failure {
+    fn code(self) -> &'static str {
+        match self {
+            Self::InvalidToken => "INVALID_TOKEN",
+            Self::TokenMismatch => "TOKEN_MISMATCH",
+            Self::AuthError => "AUTH_ERROR",
+        }
+    }
+
+    fn message(self) -> &'static str {
+        match self {
+            Self::InvalidToken => "The session has ended: sign in again.",
+            Self::TokenMismatch => "The token is not from this server: sign in again.",
+            Self::AuthError => "There is no usable token.",
+        }
+    }
+}
+
+/// Why the server ends a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    Refused(Failure),
+    /// It did not say who it is.
+    NotInTime,
+    /// The database cannot say whose the token is. The token may be good, so the client must come back.
+    Unavailable,
+    /// The user has enough of them, or the server has.
+    TooMany,
+    /// It does not read what it is sent.
+    TooSlow,
+    /// It says too much.
+    TooBusy,
+    TooLong,
+    NotText,
+    NotWebSocket,
+    ShuttingDown,
+}
+
+impl Closing {
+    /// Status (RFC 6455, section 7.4.1) and reason.
+    pub fn frame(self) -> (u16, &'static str) {
+        match self {
+            Self::Refused(_) => (1008, "authentication failed"),
+            Self::NotInTime => (1008, "not authenticated in time"),
+            Self::TooBusy => (1008, "too many messages"),
+            Self::Unavailable => (1011, "temporarily unavailable"),
+            Self::TooMany => (1013, "too many connections"),
+            Self::TooSlow => (1013, "too slow"),
+            Self::TooLong => (1009, "message too long"),
+            Self::NotText => (1007, "not UTF-8"),
+            Self::NotWebSocket => (1002, "protocol error"),
+            Self::ShuttingDown => (1001, "the server is shutting down"),
+        }
+    }
+
+    /// What is said before the closing frame.
+    pub fn last_words(self) -> Option<String> {
+        let Self::Refused(failure) = self else {
+            return None;
+        };
+        let words =
+            json!({ "type": "auth_failure", "message": failure.message(), "code": failure.code() });
+        Some(words.to_string())
+    }
+}
+
+/// Said when a socket is authenticated.
+pub fn welcome() -> String {
+    json!({ "type": "auth_success", "message": "You are connected." }).to_string()
+}
+
+/// Said of a message that is not JSON.
+pub fn not_json() -> String {
+    json!({ "type": "error", "message": "The message is not valid JSON." }).to_string()
+}
+
+/// How many frames a client may send: a burst, and one more for every `REFILL` that passes. They have little to say.
+#[derive(Debug)]
+pub struct Allowance {
+    left: u32,
+    since: Instant,
+}
+
+const BURST: u32 = 60;
+const REFILL: Duration = Duration::from_millis(500);
+
+impl Allowance {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            left: BURST,
+            since: now,
+        }
+    }
+
+    /// Counts a frame; false if it is one too many.
+    pub fn take(&mut self, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.since).as_millis() / REFILL.as_millis();
+        let more = u32::try_from(passed).unwrap_or(u32::MAX);
+        if self.left.saturating_add(more) >= BURST {
+            (self.left, self.since) = (BURST, now);
+        } else {
+            self.left += more;
+            self.since += REFILL * more;
+        }
+        let enough = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_authenticate_means_anything() {
+        for (message, said) in [
+            (
+                r#"{"type":"authenticate","token":"t"}"#,
+                Said::Authenticate(Some("t".to_owned())),
+            ),
+            (r#"{"type":"authenticate"}"#, Said::Authenticate(None)),
+            (
+                r#"{"type":"authenticate","token":{"$ne":1}}"#,
+                Said::Authenticate(None),
+            ),
+            (r#"{"type":"ping","token":"t"}"#, Said::Other),
+            (r#"{"type":["authenticate"]}"#, Said::Other),
+            ("[]", Said::Other),
+            ("7", Said::Other),
+            ("hello", Said::NotJson),
+            ("", Said::NotJson),
+        ] {
+            assert_eq!(Said::read(message.as_bytes()), said, "{message}");
+        }
+        assert_eq!(Said::read(b"\xff\xfe"), Said::NotJson);
+    }
+
+    #[test]
+    fn only_a_refused_token_is_a_failure_and_the_codes_are_those_that_clients_know() {
+        for (failure, code) in [
+            (Failure::InvalidToken, "INVALID_TOKEN"),
+            (Failure::TokenMismatch, "TOKEN_MISMATCH"),
+            (Failure::AuthError, "AUTH_ERROR"),
+        ] {
+            let closing = Closing::Refused(failure);
+            let words: Value = serde_json::from_str(&closing.last_words().unwrap()).unwrap();
+            assert_eq!(
+                (&words["type"], &words["code"]),
+                (&json!("auth_failure"), &json!(code))
+            );
+            assert_eq!(closing.frame().0, 1008);
+        }
+        for closing in [
+            Closing::NotInTime,
+            Closing::Unavailable,
+            Closing::TooMany,
+            Closing::TooSlow,
+            Closing::TooBusy,
+            Closing::TooLong,
+            Closing::ShuttingDown,
+        ] {
+            assert_eq!(
+                closing.last_words(),
+                None,
+                "{closing:?}: they must come back"
+            );
+            // A closing frame holds 123 bytes of reason.
+            assert!(closing.frame().1.len() <= 123);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_frames_than_the_burst_and_what_time_brings(
+            waits in prop::collection::vec(0_u64..2_000, 1..400)
+        ) {
+            let start = Instant::now();
+            let mut allowance = Allowance::new(start);
+            let (mut now, mut taken) = (start, 0_u128);
+            for wait in waits {
+                now += Duration::from_millis(wait);
+                taken += u128::from(allowance.take(now));
+                let brought = now.duration_since(start).as_millis() / REFILL.as_millis();
+                prop_assert!(taken <= u128::from(BURST) + brought);
+            }
+        }
+
+        #[test]
+        fn one_frame_each_refill_is_always_allowed(count in 1_u32..500) {
+            let start = Instant::now();
+            let mut allowance = Allowance::new(start);
+            for n in 0..count {
+                prop_assert!(allowance.take(start + REFILL * n));
+            }
+        }
+    }
+}

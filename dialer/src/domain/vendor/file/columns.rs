@@ -1,0 +1,325 @@
+//! A row's cells as a lead. Each column has a name in the webhook's vocabulary, so a cell is read by the rules of
+//! the webhook; what differs is said here.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::{Row, RowWarning, Vendor, values};
+use crate::domain::leads::{STATUSES, phone};
+use crate::domain::vendor::{Field, VendorLead, webhook};
+
+/// Longest state and disposition, in characters.
+const LONGEST: usize = 100;
+
+/// How much of the original row is kept, in characters: of a cell, and of all.
+const KEPT_CELL: usize = 1_000;
+const KEPT_ROW: usize = 16_000;
+
+/// The webhook's name of a field, and the columns it stands in: the first that is not empty counts.
+type Names = &'static [(&'static str, &'static [&'static str])];
+
+const NEXTGEN: Names = &[
+    ("lead_id", &["lead_id"]),
+    ("first_name", &["first_name"]),
+    ("last_name", &["last_name"]),
+    ("phone", &["phone"]),
+    ("email", &["email"]),
+    ("street_address", &["street_1"]),
+    ("street_2", &["street_2"]),
+    ("city", &["city"]),
+    ("zip_code", &["zipcode", "zip"]),
+    ("dob", &["dob", "date_of_birth"]),
+    ("gender", &["gender"]),
+    ("height", &["height"]),
+    ("weight", &["weight"]),
+    ("household_size", &["household_size"]),
+    ("household_income", &["household_income"]),
+    ("military", &["military"]),
+    ("pregnant", &["pregnant"]),
+    ("tobacco_user", &["tobacco_user"]),
+    ("has_prescription", &["has_prescription"]),
+    ("has_medicare_parts_ab", &["has_medicare_parts_a_b"]),
+    ("has_medical_condition", &["has_medical_condition"]),
+    ("medical_conditions", &["medical_conditions"]),
+    ("insurance_timeframe", &["insurance_timeframe"]),
+    ("campaign_name", &["campaign_name"]),
+    ("product", &["product"]),
+    ("vendor_name", &["vendor_name"]),
+    ("account_name", &["account_name"]),
+    ("bid_type", &["bid_type"]),
+    ("price", &["price"]),
+    ("call_log_id", &["call_log_id"]),
+    ("call_duration", &["call_duration"]),
+    ("source_hash", &["source_hash"]),
+    ("sub_id_hash", &["sub_id_hash"]),
+    ("created_at", &["created_at"]),
+];
+
+const MARKETPLACE: Names = &[
+    ("lead_id", &["leadID"]),
+    ("first_name", &["firstName"]),
+    ("last_name", &["lastName"]),
+    ("phone", &["primaryPhone"]),
+    ("email", &["email"]),
+    ("street_address", &["address1"]),
+    ("street_2", &["address2"]),
+    ("city", &["city"]),
+    ("zip_code", &["postalCode"]),
+    ("dob", &["dateOfBirth"]),
+    ("gender", &["gender"]),
+    ("height", &["height"]),
+    ("weight", &["weight"]),
+    ("household_size", &["householdSize"]),
+    ("household_income", &["householdIncome"]),
+    ("military", &["isMilitary"]),
+    ("pregnant", &["isPregnant"]),
+    ("tobacco_user", &["tobaccoUse"]),
+    ("has_prescription", &["hasPrescriptions"]),
+    ("has_medicare_parts_ab", &["hasMedicare"]),
+    ("has_medical_condition", &["hasMedicalCondition"]),
+    ("medical_conditions", &["medicalConditions"]),
+    ("insurance_timeframe", &["insuranceNeeded"]),
+    ("created_at", &["created"]),
+];
+
+/// Ids of a NextGen purchase: the old schema dropped them, and the vendor-style view shows them.
+const PURCHASE_IDS: [(&str, &str); 5] = [
+    ("purchaseId", "purchase_id"),
+    ("vendorId", "vendor_id"),
+    ("verticalId", "vertical_id"),
+    ("accountId", "account_id"),
+    ("campaignId", "campaign_id"),
+];
+
+impl Vendor {
+    fn names(self) -> Names {
+        match self {
+            Self::NextGen => NEXTGEN,
+            Self::Marketplace => MARKETPLACE,
+        }
+    }
+
+    fn state(self) -> &'static [&'static str] {
+        match self {
+            Self::NextGen => &["state"],
+            Self::Marketplace => &["stateCode", "state", "State"],
+        }
+    }
+}
+
+/// Where which column is.
+#[derive(Debug, Clone)]
+pub struct Columns {
+    pub vendor: Vendor,
+    pub headers: Vec<String>,
+    places: HashMap<String, usize>,
+}
+
+/// What a row says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// `None`: it has neither phone nor e-mail.
+    pub lead: Option<VendorLead>,
+    /// For a new lead only: on a known one these are the rep's. Absent: as every new lead.
+    pub status: Option<String>,
+    pub disposition: Option<String>,
+    pub warnings: Vec<RowWarning>,
+}
+
+impl Columns {
+    pub fn new(vendor: Vendor, headers: Vec<String>) -> Self {
+        let mut places = HashMap::new();
+        for (place, header) in headers.iter().enumerate() {
+            // Of two columns of one name the first counts.
+            places.entry(header.clone()).or_insert(place);
+        }
+        Self {
+            vendor,
+            headers,
+            places,
+        }
+    }
+
+    /// The first of these columns that has something in it.
+    fn first<'a>(&self, row: &'a Row, names: &[&'static str]) -> Option<(&'static str, &'a str)> {
+        names.iter().find_map(|name| {
+            let cell = row.cells.get(*self.places.get(*name)?)?;
+            (!cell.is_empty()).then_some((*name, cell.as_str()))
+        })
+    }
+
+    /// Reads a row.
+    pub fn read(&self, row: &Row) -> Reading {
+        let mut told = Told {
+            row: row.number,
+            warnings: Vec::new(),
+        };
+        let (body, origins) = self.body(row, &mut told);
+        let (lead, warnings) = webhook::parse(&body);
+        for warning in warnings {
+            let column = origins.iter().find(|(field, _)| *field == warning.field);
+            told.warn(column.map_or("", |(_, column)| column), warning.message);
+        }
+        let mut lead = lead.unwrap_or_default();
+        self.phone(row, &mut lead, &mut told);
+        self.more(row, &mut lead, &mut told);
+        if row
+            .cells
+            .iter()
+            .skip(self.headers.len())
+            .any(|cell| !cell.is_empty())
+        {
+            told.warn(
+                "",
+                "has more cells than the header; they were not used".to_owned(),
+            );
+        }
+        let reachable = lead.phone.is_some() || lead.email.is_some();
+        if !reachable {
+            told.warn(
+                "",
+                "has neither phone nor e-mail address: skipped".to_owned(),
+            );
+        }
+        let status = self.first(row, &["status"]).map(|(_, text)| text);
+        let status = STATUSES.iter().find(|known| Some(**known) == status);
+        let disposition = self.first(row, &["disposition"]).map(|(_, text)| text);
+        Reading {
+            lead: reachable.then_some(lead),
+            status: status.map(|status| (*status).to_owned()),
+            disposition: disposition
+                .filter(|d| d.chars().count() <= LONGEST)
+                .map(str::to_owned),
+            warnings: told.warnings,
+        }
+    }
+
+    /// The row as a message of the webhook, and which column each field came from.
+    fn body(
+        &self,
+        row: &Row,
+        told: &mut Told,
+    ) -> (Map<String, Value>, Vec<(&'static str, &'static str)>) {
+        let mut body = Map::new();
+        let mut origins = Vec::new();
+        for (field, columns) in self.vendor.names() {
+            let Some((column, text)) = self.first(row, columns) else {
+                continue;
+            };
+            let number = matches!(*field, "lead_id" | "phone");
+            if number && values::is_mangled(text) {
+                told.warn(
+                    column,
+                    "was shortened by a spreadsheet and is lost".to_owned(),
+                );
+                continue;
+            }
+            let text = match *field {
+                "lead_id" | "phone" => values::whole(text).to_owned(),
+                "dob" => values::birthday(text),
+                "created_at" => values::moment(text),
+                _ => text.to_owned(),
+            };
+            body.insert((*field).to_owned(), text.into());
+            origins.push((*field, column));
+        }
+        (body, origins)
+    }
+
+    /// In the form in which people read it; without a digit it is none.
+    fn phone(&self, row: &Row, lead: &mut VendorLead, told: &mut Told) {
+        let Some(text) = lead.phone.take() else {
+            return;
+        };
+        if phone::digits(&text).is_empty() {
+            let names: &[&'static str] = match self.vendor {
+                Vendor::NextGen => &["phone"],
+                Vendor::Marketplace => &["primaryPhone"],
+            };
+            let column = self.first(row, names).map_or("", |(column, _)| column);
+            told.warn(column, "is no phone number".to_owned());
+        } else {
+            lead.phone = Some(phone::display(&text));
+        }
+    }
+
+    /// What the webhook has no name for, or another rule.
+    fn more(&self, row: &Row, lead: &mut VendorLead, told: &mut Told) {
+        if let Some((column, text)) = self.first(row, self.vendor.state()) {
+            if text.chars().count() <= LONGEST {
+                lead.person
+                    .push(("state", Field::Text(text.to_uppercase())));
+            } else {
+                told.warn(column, "is too long".to_owned());
+            }
+        }
+        if self.vendor == Vendor::NextGen {
+            for (field, column) in PURCHASE_IDS {
+                let found = self.first(row, &[column]).map(|(_, text)| text);
+                let short = found.filter(|text| text.chars().count() <= LONGEST);
+                lead.purchase
+                    .extend(short.map(|text| (field, text.to_owned())));
+            }
+        }
+    }
+
+    /// The row as it came, to be kept beside the lead: cells that hold something, by names that can be stored. True
+    /// where something was cut off.
+    pub fn original(&self, row: &Row) -> (Vec<(String, String)>, bool) {
+        let mut kept: Vec<(String, String)> = Vec::new();
+        let (mut room, mut cut) = (KEPT_ROW, false);
+        for (place, cell) in row
+            .cells
+            .iter()
+            .enumerate()
+            .filter(|(_, cell)| !cell.is_empty())
+        {
+            let text: String = cell.chars().take(KEPT_CELL.min(room)).collect();
+            cut |= text.len() < cell.len();
+            room = room.saturating_sub(text.chars().count());
+            let name = storable(self.headers.get(place).map_or("", String::as_str), place);
+            // The first column of a name has it; the others are told apart by their place.
+            let taken = kept.iter().any(|(other, _)| *other == name);
+            let name = if taken {
+                format!("{name} (column {})", place + 1)
+            } else {
+                name
+            };
+            kept.push((name, text));
+        }
+        (kept, cut)
+    }
+}
+
+/// A header as the name of a stored field, which can hold no dot, no zero and no dollar sign at its start.
+fn storable(header: &str, place: usize) -> String {
+    let plain = header.chars().filter(|c| !c.is_control()).take(LONGEST);
+    let plain: String = plain
+        .map(|c| if matches!(c, '.' | '$') { '_' } else { c })
+        .collect();
+    if plain.is_empty() {
+        format!("column {}", place + 1)
+    } else {
+        plain
+    }
+}
+
+struct Told {
+    row: u32,
+    warnings: Vec<RowWarning>,
+}
+
+impl Told {
+    fn warn(&mut self, column: &str, message: String) {
+        self.warnings.push(RowWarning {
+            row: self.row,
+            column: column.to_owned(),
+            message,
+        });
+    }
+}
+
+#[cfg(test)]
+#[path = "columns_tests.rs"]
+mod tests;

@@ -1,0 +1,182 @@
+//! A whole file from top to bottom: what is in it, and its rows one by one to whoever wants them.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::ops::ControlFlow;
+
+use super::columns::{Columns, Reading};
+use super::sheet::{Line, Refused, Sheet};
+use super::{MOST_TOLD, Row, RowWarning, Vendor};
+use crate::domain::leads::phone;
+
+/// How a file is judged.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// A row that cannot be read is left out, instead of the whole file.
+    pub partial: bool,
+    /// E.164 numbers that nobody may call: their rows are skipped.
+    pub blocked: HashSet<String>,
+}
+
+/// What is in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    pub vendor: Vendor,
+    pub headers: Vec<String>,
+    /// Rows that are leads.
+    pub leads: u32,
+    /// Rows that nobody could be reached by, or may be.
+    pub skipped: u32,
+    /// Rows that cannot be read; only with `partial`.
+    pub errors: u32,
+    /// The first of them.
+    pub warnings: Vec<RowWarning>,
+    pub warning_count: u32,
+}
+
+impl Scan {
+    fn warn(&mut self, warnings: impl IntoIterator<Item = RowWarning>) {
+        for warning in warnings {
+            self.warning_count = self.warning_count.saturating_add(1);
+            if self.warnings.len() < MOST_TOLD {
+                self.warnings.push(warning);
+            }
+        }
+    }
+}
+
+/// Reads a file; `each` gets the rows that are leads and may end it early.
+///
+/// # Errors
+/// The file cannot be read, or, unless `partial`, one of its rows.
+pub fn scan(
+    file: impl Read,
+    rules: &Rules,
+    mut each: impl FnMut(Row, &Reading) -> ControlFlow<()>,
+) -> Result<Scan, Refused> {
+    let mut sheet = Sheet::open(file)?;
+    let columns = Columns::new(sheet.vendor, sheet.headers.clone());
+    let mut scan = Scan {
+        vendor: sheet.vendor,
+        headers: sheet.headers.clone(),
+        leads: 0,
+        skipped: 0,
+        errors: 0,
+        warnings: Vec::new(),
+        warning_count: 0,
+    };
+    while let Some(line) = sheet.line()? {
+        let row = match line {
+            Line::Row(row) => row,
+            Line::Lost(refused) if rules.partial => {
+                scan.errors += 1;
+                let row = refused.row().unwrap_or_default();
+                scan.warn([about(row, format!("left out: {refused}"))]);
+                continue;
+            }
+            Line::Lost(refused) => return Err(refused),
+        };
+        let mut reading = columns.read(&row);
+        scan.warn(std::mem::take(&mut reading.warnings));
+        let number = reading.lead.as_ref().and_then(|lead| lead.phone.as_deref());
+        let number = number.and_then(phone::e164);
+        if number.is_some_and(|number| rules.blocked.contains(&number)) {
+            scan.warn([about(
+                row.number,
+                "is on the do-not-call list: skipped".to_owned(),
+            )]);
+            reading.lead = None;
+        }
+        if reading.lead.is_none() {
+            scan.skipped += 1;
+        } else {
+            scan.leads += 1;
+            if each(row, &reading).is_break() {
+                break;
+            }
+        }
+    }
+    Ok(scan)
+}
+
+fn about(row: u32, message: String) -> RowWarning {
+    RowWarning {
+        row,
+        column: String::new(),
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(file: &[u8], rules: &Rules) -> Result<(Scan, Vec<u32>), Refused> {
+        let mut rows = Vec::new();
+        let scan = scan(file, rules, |row, _| {
+            rows.push(row.number);
+            ControlFlow::Continue(())
+        })?;
+        Ok((scan, rows))
+    }
+
+    const FILE: &[u8] =
+        b"leadID,primaryPhone,email\n1,5550123456,\n2,,x\n3,\xff,\n4,5550199999,a@b\n5,,c@d\n";
+
+    #[test]
+    fn a_row_that_cannot_be_read_refuses_the_file_or_is_counted() {
+        let all = read(FILE, &Rules::default());
+        assert_eq!(all.unwrap_err(), Refused::NotText { row: 4, column: 2 });
+        let partial = Rules {
+            partial: true,
+            ..Rules::default()
+        };
+        let (scan, rows) = read(FILE, &partial).unwrap();
+        assert_eq!((scan.leads, scan.skipped, scan.errors), (3, 1, 1));
+        assert_eq!(rows, [2, 5, 6]);
+        let told: Vec<(u32, &str)> = scan
+            .warnings
+            .iter()
+            .map(|w| (w.row, w.column.as_str()))
+            .collect();
+        assert_eq!(told, [(3, "email"), (3, ""), (4, "")]);
+    }
+
+    #[test]
+    fn nobody_s_number_is_taken_who_may_not_be_called() {
+        let blocked = HashSet::from(["+15550199999".to_owned()]);
+        let (scan, rows) = read(
+            FILE,
+            &Rules {
+                partial: true,
+                blocked,
+            },
+        )
+        .unwrap();
+        assert_eq!((scan.leads, scan.skipped, rows), (2, 2, vec![2, 6]));
+    }
+
+    #[test]
+    fn a_hundred_warnings_are_told_and_all_are_counted() {
+        let file = format!("leadID,email\n{}", "1,nobody\n".repeat(80));
+        let (scan, _) = read(file.as_bytes(), &Rules::default()).unwrap();
+        assert_eq!(
+            (scan.warnings.len(), scan.warning_count, scan.skipped),
+            (100, 160, 80)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_judged_the_same_twice(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let file = [b"vendor_id,phone,email,price\n".to_vec(), bytes].concat();
+            let rules = Rules { partial: true, ..Rules::default() };
+            let (first, second) = (read(&file, &rules), read(&file, &rules));
+            prop_assert_eq!(&first, &second);
+            if let Ok((scan, rows)) = first {
+                prop_assert_eq!(u32::try_from(rows.len()).unwrap(), scan.leads);
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Reading a CSV file row by row, within bounds: whatever the file holds, memory does not grow with it.
+
+use std::io::{Chain, Cursor, Read};
+
+use csv::{ByteRecord, Reader, ReaderBuilder};
+
+use super::{LONGEST_ROW, MOST_COLUMNS, MOST_ROWS, Row, Vendor};
+
+/// Read after the end of the file: inside an open quote it becomes part of the last cell, else a row of its own.
+/// So the parser itself says whether a quote was left open.
+const END: &str = "\u{1e}end of the file\u{1e}";
+
+/// What the parser may have read ahead, in bytes.
+const AHEAD: u64 = 64 * 1024;
+
+/// Headers that a refusal shows, and how much of each.
+const SHOWN_HEADERS: usize = 30;
+const SHOWN_LENGTH: usize = 40;
+
+/// Why a whole file is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("The file is empty: its first row must name the columns.")]
+    Empty,
+    #[error(
+        "The file is of no known vendor. Its columns are: {}. A NextGen file has purchase_id, vertical_id or \
+         vendor_id; a Marketplace file has leadID, utm_source or primaryPhone.",
+        .0.join(", ")
+    )]
+    UnknownVendor(Vec<String>),
+    #[error("The file has more than {MOST_ROWS} rows. Split it into several files.")]
+    TooManyRows,
+    #[error("Row {0} has more than {MOST_COLUMNS} columns.")]
+    TooManyColumns(u32),
+    #[error("Row {0} is longer than 1 MB: perhaps a quotation mark is missing.")]
+    TooLong(u32),
+    #[error("Row {row}, column {column}, is not UTF-8 text. Save the file as \"CSV UTF-8\".")]
+    NotText { row: u32, column: usize },
+    #[error("Row {0} opens a quotation mark that is never closed.")]
+    OpenQuote(u32),
+    #[error("The file could not be read.")]
+    Unreadable,
+}
+
+impl Refused {
+    /// The row at fault.
+    pub fn row(&self) -> Option<u32> {
+        match self {
+            Self::TooManyColumns(row) | Self::TooLong(row) | Self::OpenQuote(row) => Some(*row),
+            Self::NotText { row, .. } => Some(*row),
+            _ => None,
+        }
+    }
+
+    /// True where only this row is lost, and the next can be read.
+    fn is_of_one_row(&self) -> bool {
+        matches!(self, Self::TooManyColumns(_) | Self::NotText { .. })
+    }
+}
+
+/// What stands in a file at some place.
+#[derive(Debug)]
+pub enum Line {
+    Row(Row),
+    /// Cannot be read; the next one can.
+    Lost(Refused),
+}
+
+/// Gives the parser no more than a row may have.
+struct Bounded<R> {
+    inner: R,
+    given: u64,
+    most: u64,
+    exceeded: bool,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.given > self.most {
+            self.exceeded = true;
+            return Err(std::io::Error::other("the row is too long"));
+        }
+        let read = self.inner.read(buffer)?;
+        self.given = self
+            .given
+            .saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        Ok(read)
+    }
+}
+
+/// A file whose header has been read.
+pub struct Sheet<R> {
+    reader: Reader<Bounded<Chain<R, Cursor<Vec<u8>>>>>,
+    record: ByteRecord,
+    next: Option<ByteRecord>,
+    /// Of the row that was read last.
+    number: u32,
+    pub headers: Vec<String>,
+    pub vendor: Vendor,
+}
+
+impl<R> std::fmt::Debug for Sheet<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sheet")
+            .field("vendor", &self.vendor)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Read> Sheet<R> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// There is none, or it is of no known vendor.
+    pub fn open(file: R) -> Result<Self, Refused> {
+        let end = Cursor::new(format!("\n{END}\n").into_bytes());
+        let bounded = Bounded {
+            inner: file.chain(end),
+            given: 0,
+            most: 0,
+            exceeded: false,
+        };
+        let reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(bounded);
+        let mut sheet = Self {
+            reader,
+            record: ByteRecord::new(),
+            next: None,
+            number: 0,
+            headers: Vec::new(),
+            // Until the header is read.
+            vendor: Vendor::NextGen,
+        };
+        sheet.next = sheet.parse(1)?;
+        match sheet.line()? {
+            None => Err(Refused::Empty),
+            Some(Line::Lost(refused)) => Err(refused),
+            Some(Line::Row(row)) => {
+                sheet.headers = row.cells;
+                let vendor = Vendor::recognise(&sheet.headers);
+                sheet.vendor =
+                    vendor.ok_or_else(|| Refused::UnknownVendor(shown(&sheet.headers)))?;
+                Ok(sheet)
+            }
+        }
+    }
+
+    /// The next row; `None` after the last.
+    ///
+    /// # Errors
+    /// The rest of the file cannot be read.
+    pub fn line(&mut self) -> Result<Option<Line>, Refused> {
+        let Some(record) = self.next.take() else {
+            return Ok(None);
+        };
+        let number = self.number + 1;
+        // Only the parser's last record can be the end mark, or what swallowed it.
+        self.next = self.parse(number + 1)?;
+        if self.next.is_none() {
+            return if record.len() == 1 && record.get(0) == Some(END.as_bytes()) {
+                Ok(None)
+            } else {
+                Err(Refused::OpenQuote(number))
+            };
+        }
+        self.number = number;
+        if number > MOST_ROWS + 1 {
+            return Err(Refused::TooManyRows);
+        }
+        match cells(&record, number) {
+            Ok(cells) => Ok(Some(Line::Row(Row { number, cells }))),
+            Err(refused) if refused.is_of_one_row() => Ok(Some(Line::Lost(refused))),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    fn parse(&mut self, number: u32) -> Result<Option<ByteRecord>, Refused> {
+        let begin = self.reader.position().byte();
+        self.reader.get_mut().most = begin.saturating_add(LONGEST_ROW + AHEAD);
+        let read = self.reader.read_byte_record(&mut self.record);
+        let length = self.reader.position().byte().saturating_sub(begin);
+        match read {
+            Err(_) if self.reader.get_ref().exceeded => Err(Refused::TooLong(number)),
+            Err(_) => Err(Refused::Unreadable),
+            Ok(true) if length > LONGEST_ROW => Err(Refused::TooLong(number)),
+            Ok(true) => Ok(Some(std::mem::take(&mut self.record))),
+            Ok(false) => Ok(None),
+        }
+    }
+}
+
+fn cells(record: &ByteRecord, row: u32) -> Result<Vec<String>, Refused> {
+    if record.len() > MOST_COLUMNS {
+        return Err(Refused::TooManyColumns(row));
+    }
+    let text = |(at, cell): (usize, &[u8])| match std::str::from_utf8(cell) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(_) => Err(Refused::NotText {
+            row,
+            column: at + 1,
+        }),
+    };
+    record.iter().enumerate().map(text).collect()
+}
+
+/// Headers come from outside and are shown again.
+fn shown(headers: &[String]) -> Vec<String> {
+    let short = |header: &String| -> String {
+        let plain = header.chars().filter(|c| !c.is_control());
+        plain.take(SHOWN_LENGTH).collect()
+    };
+    headers.iter().take(SHOWN_HEADERS).map(short).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::leads::export::neutral;
+    use proptest::prelude::*;
+
+    fn read(file: &[u8]) -> Result<Vec<Row>, Refused> {
+        let mut sheet = Sheet::open(file)?;
+        let mut rows = Vec::new();
+        while let Some(line) = sheet.line()? {
+            match line {
+                Line::Row(row) => rows.push(row),
+                Line::Lost(refused) => return Err(refused),
+            }
+        }
+        Ok(rows)
+    }
+
+    fn row(number: u32, cells: &[&str]) -> Row {
+        Row {
+            number,
+            cells: cells.iter().map(|c| (*c).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn quotes_line_ends_a_mark_at_the_start_and_uneven_rows() {
+        let file = "\u{feff}purchase_id, zip ,x\r\n1, 07001 ,\"a \"\"b\"\",\nc\"\r\n\r\n2\n3,4,5,6";
+        let rows = read(file.as_bytes()).unwrap();
+        let expected = [
+            row(2, &["1", "07001", "a \"b\",\nc"]),
+            row(3, &["2"]),
+            row(4, &["3", "4", "5", "6"]),
+        ];
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_with_its_row() {
+        let head = b"leadID,email\n".to_vec();
+        let with = |rest: &[u8]| [head.clone(), rest.to_vec()].concat();
+        for (file, refused) in [
+            (Vec::new(), Refused::Empty),
+            (b"\n\n".to_vec(), Refused::Empty),
+            (
+                b"a,b\n1,2\n".to_vec(),
+                Refused::UnknownVendor(vec!["a".into(), "b".into()]),
+            ),
+            (
+                b"LEADID\n1".to_vec(),
+                Refused::UnknownVendor(vec!["LEADID".into()]),
+            ),
+            (
+                with(b"1,a@b\n2,\xff\n"),
+                Refused::NotText { row: 3, column: 2 },
+            ),
+            (with(b"1,\"open\n2,b\n"), Refused::OpenQuote(2)),
+            (with(b"1,\"open"), Refused::OpenQuote(2)),
+            (b"leadID,\"open\n".to_vec(), Refused::OpenQuote(1)),
+            (with(&vec![b','; 500]), Refused::TooManyColumns(2)),
+            (with(&vec![b','; 1_000_000]), Refused::TooManyColumns(2)),
+            (with(&vec![b'x'; 3_000_000]), Refused::TooLong(2)),
+            (
+                with(&[b"1,\"".to_vec(), vec![b'\n'; 3_000_000]].concat()),
+                Refused::TooLong(2),
+            ),
+            (with("1\n".repeat(15_001).as_bytes()), Refused::TooManyRows),
+        ] {
+            assert_eq!(read(&file), Err(refused));
+        }
+        assert_eq!(
+            read(&with("1\n".repeat(15_000).as_bytes())).unwrap().len(),
+            15_000
+        );
+        assert_eq!(read(&with(&vec![b','; 499])).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_row_that_looks_like_the_end_is_a_row() {
+        let file = format!("leadID\n{END}\n2\n");
+        assert_eq!(read(file.as_bytes()).unwrap().len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_exporter_writes_is_read_back(
+            rows in proptest::collection::vec(proptest::collection::vec(".{0,12}|[\",\r\n =+@-]{0,6}", 2..5), 0..6)
+        ) {
+            let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+            writer.write_record(["leadID", "b"]).unwrap();
+            let rows: Vec<Vec<String>> = rows.iter().map(|r| r.iter().map(|c| neutral(c)).collect()).collect();
+            for row in &rows {
+                writer.write_record(row).unwrap();
+            }
+            let back = read(&writer.into_inner().unwrap()).unwrap();
+            let trimmed = rows.iter().map(|r| r.iter().map(|c| c.trim().to_owned()).collect());
+            let back: Vec<Vec<String>> = back.into_iter().map(|r| r.cells).collect();
+            prop_assert_eq!(back, trimmed.collect::<Vec<Vec<String>>>());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400), known in any::<bool>()) {
+            let head = if known { b"leadID,email\n".to_vec() } else { Vec::new() };
+            let _ = read(&[head, bytes].concat());
+        }
+
+        #[test]
+        fn any_text_of_quotes_and_separators_is_read_or_refused(text in "[\",\r\na]{0,60}") {
+            let read = read(format!("leadID\n{text}").as_bytes());
+            let told = matches!(read, Ok(_) | Err(Refused::OpenQuote(_)));
+            prop_assert!(told, "{read:?}");
+        }
+    }
+}

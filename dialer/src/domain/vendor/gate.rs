@@ -1,0 +1,154 @@
+//! Who may knock at the webhook how often. Pairs that were right before have a rate of their own and are not held up by
+//! others' mistakes; everybody else may be wrong only so often, per `sid` and address and per address: a vendor sends for
+//! many tenants from one address, and one of them with an old key must not cost the others their leads.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::credential::Pair;
+use crate::domain::rate::{Buckets, Rate};
+use crate::domain::throttle::{Limits, Throttle};
+
+/// The most pairs whose rate is kept.
+const MOST_PAIRS: usize = 10_000;
+
+/// Why a request is turned away, and the time until another is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// The pair sends too fast.
+    TooFast(Duration),
+    /// Too many wrong pairs came from there.
+    TooManyWrong(Duration),
+}
+
+/// In memory, per process.
+#[derive(Debug)]
+pub struct Gate {
+    rates: Buckets<[u8; 32]>,
+    wrong: Throttle,
+}
+
+impl Gate {
+    pub fn new(rate: Rate, wrong: Limits) -> Self {
+        Self {
+            rates: Buckets::new(rate, MOST_PAIRS),
+            wrong: Throttle::new(wrong),
+        }
+    }
+
+    /// Before the pair is looked up.
+    ///
+    /// # Errors
+    /// It is not worth looking up.
+    pub fn enter(&mut self, pair: &Pair, from: IpAddr, now: Instant) -> Result<(), Closed> {
+        let key = pair.fingerprint();
+        if self.rates.knows(&key) {
+            return self.rates.look(&key, now).map_err(Closed::TooFast);
+        }
+        let held = self.wrong.reserve(&pair.sid, from, now);
+        // Only looked at: many right requests may be under way at once.
+        self.wrong.release(held.map_err(Closed::TooManyWrong)?);
+        Ok(())
+    }
+
+    /// The pair is right.
+    ///
+    /// # Errors
+    /// It sends too fast.
+    pub fn right(&mut self, pair: &Pair, now: Instant) -> Result<(), Closed> {
+        let taken = self.rates.take(pair.fingerprint(), now);
+        taken.map_err(Closed::TooFast)
+    }
+
+    /// The pair is wrong, perhaps since a moment ago.
+    pub fn wrong(&mut self, pair: &Pair, from: IpAddr, now: Instant) {
+        self.rates.forget(&pair.fingerprint());
+        // Kept, so counted. Where it is refused there are enough already.
+        let _ = self.wrong.reserve(&pair.sid, from, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate {
+        per_second: 1,
+        burst: 2,
+    };
+    const WRONG: Limits = Limits {
+        per_account: 2,
+        per_address: 4,
+        window: Duration::from_secs(60),
+    };
+
+    fn pair(sid: &str) -> Pair {
+        Pair {
+            sid: sid.to_owned(),
+            api_key: "key".to_owned(),
+        }
+    }
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn a_right_pair_is_limited_by_its_own_rate_alone() {
+        let (mut gate, now) = (Gate::new(RATE, WRONG), Instant::now());
+        for _ in 0..2 {
+            gate.enter(&pair("good"), ip(1), now).unwrap();
+            gate.right(&pair("good"), now).unwrap();
+        }
+        let second = Duration::from_secs(1);
+        let refused = gate.enter(&pair("good"), ip(1), now);
+        assert_eq!(refused, Err(Closed::TooFast(second)));
+        assert!(
+            gate.right(&pair("good"), now).is_err(),
+            "also if it entered before"
+        );
+        gate.enter(&pair("other"), ip(1), now).unwrap();
+        gate.right(&pair("other"), now).unwrap();
+        for n in 0..9 {
+            gate.wrong(&pair(&format!("bad{n}")), ip(1), now);
+        }
+        let later = now + second;
+        assert_eq!(gate.enter(&pair("good"), ip(1), later), Ok(()));
+    }
+
+    #[test]
+    fn wrong_pairs_close_first_their_own_sid_and_then_the_address() {
+        let (mut gate, now) = (Gate::new(RATE, WRONG), Instant::now());
+        for _ in 0..9 {
+            gate.wrong(&pair("a"), ip(1), now);
+        }
+        let minute = Duration::from_secs(60);
+        let closed = Err(Closed::TooManyWrong(minute));
+        assert_eq!(gate.enter(&pair("a"), ip(1), now), closed);
+        assert_eq!(gate.enter(&pair("b"), ip(1), now), Ok(()));
+        for _ in 0..9 {
+            gate.wrong(&pair("b"), ip(1), now);
+        }
+        assert_eq!(gate.enter(&pair("c"), ip(1), now), closed);
+        assert_eq!(gate.enter(&pair("c"), ip(2), now), Ok(()));
+        assert_eq!(gate.enter(&pair("c"), ip(1), now + minute), Ok(()));
+    }
+
+    #[test]
+    fn any_number_of_new_right_requests_may_be_under_way_and_a_pair_that_was_replaced_is_a_stranger()
+     {
+        let (mut gate, now) = (Gate::new(RATE, WRONG), Instant::now());
+        for _ in 0..100 {
+            gate.enter(&pair("new"), ip(1), now).unwrap();
+        }
+        gate.right(&pair("new"), now).unwrap();
+        for _ in 0..3 {
+            gate.wrong(&pair("new"), ip(1), now);
+        }
+        let refused = gate.enter(&pair("new"), ip(1), now);
+        assert!(
+            matches!(refused, Err(Closed::TooManyWrong(_))),
+            "{refused:?}"
+        );
+    }
+}

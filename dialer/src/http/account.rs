@@ -1,0 +1,105 @@
+//! What somebody does to their own account: `/api/auth/{profile,sessions,reset}`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::App;
+use super::auth::{SignedInAs, full_profile, private};
+use super::body::Body;
+use super::error::{ApiError, Code};
+use super::origin::Origin;
+use crate::accounts::now_ms;
+use crate::domain::leads::view::date;
+use crate::domain::{password, profile};
+use crate::store::sessions::Session;
+
+/// Length of a session's id and of a reset link's token: 256 bits in hexadecimal digits.
+const DIGITS: usize = 64;
+
+/// `PUT /api/auth/profile {name?, email?, password?, profilePicture?, currentPassword?}` → 200 as `GET`.
+/// `currentPassword` is needed for a new password or address; a new password ends all other sessions.
+pub async fn update(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    SignedInAs(identity): SignedInAs,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let change = profile::parse(body.fields(), &identity.user.email)
+        .map_err(|(field, advice)| ApiError::field(field, advice))?;
+    let user = app
+        .accounts
+        .change_profile(&identity, change, &caller)
+        .await?;
+    let profile = full_profile(&app, &user).await?;
+    Ok(private(Json(profile).into_response()))
+}
+
+/// `GET /api/auth/sessions` → 200 `{sessions:[{id, createdAt, expiresAt, current, userAgent, address}]}`, the
+/// caller's, newest first. An id ends a session; nobody signs in with it.
+pub async fn sessions(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+) -> Result<Response, ApiError> {
+    let found = app.store.sessions(identity.user.id, now_ms()).await?;
+    let shown = found.iter().map(|s| shown(s, &identity.session));
+    let shown: Vec<Value> = shown.collect();
+    Ok(private(Json(json!({ "sessions": shown })).into_response()))
+}
+
+fn shown(session: &Session, current: &str) -> Value {
+    json!({
+        "id": session.key,
+        "createdAt": date(session.created_ms),
+        "expiresAt": date(session.expires_ms),
+        "current": session.key == current,
+        "userAgent": session.user_agent,
+        "address": session.address,
+    })
+}
+
+/// `DELETE /api/auth/sessions/:id` → 200 `{success, message}`; the current one too.
+pub async fn end_session(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    SignedInAs(identity): SignedInAs,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let key = digits("id", &id)?;
+    if !app.accounts.end_session(&identity, key, &caller).await? {
+        return Err(ApiError::new(
+            Code::NotFound,
+            "You have no session with this id.",
+        ));
+    }
+    let body = json!({ "success": true, "message": "The session has ended." });
+    Ok(private(Json(body).into_response()))
+}
+
+/// `POST /api/auth/reset {token, password}` → 200 `{success, message}`: the link's account has this password now,
+/// and no session. The link serves once.
+pub async fn reset(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let token = digits("token", body.text("token")?)?;
+    let password = body.text("password")?;
+    password::check(password).map_err(|advice| ApiError::field("password", advice))?;
+    app.accounts
+        .reset(token, password.to_owned(), &caller)
+        .await?;
+    let message = "Your password is changed. Sign in with it.";
+    Ok(private(
+        Json(json!({ "success": true, "message": message })).into_response(),
+    ))
+}
+
+fn digits<'a>(field: &'static str, text: &'a str) -> Result<&'a str, ApiError> {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() == DIGITS && text.bytes().all(digit) {
+        return Ok(text);
+    }
+    Err(ApiError::field(field, "must be 64 hexadecimal digits"))
+}

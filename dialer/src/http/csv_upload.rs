@@ -1,0 +1,354 @@
+//! `/api/csv-upload`: a vendor's file of leads.
+
+use std::fs::File;
+use std::time::Duration;
+
+use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
+use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use mongodb::bson::Document;
+use mongodb::bson::oid::ObjectId;
+use serde_json::{Map, Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::App;
+use super::auth::{SignedInAs, private};
+use super::body::object_id;
+use super::error::{ApiError, Code};
+use super::leads::Pairs;
+use super::origin::Origin;
+use crate::domain::leads::view;
+use crate::domain::vendor::file::{Counts, MOST_BYTES, Refused, RowWarning, Scan};
+use crate::imports::runner::{self, Ended};
+use crate::imports::{self, Checked};
+use crate::store::audit::{Action, Entry};
+use crate::store::vendor::journal::{Import, read_counts};
+use crate::store::vendor::lease::Lease;
+
+pub const PATH: &str = "/api/csv-upload";
+
+/// What surrounds a file in its body.
+const AROUND: usize = 64 * 1024;
+
+/// Longest pause of a client that sends a file.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long an answer waits for the last write. The import goes on without it.
+const WAIT: Duration = Duration::from_secs(240);
+
+const LONGEST_NAME: usize = 200;
+
+pub fn routes() -> Router<App> {
+    let most = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
+    let limit = DefaultBodyLimit::max(most.saturating_add(AROUND));
+    Router::new()
+        .route(PATH, post(upload).layer(limit).get(list))
+        .route("/api/csv-upload/{id}", get(read))
+}
+
+/// What the query asks for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Options {
+    dry_run: bool,
+    partial: bool,
+}
+
+fn options(pairs: &[(String, String)]) -> Result<Options, ApiError> {
+    let mut options = Options::default();
+    for (key, value) in pairs {
+        match (key.as_str(), value.as_str()) {
+            ("dryRun", "true" | "false") => options.dry_run = value == "true",
+            ("dryRun", _) => return Err(ApiError::field("dryRun", "must be true or false")),
+            ("mode", "partial" | "all") => options.partial = value == "partial",
+            ("mode", _) => return Err(ApiError::field("mode", "must be all or partial")),
+            // As ever, what else there is does not matter.
+            _ => {}
+        }
+    }
+    Ok(options)
+}
+
+/// `POST /api/csv-upload?dryRun=&mode=`, multipart, the file in `file` → 200
+/// `{success, vendor, id, state, stats, warnings, warningCount}` after the last write; 202 if that takes longer than
+/// four minutes or the server is stopping: `GET /api/csv-upload/:id` tells the rest.
+pub async fn upload(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Origin(caller): Origin,
+    Query(pairs): Pairs,
+    multipart: Result<Multipart, MultipartRejection>,
+) -> Result<Response, ApiError> {
+    let options = options(&pairs)?;
+    let multipart = multipart.map_err(|_| no_file())?;
+    let place = app.imports.place().ok_or_else(|| {
+        let message = "Several files are being imported just now. Try again in a moment.";
+        ApiError::new(Code::Busy, message).retry_after(10)
+    })?;
+    let tenant = identity.scope().user();
+    if !options.dry_run && app.store.import_under_way(tenant).await? {
+        return Err(imports::Error::UnderWay.into());
+    }
+    let (file, name) = receive(&app, multipart).await?;
+    let checked = imports::check(&app.store, tenant, file, options.partial).await?;
+    if options.dry_run {
+        let scan = checked.scan.clone();
+        let counts = imports::rehearse(&app.store, tenant, checked).await?;
+        return Ok(rehearsed(&scan, counts));
+    }
+    let entry = identity.entry(Action::Import, None, &caller);
+    let work = import(App::clone(&app), place, tenant, name, checked, entry);
+    // A task of its own: it goes on when the client hangs up.
+    match tokio::time::timeout(WAIT, tokio::spawn(work)).await {
+        Ok(Ok(imported)) => imported,
+        Ok(Err(_)) => Err(ApiError::new(
+            Code::Panicked,
+            "Something went wrong on the server.",
+        )),
+        Err(_) => Ok(goes_on(None)),
+    }
+}
+
+async fn import(
+    app: App,
+    place: OwnedSemaphorePermit,
+    tenant: ObjectId,
+    name: String,
+    checked: Checked,
+    entry: Entry,
+) -> Result<Response, ApiError> {
+    let _place = place;
+    let (import, lease) = imports::journal(&app.store, tenant, &name, checked).await?;
+    run(&app, &import, &lease, &entry).await
+}
+
+async fn run(
+    app: &App,
+    import: &Import,
+    lease: &Lease,
+    entry: &Entry,
+) -> Result<Response, ApiError> {
+    if let Err(fault) = app.store.insert_audit(entry).await {
+        tracing::warn!(reason = %fault, "audit entry not written");
+    }
+    match runner::run(&app.imports, import, lease).await {
+        Ok(Ended::Done) => {
+            let done = app.store.import(import.tenant, import.id).await?;
+            let shown = shown(&done.unwrap_or_default());
+            Ok(private(Json(shown).into_response()))
+        }
+        Ok(Ended::Left) => Ok(goes_on(Some(import))),
+        Err(fault) => {
+            tracing::warn!(import = %import.id, reason = %fault, "an import broke off and will be taken up again");
+            Ok(goes_on(Some(import)))
+        }
+    }
+}
+
+/// `GET /api/csv-upload/:id` → 200, how far it is or what it came to.
+pub async fn read(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let id = object_id("id", &id)?;
+    let found = app.store.import(identity.scope().user(), id).await?;
+    let import = found.ok_or_else(|| ApiError::new(Code::NotFound, "There is no such import."))?;
+    Ok(private(Json(shown(&import)).into_response()))
+}
+
+/// `GET /api/csv-upload` → 200 `{success, imports}`: the last 20, newest first, without their warnings.
+pub async fn list(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+) -> Result<Response, ApiError> {
+    let imports = app.store.imports(identity.scope().user()).await?;
+    let imports: Vec<Value> = imports.iter().map(shown).collect();
+    let body = json!({ "success": true, "imports": imports });
+    Ok(private(Json(body).into_response()))
+}
+
+/// The one file of a body, spooled, and its name.
+async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), ApiError> {
+    let mut received = None;
+    while let Some(field) = within(multipart.next_field()).await? {
+        if field.name() != Some("file") {
+            continue;
+        }
+        if received.is_some() {
+            return Err(ApiError::field("file", "must be one file"));
+        }
+        let name: String = field
+            .file_name()
+            .unwrap_or_default()
+            .chars()
+            .take(LONGEST_NAME)
+            .collect();
+        let mime = field.content_type().unwrap_or_default();
+        let mime = mime.split(';').next().unwrap_or_default().trim();
+        if !mime.eq_ignore_ascii_case("text/csv") && !name.to_lowercase().ends_with(".csv") {
+            return Err(ApiError {
+                field: Some("file".to_owned()),
+                ..ApiError::new(Code::UnsupportedMediaType, "The file must be a CSV file.")
+            });
+        }
+        received = Some((spool(app, field).await?, name));
+    }
+    received.ok_or_else(no_file)
+}
+
+/// Writes a file to disk as it comes.
+async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
+    let file = app.imports.spool().map_err(|error| no_room(&error))?;
+    let mut file = tokio::fs::File::from_std(file);
+    let mut size = 0_u64;
+    while let Some(bytes) = within(field.chunk()).await? {
+        size = size.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if size > MOST_BYTES {
+            return Err(too_large());
+        }
+        file.write_all(&bytes)
+            .await
+            .map_err(|error| no_room(&error))?;
+    }
+    file.flush().await.map_err(|error| no_room(&error))?;
+    Ok(file.into_std().await)
+}
+
+/// What a client sends, unless it stops sending.
+async fn within<T>(read: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
+    match tokio::time::timeout(PAUSE, read).await {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
+        Ok(Err(_)) => Err(ApiError::new(
+            Code::InvalidBody,
+            "The upload broke off or is no form.",
+        )),
+        Err(_) => {
+            Err(ApiError::new(Code::Timeout, "The upload paused for too long.").retry_after(5))
+        }
+    }
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(
+        Code::BodyTooLarge,
+        "The file is larger than 50 MB. Split it into several files.",
+    )
+}
+
+fn no_file() -> ApiError {
+    ApiError::field(
+        "file",
+        "is required: send a CSV file as multipart/form-data",
+    )
+}
+
+/// The kind says which it is, a full disk or one that is read-only; nothing of the file is in it.
+fn no_room(error: &std::io::Error) -> ApiError {
+    ApiError {
+        cause: Some(format!("SPOOL_DIR cannot be written to: {}", error.kind())),
+        ..ApiError::new(Code::Internal, "Something went wrong on the server.")
+    }
+}
+
+impl From<imports::Error> for ApiError {
+    fn from(error: imports::Error) -> Self {
+        match error {
+            imports::Error::Database(fault) => fault.into(),
+            imports::Error::UnderWay => Self::new(
+                Code::ImportRunning,
+                "Another file of yours is being imported. Wait for it to end: GET /api/csv-upload tells how far it is.",
+            ),
+            imports::Error::Spool => Self {
+                cause: Some(error.to_string()),
+                ..Self::new(Code::Internal, "Something went wrong on the server.")
+            },
+            imports::Error::Refused(refused) => {
+                let code = match refused {
+                    Refused::UnknownVendor(_) => Code::UnknownVendor,
+                    _ => Code::InvalidFile,
+                };
+                Self {
+                    field: refused.row().map(|row| format!("row {row}")),
+                    ..Self::new(code, refused.to_string())
+                }
+            }
+        }
+    }
+}
+
+fn rehearsed(scan: &Scan, counts: Counts) -> Response {
+    let body = json!({
+        "success": true,
+        "vendor": scan.vendor.name(),
+        "dryRun": true,
+        "stats": stats(counts, i64::from(scan.skipped), i64::from(scan.errors)),
+        "warnings": scan.warnings.iter().map(warning).collect::<Vec<Value>>(),
+        "warningCount": scan.warning_count,
+    });
+    private(Json(body).into_response())
+}
+
+fn warning(warning: &RowWarning) -> Value {
+    json!({ "row": warning.row, "column": warning.column, "message": warning.message })
+}
+
+/// Rows of the file are `processed` + `skipped` + `errors`.
+fn stats(counts: Counts, skipped: i64, errors: i64) -> Value {
+    json!({
+        "imported": counts.imported,
+        "updated": counts.updated,
+        "unchanged": counts.unchanged,
+        "processed": counts.processed(),
+        "skipped": skipped,
+        "errors": errors,
+    })
+}
+
+/// An import as stored, as clients get it.
+fn shown(import: &Document) -> Value {
+    let fields = view::fields(import);
+    let field = |name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
+    let number = |name: &str| field(name).as_i64().unwrap_or_default();
+    let counts = read_counts(import.get_document("counts").unwrap_or(&Document::new()));
+    let mut shown = Map::new();
+    shown.insert("success".into(), (field("state") != "failed").into());
+    for (name, stored) in [
+        ("id", "_id"),
+        ("vendor", "vendor"),
+        ("state", "state"),
+        ("message", "message"),
+        ("fileName", "fileName"),
+        ("warnings", "warnings"),
+        ("warningCount", "warningCount"),
+        ("startedAt", "createdAt"),
+        ("finishedAt", "finishedAt"),
+    ] {
+        if let Some(value) = fields.get(stored) {
+            shown.insert(name.into(), value.clone());
+        }
+    }
+    shown.insert("rows".into(), number("leads").into());
+    let stats = stats(counts, number("skipped"), number("errors"));
+    shown.insert("stats".into(), stats);
+    shown.into()
+}
+
+/// The import has begun and will be finished, but not before this answer.
+fn goes_on(import: Option<&Import>) -> Response {
+    let body = json!({
+        "success": true,
+        "id": import.map(|import| import.id.to_hex()),
+        "vendor": import.map(|import| import.vendor.name()),
+        "state": "running",
+        "message": "The import goes on. GET /api/csv-upload tells how far it is.",
+        "stats": stats(Counts::default(), 0, 0),
+        "warnings": [],
+        "warningCount": 0,
+    });
+    private((StatusCode::ACCEPTED, Json(body)).into_response())
+}

@@ -1,0 +1,62 @@
+//! What a lead's view has besides the lead: `doNotCall: true` where its number is on the caller's do-not-call list; and
+//! whether a number may be called at all.
+
+use std::collections::BTreeSet;
+
+use mongodb::bson::Document;
+use mongodb::bson::oid::ObjectId;
+use serde_json::{Map, Value};
+
+use super::super::App;
+use super::super::error::{ApiError, Code};
+use crate::domain::leads::view;
+use crate::domain::lists::{self, List};
+
+/// The views of leads, by one question about all their numbers.
+pub(super) async fn views(
+    app: &App,
+    tenant: ObjectId,
+    leads: &[Document],
+) -> Result<Vec<Map<String, Value>>, ApiError> {
+    let views: Vec<Map<String, Value>> = leads.iter().map(view::lead).collect();
+    let asked: BTreeSet<String> = views.iter().filter_map(number).collect();
+    let asked: Vec<String> = asked.into_iter().collect();
+    let listed = app.store.listed(List::DoNotCall, tenant, &asked).await?;
+    let marked = views.into_iter().map(|mut view| {
+        if number(&view).is_some_and(|number| listed.contains(&number)) {
+            view.insert("doNotCall".into(), true.into());
+        }
+        view
+    });
+    Ok(marked.collect())
+}
+
+/// The view of one lead.
+pub(super) async fn one(
+    app: &App,
+    tenant: ObjectId,
+    lead: &Document,
+) -> Result<Map<String, Value>, ApiError> {
+    let views = views(app, tenant, std::slice::from_ref(lead)).await?;
+    Ok(views.into_iter().next().unwrap_or_default())
+}
+
+/// Old leads have their number in another field.
+fn number(view: &Map<String, Value>) -> Option<String> {
+    let phones = ["phone", "phoneNumber"].map(|field| view::text(view, field));
+    phones.iter().find_map(|phone| lists::listed_as(phone))
+}
+
+/// # Errors
+/// 409 where the caller must not call this number.
+pub(super) async fn callable(app: &App, tenant: ObjectId, phone: &str) -> Result<(), ApiError> {
+    let number: Vec<String> = lists::listed_as(phone).into_iter().collect();
+    let listed = app.store.listed(List::DoNotCall, tenant, &number).await?;
+    if listed.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        Code::DoNotCall,
+        "This number is on your do-not-call list.",
+    ))
+}

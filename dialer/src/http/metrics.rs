@@ -1,0 +1,24 @@
+//! `/metrics`, on a port of its own: it is not for those who can reach the application.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{StatusCode, header};
+
+use super::App;
+use crate::metrics::OPENMETRICS;
+use crate::store::health::PATIENCE;
+
+/// `GET /metrics` and nothing else.
+pub fn router(app: App) -> Router {
+    Router::new().route("/metrics", get(render)).with_state(app)
+}
+
+async fn render(State(app): State<App>) -> Response {
+    let reachable = app.health.ask(PATIENCE).await.is_ok();
+    match app.metrics.render(reachable) {
+        Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,84 @@
+//! Pages of short lists: `page` from 1, `limit` up to 100.
+
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+
+const MOST_PAGES: u64 = 1_000_000;
+const USUAL_LIMIT: u64 = 50;
+const MOST: u64 = 100;
+
+/// Which page of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paging {
+    page: u64,
+    limit: u64,
+}
+
+impl Paging {
+    /// Reads `page` and `limit`; other keys are somebody else's.
+    ///
+    /// # Errors
+    /// 400 naming the key.
+    pub fn of(pairs: &[(String, String)]) -> Result<Self, ApiError> {
+        let read = |key: &str, usual: u64, most: u64| {
+            let given = pairs.iter().find(|(k, v)| k == key && !v.is_empty());
+            let Some((_, value)) = given else {
+                return Ok(usual);
+            };
+            match value.parse() {
+                Ok(number) if (1..=most).contains(&number) => Ok(number),
+                _ => Err(ApiError::parameter(
+                    key,
+                    &format!("must be a whole number from 1 to {most}"),
+                )),
+            }
+        };
+        Ok(Self {
+            page: read("page", 1, MOST_PAGES)?,
+            limit: read("limit", USUAL_LIMIT, MOST)?,
+        })
+    }
+
+    /// Skip and limit.
+    pub fn window(self) -> (u64, i64) {
+        let limit = i64::try_from(self.limit).unwrap_or(1);
+        ((self.page - 1) * self.limit, limit)
+    }
+
+    /// `{total, page, pages, limit}`, as lists of leads have it.
+    pub fn shown(self, total: u64) -> Value {
+        let pages = total.div_ceil(self.limit);
+        json!({ "total": total, "page": self.page, "pages": pages, "limit": self.limit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(query: &[(&str, &str)]) -> Result<Paging, String> {
+        let pairs: Vec<(String, String)> = query
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Paging::of(&pairs).map_err(|e| e.field.unwrap_or_default())
+    }
+
+    #[test]
+    fn pages() {
+        assert_eq!(of(&[]).unwrap().window(), (0, 50));
+        let third = of(&[("page", "3"), ("limit", "20"), ("x", "y")]).unwrap();
+        assert_eq!(third.window(), (40, 20));
+        assert_eq!(third.shown(41)["pages"], 3);
+        assert_eq!(third.shown(0)["pages"], 0);
+        for (key, value) in [
+            ("page", "0"),
+            ("page", "-1"),
+            ("limit", "101"),
+            ("limit", "1e2"),
+        ] {
+            assert_eq!(of(&[(key, value)]), Err(key.to_owned()), "{value}");
+        }
+    }
+}

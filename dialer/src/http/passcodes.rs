@@ -1,0 +1,207 @@
+//! Invite codes: anyone may look at one, administrators manage them.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use mongodb::bson::oid::ObjectId;
+use serde_json::{Value, json};
+
+use super::App;
+use super::auth::{Administrator, private};
+use super::body::{Body, object_id};
+use super::error::{ApiError, Code};
+use super::origin::Origin;
+use crate::accounts::{Caller, Identity, Purpose, now_ms};
+use crate::domain::leads::view::date;
+use crate::domain::passcode::{self, Passcode};
+use crate::store::users::User;
+
+/// Longest code looked up.
+const MAX_TYPED: usize = 64;
+
+/// `POST /api/auth/validate-passcode {code}` → 200
+/// `{success, message, data:{code, maxUses, currentUses, remainingUses, expiresAt, description}}`.
+pub async fn validate(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let found = look_at(&app, &body, Purpose::Validate, &caller).await?;
+    let data = json!({
+        "code": found.code,
+        "maxUses": found.max_uses,
+        "currentUses": found.current_uses(),
+        "remainingUses": found.remaining_uses(),
+        "expiresAt": found.expires_ms.map(date),
+        "description": found.description,
+    });
+    Ok(done(StatusCode::OK, "The invite code is valid.", data))
+}
+
+/// `POST /api/auth/consume-passcode {code}` → 200 `{success, message, data:{code, currentUses, maxUses}}`. Consumes
+/// nothing: registering does, and clients call this just before.
+pub async fn consume(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let found = look_at(&app, &body, Purpose::Consume, &caller).await?;
+    let data = json!({
+        "code": found.code, "currentUses": found.current_uses(), "maxUses": found.max_uses,
+    });
+    Ok(done(StatusCode::OK, "The invite code is valid.", data))
+}
+
+async fn look_at(
+    app: &App,
+    body: &Body,
+    purpose: Purpose,
+    caller: &Caller,
+) -> Result<Passcode, ApiError> {
+    let typed = body.text("code")?;
+    if typed.len() > MAX_TYPED {
+        return Err(ApiError::field("code", "is too long"));
+    }
+    let found = app.accounts.look_at_invite(typed, purpose, caller).await;
+    found.map_err(|error| {
+        let error = ApiError::from(error);
+        match error.code {
+            // Registering calls this field `passcode`.
+            Code::InviteRefused => ApiError {
+                field: Some("code".to_owned()),
+                ..error
+            },
+            _ => error,
+        }
+    })
+}
+
+/// `GET /api/auth/passcodes` → 200 `{success, data:[…]}`, the newest 500.
+pub async fn list(
+    State(app): State<App>,
+    Administrator(identity): Administrator,
+) -> Result<Response, ApiError> {
+    app.accounts.manage_invites(&identity)?;
+    let found = app.store.passcodes().await?;
+    let makers: Vec<ObjectId> = found.iter().filter_map(|p| p.created_by).collect();
+    let makers = app.store.users_by_id(&makers).await?;
+    let makers: HashMap<ObjectId, User> = makers.into_iter().map(|u| (u.id, u)).collect();
+    let now = now_ms();
+    let data: Vec<Value> = found.iter().map(|p| shown(p, &makers, now)).collect();
+    Ok(private(
+        Json(json!({ "success": true, "data": data })).into_response(),
+    ))
+}
+
+fn shown(passcode: &Passcode, makers: &HashMap<ObjectId, User>, now_ms: i64) -> Value {
+    let maker = passcode.created_by.map(|id| match makers.get(&id) {
+        Some(user) => json!({ "_id": id.to_hex(), "name": user.name, "email": user.email }),
+        None => json!({ "_id": id.to_hex() }),
+    });
+    json!({
+        "_id": passcode.id.to_hex(),
+        "code": passcode.code,
+        "isActive": passcode.is_active,
+        "maxUses": passcode.max_uses,
+        "currentUses": passcode.current_uses(),
+        "remainingUses": passcode.remaining_uses(),
+        "createdBy": maker,
+        "createdAt": passcode.created_ms.map(date),
+        "expiresAt": passcode.expires_ms.map(date),
+        "description": passcode.description,
+        "isValid": passcode.is_valid(now_ms),
+        "canBeUsed": passcode.check(now_ms).is_ok(),
+    })
+}
+
+/// `POST /api/auth/passcodes {code, maxUses?, expiresAt?, description?}` → 201 `{success, message, data}`.
+pub async fn create(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    Administrator(identity): Administrator,
+    body: Body,
+) -> Result<Response, ApiError> {
+    app.accounts.manage_invites(&identity)?;
+    let code =
+        passcode::new_code(body.text("code")?).map_err(|advice| ApiError::field("code", advice))?;
+    make(&app, &identity, Some(&code), &body, &caller).await
+}
+
+/// `POST /api/auth/passcodes/generate {maxUses?, expiresAt?, description?}` → 201 with a random code.
+pub async fn generate(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    Administrator(identity): Administrator,
+    body: Body,
+) -> Result<Response, ApiError> {
+    app.accounts.manage_invites(&identity)?;
+    make(&app, &identity, None, &body, &caller).await
+}
+
+async fn make(
+    app: &App,
+    identity: &Identity,
+    code: Option<&str>,
+    body: &Body,
+    caller: &Caller,
+) -> Result<Response, ApiError> {
+    let now = now_ms();
+    let wanted = passcode::parse(body.fields(), now)
+        .map_err(|(field, advice)| ApiError::field(field, advice))?;
+    let made = app
+        .accounts
+        .make_invite(identity, code, &wanted, caller)
+        .await?;
+    let maker = HashMap::from([(identity.user.id, identity.user.clone())]);
+    let data = shown(&made, &maker, now);
+    Ok(done(
+        StatusCode::CREATED,
+        "The invite code was created.",
+        data,
+    ))
+}
+
+/// `PUT /api/auth/passcodes/:id/deactivate`, body not read → 200 `{success, message, data:{code, isActive}}`.
+pub async fn deactivate(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    Administrator(identity): Administrator,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    app.accounts.manage_invites(&identity)?;
+    let id = object_id("id", &id)?;
+    let code = app
+        .accounts
+        .deactivate_invite(&identity, id, &caller)
+        .await?;
+    let data = json!({ "code": code.ok_or_else(none)?, "isActive": false });
+    Ok(done(StatusCode::OK, "The invite code is off.", data))
+}
+
+/// `DELETE /api/auth/passcodes/:id` → 200 `{success, message}`.
+pub async fn delete(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    Administrator(identity): Administrator,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    app.accounts.manage_invites(&identity)?;
+    let id = object_id("id", &id)?;
+    if !app.accounts.delete_invite(&identity, id, &caller).await? {
+        return Err(none());
+    }
+    let body = json!({ "success": true, "message": "The invite code was deleted." });
+    Ok(private(Json(body).into_response()))
+}
+
+fn none() -> ApiError {
+    ApiError::new(Code::NotFound, "There is no such invite code.")
+}
+
+fn done(status: StatusCode, message: &str, data: Value) -> Response {
+    let body = json!({ "success": true, "message": message, "data": data });
+    private((status, Json(body)).into_response())
+}

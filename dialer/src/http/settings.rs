@@ -1,0 +1,52 @@
+//! `/api/settings`: what a user sets for themselves.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use jiff::tz::TimeZone;
+use mongodb::bson::Document;
+use mongodb::bson::oid::ObjectId;
+
+use super::App;
+use super::auth::{SignedInAs, private};
+use super::body::Body;
+use super::error::ApiError;
+use crate::domain::{leads::view, settings};
+
+/// `GET` → 200 `{user, theme, notificationPreferences, customFields, timeZone}`.
+pub async fn read(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+) -> Result<Response, ApiError> {
+    let user = identity.user.id;
+    Ok(shown(user, &app.store.settings(user).await?))
+}
+
+/// `PUT`, any of the fields of `GET` → 200, all of them and `updatedAt`.
+pub async fn update(
+    State(app): State<App>,
+    SignedInAs(identity): SignedInAs,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let set = settings::parse(body.fields())
+        .map_err(|(field, advice)| ApiError::field(field, &advice))?;
+    let user = identity.user.id;
+    Ok(shown(user, &app.store.set_settings(user, set).await?))
+}
+
+fn shown(user: ObjectId, stored: &Document) -> Response {
+    let mut shown = settings::shown(&user.to_hex(), stored);
+    if let (Some(fields), Some(at)) = (shown.as_object_mut(), stored.get("updatedAt")) {
+        fields.insert("updatedAt".into(), view::plain(at));
+    }
+    private(Json(shown).into_response())
+}
+
+/// Where a user's days end: as they said, else as the server has it.
+///
+/// # Errors
+/// The database's.
+pub async fn time_zone(app: &App, user: ObjectId) -> Result<TimeZone, ApiError> {
+    let stored = app.store.settings(user).await?;
+    Ok(settings::zone_of(&stored).unwrap_or_else(|| app.time_zone.clone()))
+}

@@ -1,0 +1,301 @@
+//! The WebSocket, on `/` and `/ws`. A client connects, says `{type:"authenticate", token}`, and listens. It has
+//! nothing else to say: other types are ignored, a second `authenticate` too.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, Uri, header};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval_at, timeout};
+use tokio_tungstenite::tungstenite;
+
+use super::error::{ApiError, Code};
+use super::origin::Origin;
+use super::{App, pages};
+use crate::accounts::{self, Identity};
+use crate::domain::cors::same_host;
+use crate::domain::socket::{Allowance, Closing, Failure, MAX_MESSAGE, Said, not_json, welcome};
+use crate::domain::token::Refusal;
+use crate::notices::{Ends, Waiting};
+
+/// What is kept for reading and writing. The library's own 128 KB each would be much for a thousand sockets.
+const BUFFER: usize = 4 * 1024;
+
+/// The most that is kept of what a client does not take: longer than the longest notes.
+const MOST_UNSENT: usize = 1024 * 1024;
+
+/// Longest wait for the database to say whose a token is.
+const IDENTIFY: Duration = Duration::from_secs(10);
+
+/// Longest that a client may take to read one message: while it is sent, nobody looks for its pongs.
+const WRITE: Duration = Duration::from_secs(30);
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a client to say who it is.
+    pub authenticate: Duration,
+    /// Between two pings, the first of which must have been answered.
+    pub ping: Duration,
+    /// For the other side to close, too.
+    pub farewell: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            authenticate: Duration::from_secs(10),
+            ping: Duration::from_secs(30),
+            farewell: Duration::from_secs(2),
+        }
+    }
+}
+
+/// How a socket ends.
+enum End {
+    /// The client closed it.
+    Left,
+    /// There is nobody to say anything to.
+    Gone,
+    Close(Closing),
+}
+
+/// `GET /` and `GET /ws`: 101 for who asks for a WebSocket, else the page. A `?token=` is not looked at.
+pub async fn upgrade_or_page(
+    State(app): State<App>,
+    Origin(caller): Origin,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    if !asks_for_socket(&headers) {
+        return pages::fallback(State(app), method, uri, headers).await;
+    }
+    let Ok(upgrade) = upgrade else {
+        return ApiError::new(
+            Code::InvalidField,
+            "This is not a WebSocket handshake of version 13.",
+        )
+        .into_response();
+    };
+    if !is_welcome(&app, &headers) {
+        return ApiError::new(
+            Code::Forbidden,
+            "Pages of another site may not connect here.",
+        )
+        .into_response();
+    }
+    let waiting = app.notices.admit(caller.address);
+    let Some(waiting) = waiting.filter(|_| !app.is_stopping()) else {
+        return ApiError::new(
+            Code::Busy,
+            "Many are connecting just now. Try again in a moment.",
+        )
+        .retry_after(2)
+        .into_response();
+    };
+    let sockets = app.notices.sockets().clone();
+    upgrade
+        .max_message_size(MAX_MESSAGE)
+        .max_frame_size(MAX_MESSAGE)
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        .max_write_buffer_size(MOST_UNSENT)
+        .on_upgrade(move |socket| sockets.track_future(serve(app, socket, waiting)))
+}
+
+fn asks_for_socket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
+    upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// A page of this site, or one that may call the API; programs send no origin.
+fn is_welcome(app: &App, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    origin.to_str().is_ok_and(|origin| {
+        app.origins.allow(origin) || host.is_some_and(|host| same_host(origin, host))
+    })
+}
+
+async fn serve(app: App, mut socket: WebSocket, waiting: Waiting) {
+    let end = converse(&app, &mut socket, waiting).await;
+    let _ = timeout(app.patience.farewell, part(&mut socket, end)).await;
+}
+
+async fn converse(app: &App, socket: &mut WebSocket, waiting: Waiting) -> End {
+    let mut allowance = Allowance::new(Instant::now());
+    let authenticated = tokio::select! {
+        biased;
+        () = app.notices.stopping().cancelled() => Err(End::Close(Closing::ShuttingDown)),
+        authenticated = authenticate(app, socket, &mut allowance) => authenticated,
+    };
+    let identity = match authenticated {
+        Ok(identity) => identity,
+        Err(end) => return end,
+    };
+    let mut seat = match app.notices.join(&identity).await {
+        Ok(seat) => seat,
+        Err(closing) => return End::Close(closing),
+    };
+    drop(waiting);
+    let Ends { queue, closing } = &mut seat.ends;
+    tokio::select! {
+        biased;
+        end = told_to_end(closing) => end,
+        end = attend(socket, queue, &mut allowance, app.patience.ping) => end,
+    }
+}
+
+async fn told_to_end(closing: &mut watch::Receiver<Option<Closing>>) -> End {
+    match closing.wait_for(Option::is_some).await {
+        Ok(why) => why.map_or(End::Gone, End::Close),
+        Err(_) => End::Gone,
+    }
+}
+
+/// Waits until the client says who it is.
+async fn authenticate(
+    app: &App,
+    socket: &mut WebSocket,
+    allowance: &mut Allowance,
+) -> Result<Identity, End> {
+    let token = timeout(app.patience.authenticate, token(socket, allowance))
+        .await
+        .map_err(|_| End::Close(Closing::NotInTime))??;
+    let refused = |failure| Err(End::Close(Closing::Refused(failure)));
+    let Some(token) = token else {
+        return refused(Failure::AuthError);
+    };
+    match timeout(IDENTIFY, app.accounts.identify(&token)).await {
+        Ok(Ok(identity)) => Ok(identity),
+        Ok(Err(accounts::Error::Token(Refusal::Forged))) => refused(Failure::TokenMismatch),
+        Ok(Err(accounts::Error::Token(Refusal::Malformed))) => refused(Failure::AuthError),
+        Ok(Err(accounts::Error::Token(_) | accounts::Error::Revoked)) => {
+            refused(Failure::InvalidToken)
+        }
+        Ok(Err(_)) | Err(_) => Err(End::Close(Closing::Unavailable)),
+    }
+}
+
+async fn token(socket: &mut WebSocket, allowance: &mut Allowance) -> Result<Option<String>, End> {
+    loop {
+        let heard = socket.recv().await;
+        match hear(heard, allowance)? {
+            Some(Said::Authenticate(token)) => return Ok(token),
+            Some(Said::NotJson) => send(socket, Message::text(not_json())).await?,
+            Some(Said::Other) | None => {}
+        }
+    }
+}
+
+/// Passes on what is told, and sees to it that somebody is there.
+async fn attend(
+    socket: &mut WebSocket,
+    queue: &mut tokio::sync::mpsc::Receiver<std::sync::Arc<str>>,
+    allowance: &mut Allowance,
+    every: Duration,
+) -> End {
+    let mut ping = interval_at(tokio::time::Instant::now() + every, every);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut answered = true;
+    if let Err(end) = send(socket, Message::text(welcome())).await {
+        return end;
+    }
+    loop {
+        let done = tokio::select! {
+            _ = ping.tick() => {
+                if !answered {
+                    return End::Gone;
+                }
+                answered = false;
+                send(socket, Message::Ping(Bytes::new())).await
+            }
+            Some(text) = queue.recv() => send(socket, Message::text(&*text)).await,
+            heard = socket.recv() => {
+                answered |= matches!(heard, Some(Ok(Message::Pong(_))));
+                match hear(heard, allowance) {
+                    Ok(Some(Said::NotJson)) => send(socket, Message::text(not_json())).await,
+                    Ok(_) => Ok(()),
+                    Err(end) => Err(end),
+                }
+            }
+        };
+        if let Err(end) = done {
+            return end;
+        }
+    }
+}
+
+async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
+    match timeout(WRITE, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
+    }
+}
+
+/// What was said, if anything.
+fn hear(
+    heard: Option<Result<Message, axum::Error>>,
+    allowance: &mut Allowance,
+) -> Result<Option<Said>, End> {
+    let message = match heard {
+        None => return Err(End::Gone),
+        Some(Err(error)) => return Err(broken(error)),
+        Some(Ok(message)) => message,
+    };
+    if !allowance.take(Instant::now()) {
+        return Err(End::Close(Closing::TooBusy));
+    }
+    match message {
+        Message::Text(text) => Ok(Some(Said::read(text.as_str().as_bytes()))),
+        // The old server did not tell the two apart.
+        Message::Binary(bytes) => Ok(Some(Said::read(&bytes))),
+        Message::Close(_) => Err(End::Left),
+        Message::Ping(_) | Message::Pong(_) => Ok(None),
+    }
+}
+
+fn broken(error: axum::Error) -> End {
+    use tungstenite::Error as E;
+    use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
+    let inner = error.into_inner();
+    End::Close(match inner.downcast_ref::<E>() {
+        Some(E::Capacity(_)) => Closing::TooLong,
+        Some(E::Utf8(_)) => Closing::NotText,
+        Some(E::Protocol(ResetWithoutClosingHandshake)) => return End::Gone,
+        Some(E::Protocol(_)) => Closing::NotWebSocket,
+        _ => return End::Gone,
+    })
+}
+
+/// Says why, and lets the other side close: who hangs up first may take the last words away.
+async fn part(socket: &mut WebSocket, end: End) {
+    let said = match end {
+        End::Gone => return,
+        End::Left => Ok(()),
+        End::Close(closing) => say(socket, closing).await,
+    };
+    if said.is_ok() {
+        while let Some(Ok(_)) = socket.recv().await {}
+    }
+}
+
+async fn say(socket: &mut WebSocket, closing: Closing) -> Result<(), axum::Error> {
+    if let Some(words) = closing.last_words() {
+        socket.send(Message::text(words)).await?;
+    }
+    let (code, reason) = closing.frame();
+    let frame = CloseFrame {
+        code,
+        reason: reason.into(),
+    };
+    socket.send(Message::Close(Some(frame))).await
+}

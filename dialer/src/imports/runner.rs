@@ -1,0 +1,170 @@
+//! Doing what the journal says, and taking up what others left.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::Imports;
+use crate::accounts::now_ms;
+use crate::domain::notice::Notice;
+use crate::domain::vendor::file::Columns;
+use crate::domain::vendor::known::Wanted;
+use crate::domain::vendor::same::Keys;
+use crate::store::Store;
+use crate::store::fault::Fault;
+use crate::store::vendor::journal::Import;
+use crate::store::vendor::lease::{LEASE_MS, Lease};
+use crate::store::vendor::rows::Job;
+
+/// How often imports that somebody left are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// A third of the lease: two renewals may be lost.
+const RENEW_EVERY: Duration = Duration::from_millis(LEASE_MS.unsigned_abs() / 3);
+
+/// An import that the database refuses this often, while it can be reached, is given up.
+const MOST_TAKES: i64 = 5;
+
+/// What an import says that was given up before anything was written.
+pub const NOT_JOURNALLED: &str =
+    "The import broke off before anything was written. Send the file again.";
+
+/// What an import says that was given up later.
+const GIVEN_UP: &str = "The import could not be finished. Send the file again: what is imported already stays as it is.";
+
+/// How a piece of work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The import is done.
+    Done,
+    /// It is for somebody else to go on: this process stops, or lost the lease.
+    Left,
+}
+
+/// Works on an import that is journalled, until it is done.
+///
+/// # Errors
+/// The database's. The lease is given back, so that the import is soon taken up.
+pub async fn run(imports: &Imports, import: &Import, lease: &Lease) -> Result<Ended, Fault> {
+    let store = &imports.store;
+    let worked = tokio::select! {
+        worked = work(imports, import) => worked,
+        () = keep(store, lease) => Ok(Ended::Left),
+    };
+    match &worked {
+        Ok(Ended::Done) => {}
+        Err(fault) if !fault.reason.is_outage() && lease.number >= MOST_TAKES => {
+            tracing::error!(import = %import.id, reason = %fault, "an import is given up");
+            store.fail_import(import, GIVEN_UP).await?;
+        }
+        _ => {
+            if let Err(fault) = store.release_lease(lease).await {
+                tracing::debug!(reason = %fault, "a lease is left to end");
+            }
+        }
+    }
+    worked
+}
+
+/// Renews the lease; returns when it is lost.
+async fn keep(store: &Store, lease: &Lease) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        if let Ok(false) = store.renew_lease(lease, now_ms()).await {
+            return;
+        }
+    }
+}
+
+async fn work(imports: &Imports, import: &Import) -> Result<Ended, Fault> {
+    let store = &imports.store;
+    let stopping = imports.stopping();
+    let columns = Columns::new(import.vendor, import.headers.clone());
+    let job = Job {
+        tenant: import.tenant,
+        import: import.id,
+        columns: &columns,
+        began: Timestamp::from_millisecond(import.began_ms).unwrap_or(Timestamp::UNIX_EPOCH),
+        dry: false,
+    };
+    let mut wanted = Wanted::default();
+    for at in 0..import.batches {
+        for row in store.journalled_rows(import, at).await?.unwrap_or_default() {
+            if let Some(lead) = columns.read(&row).lead {
+                wanted.add(&Keys::of_vendor(&lead));
+            }
+        }
+    }
+    let mut index = store.known_leads(import.tenant, &wanted).await?;
+    for at in 0..import.batches {
+        if stopping.load(Ordering::Acquire) {
+            return Ok(Ended::Left);
+        }
+        let Some(rows) = store.journalled_rows(import, at).await? else {
+            continue;
+        };
+        let taken = store.take_rows(&job, &mut index, rows).await?;
+        store.finish_batch(import, at, taken).await?;
+        let progress = Notice::CsvProgress {
+            import: import.id,
+            done: at + 1,
+            batches: import.batches,
+        };
+        imports.notices.tell(import.tenant, &progress);
+    }
+    let summary = Notice::CsvSummary {
+        import: import.id,
+        counts: store.import_counts(import.id).await?,
+    };
+    store.finish_import(import).await?;
+    imports.notices.tell(import.tenant, &summary);
+    Ok(Ended::Done)
+}
+
+/// Takes up every import whose worker is gone. Returns how many were ended, one way or the other.
+///
+/// # Errors
+/// The database's.
+pub async fn resume(imports: &Imports) -> Result<usize, Fault> {
+    let store = &imports.store;
+    store.clear_ended_imports().await?;
+    let mut ended = 0;
+    for import in store.unfinished_imports().await? {
+        // As for uploads, memory bounds how many there are at a time.
+        let Some(_place) = imports.place() else {
+            break;
+        };
+        let Some(lease) = store.take_lease(import.id, now_ms()).await? else {
+            continue;
+        };
+        if !import.running {
+            store.fail_import(&import, NOT_JOURNALLED).await?;
+            ended += 1;
+            continue;
+        }
+        tracing::info!(import = %import.id, take = lease.number, "an import is taken up again");
+        match run(imports, &import, &lease).await {
+            Ok(Ended::Done) => ended += 1,
+            Ok(Ended::Left) => {}
+            Err(fault) => {
+                tracing::warn!(import = %import.id, reason = %fault, "an import broke off");
+            }
+        }
+    }
+    Ok(ended)
+}
+
+/// At the start and every minute, until `stop`.
+pub async fn keep_resuming(imports: &Imports, stop: &CancellationToken) {
+    loop {
+        if let Err(fault) = resume(imports).await {
+            tracing::warn!(reason = %fault, "imports that broke off could not be looked for");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}

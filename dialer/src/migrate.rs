@@ -1,0 +1,199 @@
+//! `dialer migrate`: what an owner runs before and after the move from the old server.
+//!
+//! `--apply` only adds, so the old server and the previous release still work after it; what they would stumble over
+//! waits for `--contract`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use mongodb::bson::oid::ObjectId;
+
+use crate::accounts::now_ms;
+use crate::cli::{Migrate, Output};
+use crate::config::Config;
+use crate::domain::email::normalise;
+use crate::domain::migrate::{Finding, Seen, Severity, exit_code, indexes, leads, report, users};
+use crate::store::Store;
+use crate::store::migrate::LOCK_LEASE_MS;
+
+/// How often a runner says that it is still there: three times a lease.
+const KEEP_EVERY: Duration = Duration::from_millis(LOCK_LEASE_MS.unsigned_abs() / 3);
+
+/// How often one that waits for another looks, and how often at most.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOOKS: u32 = 300;
+
+/// Progress is told once for so many documents.
+const TOLD_EVERY: u64 = 10_000;
+
+/// Does what the command line asks for; the process's exit code.
+///
+/// # Errors
+/// A sentence: the database cannot be used, the user is unknown, or another runner does not end.
+pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
+    let store = Arc::new(Store::new(config.mongo.clone()));
+    let (hosts, database) = store.target();
+    eprintln!("database {database} at {hosts}");
+    if asked.check {
+        let findings = inspect(&store).await?;
+        print(&findings, asked.output)?;
+        return Ok(exit_code(&findings));
+    }
+    let lock = lock(&store).await?;
+    let done = tokio::select! {
+        done = change(&store, asked) => done,
+        lost = lock.keep() => Err(lost),
+    };
+    lock.release().await;
+    done.map(|()| 0)
+}
+
+async fn change(store: &Store, asked: &Migrate) -> anyhow::Result<()> {
+    if let Some(user) = &asked.assign_unowned {
+        let id = owner(store, user).await?;
+        let given = store.assign_unowned(id).await?;
+        println!(
+            "{given} leads that nobody owned belong to user {} now",
+            id.to_hex()
+        );
+        return Ok(());
+    }
+    if asked.contract {
+        contract(store).await?;
+    }
+    apply(store).await?;
+    let findings = inspect(store).await?;
+    print(&findings, asked.output)
+}
+
+/// The account that an e-mail address or an `_id` names.
+async fn owner(store: &Store, named: &str) -> anyhow::Result<ObjectId> {
+    let found = match named.parse::<ObjectId>() {
+        Ok(id) => store.user(id).await?,
+        Err(_) => {
+            let found = store.credentials(named, &normalise(named)).await?;
+            found.map(|(user, _)| user)
+        }
+    };
+    let user = found.with_context(|| format!("--assign-unowned: there is no account {named}"))?;
+    Ok(user.id)
+}
+
+/// Looks at everything; changes nothing.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
+    let (mut accounts, mut rows) = (users::Inspector::default(), leads::Inspector::default());
+    store.walk_users(|user| accounts.see(user)).await?;
+    let mut seen = 0_u64;
+    store
+        .walk_leads(|lead| {
+            rows.see(lead);
+            seen = seen.saturating_add(1);
+            if seen.is_multiple_of(TOLD_EVERY) {
+                eprintln!("{seen} leads looked at");
+            }
+        })
+        .await?;
+    let mut findings = accounts.findings();
+    findings.extend(rows.findings());
+    findings.extend(indexes::findings(&store.indexes().await?));
+    let missing = Seen {
+        count: u64::try_from(store.missing_dispositions().await?.len())?,
+        example: None,
+    };
+    findings.extend(Finding::new(
+        "dispositions.defaults",
+        Severity::Pending,
+        &missing,
+        "defaults that everybody has are missing; `--apply` adds them",
+    ));
+    Ok(findings)
+}
+
+/// Only adds.
+async fn apply(store: &Store) -> anyhow::Result<()> {
+    let lowered = store.lower_emails().await?;
+    println!("users: emailLower added to {lowered}");
+    let author = store.first_administrator().await?;
+    // Nobody's: an account that does not exist has this id.
+    let nobody = ObjectId::from_bytes([0; 12]);
+    let made = store.seed_dispositions(author.unwrap_or(nobody)).await?;
+    println!("dispositions: {} defaults added", made.len());
+    for (index, fault) in store.make_missing_indexes().await? {
+        println!(
+            "indexes: {} was not made ({fault}); the application is right without it, but slower",
+            index.shown()
+        );
+    }
+    Ok(())
+}
+
+/// Drops what the old server made and this one must not have.
+async fn contract(store: &Store) -> anyhow::Result<()> {
+    let old = indexes::in_the_way(&store.indexes().await?);
+    for (index, why) in &old {
+        println!(
+            "indexes: dropping {} of {} {}: {why}",
+            index.name, index.collection, index.keys
+        );
+    }
+    for (index, _) in &old {
+        store.drop_index(index).await?;
+    }
+    Ok(())
+}
+
+fn print(findings: &[Finding], output: Output) -> anyhow::Result<()> {
+    match output {
+        Output::Text => print!("{}", report(findings)),
+        Output::Json => println!("{}", serde_json::to_string_pretty(findings)?),
+    }
+    Ok(())
+}
+
+/// This runner's hold on the lock.
+struct Lock<'a> {
+    store: &'a Store,
+    turn: i64,
+}
+
+/// Takes the lock, or waits for whoever has it.
+async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "this machine".to_owned());
+    let holder = format!("{host}-{:08x}", rand::random::<u32>());
+    for look in 0..LOOKS {
+        match store.take_lock(&holder, now_ms()).await? {
+            Ok(turn) => return Ok(Lock { store, turn }),
+            Err(held) if look == 0 => {
+                eprintln!("waiting for {}, which is migrating", held.holder);
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    bail!("another migration does not end; if none is running, empty the collection `migrations`")
+}
+
+impl Lock<'_> {
+    /// Ends only when the lock is lost.
+    async fn keep(&self) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(KEEP_EVERY).await;
+            match self.store.keep_lock(self.turn, now_ms()).await {
+                Ok(true) => {}
+                Ok(false) => return anyhow::anyhow!("another runner took over; run it again"),
+                Err(fault) => return fault.into(),
+            }
+        }
+    }
+
+    /// Best effort: a lock that is left ends by itself.
+    async fn release(&self) {
+        if let Err(fault) = self.store.release_lock(self.turn).await {
+            tracing::debug!(%fault, "the lock was left to end by itself");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The sockets that are open here: who they belong to, and a bounded queue for each.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use mongodb::bson::oid::ObjectId;
+use tokio::sync::{mpsc, watch};
+
+use crate::domain::socket::{Closing, Failure, MOST_PER_USER};
+
+/// Sockets of this process.
+pub const MOST_SOCKETS: usize = 2048;
+
+/// Notices that wait for one socket. A burst of a vendor's leads fits; who falls further behind is closed, comes back
+/// and reads everything anew.
+pub const QUEUE: usize = 256;
+
+/// What the hub holds of a socket.
+#[derive(Debug)]
+struct Seat {
+    user: ObjectId,
+    session: String,
+    ends_ms: i64,
+    queue: mpsc::Sender<Arc<str>>,
+    closing: watch::Sender<Option<Closing>>,
+}
+
+/// What a socket holds: what it is to send, and when it is to end.
+#[derive(Debug)]
+pub struct Ends {
+    pub queue: mpsc::Receiver<Arc<str>>,
+    pub closing: watch::Receiver<Option<Closing>>,
+}
+
+/// Sockets a notice got to, and those that missed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Delivery {
+    pub delivered: usize,
+    pub dropped: usize,
+}
+
+/// All of them, by number.
+#[derive(Debug, Default)]
+pub struct Hub {
+    seats: HashMap<u64, Seat>,
+    of_user: HashMap<ObjectId, HashSet<u64>>,
+    next: u64,
+    closed: bool,
+}
+
+impl Hub {
+    /// A place for a socket, and its number.
+    ///
+    /// # Errors
+    /// `TooMany`, `ShuttingDown`.
+    pub fn join(
+        &mut self,
+        user: ObjectId,
+        session: &str,
+        ends_ms: i64,
+    ) -> Result<(u64, Ends), Closing> {
+        if self.closed {
+            return Err(Closing::ShuttingDown);
+        }
+        let own = self.of_user.get(&user).map_or(0, HashSet::len);
+        if own >= MOST_PER_USER || self.seats.len() >= MOST_SOCKETS {
+            return Err(Closing::TooMany);
+        }
+        let (to_queue, queue) = mpsc::channel(QUEUE);
+        let (close, closing) = watch::channel(None);
+        let number = self.next;
+        self.next += 1;
+        let seat = Seat {
+            user,
+            session: session.to_owned(),
+            ends_ms,
+            queue: to_queue,
+            closing: close,
+        };
+        self.seats.insert(number, seat);
+        self.of_user.entry(user).or_default().insert(number);
+        Ok((number, Ends { queue, closing }))
+    }
+
+    /// A socket has ended.
+    pub fn leave(&mut self, number: u64) {
+        let Some(seat) = self.seats.remove(&number) else {
+            return;
+        };
+        if let Some(own) = self.of_user.get_mut(&seat.user) {
+            own.remove(&number);
+            if own.is_empty() {
+                self.of_user.remove(&seat.user);
+            }
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+    }
+
+    /// True if somebody of this tenant listens here.
+    pub fn has(&self, tenant: ObjectId) -> bool {
+        self.of_user.contains_key(&tenant)
+    }
+
+    /// Hands a text to every socket of a tenant, who is the user that owns the leads.
+    pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) -> Delivery {
+        let mut delivery = Delivery::default();
+        for number in self.of_user.get(&tenant).into_iter().flatten() {
+            let Some(seat) = self.seats.get(number) else {
+                continue;
+            };
+            match seat.queue.try_send(Arc::clone(text)) {
+                Ok(()) => delivery.delivered += 1,
+                Err(_) => {
+                    delivery.dropped += 1;
+                    seat.close(Closing::TooSlow);
+                }
+            }
+        }
+        delivery
+    }
+
+    /// The sessions that sockets are open for.
+    pub fn sessions(&self) -> Vec<String> {
+        let keys: HashSet<&String> = self.seats.values().map(|seat| &seat.session).collect();
+        keys.into_iter().cloned().collect()
+    }
+
+    /// Ends the sockets of sessions that are `gone`, and those past their end.
+    pub fn end(&self, gone: &HashSet<String>, now_ms: i64) {
+        for seat in self.seats.values() {
+            if seat.ends_ms <= now_ms || gone.contains(&seat.session) {
+                seat.close(Closing::Refused(Failure::InvalidToken));
+            }
+        }
+    }
+
+    /// Ends all, and takes no more.
+    pub fn close(&mut self) {
+        self.closed = true;
+        for seat in self.seats.values() {
+            seat.close(Closing::ShuttingDown);
+        }
+    }
+}
+
+impl Seat {
+    /// The first reason stands.
+    fn close(&self, why: Closing) {
+        self.closing.send_if_modified(|closing| {
+            let first = closing.is_none();
+            closing.get_or_insert(why);
+            first
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(ends: &mut Ends) -> Vec<String> {
+        std::iter::from_fn(|| ends.queue.try_recv().ok())
+            .map(|text| text.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_tenant_hears_its_own_on_every_socket_and_nobody_else_does() {
+        let mut hub = Hub::default();
+        let (one, two) = (ObjectId::new(), ObjectId::new());
+        let (_, mut first) = hub.join(one, "a", 9).unwrap();
+        let (_, mut second) = hub.join(one, "b", 9).unwrap();
+        let (_, mut other) = hub.join(two, "c", 9).unwrap();
+        let delivery = hub.deliver(one, &"x".into());
+        assert_eq!((delivery.delivered, delivery.dropped), (2, 0));
+        assert_eq!(told(&mut first), ["x"]);
+        assert_eq!(told(&mut second), ["x"]);
+        assert!(told(&mut other).is_empty());
+        assert_eq!(
+            hub.deliver(ObjectId::new(), &"x".into()),
+            Delivery::default()
+        );
+    }
+
+    #[test]
+    fn who_does_not_read_is_closed_and_the_others_hear_everything() {
+        let mut hub = Hub::default();
+        let user = ObjectId::new();
+        let (_, slow) = hub.join(user, "a", 9).unwrap();
+        let (_, mut quick) = hub.join(user, "b", 9).unwrap();
+        for n in 0..=QUEUE {
+            assert_eq!(*slow.closing.borrow(), None, "{n}");
+            let delivery = hub.deliver(user, &"x".into());
+            assert_eq!(delivery.dropped, usize::from(n == QUEUE));
+            assert_eq!(told(&mut quick).len(), 1);
+        }
+        assert_eq!(*slow.closing.borrow(), Some(Closing::TooSlow));
+        assert_eq!(*quick.closing.borrow(), None);
+    }
+
+    #[test]
+    fn the_eleventh_is_refused_the_ten_stay_and_a_place_is_free_again() {
+        let mut hub = Hub::default();
+        let user = ObjectId::new();
+        let ten: Vec<_> = (0..MOST_PER_USER)
+            .map(|_| hub.join(user, "a", 9).unwrap())
+            .collect();
+        assert_eq!(hub.join(user, "a", 9).unwrap_err(), Closing::TooMany);
+        assert!(ten.iter().all(|(_, ends)| ends.closing.borrow().is_none()));
+        hub.join(ObjectId::new(), "b", 9).unwrap();
+        hub.leave(ten[3].0);
+        hub.leave(ten[3].0);
+        hub.join(user, "a", 9).unwrap();
+        assert_eq!(hub.join(user, "a", 9).unwrap_err(), Closing::TooMany);
+    }
+
+    #[test]
+    fn sockets_end_with_their_session_and_at_its_end() {
+        let mut hub = Hub::default();
+        let user = ObjectId::new();
+        let (_, gone) = hub.join(user, "gone", 100).unwrap();
+        let (_, past) = hub.join(user, "past", 50).unwrap();
+        let (_, living) = hub.join(user, "living", 100).unwrap();
+        hub.end(&HashSet::from(["gone".to_owned()]), 50);
+        let ended = Some(Closing::Refused(Failure::InvalidToken));
+        assert_eq!(*gone.closing.borrow(), ended);
+        assert_eq!(*past.closing.borrow(), ended);
+        assert_eq!(*living.closing.borrow(), None);
+        hub.close();
+        assert_eq!(*living.closing.borrow(), Some(Closing::ShuttingDown));
+        assert_eq!(*gone.closing.borrow(), ended, "the first reason stands");
+        assert_eq!(hub.join(user, "x", 9).unwrap_err(), Closing::ShuttingDown);
+    }
+
+    #[test]
+    fn nothing_is_left_of_sockets_that_ended() {
+        let mut hub = Hub::default();
+        let user = ObjectId::new();
+        let (number, _ends) = hub.join(user, "a", 9).unwrap();
+        assert!(hub.has(user) && hub.len() == 1);
+        hub.leave(number);
+        assert!(hub.is_empty() && !hub.has(user) && hub.of_user.is_empty());
+    }
+}

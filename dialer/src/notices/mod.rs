@@ -1,0 +1,272 @@
+//! Telling people at once what happened to their leads. Sockets that are open here are told directly; other replicas
+//! find it in the database within about a second. Everything is told at most once: who was away reads anew.
+
+mod hub;
+mod poll;
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mongodb::bson::oid::ObjectId;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::accounts::{Identity, now_ms};
+use crate::domain::doorway::Doorway;
+use crate::domain::notice::Notice;
+use crate::domain::socket::Closing;
+use crate::metrics::{Dropped, Metrics, SocketState};
+use crate::store::Store;
+use crate::store::fault::Reason;
+use crate::store::live::Event;
+
+pub use hub::Ends;
+use hub::Hub;
+
+/// Notices on their way to the database at once; what comes beyond is told here only.
+const MOST_WRITES: u32 = 64;
+
+/// Longest wait for the database to take one.
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest wait of a new socket until what others tell is listened to.
+const LISTEN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest that sockets may take to end at shutdown.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The open sockets, and the way to tell them. Cloning shares them.
+#[derive(Debug, Clone)]
+pub struct Notices(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<Store>,
+    metrics: Arc<Metrics>,
+    /// This process, among those that write events.
+    replica: String,
+    hub: Mutex<Hub>,
+    doorway: Mutex<Doorway>,
+    /// Whether what others tell is listened to. Changed only with the hub locked.
+    listening: watch::Sender<Listening>,
+    writes: Arc<Semaphore>,
+    stopping: CancellationToken,
+    sockets: TaskTracker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listening {
+    No,
+    Begins,
+    Yes,
+}
+
+impl Notices {
+    pub fn new(store: Arc<Store>, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            metrics,
+            replica: ObjectId::new().to_hex(),
+            hub: Mutex::default(),
+            doorway: Mutex::default(),
+            listening: watch::Sender::new(Listening::No),
+            writes: Arc::new(Semaphore::new(MOST_WRITES.try_into().unwrap_or(1))),
+            stopping: CancellationToken::new(),
+            sockets: TaskTracker::new(),
+        }))
+    }
+
+    /// Tells the owner of a lead. Returns at once and never fails: that the event was not stored is logged.
+    pub fn tell(&self, tenant: ObjectId, notice: &Notice) {
+        let at_ms = now_ms();
+        let text: Arc<str> = notice.text(at_ms).into();
+        let once = notice.once(tenant);
+        // Of what is told once only, the database says who is the first.
+        let told = once.is_none();
+        if told {
+            self.0.deliver(tenant, &text);
+        }
+        let Ok(permit) = Arc::clone(&self.0.writes).try_acquire_owned() else {
+            tracing::warn!("too many notices at once: other replicas are not told");
+            self.0.metrics.notices_dropped(Dropped::NotStored, 1);
+            if !told {
+                self.0.deliver(tenant, &text);
+            }
+            return;
+        };
+        let event = Event {
+            id: once.unwrap_or_else(|| ObjectId::new().to_hex()),
+            tenant,
+            from: self.0.replica.clone(),
+            text: text.to_string(),
+            at_ms,
+        };
+        let inner = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let first = inner.write(&event).await;
+            if first && !told {
+                inner.deliver(tenant, &text);
+            }
+            drop(permit);
+        });
+    }
+
+    /// Waits until all that was told so far is stored, and handed to the sockets that are open here.
+    pub async fn settled(&self) {
+        let _all = self.0.writes.acquire_many(MOST_WRITES).await;
+    }
+
+    /// Room for a socket that is not authenticated yet, until the guard is dropped.
+    pub fn admit(&self, address: IpAddr) -> Option<Waiting> {
+        let mut doorway = lock(&self.0.doorway);
+        doorway.enter(address).then(|| {
+            let waiting = doorway.waiting();
+            self.0.metrics.sockets(SocketState::Waiting, waiting);
+            Waiting {
+                inner: Arc::clone(&self.0),
+                address,
+            }
+        })
+    }
+
+    /// A place for a socket of somebody who signed in. What is told once this has returned, anywhere, is heard.
+    ///
+    /// # Errors
+    /// `TooMany`, `ShuttingDown`.
+    pub async fn join(&self, identity: &Identity) -> Result<Seat, Closing> {
+        let mut listening = self.0.listening.subscribe();
+        let seat = {
+            let mut hub = self.0.hub();
+            let (user, session) = (identity.user.id, &identity.session);
+            let (number, ends) = hub.join(user, session, identity.ends_ms)?;
+            self.0.count(&hub);
+            self.0.begin_listening();
+            Seat {
+                inner: Arc::clone(&self.0),
+                number,
+                ends,
+            }
+        };
+        let heard = listening.wait_for(|now| *now == Listening::Yes);
+        tokio::select! {
+            _ = tokio::time::timeout(LISTEN_PATIENCE, heard) => {}
+            () = self.0.stopping.cancelled() => {}
+        }
+        Ok(seat)
+    }
+
+    /// Sockets of people who signed in.
+    pub fn open(&self) -> usize {
+        self.0.hub().len()
+    }
+
+    /// Cancelled when every socket must end.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
+
+    /// Tracks a socket's task, so that shutdown waits for it.
+    pub fn sockets(&self) -> &TaskTracker {
+        &self.0.sockets
+    }
+
+    /// Ends every socket and waits, not for ever, until they have ended and what was told is stored.
+    pub async fn shut_down(&self) {
+        self.0.stopping.cancel();
+        self.0.hub().close();
+        self.0.sockets.close();
+        let ended = async {
+            self.settled().await;
+            self.0.sockets.wait().await;
+        };
+        if tokio::time::timeout(DRAIN_PATIENCE, ended).await.is_err() {
+            tracing::warn!("some WebSockets did not end in time");
+        }
+    }
+}
+
+impl Inner {
+    /// Stores an event for the other replicas. False if somebody else told the same.
+    async fn write(&self, event: &Event) -> bool {
+        let stored = tokio::time::timeout(WRITE_PATIENCE, self.store.insert_event(event)).await;
+        let why = match stored {
+            Ok(Ok(())) => return true,
+            Ok(Err(fault)) if fault.reason == Reason::DuplicateKey => return false,
+            Ok(Err(fault)) => fault.reason,
+            Err(_) => Reason::NoAnswer,
+        };
+        tracing::warn!(
+            reason = why.name(),
+            "a notice was not stored: other replicas are not told"
+        );
+        self.metrics.notices_dropped(Dropped::NotStored, 1);
+        true
+    }
+
+    fn deliver(&self, tenant: ObjectId, text: &Arc<str>) {
+        let delivery = self.hub().deliver(tenant, text);
+        self.metrics.notices_delivered(delivery.delivered);
+        self.metrics
+            .notices_dropped(Dropped::SlowSocket, delivery.dropped);
+    }
+
+    /// Call with the hub locked.
+    fn begin_listening(self: &Arc<Self>) {
+        let begins = self.listening.send_if_modified(|now| {
+            let begins = *now == Listening::No;
+            if begins {
+                *now = Listening::Begins;
+            }
+            begins
+        });
+        if begins {
+            tokio::spawn(poll::run(Arc::clone(self)));
+        }
+    }
+
+    fn count(&self, hub: &Hub) {
+        self.metrics.sockets(SocketState::Authenticated, hub.len());
+    }
+
+    fn hub(&self) -> MutexGuard<'_, Hub> {
+        lock(&self.hub)
+    }
+}
+
+/// A socket that is not authenticated yet.
+#[derive(Debug)]
+pub struct Waiting {
+    inner: Arc<Inner>,
+    address: IpAddr,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut doorway = lock(&self.inner.doorway);
+        doorway.leave(self.address);
+        let waiting = doorway.waiting();
+        self.inner.metrics.sockets(SocketState::Waiting, waiting);
+    }
+}
+
+/// A socket's place, until this is dropped.
+#[derive(Debug)]
+pub struct Seat {
+    inner: Arc<Inner>,
+    number: u64,
+    pub ends: Ends,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut hub = self.inner.hub();
+        hub.leave(self.number);
+        self.inner.count(&hub);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,90 @@
+//! Looks once a second at what other replicas tell, and at whether the sessions of open sockets still live. Runs only
+//! while a socket is open here.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+
+use super::{Inner, Listening};
+use crate::accounts::now_ms;
+use crate::domain::seen::Seen;
+use crate::store::fault::{Fault, Reason};
+
+/// With the time of the look itself, sockets end within 2 s of their session.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Longest look.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(inner: Arc<Inner>) {
+    let mut seen = Seen::default();
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut well = true;
+    loop {
+        tick.tick().await;
+        if stops(&inner) {
+            return;
+        }
+        let looks = async { tokio::join!(listen(&inner, &mut seen), end_sockets(&inner)) };
+        let looked = match tokio::time::timeout(PATIENCE, looks).await {
+            Ok((heard, ended)) => heard.and(ended),
+            Err(_) => Err(Fault::new(Reason::NoAnswer)),
+        };
+        // Without a database, too, there is nothing to wait for.
+        inner.listening.send_if_modified(|now| {
+            let begins = *now != Listening::Yes;
+            *now = Listening::Yes;
+            begins
+        });
+        match looked {
+            Err(fault) if well => {
+                tracing::warn!(reason = %fault, "open sockets may miss what other replicas tell");
+            }
+            Ok(()) if !well => tracing::info!("other replicas are listened to again"),
+            _ => {}
+        }
+        well = looked.is_ok();
+    }
+}
+
+/// True, and nobody listens from now on, if no socket is open.
+fn stops(inner: &Inner) -> bool {
+    let hub = inner.hub();
+    if hub.is_empty() {
+        inner.listening.send_replace(Listening::No);
+    }
+    hub.is_empty()
+}
+
+async fn listen(inner: &Inner, seen: &mut Seen) -> Result<(), Fault> {
+    let now = now_ms();
+    let since = seen.since(now);
+    let found = inner.store.events_since(since, &inner.replica).await?;
+    let news = seen.news(found, now);
+    let wanted: Vec<String> = {
+        let hub = inner.hub();
+        let ours = news.into_iter().filter(|(_, tenant)| hub.has(*tenant));
+        ours.map(|(id, _)| id).collect()
+    };
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    for (tenant, text) in inner.store.event_texts(&wanted).await? {
+        inner.deliver(tenant, &text.into());
+    }
+    Ok(())
+}
+
+async fn end_sockets(inner: &Inner) -> Result<(), Fault> {
+    let asked = inner.hub().sessions();
+    let now = now_ms();
+    // These need no answer.
+    inner.hub().end(&HashSet::new(), now);
+    let living = inner.store.living_sessions(&asked, now).await?;
+    let gone = asked.into_iter().filter(|s| !living.contains(s)).collect();
+    inner.hub().end(&gone, now);
+    Ok(())
+}

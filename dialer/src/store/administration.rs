@@ -1,0 +1,154 @@
+//! What administrators see and decide of accounts. A disabled account has a document in `disabledusers` with its
+//! `_id`: the insert and the delete of it are what disabling and enabling are, and cannot be lost beside another
+//! write to the account.
+
+use std::collections::{HashMap, HashSet};
+
+use futures::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+
+use super::Store;
+use super::fault::{Fault, Reason};
+use super::users::{NAME as USERS, User, identity};
+use super::vendor::CREDENTIALS;
+
+const DISABLED: &str = "disabledusers";
+
+/// An account in the administrators' list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub user: User,
+    pub disabled: bool,
+    /// Milliseconds since 1970.
+    pub created_ms: Option<i64>,
+}
+
+impl Store {
+    /// A page of all accounts, the oldest first, and how many there are. `page` counts from 1.
+    pub async fn users(&self, page: u32, limit: u32) -> Result<(Vec<Listed>, u64), Fault> {
+        let users = self.collection(USERS).await?;
+        let mut fields = identity();
+        fields.insert("createdAt", 1);
+        let skipped = u64::from(page.saturating_sub(1)) * u64::from(limit);
+        let found = users
+            .find(doc! {})
+            .projection(fields)
+            .sort(doc! { "_id": 1 })
+            .skip(skipped)
+            .limit(i64::from(limit))
+            .await?;
+        let found: Vec<Document> = found.try_collect().await?;
+        let total = users.count_documents(doc! {}).await?;
+        let all: Vec<User> = found.iter().filter_map(User::from_document).collect();
+        let disabled = self.disabled_among(all.iter().map(|user| user.id)).await?;
+        let created = found.iter().filter_map(|document| {
+            let id = document.get_object_id("_id").ok()?;
+            Some((id, document.get_datetime("createdAt").ok()?))
+        });
+        let created: HashMap<ObjectId, &DateTime> = created.collect();
+        let listed = all.into_iter().map(|user| Listed {
+            disabled: disabled.contains(&user.id),
+            created_ms: created.get(&user.id).map(|at| at.timestamp_millis()),
+            user,
+        });
+        Ok((listed.collect(), total))
+    }
+
+    /// Accounts by id, as far as they exist.
+    pub async fn users_by_id(&self, ids: &[ObjectId]) -> Result<Vec<User>, Fault> {
+        let found = self
+            .collection(USERS)
+            .await?
+            .find(doc! { "_id": { "$in": ids } })
+            .projection(identity())
+            .await?;
+        let found: Vec<Document> = found.try_collect().await?;
+        Ok(found.iter().filter_map(User::from_document).collect())
+    }
+
+    /// True if there is an administrator who may sign in, besides this account.
+    pub async fn another_administrator(&self, but: ObjectId) -> Result<bool, Fault> {
+        let found = self
+            .collection(USERS)
+            .await?
+            .find(doc! { "role": "admin", "_id": { "$ne": but } })
+            .projection(doc! { "_id": 1 })
+            .await?;
+        let found: Vec<Document> = found.try_collect().await?;
+        let ids: HashSet<ObjectId> = found
+            .iter()
+            .filter_map(|user| user.get_object_id("_id").ok())
+            .collect();
+        let disabled = self.disabled_among(ids.iter().copied()).await?;
+        Ok(ids.len() > disabled.len())
+    }
+
+    /// Sets the role; false where the account is gone.
+    pub async fn set_role(&self, id: ObjectId, role: &str) -> Result<bool, Fault> {
+        let users = self.collection(USERS).await?;
+        let update = doc! { "$set": { "role": role, "updatedAt": DateTime::now() } };
+        let changed = users.update_one(doc! { "_id": id }, update).await?;
+        Ok(changed.matched_count > 0)
+    }
+
+    /// True if the account may not sign in.
+    pub async fn is_disabled(&self, id: ObjectId) -> Result<bool, Fault> {
+        let disabled = self.collection(DISABLED).await?;
+        Ok(disabled.find_one(doc! { "_id": id }).await?.is_some())
+    }
+
+    async fn disabled_among(
+        &self,
+        ids: impl Iterator<Item = ObjectId>,
+    ) -> Result<HashSet<ObjectId>, Fault> {
+        let ids: Vec<ObjectId> = ids.collect();
+        self.disabled(doc! { "_id": { "$in": ids } }).await
+    }
+
+    async fn disabled(&self, which: Document) -> Result<HashSet<ObjectId>, Fault> {
+        let found = self.collection(DISABLED).await?.find(which).await?;
+        let found: Vec<Document> = found.try_collect().await?;
+        let ids = found.iter().filter_map(|one| one.get_object_id("_id").ok());
+        Ok(ids.collect())
+    }
+
+    /// From now on nobody signs in to this account. Again is fine.
+    pub async fn disable_user(&self, id: ObjectId, by: ObjectId) -> Result<(), Fault> {
+        let document = doc! { "_id": id, "by": by, "createdAt": DateTime::now() };
+        let disabled = self.collection(DISABLED).await?;
+        match disabled.insert_one(document).await.map_err(Fault::from) {
+            Err(fault) if fault.reason != Reason::DuplicateKey => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the account sign in again. An account that is enabled stays so.
+    pub async fn enable_user(&self, id: ObjectId) -> Result<(), Fault> {
+        let disabled = self.collection(DISABLED).await?;
+        disabled.delete_one(doc! { "_id": id }).await?;
+        Ok(())
+    }
+
+    /// Ends all that an account can act with: sessions, reset links, vendors' credentials.
+    pub async fn end_access(&self, id: ObjectId) -> Result<(), Fault> {
+        self.delete_sessions(id, None).await?;
+        self.delete_resets(id).await?;
+        let credentials = self.collection(CREDENTIALS).await?;
+        let off = doc! { "$set": { "active": false } };
+        credentials
+            .update_many(doc! { "tenantId": id, "active": true }, off)
+            .await?;
+        Ok(())
+    }
+
+    /// Finishes what a crash left half done: no disabled account keeps its access. Returns how many there are.
+    pub async fn settle_disabled(&self) -> Result<u64, Fault> {
+        let mut settled = 0;
+        for id in self.disabled(doc! {}).await? {
+            self.end_access(id).await?;
+            settled += 1;
+        }
+        Ok(settled)
+    }
+}

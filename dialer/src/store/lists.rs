@@ -1,0 +1,142 @@
+//! The collections `donotcall` and `textoptouts`: `_id` = `<tenant>:<E.164>`, so that adding a number again, from
+//! anywhere, changes nothing.
+
+use std::collections::HashSet;
+
+use futures::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::error::{Error, ErrorKind};
+
+use super::Store;
+use super::fault::{DUPLICATE_KEY, Fault};
+use crate::domain::lists::{Addition, List};
+
+/// The most numbers in one question.
+const CHUNK: usize = 1000;
+
+fn collection(list: List) -> &'static str {
+    match list {
+        List::DoNotCall => "donotcall",
+        List::TextOptOut => "textoptouts",
+    }
+}
+
+fn id(tenant: ObjectId, number: &str) -> String {
+    format!("{}:{number}", tenant.to_hex())
+}
+
+impl Store {
+    /// Adds numbers; how many of them were not listed.
+    pub async fn list_numbers(
+        &self,
+        list: List,
+        tenant: ObjectId,
+        addition: &Addition,
+    ) -> Result<usize, Fault> {
+        let now = DateTime::now();
+        let entry = |number: &String| {
+            let mut entry = doc! {
+                "_id": id(tenant, number), "tenantId": tenant, "phone": number, "createdAt": now,
+            };
+            if let Some(note) = &addition.note {
+                entry.insert("note", note);
+            }
+            entry
+        };
+        let entries: Vec<Document> = addition.numbers.iter().map(entry).collect();
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        let numbers = self.collection(collection(list)).await?;
+        match numbers.insert_many(&entries).ordered(false).await {
+            Ok(_) => Ok(entries.len()),
+            Err(error) => {
+                let known = already_there(&error).ok_or(error)?;
+                Ok(entries.len().saturating_sub(known))
+            }
+        }
+    }
+
+    /// Takes a number off the list. False if it was not on it.
+    pub async fn unlist_number(
+        &self,
+        list: List,
+        tenant: ObjectId,
+        number: &str,
+    ) -> Result<bool, Fault> {
+        let numbers = self.collection(collection(list)).await?;
+        let done = numbers
+            .delete_one(doc! { "_id": id(tenant, number) })
+            .await?;
+        Ok(done.deleted_count > 0)
+    }
+
+    /// A page of the list, newest first, and how many numbers it has.
+    pub async fn numbers(
+        &self,
+        list: List,
+        tenant: ObjectId,
+        (skip, limit): (u64, i64),
+    ) -> Result<(Vec<Document>, u64), Fault> {
+        let numbers = self.collection(collection(list)).await?;
+        let own = doc! { "tenantId": tenant };
+        let total = numbers.count_documents(own.clone()).await?;
+        let cursor = numbers
+            .find(own)
+            .sort(doc! { "createdAt": -1, "_id": 1 })
+            .projection(doc! { "_id": 0, "phone": 1, "note": 1, "createdAt": 1 })
+            .skip(skip)
+            .limit(limit)
+            .await?;
+        Ok((cursor.try_collect().await?, total))
+    }
+
+    /// All E.164 numbers of a list.
+    pub async fn all_listed(&self, list: List, tenant: ObjectId) -> Result<HashSet<String>, Fault> {
+        let mut found = self
+            .collection(collection(list))
+            .await?
+            .find(doc! { "tenantId": tenant })
+            .projection(doc! { "phone": 1 })
+            .await?;
+        let mut listed = HashSet::new();
+        while let Some(entry) = found.try_next().await? {
+            listed.extend(entry.get_str("phone").ok().map(str::to_owned));
+        }
+        Ok(listed)
+    }
+
+    /// Those of these E.164 numbers that are listed.
+    pub async fn listed(
+        &self,
+        list: List,
+        tenant: ObjectId,
+        numbers: &[String],
+    ) -> Result<HashSet<String>, Fault> {
+        let mut listed = HashSet::new();
+        let stored = self.collection(collection(list)).await?;
+        for chunk in numbers.chunks(CHUNK) {
+            let ids: Vec<String> = chunk.iter().map(|number| id(tenant, number)).collect();
+            let mut found = stored
+                .find(doc! { "_id": { "$in": ids } })
+                .projection(doc! { "phone": 1 })
+                .await?;
+            while let Some(entry) = found.try_next().await? {
+                listed.extend(entry.get_str("phone").ok().map(str::to_owned));
+            }
+        }
+        Ok(listed)
+    }
+}
+
+/// How many documents of an unordered insert existed; `None` if anything else went wrong.
+fn already_there(error: &Error) -> Option<usize> {
+    let ErrorKind::InsertMany(failed) = error.kind.as_ref() else {
+        return None;
+    };
+    let errors = failed.write_errors.as_deref().unwrap_or_default();
+    let only =
+        failed.write_concern_error.is_none() && errors.iter().all(|e| e.code == DUPLICATE_KEY);
+    (only && !errors.is_empty()).then_some(errors.len())
+}

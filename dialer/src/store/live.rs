@@ -1,0 +1,126 @@
+//! What open sockets need: what other replicas have to tell, and which sessions still live.
+
+use std::collections::HashSet;
+
+use futures::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+
+use super::fault::Fault;
+use super::{Store, sessions};
+
+/// Notices, for the other replicas to find.
+pub(super) const EVENTS: &str = "events";
+
+/// How long they are kept: 5 minutes.
+const KEPT_MS: i64 = 5 * 60_000;
+
+/// The most that one look finds. Beyond it the newest wait for the next look.
+const MOST_FOUND: i64 = 10_000;
+
+/// A notice to store.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Of two with one id only the first is stored.
+    pub id: String,
+    pub tenant: ObjectId,
+    /// The replica it is from.
+    pub from: String,
+    /// As sent to clients.
+    pub text: String,
+    pub at_ms: i64,
+}
+
+impl Store {
+    /// # Errors
+    /// `DuplicateKey` if one with this id is there.
+    pub async fn insert_event(&self, event: &Event) -> Result<(), Fault> {
+        let document = doc! {
+            "_id": &event.id,
+            "tenantId": event.tenant,
+            "from": &event.from,
+            "text": &event.text,
+            "at": DateTime::from_millis(event.at_ms),
+        };
+        let events = self.collection(EVENTS).await?;
+        events.insert_one(document).await?;
+        Ok(())
+    }
+
+    /// Ids and tenants of what others told since a moment, oldest first.
+    pub async fn events_since(
+        &self,
+        since_ms: i64,
+        but_from: &str,
+    ) -> Result<Vec<(String, ObjectId)>, Fault> {
+        let wanted = doc! {
+            "at": { "$gte": DateTime::from_millis(since_ms) },
+            "from": { "$ne": but_from },
+        };
+        let found: Vec<Document> = self
+            .collection(EVENTS)
+            .await?
+            .find(wanted)
+            .projection(doc! { "tenantId": 1 })
+            .sort(doc! { "at": 1, "_id": 1 })
+            .limit(MOST_FOUND)
+            .await?
+            .try_collect()
+            .await?;
+        let event = |e: &Document| {
+            Some((
+                e.get_str("_id").ok()?.to_owned(),
+                e.get_object_id("tenantId").ok()?,
+            ))
+        };
+        Ok(found.iter().filter_map(event).collect())
+    }
+
+    /// Tenants and texts of these events, oldest first.
+    pub async fn event_texts(&self, ids: &[String]) -> Result<Vec<(ObjectId, String)>, Fault> {
+        let found: Vec<Document> = self
+            .collection(EVENTS)
+            .await?
+            .find(doc! { "_id": { "$in": ids } })
+            .projection(doc! { "tenantId": 1, "text": 1 })
+            .sort(doc! { "at": 1, "_id": 1 })
+            .await?
+            .try_collect()
+            .await?;
+        let event = |e: &Document| {
+            Some((
+                e.get_object_id("tenantId").ok()?,
+                e.get_str("text").ok()?.to_owned(),
+            ))
+        };
+        Ok(found.iter().filter_map(event).collect())
+    }
+
+    /// Removes events that everybody has seen; returns how many.
+    pub async fn purge_events(&self, now_ms: i64) -> Result<u64, Fault> {
+        let until = now_ms.saturating_sub(KEPT_MS);
+        self.purge(EVENTS, "at", until).await
+    }
+
+    /// Those of these sessions that are there and not past their end.
+    pub async fn living_sessions(
+        &self,
+        keys: &[String],
+        now_ms: i64,
+    ) -> Result<HashSet<String>, Fault> {
+        let living = doc! {
+            "_id": { "$in": keys },
+            "expiresAt": { "$gt": DateTime::from_millis(now_ms) },
+        };
+        let found: Vec<Document> = self
+            .collection(sessions::NAME)
+            .await?
+            .find(living)
+            .projection(doc! { "_id": 1 })
+            .await?
+            .try_collect()
+            .await?;
+        let key = |s: &Document| s.get_str("_id").ok().map(str::to_owned);
+        Ok(found.iter().filter_map(key).collect())
+    }
+}

@@ -1,0 +1,235 @@
+//! What `dialer migrate` reads and writes.
+
+use std::collections::BTreeSet;
+
+use futures::TryStreamExt;
+use mongodb::IndexModel;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::options::IndexOptions;
+
+use super::fault::{Fault, Reason};
+use super::{Store, leads, number, users};
+use crate::domain::migrate::indexes::{self, Index, Present};
+use crate::domain::migrate::users::lowered;
+
+/// The lock that makes one runner: the document with the highest number.
+const LOCKS: &str = "migrations";
+
+/// How long a runner that says nothing still holds the lock.
+pub const LOCK_LEASE_MS: i64 = 60_000;
+
+/// `namespace does not exist` (MongoDB's `error_codes.yml`): the collection is not there yet.
+const NAMESPACE_NOT_FOUND: i32 = 26;
+
+/// Who holds the lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub holder: String,
+}
+
+impl Store {
+    /// Shows every account to `see`, without pictures.
+    pub async fn walk_users(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
+        let without = doc! { "profilePicture": 0, "groupMe": 0, "integrations": 0 };
+        self.walk(users::NAME, without, see).await
+    }
+
+    /// Shows every lead to `see`, without what an import kept beside its fields.
+    pub async fn walk_leads(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
+        let without = doc! { "notesMetadata": 0, "formattedJson": 0, "policyDocuments": 0 };
+        self.walk(leads::NAME, without, see).await
+    }
+
+    async fn walk(
+        &self,
+        collection: &str,
+        projection: Document,
+        mut see: impl FnMut(&Document),
+    ) -> Result<(), Fault> {
+        let collection = self.collection(collection).await?;
+        let mut cursor = collection
+            .find(doc! {})
+            .sort(doc! { "_id": 1 })
+            .projection(projection)
+            .await?;
+        while let Some(document) = cursor.try_next().await? {
+            see(&document);
+        }
+        Ok(())
+    }
+
+    /// Indexes of every collection that one is wanted or unwanted on.
+    pub async fn indexes(&self) -> Result<Vec<Present>, Fault> {
+        let unwanted = indexes::UNWANTED.iter().map(|(index, _)| index);
+        let names: BTreeSet<&str> = indexes::WANTED
+            .iter()
+            .chain(unwanted)
+            .map(|index| index.collection)
+            .collect();
+        let mut present = Vec::new();
+        for name in names {
+            let listed = self.collection(name).await?.list_indexes().await;
+            let models: Vec<IndexModel> = match listed.map_err(Fault::from) {
+                Ok(cursor) => cursor.try_collect().await?,
+                Err(fault) if fault.code == Some(NAMESPACE_NOT_FOUND) => continue,
+                Err(fault) => return Err(fault),
+            };
+            present.extend(models.into_iter().map(|model| found(name, model)));
+        }
+        Ok(present)
+    }
+
+    /// Makes one index.
+    pub async fn make_index(&self, index: &Index) -> Result<(), Fault> {
+        let options = index
+            .unique
+            .then(|| IndexOptions::builder().unique(true).build());
+        let model = IndexModel::builder()
+            .keys(index.keys())
+            .options(options)
+            .build();
+        let collection = self.collection(index.collection).await?;
+        collection.create_index(model).await?;
+        Ok(())
+    }
+
+    /// Makes those that are missing, as far as the server and the data allow it. Returns those it could not make.
+    pub async fn make_missing_indexes(&self) -> Result<Vec<(Index, Fault)>, Fault> {
+        let mut failed = Vec::new();
+        for index in indexes::missing(&self.indexes().await?) {
+            if let Err(fault) = self.make_index(&index).await {
+                if fault.reason.is_outage() {
+                    return Err(fault);
+                }
+                failed.push((index, fault));
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Drops one.
+    pub async fn drop_index(&self, index: &Present) -> Result<(), Fault> {
+        let collection = self.collection(&index.collection).await?;
+        collection.drop_index(&index.name).await?;
+        Ok(())
+    }
+
+    /// Adds `emailLower` where it is missing or wrong; returns to how many accounts.
+    pub async fn lower_emails(&self) -> Result<u64, Fault> {
+        let mut wrong = Vec::new();
+        self.walk_users(|user| {
+            let id = user.get("_id").cloned();
+            let email = user.get_str("email").ok().map(str::to_owned);
+            wrong.extend(id.zip(email).zip(lowered(user)));
+        })
+        .await?;
+        let users = self.collection(users::NAME).await?;
+        let mut changed = 0_u64;
+        for ((id, email), lower) in wrong {
+            // Whoever changed the address meanwhile lowered it, too.
+            let same = doc! { "_id": id, "email": email };
+            let set = doc! { "$set": { "emailLower": lower } };
+            changed = changed.saturating_add(users.update_one(same, set).await?.matched_count);
+        }
+        Ok(changed)
+    }
+
+    /// Gives the leads that nobody owns to a user; returns how many.
+    pub async fn assign_unowned(&self, user: ObjectId) -> Result<u64, Fault> {
+        let leads = self.collection(leads::NAME).await?;
+        let given = leads
+            .update_many(
+                doc! { "tenantId": Bson::Null },
+                doc! { "$set": { "tenantId": user } },
+            )
+            .await?;
+        Ok(given.modified_count)
+    }
+
+    /// The oldest administrator.
+    pub async fn first_administrator(&self) -> Result<Option<ObjectId>, Fault> {
+        let users = self.collection(users::NAME).await?;
+        let found = users
+            .find_one(doc! { "role": "admin" })
+            .sort(doc! { "createdAt": 1, "_id": 1 })
+            .projection(doc! { "_id": 1 })
+            .await?;
+        Ok(found.and_then(|user| user.get_object_id("_id").ok()))
+    }
+
+    /// Takes the lock: a document whose `_id` is one more than the last one's. Of any number of callers at once one
+    /// inserts it, also where the last holder is silent for longer than [`LOCK_LEASE_MS`].
+    ///
+    /// # Errors
+    /// `Ok(Err(_))` names who has it.
+    pub async fn take_lock(&self, holder: &str, now_ms: i64) -> Result<Result<i64, Held>, Fault> {
+        let last = self.last_lock().await?;
+        if let Some((_, lock)) = &last
+            && lock
+                .get_datetime("until")
+                .is_ok_and(|until| until.timestamp_millis() > now_ms)
+        {
+            let holder = lock.get_str("holder").unwrap_or_default().to_owned();
+            return Ok(Err(Held { holder }));
+        }
+        let turn = last.map_or(1, |(turn, _)| turn.saturating_add(1));
+        let locks = self.collection(LOCKS).await?;
+        let mine = doc! { "_id": turn, "holder": holder, "until": lease_from(now_ms) };
+        match locks.insert_one(mine).await.map_err(Fault::from) {
+            Ok(_) => {
+                locks.delete_many(doc! { "_id": { "$lt": turn } }).await?;
+                Ok(Ok(turn))
+            }
+            Err(fault) if fault.reason == Reason::DuplicateKey => Ok(Err(Held {
+                holder: "another runner".to_owned(),
+            })),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn last_lock(&self) -> Result<Option<(i64, Document)>, Fault> {
+        let locks = self.collection(LOCKS).await?;
+        let last = locks.find_one(doc! {}).sort(doc! { "_id": -1 }).await?;
+        Ok(last.and_then(|lock| Some((number(lock.get("_id"))?, lock))))
+    }
+
+    /// Keeps the lock for another lease; false where somebody else has it by now.
+    pub async fn keep_lock(&self, turn: i64, now_ms: i64) -> Result<bool, Fault> {
+        let last = self.last_lock().await?.map(|(last, _)| last);
+        if last != Some(turn) {
+            return Ok(false);
+        }
+        self.end_lock_at(turn, lease_from(now_ms)).await?;
+        Ok(true)
+    }
+
+    /// Gives the lock back. Its document stays, so that the next turn has a number of its own.
+    pub async fn release_lock(&self, turn: i64) -> Result<(), Fault> {
+        self.end_lock_at(turn, DateTime::from_millis(0)).await
+    }
+
+    /// Nobody but its holder writes this document.
+    async fn end_lock_at(&self, turn: i64, until: DateTime) -> Result<(), Fault> {
+        let locks = self.collection(LOCKS).await?;
+        locks
+            .update_one(doc! { "_id": turn }, doc! { "$set": { "until": until } })
+            .await?;
+        Ok(())
+    }
+}
+
+fn lease_from(now_ms: i64) -> DateTime {
+    DateTime::from_millis(now_ms.saturating_add(LOCK_LEASE_MS))
+}
+
+fn found(collection: &str, model: IndexModel) -> Present {
+    let options = model.options.unwrap_or_default();
+    Present {
+        collection: collection.to_owned(),
+        name: options.name.unwrap_or_default(),
+        keys: model.keys,
+        unique: options.unique.unwrap_or(false),
+        partial: options.partial_filter_expression.is_some(),
+    }
+}

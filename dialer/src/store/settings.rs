@@ -1,0 +1,48 @@
+//! The `settings` collection: one document for each user, `_id` = the user's id. The old schema had an `_id` of its own
+//! and a unique `user`; such a document goes on being used.
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+
+use super::Store;
+use super::fault::{Fault, Reason};
+
+const NAME: &str = "settings";
+
+impl Store {
+    /// A user's settings; empty if there are none.
+    pub async fn settings(&self, user: ObjectId) -> Result<Document, Fault> {
+        let settings = self.collection(NAME).await?;
+        for wanted in [doc! { "_id": user }, doc! { "user": user }] {
+            if let Some(found) = settings.find_one(wanted).await? {
+                return Ok(found);
+            }
+        }
+        Ok(Document::new())
+    }
+
+    /// Sets some of them, by path; returns all.
+    pub async fn set_settings(&self, user: ObjectId, set: Document) -> Result<Document, Fault> {
+        let settings = self.collection(NAME).await?;
+        let now = DateTime::now();
+        let mut there = self.settings(user).await?;
+        if there.is_empty() {
+            let first =
+                doc! { "_id": user, "user": user, "createdAt": now, "updatedAt": now, "__v": 0 };
+            match settings.insert_one(first).await.map_err(Fault::from) {
+                Ok(_) => {}
+                // Another request was quicker: what is set is set there.
+                Err(fault) if fault.reason == Reason::DuplicateKey => {}
+                Err(fault) => return Err(fault),
+            }
+            there = self.settings(user).await?;
+        }
+        let id = there.get("_id").cloned().unwrap_or(Bson::ObjectId(user));
+        let mut set = set;
+        set.insert("updatedAt", now);
+        settings
+            .update_one(doc! { "_id": id }, doc! { "$set": set })
+            .await?;
+        self.settings(user).await
+    }
+}

@@ -1,0 +1,354 @@
+//! The journal of imports: `csvimports`, one document each, and `csvimportrows`, the rows that are still to be taken
+//! in. From the moment an import is `running` it only goes forward, whoever does the work. Of a batch that is done
+//! only its counts are left, inserted once; an import's are their sum, so that nothing is counted twice.
+
+use futures::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+
+use super::lease::Lease;
+use crate::domain::vendor::file::{Counts, Row, Scan, Vendor};
+use crate::store::fault::{Fault, Reason};
+use crate::store::{Store, number};
+
+const IMPORTS: &str = "csvimports";
+const ROWS: &str = "csvimportrows";
+
+/// What each batch came to, apart from the rows: to tell how far an import is must not read them.
+const COUNTS: &str = "csvimportcounts";
+
+/// One document for each tenant with an import under way, `_id` = the tenant: inserting it is what keeps a second
+/// import out.
+const LOCKS: &str = "csvimportlocks";
+
+/// How long a finished import is remembered: 90 days.
+const KEPT_MS: i64 = 90 * 24 * 3_600_000;
+
+/// The most imports that a list shows.
+const MOST_SHOWN: i64 = 20;
+
+/// Rows are being journalled: nothing is written to leads yet.
+const PREPARING: &str = "preparing";
+const RUNNING: &str = "running";
+const DONE: &str = "done";
+const FAILED: &str = "failed";
+
+/// An import that has not ended.
+#[derive(Debug, Clone)]
+pub struct Import {
+    pub id: ObjectId,
+    pub tenant: ObjectId,
+    pub vendor: Vendor,
+    pub headers: Vec<String>,
+    /// Milliseconds since 1970.
+    pub began_ms: i64,
+    pub batches: i64,
+    /// Its rows are journalled.
+    pub running: bool,
+}
+
+impl Import {
+    fn from_document(document: &Document) -> Option<Self> {
+        let headers = document.get_array("headers").ok()?;
+        Some(Self {
+            id: document.get_object_id("_id").ok()?,
+            tenant: document.get_object_id("tenantId").ok()?,
+            vendor: Vendor::named(document.get_str("vendor").ok()?)?,
+            headers: headers
+                .iter()
+                .map(|header| header.as_str().unwrap_or_default().to_owned())
+                .collect(),
+            began_ms: document.get_datetime("createdAt").ok()?.timestamp_millis(),
+            batches: number(document.get("batches")).unwrap_or_default(),
+            running: document.get_str("state") == Ok(RUNNING),
+        })
+    }
+}
+
+impl Store {
+    /// True while an import of this tenant has not ended.
+    pub async fn import_under_way(&self, tenant: ObjectId) -> Result<bool, Fault> {
+        let locks = self.collection(LOCKS).await?;
+        Ok(locks.find_one(doc! { "_id": tenant }).await?.is_some())
+    }
+
+    /// Begins an import, with its lease; `None` while another one of the tenant has not ended.
+    pub async fn begin_import(
+        &self,
+        tenant: ObjectId,
+        file_name: &str,
+        scan: &Scan,
+        now_ms: i64,
+    ) -> Result<Option<(Import, Lease)>, Fault> {
+        let id = ObjectId::new();
+        // First of all: an import without a lease is one whose worker died.
+        let Some(lease) = self.take_lease(id, now_ms).await? else {
+            return Ok(None);
+        };
+        let warnings = scan
+            .warnings
+            .iter()
+            .map(|w| doc! { "row": i64::from(w.row), "column": &w.column, "message": &w.message });
+        let document = doc! {
+            "_id": id,
+            "tenantId": tenant,
+            "vendor": scan.vendor.name(),
+            "fileName": file_name,
+            "state": PREPARING,
+            "headers": &scan.headers,
+            "batches": 0_i64,
+            "leads": i64::from(scan.leads),
+            "skipped": i64::from(scan.skipped),
+            "errors": i64::from(scan.errors),
+            "warnings": warnings.collect::<Vec<Document>>(),
+            "warningCount": i64::from(scan.warning_count),
+            "createdAt": DateTime::from_millis(now_ms),
+        };
+        // Before the lock: a lock always has its import, and who cleans up after one removes the other.
+        let imports = self.collection(IMPORTS).await?;
+        imports.insert_one(&document).await?;
+        let locks = self.collection(LOCKS).await?;
+        let locked = locks
+            .insert_one(doc! { "_id": tenant, "importId": id })
+            .await
+            .map_err(Fault::from);
+        match locked {
+            Ok(_) => Ok(Import::from_document(&document).map(|import| (import, lease))),
+            Err(fault) => {
+                imports.delete_one(doc! { "_id": id }).await?;
+                self.delete_leases(id).await?;
+                if fault.reason == Reason::DuplicateKey {
+                    Ok(None)
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+
+    /// Journals a batch of rows; `at` counts from 0.
+    pub async fn journal_rows(&self, import: &Import, at: i64, rows: &[Row]) -> Result<(), Fault> {
+        let rows = rows
+            .iter()
+            .map(|row| doc! { "n": i64::from(row.number), "cells": &row.cells });
+        let document = doc! {
+            "_id": batch_id(import.id, at),
+            "importId": import.id,
+            "rows": rows.collect::<Vec<Document>>(),
+        };
+        let batches = self.collection(ROWS).await?;
+        batches.insert_one(document).await?;
+        Ok(())
+    }
+
+    /// All rows are journalled: from now on the import only goes forward. False where it was given up meanwhile.
+    pub async fn start_import(&self, import: &mut Import, batches: i64) -> Result<bool, Fault> {
+        let set = doc! { "$set": { "state": RUNNING, "batches": batches } };
+        let imports = self.collection(IMPORTS).await?;
+        let own = doc! { "_id": import.id, "state": PREPARING };
+        let done = imports.update_one(own, set).await?;
+        import.batches = batches;
+        import.running = done.matched_count > 0;
+        Ok(import.running)
+    }
+
+    /// The rows of a batch; `None` where it is done.
+    pub async fn journalled_rows(
+        &self,
+        import: &Import,
+        at: i64,
+    ) -> Result<Option<Vec<Row>>, Fault> {
+        let batches = self.collection(ROWS).await?;
+        let batch = batches
+            .find_one(doc! { "_id": batch_id(import.id, at) })
+            .await?;
+        let rows = batch
+            .as_ref()
+            .and_then(|batch| batch.get_array("rows").ok());
+        Ok(rows.map(|rows| rows.iter().filter_map(row).collect()))
+    }
+
+    /// A batch is done: its counts stay, its rows go.
+    pub async fn finish_batch(
+        &self,
+        import: &Import,
+        at: i64,
+        counts: Counts,
+    ) -> Result<(), Fault> {
+        let id = batch_id(import.id, at);
+        let mut document = doc! { "_id": &id, "importId": import.id };
+        document.extend(stored(counts));
+        let done = self.collection(COUNTS).await?;
+        match done.insert_one(document).await.map_err(Fault::from) {
+            // Whoever did it before died here: what they counted is right.
+            Err(fault) if fault.reason != Reason::DuplicateKey => return Err(fault),
+            _ => {}
+        }
+        let batches = self.collection(ROWS).await?;
+        batches.delete_one(doc! { "_id": id }).await?;
+        Ok(())
+    }
+
+    /// What the batches that are done came to.
+    pub async fn import_counts(&self, import: ObjectId) -> Result<Counts, Fault> {
+        let done = self.collection(COUNTS).await?;
+        let mut batches = done.find(doc! { "importId": import }).await?;
+        let mut counts = Counts::default();
+        while let Some(batch) = batches.try_next().await? {
+            counts = counts.plus(read_counts(&batch));
+        }
+        Ok(counts)
+    }
+
+    /// Every batch is done: the journal is cleared and the tenant may import again.
+    pub async fn finish_import(&self, import: &Import) -> Result<(), Fault> {
+        let counts = self.import_counts(import.id).await?;
+        let set = doc! { "state": DONE, "counts": stored(counts), "finishedAt": DateTime::now() };
+        self.end_import(import, RUNNING, set).await
+    }
+
+    /// An import that cannot go on. What it has written stays; the same file can be sent again.
+    pub async fn fail_import(&self, import: &Import, why: &str) -> Result<(), Fault> {
+        let counts = self.import_counts(import.id).await?;
+        let set = doc! {
+            "state": FAILED, "message": why, "counts": stored(counts), "finishedAt": DateTime::now(),
+        };
+        let state = if import.running { RUNNING } else { PREPARING };
+        self.end_import(import, state, set).await
+    }
+
+    async fn end_import(&self, import: &Import, state: &str, set: Document) -> Result<(), Fault> {
+        let imports = self.collection(IMPORTS).await?;
+        // Whoever comes second finds nothing to count.
+        let own = doc! { "_id": import.id, "state": state };
+        imports.update_one(own, doc! { "$set": set }).await?;
+        self.clear(import.id, import.tenant).await
+    }
+
+    async fn clear(&self, import: ObjectId, tenant: ObjectId) -> Result<(), Fault> {
+        for journal in [ROWS, COUNTS] {
+            let journal = self.collection(journal).await?;
+            journal.delete_many(doc! { "importId": import }).await?;
+        }
+        self.delete_leases(import).await?;
+        // Last: what has no lock is not looked at again.
+        let locks = self.collection(LOCKS).await?;
+        let lock = doc! { "_id": tenant, "importId": import };
+        locks.delete_one(lock).await?;
+        Ok(())
+    }
+
+    /// Imports that have not ended.
+    pub async fn unfinished_imports(&self) -> Result<Vec<Import>, Fault> {
+        let imports = self.collection(IMPORTS).await?;
+        let found: Vec<Document> = imports
+            .find(doc! { "state": { "$in": [PREPARING, RUNNING] } })
+            .await?
+            .try_collect()
+            .await?;
+        Ok(found.iter().filter_map(Import::from_document).collect())
+    }
+
+    /// Clears up after imports that have ended: somebody died before the last step.
+    pub async fn clear_ended_imports(&self) -> Result<(), Fault> {
+        let locks = self.collection(LOCKS).await?;
+        let imports = self.collection(IMPORTS).await?;
+        let held: Vec<Document> = locks.find(doc! {}).await?.try_collect().await?;
+        for lock in held {
+            let (Ok(tenant), Ok(id)) = (lock.get_object_id("_id"), lock.get_object_id("importId"))
+            else {
+                continue;
+            };
+            let import = imports.find_one(doc! { "_id": id }).await?;
+            let state = import
+                .as_ref()
+                .map(|i| i.get_str("state").unwrap_or_default());
+            if !matches!(state, Some(PREPARING | RUNNING)) {
+                self.clear(id, tenant).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An import of this tenant, as stored.
+    pub async fn import(&self, tenant: ObjectId, id: ObjectId) -> Result<Option<Document>, Fault> {
+        let imports = self.collection(IMPORTS).await?;
+        let found = imports
+            .find_one(doc! { "_id": id, "tenantId": tenant })
+            .projection(doc! { "headers": 0 })
+            .await?;
+        match found {
+            Some(import) => Ok(Some(self.with_counts(import).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// One that has not ended has no counts of its own yet.
+    async fn with_counts(&self, mut import: Document) -> Result<Document, Fault> {
+        if !import.contains_key("counts")
+            && let Ok(id) = import.get_object_id("_id")
+        {
+            let counts = self.import_counts(id).await?;
+            import.insert("counts", stored(counts));
+        }
+        Ok(import)
+    }
+
+    /// The last imports of this tenant, newest first, without their warnings.
+    pub async fn imports(&self, tenant: ObjectId) -> Result<Vec<Document>, Fault> {
+        let imports = self.collection(IMPORTS).await?;
+        let mut found = imports
+            .find(doc! { "tenantId": tenant })
+            .sort(doc! { "createdAt": -1, "_id": -1 })
+            .limit(MOST_SHOWN)
+            .projection(doc! { "headers": 0, "warnings": 0 })
+            .await?;
+        let mut imports = Vec::new();
+        while let Some(import) = found.try_next().await? {
+            imports.push(self.with_counts(import).await?);
+        }
+        Ok(imports)
+    }
+
+    /// Forgets imports that ended long ago; returns how many.
+    pub async fn purge_imports(&self, now_ms: i64) -> Result<u64, Fault> {
+        let until = now_ms.saturating_sub(KEPT_MS);
+        self.purge(IMPORTS, "finishedAt", until).await
+    }
+}
+
+fn batch_id(import: ObjectId, at: i64) -> String {
+    format!("{}:{at}", import.to_hex())
+}
+
+fn row(stored: &Bson) -> Option<Row> {
+    let stored = stored.as_document()?;
+    let cells = stored.get_array("cells").ok()?.iter();
+    Some(Row {
+        number: u32::try_from(number(stored.get("n"))?).ok()?,
+        cells: cells
+            .map(|cell| cell.as_str().unwrap_or_default().to_owned())
+            .collect(),
+    })
+}
+
+fn stored(counts: Counts) -> Document {
+    doc! {
+        "imported": i64::from(counts.imported),
+        "updated": i64::from(counts.updated),
+        "unchanged": i64::from(counts.unchanged),
+    }
+}
+
+/// Counts as stored; what is absent is none.
+pub fn read_counts(counts: &Document) -> Counts {
+    let count = |name: &str| {
+        let count = number(counts.get(name)).and_then(|n| u32::try_from(n).ok());
+        count.unwrap_or_default()
+    };
+    Counts {
+        imported: count("imported"),
+        updated: count("updated"),
+        unchanged: count("unchanged"),
+    }
+}

@@ -1,0 +1,85 @@
+//! The `webhookrejects` collection: authenticated messages that were refused, for their tenant to look at.
+
+use futures::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+
+use crate::domain::ids;
+use crate::store::Store;
+use crate::store::fault::{Fault, Reason};
+
+const NAME: &str = "webhookrejects";
+
+/// How long they are kept: 30 days.
+const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+
+/// The most that are kept of one tenant; then the oldest goes.
+const MOST_OF_A_TENANT: u64 = 1000;
+
+/// The most of a refused body that is kept, in characters.
+const MOST_KEPT: usize = 16_384;
+
+fn since(now_ms: i64) -> DateTime {
+    DateTime::from_millis(now_ms.saturating_sub(KEPT_MS))
+}
+
+impl Store {
+    /// Keeps what was refused. The same again is kept once, as the latest.
+    pub async fn insert_reject(
+        &self,
+        tenant: ObjectId,
+        body: &[u8],
+        why: &str,
+    ) -> Result<(), Fault> {
+        let text = String::from_utf8_lossy(body);
+        let kept: String = text.chars().take(MOST_KEPT).collect();
+        let now = DateTime::now();
+        let id = ids::derived(&["reject", &tenant.to_hex(), &text]);
+        let reject = doc! {
+            "_id": id, "tenantId": tenant, "message": why, "body": kept, "createdAt": now,
+        };
+        let rejects = self.collection(NAME).await?;
+        match rejects.insert_one(reject).await.map_err(Fault::from) {
+            Ok(_) => {}
+            Err(fault) if fault.reason == Reason::DuplicateKey => {
+                let latest = doc! { "$set": { "createdAt": now } };
+                rejects.update_one(doc! { "_id": id }, latest).await?;
+                return Ok(());
+            }
+            Err(fault) => return Err(fault),
+        }
+        let own = doc! { "tenantId": tenant };
+        if rejects.count_documents(own.clone()).await? > MOST_OF_A_TENANT {
+            let oldest = rejects.find_one(own).sort(doc! { "createdAt": 1 });
+            if let Some(id) = oldest.await?.and_then(|r| r.get("_id").cloned()) {
+                rejects.delete_one(doc! { "_id": id }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A page of a tenant's, newest first, and how many there are.
+    pub async fn rejects(
+        &self,
+        tenant: ObjectId,
+        (skip, limit): (u64, i64),
+        now_ms: i64,
+    ) -> Result<(Vec<Document>, u64), Fault> {
+        let rejects = self.collection(NAME).await?;
+        let own = doc! { "tenantId": tenant, "createdAt": { "$gt": since(now_ms) } };
+        let total = rejects.count_documents(own.clone()).await?;
+        let cursor = rejects
+            .find(own)
+            .sort(doc! { "createdAt": -1, "_id": -1 })
+            .skip(skip)
+            .limit(limit)
+            .await?;
+        Ok((cursor.try_collect().await?, total))
+    }
+
+    /// Removes what was refused long ago; returns how many.
+    pub async fn purge_rejects(&self, now_ms: i64) -> Result<u64, Fault> {
+        self.purge(NAME, "createdAt", since(now_ms).timestamp_millis())
+            .await
+    }
+}

@@ -1,0 +1,315 @@
+//! Rows of a file into the `leads` collection, many at a time, by the rules of a single message. Rows that come again
+//! change nothing, so that an import that broke off is simply taken up.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::error::ErrorKind;
+use mongodb::{Collection, error::Error};
+
+use super::lead::{Change, Settled, apply, fold, new_lead, settle};
+use crate::domain::leads::view;
+use crate::domain::vendor::VendorLead;
+use crate::domain::vendor::file::{Columns, Counts, Reading, Row, Vendor};
+use crate::domain::vendor::known::{Index, Known, Wanted};
+use crate::domain::vendor::same::{self, Keys};
+use crate::store::fault::{Fault, Reason};
+use crate::store::leads::NAME;
+use crate::store::{Store, number};
+
+/// Leads that are changed at a time.
+const AT_ONCE: usize = 8;
+
+/// MongoDB's code for a duplicate key.
+const DUPLICATE_KEY: i32 = 11000;
+
+/// Whose rows they are, and what they are told apart by.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    pub tenant: ObjectId,
+    pub import: ObjectId,
+    pub columns: &'a Columns,
+    /// When the import began: what it writes is the same whoever takes it up.
+    pub began: Timestamp,
+    /// Nothing is written.
+    pub dry: bool,
+}
+
+/// Rows of one lead, in the order of the file.
+struct Group {
+    id: ObjectId,
+    known: bool,
+    rows: Vec<(Row, Reading, VendorLead)>,
+}
+
+impl Group {
+    fn came(&self) -> Vec<&VendorLead> {
+        self.rows.iter().map(|(_, _, lead)| lead).collect()
+    }
+}
+
+impl Store {
+    /// The tenant's leads that some row could be of: one read of their keys, of which only these are kept.
+    pub async fn known_leads(&self, tenant: ObjectId, wanted: &Wanted) -> Result<Index, Fault> {
+        let leads = self.collection(NAME).await?;
+        let mut cursor = leads
+            .find(doc! { "tenantId": tenant })
+            .projection(
+                doc! { "leadId": 1, "nextgenId": 1, "phone": 1, "email": 1, "createdAt": 1 },
+            )
+            .await?;
+        let mut index = Index::default();
+        while let Some(lead) = cursor.try_next().await? {
+            let keys = Keys::of_stored(&view::fields(&lead));
+            if let (true, Ok(id)) = (wanted.meets(&keys), lead.get_object_id("_id")) {
+                let created = lead.get_datetime("createdAt");
+                index.add(Known {
+                    id,
+                    keys,
+                    created_ms: created.map_or(i64::MAX, |at| at.timestamp_millis()),
+                    phone_is_blank: match lead.get("phone") {
+                        Some(Bson::String(phone)) => phone.trim().is_empty(),
+                        other => matches!(other, None | Some(Bson::Null)),
+                    },
+                });
+            }
+        }
+        Ok(index)
+    }
+
+    /// Takes rows in. Rows that are no leads are passed over.
+    pub async fn take_rows(
+        &self,
+        job: &Job<'_>,
+        index: &mut Index,
+        rows: Vec<Row>,
+    ) -> Result<Counts, Fault> {
+        let leads = self.collection(NAME).await?;
+        let (known, new): (Vec<Group>, Vec<Group>) =
+            grouped(job, index, rows).into_iter().partition(|g| g.known);
+        let mut counts = Counts::default();
+        let known = if job.dry {
+            counts = counts.plus(planned(job, &new));
+            known
+        } else {
+            let (made, others) = insert(&leads, job, new).await?;
+            counts = counts.plus(made);
+            known.into_iter().chain(others).collect()
+        };
+        let mut stored = read(&leads, job.tenant, &known).await?;
+        let settling = known.into_iter().map(|group| {
+            let (leads, read) = (leads.clone(), stored.remove(&group.id));
+            async move { take(&leads, job, &group, read).await }
+        });
+        let taken: Vec<Counts> = stream::iter(settling)
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(taken.into_iter().fold(counts, Counts::plus))
+    }
+}
+
+/// Each row to the lead it is of.
+fn grouped(job: &Job<'_>, index: &mut Index, rows: Vec<Row>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: HashMap<ObjectId, usize> = HashMap::new();
+    for row in rows {
+        let mut reading = job.columns.read(&row);
+        let Some(lead) = reading.lead.take() else {
+            continue;
+        };
+        let keys = Keys::of_vendor(&lead);
+        let found = index.take(&keys);
+        let id = found.unwrap_or_else(|| same::new_id(job.tenant, &lead));
+        if found.is_none() {
+            let bought = lead.bought_at.map_or(job.began, |at| at.min(job.began));
+            index.add(Known {
+                id,
+                phone_is_blank: lead.phone.is_none(),
+                created_ms: bought.as_millisecond(),
+                keys,
+            });
+        }
+        let place = *places.entry(id).or_insert_with(|| {
+            groups.push(Group {
+                id,
+                known: found.is_some(),
+                rows: Vec::new(),
+            });
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(place) {
+            group.rows.push((row, reading, lead));
+        }
+    }
+    groups
+}
+
+/// What inserting would come to.
+fn planned(job: &Job<'_>, new: &[Group]) -> Counts {
+    new.iter().fold(Counts::default(), |counts, group| {
+        let told = document(job, group).map_or_else(Vec::new, |(_, told)| told);
+        counts.plus(counted(group, &told, true))
+    })
+}
+
+/// Inserts new leads. Those that somebody else made meanwhile, or this import before it broke off, are given back.
+async fn insert(
+    leads: &Collection<Document>,
+    job: &Job<'_>,
+    new: Vec<Group>,
+) -> Result<(Counts, Vec<Group>), Fault> {
+    let made: Vec<(Group, Document, Vec<bool>)> = new
+        .into_iter()
+        .filter_map(|group| {
+            let (document, told) = document(job, &group)?;
+            Some((group, document, told))
+        })
+        .collect();
+    if made.is_empty() {
+        return Ok((Counts::default(), Vec::new()));
+    }
+    let documents = made.iter().map(|(_, document, _)| document);
+    let inserted = leads.insert_many(documents).ordered(false).await;
+    let taken = match inserted {
+        Ok(_) => Vec::new(),
+        Err(error) => duplicates(error)?,
+    };
+    let (mut counts, mut others) = (Counts::default(), Vec::new());
+    for (at, (group, _, told)) in made.into_iter().enumerate() {
+        if taken.contains(&at) {
+            others.push(group);
+        } else {
+            counts = counts.plus(counted(&group, &told, true));
+        }
+    }
+    Ok((counts, others))
+}
+
+/// Which of many inserts met a document with their `_id`.
+fn duplicates(error: Error) -> Result<Vec<usize>, Fault> {
+    if let ErrorKind::InsertMany(many) = error.kind.as_ref()
+        && many.write_concern_error.is_none()
+        && let Some(errors) = &many.write_errors
+    {
+        if errors.iter().all(|error| error.code == DUPLICATE_KEY) {
+            return Ok(errors.iter().map(|error| error.index).collect());
+        }
+        return Err(Fault {
+            reason: Reason::ServerError,
+            code: errors.iter().map(|e| e.code).find(|c| *c != DUPLICATE_KEY),
+        });
+    }
+    Err(error.into())
+}
+
+/// A new lead with all that its rows say, and which of them said something.
+fn document(job: &Job<'_>, group: &Group) -> Option<(Document, Vec<bool>)> {
+    let (row, reading, first) = group.rows.first()?;
+    let vendor = job.columns.vendor;
+    let mut document = new_lead((job.tenant, group.id), first, vendor.name(), job.began);
+    let (original, cut) = job.columns.original(row);
+    let original: Document = original.into_iter().map(|(k, v)| (k, v.into())).collect();
+    let named = first.person.iter().any(|(field, _)| *field == "name");
+    if !named && vendor != Vendor::NextGen {
+        document.insert("name", "Blank Lead");
+    }
+    document.extend(doc! {
+        "assignedTo": job.tenant,
+        "status": reading.status.as_deref().unwrap_or("New"),
+        "disposition": reading.disposition.as_deref().unwrap_or_default(),
+        "notesMetadata": {
+            "importDate": DateTime::from_millis(job.began.as_millisecond()),
+            "source": "CSV",
+            "importId": job.import,
+            "row": row.number,
+            "cut": cut,
+            "originalCSVData": original,
+        },
+    });
+    let came = group.came();
+    let more = fold(&document, came.get(1..)?, job.began, false);
+    apply(&mut document, more.set);
+    let told = std::iter::once(true).chain(more.told).collect();
+    Some((document, told))
+}
+
+/// The stored leads of some groups: one read for all.
+async fn read(
+    leads: &Collection<Document>,
+    tenant: ObjectId,
+    groups: &[Group],
+) -> Result<HashMap<ObjectId, Document>, Fault> {
+    if groups.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<ObjectId> = groups.iter().map(|group| group.id).collect();
+    let found: Vec<Document> = leads
+        .find(doc! { "_id": { "$in": ids }, "tenantId": tenant })
+        .projection(doc! { "notes": 0, "notesMetadata.originalCSVData": 0 })
+        .await?
+        .try_collect()
+        .await?;
+    let by_id = found
+        .into_iter()
+        .filter_map(|lead| Some((lead.get_object_id("_id").ok()?, lead)));
+    Ok(by_id.collect())
+}
+
+/// Takes rows of a lead that is there.
+async fn take(
+    leads: &Collection<Document>,
+    job: &Job<'_>,
+    group: &Group,
+    read: Option<Document>,
+) -> Result<Counts, Fault> {
+    // One that is planned only, or that its owner deleted meanwhile.
+    let Some(stored) = read else {
+        return Ok(counted(group, &vec![job.dry; group.rows.len()], false));
+    };
+    let own_work = made_by(&stored, job, group);
+    let came = group.came();
+    let Settled { changed, told, .. } = if job.dry {
+        let Change { set, told, news } = fold(&stored, &came, job.began, false);
+        Settled {
+            news,
+            changed: !set.is_empty(),
+            told,
+        }
+    } else {
+        let own = doc! { "_id": group.id, "tenantId": job.tenant };
+        settle(leads, &own, &came, job.began, Some(stored)).await?
+    };
+    let none = vec![false; group.rows.len()];
+    Ok(counted(
+        group,
+        if changed { &told } else { &none },
+        own_work,
+    ))
+}
+
+/// True where this very import made the lead from the first of these rows, before it broke off.
+fn made_by(stored: &Document, job: &Job<'_>, group: &Group) -> bool {
+    let (Ok(made), Some((row, ..))) = (stored.get_document("notesMetadata"), group.rows.first())
+    else {
+        return false;
+    };
+    let import = made.get_object_id("importId");
+    import == Ok(job.import) && number(made.get("row")) == Some(i64::from(row.number))
+}
+
+fn counted(group: &Group, told: &[bool], made: bool) -> Counts {
+    let mut counts = Counts::default();
+    for at in 0..group.rows.len() {
+        let count = match (made && at == 0, told.get(at)) {
+            (true, _) => &mut counts.imported,
+            (_, Some(true)) => &mut counts.updated,
+            _ => &mut counts.unchanged,
+        };
+        *count += 1;
+    }
+    counts
+}

@@ -1,0 +1,244 @@
+//! Who may send leads, and the pair that a tenant gives to a vendor: the order of the steps. Rules are in `domain`,
+//! data in `store`.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use mongodb::bson::oid::ObjectId;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{FixedPair, VendorSettings};
+use crate::domain::keyring::{self, Context, KeyRing, Unopened};
+use crate::domain::vendor::credential::{PURPOSE, Pair, same};
+use crate::domain::vendor::gate::{Closed, Gate};
+use crate::store::Store;
+use crate::store::fault::Fault;
+use crate::store::vendor::{NewCredential, Row};
+
+/// How often what is sealed under a replaced key is sealed again.
+const RESEAL_EVERY: Duration = Duration::from_secs(3600);
+
+/// Why it did not happen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("the headers sid and apikey are missing or wrong")]
+    Wrong,
+    #[error("too many requests")]
+    Closed(Closed),
+    #[error("ENCRYPTION_KEYS is not set")]
+    NoKeys,
+    #[error("{0}")]
+    Unopened(#[from] Unopened),
+    #[error("{0}")]
+    Database(#[from] Fault),
+}
+
+impl From<Closed> for Error {
+    fn from(closed: Closed) -> Self {
+        Self::Closed(closed)
+    }
+}
+
+/// The pair in force.
+#[derive(Debug)]
+pub struct InForce {
+    pub pair: Pair,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+#[derive(Debug)]
+pub struct Vendors {
+    store: Arc<Store>,
+    ring: Option<Arc<KeyRing>>,
+    fixed: Option<FixedPair>,
+    gate: Mutex<Gate>,
+}
+
+impl Vendors {
+    pub fn new(store: Arc<Store>, ring: Option<Arc<KeyRing>>, settings: &VendorSettings) -> Self {
+        Self {
+            store,
+            ring,
+            fixed: settings.pair.clone(),
+            gate: Mutex::new(Gate::new(settings.rate, settings.wrong)),
+        }
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ring(&self) -> Result<&KeyRing, Error> {
+        self.ring.as_deref().ok_or(Error::NoKeys)
+    }
+
+    /// Whose leads a pair brings.
+    ///
+    /// # Errors
+    /// `Wrong`, `Closed`, `Database`; `NoKeys` and `Unopened` where the pair cannot be judged.
+    pub async fn authenticate(&self, pair: &Pair, from: IpAddr) -> Result<ObjectId, Error> {
+        self.gate().enter(pair, from, Instant::now())?;
+        if let Some(tenant) = self.tenant_of(pair).await? {
+            self.gate().right(pair, Instant::now())?;
+            return Ok(tenant);
+        }
+        self.gate().wrong(pair, from, Instant::now());
+        Err(Error::Wrong)
+    }
+
+    async fn tenant_of(&self, pair: &Pair) -> Result<Option<ObjectId>, Error> {
+        let parts = [pair.sid.as_str(), pair.api_key.as_str()];
+        let ring = self.ring.as_deref();
+        let hashes = ring.map_or_else(Vec::new, |ring| ring.look_ups(PURPOSE, &parts));
+        let mut unjudged = None;
+        for row in self.store.vendor_rows(&pair.sid, &hashes).await? {
+            let right = match &row.key_hash {
+                Some(hash) => hashes.iter().any(|h| same(h, hash)),
+                // Of the old server. What is sealed is never a key by itself.
+                None => !keyring::is_sealed(&row.api_key) && same(&row.api_key, &pair.api_key),
+            };
+            if right && !self.store.is_superseded(&row).await? {
+                return self.enabled(row.tenant).await;
+            }
+            if !right {
+                unjudged = unjudged.or_else(|| self.unjudged(&row));
+            }
+        }
+        if let Some(fixed) = &self.fixed {
+            let sid = same(fixed.sid.expose(), &pair.sid);
+            if sid & same(fixed.api_key.expose(), &pair.api_key) {
+                return self.enabled(fixed.tenant).await;
+            }
+        }
+        // A vendor that hears "wrong" may give up for good; this is the server's fault and may pass.
+        unjudged.map_or(Ok(None), Err)
+    }
+
+    /// Nobody, where the account is disabled: its pairs say so only once that was finished.
+    async fn enabled(&self, tenant: ObjectId) -> Result<Option<ObjectId>, Error> {
+        Ok((!self.store.is_disabled(tenant).await?).then_some(tenant))
+    }
+
+    /// Why nobody can say whether a key is that of a row.
+    fn unjudged(&self, row: &Row) -> Option<Error> {
+        let id = keyring::key_id(&row.api_key)?;
+        match &self.ring {
+            None => Some(Error::NoKeys),
+            Some(ring) if ring.holds(id) => None,
+            Some(_) => Some(Unopened::UnknownKey(id.to_owned()).into()),
+        }
+    }
+
+    /// The tenant's pair in force.
+    ///
+    /// # Errors
+    /// `NoKeys`, `Unopened`, `Database`.
+    pub async fn current(&self, tenant: ObjectId) -> Result<Option<InForce>, Error> {
+        let rows = self.store.tenant_credentials(tenant).await?;
+        let newest = rows
+            .into_iter()
+            .max_by_key(|row| (row.generation, row.created_ms, row.id));
+        let Some(row) = newest else { return Ok(None) };
+        let api_key = if keyring::is_sealed(&row.api_key) {
+            self.ring()?.open(context(tenant), &row.api_key)?
+        } else {
+            row.api_key
+        };
+        let pair = Pair {
+            sid: row.sid,
+            api_key,
+        };
+        Ok(Some(InForce {
+            pair,
+            created_ms: row.created_ms,
+        }))
+    }
+
+    /// Puts a new pair in force and tells which is. Of two rotations at once one makes it, and both tell the same.
+    ///
+    /// # Errors
+    /// `NoKeys`, `Unopened`, `Database`.
+    pub async fn rotate(&self, tenant: ObjectId) -> Result<Option<InForce>, Error> {
+        let ring = self.ring()?;
+        let before = self.store.newest_generation(tenant).await?;
+        self.make(ring, tenant, before.saturating_add(1)).await?;
+        self.store.retire_credentials(tenant).await?;
+        self.current(tenant).await
+    }
+
+    /// A new account's pair. That it is missing hurts nobody: `rotate` makes one.
+    pub async fn first_pair(&self, tenant: ObjectId) {
+        let Ok(ring) = self.ring() else { return };
+        if let Err(error) = self.make(ring, tenant, 1).await {
+            tracing::warn!(reason = %error, "a new account got no vendor credential");
+        }
+    }
+
+    async fn make(&self, ring: &KeyRing, tenant: ObjectId, generation: i64) -> Result<(), Error> {
+        let pair = Pair::fresh();
+        let (sealed, key_hash) = sealed(ring, tenant, &pair)?;
+        let new = NewCredential {
+            tenant,
+            generation,
+            sid: &pair.sid,
+            sealed: &sealed,
+            key_id: ring.first_id(),
+            key_hash: &key_hash,
+        };
+        self.store.insert_credential(&new).await?;
+        Ok(())
+    }
+
+    /// Until `stop`, seals again what is under a key that is not the first, so that the old key can be dropped. Not at
+    /// once: replicas that do not know the new key yet may still be running.
+    pub async fn keep_sealed(&self, stop: &CancellationToken) {
+        let Ok(ring) = self.ring() else { return };
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(RESEAL_EVERY) => {}
+            }
+            match self.reseal(ring).await {
+                Ok(0) => {}
+                Ok(done) => tracing::info!(done, "credentials sealed under the first key"),
+                Err(error) => tracing::warn!(reason = %error, "credentials not sealed again"),
+            }
+        }
+    }
+
+    /// One pass; how many rows it looked at.
+    ///
+    /// # Errors
+    /// The first that failed.
+    pub async fn reseal(&self, ring: &KeyRing) -> Result<usize, Error> {
+        let rows = self.store.credentials_under(&ring.other_ids()).await?;
+        for row in &rows {
+            let api_key = ring.open(context(row.tenant), &row.api_key)?;
+            let pair = Pair {
+                sid: row.sid.clone(),
+                api_key,
+            };
+            let (sealed, hash) = sealed(ring, row.tenant, &pair)?;
+            self.store
+                .reseal_credential(row, &sealed, (ring.first_id(), &hash))
+                .await?;
+        }
+        Ok(rows.len())
+    }
+}
+
+fn context(tenant: ObjectId) -> Context {
+    Context {
+        purpose: PURPOSE,
+        user: tenant,
+    }
+}
+
+/// The sealed key and the pair's keyed hash, both under the first key.
+fn sealed(ring: &KeyRing, tenant: ObjectId, pair: &Pair) -> Result<(String, String), Unopened> {
+    let sealed = ring.seal(context(tenant), &pair.api_key)?;
+    let hashes = ring.look_ups(PURPOSE, &[&pair.sid, &pair.api_key]);
+    Ok((sealed, hashes.into_iter().next().unwrap_or_default()))
+}

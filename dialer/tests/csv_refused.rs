@@ -1,0 +1,237 @@
+//! Files and uploads that are not taken, or not whole, on a real MongoDB-protocol server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the report"
+)]
+
+#[path = "support/files.rs"]
+mod files;
+#[path = "support/mongo.rs"]
+mod mongo;
+mod support;
+
+use axum::body::{Body, Bytes};
+use files::{all, counts, file, head, leads_of, request, slow, tail, upload};
+use http::{Method, StatusCode};
+use mongo::scratch;
+use mongodb::bson::doc;
+use serde_json::json;
+use support::app;
+use support::people::{OPEN, Person};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_read_refuses_the_file_or_is_left_out() {
+    let Some(db) = scratch("a_row_that_cannot_be_read_refuses_the_file_or_is_left_out").await
+    else {
+        return;
+    };
+    let app = app(&db.uri, OPEN);
+    let rep = Person::registered(&app, "rep@example.com").await;
+    let file = b"leadID,primaryPhone,email\n1,5550120001,bad\n2,\xff,\n3,,\n4,,a@b\n";
+    let all_or_none = upload(&app, &rep, "", file).await;
+    assert_eq!(all_or_none.status, StatusCode::BAD_REQUEST);
+    let refused = all_or_none.json();
+    assert_eq!(
+        (
+            &refused["success"],
+            &refused["code"],
+            &refused["errors"][0]["field"]
+        ),
+        (&json!(false), &json!("INVALID_FILE"), &json!("row 3"))
+    );
+    assert_eq!(leads_of(&db, rep.id).await, []);
+    let partial = upload(&app, &rep, "?mode=partial", file).await.json();
+    assert_eq!(counts(&partial), [2, 0, 0, 2, 1, 1], "{partial}");
+    assert_eq!(
+        (&partial["vendor"], &partial["warningCount"]),
+        (&json!("Marketplace"), &json!(3))
+    );
+    assert_eq!(partial["warnings"][0]["row"], 2);
+    assert_eq!(partial["warnings"][0]["column"], "email");
+    let stored = leads_of(&db, rep.id).await;
+    let first = stored
+        .iter()
+        .find(|l| l.get_str("leadId") == Ok("1"))
+        .unwrap();
+    assert_eq!(
+        (first.get_str("email"), first.get_str("source")),
+        (Ok(""), Ok("Marketplace"))
+    );
+    let kept = first
+        .get_document("notesMetadata")
+        .unwrap()
+        .get_document("originalCSVData")
+        .unwrap();
+    assert_eq!(
+        kept.get_str("email"),
+        Ok("bad"),
+        "what was dropped is kept as it came"
+    );
+    db.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_files_are_refused_and_leave_nothing_behind() {
+    let Some(db) = scratch("hostile_files_are_refused_and_leave_nothing_behind").await else {
+        return;
+    };
+    let spool = tempfile::tempdir().unwrap();
+    let settings = [OPEN[0], ("SPOOL_DIR", spool.path().to_str().unwrap())];
+    let app = app(&db.uri, &settings);
+    let rep = Person::registered(&app, "rep@example.com").await;
+    let known = |rest: Vec<u8>| [b"leadID,email\n1,a@b\n".to_vec(), rest].concat();
+    let megabytes = |n: usize, byte: u8| vec![byte; n * 1024 * 1024];
+    for (what, file, status, code) in [
+        (
+            "one line of 40 MB",
+            known(megabytes(40, b'x')),
+            400,
+            "INVALID_FILE",
+        ),
+        (
+            "a header of 40 MB",
+            megabytes(40, b'x'),
+            400,
+            "INVALID_FILE",
+        ),
+        (
+            "a million columns",
+            known(vec![b','; 1_000_000]),
+            400,
+            "INVALID_FILE",
+        ),
+        (
+            "a header of a million columns",
+            vec![b','; 1_000_000],
+            400,
+            "INVALID_FILE",
+        ),
+        (
+            "no text",
+            known(b"\xff\xfe,\n".to_vec()),
+            400,
+            "INVALID_FILE",
+        ),
+        (
+            "an open quote",
+            known(b"2,\"a@b\n3,c@d\n".to_vec()),
+            400,
+            "INVALID_FILE",
+        ),
+        (
+            "an open quote over 3 MB",
+            known([b"\"".to_vec(), megabytes(3, b'\n')].concat()),
+            400,
+            "INVALID_FILE",
+        ),
+        (
+            "15,001 rows",
+            known(b"2,a@b\n".repeat(15_000)),
+            400,
+            "INVALID_FILE",
+        ),
+        ("nothing", Vec::new(), 400, "INVALID_FILE"),
+        ("no vendor", b"a,$b\n1,2\n".to_vec(), 400, "UNKNOWN_VENDOR"),
+        ("51 MB", known(megabytes(51, b'\n')), 413, "BODY_TOO_LARGE"),
+    ] {
+        // What is wrong with one row only does not concern the others in partial mode.
+        let one_row = ["a million columns", "no text"].contains(&what);
+        let modes: &[&str] = if one_row {
+            &[""]
+        } else {
+            &["", "?mode=partial"]
+        };
+        for mode in modes {
+            let answer = upload(&app, &rep, mode, &file).await;
+            assert_eq!(answer.status.as_u16(), status, "{what}: {}", answer.text);
+            assert_eq!(answer.json()["code"], code, "{what}");
+        }
+    }
+    let unknown = upload(&app, &rep, "", b"a,$b\n1,2\n").await;
+    assert!(
+        unknown.json()["message"]
+            .as_str()
+            .unwrap()
+            .contains("a, $b")
+    );
+    let other = [head("other", "x.csv"), tail()].concat();
+    let text = [head("file", "x.txt"), "leadID\n1".to_owned(), tail()].concat();
+    let two = [
+        head("file", "x.csv"),
+        format!("leadID\n1\r\n{}", head("file", "y.csv")),
+        tail(),
+    ]
+    .concat();
+    for (what, body, status) in [
+        ("no file", other, 400),
+        ("a text", text, 415),
+        ("two files", two, 400),
+        ("no form", String::new(), 400),
+    ] {
+        let answer = support::send(&app.router, request(&rep, "", Body::from(body))).await;
+        assert_eq!(answer.status.as_u16(), status, "{what}: {}", answer.text);
+    }
+    let plain = rep
+        .ask(Method::POST, "/api/csv-upload", Some(&json!({})))
+        .await;
+    assert_eq!(plain.json()["errors"][0]["field"], "file");
+    assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0);
+    assert_eq!(all(&db, "csvimports", doc! {}).await, []);
+    assert_eq!(leads_of(&db, rep.id).await, []);
+    db.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_break_off_leave_their_place_and_no_file() {
+    let Some(db) = scratch("uploads_that_break_off_leave_their_place_and_no_file").await else {
+        return;
+    };
+    let spool = tempfile::tempdir().unwrap();
+    let settings = [OPEN[0], ("SPOOL_DIR", spool.path().to_str().unwrap())];
+    let app = app(&db.uri, &settings);
+    let rep = Person::registered(&app, "rep@example.com").await;
+    let half = Bytes::from(head("file", "a.csv") + &file(0..2, "spring"));
+    let (sender, body) = slow();
+    sender.unbounded_send(Ok(half.clone())).unwrap();
+    sender
+        .unbounded_send(Err(std::io::Error::other("gone")))
+        .unwrap();
+    let broken = support::send(&app.router, request(&rep, "", body)).await;
+    assert_eq!(
+        (broken.status, &broken.json()["code"]),
+        (StatusCode::BAD_REQUEST, &json!("INVALID_BODY"))
+    );
+    // Both places are taken by clients that say nothing more; then they hang up.
+    let mut held = Vec::new();
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        let (sender, body) = slow();
+        sender.unbounded_send(Ok(half.clone())).unwrap();
+        let (router, request) = (app.router.clone(), request(&rep, "", body));
+        waiting.push(tokio::spawn(async move {
+            support::send(&router, request).await
+        }));
+        held.push(sender);
+    }
+    let refused = loop {
+        let answer = upload(&app, &rep, "?dryRun=true", file(0..1, "spring").as_bytes()).await;
+        if answer.status != StatusCode::OK {
+            break answer;
+        }
+    };
+    assert_eq!(
+        (refused.status, &refused.json()["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("BUSY"))
+    );
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
+    for task in waiting {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+    let after = upload(&app, &rep, "", file(0..1, "spring").as_bytes()).await;
+    assert_eq!(after.status, StatusCode::OK, "{}", after.text);
+    assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0);
+    assert_eq!(leads_of(&db, rep.id).await.len(), 1);
+    db.finish().await;
+}

@@ -1,0 +1,136 @@
+//! Files of leads, uploads of them, and what they come to.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::ops::ControlFlow;
+
+use axum::body::{Body, Bytes};
+use crokodial_dialer::domain::vendor::file::{Row, Rules, Scan, scan};
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use http::Request;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+use serde_json::Value;
+
+use crate::mongo::Scratch;
+use crate::support::people::Person;
+use crate::support::{Answer, TestApp, send};
+
+const BOUNDARY: &str = "a-boundary";
+
+pub fn request(person: &Person<'_>, query: &str, body: Body) -> Request<Body> {
+    Request::post(format!("/api/csv-upload{query}"))
+        .header("authorization", person.authorization())
+        .header(
+            "content-type",
+            format!("multipart/form-data; boundary={BOUNDARY}"),
+        )
+        .body(body)
+        .unwrap()
+}
+
+pub fn head(name: &str, file_name: &str) -> String {
+    format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\n\
+         Content-Type: application/vnd.ms-excel\r\n\r\n"
+    )
+}
+
+pub fn tail() -> String {
+    format!("\r\n--{BOUNDARY}--\r\n")
+}
+
+pub fn form(file: &[u8]) -> Vec<u8> {
+    [
+        head("file", "leads.csv").as_bytes(),
+        file,
+        tail().as_bytes(),
+    ]
+    .concat()
+}
+
+pub async fn upload(app: &TestApp, person: &Person<'_>, query: &str, file: &[u8]) -> Answer {
+    send(&app.router, request(person, query, Body::from(form(file)))).await
+}
+
+/// A body that comes when the test sends it.
+pub type Slow = UnboundedSender<Result<Bytes, std::io::Error>>;
+
+pub fn slow() -> (Slow, Body) {
+    let (sender, receiver): (Slow, UnboundedReceiver<_>) = unbounded();
+    (sender, Body::from_stream(receiver))
+}
+
+pub const HEAD: &str = "lead_id,purchase_id,first_name,last_name,phone,email,zip,state,campaign_name,product,price,created_at,note\n";
+
+/// A row of a NextGen file.
+pub fn line(number: u32, campaign: &str, product: &str, price: &str) -> String {
+    format!(
+        "V-{number},p,Ann,\"Lee, {number}\",555012{number:04},a{number}@example.com,0700{},tx,{campaign},{product},{price},\
+         7/21/2025 10:00,=1+1\n",
+        number % 10
+    )
+}
+
+pub fn file(numbers: std::ops::Range<u32>, campaign: &str) -> String {
+    let lines = numbers.map(|n| line(n, campaign, "data", "10"));
+    format!("{HEAD}{}", lines.collect::<String>())
+}
+
+pub async fn all(db: &Scratch, collection: &str, filter: Document) -> Vec<Document> {
+    let collection = db.database.collection::<Document>(collection);
+    let mut cursor = collection
+        .find(filter)
+        .sort(doc! { "_id": 1 })
+        .await
+        .unwrap();
+    let mut found = Vec::new();
+    while cursor.advance().await.unwrap() {
+        found.push(cursor.deserialize_current().unwrap());
+    }
+    found
+}
+
+pub async fn leads_of(db: &Scratch, tenant: ObjectId) -> Vec<Document> {
+    all(db, "leads", doc! { "tenantId": tenant }).await
+}
+
+/// Nothing is left of an import but what it came to.
+pub async fn journal_is_empty(db: &Scratch) {
+    for collection in [
+        "csvimportrows",
+        "csvimportcounts",
+        "csvimportlocks",
+        "csvimportleases",
+    ] {
+        assert_eq!(all(db, collection, doc! {}).await, [], "{collection}");
+    }
+}
+
+pub fn counts(answer: &Value) -> [u64; 6] {
+    [
+        "imported",
+        "updated",
+        "unchanged",
+        "processed",
+        "skipped",
+        "errors",
+    ]
+    .map(|name| answer["stats"][name].as_u64().unwrap_or(u64::MAX))
+}
+
+/// A scan of a file, and its rows.
+pub fn scanned(file: &str) -> (Scan, Vec<Row>) {
+    let mut rows = Vec::new();
+    let scan = scan(file.as_bytes(), &Rules::default(), |row, _| {
+        rows.push(row);
+        ControlFlow::Continue(())
+    });
+    (scan.unwrap(), rows)
+}
+
+/// As if whoever had them had died a minute ago.
+pub async fn end_leases(db: &Scratch) {
+    let leases = db.database.collection::<Document>("csvimportleases");
+    let ended = doc! { "$set": { "until": DateTime::from_millis(0) } };
+    leases.update_many(doc! {}, ended).await.unwrap();
+}

@@ -1,0 +1,61 @@
+//! Vendors' credential pairs, and messages sent with them.
+
+use http::{Method, StatusCode};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::{Collection, Database};
+use serde_json::{Value, json};
+
+use super::people::{OPEN, Person};
+use super::{Answer, TestApp, post_with};
+
+pub const K1: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub const K2: &str = "k2:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+pub const CREDENTIALS: &str = "/api/integrations/nextgen/credentials";
+pub const ROTATE: &str = "/api/integrations/nextgen/credentials/rotate";
+
+/// Open registration and these keys.
+pub fn keyed(keys: &str) -> Vec<(&str, &str)> {
+    [OPEN, &[("ENCRYPTION_KEYS", keys)]].concat()
+}
+
+pub fn credentials(db: &Database) -> Collection<Document> {
+    db.collection("nextgencredentials")
+}
+
+/// A pair as the old server stored it.
+pub async fn old_pair(db: &Database, tenant: ObjectId, name: &str) {
+    let pair = doc! {
+        "_id": ObjectId::new(), "tenantId": tenant, "sid": format!("crk_{name}"), "apiKey": format!("key_{name}"),
+        "active": true, "createdAt": DateTime::now(), "__v": 0,
+    };
+    credentials(db).insert_one(pair).await.unwrap();
+}
+
+pub async fn send(app: &TestApp, sid: &str, key: &str, body: &Value) -> Answer {
+    let headers = [("sid", sid), ("apikey", key)];
+    post_with(&app.router, "/api/webhooks/nextgen", body, &headers).await
+}
+
+/// What a lead sent with this pair is answered.
+pub async fn knock(app: &TestApp, pair: &Value) -> StatusCode {
+    let text = |field: &str| pair[field].as_str().unwrap().to_owned();
+    let body = json!({ "lead_id": "v1", "first_name": "Ann" });
+    send(app, &text("sid"), &text("apiKey"), &body).await.status
+}
+
+pub fn named(name: &str) -> Value {
+    json!({ "sid": format!("crk_{name}"), "apiKey": format!("key_{name}") })
+}
+
+pub async fn pair_of(person: &Person<'_>) -> Value {
+    let answer = person.get(CREDENTIALS).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    answer.json()
+}
+
+pub async fn rotated(person: &Person<'_>) -> Value {
+    let answer = person.ask(Method::POST, ROTATE, None).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    answer.json()
+}

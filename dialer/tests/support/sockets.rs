@@ -1,0 +1,149 @@
+//! A real server of the application, and WebSocket clients of it.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crokodial_dialer::connect;
+use crokodial_dialer::http::socket::Patience;
+use crokodial_dialer::http::{AppState, router};
+use crokodial_dialer::server;
+use crokodial_dialer::store::Store;
+use crokodial_dialer::ui::Embedded;
+use futures::{SinkExt, StreamExt};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{TestApp, config};
+
+/// Longer than anything that is waited for takes.
+const LONG: Duration = Duration::from_secs(60);
+
+/// An application whose sockets wait as long as this.
+pub fn app_with(uri: &str, more: &[(&str, &str)], patience: Patience) -> TestApp {
+    let config = config(uri, more);
+    let store = Arc::new(Store::new(config.mongo.clone()));
+    let health = connect::health_of(&store);
+    let (s, h) = (Arc::clone(&store), Arc::clone(&health));
+    let mut state = AppState::new(&config, s, h, Box::new(Embedded));
+    state.patience = patience;
+    let app = Arc::new(state);
+    TestApp {
+        router: router(Arc::clone(&app)),
+        app,
+        store,
+        health,
+    }
+}
+
+/// Serves it on a port of its own, for as long as the test runs.
+pub async fn serve(app: &TestApp) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (router, stop) = (app.router.clone(), CancellationToken::new());
+    let patience = server::Patience::default();
+    tokio::spawn(server::serve(listener, router, stop, patience));
+    address
+}
+
+/// A client.
+pub struct Client(WebSocketStream<TcpStream>);
+
+impl Client {
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self::knock(address, "/", None).await.unwrap()
+    }
+
+    /// The status, if there is no socket.
+    pub async fn knock(
+        address: SocketAddr,
+        path: &str,
+        origin: Option<&str>,
+    ) -> Result<Self, StatusCode> {
+        let url = format!("ws://{address}{path}");
+        let mut request = url.into_client_request().unwrap();
+        if let Some(origin) = origin {
+            let origin = origin.parse().unwrap();
+            request.headers_mut().insert("origin", origin);
+        }
+        let stream = TcpStream::connect(address).await.unwrap();
+        match client_async(request, stream).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(answer)) => Err(answer.status()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Connected and authenticated.
+    pub async fn signed_in(address: SocketAddr, token: &str) -> Self {
+        let mut client = Self::connect(address).await;
+        client.authenticate(token).await;
+        assert_eq!(client.hear().await["type"], "auth_success");
+        client
+    }
+
+    pub async fn authenticate(&mut self, token: &str) {
+        self.say(&json!({ "type": "authenticate", "token": token }).to_string())
+            .await;
+    }
+
+    pub async fn say(&mut self, text: &str) {
+        self.send(Message::text(text)).await;
+    }
+
+    pub async fn send(&mut self, message: Message) {
+        self.0.send(message).await.unwrap();
+    }
+
+    /// What comes next, but for pings.
+    async fn next(&mut self) -> Message {
+        loop {
+            let next = tokio::time::timeout(LONG, self.0.next()).await;
+            match next.expect("nothing came").expect("it ended").unwrap() {
+                Message::Ping(_) => {}
+                message => return message,
+            }
+        }
+    }
+
+    /// The text that comes next.
+    pub async fn hear(&mut self) -> Value {
+        match self.next().await {
+            Message::Text(text) => serde_json::from_str(&text).unwrap(),
+            other => panic!("no text: {other:?}"),
+        }
+    }
+
+    /// The status it is closed with, which comes next.
+    pub async fn closed(&mut self) -> u16 {
+        match self.next().await {
+            Message::Close(Some(frame)) => frame.code.into(),
+            other => panic!("not closed: {other:?}"),
+        }
+    }
+
+    /// Asserts that it is refused with this code.
+    pub async fn refused(&mut self, code: &str) {
+        let failure = self.hear().await;
+        assert_eq!(failure["type"], "auth_failure");
+        assert_eq!(failure["code"], code);
+        assert_eq!(self.closed().await, 1008);
+    }
+
+    /// Closes it from this side, and waits until the other has, too.
+    pub async fn leave(mut self) {
+        self.send(Message::Close(None)).await;
+        while let Some(Ok(_)) = self.0.next().await {}
+    }
+
+    /// The connection below, to read from without answering.
+    pub fn raw(&mut self) -> &mut TcpStream {
+        self.0.get_mut()
+    }
+}
