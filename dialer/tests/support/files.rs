@@ -6,6 +6,9 @@ use std::ops::ControlFlow;
 use axum::body::{Body, Bytes};
 use crokodial_dialer::domain::vendor::file::{Row, Rules, Scan, scan};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::channel::oneshot::{Receiver, channel};
+use futures::future::{pending, ready};
+use futures::{StreamExt, stream};
 use http::Request;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
@@ -58,6 +61,17 @@ pub type Slow = UnboundedSender<Result<Bytes, std::io::Error>>;
 pub fn slow() -> (Slow, Body) {
     let (sender, receiver): (Slow, UnboundedReceiver<_>) = unbounded();
     (sender, Body::from_stream(receiver))
+}
+
+/// A body that says this and then nothing more, and word of when it was read so far.
+pub fn silent_after(first: Bytes) -> (Receiver<()>, Body) {
+    let (read, heard) = channel();
+    let silence = async move {
+        let _ = read.send(());
+        pending::<Result<Bytes, std::io::Error>>().await
+    };
+    let said = stream::once(ready(Ok(first)));
+    (heard, Body::from_stream(said.chain(stream::once(silence))))
 }
 
 pub const HEAD: &str = "lead_id,purchase_id,first_name,last_name,phone,email,zip,state,campaign_name,product,price,created_at,note\n";
