@@ -51,7 +51,15 @@ pub async fn agree(world: &World) -> anyhow::Result<()> {
     let lead = json!({"lead_id": email, "first_name": "Ann", "phone": "5550123456"});
     let vendor = [("sid", pair.0.as_str()), ("apikey", pair.1.as_str())];
     let began = Instant::now();
-    let sent = ask(world, one, Method::POST, "/api/webhooks/nextgen", &vendor, &lead).await?;
+    let sent = ask(
+        world,
+        one,
+        Method::POST,
+        "/api/webhooks/nextgen",
+        &vendor,
+        &lead,
+    )
+    .await?;
     ensure!(sent.status == 201, "{} {}", sent.status, sent.text());
     let told = next(&mut socket).await?.context("the socket was closed")?;
     let took = began.elapsed();
@@ -66,10 +74,31 @@ pub async fn agree(world: &World) -> anyhow::Result<()> {
     let bearer = format!("Bearer {token}");
     let signed_in = [("authorization", bearer.as_str())];
     let began = Instant::now();
-    let out = ask(world, one, Method::POST, "/api/auth/logout", &signed_in, &Value::Null).await?;
+    let out = ask(
+        world,
+        one,
+        Method::POST,
+        "/api/auth/logout",
+        &signed_in,
+        &Value::Null,
+    )
+    .await?;
     ensure!(out.status == 200, "{} {}", out.status, out.text());
-    let refused = ask(world, two, Method::GET, "/api/auth/profile", &signed_in, &Value::Null).await?;
-    ensure!(refused.status == 401, "{} {}", refused.status, refused.text());
+    let refused = ask(
+        world,
+        two,
+        Method::GET,
+        "/api/auth/profile",
+        &signed_in,
+        &Value::Null,
+    )
+    .await?;
+    ensure!(
+        refused.status == 401,
+        "{} {}",
+        refused.status,
+        refused.text()
+    );
     while let Some(message) = next(&mut socket).await? {
         ensure!(message["type"] == "auth_failure", "{message}");
     }
@@ -90,9 +119,14 @@ async fn addresses(world: &World) -> anyhow::Result<Vec<SocketAddr>> {
         stage.as_str()
     );
     let pods = api.list(&ListParams::default().labels(&web)).await?;
-    let running = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    let running = pods
+        .iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none());
     let addresses = running.map(|pod| {
-        let address = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref());
+        let address = pod
+            .status
+            .as_ref()
+            .and_then(|status| status.pod_ip.as_deref());
         let address = address.context("a pod without an address")?;
         Ok(SocketAddr::new(address.parse()?, PORT))
     });

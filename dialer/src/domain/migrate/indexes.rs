@@ -211,7 +211,7 @@ mod tests {
             .collect();
         assert_eq!(conflicts.len(), 1);
         assert_eq!(conflicts[0].id, "indexes.old.leads.any");
-        assert_eq!(missing(&[old.clone()]).len(), WANTED.len() - 1);
+        assert_eq!(missing(std::slice::from_ref(&old)).len(), WANTED.len() - 1);
         let partial = Present {
             partial: true,
             ..old
