@@ -77,6 +77,7 @@ pub async fn terminated(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let before = lease(&world.client).await?;
     let process = operators::process(&world.cluster, &old)?;
+    let restarts = operators::restarts(&world.client, &old).await?;
     let since = Timestamp::now();
     kill(process, Signal::SIGTERM)?;
     scale(world, Some(2)).await?;
@@ -98,6 +99,7 @@ pub async fn terminated(world: &World) -> anyhow::Result<()> {
         "the lease changed hands after {handover:?}, and {first:?} came after {:?}",
         first.after(since)
     );
+    operators::restarted(&world.client, &world.progress, &old, restarts).await?;
     settled(world).await?;
     Ok(())
 }
@@ -106,6 +108,7 @@ pub async fn terminated(world: &World) -> anyhow::Result<()> {
 pub async fn killed(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let process = operators::process(&world.cluster, &old)?;
+    let restarts = operators::restarts(&world.client, &old).await?;
     let since = Timestamp::now();
     kill(process, Signal::SIGKILL)?;
     scale(world, Some(2)).await?;
@@ -114,6 +117,7 @@ pub async fn killed(world: &World) -> anyhow::Result<()> {
     println!("SIGKILL to the first write: {took:?}");
     scale(world, None).await?;
     ensure!(took <= 2 * LEASE_LENGTH, "{first:?} came after {took:?}");
+    operators::restarted(&world.client, &world.progress, &old, restarts).await?;
     settled(world).await?;
     Ok(())
 }

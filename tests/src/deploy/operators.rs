@@ -167,6 +167,44 @@ pub async fn settled(client: &Client, progress: &Progress) -> anyhow::Result<Str
     .await
 }
 
+/// How often the container of an operator's pod was started again.
+///
+/// # Errors
+/// When there is no such pod.
+pub async fn restarts(client: &Client, pod: &str) -> anyhow::Result<i32> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), helm::NAMESPACE);
+    Ok(restarts_of(&pods.get(pod).await?))
+}
+
+/// Waits until a pod whose process was ended has another one, which is ready. Until the kubelet has seen the end, the
+/// pod is said to be ready, and an operator that is not there cannot take over from the other.
+///
+/// # Errors
+/// When it has none in time.
+pub async fn restarted(
+    client: &Client,
+    progress: &Progress,
+    pod: &str,
+    before: i32,
+) -> anyhow::Result<()> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), helm::NAMESPACE);
+    let within = Duration::from_secs(90);
+    until(progress, "the operator's restart", within, || async {
+        let found = pods.get(pod).await?;
+        ensure!(restarts_of(&found) > before, "{pod} was not restarted yet");
+        ensure!(is_ready(&found), "{pod} is not ready");
+        Ok(())
+    })
+    .await
+}
+
+fn restarts_of(pod: &Pod) -> i32 {
+    let status = pod.status.as_ref();
+    let containers = status.and_then(|s| s.container_statuses.as_deref());
+    let counts = containers.unwrap_or_default().iter();
+    counts.map(|container| container.restart_count).sum()
+}
+
 fn is_ready(pod: &Pod) -> bool {
     let status = pod.status.as_ref();
     let conditions = status

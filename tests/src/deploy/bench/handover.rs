@@ -43,6 +43,7 @@ async fn until_next_write(
 ) -> anyhow::Result<Duration> {
     let old = operators::settled(&bench.client, progress).await?;
     let process = operators::process(bench.cluster, &old)?;
+    let restarts = operators::restarts(&bench.client, &old).await?;
     let since = Timestamp::now();
     kill(process, signal)?;
     bench
@@ -56,5 +57,6 @@ async fn until_next_write(
         .patch(&json!({"spec": {"runtime": {"replicas": 2}}}))
         .await?;
     bench.ready(progress).await?;
+    operators::restarted(&bench.client, progress, &old, restarts).await?;
     Ok(first.after(since))
 }
