@@ -130,9 +130,12 @@ async fn end(world: &World) -> anyhow::Result<Value> {
     let mut text = all["items"].to_string();
     let number = newest.spec.number.to_string();
     let digest = newest.spec.digest.clone();
-    for own in ["dev-calm", "dev-deaths", &digest, &number] {
+    // A number by itself or at the end of a name: a mask such as /32 is none of a release's.
+    let named = [format!("-{number}"), format!("-r{number}")];
+    for own in ["dev-calm", "dev-deaths", &digest, &named[0], &named[1]] {
         text = text.replace(&format!("{own}\""), "OWN\"");
     }
+    text = text.replace(&format!("\"{number}\""), "\"OWN\"");
     Ok(serde_json::from_str(&text)?)
 }
 
