@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::fields;
+
 /// Name, colour and place of those that everybody has (contract 2.3).
 pub const DEFAULTS: [(&str, &str, i32); 14] = [
     ("Positive Contact", "#38A169", 0),
@@ -55,11 +57,8 @@ pub fn parse(body: &Map<String, Value>) -> Result<Change, Refused> {
 }
 
 fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<&'a str>, Refused> {
-    match body.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.trim())),
-        Some(_) => Err((field, "must be text".to_owned())),
-    }
+    let given = fields::text(body, field).map_err(|advice| (field, advice.to_owned()))?;
+    Ok(given.map(str::trim))
 }
 
 fn name(text: &str) -> Result<String, Refused> {

@@ -6,6 +6,7 @@ pub mod dispositions;
 pub mod doorway;
 pub mod email;
 pub mod encoding;
+pub mod fields;
 pub mod ids;
 pub mod keyring;
 pub mod leads;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{email, password, picture};
+use super::{email, fields, password, picture};
 
 /// Longest name, in characters.
 const MAX_NAME: usize = 200;
@@ -82,11 +82,7 @@ pub fn parse(body: &Map<String, Value>, now: &str) -> Result<Change, Refused> {
 }
 
 fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<&'a str>, Refused> {
-    match body.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err((field, "must be text")),
-    }
+    fields::text(body, field).map_err(|advice| (field, advice))
 }
 
 fn other_email(typed: &str, now: &str) -> Result<Option<String>, &'static str> {

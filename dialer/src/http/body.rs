@@ -8,6 +8,7 @@ use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, Code};
+use crate::domain::fields;
 
 /// A JSON object.
 #[derive(Debug)]
@@ -93,10 +94,6 @@ impl Body {
     /// # Errors
     /// 400 naming the field.
     pub fn optional_text(&self, field: &'static str) -> Result<Option<&str>, ApiError> {
-        match self.0.get(field) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(ApiError::field(field, "must be text")),
-        }
+        fields::text(&self.0, field).map_err(|advice| ApiError::field(field, advice))
     }
 }

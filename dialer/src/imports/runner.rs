@@ -116,9 +116,8 @@ async fn work(imports: &Imports, import: &Import) -> Result<Ended, Fault> {
     }
     let summary = Notice::CsvSummary {
         import: import.id,
-        counts: store.import_counts(import.id).await?,
+        counts: store.finish_import(import).await?,
     };
-    store.finish_import(import).await?;
     imports.notices.tell(import.tenant, &summary);
     Ok(Ended::Done)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{SOURCES, STATUSES};
-use crate::domain::email;
+use crate::domain::{email, fields};
 
 /// Longest text of a field and longest notes, in characters.
 const LONGEST: usize = 500;
@@ -73,10 +73,10 @@ pub fn parse(body: &Map<String, Value>) -> Result<Edit, Refused> {
 }
 
 fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<&'a str>, Refused> {
-    let value = match body.get(field) {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) => text,
-        Some(_) => return refuse(field, "must be text"),
+    let value = match fields::text(body, field) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(None),
+        Err(advice) => return refuse(field, advice),
     };
     let most = if field == "notes" {
         LONGEST_NOTES

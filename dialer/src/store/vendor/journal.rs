@@ -200,11 +200,12 @@ impl Store {
         Ok(counts)
     }
 
-    /// Every batch is done: the journal is cleared and the tenant may import again.
-    pub async fn finish_import(&self, import: &Import) -> Result<(), Fault> {
+    /// Every batch is done: the journal is cleared and the tenant may import again. What it came to.
+    pub async fn finish_import(&self, import: &Import) -> Result<Counts, Fault> {
         let counts = self.import_counts(import.id).await?;
         let set = doc! { "state": DONE, "counts": stored(counts), "finishedAt": DateTime::now() };
-        self.end_import(import, RUNNING, set).await
+        self.end_import(import, RUNNING, set).await?;
+        Ok(counts)
     }
 
     /// An import that cannot go on. What it has written stays; the same file can be sent again.

@@ -1,0 +1,34 @@
+//! Fields of a JSON body.
+
+use serde_json::{Map, Value};
+
+/// A text field; `None` where it is absent or null.
+///
+/// # Errors
+/// Advice, where it is something else.
+pub fn text<'a>(
+    body: &'a Map<String, Value>,
+    field: &str,
+) -> Result<Option<&'a str>, &'static str> {
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err("must be text"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn text_or_nothing() {
+        let body = json!({ "a": " x ", "n": null, "o": { "$ne": 1 } });
+        let body = body.as_object().unwrap();
+        assert_eq!(text(body, "a"), Ok(Some(" x ")));
+        assert_eq!(text(body, "n"), Ok(None));
+        assert_eq!(text(body, "none"), Ok(None));
+        assert_eq!(text(body, "o"), Err("must be text"));
+    }
+}
