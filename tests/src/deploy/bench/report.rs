@@ -1,5 +1,6 @@
 //! What was measured, beside its limit and beside what it is compared with.
 
+// Writing into a String cannot fail.
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -92,6 +93,29 @@ impl Row {
     fn above(&self) -> bool {
         self.limit.is_some_and(|limit| self.measured > limit)
     }
+
+    /// For people: value, limit, what it is compared with.
+    fn line(&self) -> String {
+        let limit = self
+            .limit
+            .map(|limit| format!("limit {}", shown(self.unit, limit)))
+            .unwrap_or_default();
+        let measured = shown(self.unit, self.measured);
+        let mut text = format!("{:<56} {measured:>10}  {limit:<14}", self.what);
+        if let Some(baseline) = &self.baseline {
+            let compared = shown(self.unit, baseline.measured);
+            let _ = write!(text, "  {} {compared}", baseline.what);
+            if let Some(ratio) = baseline.ratio {
+                let _ = write!(text, ", ratio {ratio:.2}");
+            }
+        }
+        let kept = text.trim_end().len();
+        text.truncate(kept);
+        if self.above() {
+            text.push_str("  ABOVE");
+        }
+        text
+    }
 }
 
 /// Everything that was measured.
@@ -102,8 +126,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Adds one.
+    /// Adds one and tells it on standard error at once: a run takes long, and one that ends early has told what it knew.
     pub fn add(&mut self, row: Row) {
+        eprintln!("measured: {}", row.line());
         self.rows.push(row);
     }
 
@@ -117,35 +142,7 @@ impl Report {
     /// For people.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut text = String::new();
-        for row in &self.rows {
-            let limit = row
-                .limit
-                .map(|limit| format!("limit {}", shown(row.unit, limit)))
-                .unwrap_or_default();
-            // Writing into a String cannot fail.
-            let _ = write!(
-                text,
-                "{:<56} {:>10}  {limit:<14}",
-                row.what,
-                shown(row.unit, row.measured)
-            );
-            if let Some(baseline) = &row.baseline {
-                let _ = write!(
-                    text,
-                    "  {} {}",
-                    baseline.what,
-                    shown(row.unit, baseline.measured)
-                );
-                if let Some(ratio) = baseline.ratio {
-                    let _ = write!(text, ", ratio {ratio:.2}");
-                }
-            }
-            let kept = text.trim_end().len();
-            text.truncate(kept);
-            text.push_str(if row.above() { "  ABOVE\n" } else { "\n" });
-        }
-        text
+        self.rows.iter().map(|row| row.line() + "\n").collect()
     }
 }
 
