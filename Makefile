@@ -54,7 +54,7 @@ crdgen: ## write the CRDs, the chart's copies and docs/reference from the types
 
 .PHONY: generate
 generate: crdgen ## write everything that is generated and committed
-	@HELM=$(CURDIR)/scripts/helm.sh charts/render.sh && CONTRACT_WRITE=1 cargo test --quiet -p crokodial-dialer --test contract
+	@HELM=$(CURDIR)/scripts/helm.sh charts/render.sh && CONTRACT_WRITE=1 OPENAPI_WRITE=1 cargo test --quiet -p crokodial-dialer --test contract --test openapi
 
 .PHONY: tools
 tools: ## build helm and kubectl into target/cluster/bin

@@ -20,6 +20,9 @@ pub enum Command {
     Serve,
     /// Read the configuration, say everything that is wrong with it, and exit with 1 if anything is.
     CheckConfig,
+    /// Print the API's description (OpenAPI 3.1, JSON). Needs no configuration.
+    #[command(after_help = OPENAPI_EXAMPLES)]
+    Openapi,
     /// Administer accounts.
     #[command(subcommand)]
     Admin(Admin),
@@ -27,6 +30,11 @@ pub enum Command {
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(Migrate),
 }
+
+const OPENAPI_EXAMPLES: &str = "\
+Examples:
+  dialer openapi > openapi.json
+  dialer openapi | jq -r '.paths | keys[]'    every address";
 
 const MIGRATE_EXAMPLES: &str = "\
 Examples:

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::Parser;
 use crokodial_dialer::cli::{Admin, Cli, Command};
 use crokodial_dialer::config::{self, Config};
-use crokodial_dialer::{admin, migrate, serve, telemetry};
+use crokodial_dialer::{admin, http, migrate, serve, telemetry};
 
 /// Threads for requests: more only cost memory, the work is waiting.
 const MAX_THREADS: usize = 4;
@@ -33,6 +33,10 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         .collect();
     if cli.version {
         println!("dialer {}", config::version(&variables));
+        return Ok(0);
+    }
+    if matches!(cli.command, Some(Command::Openapi)) {
+        println!("{}", http::description().to_pretty_json()?);
         return Ok(0);
     }
     let config = Config::read(&variables)?;

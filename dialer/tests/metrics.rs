@@ -54,7 +54,7 @@ async fn metrics_are_not_on_the_public_port_and_hold_route_templates_only() {
     for private in ["64b7f0c2", "abc", "ann-lee"] {
         assert!(!metrics.contains(private), "{private} in\n{metrics}");
     }
-    let other = get(&metrics::router(app.app.clone()), "/api/leads").await;
+    let other = get(&metrics::router(app.app.clone()), "/leads").await;
     assert_eq!(
         other.status,
         StatusCode::NOT_FOUND,

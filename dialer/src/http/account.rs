@@ -10,6 +10,8 @@ use super::auth::{SignedInAs, full_profile, private};
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
+use super::shapes::Done;
+use super::shapes::accounts::{Profile, ProfileChange, Reset, Sessions};
 use crate::accounts::now_ms;
 use crate::domain::leads::view::date;
 use crate::domain::{password, profile};
@@ -18,8 +20,17 @@ use crate::store::sessions::Session;
 /// Length of a session's id and of a reset link's token: 256 bits in hexadecimal digits.
 const DIGITS: usize = 64;
 
-/// `PUT /api/auth/profile {name?, email?, password?, profilePicture?, currentPassword?}` → 200 as `GET`.
+/// Changes the caller's account.
+///
 /// `currentPassword` is needed for a new password or address; a new password ends all other sessions.
+#[utoipa::path(
+    put,
+    path = "/api/auth/profile",
+    tag = "accounts",
+    operation_id = "updateProfile",
+    request_body = ProfileChange,
+    responses((status = 200, description = "As it is now", body = Profile)),
+)]
 pub async fn update(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -36,8 +47,14 @@ pub async fn update(
     Ok(private(Json(profile).into_response()))
 }
 
-/// `GET /api/auth/sessions` → 200 `{sessions:[{id, createdAt, expiresAt, current, userAgent, address}]}`, the
-/// caller's, newest first. An id ends a session; nobody signs in with it.
+/// The caller's sessions, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/auth/sessions",
+    tag = "accounts",
+    operation_id = "listSessions",
+    responses((status = 200, description = "The sessions", body = Sessions)),
+)]
 pub async fn sessions(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -59,7 +76,15 @@ fn shown(session: &Session, current: &str) -> Value {
     })
 }
 
-/// `DELETE /api/auth/sessions/:id` → 200 `{success, message}`; the current one too.
+/// Ends one of the caller's sessions; the current one too.
+#[utoipa::path(
+    delete,
+    path = "/api/auth/sessions/{id}",
+    tag = "accounts",
+    operation_id = "endSession",
+    params(("id" = String, Path, description = "The session's id")),
+    responses((status = 200, description = "It has ended", body = Done)),
+)]
 pub async fn end_session(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -77,8 +102,16 @@ pub async fn end_session(
     Ok(private(Json(body).into_response()))
 }
 
-/// `POST /api/auth/reset {token, password}` → 200 `{success, message}`: the link's account has this password now,
-/// and no session. The link serves once.
+/// Gives the account of a reset link a new password and ends its sessions. The link serves once.
+#[utoipa::path(
+    post,
+    path = "/api/auth/reset",
+    tag = "accounts",
+    operation_id = "resetPassword",
+    request_body = Reset,
+    responses((status = 200, description = "The password is changed", body = Done)),
+    security(()),
+)]
 pub async fn reset(
     State(app): State<App>,
     Origin(caller): Origin,

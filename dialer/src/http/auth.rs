@@ -11,6 +11,8 @@ use super::App;
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
+use super::shapes::Done;
+use super::shapes::accounts::{Credentials, Profile, Registration, SignedInUser, Verified};
 use crate::accounts::{Identity, Registering, SignedIn};
 use crate::domain::profile::{self, MAX_TYPED};
 use crate::domain::{email, password, token};
@@ -56,15 +58,16 @@ async fn identify(headers: &HeaderMap, app: &App) -> Result<Identity, ApiError> 
     Ok(app.accounts.identify(token).await?)
 }
 
-/// `GET /api/auth/debug-profile` → 410: the profile says all of it.
-pub async fn debug_profile() -> ApiError {
-    ApiError::new(
-        Code::Gone,
-        "This address is gone. Use GET /api/auth/profile.",
-    )
-}
-
-/// `POST /api/auth/login {email, password}` → 200 `{token, user}`.
+/// Signs in.
+#[utoipa::path(
+    post,
+    path = "/api/auth/login",
+    tag = "accounts",
+    operation_id = "login",
+    request_body = Credentials,
+    responses((status = 200, description = "Signed in", body = SignedInUser)),
+    security(()),
+)]
 pub async fn login(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -85,7 +88,16 @@ pub async fn login(
     Ok(session_response(StatusCode::OK, &session))
 }
 
-/// `POST /api/auth/register {email, password, name, passcode?}` → 201 `{token, user}`. A `role` is ignored.
+/// Makes an account and signs in. A `role` is ignored.
+#[utoipa::path(
+    post,
+    path = "/api/auth/register",
+    tag = "accounts",
+    operation_id = "register",
+    request_body = Registration,
+    responses((status = 201, description = "Made and signed in", body = SignedInUser)),
+    security(()),
+)]
 pub async fn register(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -108,7 +120,14 @@ pub async fn register(
     Ok(session_response(StatusCode::CREATED, &session))
 }
 
-/// `GET /api/auth/profile` → 200 `{_id, id, name, email, role, profilePicture?}`.
+/// The caller's account.
+#[utoipa::path(
+    get,
+    path = "/api/auth/profile",
+    tag = "accounts",
+    operation_id = "readProfile",
+    responses((status = 200, description = "The account", body = Profile)),
+)]
 pub async fn profile(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -117,7 +136,14 @@ pub async fn profile(
     Ok(private(Json(profile).into_response()))
 }
 
-/// `GET /api/auth/verify` → 200 `{valid:true, user}`; 401 with `valid:false`.
+/// Tells whose token it is; 401 with `valid:false`.
+#[utoipa::path(
+    get,
+    path = "/api/auth/verify",
+    tag = "accounts",
+    operation_id = "verify",
+    responses((status = 200, description = "It is good", body = Verified)),
+)]
 pub async fn verify(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
     let identity = identify(&headers, &app).await.map_err(|error| ApiError {
         invalid: error.code == Code::NotSignedIn,
@@ -129,7 +155,14 @@ pub async fn verify(State(app): State<App>, headers: HeaderMap) -> Result<Respon
     ))
 }
 
-/// `POST /api/auth/logout`, body not read → 200 `{success:true}`; the token is worthless afterwards.
+/// Ends the session: the token is worthless afterwards. No body is read.
+#[utoipa::path(
+    post,
+    path = "/api/auth/logout",
+    tag = "accounts",
+    operation_id = "logout",
+    responses((status = 200, description = "Signed out", body = Done)),
+)]
 pub async fn logout(
     State(app): State<App>,
     Origin(caller): Origin,

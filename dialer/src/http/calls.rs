@@ -10,12 +10,22 @@ use super::auth::{SignedInAs, private};
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::leads::Pairs;
+use super::shapes::Refusal;
+use super::shapes::leads::{Call, DialCount, DialCounts, Dialled, Phones};
 use crate::domain::leads::{phone, view};
 
 /// The most numbers that are asked about at once.
 const MOST_PHONES: usize = 500;
 
-/// `POST /api/dial-counts/increment {phone}` → 200 `{phone, count}`, the phone as its last ten digits.
+/// Counts that a number was dialled.
+#[utoipa::path(
+    post,
+    path = "/api/dial-counts/increment",
+    tag = "calls",
+    operation_id = "countDial",
+    request_body = Dialled,
+    responses((status = 200, description = "How often by now", body = DialCount)),
+)]
 pub async fn increment(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -29,7 +39,15 @@ pub async fn increment(
     ))
 }
 
-/// `GET /api/dial-counts?phones=a,b` → 200 `{counts:{<ten digits>:n}}`, only of numbers that were dialled.
+/// How often numbers were dialled; only those that were.
+#[utoipa::path(
+    get,
+    path = "/api/dial-counts",
+    tag = "calls",
+    operation_id = "dialCounts",
+    params(Phones),
+    responses((status = 200, description = "The counts", body = DialCounts)),
+)]
 pub async fn counts(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -47,7 +65,14 @@ pub async fn counts(
     Ok(private(Json(json!({ "counts": counts })).into_response()))
 }
 
-/// `GET /api/calls/history` → 200, the caller's calls, newest first, at most 200.
+/// The caller's calls, newest first, at most 200.
+#[utoipa::path(
+    get,
+    path = "/api/calls/history",
+    tag = "calls",
+    operation_id = "callHistory",
+    responses((status = 200, description = "The calls", body = Vec<Call>)),
+)]
 pub async fn history(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -57,7 +82,14 @@ pub async fn history(
     Ok(private(Json(calls).into_response()))
 }
 
-/// `POST /api/calls/initiate` → 501: it never worked; a `tel:` link dials.
+/// 501: it never worked; a `tel:` link dials.
+#[utoipa::path(
+    post,
+    path = "/api/calls/initiate",
+    tag = "calls",
+    operation_id = "initiateCall",
+    responses((status = 501, description = "The server places no calls", body = Refusal)),
+)]
 pub async fn initiate(SignedInAs(_): SignedInAs) -> ApiError {
     ApiError::new(
         Code::NotImplemented,

@@ -3,11 +3,10 @@
 use std::fs::File;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use http::StatusCode;
 use mongodb::bson::Document;
 use mongodb::bson::oid::ObjectId;
@@ -21,6 +20,7 @@ use super::body::object_id;
 use super::error::{ApiError, Code};
 use super::leads::Pairs;
 use super::origin::Origin;
+use super::shapes::{Id, vendors as shapes};
 use crate::domain::leads::view;
 use crate::domain::vendor::file::{Counts, MOST_BYTES, Refused, RowWarning, Scan};
 use crate::imports::runner::{self, Ended};
@@ -42,12 +42,10 @@ const WAIT: Duration = Duration::from_secs(240);
 
 const LONGEST_NAME: usize = 200;
 
-pub fn routes() -> Router<App> {
+/// How much a body may hold.
+pub fn limit() -> DefaultBodyLimit {
     let most = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
-    let limit = DefaultBodyLimit::max(most.saturating_add(AROUND));
-    Router::new()
-        .route(PATH, post(upload).layer(limit).get(list))
-        .route("/api/csv-upload/{id}", get(read))
+    DefaultBodyLimit::max(most.saturating_add(AROUND))
 }
 
 /// What the query asks for.
@@ -72,9 +70,18 @@ fn options(pairs: &[(String, String)]) -> Result<Options, ApiError> {
     Ok(options)
 }
 
-/// `POST /api/csv-upload?dryRun=&mode=`, multipart, the file in `file` → 200
-/// `{success, vendor, id, state, stats, warnings, warningCount}` after the last write; 202 if that takes longer than
-/// four minutes or the server is stopping: `GET /api/csv-upload/:id` tells the rest.
+/// Imports a file of leads.
+///
+/// 200 after the last write; 202 if that takes longer than four minutes or the server is stopping: the import goes on.
+#[utoipa::path(
+    post,
+    path = "/api/csv-upload",
+    tag = "vendors",
+    operation_id = "uploadFile",
+    params(shapes::FileOptions),
+    request_body(content = shapes::File, content_type = "multipart/form-data"),
+    responses((status = 200, description = "What it came to", body = shapes::Import), (status = 202, description = "It goes on", body = shapes::Import)),
+)]
 pub async fn upload(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -148,7 +155,15 @@ async fn run(
     }
 }
 
-/// `GET /api/csv-upload/:id` → 200, how far it is or what it came to.
+/// How far an import is, or what it came to.
+#[utoipa::path(
+    get,
+    path = "/api/csv-upload/{id}",
+    tag = "vendors",
+    operation_id = "readImport",
+    params(("id" = Id, Path, description = "The import")),
+    responses((status = 200, description = "The import", body = shapes::Import)),
+)]
 pub async fn read(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -160,7 +175,14 @@ pub async fn read(
     Ok(private(Json(shown(&import)).into_response()))
 }
 
-/// `GET /api/csv-upload` → 200 `{success, imports}`: the last 20, newest first, without their warnings.
+/// The last 20 imports, newest first, without their warnings.
+#[utoipa::path(
+    get,
+    path = "/api/csv-upload",
+    tag = "vendors",
+    operation_id = "listImports",
+    responses((status = 200, description = "The imports", body = shapes::Imports)),
+)]
 pub async fn list(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,

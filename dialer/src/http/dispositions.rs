@@ -12,12 +12,21 @@ use super::App;
 use super::auth::{Administrator, SignedInAs, private};
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
+use super::shapes::leads::{Disposition, DispositionChange, Dispositions, NewDisposition, Seeded};
+use super::shapes::{Done, Id};
 use crate::accounts::Identity;
 use crate::domain::dispositions::{self, Change};
 use crate::domain::leads::view;
 use crate::store::dispositions::Whose;
 
-/// `GET /api/dispositions` → 200 `{dispositions}`: the defaults and the caller's own.
+/// The default dispositions and the caller's own.
+#[utoipa::path(
+    get,
+    path = "/api/dispositions",
+    tag = "leads",
+    operation_id = "listDispositions",
+    responses((status = 200, description = "The dispositions", body = Dispositions)),
+)]
 pub async fn list(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -29,7 +38,27 @@ pub async fn list(
     ))
 }
 
-/// `GET /api/dispositions/:id` → 200, one that the caller can use.
+/// Once every tenant's; now an administrator's own view is all there is.
+#[utoipa::path(
+    get,
+    path = "/api/dispositions/all",
+    tag = "leads",
+    operation_id = "listAllDispositions",
+    responses((status = 200, description = "The dispositions", body = Dispositions)),
+)]
+pub async fn list_all(app: State<App>, caller: SignedInAs) -> Result<Response, ApiError> {
+    list(app, caller).await
+}
+
+/// One disposition that the caller can use.
+#[utoipa::path(
+    get,
+    path = "/api/dispositions/{id}",
+    tag = "leads",
+    operation_id = "readDisposition",
+    params(("id" = Id, Path, description = "The disposition")),
+    responses((status = 200, description = "The disposition", body = Disposition)),
+)]
 pub async fn read(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -40,7 +69,15 @@ pub async fn read(
     Ok(shown(StatusCode::OK, &found.ok_or_else(none)?))
 }
 
-/// `POST /api/dispositions {name, color, emoji?}` → 201.
+/// Makes a disposition of the caller's own.
+#[utoipa::path(
+    post,
+    path = "/api/dispositions",
+    tag = "leads",
+    operation_id = "createDisposition",
+    request_body = NewDisposition,
+    responses((status = 201, description = "The disposition", body = Disposition)),
+)]
 pub async fn create(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -63,7 +100,16 @@ pub async fn create(
     Ok(shown(StatusCode::CREATED, &made.ok_or_else(taken)?))
 }
 
-/// `PUT /api/dispositions/:id` → 200. The defaults are the administrators'.
+/// Changes a disposition. The defaults are the administrators'.
+#[utoipa::path(
+    put,
+    path = "/api/dispositions/{id}",
+    tag = "leads",
+    operation_id = "updateDisposition",
+    params(("id" = Id, Path, description = "The disposition")),
+    request_body = DispositionChange,
+    responses((status = 200, description = "As it is now", body = Disposition)),
+)]
 pub async fn update(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -89,7 +135,15 @@ pub async fn update(
     }
 }
 
-/// `DELETE /api/dispositions/:id` → 200 `{success, message}`. Leads keep the text.
+/// Deletes a disposition. Leads keep the text.
+#[utoipa::path(
+    delete,
+    path = "/api/dispositions/{id}",
+    tag = "leads",
+    operation_id = "deleteDisposition",
+    params(("id" = Id, Path, description = "The disposition")),
+    responses((status = 200, description = "Deleted", body = Done)),
+)]
 pub async fn delete(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -107,7 +161,15 @@ pub async fn delete(
     Ok(private(Json(body).into_response()))
 }
 
-/// `POST /api/dispositions/seed-defaults`, for administrators → 201 `{message, dispositions}`, 200 if none was missing.
+/// Makes the default dispositions that are missing. No body is read.
+#[utoipa::path(
+    post,
+    path = "/api/dispositions/seed-defaults",
+    tag = "administration",
+    operation_id = "seedDispositions",
+    responses((status = 200, description = "None was missing", body = Seeded), (status = 201, description = "Those that were made", body = Seeded)),
+    security(("session" = ["admin"])),
+)]
 pub async fn seed(
     State(app): State<App>,
     Administrator(identity): Administrator,

@@ -3,7 +3,12 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
+use strum::{IntoStaticStr, VariantNames};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::accounts;
 use crate::domain::keyring::Unopened;
@@ -12,7 +17,8 @@ use crate::store::fault::Fault;
 use crate::vendors;
 
 /// Stable codes; clients may compare them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     InvalidBody,
     InvalidField,
@@ -40,10 +46,14 @@ pub enum Code {
     Forbidden,
     NotImplemented,
     Conflict,
+    #[strum(serialize = "LEAD_WITHOUT_OWNER")]
     Unowned,
+    #[strum(serialize = "TOO_MANY_RESULTS")]
     TooMany,
     RateLimited,
+    #[strum(serialize = "ENCRYPTION_KEYS_NOT_SET")]
     KeysNotSet,
+    #[strum(serialize = "ENCRYPTION_KEY_UNKNOWN")]
     KeyUnknown,
     NotConnected,
     DoNotCall,
@@ -52,50 +62,13 @@ pub enum Code {
     Timeout,
     Internal,
     /// Internal, and reported to Sentry by the panic hook already.
+    #[strum(serialize = "INTERNAL")]
     Panicked,
 }
 
 impl Code {
     pub fn name(self) -> &'static str {
-        match self {
-            Self::InvalidBody => "INVALID_BODY",
-            Self::InvalidField => "INVALID_FIELD",
-            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
-            Self::BodyTooLarge => "BODY_TOO_LARGE",
-            Self::InviteNeeded => "INVITE_NEEDED",
-            Self::InviteRefused => "INVITE_REFUSED",
-            Self::EmailTaken => "EMAIL_TAKEN",
-            Self::CodeTaken => "CODE_TAKEN",
-            Self::WrongPassword => "WRONG_PASSWORD",
-            Self::ResetRefused => "RESET_REFUSED",
-            Self::AccountDisabled => "ACCOUNT_DISABLED",
-            Self::LastAdministrator => "LAST_ADMINISTRATOR",
-            Self::LoginFailed => "LOGIN_FAILED",
-            Self::NotSignedIn => "NOT_SIGNED_IN",
-            Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
-            Self::Busy => "BUSY",
-            Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
-            Self::NotFound => "NOT_FOUND",
-            Self::WrongCredential => "WRONG_CREDENTIAL",
-            Self::NoContact => "NO_CONTACT",
-            Self::InvalidFile => "INVALID_FILE",
-            Self::UnknownVendor => "UNKNOWN_VENDOR",
-            Self::ImportRunning => "IMPORT_RUNNING",
-            Self::Forbidden => "FORBIDDEN",
-            Self::NotImplemented => "NOT_IMPLEMENTED",
-            Self::Conflict => "CONFLICT",
-            Self::Unowned => "LEAD_WITHOUT_OWNER",
-            Self::TooMany => "TOO_MANY_RESULTS",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::KeysNotSet => "ENCRYPTION_KEYS_NOT_SET",
-            Self::KeyUnknown => "ENCRYPTION_KEY_UNKNOWN",
-            Self::NotConnected => "NOT_CONNECTED",
-            Self::DoNotCall => "DO_NOT_CALL",
-            Self::Gone => "GONE",
-            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
-            Self::Timeout => "TIMEOUT",
-            Self::Internal | Self::Panicked => "INTERNAL",
-        }
+        self.into()
     }
 
     fn status(self) -> StatusCode {
@@ -139,6 +112,24 @@ impl Code {
         }
     }
 }
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        let mut names = Self::VARIANTS.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for Code {}
 
 /// A refused request. The body is written by `layers::render_errors`, which knows the request's id.
 #[derive(Debug, Clone)]
@@ -197,7 +188,7 @@ impl ApiError {
         body.insert("success".into(), json!(false));
         body.insert("message".into(), json!(self.message));
         body.insert("error".into(), json!(self.message));
-        body.insert("code".into(), json!(self.code.name()));
+        body.insert("code".into(), json!(self.code));
         body.insert("requestId".into(), json!(request_id));
         if let Some(field) = &self.field {
             body.insert(

@@ -13,6 +13,8 @@ use super::error::{ApiError, Code};
 use super::leads::Pairs;
 use super::origin::Origin;
 use super::paging::Paging;
+use super::shapes::Page;
+use super::shapes::vendors::{Pair, Rejects};
 use crate::domain::leads::view;
 use crate::store::audit::Action;
 use crate::vendors::InForce;
@@ -20,7 +22,14 @@ use crate::vendors::InForce;
 /// The most of a refused body that a list shows, in characters.
 const MOST_SHOWN: usize = 4096;
 
-/// `GET …/credentials` → 200 `{connected:true, sid, apiKey, createdAt}`; 404 with `connected:false`.
+/// The pair to give to the vendor; 404 with `connected:false` where there is none.
+#[utoipa::path(
+    get,
+    path = "/api/integrations/nextgen/credentials",
+    tag = "vendors",
+    operation_id = "readCredential",
+    responses((status = 200, description = "The pair", body = Pair)),
+)]
 pub async fn credentials(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -28,8 +37,14 @@ pub async fn credentials(
     shown(app.vendors.current(identity.user.id).await?)
 }
 
-/// `POST …/credentials/rotate`, body not read → 200 `{connected:true, sid, apiKey, createdAt}`; older pairs are worthless
-/// from then on.
+/// Makes a new pair; older ones are worthless from then on. No body is read.
+#[utoipa::path(
+    post,
+    path = "/api/integrations/nextgen/credentials/rotate",
+    tag = "vendors",
+    operation_id = "rotateCredential",
+    responses((status = 200, description = "The new pair", body = Pair)),
+)]
 pub async fn rotate(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -54,8 +69,15 @@ fn shown(pair: Option<InForce>) -> Result<Response, ApiError> {
     Ok(private(Json(body).into_response()))
 }
 
-/// `GET …/rejects?page&limit` → 200 `{rejects:[{_id,message,body,bodyCut,createdAt}], pagination}`, newest first, of the
-/// last 30 days.
+/// What came with the caller's pair and was refused in the last 30 days, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/integrations/nextgen/rejects",
+    tag = "vendors",
+    operation_id = "listRejects",
+    params(Page),
+    responses((status = 200, description = "What came", body = Rejects)),
+)]
 pub async fn rejects(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,

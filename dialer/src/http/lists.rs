@@ -1,9 +1,8 @@
 //! Numbers that a tenant must not call, or not write to: `/api/do-not-call` and `/api/text-opt-outs`, alike.
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::App;
@@ -13,32 +12,99 @@ use super::error::{ApiError, Code};
 use super::leads::Pairs;
 use super::origin::Origin;
 use super::paging::Paging;
+use super::shapes::vendors::{AddedNumbers, NewNumbers, Numbers};
+use super::shapes::{Done, Page};
 use crate::accounts::{Caller, Identity};
 use crate::domain::leads::view;
 use crate::domain::lists::{self, List};
 use crate::store::audit::Action;
 
-/// The routes of one list.
-pub fn routes(path: &str, list: List) -> Router<App> {
-    let show = move |State(app): State<App>, SignedInAs(who): SignedInAs, Query(pairs): Pairs| async move {
-        show(&app, &who, list, &pairs).await
+/// The addresses of one list.
+macro_rules! addresses {
+    ($name:ident, $list:expr, $all:literal, $one:literal, $show:literal, $add:literal, $remove:literal) => {
+        pub mod $name {
+            use super::{
+                AddedNumbers, ApiError, App, Body, Done, List, NewNumbers, Numbers, Origin, Page,
+                Pairs, Path, Query, Response, SignedInAs, State,
+            };
+
+            const LIST: List = $list;
+
+            /// Numbers on the list, newest first.
+            #[utoipa::path(
+                get,
+                path = $all,
+                tag = "vendors",
+                operation_id = $show,
+                params(Page),
+                responses((status = 200, description = "The numbers", body = Numbers)),
+            )]
+            pub async fn show(
+                State(app): State<App>,
+                SignedInAs(who): SignedInAs,
+                Query(pairs): Pairs,
+            ) -> Result<Response, ApiError> {
+                super::show(&app, &who, LIST, &pairs).await
+            }
+
+            /// Puts numbers on the list.
+            #[utoipa::path(
+                post,
+                path = $all,
+                tag = "vendors",
+                operation_id = $add,
+                request_body = NewNumbers,
+                responses((status = 200, description = "How many were added", body = AddedNumbers)),
+            )]
+            pub async fn add(
+                State(app): State<App>,
+                Origin(from): Origin,
+                SignedInAs(who): SignedInAs,
+                body: Body,
+            ) -> Result<Response, ApiError> {
+                super::add(&app, (&who, &from), LIST, &body).await
+            }
+
+            /// Takes a number off the list; 404 if it is not on it.
+            #[utoipa::path(
+                delete,
+                path = $one,
+                tag = "vendors",
+                operation_id = $remove,
+                params(("number" = String, Path, description = "In any spelling")),
+                responses((status = 200, description = "It was taken off", body = Done)),
+            )]
+            pub async fn remove(
+                State(app): State<App>,
+                Origin(from): Origin,
+                SignedInAs(who): SignedInAs,
+                Path(number): Path<String>,
+            ) -> Result<Response, ApiError> {
+                super::remove(&app, (&who, &from), LIST, &number).await
+            }
+        }
     };
-    let add = move |State(app): State<App>,
-                    Origin(from): Origin,
-                    SignedInAs(who): SignedInAs,
-                    body: Body| async move { add(&app, (&who, &from), list, &body).await };
-    let remove = move |State(app): State<App>,
-                       Origin(from): Origin,
-                       SignedInAs(who): SignedInAs,
-                       Path(number): Path<String>| async move {
-        remove(&app, (&who, &from), list, &number).await
-    };
-    Router::new()
-        .route(path, get(show).post(add))
-        .route(&format!("{path}/{{number}}"), delete(remove))
 }
 
-/// `GET ?page&limit` → 200 `{numbers:[{phone,note?,createdAt}], pagination}`, newest first.
+addresses!(
+    do_not_call,
+    List::DoNotCall,
+    "/api/do-not-call",
+    "/api/do-not-call/{number}",
+    "listDoNotCall",
+    "addDoNotCall",
+    "removeDoNotCall"
+);
+addresses!(
+    text_opt_outs,
+    List::TextOptOut,
+    "/api/text-opt-outs",
+    "/api/text-opt-outs/{number}",
+    "listTextOptOuts",
+    "addTextOptOuts",
+    "removeTextOptOut"
+);
+
 async fn show(
     app: &App,
     who: &Identity,
@@ -55,7 +121,6 @@ async fn show(
     Ok(private(Json(body).into_response()))
 }
 
-/// `POST {phone, note?}` or `{numbers:[…], note?}`, at most 1000 → 200 `{success, added, known}`.
 async fn add(
     app: &App,
     (who, from): (&Identity, &Caller),
@@ -74,7 +139,6 @@ async fn add(
     Ok(private(Json(body).into_response()))
 }
 
-/// `DELETE /:number`, in any spelling → 200 `{success, message}`; 404 if it was not listed.
 async fn remove(
     app: &App,
     (who, from): (&Identity, &Caller),

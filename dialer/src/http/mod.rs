@@ -12,12 +12,14 @@ pub mod layers;
 pub mod leads;
 pub mod lists;
 pub mod metrics;
+pub mod openapi;
 pub mod origin;
 pub mod pages;
 pub mod paging;
 pub mod passcodes;
 pub mod retired;
 pub mod settings;
+pub mod shapes;
 pub mod socket;
 pub mod system;
 pub mod users;
@@ -30,15 +32,17 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, delete, get, patch, post, put};
+use axum::routing::any;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::domain::cors::Origins;
-use crate::domain::lists::List;
 use crate::domain::token::Keys;
 use crate::imports::Imports;
 use crate::metrics::Metrics;
@@ -134,124 +138,117 @@ impl AppState {
 
 /// The whole application.
 pub fn router(app: App) -> Router {
-    let api = Router::new()
-        .route("/api/health", get(system::health))
-        .route("/api/test", get(system::test))
-        .route("/api/webhooks/health", get(system::webhooks_health))
-        .route("/api/webhooks/nextgen", post(webhook::receive))
-        // Where an older integration sends to.
-        .route("/api/integration/nextgen", post(webhook::receive))
-        .merge(csv_upload::routes())
+    let api = Router::from(described())
+        .merge(retired::routes())
+        .route("/", any(socket::upgrade_or_page))
+        .route("/ws", any(socket::upgrade_or_page));
+    layered(api, app)
+}
+
+/// The API's description, in the terms of OpenAPI 3.1.
+pub fn description() -> OpenApi {
+    openapi::complete(described().into_openapi())
+}
+
+/// Every address that the API's description has: a handler is served at the method and path that describe it.
+fn described() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(system::health))
+        .routes(routes!(system::test))
+        .routes(routes!(system::readyz))
+        .routes(routes!(system::livez))
         .merge(accounts())
         .merge(administration())
         .merge(leads())
         .merge(dispositions_and_calls())
         .merge(vendors_and_lists())
-        .merge(retired::routes())
-        .route("/", any(socket::upgrade_or_page))
-        .route("/ws", any(socket::upgrade_or_page))
-        .route("/readyz", get(system::readyz))
-        .route("/livez", get(system::livez));
-    layered(api, app)
 }
 
-fn accounts() -> Router<App> {
+fn accounts() -> OpenApiRouter<App> {
     // A picture of 1 MB is a third longer as text.
     let pictures = DefaultBodyLimit::max(MAX_BODY + MAX_BODY / 2);
-    Router::new()
-        .route("/api/auth/register", post(auth::register))
-        .route("/api/auth/login", post(auth::login))
-        .route("/api/auth/logout", post(auth::logout))
-        .route("/api/auth/verify", get(auth::verify))
-        .route(
-            "/api/auth/profile",
-            get(auth::profile).put(account::update).layer(pictures),
-        )
-        .route("/api/auth/debug-profile", get(auth::debug_profile))
-        .route("/api/auth/sessions", get(account::sessions))
-        .route("/api/auth/sessions/{id}", delete(account::end_session))
-        .route("/api/auth/reset", post(account::reset))
-        .route("/api/auth/validate-passcode", post(passcodes::validate))
-        .route("/api/auth/consume-passcode", post(passcodes::consume))
+    OpenApiRouter::new()
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::verify))
+        .routes(routes!(auth::profile, account::update).layer(pictures))
+        .routes(routes!(account::sessions))
+        .routes(routes!(account::end_session))
+        .routes(routes!(account::reset))
+        .routes(routes!(passcodes::validate))
+        .routes(routes!(passcodes::consume))
+        .routes(routes!(settings::read, settings::update))
 }
 
 /// For administrators only.
-fn administration() -> Router<App> {
-    Router::new()
-        .route(
-            "/api/auth/passcodes",
-            get(passcodes::list).post(passcodes::create),
-        )
-        .route("/api/auth/passcodes/generate", post(passcodes::generate))
-        .route("/api/auth/passcodes/{id}", delete(passcodes::delete))
-        .route(
-            "/api/auth/passcodes/{id}/deactivate",
-            put(passcodes::deactivate),
-        )
-        .route("/api/users", get(users::list))
-        .route("/api/users/{id}/role", put(users::set_role))
-        .route("/api/users/{id}/disable", post(users::disable))
-        .route("/api/users/{id}/enable", post(users::enable))
-        .route("/api/users/{id}/reset-link", post(users::reset_link))
+fn administration() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(passcodes::list, passcodes::create))
+        .routes(routes!(passcodes::generate))
+        .routes(routes!(passcodes::delete))
+        .routes(routes!(passcodes::deactivate))
+        .routes(routes!(users::list))
+        .routes(routes!(users::set_role))
+        .routes(routes!(users::disable))
+        .routes(routes!(users::enable))
+        .routes(routes!(users::reset_link))
+        .routes(routes!(dispositions::seed))
 }
 
-fn leads() -> Router<App> {
-    Router::new()
-        .route("/api/leads", get(leads::list).post(leads::create))
-        .route(
-            "/api/leads/{id}",
-            get(leads::read)
-                .put(leads::update)
-                .patch(leads::update)
-                .delete(leads::delete),
-        )
-        .route("/api/leads/{id}/notes", patch(leads::update_notes))
-        .route("/api/leads/{id}/restore", post(leads::restore))
-        .route("/api/leads/{id}/claim", post(leads::claim))
-        .route("/api/leads/stats", get(leads::reports::stats))
-        .route("/api/leads/filters", get(leads::reports::filters))
-        .route("/api/leads/recent", get(leads::reports::recent))
-        .route("/api/leads/export", get(leads::reports::export))
-        .route("/api/leads/call-counts", get(leads::calls::counts))
-        .route("/api/leads/record-call", post(leads::calls::record))
+fn leads() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(leads::list, leads::create))
+        .routes(routes!(
+            leads::read,
+            leads::update,
+            leads::patch,
+            leads::delete
+        ))
+        .routes(routes!(leads::update_notes))
+        .routes(routes!(leads::restore))
+        .routes(routes!(leads::claim))
+        .routes(routes!(leads::reports::stats))
+        .routes(routes!(leads::reports::filters))
+        .routes(routes!(leads::reports::recent))
+        .routes(routes!(leads::reports::export))
+        .routes(routes!(leads::calls::counts))
+        .routes(routes!(leads::calls::record))
 }
 
-fn dispositions_and_calls() -> Router<App> {
-    Router::new()
-        .route(
-            "/api/dispositions",
-            get(dispositions::list).post(dispositions::create),
-        )
-        // Once every tenant's; now an administrator's own view is all there is.
-        .route("/api/dispositions/all", get(dispositions::list))
-        .route("/api/dispositions/seed-defaults", post(dispositions::seed))
-        .route(
-            "/api/dispositions/{id}",
-            get(dispositions::read)
-                .put(dispositions::update)
-                .delete(dispositions::delete),
-        )
-        .route("/api/dial-counts", get(calls::counts))
-        .route("/api/dial-counts/increment", post(calls::increment))
-        .route("/api/calls/history", get(calls::history))
-        .route("/api/calls/initiate", post(calls::initiate))
+fn dispositions_and_calls() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(dispositions::list, dispositions::create))
+        .routes(routes!(dispositions::list_all))
+        .routes(routes!(
+            dispositions::read,
+            dispositions::update,
+            dispositions::delete
+        ))
+        .routes(routes!(calls::counts))
+        .routes(routes!(calls::increment))
+        .routes(routes!(calls::history))
+        .routes(routes!(calls::initiate))
 }
 
-fn vendors_and_lists() -> Router<App> {
-    let nextgen = "/api/integrations/nextgen";
-    Router::new()
-        .route(
-            &format!("{nextgen}/credentials"),
-            get(integrations::credentials),
-        )
-        .route(
-            &format!("{nextgen}/credentials/rotate"),
-            post(integrations::rotate),
-        )
-        .route(&format!("{nextgen}/rejects"), get(integrations::rejects))
-        .merge(lists::routes("/api/do-not-call", List::DoNotCall))
-        .merge(lists::routes("/api/text-opt-outs", List::TextOptOut))
-        .route("/api/settings", get(settings::read).put(settings::update))
+fn vendors_and_lists() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(system::webhooks_health))
+        .routes(routes!(webhook::receive))
+        .routes(routes!(webhook::receive_where_it_was))
+        .routes(routes!(integrations::credentials))
+        .routes(routes!(integrations::rotate))
+        .routes(routes!(integrations::rejects))
+        .routes(routes!(csv_upload::upload).layer(csv_upload::limit()))
+        .routes(routes!(csv_upload::list))
+        .routes(routes!(csv_upload::read))
+        .routes(routes!(lists::do_not_call::show, lists::do_not_call::add))
+        .routes(routes!(lists::do_not_call::remove))
+        .routes(routes!(
+            lists::text_opt_outs::show,
+            lists::text_opt_outs::add
+        ))
+        .routes(routes!(lists::text_opt_outs::remove))
 }
 
 /// Adds the fallbacks and everything that surrounds a handler. Apart from `router` so that tests can add a route.

@@ -14,6 +14,10 @@ use super::auth::{Administrator, private};
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use super::origin::Origin;
+use super::shapes::accounts::{
+    CodeLimits, EndedCode, MadeCode, NewCode, Passcodes, TypedCode, UsedCode, ValidCode,
+};
+use super::shapes::{Done, Id};
 use crate::accounts::{Caller, Identity, Purpose, now_ms};
 use crate::domain::leads::view::date;
 use crate::domain::passcode::{self, Passcode};
@@ -22,8 +26,16 @@ use crate::store::users::User;
 /// Longest code looked up.
 const MAX_TYPED: usize = 64;
 
-/// `POST /api/auth/validate-passcode {code}` → 200
-/// `{success, message, data:{code, maxUses, currentUses, remainingUses, expiresAt, description}}`.
+/// Looks at an invite code.
+#[utoipa::path(
+    post,
+    path = "/api/auth/validate-passcode",
+    tag = "accounts",
+    operation_id = "validatePasscode",
+    request_body = TypedCode,
+    responses((status = 200, description = "It is valid", body = ValidCode)),
+    security(()),
+)]
 pub async fn validate(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -41,8 +53,18 @@ pub async fn validate(
     Ok(done(StatusCode::OK, "The invite code is valid.", data))
 }
 
-/// `POST /api/auth/consume-passcode {code}` → 200 `{success, message, data:{code, currentUses, maxUses}}`. Consumes
-/// nothing: registering does, and clients call this just before.
+/// Looks at an invite code, in another shape.
+///
+/// Consumes nothing: registering does, and clients call this just before.
+#[utoipa::path(
+    post,
+    path = "/api/auth/consume-passcode",
+    tag = "accounts",
+    operation_id = "consumePasscode",
+    request_body = TypedCode,
+    responses((status = 200, description = "It is valid", body = UsedCode)),
+    security(()),
+)]
 pub async fn consume(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -79,7 +101,15 @@ async fn look_at(
     })
 }
 
-/// `GET /api/auth/passcodes` → 200 `{success, data:[…]}`, the newest 500.
+/// Invite codes, the newest 500.
+#[utoipa::path(
+    get,
+    path = "/api/auth/passcodes",
+    tag = "administration",
+    operation_id = "listPasscodes",
+    responses((status = 200, description = "The codes", body = Passcodes)),
+    security(("session" = ["admin"])),
+)]
 pub async fn list(
     State(app): State<App>,
     Administrator(identity): Administrator,
@@ -117,7 +147,16 @@ fn shown(passcode: &Passcode, makers: &HashMap<ObjectId, User>, now_ms: i64) -> 
     })
 }
 
-/// `POST /api/auth/passcodes {code, maxUses?, expiresAt?, description?}` → 201 `{success, message, data}`.
+/// Makes an invite code that somebody thought of.
+#[utoipa::path(
+    post,
+    path = "/api/auth/passcodes",
+    tag = "administration",
+    operation_id = "createPasscode",
+    request_body = NewCode,
+    responses((status = 201, description = "Made", body = MadeCode)),
+    security(("session" = ["admin"])),
+)]
 pub async fn create(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -130,7 +169,16 @@ pub async fn create(
     make(&app, &identity, Some(&code), &body, &caller).await
 }
 
-/// `POST /api/auth/passcodes/generate {maxUses?, expiresAt?, description?}` → 201 with a random code.
+/// Makes a random invite code.
+#[utoipa::path(
+    post,
+    path = "/api/auth/passcodes/generate",
+    tag = "administration",
+    operation_id = "generatePasscode",
+    request_body = CodeLimits,
+    responses((status = 201, description = "Made", body = MadeCode)),
+    security(("session" = ["admin"])),
+)]
 pub async fn generate(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -164,7 +212,16 @@ async fn make(
     ))
 }
 
-/// `PUT /api/auth/passcodes/:id/deactivate`, body not read → 200 `{success, message, data:{code, isActive}}`.
+/// Switches an invite code off. No body is read.
+#[utoipa::path(
+    put,
+    path = "/api/auth/passcodes/{id}/deactivate",
+    tag = "administration",
+    operation_id = "deactivatePasscode",
+    params(("id" = Id, Path, description = "The invite code")),
+    responses((status = 200, description = "It is off", body = EndedCode)),
+    security(("session" = ["admin"])),
+)]
 pub async fn deactivate(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -181,7 +238,16 @@ pub async fn deactivate(
     Ok(done(StatusCode::OK, "The invite code is off.", data))
 }
 
-/// `DELETE /api/auth/passcodes/:id` → 200 `{success, message}`.
+/// Deletes an invite code.
+#[utoipa::path(
+    delete,
+    path = "/api/auth/passcodes/{id}",
+    tag = "administration",
+    operation_id = "deletePasscode",
+    params(("id" = Id, Path, description = "The invite code")),
+    responses((status = 200, description = "Deleted", body = Done)),
+    security(("session" = ["admin"])),
+)]
 pub async fn delete(
     State(app): State<App>,
     Origin(caller): Origin,

@@ -62,6 +62,11 @@ const RETIRED: &[(&str, Code, &str)] = &[
     ("/api/leads/{id}/reorder", Code::Gone, REORDER),
     ("/api/leads/reverse-order", Code::Gone, REORDER),
     (
+        "/api/auth/debug-profile",
+        Code::Gone,
+        "The profile says all of it: GET /api/auth/profile.",
+    ),
+    (
         "/api/calls/status",
         Code::Gone,
         "The server places no calls. POST /api/leads/record-call remembers one.",

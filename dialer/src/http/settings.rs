@@ -11,9 +11,17 @@ use super::App;
 use super::auth::{SignedInAs, private};
 use super::body::Body;
 use super::error::ApiError;
+use super::shapes::accounts::{Settings, SettingsChange};
 use crate::domain::{leads::view, settings};
 
-/// `GET` → 200 `{user, theme, notificationPreferences, customFields, timeZone}`.
+/// What the caller has set for themselves.
+#[utoipa::path(
+    get,
+    path = "/api/settings",
+    tag = "accounts",
+    operation_id = "readSettings",
+    responses((status = 200, description = "The settings", body = Settings)),
+)]
 pub async fn read(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -22,7 +30,15 @@ pub async fn read(
     Ok(shown(user, &app.store.settings(user).await?))
 }
 
-/// `PUT`, any of the fields of `GET` → 200, all of them and `updatedAt`.
+/// Changes the caller's settings.
+#[utoipa::path(
+    put,
+    path = "/api/settings",
+    tag = "accounts",
+    operation_id = "updateSettings",
+    request_body = SettingsChange,
+    responses((status = 200, description = "As they are now", body = Settings)),
+)]
 pub async fn update(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,

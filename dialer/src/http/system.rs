@@ -7,10 +7,20 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::App;
+use super::shapes::system::{Health, Liveness, Readiness, Said, WebhookHealth};
 use crate::store::health::PATIENCE;
 
-/// `GET /api/health`: 200 only if the database answers the application's own credentials, else 503 with
-/// `{status:"unavailable", reason, message, …}`. Answers within 2 s. Keeps the old server's fields.
+/// Tells whether the application can do its work.
+///
+/// 200 only if the database answers the application's own credentials. Answers within 2 s. Keeps the old server's fields.
+#[utoipa::path(
+    get,
+    path = "/api/health",
+    tag = "system",
+    operation_id = "health",
+    responses((status = 200, description = "It can", body = Health), (status = 503, description = "It cannot, and why", body = Health)),
+    security(()),
+)]
 pub async fn health(State(app): State<App>) -> Response {
     let outcome = app.health.ask(PATIENCE).await;
     let mut body = json!({
@@ -35,8 +45,18 @@ pub async fn health(State(app): State<App>) -> Response {
     uncached(status, body)
 }
 
-/// `GET /readyz`: 200 once the database was reached and until shutdown begins. A later outage does not count:
-/// taking every replica out of service would only replace the application's own answer by the proxy's.
+/// Tells whether requests should be sent here.
+///
+/// 200 once the database was reached and until shutdown begins. A later outage does not count: taking every replica out
+/// of service would only replace the application's own answer by the proxy's.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "system",
+    operation_id = "ready",
+    responses((status = 200, description = "They should", body = Readiness), (status = 503, description = "Not yet, or not any more", body = Readiness)),
+    security(()),
+)]
 pub async fn readyz(State(app): State<App>) -> Response {
     if app.is_stopping() {
         return not_ready("ShuttingDown", "the server is shutting down");
@@ -55,12 +75,28 @@ fn not_ready(reason: &str, message: &str) -> Response {
     uncached(StatusCode::SERVICE_UNAVAILABLE, body)
 }
 
-/// `GET /livez`: 200 while the process answers at all.
+/// Answers while the process answers at all.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "system",
+    operation_id = "alive",
+    responses((status = 200, description = "It answers", body = Liveness)),
+    security(()),
+)]
 pub async fn livez() -> Response {
     uncached(StatusCode::OK, json!({ "alive": true }))
 }
 
-/// `GET /api/webhooks/health`, asked by vendors.
+/// Tells vendors that the webhook is there.
+#[utoipa::path(
+    get,
+    path = "/api/webhooks/health",
+    tag = "vendors",
+    operation_id = "webhookHealth",
+    responses((status = 200, description = "It is", body = WebhookHealth)),
+    security(()),
+)]
 pub async fn webhooks_health() -> Response {
     uncached(
         StatusCode::OK,
@@ -68,7 +104,15 @@ pub async fn webhooks_health() -> Response {
     )
 }
 
-/// `GET /api/test`: the old server's sign of life.
+/// The old server's sign of life.
+#[utoipa::path(
+    get,
+    path = "/api/test",
+    tag = "system",
+    operation_id = "test",
+    responses((status = 200, description = "It answers", body = Said)),
+    security(()),
+)]
 pub async fn test(State(app): State<App>) -> Response {
     let message = format!("API is working on port {}", app.port);
     uncached(StatusCode::OK, json!({ "message": message }))

@@ -12,54 +12,34 @@ use super::body::{Body, object_id};
 use super::error::ApiError;
 use super::leads::Pairs;
 use super::origin::Origin;
+use super::paging::Paging;
+use super::shapes::accounts::{ChangedUser, NewRole, ResetLink, Users};
+use super::shapes::{Id, Page};
 use crate::domain::leads::view::date;
 use crate::domain::tenant::Role;
 use crate::store::administration::Listed;
 use crate::store::users::User;
 
-/// Bounds and default of `limit`.
-const LIMIT: std::ops::RangeInclusive<u32> = 1..=100;
-const USUAL_LIMIT: u32 = 50;
-
-const PAGES: std::ops::RangeInclusive<u32> = 1..=100_000;
-
-/// `GET /api/users?page=&limit=` → 200 `{users:[{_id, id, name, email, role, disabled, createdAt}],
-/// pagination:{total, page, pages, limit}}`, the oldest first.
+/// Accounts, the oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/users",
+    tag = "administration",
+    operation_id = "listUsers",
+    params(Page),
+    responses((status = 200, description = "The accounts", body = Users)),
+    security(("session" = ["admin"])),
+)]
 pub async fn list(
     State(app): State<App>,
     Administrator(_): Administrator,
     Query(pairs): Pairs,
 ) -> Result<Response, ApiError> {
-    let (mut page, mut limit) = (1, USUAL_LIMIT);
-    for (key, value) in &pairs {
-        match key.as_str() {
-            "page" => page = whole("page", value, &PAGES)?,
-            "limit" => limit = whole("limit", value, &LIMIT)?,
-            _ => return Err(ApiError::field("query", "knows page and limit only")),
-        }
-    }
-    let (users, total) = app.store.users(page, limit).await?;
+    let paging = Paging::of(&pairs)?;
+    let (users, total) = app.store.users(paging.window()).await?;
     let users: Vec<Value> = users.iter().map(listed).collect();
-    let pages = total.div_ceil(u64::from(limit));
-    let pagination = json!({ "total": total, "page": page, "pages": pages, "limit": limit });
-    Ok(private(
-        Json(json!({ "users": users, "pagination": pagination })).into_response(),
-    ))
-}
-
-fn whole(
-    key: &'static str,
-    value: &str,
-    bounds: &std::ops::RangeInclusive<u32>,
-) -> Result<u32, ApiError> {
-    let number = value.parse().ok().filter(|n| bounds.contains(n));
-    number.ok_or_else(|| {
-        let (least, most) = (bounds.start(), bounds.end());
-        ApiError::field(
-            key,
-            &format!("must be a whole number from {least} to {most}"),
-        )
-    })
+    let body = json!({ "users": users, "pagination": paging.shown(total) });
+    Ok(private(Json(body).into_response()))
 }
 
 fn listed(one: &Listed) -> Value {
@@ -71,7 +51,17 @@ fn listed(one: &Listed) -> Value {
     shown
 }
 
-/// `PUT /api/users/:id/role {role: "admin"|"user"}` → 200 `{success, message, user}`. 409 for the last administrator.
+/// Gives an account a role. 409 for the last administrator.
+#[utoipa::path(
+    put,
+    path = "/api/users/{id}/role",
+    tag = "administration",
+    operation_id = "setRole",
+    params(("id" = Id, Path, description = "The account")),
+    request_body = NewRole,
+    responses((status = 200, description = "It has the role", body = ChangedUser)),
+    security(("session" = ["admin"])),
+)]
 pub async fn set_role(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -89,8 +79,18 @@ pub async fn set_role(
     Ok(done("The role is set.", &changed))
 }
 
-/// `POST /api/users/:id/disable`, body not read → 200 `{success, message, user}`: nobody signs in to the account, its
-/// sessions have ended, vendors' credentials of this tenant bring no leads. 409 for the last administrator.
+/// Disables an account. 409 for the last administrator. No body is read.
+///
+/// Nobody signs in to it, its sessions have ended, vendors' credentials of this tenant bring no leads.
+#[utoipa::path(
+    post,
+    path = "/api/users/{id}/disable",
+    tag = "administration",
+    operation_id = "disableUser",
+    params(("id" = Id, Path, description = "The account")),
+    responses((status = 200, description = "It is disabled", body = ChangedUser)),
+    security(("session" = ["admin"])),
+)]
 pub async fn disable(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -102,7 +102,16 @@ pub async fn disable(
     Ok(done("The account is disabled.", &disabled))
 }
 
-/// `POST /api/users/:id/enable`, body not read → 200 `{success, message, user}`. Vendors' credentials stay off.
+/// Enables an account. Vendors' credentials stay off. No body is read.
+#[utoipa::path(
+    post,
+    path = "/api/users/{id}/enable",
+    tag = "administration",
+    operation_id = "enableUser",
+    params(("id" = Id, Path, description = "The account")),
+    responses((status = 200, description = "It is enabled", body = ChangedUser)),
+    security(("session" = ["admin"])),
+)]
 pub async fn enable(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -115,8 +124,16 @@ pub async fn enable(
     Ok(done(message, &enabled))
 }
 
-/// `POST /api/users/:id/reset-link`, body not read → 201 `{success, message, token, path, expiresAt}`, shown once. The
-/// token stands behind a `#`, which browsers send to nobody.
+/// Makes a reset link, shown once. No body is read.
+#[utoipa::path(
+    post,
+    path = "/api/users/{id}/reset-link",
+    tag = "administration",
+    operation_id = "makeResetLink",
+    params(("id" = Id, Path, description = "The account")),
+    responses((status = 201, description = "The link", body = ResetLink)),
+    security(("session" = ["admin"])),
+)]
 pub async fn reset_link(
     State(app): State<App>,
     Origin(caller): Origin,

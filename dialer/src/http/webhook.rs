@@ -15,6 +15,7 @@ use super::auth::private;
 use super::body::object;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
+use super::shapes::vendors as shapes;
 use crate::domain::notice::Notice;
 use crate::domain::vendor::credential::{LONGEST, Pair};
 use crate::domain::vendor::{Field, VendorLead, Warning, webhook};
@@ -27,8 +28,16 @@ const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 /// The source that these leads have.
 const SOURCE: &str = "NextGen";
 
-/// Headers `sid` and `apikey`; one JSON object → 201 created, 200 known:
-/// `{success, leadId, message, isNew, processMs, warnings?}`. A message that comes again changes nothing.
+/// Takes a lead from a vendor. A message that comes again changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/webhooks/nextgen",
+    tag = "vendors",
+    operation_id = "receiveLead",
+    request_body = shapes::VendorLead,
+    responses((status = 200, description = "It was known", body = shapes::Received), (status = 201, description = "It is new", body = shapes::Received)),
+    security(("sid" = [], "apikey" = [])),
+)]
 pub async fn receive(
     State(app): State<App>,
     Origin(caller): Origin,
@@ -86,6 +95,28 @@ pub async fn receive(
         .headers_mut()
         .insert(PROCESS_TIME, HeaderValue::from(took));
     Ok(response)
+}
+
+/// Where an older integration sends to.
+#[utoipa::path(
+    post,
+    path = "/api/integration/nextgen",
+    tag = "vendors",
+    operation_id = "receiveLeadWhereItWas",
+    request_body = shapes::VendorLead,
+    responses(
+        (status = 200, description = "It was known", body = shapes::Received),
+        (status = 201, description = "It is new", body = shapes::Received),
+    ),
+    security(("sid" = [], "apikey" = [])),
+)]
+pub async fn receive_where_it_was(
+    state: State<App>,
+    origin: Origin,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    receive(state, origin, headers, body).await
 }
 
 fn result_of(received: &Received) -> LeadResult {

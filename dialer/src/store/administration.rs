@@ -25,18 +25,17 @@ pub struct Listed {
 }
 
 impl Store {
-    /// A page of all accounts, the oldest first, and how many there are. `page` counts from 1.
-    pub async fn users(&self, page: u32, limit: u32) -> Result<(Vec<Listed>, u64), Fault> {
+    /// A page of all accounts, the oldest first, and how many there are.
+    pub async fn users(&self, (skip, limit): (u64, i64)) -> Result<(Vec<Listed>, u64), Fault> {
         let users = self.collection(USERS).await?;
         let mut fields = identity();
         fields.insert("createdAt", 1);
-        let skipped = u64::from(page.saturating_sub(1)) * u64::from(limit);
         let found = users
             .find(doc! {})
             .projection(fields)
             .sort(doc! { "_id": 1 })
-            .skip(skipped)
-            .limit(i64::from(limit))
+            .skip(skip)
+            .limit(limit)
             .await?;
         let found: Vec<Document> = found.try_collect().await?;
         let total = users.count_documents(doc! {}).await?;

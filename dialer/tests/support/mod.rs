@@ -1,6 +1,7 @@
 //! Shared by the tests: an application without a socket, and requests to it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod described;
 pub mod pairs;
 pub mod people;
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use crokodial_dialer::config::Config;
 use crokodial_dialer::connect;
 use crokodial_dialer::http::{App, AppState, router};
@@ -84,15 +85,33 @@ impl Answer {
     }
 }
 
+/// Sends it, and holds the answer against the API's description.
 pub async fn send(router: &Router, request: Request<Body>) -> Answer {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (request, sent) = remembered(request).await;
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
-    Answer {
+    let answer = Answer {
         status: parts.status,
         headers: parts.headers,
         text: String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    described::check(&method, &path, sent.as_deref(), &answer);
+    answer
+}
+
+/// A body that is there in one piece; one that comes bit by bit goes on doing so.
+async fn remembered(request: Request<Body>) -> (Request<Body>, Option<Bytes>) {
+    let (parts, body) = request.into_parts();
+    if body.size_hint().exact().is_none() {
+        return (Request::from_parts(parts, body), None);
     }
+    let bytes = body.collect().await.unwrap().to_bytes();
+    (
+        Request::from_parts(parts, Body::from(bytes.clone())),
+        Some(bytes),
+    )
 }
 
 pub async fn get(router: &Router, path: &str) -> Answer {

@@ -33,15 +33,23 @@ pub async fn old_pair(db: &Database, tenant: ObjectId, name: &str) {
 }
 
 pub async fn send(app: &TestApp, sid: &str, key: &str, body: &Value) -> Answer {
-    let headers = [("sid", sid), ("apikey", key)];
-    post_with(&app.router, "/api/webhooks/nextgen", body, &headers).await
+    let pair = json!({ "sid": sid, "apiKey": key });
+    send_to(app, "/api/webhooks/nextgen", &pair, body).await
+}
+
+/// With the pair as its owner reads it.
+pub async fn send_to(app: &TestApp, path: &str, pair: &Value, body: &Value) -> Answer {
+    let text = |field: &str| pair[field].as_str().unwrap();
+    let headers = [("sid", text("sid")), ("apikey", text("apiKey"))];
+    post_with(&app.router, path, body, &headers).await
 }
 
 /// What a lead sent with this pair is answered.
 pub async fn knock(app: &TestApp, pair: &Value) -> StatusCode {
-    let text = |field: &str| pair[field].as_str().unwrap().to_owned();
     let body = json!({ "lead_id": "v1", "first_name": "Ann" });
-    send(app, &text("sid"), &text("apiKey"), &body).await.status
+    send_to(app, "/api/webhooks/nextgen", pair, &body)
+        .await
+        .status
 }
 
 pub fn named(name: &str) -> Value {

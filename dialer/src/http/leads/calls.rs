@@ -13,14 +13,22 @@ use super::super::auth::{SignedInAs, private};
 use super::super::body::{Body, object_id};
 use super::super::error::ApiError;
 use super::super::settings;
+use super::super::shapes::leads::{CallCounts, CallMade, RecordedCall, Zone};
 use super::{Pairs, marks, no_such_lead, refused_query};
 use crate::domain::leads::{query, view};
 use crate::store::calls::NewCall;
 
 const LONGEST_PHONE: usize = 40;
 
-/// `GET /api/leads/call-counts?tz=` → 200 `{success, callCounts:{<leadId>:1}, today}`: the caller's leads that were
-/// called today, each once.
+/// The caller's leads that were called today, each once.
+#[utoipa::path(
+    get,
+    path = "/api/leads/call-counts",
+    tag = "calls",
+    operation_id = "callCounts",
+    params(Zone),
+    responses((status = 200, description = "The leads", body = CallCounts)),
+)]
 pub async fn counts(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -42,8 +50,15 @@ pub async fn counts(
     Ok(private(Json(body).into_response()))
 }
 
-/// `POST /api/leads/record-call {leadId, phone, direction?}` → 200 `{success, call}`; 409 for a call to a number on the
-/// caller's do-not-call list.
+/// Remembers a call. 409 for one to a number on the caller's do-not-call list.
+#[utoipa::path(
+    post,
+    path = "/api/leads/record-call",
+    tag = "calls",
+    operation_id = "recordCall",
+    request_body = CallMade,
+    responses((status = 200, description = "The call", body = RecordedCall)),
+)]
 pub async fn record(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,

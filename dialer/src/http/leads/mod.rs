@@ -21,6 +21,8 @@ use super::error::{ApiError, Code};
 use super::layers::RequestId;
 use super::origin::Origin;
 use super::settings;
+use super::shapes::leads::{Lead, LeadChange, LeadFields, LeadFilter, Leads, Notes, NotesChange};
+use super::shapes::{Done, Id};
 use crate::accounts::Identity;
 use crate::domain::leads::edit::{self, Edit};
 use crate::domain::leads::query::{self, ALL_AT_MOST, LeadQuery};
@@ -36,8 +38,15 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 /// Decoded pairs of a query string, repeated keys included.
 pub type Pairs = Query<Vec<(String, String)>>;
 
-/// `GET /api/leads` → 200 `{leads, pagination:{total,page,pages,limit}, meta:{queryTime,cached,requestId}}`, times in
-/// milliseconds.
+/// Finds leads.
+#[utoipa::path(
+    get,
+    path = "/api/leads",
+    tag = "leads",
+    operation_id = "listLeads",
+    params(LeadFilter),
+    responses((status = 200, description = "A page of them", body = Leads)),
+)]
 pub async fn list(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -95,7 +104,15 @@ fn refused_query(refused: query::Refused) -> ApiError {
     ApiError::parameter(&refused.key, &refused.advice)
 }
 
-/// `GET /api/leads/:id` → 200, the lead with `assignedTo` as `{_id,name,email}`.
+/// One lead, with `assignedTo` as `{_id,name,email}`.
+#[utoipa::path(
+    get,
+    path = "/api/leads/{id}",
+    tag = "leads",
+    operation_id = "readLead",
+    params(("id" = Id, Path, description = "The lead")),
+    responses((status = 200, description = "The lead", body = Lead)),
+)]
 pub async fn read(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -116,7 +133,15 @@ pub async fn read(
     Ok(private(Json(shown).into_response()))
 }
 
-/// `POST /api/leads` → 201, the lead. Every rep may; it is theirs.
+/// Makes a lead. Every rep may; it is theirs.
+#[utoipa::path(
+    post,
+    path = "/api/leads",
+    tag = "leads",
+    operation_id = "createLead",
+    request_body = LeadFields,
+    responses((status = 201, description = "The lead", body = Lead)),
+)]
 pub async fn create(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -127,7 +152,16 @@ pub async fn create(
     shown(&app, &identity, StatusCode::CREATED, &lead).await
 }
 
-/// `PUT` and `PATCH /api/leads/:id` → 200, the lead. With `ifUpdatedAt` a lead that changed meanwhile is 409.
+/// Changes a lead. With `ifUpdatedAt` one that changed meanwhile is 409.
+#[utoipa::path(
+    put,
+    path = "/api/leads/{id}",
+    tag = "leads",
+    operation_id = "updateLead",
+    params(("id" = Id, Path, description = "The lead")),
+    request_body = LeadChange,
+    responses((status = 200, description = "As it is now", body = Lead)),
+)]
 pub async fn update(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -142,7 +176,35 @@ pub async fn update(
     shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
-/// `PATCH /api/leads/:id/notes {notes}` → 200 `{success, leadId, notes}`.
+/// As `PUT`: fields that are not given stay.
+#[utoipa::path(
+    patch,
+    path = "/api/leads/{id}",
+    tag = "leads",
+    operation_id = "patchLead",
+    params(("id" = Id, Path, description = "The lead")),
+    request_body = LeadChange,
+    responses((status = 200, description = "As it is now", body = Lead)),
+)]
+pub async fn patch(
+    app: State<App>,
+    caller: SignedInAs,
+    id: Path<String>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    update(app, caller, id, body).await
+}
+
+/// Changes a lead's notes.
+#[utoipa::path(
+    patch,
+    path = "/api/leads/{id}/notes",
+    tag = "leads",
+    operation_id = "updateNotes",
+    params(("id" = Id, Path, description = "The lead")),
+    request_body = NotesChange,
+    responses((status = 200, description = "As they are now", body = Notes)),
+)]
 pub async fn update_notes(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -160,7 +222,15 @@ pub async fn update_notes(
     Ok(private(Json(body).into_response()))
 }
 
-/// `DELETE /api/leads/:id` → 200 `{success, message}`. It can be restored for 30 days.
+/// Deletes a lead. It can be restored for 30 days.
+#[utoipa::path(
+    delete,
+    path = "/api/leads/{id}",
+    tag = "leads",
+    operation_id = "deleteLead",
+    params(("id" = Id, Path, description = "The lead")),
+    responses((status = 200, description = "Deleted", body = Done)),
+)]
 pub async fn delete(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -178,7 +248,15 @@ pub async fn delete(
     ))
 }
 
-/// `POST /api/leads/:id/restore` → 200, the lead.
+/// Brings a deleted lead back. No body is read.
+#[utoipa::path(
+    post,
+    path = "/api/leads/{id}/restore",
+    tag = "leads",
+    operation_id = "restoreLead",
+    params(("id" = Id, Path, description = "The lead")),
+    responses((status = 200, description = "The lead", body = Lead)),
+)]
 pub async fn restore(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -198,7 +276,15 @@ pub async fn restore(
     shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
-/// `POST /api/leads/:id/claim` → 200, the lead, which now belongs to the caller, an administrator.
+/// Makes a lead that nobody owns the caller's, an administrator's. No body is read.
+#[utoipa::path(
+    post,
+    path = "/api/leads/{id}/claim",
+    tag = "leads",
+    operation_id = "claimLead",
+    params(("id" = Id, Path, description = "The lead")),
+    responses((status = 200, description = "The lead", body = Lead)),
+)]
 pub async fn claim(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,

@@ -14,6 +14,7 @@ use super::super::App;
 use super::super::auth::{SignedInAs, private};
 use super::super::error::ApiError;
 use super::super::origin::Origin;
+use super::super::shapes::leads::{FilterOptions, LeadFilter, RecentLead, Since, Stats};
 use super::{Pairs, question};
 use crate::domain::leads::{export, view};
 use crate::store::audit::Action;
@@ -22,7 +23,14 @@ use crate::store::fault::Fault;
 /// Without a usable `since`, leads of the last five minutes are new.
 const RECENT_MS: i64 = 5 * 60_000;
 
-/// `GET /api/leads/stats` → 200 `{success, message, data}`.
+/// What the caller's leads are made of.
+#[utoipa::path(
+    get,
+    path = "/api/leads/stats",
+    tag = "leads",
+    operation_id = "leadStats",
+    responses((status = 200, description = "The statistics", body = Stats)),
+)]
 pub async fn stats(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -33,7 +41,14 @@ pub async fn stats(
     Ok(private(Json(body).into_response()))
 }
 
-/// `GET /api/leads/filters` → 200 `{states, dispositions, sources}`.
+/// Values that lists can be filtered by.
+#[utoipa::path(
+    get,
+    path = "/api/leads/filters",
+    tag = "leads",
+    operation_id = "leadFilters",
+    responses((status = 200, description = "The values", body = FilterOptions)),
+)]
 pub async fn filters(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -42,7 +57,15 @@ pub async fn filters(
     Ok(private(Json(stats.options()).into_response()))
 }
 
-/// `GET /api/leads/recent?since=<ms>&source=NextGen` → 200 `[{_id,name,source,createdAt}]`, oldest first, at most 50.
+/// New leads, oldest first, at most 50.
+#[utoipa::path(
+    get,
+    path = "/api/leads/recent",
+    tag = "leads",
+    operation_id = "recentLeads",
+    params(Since),
+    responses((status = 200, description = "The leads", body = Vec<RecentLead>)),
+)]
 pub async fn recent(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
@@ -64,7 +87,15 @@ pub async fn recent(
     Ok(private(Json(leads).into_response()))
 }
 
-/// `GET /api/leads/export`, the query of the list → a CSV file, streamed.
+/// The leads of a query as a CSV file, streamed.
+#[utoipa::path(
+    get,
+    path = "/api/leads/export",
+    tag = "leads",
+    operation_id = "exportLeads",
+    params(LeadFilter),
+    responses((status = 200, description = "The file", body = String, content_type = "text/csv")),
+)]
 pub async fn export(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
