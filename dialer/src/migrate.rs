@@ -15,10 +15,7 @@ use crate::config::Config;
 use crate::domain::email::normalise;
 use crate::domain::migrate::{Finding, Seen, Severity, exit_code, indexes, leads, report, users};
 use crate::store::Store;
-use crate::store::migrate::LOCK_LEASE_MS;
-
-/// How often a runner says that it is still there: three times a lease.
-const KEEP_EVERY: Duration = Duration::from_millis(LOCK_LEASE_MS.unsigned_abs() / 3);
+use crate::store::lease::{Chain, Lease, RENEW_EVERY};
 
 /// How often one that waits for another looks, and how often at most.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -157,16 +154,14 @@ fn print(findings: &[Finding], output: Output) -> anyhow::Result<()> {
 /// This runner's hold on the lock.
 struct Lock<'a> {
     store: &'a Store,
-    turn: i64,
+    lease: Lease,
 }
 
 /// Takes the lock, or waits for whoever has it.
 async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "this machine".to_owned());
-    let holder = format!("{host}-{:08x}", rand::random::<u32>());
     for look in 0..LOOKS {
-        match store.take_lock(&holder, now_ms()).await? {
-            Ok(turn) => return Ok(Lock { store, turn }),
+        match store.take_lease(Chain::Migration, now_ms()).await? {
+            Ok(lease) => return Ok(Lock { store, lease }),
             Err(held) if look == 0 => {
                 eprintln!("waiting for {}, which is migrating", held.holder);
             }
@@ -181,8 +176,8 @@ impl Lock<'_> {
     /// Ends only when the lock is lost.
     async fn keep(&self) -> anyhow::Error {
         loop {
-            tokio::time::sleep(KEEP_EVERY).await;
-            match self.store.keep_lock(self.turn, now_ms()).await {
+            tokio::time::sleep(RENEW_EVERY).await;
+            match self.store.renew_lease(&self.lease, now_ms()).await {
                 Ok(true) => {}
                 Ok(false) => return anyhow::anyhow!("another runner took over; run it again"),
                 Err(fault) => return fault.into(),
@@ -192,7 +187,7 @@ impl Lock<'_> {
 
     /// Best effort: a lock that is left ends by itself.
     async fn release(&self) {
-        if let Err(fault) = self.store.release_lock(self.turn).await {
+        if let Err(fault) = self.store.release_lease(&self.lease).await {
             tracing::debug!(%fault, "the lock was left to end by itself");
         }
     }
