@@ -3,6 +3,8 @@
 //! `--apply` only adds, so the old server and the previous release still work after it; what they would stumble over
 //! waits for `--contract`.
 
+mod contract;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +13,12 @@ use mongodb::bson::oid::ObjectId;
 
 use crate::accounts::now_ms;
 use crate::cli::{Migrate, Output};
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::domain::email::normalise;
-use crate::domain::migrate::{Finding, Seen, Severity, exit_code, indexes, leads, report, users};
+use crate::domain::keyring::KeyRing;
+use crate::domain::migrate::{
+    Finding, Seen, Severity, credentials, exit_code, indexes, leads, report, uncontracted, users,
+};
 use crate::store::Store;
 use crate::store::lease::{Chain, Lease, RENEW_EVERY};
 
@@ -29,6 +34,12 @@ const TOLD_EVERY: u64 = 10_000;
 /// # Errors
 /// A sentence: the database cannot be used, the user is unknown, or another runner does not end.
 pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
+    if asked.contract && config.role == Role::Candidate {
+        bail!(
+            "--contract is not for a release phase: the release that serves could not read what it writes; run it once, \
+             by hand"
+        );
+    }
     let store = Arc::new(Store::new(config.mongo.clone()));
     let (hosts, database) = store.target();
     eprintln!("database {database} at {hosts}");
@@ -39,14 +50,14 @@ pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
     }
     let lock = lock(&store).await?;
     let done = tokio::select! {
-        done = change(&store, asked) => done,
+        done = change(&store, config.key_ring.as_deref(), asked) => done,
         lost = lock.keep() => Err(lost),
     };
     lock.release().await;
     done.map(|()| 0)
 }
 
-async fn change(store: &Store, asked: &Migrate) -> anyhow::Result<()> {
+async fn change(store: &Store, ring: Option<&KeyRing>, asked: &Migrate) -> anyhow::Result<()> {
     if let Some(user) = &asked.assign_unowned {
         let id = owner(store, user).await?;
         let given = store.assign_unowned(id).await?;
@@ -57,7 +68,7 @@ async fn change(store: &Store, asked: &Migrate) -> anyhow::Result<()> {
         return Ok(());
     }
     if asked.contract {
-        contract(store).await?;
+        contract::contract(store, ring).await?;
     }
     apply(store).await?;
     let findings = inspect(store).await?;
@@ -94,8 +105,16 @@ pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
             }
         })
         .await?;
+    let mut pairs = credentials::Inspector::default();
+    store.walk_credentials(|pair| pairs.see(pair)).await?;
     let mut findings = accounts.findings();
     findings.extend(rows.findings());
+    findings.extend(pairs.findings());
+    if store.is_contracted().await? {
+        findings.extend(accounts.old_hashes());
+    } else if !store.is_fresh().await? {
+        findings.extend(uncontracted());
+    }
     findings.extend(indexes::findings(&store.indexes().await?));
     let missing = Seen {
         count: u64::try_from(store.missing_dispositions().await?.len())?,
@@ -124,21 +143,6 @@ async fn apply(store: &Store) -> anyhow::Result<()> {
             "indexes: {} was not made ({fault}); the application is right without it, but slower",
             index.shown()
         );
-    }
-    Ok(())
-}
-
-/// Drops what the old server made and this one must not have.
-async fn contract(store: &Store) -> anyhow::Result<()> {
-    let old = indexes::in_the_way(&store.indexes().await?);
-    for (index, why) in &old {
-        println!(
-            "indexes: dropping {} of {} {}: {why}",
-            index.name, index.collection, index.keys
-        );
-    }
-    for (index, _) in &old {
-        store.drop_index(index).await?;
     }
     Ok(())
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use futures::TryStreamExt;
 use mongodb::IndexModel;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::IndexOptions;
 
-use super::fault::Fault;
+use super::fault::{Fault, Reason};
+use super::vendor::CREDENTIALS;
 use super::{Store, leads, users};
 use crate::domain::migrate::indexes::{self, Index, Present};
 use crate::domain::migrate::users::lowered;
@@ -16,7 +17,46 @@ use crate::domain::migrate::users::lowered;
 /// `namespace does not exist` (MongoDB's `error_codes.yml`): the collection is not there yet.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
+/// What was done to the database for good. Not in `migrations`: to an earlier release everything there is its lock.
+const MARKS: &str = "migrationmarks";
+
+/// `_id` of the mark of a database that the old server never uses again.
+const CONTRACTED: &str = "contracted";
+
 impl Store {
+    /// True if the old server never uses this database again.
+    pub async fn is_contracted(&self) -> Result<bool, Fault> {
+        let marks = self.collection(MARKS).await?;
+        Ok(marks.find_one(doc! { "_id": CONTRACTED }).await?.is_some())
+    }
+
+    /// From now on, and for good, it does not. `why` is for people.
+    pub async fn mark_contracted(&self, why: &str) -> Result<(), Fault> {
+        let mark = doc! { "_id": CONTRACTED, "why": why, "at": DateTime::now() };
+        let marks = self.collection(MARKS).await?;
+        match marks.insert_one(mark).await.map_err(Fault::from) {
+            Err(fault) if fault.reason != Reason::DuplicateKey => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
+    /// True for a database that no server has stored anything in that another could want.
+    pub async fn is_fresh(&self) -> Result<bool, Fault> {
+        for name in [users::NAME, leads::NAME, CREDENTIALS] {
+            let any = self.collection(name).await?;
+            let any = any.find_one(doc! {}).projection(doc! { "_id": 1 });
+            if any.await?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Shows every vendor's pair to `see`.
+    pub async fn walk_credentials(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
+        self.walk(CREDENTIALS, doc! {}, see).await
+    }
+
     /// Shows every account to `see`, without pictures.
     pub async fn walk_users(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         let without = doc! { "profilePicture": 0, "groupMe": 0, "integrations": 0 };
