@@ -55,7 +55,8 @@ pub struct Migrate {
     /// Add what this version wants: emailLower, default dispositions, indexes. Changes no lead.
     #[arg(long)]
     pub apply: bool,
-    /// Also drop indexes of the old server that are in the way. Not while it may come back.
+    /// Also, and for good: seal vendors' plain keys (needs ENCRYPTION_KEYS), drop the old server's indexes that are in
+    /// the way, store passwords as Argon2id. The old server cannot come back after it. Refused in a release phase.
     #[arg(long)]
     pub contract: bool,
     /// Give the leads that nobody owns to this user.

@@ -58,7 +58,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         let maintains = config.role == Role::Web;
         let app = Arc::clone(&app);
         async move {
-            if connect::until_reached(&health, &stop).await && maintains {
+            if !connect::until_reached(&health, &stop).await {
+                return;
+            }
+            app.accounts.tell_form().await;
+            if maintains {
                 tokio::join!(
                     connect::maintain(&store, &stop),
                     app.vendors.keep_sealed(&stop),

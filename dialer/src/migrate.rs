@@ -3,6 +3,8 @@
 //! `--apply` only adds, so the old server and the previous release still work after it; what they would stumble over
 //! waits for `--contract`.
 
+mod contract;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +13,14 @@ use mongodb::bson::oid::ObjectId;
 
 use crate::accounts::now_ms;
 use crate::cli::{Migrate, Output};
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::domain::email::normalise;
-use crate::domain::migrate::{Finding, Seen, Severity, exit_code, indexes, leads, report, users};
+use crate::domain::keyring::KeyRing;
+use crate::domain::migrate::{
+    Finding, Seen, Severity, credentials, exit_code, indexes, leads, report, uncontracted, users,
+};
 use crate::store::Store;
-use crate::store::migrate::LOCK_LEASE_MS;
-
-/// How often a runner says that it is still there: three times a lease.
-const KEEP_EVERY: Duration = Duration::from_millis(LOCK_LEASE_MS.unsigned_abs() / 3);
+use crate::store::lease::{Chain, Lease, RENEW_EVERY};
 
 /// How often one that waits for another looks, and how often at most.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -32,6 +34,12 @@ const TOLD_EVERY: u64 = 10_000;
 /// # Errors
 /// A sentence: the database cannot be used, the user is unknown, or another runner does not end.
 pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
+    if asked.contract && config.role == Role::Candidate {
+        bail!(
+            "--contract is not for a release phase: the release that serves could not read what it writes; run it once, \
+             by hand"
+        );
+    }
     let store = Arc::new(Store::new(config.mongo.clone()));
     let (hosts, database) = store.target();
     eprintln!("database {database} at {hosts}");
@@ -42,14 +50,14 @@ pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
     }
     let lock = lock(&store).await?;
     let done = tokio::select! {
-        done = change(&store, asked) => done,
+        done = change(&store, config.key_ring.as_deref(), asked) => done,
         lost = lock.keep() => Err(lost),
     };
     lock.release().await;
     done.map(|()| 0)
 }
 
-async fn change(store: &Store, asked: &Migrate) -> anyhow::Result<()> {
+async fn change(store: &Store, ring: Option<&KeyRing>, asked: &Migrate) -> anyhow::Result<()> {
     if let Some(user) = &asked.assign_unowned {
         let id = owner(store, user).await?;
         let given = store.assign_unowned(id).await?;
@@ -60,7 +68,7 @@ async fn change(store: &Store, asked: &Migrate) -> anyhow::Result<()> {
         return Ok(());
     }
     if asked.contract {
-        contract(store).await?;
+        contract::contract(store, ring).await?;
     }
     apply(store).await?;
     let findings = inspect(store).await?;
@@ -97,8 +105,16 @@ pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
             }
         })
         .await?;
+    let mut pairs = credentials::Inspector::default();
+    store.walk_credentials(|pair| pairs.see(pair)).await?;
     let mut findings = accounts.findings();
     findings.extend(rows.findings());
+    findings.extend(pairs.findings());
+    if store.is_contracted().await? {
+        findings.extend(accounts.old_hashes());
+    } else if !store.is_fresh().await? {
+        findings.extend(uncontracted());
+    }
     findings.extend(indexes::findings(&store.indexes().await?));
     let missing = Seen {
         count: u64::try_from(store.missing_dispositions().await?.len())?,
@@ -131,21 +147,6 @@ async fn apply(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Drops what the old server made and this one must not have.
-async fn contract(store: &Store) -> anyhow::Result<()> {
-    let old = indexes::in_the_way(&store.indexes().await?);
-    for (index, why) in &old {
-        println!(
-            "indexes: dropping {} of {} {}: {why}",
-            index.name, index.collection, index.keys
-        );
-    }
-    for (index, _) in &old {
-        store.drop_index(index).await?;
-    }
-    Ok(())
-}
-
 fn print(findings: &[Finding], output: Output) -> anyhow::Result<()> {
     match output {
         Output::Text => print!("{}", report(findings)),
@@ -157,16 +158,14 @@ fn print(findings: &[Finding], output: Output) -> anyhow::Result<()> {
 /// This runner's hold on the lock.
 struct Lock<'a> {
     store: &'a Store,
-    turn: i64,
+    lease: Lease,
 }
 
 /// Takes the lock, or waits for whoever has it.
 async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "this machine".to_owned());
-    let holder = format!("{host}-{:08x}", rand::random::<u32>());
     for look in 0..LOOKS {
-        match store.take_lock(&holder, now_ms()).await? {
-            Ok(turn) => return Ok(Lock { store, turn }),
+        match store.take_lease(Chain::Migration, now_ms()).await? {
+            Ok(lease) => return Ok(Lock { store, lease }),
             Err(held) if look == 0 => {
                 eprintln!("waiting for {}, which is migrating", held.holder);
             }
@@ -181,8 +180,8 @@ impl Lock<'_> {
     /// Ends only when the lock is lost.
     async fn keep(&self) -> anyhow::Error {
         loop {
-            tokio::time::sleep(KEEP_EVERY).await;
-            match self.store.keep_lock(self.turn, now_ms()).await {
+            tokio::time::sleep(RENEW_EVERY).await;
+            match self.store.renew_lease(&self.lease, now_ms()).await {
                 Ok(true) => {}
                 Ok(false) => return anyhow::anyhow!("another runner took over; run it again"),
                 Err(fault) => return fault.into(),
@@ -192,7 +191,7 @@ impl Lock<'_> {
 
     /// Best effort: a lock that is left ends by itself.
     async fn release(&self) {
-        if let Err(fault) = self.store.release_lock(self.turn).await {
+        if let Err(fault) = self.store.release_lease(&self.lease).await {
             tracing::debug!(%fault, "the lock was left to end by itself");
         }
     }

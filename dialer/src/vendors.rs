@@ -9,8 +9,8 @@ use mongodb::bson::oid::ObjectId;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{FixedPair, VendorSettings};
-use crate::domain::keyring::{self, Context, KeyRing, Unopened};
-use crate::domain::vendor::credential::{PURPOSE, Pair, same};
+use crate::domain::keyring::{self, KeyRing, Unopened};
+use crate::domain::vendor::credential::{PURPOSE, Pair, context, same, seal};
 use crate::domain::vendor::gate::{Closed, Gate};
 use crate::store::Store;
 use crate::store::fault::Fault;
@@ -178,14 +178,14 @@ impl Vendors {
 
     async fn make(&self, ring: &KeyRing, tenant: ObjectId, generation: i64) -> Result<(), Error> {
         let pair = Pair::fresh();
-        let (sealed, key_hash) = sealed(ring, tenant, &pair)?;
+        let sealed = seal(ring, tenant, &pair)?;
         let new = NewCredential {
             tenant,
             generation,
             sid: &pair.sid,
-            sealed: &sealed,
+            sealed: &sealed.api_key,
             key_id: ring.first_id(),
-            key_hash: &key_hash,
+            key_hash: &sealed.key_hash,
         };
         self.store.insert_credential(&new).await?;
         Ok(())
@@ -216,29 +216,29 @@ impl Vendors {
         let rows = self.store.credentials_under(&ring.other_ids()).await?;
         for row in &rows {
             let api_key = ring.open(context(row.tenant), &row.api_key)?;
-            let pair = Pair {
-                sid: row.sid.clone(),
-                api_key,
-            };
-            let (sealed, hash) = sealed(ring, row.tenant, &pair)?;
-            self.store
-                .reseal_credential(row, &sealed, (ring.first_id(), &hash))
-                .await?;
+            seal_row(&self.store, ring, row, api_key).await?;
         }
         Ok(rows.len())
     }
 }
 
-fn context(tenant: ObjectId) -> Context {
-    Context {
-        purpose: PURPOSE,
-        user: tenant,
-    }
-}
-
-/// The sealed key and the pair's keyed hash, both under the first key.
-fn sealed(ring: &KeyRing, tenant: ObjectId, pair: &Pair) -> Result<(String, String), Unopened> {
-    let sealed = ring.seal(context(tenant), &pair.api_key)?;
-    let hashes = ring.look_ups(PURPOSE, &[&pair.sid, &pair.api_key]);
-    Ok((sealed, hashes.into_iter().next().unwrap_or_default()))
+/// Seals a stored pair under the first key: sealed text, key's id and keyed hash come in one write, so that it is
+/// valid before and after it. A write that is lost is seen by whoever looks again.
+///
+/// # Errors
+/// `Unopened`, `Database`.
+pub async fn seal_row(
+    store: &Store,
+    ring: &KeyRing,
+    row: &Row,
+    api_key: String,
+) -> Result<(), Error> {
+    let pair = Pair {
+        sid: row.sid.clone(),
+        api_key,
+    };
+    let sealed = seal(ring, row.tenant, &pair)?;
+    let key = (ring.first_id(), sealed.key_hash.as_str());
+    store.reseal_credential(row, &sealed.api_key, key).await?;
+    Ok(())
 }

@@ -12,6 +12,7 @@ mod mongo;
 mod support;
 
 use crokodial_dialer::imports::runner::resume;
+use crokodial_dialer::store::lease::Chain;
 use files::{all, counts, end_leases, file, journal_is_empty, leads_of, scanned, upload};
 use futures::future::join;
 use http::StatusCode;
@@ -164,9 +165,13 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
     let early = leads_of(&db, rep.id).await;
     // Of any number of takers one is at it.
     app.store.release_lease(&lease).await.unwrap();
-    let takers = (0..8).map(|_| app.store.take_lease(import.id, now + 1));
+    let chain = Chain::Import(import.id);
+    let takers = (0..8).map(|_| app.store.take_lease(chain, now + 1));
     let takers = futures::future::join_all(takers).await;
-    let winners: Vec<_> = takers.into_iter().filter_map(Result::unwrap).collect();
+    let winners: Vec<_> = takers
+        .into_iter()
+        .filter_map(|taken| taken.unwrap().ok())
+        .collect();
     assert_eq!(winners.len(), 1);
     assert!(app.store.renew_lease(&winners[0], now).await.unwrap());
     assert_eq!(resume(&app.app.imports).await.unwrap(), 0);

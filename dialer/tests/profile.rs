@@ -11,6 +11,7 @@ mod support;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use crokodial_dialer::domain::password;
 use http::StatusCode;
 use mongo::{Scratch, scratch};
 use mongodb::bson::oid::ObjectId;
@@ -133,10 +134,7 @@ async fn a_new_password_needs_the_old_one_and_ends_all_other_sessions() {
         .get_str("password")
         .unwrap()
         .to_owned();
-    assert!(
-        bcrypt::verify("battery staple 2", &hash).unwrap(),
-        "hashed once"
-    );
+    assert!(password::verify("battery staple 2", &hash), "hashed once");
     let old = login(&app, "rep@example.com", PASSWORD).await;
     assert_eq!(old.status, StatusCode::UNAUTHORIZED);
     Person::signed_in(&app, "rep@example.com", "battery staple 2").await;

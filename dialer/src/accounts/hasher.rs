@@ -1,4 +1,5 @@
-//! bcrypt off the async threads, one at a time: hashing is meant to be slow, and must not take the machine with it.
+//! Hashing off the async threads, one at a time: it is meant to be slow, and with Argon2id to take 19 MiB, and must not
+//! take the machine with it.
 
 use std::sync::Arc;
 
@@ -49,6 +50,19 @@ impl Hasher {
         .await
         .map_err(|_| Busy)
     }
+
+    /// Runs `work` if nobody else hashes or waits to; `None` otherwise, also if it panicked.
+    pub async fn run_if_idle<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let permit = Arc::clone(&self.permit).try_acquire_owned().ok()?;
+        let work = move || {
+            let _held = permit;
+            work()
+        };
+        tokio::task::spawn_blocking(work).await.ok()
+    }
 }
 
 #[cfg(test)]
@@ -87,11 +101,13 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(hasher.run(|| ()).await, Err(Busy));
+        assert_eq!(hasher.run_if_idle(|| ()).await, None);
         open.send(()).unwrap();
         assert_eq!(first.await.unwrap(), Ok(true));
         for task in waiting {
             assert_eq!(task.await.unwrap(), Ok(0), "never two at once");
         }
         assert_eq!(hasher.run(|| 7).await, Ok(7));
+        assert_eq!(hasher.run_if_idle(|| 7).await, Some(7));
     }
 }

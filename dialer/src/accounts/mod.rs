@@ -3,6 +3,7 @@
 mod administration;
 pub mod hasher;
 mod invites;
+mod passwords;
 mod profile;
 mod types;
 
@@ -14,6 +15,7 @@ use mongodb::bson::oid::ObjectId;
 use rand::RngCore;
 
 use crate::config::Registration;
+use crate::domain::password::Form;
 use crate::domain::throttle::{Limits, Reservation, Throttle};
 use crate::domain::token::{self, Claims, Keys};
 use crate::domain::{email, passcode, password};
@@ -45,6 +47,7 @@ pub struct Accounts {
     store: Arc<Store>,
     keys: Keys,
     hasher: Hasher,
+    known: passwords::Known,
     throttle: Mutex<Throttle>,
     invite_limits: InviteLimits,
     registration: Registration,
@@ -63,6 +66,7 @@ impl Accounts {
             store,
             keys,
             hasher: Hasher::default(),
+            known: passwords::Known::default(),
             throttle: Mutex::new(Throttle::new(limits)),
             invite_limits: InviteLimits::default(),
             registration,
@@ -106,18 +110,34 @@ impl Accounts {
         password: String,
         caller: &Caller,
     ) -> Result<SignedIn, Error> {
-        let (user, hash) = self.judge(typed, lower, password).await?;
+        let form = self.form().await?;
+        let (user, hash) = self.judge(typed, lower, password.clone(), form).await?;
         let id = user.id;
         let (signed_in, session) = self.start_session(user, caller).await?;
-        // Whoever changes the password or disables the account does so before they end its sessions: either they
-        // see this one, or this sees what they did.
-        if self.store.password_hash(id).await?.as_ref() == Some(&hash)
-            && !self.store.is_disabled(id).await?
-        {
+        if let Some(hash) = self.still_fits(id, &password, hash).await? {
+            self.improve(id, form, password, hash);
             return Ok(signed_in);
         }
         self.store.delete_session(&session).await?;
         Err(Error::WrongCredentials)
+    }
+
+    /// The stored hash, if the password that `verified` was compared with still opens the account. Whoever changes
+    /// the password or disables the account does so before they end its sessions: either they see the one that was
+    /// started before this, or this sees what they did.
+    async fn still_fits(
+        &self,
+        id: ObjectId,
+        password: &str,
+        verified: String,
+    ) -> Result<Option<String>, Error> {
+        let Some(stored) = self.store.password_hash(id).await? else {
+            return Ok(None);
+        };
+        // Another sign-in at the same time may have stored a better hash of the same password.
+        let fits = stored == verified || self.fits(password.to_owned(), stored.clone()).await?;
+        let disabled = self.store.is_disabled(id).await?;
+        Ok((fits && !disabled).then_some(stored))
     }
 
     /// The account and the hash that the password fits.
@@ -126,27 +146,16 @@ impl Accounts {
         typed: &str,
         lower: &str,
         password: String,
+        form: Form,
     ) -> Result<(User, String), Error> {
         let found = self.store.credentials(typed, lower).await?;
         let (user, hash) = match found {
-            Some((user, hash)) if password::is_bcrypt(&hash) => (Some(user), hash),
-            _ => (None, password::DUMMY_HASH.to_owned()),
+            Some((user, hash)) if password::is_known(&hash) => (Some(user), hash),
+            _ => (None, form.dummy().to_owned()),
         };
         let right = self.fits(password, hash.clone()).await?;
         let user = user.filter(|_| right).ok_or(Error::WrongCredentials)?;
         Ok((user, hash))
-    }
-
-    async fn fits(&self, password: String, hash: String) -> Result<bool, Error> {
-        let verify = move || bcrypt::verify(password, &hash).unwrap_or(false);
-        Ok(self.hasher.run(verify).await?)
-    }
-
-    async fn hash(&self, password: String) -> Result<String, Error> {
-        self.hasher
-            .run(move || bcrypt::hash(password, password::COST))
-            .await?
-            .map_err(|_| Error::Hashing)
     }
 
     /// Creates an account and signs it in. Under `invite` a place on the passcode is taken first and given back if

@@ -14,6 +14,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"(?i)\b(?P<scheme>bearer|basic)\s+[A-Za-z0-9._~+/=\-]+", "${scheme} [redacted]"),
         (r"\beyJ[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]*)?", "[redacted token]"),
         (r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}", "[redacted hash]"),
+        (r"\$argon2[a-z]*\$[A-Za-z0-9+/=,.\-$]+", "[redacted hash]"),
         (
             r#"(?i)(?P<name>["']?\b[a-z_\-]*(?:password|passwd|passcode|secret|token|api_?key|sid|authorization|cookie)["']?\s*[=:]\s*)(?:"[^"]*"|'[^']*'|[^\s,;&}\)]+)"#,
             "${name}[redacted]",
@@ -43,7 +44,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!(PATTERNS.len(), 6);
+        assert_eq!(PATTERNS.len(), 7);
     }
 
     #[test]
@@ -69,6 +70,11 @@ mod tests {
                 "hash $2b$10$yd1QWm50ysh/.p8pxLgNvO1qw82oYVL.1hZR5BDDg26.xW2yTlQZe x",
                 "yd1QWm50",
                 "hash",
+            ),
+            (
+                "hash $argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g x",
+                "aGFzaGhhc2g",
+                " x",
             ),
             (
                 r#"{"password":"hunter2!","name":"Rep"}"#,

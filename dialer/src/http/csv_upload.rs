@@ -26,8 +26,8 @@ use crate::domain::vendor::file::{Counts, MOST_BYTES, Refused, RowWarning, Scan}
 use crate::imports::runner::{self, Ended};
 use crate::imports::{self, Checked};
 use crate::store::audit::{Action, Entry};
+use crate::store::lease::Lease;
 use crate::store::vendor::journal::{Import, read_counts};
-use crate::store::vendor::lease::Lease;
 
 pub const PATH: &str = "/api/csv-upload";
 

@@ -22,8 +22,8 @@ use crate::domain::vendor::same::Keys;
 use crate::notices::Notices;
 use crate::store::Store;
 use crate::store::fault::{Fault, Reason};
+use crate::store::lease::Lease;
 use crate::store::vendor::journal::Import;
-use crate::store::vendor::lease::Lease;
 use crate::store::vendor::rows::Job;
 
 /// Imports that a process works on at a time: each holds some megabytes.

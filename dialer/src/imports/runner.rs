@@ -14,15 +14,12 @@ use crate::domain::vendor::known::Wanted;
 use crate::domain::vendor::same::Keys;
 use crate::store::Store;
 use crate::store::fault::Fault;
+use crate::store::lease::{Chain, Lease, RENEW_EVERY};
 use crate::store::vendor::journal::Import;
-use crate::store::vendor::lease::{LEASE_MS, Lease};
 use crate::store::vendor::rows::Job;
 
 /// How often imports that somebody left are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-
-/// A third of the lease: two renewals may be lost.
-const RENEW_EVERY: Duration = Duration::from_millis(LEASE_MS.unsigned_abs() / 3);
 
 /// An import that the database refuses this often, while it can be reached, is given up.
 const MOST_TAKES: i64 = 5;
@@ -135,7 +132,7 @@ pub async fn resume(imports: &Imports) -> Result<usize, Fault> {
         let Some(_place) = imports.place() else {
             break;
         };
-        let Some(lease) = store.take_lease(import.id, now_ms()).await? else {
+        let Ok(lease) = store.take_lease(Chain::Import(import.id), now_ms()).await? else {
             continue;
         };
         if !import.running {

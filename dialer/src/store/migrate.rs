@@ -9,26 +9,54 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::IndexOptions;
 
 use super::fault::{Fault, Reason};
-use super::{Store, leads, number, users};
+use super::vendor::CREDENTIALS;
+use super::{Store, leads, users};
 use crate::domain::migrate::indexes::{self, Index, Present};
 use crate::domain::migrate::users::lowered;
-
-/// The lock that makes one runner: the document with the highest number.
-const LOCKS: &str = "migrations";
-
-/// How long a runner that says nothing still holds the lock.
-pub const LOCK_LEASE_MS: i64 = 60_000;
 
 /// `namespace does not exist` (MongoDB's `error_codes.yml`): the collection is not there yet.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// Who holds the lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    pub holder: String,
-}
+/// What was done to the database for good. Not in `migrations`: to an earlier release everything there is its lock.
+const MARKS: &str = "migrationmarks";
+
+/// `_id` of the mark of a database that the old server never uses again.
+const CONTRACTED: &str = "contracted";
 
 impl Store {
+    /// True if the old server never uses this database again.
+    pub async fn is_contracted(&self) -> Result<bool, Fault> {
+        let marks = self.collection(MARKS).await?;
+        Ok(marks.find_one(doc! { "_id": CONTRACTED }).await?.is_some())
+    }
+
+    /// From now on, and for good, it does not. `why` is for people.
+    pub async fn mark_contracted(&self, why: &str) -> Result<(), Fault> {
+        let mark = doc! { "_id": CONTRACTED, "why": why, "at": DateTime::now() };
+        let marks = self.collection(MARKS).await?;
+        match marks.insert_one(mark).await.map_err(Fault::from) {
+            Err(fault) if fault.reason != Reason::DuplicateKey => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
+    /// True for a database that no server has stored anything in that another could want.
+    pub async fn is_fresh(&self) -> Result<bool, Fault> {
+        for name in [users::NAME, leads::NAME, CREDENTIALS] {
+            let any = self.collection(name).await?;
+            let any = any.find_one(doc! {}).projection(doc! { "_id": 1 });
+            if any.await?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Shows every vendor's pair to `see`.
+    pub async fn walk_credentials(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
+        self.walk(CREDENTIALS, doc! {}, see).await
+    }
+
     /// Shows every account to `see`, without pictures.
     pub async fn walk_users(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         let without = doc! { "profilePicture": 0, "groupMe": 0, "integrations": 0 };
@@ -157,70 +185,6 @@ impl Store {
             .await?;
         Ok(found.and_then(|user| user.get_object_id("_id").ok()))
     }
-
-    /// Takes the lock: a document whose `_id` is one more than the last one's. Of any number of callers at once one
-    /// inserts it, also where the last holder is silent for longer than [`LOCK_LEASE_MS`].
-    ///
-    /// # Errors
-    /// `Ok(Err(_))` names who has it.
-    pub async fn take_lock(&self, holder: &str, now_ms: i64) -> Result<Result<i64, Held>, Fault> {
-        let last = self.last_lock().await?;
-        if let Some((_, lock)) = &last
-            && lock
-                .get_datetime("until")
-                .is_ok_and(|until| until.timestamp_millis() > now_ms)
-        {
-            let holder = lock.get_str("holder").unwrap_or_default().to_owned();
-            return Ok(Err(Held { holder }));
-        }
-        let turn = last.map_or(1, |(turn, _)| turn.saturating_add(1));
-        let locks = self.collection(LOCKS).await?;
-        let mine = doc! { "_id": turn, "holder": holder, "until": lease_from(now_ms) };
-        match locks.insert_one(mine).await.map_err(Fault::from) {
-            Ok(_) => {
-                locks.delete_many(doc! { "_id": { "$lt": turn } }).await?;
-                Ok(Ok(turn))
-            }
-            Err(fault) if fault.reason == Reason::DuplicateKey => Ok(Err(Held {
-                holder: "another runner".to_owned(),
-            })),
-            Err(fault) => Err(fault),
-        }
-    }
-
-    async fn last_lock(&self) -> Result<Option<(i64, Document)>, Fault> {
-        let locks = self.collection(LOCKS).await?;
-        let last = locks.find_one(doc! {}).sort(doc! { "_id": -1 }).await?;
-        Ok(last.and_then(|lock| Some((number(lock.get("_id"))?, lock))))
-    }
-
-    /// Keeps the lock for another lease; false where somebody else has it by now.
-    pub async fn keep_lock(&self, turn: i64, now_ms: i64) -> Result<bool, Fault> {
-        let last = self.last_lock().await?.map(|(last, _)| last);
-        if last != Some(turn) {
-            return Ok(false);
-        }
-        self.end_lock_at(turn, lease_from(now_ms)).await?;
-        Ok(true)
-    }
-
-    /// Gives the lock back. Its document stays, so that the next turn has a number of its own.
-    pub async fn release_lock(&self, turn: i64) -> Result<(), Fault> {
-        self.end_lock_at(turn, DateTime::from_millis(0)).await
-    }
-
-    /// Nobody but its holder writes this document.
-    async fn end_lock_at(&self, turn: i64, until: DateTime) -> Result<(), Fault> {
-        let locks = self.collection(LOCKS).await?;
-        locks
-            .update_one(doc! { "_id": turn }, doc! { "$set": { "until": until } })
-            .await?;
-        Ok(())
-    }
-}
-
-fn lease_from(now_ms: i64) -> DateTime {
-    DateTime::from_millis(now_ms.saturating_add(LOCK_LEASE_MS))
 }
 
 fn found(collection: &str, model: IndexModel) -> Present {

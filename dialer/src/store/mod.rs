@@ -9,6 +9,7 @@ pub mod dispositions;
 pub mod fault;
 pub mod health;
 pub mod leads;
+pub mod lease;
 pub mod lists;
 pub mod live;
 pub mod migrate;

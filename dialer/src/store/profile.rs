@@ -13,7 +13,7 @@ pub struct ProfileUpdate<'a> {
     pub name: Option<&'a str>,
     /// Normalised.
     pub email: Option<&'a str>,
-    /// bcrypt.
+    /// Of the form in force.
     pub password_hash: Option<&'a str>,
     /// `Some(None)` takes the picture away.
     pub picture: Option<Option<&'a str>>,
@@ -106,6 +106,21 @@ impl Store {
         let users = self.collection(NAME).await?;
         let written = users.update_one(which, update.document(now)).await?;
         Ok(written.matched_count > 0)
+    }
+
+    /// Replaces a hash by a better one of the same password, unless the password is another by now. Losing this is
+    /// harmless. The account is not changed otherwise, so neither is `updatedAt`.
+    pub async fn improve_hash(
+        &self,
+        id: ObjectId,
+        verified: &str,
+        better: &str,
+    ) -> Result<(), Fault> {
+        let users = self.collection(NAME).await?;
+        let same = doc! { "_id": id, "password": verified };
+        let set = doc! { "$set": { "password": better } };
+        users.update_one(same, set).await?;
+        Ok(())
     }
 
     /// Replaces the hash of a password that was forgotten; false where the account is gone.

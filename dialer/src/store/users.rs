@@ -41,7 +41,7 @@ impl User {
     }
 }
 
-/// What a new account is made of. `email` is normalised, `password_hash` bcrypt.
+/// What a new account is made of. `email` is normalised, `password_hash` of the form in force.
 #[derive(Debug)]
 pub struct NewUser<'a> {
     pub email: &'a str,

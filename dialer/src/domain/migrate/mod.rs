@@ -1,6 +1,7 @@
 //! What an owner must know before the old server's data are served, and what is done about it. Pure: documents in,
 //! findings out.
 
+pub mod credentials;
 pub mod indexes;
 pub mod leads;
 pub mod users;
@@ -102,6 +103,20 @@ pub fn type_name(value: &Bson) -> &'static str {
         Bson::Decimal128(_) => "decimal",
         _ => "another type",
     }
+}
+
+/// What is to be said of a database that the old server may still use.
+pub fn uncontracted() -> Option<Finding> {
+    let once = Seen {
+        count: 1,
+        example: None,
+    };
+    Finding::new(
+        "database.expanded",
+        Severity::Pending,
+        &once,
+        "new passwords are stored so that the old server can read them; `--contract` ends that once it is gone for good",
+    )
 }
 
 /// Exit code of `migrate --check`: 0 clean, 1 pending, 2 conflicts.

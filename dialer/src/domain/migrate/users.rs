@@ -13,6 +13,7 @@ pub struct Inspector {
     unlowered: Seen,
     no_email: Seen,
     no_hash: Seen,
+    bcrypt: Seen,
     role: Seen,
     shared: Seen,
     addresses: HashMap<String, u64>,
@@ -30,14 +31,19 @@ pub fn lowered(user: &Document) -> Option<String> {
 /// Prefixes of bcrypt hashes that every library reads.
 const BCRYPT: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
 
+/// Of what is stored where the old server is gone for good.
+const ARGON2ID: &str = "$argon2id$";
+
 impl Inspector {
     pub fn see(&mut self, user: &Document) {
         self.all = self.all.saturating_add(1);
         let id = user.get("_id");
         self.unlowered.at_if(lowered(user).is_some(), id);
         let hash = user.get_str("password").unwrap_or_default();
-        let hashed = BCRYPT.iter().any(|prefix| hash.starts_with(prefix));
-        self.no_hash.at_if(!hashed, id);
+        let bcrypt = BCRYPT.iter().any(|prefix| hash.starts_with(prefix));
+        self.bcrypt.at_if(bcrypt, id);
+        self.no_hash
+            .at_if(!bcrypt && !hash.starts_with(ARGON2ID), id);
         let role = user.get_str("role").unwrap_or("user");
         self.role.at_if(!["admin", "user"].contains(&role), id);
         self.admins = self.admins.saturating_add(u64::from(role == "admin"));
@@ -53,6 +59,16 @@ impl Inspector {
     /// False for a database without accounts.
     pub fn any(&self) -> bool {
         self.all > 0
+    }
+
+    /// What is left of the old server's hashes where it is gone for good.
+    pub fn old_hashes(&self) -> Option<Finding> {
+        Finding::new(
+            "users.bcrypt",
+            Severity::Note,
+            &self.bcrypt,
+            "passwords stored as bcrypt: each becomes Argon2id when its owner next signs in",
+        )
     }
 
     pub fn findings(&self) -> Vec<Finding> {
@@ -87,7 +103,7 @@ impl Inspector {
                 "noHash",
                 Severity::Conflict,
                 &self.no_hash,
-                "no bcrypt hash for a password: nobody can sign in to them until an administrator makes a reset link",
+                "no hash for a password: nobody can sign in to them until an administrator makes a reset link",
             ),
             of(
                 "role",
@@ -155,6 +171,18 @@ mod tests {
         ];
         assert_eq!(found, expected.map(|(id, s)| (id.to_owned(), s, 1)));
         assert_eq!(findings(&[])[0].0, "users.noAdministrator");
+    }
+
+    #[test]
+    fn a_hash_of_either_form_is_one_and_the_old_ones_are_counted() {
+        let argon2id = doc! { "password": "$argon2id$v=19$m=19456,t=2,p=1$c$d" };
+        let mut inspector = Inspector::default();
+        for user in [user("a@x.y", argon2id), user("b@x.y", doc! {})] {
+            inspector.see(&user);
+        }
+        assert_eq!(inspector.findings(), []);
+        let left = inspector.old_hashes().unwrap();
+        assert_eq!((left.severity, left.count), (Severity::Note, 1));
     }
 
     #[test]

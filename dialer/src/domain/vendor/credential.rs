@@ -1,8 +1,11 @@
 //! The pair that a vendor sends with every lead.
 
+use mongodb::bson::oid::ObjectId;
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+use crate::domain::keyring::{Context, KeyRing, Unopened};
 
 /// What the keys are sealed and looked up as.
 pub const PURPOSE: &str = "nextgen";
@@ -45,6 +48,36 @@ impl Pair {
     }
 }
 
+/// How a pair is stored, under the ring's first key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    pub api_key: String,
+    /// What the pair is found by.
+    pub key_hash: String,
+}
+
+/// A key is sealed for its tenant: in another's row it does not open.
+pub fn context(tenant: ObjectId) -> Context {
+    Context {
+        purpose: PURPOSE,
+        user: tenant,
+    }
+}
+
+/// Seals a tenant's pair, and opens it again: the plain key may be nowhere else afterwards.
+///
+/// # Errors
+/// Why it would not open.
+pub fn seal(ring: &KeyRing, tenant: ObjectId, pair: &Pair) -> Result<Sealed, Unopened> {
+    let api_key = ring.seal(context(tenant), &pair.api_key)?;
+    if !same(&ring.open(context(tenant), &api_key)?, &pair.api_key) {
+        return Err(Unopened::Refused);
+    }
+    let hashes = ring.look_ups(PURPOSE, &[&pair.sid, &pair.api_key]);
+    let key_hash = hashes.into_iter().next().unwrap_or_default();
+    Ok(Sealed { api_key, key_hash })
+}
+
 /// Whether two secrets are equal, in a time that tells neither where they differ nor how long they are.
 pub fn same(one: &str, other: &str) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
@@ -65,6 +98,22 @@ mod tests {
         assert!(one.sid != two.sid && one.api_key != two.api_key);
         assert_ne!(one.fingerprint(), two.fingerprint());
         assert!(!format!("{one:?}").contains(&one.api_key));
+    }
+
+    #[test]
+    fn a_sealed_pair_is_found_and_opens_for_its_tenant_only() {
+        let ring = KeyRing::parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+        let (tenant, pair) = (ObjectId::new(), Pair::fresh());
+        let sealed = seal(&ring, tenant, &pair).unwrap();
+        let opened = ring.open(context(tenant), &sealed.api_key).unwrap();
+        assert_eq!(opened, pair.api_key);
+        assert!(
+            ring.open(context(ObjectId::new()), &sealed.api_key)
+                .is_err()
+        );
+        let asked = ring.look_ups(PURPOSE, &[&pair.sid, &pair.api_key]);
+        assert_eq!(asked, std::slice::from_ref(&sealed.key_hash));
+        assert!(!format!("{sealed:?}").contains(&pair.api_key));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 
 use super::CREDENTIALS;
-use crate::domain::ids;
+use crate::domain::{ids, keyring};
 use crate::store::fault::{Fault, Reason};
 use crate::store::{Store, number};
 
@@ -151,6 +151,27 @@ impl Store {
         let ids: Vec<&str> = key_ids.to_vec();
         self.credential_rows(doc! { "keyId": { "$in": ids }, "active": true })
             .await
+    }
+
+    /// All pairs that lie in plain text, in force or not.
+    pub async fn plain_credentials(&self) -> Result<Vec<Row>, Fault> {
+        let credentials = self.collection(CREDENTIALS).await?;
+        let mut cursor = credentials.find(doc! {}).sort(doc! { "_id": 1 }).await?;
+        let mut plain = Vec::new();
+        while let Some(document) = cursor.try_next().await? {
+            let row = Row::from_document(&document);
+            plain.extend(row.filter(|row| !keyring::is_sealed(&row.api_key)));
+        }
+        Ok(plain)
+    }
+
+    /// The newest active pairs that are sealed.
+    pub async fn sealed_credentials(&self) -> Result<Vec<Row>, Fault> {
+        let mut rows = self
+            .credential_rows(doc! { "active": true, "keyHash": { "$exists": true } })
+            .await?;
+        rows.retain(|row| keyring::is_sealed(&row.api_key));
+        Ok(rows)
     }
 
     /// Replaces how a row is sealed, unless somebody did.

@@ -6,9 +6,9 @@ use futures::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
-use super::lease::Lease;
 use crate::domain::vendor::file::{Counts, Row, Scan, Vendor};
 use crate::store::fault::{Fault, Reason};
+use crate::store::lease::{Chain, Lease};
 use crate::store::{Store, number};
 
 const IMPORTS: &str = "csvimports";
@@ -82,7 +82,7 @@ impl Store {
     ) -> Result<Option<(Import, Lease)>, Fault> {
         let id = ObjectId::new();
         // First of all: an import without a lease is one whose worker died.
-        let Some(lease) = self.take_lease(id, now_ms).await? else {
+        let Ok(lease) = self.take_lease(Chain::Import(id), now_ms).await? else {
             return Ok(None);
         };
         let warnings = scan
@@ -116,7 +116,7 @@ impl Store {
             Ok(_) => Ok(Import::from_document(&document).map(|import| (import, lease))),
             Err(fault) => {
                 imports.delete_one(doc! { "_id": id }).await?;
-                self.delete_leases(id).await?;
+                self.delete_leases(Chain::Import(id)).await?;
                 if fault.reason == Reason::DuplicateKey {
                     Ok(None)
                 } else {
@@ -231,7 +231,7 @@ impl Store {
             let journal = self.collection(journal).await?;
             journal.delete_many(doc! { "importId": import }).await?;
         }
-        self.delete_leases(import).await?;
+        self.delete_leases(Chain::Import(import)).await?;
         // Last: what has no lock is not looked at again.
         let locks = self.collection(LOCKS).await?;
         let lock = doc! { "_id": tenant, "importId": import };

@@ -3,7 +3,6 @@
 mod credentials;
 pub mod journal;
 mod lead;
-pub mod lease;
 mod rejects;
 pub mod rows;
 

@@ -1,0 +1,197 @@
+//! Who works on what only one may work on. A lease is one of a chain of numbered documents, so that of any number of
+//! takers one inserts the next; the highest number counts. A holder that lost its lease and does not know yet must do
+//! no harm: what it writes is what the next one writes.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+
+use super::fault::{Fault, Reason};
+use super::{Store, number};
+
+/// How long a holder that says nothing is waited for.
+pub const LEASE_MS: i64 = 60_000;
+
+/// A third of that: two renewals may be lost.
+pub const RENEW_EVERY: Duration = Duration::from_millis(LEASE_MS.unsigned_abs() / 3);
+
+/// What people read where somebody else has a lease.
+static THIS_PROCESS: LazyLock<String> = LazyLock::new(|| {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "this machine".to_owned());
+    format!("{host}-{:08x}", rand::random::<u32>())
+});
+
+/// What a lease is for. How the documents look is what earlier releases read, which may run beside this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chain {
+    /// `dialer migrate`: `_id` = the number.
+    Migration,
+    /// An import: `_id` = `<import>:<number>`.
+    Import(ObjectId),
+}
+
+impl Chain {
+    const fn collection(self) -> &'static str {
+        match self {
+            Self::Migration => "migrations",
+            Self::Import(_) => "csvimportleases",
+        }
+    }
+
+    /// The field that the chain is ordered by.
+    const fn order(self) -> &'static str {
+        match self {
+            Self::Migration => "_id",
+            Self::Import(_) => "number",
+        }
+    }
+
+    fn all(self) -> Document {
+        match self {
+            Self::Migration => doc! {},
+            Self::Import(import) => doc! { "importId": import },
+        }
+    }
+
+    fn id(self, number: i64) -> Bson {
+        match self {
+            Self::Migration => number.into(),
+            Self::Import(import) => format!("{}:{number}", import.to_hex()).into(),
+        }
+    }
+
+    fn document(self, number: i64, now_ms: i64) -> Document {
+        let mut lease = self.all();
+        lease.insert("_id", self.id(number));
+        lease.insert(self.order(), number);
+        lease.insert("holder", THIS_PROCESS.as_str());
+        lease.insert("until", until_after(now_ms));
+        lease
+    }
+}
+
+/// The right to work for [`LEASE_MS`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    chain: Chain,
+    /// How often the work was taken up, from 1.
+    pub number: i64,
+}
+
+/// Somebody else has the lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub holder: String,
+}
+
+impl Store {
+    /// Takes the lease, unless somebody has it.
+    ///
+    /// # Errors
+    /// `Ok(Err(_))` names who has it.
+    pub async fn take_lease(
+        &self,
+        chain: Chain,
+        now_ms: i64,
+    ) -> Result<Result<Lease, Held>, Fault> {
+        let last = self.last_lease(chain).await?;
+        if let Some((_, lease)) = &last
+            && lease
+                .get_datetime("until")
+                .is_ok_and(|until| until.timestamp_millis() > now_ms)
+        {
+            return Ok(Err(held(lease)));
+        }
+        let number = last.map_or(1, |(last, _)| last.saturating_add(1));
+        let leases = self.collection(chain.collection()).await?;
+        let mine = chain.document(number, now_ms);
+        let inserted = leases.insert_one(mine).await.map_err(Fault::from);
+        if let Err(fault) = inserted
+            && fault.reason != Reason::DuplicateKey
+        {
+            return Err(fault);
+        }
+        // Also where it was inserted: to one that looked long ago a number seems free that was taken, given back and
+        // removed since. Whoever removed it had inserted a higher one before.
+        match self.last_lease(chain).await? {
+            Some((last, _)) if last == number && inserted.is_ok() => {}
+            Some((_, lease)) => return Ok(Err(held(&lease))),
+            None => return Ok(Err(held(&doc! {}))),
+        }
+        let mut older = chain.all();
+        older.insert(chain.order(), doc! { "$lt": number });
+        leases.delete_many(older).await?;
+        Ok(Ok(Lease { chain, number }))
+    }
+
+    async fn last_lease(&self, chain: Chain) -> Result<Option<(i64, Document)>, Fault> {
+        let leases = self.collection(chain.collection()).await?;
+        let last = leases
+            .find_one(chain.all())
+            .sort(doc! { chain.order(): -1 })
+            .await?;
+        Ok(last.and_then(|lease| Some((number(lease.get(chain.order()))?, lease))))
+    }
+
+    /// Keeps it for another while; false where somebody else has it by now, or the work is done.
+    pub async fn renew_lease(&self, lease: &Lease, now_ms: i64) -> Result<bool, Fault> {
+        let last = self.last_lease(lease.chain).await?.map(|(last, _)| last);
+        if last != Some(lease.number) {
+            return Ok(false);
+        }
+        self.end_lease_at(lease, until_after(now_ms)).await
+    }
+
+    /// Gives it back, for whoever comes next. Its document stays, so that the next one has a number of its own.
+    pub async fn release_lease(&self, lease: &Lease) -> Result<(), Fault> {
+        self.end_lease_at(lease, DateTime::from_millis(0)).await?;
+        Ok(())
+    }
+
+    /// Nobody but its holder writes this document.
+    async fn end_lease_at(&self, lease: &Lease, until: DateTime) -> Result<bool, Fault> {
+        let own = doc! { "_id": lease.chain.id(lease.number) };
+        let leases = self.collection(lease.chain.collection()).await?;
+        let set = doc! { "$set": { "until": until } };
+        Ok(leases.update_one(own, set).await?.matched_count > 0)
+    }
+
+    /// For what is done for good.
+    pub(super) async fn delete_leases(&self, chain: Chain) -> Result<(), Fault> {
+        let leases = self.collection(chain.collection()).await?;
+        leases.delete_many(chain.all()).await?;
+        Ok(())
+    }
+}
+
+fn held(lease: &Document) -> Held {
+    let holder = lease.get_str("holder").unwrap_or("another process");
+    Held {
+        holder: holder.to_owned(),
+    }
+}
+
+fn until_after(now_ms: i64) -> DateTime {
+    DateTime::from_millis(now_ms.saturating_add(LEASE_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documents_are_those_that_earlier_releases_read() {
+        let import = ObjectId::new();
+        let mut lease = Chain::Import(import).document(2, 1_000);
+        assert!(lease.remove("holder").is_some());
+        let until = DateTime::from_millis(1_000 + LEASE_MS);
+        let id = format!("{}:2", import.to_hex());
+        let wanted = doc! { "importId": import, "_id": id, "number": 2_i64, "until": until };
+        assert_eq!(lease, wanted);
+        let mut lock = Chain::Migration.document(7, 1_000);
+        assert!(lock.remove("holder").is_some());
+        assert_eq!(lock, doc! { "_id": 7_i64, "until": until });
+    }
+}
