@@ -1,5 +1,6 @@
 //! Who calls, from where: headers, sockets, origins.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crokodial_dialer::domain::client_address::resolve;
@@ -105,7 +106,7 @@ pub fn socket(data: &[u8]) {
 /// Comings and goings, two bytes each: what, and whose.
 pub fn doorway(data: &[u8]) {
     let mut door = Doorway::default();
-    let mut there: Vec<IpAddr> = Vec::new();
+    let mut there: HashMap<IpAddr, usize> = HashMap::new();
     for step in data.chunks_exact(2).take(MOST_STEPS) {
         let [what, who] = step else { continue };
         // Some are neighbours in one network, and count as one.
@@ -116,24 +117,19 @@ pub fn doorway(data: &[u8]) {
         };
         if what % 4 == 0 {
             door.leave(address);
-            let gone = there
-                .iter()
-                .position(|one| network(*one) == network(address));
-            gone.map(|place| there.remove(place));
+            let here = there.entry(network(address)).or_default();
+            *here = here.saturating_sub(1);
         } else {
             // A burst reaches the bounds.
             for _ in 0..*what {
-                let alike = there
-                    .iter()
-                    .filter(|one| network(**one) == network(address));
-                let full = there.len() >= MOST_WAITING || alike.count() >= MOST_WAITING_PER_ADDRESS;
+                let all: usize = there.values().sum();
+                let here = there.entry(network(address)).or_default();
+                let full = all >= MOST_WAITING || *here >= MOST_WAITING_PER_ADDRESS;
                 assert_eq!(door.enter(address), !full);
-                if !full {
-                    there.push(address);
-                }
+                *here += usize::from(!full);
             }
         }
-        assert_eq!(door.waiting(), there.len());
+        assert_eq!(door.waiting(), there.values().sum::<usize>());
     }
 }
 

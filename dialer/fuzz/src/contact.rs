@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::input::{fields, object, text};
 
 /// Digits of the longest number that is looked for in itself: a pattern of thousands takes long to compile.
-const MOST_DIGITS: usize = 40;
+const MOST_DIGITS: usize = 12;
 
 pub fn phone(data: &[u8]) {
     let text = text(data);
