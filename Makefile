@@ -86,8 +86,12 @@ test-unit: ui ## tests that need no cluster
 e2e: packages ui ## tests with real pods, on a cluster of their own
 	@cargo test -p crokodial-e2e --locked --test e2e -- --ignored --test-threads=1 --nocapture
 
+.PHONY: fuzz
+fuzz: packages ui ## fuzz every parser of the dialer; FUZZ_SECONDS=60 each, FUZZ_SEED=1
+	@scripts/fuzz.sh
+
 .PHONY: test-long
-test-long: packages ui ## the tests with real pods that take minutes each, on a cluster of their own
+test-long: packages ui fuzz ## fuzzing, then the tests with real pods that take minutes each, on a cluster of their own
 	@E2E_LONG=1 cargo test -p crokodial-e2e --locked --test e2e -- --ignored --test-threads=1 --nocapture
 
 .PHONY: bench

@@ -9,7 +9,7 @@ fail() { say "$*"; exit 1; }
 have() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 
 # "file or program" = "package". A name with a slash is a file.
-build=(cc=gcc /usr/include/stdlib.h=libc6-dev git=git curl=curl /etc/ssl/certs/ca-certificates.crt=ca-certificates)
+build=(cc=gcc c++=g++ /usr/include/stdlib.h=libc6-dev git=git curl=curl /etc/ssl/certs/ca-certificates.crt=ca-certificates)
 cluster=(containerd=containerd runc=runc /usr/lib/cni/bridge=containernetworking-plugins iptables=iptables
   conntrack=conntrack buildah=buildah ip=iproute2 docker-registry=docker-registry mount=mount)
 browser=(chromium=chromium)

@@ -261,10 +261,16 @@ fn parse_mongo(value: &str) -> Result<Mongo, String> {
         return Err("must begin with mongodb:// or mongodb+srv://".to_owned());
     }
     // The driver's message may repeat parts of the URI, so ours replaces it.
-    let parsed = ConnectionString::parse(value).map_err(|_| {
+    let unusable = || {
         "cannot be parsed: percent-encode @ : / ? # % in user name and password, and check host and options"
             .to_owned()
-    })?;
+    };
+    // The driver cuts off two bytes after each %. It panics where that is within a letter, and shows the password.
+    let mut encoded = value.split('%').skip(1);
+    if encoded.any(|rest| rest.len() >= 2 && !rest.is_char_boundary(2)) {
+        return Err(unusable());
+    }
+    let parsed = ConnectionString::parse(value).map_err(|_| unusable())?;
     let hosts = match &parsed.host_info {
         HostInfo::HostIdentifiers(hosts) => hosts
             .iter()

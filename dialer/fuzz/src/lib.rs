@@ -1,1 +1,73 @@
-//! Fuzz targets for everything the dialer parses.
+//! Fuzz targets for everything the dialer parses. A target takes any bytes and asserts what must hold of whatever is
+//! read from them: that it fits its bounds, that reading what was written gives the same, that two ways to one value
+//! agree. `scripts/fuzz.sh` lets libFuzzer look for bytes of which it does not hold; the unit tests here try the seeds
+//! in `seeds/<target>/` and a few hundred variations of them.
+
+mod access;
+mod bodies;
+mod contact;
+mod files;
+mod input;
+mod leads;
+mod process;
+mod scrub;
+mod secrets;
+mod vendor;
+
+/// Something to be fuzzed.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Also the name of its directory of seeds.
+    pub name: &'static str,
+    /// Panics where something does not hold.
+    pub check: fn(&[u8]),
+}
+
+const fn target(name: &'static str, check: fn(&[u8])) -> Target {
+    Target { name, check }
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    target("accept_encoding", process::accept_encoding),
+    target("client_address", access::client_address),
+    target("config", process::config),
+    target("cors", access::cors),
+    target("csv_row", files::csv_row),
+    target("csv_scan", files::csv_scan),
+    target("csv_sheet", files::csv_sheet),
+    target("dispositions", bodies::dispositions),
+    target("doorway", access::doorway),
+    target("email", contact::email),
+    target("export", leads::export),
+    target("ids", process::ids),
+    target("keyring", secrets::keyring),
+    target("lead_edit", leads::lead_edit),
+    target("lead_query", leads::lead_query),
+    target("lead_view", leads::lead_view),
+    target("merge", vendor::merge),
+    target("notes", leads::notes),
+    target("numbers", contact::numbers),
+    target("paging", process::paging),
+    target("passcode", bodies::passcode),
+    target("phone", contact::phone),
+    target("picture", bodies::picture),
+    target("price", vendor::price),
+    target("profile", bodies::profile),
+    target("same", vendor::same),
+    target("scrub", scrub::scrub),
+    target("sealed", secrets::sealed),
+    target("settings", bodies::settings),
+    target("socket", access::socket),
+    target("token", secrets::token),
+    target("token_header", access::token_header),
+    target("webhook", vendor::webhook),
+];
+
+/// A target by its name.
+pub fn named(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -136,6 +136,10 @@ fn mongo_uris() {
             "mongodb://app:s3cr3t%zz@db.example/crokodial",
             "cannot be parsed",
         ),
+        (
+            "mongodb://app:s3cr3t%2é@db.example/crokodial",
+            "cannot be parsed",
+        ),
     ] {
         let shown = Config::read(&with("MONGODB_URI", uri))
             .unwrap_err()

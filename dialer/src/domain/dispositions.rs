@@ -52,7 +52,11 @@ pub fn parse(body: &Map<String, Value>) -> Result<Change, Refused> {
         name: text(body, "name")?.map(name).transpose()?,
         color: text(body, "color")?.map(color).transpose()?,
         emoji: text(body, "emoji")?.map(emoji).transpose()?,
-        sort_order: body.get("sortOrder").map(place).transpose()?,
+        sort_order: body
+            .get("sortOrder")
+            .filter(|value| !value.is_null())
+            .map(place)
+            .transpose()?,
     })
 }
 
@@ -104,6 +108,8 @@ mod tests {
     #[test]
     fn what_is_absent_is_unchanged() {
         assert_eq!(read(&json!({ "createdBy": "x" })), Ok(Change::default()));
+        let nulls = json!({ "name": null, "color": null, "emoji": null, "sortOrder": null });
+        assert_eq!(read(&nulls), Ok(Change::default()));
         let change =
             read(&json!({ "name": " Hot ", "color": "#abc", "emoji": "", "sortOrder": 3 }))
                 .unwrap();

@@ -6,23 +6,57 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+/// The name of a secret and what stands between it and its value, also where JSON stands as text in other text and
+/// its quotes have backslashes. What stands before the name does not matter: `OAUTH2_CLIENT_SECRET` is one.
+const NAME: &str = r#"\\*["']?[a-z0-9_\-]*(?:password|passwd|passcode|secret|token|api_?key|sid|authorization|cookie)\\*["']?\s*[=:]\s*"#;
+
+/// A value in quotes, to the quote that ends it: JSON's, the same within other text, or single ones.
+const QUOTED: &str =
+    r#""(?:[^"\\]|\\.)*"|\\"(?:[^"\\]|\\{3}"|\\{4}|\\{1,2}[^"\\])*\\"|'(?:[^'\\]|\\.)*'"#;
+
+/// Any other.
+const BARE: &str = r"[^\s,;&}\)]+";
+
+/// Words before a value that are none of it.
+const SCHEMES: &str = r"(?:(?:bearer|basic)\s+)";
+
 /// Shapes of secrets, each with what replaces it.
 static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
         // user:password@ of any URI; greedy, because passwords may hold an unescaped @.
-        (r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)[^\s/]+@", "${scheme}[redacted]@"),
-        (r"(?i)\b(?P<scheme>bearer|basic)\s+[A-Za-z0-9._~+/=\-]+", "${scheme} [redacted]"),
-        (r"\beyJ[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]*)?", "[redacted token]"),
-        (r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}", "[redacted hash]"),
-        (r"\$argon2[a-z]*\$[A-Za-z0-9+/=,.\-$]+", "[redacted hash]"),
         (
-            r#"(?i)(?P<name>["']?\b[a-z_\-]*(?:password|passwd|passcode|secret|token|api_?key|sid|authorization|cookie)["']?\s*[=:]\s*)(?:"[^"]*"|'[^']*'|[^\s,;&}\)]+)"#,
+            r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)[^\s/]+@".to_owned(),
+            "${scheme}[redacted]@",
+        ),
+        // What stands after a name may be a name again: `token: password: x`. Before the next one, which would take the
+        // name in `Bearer token: x` for the value.
+        (
+            format!("(?is)(?P<name>{NAME})(?:{QUOTED}|(?:{SCHEMES}|{NAME})*(?:{QUOTED}|{BARE}))"),
             "${name}[redacted]",
         ),
-        (r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(\.[A-Za-z0-9\-]+)+", "[redacted e-mail]"),
+        (
+            format!(r"(?i)\b(?P<scheme>bearer|basic)\s+{SCHEMES}*[A-Za-z0-9._~+/=\-]+"),
+            "${scheme} [redacted]",
+        ),
+        (
+            r"\beyJ[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]*)?".to_owned(),
+            "[redacted token]",
+        ),
+        (
+            r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}".to_owned(),
+            "[redacted hash]",
+        ),
+        (
+            r"\$argon2[a-z]*\$[A-Za-z0-9+/=,.\-$]+".to_owned(),
+            "[redacted hash]",
+        ),
+        (
+            r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(\.[A-Za-z0-9\-]+)+".to_owned(),
+            "[redacted e-mail]",
+        ),
     ]
     .into_iter()
-    .filter_map(|(pattern, with)| Regex::new(pattern).ok().map(|regex| (regex, with)))
+    .filter_map(|(pattern, with)| Regex::new(&pattern).ok().map(|regex| (regex, with)))
     .collect()
 });
 
@@ -96,6 +130,26 @@ mod tests {
             text("nothing to hide at line 12"),
             "nothing to hide at line 12"
         );
+    }
+
+    #[test]
+    fn a_secret_goes_whatever_stands_around_it() {
+        let json = serde_json::json!({ "password": "a\"b \\ hunter2", "name": "Rep" }).to_string();
+        for input in [
+            "OAUTH2_CLIENT_SECRET=hunter2",
+            "épassword=hunter2",
+            "invalid Bearer token: hunter2",
+            "got bearer Bearer hunter2",
+            "token: password: hunter2",
+            "secret= bearer x_token: hunter2",
+            &json,
+            &format!("body {json:?} refused"),
+        ] {
+            let out = text(input);
+            assert!(!out.contains("hunter2"), "{out}");
+        }
+        assert!(text(&json).ends_with(r#","name":"Rep"}"#));
+        assert!(text(&format!("body {json:?} refused")).ends_with(r#"name\":\"Rep\"}" refused"#));
     }
 
     proptest! {

@@ -19,7 +19,9 @@ const HEADLINES: [&str; 2] = ["New Marketplace Lead", "New NextGen Lead"];
 
 /// Without the importers' lines, and trimmed (contract 3.2).
 pub fn sanitise(notes: &str) -> String {
-    let kept: Vec<&str> = notes.lines().filter(|line| !is_importers(line)).collect();
+    // A carriage return that is left at the end of a line would be part of the next line break.
+    let lines = notes.lines().map(|line| line.trim_end_matches('\r'));
+    let kept: Vec<&str> = lines.filter(|line| !is_importers(line)).collect();
     kept.join("\n").trim().to_owned()
 }
 
@@ -59,6 +61,7 @@ mod tests {
             ("a\nSource: x\nb", "a\nb"),
             ("the Source: of it all", "the Source: of it all"),
             ("a\r\nGender: M\r\nb\r\n", "a\nb"),
+            ("a\r\r\nb\rc\r", "a\nb\rc"),
         ] {
             assert_eq!(sanitise(notes), shown, "{notes:?}");
         }
@@ -67,7 +70,7 @@ mod tests {
     proptest! {
         #[test]
         fn sanitising_twice_is_sanitising_once(
-            lines in proptest::collection::vec(".{0,12}|File: .{0,5}|⭐ New NextGen Lead|\u{200B}", 0..8)
+            lines in proptest::collection::vec("[^\n]{0,12}\r{0,2}|File: .{0,5}|⭐ New NextGen Lead|\u{200B}", 0..8)
         ) {
             let once = sanitise(&lines.join("\n"));
             prop_assert_eq!(sanitise(&once), once);

@@ -63,8 +63,10 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
     }
     let person = contact.into_iter().chain(lead.person.iter().cloned());
     merge.fields.extend(person.filter(|(field, value)| {
-        // A flag that is false says nothing: that is what every lead begins with.
-        blank(field) && !matches!(value, Field::Flag(false))
+        // A flag that is false says nothing: that is what every lead begins with. Nor does a name that is there
+        // already and only looks like the default.
+        let there = matches!(value, Field::Text(text) if view::text(stored, field) == *text);
+        blank(field) && !matches!(value, Field::Flag(false)) && !there
     }));
     let purchase = lead
         .purchase
@@ -78,10 +80,9 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
     let after = before.with(lead.product, lead.price);
     // An old server's lead gets its parts with the first price that comes; a sum that is not that of the parts was
     // left by somebody who died between two writes.
-    let shown = stored.get("price").and_then(Cents::of_json);
     let split = stored.contains_key("priceParts");
     let known = split || lead.price.is_some();
-    if after != before || known && (!split || shown != Some(after.sum())) {
+    if after != before || known && !(split && is_shown(stored.get("price"), after.sum())) {
         merge.price = Some(after);
     }
     let product = shown_product(stored, lead.product);
@@ -96,6 +97,12 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
         });
     }
     merge
+}
+
+/// True where the stored price is this sum, which may be more than any single price.
+fn is_shown(stored: Option<&Value>, sum: Cents) -> bool {
+    let written = stored.and_then(Value::as_f64) == Some(sum.amount());
+    written || stored.and_then(Cents::of_json) == Some(sum)
 }
 
 /// A lead whose data was bought is one of data, whatever was bought besides.
@@ -196,6 +203,21 @@ mod tests {
         assert!(!stored.contains_key("pregnant"));
         let again = merge(&stored, &lead(Product::Ad, "12.5"), now());
         assert!(again.is_empty() && !again.is_news(), "{again:?}");
+    }
+
+    #[test]
+    fn a_name_like_the_default_and_a_sum_above_any_price_come_to_rest() {
+        let mut stored = Map::new();
+        for product in [Product::Data, Product::Ad, Product::Data] {
+            let lead = VendorLead {
+                person: vec![("name", Field::Text("NextGen Lead".to_owned()))],
+                ..lead(product, "1000000")
+            };
+            let first = merge(&stored, &lead, now());
+            store(&mut stored, &first);
+            assert!(merge(&stored, &lead, now()).is_empty(), "{stored:?}");
+        }
+        assert_eq!(stored["price"], 2_000_000.0);
     }
 
     #[test]

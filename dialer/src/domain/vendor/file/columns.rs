@@ -278,14 +278,11 @@ impl Columns {
             let text: String = cell.chars().take(KEPT_CELL.min(room)).collect();
             cut |= text.len() < cell.len();
             room = room.saturating_sub(text.chars().count());
-            let name = storable(self.headers.get(place).map_or("", String::as_str), place);
-            // The first column of a name has it; the others are told apart by their place.
-            let taken = kept.iter().any(|(other, _)| *other == name);
-            let name = if taken {
-                format!("{name} (column {})", place + 1)
-            } else {
-                name
-            };
+            let mut name = storable(self.headers.get(place).map_or("", String::as_str), place);
+            // The first column of a name has it; the others are told apart by their place. That, too, may be a name.
+            while kept.iter().any(|(other, _)| *other == name) {
+                name = format!("{name} (column {})", place + 1);
+            }
             kept.push((name, text));
         }
         (kept, cut)

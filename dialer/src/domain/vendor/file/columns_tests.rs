@@ -217,6 +217,23 @@ fn the_original_is_kept_under_names_that_can_be_stored() {
     );
 }
 
+#[test]
+fn no_two_columns_are_kept_under_one_name() {
+    let cells = [
+        ("x", "1"),
+        ("x (column 3)", "2"),
+        ("x", "3"),
+        ("", "4"),
+        ("column 4", "5"),
+    ];
+    let (columns, row) = columns(Vendor::NextGen, &cells);
+    let (kept, _) = columns.original(&row);
+    let mut names: Vec<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), cells.len(), "{kept:?}");
+}
+
 proptest! {
     #[test]
     fn any_cells_are_read(cells in proptest::collection::vec((0_usize..30, ".{0,12}|[0-9/.:E+-]{0,14}"), 0..12), nextgen in any::<bool>()) {

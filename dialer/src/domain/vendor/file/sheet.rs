@@ -13,6 +13,10 @@ const END: &str = "\u{1e}end of the file\u{1e}";
 /// What the parser may have read ahead, in bytes.
 const AHEAD: u64 = 64 * 1024;
 
+/// Some programs put a mark of three bytes before the first header. The parser drops it, if it gets it in one piece, and
+/// takes what is left for the end of the file, if that is nothing: it must get a byte more.
+const MARK: usize = 4;
+
 /// Headers that a refusal shows, and how much of each.
 const SHOWN_HEADERS: usize = 30;
 const SHOWN_LENGTH: usize = 40;
@@ -80,7 +84,14 @@ impl<R: Read> Read for Bounded<R> {
             self.exceeded = true;
             return Err(std::io::Error::other("the row is too long"));
         }
-        let read = self.inner.read(buffer)?;
+        let mut read = self.inner.read(buffer)?;
+        while self.given == 0 && (1..MARK).contains(&read) {
+            let rest = buffer.get_mut(read..).unwrap_or_default();
+            match self.inner.read(rest)? {
+                0 => break,
+                more => read += more,
+            }
+        }
         self.given = self
             .given
             .saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
@@ -249,6 +260,16 @@ mod tests {
             row(4, &["3", "4", "5", "6"]),
         ];
         assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn a_mark_at_the_start_is_no_part_of_the_first_header_however_it_comes() {
+        let (mark, rest) = ("\u{feff}".as_bytes(), b"purchase_id\n1\n");
+        for first in 0..=mark.len() {
+            let (one, two) = mark.split_at(first);
+            let sheet = Sheet::open(one.chain(two).chain(&rest[..])).unwrap();
+            assert_eq!(sheet.headers, ["purchase_id"], "{first} bytes first");
+        }
     }
 
     #[test]

@@ -1,0 +1,142 @@
+//! Bodies of requests that set something. What was read from one is sent again, and must be read as the same.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use crokodial_dialer::domain::{
+    dispositions as disposition, email, passcode as code, password, picture as image,
+    profile as account, settings as setting,
+};
+use mongodb::bson::Document;
+use serde_json::{Value, json};
+
+use crate::input::{fields, moment_of, object, text};
+
+/// What an account's address is before it is changed.
+const NOW: &str = "rep@example.com";
+
+/// 2025, in milliseconds.
+const NOW_MS: i64 = 1_750_000_000_000;
+
+/// A body, and as the text of a code by itself.
+pub fn passcode(data: &[u8]) {
+    let typed = text(data);
+    let normal = code::normalise(&typed);
+    assert_eq!(code::normalise(&normal), normal);
+    if let Ok(new) = code::new_code(&typed) {
+        assert_eq!(code::new_code(&new).as_ref(), Ok(&new));
+        assert!(new.is_ascii() && (6..=20).contains(&new.len()));
+        assert_eq!(new, normal);
+    }
+    let Some(body) = object(data) else { return };
+    let Ok(wanted) = code::parse(&body, NOW_MS) else {
+        return;
+    };
+    assert!((1..=code::MOST_USES).contains(&wanted.max_uses));
+    let end = wanted.expires_ms.map(|ms| {
+        assert!(ms > NOW_MS);
+        moment_of(ms)
+    });
+    let again = json!({
+        "maxUses": wanted.max_uses, "expiresAt": end, "description": wanted.description,
+    });
+    assert_eq!(code::parse(&fields(again), NOW_MS), Ok(wanted));
+}
+
+pub fn settings(data: &[u8]) {
+    let Some(body) = object(data) else { return };
+    let Ok(set) = setting::parse(&body) else {
+        return;
+    };
+    let stored = stored(&set);
+    let shown = setting::shown("u", &stored);
+    for field in ["theme", "timeZone"] {
+        if let Ok(value) = set.get_str(field) {
+            assert_eq!(shown.get(field).and_then(Value::as_str), Some(value));
+        }
+    }
+    // Clients send all of it back.
+    let again = setting::parse(&fields(shown.clone()));
+    assert!(again.is_ok(), "{again:?}");
+    let again = again.unwrap_or_default();
+    assert_eq!(setting::shown("u", &self::stored(&again)), shown);
+}
+
+/// What is set by path as a document.
+fn stored(set: &Document) -> Document {
+    let mut stored = Document::new();
+    for (path, value) in set {
+        match path.split_once('.') {
+            None => {
+                stored.insert(path, value);
+            }
+            Some((map, part)) => {
+                let mut parts = stored.get_document(map).cloned().unwrap_or_default();
+                assert!(!part.contains('.') && !part.starts_with('$'), "{part}");
+                parts.insert(part, value);
+                stored.insert(map, parts);
+            }
+        }
+    }
+    stored
+}
+
+pub fn dispositions(data: &[u8]) {
+    let Some(body) = object(data) else { return };
+    let mut set = body.clone();
+    set.retain(|_, value| !value.is_null());
+    let read = disposition::parse(&set);
+    assert_eq!(disposition::parse(&body), read, "null is absent");
+    let Ok(change) = read else { return };
+    let short = |text: &Option<String>, most: usize| {
+        let text = text.as_deref().unwrap_or_default();
+        assert!(text.chars().count() <= most && text.trim() == text);
+    };
+    short(&change.name, 60);
+    short(&change.color, 7);
+    short(&change.emoji, 16);
+    let again = json!({
+        "name": change.name, "color": change.color, "emoji": change.emoji, "sortOrder": change.sort_order,
+    });
+    assert_eq!(disposition::parse(&fields(again)), Ok(change));
+}
+
+pub fn profile(data: &[u8]) {
+    let Some(body) = object(data) else { return };
+    let Ok(change) = account::parse(&body, NOW) else {
+        return;
+    };
+    if let Some(address) = &change.email {
+        assert!(address != NOW && email::check(address).is_ok());
+    }
+    if let Some(new) = &change.password {
+        assert_eq!(password::check(new), Ok(()));
+    }
+    let proven = change.current_password.is_some();
+    assert!(proven || (change.email.is_none() && change.password.is_none()));
+    let mut again = fields(json!({
+        "name": change.name, "email": change.email, "password": change.password,
+        "currentPassword": change.current_password,
+    }));
+    if let Some(picture) = &change.picture {
+        again.insert("profilePicture".to_owned(), json!(picture));
+    }
+    assert!(account::parse(&again, NOW) == Ok(change));
+}
+
+pub fn picture(data: &[u8]) {
+    let url = text(data);
+    if image::check(&url).is_err() {
+        return;
+    }
+    let (head, encoded) = url.split_once(',').unwrap_or_default();
+    let bytes = STANDARD.decode(encoded).unwrap_or_default();
+    assert!((1..=image::MAX_BYTES).contains(&bytes.len()));
+    assert_eq!(STANDARD.encode(&bytes), encoded);
+    let begin: &[u8] = match head {
+        "data:image/png;base64" => b"\x89PNG",
+        "data:image/jpeg;base64" => b"\xff\xd8",
+        "data:image/webp;base64" => b"RIFF",
+        _ => b"no picture",
+    };
+    assert!(bytes.starts_with(begin), "{head}");
+}

@@ -1,0 +1,60 @@
+//! Bytes as what a target reads.
+
+use std::borrow::Cow;
+
+use crokodial_dialer::http::body;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+/// As text; what is not UTF-8 is a replacement character, as where the dialer reads headers and variables.
+pub fn text(data: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(data)
+}
+
+/// The first line, and the rest.
+pub fn halves(text: &str) -> (&str, &str) {
+    text.split_once('\n').unwrap_or((text, ""))
+}
+
+/// As the body of a request.
+pub fn object(data: &[u8]) -> Option<Map<String, Value>> {
+    body::object(data).ok()
+}
+
+/// The object of `json!({…})`.
+pub fn fields(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// A moment in ISO-8601, from milliseconds since 1970. By whole seconds: of the calendar's last second jiff reads
+/// milliseconds that it does not make from their number.
+pub fn moment_of(ms: i64) -> String {
+    let second = Timestamp::from_second(ms.div_euclid(1000));
+    let ms = ms.rem_euclid(1000);
+    second.map_or_else(
+        |_| format!("{ms} ms of no time"),
+        |at| format!("{}.{ms:03}Z", at.to_string().trim_end_matches('Z')),
+    )
+}
+
+/// As the pairs of a query string.
+pub fn pairs(data: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(data).into_owned().collect()
+}
+
+/// A text of plain characters with a piece of it cut out and another put in: the first byte says where, the second
+/// how much, and the rest is what.
+pub fn altered(genuine: &str, data: &[u8]) -> String {
+    let (place, cut, put) = match data {
+        [place, cut, put @ ..] => (usize::from(*place), usize::from(*cut), put),
+        _ => (0, 0, data),
+    };
+    let place = place.min(genuine.len());
+    let after = place.saturating_add(cut).min(genuine.len());
+    let head = genuine.get(..place).unwrap_or_default();
+    let tail = genuine.get(after..).unwrap_or_default();
+    format!("{head}{}{tail}", text(put))
+}
