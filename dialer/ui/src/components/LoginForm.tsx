@@ -102,6 +102,7 @@ const NOTICES: Record<Exclude<SignedOutReason, 'none'>, { tone: 'info' | 'warnin
   expired: { tone: 'warning', text: 'Your session has expired. Sign in again to continue.' },
   rejected: { tone: 'warning', text: 'Your session is no longer valid. Sign in again to continue.' },
   signedOut: { tone: 'info', text: 'You have signed out.' },
+  passwordChanged: { tone: 'info', text: 'Your password is changed. Sign in with it.' },
 };
 
 /** Why the user finds himself here. */
