@@ -1,30 +1,26 @@
-//! A person, a browser, the login page.
+//! A person, a browser, a reset link, the login page.
 
 use std::process::Command;
 
 use anyhow::{Context, ensure};
 use crokodial_e2e::cluster::Stage;
-use serde_json::json;
+use http::Method;
+use serde_json::{Value, json};
 
-use crate::http::Site;
+use crate::http::{Answer, Site};
 use crate::world::World;
 
-/// Registers through the API, then signs in through Chromium and looks at the page.
+/// Registers through the API, then chooses another password with an administrator's link and signs in with that one
+/// through Chromium, and looks at the page.
 pub async fn sign_in(world: &World) -> anyhow::Result<()> {
     let domain = Stage::Staging.domain();
+    let site = Site::https(world, domain)?;
     // A name of its own for each run: the database may be older than the test.
-    let email = format!("rep-{}@example.com", jiff::Timestamp::now().as_second());
-    let password = "correct horse battery staple";
-    let account = json!({"email": email, "password": password, "name": "Riley Rep"});
-    let registered = Site::https(world, domain)?
-        .post("/api/auth/register", &account)
-        .await?;
-    ensure!(
-        registered.status == 201,
-        "register: {} {}",
-        registered.status,
-        registered.text()
-    );
+    let run = jiff::Timestamp::now().as_second();
+    let email = format!("rep-{run}@example.com");
+    let account = json!({"email": email, "password": "forgotten since 2", "name": "Riley Rep"});
+    let registered = expect(site.post("/api/auth/register", &account).await?, 201)?;
+    let link = reset_link(world, &site, run, &registered["user"]["_id"]).await?;
     let pictures = world.cluster.checkout.join("target/screenshots");
     std::fs::create_dir_all(&pictures)?;
     let output = Command::new("node")
@@ -32,7 +28,8 @@ pub async fn sign_in(world: &World) -> anyhow::Result<()> {
         .arg(format!("https://{domain}:{}", world.cluster.ports().https))
         .arg(&email)
         .arg(pictures.join("signed-in.png"))
-        .env("E2E_PASSWORD", password)
+        .env("E2E_PASSWORD", "correct horse battery staple")
+        .env("E2E_RESET_LINK", link)
         .env("E2E_NAME", "Riley Rep")
         .env("E2E_TIMEOUT_MS", "30000")
         .env(
@@ -44,4 +41,36 @@ pub async fn sign_in(world: &World) -> anyhow::Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "the browser test failed:\n{said}");
     Ok(())
+}
+
+/// The path of a link for this user, made by an administrator, whom the binary in the pod makes.
+async fn reset_link(world: &World, site: &Site, run: i64, user: &Value) -> anyhow::Result<String> {
+    let email = format!("admin-{run}@example.com");
+    let command = format!(
+        "-n {} exec deploy/{} -- /dialer admin create --email {email}",
+        Stage::Staging.namespace(),
+        Stage::Staging.as_str()
+    );
+    let password = world.kubectl(&command.split(' ').collect::<Vec<_>>())?;
+    let administrator = json!({"email": email, "password": password.trim()});
+    let signed_in = expect(site.post("/api/auth/login", &administrator).await?, 200)?;
+    let token = signed_in["token"].as_str().context("no token")?;
+    let id = user.as_str().context("the account has no _id")?;
+    let path = format!("/api/users/{id}/reset-link");
+    let made = site
+        .ask_as(token, Method::POST, &path, &Value::Null)
+        .await?;
+    let made = expect(made, 201)?;
+    Ok(made["path"].as_str().context("no path")?.to_owned())
+}
+
+/// The body of an answer that must have this status.
+fn expect(answer: Answer, status: u16) -> anyhow::Result<Value> {
+    ensure!(
+        answer.status == status,
+        "{} instead of {status}: {}",
+        answer.status,
+        answer.text()
+    );
+    answer.json()
 }

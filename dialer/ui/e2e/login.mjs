@@ -3,13 +3,15 @@
 //
 // Usage: node e2e/login.mjs <base URL> <email> <screenshot.png>
 //   E2E_PASSWORD     the password (required; in the environment so that no process list shows it)
+//   E2E_RESET_LINK   a reset link's path with its token: opened first, and E2E_PASSWORD chosen there (default: none)
 //   E2E_NAME         the name that must be shown (default: any)
 //   E2E_VERSION      the version that /api/health must show (default: any)
 //   CHROMIUM         the browser (default /usr/bin/chromium)
 //   CHROMIUM_ARGS    further flags, separated by spaces; a space inside a flag is written %20:
 //                    --ignore-certificate-errors --host-resolver-rules=MAP%20*%20127.0.0.1
 //   E2E_TIMEOUT_MS   for each step (default 15000)
-// Writes <screenshot>.png (signed in) and beside it -login, -refused, -narrow and -login-narrow.
+// Writes <screenshot>.png (signed in) and beside it -login, -refused, -narrow and -login-narrow; with a link -reset,
+// -reset-narrow and -reset-done.
 // Exit status: 0 all well, 1 a check failed (said on stderr), 2 wrong usage.
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -43,6 +45,7 @@ function readSettings() {
     email,
     password,
     shot: (suffix) => screenshot.replace(/(\.png)?$/, `${suffix}.png`),
+    resetLink: process.env.E2E_RESET_LINK,
     name: process.env.E2E_NAME,
     version: process.env.E2E_VERSION,
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -196,9 +199,54 @@ async function run(settings) {
   }
 }
 
+function step(text) {
+  console.log(`ok: ${text}`);
+}
+
+/** Chooses the password with which the steps after this one sign in. */
+async function resetSteps(page, { origin, password, resetLink, shot }, seen, axe) {
+  const first = page.getByLabel('New password', { exact: true });
+  const second = page.getByLabel('New password, again', { exact: true });
+  const button = page.getByRole('button', { name: 'Change the password' });
+  await page.goto(origin + resetLink);
+  await page.getByRole('heading', { name: 'Choose a new password' }).waitFor();
+  await page.waitForURL(`${origin}/reset-password`);
+  step('a reset link shows its form, and the address bar no token');
+
+  await first.fill(password);
+  await second.fill(`${password}-wrong`);
+  await button.click();
+  await page.getByText('The two passwords are not the same.').waitFor();
+  await page.screenshot({ path: shot('-reset') });
+  await checkAccessibility(page, 'the form for a new password', axe);
+  const size = page.viewportSize();
+  await checkNarrow(page, 'the form for a new password', shot('-reset-narrow'));
+  await page.setViewportSize(size);
+  step('two passwords that differ are not sent; the form is accessible and fits a narrow screen');
+
+  await second.fill(password);
+  await button.click();
+  await page.waitForURL(`${origin}/login`);
+  await page.getByText('Your password is changed. Sign in with it.').waitFor();
+  await page.screenshot({ path: shot('-reset-done') });
+  step('the new password is taken and leads to the login page');
+
+  seen.expected.push('/api/auth/reset');
+  await page.goto(origin + resetLink);
+  await first.fill(password);
+  await second.fill(password);
+  await button.click();
+  await page.getByRole('heading', { name: 'This link does not work' }).waitFor();
+  await checkAccessibility(page, 'the page of a used link', axe);
+  seen.expected.pop();
+  step('the link serves once');
+}
+
 async function steps(page, settings, seen, axe) {
   const { origin, email, password, shot } = settings;
-  const step = (text) => console.log(`ok: ${text}`);
+  if (settings.resetLink !== undefined) {
+    await resetSteps(page, settings, seen, axe);
+  }
 
   await page.goto(`${origin}/`);
   await page.waitForURL(`${origin}/login`);

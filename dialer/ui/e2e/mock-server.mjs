@@ -16,7 +16,9 @@ const user = {
   email: 'marla@example.test',
   role: 'user',
 };
-const password = 'mock-password-1';
+let password = 'mock-password-1';
+// The dialer's are random, and serve for an hour only.
+const resetLinks = new Set(['0', '1', '2'].map((digit) => digit.repeat(64)));
 // As strict as the dialer's own.
 const csp =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
@@ -38,13 +40,34 @@ function issueToken() {
   tokens.add(token);
   return token;
 }
-const failure = (message, code) => ({
+const failure = (message, code, field) => ({
   success: false,
   message,
   error: message,
   code,
   requestId: 'mock-request',
+  ...(field && { errors: [{ field, message }] }),
 });
+
+function reset({ token, password: chosen }) {
+  if (chosen.toLowerCase() === 'password1')
+    return [
+      400,
+      failure('password is one of the most common passwords: choose another', 'INVALID_FIELD', 'password'),
+    ];
+  if (!resetLinks.delete(token))
+    return [
+      400,
+      failure(
+        'The link is not valid any more: ask an administrator for a new one.',
+        'RESET_REFUSED',
+        'token',
+      ),
+    ];
+  password = chosen;
+  tokens.clear();
+  return [200, { success: true, message: 'Your password is changed. Sign in with it.' }];
+}
 
 async function api(request, path) {
   let text = '';
@@ -81,6 +104,8 @@ async function api(request, path) {
         ),
       ];
     }
+    case 'POST /api/auth/reset':
+      return reset(JSON.parse(text));
     case 'GET /api/auth/profile':
       return tokens.has(token)
         ? [200, { ...user, profilePicture: null }]
@@ -114,5 +139,8 @@ createServer(async (request, response) => {
     response.writeHead(error.code === 'ENOENT' ? 404 : 500).end();
   }
 }).listen(port, '127.0.0.1', () =>
-  console.log(`mock dialer on http://127.0.0.1:${port}  (${user.email} / ${password})`),
+  console.log(
+    `mock dialer on http://127.0.0.1:${port}  (${user.email} / ${password})`,
+    ...[...resetLinks].map((token) => `\n  reset link: /reset-password#token=${token}`),
+  ),
 );

@@ -9,6 +9,7 @@ import { Shell } from './components/Shell';
 import { HomePage } from './pages/HomePage';
 import { LoginPage } from './pages/LoginPage';
 import { NotFoundPage } from './pages/NotFoundPage';
+import { ResetPasswordPage } from './pages/ResetPasswordPage';
 import { createQueryClient } from './queryClient';
 
 export function App({ session }: { session: SessionStore }) {
@@ -38,6 +39,8 @@ export function AppRoutes() {
           </RequireNoSession>
         }
       />
+      {/* For anybody: who is signed in may have been given a link, and who opens one may be signed in. */}
+      <Route path="/reset-password" element={<ResetPasswordPage />} />
       <Route
         path="/"
         element={

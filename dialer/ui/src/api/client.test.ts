@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { describe, expect, it, vi } from 'vitest';
 import { json, serve } from '../test/server';
 import { request, REQUEST_TIMEOUT_MS } from './client';
-import { ApiError, describeError, isRetryable } from './error';
+import { ApiError, describeError, fieldMessage, isRetryable } from './error';
 
 const schema = v.object({ value: v.number() });
 
@@ -106,6 +106,27 @@ describe('errors', () => {
 
   it('takes the request id from the header when the body has none', async () => {
     expect((await failureOf(json(500, {}, { 'X-Request-Id': 'r-2' }))).requestId).toBe('r-2');
+  });
+
+  it('tells what is wrong with a field, as a sentence', async () => {
+    const errors = [
+      { field: 'password', message: 'password is required' },
+      { field: 'token', message: 'The link is not valid any more.' },
+    ];
+    const error = await failureOf(json(400, { ...body, errors }));
+    expect(fieldMessage(error, 'password')).toBe('Password is required.');
+    expect(fieldMessage(error, 'token')).toBe('The link is not valid any more.');
+    expect(fieldMessage(error, 'email')).toBeUndefined();
+    expect(fieldMessage(null, 'password')).toBeUndefined();
+  });
+
+  it.each([
+    ['other errors', ['Wrong.']],
+    ['an object', { password: 'Wrong.' }],
+    ['a trace', [{ field: 'password', message: 'x'.repeat(5000) }]],
+  ])('makes nothing of %s where those of fields belong', async (_name, errors) => {
+    const error = await failureOf(json(400, { ...body, errors }));
+    expect(error).toMatchObject({ message: 'Wrong.', fields: [] });
   });
 
   it('calls a failed connection offline', async () => {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { formatDuration } from '../duration';
-import { ApiError, type ApiErrorKind } from './error';
-import { errorSchema } from './schemas';
+import { ApiError, type ApiErrorKind, type FieldError } from './error';
+import { errorSchema, fieldErrorsSchema } from './schemas';
 
 /** The server itself answers within a few seconds; beyond this the connection is taken for dead. */
 export const REQUEST_TIMEOUT_MS = 15_000;
@@ -108,7 +108,13 @@ function errorFrom(response: Response, body: unknown): ApiError {
     code: sentence(fields.code),
     requestId: sentence(fields.requestId) ?? response.headers.get('x-request-id') ?? undefined,
     retryAfterSeconds,
+    fields: fieldErrors(fields.errors),
   });
+}
+
+function fieldErrors(errors: unknown): FieldError[] {
+  const parsed = v.safeParse(fieldErrorsSchema, errors);
+  return parsed.success ? parsed.output.filter(({ message }) => sentence(message) !== undefined) : [];
 }
 
 function kindOf(status: number, retryAfterSeconds: number | undefined): ApiErrorKind {

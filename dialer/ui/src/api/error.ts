@@ -9,11 +9,18 @@
  */
 export type ApiErrorKind = 'offline' | 'unauthorized' | 'refused' | 'throttled' | 'server' | 'malformed';
 
+/** What the server found wrong with one field of the request; `message` begins with the field's name. */
+export interface FieldError {
+  field: string;
+  message: string;
+}
+
 interface ApiErrorDetails {
   status?: number | undefined;
   code?: string | undefined;
   requestId?: string | undefined;
   retryAfterSeconds?: number | undefined;
+  fields?: readonly FieldError[] | undefined;
 }
 
 /** The only error the API client throws, apart from an abort that the caller itself asked for. */
@@ -24,6 +31,7 @@ export class ApiError extends Error {
   readonly code: string | undefined;
   readonly requestId: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly fields: readonly FieldError[];
 
   constructor(kind: ApiErrorKind, message: string, details: ApiErrorDetails = {}) {
     super(message);
@@ -32,6 +40,7 @@ export class ApiError extends Error {
     this.code = details.code;
     this.requestId = details.requestId;
     this.retryAfterSeconds = details.retryAfterSeconds;
+    this.fields = details.fields ?? [];
   }
 }
 
@@ -43,4 +52,16 @@ export function isRetryable(error: unknown): boolean {
 /** A sentence for the user, from any thrown value. */
 export function describeError(error: unknown): string {
   return error instanceof ApiError ? error.message : 'Something unexpected went wrong on this page.';
+}
+
+/** What is wrong with this field, as a sentence, if the server found something wrong with it. */
+export function fieldMessage(error: unknown, field: string): string | undefined {
+  const found = error instanceof ApiError ? error.fields.find((one) => one.field === field) : undefined;
+  return found && asSentence(found.message);
+}
+
+/** First letter large, full stop at the end. */
+function asSentence(text: string): string {
+  const ended = /[.!?]$/.test(text) ? text : `${text}.`;
+  return ended.charAt(0).toUpperCase() + ended.slice(1);
 }

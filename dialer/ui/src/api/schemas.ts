@@ -13,6 +13,9 @@ export type User = v.InferOutput<typeof userSchema>;
 export const signInSchema = v.object({ token: v.pipe(v.string(), v.nonEmpty()), user: userSchema });
 export type SignIn = v.InferOutput<typeof signInSchema>;
 
+/** 200 of `/api/auth/reset`. */
+export const resetSchema = v.object({ success: v.literal(true) });
+
 /**
  * `/api/health`, both of 200 and of 503. Only `status` is certain: an older server or a proxy may leave the
  * rest out, and the page must still say what it knows. `uptime` is in seconds, `timestamp` ISO-8601.
@@ -36,4 +39,8 @@ export const errorSchema = v.object({
   error: v.optional(v.unknown()),
   code: v.optional(v.unknown()),
   requestId: v.optional(v.unknown()),
+  errors: v.optional(v.unknown()),
 });
+
+/** `errors` of an error body: which fields of the request were refused. */
+export const fieldErrorsSchema = v.array(v.object({ field: v.string(), message: v.string() }));

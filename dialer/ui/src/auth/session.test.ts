@@ -93,6 +93,19 @@ describe('SessionStore', () => {
     expect(session.getSnapshot()).toEqual({ status: 'signedOut', reason: 'signedOut' });
   });
 
+  it('tells the reason of a drop also where there was no session', () => {
+    const session = open();
+    const listener = vi.fn();
+    session.subscribe(listener);
+    session.drop('passwordChanged');
+    expect(session.getSnapshot()).toEqual({ status: 'signedOut', reason: 'passwordChanged' });
+    session.signIn(tokenEndingAfter(HOUR, NOW));
+    session.drop('passwordChanged');
+    expect(session.getSnapshot()).toEqual({ status: 'signedOut', reason: 'passwordChanged' });
+    expect(window.localStorage.getItem(TOKEN_KEY)).toBeNull();
+    expect(listener).toHaveBeenCalledTimes(3);
+  });
+
   it('follows other tabs', () => {
     const session = open();
     const token = tokenEndingAfter(HOUR, NOW);

@@ -6,7 +6,7 @@ export const TOKEN_KEY = 'token';
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Why there is no session; the login page says it. */
-export type SignedOutReason = 'none' | 'expired' | 'rejected' | 'signedOut';
+export type SignedOutReason = 'none' | 'expired' | 'rejected' | 'signedOut' | 'passwordChanged';
 
 export type Session =
   { status: 'signedIn'; token: string; expiresAt: number } | { status: 'signedOut'; reason: SignedOutReason };
@@ -64,6 +64,11 @@ export class SessionStore {
     if (current.status === 'signedOut' || (token !== undefined && token !== current.token)) {
       return;
     }
+    this.drop(reason);
+  }
+
+  /** Drops whatever session there is. Unlike with `end`, the reason is told also to those who had none. */
+  drop(reason: SignedOutReason): void {
     this.#write(null);
     this.#set({ status: 'signedOut', reason });
   }

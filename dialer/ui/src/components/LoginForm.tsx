@@ -1,14 +1,14 @@
 import { useMutation } from '@tanstack/react-query';
 import { useEffect, useRef, useState, type SubmitEvent } from 'react';
 import { login } from '../api/auth';
-import { ApiError, describeError } from '../api/error';
+import { ApiError } from '../api/error';
 import { useSession, useSessionStore } from '../auth/context';
 import type { SignedOutReason } from '../auth/session';
 import { Button } from './Button';
-import styles from './LoginForm.module.css';
+import styles from './Form.module.css';
+import { FormError } from './FormError';
 import { Notice } from './Notice';
 import { PasswordField } from './PasswordField';
-import { RequestReference } from './RequestReference';
 import { TextField } from './TextField';
 
 const CLOCK_MESSAGE =
@@ -63,7 +63,7 @@ export function LoginForm() {
 
   return (
     <form className={styles.form} onSubmit={submit} noValidate>
-      {signIn.error !== null ? <SignInError error={signIn.error} /> : signIn.isIdle && <SignedOutNotice />}
+      {signIn.error !== null ? <FormError error={signIn.error} /> : signIn.isIdle && <SignedOutNotice />}
       <TextField
         ref={emailRef}
         label="E-mail"
@@ -98,19 +98,11 @@ export function LoginForm() {
   );
 }
 
-function SignInError({ error }: { error: Error }) {
-  return (
-    <Notice tone="error">
-      <p>{describeError(error)}</p>
-      {error instanceof ApiError && error.kind === 'server' && <RequestReference error={error} />}
-    </Notice>
-  );
-}
-
 const NOTICES: Record<Exclude<SignedOutReason, 'none'>, { tone: 'info' | 'warning'; text: string }> = {
   expired: { tone: 'warning', text: 'Your session has expired. Sign in again to continue.' },
   rejected: { tone: 'warning', text: 'Your session is no longer valid. Sign in again to continue.' },
   signedOut: { tone: 'info', text: 'You have signed out.' },
+  passwordChanged: { tone: 'info', text: 'Your password is changed. Sign in with it.' },
 };
 
 /** Why the user finds himself here. */

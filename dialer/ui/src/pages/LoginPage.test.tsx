@@ -144,6 +144,11 @@ describe('the login page', () => {
     expect(screen.getByRole('button', { name: 'Show password' })).toHaveAttribute('aria-pressed', 'true');
   });
 
+  it('says who helps with a forgotten password', () => {
+    renderApp();
+    expect(screen.getByText('Forgot your password?').closest('p')).toHaveTextContent(/Ask an administrator/);
+  });
+
   it('says whether the service is up', async () => {
     renderApp();
     await waitFor(() => {

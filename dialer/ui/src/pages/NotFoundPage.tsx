@@ -1,5 +1,5 @@
-import { Link } from 'react-router';
 import { Logo } from '../components/Logo';
+import { TextLink } from '../components/TextLink';
 import styles from './NotFoundPage.module.css';
 
 export function NotFoundPage() {
@@ -9,9 +9,7 @@ export function NotFoundPage() {
       <Logo size="large" />
       <h1 className={styles.heading}>There is no such page</h1>
       <p>The address may be mistyped, or the page has moved.</p>
-      <Link to="/" className={styles.link}>
-        Go to the start
-      </Link>
+      <TextLink to="/">Go to the start</TextLink>
     </main>
   );
 }
