@@ -46,8 +46,16 @@ impl Connection {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
+        self.send(request.body(body)?).await
+    }
+
+    /// Sends it, and reads the whole answer.
+    pub async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
         self.sender.ready().await?;
-        let answer = self.sender.send_request(request.body(body)?).await?;
+        let answer = self.sender.send_request(request).await?;
         let status = answer.status();
         Ok((status, answer.into_body().collect().await?.to_bytes()))
     }

@@ -2,6 +2,7 @@
 //! per second of the server's own CPU. `make bench-dialer` runs it.
 
 mod data;
+mod file;
 mod load;
 mod measure;
 #[path = "../../tests/support/mongo.rs"]

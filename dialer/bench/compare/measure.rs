@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::data::{Data, EMAIL};
+use super::file;
 use super::load::{self, Answers, Connection, Route};
 use super::report::{Bound, Report, Row, median};
 use super::server::{Server, Servers};
@@ -95,6 +96,8 @@ pub async fn all(servers: &Servers, data: &Data, plan: Plan) -> anyhow::Result<R
     if only.is_none() {
         memory(servers, &mut report)?;
         storm(&servers.dialer, data, &mut report).await?;
+        // Last: it brings many leads.
+        file::memory(servers, data, &mut report).await?;
     }
     report.note(format!("load of the machine after: {}", machine()?));
     Ok(report)

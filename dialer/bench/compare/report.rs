@@ -108,6 +108,11 @@ impl Row {
         self.bound(&format!("{to} ({base:.1})"), base, bound, true)
     }
 
+    /// A limit of its own.
+    pub fn limit(self, what: &str, most: f64) -> Self {
+        self.bound(what, most, Bound::AtMost(1.0), false)
+    }
+
     fn bound(mut self, to: &str, base: f64, bound: Bound, goal: bool) -> Self {
         let ratio = self.dialer / base;
         self.ratios.push(Ratio {

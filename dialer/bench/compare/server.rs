@@ -107,10 +107,20 @@ impl Server {
 
     /// The most memory that it had, in KiB.
     pub fn peak_kib(&self) -> anyhow::Result<u32> {
+        self.memory_kib("VmHWM:")
+    }
+
+    /// The memory that it has, in KiB.
+    pub fn now_kib(&self) -> anyhow::Result<u32> {
+        self.memory_kib("VmRSS:")
+    }
+
+    fn memory_kib(&self, field: &str) -> anyhow::Result<u32> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|l| l.strip_prefix(field));
         let kib = line.and_then(|l| l.split_whitespace().next());
-        kib.context("no VmHWM")?.parse().context("VmHWM")
+        let kib = kib.with_context(|| format!("no {field}"))?;
+        kib.parse().context("memory")
     }
 }
 
@@ -120,6 +130,8 @@ pub struct Servers {
     pub dialer: Server,
     pub fastify: Server,
     pub express: Server,
+    uri: String,
+    logs: PathBuf,
 }
 
 impl Servers {
@@ -137,18 +149,28 @@ impl Servers {
             command.arg(file).current_dir(&node);
             command
         };
-        let binary = std::env::var_os("DIALER_BIN").map_or_else(
-            || PathBuf::from(env!("CARGO_BIN_EXE_dialer")),
-            PathBuf::from,
-        );
         Ok(Self {
-            dialer: Server::start("dialer", Command::new(binary), uri, &logs).await?,
+            dialer: Server::start("dialer", dialer(), uri, &logs).await?,
             fastify: Server::start("fastify", script("fastify.mjs"), uri, &logs).await?,
             express: Server::start("express", script("express.mjs"), uri, &logs).await?,
+            uri: uri.to_owned(),
+            logs,
         })
+    }
+
+    /// Another dialer, which has done nothing yet.
+    pub async fn fresh_dialer(&self) -> anyhow::Result<Server> {
+        Server::start("fresh dialer", dialer(), &self.uri, &self.logs).await
     }
 
     pub fn all(&self) -> [&Server; 3] {
         [&self.dialer, &self.fastify, &self.express]
     }
+}
+
+fn dialer() -> Command {
+    Command::new(std::env::var_os("DIALER_BIN").map_or_else(
+        || PathBuf::from(env!("CARGO_BIN_EXE_dialer")),
+        PathBuf::from,
+    ))
 }
