@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crokodial_dialer::admin;
-use crokodial_dialer::cli::{Migrate, Output};
+use crokodial_dialer::cli::Migrate;
 use crokodial_dialer::migrate;
 use futures::future::{join, join_all};
 use http::StatusCode;
@@ -24,30 +24,13 @@ use mongo::{Scratch, scratch};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde_json::json;
+use support::migrations::{APPLY, CHECK, CONTRACT};
 use support::pairs::{K1, K2, credentials, keyed, knock, named, old_pair, pair_of};
 use support::people::{OPEN, PASSWORD, Person, do_to, login, old_account};
 use support::{app, config, post};
 
 /// How every hash begins once the old server is gone.
 const ARGON2ID: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
-
-const CHECK: Migrate = Migrate {
-    check: true,
-    apply: false,
-    contract: false,
-    assign_unowned: None,
-    output: Output::Text,
-};
-const APPLY: Migrate = Migrate {
-    check: false,
-    apply: true,
-    ..CHECK
-};
-const CONTRACT: Migrate = Migrate {
-    check: false,
-    contract: true,
-    ..CHECK
-};
 
 async fn run(db: &Scratch, asked: &Migrate, more: &[(&str, &str)]) -> anyhow::Result<u8> {
     migrate::run(&config(&db.uri, more), asked).await

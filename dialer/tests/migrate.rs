@@ -13,7 +13,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use crokodial_dialer::cli::{Migrate, Output};
+use crokodial_dialer::cli::Migrate;
 use crokodial_dialer::domain::migrate::{Finding, Severity};
 use crokodial_dialer::migrate;
 use crokodial_dialer::store::Store;
@@ -21,26 +21,9 @@ use http::StatusCode;
 use mongo::{Scratch, scratch};
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
+use support::migrations::{APPLY, CHECK, CONTRACT};
 use support::pairs::K1;
 use support::{Answer, TestApp, app, config, get_with, post};
-
-const CHECK: Migrate = Migrate {
-    check: true,
-    apply: false,
-    contract: false,
-    assign_unowned: None,
-    output: Output::Text,
-};
-const APPLY: Migrate = Migrate {
-    check: false,
-    apply: true,
-    ..CHECK
-};
-const CONTRACT: Migrate = Migrate {
-    check: false,
-    contract: true,
-    ..CHECK
-};
 
 async fn run(db: &Scratch, asked: &Migrate) -> u8 {
     let settings = config(&db.uri, &[("ENCRYPTION_KEYS", K1)]);

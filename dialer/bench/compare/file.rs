@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::data::Data;
 use super::load::Connection;
 use super::report::{Report, Row};
+use super::same::ask;
 use super::server::{Server, Servers};
 
 /// As many as one file may have.
@@ -35,7 +36,7 @@ const LIMIT_MIB: f64 = 64.0;
 pub async fn memory(servers: &Servers, data: &Data, report: &mut Report) -> anyhow::Result<()> {
     let dialer = servers.fresh_dialer().await?;
     // The driver's connections are part of being idle.
-    ask(&dialer, data, "/api/leads?limit=10").await?;
+    ask(&dialer, "/api/leads?limit=10", Some(data)).await?;
     let idle = dialer.now_kib()?;
     let body = form();
     let megabytes = body.len() / 1_000_000;
@@ -86,7 +87,7 @@ async fn import(
     }
     // It takes longer than an answer may.
     while began.elapsed() < PATIENCE {
-        let imports = ask(dialer, data, PATH).await?;
+        let imports = ask(dialer, PATH, Some(data)).await?;
         let newest = imports.pointer("/imports/0").context("no import")?;
         match newest["state"].as_str() {
             Some("running") => tokio::time::sleep(Duration::from_secs(2)).await,
@@ -95,14 +96,6 @@ async fn import(
         }
     }
     bail!("the import was not done in {} s", PATIENCE.as_secs())
-}
-
-async fn ask(dialer: &Server, data: &Data, path: &str) -> anyhow::Result<Value> {
-    let mut connection = Connection::open(dialer.address).await?;
-    let authorization = Some(data.authorization.as_str());
-    let (status, body) = connection.ask(Method::GET, path, authorization, "").await?;
-    ensure!(status == StatusCode::OK, "{path} answered {status}");
-    Ok(serde_json::from_slice(&body)?)
 }
 
 fn form() -> Vec<u8> {

@@ -47,7 +47,8 @@ pub async fn check(servers: &Servers, data: &Data) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn ask(server: &Server, path: &str, data: Option<&Data>) -> anyhow::Result<Value> {
+/// The JSON that a server answers with 200.
+pub async fn ask(server: &Server, path: &str, data: Option<&Data>) -> anyhow::Result<Value> {
     let authorization = data.map(|data| data.authorization.as_str());
     let mut connection = Connection::open(server.address).await?;
     let (status, body) = connection.ask(Method::GET, path, authorization, "").await?;

@@ -52,11 +52,7 @@ pub fn parse(body: &Map<String, Value>) -> Result<Change, Refused> {
         name: text(body, "name")?.map(name).transpose()?,
         color: text(body, "color")?.map(color).transpose()?,
         emoji: text(body, "emoji")?.map(emoji).transpose()?,
-        sort_order: body
-            .get("sortOrder")
-            .filter(|value| !value.is_null())
-            .map(place)
-            .transpose()?,
+        sort_order: fields::given(body, "sortOrder").map(place).transpose()?,
     })
 }
 

@@ -2,6 +2,11 @@
 
 use serde_json::{Map, Value};
 
+/// A field; `None` where it is absent or null.
+pub fn given<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
+    body.get(field).filter(|value| !value.is_null())
+}
+
 /// A text field; `None` where it is absent or null.
 ///
 /// # Errors
@@ -10,8 +15,8 @@ pub fn text<'a>(
     body: &'a Map<String, Value>,
     field: &str,
 ) -> Result<Option<&'a str>, &'static str> {
-    match body.get(field) {
-        None | Some(Value::Null) => Ok(None),
+    match given(body, field) {
+        None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err("must be text"),
     }

@@ -4,6 +4,8 @@ use jiff::tz::TimeZone;
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Map, Value, json};
 
+use super::fields::given;
+
 const THEMES: [&str; 3] = ["light", "dark", "system"];
 
 /// Ways to be told, and whether the old schema had them on.
@@ -45,10 +47,6 @@ pub fn parse(body: &Map<String, Value>) -> Result<Document, Refused> {
         }
     }
     Ok(set)
-}
-
-fn given<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
-    body.get(field).filter(|value| !value.is_null())
 }
 
 fn notifications(value: &Value) -> Result<Document, Refused> {

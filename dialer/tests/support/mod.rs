@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod described;
+pub mod migrations;
 pub mod pairs;
 pub mod people;
 
