@@ -34,6 +34,22 @@ fn a_limit_missed_fails_and_a_goal_missed_is_told() {
 }
 
 #[test]
+fn runs_are_compared_with_each_other_on_a_machine_whose_speed_drifts() {
+    // Twice as fast as Fastify in two of three; the medians alone, 40 and 40, would say that it is no faster.
+    let values = [[20.0, 40.0, 80.0], [10.0, 50.0, 40.0], [5.0, 40.0, 20.0]];
+    let values = values.map(|values| values.to_vec());
+    let row = Row::runs("health", &values).larger(Bound::AtLeast(2.0));
+    assert!((row.dialer - 40.0).abs() < f64::EPSILON);
+    assert_eq!(row.fastify, Some(40.0));
+    let ratios: Vec<_> = row
+        .ratios
+        .iter()
+        .map(|r| (r.to.as_str(), r.ratio, r.kept))
+        .collect();
+    assert_eq!(ratios, [("Fastify", 2.0, true)]);
+}
+
+#[test]
 fn what_was_not_measured_keeps_no_limit() {
     let mut report = Report::default();
     report.add(Row::new("list", [1.0, 0.0, 0.0]).larger(Bound::AtLeast(1.5)));

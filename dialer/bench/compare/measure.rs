@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::data::{Data, EMAIL};
 use super::file;
 use super::load::{self, Answers, Connection, Route};
-use super::report::{Bound, Report, Row, median};
+use super::report::{Bound, Report, Row};
 use super::server::{Server, Servers};
 
 /// Connections of a measured load.
@@ -140,10 +140,8 @@ async fn speed(
             wall.push(answers.per_second());
         }
     }
-    let mut row = Row::new(
-        format!("{}: requests per CPU-second", case.what),
-        per_cpu_second.map(|values| median(&values)),
-    );
+    let what = format!("{}: requests per CPU-second", case.what);
+    let mut row = Row::runs(what, &per_cpu_second);
     row = match case.bounds {
         Bounds::Each(fastify, express) => row
             .fastify(Bound::AtLeast(fastify))
@@ -151,10 +149,8 @@ async fn speed(
         Bounds::Faster(times) => row.larger(Bound::AtLeast(times)),
     };
     report.add(row);
-    report.add(Row::new(
-        format!("{}: requests per second", case.what),
-        per_second.map(|values| median(&values)),
-    ));
+    let what = format!("{}: requests per second", case.what);
+    report.add(Row::runs(what, &per_second));
     Ok(())
 }
 

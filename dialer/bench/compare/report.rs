@@ -50,9 +50,26 @@ pub struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub express: Option<f64>,
     pub ratios: Vec<Ratio>,
+    /// The dialer's values divided by Fastify's and Express's, run by run: the medians of that.
+    #[serde(skip)]
+    paired: Option<[f64; 2]>,
 }
 
 impl Row {
+    /// Of the dialer, Fastify and Express, in alternating runs. A shared machine is twice as fast in one minute as in
+    /// the next: so values of one run are compared with each other, not the median of one with that of another.
+    pub fn runs(what: impl Into<String>, values: &[Vec<f64>; 3]) -> Self {
+        let [dialer, fastify, express] = values;
+        let beside = |others: &[f64]| {
+            let ratios = dialer.iter().zip(others).map(|(own, other)| own / other);
+            median(&ratios.collect::<Vec<_>>())
+        };
+        Self {
+            paired: Some([beside(fastify), beside(express)]),
+            ..Self::new(what, values.each_ref().map(|values| median(values)))
+        }
+    }
+
     /// Of the dialer, Fastify and Express.
     pub fn new(what: impl Into<String>, [dialer, fastify, express]: [f64; 3]) -> Self {
         Self {
@@ -70,24 +87,26 @@ impl Row {
             fastify: None,
             express: None,
             ratios: Vec::new(),
+            paired: None,
         }
     }
 
     /// A limit beside Fastify.
     pub fn fastify(self, bound: Bound) -> Self {
-        let base = self.fastify.unwrap_or_default();
-        self.bound("Fastify", base, bound, false)
+        let [ratio, _] = self.beside();
+        self.bound("Fastify", ratio, bound, false)
     }
 
     /// A limit beside Express.
     pub fn express(self, bound: Bound) -> Self {
-        let base = self.express.unwrap_or_default();
-        self.bound("Express", base, bound, false)
+        let [_, ratio] = self.beside();
+        self.bound("Express", ratio, bound, false)
     }
 
     /// A limit beside whichever has more.
     pub fn larger(self, bound: Bound) -> Self {
-        if self.fastify >= self.express {
+        let [fastify, express] = self.beside();
+        if fastify <= express {
             self.fastify(bound)
         } else {
             self.express(bound)
@@ -96,25 +115,34 @@ impl Row {
 
     /// A limit beside whichever has less.
     pub fn smaller(self, bound: Bound) -> Self {
-        if self.fastify <= self.express {
+        let [fastify, express] = self.beside();
+        if fastify >= express {
             self.fastify(bound)
         } else {
             self.express(bound)
         }
     }
 
+    /// The dialer's value divided by Fastify's and by Express's.
+    fn beside(&self) -> [f64; 2] {
+        let others = [self.fastify, self.express];
+        let ratios = others.map(|other| self.dialer / other.unwrap_or_default());
+        self.paired.unwrap_or(ratios)
+    }
+
     /// A goal beside another value of the dialer's own.
     pub fn goal(self, to: &str, base: f64, bound: Bound) -> Self {
-        self.bound(&format!("{to} ({base:.1})"), base, bound, true)
+        let ratio = self.dialer / base;
+        self.bound(&format!("{to} ({base:.1})"), ratio, bound, true)
     }
 
     /// A limit of its own.
     pub fn limit(self, what: &str, most: f64) -> Self {
-        self.bound(what, most, Bound::AtMost(1.0), false)
+        let ratio = self.dialer / most;
+        self.bound(what, ratio, Bound::AtMost(1.0), false)
     }
 
-    fn bound(mut self, to: &str, base: f64, bound: Bound, goal: bool) -> Self {
-        let ratio = self.dialer / base;
+    fn bound(mut self, to: &str, ratio: f64, bound: Bound, goal: bool) -> Self {
         self.ratios.push(Ratio {
             to: to.to_owned(),
             ratio,
@@ -154,7 +182,7 @@ impl Report {
     pub fn table(&self) -> String {
         let mut text = format!(
             "{:<42} {:>9} {:>9} {:>9}\n",
-            "medians", "dialer", "Fastify", "Express"
+            "medians of the runs", "dialer", "Fastify", "Express"
         );
         for row in &self.rows {
             // Writing into a String cannot fail.

@@ -131,7 +131,7 @@ impl PartialSchema for Code {
 
 impl ToSchema for Code {}
 
-/// A refused request. The body is written by `layers::render_errors`, which knows the request's id.
+/// A refused request. The body is written by `layers`, which knows the request's id.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     pub code: Code,

@@ -31,11 +31,9 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::any;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -256,13 +254,10 @@ pub fn layered(routes: Router<App>, app: App) -> Router {
     routes
         .fallback(pages::fallback)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        // From the inside out.
-        .layer(from_fn(layers::time_limit))
-        .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
-        .layer(from_fn_with_state(Arc::clone(&app), layers::cors))
-        .layer(from_fn(layers::security_headers))
+        .layer((
+            layers::Surround(Arc::clone(&app)),
+            DefaultBodyLimit::max(MAX_BODY),
+        ))
         .with_state(app)
 }
 

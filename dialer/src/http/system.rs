@@ -4,9 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::App;
+use super::shapes::Moment;
 use super::shapes::system::{Health, Liveness, Readiness, Said, WebhookHealth};
 use crate::store::health::PATIENCE;
 
@@ -100,7 +102,11 @@ pub async fn livez() -> Response {
 pub async fn webhooks_health() -> Response {
     uncached(
         StatusCode::OK,
-        json!({ "status": "ok", "service": "webhook", "timestamp": timestamp() }),
+        WebhookHealth {
+            status: "ok",
+            service: "webhook",
+            timestamp: Moment(timestamp()),
+        },
     )
 }
 
@@ -123,7 +129,7 @@ fn timestamp() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }
 
-fn uncached(status: StatusCode, body: Value) -> Response {
+fn uncached(status: StatusCode, body: impl Serialize) -> Response {
     let mut response = (status, Json(body)).into_response();
     response
         .headers_mut()

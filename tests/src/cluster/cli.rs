@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -211,14 +211,18 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         );
         return Ok(());
     }
+    // It works in the directory that it is told: the checkout which this was built from may be gone.
+    if let (Command::Supervise, Some(dir)) = (&cli.command, &cli.dir) {
+        // Before any thread: it changes namespaces.
+        return supervise::run(&Layout::new(dir)?);
+    }
     let mut options = Options::of_checkout()?;
     if let Some(dir) = cli.dir {
         options.dir = dir;
     }
     let layout = Layout::new(&options.dir)?;
     match cli.command {
-        // Before any thread: it changes namespaces.
-        Command::Supervise => supervise::run(&layout),
+        Command::Supervise => bail!("tell the supervisor its directory by --dir"),
         Command::Up(args) => {
             options.mode = args.mode;
             options.ports = args.ports(&layout)?;

@@ -2,7 +2,6 @@
 
 use std::fs::OpenOptions;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -14,6 +13,7 @@ use super::images::{self, Build};
 use super::layout::Layout;
 use super::options::{Mode, Options, Ports};
 use super::state::{PartPhase, Phase, Settings, State};
+use super::supervisor::Supervisor;
 use super::wait::{Progress, until};
 use super::{bootstrap, build, kind, kubeconfig, leftovers, mongo, part, pki, plan, supervise};
 
@@ -115,12 +115,11 @@ impl Cluster {
         pki::ensure(&self.layout.path("pki"))?;
         let accounts = mongo::Accounts::ensure(&self.layout, &self.settings.ports)?;
         kubeconfig::write_all(&self.layout, self.settings.mode, &self.settings.ports)?;
-        if self.start_supervisor(options, progress)? {
-            self.wait_for_apiserver(progress).await?;
-        }
+        let supervisor = self.start_supervisor(options, progress)?;
+        self.wait_for_apiserver(&supervisor, progress).await?;
         let client = self.client().await?;
         bootstrap::apply(&client).await?;
-        self.wait_for_parts(progress).await?;
+        self.wait_for_parts(&supervisor, progress).await?;
         let pause = plan::pause_image(&self.layout)?;
         images::ensure_pause(&self.layout, &self.settings.ports, &self.checkout, &pause).await?;
         accounts
@@ -144,14 +143,18 @@ impl Cluster {
         Ok(())
     }
 
-    /// True when a new supervisor was started; false when the one that runs does what is wanted.
-    fn start_supervisor(&self, options: &Options, progress: &Progress) -> anyhow::Result<bool> {
+    /// A new supervisor, unless the one that runs does what is wanted.
+    fn start_supervisor(
+        &self,
+        options: &Options,
+        progress: &Progress,
+    ) -> anyhow::Result<Supervisor> {
         let wanted = part::plan_hash(&plan::specs(&self.layout)?);
         let running = supervise::try_lock(&self.layout)?.is_none();
         let state = State::read(&self.layout)?;
         if running {
             if state.as_ref().is_some_and(|state| state.plan == wanted) {
-                return Ok(state.is_some_and(|state| state.phase == Phase::Starting));
+                return Ok(Supervisor::Found);
             }
             progress.say("the parts or their configuration changed: starting them again");
             self.stop_supervisor(progress)?;
@@ -164,31 +167,15 @@ impl Cluster {
         leftovers::remove(&self.layout)?;
         let _ = std::fs::remove_file(State::path(&self.layout));
         progress.say("starting the cluster");
-        let log = self.layout.log("supervisor");
-        std::fs::create_dir_all(self.layout.path("logs")).context("creating the log folder")?;
-        let output = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .context("opening the supervisor's log")?;
-        let child = Command::new(&options.supervisor)
-            .args(["--dir", &self.layout.dir.to_string_lossy(), "supervise"])
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().context("opening the supervisor's log")?)
-            .stderr(output)
-            .current_dir("/")
-            .spawn()
-            .with_context(|| format!("starting {}", options.supervisor.display()))?;
-        // Waits for it in the background, so that a supervisor that ends early is not kept as a zombie.
-        std::thread::spawn(move || {
-            let mut child = child;
-            let _ = child.wait();
-        });
-        Ok(true)
+        Supervisor::start(&options.supervisor, &self.layout)
     }
 
-    async fn wait_for_apiserver(&self, progress: &Progress) -> anyhow::Result<()> {
-        self.wait_for_state(progress, "the API server", |state| {
+    async fn wait_for_apiserver(
+        &self,
+        supervisor: &Supervisor,
+        progress: &Progress,
+    ) -> anyhow::Result<()> {
+        self.wait_for_state(supervisor, progress, "the API server", |state| {
             state
                 .parts
                 .get("kube-apiserver")
@@ -197,8 +184,12 @@ impl Cluster {
         .await
     }
 
-    async fn wait_for_parts(&self, progress: &Progress) -> anyhow::Result<()> {
-        self.wait_for_state(progress, "all parts", |state| {
+    async fn wait_for_parts(
+        &self,
+        supervisor: &Supervisor,
+        progress: &Progress,
+    ) -> anyhow::Result<()> {
+        self.wait_for_state(supervisor, progress, "all parts", |state| {
             state.phase == Phase::Ready
                 && state
                     .parts
@@ -210,16 +201,23 @@ impl Cluster {
 
     async fn wait_for_state(
         &self,
+        supervisor: &Supervisor,
         progress: &Progress,
         what: &str,
         reached: impl Fn(&State) -> bool,
     ) -> anyhow::Result<()> {
         let failed = until(progress, what, START_DEADLINE, || async {
-            let state = State::read(&self.layout)?.context("the supervisor did not report yet")?;
-            match state.phase {
-                Phase::Failed | Phase::Stopped => Ok(Some(state.message.unwrap_or_default())),
-                _ if reached(&state) => Ok(None),
-                _ => {
+            // Asked before its report is read: what it reports at its end says more.
+            let gone = supervisor.gone(&self.layout)?;
+            let state = State::read(&self.layout)?;
+            match (state, gone) {
+                (Some(state), _) if matches!(state.phase, Phase::Failed | Phase::Stopped) => {
+                    Ok(Some(state.message.unwrap_or_default()))
+                }
+                (_, Some(gone)) => Ok(Some(gone)),
+                (None, None) => bail!("the supervisor did not report yet"),
+                (Some(state), None) if reached(&state) => Ok(None),
+                (Some(state), None) => {
                     let late = state
                         .parts
                         .iter()

@@ -42,6 +42,7 @@ mod relay;
 pub mod state;
 pub mod status;
 mod supervise;
+mod supervisor;
 pub mod wait;
 
 pub use lifecycle::Cluster;

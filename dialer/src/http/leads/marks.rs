@@ -1,6 +1,7 @@
 //! What a lead's view has besides the lead: `doNotCall: true` where its number is on the caller's do-not-call list; and
 //! whether a number may be called at all.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
 use mongodb::bson::Document;
@@ -12,13 +13,15 @@ use super::super::error::{ApiError, Code};
 use crate::domain::leads::view;
 use crate::domain::lists::{self, List};
 
-/// The views of leads, by one question about all their numbers.
+/// The views of leads, by one question about all their numbers. Leads that are handed over are dropped one by one: a
+/// page is never in memory twice.
 pub(super) async fn views(
     app: &App,
     tenant: ObjectId,
-    leads: &[Document],
+    leads: impl IntoIterator<Item = impl Borrow<Document>>,
 ) -> Result<Vec<Map<String, Value>>, ApiError> {
-    let views: Vec<Map<String, Value>> = leads.iter().map(view::lead).collect();
+    let views = leads.into_iter().map(|lead| view::lead(lead.borrow()));
+    let views: Vec<Map<String, Value>> = views.collect();
     let asked: BTreeSet<String> = views.iter().filter_map(number).collect();
     let asked: Vec<String> = asked.into_iter().collect();
     let listed = app.store.listed(List::DoNotCall, tenant, &asked).await?;
@@ -37,7 +40,7 @@ pub(super) async fn one(
     tenant: ObjectId,
     lead: &Document,
 ) -> Result<Map<String, Value>, ApiError> {
-    let views = views(app, tenant, std::slice::from_ref(lead)).await?;
+    let views = views(app, tenant, [lead]).await?;
     Ok(views.into_iter().next().unwrap_or_default())
 }
 

@@ -44,8 +44,8 @@ pub struct Liveness {
 /// The webhook is there.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookHealth {
-    pub status: String,
-    pub service: String,
+    pub status: &'static str,
+    pub service: &'static str,
     pub timestamp: Moment,
 }
 

@@ -1,0 +1,57 @@
+//! Which other sites' pages may read an answer.
+
+use axum::extract::Request;
+use http::{HeaderMap, HeaderValue, Method, header};
+
+use crate::domain::cors::{METHODS, Origins};
+
+/// What a request says of the page it comes from. A foreign page's request gets its answer without the marks, so its
+/// browser withholds it; no `Origin` (vendors, command line) needs none.
+#[derive(Debug)]
+pub struct Page {
+    /// Of the page, if it may read the answer.
+    allowed: Option<HeaderValue>,
+    pub preflight: bool,
+    asked_headers: Option<HeaderValue>,
+}
+
+impl Page {
+    pub fn of(request: &Request, origins: &Origins) -> Self {
+        let headers = request.headers();
+        let origin = headers.get(header::ORIGIN);
+        let allowed = origin.filter(|o| o.to_str().is_ok_and(|text| origins.allow(text)));
+        Self {
+            allowed: allowed.cloned(),
+            preflight: request.method() == Method::OPTIONS
+                && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD),
+            asked_headers: headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned(),
+        }
+    }
+
+    /// Marks the answer to the request.
+    pub fn mark(self, headers: &mut HeaderMap) {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        let Some(origin) = self.allowed else {
+            return;
+        };
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
+        if !self.preflight {
+            return;
+        }
+        headers.append(
+            header::VARY,
+            HeaderValue::from_static("Access-Control-Request-Headers"),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static(METHODS),
+        );
+        if let Some(asked) = self.asked_headers {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What surrounds every handler: request ids, access log, error bodies, CORS, security headers, time limit.
+
+mod access;
+mod cors;
+mod security;
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request};
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::StatusCode;
+use tower::{Layer, Service};
+
+pub use access::RequestId;
+
+use super::App;
+use super::csv_upload;
+use super::error::{ApiError, Code};
+use access::Exchange;
+use cors::Page;
+
+/// Longest a handler may take, and one that is sent a whole file.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+const UPLOAD_TIME_LIMIT: Duration = Duration::from_secs(300);
+
+/// All of it as one layer: a layer for each would clone the handler and box its answer as often, for every request.
+#[derive(Debug, Clone)]
+pub struct Surround(pub App);
+
+impl<S> Layer<S> for Surround {
+    type Service = Surrounded<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let app = Arc::clone(&self.0);
+        Surrounded { app, inner }
+    }
+}
+
+/// A handler with what surrounds it.
+#[derive(Debug, Clone)]
+pub struct Surrounded<S> {
+    app: App,
+    inner: S,
+}
+
+impl<S> Service<Request> for Surrounded<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let app = Arc::clone(&self.app);
+        let page = Page::of(&request, &app.origins);
+        if page.preflight {
+            let response = StatusCode::NO_CONTENT.into_response();
+            return std::future::ready(Ok(finished(page, response))).boxed();
+        }
+        let exchange = Exchange::begin(&mut request);
+        let limit = time_limit(&request);
+        let answer = guarded(limit, self.inner.call(request));
+        async move { Ok(finished(page, exchange.end(&app, answer.await))) }.boxed()
+    }
+}
+
+fn finished(page: Page, mut response: Response) -> Response {
+    page.mark(response.headers_mut());
+    security::secured(response)
+}
+
+fn time_limit(request: &Request) -> Duration {
+    let route = request.extensions().get::<MatchedPath>();
+    if route.is_some_and(|route| route.as_str() == csv_upload::PATH) {
+        UPLOAD_TIME_LIMIT
+    } else {
+        TIME_LIMIT
+    }
+}
+
+/// The answer, or an error in its place when it is late or its handler panics.
+async fn guarded(
+    limit: Duration,
+    answer: impl Future<Output = Result<Response, Infallible>>,
+) -> Response {
+    let answer = tokio::time::timeout(limit, AssertUnwindSafe(answer).catch_unwind());
+    match answer.await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Err(panic)) => panicked(panic),
+        Err(_) => ApiError::new(Code::Timeout, "The server took too long. Try again.")
+            .retry_after(5)
+            .into_response(),
+    }
+}
+
+/// The panic itself was logged and reported by the hook.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::new(Code::Panicked, "Something went wrong on the server.").into_response()
+}
