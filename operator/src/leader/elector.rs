@@ -199,7 +199,7 @@ impl<N: News> Elector<N> {
 
     async fn write(&mut self, step: Step) {
         let sent = Instant::now();
-        self.candidate.sending(&step, sent);
+        self.candidate.sending();
         let answer = self.send(&step).await;
         let now = Instant::now();
         let answer = match answer {
@@ -213,8 +213,7 @@ impl<N: News> Elector<N> {
                 Answer::Unknown
             }
         };
-        self.candidate
-            .wrote(&step, sent, answer, now, rand::random());
+        self.candidate.wrote(sent, answer, now, rand::random());
     }
 
     /// `None`: no answer in time.
@@ -231,7 +230,9 @@ impl<N: News> Elector<N> {
                 let lease = lease(fresh(namespace), record);
                 timeout_at(end, self.api.create(&params, &lease)).await.ok()
             }
-            Step::Update(Found { record, version }) => {
+            Step::Update(Found {
+                record, version, ..
+            }) => {
                 self.metrics.api_write(Verb::Replace, Written::Lease);
                 let mut lease = lease(self.metadata.clone(), record);
                 lease.metadata.resource_version = Some(version.clone());
@@ -252,12 +253,17 @@ impl<N: News> Elector<N> {
 
     fn found(&mut self, lease: Lease) -> Found {
         let version = lease.metadata.resource_version.clone().unwrap_or_default();
+        let uid = lease.metadata.uid.clone().unwrap_or_default();
         let record = record(lease.spec.unwrap_or_default());
         self.metadata = ObjectMeta {
             managed_fields: None,
             ..lease.metadata
         };
-        Found { record, version }
+        Found {
+            record,
+            version,
+            uid,
+        }
     }
 
     fn say(&mut self, trouble: Option<String>) {

@@ -76,6 +76,8 @@ pub struct Found {
     pub record: Record,
     /// Its resourceVersion.
     pub version: String,
+    /// Its UID: one that was deleted and made anew is another.
+    pub uid: String,
 }
 
 /// What to do next.
@@ -131,7 +133,7 @@ pub struct Candidate {
     /// What was seen may have changed by a write of ours whose answer is missing, or was a refusal.
     doubtful: bool,
     grant: Option<Grant>,
-    /// After a create no write goes before this.
+    /// Where the lease is one that we made, no write goes before this.
     not_before: Option<Instant>,
     renew_at: Option<Instant>,
     retry_at: Option<Instant>,
@@ -198,7 +200,7 @@ impl Candidate {
         } else {
             Step::Update(Found {
                 record: self.record(wall, record.transitions.saturating_add(1)),
-                version: seen.found.version.clone(),
+                ..seen.found.clone()
             })
         }
     }
@@ -225,7 +227,7 @@ impl Candidate {
         };
         Found {
             record,
-            version: seen.found.version.clone(),
+            ..seen.found.clone()
         }
     }
 
@@ -258,8 +260,14 @@ impl Candidate {
 
     /// Another version restarts the wait, whatever changed in it.
     fn see(&mut self, found: Found, now: Instant, read: Option<Instant>) {
+        let new = |seen: &Seen| seen.found.uid != found.uid;
         if found.record.holder != self.identity {
             self.lose();
+        } else if self.seen.as_ref().is_none_or(new) {
+            // A create of ours made it: just now, or one that was given up and arrived late, after others had come and
+            // gone. Whoever held the lease before may think for one length more that it is theirs.
+            self.lose();
+            self.not_before = Some(now + self.timing.lease());
         }
         let known = self
             .seen
@@ -274,12 +282,8 @@ impl Candidate {
     }
 
     /// A create or update is sent: until it is answered, what we know may be old.
-    pub fn sending(&mut self, step: &Step, now: Instant) {
+    pub fn sending(&mut self) {
         self.doubtful = true;
-        if matches!(step, Step::Create(_)) {
-            // Where a lease was deleted, somebody may think for one length more that it is theirs.
-            self.not_before = Some(now + self.timing.lease());
-        }
     }
 
     /// True when the lease may be another than the one we know.
@@ -288,19 +292,16 @@ impl Candidate {
     }
 
     /// A create or update that was sent at `sent` was answered, or not, by `now`.
-    pub fn wrote(&mut self, step: &Step, sent: Instant, answer: Answer, now: Instant, jitter: f64) {
+    pub fn wrote(&mut self, sent: Instant, answer: Answer, now: Instant, jitter: f64) {
         self.renew_at = None;
         self.retry_at = None;
-        if matches!(step, Step::Create(_)) && answer != Answer::Changed {
-            self.not_before = Some(now + self.timing.lease());
-        }
         match answer {
             Answer::Done(found) => {
                 self.absent = false;
                 self.doubtful = false;
+                self.see(found, now, Some(now));
                 self.renew_at = Some(sent + self.timing.renew_every());
                 self.grant = Some(self.granted(sent, now));
-                self.see(found, now, Some(now));
             }
             Answer::Changed => self.doubtful = true,
             Answer::Unknown => {
@@ -352,7 +353,7 @@ impl Candidate {
                 renewed: wall,
                 transitions: seen.found.record.transitions,
             },
-            version: seen.found.version.clone(),
+            ..seen.found.clone()
         })
     }
 }

@@ -25,6 +25,7 @@ fn held_by(holder: &str, version: &str) -> Found {
     Found {
         record,
         version: version.to_owned(),
+        uid: "first".to_owned(),
     }
 }
 
@@ -36,9 +37,8 @@ fn candidate() -> Candidate {
 fn leader(start: Instant) -> Candidate {
     let mut me = candidate();
     me.read(Some(held_by("", "7")), start);
-    let step = me.next(start, WALL);
+    assert!(matches!(me.next(start, WALL), Step::Update(_)));
     me.wrote(
-        &step,
         start,
         Answer::Done(held_by("me", "8")),
         after(start, 20),
@@ -135,9 +135,9 @@ fn a_lost_answer_moves_nothing_and_is_looked_up() {
     let start = Instant::now();
     let mut me = leader(start);
     let (sent, late) = (after(start, 1_667), after(start, 2_917));
-    let step = me.next(sent, WALL);
-    me.sending(&step, sent);
-    me.wrote(&step, sent, Answer::Unknown, late, 1.0);
+    assert!(matches!(me.next(sent, WALL), Step::Update(_)));
+    me.sending();
+    me.wrote(sent, Answer::Unknown, late, 1.0);
     assert_eq!(me.grant().unwrap().until, after(start, 4_000));
     let Step::Wait(again) = me.next(late, WALL) else {
         panic!("not at once");
@@ -177,9 +177,8 @@ fn a_lease_that_was_made_anew_is_not_used_for_one_length() {
     me.read(None, start);
     let step = me.next(start, WALL);
     assert!(matches!(step, Step::Create(_)));
-    me.sending(&step, start);
+    me.sending();
     me.wrote(
-        &step,
         start,
         Answer::Done(held_by("me", "1")),
         after(start, 10),
@@ -192,15 +191,41 @@ fn a_lease_that_was_made_anew_is_not_used_for_one_length() {
         "nobody else may begin earlier either"
     );
     // Renewals move the end and not the beginning.
-    let step = me.next(after(start, 1_700), WALL);
+    assert!(matches!(
+        me.next(after(start, 1_700), WALL),
+        Step::Update(_)
+    ));
     me.wrote(
-        &step,
         after(start, 1_700),
         Answer::Done(held_by("me", "2")),
         after(start, 1_710),
         0.0,
     );
     assert_eq!(me.grant().unwrap().from, after(start, 5_010));
+}
+
+#[test]
+fn a_create_that_was_given_up_and_arrives_late_makes_a_lease_anew() {
+    let start = Instant::now();
+    let mut me = candidate();
+    me.read(None, start);
+    me.sending();
+    me.wrote(start, Answer::Unknown, after(start, 1_250), 0.0);
+    // Meanwhile another one made the lease and led; then somebody deleted it, and the create arrived.
+    let mut made = held_by("other", "5");
+    made.uid = "of another".to_owned();
+    me.read(Some(made), after(start, 1_400));
+    let late = after(start, 8_000);
+    me.read(Some(held_by("me", "9")), late);
+    me.sending();
+    me.wrote(
+        late,
+        Answer::Done(held_by("me", "10")),
+        after(late, 10),
+        0.0,
+    );
+    assert_eq!(me.grant().unwrap().from, after(late, 5_000));
+    assert_eq!(me.release(after(late, 4_990), WALL), None);
 }
 
 #[test]
