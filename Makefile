@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-CARGO_CLUSTER := cargo run --quiet -p crokodial-e2e --bin cluster --
+CLUSTER_PROGRAM := scripts/program.sh cluster
 
 .PHONY: help
 help: ## list the targets
@@ -14,27 +14,27 @@ packages: ## install the system packages that are missing (Debian family)
 
 .PHONY: up
 up: packages ui ## start the local cluster with operator, staging and prod; CLUSTER=kind|local|current
-	@$(CARGO_CLUSTER) up && $(CARGO_CLUSTER) deploy
+	@$(CLUSTER_PROGRAM) up && $(CLUSTER_PROGRAM) deploy
 
 .PHONY: down
 down: ## remove the local cluster
-	@$(CARGO_CLUSTER) down
+	@$(CLUSTER_PROGRAM) down
 
 .PHONY: cluster-status
 cluster-status: ## show where every part of the cluster stands
-	@$(CARGO_CLUSTER) status
+	@$(CLUSTER_PROGRAM) status
 
 .PHONY: logs
 logs: ## show the end of the cluster's logs; PART=kubelet for one of them
-	@$(CARGO_CLUSTER) logs $(PART)
+	@$(CLUSTER_PROGRAM) logs $(PART)
 
 .PHONY: demo-promote
 demo-promote: ## build a visibly changed dialer image and promote it: staging, then prod
-	@$(CARGO_CLUSTER) demo-promote
+	@$(CLUSTER_PROGRAM) demo-promote
 
 .PHONY: demo-data
 demo-data: ## fill staging with 200 generated leads and a user; the password goes to target/cluster/demo-user.json
-	@$(CARGO_CLUSTER) demo-data
+	@$(CLUSTER_PROGRAM) demo-data
 
 .PHONY: ui
 ui: ## build the dialer's UI, which its binary embeds
@@ -46,19 +46,19 @@ build: ui ## compile the workspace
 
 .PHONY: images
 images: ui ## build both images and push them to the local cluster's registry
-	@$(CARGO_CLUSTER) images
+	@$(CLUSTER_PROGRAM) images
 
 .PHONY: crdgen
 crdgen: ## write the CRDs, the chart's copies and docs/reference from the types
-	@cargo run --quiet -p crokodial-crds --bin crdgen
+	@scripts/program.sh crdgen
 
 .PHONY: generate
 generate: crdgen ## write everything that is generated and committed
-	@HELM=$(CURDIR)/scripts/helm.sh charts/render.sh && CONTRACT_WRITE=1 OPENAPI_WRITE=1 cargo test --quiet -p crokodial-dialer --test contract --test openapi
+	@HELM=$(CURDIR)/scripts/helm.sh charts/render.sh && CONTRACT_WRITE=1 OPENAPI_WRITE=1 cargo test --quiet --workspace --test dialer-suite -- contract:: openapi::
 
 .PHONY: tools
 tools: ## build helm and kubectl into target/cluster/bin
-	@$(CARGO_CLUSTER) tools
+	@$(CLUSTER_PROGRAM) tools
 
 .PHONY: lint
 lint: lint-rust lint-generated lint-ui ## check formatting, lints, licenses, generated files, chart and UI
@@ -69,7 +69,7 @@ lint-rust:
 
 .PHONY: lint-generated
 lint-generated:
-	@cargo run --quiet -p crokodial-crds --bin crdgen -- --check && HELM=$(CURDIR)/scripts/helm.sh charts/render.sh --check
+	@scripts/program.sh crdgen --check && HELM=$(CURDIR)/scripts/helm.sh charts/render.sh --check
 
 .PHONY: lint-ui
 lint-ui:
@@ -84,7 +84,7 @@ test-unit: ui ## tests that need no cluster
 
 .PHONY: e2e
 e2e: packages ui ## tests with real pods, on a cluster of their own
-	@cargo test -p crokodial-e2e --locked --test e2e -- --ignored --test-threads=1 --nocapture
+	@cargo test --workspace --locked --test e2e -- --ignored --test-threads=1 --nocapture
 
 .PHONY: fuzz
 fuzz: packages ui ## fuzz every parser of the dialer; FUZZ_SECONDS=60 each, FUZZ_SEED=1
@@ -92,11 +92,11 @@ fuzz: packages ui ## fuzz every parser of the dialer; FUZZ_SECONDS=60 each, FUZZ
 
 .PHONY: test-long
 test-long: packages ui fuzz ## fuzzing, then the tests with real pods that take minutes each, on a cluster of their own
-	@E2E_LONG=1 cargo test -p crokodial-e2e --locked --test e2e -- --ignored --test-threads=1 --nocapture
+	@E2E_LONG=1 cargo test --workspace --locked --test e2e -- --ignored --test-threads=1 --nocapture
 
 .PHONY: bench
 bench: ## measure the product in the cluster of make up, beside its limits and what it is compared with; OUTPUT=json
-	@$(CARGO_CLUSTER) bench --output $(or $(OUTPUT),table)
+	@$(CLUSTER_PROGRAM) bench --output $(or $(OUTPUT),table)
 
 .PHONY: bench-dialer
 bench-dialer: ## measure the dialer beside Express and Fastify on MONGODB_TEST_URI, else on the cluster of make up; OUTPUT=json

@@ -1,8 +1,6 @@
 //! Objects that were stored by earlier versions still decode, and encode to what they were: a field that
 //! is renamed or becomes required shows here. Fixtures are added, never changed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
-
 use crokodial_crds::{
     CrokodialEnvironment, CrokodialRelease, DeletionPolicy, HoldKind, PromotionVerdict,
     ReleasePhase, RouteKind, Stage, TlsMode,

@@ -1,7 +1,5 @@
 //! The committed outputs are those of these types.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
-
 use std::process::Command;
 
 fn crdgen(argument: &str) -> (bool, String) {

@@ -1,8 +1,6 @@
 //! The table of tests/cases.yaml against the published schemas: first the bounds that any JSON schema has,
 //! then the CEL rules, evaluated as the API server does.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
-
 use std::collections::BTreeMap;
 
 use crokodial_crds::schema;

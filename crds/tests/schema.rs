@@ -1,7 +1,5 @@
 //! What must hold of every node of the published schemas.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
-
 use crokodial_crds::{condition::MAX_MESSAGE, schema};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,

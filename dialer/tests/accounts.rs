@@ -1,23 +1,14 @@
 //! Accounts on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::mongo::{Scratch, scratch};
+use crate::support::people::{OPEN, Person, login, old_account};
+use crate::support::{Answer, JWT_SECRET, TestApp, app, get, get_with, post, post_with};
 use base64::Engine;
 use crokodial_dialer::domain::password;
 use http::StatusCode;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use mongo::{Scratch, scratch};
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
-use support::people::{OPEN, Person, login, old_account};
-use support::{Answer, JWT_SECRET, TestApp, app, get, get_with, post, post_with};
 
 fn rep(email: &str) -> Value {
     json!({ "email": email, "password": "correct horse 1", "name": "Rep One", "role": "admin" })

@@ -1,21 +1,12 @@
 //! What administrators do to accounts, on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::mongo::{Scratch, scratch};
+use crate::support::people::{OPEN, PASSWORD, Person, audited, do_to, login};
+use crate::support::{Answer, app};
 use http::StatusCode;
-use mongo::{Scratch, scratch};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
-use support::people::{OPEN, PASSWORD, Person, audited, do_to, login};
-use support::{Answer, app};
 
 async fn set_role(who: &Person<'_>, target: ObjectId, role: &str) -> Answer {
     who.put(

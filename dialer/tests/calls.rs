@@ -1,21 +1,12 @@
 //! Dispositions, calls and dial counts, and what is told about all leads, on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::app;
+use crate::support::mongo::scratch;
+use crate::support::people::{OPEN, Person};
 use http::{Method, StatusCode};
-use mongo::scratch;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
-use support::app;
-use support::people::{OPEN, Person};
 
 fn names(answer: &Value) -> Vec<String> {
     let all = answer["dispositions"].as_array().unwrap().iter();

@@ -1,10 +1,5 @@
 //! The contract table: every rule of the old application's interface, what became of it, and the tests that show it.
 //! `tests/contract/rows.toml` is checked here and makes `docs/dialer-compat.md` (`make generate` writes it).
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -274,5 +269,24 @@ fn title(section: &str) -> &'static str {
         "8" => "UI",
         "H" => "Defects that must not come back",
         other => panic!("no title for section {other} of the contract"),
+    }
+}
+
+/// Only `main.rs` is a target of cargo's: a file that it does not name would hold tests that nobody runs.
+#[test]
+fn every_file_of_tests_is_compiled() {
+    for package in ["crds", "dialer", "operator"] {
+        let tests = dialer().join("..").join(package).join("tests");
+        let main = fs::read_to_string(tests.join("main.rs")).unwrap();
+        for entry in fs::read_dir(&tests).unwrap() {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_str().unwrap();
+            if path.extension().is_some_and(|e| e == "rs") && stem != "main" {
+                assert!(
+                    main.lines().any(|line| line == format!("mod {stem};")),
+                    "{package}/tests/main.rs does not name {stem}"
+                );
+            }
+        }
     }
 }

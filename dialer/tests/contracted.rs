@@ -1,33 +1,23 @@
 //! What `dialer migrate --contract` ends for good, and a database that never had an old server: on a real
 //! MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
-
-#[path = "support/mongo.rs"]
-mod mongo;
-#[path = "support/old.rs"]
-mod old;
-mod support;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::support::migrations::{APPLY, CHECK, CONTRACT};
+use crate::support::mongo::{Scratch, scratch};
+use crate::support::old;
+use crate::support::pairs::{K1, K2, credentials, keyed, knock, named, old_pair, pair_of};
+use crate::support::people::{OPEN, PASSWORD, Person, do_to, login, old_account};
+use crate::support::{app, config, post};
 use crokodial_dialer::admin;
 use crokodial_dialer::cli::Migrate;
 use crokodial_dialer::migrate;
 use futures::future::{join, join_all};
 use http::StatusCode;
-use mongo::{Scratch, scratch};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde_json::json;
-use support::migrations::{APPLY, CHECK, CONTRACT};
-use support::pairs::{K1, K2, credentials, keyed, knock, named, old_pair, pair_of};
-use support::people::{OPEN, PASSWORD, Person, do_to, login, old_account};
-use support::{app, config, post};
 
 /// How every hash begins once the old server is gone.
 const ARGON2ID: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
@@ -213,7 +203,7 @@ async fn a_database_without_an_old_server_starts_contracted() {
     assert!(is_marked(&db).await);
     let chief = Person::signed_in(&app, "admin@example.com", &first.unwrap()).await;
     // The other replica looked before there was an account, and looks again within a minute.
-    let app = support::app(&db.uri, OPEN);
+    let app = crate::support::app(&db.uri, OPEN);
     let rep_here = Person::registered(&app, "rep@example.com").await;
     let mut hashes = vec![
         hash_of(&db, "admin@example.com").await,

@@ -1,26 +1,15 @@
 //! Vendors' files on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
-
-#[path = "support/files.rs"]
-mod files;
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
 
 use std::io::Write;
 
-use files::{HEAD, all, counts, file, journal_is_empty, leads_of, line, upload};
+use crate::support::app;
+use crate::support::files::{HEAD, all, counts, file, journal_is_empty, leads_of, line, upload};
+use crate::support::mongo::scratch;
+use crate::support::people::{OPEN, Person};
 use http::{Method, StatusCode};
-use mongo::scratch;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
-use support::app;
-use support::people::{OPEN, Person};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_becomes_leads_and_the_same_again_changes_nothing() {
@@ -153,7 +142,8 @@ async fn rows_and_messages_of_one_lead_are_one_lead_at_one_price() {
     let message =
         json!({ "lead_id": "v-1", "phone": "5550120001", "product": "data", "price": 10 });
     let headers = [("sid", "crk_1"), ("apikey", "key")];
-    let told = support::post_with(&app.router, "/api/webhooks/nextgen", &message, &headers).await;
+    let told =
+        crate::support::post_with(&app.router, "/api/webhooks/nextgen", &message, &headers).await;
     assert_eq!(told.json()["isNew"], false, "{}", told.text);
     assert_eq!(leads_of(&db, rep.id).await, stored);
     db.finish().await;
@@ -242,7 +232,7 @@ async fn tenants_are_apart() {
     );
     for path in ["/api/csv-upload", path.as_str()] {
         assert_eq!(
-            support::get(&app.router, path).await.status,
+            crate::support::get(&app.router, path).await.status,
             StatusCode::UNAUTHORIZED
         );
     }

@@ -1,24 +1,15 @@
 //! Files and uploads that are not taken, or not whole, on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/files.rs"]
-mod files;
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::app;
+use crate::support::files::{
+    all, counts, file, head, leads_of, request, silent_after, slow, tail, upload,
+};
+use crate::support::mongo::scratch;
+use crate::support::people::{OPEN, Person};
 use axum::body::{Body, Bytes};
-use files::{all, counts, file, head, leads_of, request, silent_after, slow, tail, upload};
 use http::{Method, StatusCode};
-use mongo::scratch;
 use mongodb::bson::doc;
 use serde_json::json;
-use support::app;
-use support::people::{OPEN, Person};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_cannot_be_read_refuses_the_file_or_is_left_out() {
@@ -169,7 +160,7 @@ async fn hostile_files_are_refused_and_leave_nothing_behind() {
         ("two files", two, 400),
         ("no form", String::new(), 400),
     ] {
-        let answer = support::send(&app.router, request(&rep, "", Body::from(body))).await;
+        let answer = crate::support::send(&app.router, request(&rep, "", Body::from(body))).await;
         assert_eq!(answer.status.as_u16(), status, "{what}: {}", answer.text);
     }
     let plain = rep
@@ -197,7 +188,7 @@ async fn uploads_that_break_off_leave_their_place_and_no_file() {
     sender
         .unbounded_send(Err(std::io::Error::other("gone")))
         .unwrap();
-    let broken = support::send(&app.router, request(&rep, "", body)).await;
+    let broken = crate::support::send(&app.router, request(&rep, "", body)).await;
     assert_eq!(
         (broken.status, &broken.json()["code"]),
         (StatusCode::BAD_REQUEST, &json!("INVALID_BODY"))
@@ -208,7 +199,7 @@ async fn uploads_that_break_off_leave_their_place_and_no_file() {
         let (read, body) = silent_after(half.clone());
         let (router, request) = (app.router.clone(), request(&rep, "", body));
         waiting.push(tokio::spawn(async move {
-            support::send(&router, request).await
+            crate::support::send(&router, request).await
         }));
         read.await.unwrap();
     }

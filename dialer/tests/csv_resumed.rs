@@ -1,27 +1,18 @@
 //! Imports that meet another one, and those that break off, on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/files.rs"]
-mod files;
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::app;
+use crate::support::files::{
+    all, counts, end_leases, file, journal_is_empty, leads_of, scanned, upload,
+};
+use crate::support::mongo::{Relay, Scratch, scratch};
+use crate::support::people::{OPEN, Person};
 use crokodial_dialer::imports::runner::resume;
 use crokodial_dialer::store::lease::Chain;
-use files::{all, counts, end_leases, file, journal_is_empty, leads_of, scanned, upload};
 use futures::future::join;
 use http::StatusCode;
-use mongo::{Relay, Scratch, scratch};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde_json::json;
-use support::app;
-use support::people::{OPEN, Person};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_has_one_import_at_a_time() {

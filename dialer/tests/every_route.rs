@@ -1,28 +1,15 @@
 //! Every address of the API's description, asked by those who must not get through and with what must not get in. An
 //! address that is added is asked too: the list is the description's.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/belongings.rs"]
-mod belongings;
-#[path = "support/files.rs"]
-mod files;
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
-use belongings::{Belongings, SECRET, everything};
+use crate::support::belongings::{Belongings, SECRET, everything};
+use crate::support::described::{fields, operations, resolved, session_needed};
+use crate::support::mongo::scratch;
+use crate::support::pairs::{K1, keyed, pair_of, send_to};
+use crate::support::people::{OPEN, Person};
+use crate::support::{Answer, NOWHERE, TestApp, app, send};
 use http::{Method, StatusCode};
-use mongo::scratch;
 use mongodb::bson::Bson;
 use serde_json::{Map, Value, json};
-use support::described::{fields, operations, resolved, session_needed};
-use support::pairs::{K1, keyed, pair_of, send_to};
-use support::people::{OPEN, Person};
-use support::{Answer, NOWHERE, TestApp, app, send};
 
 async fn ask_with(app: &TestApp, method: &Method, path: &str, token: Option<&str>) -> Answer {
     let mut request = http::Request::builder()

@@ -1,21 +1,12 @@
 //! Leads on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::app;
+use crate::support::mongo::{Scratch, scratch};
+use crate::support::people::{OPEN, Person};
 use http::{Method, StatusCode};
-use mongo::{Scratch, scratch};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
-use support::app;
-use support::people::{OPEN, Person};
 
 async fn stored(db: &Scratch, id: &str) -> Option<Document> {
     let leads = db.database.collection::<Document>("leads");
@@ -136,7 +127,7 @@ async fn nobody_reaches_another_tenant_s_leads() {
         }
     }
     assert_eq!(stored(&db, &id).await, before);
-    let unsigned = support::get(&app.router, &path).await;
+    let unsigned = crate::support::get(&app.router, &path).await;
     assert_eq!(unsigned.status, StatusCode::UNAUTHORIZED);
     db.finish().await;
 }

@@ -1,23 +1,14 @@
 //! Do-not-call and text opt-out lists, and users' settings, on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::mongo::scratch;
+use crate::support::people::{OPEN, Person};
+use crate::support::{Answer, app};
 use crokodial_dialer::domain::lists::List;
 use futures::future::join_all;
 use http::{Method, StatusCode};
-use mongo::scratch;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
-use support::people::{OPEN, Person};
-use support::{Answer, app};
 
 const DO_NOT_CALL: &str = "/api/do-not-call";
 const OPT_OUTS: &str = "/api/text-opt-outs";

@@ -1,21 +1,12 @@
 //! What is counted, and who may see it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::mongo::scratch;
+use crate::support::{NOWHERE, TestApp, app, get, post, post_with};
 use crokodial_dialer::http::metrics;
 use http::StatusCode;
-use mongo::scratch;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde_json::json;
-use support::{NOWHERE, TestApp, app, get, post, post_with};
 
 async fn scraped(app: &TestApp) -> String {
     let answer = get(&metrics::router(app.app.clone()), "/metrics").await;

@@ -1,29 +1,19 @@
 //! `dialer migrate` on data as the old servers left them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
-
-#[path = "support/mongo.rs"]
-mod mongo;
-#[path = "support/old.rs"]
-mod old;
-mod support;
 
 use std::collections::BTreeMap;
 
+use crate::support::migrations::{APPLY, CHECK, CONTRACT};
+use crate::support::mongo::{Scratch, scratch};
+use crate::support::old;
+use crate::support::pairs::K1;
+use crate::support::{Answer, TestApp, app, config, get_with, post};
 use crokodial_dialer::cli::Migrate;
 use crokodial_dialer::domain::migrate::{Finding, Severity};
 use crokodial_dialer::migrate;
 use crokodial_dialer::store::Store;
 use http::StatusCode;
-use mongo::{Scratch, scratch};
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
-use support::migrations::{APPLY, CHECK, CONTRACT};
-use support::pairs::K1;
-use support::{Answer, TestApp, app, config, get_with, post};
 
 async fn run(db: &Scratch, asked: &Migrate) -> u8 {
     let settings = config(&db.uri, &[("ENCRYPTION_KEYS", K1)]);

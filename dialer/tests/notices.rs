@@ -1,34 +1,20 @@
 //! What open sockets are told, by two servers on one real MongoDB-protocol database.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
-
-#[path = "support/files.rs"]
-mod files;
-#[path = "support/mongo.rs"]
-mod mongo;
-#[path = "support/sockets.rs"]
-mod sockets;
-mod support;
 
 use std::time::Duration;
 
+use crate::support::mongo::{Scratch, scratch};
+use crate::support::people::{OPEN, Person};
+use crate::support::sockets::{Client, app_with, serve};
+use crate::support::{TestApp, app, post, post_with};
 use crokodial_dialer::accounts::now_ms;
 use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MOST_PER_USER;
 use crokodial_dialer::domain::vendor::Product;
 use crokodial_dialer::http::socket::Patience;
 use http::{Method, StatusCode};
-use mongo::{Scratch, scratch};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
-use sockets::{Client, app_with, serve};
-use support::people::{OPEN, Person};
-use support::{TestApp, app, post, post_with};
 use tokio::io::AsyncReadExt;
 
 /// The person's credential pair of a vendor.
@@ -336,8 +322,8 @@ async fn an_import_is_told_to_its_tenant_and_to_nobody_else() {
     let address = serve(&app).await;
     let mut hers = Client::signed_in(address, rep.token()).await;
     let mut theirs = Client::signed_in(address, other.token()).await;
-    let file = files::file(0..5, "spring");
-    let answer = files::upload(&app, &rep, "", file.as_bytes()).await;
+    let file = crate::support::files::file(0..5, "spring");
+    let answer = crate::support::files::upload(&app, &rep, "", file.as_bytes()).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     let progress = hers.hear().await;
     assert_eq!(progress["type"], "CSV_IMPORT_PROGRESS", "{progress}");

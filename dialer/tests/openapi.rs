@@ -1,18 +1,11 @@
 //! The API's description itself; that answers are as it says is checked by every test (`support/described.rs`).
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::support::described::{DESCRIPTION, operation, operations, session_needed};
 use crokodial_dialer::http::description;
 use serde_json::{Value, json};
-use support::described::{DESCRIPTION, operation, operations, session_needed};
 
 #[test]
 fn the_committed_description_is_what_the_server_says_of_itself() {

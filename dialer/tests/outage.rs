@@ -1,20 +1,11 @@
 //! Health and readiness against a real MongoDB-protocol server that comes and goes.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
-
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
 
 use std::time::{Duration, Instant};
 
+use crate::support::mongo::{Relay, scratch};
+use crate::support::{Answer, TestApp, app, get};
 use crokodial_dialer::connect;
 use http::StatusCode;
-use mongo::{Relay, scratch};
-use support::{Answer, TestApp, app, get};
 use tokio_util::sync::CancellationToken;
 
 /// Asks until health has this status; the deadline is far above what it takes.

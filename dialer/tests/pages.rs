@@ -1,20 +1,13 @@
 //! Serving the UI.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
-
-mod support;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::support::{NOWHERE, TestApp, app_with_files, get, get_with, send};
 use axum::body::Body;
 use crokodial_dialer::ui::{File, Files};
 use http::{Method, Request, StatusCode};
 use sha2::{Digest, Sha256};
-use support::{NOWHERE, TestApp, app_with_files, get, get_with, send};
 
 #[derive(Debug)]
 struct Table(BTreeMap<&'static str, (&'static str, &'static str)>);

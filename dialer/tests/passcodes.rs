@@ -1,21 +1,12 @@
 //! Invite codes on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::mongo::{Scratch, scratch};
+use crate::support::people::{OPEN, PASSWORD, Person};
+use crate::support::{Answer, TestApp, app, post, post_with};
 use http::StatusCode;
-use mongo::{Scratch, scratch};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
-use support::people::{OPEN, PASSWORD, Person};
-use support::{Answer, TestApp, app, post, post_with};
 
 const CODES: &str = "/api/auth/passcodes";
 

@@ -1,24 +1,15 @@
 //! Changes of one's own account and sessions, on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::mongo::{Scratch, scratch};
+use crate::support::people::{OPEN, PASSWORD, Person, login};
+use crate::support::{TestApp, app, post};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use crokodial_dialer::domain::password;
 use http::StatusCode;
-use mongo::{Scratch, scratch};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
-use support::people::{OPEN, PASSWORD, Person, login};
-use support::{TestApp, app, post};
 
 const PROFILE: &str = "/api/auth/profile";
 const SESSIONS: &str = "/api/auth/sessions";

@@ -1,9 +1,4 @@
 //! What must never be committed: the old application's repository was full of it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,21 +1,12 @@
 //! Passwords that administrators let somebody choose, on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::mongo::scratch;
+use crate::support::people::{OPEN, PASSWORD, Person, audited, do_to, login};
+use crate::support::{Answer, TestApp, app, config, get_with, post};
 use crokodial_dialer::admin;
 use http::StatusCode;
-use mongo::scratch;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
-use support::people::{OPEN, PASSWORD, Person, audited, do_to, login};
-use support::{Answer, TestApp, app, config, get_with, post};
 
 async fn redeem(app: &TestApp, token: &Value, password: &str) -> Answer {
     let body = json!({ "token": token, "password": password });

@@ -1,15 +1,8 @@
 //! What the old server had and this one has not says so. Without a database.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-mod support;
-
+use crate::support::{NOWHERE, app, send};
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
-use support::{NOWHERE, app, send};
 
 const NOT_BUILT: [(Method, &str); 9] = [
     (Method::POST, "/api/groupme/oauth/initiate"),

@@ -1,20 +1,13 @@
 //! The router without a socket and without a database.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
+use crate::support::{NOWHERE, app, get, get_with, post, send};
 use axum::body::Body;
 use axum::routing::get as route_get;
 use crokodial_dialer::http::{MAX_BODY, layered};
 use http::{Method, Request, StatusCode};
 use serde_json::json;
-use support::{NOWHERE, app, get, get_with, post, send};
 
 const SECURITY: [(&str, &str); 10] = [
     ("cross-origin-opener-policy", "same-origin"),

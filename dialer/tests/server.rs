@@ -1,9 +1,4 @@
 //! The real socket: slow clients, and the end.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
 use std::time::{Duration, Instant};
 

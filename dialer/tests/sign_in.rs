@@ -1,22 +1,13 @@
 //! Signing in and failing to, on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
-
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
 
 use std::time::{Duration, Instant};
 
+use crate::support::mongo::scratch;
+use crate::support::people::{OPEN, PASSWORD, Person, login, old_account};
+use crate::support::{app, post_with};
 use http::StatusCode;
-use mongo::scratch;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
-use support::people::{OPEN, PASSWORD, Person, login, old_account};
-use support::{app, post_with};
 
 fn credentials(email: &str, password: &str) -> Value {
     json!({ "email": email, "password": password })

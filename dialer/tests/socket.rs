@@ -1,19 +1,11 @@
 //! The WebSocket's protocol, on a real connection and without a database.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
-
-#[path = "support/sockets.rs"]
-mod sockets;
-mod support;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::sockets::{Client, app_with, serve};
+use crate::support::{JWT_SECRET, NOWHERE, app, get, get_with};
 use crokodial_dialer::accounts::{Identity, now_ms};
 use crokodial_dialer::domain::doorway::MOST_WAITING_PER_ADDRESS;
 use crokodial_dialer::domain::notice::Notice;
@@ -25,8 +17,6 @@ use crokodial_dialer::store::users::User;
 use http::StatusCode;
 use mongodb::bson::oid::ObjectId;
 use serde_json::json;
-use sockets::{Client, app_with, serve};
-use support::{JWT_SECRET, NOWHERE, app, get, get_with};
 use tokio_tungstenite::tungstenite::Message;
 
 fn token(secret: &str, seconds: i64) -> String {
@@ -63,7 +53,7 @@ async fn a_socket_is_opened_on_both_addresses_and_pages_are_still_served_there()
         client.say("hello").await;
         assert_eq!(client.hear().await["type"], "error");
     }
-    let post = support::post(&app.router, "/", &json!({})).await;
+    let post = crate::support::post(&app.router, "/", &json!({})).await;
     assert_eq!(post.status, StatusCode::METHOD_NOT_ALLOWED);
     let odd = [("upgrade", "websocket"), ("connection", "upgrade")];
     let odd = get_with(&app.router, "/ws", &odd).await;

@@ -1,23 +1,14 @@
 //! How often vendors may send, and what was refused of it, on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::app;
+use crate::support::mongo::scratch;
+use crate::support::pairs::{K1, keyed, knock, named, old_pair, pair_of, send};
+use crate::support::people::Person;
 use futures::future::join_all;
 use http::StatusCode;
-use mongo::scratch;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
-use support::app;
-use support::pairs::{K1, keyed, knock, named, old_pair, pair_of, send};
-use support::people::Person;
 
 const REJECTS: &str = "/api/integrations/nextgen/rejects";
 

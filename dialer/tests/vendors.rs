@@ -1,26 +1,17 @@
 //! Vendors' credentials on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::mongo::scratch;
+use crate::support::pairs::{
+    CREDENTIALS, K1, K2, ROTATE, credentials, keyed, knock, named, old_pair, pair_of, rotated, send,
+};
+use crate::support::people::{OPEN, Person};
+use crate::support::{app, post_with};
 use crokodial_dialer::domain::keyring::KeyRing;
 use futures::future::join_all;
 use http::{Method, StatusCode};
-use mongo::scratch;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde_json::json;
-use support::pairs::{
-    CREDENTIALS, K1, K2, ROTATE, credentials, keyed, knock, named, old_pair, pair_of, rotated, send,
-};
-use support::people::{OPEN, Person};
-use support::{app, post_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_account_has_a_pair_that_brings_its_leads_and_is_stored_sealed() {
@@ -91,7 +82,7 @@ async fn without_keys_old_pairs_work_and_what_is_missing_is_named() {
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refused.json()["code"], "ENCRYPTION_KEYS_NOT_SET");
 
-    let with_keys = support::app(&db.uri, &keyed(K1));
+    let with_keys = crate::support::app(&db.uri, &keyed(K1));
     let two = Person::registered(&with_keys, "two@example.com").await;
     let pair = pair_of(&two).await;
     let unread = send(
@@ -218,7 +209,8 @@ async fn a_key_is_replaced_without_a_pair_being_lost() {
     let after = app(&db.uri, &keyed(K2));
     assert_eq!(knock(&after, &pair).await, StatusCode::OK);
     let bearer = format!("Bearer {token}");
-    let read = support::get_with(&after.router, CREDENTIALS, &[("authorization", &bearer)]).await;
+    let read =
+        crate::support::get_with(&after.router, CREDENTIALS, &[("authorization", &bearer)]).await;
     assert_eq!(read.json(), pair);
     let lost = one.get(CREDENTIALS).await;
     assert_eq!(

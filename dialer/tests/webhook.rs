@@ -1,20 +1,11 @@
 //! The vendor's webhook on a real MongoDB-protocol server.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test a panic is the report"
-)]
 
-#[path = "support/mongo.rs"]
-mod mongo;
-mod support;
-
+use crate::support::mongo::{Scratch, scratch};
+use crate::support::{Answer, TestApp, app, post_with};
 use http::StatusCode;
-use mongo::{Scratch, scratch};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
-use support::{Answer, TestApp, app, post_with};
 
 const PATH: &str = "/api/webhooks/nextgen";
 const SID: &str = "crk_00000000000000000000000000000000";

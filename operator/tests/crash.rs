@@ -1,21 +1,11 @@
 //! The operator dies, or a call fails, at every write in turn: the end is the same as without.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::as_conversions,
-    reason = "a panic in a test crate is the report"
-)]
-
-mod fake_api;
-mod support;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::fake_api::{Behaviour, Fault};
 use crate::support::{Site, environment, secret};
+use crokodial_fake_api::{Behaviour, Fault};
 
 const NEW: &str = "registry.test/dialer:2";
 /// Never starts.

@@ -1,14 +1,4 @@
 //! Several replicas on one fake API server: one writes, and when it cannot the next one does.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::as_conversions,
-    reason = "a panic in a test crate is the report"
-)]
-
-mod fake_api;
-mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +15,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::fake_api::{FakeApi, Fault};
 use crate::support::{NS, Site};
+use crokodial_fake_api::{FakeApi, Fault};
 
 const SYSTEM: &str = "crokodial-system";
 const TIMING: Timing = Timing { seconds: 5 };

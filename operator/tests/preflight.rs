@@ -1,14 +1,5 @@
 //! The preflight's checks against listeners of every kind. Roles and logins: the stand-in on the wire protocol; the
 //! real servers are the end-to-end tests'.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a panic in a test crate is the report"
-)]
-
-#[path = "support/stand_in_mongo.rs"]
-mod stand_in_mongo;
 
 use std::io::Write;
 use std::time::Duration;
@@ -21,7 +12,7 @@ use rcgen::{CertificateParams, KeyPair};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::stand_in_mongo::{Manner, PASSWORD, StandInMongo};
+use crate::support::stand_in_mongo::{Manner, PASSWORD, StandInMongo};
 
 const TIMEOUT: Duration = Duration::from_secs(6);
 

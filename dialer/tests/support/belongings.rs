@@ -1,5 +1,4 @@
 //! One of everything that a tenant can have.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 
@@ -9,8 +8,8 @@ use mongodb::Database;
 use mongodb::bson::Document;
 use serde_json::{Value, json};
 
-use crate::files::{file, upload};
 use crate::support::TestApp;
+use crate::support::files::{file, upload};
 use crate::support::pairs::{pair_of, rotated, send_to};
 use crate::support::people::Person;
 

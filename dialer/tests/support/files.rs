@@ -1,5 +1,4 @@
 //! Files of leads, uploads of them, and what they come to.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::ops::ControlFlow;
 
@@ -14,7 +13,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::Value;
 
-use crate::mongo::Scratch;
+use crate::support::mongo::Scratch;
 use crate::support::people::Person;
 use crate::support::{Answer, TestApp, send};
 

@@ -1,10 +1,14 @@
 //! Shared by the tests: an application without a socket, and requests to it.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod belongings;
 pub mod described;
+pub mod files;
 pub mod migrations;
+pub mod mongo;
+pub mod old;
 pub mod pairs;
 pub mod people;
+pub mod sockets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! A database of its own for each test, on the server that MONGODB_TEST_URI names (with rights to make and drop
 //! databases), and a relay in front of it that can be cut.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, reason = "the benchmark includes it for a part")]
 
 use std::io::Write;
 use std::net::SocketAddr;

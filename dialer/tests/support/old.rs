@@ -1,5 +1,4 @@
 //! A database as the two old servers left it.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
 //! A real server of the application, and WebSocket clients of it.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 use crokodial_operator::smoke::{SmokePlan, SmokeResult};
 use serde_json::{Value, json};
 
-use crate::fake_api::Behaviour;
 use crate::support::{NS, Site};
+use crokodial_fake_api::Behaviour;
 
 const NEW: &str = "registry.test/dialer:2";
 const MISSING: &str = "page / names the script /assets/app.js: /assets/app.js was answered with status 404, expected 200";

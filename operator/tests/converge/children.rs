@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::fake_api::Behaviour;
 use crate::support::{NS, Site, environment};
+use crokodial_fake_api::Behaviour;
 
 const CHILDREN: [(&str, &str); 10] = [
     ("serviceaccounts", "staging"),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::fake_api::Behaviour;
 use crate::support::{NS, Site, secret};
+use crokodial_fake_api::Behaviour;
 
 const NEW: &str = "registry.test/dialer:2";
 const BROKEN: &str = "/ was answered with status 500, expected 200-299";

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::fake_api::{Behaviour, JobOutcome};
 use crate::support::{NS, Site, environment, secret, simulated_preflight};
+use crokodial_fake_api::{Behaviour, JobOutcome};
 
 const GOOD: &str = "mongodb://app:old@mongo.example.com/staging?authSource=admin";
 const ROTATED: &str = "mongodb://app:new@mongo.example.com/staging?authSource=admin";

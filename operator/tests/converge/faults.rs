@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::fake_api::Behaviour;
 use crate::support::Site;
+use crokodial_fake_api::Behaviour;
 use crokodial_operator::registry::Existence;
 
 const NEW: &str = "registry.test/dialer:2";

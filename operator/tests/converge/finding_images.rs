@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::fake_api::Behaviour;
 use crate::support::{NS, Site, digest_of, environment};
+use crokodial_fake_api::Behaviour;
 
 const DEV: &str = "registry.test/dialer:dev";
 

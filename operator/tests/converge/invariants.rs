@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::fake_api::Behaviour;
 use crate::support::{NS, Site, secret};
+use crokodial_fake_api::Behaviour;
 
 const IMAGES: [&str; 3] = [
     "registry.test/dialer:1",

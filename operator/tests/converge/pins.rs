@@ -3,8 +3,8 @@
 use crokodial_operator::registry::Existence;
 use serde_json::json;
 
-use crate::fake_api::Behaviour;
 use crate::support::{NS, Site};
+use crokodial_fake_api::Behaviour;
 
 const FIRST: &str = "registry.test/dialer:1";
 const SECOND: &str = "registry.test/dialer:2";

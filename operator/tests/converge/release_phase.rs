@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::fake_api::JobOutcome;
 use crate::support::{NS, Site};
+use crokodial_fake_api::JobOutcome;
 
 const NEW: &str = "registry.test/dialer:2";
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::fake_api::Behaviour;
 use crate::support::{Site, digest_of};
+use crokodial_fake_api::Behaviour;
 
 const GOOD: &str = "registry.test/dialer:1";
 const NEW: &str = "registry.test/dialer:2";

@@ -1,113 +1,388 @@
-//! Server-side apply and the ownership side of every other write. After structured-merge-diff's `merge/update.go`.
+//! Server-side apply: owners per field, removal, conflicts, takeover, lists by key.
 
+use jiff::SignedDuration;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::fields::FieldSet;
-use super::ownership::{Changes, ManagerId, Managers};
-use super::resources::ResourceType;
-use super::status::{ApiError, ApiResult};
-use super::store::{Stored, meta_str};
-use super::tree;
+use super::{NS, api, apply, config_map, deployment, fake, owners, refused, set};
+use crokodial_fake_api::Verb;
 
-/// What an apply leaves: the object before defaulting, and its managers.
-#[derive(Debug)]
-pub struct Applied {
-    pub value: Value,
-    pub managers: Managers,
+#[tokio::test]
+async fn applying_twice_changes_nothing() {
+    let (fake, clock) = fake();
+    let deployments: Api<Deployment> = api(&fake);
+    let first = apply(&deployments, "op", true, &deployment("a:1"))
+        .await
+        .unwrap();
+    assert_eq!(first["metadata"]["generation"], 1);
+    assert_eq!(
+        first["metadata"]["creationTimestamp"],
+        "2026-01-01T00:00:00Z"
+    );
+    fake.take_calls();
+    clock.advance(SignedDuration::from_secs(60));
+    let again = apply(&deployments, "op", true, &deployment("a:1"))
+        .await
+        .unwrap();
+    assert_eq!(first, again);
+    let calls = fake.calls();
+    assert_eq!(calls.len(), 1);
+    assert_eq!(
+        (calls[0].verb, calls[0].changed, calls[0].manager.as_str()),
+        (Verb::Patch, false, "op")
+    );
+    assert_eq!(calls[0].resource, "deployments.apps");
+    assert!(fake.unexpected().is_empty());
 }
 
-/// Applies `config` over `live` for one manager. `config` holds only fields this endpoint may write.
-pub fn apply(
-    resource: &ResourceType,
-    live: &Stored,
-    config: &Value,
-    id: &ManagerId,
-    force: bool,
-    now: &str,
-) -> ApiResult<Applied> {
-    let before = &live.managers;
-    let last = before.set_of(id);
-    let wanted = tree::field_set(resource, config);
-    let mut managers = before.clone();
-    managers.put(id, wanted.clone(), now);
+#[tokio::test]
+async fn a_field_no_longer_applied_goes_unless_another_owns_it() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    apply(
+        &maps,
+        "a",
+        false,
+        &config_map("c", json!({"x": "1", "y": "1", "z": "1"})),
+    )
+    .await
+    .unwrap();
+    apply(
+        &maps,
+        "b",
+        false,
+        &config_map("c", json!({"y": "1", "own": "b"})),
+    )
+    .await
+    .unwrap();
+    let shared = fake.get("configmaps", NS, "c").unwrap();
+    assert_eq!(owners(&shared, "/f:data/f:y"), set(&["a", "b"]));
 
-    let mut value = tree::merge(resource, &live.value, config);
-    for path in dropped(&last, &managers).0 {
-        tree::remove(resource, &mut value, &path);
-    }
-    let changes = Changes::between(resource, &live.value, &value);
-    managers.yield_to(id, &changes, force, &resource.api_version())?;
-    Ok(Applied { value, managers })
+    let after = apply(&maps, "a", false, &config_map("c", json!({"z": "2"})))
+        .await
+        .unwrap();
+    assert_eq!(after["data"], json!({"y": "1", "z": "2", "own": "b"}));
+    assert_eq!(owners(&after, "/f:data/f:y"), set(&["b"]));
+
+    let mut nothing = config_map("c", json!(null));
+    nothing.as_object_mut().unwrap().shift_remove("data");
+    let after = apply(&maps, "a", false, &nothing).await.unwrap();
+    assert_eq!(after["data"], json!({"y": "1", "own": "b"}));
+    let after = apply(&maps, "b", false, &nothing).await.unwrap();
+    assert_eq!(
+        after.get("data"),
+        None,
+        "an object nobody names is gone with its last field"
+    );
 }
 
-/// Paths this manager named last time and nobody names now, with their parents when those end up unowned too.
-fn dropped(last: &FieldSet, managers: &Managers) -> FieldSet {
-    let owned = managers.all_owned().with_named_parents();
-    last.with_named_parents().difference(&owned)
+#[tokio::test]
+async fn a_foreign_field_conflicts_without_force_and_changes_hands_with_it() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    apply(&maps, "a", false, &config_map("c", json!({"x": "1"})))
+        .await
+        .unwrap();
+    let version = fake.version();
+    let (code, reason, message) =
+        refused(apply(&maps, "b", false, &config_map("c", json!({"x": "2"}))).await);
+    assert_eq!((code, reason.as_str()), (409, "Conflict"));
+    assert_eq!(
+        message,
+        "Apply failed with 1 conflict: conflict with \"a\" using v1: .data.x"
+    );
+    assert_eq!(fake.version(), version, "a refused apply writes nothing");
+
+    let taken = apply(&maps, "b", true, &config_map("c", json!({"x": "2"})))
+        .await
+        .unwrap();
+    assert_eq!(taken["data"]["x"], "2");
+    assert_eq!(owners(&taken, "/f:data/f:x"), set(&["b"]));
+    let (code, _, _) = refused(apply(&maps, "a", false, &config_map("c", json!({"x": "1"}))).await);
+    assert_eq!(code, 409, "the first owner lost it");
+    // What a lost field's former owner no longer names stays.
+    let empty = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "labels": {"l": "1"}}});
+    let after = apply(&maps, "a", false, &empty).await.unwrap();
+    assert_eq!(after["data"]["x"], "2");
 }
 
-/// Ownership after an update: the writer owns what it changed, others lose it.
-pub fn track_update(
-    resource: &ResourceType,
-    old: &Stored,
-    new: &Value,
-    id: &ManagerId,
-    now: &str,
-) -> Managers {
-    let changes = Changes::between(resource, &old.value, new);
-    let mut managers = old.managers.clone();
-    let forced = managers.yield_to(id, &changes, true, &resource.api_version());
-    debug_assert!(forced.is_ok(), "a forced takeover cannot conflict");
-    let mine = managers
-        .set_of(id)
-        .difference(&changes.removed)
-        .union(&changes.modified)
-        .union(&changes.added);
-    managers.put(id, mine, now);
-    managers
+#[tokio::test]
+async fn an_update_takes_fields_from_an_applier_and_the_applier_takes_them_back() {
+    let (fake, _) = fake();
+    let deployments: Api<Deployment> = api(&fake);
+    apply(&deployments, "op", true, &deployment("a:1"))
+        .await
+        .unwrap();
+    let params = PatchParams {
+        field_manager: Some("kubectl-edit".into()),
+        ..PatchParams::default()
+    };
+    let scaled = json!({"spec": {"replicas": 5}});
+    deployments
+        .patch("web", &params, &Patch::Merge(&scaled))
+        .await
+        .unwrap();
+    let seen = fake.get("deployments", NS, "web").unwrap();
+    assert_eq!(owners(&seen, "/f:spec/f:replicas"), set(&["kubectl-edit"]));
+    let entry = seen["metadata"]["managedFields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|e| e["manager"] == "kubectl-edit");
+    assert_eq!(entry.unwrap()["operation"], "Update");
+
+    let (code, _, message) = refused(apply(&deployments, "op", false, &deployment("a:1")).await);
+    assert_eq!(code, 409);
+    assert!(message.contains(".spec.replicas"), "{message}");
+    let back = apply(&deployments, "op", true, &deployment("a:1"))
+        .await
+        .unwrap();
+    assert_eq!(back["spec"]["replicas"], 2);
+    assert_eq!(owners(&back, "/f:spec/f:replicas"), set(&["op"]));
 }
 
-/// The part of an apply body that the endpoint honours: all but status, or only status.
-pub fn writable(config: &Value, resource: &ResourceType, on_status: bool) -> Value {
-    let mut config = tree::without_nulls(config);
-    if on_status {
-        let mut only = json!({"apiVersion": config["apiVersion"], "kind": config["kind"], "metadata": {"name": config["metadata"]["name"]}});
-        if let Some(status) = config.get("status") {
-            only["status"] = status.clone();
-        }
-        return only;
-    }
-    if resource.has_status
-        && let Some(map) = config.as_object_mut()
-    {
-        map.shift_remove("status");
-    }
-    config
+#[tokio::test]
+async fn leaving_replicas_out_lets_a_scaler_own_them() {
+    let (fake, _) = fake();
+    let deployments: Api<Deployment> = api(&fake);
+    let mut without = deployment("a:1");
+    without["spec"]
+        .as_object_mut()
+        .unwrap()
+        .shift_remove("replicas");
+    let made = apply(&deployments, "op", true, &without).await.unwrap();
+    assert_eq!(made["spec"]["replicas"], 1, "defaulted, owned by nobody");
+    assert!(owners(&made, "/f:spec/f:replicas").is_empty());
+    fake.edit("deployments", NS, "web", |d| {
+        d["spec"]["replicas"] = json!(7)
+    });
+    let after = apply(&deployments, "op", true, &without).await.unwrap();
+    assert_eq!(after["spec"]["replicas"], 7);
+    // Naming them once and dropping them again falls back to the default.
+    apply(&deployments, "op", true, &deployment("a:1"))
+        .await
+        .unwrap();
+    let dropped = apply(&deployments, "op", true, &without).await.unwrap();
+    assert_eq!(dropped["spec"]["replicas"], 1);
 }
 
-/// What an apply body must satisfy before it is looked at.
-pub fn check_body(resource: &ResourceType, config: &Value, name: &str) -> ApiResult<()> {
-    let text = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
-    if text("apiVersion") != resource.api_version() || text("kind") != resource.kind {
-        return Err(ApiError::bad_request(format!(
-            "apply needs apiVersion {} and kind {}, got {:?} and {:?}",
-            resource.api_version(),
-            resource.kind,
-            text("apiVersion"),
-            text("kind")
-        )));
+#[tokio::test]
+async fn lists_merge_by_their_keys() {
+    let (fake, _) = fake();
+    let deployments: Api<Deployment> = api(&fake);
+    apply(&deployments, "op", true, &deployment("a:1"))
+        .await
+        .unwrap();
+    let container = |more: Value| {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+            "spec": {"template": {"spec": {"containers": [more]}}}})
+    };
+    let sidecar = container(json!({"name": "log", "image": "log:1"}));
+    apply(&deployments, "mesh", false, &sidecar).await.unwrap();
+    let both = apply(&deployments, "op", true, &deployment("a:2"))
+        .await
+        .unwrap();
+    let names: Vec<&str> = containers(&both)
+        .iter()
+        .map(|c| c["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["web", "log"]);
+    assert_eq!(containers(&both)[0]["image"], "a:2");
+    assert_eq!(
+        containers(&both)[0]["terminationMessagePolicy"],
+        "File",
+        "defaults are filled in"
+    );
+    assert_eq!(containers(&both)[0]["ports"][0]["protocol"], "TCP");
+
+    // One variable fewer: that item goes, its neighbour stays.
+    let mut fewer = deployment("a:2");
+    fewer["spec"]["template"]["spec"]["containers"][0]["env"] =
+        json!([{"name": "B", "value": "2"}]);
+    let after = apply(&deployments, "op", true, &fewer).await.unwrap();
+    assert_eq!(
+        containers(&after)[0]["env"],
+        json!([{"name": "B", "value": "2"}])
+    );
+
+    // The sidecar's manager lets go: the whole item goes with its defaults.
+    let nothing = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"m": "1"}}});
+    let after = apply(&deployments, "mesh", false, &nothing).await.unwrap();
+    assert_eq!(containers(&after).len(), 1);
+}
+
+fn containers(deployment: &Value) -> &Vec<Value> {
+    deployment["spec"]["template"]["spec"]["containers"]
+        .as_array()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn finalizers_are_a_set_and_owner_references_go_by_uid() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    let owner = fake.put(config_map("owner", json!({})));
+    let object = |finalizer: &str, owners: Value| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "c", "finalizers": [finalizer], "ownerReferences": owners}})
+    };
+    let reference = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]});
+    apply(&maps, "a", false, &object("x/a", json!([reference])))
+        .await
+        .unwrap();
+    let both = apply(&maps, "b", false, &object("x/b", json!([reference])))
+        .await
+        .unwrap();
+    assert_eq!(both["metadata"]["finalizers"], json!(["x/a", "x/b"]));
+    assert_eq!(
+        both["metadata"]["ownerReferences"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    let after = apply(&maps, "a", false, &object("x/c", json!([])))
+        .await
+        .unwrap();
+    assert_eq!(
+        after["metadata"]["ownerReferences"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1,
+        "b still owns it"
+    );
+    assert!(
+        !after["metadata"]["finalizers"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("x/a"))
+    );
+}
+
+#[tokio::test]
+async fn service_ports_and_pull_secrets_merge_by_key_and_selectors_are_atomic() {
+    let (fake, _) = fake();
+    let services: Api<Service> = api(&fake);
+    let service = |selector: Value, port: i64, name: &str| {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
+            "spec": {"selector": selector, "ports": [{"name": name, "port": port}]}})
+    };
+    apply(
+        &services,
+        "a",
+        true,
+        &service(json!({"x": "1", "y": "1"}), 80, "http"),
+    )
+    .await
+    .unwrap();
+    let after = apply(&services, "a", true, &service(json!({"x": "1"}), 80, "web"))
+        .await
+        .unwrap();
+    assert_eq!(after["spec"]["selector"], json!({"x": "1"}));
+    assert_eq!(after["spec"]["ports"].as_array().unwrap().len(), 1);
+    assert_eq!(after["spec"]["ports"][0]["name"], "web");
+    let after = apply(
+        &services,
+        "b",
+        true,
+        &service(json!({"z": "1"}), 81, "other"),
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        after["spec"]["selector"],
+        json!({"z": "1"}),
+        "replaced whole"
+    );
+    assert_eq!(after["spec"]["ports"].as_array().unwrap().len(), 2);
+
+    let accounts: Api<ServiceAccount> = api(&fake);
+    let account = |secret: &str| json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "s"}, "imagePullSecrets": [{"name": secret}]});
+    apply(&accounts, "a", false, &account("one")).await.unwrap();
+    let both = apply(&accounts, "b", false, &account("two")).await.unwrap();
+    assert_eq!(both["imagePullSecrets"].as_array().unwrap().len(), 2);
+    let moved = apply(&accounts, "a", false, &account("three"))
+        .await
+        .unwrap();
+    assert!(
+        !moved["imagePullSecrets"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"name": "one"}))
+    );
+}
+
+#[tokio::test]
+async fn apply_refuses_what_the_server_refuses() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    let cases = [
+        (
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "c"}}),
+            400,
+        ),
+        (json!({"kind": "ConfigMap", "metadata": {"name": "c"}}), 400),
+        (
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "managedFields": []}}),
+            400,
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "uid": "gone"}}),
+            409,
+        ),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(
+            refused(apply(&maps, "a", true, &body).await).0,
+            expected,
+            "{body}"
+        );
     }
-    let given = meta_str(config, "name");
-    if !given.is_empty() && given != name {
-        return Err(ApiError::bad_request(format!(
-            "metadata.name {given:?} does not match the request's {name:?}"
-        )));
-    }
-    if config
-        .pointer("/metadata/managedFields")
-        .is_some_and(|m| !m.is_null())
-    {
-        return Err(ApiError::bad_request("metadata.managedFields must be nil"));
-    }
-    Ok(())
+    let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other"}});
+    let mismatch = maps
+        .patch("c", &PatchParams::apply("a"), &Patch::Apply(&other))
+        .await;
+    assert_eq!(refused(mismatch).0, 400);
+    assert!(fake.list("configmaps", "").is_empty());
+}
+
+#[tokio::test]
+async fn a_resource_version_in_an_apply_is_a_precondition() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    let first = apply(&maps, "a", true, &config_map("c", json!({"x": "1"})))
+        .await
+        .unwrap();
+    let mut second = config_map("c", json!({"x": "2"}));
+    second["metadata"]["resourceVersion"] = first["metadata"]["resourceVersion"].clone();
+    apply(&maps, "a", true, &second).await.unwrap();
+    second["data"]["x"] = json!("3");
+    assert_eq!(refused(apply(&maps, "a", true, &second).await).0, 409);
+}
+
+/// After `store.go` and `patch.go` of the API server; the end-to-end tests ask a real one.
+#[tokio::test]
+async fn a_version_that_no_object_has_makes_an_apply_create_only() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    let mut first = config_map("c", json!({"x": "1"}));
+    first["metadata"]["resourceVersion"] = json!("1");
+    apply(&maps, "a", true, &first).await.unwrap();
+    assert_eq!(refused(apply(&maps, "a", true, &first).await).0, 409);
+}
+
+#[tokio::test]
+async fn an_apply_body_may_be_yaml() {
+    let (fake, _) = fake();
+    let client = fake.client(NS);
+    let body = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\ndata:\n  x: \"1\"\n";
+    let request = http::Request::patch("/api/v1/namespaces/shop/configmaps/c?fieldManager=k")
+        .header(http::header::CONTENT_TYPE, "application/apply-patch+yaml")
+        .body(body.as_bytes().to_vec())
+        .unwrap();
+    let made: Value = client.request(request).await.unwrap();
+    assert_eq!(made["data"], json!({"x": "1"}));
 }

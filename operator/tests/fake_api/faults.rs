@@ -1,106 +1,129 @@
-//! Faults at the n-th call, and the record of all calls.
+//! Faults at the n-th call and what they leave.
 
-use super::routes::Verb;
+use std::time::Duration;
 
-/// What goes wrong with one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The operator's process dies before the server saw the call. Every later call of the same client
-    /// fails too: a new `client()` is the restarted process.
-    CrashBefore,
-    /// The same, but the server has done the call.
-    CrashAfter,
-    /// Only this call's connection breaks, before the server saw it.
-    ConnectionLostBefore,
-    /// Only this call's answer is lost: the server has done it.
-    ConnectionLostAfter,
-    /// The server refuses with this HTTP code (409, 429, 500, 503, …) and does nothing.
-    Status(u16),
-    /// No answer, ever, and nothing done.
-    Hang,
-    /// The request lies in the network until `FakeApi::arrive`, whatever became of its sender; then it is served.
-    Held,
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, ListParams, WatchParams};
+use serde_json::json;
+
+use super::{NS, api, apply, config_map, fake, refused};
+use crokodial_fake_api::Fault;
+
+fn names(fake: &crokodial_fake_api::FakeApi) -> String {
+    fake.list("configmaps", NS)
+        .iter()
+        .filter_map(|m| m["metadata"]["name"].as_str())
+        .collect()
 }
 
-/// One request as the server saw it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    pub verb: Verb,
-    /// `deployments.apps`, or the path when it is unknown.
-    pub resource: String,
-    pub namespace: String,
-    pub name: String,
-    /// Empty or `status`.
-    pub subresource: String,
-    pub path: String,
-    /// `fieldManager`; empty for reads.
-    pub manager: String,
-    /// The store changed.
-    pub changed: bool,
-    /// The HTTP code; 0 when the client saw none.
-    pub code: u16,
-    pub fault: Option<Fault>,
-}
-
-/// Which calls a planned fault counts. Watches never count: they are re-made at times of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Count {
-    All,
-    Writes,
-}
-
-#[derive(Debug, Clone)]
-struct Plan {
-    count: Count,
-    /// Matching calls still to pass, this one included.
-    left: usize,
-    fault: Fault,
-}
-
-/// Planned faults and what happened.
-#[derive(Debug, Default)]
-pub struct Faults {
-    plans: Vec<Plan>,
-    pub calls: Vec<Call>,
-    /// Requests no test meant to make: unknown paths and unreadable bodies.
-    pub unexpected: Vec<String>,
-}
-
-impl Faults {
-    /// Plans `fault` for the n-th matching call from now, counted from 1.
-    pub fn plan(&mut self, count: Count, n: usize, fault: Fault) {
-        assert!(n > 0, "calls are counted from 1");
-        self.plans.push(Plan {
-            count,
-            left: n,
-            fault,
-        });
+#[tokio::test]
+async fn each_fault_does_what_it_says() {
+    // (fault, is the write done, does the next call of the same client work)
+    let cases = [
+        (Fault::CrashBefore, false, false),
+        (Fault::CrashAfter, true, false),
+        (Fault::ConnectionLostBefore, false, true),
+        (Fault::ConnectionLostAfter, true, true),
+        (Fault::Status(503), false, true),
+    ];
+    for (fault, done, lives) in cases {
+        let (fake, _) = fake();
+        let maps: Api<ConfigMap> = api(&fake);
+        fake.fail_at(2, fault);
+        apply(&maps, "op", true, &config_map("a", json!({})))
+            .await
+            .unwrap();
+        assert_eq!(fake.pending_faults(), 1);
+        apply(&maps, "op", true, &config_map("b", json!({})))
+            .await
+            .unwrap_err();
+        assert_eq!(fake.pending_faults(), 0);
+        assert_eq!(names(&fake), if done { "ab" } else { "a" }, "{fault:?}");
+        assert_eq!(maps.get("a").await.is_ok(), lives, "{fault:?}");
+        let restarted: Api<ConfigMap> = api(&fake);
+        apply(&restarted, "op", true, &config_map("b", json!({})))
+            .await
+            .unwrap();
+        assert_eq!(names(&fake), "ab");
+        let faulty = &fake.calls()[1];
+        assert_eq!((faulty.fault, faulty.changed), (Some(fault), done));
     }
+}
 
-    /// Faults planned and not reached yet.
-    pub fn pending(&self) -> usize {
-        self.plans.len()
+#[tokio::test]
+async fn a_refusal_carries_its_code_and_a_crash_none() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    for (code, reason) in [
+        (409, "Conflict"),
+        (429, "TooManyRequests"),
+        (500, "InternalError"),
+        (503, "ServiceUnavailable"),
+    ] {
+        fake.fail_at(1, Fault::Status(code));
+        let (seen, words, _) = refused(maps.get("a").await);
+        assert_eq!((seen, words.as_str()), (code, reason));
     }
+    fake.fail_at(1, Fault::CrashBefore);
+    let error = maps.get("a").await.unwrap_err();
+    assert!(!matches!(error, kube::Error::Api(_)), "{error}");
+    let error = maps.get("a").await.unwrap_err();
+    assert!(error.to_string().contains("new client()"), "{error}");
+}
 
-    pub fn clear(&mut self) {
-        self.plans.clear();
-    }
+#[tokio::test]
+async fn reads_and_watches_are_counted_apart() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    fake.fail_at_write(2, Fault::Status(500));
+    apply(&maps, "op", true, &config_map("a", json!({})))
+        .await
+        .unwrap();
+    maps.list(&ListParams::default()).await.unwrap();
+    maps.get("a").await.unwrap();
+    assert_eq!(
+        refused(apply(&maps, "op", true, &config_map("b", json!({}))).await).0,
+        500
+    );
 
-    /// Counts one call and returns the fault that is due.
-    pub fn next(&mut self, verb: Verb) -> Option<Fault> {
-        if verb == Verb::Watch {
-            return None;
-        }
-        let mut due = None;
-        for plan in &mut self.plans {
-            if plan.count == Count::All || verb.is_write() {
-                plan.left -= 1;
-            }
-            if plan.left == 0 && due.is_none() {
-                due = Some(plan.fault);
-            }
-        }
-        self.plans.retain(|plan| plan.left > 0);
-        due
-    }
+    fake.fail_at(1, Fault::Status(500));
+    let watch = maps.watch(&WatchParams::default(), "0").await.unwrap();
+    let mut watch = std::pin::pin!(watch);
+    assert!(
+        watch.next().await.unwrap().is_ok(),
+        "a watch is no counted call"
+    );
+    assert_eq!(fake.pending_faults(), 1);
+    fake.clear_faults();
+    assert_eq!(fake.pending_faults(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hang_lasts_until_the_callers_deadline() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    fake.fail_at(1, Fault::Hang);
+    let call = tokio::time::timeout(Duration::from_secs(3600), maps.get("a")).await;
+    assert!(call.is_err());
+    assert_eq!(refused(maps.get("a").await).0, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_ends_the_clients_watches() {
+    let (fake, _) = fake();
+    let maps: Api<ConfigMap> = api(&fake);
+    let watch = maps
+        .watch(&WatchParams::default().timeout(100), "0")
+        .await
+        .unwrap();
+    let mut watch = std::pin::pin!(watch);
+    fake.fail_at(1, Fault::CrashAfter);
+    apply(&maps, "op", true, &config_map("a", json!({})))
+        .await
+        .unwrap_err();
+    assert!(
+        watch.next().await.is_none(),
+        "the dead process sees nothing more"
+    );
 }

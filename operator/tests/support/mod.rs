@@ -1,15 +1,11 @@
 //! An operator over the fake API server: one environment's world, moved by hand.
-#![allow(
-    dead_code,
-    unused_imports,
-    missing_debug_implementations,
-    reason = "test support, of which each test crate uses a part"
-)]
+#![allow(missing_debug_implementations, reason = "test support")]
 
 pub mod objects;
 pub mod outside;
 pub mod probes;
 pub mod site;
+pub mod stand_in_mongo;
 
 pub use objects::{environment, secret, simulated_preflight};
 pub use outside::{ScriptedEdge, ScriptedImages, ScriptedSmoke, digest_of};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::Digest as _;
 
 use super::NS;
-use crate::fake_api::JobOutcome;
+use crokodial_fake_api::JobOutcome;
 
 /// A Secret of the user's.
 pub fn secret(name: &str, values: &[(&str, &str)]) -> Value {

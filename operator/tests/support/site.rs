@@ -19,7 +19,7 @@ use super::{
     ScriptedEdge, ScriptedImages, ScriptedProbes, ScriptedSmoke, digest_of, environment, secret,
     simulated_preflight,
 };
-use crate::fake_api::{self, Behaviour, Call, FakeApi, JobOutcome, World};
+use crokodial_fake_api::{self, Behaviour, Call, FakeApi, JobOutcome, World};
 
 /// Where the environments live.
 pub const NS: &str = "shop";
@@ -340,9 +340,9 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn clock(time: &Arc<Mutex<Timestamp>>) -> fake_api::Clock {
+fn clock(time: &Arc<Mutex<Timestamp>>) -> crokodial_fake_api::Clock {
     let time = time.clone();
-    fake_api::Clock::from_fn(move || *time.lock().unwrap())
+    crokodial_fake_api::Clock::from_fn(move || *time.lock().unwrap())
 }
 
 fn context(

@@ -1,6 +1,6 @@
 //! The programs that are built from Go modules, and how.
 
-use super::patch::{FERRETDB_SCRAM, Patch};
+use super::patch::{FERRETDB_SCRAM, Patch, TRAEFIK_WITHOUT_DNS_HOSTS, TRAEFIK_WITHOUT_ECS};
 
 /// One binary.
 #[derive(Clone, Copy, Debug)]
@@ -13,8 +13,8 @@ pub struct GoPart {
     pub package: &'static str,
     /// Linker flags beside `-s -w`.
     pub ldflags: &'static str,
-    /// A correction to its source.
-    pub patch: Option<Patch>,
+    /// Corrections to its source.
+    pub patches: &'static [Patch],
 }
 
 /// Kubernetes reports this version; without the flag it says v0.0.0 and refuses features.
@@ -23,10 +23,10 @@ const KUBERNETES: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 -X
 const fn kubernetes(name: &'static str, package: &'static str) -> GoPart {
     GoPart {
         name,
-        module: "kubernetes",
+        module: "cluster",
         package,
         ldflags: KUBERNETES,
-        patch: None,
+        patches: &[],
     }
 }
 
@@ -42,17 +42,17 @@ pub const PARTS: &[GoPart] = &[
     kubernetes("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
     GoPart {
         name: "traefik",
-        module: "traefik",
+        module: "cluster",
         package: "github.com/traefik/traefik/v3/cmd/traefik",
         ldflags: "-X github.com/traefik/traefik/v3/pkg/version.Version=3.6.12",
-        patch: None,
+        patches: &[TRAEFIK_WITHOUT_DNS_HOSTS, TRAEFIK_WITHOUT_ECS],
     },
     GoPart {
         name: "coredns",
-        module: "coredns",
+        module: "cluster",
         package: ".",
         ldflags: "",
-        patch: None,
+        patches: &[],
     },
     GoPart {
         name: "ferretdb",
@@ -60,31 +60,31 @@ pub const PARTS: &[GoPart] = &[
         package: "github.com/FerretDB/FerretDB/cmd/ferretdb",
         // Or it panics about its version file.
         ldflags: "-X runtime.modinfo=",
-        patch: Some(FERRETDB_SCRAM),
+        patches: &[FERRETDB_SCRAM],
     },
     GoPart {
         name: "etcd",
-        module: "etcd",
+        module: "cluster",
         package: "go.etcd.io/etcd/server/v3",
         ldflags: "",
-        patch: None,
+        patches: &[],
     },
     GoPart {
         name: "pause",
         module: "pause",
         package: ".",
         ldflags: "",
-        patch: None,
+        patches: &[],
     },
 ];
 
 /// Helm, in every mode.
 pub const HELM: GoPart = GoPart {
     name: "helm",
-    module: "helm",
+    module: "cluster",
     package: "helm.sh/helm/v3/cmd/helm",
     ldflags: "-X helm.sh/helm/v3/internal/version.version=v3.22.0",
-    patch: None,
+    patches: &[],
 };
 
 /// kubectl, where PATH has none.

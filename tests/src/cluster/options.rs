@@ -175,7 +175,7 @@ impl Options {
 /// # Errors
 /// When neither exists any more.
 pub fn checkout_root() -> anyhow::Result<PathBuf> {
-    let is_root = |path: &Path| path.join("tests/parts/kubernetes/go.mod").is_file();
+    let is_root = |path: &Path| path.join("tests/parts/cluster/go.mod").is_file();
     let here = std::env::current_dir().context("reading the working directory")?;
     if let Some(found) = here.ancestors().find(|path| is_root(path)) {
         return Ok(found.to_path_buf());

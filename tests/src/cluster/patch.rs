@@ -9,40 +9,73 @@ use serde_json::Value;
 
 use super::command::run;
 
-/// Exact replacements in one file of a module.
+/// Corrections to one module.
 #[derive(Clone, Copy, Debug)]
 pub struct Patch {
     /// The module's path.
     pub module: &'static str,
-    /// The file in it.
-    pub file: &'static str,
+    /// (file in it, what becomes of it).
+    pub files: &'static [(&'static str, Change)],
+}
+
+/// What becomes of a file.
+#[derive(Clone, Copy, Debug)]
+pub enum Change {
     /// (text that stands there exactly once, text to put instead).
-    pub edits: &'static [(&'static str, &'static str)],
+    Edits(&'static [(&'static str, &'static str)]),
+    /// Another content.
+    Whole(&'static str),
+    /// It goes.
+    Removed,
 }
 
 /// FerretDB 1 ends SCRAM with an exchange more than MongoDB since 4.4, and the Rust driver does not make it: without
 /// this every login of the driver fails with "expected SCRAM authentication to have completed".
 pub const FERRETDB_SCRAM: Patch = Patch {
     module: "github.com/FerretDB/FerretDB",
-    file: "internal/handler/msg_saslcontinue.go",
-    edits: &[
+    files: &[(
+        "internal/handler/msg_saslcontinue.go",
+        Change::Edits(&[
+            (
+                "\"done\", valid, // for compatibility, assign the validity of the conversation before [Step] was called",
+                "\"done\", conv.Valid(),",
+            ),
+            (
+                "\th.L.DebugContext(connCtx, \"saslContinue: step succeed\", attrs...)\n",
+                "\tif conv.Valid() {\n\t\tconninfo.Get(connCtx).SetBypassBackendAuth()\n\t}\n",
+            ),
+        ]),
+    )],
+};
+
+/// Of Traefik's ACME client the clients of some 180 DNS hosts, most of what there is to compile: nothing here asks
+/// Traefik for a certificate.
+pub const TRAEFIK_WITHOUT_DNS_HOSTS: Patch = Patch {
+    module: "github.com/go-acme/lego/v4",
+    files: &[(
+        "providers/dns/zz_gen_dns_providers.go",
+        Change::Whole(include_str!(
+            "../../parts/cluster/traefik_dns_providers.txt"
+        )),
+    )],
+};
+
+/// Traefik's provider for Amazon's container service, and with it the largest package of all, Amazon's client for EC2.
+pub const TRAEFIK_WITHOUT_ECS: Patch = Patch {
+    module: "github.com/traefik/traefik/v3",
+    files: &[
         (
-            "\"done\", valid, // for compatibility, assign the validity of the conversation before [Step] was called",
-            "\"done\", conv.Valid(),",
+            "pkg/provider/ecs/ecs.go",
+            Change::Whole(include_str!("../../parts/cluster/traefik_ecs.txt")),
         ),
-        (
-            "\th.L.DebugContext(connCtx, \"saslContinue: step succeed\", attrs...)\n",
-            "\tif conv.Valid() {\n\t\tconninfo.Get(connCtx).SetBypassBackendAuth()\n\t}\n",
-        ),
+        ("pkg/provider/ecs/config.go", Change::Removed),
+        ("pkg/provider/ecs/label.go", Change::Removed),
     ],
 };
 
 impl Patch {
-    /// Copies the module into `folder`, corrects the copy and writes a `go.mod` that uses it; returns the path of that file.
-    ///
-    /// # Errors
-    /// When the module cannot be had, or its source is not the one the edits were made for.
-    pub fn write(&self, module: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    /// Copies the module into `folder`, corrects the copy, and returns the line of a `go.mod` that uses it.
+    fn write(&self, module: &Path, folder: &Path) -> anyhow::Result<String> {
         let output = run(Command::new("go")
             .args(["mod", "download", "-json", self.module])
             .current_dir(module))?;
@@ -51,39 +84,60 @@ impl Patch {
         let Some(source) = answer["Dir"].as_str() else {
             bail!("go mod download {} names no folder", self.module);
         };
-        let copy = folder.join("source");
+        let copy = folder.join(self.module);
         copy_tree(Path::new(source), &copy)?;
-        let file = copy.join(self.file);
-        let text =
-            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-        fs::write(&file, self.apply(&text)?).context("writing the corrected file")?;
-        let mut requirements =
-            fs::read_to_string(module.join("go.mod")).context("reading go.mod")?;
-        requirements.push_str(&format!(
-            "\nreplace {} => {}\n",
-            self.module,
-            copy.display()
-        ));
-        let modfile = folder.join("go.mod");
-        fs::write(&modfile, requirements).context("writing go.mod")?;
-        fs::copy(module.join("go.sum"), folder.join("go.sum")).context("copying go.sum")?;
-        Ok(modfile)
-    }
-
-    fn apply(&self, text: &str) -> anyhow::Result<String> {
-        let mut text = text.to_owned();
-        for (from, to) in self.edits {
-            if text.matches(from).count() != 1 {
-                bail!(
-                    "{} of {} changed: the correction {from:?} does not fit",
-                    self.file,
+        for (file, change) in self.files {
+            let path = copy.join(file);
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            match change.apply(&text) {
+                Ok(Some(text)) => fs::write(&path, text),
+                Ok(None) => fs::remove_file(&path),
+                Err(edit) => bail!(
+                    "{file} of {} changed: the correction {edit:?} does not fit",
                     self.module
-                );
+                ),
             }
-            text = text.replace(from, to);
+            .with_context(|| format!("correcting {}", path.display()))?;
         }
-        Ok(text)
+        Ok(format!("replace {} => {}\n", self.module, copy.display()))
     }
+}
+
+impl Change {
+    /// The new content, `None` for no file, or the text that does not stand there exactly once.
+    fn apply(&self, text: &str) -> Result<Option<String>, &'static str> {
+        match self {
+            Self::Whole(text) => Ok(Some((*text).to_owned())),
+            Self::Removed => Ok(None),
+            Self::Edits(edits) => {
+                let mut text = text.to_owned();
+                for (from, to) in *edits {
+                    if text.matches(from).count() != 1 {
+                        return Err(from);
+                    }
+                    text = text.replace(from, to);
+                }
+                Ok(Some(text))
+            }
+        }
+    }
+}
+
+/// Writes corrected copies of modules into `folder` and a `go.mod` that uses them; returns the path of that file.
+///
+/// # Errors
+/// When a module cannot be had, or its source is not the one the edits were made for.
+pub fn write(patches: &[Patch], module: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let mut requirements = fs::read_to_string(module.join("go.mod")).context("reading go.mod")?;
+    requirements.push('\n');
+    for patch in patches {
+        requirements.push_str(&patch.write(module, folder)?);
+    }
+    let modfile = folder.join("go.mod");
+    fs::write(&modfile, requirements).context("writing go.mod")?;
+    fs::copy(module.join("go.sum"), folder.join("go.sum")).context("copying go.sum")?;
+    Ok(modfile)
 }
 
 /// The module cache is read-only; the copy is not.
@@ -108,13 +162,12 @@ mod tests {
 
     #[test]
     fn an_edit_that_does_not_fit_is_refused() {
-        let patch = Patch {
-            module: "m",
-            file: "f.go",
-            edits: &[("old", "new")],
-        };
-        assert_eq!(patch.apply("an old one").unwrap(), "an new one");
-        assert!(patch.apply("another").is_err());
-        assert!(patch.apply("old and old").is_err());
+        let change = Change::Edits(&[("old", "new")]);
+        assert_eq!(
+            change.apply("an old one"),
+            Ok(Some("an new one".to_owned()))
+        );
+        assert_eq!(change.apply("another"), Err("old"));
+        assert_eq!(change.apply("old and old"), Err("old"));
     }
 }

@@ -13,7 +13,7 @@ use crokodial_crds::schema;
 /// Partly written by hand.
 const TROUBLESHOOT: &str = "docs/troubleshoot.md";
 
-const HOW: &str = "run: cargo run -p crokodial-crds --bin crdgen";
+const HOW: &str = "run: make crdgen";
 
 /// One generated file: where it stands in the repository and what is in it.
 struct Output {

@@ -179,7 +179,8 @@ fn record(parts: &http::request::Parts, route: &Route, fault: Option<Fault>) -> 
 }
 
 fn respond(code: u16, body: &Value) -> Response<ResponseBody> {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())).boxed_unsync());
+    let mut response =
+        Response::new(Full::new(Bytes::from(serde_json::to_vec(body).unwrap())).boxed_unsync());
     *response.status_mut() = http::StatusCode::from_u16(code).unwrap();
     json_type(&mut response);
     response

@@ -16,7 +16,7 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::fake_api::{FakeApi, TestClock};
+use crokodial_fake_api::{FakeApi, TestClock};
 
 pub const NS: &str = "shop";
 

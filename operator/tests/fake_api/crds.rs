@@ -4,7 +4,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::{NS, apply, dynamic, fake, refused};
-use crate::fake_api::FakeApi;
+use crokodial_fake_api::FakeApi;
 
 fn install(fake: &FakeApi) {
     let item = json!({"type": "object", "required": ["name"], "properties": {"name": {"type": "string"},

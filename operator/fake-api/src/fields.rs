@@ -26,10 +26,6 @@ impl FieldSet {
         self.0.is_empty()
     }
 
-    pub fn contains(&self, path: &[Elem]) -> bool {
-        self.0.contains(path)
-    }
-
     pub fn union(&self, other: &Self) -> Self {
         Self(self.0.union(&other.0).cloned().collect())
     }
@@ -95,9 +91,4 @@ pub fn display(path: &[Elem]) -> String {
             Elem::Item(v) => format!("[={v}]"),
         })
         .collect()
-}
-
-/// Builds a path of plain field names.
-pub fn fields(names: &[&str]) -> FieldPath {
-    names.iter().map(|n| Elem::Field((*n).into())).collect()
 }

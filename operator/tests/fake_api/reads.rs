@@ -7,7 +7,7 @@ use kube::core::PartialObjectMeta;
 use serde_json::json;
 
 use super::{NS, api, config_map, dynamic, fake, refused};
-use crate::fake_api::Verb;
+use crokodial_fake_api::Verb;
 
 #[tokio::test]
 async fn selectors_choose() {

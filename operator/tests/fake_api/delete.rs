@@ -7,7 +7,7 @@ use kube::api::{
 use serde_json::{Value, json};
 
 use super::{NS, api, config_map, fake, refused};
-use crate::fake_api::FakeApi;
+use crokodial_fake_api::FakeApi;
 
 fn child(fake: &FakeApi, name: &str, owners: &[&Value]) -> Value {
     let mut child = config_map(name, json!({}));

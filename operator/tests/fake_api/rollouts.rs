@@ -6,7 +6,7 @@ use kube::api::Api;
 use serde_json::{Value, json};
 
 use super::{NS, api, apply, deployment, fake};
-use crate::fake_api::{Behaviour, FakeApi, World};
+use crokodial_fake_api::{Behaviour, FakeApi, World};
 
 fn web(fake: &FakeApi) -> Value {
     fake.get("deployments", NS, "web").unwrap()

@@ -6,11 +6,13 @@
 //! Faults come at the n-th call. Nothing moves by itself: `World::step` plays the built-in controllers.
 //! An unknown path answers 404 and is remembered in `unexpected()`, which every test asserts empty.
 #![allow(
-    dead_code,
-    unused_imports,
-    reason = "each test crate uses a part of it"
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::as_conversions,
+    missing_debug_implementations,
+    reason = "test support: a panic is the report"
 )]
-#![allow(missing_debug_implementations, reason = "test support")]
 
 pub mod apply;
 pub mod clock;

@@ -1,0 +1,11 @@
+//! The published API: stored objects, schemas and rules, and what is generated from them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test a panic is the report"
+)]
+
+mod decode;
+mod generated;
+mod rules;
+mod schema;

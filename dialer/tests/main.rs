@@ -1,0 +1,41 @@
+//! The dialer's tests over its whole interface: one program, for each would be linked with everything again.
+//!
+//! Those that ask for a database are skipped with a line where `MONGODB_TEST_URI` is not set; `make e2e` sets it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "in a test a panic is the report"
+)]
+
+mod accounts;
+mod administration;
+mod calls;
+mod compare_report;
+mod contract;
+mod contracted;
+mod csv;
+mod csv_refused;
+mod csv_resumed;
+mod every_route;
+mod leads;
+mod lists;
+mod metrics;
+mod migrate;
+mod notices;
+mod openapi;
+mod outage;
+mod pages;
+mod passcodes;
+mod profile;
+mod repository;
+mod resets;
+mod retired;
+mod router;
+mod server;
+mod sign_in;
+mod socket;
+mod support;
+mod vendor_limits;
+mod vendors;
+mod webhook;
