@@ -9,6 +9,6 @@ if [[ ! -x $root/bin/cargo-deny ]]; then
   # Its own target folder, removed after: nothing of it is shared with the workspace.
   build=$(mktemp -d)
   trap 'rm -rf "$build"' EXIT
-  CARGO_TARGET_DIR=$build cargo install --quiet --locked --debug --version "$version" --root "$root" cargo-deny
+  CARGO_TARGET_DIR=$build CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --version "$version" --root "$root" cargo-deny
 fi
 exec "$root/bin/cargo-deny" "$@"

@@ -14,3 +14,4 @@ mod references;
 mod release_phase;
 mod releases;
 mod routes;
+mod stages_apart;

@@ -1,9 +1,9 @@
 //! The dialer's own tests that want a database, on the one of this cluster.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, ensure};
+use crokodial_e2e::deploy::compile::cargo;
 
 use crate::world::World;
 
@@ -32,13 +32,10 @@ pub async fn dialer(world: &World) -> anyhow::Result<()> {
         Ok(given) => given,
         Err(_) => std::fs::read_to_string(ours).context("the administrator's URI")?,
     };
-    let mut cargo = Command::new("cargo");
+    let mut cargo = cargo(&world.cluster.checkout);
     // As `make test-unit` does, which has compiled it: for the dialer alone it would be another program.
     let compiled = ["test", "--workspace", "--test", "dialer-suite"];
-    cargo
-        .current_dir(&world.cluster.checkout)
-        .args(compiled)
-        .args(["--locked", "--quiet", "--"]);
+    cargo.args(compiled).args(["--locked", "--quiet", "--"]);
     for suite in suites(&world.cluster.checkout.join("dialer/tests"))? {
         cargo.arg(format!("{suite}::"));
     }

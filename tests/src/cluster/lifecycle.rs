@@ -15,7 +15,9 @@ use super::options::{Mode, Options, Ports};
 use super::state::{PartPhase, Phase, Settings, State};
 use super::supervisor::Supervisor;
 use super::wait::{Progress, until};
-use super::{bootstrap, build, kind, kubeconfig, leftovers, mongo, part, pki, plan, supervise};
+use super::{
+    bootstrap, build, disk, kind, kubeconfig, leftovers, mongo, part, pki, plan, supervise,
+};
 
 /// How long all parts together may take; each has a shorter deadline of its own and a better message.
 const START_DEADLINE: Duration = Duration::from_secs(300);
@@ -112,6 +114,7 @@ impl Cluster {
         }
         build::ensure(&self.checkout, &self.layout, build::PARTS, progress)?;
         build::ensure_kubectl(&self.checkout, &self.layout, progress)?;
+        disk::check(&self.layout.dir)?;
         pki::ensure(&self.layout.path("pki"))?;
         let accounts = mongo::Accounts::ensure(&self.layout, &self.settings.ports)?;
         kubeconfig::write_all(&self.layout, self.settings.mode, &self.settings.ports)?;

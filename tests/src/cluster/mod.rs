@@ -18,6 +18,7 @@ pub mod build;
 pub mod cli;
 pub mod command;
 mod decide;
+pub mod disk;
 pub mod files;
 mod go_parts;
 pub mod images;

@@ -47,7 +47,7 @@ pub fn compile(
         "bringing {} up to date (minutes when it is the first release build)",
         image.package()
     ));
-    let mut cargo = cargo(checkout, "build", &triple);
+    let mut cargo = release(checkout, "build", &triple);
     // Both at once, whichever is asked for: each ends in minutes on one core, and for one alone cargo would enable
     // other features of what they share and compile that twice.
     for image in [Image::Operator, Image::Dialer] {
@@ -74,19 +74,25 @@ pub fn compile(
     })
 }
 
-fn cargo(checkout: &Path, command: &str, triple: &str) -> Command {
+/// Cargo in this checkout, without what another cargo told this program: that is not meant for the next. Build scripts
+/// that look at it (ring's does) would run again, and with them everything above, whenever this program is started in
+/// another way or place.
+#[must_use]
+pub fn cargo(checkout: &Path) -> Command {
     let mut cargo = Command::new("cargo");
-    // What one cargo tells the program it runs is not meant for the next: build scripts that look at it (ring's does)
-    // would run again, and with them everything above, whenever this program is started in another way or place.
     for (name, _) in std::env::vars_os() {
         let of_the_caller = |prefix: &&str| name.to_string_lossy().starts_with(*prefix);
         if TOLD_TO_PROGRAMS.iter().any(of_the_caller) {
             cargo.env_remove(name);
         }
     }
+    cargo.current_dir(checkout);
     cargo
-        .current_dir(checkout)
-        .args([command, "--release", "--locked", "--target", triple]);
+}
+
+fn release(checkout: &Path, command: &str, triple: &str) -> Command {
+    let mut cargo = cargo(checkout);
+    cargo.args([command, "--release", "--locked", "--target", triple]);
     cargo
 }
 
@@ -122,7 +128,7 @@ fn forget_other_checkout(checkout: &Path, triple: &str, folder: &Path) -> anyhow
     if fs::read_to_string(&record).is_ok_and(|last| last == own) {
         return Ok(());
     }
-    let mut clean = cargo(checkout, "clean", triple);
+    let mut clean = release(checkout, "clean", triple);
     for package in ["crokodial-crds", "crokodial-operator", "crokodial-dialer"] {
         clean.args(["-p", package]);
     }
@@ -131,14 +137,8 @@ fn forget_other_checkout(checkout: &Path, triple: &str, folder: &Path) -> anyhow
 }
 
 fn target_dir(checkout: &Path) -> anyhow::Result<PathBuf> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(checkout).args([
-        "metadata",
-        "--format-version",
-        "1",
-        "--no-deps",
-        "--locked",
-    ]);
+    let mut cargo = cargo(checkout);
+    cargo.args(["metadata", "--format-version", "1", "--no-deps", "--locked"]);
     let output = run(&mut cargo).context("asking cargo for its target folder")?;
     let metadata: serde_json::Value =
         serde_json::from_slice(&output.stdout).context("cargo metadata")?;

@@ -11,7 +11,7 @@ use super::images::Pushed;
 use crate::cluster::build::{self, HELM};
 use crate::cluster::command::run;
 use crate::cluster::files::write_public;
-use crate::cluster::{Cluster, Progress};
+use crate::cluster::{Cluster, Mode, Progress, disk};
 
 /// Name of the Helm release.
 pub const RELEASE: &str = "crokodial";
@@ -39,6 +39,10 @@ pub async fn ensure_installed(
             .is_ok_and(|o| o.status.success())
     {
         return Ok(());
+    }
+    if cluster.settings.mode == Mode::Local {
+        // The builds of the images came after `up` looked.
+        disk::check(&cluster.layout.dir)?;
     }
     progress.say("installing the chart");
     install(cluster, operator, &[])?;

@@ -3,7 +3,7 @@
 //! Every step looks first and writes only what is missing or changed, so a second run changes nothing.
 
 pub mod bench;
-mod compile;
+pub mod compile;
 pub mod demo;
 pub mod demo_data;
 pub mod environments;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::cluster::disk::EVICTION_PERCENT;
 use crate::cluster::layout::{Layout, NODE_IP, NODE_NAME, POD_CIDR, SERVICE_CIDR};
 use crate::cluster::part::{Part, Spec};
 use crate::cluster::probe::Probe;
@@ -183,12 +184,11 @@ fn kubelet_configuration(layout: &Layout) -> serde_json::Value {
         "volumePluginDir": layout.run.join("volume-plugins"),
         "maxPods": 200,
         "serializeImagePulls": false,
-        // A developer's disk is often nearly full: only a full one may evict.
         "evictionHard": {
             "memory.available": "100Mi",
-            "nodefs.available": "1%",
+            "nodefs.available": format!("{EVICTION_PERCENT}%"),
             "nodefs.inodesFree": "1%",
-            "imagefs.available": "1%",
+            "imagefs.available": format!("{EVICTION_PERCENT}%"),
         },
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
