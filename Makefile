@@ -84,7 +84,7 @@ test-unit: ui ## tests that need no cluster
 
 .PHONY: e2e
 e2e: packages ui ## tests with real pods, on a cluster of their own
-	@cargo test --workspace --locked --test e2e -- --ignored --test-threads=1 --nocapture
+	@cargo test --workspace --locked --test e2e -- --ignored --nocapture
 
 .PHONY: fuzz
 fuzz: packages ui ## fuzz every parser of the dialer; FUZZ_SECONDS=60 each, FUZZ_SEED=1
@@ -92,7 +92,7 @@ fuzz: packages ui ## fuzz every parser of the dialer; FUZZ_SECONDS=60 each, FUZZ
 
 .PHONY: test-long
 test-long: packages ui fuzz ## fuzzing, then the tests with real pods that take minutes each, on a cluster of their own
-	@E2E_LONG=1 cargo test --workspace --locked --test e2e -- --ignored --test-threads=1 --nocapture
+	@E2E_LONG=1 cargo test --workspace --locked --test e2e -- --ignored --nocapture
 
 .PHONY: bench
 bench: ## measure the product in the cluster of make up, beside its limits and what it is compared with; OUTPUT=json

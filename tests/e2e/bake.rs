@@ -6,10 +6,10 @@ use anyhow::ensure;
 use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::ConditionType;
 use crokodial_e2e::cluster::{Stage, wait::until};
-use crokodial_e2e::deploy::simulated;
 use serde_json::json;
 
 use crate::barrier::Barrier;
+use crate::images;
 use crate::lab::Lab;
 use crate::load::Load;
 use crate::world::World;
@@ -37,8 +37,8 @@ pub async fn crash_and_insist(world: &World) -> anyhow::Result<()> {
 }
 
 async fn crash_and_apply_again(world: &World, insist: Duration) -> anyhow::Result<()> {
-    let good = simulated::image(&world.cluster, "good", &[])?;
-    let bad = simulated::image(&world.cluster, "dies", &["--exit-after-seconds=15"])?;
+    let good = images::simulated(world, "good", &[]).await?;
+    let bad = images::simulated(world, "dies", &["--exit-after-seconds=15"]).await?;
     let lab = Lab::open(world, &good, "120s").await?;
     lab.edit(json!({"image": bad})).await?;
     let failed = lab.until(2, &[ReleasePhase::RolledBack]).await?;
@@ -54,9 +54,9 @@ async fn crash_and_apply_again(world: &World, insist: Duration) -> anyhow::Resul
 /// It answers, but three hundred milliseconds later than the release before it. No request is lost while it is put
 /// back.
 pub async fn slow(world: &World) -> anyhow::Result<()> {
-    let good = simulated::image(&world.cluster, "good", &[])?;
+    let good = images::simulated(world, "good", &[]).await?;
     let slow = ["--delay-milliseconds=300", "--delay-after-seconds=15"];
-    let bad = simulated::image(&world.cluster, "slow", &slow)?;
+    let bad = images::simulated(world, "slow", &slow).await?;
     let lab = Lab::open(world, &good, "90s").await?;
     let usual = lab.measured(1).await?;
     println!("the release before answers within {usual} ms");

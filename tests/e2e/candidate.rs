@@ -7,13 +7,13 @@ use crokodial_crds::condition::ConditionType;
 use crokodial_crds::{CrokodialRelease, ReleasePhase};
 use crokodial_e2e::cluster::{Stage, wait::until};
 use crokodial_e2e::deploy::pods::{self, Seen};
-use crokodial_e2e::deploy::simulated;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
 use kube::api::{EvictParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::http::Site;
+use crate::images;
 use crate::lab::Lab;
 use crate::world::World;
 
@@ -72,8 +72,8 @@ async fn rejected(
 
 /// A UI without its assets, a wrong start command and a failing release phase: all rejected before a user meets them.
 pub async fn bad_releases(world: &World) -> anyhow::Result<()> {
-    let good = simulated::image(&world.cluster, "candidate", &[])?;
-    let bare = simulated::image(&world.cluster, "bare", &["--no-assets"])?;
+    let good = images::simulated(world, "candidate", &[]).await?;
+    let bare = images::simulated(world, "bare", &["--no-assets"]).await?;
     let lab = Lab::open(world, &good, "5s").await?;
     let made = rejected(world, &lab, 2, json!({"image": bare}), "SmokeFailed").await?;
     let said = made.status.and_then(|s| s.message).unwrap_or_default();

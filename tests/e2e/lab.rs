@@ -1,11 +1,13 @@
-//! An environment of the tests' own, beside staging, that runs the simulated application: what goes wrong in it
-//! goes wrong nowhere else.
+//! An environment of the tests' own, beside staging and with secrets of its own, that runs the simulated application: what goes
+//! wrong in it goes wrong nowhere else, and what is done to staging does not reach it.
 
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, ReleasePhase};
+use crokodial_e2e::cluster::mongo::Accounts;
 use crokodial_e2e::cluster::{Stage, wait::until};
+use crokodial_e2e::deploy::environments;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
@@ -27,7 +29,10 @@ impl<'a> Lab<'a> {
     /// With a first good release of `image`, two pods, and this bake.
     pub async fn open(world: &'a World, image: &str, bake: &str) -> anyhow::Result<Self> {
         Self::remove(world).await?;
-        let mut spec = world.environment(STAGING).await?.spec;
+        let accounts = Accounts::read(&world.cluster.layout)?.context("the Mongo accounts")?;
+        let (namespace, uri) = (STAGING.namespace(), accounts.uri(STAGING));
+        environments::secrets(&world.client, &namespace, "lab-", &uri).await?;
+        let mut spec = environments::environment(STAGING)?.spec;
         spec.domain = DOMAIN.to_owned();
         spec.runtime.replicas = Some(2);
         spec.runtime.drain = Some("3s".to_owned());
@@ -35,9 +40,11 @@ impl<'a> Lab<'a> {
         spec.runtime.termination_grace = Some("6s".to_owned());
         let mut made = serde_json::to_value(CrokodialEnvironment::new(Self::NAME, spec))?;
         made["spec"]["image"] = json!(image);
+        made["spec"]["mongo"] = json!({"uriSecretRef": {"name": "lab-mongo"}});
+        made["spec"]["config"]["secretRefs"] = json!([{"name": "lab-dialer"}]);
         made["spec"]["rollout"] = json!({"bake": "5s", "progressDeadline": "60s"});
-        let environments = world.environments(STAGING);
         let made = serde_json::from_value(made)?;
+        let environments = world.environments(STAGING);
         environments.create(&PostParams::default(), &made).await?;
         let lab = Self { world };
         lab.until(1, &[ReleasePhase::Good]).await?;
@@ -57,9 +64,7 @@ impl<'a> Lab<'a> {
 
     /// Its releases, oldest first.
     pub async fn releases(&self) -> anyhow::Result<Vec<CrokodialRelease>> {
-        let mut releases = self.world.releases(STAGING).await?;
-        releases.retain(|r| r.spec.environment == Self::NAME);
-        Ok(releases)
+        self.world.releases_of(STAGING, Self::NAME).await
     }
 
     /// Waits until a release is in one of these phases.
@@ -117,9 +122,8 @@ impl<'a> Lab<'a> {
         }
         let within = Duration::from_secs(120);
         until(&world.progress, "the end of lab", within, || async {
-            let all = world.releases(STAGING).await?;
-            let left = all.iter().filter(|r| r.spec.environment == Self::NAME);
-            ensure!(left.count() == 0, "its releases are still there");
+            let left = world.releases_of(STAGING, Self::NAME).await?;
+            ensure!(left.is_empty(), "its releases are still there");
             let load = [
                 "-n",
                 &STAGING.namespace(),

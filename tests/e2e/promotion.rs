@@ -8,10 +8,10 @@ use crokodial_crds::condition::ConditionType;
 use crokodial_crds::{ReleasePhase, Stage as SpecStage};
 use crokodial_e2e::cluster::{Stage, wait::until};
 use crokodial_e2e::deploy::environments::freeze_until_a_minute;
-use crokodial_e2e::deploy::images::{self, Image};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::images;
 use crate::world::World;
 
 const STAGING: Stage = Stage::Staging;
@@ -39,7 +39,7 @@ fn fresh(tag: &str) -> String {
 
 /// Pushes the dialer under another tag and lets staging run it.
 pub async fn staged(world: &World, tag: &str) -> anyhow::Result<String> {
-    let pushed = images::push(&world.cluster, Image::Dialer, tag, &[], &world.progress).await?;
+    let pushed = images::dialer(world, tag).await?;
     world
         .edit(STAGING, json!({"image": pushed.reference}))
         .await?;
@@ -122,14 +122,7 @@ pub async fn gate(world: &World) -> anyhow::Result<()> {
 /// What never ran in staging waits at the gate under a number of its own, without a pod, until it is taken back.
 async fn never_staged(world: &World, back: &str) -> anyhow::Result<()> {
     let (count, pods) = (world.releases(PROD).await?.len(), world.pods(PROD).await?);
-    let pushed = images::push(
-        &world.cluster,
-        Image::Dialer,
-        &fresh("dev-unstaged"),
-        &[],
-        &world.progress,
-    )
-    .await?;
+    let pushed = images::dialer(world, &fresh("dev-unstaged")).await?;
     world.edit(PROD, json!({"image": pushed.reference})).await?;
     told(world, "False", "NotInSource").await?;
     newest(world, count + 1, ReleasePhase::Gated).await?;

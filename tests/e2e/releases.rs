@@ -2,17 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use crokodial_crds::condition::ConditionType;
 use crokodial_crds::{CrokodialEnvironment, ReleasePhase};
-use crokodial_e2e::cluster::images::Build;
 use crokodial_e2e::cluster::{Stage, wait::until};
-use crokodial_e2e::deploy::images::{self, Image};
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::http::Site;
+use crate::images;
 use crate::load::Load;
 use crate::world::World;
 
@@ -20,7 +19,7 @@ const PROD: Stage = Stage::Prod;
 
 /// One edited field, 200 requests a second, none lost.
 pub async fn promotion(world: &World) -> anyhow::Result<()> {
-    let next = images::push(&world.cluster, Image::Dialer, "dev-2", &[], &world.progress).await?;
+    let next = images::dialer(world, "dev-2").await?;
     let site = Site::https(world, PROD.domain())?;
     let before = world.releases(PROD).await?.len();
     let load = Load::start(site.clone(), "/livez", 200);
@@ -65,31 +64,10 @@ pub async fn promotion(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An image that exits at once: the real binary, asked for something it does not know.
-pub fn crashing_image(world: &World) -> anyhow::Result<String> {
-    let context = world.cluster.layout.path("images/crashing");
-    std::fs::create_dir_all(&context)?;
-    let dockerfile = context.join("Dockerfile");
-    let binary = world.cluster.layout.path("images/dialer/dialer");
-    std::fs::copy(binary, context.join("dialer")).context("copying the dialer's binary")?;
-    let entrypoint = "ENTRYPOINT [\"/dialer\", \"no-such-subcommand\"]";
-    std::fs::write(
-        &dockerfile,
-        format!("FROM scratch\nCOPY dialer /dialer\nUSER 65532:65532\n{entrypoint}\n"),
-    )?;
-    let name = "crokodial/dialer:crashing".to_owned();
-    world.cluster.build_image(&Build {
-        dockerfile,
-        context,
-        name,
-        args: Vec::new(),
-    })
-}
-
 /// Rejected within a minute, held against a hundred re-applies, gone with the good image, tried once by `retry`.
 pub async fn crash_loop(world: &World) -> anyhow::Result<()> {
     let good = world.environment(PROD).await?.spec.image;
-    let bad = crashing_image(world)?;
+    let bad = images::crashing(world).await?;
     let load = Load::start(Site::https(world, PROD.domain())?, "/livez", 50);
     let began = Instant::now();
     world.edit(PROD, json!({"image": bad})).await?;

@@ -18,8 +18,8 @@ use serde_json::json;
 
 use crate::barrier::Barrier;
 use crate::http::Site;
+use crate::images;
 use crate::inside;
-use crate::releases::crashing_image;
 use crate::stand_in_mongo::{Manner, PASSWORD, StandInMongo};
 use crate::world::World;
 
@@ -139,7 +139,7 @@ pub async fn while_a_release_fails(world: &World) -> anyhow::Result<()> {
     let image = world.environment(STAGING).await?.spec.image;
     let releases = world.releases(STAGING).await?.len();
     world
-        .edit(STAGING, json!({"image": crashing_image(world)?}))
+        .edit(STAGING, json!({"image": images::crashing(world).await?}))
         .await?;
     rotate(world, &good.replacen("@", "x@", 1)).await?;
     told(world, "False", "AuthFailed").await?;

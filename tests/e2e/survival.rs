@@ -9,13 +9,14 @@ use crokodial_crds::condition::ConditionType;
 use crokodial_e2e::cluster::Stage;
 use crokodial_e2e::cluster::wait::until;
 use crokodial_e2e::deploy::helm;
-use crokodial_e2e::deploy::images::{self, Image};
+use crokodial_e2e::deploy::images::Image;
 use k8s_openapi::api::core::v1::{Pod, Service, ServicePort, ServiceSpec};
 use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use crate::http::Site;
+use crate::images;
 use crate::leader;
 use crate::world::World;
 
@@ -175,14 +176,7 @@ pub async fn recreate(world: &World) -> anyhow::Result<()> {
 pub async fn upgrade(world: &World) -> anyhow::Result<()> {
     let (pods, releases) = (world.pods(PROD).await?, world.releases(PROD).await?.len());
     let features = ["simulated-template-change"];
-    let changed = images::push(
-        &world.cluster,
-        Image::Operator,
-        "changed",
-        &features,
-        &world.progress,
-    )
-    .await?;
+    let changed = images::push(world, Image::Operator, "changed", &features).await?;
     helm::install(&world.cluster, &changed, &[])?;
     // Only the new operator can have answered what follows: the old ones are gone.
     leader::settled(world).await?;

@@ -6,6 +6,7 @@ use anyhow::Context;
 use crokodial_crds::EnvironmentSpec;
 use crokodial_e2e::cluster::Stage;
 use crokodial_e2e::deploy::helm;
+use crokodial_e2e::turns::{Claim, Place};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -23,6 +24,7 @@ const SECRETS: [&str; 2] = ["mongo", "dialer"];
 /// What users had written before a test.
 pub struct Undo {
     stages: Vec<Before>,
+    claim: Claim,
 }
 
 struct Before {
@@ -32,10 +34,12 @@ struct Before {
 }
 
 impl Undo {
-    /// Looks at what is there now.
-    pub async fn of(world: &World) -> anyhow::Result<Self> {
+    /// Looks at what is there now of what the test has for itself: the rest is another one's.
+    pub async fn of(world: &World, claim: Claim) -> anyhow::Result<Self> {
         let mut stages = Vec::new();
-        for stage in [Stage::Staging, Stage::Prod] {
+        let all = [(Place::Staging, Stage::Staging), (Place::Prod, Stage::Prod)];
+        let claimed = all.into_iter().filter(|(p, _)| claim.places.contains(p));
+        for (_, stage) in claimed {
             let spec = world.environment(stage).await?.spec;
             let api = secrets(world, stage);
             let mut found = Vec::new();
@@ -49,14 +53,16 @@ impl Undo {
                 secrets: found,
             });
         }
-        Ok(Self { stages })
+        Ok(Self { stages, claim })
     }
 
     /// Writes it again, unpins, and waits until all is ready.
     pub async fn undo(self, world: &World) -> anyhow::Result<()> {
-        leader::replicas(world, 2)?;
-        helm::install(&world.cluster, &world.operator, &[])?;
-        leader::settled(world).await?;
+        if self.claim.alone {
+            leader::replicas(world, 2)?;
+            helm::install(&world.cluster, &world.operator, &[])?;
+            leader::settled(world).await?;
+        }
         for before in &self.stages {
             for (name, data) in &before.secrets {
                 let patch = Patch::Merge(json!({ "data": data }));
@@ -66,7 +72,9 @@ impl Undo {
             unpin(world, before.stage).await?;
             before.write(world).await?;
         }
-        Lab::remove(world).await?;
+        if self.claim.places.contains(&Place::Lab) {
+            Lab::remove(world).await?;
+        }
         for before in &self.stages {
             world.ready(before.stage).await?;
         }

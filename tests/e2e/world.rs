@@ -119,10 +119,20 @@ impl World {
             .context("reading the environment")
     }
 
-    /// Releases of a stage, oldest first.
+    /// Releases of the environment of `make up` in a stage, oldest first.
     pub async fn releases(&self, stage: Stage) -> anyhow::Result<Vec<CrokodialRelease>> {
+        self.releases_of(stage, stage.as_str()).await
+    }
+
+    /// Releases of an environment in the namespace of a stage, oldest first.
+    pub async fn releases_of(
+        &self,
+        stage: Stage,
+        environment: &str,
+    ) -> anyhow::Result<Vec<CrokodialRelease>> {
         let api: Api<CrokodialRelease> = Api::namespaced(self.client.clone(), &stage.namespace());
         let mut releases = api.list(&ListParams::default()).await?.items;
+        releases.retain(|release| release.spec.environment == environment);
         releases.sort_by_key(|r| r.spec.number);
         Ok(releases)
     }

@@ -3,3 +3,4 @@
 pub mod cluster;
 pub mod deploy;
 pub mod edge;
+pub mod turns;

@@ -33,22 +33,7 @@ pub async fn ensure(cluster: &Cluster, client: &Client, progress: &Progress) -> 
         .context("the Mongo accounts are missing: run `make up` again")?;
     for stage in Stage::ALL {
         let namespace = stage.namespace();
-        create(
-            client,
-            &namespace,
-            secret("mongo", "MONGODB_URI", &accounts.uri(stage)),
-        )
-        .await?;
-        let key: String = rand::rng()
-            .sample_iter(Alphanumeric)
-            .take(48)
-            .map(char::from)
-            .collect();
-        let mut dialer = secret("dialer", "JWT_SECRET", &key);
-        let ring = format!("k1:{}", BASE64_STANDARD.encode(rand::random::<[u8; 32]>()));
-        let values = dialer.string_data.get_or_insert_default();
-        values.insert("ENCRYPTION_KEYS".to_owned(), ring);
-        create(client, &namespace, dialer).await?;
+        secrets(client, &namespace, "", &accounts.uri(stage)).await?;
         if create(client, &namespace, environment(stage)?).await? {
             progress.say(&format!("created environment {}", stage.as_str()));
         }
@@ -56,8 +41,36 @@ pub async fn ensure(cluster: &Cluster, client: &Client, progress: &Progress) -> 
     Ok(())
 }
 
+/// The secrets `mongo` and `dialer` that an environment reads, `before` before their names, where they are absent.
+///
+/// # Errors
+/// When the API server refuses one.
+pub async fn secrets(
+    client: &Client,
+    namespace: &str,
+    before: &str,
+    uri: &str,
+) -> anyhow::Result<()> {
+    let mongo = secret(&format!("{before}mongo"), "MONGODB_URI", uri);
+    create(client, namespace, mongo).await?;
+    let key: String = rand::rng()
+        .sample_iter(Alphanumeric)
+        .take(48)
+        .map(char::from)
+        .collect();
+    let mut dialer = secret(&format!("{before}dialer"), "JWT_SECRET", &key);
+    let ring = format!("k1:{}", BASE64_STANDARD.encode(rand::random::<[u8; 32]>()));
+    let values = dialer.string_data.get_or_insert_default();
+    values.insert("ENCRYPTION_KEYS".to_owned(), ring);
+    create(client, namespace, dialer).await?;
+    Ok(())
+}
+
 /// The local overlay of the samples: short times, open registration.
-pub(super) fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
+///
+/// # Errors
+/// Never, while the overlay is a valid spec.
+pub fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
     let mut spec = json!({
         "stage": stage.as_str(),
         "image": format!("{REGISTRY}/crokodial/dialer:{}", images::VERSION),
