@@ -3,21 +3,20 @@
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::ConditionType;
+use crokodial_crds::{EnvironmentSpec, ReleasePhase};
 use crokodial_e2e::cluster::{Stage, wait::until};
+use crokodial_e2e::deploy::environments;
 use serde_json::json;
 
 use crate::barrier::Barrier;
 use crate::images;
+use crate::inside;
 use crate::lab::Lab;
 use crate::load::Load;
 use crate::world::World;
 
 const STAGING: Stage = Stage::Staging;
-
-/// Where the database listens in the cluster.
-const MONGO_PORT: u16 = 27_017;
 
 /// From the verdict to the last good release serving everywhere, with its image on the node.
 const PUT_BACK: Duration = Duration::from_secs(60);
@@ -78,19 +77,20 @@ pub async fn slow(world: &World) -> anyhow::Result<()> {
     lab.close().await
 }
 
-/// The database goes away while a good release bakes: it waits, nobody is blamed, and it becomes good when the
-/// database is back.
+/// The database goes away while a good release bakes, by a way that only this environment goes: it waits, nobody is blamed, and it
+/// becomes good when the database is back.
 pub async fn database_away(world: &World) -> anyhow::Result<()> {
-    let image = world.environment(STAGING).await?.spec.image;
-    let lab = Lab::open(world, &image.unwrap_or_default(), "45s").await?;
-    let mut env = world.environment(STAGING).await?.spec.config.env;
+    let EnvironmentSpec { image, config, .. } = environments::environment(STAGING)?.spec;
+    let (address, port) = inside::mongo(world)?;
+    let lab = Lab::open_on(world, &address, &image.unwrap_or_default(), "45s").await?;
+    let mut env = config.env;
     env.push(crokodial_crds::EnvVar {
         name: "CHANGED".to_owned(),
         value: "yes".to_owned(),
     });
     lab.edit(json!({"config": {"env": env}})).await?;
     lab.until(2, &[ReleasePhase::Baking]).await?;
-    let away = Barrier::refusing(world, MONGO_PORT)?;
+    let away = Barrier::refusing(world, port)?;
     let blocked = until(
         &world.progress,
         "the release to be blocked",
@@ -108,9 +108,7 @@ pub async fn database_away(world: &World) -> anyhow::Result<()> {
     println!("database away in the bake: {message}");
     ensure!(message.contains("the database cannot be used"), "{message}");
     lab.until(2, &[ReleasePhase::Good]).await?;
-    lab.close().await?;
-    world.ready(STAGING).await?;
-    world.ready(Stage::Prod).await
+    lab.close().await
 }
 
 /// Waits until the first release serves everywhere again.

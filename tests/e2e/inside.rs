@@ -5,6 +5,9 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::Context;
+use crokodial_e2e::cluster::Ports;
+use crokodial_e2e::cluster::layout::NODE_IP;
+use crokodial_e2e::cluster::relay::Relay;
 
 use crate::world::World;
 
@@ -33,6 +36,16 @@ pub fn listener(world: &World, address: &str) -> anyhow::Result<tokio::net::TcpL
         Ok(listener)
     })?;
     Ok(tokio::net::TcpListener::from_std(listener)?)
+}
+
+/// A way of its own to the database, for pods: host and port, and the port. It lasts as long as this process.
+pub fn mongo(world: &World) -> anyhow::Result<(String, u16)> {
+    let listener = listener(world, NODE_IP)?;
+    let address = listener.local_addr()?;
+    // Where it leads is a port of the host's, and that is a way into the cluster's network again.
+    let target = Ports::local(world.cluster.ports().mongo);
+    Relay::new(listener.into_std()?, target).start()?;
+    Ok((address.to_string(), address.port()))
 }
 
 /// Runs `work` on a thread of its own that entered the network.

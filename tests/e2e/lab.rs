@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, ReleasePhase};
+use crokodial_e2e::cluster::layout::MONGO;
 use crokodial_e2e::cluster::mongo::Accounts;
 use crokodial_e2e::cluster::{Stage, wait::until};
 use crokodial_e2e::deploy::environments;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
@@ -28,9 +31,20 @@ impl<'a> Lab<'a> {
 
     /// With a first good release of `image`, two pods, and this bake.
     pub async fn open(world: &'a World, image: &str, bake: &str) -> anyhow::Result<Self> {
+        Self::open_on(world, MONGO, image, bake).await
+    }
+
+    /// The same, with another way to the database: host and port.
+    pub async fn open_on(
+        world: &'a World,
+        mongo: &str,
+        image: &str,
+        bake: &str,
+    ) -> anyhow::Result<Self> {
         Self::remove(world).await?;
         let accounts = Accounts::read(&world.cluster.layout)?.context("the Mongo accounts")?;
-        let (namespace, uri) = (STAGING.namespace(), accounts.uri(STAGING));
+        let uri = accounts.uri(STAGING).replace(MONGO, mongo);
+        let namespace = STAGING.namespace();
         environments::secrets(&world.client, &namespace, "lab-", &uri).await?;
         let mut spec = environments::environment(STAGING)?.spec;
         spec.domain = DOMAIN.to_owned();
@@ -137,7 +151,14 @@ impl<'a> Lab<'a> {
             ensure!(of_lab.is_empty(), "{of_lab}");
             Ok(())
         })
-        .await
+        .await?;
+        let secrets: Api<Secret> = Api::namespaced(world.client.clone(), &STAGING.namespace());
+        for name in ["lab-mongo", "lab-dialer"] {
+            if secrets.get_opt(name).await?.is_some() {
+                secrets.delete(name, &DeleteParams::default()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until it is known how fast a release answers.

@@ -89,7 +89,7 @@ fn long(order: &mut Order) {
     );
 }
 
-/// `make e2e`, part of `make test`.
+/// `make e2e`, part of `make test`. In an order that leaves neither of two without work for long.
 fn usual(order: &mut Order) {
     order.add(
         "both sites answer over https with a chain to the local authority",
@@ -117,19 +117,9 @@ fn usual(order: &mut Order) {
         sites::idempotent,
     );
     order.add(
-        "the dialer's database tests pass on a real server",
-        Claim::of(Loud, &[]),
-        database::dialer,
-    );
-    order.add(
-        "a crash in the bake puts the last good release back, and re-applying starts nothing",
-        Claim::of(Patient, &[Lab]),
-        bake::crash,
-    );
-    order.add(
-        "what is done at one replica of the dialer holds at the other",
-        Claim::of(Timed, &[Prod]),
-        replicas::agree,
+        "a crash loop is rejected while the site answers, held, and retried once",
+        Claim::of(Patient, &[Prod]),
+        releases::crash_loop,
     );
     order.add(
         "a person signs in through a browser",
@@ -137,9 +127,14 @@ fn usual(order: &mut Order) {
         browser::sign_in,
     );
     order.add(
-        "a release without assets, start command or release phase meets no user",
-        Claim::of(Patient, &[Lab]),
-        candidate::bad_releases,
+        "a domain and a name that are taken stay with their owners",
+        Claim::of(Timed, &[Staging, Prod]),
+        survival::taken,
+    );
+    order.add(
+        "the dialer's database tests pass on a real server",
+        Claim::of(Loud, &[]),
+        database::dialer,
     );
     order.add(
         "a promotion under 200 requests a second loses none",
@@ -147,14 +142,24 @@ fn usual(order: &mut Order) {
         releases::promotion,
     );
     order.add(
+        "while the database is away in the bake nobody is blamed",
+        Claim::of(Patient, &[Lab]),
+        bake::database_away,
+    );
+    order.add(
+        "a pinned release stays through re-applies and a restart, and losing the pin returns",
+        Claim::of(Loud, &[Prod]),
+        pins::pin,
+    );
+    order.add(
         "a configuration the app cannot read reaches no user",
         Claim::of(Patient, &[Staging]),
         candidate::unreadable_config,
     );
     order.add(
-        "a crash loop is rejected while the site answers, held, and retried once",
-        Claim::of(Patient, &[Prod]),
-        releases::crash_loop,
+        "a slow release is put back and no request is lost",
+        Claim::of(Timed, &[Lab]),
+        bake::slow,
     );
     order.add(
         "scaling is no release",
@@ -167,29 +172,9 @@ fn usual(order: &mut Order) {
         candidate::bad_values,
     );
     order.add(
-        "a pinned release stays through re-applies and a restart, and losing the pin returns",
-        Claim::of(Loud, &[Prod]),
-        pins::pin,
-    );
-    order.add(
-        "prod waits for staging, says for what, and is let through in time",
-        Claim::of(Timed, &[Staging, Prod]),
-        promotion::gate,
-    );
-    order.add(
-        "a slow release is put back and no request is lost",
-        Claim::of(Timed, &[Lab]),
-        bake::slow,
-    );
-    order.add(
-        "bad references are named within two seconds and change nothing",
-        Claim::of(Timed, &[Staging]),
-        credentials::bad_references,
-    );
-    order.add(
-        "each way a credential can be bad is named in time and moves no pod",
-        Claim::of(Timed, &[Staging]),
-        rotation::bad_credentials,
+        "a release without assets, start command or release phase meets no user",
+        Claim::of(Patient, &[Lab]),
+        candidate::bad_releases,
     );
     order.add(
         "a credential rotates good, bad, good while a release fails",
@@ -197,9 +182,34 @@ fn usual(order: &mut Order) {
         rotation::while_a_release_fails,
     );
     order.add(
+        "what is done at one replica of the dialer holds at the other",
+        Claim::of(Timed, &[Prod]),
+        replicas::agree,
+    );
+    order.add(
+        "bad references are named within two seconds and change nothing",
+        Claim::of(Timed, &[Staging]),
+        credentials::bad_references,
+    );
+    order.add(
+        "a crash in the bake puts the last good release back, and re-applying starts nothing",
+        Claim::of(Patient, &[Lab]),
+        bake::crash,
+    );
+    order.add(
+        "each way a credential can be bad is named in time and moves no pod",
+        Claim::of(Timed, &[Staging]),
+        rotation::bad_credentials,
+    );
+    order.add(
         "evicted pods come back on the proven credential while the secret holds a bad one",
         Claim::of(Patient, &[Staging]),
         rotation::eviction,
+    );
+    order.add(
+        "prod waits for staging, says for what, and is let through in time",
+        Claim::of(Timed, &[Staging, Prod]),
+        promotion::gate,
     );
     order.add(
         "prod deleted and created again is adopted with no restart",
@@ -212,19 +222,9 @@ fn usual(order: &mut Order) {
         credentials::schema,
     );
     order.add(
-        "a domain and a name that are taken stay with their owners",
-        Claim::of(Timed, &[Staging, Prod]),
-        survival::taken,
-    );
-    order.add(
         "an apply that names a version no object has can only create",
         Claim::of(Patient, &[Staging]),
         leader::create_only,
-    );
-    order.add(
-        "while the database is away in the bake nobody is blamed",
-        Claim::ALONE,
-        bake::database_away,
     );
     order.add(
         "roles give what they say, and only the operator makes or removes releases",

@@ -39,7 +39,7 @@ mod pki;
 mod plan;
 mod probe;
 pub mod reaper;
-mod relay;
+pub mod relay;
 pub mod state;
 pub mod status;
 mod supervise;

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use super::layout::NODE_IP;
 use super::options::Ports;
 
-/// A listener on the host and the address inside that it leads to.
+/// A listener and the address that it leads to, in two networks.
 #[derive(Debug)]
 pub struct Relay {
     listener: TcpListener,
@@ -46,6 +46,12 @@ pub fn open(ports: &Ports) -> anyhow::Result<Vec<Relay>> {
 }
 
 impl Relay {
+    /// From a listener, wherever it was opened, to an address as this process sees it.
+    #[must_use]
+    pub fn new(listener: TcpListener, target: SocketAddr) -> Self {
+        Self { listener, target }
+    }
+
     /// Serves until the process ends. Connections that cannot be passed on are closed.
     ///
     /// # Errors
