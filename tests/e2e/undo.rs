@@ -34,12 +34,13 @@ struct Before {
 }
 
 impl Undo {
-    /// Looks at what is there now of what the test has for itself: the rest is another one's.
+    /// Looks at what is there now, once it is at rest, of what the test has for itself: the rest is another one's.
     pub async fn of(world: &World, claim: Claim) -> anyhow::Result<Self> {
         let mut stages = Vec::new();
         let all = [(Place::Staging, Stage::Staging), (Place::Prod, Stage::Prod)];
         let claimed = all.into_iter().filter(|(p, _)| claim.places.contains(p));
         for (_, stage) in claimed {
+            world.at_rest(stage).await?;
             let spec = world.environment(stage).await?.spec;
             let api = secrets(world, stage);
             let mut found = Vec::new();

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use crokodial_crds::condition::{self, ConditionType};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
 use crokodial_e2e::cluster::wait::until;
@@ -141,6 +141,18 @@ impl World {
     pub async fn pods(&self, stage: Stage) -> anyhow::Result<Vec<(String, i32)>> {
         let found = pods::of(&self.client, &stage.namespace(), stage.as_str(), "web").await?;
         Ok(found.into_iter().map(|p| (p.name, p.restarts)).collect())
+    }
+
+    /// Waits until no pod of a stage that serves is on its way out: what a test counts is then of its own making.
+    pub async fn at_rest(&self, stage: Stage) -> anyhow::Result<()> {
+        let within = Duration::from_secs(90);
+        until(&self.progress, "pods that go", within, || async {
+            let found = pods::of(&self.client, &stage.namespace(), stage.as_str(), "web").await?;
+            let going: Vec<_> = found.iter().filter(|pod| pod.going).collect();
+            ensure!(going.is_empty(), "{going:?}");
+            Ok(())
+        })
+        .await
     }
 
     /// Merges into an environment's spec.

@@ -13,6 +13,8 @@ pub struct Seen {
     pub uid: String,
     /// Restarts of all its containers.
     pub restarts: i32,
+    /// Whether it is being deleted.
+    pub going: bool,
 }
 
 /// Pods of a component (`web`, `candidate`), by name.
@@ -33,6 +35,7 @@ pub async fn of(
         name: pod.name_any(),
         uid: pod.uid().unwrap_or_default(),
         restarts: restarts(pod),
+        going: pod.metadata.deletion_timestamp.is_some(),
     };
     let mut all: Vec<Seen> = found.iter().map(seen).collect();
     all.sort();
