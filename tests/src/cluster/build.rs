@@ -20,6 +20,8 @@ use super::wait::Progress;
 const KEEP: Duration = Duration::from_secs(60 * 24 * 3600);
 /// Between two looks at a running compiler.
 const POLL: Duration = Duration::from_millis(200);
+/// Flags of every build. The linker throws debugger's tables away (`-s -w`), so the compiler need not write them: a sixth of its time.
+const FLAGS: [&str; 3] = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"];
 
 /// The folder of the cache: `$CROKODIAL_CACHE`, else `crokodial` in the user's cache folder.
 ///
@@ -128,7 +130,8 @@ fn cache_key(part: &GoPart, toolchain: &str, files: &[(String, Vec<u8>)]) -> Str
         part.package,
         part.ldflags,
         toolchain,
-        "CGO_ENABLED=0 -trimpath -s -w",
+        "CGO_ENABLED=0 -s -w",
+        &FLAGS.join(" "),
     ] {
         field(text.as_bytes());
     }
@@ -186,14 +189,9 @@ fn compile(
     };
     let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
     let mut child = Command::new("go")
-        .args([
-            "build",
-            "-trimpath",
-            "-buildvcs=false",
-            "-ldflags",
-            &format!("-s -w {}", part.ldflags),
-            "-o",
-        ])
+        .arg("build")
+        .args(FLAGS)
+        .args(["-ldflags", &format!("-s -w {}", part.ldflags), "-o"])
         .arg(&partial)
         .args(corrected)
         .arg(part.package)
