@@ -7,7 +7,7 @@ use crokodial_crds::condition::ConditionType;
 use crokodial_crds::{CrokodialRelease, ReleasePhase};
 use crokodial_e2e::cluster::{Stage, wait::until};
 use crokodial_e2e::deploy::pods::{self, Seen};
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{EvictParams, Patch, PatchParams};
 use serde_json::json;
@@ -137,7 +137,7 @@ pub async fn unreadable_config(world: &World) -> anyhow::Result<()> {
 
 /// A JWT secret the app refuses: no pod that serves reads it, not even after all of them were evicted.
 pub async fn bad_values(world: &World) -> anyhow::Result<()> {
-    let secrets: Api<Secret> = Api::namespaced(world.client.clone(), &STAGING.namespace());
+    let secrets = world.secrets(STAGING);
     let old = secrets.get("dialer").await?.data.unwrap_or_default();
     let old = old
         .get("JWT_SECRET")

@@ -6,11 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, ReleasePhase};
 use crokodial_e2e::cluster::layout::MONGO;
-use crokodial_e2e::cluster::mongo::Accounts;
 use crokodial_e2e::cluster::{Stage, wait::until};
 use crokodial_e2e::deploy::environments;
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
@@ -18,6 +15,8 @@ use crate::http::Site;
 use crate::world::World;
 
 const STAGING: Stage = Stage::Staging;
+/// What it reads: the database's URI and the dialer's own values.
+const SECRETS: [&str; 2] = ["lab-mongo", "lab-dialer"];
 const DOMAIN: &str = "lab.crokodial.test";
 
 /// The environment, until [`Lab::close`].
@@ -42,8 +41,7 @@ impl<'a> Lab<'a> {
         bake: &str,
     ) -> anyhow::Result<Self> {
         Self::remove(world).await?;
-        let accounts = Accounts::read(&world.cluster.layout)?.context("the Mongo accounts")?;
-        let uri = accounts.uri(STAGING).replace(MONGO, mongo);
+        let uri = world.mongo_uri(STAGING)?.replace(MONGO, mongo);
         let namespace = STAGING.namespace();
         environments::secrets(&world.client, &namespace, "lab-", &uri).await?;
         let mut spec = environments::environment(STAGING)?.spec;
@@ -54,8 +52,8 @@ impl<'a> Lab<'a> {
         spec.runtime.termination_grace = Some("6s".to_owned());
         let mut made = serde_json::to_value(CrokodialEnvironment::new(Self::NAME, spec))?;
         made["spec"]["image"] = json!(image);
-        made["spec"]["mongo"] = json!({"uriSecretRef": {"name": "lab-mongo"}});
-        made["spec"]["config"]["secretRefs"] = json!([{"name": "lab-dialer"}]);
+        made["spec"]["mongo"] = json!({"uriSecretRef": {"name": SECRETS[0]}});
+        made["spec"]["config"]["secretRefs"] = json!([{"name": SECRETS[1]}]);
         made["spec"]["rollout"] = json!({"bake": "5s", "progressDeadline": "60s"});
         let made = serde_json::from_value(made)?;
         let environments = world.environments(STAGING);
@@ -152,8 +150,8 @@ impl<'a> Lab<'a> {
             Ok(())
         })
         .await?;
-        let secrets: Api<Secret> = Api::namespaced(world.client.clone(), &STAGING.namespace());
-        for name in ["lab-mongo", "lab-dialer"] {
+        let secrets = world.secrets(STAGING);
+        for name in SECRETS {
             if secrets.get_opt(name).await?.is_some() {
                 secrets.delete(name, &DeleteParams::default()).await?;
             }

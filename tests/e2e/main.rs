@@ -218,7 +218,7 @@ fn usual(order: &mut Order) {
     );
     order.add(
         "the schema says what to write instead",
-        Claim::of(Patient, &[Staging, Prod]),
+        BOTH_SITES,
         credentials::schema,
     );
     order.add(

@@ -8,10 +8,9 @@ use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::ConditionType;
 use crokodial_e2e::cluster::Stage;
 use crokodial_e2e::cluster::layout::{MONGO, NODE_IP};
-use crokodial_e2e::cluster::mongo::Accounts;
 use crokodial_e2e::cluster::wait::until;
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{EvictParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -32,14 +31,8 @@ const SILENT_PORT: u16 = 27_998;
 /// Where nothing listens.
 const CLOSED_PORT: u16 = 27_997;
 
-/// The URI of staging as the cluster made it.
-fn good(world: &World) -> anyhow::Result<String> {
-    let accounts = Accounts::read(&world.cluster.layout)?.context("the Mongo accounts")?;
-    Ok(accounts.uri(STAGING))
-}
-
 async fn rotate(world: &World, uri: &str) -> anyhow::Result<()> {
-    let api: Api<Secret> = Api::namespaced(world.client.clone(), &STAGING.namespace());
+    let api = world.secrets(STAGING);
     let patch = Patch::Merge(json!({"stringData": {"MONGODB_URI": uri}}));
     api.patch("mongo", &PatchParams::default(), &patch).await?;
     Ok(())
@@ -59,7 +52,7 @@ async fn told(world: &World, status: &str, reason: &str) -> anyhow::Result<(Dura
 
 /// The URI that pods read.
 async fn in_use(world: &World) -> anyhow::Result<String> {
-    let api: Api<Secret> = Api::namespaced(world.client.clone(), &STAGING.namespace());
+    let api = world.secrets(STAGING);
     let data: BTreeMap<String, ByteString> = api
         .get("staging-mongo-active")
         .await?
@@ -86,7 +79,7 @@ fn stand_in(world: &World, manner: Manner) -> anyhow::Result<StandInMongo> {
 
 /// Every way a credential can be bad, each with its own reason, in time, while the site answers and no pod moves.
 pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
-    let (good, database) = (good(world)?, STAGING.database());
+    let (good, database) = (world.mongo_uri(STAGING)?, STAGING.database());
     let reader = stand_in(world, Manner::read(&database))?;
     let _silence = Barrier::silent(world, SILENT_PORT)?;
     let at =
@@ -135,7 +128,7 @@ pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
 
 /// Good, bad, good again, while a release crash-loops: credentials and releases know nothing of each other.
 pub async fn while_a_release_fails(world: &World) -> anyhow::Result<()> {
-    let good = good(world)?;
+    let good = world.mongo_uri(STAGING)?;
     let image = world.environment(STAGING).await?.spec.image;
     let releases = world.releases(STAGING).await?.len();
     world
@@ -192,7 +185,7 @@ async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
 
 /// All pods are evicted while the user's Secret holds a bad URI: they come back on the proven one.
 pub async fn eviction(world: &World) -> anyhow::Result<()> {
-    let good = good(world)?;
+    let good = world.mongo_uri(STAGING)?;
     rotate(world, &good.replacen("@", "x@", 1)).await?;
     told(world, "False", "AuthFailed").await?;
     let api: Api<Pod> = Api::namespaced(world.client.clone(), &STAGING.namespace());

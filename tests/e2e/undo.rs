@@ -6,11 +6,10 @@ use anyhow::Context;
 use crokodial_crds::EnvironmentSpec;
 use crokodial_e2e::cluster::Stage;
 use crokodial_e2e::deploy::helm;
-use crokodial_e2e::turns::{Claim, Place};
+use crokodial_e2e::turns::{Claim, Manner, Place};
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use crate::lab::Lab;
@@ -42,7 +41,7 @@ impl Undo {
         for (_, stage) in claimed {
             world.at_rest(stage).await?;
             let spec = world.environment(stage).await?.spec;
-            let api = secrets(world, stage);
+            let api = world.secrets(stage);
             let mut found = Vec::new();
             for name in SECRETS {
                 let data = api.get(name).await?.data.unwrap_or_default();
@@ -59,7 +58,7 @@ impl Undo {
 
     /// Writes it again, unpins, and waits until all is ready.
     pub async fn undo(self, world: &World) -> anyhow::Result<()> {
-        if self.claim.alone {
+        if self.claim.manner == Manner::Alone {
             leader::replicas(world, 2)?;
             helm::install(&world.cluster, &world.operator, &[])?;
             leader::settled(world).await?;
@@ -67,7 +66,7 @@ impl Undo {
         for before in &self.stages {
             for (name, data) in &before.secrets {
                 let patch = Patch::Merge(json!({ "data": data }));
-                let api = secrets(world, before.stage);
+                let api = world.secrets(before.stage);
                 api.patch(name, &PatchParams::default(), &patch).await?;
             }
             unpin(world, before.stage).await?;
@@ -106,8 +105,4 @@ async fn unpin(world: &World, stage: Stage) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn secrets(world: &World, stage: Stage) -> Api<Secret> {
-    Api::namespaced(world.client.clone(), &stage.namespace())
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use crokodial_crds::condition::{self, ConditionType};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
+use crokodial_e2e::cluster::mongo::Accounts;
 use crokodial_e2e::cluster::wait::until;
 use crokodial_e2e::cluster::{Cluster, Options, Ports, Progress, Stage};
 use crokodial_e2e::deploy::{self, pods};
 use crokodial_e2e::edge::Edge;
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
@@ -109,6 +111,17 @@ impl World {
     /// Environments of a stage.
     pub fn environments(&self, stage: Stage) -> Api<CrokodialEnvironment> {
         Api::namespaced(self.client.clone(), &stage.namespace())
+    }
+
+    /// Secrets of a stage.
+    pub fn secrets(&self, stage: Stage) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), &stage.namespace())
+    }
+
+    /// The URI of a stage's database, as the cluster made it.
+    pub fn mongo_uri(&self, stage: Stage) -> anyhow::Result<String> {
+        let accounts = Accounts::read(&self.cluster.layout)?.context("the Mongo accounts")?;
+        Ok(accounts.uri(stage))
     }
 
     /// The environment of `make up` in a stage.

@@ -26,6 +26,8 @@ pub enum Manner {
     Timed,
     /// It takes all processors for a while, or restarts the operator.
     Loud,
+    /// It has the whole cluster for itself: the operator, the database, everything.
+    Alone,
 }
 
 /// What a trial touches.
@@ -35,37 +37,32 @@ pub struct Claim {
     pub places: &'static [Place],
     /// How it does with others.
     pub manner: Manner,
-    /// Whether it has the whole cluster for itself: the operator, the database, everything.
-    pub alone: bool,
 }
 
 impl Claim {
     /// Everything.
     pub const ALONE: Self = Self {
         places: &[Place::Staging, Place::Prod, Place::Lab],
-        manner: Manner::Loud,
-        alone: true,
+        manner: Manner::Alone,
     };
 
     /// These places.
     #[must_use]
     pub const fn of(manner: Manner, places: &'static [Place]) -> Self {
-        Self {
-            places,
-            manner,
-            alone: false,
-        }
+        Self { places, manner }
     }
 
     /// Whether two trials cannot run at the same time.
     #[must_use]
     pub fn conflicts(&self, other: &Self) -> bool {
-        let disturbs = |a: &Self, b: &Self| a.manner == Manner::Loud && b.manner == Manner::Timed;
-        self.alone
-            || other.alone
-            || self.places.iter().any(|place| other.places.contains(place))
-            || disturbs(self, other)
-            || disturbs(other, self)
+        let disturbed = matches!(
+            (self.manner, other.manner),
+            (Manner::Alone, _)
+                | (_, Manner::Alone)
+                | (Manner::Loud, Manner::Timed)
+                | (Manner::Timed, Manner::Loud)
+        );
+        disturbed || self.places.iter().any(|place| other.places.contains(place))
     }
 }
 
