@@ -83,6 +83,7 @@ impl ConditionType {
     /// The reasons of its own that this condition is written with, the good ones first. The three of kstatus
     /// else carry the reason of the condition they follow from.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn reasons(self) -> &'static [Reason] {
         use Reason as R;
         match self {

@@ -178,14 +178,7 @@ impl Config {
             }
             metrics => Ok(metrics),
         });
-        let logging = Logging {
-            format: reader.or("LOG_FORMAT", LogFormat::Text, |value| match value {
-                "text" => Ok(LogFormat::Text),
-                "json" => Ok(LogFormat::Json),
-                _ => Err("must be text or json".to_owned()),
-            }),
-            filter: reader.or("LOG_LEVEL", "info".to_owned(), parse::log_filter),
-        };
+        let logging = read_logging(&mut reader);
         let registration = reader.or("REGISTRATION", Registration::Invite, |value| match value {
             "open" => Ok(Registration::Open),
             "invite" => Ok(Registration::Invite),
@@ -199,11 +192,7 @@ impl Config {
         let client_origin = reader.optional("CLIENT_URL", parse::origin);
         let trusted_proxies = reader.or("TRUSTED_PROXIES", Vec::new(), parse::networks);
         let sentry = read_sentry(&mut reader, &version);
-        let login_limits = Limits {
-            per_account: reader.or("LOGIN_FAILURES_PER_ACCOUNT", 5, parse::count),
-            per_address: reader.or("LOGIN_FAILURES_PER_ADDRESS", 50, parse::count),
-            window: Duration::from_secs(60) * reader.or("LOGIN_WINDOW_MINUTES", 15, parse::minutes),
-        };
+        let login_limits = read_login_limits(&mut reader);
         let hours = reader.or("SESSION_HOURS", 12, parse::session_hours);
         let time_zone = reader.or("DEFAULT_TIME_ZONE", TimeZone::UTC, parse::time_zone);
         let key_ring = reader.optional("ENCRYPTION_KEYS", KeyRing::parse);
@@ -229,6 +218,25 @@ impl Config {
             vendors,
             spool_dir: spool_dir.unwrap_or_else(std::env::temp_dir),
         })
+    }
+}
+
+fn read_logging(reader: &mut Reader<'_>) -> Logging {
+    Logging {
+        format: reader.or("LOG_FORMAT", LogFormat::Text, |value| match value {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("must be text or json".to_owned()),
+        }),
+        filter: reader.or("LOG_LEVEL", "info".to_owned(), parse::log_filter),
+    }
+}
+
+fn read_login_limits(reader: &mut Reader<'_>) -> Limits {
+    Limits {
+        per_account: reader.or("LOGIN_FAILURES_PER_ACCOUNT", 5, parse::count),
+        per_address: reader.or("LOGIN_FAILURES_PER_ADDRESS", 50, parse::count),
+        window: Duration::from_secs(60) * reader.or("LOGIN_WINDOW_MINUTES", 15, parse::minutes),
     }
 }
 

@@ -42,36 +42,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let store = Arc::new(Store::new(config.mongo.clone()));
     let health = connect::health_of(&store);
-    let app = Arc::new(AppState::new(
-        &config,
-        Arc::clone(&store),
-        Arc::clone(&health),
-        Box::new(Embedded),
-    ));
+    let app = Arc::new(AppState::new(&config, store, health, Box::new(Embedded)));
     let address = listener.local_addr().context("the socket has no address")?;
     tracing::info!(%address, version = config.version, role = config.role.name(), "dialer listens");
 
     let stop = CancellationToken::new();
-    let background = tokio::spawn({
-        let stop = stop.clone();
-        // A candidate is only looked at: it leaves the data as it is.
-        let maintains = config.role == Role::Web;
-        let app = Arc::clone(&app);
-        async move {
-            if !connect::until_reached(&health, &stop).await {
-                return;
-            }
-            app.accounts.tell_form().await;
-            if maintains {
-                tokio::join!(
-                    connect::maintain(&store, &stop),
-                    app.vendors.keep_sealed(&stop),
-                    imports::runner::keep_resuming(&app.imports, &stop),
-                    connect::purge_events(&store, &stop),
-                );
-            }
-        }
-    });
+    // A candidate is only looked at: it leaves the data as it is.
+    let maintains = config.role == Role::Web;
+    let background = tokio::spawn(maintain(Arc::clone(&app), maintains, stop.clone()));
     let serving = tokio::spawn(server::serve(
         listener,
         http::router(Arc::clone(&app)),
@@ -98,6 +76,22 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     background.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What goes on beside the requests, once the database was reached.
+async fn maintain(app: Arc<AppState>, maintains: bool, stop: CancellationToken) {
+    if !connect::until_reached(&app.health, &stop).await {
+        return;
+    }
+    app.accounts.tell_form().await;
+    if maintains {
+        tokio::join!(
+            connect::maintain(&app.store, &stop),
+            app.vendors.keep_sealed(&stop),
+            imports::runner::keep_resuming(&app.imports, &stop),
+            connect::purge_events(&app.store, &stop),
+        );
+    }
 }
 
 async fn listen(port: u16, variable: &str) -> anyhow::Result<TcpListener> {

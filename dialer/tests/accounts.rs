@@ -277,12 +277,8 @@ async fn expired_foreign_unsigned_old_and_revoked_tokens_are_refused() {
     }
     assert!(rep.is_signed_in().await, "none of them ended the real one");
     let again = signed(&claims, JWT_SECRET);
-    let bare = get_with(
-        &app.router,
-        "/api/auth/profile",
-        &[("authorization", &again)],
-    )
-    .await;
+    let bare = [("authorization", again.as_str())];
+    let bare = get_with(&app.router, "/api/auth/profile", &bare).await;
     assert_eq!(bare.status, StatusCode::OK, "the prefix may be left out");
     let missing = get(&app.router, "/api/auth/profile").await;
     assert_eq!(missing.status, StatusCode::UNAUTHORIZED);

@@ -14,6 +14,27 @@ fn names(answer: &Value) -> Vec<String> {
         .collect()
 }
 
+/// Somebody else's can neither be seen, nor changed, nor deleted.
+async fn is_not_theirs(two: &Person<'_>, path: &str, hot: &Value) {
+    for (method, body) in [
+        (Method::GET, None),
+        (Method::PUT, Some(hot)),
+        (Method::DELETE, None),
+    ] {
+        let answer = two.ask(method, path, body).await;
+        assert!(
+            [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST].contains(&answer.status),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+/// The status of a request without a body.
+async fn status(who: &Person<'_>, method: Method, path: &str) -> StatusCode {
+    who.ask(method, path, None).await.status
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn dispositions_are_everybody_s_defaults_and_each_one_s_own() {
     let Some(db) = scratch("dispositions_are_everybody_s_defaults_and_each_one_s_own").await else {
@@ -26,18 +47,13 @@ async fn dispositions_are_everybody_s_defaults_and_each_one_s_own() {
         Person::registered(&app, "two@example.com").await,
     );
     let seed = "/api/dispositions/seed-defaults";
-    assert_eq!(
-        one.ask(Method::POST, seed, None).await.status,
-        StatusCode::FORBIDDEN
-    );
-    assert_eq!(
-        admin.ask(Method::POST, seed, None).await.status,
-        StatusCode::CREATED
-    );
-    assert_eq!(
-        admin.ask(Method::POST, seed, None).await.status,
-        StatusCode::OK
-    );
+    for (who, answer) in [
+        (&one, StatusCode::FORBIDDEN),
+        (&admin, StatusCode::CREATED),
+        (&admin, StatusCode::OK),
+    ] {
+        assert_eq!(status(who, Method::POST, seed).await, answer);
+    }
     let defaults = names(&one.get("/api/dispositions").await.json());
     assert_eq!(defaults.len(), 14);
     assert_eq!(
@@ -60,18 +76,7 @@ async fn dispositions_are_everybody_s_defaults_and_each_one_s_own() {
     assert_eq!(names(&one.get("/api/dispositions").await.json()).len(), 15);
 
     let path = format!("/api/dispositions/{}", made.json()["_id"].as_str().unwrap());
-    for (method, body) in [
-        (Method::GET, None),
-        (Method::PUT, Some(&hot)),
-        (Method::DELETE, None),
-    ] {
-        let answer = two.ask(method, &path, body).await;
-        assert!(
-            [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST].contains(&answer.status),
-            "{}",
-            answer.text
-        );
-    }
+    is_not_theirs(&two, &path, &hot).await;
     let renamed = one
         .ask(Method::PUT, &path, Some(&json!({ "name": "Hotter" })))
         .await;
@@ -87,12 +92,10 @@ async fn dispositions_are_everybody_s_defaults_and_each_one_s_own() {
         "/api/dispositions/{}",
         list["dispositions"][0]["_id"].as_str().unwrap()
     );
-    let refused = one.ask(Method::DELETE, &default, None).await;
-    assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    assert_eq!(
-        one.ask(Method::DELETE, &path, None).await.status,
-        StatusCode::OK
-    );
+    let refused = status(&one, Method::DELETE, &default).await;
+    assert_eq!(refused, StatusCode::FORBIDDEN);
+    let gone = status(&one, Method::DELETE, &path).await;
+    assert_eq!(gone, StatusCode::OK);
     assert_eq!(one.get(&path).await.status, StatusCode::NOT_FOUND);
     db.finish().await;
 }
@@ -183,6 +186,34 @@ async fn a_call_is_remembered_and_its_lead_counts_as_called_today() {
     db.finish().await;
 }
 
+/// A formula is no formula any more, and a quotation mark ends no cell.
+async fn exports_its_two_leads(one: &Person<'_>) {
+    let file = one
+        .get("/api/leads/export?sortBy=name&sortDirection=asc")
+        .await;
+    assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
+    assert!(
+        file.header("content-disposition")
+            .starts_with("attachment; filename=\"CrokodialCSV (Multiple, Mixed).csv\"")
+    );
+    let lines: Vec<&str> = file.text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "id,name,email,phone,state,source,disposition,createdAt"
+    );
+    assert_eq!(lines.len(), 3);
+    assert!(
+        lines[1].contains(",'=cmd(),,5550123456,TX,Manual Entry,SOLD,"),
+        "{}",
+        lines[1]
+    );
+    assert!(
+        lines[2].contains(",\"Old, \"\"quoted\"\"\","),
+        "{}",
+        lines[2]
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_and_the_export_are_of_one_s_own_leads() {
     let Some(db) = scratch("reports_and_the_export_are_of_one_s_own_leads").await else {
@@ -222,30 +253,7 @@ async fn reports_and_the_export_are_of_one_s_own_leads() {
         .json();
     assert_eq!(recent[0]["createdAt"], "2023-11-14T22:13:20.000Z");
 
-    let file = one
-        .get("/api/leads/export?sortBy=name&sortDirection=asc")
-        .await;
-    assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
-    assert!(
-        file.header("content-disposition")
-            .starts_with("attachment; filename=\"CrokodialCSV (Multiple, Mixed).csv\"")
-    );
-    let lines: Vec<&str> = file.text.lines().collect();
-    assert_eq!(
-        lines[0],
-        "id,name,email,phone,state,source,disposition,createdAt"
-    );
-    assert_eq!(lines.len(), 3);
-    assert!(
-        lines[1].contains(",'=cmd(),,5550123456,TX,Manual Entry,SOLD,"),
-        "{}",
-        lines[1]
-    );
-    assert!(
-        lines[2].contains(",\"Old, \"\"quoted\"\"\","),
-        "{}",
-        lines[2]
-    );
+    exports_its_two_leads(&one).await;
     let none = one.get("/api/leads/export?states=AK").await;
     assert_eq!(
         none.text.lines().count(),

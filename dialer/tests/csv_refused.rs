@@ -62,6 +62,32 @@ async fn a_row_that_cannot_be_read_refuses_the_file_or_is_left_out() {
     db.finish().await;
 }
 
+/// What, the file, and the status and code with which it is refused.
+fn hostile() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
+    let known = |rest: &[u8]| [b"leadID,email\n1,a@b\n", rest].concat();
+    let megabytes = |n: usize, byte: u8| vec![byte; n * 1024 * 1024];
+    let commas = vec![b','; 1_000_000];
+    let open_quote = [b"\"".to_vec(), megabytes(3, b'\n')].concat();
+    let invalid = [
+        ("one line of 40 MB", known(&megabytes(40, b'x'))),
+        ("a header of 40 MB", megabytes(40, b'x')),
+        ("a million columns", known(&commas)),
+        ("a header of a million columns", commas),
+        ("no text", known(b"\xff\xfe,\n")),
+        ("an open quote", known(b"2,\"a@b\n3,c@d\n")),
+        ("an open quote over 3 MB", known(&open_quote)),
+        ("15,001 rows", known(&b"2,a@b\n".repeat(15_000))),
+        ("nothing", Vec::new()),
+    ];
+    let invalid = invalid.map(|(what, file)| (what, file, 400, "INVALID_FILE"));
+    let mut all = Vec::from(invalid);
+    let unknown = b"a,$b\n1,2\n".to_vec();
+    all.push(("no vendor", unknown, 400, "UNKNOWN_VENDOR"));
+    let large = known(&megabytes(51, b'\n'));
+    all.push(("51 MB", large, 413, "BODY_TOO_LARGE"));
+    all
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_files_are_refused_and_leave_nothing_behind() {
     let Some(db) = scratch("hostile_files_are_refused_and_leave_nothing_behind").await else {
@@ -71,61 +97,7 @@ async fn hostile_files_are_refused_and_leave_nothing_behind() {
     let settings = [OPEN[0], ("SPOOL_DIR", spool.path().to_str().unwrap())];
     let app = app(&db.uri, &settings);
     let rep = Person::registered(&app, "rep@example.com").await;
-    let known = |rest: Vec<u8>| [b"leadID,email\n1,a@b\n".to_vec(), rest].concat();
-    let megabytes = |n: usize, byte: u8| vec![byte; n * 1024 * 1024];
-    for (what, file, status, code) in [
-        (
-            "one line of 40 MB",
-            known(megabytes(40, b'x')),
-            400,
-            "INVALID_FILE",
-        ),
-        (
-            "a header of 40 MB",
-            megabytes(40, b'x'),
-            400,
-            "INVALID_FILE",
-        ),
-        (
-            "a million columns",
-            known(vec![b','; 1_000_000]),
-            400,
-            "INVALID_FILE",
-        ),
-        (
-            "a header of a million columns",
-            vec![b','; 1_000_000],
-            400,
-            "INVALID_FILE",
-        ),
-        (
-            "no text",
-            known(b"\xff\xfe,\n".to_vec()),
-            400,
-            "INVALID_FILE",
-        ),
-        (
-            "an open quote",
-            known(b"2,\"a@b\n3,c@d\n".to_vec()),
-            400,
-            "INVALID_FILE",
-        ),
-        (
-            "an open quote over 3 MB",
-            known([b"\"".to_vec(), megabytes(3, b'\n')].concat()),
-            400,
-            "INVALID_FILE",
-        ),
-        (
-            "15,001 rows",
-            known(b"2,a@b\n".repeat(15_000)),
-            400,
-            "INVALID_FILE",
-        ),
-        ("nothing", Vec::new(), 400, "INVALID_FILE"),
-        ("no vendor", b"a,$b\n1,2\n".to_vec(), 400, "UNKNOWN_VENDOR"),
-        ("51 MB", known(megabytes(51, b'\n')), 413, "BODY_TOO_LARGE"),
-    ] {
+    for (what, file, status, code) in hostile() {
         // What is wrong with one row only does not concern the others in partial mode.
         let one_row = ["a million columns", "no text"].contains(&what);
         let modes: &[&str] = if one_row {

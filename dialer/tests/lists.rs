@@ -2,10 +2,11 @@
 
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, Person};
-use crate::support::{Answer, app};
+use crate::support::{Answer, TestApp, app};
 use crokodial_dialer::domain::lists::List;
 use futures::future::join_all;
 use http::{Method, StatusCode};
+use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
@@ -40,12 +41,8 @@ async fn a_number_is_listed_once_however_it_is_written_and_for_its_tenant_alone(
     let app = app(&db.uri, OPEN);
     let one = Person::registered(&app, "one@example.com").await;
     let two = Person::registered(&app, "two@example.com").await;
-    let first = add(
-        &one,
-        DO_NOT_CALL,
-        &json!({ "phone": "(555) 012-3456", "note": "asked" }),
-    )
-    .await;
+    let first = json!({ "phone": "(555) 012-3456", "note": "asked" });
+    let first = add(&one, DO_NOT_CALL, &first).await;
     assert_eq!(first.status, StatusCode::OK, "{}", first.text);
     assert_eq!(
         first.json(),
@@ -55,10 +52,8 @@ async fn a_number_is_listed_once_however_it_is_written_and_for_its_tenant_alone(
         json!({ "numbers": ["+1 555 012 3456", "5550000001", "555-000-0001", "+44 20 7946 0958"] });
     let many = add(&one, DO_NOT_CALL, &many).await.json();
     assert_eq!((&many["added"], &many["known"]), (&json!(2), &json!(1)));
-    let shown = one
-        .get(&format!("{DO_NOT_CALL}?limit=2&page=2"))
-        .await
-        .json();
+    let second = format!("{DO_NOT_CALL}?limit=2&page=2");
+    let shown = one.get(&second).await.json();
     assert_eq!(
         shown["pagination"],
         json!({ "total": 3, "page": 2, "pages": 2, "limit": 2 })
@@ -75,28 +70,16 @@ async fn a_number_is_listed_once_however_it_is_written_and_for_its_tenant_alone(
         numbers(&one, OPT_OUTS).await.is_empty(),
         "the lists are apart"
     );
-    assert_eq!(
-        add(&one, OPT_OUTS, &json!({ "phone": "5550000009" }))
-            .await
-            .json()["added"],
-        1
-    );
-    assert_eq!(
-        add(&two, DO_NOT_CALL, &json!({ "phone": "5550123456" }))
-            .await
-            .json()["added"],
-        1
-    );
+    let opted_out = add(&one, OPT_OUTS, &json!({ "phone": "5550000009" })).await;
+    assert_eq!(opted_out.json()["added"], 1);
+    let theirs = add(&two, DO_NOT_CALL, &json!({ "phone": "5550123456" })).await;
+    assert_eq!(theirs.json()["added"], 1);
 
     let path = format!("{DO_NOT_CALL}/%2B1(555)%20012-3456");
-    assert_eq!(
-        one.ask(Method::DELETE, &path, None).await.status,
-        StatusCode::OK
-    );
-    assert_eq!(
-        one.ask(Method::DELETE, &path, None).await.status,
-        StatusCode::NOT_FOUND
-    );
+    for status in [StatusCode::OK, StatusCode::NOT_FOUND] {
+        let taken_off = one.ask(Method::DELETE, &path, None).await;
+        assert_eq!(taken_off.status, status);
+    }
     assert_eq!(
         numbers(&one, DO_NOT_CALL).await,
         ["+15550000001", "+442079460958"]
@@ -211,6 +194,27 @@ async fn a_listed_number_is_marked_on_its_leads_and_not_called() {
     db.finish().await;
 }
 
+async fn an_old_server_s_are_taken_over(app: &TestApp, settings: &Collection<Document>) {
+    let three = Person::registered(app, "three@example.com").await;
+    let old = doc! { "_id": ObjectId::new(), "user": three.id, "theme": "light", "__v": 0 };
+    settings.insert_one(old).await.unwrap();
+    assert_eq!(three.get(SETTINGS).await.json()["theme"], "light");
+    let zone = json!({ "timeZone": "America/Chicago" });
+    three.ask(Method::PUT, SETTINGS, Some(&zone)).await;
+    let set = three.get(SETTINGS).await.json();
+    assert_eq!(
+        (&set["theme"], &set["timeZone"]),
+        (&json!("light"), &json!("America/Chicago"))
+    );
+    assert_eq!(
+        settings
+            .count_documents(doc! { "user": three.id })
+            .await
+            .unwrap(),
+        1
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_are_kept_for_each_user() {
     let Some(db) = scratch("settings_are_kept_for_each_user").await else {
@@ -267,23 +271,7 @@ async fn settings_are_kept_for_each_user() {
         1
     );
 
-    let three = Person::registered(&app, "three@example.com").await;
-    let old = doc! { "_id": ObjectId::new(), "user": three.id, "theme": "light", "__v": 0 };
-    settings.insert_one(old).await.unwrap();
-    assert_eq!(three.get(SETTINGS).await.json()["theme"], "light");
-    three.ask(Method::PUT, SETTINGS, Some(&bodies[2])).await;
-    let set = three.get(SETTINGS).await.json();
-    assert_eq!(
-        (&set["theme"], &set["timeZone"]),
-        (&json!("light"), &json!("America/Chicago"))
-    );
-    assert_eq!(
-        settings
-            .count_documents(doc! { "user": three.id })
-            .await
-            .unwrap(),
-        1
-    );
+    an_old_server_s_are_taken_over(&app, &settings).await;
     db.finish().await;
 }
 

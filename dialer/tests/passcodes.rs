@@ -209,6 +209,22 @@ async fn an_administrator_manages_codes_twenty_times_in_five_minutes() {
     db.finish().await;
 }
 
+async fn are_audited(db: &Scratch, admin: ObjectId) {
+    let audit = db.database.collection::<Document>("auditlogs");
+    for (action, count) in [
+        ("PASSCODE_CREATE", 2),
+        ("PASSCODE_DEACTIVATE", 1),
+        ("PASSCODE_DELETE", 1),
+    ] {
+        let filter = doc! { "action": action, "entityType": "passcode", "userId": admin };
+        assert_eq!(
+            audit.count_documents(filter).await.unwrap(),
+            count,
+            "{action}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn administrators_make_list_switch_off_and_delete_codes() {
     let name = "administrators_make_list_switch_off_and_delete_codes";
@@ -256,12 +272,8 @@ async fn administrators_make_list_switch_off_and_delete_codes() {
         off.json()["data"],
         json!({ "code": "TEAM-A", "isActive": false })
     );
-    let looked = post(
-        &app.router,
-        "/api/auth/validate-passcode",
-        &json!({ "code": "TEAM-A" }),
-    )
-    .await;
+    let code = json!({ "code": "TEAM-A" });
+    let looked = post(&app.router, "/api/auth/validate-passcode", &code).await;
     assert_eq!(looked.status, StatusCode::BAD_REQUEST);
     assert_eq!(admin.delete(&path).await.status, StatusCode::OK);
     for gone in [
@@ -274,19 +286,7 @@ async fn administrators_make_list_switch_off_and_delete_codes() {
         admin.delete(&format!("{CODES}/xyz")).await.status,
         StatusCode::BAD_REQUEST
     );
-    let audit = db.database.collection::<Document>("auditlogs");
-    for (action, count) in [
-        ("PASSCODE_CREATE", 2),
-        ("PASSCODE_DEACTIVATE", 1),
-        ("PASSCODE_DELETE", 1),
-    ] {
-        let filter = doc! { "action": action, "entityType": "passcode", "userId": admin.id };
-        assert_eq!(
-            audit.count_documents(filter).await.unwrap(),
-            count,
-            "{action}"
-        );
-    }
+    are_audited(&db, admin.id).await;
     db.finish().await;
 }
 

@@ -14,7 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 
 use self::memory::ResidentMemory;
 use crate::uptime::{Bad, Outcome};
@@ -192,93 +192,61 @@ struct Inner {
     terms: Counter,
 }
 
+/// Registers each metric as it is made.
+struct Registering<'a>(&'a mut Registry);
+
+impl Registering<'_> {
+    fn add<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+        let metric = M::default();
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn seconds<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0
+            .register_with_unit(name, help, Unit::Seconds, metric.clone());
+        metric
+    }
+}
+
 impl Metrics {
     /// A fresh registry, with the version of this build.
     pub fn new() -> Self {
         let mut registry = Registry::default();
+        registry.register_collector(Box::new(ResidentMemory));
         let durations: Family<KindLabel, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
-        let (reconciles, failures) = (Family::default(), Family::default());
-        let (writes, undecodable) = (Family::default(), Family::default());
-        let (releases, images) = (Family::default(), Family::default());
-        let (probes, probe_latencies) = (Family::default(), Histogram::new(LATENCY_BUCKETS));
-        let (leader, terms) = (Gauge::default(), Counter::default());
+        let latencies = Histogram::new(LATENCY_BUCKETS);
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
 
         let ours = registry.sub_registry_with_prefix("crokodial");
-        ours.register(
-            "build",
-            "Version of this operator",
-            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
-        );
-        ours.register(
-            "reconciles",
-            "Reconciles that ended, failed ones included",
-            reconciles.clone(),
-        );
-        ours.register(
-            "reconcile_failures",
-            "Reconciles that failed, by class",
-            failures.clone(),
-        );
-        ours.register_with_unit(
-            "reconcile_duration",
-            "Duration of a reconcile",
-            Unit::Seconds,
-            durations.clone(),
-        );
-        ours.register(
-            "api_writes",
-            "Writes sent to the Kubernetes API",
-            writes.clone(),
-        );
-        ours.register(
-            "undecodable_objects",
-            "Objects that did not decode and were left alone",
-            undecodable.clone(),
-        );
-        ours.register(
-            "releases",
-            "Releases that reached a final phase",
-            releases.clone(),
-        );
-        ours.register(
-            "image_resolutions",
-            "Tags looked up at a registry",
-            images.clone(),
-        );
-        ours.register(
-            "probes",
-            "Probes of sites through their Services",
-            probes.clone(),
-        );
-        ours.register_with_unit(
-            "probe_latency",
-            "Time of a good probe to the end of the answer",
-            Unit::Seconds,
-            probe_latencies.clone(),
-        );
-        ours.register("leader", "1 while this replica leads", leader.clone());
-        ours.register(
-            "leader_transitions",
-            "Times that this replica began to lead",
-            terms.clone(),
-        );
-        registry.register_collector(Box::new(ResidentMemory));
-
-        Self(Arc::new(Inner {
+        ours.register("build", "Version of this operator", version);
+        let mut ours = Registering(ours);
+        let inner = Inner {
+            reconciles: ours.add("reconciles", "Reconciles that ended, failed ones included"),
+            failures: ours.add("reconcile_failures", "Reconciles that failed, by class"),
+            durations: ours.seconds("reconcile_duration", "Duration of a reconcile", durations),
+            writes: ours.add("api_writes", "Writes sent to the Kubernetes API"),
+            undecodable: ours.add(
+                "undecodable_objects",
+                "Objects that did not decode and were left alone",
+            ),
+            releases: ours.add("releases", "Releases that reached a final phase"),
+            images: ours.add("image_resolutions", "Tags looked up at a registry"),
+            probes: ours.add("probes", "Probes of sites through their Services"),
+            probe_latencies: ours.seconds(
+                "probe_latency",
+                "Time of a good probe to the end of the answer",
+                latencies,
+            ),
+            leader: ours.add("leader", "1 while this replica leads"),
+            terms: ours.add(
+                "leader_transitions",
+                "Times that this replica began to lead",
+            ),
             registry,
-            reconciles,
-            failures,
-            durations,
-            writes,
-            undecodable,
-            releases,
-            images,
-            probes,
-            probe_latencies,
-            leader,
-            terms,
-        }))
+        };
+        Self(Arc::new(inner))
     }
 
     /// Starts the clock of one reconcile. The run and its duration are counted when the timer is dropped, so that

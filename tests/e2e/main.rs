@@ -91,6 +91,14 @@ fn long(order: &mut Order) {
 
 /// `make e2e`, part of `make test`. In an order that leaves neither of two without work for long.
 fn usual(order: &mut Order) {
+    sites(order);
+    releases_and_configuration(order);
+    credentials_and_promotion(order);
+    operators(order);
+}
+
+/// What everybody sees, and meanwhile what takes longest.
+fn sites(order: &mut Order) {
     order.add(
         "both sites answer over https with a chain to the local authority",
         BOTH_SITES,
@@ -136,6 +144,10 @@ fn usual(order: &mut Order) {
         Claim::of(Loud, &[]),
         database::dialer,
     );
+}
+
+/// What becomes of a release, and of a configuration.
+fn releases_and_configuration(order: &mut Order) {
     order.add(
         "a promotion under 200 requests a second loses none",
         Claim::of(Patient, &[Prod]),
@@ -176,6 +188,10 @@ fn usual(order: &mut Order) {
         Claim::of(Patient, &[Lab]),
         candidate::bad_releases,
     );
+}
+
+/// What becomes of a credential, and what the gate lets through.
+fn credentials_and_promotion(order: &mut Order) {
     order.add(
         "a credential rotates good, bad, good while a release fails",
         Claim::of(Patient, &[Staging]),
@@ -226,6 +242,10 @@ fn usual(order: &mut Order) {
         Claim::of(Patient, &[Staging]),
         leader::create_only,
     );
+}
+
+/// What the operator itself may and does. These have the cluster for themselves.
+fn operators(order: &mut Order) {
     order.add(
         "roles give what they say, and only the operator makes or removes releases",
         Claim::ALONE,

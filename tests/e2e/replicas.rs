@@ -47,8 +47,20 @@ pub async fn agree(world: &World) -> anyhow::Result<()> {
     let token = text(&made.json()?, "token")?;
 
     let mut socket = open(world, two, &token).await?;
-    let pair = credential(world, one, &token).await?;
-    let lead = json!({"lead_id": email, "first_name": "Ann", "phone": "5550123456"});
+    lead_is_told(world, &mut socket, one, &token).await?;
+    signing_out_closes(world, &mut socket, (one, two), &token).await
+}
+
+/// A vendor's lead that comes to the one is told at the other.
+async fn lead_is_told(
+    world: &World,
+    socket: &mut Socket,
+    one: SocketAddr,
+    token: &str,
+) -> anyhow::Result<()> {
+    let pair = credential(world, one, token).await?;
+    let id = format!("replicas-{:08x}", rand::random::<u32>());
+    let lead = json!({"lead_id": id, "first_name": "Ann", "phone": "5550123456"});
     let vendor = [("sid", pair.0.as_str()), ("apikey", pair.1.as_str())];
     let began = Instant::now();
     let sent = ask(
@@ -61,7 +73,7 @@ pub async fn agree(world: &World) -> anyhow::Result<()> {
     )
     .await?;
     ensure!(sent.status == 201, "{} {}", sent.status, sent.text());
-    let told = next(&mut socket).await?.context("the socket was closed")?;
+    let told = next(socket).await?.context("the socket was closed")?;
     let took = began.elapsed();
     ensure!(told["type"] == "new_lead_notification", "{told}");
     ensure!(told["data"]["leadId"] == sent.json()?["leadId"], "{told}");
@@ -70,7 +82,16 @@ pub async fn agree(world: &World) -> anyhow::Result<()> {
         took.as_secs_f64()
     ));
     ensure!(took <= PROMPT, "told after {took:?}");
+    Ok(())
+}
 
+/// Signing out at the one ends the session at the other, and closes its socket there.
+async fn signing_out_closes(
+    world: &World,
+    socket: &mut Socket,
+    (one, two): (SocketAddr, SocketAddr),
+    token: &str,
+) -> anyhow::Result<()> {
     let bearer = format!("Bearer {token}");
     let signed_in = [("authorization", bearer.as_str())];
     let began = Instant::now();
@@ -99,7 +120,7 @@ pub async fn agree(world: &World) -> anyhow::Result<()> {
         refused.status,
         refused.text()
     );
-    while let Some(message) = next(&mut socket).await? {
+    while let Some(message) = next(socket).await? {
         ensure!(message["type"] == "auth_failure", "{message}");
     }
     let took = began.elapsed();

@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::App;
-use super::auth::{SignedInAs, full_profile, private};
+use super::answer::{private, said};
+use super::auth::{SignedInAs, full_profile};
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
@@ -98,8 +99,7 @@ pub async fn end_session(
             "You have no session with this id.",
         ));
     }
-    let body = json!({ "success": true, "message": "The session has ended." });
-    Ok(private(Json(body).into_response()))
+    Ok(said("The session has ended."))
 }
 
 /// Gives the account of a reset link a new password and ends its sessions. The link serves once.
@@ -123,10 +123,7 @@ pub async fn reset(
     app.accounts
         .reset(token, password.to_owned(), &caller)
         .await?;
-    let message = "Your password is changed. Sign in with it.";
-    Ok(private(
-        Json(json!({ "success": true, "message": message })).into_response(),
-    ))
+    Ok(said("Your password is changed. Sign in with it."))
 }
 
 fn digits<'a>(field: &'static str, text: &'a str) -> Result<&'a str, ApiError> {

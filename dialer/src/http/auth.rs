@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::App;
+use super::answer::{private, said};
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
@@ -169,9 +170,7 @@ pub async fn logout(
     SignedInAs(identity): SignedInAs,
 ) -> Result<Response, ApiError> {
     app.accounts.logout(&identity, &caller).await?;
-    Ok(private(
-        Json(json!({ "success": true, "message": "You are signed out." })).into_response(),
-    ))
+    Ok(said("You are signed out."))
 }
 
 fn session_response(status: StatusCode, session: &SignedIn) -> Response {
@@ -192,13 +191,4 @@ pub(super) async fn full_profile(app: &App, account: &User) -> Result<Value, Api
         fields.insert("profilePicture".to_owned(), Value::String(picture));
     }
     Ok(profile)
-}
-
-/// Personal data stays out of every cache.
-pub(super) fn private(mut response: Response) -> Response {
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-store"),
-    );
-    response
 }

@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::App;
-use super::auth::{SignedInAs, private};
+use super::answer::private;
+use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::leads::Pairs;

@@ -15,7 +15,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::App;
-use super::auth::{SignedInAs, private};
+use super::answer::private;
+use super::auth::SignedInAs;
 use super::body::object_id;
 use super::error::{ApiError, Code};
 use super::leads::Pairs;

@@ -9,7 +9,8 @@ use mongodb::bson::oid::ObjectId;
 use serde_json::{Value, json};
 
 use super::App;
-use super::auth::{Administrator, SignedInAs, private};
+use super::answer::{private, said};
+use super::auth::{Administrator, SignedInAs};
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use super::shapes::leads::{Disposition, DispositionChange, Dispositions, NewDisposition, Seeded};
@@ -157,8 +158,7 @@ pub async fn delete(
     if !gone {
         return Err(not_changeable(&app, &identity, id).await?);
     }
-    let body = json!({ "success": true, "message": "The disposition was deleted." });
-    Ok(private(Json(body).into_response()))
+    Ok(said("The disposition was deleted."))
 }
 
 /// Makes the default dispositions that are missing. No body is read.

@@ -8,7 +8,8 @@ use mongodb::bson::Document;
 use serde_json::{Value, json};
 
 use super::App;
-use super::auth::{SignedInAs, private};
+use super::answer::private;
+use super::auth::SignedInAs;
 use super::error::{ApiError, Code};
 use super::leads::Pairs;
 use super::origin::Origin;

@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::App;
-use super::auth::{SignedInAs, private};
+use super::answer::{private, said};
+use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::leads::Pairs;
@@ -155,8 +156,8 @@ async fn remove(
     }
     let entry = who.entry(Action::ListRemove(list), None, from);
     app.store.insert_audit(&entry).await?;
-    let message = format!("The number was taken off the {}.", list.name());
-    Ok(private(
-        Json(json!({ "success": true, "message": message })).into_response(),
-    ))
+    Ok(said(format!(
+        "The number was taken off the {}.",
+        list.name()
+    )))
 }

@@ -1,6 +1,7 @@
 //! HTTP: extract and respond, no decisions. `router` needs no socket, so tests drive it directly.
 
 pub mod account;
+mod answer;
 pub mod auth;
 pub mod body;
 pub mod calls;

@@ -10,7 +10,8 @@ use mongodb::bson::oid::ObjectId;
 use serde_json::{Value, json};
 
 use super::App;
-use super::auth::{Administrator, private};
+use super::answer::{private, said};
+use super::auth::Administrator;
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use super::origin::Origin;
@@ -259,8 +260,7 @@ pub async fn delete(
     if !app.accounts.delete_invite(&identity, id, &caller).await? {
         return Err(none());
     }
-    let body = json!({ "success": true, "message": "The invite code was deleted." });
-    Ok(private(Json(body).into_response()))
+    Ok(said("The invite code was deleted."))
 }
 
 fn none() -> ApiError {

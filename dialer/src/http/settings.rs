@@ -8,7 +8,8 @@ use mongodb::bson::Document;
 use mongodb::bson::oid::ObjectId;
 
 use super::App;
-use super::auth::{SignedInAs, private};
+use super::answer::private;
+use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::ApiError;
 use super::shapes::accounts::{Settings, SettingsChange};

@@ -7,7 +7,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::App;
-use super::auth::{Administrator, private, user};
+use super::answer::private;
+use super::auth::{Administrator, user};
 use super::body::{Body, object_id};
 use super::error::ApiError;
 use super::leads::Pairs;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::App;
-use super::auth::private;
+use super::answer::private;
 use super::body::object;
 use super::error::{ApiError, Code};
 use super::origin::Origin;

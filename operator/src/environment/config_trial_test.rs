@@ -71,12 +71,15 @@ fn seen(given: &str) -> Observed {
             ..ReleaseStatus::default()
         }),
     };
-    let frozen = Frozen {
-        number: 7,
-        inputs: String::new(),
-        template: json!({}),
-        smoke: None,
-        release_phase: None,
+    let snapshot = Snapshot {
+        frozen: Frozen {
+            number: 7,
+            inputs: String::new(),
+            template: json!({}),
+            smoke: None,
+            release_phase: None,
+        },
+        config: BTreeMap::new(),
     };
     Observed {
         mongo_secret: None,
@@ -90,13 +93,7 @@ fn seen(given: &str) -> Observed {
         records: vec![record],
         snapshots: BTreeMap::new(),
         taken: BTreeSet::new(),
-        frozen: BTreeMap::from([(
-            7,
-            Snapshot {
-                frozen,
-                config: BTreeMap::new(),
-            },
-        )]),
+        frozen: BTreeMap::from([(7, snapshot)]),
         attempts: Vec::new(),
         isolation: Isolation::new(
             &Owner {

@@ -1,11 +1,13 @@
 //! Watches only: what wakes a reconcile. All deciding is elsewhere.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crokodial_crds::names::{LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
 use futures::{Stream, StreamExt, stream};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
@@ -17,7 +19,8 @@ use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
 use kube::runtime::{Controller, WatchStreamExt, watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +44,16 @@ pub struct Watched {
     pub namespace: String,
     /// With a connection of its own, for watches hold their streams for good.
     pub client: Client,
+}
+
+impl Watched {
+    /// Only metadata crosses the wire: values of Secrets stay where they are.
+    fn metadata<K>(&self) -> Api<PartialObjectMeta<K>>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
 }
 
 impl std::fmt::Debug for Watched {
@@ -79,10 +92,8 @@ pub async fn run(
 }
 
 fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
-    let (client, namespace) = (watched.client.clone(), watched.namespace.as_str());
-    let all = || watcher::Config::default().timeout(WATCH_SECONDS);
-    let ours = || all().labels(&format!("{LABEL_MANAGED_BY}={MANAGED_BY}"));
-    let environments = Api::<Guarded>::namespaced(client.clone(), namespace);
+    let namespace = watched.namespace.as_str();
+    let environments = Api::<Guarded>::namespaced(watched.client.clone(), namespace);
     let (store, writer) = reflector::store();
     let kept = watcher(environments, all()).modify(forget_managers);
     let kept = reflector(writer, kept).applied_objects();
@@ -92,68 +103,51 @@ fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
     let controller = controller
         .reconcile_on(called(ctx, namespace))
         .reconcile_on(promoted(ctx, store));
-    // Only metadata crosses the wire: values of Secrets stay where they are.
+    let controller = child::<Deployment>(controller, watched);
+    let controller = child::<Job>(controller, watched);
+    let controller = child::<Pod>(controller, watched);
+    let controller = child::<Service>(controller, watched);
+    let controller = child::<ServiceAccount>(controller, watched);
+    let controller = child::<NetworkPolicy>(controller, watched);
+    let controller = child::<PodDisruptionBudget>(controller, watched);
+    let controller = child::<Ingress>(controller, watched);
     controller
         .watches(
-            Api::<PartialObjectMeta<Deployment>>::namespaced(client.clone(), namespace),
-            ours(),
-            labelled,
-        )
-        .watches(
-            Api::<PartialObjectMeta<Job>>::namespaced(client.clone(), namespace),
-            ours(),
-            labelled,
-        )
-        .watches(
-            Api::<PartialObjectMeta<Pod>>::namespaced(client.clone(), namespace),
-            ours(),
-            labelled,
-        )
-        .watches(
-            Api::<PartialObjectMeta<Service>>::namespaced(client.clone(), namespace),
-            ours(),
-            labelled,
-        )
-        .watches(
-            Api::<PartialObjectMeta<ServiceAccount>>::namespaced(client.clone(), namespace),
-            ours(),
-            labelled,
-        )
-        .watches(
-            Api::<PartialObjectMeta<NetworkPolicy>>::namespaced(client.clone(), namespace),
-            ours(),
-            labelled,
-        )
-        .watches(
-            Api::<PartialObjectMeta<PodDisruptionBudget>>::namespaced(client.clone(), namespace),
-            ours(),
-            labelled,
-        )
-        .watches(
-            Api::<PartialObjectMeta<Ingress>>::namespaced(client.clone(), namespace),
-            ours(),
-            labelled,
-        )
-        .watches(
-            Api::<PartialObjectMeta<CrokodialRelease>>::namespaced(client.clone(), namespace),
+            watched.metadata::<CrokodialRelease>(),
             ours(),
             move |release| {
                 if let Some(changed) = place_of(&release.metadata) {
                     news.tell(changed);
                 }
-                labelled(release)
+                owner_of(&release.metadata)
             },
         )
-        .watches(
-            Api::<PartialObjectMeta<Secret>>::namespaced(client.clone(), namespace),
-            all(),
-            move |s| referring(&secrets, &s, names_secret),
-        )
-        .watches(
-            Api::<PartialObjectMeta<ConfigMap>>::namespaced(client, namespace),
-            all(),
-            move |m| referring(&maps, &m, names_config_map),
-        )
+        .watches(watched.metadata::<Secret>(), all(), move |s| {
+            referring(&secrets, &s, names_secret)
+        })
+        .watches(watched.metadata::<ConfigMap>(), all(), move |m| {
+            referring(&maps, &m, names_config_map)
+        })
+}
+
+/// Wakes the environment that a child of this kind names in its label.
+fn child<K>(controller: Controller<Guarded>, watched: &Watched) -> Controller<Guarded>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    controller.watches(watched.metadata::<K>(), ours(), |child| {
+        owner_of(&child.metadata)
+    })
+}
+
+fn all() -> watcher::Config {
+    watcher::Config::default().timeout(WATCH_SECONDS)
+}
+
+/// What carries the operator's label.
+fn ours() -> watcher::Config {
+    all().labels(&format!("{LABEL_MANAGED_BY}={MANAGED_BY}"))
 }
 
 /// Who set which field is half of an object and nothing here asks for it.
@@ -201,11 +195,6 @@ fn dependents(store: &Store<Guarded>, source: Option<&Place>) -> Vec<ObjectRef<G
     concerned.collect()
 }
 
-/// The environment that a child's label names.
-fn labelled<K>(child: PartialObjectMeta<K>) -> Option<ObjectRef<Guarded>> {
-    owner_of(&child.metadata)
-}
-
 /// The environments that refer to an object by name, and the one whose child it is.
 fn referring<K>(
     store: &Store<Guarded>,
@@ -234,6 +223,7 @@ fn place_of(release: &ObjectMeta) -> Option<Place> {
     })
 }
 
+/// The environment that a child's label names.
 fn owner_of(child: &ObjectMeta) -> Option<ObjectRef<Guarded>> {
     let name = child.labels.as_ref()?.get(LABEL_ENVIRONMENT)?;
     Some(ObjectRef::new(name).within(child.namespace.as_deref().unwrap_or_default()))

@@ -98,6 +98,7 @@ pub struct Effective {
 }
 
 impl Effective {
+    #[expect(clippy::too_many_lines, reason = "a default for each field")]
     /// Fills in the defaults. What does not parse was written past the schema; its field is named.
     pub fn of(spec: &EnvironmentSpec, defaults: &Defaults) -> Result<Self, (&'static str, String)> {
         let prod = spec.stage == Stage::Prod;
@@ -164,6 +165,11 @@ impl Effective {
                 days: i64::from(history.1),
             },
         })
+    }
+
+    /// True while the operator holds back what it would do.
+    pub fn suspended(&self) -> bool {
+        self.suspend != Suspend::None
     }
 
     /// The stage-dependent part, as `status.effective` echoes it.

@@ -38,7 +38,8 @@ pub mod validate;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crokodial_crds::{CrokodialEnvironment, PlanStatus, Suspend};
+use crokodial_crds::{CrokodialEnvironment, PlanStatus, Reason, Suspend};
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
@@ -115,10 +116,7 @@ pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Resul
 }
 
 async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
-    // Read afresh: the newest spec decides, not the one that woke us.
-    let environment = ctx.io.get::<CrokodialEnvironment>(namespace, name).await?;
-    let there = environment.filter(|e| e.metadata.deletion_timestamp.is_none());
-    let Some(environment) = there else {
+    let Some(environment) = there(ctx, namespace, name).await? else {
         ctx.probes.forget(namespace, name);
         ctx.lasting.forget(namespace, name);
         return Ok(Action::await_change());
@@ -129,19 +127,10 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         .map_err(|(field, problem)| Error::Field { field, problem })?;
 
     let seen = observe::observe(ctx, &owner, spec, &effective).await?;
-    let now = ctx.now();
-    let suspended = effective.suspend != Suspend::None;
-    let since = ctx
-        .attention
-        .since(&owner.uid, suspended, now)
-        .max(ctx.since());
-    let clock = config_trial::Clock {
-        deadline: effective.progress_deadline,
-        leader_since: since,
-        now,
-    };
+    let clock = clock(ctx, &owner, &effective);
+    let now = clock.now;
     let mut valid = validate::validate(&owner, spec, &effective, &seen, clock);
-    let step = decide::decide(&owner, &effective, &valid, &seen, since, now);
+    let step = decide::decide(&owner, &effective, &valid, &seen, clock.leader_since, now);
     let certificate = certificate::plan(ctx, spec, &effective, &valid, &seen, now).await?;
     let desired = build::build(build::Plan {
         owner: &owner,
@@ -154,7 +143,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         operator_namespace: &ctx.settings.operator_namespace,
         clock,
     });
-    let done = if suspended {
+    let done = if effective.suspended() {
         Done::withheld(&owner, desired, &step, &seen, effective.suspend)
     } else {
         let subject = records::Subject {
@@ -162,14 +151,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
             owner: &owner,
             effective: &effective,
         };
-        let done = carry_out(ctx, subject, desired, &step, &valid, &seen).await?;
-        if valid.conflict.is_none() {
-            // After the account and the policy that the Job's pod runs under.
-            let blocked =
-                proof::act::act(ctx, &owner, &effective, &valid.proof, &seen.attempts).await?;
-            valid.mongo.finding = blocked.unwrap_or(valid.mongo.finding);
-        }
-        done
+        carry_out(ctx, subject, desired, &step, &mut valid, &seen).await?
     };
 
     let facts = status::Facts {
@@ -186,28 +168,43 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     let new = status::compute(facts, now);
     events::announce(ctx, &environment, &new, now).await;
     status::write(ctx, &environment, &new).await?;
-    if done.more || valid.image.reason == crokodial_crds::Reason::Progressing {
-        // A step was written, or an answer is on its way: look again at once, or in a moment.
-        return Ok(Action::requeue(if done.more {
-            Duration::ZERO
-        } else {
-            Duration::from_millis(500)
-        }));
-    }
-    let follow = effective.follow.map(|every| {
-        now.saturating_add(
-            jiff::SignedDuration::try_from(every).unwrap_or(jiff::SignedDuration::MAX),
-        )
-        .unwrap_or(now)
-    });
-    Ok(Action::requeue(decide::requeue_after(
-        &step,
-        &valid,
-        &seen,
-        follow,
+    let jitter = jitter(&environment);
+    Ok(Action::requeue(if done.more {
+        // A step was written: look again at once.
+        Duration::ZERO
+    } else if valid.image.reason == Reason::Progressing {
+        // The registry's answer is on its way.
+        Duration::from_millis(500)
+    } else {
+        decide::requeue_after(&step, &valid, &seen, follow(&effective, now), now, jitter)
+    }))
+}
+
+/// Read afresh: the newest spec decides, not the one that woke us. What is on its way out is not there.
+async fn there(
+    ctx: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<CrokodialEnvironment>, IoError> {
+    let environment: Option<CrokodialEnvironment> = ctx.io.get(namespace, name).await?;
+    Ok(environment.filter(|e| e.metadata.deletion_timestamp.is_none()))
+}
+
+/// The time of this reconcile, and since when its environment is attended to.
+fn clock(ctx: &Context, owner: &Owner, effective: &Effective) -> config_trial::Clock {
+    let now = ctx.now();
+    let attended = ctx.attention.since(&owner.uid, effective.suspended(), now);
+    config_trial::Clock {
+        deadline: effective.progress_deadline,
+        leader_since: attended.max(ctx.since()),
         now,
-        jitter(&environment),
-    )))
+    }
+}
+
+/// When a tag that is followed is looked up again.
+fn follow(effective: &Effective, now: Timestamp) -> Option<Timestamp> {
+    let every = SignedDuration::try_from(effective.follow?).unwrap_or(SignedDuration::MAX);
+    Some(now.saturating_add(every).unwrap_or(now))
 }
 
 /// What became of a decision.
@@ -242,11 +239,13 @@ async fn carry_out(
     subject: records::Subject<'_>,
     desired: Desired<Prepared>,
     step: &Step,
-    valid: &Valid,
+    valid: &mut Valid,
     seen: &Observed,
 ) -> Result<Done, Error> {
     let records::Subject {
-        environment, owner, ..
+        environment,
+        owner,
+        effective,
     } = subject;
     let more = records::write(ctx, subject, step, valid, seen).await?;
     let applied = apply::apply(ctx, environment, owner, desired, &seen.children).await?;
@@ -254,6 +253,13 @@ async fn carry_out(
         records::adopt(ctx, subject, step, seen).await?;
     }
     records::retire(ctx, step, seen).await?;
+    if valid.conflict.is_none() {
+        // After the account and the policy that the Job's pod runs under.
+        let acted = proof::act::act(ctx, owner, effective, &valid.proof, &seen.attempts).await?;
+        if let Some(blocked) = acted {
+            valid.mongo.finding = blocked;
+        }
+    }
     Ok(Done {
         applied,
         plan: None,

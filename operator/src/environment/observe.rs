@@ -32,7 +32,7 @@ use crate::registry::{Existence, RegistryAuth, registry_auth};
 use crate::release::record::{Record, last_good};
 use crate::release::snapshot::Snapshot;
 use crate::release::workload::PodView;
-use crate::uptime::ProbeSummary;
+use crate::uptime::{ProbeSummary, Target};
 
 /// All that a reconcile knows of the world.
 pub struct Observed {
@@ -90,6 +90,10 @@ impl std::fmt::Debug for Observed {
 }
 
 /// Reads it all.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one thing that is read after the other"
+)]
 pub async fn observe(
     ctx: &Arc<Context>,
     owner: &Owner,
@@ -142,14 +146,8 @@ pub async fn observe(
         .filter(|p| component_of(*p) == Some(COMPONENT_WEB));
     let pods: Vec<PodView> = web.map(PodView::of).collect();
     let kept_image = outside::kept_image(ctx, &records, &auth).await;
-    // Read first: what was measured until now fell to what was there until now.
-    let probes = ctx
-        .probes
-        .summary(&owner.namespace, owner.name.as_str(), ctx.now());
-    match probed::target(owner, spec, effective, &children, &pods, &records) {
-        Some(target) => ctx.probes.watch(target),
-        None => ctx.probes.forget(&owner.namespace, owner.name.as_str()),
-    }
+    let target = probed::target(owner, spec, effective, &children, &pods, &records);
+    let probes = probes(ctx, owner, target);
     Ok(Observed {
         mongo_secret,
         config_secrets,
@@ -174,6 +172,18 @@ pub async fn observe(
         https,
         probes,
     })
+}
+
+/// What probes came to, and what is probed from now on.
+fn probes(ctx: &Context, owner: &Owner, target: Option<Target>) -> Option<ProbeSummary> {
+    let (namespace, name) = (owner.namespace.as_str(), owner.name.as_str());
+    // Read first: what was measured until now fell to what was there until now.
+    let summary = ctx.probes.summary(namespace, name, ctx.now());
+    match target {
+        Some(target) => ctx.probes.watch(target),
+        None => ctx.probes.forget(namespace, name),
+    }
+    summary
 }
 
 async fn children(ctx: &Context, owner: &Owner) -> Result<Children, IoError> {

@@ -4,7 +4,7 @@ use crokodial_crds::condition::ConditionType;
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{
     CrokodialEnvironment, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind, HoldStatus,
-    MongoStatus, PlanStatus, Reason, RouteKind, Suspend, TlsMode,
+    MongoStatus, PlanStatus, Reason, RouteKind, TlsMode,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -250,7 +250,7 @@ fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     if let Some(conflict) = &valid.conflict {
         return conflict.clone();
     }
-    if facts.effective.suspend != Suspend::None {
+    if facts.effective.suspended() {
         let what = "spec.suspend tells the operator to change nothing";
         return Finding::no(Reason::Suspended, what);
     }

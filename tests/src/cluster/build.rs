@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, bail};
@@ -174,7 +174,6 @@ fn compile(
     progress: &Progress,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let mut reported = started;
     let partial = target.with_extension("partial");
     let log = target.with_extension("log");
     progress.say(&format!("building {title}"));
@@ -202,19 +201,7 @@ fn compile(
         .stderr(output)
         .spawn()
         .context("running go build")?;
-    let status = loop {
-        if let Some(status) = child.try_wait().context("waiting for go build")? {
-            break status;
-        }
-        if reported.elapsed() >= progress.report_every() {
-            reported = Instant::now();
-            progress.say(&format!(
-                "building {title}: {} s",
-                started.elapsed().as_secs()
-            ));
-        }
-        std::thread::sleep(POLL);
-    };
+    let status = ended(&mut child, started, title, progress)?;
     let text = fs::read_to_string(&log).unwrap_or_default();
     let _ = fs::remove_file(&log);
     if !status.success() {
@@ -232,6 +219,27 @@ fn compile(
         started.elapsed().as_secs()
     ));
     Ok(())
+}
+
+/// Waits for the end of a build and tells now and then that it goes on.
+fn ended(
+    child: &mut Child,
+    started: Instant,
+    title: &str,
+    progress: &Progress,
+) -> anyhow::Result<ExitStatus> {
+    let mut reported = started;
+    loop {
+        if let Some(status) = child.try_wait().context("waiting for go build")? {
+            return Ok(status);
+        }
+        if reported.elapsed() >= progress.report_every() {
+            reported = Instant::now();
+            let seconds = started.elapsed().as_secs();
+            progress.say(&format!("building {title}: {seconds} s"));
+        }
+        std::thread::sleep(POLL);
+    }
 }
 
 fn link(target: &Path, link: &Path) -> anyhow::Result<()> {

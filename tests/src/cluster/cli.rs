@@ -1,11 +1,13 @@
 //! The command line of `cluster`.
 
+use std::io::stdout;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use serde::Serialize;
 
 use super::images::{self, Build};
 use super::layout::Layout;
@@ -40,6 +42,21 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    OfCheckout(OfCheckout),
+    /// Print a shell's completion script
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Run the parts in the foreground (started by `up`)
+    #[command(hide = true)]
+    Supervise,
+}
+
+/// What works on the cluster of a checkout, up or not.
+#[derive(Debug, Subcommand)]
+enum OfCheckout {
     /// Start the cluster, or repair it; a cluster that is up is not touched
     Up(UpArgs),
     /// Stop the cluster and remove its state
@@ -58,6 +75,17 @@ enum Command {
         #[arg(short, long)]
         follow: bool,
     },
+    #[command(flatten)]
+    InCluster(InCluster),
+    /// Build helm, and kubectl where PATH has none
+    Tools,
+    /// Print the shell variables that select this cluster
+    Env,
+}
+
+/// What works in a cluster that is up.
+#[derive(Debug, Subcommand)]
+enum InCluster {
     /// Push an image archive (docker save, or OCI) to the cluster's registry
     LoadImage {
         /// The archive
@@ -86,18 +114,6 @@ enum Command {
         #[arg(short, long, value_enum, default_value_t = Output::Table)]
         output: Output,
     },
-    /// Build helm, and kubectl where PATH has none
-    Tools,
-    /// Print the shell variables that select this cluster
-    Env,
-    /// Print a shell's completion script
-    Completion {
-        /// The shell
-        shell: Shell,
-    },
-    /// Run the parts in the foreground (started by `up`)
-    #[command(hide = true)]
-    Supervise,
 }
 
 #[derive(Debug, Args)]
@@ -201,99 +217,95 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    // Not inside a checkout is fine for a completion script.
-    if let Command::Completion { shell } = cli.command {
-        clap_complete::generate(
-            shell,
-            &mut Cli::command(),
-            "cluster",
-            &mut std::io::stdout(),
-        );
-        return Ok(());
-    }
-    // It works in the directory that it is told: the checkout which this was built from may be gone.
-    if let (Command::Supervise, Some(dir)) = (&cli.command, &cli.dir) {
-        // Before any thread: it changes namespaces.
-        return supervise::run(&Layout::new(dir)?);
-    }
-    let mut options = Options::of_checkout()?;
-    if let Some(dir) = cli.dir {
-        options.dir = dir;
-    }
-    let layout = Layout::new(&options.dir)?;
-    match cli.command {
-        Command::Supervise => bail!("tell the supervisor its directory by --dir"),
-        Command::Up(args) => {
-            options.mode = args.mode;
-            options.ports = args.ports(&layout)?;
-            asynchronous(Cluster::up(&options, &Progress::shown())).map(drop)
-        }
-        Command::Down => {
-            let progress = Progress::shown();
-            lifecycle::remove(&layout, &progress)?;
-            progress.say("nothing is left of the cluster");
+    match (cli.command, cli.dir) {
+        // Not inside a checkout is fine.
+        (Command::Completion { shell }, _) => {
+            clap_complete::generate(shell, &mut Cli::command(), "cluster", &mut stdout());
             Ok(())
         }
-        Command::Status { output } => {
-            let report = Report::read(&layout)?;
-            match output {
-                Output::Table => print!("{}", report.render(jiff::Timestamp::now())),
-                Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
-            }
-            Ok(())
+        // Before any thread: it changes namespaces. The checkout which this was built from may be gone.
+        (Command::Supervise, Some(dir)) => supervise::run(&Layout::new(&dir)?),
+        (Command::Supervise, None) => bail!("tell the supervisor its directory by --dir"),
+        (Command::OfCheckout(command), dir) => {
+            let mut options = Options::of_checkout()?;
+            options.dir = dir.unwrap_or(options.dir);
+            of_checkout(command, options, &Progress::shown())
         }
-        Command::Logs { part, follow } => logs::print(&layout, part.as_deref(), follow),
-        Command::LoadImage { archive, tag } => {
-            let cluster = Cluster::open(&options)?;
-            println!(
-                "{}",
-                images::load_archive(&cluster.layout, &cluster.ports(), &archive, &tag)?
-            );
-            Ok(())
-        }
-        Command::BuildImage(args) => build_image(&Cluster::open(&options)?, args),
-        Command::Deploy => asynchronous(deploy::deploy(
-            &Cluster::open(&options)?,
-            &Progress::shown(),
-        )),
-        Command::Images => asynchronous(push_images(Cluster::open(&options)?)),
-        Command::DemoPromote => asynchronous(deploy::demo::promote(
-            &Cluster::open(&options)?,
-            &Progress::shown(),
-        )),
-        Command::DemoData { leads } => asynchronous(deploy::demo_data::fill(
-            &Cluster::open(&options)?,
-            leads,
-            &Progress::shown(),
-        )),
-        Command::Bench { output } => {
-            let cluster = Cluster::open(&options)?;
-            let report = asynchronous(deploy::bench::measure(&cluster, &Progress::shown()))?;
-            match output {
-                Output::Table => print!("{}", report.table()),
-                Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
-            }
-            deploy::bench::judge(&report)
-        }
-        Command::Tools => {
-            let progress = Progress::shown();
-            build::ensure(&options.checkout, &layout, &[build::HELM], &progress)?;
-            build::ensure_kubectl(&options.checkout, &layout, &progress)
-        }
-        Command::Env => {
-            print!("{}", environment(&layout));
-            Ok(())
-        }
-        Command::Completion { .. } => Ok(()),
     }
 }
 
-async fn push_images(cluster: Cluster) -> anyhow::Result<()> {
+fn of_checkout(
+    command: OfCheckout,
+    mut options: Options,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let layout = Layout::new(&options.dir)?;
+    match command {
+        OfCheckout::Up(args) => {
+            options.mode = args.mode;
+            options.ports = args.ports(&layout)?;
+            asynchronous(Cluster::up(&options, progress)).map(drop)
+        }
+        OfCheckout::Down => {
+            lifecycle::remove(&layout, progress)?;
+            progress.say("nothing is left of the cluster");
+            Ok(())
+        }
+        OfCheckout::Status { output } => {
+            let report = Report::read(&layout)?;
+            show(output, &report, || report.render(jiff::Timestamp::now()))
+        }
+        OfCheckout::Logs { part, follow } => logs::print(&layout, part.as_deref(), follow),
+        OfCheckout::Tools => {
+            build::ensure(&options.checkout, &layout, &[build::HELM], progress)?;
+            build::ensure_kubectl(&options.checkout, &layout, progress)
+        }
+        OfCheckout::Env => {
+            print!("{}", environment(&layout));
+            Ok(())
+        }
+        OfCheckout::InCluster(command) => in_cluster(command, Cluster::open(&options)?, progress),
+    }
+}
+
+fn in_cluster(command: InCluster, cluster: Cluster, progress: &Progress) -> anyhow::Result<()> {
+    match command {
+        InCluster::LoadImage { archive, tag } => {
+            let ports = cluster.ports();
+            let loaded = images::load_archive(&cluster.layout, &ports, &archive, &tag)?;
+            println!("{loaded}");
+            Ok(())
+        }
+        InCluster::BuildImage(args) => build_image(&cluster, args),
+        InCluster::Deploy => asynchronous(deploy::deploy(&cluster, progress)),
+        InCluster::Images => asynchronous(push_images(cluster, progress)),
+        InCluster::DemoPromote => asynchronous(deploy::demo::promote(&cluster, progress)),
+        InCluster::DemoData { leads } => {
+            asynchronous(deploy::demo_data::fill(&cluster, leads, progress))
+        }
+        InCluster::Bench { output } => {
+            let report = asynchronous(deploy::bench::measure(&cluster, progress))?;
+            show(output, &report, || report.table())?;
+            deploy::bench::judge(&report)
+        }
+    }
+}
+
+/// Prints a report for a person or for a machine.
+fn show(output: Output, report: &impl Serialize, table: impl Fn() -> String) -> anyhow::Result<()> {
+    match output {
+        Output::Table => print!("{}", table()),
+        Output::Json => println!("{}", serde_json::to_string_pretty(report)?),
+    }
+    Ok(())
+}
+
+async fn push_images(cluster: Cluster, progress: &Progress) -> anyhow::Result<()> {
     for image in [
         deploy::images::Image::Operator,
         deploy::images::Image::Dialer,
     ] {
-        let pushed = deploy::images::ensure(&cluster, image, &Progress::shown()).await?;
+        let pushed = deploy::images::ensure(&cluster, image, progress).await?;
         println!("{}", pushed.reference);
     }
     Ok(())
@@ -342,16 +354,12 @@ mod tests {
     fn ports_asked_for_replace_the_defaults_one_by_one() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path()).unwrap();
-        let cli = Cli::parse_from(["cluster", "up", "--https-port", "9443"]);
-        let Command::Up(args) = cli.command else {
-            unreachable!()
+        let ports = |line: &[&str]| match Cli::parse_from(line).command {
+            Command::OfCheckout(OfCheckout::Up(args)) => args.ports(&layout).unwrap(),
+            other => panic!("{other:?}"),
         };
-        let ports = args.ports(&layout).unwrap().unwrap();
-        assert_eq!((ports.https, ports.http), (9443, 8080));
-        let cli = Cli::parse_from(["cluster", "up", "--free-ports"]);
-        let Command::Up(args) = cli.command else {
-            unreachable!()
-        };
-        assert!(args.ports(&layout).unwrap().is_none());
+        let asked = ports(&["cluster", "up", "--https-port", "9443"]).unwrap();
+        assert_eq!((asked.https, asked.http), (9443, 8080));
+        assert!(ports(&["cluster", "up", "--free-ports"]).is_none());
     }
 }

@@ -157,10 +157,38 @@ impl Inspector {
     }
 
     pub fn findings(&self) -> Vec<Finding> {
+        let types = self.types.iter().filter_map(|((field, found), seen)| {
+            Finding::new(
+                format!("leads.{field}.{found}"),
+                Severity::Note,
+                seen,
+                format!("{field} is of type {found}: read as it is and left as it is"),
+            )
+        });
+        let uncompared = Seen {
+            count: self.looked_at.saturating_sub(MOST_COMPARED),
+            example: None,
+        };
+        let uncompared = Finding::new(
+            "leads.uncompared".to_owned(),
+            Severity::Note,
+            &uncompared,
+            "not compared with the others: there are too many",
+        );
+        self.of_whole_leads()
+            .into_iter()
+            .flatten()
+            .chain(types)
+            .chain(uncompared)
+            .collect()
+    }
+
+    /// What is not of one field.
+    fn of_whole_leads(&self) -> [Option<Finding>; 5] {
         let of = |id: &str, severity, seen: &Seen, message: &str| {
             Finding::new(format!("leads.{id}"), severity, seen, message)
         };
-        let fixed = [
+        [
             of(
                 "unreadable",
                 Severity::Conflict,
@@ -193,31 +221,7 @@ impl Inspector {
                 "the same as an older lead of their tenant (vendor id, phone or e-mail): left as they are; what a vendor \
                  sends next goes to the oldest",
             ),
-        ];
-        let types = self.types.iter().filter_map(|((field, found), seen)| {
-            Finding::new(
-                format!("leads.{field}.{found}"),
-                Severity::Note,
-                seen,
-                format!("{field} is of type {found}: read as it is and left as it is"),
-            )
-        });
-        let skipped = self.looked_at.saturating_sub(MOST_COMPARED);
-        let uncompared = of(
-            "uncompared",
-            Severity::Note,
-            &Seen {
-                count: skipped,
-                example: None,
-            },
-            "not compared with the others: there are too many",
-        );
-        fixed
-            .into_iter()
-            .flatten()
-            .chain(types)
-            .chain(uncompared)
-            .collect()
+        ]
     }
 }
 

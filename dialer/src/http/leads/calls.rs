@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::App;
-use super::super::auth::{SignedInAs, private};
+use super::super::answer::private;
+use super::super::auth::SignedInAs;
 use super::super::body::{Body, object_id};
 use super::super::error::ApiError;
 use super::super::settings;

@@ -16,7 +16,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::App;
-use super::auth::{SignedInAs, private};
+use super::answer::{private, said};
+use super::auth::SignedInAs;
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use super::layers::RequestId;
@@ -382,8 +383,4 @@ async fn shown(
 ) -> Result<Response, ApiError> {
     let lead = marks::one(app, identity.user.id, lead).await?;
     Ok(private((status, Json(lead)).into_response()))
-}
-
-fn said(message: &str) -> Response {
-    private(Json(json!({ "success": true, "message": message })).into_response())
 }

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::App;
-use super::super::auth::{SignedInAs, private};
+use super::super::answer::private;
+use super::super::auth::SignedInAs;
 use super::super::error::ApiError;
 use super::super::origin::Origin;
 use super::super::shapes::leads::{FilterOptions, LeadFilter, RecentLead, Since, Stats};

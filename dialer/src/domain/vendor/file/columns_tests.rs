@@ -57,11 +57,10 @@ fn a_row_of_nextgen() {
     assert_eq!(lead.vendor_id.as_deref(), Some("V-1a"));
     assert_eq!(lead.phone.as_deref(), Some("(555) 012-3456"));
     assert_eq!(lead.email.as_deref(), Some("ann@example.com"));
-    assert_eq!(
-        (lead.product, lead.price),
-        (Product::Ad, Cents::parse("2.55"))
-    );
+    assert_eq!(lead.product, Product::Ad);
+    assert_eq!(lead.price, Cents::parse("2.55"));
     assert_eq!(lead.bought_at.unwrap().to_string(), "2025-07-21T14:05:00Z");
+    let conditions = vec!["asthma".into(), "flu".into()];
     for (field, value) in [
         ("name", text("Ann Lee")),
         ("street1", text("1 Main St")),
@@ -71,27 +70,20 @@ fn a_row_of_nextgen() {
         ("gender", text("Female")),
         ("hasMedicarePartsAB", Field::Flag(true)),
         ("pregnant", Field::Flag(false)),
-        (
-            "medicalConditions",
-            Field::List(vec!["asthma".into(), "flu".into()]),
-        ),
+        ("medicalConditions", Field::List(conditions)),
     ] {
         assert_eq!(person(&lead, field), Some(&value), "{field}");
     }
-    for (field, value) in [
+    let bought = [
         ("campaignName", "spring"),
         ("sourceCode", "h1"),
         ("purchaseId", "p9"),
-    ] {
-        assert!(
-            lead.purchase.contains(&(field, value.to_owned())),
-            "{field}"
-        );
+    ];
+    for (field, value) in bought.map(|(field, value)| (field, value.to_owned())) {
+        assert!(lead.purchase.contains(&(field, value)), "{field}");
     }
-    assert_eq!(
-        (reading.status.as_deref(), reading.disposition.as_deref()),
-        (Some("Contacted"), Some("Quoted"))
-    );
+    assert_eq!(reading.status.as_deref(), Some("Contacted"));
+    assert_eq!(reading.disposition.as_deref(), Some("Quoted"));
 }
 
 #[test]
