@@ -108,12 +108,11 @@ pub(super) fn session_hours(value: &str) -> Result<u32, String> {
 }
 
 pub(super) fn log_filter(value: &str) -> Result<String, String> {
-    tracing_subscriber::EnvFilter::try_new(value)
-        .map(|_| value.to_owned())
-        .map_err(|_| {
-            "must be error, warn, info, debug, trace or a list such as info,mongodb=debug"
-                .to_owned()
-        })
+    // The library panics at some other letters: nothing has a name with them.
+    if value.is_ascii() && tracing_subscriber::EnvFilter::try_new(value).is_ok() {
+        return Ok(value.to_owned());
+    }
+    Err("must be error, warn, info, debug, trace or a list such as info,mongodb=debug".to_owned())
 }
 
 /// `scheme://host[:port]`; one trailing slash is forgiven, a path is not: browsers send none.

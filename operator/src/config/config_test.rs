@@ -143,6 +143,16 @@ fn all_mistakes_are_named_at_once_with_flag_variable_and_fix() {
 }
 
 #[test]
+fn a_log_level_that_is_not_ascii_is_refused() {
+    // The library would panic at the first two.
+    for wrong in ["info, \u{fffd}[[", " \u{e9}=debug", "d\u{e9}bug"] {
+        let level = format!("--log-level={wrong}");
+        let errors = config(&[&level]).unwrap_err();
+        assert!(errors.to_string().contains("not ASCII"), "{errors}");
+    }
+}
+
+#[test]
 fn help_shows_examples_and_every_variable() {
     let help = Cli::command().render_long_help().to_string();
     assert!(help.contains("Examples:"), "{help}");

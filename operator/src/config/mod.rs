@@ -374,7 +374,15 @@ fn log_format(args: &RunArgs, errors: &mut Errors) -> LogFormat {
 
 fn log_level(args: &RunArgs, errors: &mut Errors) -> String {
     let text = given(&args.log_level).unwrap_or("info");
-    if let Err(error) = EnvFilter::try_new(text) {
+    // The library panics at some other letters: nothing has a name with them.
+    let wrong = if text.is_ascii() {
+        EnvFilter::try_new(text)
+            .err()
+            .map(|error| error.to_string())
+    } else {
+        Some("a letter that is not ASCII".to_owned())
+    };
+    if let Some(error) = wrong {
         errors.push(ConfigError {
             flag: "--log-level",
             env: "CROKODIAL_LOG_LEVEL",
