@@ -122,7 +122,9 @@ pub(super) fn origin(value: &str) -> Result<String, String> {
     let trimmed = value.strip_suffix('/').unwrap_or(value);
     let uri = trimmed.parse::<http::Uri>().map_err(|_| advice())?;
     let scheme = uri.scheme_str().unwrap_or_default();
-    let bare = uri.path() == "/" && uri.query().is_none() && !trimmed.ends_with('/');
+    // A fragment is not in what was parsed.
+    let bare = uri.path() == "/" && uri.query().is_none();
+    let bare = bare && !trimmed.ends_with('/') && !trimmed.contains('#');
     match uri.authority() {
         Some(authority)
             if matches!(scheme, "http" | "https") && bare && !authority.as_str().contains('@') =>

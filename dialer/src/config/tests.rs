@@ -257,6 +257,7 @@ fn origins_and_proxies() {
         "ftp://x.example",
         "https://u:p@x.example",
         "*",
+        "https://dialer.example.com#leads",
     ] {
         assert!(Config::read(&with("CLIENT_URL", bad)).is_err(), "{bad}");
     }
