@@ -122,17 +122,13 @@ pub(super) fn origin(value: &str) -> Result<String, String> {
     let trimmed = value.strip_suffix('/').unwrap_or(value);
     let uri = trimmed.parse::<http::Uri>().map_err(|_| advice())?;
     let scheme = uri.scheme_str().unwrap_or_default();
-    // A fragment is not in what was parsed.
-    let bare = uri.path() == "/" && uri.query().is_none();
-    let bare = bare && !trimmed.ends_with('/') && !trimmed.contains('#');
-    match uri.authority() {
-        Some(authority)
-            if matches!(scheme, "http" | "https") && bare && !authority.as_str().contains('@') =>
-        {
-            Ok(trimmed.to_ascii_lowercase())
-        }
-        _ => Err(advice()),
+    let authority = uri.authority().map_or("", |a| a.as_str());
+    // Nothing else: neither path nor query, nor a fragment, which is not in what was parsed.
+    let bare = trimmed.eq_ignore_ascii_case(&format!("{scheme}://{authority}"));
+    if matches!(scheme, "http" | "https") && bare && !authority.contains('@') {
+        return Ok(trimmed.to_ascii_lowercase());
     }
+    Err(advice())
 }
 
 /// A comma-separated list of addresses and networks.

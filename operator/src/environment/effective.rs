@@ -98,8 +98,8 @@ pub struct Effective {
 }
 
 impl Effective {
-    #[expect(clippy::too_many_lines, reason = "a default for each field")]
     /// Fills in the defaults. What does not parse was written past the schema; its field is named.
+    #[expect(clippy::too_many_lines, reason = "a default for each field")]
     pub fn of(spec: &EnvironmentSpec, defaults: &Defaults) -> Result<Self, (&'static str, String)> {
         let prod = spec.stage == Stage::Prod;
         let (runtime, health, rollout) = (&spec.runtime, &spec.health, &spec.rollout);
