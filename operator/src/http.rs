@@ -1,6 +1,5 @@
 //! The operator's own HTTP server: /healthz, /readyz and /metrics, for the kubelet and Prometheus.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +8,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use crokodial_http_server::{Failure, Limits, accept};
 use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::metrics::{Metrics, OPENMETRICS};
 
@@ -30,8 +27,6 @@ const MAX_HEAD: usize = 8 * 1024;
 const MAX_CONNECTIONS: usize = 32;
 /// Open answers may be finished for so long after the stop.
 const DRAIN: Duration = Duration::from_secs(2);
-/// Pause after the kernel refused an accept, e.g. because no file descriptor is left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What /readyz shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,8 +152,7 @@ async fn render(State(shared): State<Shared>) -> Response {
     }
 }
 
-/// Serves until `stop`, then lets open answers finish for 2 s. `axum::serve` is not used because it has neither a
-/// header time-out nor a bound on connections.
+/// Serves until `stop`, then lets open answers finish for 2 s.
 ///
 /// # Errors
 /// [`ServeError::Listener`] when the socket has no address, i.e. is not listening.
@@ -170,57 +164,27 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     tracing::info!(address = %listener.local_addr()?, "serving /healthz, /readyz and /metrics");
     let router = router(metrics, readiness);
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let connections = TaskTracker::new();
-    loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            break;
-        };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let connection = serve_connection(stream, router.clone(), stop.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(slot);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    connections.close();
-    if timeout(DRAIN, connections.wait()).await.is_err() {
+    let limits = Limits {
+        connections: MAX_CONNECTIONS,
+        header_timeout: HEADER_TIMEOUT,
+        head_bytes: Some(MAX_HEAD),
+        lifetime: Some(CONNECTION_LIFETIME),
+        close_timeout: Some(DRAIN),
+    };
+    let service = |_: &TcpStream, _| TowerToHyperService::new(router.clone());
+    let connections = accept(&listener, limits, stop, service, log).await;
+    if !connections.drain(DRAIN).await {
         tracing::info!("connections were cut at the end of the drain time");
     }
     Ok(())
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, stop: CancellationToken) {
-    let service = TowerToHyperService::new(tower::ServiceExt::<axum::extract::Request>::map_err(
-        router,
-        |never: Infallible| match never {},
-    ));
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let lifetime = tokio::time::sleep(CONNECTION_LIFETIME);
-    // A client's broken connection is its own affair: nothing to do, nothing worth a log line.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        () = stop.cancelled() => {}
-        () = lifetime => {}
+fn log(failure: Failure) {
+    match failure {
+        Failure::Accept(error) => tracing::warn!(%error, "a connection could not be accepted"),
+        // A client's broken connection is its own affair: nothing to do, nothing worth a log line.
+        Failure::Connection(_) => {}
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = timeout(DRAIN, connection).await;
 }
 
 #[cfg(test)]

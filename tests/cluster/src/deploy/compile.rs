@@ -131,7 +131,12 @@ fn forget_other_checkout(checkout: &Path, triple: &str, folder: &Path) -> anyhow
         return Ok(());
     }
     let mut clean = release(checkout, "clean", triple);
-    for package in ["crokodial-crds", "crokodial-operator", "crokodial-dialer"] {
+    for package in [
+        "crokodial-crds",
+        "crokodial-http-server",
+        "crokodial-operator",
+        "crokodial-dialer",
+    ] {
         clean.args(["-p", package]);
     }
     run(&mut clean).context("removing what another checkout compiled")?;
