@@ -19,6 +19,7 @@ mod candidate;
 mod credentials;
 mod database;
 mod deaths;
+mod fake_api;
 mod images;
 mod inside;
 mod lab;
@@ -143,6 +144,11 @@ fn sites(order: &mut Order) {
         "the dialer's database tests pass on a real server",
         Claim::of(Loud, &[]),
         database::dialer,
+    );
+    order.add(
+        "a real API server passes the tests of the fake one",
+        Claim::of(Loud, &[]),
+        fake_api::suite,
     );
 }
 
