@@ -17,6 +17,7 @@ mod browser;
 mod candidate;
 mod credentials;
 mod database;
+mod fake_api;
 mod leader;
 mod operator_crashes;
 mod pins;
@@ -140,6 +141,11 @@ fn sites(trials: &mut Trials) {
         "the dialer's database tests pass on a real server",
         Claim::of(Isolation::BusyProcessors, &[]),
         database::dialer,
+    );
+    trials.add(
+        "a real API server passes the tests of the fake one",
+        Claim::of(Isolation::BusyProcessors, &[]),
+        fake_api::suite,
     );
 }
 

@@ -1,22 +1,23 @@
-//! Plays scheduler and kubelet: takes each pod through its life as its image is scripted.
+//! Simulation of scheduler and kubelet: takes each pod through its life as its image is scripted.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::gc::{self, Propagation};
-use super::jobs::{self, Scripts};
-use super::store::{Key, Store, Stored};
-use super::world::{Behaviour, all, condition, put_status};
+use crate::controllers::job_pods;
+use crate::controllers::objects::{all, condition, put_status};
+use crate::controllers::pod_status::{bind, each_container, ready, set, state};
+use crate::gc::{self, Propagation};
+use crate::scripts::{Behaviour, JobScripts, PodScripts};
+use crate::store::{Key, Store, Stored};
 
-/// After this many restarts a crash-looping pod rests in its back-off.
+/// Maximum number of restarts of a crash-looping pod; it then stays in its back-off.
 const MAX_RESTARTS: i64 = 5;
 
 #[derive(Debug)]
 pub struct SimulatedKubelet<'a> {
-    pub behaviours: &'a BTreeMap<String, Behaviour>,
-    pub jobs: &'a Scripts,
+    pub pods: &'a PodScripts,
+    pub jobs: &'a JobScripts,
 }
 
 /// What a pod does next.
@@ -39,8 +40,8 @@ impl SimulatedKubelet<'_> {
                 gc::delete(store, &key, Propagation::Background, true);
                 return Some(format!("pod {}: ended", key.name));
             }
-            if jobs::job_of(&pod.value).is_some() {
-                let said = jobs::step_pod(store, self.jobs, &key, &pod)?;
+            if job_pods::job_of(&pod.value).is_some() {
+                let said = job_pods::step_pod(store, self.jobs, &key, &pod)?;
                 return Some(format!("pod {}: {said}", key.name));
             }
             let config_missing = missing_reference(store, &key, &pod.value);
@@ -54,14 +55,8 @@ impl SimulatedKubelet<'_> {
     fn behaviour(&self, pod: &Value) -> Behaviour {
         let image = pod
             .pointer("/spec/containers/0/image")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let digest = image.split_once('@').map_or("", |(_, digest)| digest);
-        let scripted = self
-            .behaviours
-            .get(image)
-            .or_else(|| self.behaviours.get(digest));
-        scripted.copied().unwrap_or(Behaviour::Healthy)
+            .and_then(Value::as_str);
+        self.pods.of(image.unwrap_or_default())
     }
 }
 
@@ -131,43 +126,6 @@ fn perform(store: &mut Store, key: &Key, mut value: Value, next: &Next) {
     put_status(store, "kubelet", key, value);
 }
 
-/// The scheduler's binding is a write of the spec; the kubelet's first status follows it in the same step.
-pub fn bind(store: &mut Store, key: &Key, value: &mut Value, now: &str) {
-    value["spec"]["nodeName"] = json!("node-1");
-    super::world::put(store, key, value.clone());
-    let address = store.next_number();
-    *value = store.get(key).map(|s| s.value.clone()).unwrap_or_default();
-    let empty = Vec::new();
-    let containers = value["spec"]["containers"].as_array().unwrap_or(&empty);
-    let statuses: Vec<Value> = containers
-        .iter()
-        .map(|c| {
-            let image = c["image"].as_str().unwrap_or_default();
-            json!({"name": c["name"], "image": image, "imageID": "",
-                "ready": false, "started": false, "restartCount": 0, "lastState": {},
-                "state": {"waiting": {"reason": "ContainerCreating"}}})
-        })
-        .collect();
-    let ip = format!("10.244.{}.{}", address / 250 % 250, address % 250 + 1);
-    value["status"] = json!({"phase": "Pending", "hostIP": "192.0.2.1", "podIP": ip, "podIPs": [{"ip": ip}],
-        "startTime": now, "qosClass": "Burstable", "containerStatuses": statuses,
-        "conditions": value["status"].get("conditions").cloned().unwrap_or(json!([]))});
-    set(value, "PodScheduled", true, "", now);
-    set(value, "Initialized", true, "", now);
-    ready(value, false, now);
-}
-
-pub fn each_container(value: &mut Value, change: impl Fn(&mut Value)) {
-    let statuses = value
-        .pointer_mut("/status/containerStatuses")
-        .and_then(Value::as_array_mut);
-    statuses.into_iter().flatten().for_each(change);
-}
-
-pub fn state(value: &mut Value, state: Value) {
-    each_container(value, |c| c["state"] = state.clone());
-}
-
 fn run(value: &mut Value, now: &str) {
     each_container(value, |c| {
         if c["lastState"].get("terminated").is_some() {
@@ -194,39 +152,7 @@ fn exit(value: &mut Value, now: &str) {
     });
 }
 
-pub fn ready(value: &mut Value, ready: bool, now: &str) {
-    each_container(value, |c| c["ready"] = json!(ready));
-    let reason = if ready { "" } else { "ContainersNotReady" };
-    set(value, "ContainersReady", ready, reason, now);
-    set(value, "Ready", ready, reason, now);
-}
-
-/// Sets a pod condition; its transition time moves only with its status.
-pub fn set(value: &mut Value, kind: &str, status: bool, reason: &str, now: &str) {
-    let status = if status { "True" } else { "False" };
-    let old = condition(value, kind);
-    let since = old
-        .filter(|c| c["status"] == status)
-        .map_or(json!(now), |c| c["lastTransitionTime"].clone());
-    let mut entry =
-        json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": since});
-    if !reason.is_empty() {
-        entry["reason"] = json!(reason);
-    }
-    let entry = super::tree::without_nulls(&entry);
-    if !value["status"]["conditions"].is_array() {
-        value["status"]["conditions"] = json!([]);
-    }
-    let Some(all) = value["status"]["conditions"].as_array_mut() else {
-        return;
-    };
-    match all.iter_mut().find(|c| c["type"] == kind) {
-        Some(found) => *found = entry,
-        None => all.push(entry),
-    }
-}
-
-/// A Secret or ConfigMap (or its key) that the containers' environment needs and the store lacks.
+/// Whether a Secret or ConfigMap (or a key of it) that the containers' environment references is missing.
 fn missing_reference(store: &Store, key: &Key, pod: &Value) -> bool {
     let empty = Vec::new();
     let containers = pod["spec"]["containers"].as_array().unwrap_or(&empty);

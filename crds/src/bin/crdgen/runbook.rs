@@ -1,18 +1,18 @@
-//! Where a person looks when a reason is not enough: published in docs/troubleshoot.md, in the reason's own section.
+//! Runbook entries by reason, published in docs/troubleshoot.md.
 
-use crate::reason::Reason;
+use crokodial_crds::Reason;
 
-/// Prose and commands to paste, with `$NS` and `$ENV` for the namespace and the environment and `$N` for the release's
-/// number. Empty where the message itself says it all.
+/// Runbook entry of one reason: the usual cause and commands to paste. In commands `$NS` is the namespace, `$ENV` the
+/// environment and `$N` the number of the release. Empty when the condition's message is enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Look {
-    /// What is usually the matter, sentences.
+pub struct Runbook {
+    /// Usual cause, in sentences.
     pub usually: &'static str,
-    /// Commands, a line each.
+    /// Commands, one per line.
     pub commands: &'static [&'static str],
 }
 
-/// The log of a release's pods, of the last exit too.
+/// The logs of a release's pods, including those of the previous container.
 const PODS: &[&str] = &[
     "kubectl -n $NS get pods -l crokodial.com/environment=$ENV,crokodial.com/release=$N",
     "kubectl -n $NS logs -l crokodial.com/environment=$ENV,crokodial.com/release=$N --previous --tail=50",
@@ -40,8 +40,8 @@ const SITE: &[&str] = &[
     "kubectl -n $NS logs -l crokodial.com/environment=$ENV --tail=50",
 ];
 
-/// By reason; one that is not here has nothing to add to its message.
-const LOOKS: &[(&[Reason], &str, &[&str])] = &[
+/// Entries by reason; a reason without an entry has nothing to add to its message.
+const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     (
         &[Reason::ImageNotFound],
         "It is not pushed yet, or its name is misspelt. It is asked for again at most every five minutes, and at once when the spec changes. No number is spent.",
@@ -109,7 +109,7 @@ const LOOKS: &[(&[Reason], &str, &[&str])] = &[
     ),
     (
         &[Reason::RolledBack, Reason::Held],
-        "The site goes on with the last good release. Applying the same spec again starts nothing, however often.",
+        "The last good release keeps serving. Applying the same spec again starts nothing.",
         RELEASES,
     ),
     (
@@ -136,14 +136,14 @@ const LOOKS: &[(&[Reason], &str, &[&str])] = &[
     ),
     (
         &[Reason::PinShadowed, Reason::PinRefused],
-        "Of several pins the one set last counts; one on a release that was never good, or whose image is gone, counts for nothing.",
+        "The last pin set applies. A pin on a release that was never good, or whose image is gone, has no effect.",
         &[
             "kubectl -n $NS get crel -o custom-columns=NAME:.metadata.name,PHASE:.status.phase,PIN:.spec.pin,BACK:.status.rollbackable",
         ],
     ),
     (
         &[Reason::Blocked],
-        "A registry's error, no node with room, a missing Secret. It is tried again and not held against the release; its deadline stands still.",
+        "An error of the registry, no node with room, a missing Secret. It is tried again and does not count against the release, whose deadline is extended.",
         EVENTS,
     ),
     (
@@ -163,7 +163,7 @@ const LOOKS: &[(&[Reason], &str, &[&str])] = &[
     ),
     (
         &[Reason::NameConflict],
-        "Something else made an object of a name that this environment needs. Nothing was written, and nothing of it was changed.",
+        "Something else created an object with a name that this environment needs. The operator did not change it.",
         &["kubectl -n $NS get deploy,svc,ingress,secret,networkpolicy,pdb,sa"],
     ),
     (
@@ -172,28 +172,27 @@ const LOOKS: &[(&[Reason], &str, &[&str])] = &[
             Reason::Expired,
             Reason::RenewalFailed,
         ],
-        "The authority is the Secret crokodial-ca in the operator's namespace: gone, changed by hand, or near its end after ten years.",
+        "The CA is the Secret crokodial-ca in the operator's namespace: deleted, changed by hand, or close to its expiry after ten years.",
         &[
             "kubectl -n crokodial-system get secret crokodial-ca -o jsonpath='{.data.ca\\.crt}' | base64 -d | openssl x509 -noout -dates",
         ],
     ),
     (
         &[Reason::Down],
-        "Often the database: pods that cannot reach it are not ready. Then a return to an older release does not help.",
+        "Often the database: pods that cannot reach it are not ready. A rollback does not help then.",
         SITE,
     ),
 ];
 
-impl Reason {
-    /// Where to look.
-    #[must_use]
-    pub fn look(self) -> Look {
-        let found = LOOKS.iter().find(|(reasons, ..)| reasons.contains(&self));
-        found.map_or_else(Look::default, |(_, usually, commands)| Look {
-            usually,
-            commands,
-        })
-    }
+/// The entry of a reason; empty when it has none.
+pub fn entry(reason: Reason) -> Runbook {
+    let found = ENTRIES
+        .iter()
+        .find(|(reasons, ..)| reasons.contains(&reason));
+    found.map_or_else(Runbook::default, |(_, usually, commands)| Runbook {
+        usually,
+        commands,
+    })
 }
 
 #[cfg(test)]
@@ -201,8 +200,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_reason_stands_here_twice() {
-        let all: Vec<_> = LOOKS.iter().flat_map(|(reasons, ..)| *reasons).collect();
+    fn no_reason_has_two_entries() {
+        let all: Vec<_> = ENTRIES.iter().flat_map(|(reasons, ..)| *reasons).collect();
         for reason in &all {
             assert_eq!(all.iter().filter(|r| r == &reason).count(), 1, "{reason}");
         }

@@ -1,12 +1,14 @@
-//! Plays the ReplicaSet controller: as many pods as asked, and their counts.
+//! Simulation of the ReplicaSet controller: the desired number of pods, and the counts in the status.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::gc::{self, Propagation};
-use super::store::{Key, Store, Stored, meta_str};
-use super::world::{all, condition, controlled, counts, number, owner_reference, put, put_status};
+use crate::controllers::objects::{
+    all, condition, controlled, counts, number, owner_reference, put, put_status,
+};
+use crate::gc::{self, Propagation};
+use crate::store::{Key, Store, Stored, meta_str};
 
 #[derive(Debug)]
 pub struct SimulatedReplicaSetController;
@@ -24,7 +26,7 @@ impl SimulatedReplicaSetController {
     }
 }
 
-/// Pods that count: not ending.
+/// Pods of the ReplicaSet that are not terminating.
 fn pods(store: &Store, key: &Key, set: &Stored) -> Vec<(Key, Arc<Stored>)> {
     let mut pods = controlled(store, "pods", &key.namespace, set.uid());
     pods.retain(|(_, pod)| pod.value["metadata"].get("deletionTimestamp").is_none());
@@ -62,7 +64,7 @@ pub fn is_ready(pod: &Value) -> bool {
     condition(pod, "Ready").is_some_and(|c| c["status"] == "True")
 }
 
-/// Ready for `minReadySeconds` by the server's clock.
+/// Whether the pod has been ready for `minReadySeconds` by the server's clock.
 fn is_available(store: &Store, pod: &Value, min_ready: i64) -> bool {
     let since = condition(pod, "Ready").map(|c| &c["lastTransitionTime"]);
     let since = since

@@ -1,11 +1,13 @@
-//! Plays the Deployment controller: ReplicaSets by template hash, rolling update, status and conditions.
+//! Simulation of the Deployment controller: ReplicaSets by template hash, rolling update, status and conditions.
 //! The arithmetic is that of `pkg/controller/deployment` (`rolling.go`, `sync.go`, `progress.go`).
 
 use serde_json::{Value, json};
 
-use super::gc::{self, Propagation};
-use super::store::{Key, Store, Stored};
-use super::world::{all, condition, controlled, counts, number, owner_reference, put, put_status};
+use crate::controllers::objects::{
+    all, condition, controlled, counts, number, owner_reference, put, put_status,
+};
+use crate::gc::{self, Propagation};
+use crate::store::{Key, Store, Stored};
 
 const HASH: &str = "pod-template-hash";
 const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -13,7 +15,7 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 #[derive(Debug)]
 pub struct SimulatedDeploymentController;
 
-/// One Deployment with its ReplicaSets, the current one apart.
+/// A Deployment, its current ReplicaSet and its old ones.
 struct View {
     key: Key,
     deployment: Value,
