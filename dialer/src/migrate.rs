@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
 use crate::accounts::now_ms;
 use crate::cli::{Migrate, Output};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{FixedPair, VendorSettings};

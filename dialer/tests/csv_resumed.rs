@@ -6,12 +6,12 @@ use crate::support::files::{
 };
 use crate::support::mongo::{Relay, Scratch, scratch};
 use crate::support::people::{OPEN, Person};
+use bson::oid::ObjectId;
+use bson::{Document, doc};
 use crokodial_dialer::imports::runner::resume;
 use crokodial_dialer::store::lease::Chain;
 use futures::future::join;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]

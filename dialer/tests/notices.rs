@@ -6,14 +6,14 @@ use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, Person};
 use crate::support::sockets::{Client, app_with, serve};
 use crate::support::{TestApp, app, post, post_with};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use crokodial_dialer::accounts::now_ms;
 use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MOST_PER_USER;
 use crokodial_dialer::domain::vendor::Product;
 use crokodial_dialer::http::socket::Patience;
 use http::{Method, StatusCode};
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 

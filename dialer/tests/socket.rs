@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::sockets::{Client, app_with, serve};
 use crate::support::{JWT_SECRET, NOWHERE, app, get, get_with};
+use bson::oid::ObjectId;
 use crokodial_dialer::accounts::{Identity, now_ms};
 use crokodial_dialer::domain::doorway::MOST_WAITING_PER_ADDRESS;
 use crokodial_dialer::domain::notice::Notice;
@@ -15,7 +16,6 @@ use crokodial_dialer::domain::vendor::Product;
 use crokodial_dialer::http::socket::Patience;
 use crokodial_dialer::store::users::User;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use crokodial_dialer::accounts::now_ms;
 use crokodial_dialer::domain::password::DUMMY_HASH;
 use crokodial_dialer::domain::token::{Claims, Keys, session_key};
 use mongodb::Database;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
 /// Signs the session; the servers get it too.
 pub const JWT_SECRET: &str = "a secret of the comparison, 32 characters";

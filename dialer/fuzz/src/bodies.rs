@@ -2,11 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bson::Document;
 use crokodial_dialer::domain::{
     dispositions as disposition, email, passcode as code, password, picture as image,
     profile as account, settings as setting,
 };
-use mongodb::bson::Document;
 use serde_json::{Value, json};
 
 use crate::input::{fields, moment_of, object, text};

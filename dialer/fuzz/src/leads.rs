@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
+use bson::{Bson, Document};
 use crokodial_dialer::domain::leads::query::{self, LeadQuery};
 use crokodial_dialer::domain::leads::{STATUSES, edit, export as table, notes as note, view};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use mongodb::bson::{Bson, Document};
 use serde_json::{Map, Value};
 
 use crate::input::{moment_of, object, pairs, text};

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
+use bson::oid::ObjectId;
 use crokodial_dialer::domain::keyring::{self as rings, Context, KeyRing, Unopened};
 use crokodial_dialer::domain::token::{Claims, Keys, Refusal};
-use mongodb::bson::oid::ObjectId;
 
 use crate::input::{altered, text};
 

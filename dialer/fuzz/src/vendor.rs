@@ -1,5 +1,6 @@
 //! What vendors send: their messages, what those change in a lead, and which leads are the same.
 
+use bson::oid::ObjectId;
 use crokodial_dialer::domain::email;
 use crokodial_dialer::domain::leads::phone;
 use crokodial_dialer::domain::vendor::merge::{self as merging, Merge};
@@ -7,7 +8,6 @@ use crokodial_dialer::domain::vendor::price::{Cents, PriceParts};
 use crokodial_dialer::domain::vendor::same::{self as sameness, Keys};
 use crokodial_dialer::domain::vendor::{Field, VendorLead, webhook as message};
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value, json};
 
 use crate::input::{fields, halves, object, text};

@@ -1,7 +1,7 @@
 //! What administrators do to accounts. There is always one of them left who can sign in: what would take the last
 //! away is looked at before it is written and again after it, and undone. Of two that race at least one sees both.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use rand::RngCore;
 
 use super::{Accounts, Caller, Error, Identity, now_ms};

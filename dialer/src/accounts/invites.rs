@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
 use super::{Accounts, Caller, Error, Identity, now_ms};
 use crate::domain::passcode::{self, Passcode, Refusal, Wanted};

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use rand::RngCore;
 
 use crate::config::Registration;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
 use super::{Accounts, Error};
 use crate::domain::password::{self, Form};

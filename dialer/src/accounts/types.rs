@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
 use super::LOGIN_FAILED;
 use super::hasher::Busy;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
 use super::Secret;
 use super::parse::{self, Reader};

@@ -1,6 +1,6 @@
 //! `_id`s that follow from what a document is about: of any number of inserts at once one succeeds.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use sha2::{Digest, Sha256};
 
 /// The first 12 bytes of SHA-256 over the parts. None of them but the last may hold a zero byte, so that no two lists

@@ -1,6 +1,6 @@
 //! What is told to a tenant's open sockets, as it goes over the wire.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use serde_json::{Value, json};
 
 use super::leads::view;

@@ -1,7 +1,7 @@
 //! Invite codes: what they may be, and whom they admit.
 
+use bson::oid::ObjectId;
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
 /// Uses a code may have at most: a bound on work, far above any real invite.

@@ -1,7 +1,7 @@
 //! What a user may set for themselves, in the shape of the old schema; `timeZone` is new.
 
+use bson::{Bson, Document, doc};
 use jiff::tz::TimeZone;
-use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Map, Value, json};
 
 use super::fields::given;

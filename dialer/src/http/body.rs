@@ -3,8 +3,8 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use bson::oid::ObjectId;
 use http::{StatusCode, header};
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, Code};

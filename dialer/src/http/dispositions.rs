@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use bson::Document;
+use bson::oid::ObjectId;
 use http::StatusCode;
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Value, json};
 
 use super::App;

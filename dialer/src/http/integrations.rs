@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use bson::Document;
 use jiff::Timestamp;
-use mongodb::bson::Document;
 use serde_json::{Value, json};
 
 use super::App;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use bson::oid::ObjectId;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Value, json};
 
 use super::App;

@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use bson::Document;
+use bson::oid::ObjectId;
 use jiff::tz::TimeZone;
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 
 use super::App;
 use super::answer::private;

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bson::oid::ObjectId;
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::accounts::now_ms;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use tokio::sync::{mpsc, watch};
 
 use crate::domain::socket::{Closing, Failure, MOST_PER_USER};

@@ -4,9 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
 use super::Store;
 use super::fault::{Fault, Reason};

@@ -1,8 +1,8 @@
 //! The `auditlogs` collection: who signed in or failed to, who changed whose rights, credentials or lists of numbers,
 //! and who brought leads in, took them out or away.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 
 use super::Store;
 use super::fault::Fault;

@@ -1,8 +1,8 @@
 //! The `calls` collection: what reps dialled, in the shape of the old schema.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
 use super::Store;
 use super::fault::Fault;

@@ -1,8 +1,8 @@
 //! The `dispositions` collection: everybody's defaults, and each user's own.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
 use super::fault::{Fault, Reason};

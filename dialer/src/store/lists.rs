@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::{Error, ErrorKind};
 
 use super::Store;

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
 use super::fault::Fault;
 use super::{Store, sessions};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
 use mongodb::IndexModel;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::IndexOptions;
 
 use super::fault::{Fault, Reason};

@@ -24,7 +24,7 @@ pub mod vendor;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Collection, Database};
 use tokio::sync::OnceCell;

@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use sha2::{Digest, Sha256};
 
 use super::fault::{Fault, Reason};

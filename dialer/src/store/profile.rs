@@ -1,7 +1,7 @@
 //! Changes of an account by its owner, and its password.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 
 use super::Store;
 use super::fault::{Fault, Reason};

@@ -1,8 +1,8 @@
 //! The `sessions` collection: `_id` = SHA-256 of the token's `sid`. A document that is absent is a revoked session.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
 use super::Store;
 use super::fault::Fault;

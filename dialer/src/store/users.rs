@@ -1,8 +1,8 @@
 //! The `users` collection, in the shape the old server wrote. Reading is tolerant: old documents may lack fields
 //! or hold more of them.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 
 use super::Store;
 use super::fault::{Fault, Reason};

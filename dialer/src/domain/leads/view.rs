@@ -1,7 +1,7 @@
 //! A lead as clients get it: the raw document without `__v`, its text fields as text, and `formattedJson`.
 
+use bson::{Bson, Document};
 use jiff::Timestamp;
-use mongodb::bson::{Bson, Document};
 use serde_json::{Map, Number, Value};
 
 use super::notes::sanitise;
@@ -79,8 +79,8 @@ pub fn date(milliseconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::oid::ObjectId;
-    use mongodb::bson::{DateTime, doc};
+    use bson::oid::ObjectId;
+    use bson::{DateTime, doc};
     use serde_json::json;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Vendors' credential pairs as they are stored.
 
-use mongodb::bson::Document;
+use bson::Document;
 
 use super::{Finding, Seen, Severity};
 use crate::domain::keyring;
@@ -50,8 +50,8 @@ impl Inspector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::doc;
-    use mongodb::bson::oid::ObjectId;
+    use bson::doc;
+    use bson::oid::ObjectId;
 
     #[test]
     fn plain_keys_are_pending_and_what_is_nobody_s_is_for_somebody_to_decide() {

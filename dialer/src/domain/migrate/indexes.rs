@@ -1,7 +1,7 @@
 //! Indexes: which are wanted, which of the old server's stand in the way. The application is right with any of them
 //! missing; they are speed, or a backstop.
 
-use mongodb::bson::{Bson, Document};
+use bson::{Bson, Document};
 
 use super::{Finding, Seen, Severity};
 
@@ -173,7 +173,7 @@ pub fn findings(present: &[Present]) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::doc;
+    use bson::doc;
 
     fn present(collection: &str, keys: Document, unique: bool) -> Present {
         Present {

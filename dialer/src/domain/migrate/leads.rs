@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document};
+use bson::oid::ObjectId;
+use bson::{Bson, Document};
 
 use super::{Finding, Seen, Severity, type_name};
 use crate::domain::leads::view;
@@ -228,7 +228,7 @@ impl Inspector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::{DateTime, doc};
+    use bson::{DateTime, doc};
 
     fn findings(leads: &[Document]) -> Vec<(String, u64)> {
         let mut inspector = Inspector::default();

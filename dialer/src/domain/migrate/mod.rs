@@ -6,8 +6,8 @@ pub mod indexes;
 pub mod leads;
 pub mod users;
 
-use mongodb::bson::Bson;
-use mongodb::bson::oid::ObjectId;
+use bson::Bson;
+use bson::oid::ObjectId;
 use serde::Serialize;
 
 /// How much of a finding's matter is left to do.

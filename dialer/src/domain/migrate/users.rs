@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mongodb::bson::Document;
+use bson::Document;
 
 use super::{Finding, Seen, Severity};
 use crate::domain::email::normalise;
@@ -127,8 +127,8 @@ impl Inspector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::doc;
-    use mongodb::bson::oid::ObjectId;
+    use bson::doc;
+    use bson::oid::ObjectId;
 
     fn user(email: &str, more: Document) -> Document {
         let mut user = doc! {

@@ -1,6 +1,6 @@
 //! The pair that a vendor sends with every lead.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
 use super::same::{self, Keys};
 

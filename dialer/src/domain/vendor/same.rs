@@ -1,6 +1,6 @@
 //! When two leads are the same, within one tenant, and the `_id` of a new one.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
 use super::VendorLead;

@@ -4,8 +4,8 @@
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
+use bson::Document;
+use bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
 use super::super::App;

@@ -9,9 +9,9 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use bson::Document;
+use bson::oid::ObjectId;
 use http::{HeaderName, HeaderValue, StatusCode};
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

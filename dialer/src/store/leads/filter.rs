@@ -1,6 +1,6 @@
 //! A checked question as a filter document. Values only ever stand as values: nothing of them is read as an operator.
 
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 
 use crate::domain::leads::phone;
 use crate::domain::leads::query::{ALL_AT_MOST, LeadFilter, LeadQuery};
@@ -79,7 +79,7 @@ fn searched(text: &str) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::oid::ObjectId;
+    use bson::oid::ObjectId;
 
     fn parts(filter: &LeadFilter) -> Vec<Bson> {
         let made = of(Scope::Own(ObjectId::new()), filter);

@@ -4,9 +4,9 @@ mod filter;
 mod read_many;
 mod write;
 
+use bson::Document;
+use bson::oid::ObjectId;
 use futures::TryStreamExt;
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 
 use super::Store;
 use super::fault::Fault;

@@ -1,8 +1,8 @@
 //! Whole lists of leads, read as a stream: memory does not grow with their number.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::{Stream, StreamExt, TryStreamExt};
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
 use super::{NAME, filter};
 use crate::domain::leads::query::{LeadFilter, LeadQuery};

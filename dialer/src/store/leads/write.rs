@@ -1,7 +1,7 @@
 //! Changes of leads. Each is by `_id` within the scope's own leads.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
 use super::NAME;
@@ -200,7 +200,7 @@ fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::Bson;
+    use bson::Bson;
 
     #[test]
     fn a_new_lead_has_the_old_shape_and_belongs_to_who_made_it() {

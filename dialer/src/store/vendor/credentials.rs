@@ -3,9 +3,9 @@
 //! generation, whose `_id` says so; of any number at once one succeeds. `active` and `rotatedAt` are set besides, for
 //! the old server and for people. Its own rows have no generation, a plain key, and as many active pairs as there are.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
 use super::CREDENTIALS;
 use crate::domain::{ids, keyring};

@@ -2,9 +2,9 @@
 //! in. From the moment an import is `running` it only goes forward, whoever does the work. Of a batch that is done
 //! only its counts are left, inserted once; an import's are their sum, so that nothing is counted twice.
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use crate::domain::vendor::file::{Counts, Row, Scan, Vendor};
 use crate::store::fault::{Fault, Reason};

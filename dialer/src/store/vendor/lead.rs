@@ -1,10 +1,10 @@
 //! A vendor's lead into the `leads` collection. Right under races without any index: a new lead's `_id` comes from
 //! its key, so one insert succeeds; what is set is computed from what is there, until there is nothing left to set.
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::{Collection, error::Error};
 
 use crate::domain::leads::{phone, view};

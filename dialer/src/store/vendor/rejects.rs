@@ -1,8 +1,8 @@
 //! The `webhookrejects` collection: authenticated messages that were refused, for their tenant to look at.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
 use crate::domain::ids;
 use crate::store::Store;

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::ErrorKind;
 use mongodb::{Collection, error::Error};
 
