@@ -9,7 +9,7 @@ use rand::RngCore;
 use crate::accounts::{Accounts, Caller};
 use crate::config::Config;
 use crate::domain::email;
-use crate::domain::token::Keys;
+use crate::security::token::Keys;
 use crate::store::Store;
 
 /// Creates an administrator and returns the password, which is stored only as a hash.

@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use mongodb::options::{ConnectionString, HostInfo};
 
-use crate::domain::keyring::KeyRing;
-use crate::domain::throttle::Limits;
+use crate::security::keyring::KeyRing;
+use crate::security::throttle::Limits;
 
 mod parse;
 mod vendors;

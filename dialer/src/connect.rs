@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::now_ms;
+use crate::clock::now_ms;
 use crate::store::Store;
 use crate::store::fault::Fault;
 use crate::store::health::Health;

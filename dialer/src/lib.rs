@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod connect;
 pub mod domain;
@@ -11,6 +12,7 @@ pub mod imports;
 pub mod metrics;
 pub mod migrate;
 pub mod notices;
+pub mod security;
 pub mod server;
 pub mod shutdown;
 pub mod store;

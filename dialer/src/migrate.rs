@@ -11,14 +11,14 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bson::oid::ObjectId;
 
-use crate::accounts::now_ms;
 use crate::cli::{Migrate, Output};
+use crate::clock::now_ms;
 use crate::config::{Config, Role};
 use crate::domain::email::normalise;
-use crate::domain::keyring::KeyRing;
 use crate::domain::migrate::{
     Finding, Seen, Severity, credentials, exit_code, indexes, leads, report, uncontracted, users,
 };
+use crate::security::keyring::KeyRing;
 use crate::store::Store;
 use crate::store::lease::{Chain, Lease, RENEW_EVERY};
 

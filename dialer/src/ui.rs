@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rust_embed::RustEmbed;
 
-use crate::domain::encoding::{Encoding, acceptable};
+use crate::http::encoding::{Encoding, acceptable};
 
 #[derive(RustEmbed)]
 #[folder = "ui/dist"]

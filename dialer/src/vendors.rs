@@ -9,9 +9,9 @@ use bson::oid::ObjectId;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{FixedPair, VendorSettings};
-use crate::domain::keyring::{self, KeyRing, Unopened};
 use crate::domain::vendor::credential::{PURPOSE, Pair, context, same, seal};
 use crate::domain::vendor::gate::{Closed, Gate};
+use crate::security::keyring::{self, KeyRing, Unopened};
 use crate::store::Store;
 use crate::store::fault::Fault;
 use crate::store::vendor::{NewCredential, Row};

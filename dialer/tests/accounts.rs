@@ -5,7 +5,7 @@ use crate::support::people::{OPEN, Person, login, old_account};
 use crate::support::{Answer, JWT_SECRET, TestApp, app, get, get_with, post, post_with};
 use base64::Engine;
 use bson::{DateTime, Document, doc};
-use crokodial_dialer::domain::password;
+use crokodial_dialer::security::password;
 use http::StatusCode;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};

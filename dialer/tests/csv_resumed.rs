@@ -72,7 +72,7 @@ async fn an_import_that_was_not_journalled_to_its_end_is_given_up() {
     let rep = Person::registered(&app, "rep@example.com").await;
     let text = file(0..4, "spring");
     let (scan, rows) = scanned(&text);
-    let now = crokodial_dialer::accounts::now_ms();
+    let now = crokodial_dialer::clock::now_ms();
     let (import, _) = app
         .store
         .begin_import(rep.id, "a.csv", &scan, now)
@@ -126,7 +126,7 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
     let app = app(&db.uri, OPEN);
     let rep = Person::registered(&app, "rep@example.com").await;
     let (scan, rows) = scanned(&file(0..9, "spring"));
-    let now = crokodial_dialer::accounts::now_ms();
+    let now = crokodial_dialer::clock::now_ms();
     let begun = app
         .store
         .begin_import(rep.id, "a.csv", &scan, now)

@@ -8,7 +8,7 @@ use crate::support::sockets::{Client, app_with, serve};
 use crate::support::{TestApp, app, post, post_with};
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
-use crokodial_dialer::accounts::now_ms;
+use crokodial_dialer::clock::now_ms;
 use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MOST_PER_USER;
 use crokodial_dialer::domain::vendor::Product;

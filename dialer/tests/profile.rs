@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bson::oid::ObjectId;
 use bson::{Document, doc};
-use crokodial_dialer::domain::password;
+use crokodial_dialer::security::password;
 use http::StatusCode;
 use serde_json::{Value, json};
 

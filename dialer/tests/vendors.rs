@@ -8,7 +8,7 @@ use crate::support::people::{OPEN, Person};
 use crate::support::{app, post_with};
 use bson::oid::ObjectId;
 use bson::{Document, doc};
-use crokodial_dialer::domain::keyring::KeyRing;
+use crokodial_dialer::security::keyring::KeyRing;
 use futures::future::join_all;
 use http::{Method, StatusCode};
 use serde_json::json;

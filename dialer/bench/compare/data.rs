@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
-use crokodial_dialer::accounts::now_ms;
-use crokodial_dialer::domain::password::DUMMY_HASH;
-use crokodial_dialer::domain::token::{Claims, Keys, session_key};
+use crokodial_dialer::clock::now_ms;
+use crokodial_dialer::security::password::DUMMY_HASH;
+use crokodial_dialer::security::token::{Claims, Keys, session_key};
 use mongodb::Database;
 
 /// Signs the session; the servers get it too.

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crokodial_dialer::domain::client_address::resolve;
-use crokodial_dialer::domain::cors::{self as origins, Origins};
-use crokodial_dialer::domain::doorway::{Doorway, MOST_WAITING, MOST_WAITING_PER_ADDRESS};
 use crokodial_dialer::domain::socket::Said;
-use crokodial_dialer::domain::token::from_header;
+use crokodial_dialer::http::client_address::resolve;
+use crokodial_dialer::http::cors::{self as origins, Origins};
+use crokodial_dialer::security::pending_sockets::{
+    Doorway, MOST_WAITING, MOST_WAITING_PER_ADDRESS,
+};
+use crokodial_dialer::security::token::from_header;
 use ipnet::IpNet;
 use serde_json::json;
 

@@ -3,10 +3,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bson::Document;
-use crokodial_dialer::domain::{
-    dispositions as disposition, email, passcode as code, password, picture as image,
-    profile as account, settings as setting,
-};
+use crokodial_dialer::domain::dispositions as disposition;
+use crokodial_dialer::domain::email;
+use crokodial_dialer::domain::passcode as code;
+use crokodial_dialer::domain::picture as image;
+use crokodial_dialer::domain::profile as account;
+use crokodial_dialer::domain::settings as setting;
+use crokodial_dialer::security::password;
 use serde_json::{Value, json};
 
 use crate::input::{fields, moment_of, object, text};

@@ -1,6 +1,8 @@
 //! Telephone numbers and e-mail addresses.
 
-use crokodial_dialer::domain::{email as address, leads::phone as number, lists};
+use crokodial_dialer::domain::email as address;
+use crokodial_dialer::domain::leads::phone as number;
+use crokodial_dialer::domain::lists;
 use regex::Regex;
 use serde_json::json;
 

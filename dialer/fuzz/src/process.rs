@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crokodial_dialer::config::Config;
-use crokodial_dialer::domain::cors::Origins;
-use crokodial_dialer::domain::encoding::{self, Encoding};
 use crokodial_dialer::domain::ids::derived;
 use crokodial_dialer::http::body::object_id;
+use crokodial_dialer::http::cors::Origins;
+use crokodial_dialer::http::encoding::{self, Encoding};
 use crokodial_dialer::http::paging::Paging;
 use serde_json::Value;
 

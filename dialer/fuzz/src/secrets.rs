@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use bson::oid::ObjectId;
-use crokodial_dialer::domain::keyring::{self as rings, Context, KeyRing, Unopened};
-use crokodial_dialer::domain::token::{Claims, Keys, Refusal};
+use crokodial_dialer::security::keyring::{self as rings, Context, KeyRing, Unopened};
+use crokodial_dialer::security::token::{Claims, Keys, Refusal};
 
 use crate::input::{altered, text};
 

@@ -4,9 +4,10 @@
 use bson::oid::ObjectId;
 use rand::RngCore;
 
-use super::{Accounts, Caller, Error, Identity, now_ms};
+use super::{Accounts, Caller, Error, Identity};
+use crate::clock::now_ms;
 use crate::domain::tenant::Role;
-use crate::domain::token;
+use crate::security::token;
 use crate::store::audit::{Action, Entry};
 use crate::store::users::User;
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
 
-use super::{Accounts, Caller, Error, Identity, now_ms};
+use super::{Accounts, Caller, Error, Identity};
+use crate::clock::now_ms;
 use crate::domain::passcode::{self, Passcode, Refusal, Wanted};
-use crate::domain::throttle::{Limits, Throttle};
+use crate::security::throttle::{Limits, Throttle};
 use crate::store::audit::Action;
 use crate::store::fault::Reason;
 

@@ -14,11 +14,14 @@ use std::time::{Duration, Instant};
 use bson::oid::ObjectId;
 use rand::RngCore;
 
+use crate::clock::now_ms;
 use crate::config::Registration;
-use crate::domain::password::Form;
-use crate::domain::throttle::{Limits, Reservation, Throttle};
-use crate::domain::token::{self, Claims, Keys};
-use crate::domain::{email, passcode, password};
+use crate::domain::email;
+use crate::domain::passcode;
+use crate::security::password;
+use crate::security::password::Form;
+use crate::security::throttle::{Limits, Reservation, Throttle};
+use crate::security::token::{self, Claims, Keys};
 use crate::store::Store;
 use crate::store::audit::{Action, Entry};
 use crate::store::fault::{Fault, Reason};
@@ -339,9 +342,4 @@ fn taken(fault: Fault) -> Error {
         Reason::DuplicateKey => Error::EmailTaken,
         _ => Error::Database(fault),
     }
-}
-
-/// Milliseconds since 1970.
-pub fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bson::oid::ObjectId;
 
 use super::{Accounts, Error};
-use crate::domain::password::{self, Form};
+use crate::security::password::{self, Form};
 use crate::store::fault::Fault;
 
 /// How long a replica may store passwords in a form that is not in force any more. Both are read at any time.

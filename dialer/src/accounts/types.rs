@@ -9,7 +9,7 @@ use super::LOGIN_FAILED;
 use super::hasher::Busy;
 use crate::domain::passcode::Refusal;
 use crate::domain::tenant::Scope;
-use crate::domain::token;
+use crate::security::token;
 use crate::store::audit::{Action, Entry};
 use crate::store::fault::Fault;
 use crate::store::users::User;

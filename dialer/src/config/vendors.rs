@@ -6,9 +6,9 @@ use bson::oid::ObjectId;
 
 use super::Secret;
 use super::parse::{self, Reader};
-use crate::domain::rate::Rate;
-use crate::domain::throttle::Limits;
 use crate::domain::vendor::credential::LONGEST;
+use crate::security::rate::Rate;
+use crate::security::throttle::Limits;
 
 /// Shorter keys can be guessed.
 const LEAST_KEY: usize = 16;

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{email, fields, password, picture};
+use super::{email, fields, picture};
+use crate::security::password;
 
 /// Longest name, in characters.
 const MAX_NAME: usize = 200;

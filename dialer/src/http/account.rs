@@ -13,9 +13,10 @@ use super::error::{ApiError, Code};
 use super::origin::Origin;
 use super::shapes::Done;
 use super::shapes::accounts::{Profile, ProfileChange, Reset, Sessions};
-use crate::accounts::now_ms;
+use crate::clock::now_ms;
 use crate::domain::leads::view::date;
-use crate::domain::{password, profile};
+use crate::domain::profile;
+use crate::security::password;
 use crate::store::sessions::Session;
 
 /// Length of a session's id and of a reset link's token: 256 bits in hexadecimal digits.

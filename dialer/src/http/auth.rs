@@ -15,8 +15,10 @@ use super::origin::Origin;
 use super::shapes::Done;
 use super::shapes::accounts::{Credentials, Profile, Registration, SignedInUser, Verified};
 use crate::accounts::{Identity, Registering, SignedIn};
+use crate::domain::email;
 use crate::domain::profile::{self, MAX_TYPED};
-use crate::domain::{email, password, token};
+use crate::security::password;
+use crate::security::token;
 use crate::store::users::User;
 
 /// The caller, if the request carries a token of a living session; 401 else.

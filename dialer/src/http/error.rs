@@ -11,8 +11,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::accounts;
-use crate::domain::keyring::Unopened;
 use crate::domain::vendor::gate::Closed;
+use crate::security::keyring::Unopened;
 use crate::store::fault::Fault;
 use crate::vendors;
 

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use bson::Document;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::App;
@@ -16,6 +15,7 @@ use super::origin::Origin;
 use super::paging::Paging;
 use super::shapes::Page;
 use super::shapes::vendors::{Pair, Rejects};
+use crate::clock::now_ms;
 use crate::domain::leads::view;
 use crate::store::audit::Action;
 use crate::vendors::InForce;
@@ -85,10 +85,9 @@ pub async fn rejects(
     Query(pairs): Pairs,
 ) -> Result<Response, ApiError> {
     let paging = Paging::of(&pairs)?;
-    let now = Timestamp::now().as_millisecond();
     let (found, total) = app
         .store
-        .rejects(identity.user.id, paging.window(), now)
+        .rejects(identity.user.id, paging.window(), now_ms())
         .await?;
     let rejects: Vec<Value> = found.iter().map(reject).collect();
     let body = json!({ "rejects": rejects, "pagination": paging.shown(total) });

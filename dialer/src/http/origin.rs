@@ -10,7 +10,7 @@ use http::request::Parts;
 
 use super::App;
 use crate::accounts::Caller;
-use crate::domain::client_address;
+use crate::http::client_address;
 
 /// The client's address and program.
 #[derive(Debug)]

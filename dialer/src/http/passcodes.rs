@@ -19,7 +19,8 @@ use super::shapes::accounts::{
     CodeLimits, EndedCode, MadeCode, NewCode, Passcodes, TypedCode, UsedCode, ValidCode,
 };
 use super::shapes::{Done, Id};
-use crate::accounts::{Caller, Identity, Purpose, now_ms};
+use crate::accounts::{Caller, Identity, Purpose};
+use crate::clock::now_ms;
 use crate::domain::leads::view::date;
 use crate::domain::passcode::{self, Passcode};
 use crate::store::users::User;

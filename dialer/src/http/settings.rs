@@ -13,7 +13,8 @@ use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::ApiError;
 use super::shapes::accounts::{Settings, SettingsChange};
-use crate::domain::{leads::view, settings};
+use crate::domain::leads::view;
+use crate::domain::settings;
 
 /// What the caller has set for themselves.
 #[utoipa::path(

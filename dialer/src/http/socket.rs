@@ -17,10 +17,10 @@ use super::error::{ApiError, Code};
 use super::origin::Origin;
 use super::{App, pages};
 use crate::accounts::{self, Identity};
-use crate::domain::cors::same_host;
 use crate::domain::socket::{Allowance, Closing, Failure, MAX_MESSAGE, Said, not_json, welcome};
-use crate::domain::token::Refusal;
+use crate::http::cors::same_host;
 use crate::notices::{Ends, Waiting};
+use crate::security::token::Refusal;
 
 /// What is kept for reading and writing. The library's own 128 KB each would be much for a thousand sockets.
 const BUFFER: usize = 4 * 1024;

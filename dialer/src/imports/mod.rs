@@ -14,7 +14,7 @@ use bson::oid::ObjectId;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::accounts::now_ms;
+use crate::clock::now_ms;
 use crate::domain::lists::List;
 use crate::domain::vendor::file::{Columns, Counts, Refused, Row, Rules, Scan, scan};
 use crate::domain::vendor::known::Wanted;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Imports;
-use crate::accounts::now_ms;
+use crate::clock::now_ms;
 use crate::domain::notice::Notice;
 use crate::domain::vendor::file::Columns;
 use crate::domain::vendor::known::Wanted;

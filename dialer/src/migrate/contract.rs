@@ -3,9 +3,9 @@
 
 use anyhow::{Context, bail};
 
-use crate::domain::keyring::KeyRing;
 use crate::domain::migrate::indexes::{self, Present};
 use crate::domain::vendor::credential::context;
+use crate::security::keyring::KeyRing;
 use crate::store::Store;
 use crate::store::vendor::Row;
 use crate::vendors::seal_row;

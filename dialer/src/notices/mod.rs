@@ -13,11 +13,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::{Identity, now_ms};
-use crate::domain::doorway::Doorway;
+use crate::accounts::Identity;
+use crate::clock::now_ms;
 use crate::domain::notice::Notice;
 use crate::domain::socket::Closing;
 use crate::metrics::{Dropped, Metrics, SocketState};
+use crate::security::pending_sockets::Doorway;
 use crate::store::Store;
 use crate::store::fault::Reason;
 use crate::store::live::Event;

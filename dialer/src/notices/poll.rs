@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 use super::{Inner, Listening};
-use crate::accounts::now_ms;
+use crate::clock::now_ms;
 use crate::domain::seen::Seen;
 use crate::store::fault::{Fault, Reason};
 

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{SOURCES, STATUSES};
-use crate::domain::{email, fields};
+use crate::domain::email;
+use crate::domain::fields;
 
 /// Longest text of a field and longest notes, in characters.
 const LONGEST: usize = 500;

@@ -3,7 +3,7 @@
 use bson::Document;
 
 use super::{Finding, Seen, Severity};
-use crate::domain::keyring;
+use crate::security::keyring;
 
 /// Looks at pairs one after the other.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use rand::RngCore;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::domain::keyring::{Context, KeyRing, Unopened};
+use crate::security::keyring::{Context, KeyRing, Unopened};
 
 /// What the keys are sealed and looked up as.
 pub const PURPOSE: &str = "nextgen";

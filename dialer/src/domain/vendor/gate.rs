@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::credential::Pair;
-use crate::domain::rate::{Buckets, Rate};
-use crate::domain::throttle::{Limits, Throttle};
+use crate::security::rate::{Buckets, Rate};
+use crate::security::throttle::{Limits, Throttle};
 
 /// The most pairs whose rate is kept.
 const MOST_PAIRS: usize = 10_000;

@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use crate::domain::cors::{METHODS, Origins};
+use crate::http::cors::{METHODS, Origins};
 
 /// What a request says of the page it comes from. A foreign page's request gets its answer without the marks, so its
 /// browser withholds it; no `Origin` (vendors, command line) needs none.

@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream;
 use http::{HeaderValue, header};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::App;
@@ -17,6 +16,7 @@ use super::super::error::ApiError;
 use super::super::origin::Origin;
 use super::super::shapes::leads::{FilterOptions, LeadFilter, RecentLead, Since, Stats};
 use super::{Pairs, question};
+use crate::clock::now_ms;
 use crate::domain::leads::{export, view};
 use crate::store::audit::Action;
 use crate::store::fault::Fault;
@@ -76,9 +76,8 @@ pub async fn recent(
         let found = pairs.iter().find(|(k, _)| k == key);
         found.map(|(_, value)| value.as_str())
     };
-    let now = Timestamp::now().as_millisecond();
     let since = given("since").and_then(|s| s.parse().ok());
-    let since = since.unwrap_or_else(|| now.saturating_sub(RECENT_MS));
+    let since = since.unwrap_or_else(|| now_ms().saturating_sub(RECENT_MS));
     let source = given("source").filter(|s| !s.is_empty());
     let leads = app
         .store

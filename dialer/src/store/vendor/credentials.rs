@@ -8,7 +8,8 @@ use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
 
 use super::CREDENTIALS;
-use crate::domain::{ids, keyring};
+use crate::domain::ids;
+use crate::security::keyring;
 use crate::store::fault::{Fault, Reason};
 use crate::store::{Store, number};
 
