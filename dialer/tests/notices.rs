@@ -12,7 +12,7 @@ use crokodial_dialer::clock::now_ms;
 use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MOST_PER_USER;
 use crokodial_dialer::domain::vendor::Product;
-use crokodial_dialer::http::socket::Patience;
+use crokodial_dialer::http::limits::SocketTimeouts;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -257,11 +257,11 @@ async fn who_does_not_answer_a_ping_is_cut_off() {
     let Some(db) = scratch("who_does_not_answer_a_ping_is_cut_off").await else {
         return;
     };
-    let patience = Patience {
+    let timeouts = SocketTimeouts {
         ping: Duration::from_millis(200),
-        ..Patience::default()
+        ..SocketTimeouts::default()
     };
-    let app = app_with(&db.uri, OPEN, patience);
+    let app = app_with(&db.uri, OPEN, timeouts);
     let address = serve(&app).await;
     let rep = Person::registered(&app, "rep@example.com").await;
     let mut client = Client::signed_in(address, rep.token()).await;

@@ -12,7 +12,7 @@ use crokodial_dialer::clock::now_ms;
 use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MAX_MESSAGE;
 use crokodial_dialer::domain::vendor::Product;
-use crokodial_dialer::http::socket::Patience;
+use crokodial_dialer::http::limits::SocketTimeouts;
 use crokodial_dialer::security::pending_sockets::MOST_WAITING_PER_ADDRESS;
 use crokodial_dialer::security::token::{Claims, Keys};
 use crokodial_dialer::store::users::User;
@@ -109,11 +109,11 @@ async fn what_is_not_json_is_an_error_and_other_types_are_ignored() {
 
 #[tokio::test]
 async fn who_does_not_say_who_they_are_is_closed() {
-    let patience = Patience {
+    let timeouts = SocketTimeouts {
         authenticate: Duration::from_millis(100),
-        ..Patience::default()
+        ..SocketTimeouts::default()
     };
-    let app = app_with(NOWHERE, &[], patience);
+    let app = app_with(NOWHERE, &[], timeouts);
     let mut client = Client::connect(serve(&app).await).await;
     assert_eq!(client.closed().await, 1008);
 }

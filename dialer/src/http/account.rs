@@ -5,7 +5,6 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::{SignedInAs, full_profile};
 use super::body::Body;
@@ -13,6 +12,7 @@ use super::error::{ApiError, Code};
 use super::origin::Origin;
 use super::shapes::Done;
 use super::shapes::accounts::{Profile, ProfileChange, Reset, Sessions};
+use super::state::App;
 use crate::clock::now_ms;
 use crate::domain::leads::view::date;
 use crate::domain::profile;

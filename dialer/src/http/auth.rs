@@ -7,13 +7,13 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
 use super::shapes::Done;
 use super::shapes::accounts::{Credentials, Profile, Registration, SignedInUser, Verified};
+use super::state::App;
 use crate::accounts::{Identity, Registering, SignedIn};
 use crate::domain::email;
 use crate::domain::profile::{self, MAX_TYPED};

@@ -5,14 +5,14 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::private;
 use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::{ApiError, Code};
-use super::leads::Pairs;
+use super::query::Pairs;
 use super::shapes::Refusal;
 use super::shapes::leads::{Call, DialCount, DialCounts, Dialled, Phones};
+use super::state::App;
 use crate::domain::leads::{phone, view};
 
 /// The most numbers that are asked about at once.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
-use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, State};
+use axum::extract::{Multipart, Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use bson::Document;
 use bson::oid::ObjectId;
@@ -14,14 +14,14 @@ use serde_json::{Map, Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::App;
 use super::answer::private;
 use super::auth::SignedInAs;
 use super::body::object_id;
 use super::error::{ApiError, Code};
-use super::leads::Pairs;
 use super::origin::Origin;
+use super::query::Pairs;
 use super::shapes::{Id, vendors as shapes};
+use super::state::App;
 use crate::domain::leads::view;
 use crate::domain::vendor::file::{Counts, MOST_BYTES, Refused, RowWarning, Scan};
 use crate::imports::runner::{self, Ended};
@@ -30,11 +30,6 @@ use crate::store::audit::{Action, Entry};
 use crate::store::lease::Lease;
 use crate::store::vendor::journal::{Import, read_counts};
 
-pub const PATH: &str = "/api/csv-upload";
-
-/// What surrounds a file in its body.
-const AROUND: usize = 64 * 1024;
-
 /// Longest pause of a client that sends a file.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -42,12 +37,6 @@ const PAUSE: Duration = Duration::from_secs(30);
 const WAIT: Duration = Duration::from_secs(240);
 
 const LONGEST_NAME: usize = 200;
-
-/// How much a body may hold.
-pub fn limit() -> DefaultBodyLimit {
-    let most = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
-    DefaultBodyLimit::max(most.saturating_add(AROUND))
-}
 
 /// What the query asks for.
 #[derive(Debug, Clone, Copy, Default)]

@@ -8,13 +8,13 @@ use bson::oid::ObjectId;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::{Administrator, SignedInAs};
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use super::shapes::leads::{Disposition, DispositionChange, Dispositions, NewDisposition, Seeded};
 use super::shapes::{Done, Id};
+use super::state::App;
 use crate::accounts::Identity;
 use crate::domain::dispositions::{self, Change};
 use crate::domain::leads::view;

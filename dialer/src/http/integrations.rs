@@ -6,15 +6,15 @@ use axum::response::{IntoResponse, Response};
 use bson::Document;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::private;
 use super::auth::SignedInAs;
 use super::error::{ApiError, Code};
-use super::leads::Pairs;
 use super::origin::Origin;
 use super::paging::Paging;
+use super::query::Pairs;
 use super::shapes::Page;
 use super::shapes::vendors::{Pair, Rejects};
+use super::state::App;
 use crate::clock::now_ms;
 use crate::domain::leads::view;
 use crate::store::audit::Action;

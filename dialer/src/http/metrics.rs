@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
 
-use super::App;
+use super::state::App;
 use crate::metrics::OPENMETRICS;
 use crate::store::health::PATIENCE;
 

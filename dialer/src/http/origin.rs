@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use http::header;
 use http::request::Parts;
 
-use super::App;
+use super::state::App;
 use crate::accounts::Caller;
 use crate::http::client_address;
 

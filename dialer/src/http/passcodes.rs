@@ -9,7 +9,6 @@ use bson::oid::ObjectId;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::Administrator;
 use super::body::{Body, object_id};
@@ -19,6 +18,7 @@ use super::shapes::accounts::{
     CodeLimits, EndedCode, MadeCode, NewCode, Passcodes, TypedCode, UsedCode, ValidCode,
 };
 use super::shapes::{Done, Id};
+use super::state::App;
 use crate::accounts::{Caller, Identity, Purpose};
 use crate::clock::now_ms;
 use crate::domain::leads::view::date;

@@ -7,12 +7,12 @@ use bson::Document;
 use bson::oid::ObjectId;
 use jiff::tz::TimeZone;
 
-use super::App;
 use super::answer::private;
 use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::ApiError;
 use super::shapes::accounts::{Settings, SettingsChange};
+use super::state::App;
 use crate::domain::leads::view;
 use crate::domain::settings;
 

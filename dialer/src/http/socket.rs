@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite;
 
 use super::error::{ApiError, Code};
 use super::origin::Origin;
-use super::{App, pages};
+use super::pages;
+use super::state::App;
 use crate::accounts::{self, Identity};
 use crate::domain::socket::{Allowance, Closing, Failure, MAX_MESSAGE, Said, not_json, welcome};
 use crate::http::cors::same_host;
@@ -33,27 +34,6 @@ const IDENTIFY: Duration = Duration::from_secs(10);
 
 /// Longest that a client may take to read one message: while it is sent, nobody looks for its pongs.
 const WRITE: Duration = Duration::from_secs(30);
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// For a client to say who it is.
-    pub authenticate: Duration,
-    /// Between two pings, the first of which must have been answered.
-    pub ping: Duration,
-    /// For the other side to close, too.
-    pub farewell: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            authenticate: Duration::from_secs(10),
-            ping: Duration::from_secs(30),
-            farewell: Duration::from_secs(2),
-        }
-    }
-}
 
 /// How a socket ends.
 enum End {
@@ -127,7 +107,7 @@ fn is_welcome(app: &App, headers: &HeaderMap) -> bool {
 
 async fn serve(app: App, mut socket: WebSocket, waiting: Waiting) {
     let end = converse(&app, &mut socket, waiting).await;
-    let _ = timeout(app.patience.farewell, part(&mut socket, end)).await;
+    let _ = timeout(app.socket_timeouts.close, part(&mut socket, end)).await;
 }
 
 async fn converse(app: &App, socket: &mut WebSocket, waiting: Waiting) -> End {
@@ -150,7 +130,7 @@ async fn converse(app: &App, socket: &mut WebSocket, waiting: Waiting) -> End {
     tokio::select! {
         biased;
         end = told_to_end(closing) => end,
-        end = attend(socket, queue, &mut allowance, app.patience.ping) => end,
+        end = attend(socket, queue, &mut allowance, app.socket_timeouts.ping) => end,
     }
 }
 
@@ -167,7 +147,7 @@ async fn authenticate(
     socket: &mut WebSocket,
     allowance: &mut Allowance,
 ) -> Result<Identity, End> {
-    let token = timeout(app.patience.authenticate, token(socket, allowance))
+    let token = timeout(app.socket_timeouts.authenticate, token(socket, allowance))
         .await
         .map_err(|_| End::Close(Closing::NotInTime))??;
     let refused = |failure| Err(End::Close(Closing::Refused(failure)));

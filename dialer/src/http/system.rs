@@ -7,9 +7,9 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::App;
 use super::shapes::Moment;
 use super::shapes::system::{Health, Liveness, Readiness, Said, WebhookHealth};
+use super::state::App;
 use crate::store::health::PATIENCE;
 
 /// Tells whether the application can do its work.

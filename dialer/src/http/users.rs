@@ -6,16 +6,16 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::private;
 use super::auth::{Administrator, user};
 use super::body::{Body, object_id};
 use super::error::ApiError;
-use super::leads::Pairs;
 use super::origin::Origin;
 use super::paging::Paging;
+use super::query::Pairs;
 use super::shapes::accounts::{ChangedUser, NewRole, ResetLink, Users};
 use super::shapes::{Id, Page};
+use super::state::App;
 use crate::domain::leads::view::date;
 use crate::domain::tenant::Role;
 use crate::store::administration::Listed;

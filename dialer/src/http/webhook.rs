@@ -10,12 +10,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::private;
 use super::body::object;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
 use super::shapes::vendors as shapes;
+use super::state::App;
 use crate::domain::notice::Notice;
 use crate::domain::vendor::credential::{LONGEST, Pair};
 use crate::domain::vendor::{Field, VendorLead, Warning, webhook};

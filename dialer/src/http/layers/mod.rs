@@ -18,17 +18,11 @@ use futures::future::BoxFuture;
 use http::StatusCode;
 use tower::{Layer, Service};
 
-pub use access::RequestId;
-
-use super::App;
-use super::csv_upload;
 use super::error::{ApiError, Code};
+use super::limits::{HANDLER_TIMEOUT, UPLOAD_PATH, UPLOAD_TIMEOUT};
+use super::state::App;
 use access::Exchange;
 use cors::Page;
-
-/// Longest a handler may take, and one that is sent a whole file.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
-const UPLOAD_TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// All of it as one layer: a layer for each would clone the handler and box its answer as often, for every request.
 #[derive(Debug, Clone)]
@@ -84,10 +78,10 @@ fn finished(page: Page, mut response: Response) -> Response {
 
 fn time_limit(request: &Request) -> Duration {
     let route = request.extensions().get::<MatchedPath>();
-    if route.is_some_and(|route| route.as_str() == csv_upload::PATH) {
-        UPLOAD_TIME_LIMIT
+    if route.is_some_and(|route| route.as_str() == UPLOAD_PATH) {
+        UPLOAD_TIMEOUT
     } else {
-        TIME_LIMIT
+        HANDLER_TIMEOUT
     }
 }
 

@@ -8,14 +8,15 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::App;
 use super::super::answer::private;
 use super::super::auth::SignedInAs;
 use super::super::body::{Body, object_id};
 use super::super::error::ApiError;
+use super::super::query::Pairs;
 use super::super::settings;
 use super::super::shapes::leads::{CallCounts, CallMade, RecordedCall, Zone};
-use super::{Pairs, marks, no_such_lead, refused_query};
+use super::super::state::App;
+use super::{marks, no_such_lead, refused_query};
 use crate::domain::leads::{query, view};
 use crate::store::calls::NewCall;
 

@@ -8,8 +8,8 @@ use bson::Document;
 use bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
-use super::super::App;
 use super::super::error::{ApiError, Code};
+use super::super::state::App;
 use crate::domain::leads::view;
 use crate::domain::lists::{self, List};
 

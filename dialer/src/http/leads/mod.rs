@@ -15,16 +15,17 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::SignedInAs;
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
-use super::layers::RequestId;
 use super::origin::Origin;
+use super::query::Pairs;
+use super::request_id::RequestId;
 use super::settings;
 use super::shapes::leads::{Lead, LeadChange, LeadFields, LeadFilter, Leads, Notes, NotesChange};
 use super::shapes::{Done, Id};
+use super::state::App;
 use crate::accounts::Identity;
 use crate::domain::leads::edit::{self, Edit};
 use crate::domain::leads::query::{self, ALL_AT_MOST, LeadQuery};
@@ -36,9 +37,6 @@ use crate::store::leads::{Changed, Guard};
 
 const QUERY_TIME: HeaderName = HeaderName::from_static("x-query-time");
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
-
-/// Decoded pairs of a query string, repeated keys included.
-pub type Pairs = Query<Vec<(String, String)>>;
 
 /// Finds leads.
 #[utoipa::path(

@@ -9,13 +9,14 @@ use futures::stream;
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
 
-use super::super::App;
 use super::super::answer::private;
 use super::super::auth::SignedInAs;
 use super::super::error::ApiError;
 use super::super::origin::Origin;
+use super::super::query::Pairs;
 use super::super::shapes::leads::{FilterOptions, LeadFilter, RecentLead, Since, Stats};
-use super::{Pairs, question};
+use super::super::state::App;
+use super::question;
 use crate::clock::now_ms;
 use crate::domain::leads::{export, view};
 use crate::store::audit::Action;

@@ -4,8 +4,8 @@
 use axum::Router;
 use axum::routing::any;
 
-use super::App;
 use super::error::{ApiError, Code};
+use super::state::App;
 
 const GROUPME: &str = "GroupMe is not supported.";
 const GMAIL: &str = "Gmail is not supported.";
