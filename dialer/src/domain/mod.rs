@@ -15,4 +15,5 @@ pub mod seen;
 pub mod settings;
 pub mod socket;
 pub mod tenant;
+pub mod to_json;
 pub mod vendor;

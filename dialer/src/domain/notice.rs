@@ -3,7 +3,7 @@
 use bson::oid::ObjectId;
 use serde_json::{Value, json};
 
-use super::leads::view;
+use super::to_json;
 use super::vendor::Product;
 use super::vendor::file::Counts;
 
@@ -39,7 +39,7 @@ pub enum Notice {
 impl Notice {
     /// The JSON text that clients get; `now_ms` is milliseconds since 1970.
     pub fn text(&self, now_ms: i64) -> String {
-        self.json(&view::date(now_ms)).to_string()
+        self.json(&to_json::date(now_ms)).to_string()
     }
 
     fn json(&self, timestamp: &str) -> Value {

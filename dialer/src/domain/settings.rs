@@ -126,7 +126,7 @@ pub fn shown(user: &str, stored: &Document) -> Value {
         .get_array("customFields")
         .cloned()
         .unwrap_or_default();
-    let fields: Vec<Value> = fields.iter().map(super::leads::view::plain).collect();
+    let fields: Vec<Value> = fields.iter().map(super::to_json::value).collect();
     let zone = zone_of(stored);
     json!({
         "user": user,

@@ -10,12 +10,12 @@ use super::auth::{SignedInAs, full_profile};
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
-use super::shapes::Done;
-use super::shapes::accounts::{Profile, ProfileChange, Reset, Sessions};
+use super::schema::accounts::{Profile, ProfileChange, Reset, Sessions};
+use super::schema::common::Done;
 use super::state::App;
 use crate::clock::now_ms;
-use crate::domain::leads::view::date;
 use crate::domain::profile;
+use crate::domain::to_json::date;
 use crate::security::password;
 use crate::store::sessions::Session;
 

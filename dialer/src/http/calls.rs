@@ -10,10 +10,11 @@ use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::query::Pairs;
-use super::shapes::Refusal;
-use super::shapes::leads::{Call, DialCount, DialCounts, Dialled, Phones};
+use super::schema::leads::{Call, DialCount, DialCounts, Dialled, Phones};
+use super::schema::refusal::Refusal;
 use super::state::App;
-use crate::domain::leads::{phone, view};
+use crate::domain::leads::phone;
+use crate::domain::to_json;
 
 /// The most numbers that are asked about at once.
 const MOST_PHONES: usize = 500;
@@ -79,7 +80,7 @@ pub async fn history(
     SignedInAs(identity): SignedInAs,
 ) -> Result<Response, ApiError> {
     let calls = app.store.calls(identity.user.id).await?;
-    let calls: Vec<Value> = calls.iter().map(|c| view::fields(c).into()).collect();
+    let calls: Vec<Value> = calls.iter().map(|c| to_json::fields(c).into()).collect();
     Ok(private(Json(calls).into_response()))
 }
 

@@ -20,9 +20,10 @@ use super::body::object_id;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
 use super::query::Pairs;
-use super::shapes::{Id, vendors as shapes};
+use super::schema::common::Id;
+use super::schema::vendors as schema;
 use super::state::App;
-use crate::domain::leads::view;
+use crate::domain::to_json;
 use crate::domain::vendor::file::{Counts, MOST_BYTES, Refused, RowWarning, Scan};
 use crate::imports::runner::{self, Ended};
 use crate::imports::{self, Checked};
@@ -68,9 +69,9 @@ fn options(pairs: &[(String, String)]) -> Result<Options, ApiError> {
     path = "/api/csv-upload",
     tag = "vendors",
     operation_id = "uploadFile",
-    params(shapes::FileOptions),
-    request_body(content = shapes::File, content_type = "multipart/form-data"),
-    responses((status = 200, description = "What it came to", body = shapes::Import), (status = 202, description = "It goes on", body = shapes::Import)),
+    params(schema::FileOptions),
+    request_body(content = schema::File, content_type = "multipart/form-data"),
+    responses((status = 200, description = "What it came to", body = schema::Import), (status = 202, description = "It goes on", body = schema::Import)),
 )]
 pub async fn upload(
     State(app): State<App>,
@@ -152,7 +153,7 @@ async fn run(
     tag = "vendors",
     operation_id = "readImport",
     params(("id" = Id, Path, description = "The import")),
-    responses((status = 200, description = "The import", body = shapes::Import)),
+    responses((status = 200, description = "The import", body = schema::Import)),
 )]
 pub async fn read(
     State(app): State<App>,
@@ -171,7 +172,7 @@ pub async fn read(
     path = "/api/csv-upload",
     tag = "vendors",
     operation_id = "listImports",
-    responses((status = 200, description = "The imports", body = shapes::Imports)),
+    responses((status = 200, description = "The imports", body = schema::Imports)),
 )]
 pub async fn list(
     State(app): State<App>,
@@ -323,7 +324,7 @@ fn stats(counts: Counts, skipped: i64, errors: i64) -> Value {
 
 /// An import as stored, as clients get it.
 fn shown(import: &Document) -> Value {
-    let fields = view::fields(import);
+    let fields = to_json::fields(import);
     let field = |name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
     let number = |name: &str| field(name).as_i64().unwrap_or_default();
     let counts = read_counts(import.get_document("counts").unwrap_or(&Document::new()));

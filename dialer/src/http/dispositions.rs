@@ -12,12 +12,12 @@ use super::answer::{private, said};
 use super::auth::{Administrator, SignedInAs};
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
-use super::shapes::leads::{Disposition, DispositionChange, Dispositions, NewDisposition, Seeded};
-use super::shapes::{Done, Id};
+use super::schema::common::{Done, Id};
+use super::schema::leads::{Disposition, DispositionChange, Dispositions, NewDisposition, Seeded};
 use super::state::App;
 use crate::accounts::Identity;
 use crate::domain::dispositions::{self, Change};
-use crate::domain::leads::view;
+use crate::domain::to_json;
 use crate::store::dispositions::Whose;
 
 /// The default dispositions and the caller's own.
@@ -223,9 +223,9 @@ fn taken() -> ApiError {
 }
 
 fn all(found: &[Document]) -> Vec<Value> {
-    found.iter().map(|d| view::fields(d).into()).collect()
+    found.iter().map(|d| to_json::fields(d).into()).collect()
 }
 
 fn shown(status: StatusCode, disposition: &Document) -> Response {
-    private((status, Json(view::fields(disposition))).into_response())
+    private((status, Json(to_json::fields(disposition))).into_response())
 }

@@ -12,11 +12,11 @@ use super::error::{ApiError, Code};
 use super::origin::Origin;
 use super::paging::Paging;
 use super::query::Pairs;
-use super::shapes::Page;
-use super::shapes::vendors::{Pair, Rejects};
+use super::schema::common::Page;
+use super::schema::vendors::{Pair, Rejects};
 use super::state::App;
 use crate::clock::now_ms;
-use crate::domain::leads::view;
+use crate::domain::to_json;
 use crate::store::audit::Action;
 use crate::vendors::InForce;
 
@@ -65,7 +65,7 @@ fn shown(pair: Option<InForce>) -> Result<Response, ApiError> {
         )
     })?;
     let body = json!({
-        "connected": true, "sid": pair.sid, "apiKey": pair.api_key, "createdAt": view::date(created_ms),
+        "connected": true, "sid": pair.sid, "apiKey": pair.api_key, "createdAt": to_json::date(created_ms),
     });
     Ok(private(Json(body).into_response()))
 }
@@ -95,9 +95,9 @@ pub async fn rejects(
 }
 
 fn reject(stored: &Document) -> Value {
-    let mut shown = view::fields(stored);
+    let mut shown = to_json::fields(stored);
     shown.remove("tenantId");
-    let body = view::text(&shown, "body");
+    let body = to_json::text(&shown, "body");
     let start: String = body.chars().take(MOST_SHOWN).collect();
     shown.insert("bodyCut".into(), (start.len() < body.len()).into());
     shown.insert("body".into(), start.into());

@@ -12,12 +12,12 @@ use super::error::{ApiError, Code};
 use super::origin::Origin;
 use super::paging::Paging;
 use super::query::Pairs;
-use super::shapes::vendors::{AddedNumbers, NewNumbers, Numbers};
-use super::shapes::{Done, Page};
+use super::schema::common::{Done, Page};
+use super::schema::vendors::{AddedNumbers, NewNumbers, Numbers};
 use super::state::App;
 use crate::accounts::{Caller, Identity};
-use crate::domain::leads::view;
 use crate::domain::lists::{self, List};
+use crate::domain::to_json;
 use crate::store::audit::Action;
 
 /// Numbers on the list, newest first.
@@ -137,7 +137,7 @@ async fn show(
         .store
         .numbers(list, who.user.id, paging.window())
         .await?;
-    let numbers: Vec<Value> = found.iter().map(|n| view::fields(n).into()).collect();
+    let numbers: Vec<Value> = found.iter().map(|n| to_json::fields(n).into()).collect();
     let body = json!({ "numbers": numbers, "pagination": paging.shown(total) });
     Ok(private(Json(body).into_response()))
 }

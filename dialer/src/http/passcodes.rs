@@ -14,15 +14,15 @@ use super::auth::Administrator;
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use super::origin::Origin;
-use super::shapes::accounts::{
+use super::schema::accounts::{
     CodeLimits, EndedCode, MadeCode, NewCode, Passcodes, TypedCode, UsedCode, ValidCode,
 };
-use super::shapes::{Done, Id};
+use super::schema::common::{Done, Id};
 use super::state::App;
 use crate::accounts::{Caller, Identity, Purpose};
 use crate::clock::now_ms;
-use crate::domain::leads::view::date;
 use crate::domain::passcode::{self, Passcode};
+use crate::domain::to_json::date;
 use crate::store::users::User;
 
 /// Longest code looked up.

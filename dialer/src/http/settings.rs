@@ -11,10 +11,10 @@ use super::answer::private;
 use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::ApiError;
-use super::shapes::accounts::{Settings, SettingsChange};
+use super::schema::accounts::{Settings, SettingsChange};
 use super::state::App;
-use crate::domain::leads::view;
 use crate::domain::settings;
+use crate::domain::to_json;
 
 /// What the caller has set for themselves.
 #[utoipa::path(
@@ -55,7 +55,7 @@ pub async fn update(
 fn shown(user: ObjectId, stored: &Document) -> Response {
     let mut shown = settings::shown(&user.to_hex(), stored);
     if let (Some(fields), Some(at)) = (shown.as_object_mut(), stored.get("updatedAt")) {
-        fields.insert("updatedAt".into(), view::plain(at));
+        fields.insert("updatedAt".into(), to_json::value(at));
     }
     private(Json(shown).into_response())
 }

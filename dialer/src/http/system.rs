@@ -7,8 +7,8 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::shapes::Moment;
-use super::shapes::system::{Health, Liveness, Readiness, Said, WebhookHealth};
+use super::schema::common::Moment;
+use super::schema::system::{Health, Liveness, Readiness, Said, WebhookHealth};
 use super::state::App;
 use crate::store::health::PATIENCE;
 

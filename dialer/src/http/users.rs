@@ -13,11 +13,11 @@ use super::error::ApiError;
 use super::origin::Origin;
 use super::paging::Paging;
 use super::query::Pairs;
-use super::shapes::accounts::{ChangedUser, NewRole, ResetLink, Users};
-use super::shapes::{Id, Page};
+use super::schema::accounts::{ChangedUser, NewRole, ResetLink, Users};
+use super::schema::common::{Id, Page};
 use super::state::App;
-use crate::domain::leads::view::date;
 use crate::domain::tenant::Role;
+use crate::domain::to_json::date;
 use crate::store::administration::Listed;
 use crate::store::users::User;
 

@@ -14,7 +14,7 @@ use super::answer::private;
 use super::body::object;
 use super::error::{ApiError, Code};
 use super::origin::Origin;
-use super::shapes::vendors as shapes;
+use super::schema::vendors as schema;
 use super::state::App;
 use crate::domain::notice::Notice;
 use crate::domain::vendor::credential::{LONGEST, Pair};
@@ -34,8 +34,8 @@ const SOURCE: &str = "NextGen";
     path = "/api/webhooks/nextgen",
     tag = "vendors",
     operation_id = "receiveLead",
-    request_body = shapes::VendorLead,
-    responses((status = 200, description = "It was known", body = shapes::Received), (status = 201, description = "It is new", body = shapes::Received)),
+    request_body = schema::VendorLead,
+    responses((status = 200, description = "It was known", body = schema::Received), (status = 201, description = "It is new", body = schema::Received)),
     security(("sid" = [], "apikey" = [])),
 )]
 pub async fn receive(
@@ -103,10 +103,10 @@ pub async fn receive(
     path = "/api/integration/nextgen",
     tag = "vendors",
     operation_id = "receiveLeadWhereItWas",
-    request_body = shapes::VendorLead,
+    request_body = schema::VendorLead,
     responses(
-        (status = 200, description = "It was known", body = shapes::Received),
-        (status = 201, description = "It is new", body = shapes::Received),
+        (status = 200, description = "It was known", body = schema::Received),
+        (status = 201, description = "It is new", body = schema::Received),
     ),
     security(("sid" = [], "apikey" = [])),
 )]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::view::text;
+use crate::domain::to_json::text;
 
 /// Fields that are looked at.
 pub const FIELDS: [&str; 8] = [

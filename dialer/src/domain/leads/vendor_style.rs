@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::view::{double, text};
+use crate::domain::to_json::{number, text};
 
 /// In the contract's order (3.2). Flags are the texts `true` and `false`; only `has_medicare_parts_a_b` is JSON's
 /// `true`, or empty text.
@@ -127,8 +127,8 @@ fn price(stored: Option<&Value>) -> Value {
     match stored {
         Some(Value::Number(number)) => Value::Number(number.clone()),
         Some(Value::String(text)) => {
-            let number: Option<f64> = text.trim().trim_start_matches('$').parse().ok();
-            number.map_or_else(|| 0.into(), double)
+            let amount: Option<f64> = text.trim().trim_start_matches('$').parse().ok();
+            amount.map_or_else(|| 0.into(), number)
         }
         _ => 0.into(),
     }

@@ -8,7 +8,7 @@ use bson::oid::ObjectId;
 use bson::{Bson, Document};
 
 use super::{Finding, Seen, Severity, type_name};
-use crate::domain::leads::view;
+use crate::domain::to_json;
 use crate::domain::vendor::same::Keys;
 
 /// Types of the old schema, by field.
@@ -134,7 +134,7 @@ impl Inspector {
 
     /// True if one seen before is the same lead (`vendor::same`).
     fn is_known(&mut self, tenant: ObjectId, lead: &Document) -> bool {
-        let keys = Keys::of_stored(&view::fields(lead));
+        let keys = Keys::of_stored(&to_json::fields(lead));
         let has_id = !keys.vendor_ids.is_empty();
         let ids = keys.vendor_ids.into_iter().map(Key::VendorId);
         let contact = [keys.phone.map(Key::Phone), keys.email.map(Key::Email)];

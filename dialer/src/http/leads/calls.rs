@@ -13,11 +13,12 @@ use super::super::auth::SignedInAs;
 use super::super::body::{Body, object_id};
 use super::super::error::ApiError;
 use super::super::query::Pairs;
+use super::super::schema::leads::{CallCounts, CallMade, RecordedCall, Zone};
 use super::super::settings;
-use super::super::shapes::leads::{CallCounts, CallMade, RecordedCall, Zone};
 use super::super::state::App;
 use super::{marks, no_such_lead, refused_query};
-use crate::domain::leads::{query, view};
+use crate::domain::leads::query;
+use crate::domain::to_json;
 use crate::store::calls::NewCall;
 
 const LONGEST_PHONE: usize = 40;
@@ -90,6 +91,6 @@ pub async fn record(
             lead: lead.get_object_id("_id").unwrap_or(id),
         })
         .await?;
-    let body = json!({ "success": true, "call": view::fields(&call) });
+    let body = json!({ "success": true, "call": to_json::fields(&call) });
     Ok(private(Json(body).into_response()))
 }

@@ -22,9 +22,9 @@ use super::error::{ApiError, Code};
 use super::origin::Origin;
 use super::query::Pairs;
 use super::request_id::RequestId;
+use super::schema::common::{Done, Id};
+use super::schema::leads::{Lead, LeadChange, LeadFields, LeadFilter, Leads, Notes, NotesChange};
 use super::settings;
-use super::shapes::leads::{Lead, LeadChange, LeadFields, LeadFilter, Leads, Notes, NotesChange};
-use super::shapes::{Done, Id};
 use super::state::App;
 use crate::accounts::Identity;
 use crate::domain::leads::edit::{self, Edit};
@@ -32,6 +32,7 @@ use crate::domain::leads::query::{self, ALL_AT_MOST, LeadQuery};
 use crate::domain::leads::view;
 use crate::domain::notice::Notice;
 use crate::domain::tenant::Scope;
+use crate::domain::to_json;
 use crate::store::audit::Action;
 use crate::store::leads::{Changed, Guard};
 
@@ -315,8 +316,8 @@ fn tell_notes(app: &App, scope: Scope, lead: &Document) {
     let shown = view::lead(lead);
     let notice = Notice::LeadNotes {
         lead: lead.get_object_id("_id").unwrap_or_default(),
-        notes: view::text(&shown, "notes"),
-        updated_at: view::text(&shown, "updatedAt"),
+        notes: to_json::text(&shown, "notes"),
+        updated_at: to_json::text(&shown, "updatedAt"),
     };
     app.notices.tell(scope.user(), &notice);
 }

@@ -14,11 +14,12 @@ use super::super::auth::SignedInAs;
 use super::super::error::ApiError;
 use super::super::origin::Origin;
 use super::super::query::Pairs;
-use super::super::shapes::leads::{FilterOptions, LeadFilter, RecentLead, Since, Stats};
+use super::super::schema::leads::{FilterOptions, LeadFilter, RecentLead, Since, Stats};
 use super::super::state::App;
 use super::question;
 use crate::clock::now_ms;
-use crate::domain::leads::{export, view};
+use crate::domain::leads::export;
+use crate::domain::to_json;
 use crate::store::audit::Action;
 use crate::store::fault::Fault;
 
@@ -84,7 +85,7 @@ pub async fn recent(
         .store
         .recent_leads(identity.scope(), source, since)
         .await?;
-    let leads: Vec<Value> = leads.iter().map(|l| view::fields(l).into()).collect();
+    let leads: Vec<Value> = leads.iter().map(|l| to_json::fields(l).into()).collect();
     Ok(private(Json(leads).into_response()))
 }
 
@@ -112,7 +113,7 @@ pub async fn export(
         .await?;
     let head = stream::once(async { line(&export::COLUMNS.map(str::to_owned)) });
     let rows = leads.map(|lead| match lead {
-        Ok(lead) => line(&export::row(&view::fields(&lead))),
+        Ok(lead) => line(&export::row(&to_json::fields(&lead))),
         // The answer has begun: it is cut off, which a client sees as a failed download.
         Err(fault) => Err(broken(fault)),
     });

@@ -7,8 +7,8 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use super::{NAME, filter};
 use crate::domain::leads::query::{LeadFilter, LeadQuery};
 use crate::domain::leads::stats::{FIELDS, Stats};
-use crate::domain::leads::view;
 use crate::domain::tenant::Scope;
+use crate::domain::to_json;
 use crate::store::Store;
 use crate::store::fault::Fault;
 
@@ -41,7 +41,7 @@ impl Store {
             .await?;
         let mut stats = Stats::default();
         while let Some(lead) = cursor.try_next().await? {
-            stats.add(&view::fields(&lead));
+            stats.add(&to_json::fields(&lead));
         }
         Ok(stats)
     }

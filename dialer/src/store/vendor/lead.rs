@@ -7,7 +7,8 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use mongodb::{Collection, error::Error};
 
-use crate::domain::leads::{phone, view};
+use crate::domain::leads::phone;
+use crate::domain::to_json;
 use crate::domain::vendor::merge::{Merge, Purchase, merge};
 use crate::domain::vendor::price::Cents;
 use crate::domain::vendor::same::{self, Keys};
@@ -112,7 +113,7 @@ async fn known(
         .iter()
         .filter_map(|l| {
             Some((
-                Keys::of_stored(&view::fields(l)),
+                Keys::of_stored(&to_json::fields(l)),
                 l.get_object_id("_id").ok()?,
             ))
         })
@@ -184,7 +185,7 @@ pub(super) fn fold(
     let mut seen = stored.clone();
     let (mut all, mut news, mut told) = (Document::new(), false, Vec::new());
     for lead in came {
-        let mut merged = merge(&view::fields(&seen), lead, now);
+        let mut merged = merge(&to_json::fields(&seen), lead, now);
         if price_only {
             merged = Merge {
                 price: merged.price,

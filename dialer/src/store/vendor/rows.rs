@@ -11,7 +11,7 @@ use mongodb::error::ErrorKind;
 use mongodb::{Collection, error::Error};
 
 use super::lead::{Change, Settled, apply, fold, new_lead, settle};
-use crate::domain::leads::view;
+use crate::domain::to_json;
 use crate::domain::vendor::VendorLead;
 use crate::domain::vendor::file::{Columns, Counts, Reading, Row, Vendor};
 use crate::domain::vendor::known::{Index, Known, Wanted};
@@ -63,7 +63,7 @@ impl Store {
             .await?;
         let mut index = Index::default();
         while let Some(lead) = cursor.try_next().await? {
-            let keys = Keys::of_stored(&view::fields(&lead));
+            let keys = Keys::of_stored(&to_json::fields(&lead));
             if let (true, Ok(id)) = (wanted.meets(&keys), lead.get_object_id("_id")) {
                 let created = lead.get_datetime("createdAt");
                 index.add(Known {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Moment;
+use super::common::Moment;
 
 /// Whether the application can do its work.
 #[derive(Debug, Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Id, Moment, Pagination};
+use super::common::{Id, Moment, Pagination};
 
 /// The pair to give to the vendor.
 #[derive(Debug, Serialize, ToSchema)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Id, Moment, Pagination};
+use super::common::{Id, Moment, Pagination};
 
 /// Who signs in.
 #[derive(Debug, Serialize, ToSchema)]

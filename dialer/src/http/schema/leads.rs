@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Id, Moment, Pagination};
+use super::common::{Id, Moment, Pagination};
 
 /// A lead. Beside the fields named here it has whatever was stored with it; most of them are text, but the old server
 /// left numbers and null in any of them.
