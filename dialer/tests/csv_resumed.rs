@@ -138,8 +138,10 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
     }
     assert!(app.store.start_import(&mut import, 3).await.unwrap());
     // Of the first batch two leads are there, and nobody wrote down that they are.
-    let columns =
-        crokodial_dialer::domain::vendor::file::Columns::new(scan.vendor, scan.headers.clone());
+    let columns = crokodial_dialer::domain::vendor::file::columns::Columns::new(
+        scan.vendor,
+        scan.headers.clone(),
+    );
     let job = crokodial_dialer::store::vendor::rows::Job {
         tenant: rep.id,
         import: import.id,

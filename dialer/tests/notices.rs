@@ -11,7 +11,7 @@ use bson::{DateTime, Document, doc};
 use crokodial_dialer::clock::now_ms;
 use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MOST_PER_USER;
-use crokodial_dialer::domain::vendor::Product;
+use crokodial_dialer::domain::vendor::product::Product;
 use crokodial_dialer::http::limits::SocketTimeouts;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};

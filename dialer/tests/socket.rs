@@ -11,7 +11,7 @@ use crokodial_dialer::accounts::Identity;
 use crokodial_dialer::clock::now_ms;
 use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MAX_MESSAGE;
-use crokodial_dialer::domain::vendor::Product;
+use crokodial_dialer::domain::vendor::product::Product;
 use crokodial_dialer::http::limits::SocketTimeouts;
 use crokodial_dialer::security::pending_sockets::MOST_WAITING_PER_ADDRESS;
 use crokodial_dialer::security::token::{Claims, Keys};

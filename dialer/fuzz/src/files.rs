@@ -5,13 +5,18 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crokodial_dialer::domain::leads::{STATUSES, phone};
-use crokodial_dialer::domain::vendor::file::sheet::{Line, Sheet};
-use crokodial_dialer::domain::vendor::file::{
-    Columns, LONGEST_ROW, MOST_COLUMNS, MOST_ROWS, MOST_TOLD, Reading, Refused, Row, Rules, Scan,
-    Vendor, scan,
+use crokodial_dialer::domain::vendor::file::columns::{Columns, Reading};
+use crokodial_dialer::domain::vendor::file::limits::{
+    LONGEST_ROW, MOST_COLUMNS, MOST_ROWS, MOST_TOLD,
 };
+use crokodial_dialer::domain::vendor::file::row::Row;
+use crokodial_dialer::domain::vendor::file::scan::{Rules, Scan, scan};
+use crokodial_dialer::domain::vendor::file::sheet::Refused;
+use crokodial_dialer::domain::vendor::file::sheet::{Line, Sheet};
+use crokodial_dialer::domain::vendor::file::vendor::Vendor;
+use crokodial_dialer::domain::vendor::lead::Field;
 use crokodial_dialer::domain::vendor::same::Keys;
-use crokodial_dialer::domain::vendor::{Field, webhook};
+use crokodial_dialer::domain::vendor::webhook;
 use serde_json::json;
 
 use crate::input::{fields, halves, text};

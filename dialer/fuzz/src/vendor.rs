@@ -3,10 +3,11 @@
 use bson::oid::ObjectId;
 use crokodial_dialer::domain::email;
 use crokodial_dialer::domain::leads::phone;
+use crokodial_dialer::domain::vendor::lead::{Field, VendorLead};
 use crokodial_dialer::domain::vendor::merge::{self as merging, Merge};
 use crokodial_dialer::domain::vendor::price::{Cents, PriceParts};
 use crokodial_dialer::domain::vendor::same::{self as sameness, Keys};
-use crokodial_dialer::domain::vendor::{Field, VendorLead, webhook as message};
+use crokodial_dialer::domain::vendor::webhook as message;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 

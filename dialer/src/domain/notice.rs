@@ -4,8 +4,8 @@ use bson::oid::ObjectId;
 use serde_json::{Value, json};
 
 use super::to_json;
-use super::vendor::Product;
-use super::vendor::file::Counts;
+use super::vendor::file::row::Counts;
+use super::vendor::product::Product;
 
 /// Something that happened to a tenant's leads.
 #[derive(Debug, Clone, PartialEq, Eq)]

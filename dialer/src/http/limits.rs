@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 
-use crate::domain::vendor::file::MOST_BYTES;
+use crate::domain::vendor::file::limits::MOST_BYTES;
 
 /// Maximum size of a request body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;

@@ -16,7 +16,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::clock::now_ms;
 use crate::domain::lists::List;
-use crate::domain::vendor::file::{Columns, Counts, Refused, Row, Rules, Scan, scan};
+use crate::domain::vendor::file::columns::Columns;
+use crate::domain::vendor::file::row::{Counts, Row};
+use crate::domain::vendor::file::scan::{Rules, Scan, scan};
+use crate::domain::vendor::file::sheet::Refused;
 use crate::domain::vendor::known::Wanted;
 use crate::domain::vendor::same::Keys;
 use crate::notices::Notices;

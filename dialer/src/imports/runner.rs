@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Imports;
 use crate::clock::now_ms;
 use crate::domain::notice::Notice;
-use crate::domain::vendor::file::Columns;
+use crate::domain::vendor::file::columns::Columns;
 use crate::domain::vendor::known::Wanted;
 use crate::domain::vendor::same::Keys;
 use crate::store::Store;

@@ -6,8 +6,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::lead::{Field, VendorLead};
 use super::price::{Cents, PriceParts};
-use super::{Field, Product, VendorLead};
+use super::product::Product;
 use crate::domain::to_json;
 
 /// What to store. Empty where the lead says all of it already.

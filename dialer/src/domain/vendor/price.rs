@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Product;
+use super::product::Product;
 
 /// An amount of money, in hundredths: sums of those are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -3,7 +3,7 @@
 use bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
-use super::VendorLead;
+use super::lead::VendorLead;
 use crate::domain::email;
 use crate::domain::ids;
 use crate::domain::leads::phone;

@@ -6,8 +6,9 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
+use super::lead::{Field, VendorLead, Warning};
 use super::price::Cents;
-use super::{Field, Product, VendorLead, Warning};
+use super::product::Product;
 use crate::domain::email;
 
 /// Longest text of any field, in characters; what is longer is left out.

@@ -6,7 +6,9 @@ use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
 
-use crate::domain::vendor::file::{Counts, Row, Scan, Vendor};
+use crate::domain::vendor::file::row::{Counts, Row};
+use crate::domain::vendor::file::scan::Scan;
+use crate::domain::vendor::file::vendor::Vendor;
 use crate::store::fault::{Fault, Reason};
 use crate::store::lease::{Chain, Lease};
 use crate::store::{Store, number};

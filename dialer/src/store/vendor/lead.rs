@@ -9,10 +9,10 @@ use mongodb::{Collection, error::Error};
 
 use crate::domain::leads::phone;
 use crate::domain::to_json;
+use crate::domain::vendor::lead::{Field, VendorLead};
 use crate::domain::vendor::merge::{Merge, Purchase, merge};
 use crate::domain::vendor::price::Cents;
 use crate::domain::vendor::same::{self, Keys};
-use crate::domain::vendor::{Field, VendorLead};
 use crate::store::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::leads::{NAME, blank};

@@ -12,9 +12,11 @@ use mongodb::{Collection, error::Error};
 
 use super::lead::{Change, Settled, apply, fold, new_lead, settle};
 use crate::domain::to_json;
-use crate::domain::vendor::VendorLead;
-use crate::domain::vendor::file::{Columns, Counts, Reading, Row, Vendor};
+use crate::domain::vendor::file::columns::{Columns, Reading};
+use crate::domain::vendor::file::row::{Counts, Row};
+use crate::domain::vendor::file::vendor::Vendor;
 use crate::domain::vendor::known::{Index, Known, Wanted};
+use crate::domain::vendor::lead::VendorLead;
 use crate::domain::vendor::same::{self, Keys};
 use crate::store::fault::{Fault, Reason};
 use crate::store::leads::NAME;

@@ -5,9 +5,12 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{Row, RowWarning, Vendor, values};
+use super::row::{Row, RowWarning};
+use super::values;
+use super::vendor::Vendor;
 use crate::domain::leads::{STATUSES, phone};
-use crate::domain::vendor::{Field, VendorLead, webhook};
+use crate::domain::vendor::lead::{Field, VendorLead};
+use crate::domain::vendor::webhook;
 
 /// Longest state and disposition, in characters.
 const LONGEST: usize = 100;

@@ -5,8 +5,10 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use super::columns::{Columns, Reading};
+use super::limits::MOST_TOLD;
+use super::row::{Row, RowWarning};
 use super::sheet::{Line, Refused, Sheet};
-use super::{MOST_TOLD, Row, RowWarning, Vendor};
+use super::vendor::Vendor;
 use crate::domain::leads::phone;
 
 /// How a file is judged.

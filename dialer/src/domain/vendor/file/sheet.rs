@@ -4,7 +4,9 @@ use std::io::{Chain, Cursor, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::{LONGEST_ROW, MOST_COLUMNS, MOST_ROWS, Row, Vendor};
+use super::limits::{LONGEST_ROW, MOST_COLUMNS, MOST_ROWS};
+use super::row::Row;
+use super::vendor::Vendor;
 
 /// Read after the end of the file: inside an open quote it becomes part of the last cell, else a row of its own.
 /// So the parser itself says whether a quote was left open.
