@@ -4,7 +4,8 @@
 use bson::oid::ObjectId;
 use rand::RngCore;
 
-use super::{Accounts, Caller, Error, Identity};
+use super::service::Accounts;
+use super::types::{Caller, Error, Identity};
 use crate::clock::now_ms;
 use crate::domain::tenant::Role;
 use crate::security::token;

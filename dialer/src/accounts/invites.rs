@@ -1,19 +1,16 @@
 //! Invite codes: how often they may be tried and managed, and what administrators make of them.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
 
-use super::{Accounts, Caller, Error, Identity};
+use super::invite_limits::spend;
+use super::service::Accounts;
+use super::types::{Caller, Error, Identity};
 use crate::clock::now_ms;
 use crate::domain::passcode::{self, Passcode, Refusal, Wanted};
-use crate::security::throttle::{Limits, Throttle};
 use crate::store::audit::Action;
 use crate::store::fault::Reason;
-
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// Random codes tried before giving up: with 40 bits each, the second is never needed.
 const TRIES: usize = 10;
@@ -25,39 +22,6 @@ pub enum Purpose {
     Validate,
     /// Three in an hour from one address.
     Consume,
-}
-
-/// How often each was asked. Every request counts, successful or not.
-#[derive(Debug)]
-pub(super) struct InviteLimits {
-    validate: Mutex<Throttle>,
-    consume: Mutex<Throttle>,
-    manage: Mutex<Throttle>,
-}
-
-impl Default for InviteLimits {
-    fn default() -> Self {
-        let limit = |uses: usize, window: Duration| {
-            Mutex::new(Throttle::new(Limits {
-                per_account: uses,
-                per_address: uses,
-                window,
-            }))
-        };
-        Self {
-            validate: limit(5, 15 * MINUTE),
-            consume: limit(3, 60 * MINUTE),
-            manage: limit(20, 5 * MINUTE),
-        }
-    }
-}
-
-fn spend(limit: &Mutex<Throttle>, who: &str, address: IpAddr) -> Result<(), Error> {
-    limit
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .spend(who, address, Instant::now())
-        .map_err(Error::TooMany)
 }
 
 impl Accounts {

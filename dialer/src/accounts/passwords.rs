@@ -1,32 +1,14 @@
 //! Passwords as they are stored: the form in force, and the slow steps.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use bson::oid::ObjectId;
 
-use super::{Accounts, Error};
+use super::service::Accounts;
+use super::types::Error;
 use crate::security::password::{self, Form};
 use crate::store::fault::Fault;
-
-/// How long a replica may store passwords in a form that is not in force any more. Both are read at any time.
-const FORM_KEPT: Duration = Duration::from_secs(60);
-
-/// The form in force, when last looked at.
-#[derive(Debug, Default)]
-pub(super) struct Known(Mutex<Option<(Form, Instant)>>);
-
-impl Known {
-    fn get(&self, now: Instant) -> Option<Form> {
-        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (form, at) = known?;
-        (now.saturating_duration_since(at) < FORM_KEPT).then_some(form)
-    }
-
-    fn set(&self, form: Form, now: Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((form, now));
-    }
-}
 
 impl Accounts {
     /// What passwords are stored as: Argon2id once the old server is gone for good.
@@ -95,21 +77,5 @@ impl Accounts {
                 tracing::debug!(reason = %fault, "a better hash was not stored");
             }
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_form_in_force_is_looked_at_again_after_a_minute() {
-        let (known, now) = (Known::default(), Instant::now());
-        assert_eq!(known.get(now), None);
-        known.set(Form::Bcrypt, now);
-        assert_eq!(known.get(now + Duration::from_secs(59)), Some(Form::Bcrypt));
-        assert_eq!(known.get(now + Duration::from_secs(60)), None);
-        known.set(Form::Argon2id, now);
-        assert_eq!(known.get(now), Some(Form::Argon2id));
     }
 }

@@ -1,6 +1,7 @@
 //! What somebody does to their own account and sessions.
 
-use super::{Accounts, Caller, Error, Identity, taken};
+use super::service::{Accounts, taken};
+use super::types::{Caller, Error, Identity};
 use crate::domain::email;
 use crate::domain::profile::Change;
 use crate::store::audit::Action;

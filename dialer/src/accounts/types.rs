@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bson::oid::ObjectId;
 
-use super::LOGIN_FAILED;
 use super::hasher::Busy;
 use crate::domain::passcode::Refusal;
 use crate::domain::tenant::Scope;
@@ -13,6 +12,10 @@ use crate::security::token;
 use crate::store::audit::{Action, Entry};
 use crate::store::fault::Fault;
 use crate::store::users::User;
+
+/// What every failed sign-in says. It mentions the reset, because accounts whose password was last changed in the
+/// old application's profile page cannot sign in anywhere, and cannot be told apart.
+pub const LOGIN_FAILED: &str = "E-mail or password is wrong. If you are sure of both, ask an administrator to reset your password.";
 
 /// Where a request came from, for throttling and the audit log.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bson::oid::ObjectId;
 
-use super::Secret;
 use super::parse::{self, Reader};
+use super::secret::Secret;
 use crate::domain::vendor::credential::LONGEST;
 use crate::security::rate::Rate;
 use crate::security::throttle::Limits;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::Imports;
+use super::importer::Imports;
 use crate::clock::now_ms;
 use crate::domain::notice::Notice;
 use crate::domain::vendor::file::columns::Columns;

@@ -3,9 +3,10 @@
 
 mod hub;
 mod poll;
+mod shared;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bson::oid::ObjectId;
@@ -18,19 +19,14 @@ use crate::clock::now_ms;
 use crate::domain::notice::Notice;
 use crate::domain::socket::Closing;
 use crate::metrics::{Dropped, Metrics, SocketState};
-use crate::security::pending_sockets::Doorway;
 use crate::store::Store;
-use crate::store::fault::Reason;
 use crate::store::live::Event;
 
 pub use hub::Ends;
-use hub::Hub;
+use shared::{Inner, Listening, lock};
 
 /// Notices on their way to the database at once; what comes beyond is told here only.
 const MOST_WRITES: u32 = 64;
-
-/// Longest wait for the database to take one.
-const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest wait of a new socket until what others tell is listened to.
 const LISTEN_PATIENCE: Duration = Duration::from_secs(10);
@@ -41,28 +37,6 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 /// The open sockets, and the way to tell them. Cloning shares them.
 #[derive(Debug, Clone)]
 pub struct Notices(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    store: Arc<Store>,
-    metrics: Arc<Metrics>,
-    /// This process, among those that write events.
-    replica: String,
-    hub: Mutex<Hub>,
-    doorway: Mutex<Doorway>,
-    /// Whether what others tell is listened to. Changed only with the hub locked.
-    listening: watch::Sender<Listening>,
-    writes: Arc<Semaphore>,
-    stopping: CancellationToken,
-    sockets: TaskTracker,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Listening {
-    No,
-    Begins,
-    Yes,
-}
 
 impl Notices {
     pub fn new(store: Arc<Store>, metrics: Arc<Metrics>) -> Self {
@@ -143,7 +117,7 @@ impl Notices {
             let (user, session) = (identity.user.id, &identity.session);
             let (number, ends) = hub.join(user, session, identity.ends_ms)?;
             self.0.count(&hub);
-            self.0.begin_listening();
+            self.begin_listening();
             Seat {
                 inner: Arc::clone(&self.0),
                 number,
@@ -156,6 +130,20 @@ impl Notices {
             () = self.0.stopping.cancelled() => {}
         }
         Ok(seat)
+    }
+
+    /// Call with the hub locked.
+    fn begin_listening(&self) {
+        let begins = self.0.listening.send_if_modified(|now| {
+            let begins = *now == Listening::No;
+            if begins {
+                *now = Listening::Begins;
+            }
+            begins
+        });
+        if begins {
+            tokio::spawn(poll::run(Arc::clone(&self.0)));
+        }
     }
 
     /// Sockets of people who signed in.
@@ -185,54 +173,6 @@ impl Notices {
         if tokio::time::timeout(DRAIN_PATIENCE, ended).await.is_err() {
             tracing::warn!("some WebSockets did not end in time");
         }
-    }
-}
-
-impl Inner {
-    /// Stores an event for the other replicas. False if somebody else told the same.
-    async fn write(&self, event: &Event) -> bool {
-        let stored = tokio::time::timeout(WRITE_PATIENCE, self.store.insert_event(event)).await;
-        let why = match stored {
-            Ok(Ok(())) => return true,
-            Ok(Err(fault)) if fault.reason == Reason::DuplicateKey => return false,
-            Ok(Err(fault)) => fault.reason,
-            Err(_) => Reason::NoAnswer,
-        };
-        tracing::warn!(
-            reason = why.name(),
-            "a notice was not stored: other replicas are not told"
-        );
-        self.metrics.notices_dropped(Dropped::NotStored, 1);
-        true
-    }
-
-    fn deliver(&self, tenant: ObjectId, text: &Arc<str>) {
-        let delivery = self.hub().deliver(tenant, text);
-        self.metrics.notices_delivered(delivery.delivered);
-        self.metrics
-            .notices_dropped(Dropped::SlowSocket, delivery.dropped);
-    }
-
-    /// Call with the hub locked.
-    fn begin_listening(self: &Arc<Self>) {
-        let begins = self.listening.send_if_modified(|now| {
-            let begins = *now == Listening::No;
-            if begins {
-                *now = Listening::Begins;
-            }
-            begins
-        });
-        if begins {
-            tokio::spawn(poll::run(Arc::clone(self)));
-        }
-    }
-
-    fn count(&self, hub: &Hub) {
-        self.metrics.sockets(SocketState::Authenticated, hub.len());
-    }
-
-    fn hub(&self) -> MutexGuard<'_, Hub> {
-        lock(&self.hub)
     }
 }
 
@@ -266,8 +206,4 @@ impl Drop for Seat {
         hub.leave(self.number);
         self.inner.count(&hub);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use super::{Inner, Listening};
+use super::shared::{Inner, Listening};
 use crate::clock::now_ms;
 use crate::domain::seen::Seen;
 use crate::store::fault::{Fault, Reason};

@@ -8,10 +8,10 @@ use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
 
-use super::Store;
+use super::collections::{CREDENTIALS, USERS};
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::users::{NAME as USERS, User, identity};
-use super::vendor::CREDENTIALS;
+use super::users::{User, identity};
 
 const DISABLED: &str = "disabledusers";
 

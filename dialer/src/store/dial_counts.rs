@@ -7,8 +7,9 @@ use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
 use mongodb::options::ReturnDocument;
 
+use super::database::Store;
 use super::fault::Fault;
-use super::{Store, number};
+use super::numbers::number;
 
 const NAME: &str = "dialcounts";
 

@@ -5,8 +5,9 @@ use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
 use mongodb::options::ReturnDocument;
 
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::{Store, number};
+use super::numbers::number;
 use crate::domain::dispositions::{Change, DEFAULTS, GHOST};
 
 const NAME: &str = "dispositions";

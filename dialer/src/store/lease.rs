@@ -8,8 +8,9 @@ use std::time::Duration;
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
 
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::{Store, number};
+use super::numbers::number;
 
 /// How long a holder that says nothing is waited for.
 pub const LEASE_MS: i64 = 60_000;

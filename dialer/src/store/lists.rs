@@ -8,7 +8,7 @@ use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
 use mongodb::error::{Error, ErrorKind};
 
-use super::Store;
+use super::database::Store;
 use super::fault::{DUPLICATE_KEY, Fault};
 use crate::domain::lists::{Addition, List};
 

@@ -6,11 +6,12 @@ use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
 
+use super::collections::SESSIONS;
+use super::database::Store;
 use super::fault::Fault;
-use super::{Store, sessions};
 
 /// Notices, for the other replicas to find.
-pub(super) const EVENTS: &str = "events";
+const EVENTS: &str = "events";
 
 /// How long they are kept: 5 minutes.
 const KEPT_MS: i64 = 5 * 60_000;
@@ -113,7 +114,7 @@ impl Store {
             "expiresAt": { "$gt": DateTime::from_millis(now_ms) },
         };
         let found: Vec<Document> = self
-            .collection(sessions::NAME)
+            .collection(SESSIONS)
             .await?
             .find(living)
             .projection(doc! { "_id": 1 })

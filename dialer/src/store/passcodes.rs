@@ -8,12 +8,13 @@ use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
 use sha2::{Digest, Sha256};
 
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::{Store, number};
+use super::numbers::number;
 use crate::domain::passcode::{Passcode, Refusal, Wanted};
 
 const NAME: &str = "passcodes";
-pub(super) const USES: &str = "passcodeuses";
+const USES: &str = "passcodeuses";
 
 /// The most codes that one list shows.
 const MOST: i64 = 500;

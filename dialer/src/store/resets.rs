@@ -4,7 +4,7 @@
 use bson::oid::ObjectId;
 use bson::{DateTime, doc};
 
-use super::Store;
+use super::database::Store;
 use super::fault::Fault;
 
 const NAME: &str = "passwordresets";

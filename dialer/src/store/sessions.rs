@@ -4,10 +4,9 @@ use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
 
-use super::Store;
+use super::collections::SESSIONS;
+use super::database::Store;
 use super::fault::Fault;
-
-pub(super) const NAME: &str = "sessions";
 
 /// A session to store. Times are milliseconds since 1970.
 #[derive(Debug)]
@@ -51,7 +50,7 @@ const MOST: i64 = 200;
 
 impl Store {
     pub async fn insert_session(&self, new: &NewSession<'_>) -> Result<(), Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         let document = doc! {
             "_id": new.key,
             "userId": new.user,
@@ -66,7 +65,7 @@ impl Store {
 
     /// Whose session this is, if it is still there and not past its end.
     pub async fn session_owner(&self, key: &str, now_ms: i64) -> Result<Option<ObjectId>, Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         let found = sessions.find_one(doc! { "_id": key }).await?;
         Ok(found.and_then(|session| {
             let expires = session.get_datetime("expiresAt").ok()?.timestamp_millis();
@@ -77,7 +76,7 @@ impl Store {
 
     /// Ends a session. Ending one that is gone is fine.
     pub async fn delete_session(&self, key: &str) -> Result<(), Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         sessions.delete_one(doc! { "_id": key }).await?;
         Ok(())
     }
@@ -85,7 +84,7 @@ impl Store {
     /// The user's living sessions, newest first.
     pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<Session>, Fault> {
         let found = self
-            .collection(NAME)
+            .collection(SESSIONS)
             .await?
             .find(doc! { "userId": user, "expiresAt": { "$gt": DateTime::from_millis(now_ms) } })
             .sort(doc! { "createdAt": -1, "_id": 1 })
@@ -97,7 +96,7 @@ impl Store {
 
     /// Ends one of the user's own sessions; false where there is none.
     pub async fn delete_own_session(&self, user: ObjectId, key: &str) -> Result<bool, Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         let one = doc! { "_id": key, "userId": user };
         Ok(sessions.delete_one(one).await?.deleted_count > 0)
     }
@@ -108,12 +107,12 @@ impl Store {
         if let Some(but) = but {
             those.insert("_id", doc! { "$ne": but });
         }
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         Ok(sessions.delete_many(those).await?.deleted_count)
     }
 
     /// Removes sessions past their end; returns how many.
     pub async fn purge_sessions(&self, now_ms: i64) -> Result<u64, Fault> {
-        self.purge(NAME, "expiresAt", now_ms).await
+        self.purge(SESSIONS, "expiresAt", now_ms).await
     }
 }

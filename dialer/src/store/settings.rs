@@ -4,7 +4,7 @@
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
 
-use super::Store;
+use super::database::Store;
 use super::fault::{Fault, Reason};
 
 const NAME: &str = "settings";

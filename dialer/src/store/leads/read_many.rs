@@ -4,12 +4,13 @@ use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
 use futures::{Stream, StreamExt, TryStreamExt};
 
-use super::{NAME, filter};
+use super::filter;
 use crate::domain::leads::query::{LeadFilter, LeadQuery};
 use crate::domain::leads::stats::{FIELDS, Stats};
 use crate::domain::tenant::Scope;
 use crate::domain::to_json;
-use crate::store::Store;
+use crate::store::collections::LEADS;
+use crate::store::database::Store;
 use crate::store::fault::Fault;
 
 /// The most leads that `/recent` names.
@@ -23,7 +24,7 @@ impl Store {
         query: &LeadQuery,
         fields: &[&str],
     ) -> Result<impl Stream<Item = Result<Document, Fault>> + Send + use<>, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let cursor = leads
             .find(filter::of(scope, &query.filter))
             .sort(filter::order(query))
@@ -34,7 +35,7 @@ impl Store {
 
     /// What the scope's leads are made of.
     pub async fn lead_stats(&self, scope: Scope) -> Result<Stats, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let mut cursor = leads
             .find(filter::of(scope, &LeadFilter::default()))
             .projection(projection(&FIELDS))
@@ -53,7 +54,7 @@ impl Store {
         source: Option<&str>,
         since_ms: i64,
     ) -> Result<Vec<Document>, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let mut parts = vec![
             scope.readable(),
             doc! { "createdAt": { "$gt": DateTime::from_millis(since_ms) } },
@@ -76,7 +77,7 @@ impl Store {
         scope: Scope,
         ids: &[ObjectId],
     ) -> Result<Vec<ObjectId>, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let mut wanted = scope.readable();
         wanted.insert("_id", doc! { "$in": ids });
         let found: Vec<Document> = leads

@@ -7,11 +7,12 @@ use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
 
-use super::CREDENTIALS;
 use crate::domain::ids;
 use crate::security::keyring;
+use crate::store::collections::CREDENTIALS;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
-use crate::store::{Store, number};
+use crate::store::numbers::number;
 
 /// The most rows looked at: a tenant of the old server has a handful.
 const MOST_ROWS: i64 = 100;

@@ -9,9 +9,10 @@ use futures::TryStreamExt;
 use crate::domain::vendor::file::row::{Counts, Row};
 use crate::domain::vendor::file::scan::Scan;
 use crate::domain::vendor::file::vendor::Vendor;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::lease::{Chain, Lease};
-use crate::store::{Store, number};
+use crate::store::numbers::number;
 
 const IMPORTS: &str = "csvimports";
 const ROWS: &str = "csvimportrows";

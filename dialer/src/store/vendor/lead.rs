@@ -13,9 +13,10 @@ use crate::domain::vendor::lead::{Field, VendorLead};
 use crate::domain::vendor::merge::{Merge, Purchase, merge};
 use crate::domain::vendor::price::Cents;
 use crate::domain::vendor::same::{self, Keys};
-use crate::store::Store;
+use crate::store::collections::LEADS;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
-use crate::store::leads::{NAME, blank};
+use crate::store::leads::write::blank;
 
 /// The most stored leads that are compared with one that came.
 const MOST_ALIKE: i64 = 50;
@@ -45,7 +46,7 @@ impl Store {
         source: &str,
         now: Timestamp,
     ) -> Result<Received, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let keys = Keys::of_vendor(lead);
         if let Some((id, alike)) = known(&leads, tenant, &keys, lead).await? {
             let own = doc! { "_id": id, "tenantId": tenant };

@@ -8,5 +8,3 @@ pub mod rows;
 
 pub use credentials::{NewCredential, Row};
 pub use lead::Received;
-
-pub(super) const CREDENTIALS: &str = "nextgencredentials";

@@ -5,7 +5,7 @@ use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
 
 use crate::domain::ids;
-use crate::store::Store;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 
 const NAME: &str = "webhookrejects";

@@ -18,15 +18,13 @@ use crate::domain::vendor::file::vendor::Vendor;
 use crate::domain::vendor::known::{Index, Known, Wanted};
 use crate::domain::vendor::lead::VendorLead;
 use crate::domain::vendor::same::{self, Keys};
-use crate::store::fault::{Fault, Reason};
-use crate::store::leads::NAME;
-use crate::store::{Store, number};
+use crate::store::collections::LEADS;
+use crate::store::database::Store;
+use crate::store::fault::{DUPLICATE_KEY, Fault, Reason};
+use crate::store::numbers::number;
 
 /// Leads that are changed at a time.
 const AT_ONCE: usize = 8;
-
-/// MongoDB's code for a duplicate key.
-const DUPLICATE_KEY: i32 = 11000;
 
 /// Whose rows they are, and what they are told apart by.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +54,7 @@ impl Group {
 impl Store {
     /// The tenant's leads that some row could be of: one read of their keys, of which only these are kept.
     pub async fn known_leads(&self, tenant: ObjectId, wanted: &Wanted) -> Result<Index, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let mut cursor = leads
             .find(doc! { "tenantId": tenant })
             .projection(
@@ -89,7 +87,7 @@ impl Store {
         index: &mut Index,
         rows: Vec<Row>,
     ) -> Result<Counts, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let (known, new): (Vec<Group>, Vec<Group>) =
             grouped(job, index, rows).into_iter().partition(|g| g.known);
         let mut counts = Counts::default();

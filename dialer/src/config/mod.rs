@@ -2,7 +2,6 @@
 //! most of these values are secrets.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,31 +14,14 @@ use crate::security::keyring::KeyRing;
 use crate::security::throttle::Limits;
 
 mod parse;
+mod problem;
+mod secret;
 mod vendors;
 
 use parse::Reader;
+pub use problem::{ConfigError, Problem};
+pub use secret::Secret;
 pub use vendors::{FixedPair, VendorSettings};
-
-/// A value that must not be shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value itself, for the library that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
 
 /// Where the data is. Only the URI is secret.
 #[derive(Debug, Clone)]
@@ -120,29 +102,6 @@ pub struct Config {
     /// Where uploads are kept while they are read.
     pub spool_dir: PathBuf,
 }
-
-/// One variable's fault: its name, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    pub variable: &'static str,
-    pub advice: String,
-}
-
-/// Everything that is wrong, in one error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError(pub Vec<Problem>);
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the configuration is not usable:")?;
-        for problem in &self.0 {
-            write!(f, "\n  {}: {}", problem.variable, problem.advice)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 /// The version an image was given, else the crate's.
 pub fn version(variables: &BTreeMap<String, String>) -> String {
@@ -329,4 +288,5 @@ fn parse_jwt_secret(value: &str) -> Result<Secret, String> {
 }
 
 #[cfg(test)]
+#[path = "config_tests.rs"]
 mod tests;
