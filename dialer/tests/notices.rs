@@ -10,7 +10,7 @@ use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
 use crokodial_dialer::clock::now_ms;
 use crokodial_dialer::domain::notice::Notice;
-use crokodial_dialer::domain::socket::MOST_PER_USER;
+use crokodial_dialer::domain::socket::MAX_PER_USER;
 use crokodial_dialer::domain::vendor::product::Product;
 use crokodial_dialer::http::limits::SocketTimeouts;
 use http::{Method, StatusCode};
@@ -233,7 +233,7 @@ async fn the_eleventh_socket_is_refused_and_ten_stay() {
     let rep = Person::registered(&app, "rep@example.com").await;
     let lead = rep.lead(&json!({ "name": "Ann Lee" })).await;
     let mut ten = Vec::new();
-    for _ in 0..MOST_PER_USER {
+    for _ in 0..MAX_PER_USER {
         ten.push(Client::signed_in(address, rep.token()).await);
     }
     let mut eleventh = Client::connect(address).await;

@@ -13,8 +13,8 @@ use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MAX_MESSAGE;
 use crokodial_dialer::domain::vendor::product::Product;
 use crokodial_dialer::http::limits::SocketTimeouts;
-use crokodial_dialer::security::pending_sockets::MOST_WAITING_PER_ADDRESS;
-use crokodial_dialer::security::token::{Claims, Keys};
+use crokodial_dialer::security::pending_sockets::MAX_PENDING_PER_ADDRESS;
+use crokodial_dialer::security::token::{Claims, TokenKeys};
 use crokodial_dialer::store::users::User;
 use http::StatusCode;
 use serde_json::json;
@@ -28,7 +28,7 @@ fn token(secret: &str, seconds: i64) -> String {
         iat: now,
         exp: now + seconds,
     };
-    Keys::new(secret.as_bytes()).sign(&claims).unwrap()
+    TokenKeys::new(secret.as_bytes()).sign(&claims).unwrap()
 }
 
 /// Signed here, as the old server did: without a `sid`.
@@ -169,7 +169,7 @@ async fn only_so_many_of_one_address_may_wait() {
     let app = app(NOWHERE, &[]);
     let address = serve(&app).await;
     let mut waiting = Vec::new();
-    for _ in 0..MOST_WAITING_PER_ADDRESS {
+    for _ in 0..MAX_PENDING_PER_ADDRESS {
         waiting.push(Client::connect(address).await);
     }
     let refused = Client::knock(address, "/", None).await.err();

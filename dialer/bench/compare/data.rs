@@ -6,7 +6,7 @@ use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
 use crokodial_dialer::clock::now_ms;
 use crokodial_dialer::security::password::DUMMY_HASH;
-use crokodial_dialer::security::token::{Claims, Keys, session_key};
+use crokodial_dialer::security::token::{Claims, TokenKeys, session_key};
 use mongodb::Database;
 
 /// Signs the session; the servers get it too.
@@ -54,7 +54,7 @@ impl Data {
         let ids = leads.iter().filter_map(|l| l.get_object_id("_id").ok());
         let ids = ids.collect();
         database.collection("leads").insert_many(leads).await?;
-        let token = Keys::new(JWT_SECRET.as_bytes()).sign(&claims)?;
+        let token = TokenKeys::new(JWT_SECRET.as_bytes()).sign(&claims)?;
         Ok(Self {
             authorization: format!("Bearer {token}"),
             ids,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::types::Error;
+use super::types::AccountError;
 use crate::security::throttle::{Limits, Throttle};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -34,10 +34,14 @@ impl Default for InviteLimits {
     }
 }
 
-pub(super) fn spend(limit: &Mutex<Throttle>, who: &str, address: IpAddr) -> Result<(), Error> {
+pub(super) fn spend(
+    limit: &Mutex<Throttle>,
+    who: &str,
+    address: IpAddr,
+) -> Result<(), AccountError> {
     limit
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .spend(who, address, Instant::now())
-        .map_err(Error::TooMany)
+        .map_err(AccountError::TooMany)
 }

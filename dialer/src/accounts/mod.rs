@@ -12,8 +12,8 @@ mod service;
 mod sign_in;
 mod types;
 
-pub use administration::ResetLink;
+pub use administration::ResetToken;
 pub use invites::Purpose;
 pub use service::Accounts;
 pub use sign_in::LOGIN_FLOOR;
-pub use types::{Caller, Error, Identity, LOGIN_FAILED, Registering, SignedIn};
+pub use types::{AccountError, Caller, Identity, LOGIN_FAILED, Registering, SignedIn};

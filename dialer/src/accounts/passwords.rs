@@ -6,8 +6,8 @@ use std::time::Instant;
 use bson::oid::ObjectId;
 
 use super::service::Accounts;
-use super::types::Error;
-use crate::security::password::{self, Form};
+use super::types::AccountError;
+use crate::security::password::{self, HashScheme};
 use crate::store::fault::Fault;
 
 impl Accounts {
@@ -15,14 +15,14 @@ impl Accounts {
     ///
     /// # Errors
     /// The database's.
-    pub async fn form(&self) -> Result<Form, Fault> {
+    pub async fn form(&self) -> Result<HashScheme, Fault> {
         if let Some(form) = self.known.get(Instant::now()) {
             return Ok(form);
         }
         let form = if self.store.is_contracted().await? {
-            Form::Argon2id
+            HashScheme::Argon2id
         } else {
-            Form::Bcrypt
+            HashScheme::Bcrypt
         };
         self.known.set(form, Instant::now());
         Ok(form)
@@ -38,32 +38,41 @@ impl Accounts {
 
     /// The form for a password that is about to be stored. A database without an account never had an old server, and
     /// with its first account it says so.
-    async fn form_to_write(&self) -> Result<Form, Fault> {
+    async fn form_to_write(&self) -> Result<HashScheme, Fault> {
         let form = self.form().await?;
-        if form == Form::Argon2id || !self.store.is_fresh().await? {
+        if form == HashScheme::Argon2id || !self.store.is_fresh().await? {
             return Ok(form);
         }
         self.store
             .mark_contracted("there was no old server")
             .await?;
-        self.known.set(Form::Argon2id, Instant::now());
-        Ok(Form::Argon2id)
+        self.known.set(HashScheme::Argon2id, Instant::now());
+        Ok(HashScheme::Argon2id)
     }
 
-    pub(super) async fn fits(&self, password: String, hash: String) -> Result<bool, Error> {
+    pub(super) async fn fits(&self, password: String, hash: String) -> Result<bool, AccountError> {
         let verify = move || password::verify(&password, &hash);
         Ok(self.hasher.run(verify).await?)
     }
 
-    pub(super) async fn hash(&self, password: String) -> Result<String, Error> {
+    pub(super) async fn hash(&self, password: String) -> Result<String, AccountError> {
         let form = self.form_to_write().await?;
         let hash = move || form.hash(&password);
-        self.hasher.run(hash).await?.map_err(|_| Error::Hashing)
+        self.hasher
+            .run(hash)
+            .await?
+            .map_err(|_| AccountError::Hashing)
     }
 
     /// Stores a password that was just verified in the form in force, if that is better: beside the answer, and only
     /// if nobody waits for the hasher. Else the next sign-in does it.
-    pub(super) fn improve(&self, user: ObjectId, form: Form, password: String, verified: String) {
+    pub(super) fn improve(
+        &self,
+        user: ObjectId,
+        form: HashScheme,
+        password: String,
+        verified: String,
+    ) {
         if !form.improves(&verified) || !password::is_read_whole(&password) {
             return;
         }

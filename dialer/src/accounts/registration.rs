@@ -1,12 +1,12 @@
 //! New accounts.
 
 use super::service::{Accounts, taken};
-use super::types::{Caller, Error, Registering, SignedIn};
+use super::types::{AccountError, Caller, Registering, SignedIn};
 use crate::clock::now_ms;
-use crate::config::Registration;
+use crate::config::RegistrationMode;
 use crate::domain::passcode;
-use crate::store::audit::Action;
-use crate::store::passcodes::Use;
+use crate::store::audit::AuditAction;
+use crate::store::passcodes::InviteUse;
 use crate::store::users::{NewUser, User};
 
 /// The throttle's account name for wrong invite codes, which no e-mail address can equal.
@@ -18,17 +18,23 @@ impl Accounts {
     ///
     /// # Errors
     /// `InviteNeeded`, `Invite`, `EmailTaken`, `TooMany`, `Busy`, `Database`.
-    pub async fn register(&self, new: Registering, caller: &Caller) -> Result<SignedIn, Error> {
+    pub async fn register(
+        &self,
+        new: Registering,
+        caller: &Caller,
+    ) -> Result<SignedIn, AccountError> {
         let taken = match self.registration {
-            Registration::Open => None,
-            Registration::Invite => Some(self.take_invite(new.passcode.as_deref(), caller).await?),
+            RegistrationMode::Open => None,
+            RegistrationMode::Invite => {
+                Some(self.take_invite(new.passcode.as_deref(), caller).await?)
+            }
         };
         let created = self
             .create(&new.email, &new.name, new.password, "user")
             .await;
         match created {
             Ok(user) => {
-                self.audit(Action::Register, Some(user.id), &user.email, caller);
+                self.audit(AuditAction::Register, Some(user.id), &user.email, caller);
                 Ok(self.start_session(user, caller).await?.0)
             }
             Err(error) => {
@@ -52,9 +58,9 @@ impl Accounts {
         name: &str,
         password: String,
         role: &str,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         if self.store.email_is_taken(email, None).await? {
-            return Err(Error::EmailTaken);
+            return Err(AccountError::EmailTaken);
         }
         let password_hash = self.hash(password).await?;
         let new = NewUser {
@@ -66,10 +72,14 @@ impl Accounts {
         self.store.insert_user(&new).await.map_err(taken)
     }
 
-    async fn take_invite(&self, passcode: Option<&str>, caller: &Caller) -> Result<Use, Error> {
+    async fn take_invite(
+        &self,
+        passcode: Option<&str>,
+        caller: &Caller,
+    ) -> Result<InviteUse, AccountError> {
         let code = passcode::normalise(passcode.unwrap_or_default());
         if code.is_empty() {
-            return Err(Error::InviteNeeded);
+            return Err(AccountError::InviteNeeded);
         }
         let reservation = self.reserve(INVITES, caller.address)?;
         let taken = self.store.take_passcode(&code, now_ms()).await;

@@ -8,41 +8,41 @@ use bson::oid::ObjectId;
 
 use super::hasher::Hasher;
 use super::invite_limits::InviteLimits;
-use super::scheme_cache::Known;
-use super::types::{Caller, Error};
-use crate::config::Registration;
+use super::scheme_cache::SchemeCache;
+use super::types::{AccountError, Caller};
+use crate::config::RegistrationMode;
 use crate::domain::email;
 use crate::security::throttle::{Limits, Reservation, Throttle};
-use crate::security::token::Keys;
+use crate::security::token::TokenKeys;
 use crate::store::Store;
-use crate::store::audit::{Action, Entry};
+use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::fault::{Fault, Reason};
 
 #[derive(Debug)]
 pub struct Accounts {
     pub(super) store: Arc<Store>,
-    pub(super) keys: Keys,
+    pub(super) keys: TokenKeys,
     pub(super) hasher: Hasher,
-    pub(super) known: Known,
+    pub(super) known: SchemeCache,
     pub(super) throttle: Mutex<Throttle>,
     pub(super) invite_limits: InviteLimits,
-    pub(super) registration: Registration,
+    pub(super) registration: RegistrationMode,
     pub(super) lifetime: Duration,
 }
 
 impl Accounts {
     pub fn new(
         store: Arc<Store>,
-        keys: Keys,
+        keys: TokenKeys,
         limits: Limits,
-        registration: Registration,
+        registration: RegistrationMode,
         lifetime: Duration,
     ) -> Self {
         Self {
             store,
             keys,
             hasher: Hasher::default(),
-            known: Known::default(),
+            known: SchemeCache::default(),
             throttle: Mutex::new(Throttle::new(limits)),
             invite_limits: InviteLimits::default(),
             registration,
@@ -50,12 +50,16 @@ impl Accounts {
         }
     }
 
-    pub(super) fn reserve(&self, account: &str, address: IpAddr) -> Result<Reservation, Error> {
+    pub(super) fn reserve(
+        &self,
+        account: &str,
+        address: IpAddr,
+    ) -> Result<Reservation, AccountError> {
         self.throttle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .reserve(account, address, Instant::now())
-            .map_err(Error::TooMany)
+            .map_err(AccountError::TooMany)
     }
 
     pub(super) fn release(&self, reservation: Reservation) {
@@ -68,12 +72,12 @@ impl Accounts {
     /// Written beside the answer: a full log must not keep anyone out.
     pub(super) fn audit(
         &self,
-        action: Action,
+        action: AuditAction,
         user: Option<ObjectId>,
         email: &str,
         caller: &Caller,
     ) {
-        let entry = Entry {
+        let entry = AuditEntry {
             action,
             user,
             entity: None,
@@ -97,9 +101,9 @@ impl Accounts {
 }
 
 /// A second document with an address is the address being taken.
-pub(super) fn taken(fault: Fault) -> Error {
+pub(super) fn taken(fault: Fault) -> AccountError {
     match fault.reason {
-        Reason::DuplicateKey => Error::EmailTaken,
-        _ => Error::Database(fault),
+        Reason::DuplicateKey => AccountError::EmailTaken,
+        _ => AccountError::Database(fault),
     }
 }

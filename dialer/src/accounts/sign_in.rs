@@ -6,12 +6,12 @@ use bson::oid::ObjectId;
 use rand::RngCore;
 
 use super::service::Accounts;
-use super::types::{Caller, Error, Identity, SignedIn};
+use super::types::{AccountError, Caller, Identity, SignedIn};
 use crate::clock::now_ms;
 use crate::domain::email;
-use crate::security::password::{self, Form};
+use crate::security::password::{self, HashScheme};
 use crate::security::token::{self, Claims};
-use crate::store::audit::Action;
+use crate::store::audit::AuditAction;
 use crate::store::sessions::NewSession;
 use crate::store::users::User;
 
@@ -28,19 +28,19 @@ impl Accounts {
         typed: &str,
         password: String,
         caller: &Caller,
-    ) -> Result<SignedIn, Error> {
+    ) -> Result<SignedIn, AccountError> {
         let began = tokio::time::Instant::now();
         let lower = email::normalise(typed);
         let reservation = self.reserve(&lower, caller.address)?;
         let result = self.attempt(typed, &lower, password, caller).await;
         match &result {
             // Only a wrong password is a failure; a success or an outage is not.
-            Err(Error::WrongCredentials) => {
-                self.audit(Action::LoginFailed, None, &lower, caller);
+            Err(AccountError::WrongCredentials) => {
+                self.audit(AuditAction::LoginFailed, None, &lower, caller);
             }
             Ok(SignedIn { user, .. }) => {
                 self.release(reservation);
-                self.audit(Action::Login, Some(user.id), &user.email, caller);
+                self.audit(AuditAction::Login, Some(user.id), &user.email, caller);
             }
             Err(_) => self.release(reservation),
         }
@@ -54,7 +54,7 @@ impl Accounts {
         lower: &str,
         password: String,
         caller: &Caller,
-    ) -> Result<SignedIn, Error> {
+    ) -> Result<SignedIn, AccountError> {
         let form = self.form().await?;
         let (user, hash) = self.judge(typed, lower, password.clone(), form).await?;
         let id = user.id;
@@ -64,7 +64,7 @@ impl Accounts {
             return Ok(signed_in);
         }
         self.store.delete_session(&session).await?;
-        Err(Error::WrongCredentials)
+        Err(AccountError::WrongCredentials)
     }
 
     /// The stored hash, if the password that `verified` was compared with still opens the account. Whoever changes
@@ -75,7 +75,7 @@ impl Accounts {
         id: ObjectId,
         password: &str,
         verified: String,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<String>, AccountError> {
         let Some(stored) = self.store.password_hash(id).await? else {
             return Ok(None);
         };
@@ -91,15 +91,17 @@ impl Accounts {
         typed: &str,
         lower: &str,
         password: String,
-        form: Form,
-    ) -> Result<(User, String), Error> {
+        form: HashScheme,
+    ) -> Result<(User, String), AccountError> {
         let found = self.store.credentials(typed, lower).await?;
         let (user, hash) = match found {
             Some((user, hash)) if password::is_known(&hash) => (Some(user), hash),
             _ => (None, form.dummy().to_owned()),
         };
         let right = self.fits(password, hash.clone()).await?;
-        let user = user.filter(|_| right).ok_or(Error::WrongCredentials)?;
+        let user = user
+            .filter(|_| right)
+            .ok_or(AccountError::WrongCredentials)?;
         Ok((user, hash))
     }
 
@@ -108,7 +110,7 @@ impl Accounts {
         &self,
         user: User,
         caller: &Caller,
-    ) -> Result<(SignedIn, String), Error> {
+    ) -> Result<(SignedIn, String), AccountError> {
         let created_ms = now_ms();
         let mut sid = [0_u8; 16];
         rand::rng().fill_bytes(&mut sid);
@@ -132,7 +134,7 @@ impl Accounts {
                 address: &caller.address.to_string(),
             })
             .await?;
-        let token = self.keys.sign(&claims).map_err(|_| Error::Hashing)?;
+        let token = self.keys.sign(&claims).map_err(|_| AccountError::Hashing)?;
         Ok((SignedIn { token, user }, key))
     }
 
@@ -140,15 +142,15 @@ impl Accounts {
     ///
     /// # Errors
     /// `Token`, `Revoked` (also when the account is gone), `Database`.
-    pub async fn identify(&self, token: &str) -> Result<Identity, Error> {
+    pub async fn identify(&self, token: &str) -> Result<Identity, AccountError> {
         let now = now_ms();
         let claims = self.keys.read(token, now / 1000)?;
         let session = token::session_key(&claims.sid);
         let owner = self.store.session_owner(&session, now).await?;
         let owner = owner
             .filter(|owner| owner.to_hex() == claims._id)
-            .ok_or(Error::Revoked)?;
-        let user = self.store.user(owner).await?.ok_or(Error::Revoked)?;
+            .ok_or(AccountError::Revoked)?;
+        let user = self.store.user(owner).await?.ok_or(AccountError::Revoked)?;
         let ends_ms = claims.exp.saturating_mul(1000);
         Ok(Identity {
             user,
@@ -161,10 +163,10 @@ impl Accounts {
     ///
     /// # Errors
     /// `Database`.
-    pub async fn logout(&self, identity: &Identity, caller: &Caller) -> Result<(), Error> {
+    pub async fn logout(&self, identity: &Identity, caller: &Caller) -> Result<(), AccountError> {
         self.store.delete_session(&identity.session).await?;
         self.audit(
-            Action::Logout,
+            AuditAction::Logout,
             Some(identity.user.id),
             &identity.user.email,
             caller,

@@ -24,8 +24,8 @@ fn two_variables_are_enough() {
     assert_eq!(config.port, 3005);
     assert_eq!(config.mongo.database, "crokodial");
     assert_eq!(config.mongo.hosts, "db.example:27017");
-    assert_eq!(config.registration, Registration::Invite);
-    assert_eq!(config.role, Role::Web);
+    assert_eq!(config.registration, RegistrationMode::Invite);
+    assert_eq!(config.role, InstanceRole::Web);
     assert_eq!(config.version, env!("CARGO_PKG_VERSION"));
     assert_eq!(config.session_lifetime, Duration::from_secs(12 * 3600));
     assert!(config.sentry.is_none());

@@ -33,7 +33,7 @@ pub struct Mongo {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Registration {
+pub enum RegistrationMode {
     Open,
     Invite,
 }
@@ -41,12 +41,12 @@ pub enum Registration {
 /// `Candidate`: started only to be looked at before it gets traffic; it must leave schedulers and outgoing
 /// messages alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum InstanceRole {
     Web,
     Candidate,
 }
 
-impl Role {
+impl InstanceRole {
     pub fn name(self) -> &'static str {
         match self {
             Self::Web => "web",
@@ -86,8 +86,8 @@ pub struct Config {
     /// One more origin for CORS, as a browser sends it.
     pub client_origin: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
-    pub registration: Registration,
-    pub role: Role,
+    pub registration: RegistrationMode,
+    pub role: InstanceRole,
     /// What `/api/health` calls this build.
     pub version: String,
     pub logging: Logging,
@@ -138,14 +138,18 @@ impl Config {
             metrics => Ok(metrics),
         });
         let logging = read_logging(&mut reader);
-        let registration = reader.or("REGISTRATION", Registration::Invite, |value| match value {
-            "open" => Ok(Registration::Open),
-            "invite" => Ok(Registration::Invite),
-            _ => Err("must be invite (the default) or open".to_owned()),
-        });
-        let role = reader.or("CROKODIAL_ROLE", Role::Web, |value| match value {
-            "web" => Ok(Role::Web),
-            "candidate" => Ok(Role::Candidate),
+        let registration = reader.or(
+            "REGISTRATION",
+            RegistrationMode::Invite,
+            |value| match value {
+                "open" => Ok(RegistrationMode::Open),
+                "invite" => Ok(RegistrationMode::Invite),
+                _ => Err("must be invite (the default) or open".to_owned()),
+            },
+        );
+        let role = reader.or("CROKODIAL_ROLE", InstanceRole::Web, |value| match value {
+            "web" => Ok(InstanceRole::Web),
+            "candidate" => Ok(InstanceRole::Candidate),
             _ => Err("must be web (the default) or candidate".to_owned()),
         });
         let client_origin = reader.optional("CLIENT_URL", parse::origin);

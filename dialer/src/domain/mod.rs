@@ -2,6 +2,7 @@
 
 pub mod dispositions;
 pub mod email;
+pub mod event_dedup;
 pub mod fields;
 pub mod ids;
 pub mod leads;
@@ -11,7 +12,6 @@ pub mod notice;
 pub mod passcode;
 pub mod picture;
 pub mod profile;
-pub mod seen;
 pub mod settings;
 pub mod socket;
 pub mod tenant;

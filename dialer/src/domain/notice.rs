@@ -4,7 +4,7 @@ use bson::oid::ObjectId;
 use serde_json::{Value, json};
 
 use super::to_json;
-use super::vendor::file::row::Counts;
+use super::vendor::file::row::RowCounts;
 use super::vendor::product::Product;
 
 /// Something that happened to a tenant's leads.
@@ -33,7 +33,7 @@ pub enum Notice {
         batches: i64,
     },
     /// An import that is over, in rows that made, changed and told nothing new of a lead.
-    CsvSummary { import: ObjectId, counts: Counts },
+    CsvSummary { import: ObjectId, counts: RowCounts },
 }
 
 impl Notice {
@@ -163,7 +163,7 @@ mod tests {
             told["data"],
             json!({ "importId": import.to_hex(), "done": 2, "batches": 3 })
         );
-        let counts = Counts {
+        let counts = RowCounts {
             imported: 3,
             updated: 2,
             unchanged: 1,

@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 
 use super::answer::private;
 use super::auth::SignedInAs;
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
 use super::paging::Paging;
 use super::query::Pairs;
-use super::schema::common::Page;
+use super::schema::common::PageParams;
 use super::schema::vendors::{Pair, Rejects};
 use super::state::App;
 use crate::clock::now_ms;
 use crate::domain::to_json;
-use crate::store::audit::Action;
-use crate::vendors::InForce;
+use crate::store::audit::AuditAction;
+use crate::vendors::CurrentPair;
 
 /// The most of a refused body that a list shows, in characters.
-const MOST_SHOWN: usize = 4096;
+const MAX_SHOWN_BODY: usize = 4096;
 
 /// The pair to give to the vendor; 404 with `connected:false` where there is none.
 #[utoipa::path(
@@ -48,17 +48,17 @@ pub async fn credentials(
 )]
 pub async fn rotate(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     SignedInAs(identity): SignedInAs,
 ) -> Result<Response, ApiError> {
     let pair = app.vendors.rotate(identity.user.id).await?;
-    let entry = identity.entry(Action::CredentialRotate, None, &caller);
+    let entry = identity.entry(AuditAction::CredentialRotate, None, &caller);
     app.store.insert_audit(&entry).await?;
     shown(pair)
 }
 
-fn shown(pair: Option<InForce>) -> Result<Response, ApiError> {
-    let InForce { pair, created_ms } = pair.ok_or_else(|| {
+fn shown(pair: Option<CurrentPair>) -> Result<Response, ApiError> {
+    let CurrentPair { pair, created_ms } = pair.ok_or_else(|| {
         ApiError::new(
             Code::NotConnected,
             "There is no credential yet. Make one: POST /api/integrations/nextgen/credentials/rotate.",
@@ -76,7 +76,7 @@ fn shown(pair: Option<InForce>) -> Result<Response, ApiError> {
     path = "/api/integrations/nextgen/rejects",
     tag = "vendors",
     operation_id = "listRejects",
-    params(Page),
+    params(PageParams),
     responses((status = 200, description = "What came", body = Rejects)),
 )]
 pub async fn rejects(
@@ -98,7 +98,7 @@ fn reject(stored: &Document) -> Value {
     let mut shown = to_json::fields(stored);
     shown.remove("tenantId");
     let body = to_json::text(&shown, "body");
-    let start: String = body.chars().take(MOST_SHOWN).collect();
+    let start: String = body.chars().take(MAX_SHOWN_BODY).collect();
     shown.insert("bodyCut".into(), (start.len() < body.len()).into());
     shown.insert("body".into(), start.into());
     shown.into()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 
-use crate::domain::vendor::file::limits::MOST_BYTES;
+use crate::domain::vendor::file::limits::MAX_BYTES;
 
 /// Maximum size of a request body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -26,7 +26,7 @@ pub const UPLOAD_PATH: &str = "/api/csv-upload";
 
 /// Body limit of the upload: a file of the maximum size and its multipart headers.
 pub fn upload_body() -> DefaultBodyLimit {
-    let file = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
+    let file = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
     DefaultBodyLimit::max(file.saturating_add(MULTIPART_OVERHEAD))
 }
 

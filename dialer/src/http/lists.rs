@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use super::answer::{private, said};
 use super::auth::SignedInAs;
 use super::body::Body;
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
 use super::paging::Paging;
 use super::query::Pairs;
-use super::schema::common::{Done, Page};
+use super::schema::common::{Done, PageParams};
 use super::schema::vendors::{AddedNumbers, NewNumbers, Numbers};
 use super::state::App;
 use crate::accounts::{Caller, Identity};
 use crate::domain::lists::{self, List};
 use crate::domain::to_json;
-use crate::store::audit::Action;
+use crate::store::audit::AuditAction;
 
 /// Numbers on the list, newest first.
 #[utoipa::path(
@@ -26,7 +26,7 @@ use crate::store::audit::Action;
     path = "/api/do-not-call",
     tag = "vendors",
     operation_id = "listDoNotCall",
-    params(Page),
+    params(PageParams),
     responses((status = 200, description = "The numbers", body = Numbers)),
 )]
 pub async fn show_do_not_call(
@@ -48,7 +48,7 @@ pub async fn show_do_not_call(
 )]
 pub async fn add_do_not_call(
     State(app): State<App>,
-    Origin(from): Origin,
+    Client(from): Client,
     SignedInAs(who): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -66,7 +66,7 @@ pub async fn add_do_not_call(
 )]
 pub async fn remove_do_not_call(
     State(app): State<App>,
-    Origin(from): Origin,
+    Client(from): Client,
     SignedInAs(who): SignedInAs,
     Path(number): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -79,7 +79,7 @@ pub async fn remove_do_not_call(
     path = "/api/text-opt-outs",
     tag = "vendors",
     operation_id = "listTextOptOuts",
-    params(Page),
+    params(PageParams),
     responses((status = 200, description = "The numbers", body = Numbers)),
 )]
 pub async fn show_text_opt_outs(
@@ -101,7 +101,7 @@ pub async fn show_text_opt_outs(
 )]
 pub async fn add_text_opt_outs(
     State(app): State<App>,
-    Origin(from): Origin,
+    Client(from): Client,
     SignedInAs(who): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -119,7 +119,7 @@ pub async fn add_text_opt_outs(
 )]
 pub async fn remove_text_opt_out(
     State(app): State<App>,
-    Origin(from): Origin,
+    Client(from): Client,
     SignedInAs(who): SignedInAs,
     Path(number): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -152,7 +152,7 @@ async fn add(
         lists::parse(body.fields()).map_err(|(field, advice)| ApiError::field(field, &advice))?;
     let added = app.store.list_numbers(list, who.user.id, &addition).await?;
     if added > 0 {
-        let entry = who.entry(Action::ListAdd(list, added), None, from);
+        let entry = who.entry(AuditAction::ListAdd(list, added), None, from);
         app.store.insert_audit(&entry).await?;
     }
     let known = addition.numbers.len().saturating_sub(added);
@@ -174,7 +174,7 @@ async fn remove(
             format!("This number is not on the {}.", list.name()),
         ));
     }
-    let entry = who.entry(Action::ListRemove(list), None, from);
+    let entry = who.entry(AuditAction::ListRemove(list), None, from);
     app.store.insert_audit(&entry).await?;
     Ok(said(format!(
         "The number was taken off the {}.",

@@ -11,12 +11,12 @@ use super::cors::Origins;
 use super::limits::SocketTimeouts;
 use crate::accounts::Accounts;
 use crate::config::Config;
-use crate::imports::Imports;
+use crate::imports::Importer;
 use crate::metrics::Metrics;
 use crate::notices::Notices;
-use crate::security::token::Keys;
+use crate::security::token::TokenKeys;
 use crate::store::Store;
-use crate::store::health::Health;
+use crate::store::health::HealthCheck;
 use crate::ui::Files;
 use crate::vendors::Vendors;
 
@@ -25,9 +25,9 @@ use crate::vendors::Vendors;
 pub struct AppState {
     pub accounts: Accounts,
     pub vendors: Vendors,
-    pub imports: Imports,
+    pub imports: Importer,
     pub store: Arc<Store>,
-    pub health: Arc<Health>,
+    pub health: Arc<HealthCheck>,
     pub metrics: Arc<Metrics>,
     pub notices: Notices,
     pub socket_timeouts: SocketTimeouts,
@@ -51,7 +51,7 @@ impl AppState {
     pub fn new(
         config: &Config,
         store: Arc<Store>,
-        health: Arc<Health>,
+        health: Arc<HealthCheck>,
         files: Box<dyn Files>,
     ) -> Self {
         let metrics = Arc::new(Metrics::default());
@@ -61,13 +61,13 @@ impl AppState {
             socket_timeouts: SocketTimeouts::default(),
             accounts: Accounts::new(
                 Arc::clone(&store),
-                Keys::new(config.jwt_secret.expose().as_bytes()),
+                TokenKeys::new(config.jwt_secret.expose().as_bytes()),
                 config.login_limits,
                 config.registration,
                 config.session_lifetime,
             ),
             vendors: Vendors::new(Arc::clone(&store), config.key_ring.clone(), &config.vendors),
-            imports: Imports::new(
+            imports: Importer::new(
                 Arc::clone(&store),
                 notices.clone(),
                 config.spool_dir.clone(),

@@ -11,11 +11,11 @@ use crate::notices::Notices;
 use crate::store::Store;
 
 /// Imports that a process works on at a time: each holds some megabytes.
-const AT_ONCE: usize = 2;
+const MAX_CONCURRENT: usize = 2;
 
 /// What a process needs for imports.
 #[derive(Debug)]
-pub struct Imports {
+pub struct Importer {
     pub store: Arc<Store>,
     pub(super) notices: Notices,
     spool_dir: PathBuf,
@@ -23,13 +23,13 @@ pub struct Imports {
     stopping: Arc<AtomicBool>,
 }
 
-impl Imports {
+impl Importer {
     pub fn new(store: Arc<Store>, notices: Notices, spool_dir: PathBuf) -> Self {
         Self {
             store,
             notices,
             spool_dir,
-            places: Arc::new(Semaphore::new(AT_ONCE)),
+            places: Arc::new(Semaphore::new(MAX_CONCURRENT)),
             stopping: Arc::default(),
         }
     }

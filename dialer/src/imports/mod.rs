@@ -5,5 +5,5 @@ mod importer;
 pub mod runner;
 mod upload;
 
-pub use importer::Imports;
-pub use upload::{Checked, Error, check, journal, rehearse};
+pub use importer::Importer;
+pub use upload::{Checked, ImportError, check, journal, rehearse};

@@ -12,27 +12,27 @@ use super::runner::NOT_JOURNALLED;
 use crate::clock::now_ms;
 use crate::domain::lists::List;
 use crate::domain::vendor::file::columns::Columns;
-use crate::domain::vendor::file::row::{Counts, Row};
+use crate::domain::vendor::file::row::{Row, RowCounts};
 use crate::domain::vendor::file::scan::{Rules, Scan, scan};
-use crate::domain::vendor::file::sheet::Refused;
-use crate::domain::vendor::known::Wanted;
-use crate::domain::vendor::same::Keys;
+use crate::domain::vendor::file::sheet::FileError;
+use crate::domain::vendor::lead_index::WantedKeys;
+use crate::domain::vendor::matching::MatchKeys;
 use crate::store::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::lease::Lease;
-use crate::store::vendor::journal::Import;
+use crate::store::vendor::journal::UnfinishedImport;
 use crate::store::vendor::rows::Job;
 
 /// Most rows of a batch, and about the most it takes in memory and in the database, in bytes: below MongoDB's 16 MB
 /// for a document.
-const BATCH_ROWS: usize = 500;
-const BATCH_BYTES: usize = 3 * 1024 * 1024;
+const MAX_BATCH_ROWS: usize = 500;
+const MAX_BATCH_BYTES: usize = 3 * 1024 * 1024;
 
 /// Why nothing was imported.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ImportError {
     #[error("{0}")]
-    Refused(#[from] Refused),
+    File(#[from] FileError),
     #[error("an import of this tenant has not ended yet")]
     UnderWay,
     #[error("{0}")]
@@ -47,26 +47,26 @@ pub struct Checked {
     file: File,
     rules: Rules,
     pub scan: Scan,
-    wanted: Wanted,
+    wanted: WantedKeys,
 }
 
 /// Reads a spooled file for a tenant. Nothing is written.
 ///
 /// # Errors
-/// `Refused`, `Database`, `Spool`.
+/// `File`, `Database`, `Spool`.
 pub async fn check(
     store: &Store,
     tenant: ObjectId,
     file: File,
     partial: bool,
-) -> Result<Checked, Error> {
+) -> Result<Checked, ImportError> {
     let blocked = store.all_listed(List::DoNotCall, tenant).await?;
     let rules = Rules { partial, blocked };
     tokio::task::spawn_blocking(move || {
-        let mut wanted = Wanted::default();
+        let mut wanted = WantedKeys::default();
         let scan = scan(rewound(&file)?, &rules, |_, reading| {
             if let Some(lead) = &reading.lead {
-                wanted.add(&Keys::of_vendor(lead));
+                wanted.add(&MatchKeys::of_vendor(lead));
             }
             ControlFlow::Continue(())
         })?;
@@ -78,11 +78,12 @@ pub async fn check(
         })
     })
     .await
-    .map_err(|_| Error::Spool)?
+    .map_err(|_| ImportError::Spool)?
 }
 
-fn rewound(mut file: &File) -> Result<&File, Error> {
-    file.seek(SeekFrom::Start(0)).map_err(|_| Error::Spool)?;
+fn rewound(mut file: &File) -> Result<&File, ImportError> {
+    file.seek(SeekFrom::Start(0))
+        .map_err(|_| ImportError::Spool)?;
     Ok(file)
 }
 
@@ -90,7 +91,11 @@ fn rewound(mut file: &File) -> Result<&File, Error> {
 ///
 /// # Errors
 /// `Database`, `Spool`.
-pub async fn rehearse(store: &Store, tenant: ObjectId, checked: Checked) -> Result<Counts, Error> {
+pub async fn rehearse(
+    store: &Store,
+    tenant: ObjectId,
+    checked: Checked,
+) -> Result<RowCounts, ImportError> {
     let columns = Columns::new(checked.scan.vendor, checked.scan.headers.clone());
     let job = Job {
         tenant,
@@ -101,7 +106,7 @@ pub async fn rehearse(store: &Store, tenant: ObjectId, checked: Checked) -> Resu
     };
     let mut index = store.known_leads(tenant, &checked.wanted).await?;
     let mut batches = batches(checked);
-    let mut counts = Counts::default();
+    let mut counts = RowCounts::default();
     while let Some(rows) = batches.recv().await {
         counts = counts.plus(store.take_rows(&job, &mut index, rows?).await?);
     }
@@ -117,9 +122,9 @@ pub async fn journal(
     tenant: ObjectId,
     file_name: &str,
     checked: Checked,
-) -> Result<(Import, Lease), Error> {
+) -> Result<(UnfinishedImport, Lease), ImportError> {
     let begun = store.begin_import(tenant, file_name, &checked.scan, now_ms());
-    let (mut import, lease) = begun.await?.ok_or(Error::UnderWay)?;
+    let (mut import, lease) = begun.await?.ok_or(ImportError::UnderWay)?;
     let journalled = fill(store, &mut import, &lease, checked).await;
     if let Err(error) = journalled {
         // Best effort: else it is given up when its lease ends.
@@ -133,10 +138,10 @@ pub async fn journal(
 
 async fn fill(
     store: &Store,
-    import: &mut Import,
+    import: &mut UnfinishedImport,
     lease: &Lease,
     checked: Checked,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     let mut batches = batches(checked);
     let mut count = 0;
     while let Some(rows) = batches.recv().await {
@@ -151,7 +156,7 @@ async fn fill(
 }
 
 /// The rows of a file that are leads, in batches. One of them is read ahead at most.
-fn batches(checked: Checked) -> mpsc::Receiver<Result<Vec<Row>, Error>> {
+fn batches(checked: Checked) -> mpsc::Receiver<Result<Vec<Row>, ImportError>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::task::spawn_blocking(move || {
         let (mut batch, mut size) = (Vec::new(), 0);
@@ -159,7 +164,7 @@ fn batches(checked: Checked) -> mpsc::Receiver<Result<Vec<Row>, Error>> {
             let scanned = scan(file, &checked.rules, |row, _| {
                 size += row.size();
                 batch.push(row);
-                if batch.len() < BATCH_ROWS && size < BATCH_BYTES {
+                if batch.len() < MAX_BATCH_ROWS && size < MAX_BATCH_BYTES {
                     return ControlFlow::Continue(());
                 }
                 size = 0;

@@ -13,28 +13,29 @@ use bson::oid::ObjectId;
 
 use crate::cli::{Migrate, Output};
 use crate::clock::now_ms;
-use crate::config::{Config, Role};
+use crate::config::{Config, InstanceRole};
 use crate::domain::email::normalise;
 use crate::domain::migrate::{
-    Finding, Seen, Severity, credentials, exit_code, indexes, leads, report, uncontracted, users,
+    Finding, Occurrences, Severity, credentials, exit_code, indexes, leads, report, uncontracted,
+    users,
 };
 use crate::security::keyring::KeyRing;
 use crate::store::Store;
-use crate::store::lease::{Chain, Lease, RENEW_EVERY};
+use crate::store::lease::{Chain, Lease, RENEW_INTERVAL};
 
 /// How often one that waits for another looks, and how often at most.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-const LOOKS: u32 = 300;
+const LOCK_POLL_INTERVAL: Duration = Duration::from_secs(2);
+const MAX_LOCK_POLLS: u32 = 300;
 
 /// Progress is told once for so many documents.
-const TOLD_EVERY: u64 = 10_000;
+const PROGRESS_INTERVAL: u64 = 10_000;
 
 /// Does what the command line asks for; the process's exit code.
 ///
 /// # Errors
 /// A sentence: the database cannot be used, the user is unknown, or another runner does not end.
 pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
-    if asked.contract && config.role == Role::Candidate {
+    if asked.contract && config.role == InstanceRole::Candidate {
         bail!(
             "--contract is not for a release phase: the release that serves could not read what it writes; run it once, \
              by hand"
@@ -93,19 +94,22 @@ async fn owner(store: &Store, named: &str) -> anyhow::Result<ObjectId> {
 /// # Errors
 /// When the database cannot be used.
 pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
-    let (mut accounts, mut rows) = (users::Inspector::default(), leads::Inspector::default());
+    let (mut accounts, mut rows) = (
+        users::UserInspector::default(),
+        leads::LeadInspector::default(),
+    );
     store.walk_users(|user| accounts.see(user)).await?;
     let mut seen = 0_u64;
     store
         .walk_leads(|lead| {
             rows.see(lead);
             seen = seen.saturating_add(1);
-            if seen.is_multiple_of(TOLD_EVERY) {
+            if seen.is_multiple_of(PROGRESS_INTERVAL) {
                 eprintln!("{seen} leads looked at");
             }
         })
         .await?;
-    let mut pairs = credentials::Inspector::default();
+    let mut pairs = credentials::CredentialInspector::default();
     store.walk_credentials(|pair| pairs.see(pair)).await?;
     let mut findings = accounts.findings();
     findings.extend(rows.findings());
@@ -116,7 +120,7 @@ pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
         findings.extend(uncontracted());
     }
     findings.extend(indexes::findings(&store.indexes().await?));
-    let missing = Seen {
+    let missing = Occurrences {
         count: u64::try_from(store.missing_dispositions().await?.len())?,
         example: None,
     };
@@ -163,7 +167,7 @@ struct Lock<'a> {
 
 /// Takes the lock, or waits for whoever has it.
 async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
-    for look in 0..LOOKS {
+    for look in 0..MAX_LOCK_POLLS {
         match store.take_lease(Chain::Migration, now_ms()).await? {
             Ok(lease) => return Ok(Lock { store, lease }),
             Err(held) if look == 0 => {
@@ -171,7 +175,7 @@ async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
             }
             Err(_) => {}
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(LOCK_POLL_INTERVAL).await;
     }
     bail!("another migration does not end; if none is running, empty the collection `migrations`")
 }
@@ -180,7 +184,7 @@ impl Lock<'_> {
     /// Ends only when the lock is lost.
     async fn keep(&self) -> anyhow::Error {
         loop {
-            tokio::time::sleep(RENEW_EVERY).await;
+            tokio::time::sleep(RENEW_INTERVAL).await;
             match self.store.renew_lease(&self.lease, now_ms()).await {
                 Ok(true) => {}
                 Ok(false) => return anyhow::anyhow!("another runner took over; run it again"),

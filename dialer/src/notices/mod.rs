@@ -17,22 +17,22 @@ use tokio_util::task::TaskTracker;
 use crate::accounts::Identity;
 use crate::clock::now_ms;
 use crate::domain::notice::Notice;
-use crate::domain::socket::Closing;
+use crate::domain::socket::CloseReason;
 use crate::metrics::{Dropped, Metrics, SocketState};
 use crate::store::Store;
 use crate::store::live::Event;
 
-pub use hub::Ends;
+pub use hub::Inbox;
 use shared::{Inner, Listening, lock};
 
 /// Notices on their way to the database at once; what comes beyond is told here only.
-const MOST_WRITES: u32 = 64;
+const MAX_WRITES: u32 = 64;
 
 /// Longest wait of a new socket until what others tell is listened to.
-const LISTEN_PATIENCE: Duration = Duration::from_secs(10);
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest that sockets may take to end at shutdown.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The open sockets, and the way to tell them. Cloning shares them.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Notices {
             hub: Mutex::default(),
             doorway: Mutex::default(),
             listening: watch::Sender::new(Listening::No),
-            writes: Arc::new(Semaphore::new(MOST_WRITES.try_into().unwrap_or(1))),
+            writes: Arc::new(Semaphore::new(MAX_WRITES.try_into().unwrap_or(1))),
             stopping: CancellationToken::new(),
             sockets: TaskTracker::new(),
         }))
@@ -90,16 +90,16 @@ impl Notices {
 
     /// Waits until all that was told so far is stored, and handed to the sockets that are open here.
     pub async fn settled(&self) {
-        let _all = self.0.writes.acquire_many(MOST_WRITES).await;
+        let _all = self.0.writes.acquire_many(MAX_WRITES).await;
     }
 
     /// Room for a socket that is not authenticated yet, until the guard is dropped.
-    pub fn admit(&self, address: IpAddr) -> Option<Waiting> {
+    pub fn admit(&self, address: IpAddr) -> Option<PendingSocket> {
         let mut doorway = lock(&self.0.doorway);
         doorway.enter(address).then(|| {
             let waiting = doorway.waiting();
             self.0.metrics.sockets(SocketState::Waiting, waiting);
-            Waiting {
+            PendingSocket {
                 inner: Arc::clone(&self.0),
                 address,
             }
@@ -110,7 +110,7 @@ impl Notices {
     ///
     /// # Errors
     /// `TooMany`, `ShuttingDown`.
-    pub async fn join(&self, identity: &Identity) -> Result<Seat, Closing> {
+    pub async fn join(&self, identity: &Identity) -> Result<Subscription, CloseReason> {
         let mut listening = self.0.listening.subscribe();
         let seat = {
             let mut hub = self.0.hub();
@@ -118,7 +118,7 @@ impl Notices {
             let (number, ends) = hub.join(user, session, identity.ends_ms)?;
             self.0.count(&hub);
             self.begin_listening();
-            Seat {
+            Subscription {
                 inner: Arc::clone(&self.0),
                 number,
                 ends,
@@ -126,7 +126,7 @@ impl Notices {
         };
         let heard = listening.wait_for(|now| *now == Listening::Yes);
         tokio::select! {
-            _ = tokio::time::timeout(LISTEN_PATIENCE, heard) => {}
+            _ = tokio::time::timeout(LISTEN_TIMEOUT, heard) => {}
             () = self.0.stopping.cancelled() => {}
         }
         Ok(seat)
@@ -170,7 +170,7 @@ impl Notices {
             self.settled().await;
             self.0.sockets.wait().await;
         };
-        if tokio::time::timeout(DRAIN_PATIENCE, ended).await.is_err() {
+        if tokio::time::timeout(DRAIN_TIMEOUT, ended).await.is_err() {
             tracing::warn!("some WebSockets did not end in time");
         }
     }
@@ -178,12 +178,12 @@ impl Notices {
 
 /// A socket that is not authenticated yet.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct PendingSocket {
     inner: Arc<Inner>,
     address: IpAddr,
 }
 
-impl Drop for Waiting {
+impl Drop for PendingSocket {
     fn drop(&mut self) {
         let mut doorway = lock(&self.inner.doorway);
         doorway.leave(self.address);
@@ -194,13 +194,13 @@ impl Drop for Waiting {
 
 /// A socket's place, until this is dropped.
 #[derive(Debug)]
-pub struct Seat {
+pub struct Subscription {
     inner: Arc<Inner>,
     number: u64,
-    pub ends: Ends,
+    pub ends: Inbox,
 }
 
-impl Drop for Seat {
+impl Drop for Subscription {
     fn drop(&mut self) {
         let mut hub = self.inner.hub();
         hub.leave(self.number);

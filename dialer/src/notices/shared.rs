@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::hub::Hub;
 use crate::metrics::{Dropped, Metrics, SocketState};
-use crate::security::pending_sockets::Doorway;
+use crate::security::pending_sockets::PendingSockets;
 use crate::store::Store;
 use crate::store::fault::Reason;
 use crate::store::live::Event;
@@ -25,7 +25,7 @@ pub(super) struct Inner {
     /// This process, among those that write events.
     pub replica: String,
     pub hub: Mutex<Hub>,
-    pub doorway: Mutex<Doorway>,
+    pub doorway: Mutex<PendingSockets>,
     /// Whether what others tell is listened to. Changed only with the hub locked.
     pub listening: watch::Sender<Listening>,
     pub writes: Arc<Semaphore>,

@@ -15,24 +15,24 @@ const MARK: &str = "sealed.v1.";
 const KEY_LEN: usize = 32;
 
 /// The most keys of a ring: each is one more look-up value in every question.
-const MOST_KEYS: usize = 8;
+const MAX_KEYS: usize = 8;
 
-const LONGEST_ID: usize = 32;
+const MAX_ID_LENGTH: usize = 32;
 
 /// Fewer distinct bytes than this in 32 are no random key (chance below 2^-60).
-const LEAST_DISTINCT: usize = 12;
+const MIN_DISTINCT_BYTES: usize = 12;
 
 const ADVICE: &str = "must be a comma-separated list of id:key, the key being 32 random bytes in base64, for example \
                       k1: and the output of `openssl rand -base64 32`";
 
 /// What a secret is for and whose: a text sealed for one purpose or user does not open for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Context {
+pub struct SealContext {
     pub purpose: &'static str,
     pub user: ObjectId,
 }
 
-impl Context {
+impl SealContext {
     fn bytes(self) -> Vec<u8> {
         [self.purpose.as_bytes(), b"\0", &self.user.bytes()].concat()
     }
@@ -40,7 +40,7 @@ impl Context {
 
 /// Why a text does not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unopened {
+pub enum UnsealError {
     #[error("the stored text is not a sealed one")]
     Malformed,
     #[error("it is sealed under the key {0}, which ENCRYPTION_KEYS does not hold")]
@@ -91,8 +91,8 @@ impl KeyRing {
             keys.push(derived(id, &secret).map_err(|_| ADVICE.to_owned())?);
             seen.push(secret);
         }
-        if keys.len() > MOST_KEYS {
-            return Err(format!("has more than {MOST_KEYS} keys"));
+        if keys.len() > MAX_KEYS {
+            return Err(format!("has more than {MAX_KEYS} keys"));
         }
         let mut keys = keys.into_iter();
         let first = keys.next().ok_or(ADVICE)?;
@@ -125,7 +125,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// `Refused` for a text of many gigabytes.
-    pub fn seal(&self, context: Context, plain: &str) -> Result<String, Unopened> {
+    pub fn seal(&self, context: SealContext, plain: &str) -> Result<String, UnsealError> {
         let mut nonce = [0_u8; NONCE_LEN];
         rand::rng().fill_bytes(&mut nonce);
         let mut sealed = plain.as_bytes().to_vec();
@@ -136,7 +136,7 @@ impl KeyRing {
                 Aad::from(context.bytes()),
                 &mut sealed,
             )
-            .map_err(|_| Unopened::Refused)?;
+            .map_err(|_| UnsealError::Refused)?;
         let data = URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat());
         Ok(format!("{MARK}{}.{data}", self.first.id))
     }
@@ -145,23 +145,23 @@ impl KeyRing {
     ///
     /// # Errors
     /// Why it cannot.
-    pub fn open(&self, context: Context, text: &str) -> Result<String, Unopened> {
-        let (id, data) = split(text).ok_or(Unopened::Malformed)?;
+    pub fn open(&self, context: SealContext, text: &str) -> Result<String, UnsealError> {
+        let (id, data) = split(text).ok_or(UnsealError::Malformed)?;
         let data = URL_SAFE_NO_PAD
             .decode(data)
-            .map_err(|_| Unopened::Malformed)?;
+            .map_err(|_| UnsealError::Malformed)?;
         let (nonce, sealed) = data
             .split_at_checked(NONCE_LEN)
-            .ok_or(Unopened::Malformed)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Unopened::Malformed)?;
+            .ok_or(UnsealError::Malformed)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| UnsealError::Malformed)?;
         let key = self.all().find(|key| key.id == id);
-        let key = key.ok_or_else(|| Unopened::UnknownKey(id.to_owned()))?;
+        let key = key.ok_or_else(|| UnsealError::UnknownKey(id.to_owned()))?;
         let mut sealed = sealed.to_vec();
         let plain = key
             .seals
             .open_in_place(nonce, Aad::from(context.bytes()), &mut sealed)
-            .map_err(|_| Unopened::Refused)?;
-        String::from_utf8(plain.to_vec()).map_err(|_| Unopened::Refused)
+            .map_err(|_| UnsealError::Refused)?;
+        String::from_utf8(plain.to_vec()).map_err(|_| UnsealError::Refused)
     }
 
     /// Values to look a secret up by without storing it, one for each key, the sealing key's first: what was stored
@@ -190,7 +190,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
 
 fn is_id(id: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(allowed)
+    (1..=MAX_ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed)
 }
 
 fn secret_of(text: &str) -> Result<[u8; KEY_LEN], String> {
@@ -199,7 +199,7 @@ fn secret_of(text: &str) -> Result<[u8; KEY_LEN], String> {
     let mut distinct = secret;
     distinct.sort_unstable();
     let differing = distinct.windows(2).filter(|two| two[0] != two[1]).count();
-    if differing + 1 < LEAST_DISTINCT {
+    if differing + 1 < MIN_DISTINCT_BYTES {
         return Err("holds a key that is not random: use `openssl rand -base64 32`".to_owned());
     }
     Ok(secret)

@@ -14,8 +14,8 @@ fn ring(ids: &[(&str, u8)]) -> KeyRing {
     KeyRing::parse(&items.join(",")).unwrap()
 }
 
-fn context(user: [u8; 12]) -> Context {
-    Context {
+fn context(user: [u8; 12]) -> SealContext {
+    SealContext {
         purpose: "test",
         user: ObjectId::from_bytes(user),
     }
@@ -59,7 +59,7 @@ fn a_key_that_is_not_there_is_named() {
     let error = ring(&[("k2", 1)])
         .open(context([1; 12]), &text)
         .unwrap_err();
-    assert_eq!(error, Unopened::UnknownKey("k1".to_owned()));
+    assert_eq!(error, UnsealError::UnknownKey("k1".to_owned()));
     assert!(error.to_string().contains("the key k1"), "{error}");
 }
 
@@ -81,11 +81,11 @@ fn another_purpose_is_another_secret() {
     let ring = ring(&[("k1", 1)]);
     let user = ObjectId::from_bytes([1; 12]);
     let (one, two) = (
-        Context { purpose: "a", user },
-        Context { purpose: "b", user },
+        SealContext { purpose: "a", user },
+        SealContext { purpose: "b", user },
     );
     let text = ring.seal(one, "x").unwrap();
-    assert_eq!(ring.open(two, &text), Err(Unopened::Refused));
+    assert_eq!(ring.open(two, &text), Err(UnsealError::Refused));
     assert_ne!(ring.look_ups("a", &["x"]), ring.look_ups("b", &["x"]));
     assert_ne!(ring.look_ups("a", &["x", "y"]), ring.look_ups("a", &["xy"]));
 }
@@ -104,8 +104,8 @@ proptest! {
     fn another_user_or_another_key_of_the_same_id_opens_nothing(plain in ".{0,50}", a: [u8; 12], b: [u8; 12]) {
         prop_assume!(a != b);
         let text = ring(&[("k1", 1)]).seal(context(a), &plain).unwrap();
-        prop_assert_eq!(ring(&[("k1", 1)]).open(context(b), &text), Err(Unopened::Refused));
-        prop_assert_eq!(ring(&[("k1", 9)]).open(context(a), &text), Err(Unopened::Refused));
+        prop_assert_eq!(ring(&[("k1", 1)]).open(context(b), &text), Err(UnsealError::Refused));
+        prop_assert_eq!(ring(&[("k1", 9)]).open(context(a), &text), Err(UnsealError::Refused));
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub fn check(password: &str) -> Result<(), &'static str> {
 
 /// What passwords are stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum HashScheme {
     /// bcrypt `$2b$`, which the old server reads.
     Bcrypt,
     /// Argon2id, where that server is gone for good.
@@ -68,9 +68,9 @@ pub enum Form {
 
 /// No hash could be made: the machine has no memory or no random numbers left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unhashed;
+pub struct HashError;
 
-impl Form {
+impl HashScheme {
     /// For logs.
     pub const fn name(self) -> &'static str {
         match self {
@@ -82,16 +82,16 @@ impl Form {
     /// What to store for a password. Slow on purpose.
     ///
     /// # Errors
-    /// `Unhashed`.
-    pub fn hash(self, password: &str) -> Result<String, Unhashed> {
+    /// `HashError`.
+    pub fn hash(self, password: &str) -> Result<String, HashError> {
         match self {
-            Self::Bcrypt => bcrypt::hash(password, COST).map_err(|_| Unhashed),
+            Self::Bcrypt => bcrypt::hash(password, COST).map_err(|_| HashError),
             Self::Argon2id => {
-                let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| Unhashed)?;
+                let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| HashError)?;
                 let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
                     .hash_password(password.as_bytes());
                 hash.map(|hash: PasswordHash| hash.to_string())
-                    .map_err(|_| Unhashed)
+                    .map_err(|_| HashError)
             }
         }
     }
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_dummies_are_hashes_like_the_real_ones_and_nobody_s_password() {
-        for form in [Form::Bcrypt, Form::Argon2id] {
+        for form in [HashScheme::Bcrypt, HashScheme::Argon2id] {
             let (dummy, fresh) = (form.dummy(), form.hash("correct horse battery").unwrap());
             assert!(is_known(dummy) && !verify("", dummy), "{form:?}");
             assert_eq!(
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn new_hashes_have_owasp_s_parameters() {
-        let hash = Form::Argon2id.hash("correct horse battery").unwrap();
+        let hash = HashScheme::Argon2id.hash("correct horse battery").unwrap();
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{hash}"
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn weaker_hashes_are_improved_once_the_old_server_is_gone() {
-        let fresh = Form::Argon2id.hash("correct horse battery").unwrap();
+        let fresh = HashScheme::Argon2id.hash("correct horse battery").unwrap();
         let bcrypt = DUMMY_HASH.to_owned();
         for (stored, improved) in [
             (fresh.clone(), false),
@@ -213,9 +213,9 @@ mod tests {
             (fresh.replace("argon2id", "argon2i"), true),
             (bcrypt, true),
         ] {
-            assert_eq!(Form::Argon2id.improves(&stored), improved, "{stored}");
+            assert_eq!(HashScheme::Argon2id.improves(&stored), improved, "{stored}");
             assert!(
-                !Form::Bcrypt.improves(&stored),
+                !HashScheme::Bcrypt.improves(&stored),
                 "the old server reads no other"
             );
         }
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn bcrypt_takes_a_beginning_or_a_repetition_for_the_password() {
         let long = "x".repeat(80);
-        let stored = Form::Bcrypt.hash(&long).unwrap();
+        let stored = HashScheme::Bcrypt.hash(&long).unwrap();
         assert!(verify(&"x".repeat(72), &stored));
         assert!(!is_read_whole(&long) && !is_read_whole(&"x".repeat(72)));
         assert!(!is_read_whole("a\0a") && is_read_whole(&"x".repeat(71)));

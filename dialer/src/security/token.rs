@@ -21,7 +21,7 @@ pub struct Claims {
 
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum TokenRefusal {
     #[error("the session has ended: sign in again")]
     Expired,
     /// Signed here, but without what a session needs.
@@ -37,18 +37,18 @@ pub enum Refusal {
 
 /// Signs and reads tokens with one secret.
 #[derive(Clone)]
-pub struct Keys {
+pub struct TokenKeys {
     encoding: EncodingKey,
     decoding: DecodingKey,
 }
 
-impl std::fmt::Debug for Keys {
+impl std::fmt::Debug for TokenKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Keys(redacted)")
     }
 }
 
-impl Keys {
+impl TokenKeys {
     /// `secret` is JWT_SECRET as configured, byte for byte.
     pub fn new(secret: &[u8]) -> Self {
         Self {
@@ -67,20 +67,20 @@ impl Keys {
     ///
     /// # Errors
     /// `Expired` for a genuine token past its end; `Invalid`, `Forged`, `Malformed`.
-    pub fn read(&self, token: &str, now: i64) -> Result<Claims, Refusal> {
+    pub fn read(&self, token: &str, now: i64) -> Result<Claims, TokenRefusal> {
         let mut rules = Validation::new(Algorithm::HS256);
         // The clock is an argument here, so the library must not look at its own.
         rules.validate_exp = false;
         rules.required_spec_claims.clear();
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &rules)
             .map_err(|error| match error.kind() {
-                ErrorKind::InvalidSignature => Refusal::Forged,
-                ErrorKind::Json(_) => Refusal::Invalid,
-                _ => Refusal::Malformed,
+                ErrorKind::InvalidSignature => TokenRefusal::Forged,
+                ErrorKind::Json(_) => TokenRefusal::Invalid,
+                _ => TokenRefusal::Malformed,
             })?
             .claims;
         if claims.exp <= now {
-            return Err(Refusal::Expired);
+            return Err(TokenRefusal::Expired);
         }
         Ok(claims)
     }
@@ -121,18 +121,18 @@ mod tests {
 
     #[test]
     fn a_token_lives_until_exp_and_not_a_second_longer() {
-        let keys = Keys::new(SECRET);
+        let keys = TokenKeys::new(SECRET);
         let token = keys.sign(&claims(1_000)).unwrap();
         assert_eq!(keys.read(&token, 1_000), Ok(claims(1_000)));
         assert_eq!(keys.read(&token, 44_199), Ok(claims(1_000)));
-        assert_eq!(keys.read(&token, 44_200), Err(Refusal::Expired));
+        assert_eq!(keys.read(&token, 44_200), Err(TokenRefusal::Expired));
     }
 
     #[test]
     fn forged_foreign_and_old_tokens_are_refused() {
-        let keys = Keys::new(SECRET);
+        let keys = TokenKeys::new(SECRET);
         let token = keys.sign(&claims(1_000)).unwrap();
-        let other = Keys::new(b"another secret of thirty-two chars")
+        let other = TokenKeys::new(b"another secret of thirty-two chars")
             .sign(&claims(1_000))
             .unwrap();
         let none = "eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIn0.eyJfaWQiOiJ4In0.";
@@ -152,12 +152,12 @@ mod tests {
         let (rest, end) = token.split_at(token.len() - 4);
         let forged = format!("{rest}{}", if end == "AAAA" { "BBBB" } else { "AAAA" });
         for (bad, why) in [
-            (other.as_str(), Refusal::Forged),
-            (&forged, Refusal::Forged),
-            (&old, Refusal::Invalid),
-            (&longer, Refusal::Malformed),
-            ("", Refusal::Malformed),
-            ("a.b.c", Refusal::Malformed),
+            (other.as_str(), TokenRefusal::Forged),
+            (&forged, TokenRefusal::Forged),
+            (&old, TokenRefusal::Invalid),
+            (&longer, TokenRefusal::Malformed),
+            ("", TokenRefusal::Malformed),
+            ("a.b.c", TokenRefusal::Malformed),
         ] {
             assert_eq!(keys.read(bad, 1_000), Err(why), "{bad}");
         }
@@ -184,7 +184,7 @@ mod tests {
         #[test]
         fn the_payload_is_plain_base64(id in "[0-9a-f]{24}", sid in "[0-9a-f]{32}", iat in 0_i64..99_999_999_999) {
             let claims = Claims { _id: id, sid, iat, exp: iat + 43_200 };
-            let token = Keys::new(SECRET).sign(&claims).unwrap();
+            let token = TokenKeys::new(SECRET).sign(&claims).unwrap();
             let payload = token.split('.').nth(1).unwrap();
             let bytes = base64::engine::general_purpose::STANDARD_NO_PAD.decode(payload).unwrap();
             prop_assert_eq!(serde_json::from_slice::<Claims>(&bytes).unwrap(), claims);
@@ -192,7 +192,7 @@ mod tests {
 
         #[test]
         fn reading_never_panics(text in "\\PC{0,200}") {
-            prop_assert!(Keys::new(SECRET).read(&text, 0).is_err());
+            prop_assert!(TokenKeys::new(SECRET).read(&text, 0).is_err());
         }
     }
 }

@@ -13,11 +13,11 @@ use super::fault::{Fault, Reason};
 use crate::config::Mongo;
 
 /// Bounds of the driver, unless the URI sets its own. The driver's 30 s would outlast every caller.
-const SERVER_SELECTION: Duration = Duration::from_secs(5);
-const CONNECT: Duration = Duration::from_secs(5);
+const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// SRV and TXT look-ups of a `mongodb+srv://` URI.
-const RESOLVE: Duration = Duration::from_secs(5);
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database, connected or not yet.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Store {
 
     async fn open(&self) -> Result<Database, Fault> {
         let parsed = ClientOptions::parse(self.config.uri.expose());
-        let mut options = tokio::time::timeout(RESOLVE, parsed)
+        let mut options = tokio::time::timeout(RESOLVE_TIMEOUT, parsed)
             .await
             .map_err(|_| Fault::new(Reason::DnsFailure))??;
         options
@@ -73,8 +73,8 @@ impl Store {
             .get_or_insert_with(|| "crokodial-dialer".to_owned());
         options
             .server_selection_timeout
-            .get_or_insert(SERVER_SELECTION);
-        options.connect_timeout.get_or_insert(CONNECT);
+            .get_or_insert(SERVER_SELECTION_TIMEOUT);
+        options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
         let client = Client::with_options(options)?;
         Ok(client.database(&self.config.database))
     }

@@ -14,10 +14,10 @@ use super::fault::Fault;
 const EVENTS: &str = "events";
 
 /// How long they are kept: 5 minutes.
-const KEPT_MS: i64 = 5 * 60_000;
+const RETENTION_MS: i64 = 5 * 60_000;
 
 /// The most that one look finds. Beyond it the newest wait for the next look.
-const MOST_FOUND: i64 = 10_000;
+const MAX_EVENTS: i64 = 10_000;
 
 /// A notice to store.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Store {
             .find(wanted)
             .projection(doc! { "tenantId": 1 })
             .sort(doc! { "at": 1, "_id": 1 })
-            .limit(MOST_FOUND)
+            .limit(MAX_EVENTS)
             .await?
             .try_collect()
             .await?;
@@ -99,7 +99,7 @@ impl Store {
 
     /// Removes events that everybody has seen; returns how many.
     pub async fn purge_events(&self, now_ms: i64) -> Result<u64, Fault> {
-        let until = now_ms.saturating_sub(KEPT_MS);
+        let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(EVENTS, "at", until).await
     }
 

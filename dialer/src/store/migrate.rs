@@ -11,7 +11,7 @@ use mongodb::options::IndexOptions;
 use super::collections::{CREDENTIALS, LEADS, USERS};
 use super::database::Store;
 use super::fault::{Fault, Reason};
-use crate::domain::migrate::indexes::{self, Index, Present};
+use crate::domain::migrate::indexes::{self, ExistingIndex, Index};
 use crate::domain::migrate::users::lowered;
 
 /// `namespace does not exist` (MongoDB's `error_codes.yml`): the collection is not there yet.
@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// Indexes of every collection that one is wanted or unwanted on.
-    pub async fn indexes(&self) -> Result<Vec<Present>, Fault> {
+    pub async fn indexes(&self) -> Result<Vec<ExistingIndex>, Fault> {
         let unwanted = indexes::UNWANTED.iter().map(|(index, _)| index);
         let names: BTreeSet<&str> = indexes::WANTED
             .iter()
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Drops one.
-    pub async fn drop_index(&self, index: &Present) -> Result<(), Fault> {
+    pub async fn drop_index(&self, index: &ExistingIndex) -> Result<(), Fault> {
         let collection = self.collection(&index.collection).await?;
         collection.drop_index(&index.name).await?;
         Ok(())
@@ -187,9 +187,9 @@ impl Store {
     }
 }
 
-fn found(collection: &str, model: IndexModel) -> Present {
+fn found(collection: &str, model: IndexModel) -> ExistingIndex {
     let options = model.options.unwrap_or_default();
-    Present {
+    ExistingIndex {
         collection: collection.to_owned(),
         name: options.name.unwrap_or_default(),
         keys: model.keys,

@@ -21,7 +21,7 @@ pub struct NewSession<'a> {
 
 /// A living session, for its owner to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub struct StoredSession {
     /// The `_id`: it ends the session, but nobody can sign in with it.
     pub key: String,
     pub created_ms: i64,
@@ -31,7 +31,7 @@ pub struct Session {
     pub address: String,
 }
 
-impl Session {
+impl StoredSession {
     fn from_document(document: &Document) -> Option<Self> {
         let time = |field: &str| document.get_datetime(field).ok();
         let text = |field: &str| document.get_str(field).unwrap_or_default().to_owned();
@@ -46,7 +46,7 @@ impl Session {
 }
 
 /// The most sessions that one list shows.
-const MOST: i64 = 200;
+const MAX_LISTED: i64 = 200;
 
 impl Store {
     pub async fn insert_session(&self, new: &NewSession<'_>) -> Result<(), Fault> {
@@ -82,16 +82,19 @@ impl Store {
     }
 
     /// The user's living sessions, newest first.
-    pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<Session>, Fault> {
+    pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<StoredSession>, Fault> {
         let found = self
             .collection(SESSIONS)
             .await?
             .find(doc! { "userId": user, "expiresAt": { "$gt": DateTime::from_millis(now_ms) } })
             .sort(doc! { "createdAt": -1, "_id": 1 })
-            .limit(MOST)
+            .limit(MAX_LISTED)
             .await?;
         let found: Vec<Document> = found.try_collect().await?;
-        Ok(found.iter().filter_map(Session::from_document).collect())
+        Ok(found
+            .iter()
+            .filter_map(StoredSession::from_document)
+            .collect())
     }
 
     /// Ends one of the user's own sessions; false where there is none.

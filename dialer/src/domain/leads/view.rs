@@ -4,7 +4,7 @@ use bson::Document;
 use serde_json::{Map, Value};
 
 use super::notes::sanitise;
-use super::vendor_style;
+use super::vendor_json;
 use crate::domain::to_json::{fields, text};
 
 /// The view of a document.
@@ -12,7 +12,7 @@ pub fn lead(document: &Document) -> Map<String, Value> {
     let mut view = fields(document);
     view.insert("disposition".into(), text(&view, "disposition").into());
     view.insert("notes".into(), sanitise(&text(&view, "notes")).into());
-    let formatted = vendor_style::formatted(&view);
+    let formatted = vendor_json::formatted(&view);
     view.insert("formattedJson".into(), formatted.into());
     view
 }

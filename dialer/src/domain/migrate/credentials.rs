@@ -2,17 +2,17 @@
 
 use bson::Document;
 
-use super::{Finding, Seen, Severity};
+use super::{Finding, Occurrences, Severity};
 use crate::security::keyring;
 
 /// Looks at pairs one after the other.
 #[derive(Debug, Default)]
-pub struct Inspector {
-    plain: Seen,
-    odd: Seen,
+pub struct CredentialInspector {
+    plain: Occurrences,
+    odd: Occurrences,
 }
 
-impl Inspector {
+impl CredentialInspector {
     pub fn see(&mut self, row: &Document) {
         let id = row.get("_id");
         let whole = row.get_object_id("_id").is_ok()
@@ -58,7 +58,7 @@ mod tests {
         let pair = |key: &str| {
             doc! { "_id": ObjectId::new(), "tenantId": ObjectId::new(), "sid": "crk_1", "apiKey": key }
         };
-        let mut inspector = Inspector::default();
+        let mut inspector = CredentialInspector::default();
         inspector.see(&pair("sealed.v1.k1.abc"));
         assert_eq!(inspector.findings(), []);
         let (first, odd) = (pair("key_1"), doc! { "_id": "x", "apiKey": "key_3" });

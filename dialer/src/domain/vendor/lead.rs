@@ -34,7 +34,7 @@ pub enum Field {
 
 /// A value that was not usable and was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
+pub struct FieldWarning {
     /// The vendor's name of the field.
     pub field: String,
     pub message: String,

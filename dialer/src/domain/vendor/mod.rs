@@ -4,10 +4,10 @@
 pub mod credential;
 pub mod file;
 pub mod gate;
-pub mod known;
 pub mod lead;
+pub mod lead_index;
+pub mod matching;
 pub mod merge;
 pub mod price;
 pub mod product;
-pub mod same;
 pub mod webhook;

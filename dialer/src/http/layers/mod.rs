@@ -22,7 +22,7 @@ use super::error::{ApiError, Code};
 use super::limits::{HANDLER_TIMEOUT, UPLOAD_PATH, UPLOAD_TIMEOUT};
 use super::state::App;
 use access::Exchange;
-use cors::Page;
+use cors::CorsRequest;
 
 /// All of it as one layer: a layer for each would clone the handler and box its answer as often, for every request.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let app = Arc::clone(&self.app);
-        let page = Page::of(&request, &app.origins);
+        let page = CorsRequest::of(&request, &app.origins);
         if page.preflight {
             let response = StatusCode::NO_CONTENT.into_response();
             return std::future::ready(Ok(finished(page, response))).boxed();
@@ -71,7 +71,7 @@ where
     }
 }
 
-fn finished(page: Page, mut response: Response) -> Response {
+fn finished(page: CorsRequest, mut response: Response) -> Response {
     page.mark(response.headers_mut());
     security::secured(response)
 }

@@ -18,22 +18,24 @@ use serde_json::{Map, Value, json};
 use super::answer::{private, said};
 use super::auth::SignedInAs;
 use super::body::{Body, object_id};
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
 use super::query::Pairs;
 use super::request_id::RequestId;
 use super::schema::common::{Done, Id};
-use super::schema::leads::{Lead, LeadChange, LeadFields, LeadFilter, Leads, Notes, NotesChange};
+use super::schema::leads::{
+    Lead, LeadChange, LeadFields, LeadListParams, Leads, Notes, NotesChange,
+};
 use super::settings;
 use super::state::App;
 use crate::accounts::Identity;
 use crate::domain::leads::edit::{self, Edit};
-use crate::domain::leads::query::{self, ALL_AT_MOST, LeadQuery};
+use crate::domain::leads::query::{self, LeadQuery, MAX_RESULTS};
 use crate::domain::leads::view;
 use crate::domain::notice::Notice;
 use crate::domain::tenant::Scope;
 use crate::domain::to_json;
-use crate::store::audit::Action;
+use crate::store::audit::AuditAction;
 use crate::store::leads::{Changed, Guard};
 
 const QUERY_TIME: HeaderName = HeaderName::from_static("x-query-time");
@@ -45,7 +47,7 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
     path = "/api/leads",
     tag = "leads",
     operation_id = "listLeads",
-    params(LeadFilter),
+    params(LeadListParams),
     responses((status = 200, description = "A page of them", body = Leads)),
 )]
 pub async fn list(
@@ -61,7 +63,7 @@ pub async fn list(
         return Err(ApiError::new(
             Code::TooMany,
             format!(
-                "{} leads match, and one answer holds {ALL_AT_MOST}. Narrow the filters, or use /api/leads/export.",
+                "{} leads match, and one answer holds {MAX_RESULTS}. Narrow the filters, or use /api/leads/export.",
                 page.total
             ),
         ));
@@ -103,12 +105,12 @@ async fn question(
 }
 
 fn pagination(query: &LeadQuery, total: u64) -> Value {
-    let limit = if query.all { ALL_AT_MOST } else { query.limit };
+    let limit = if query.all { MAX_RESULTS } else { query.limit };
     let pages = total.div_ceil(u64::from(limit.max(1)));
     json!({ "total": total, "page": query.page, "pages": pages, "limit": limit })
 }
 
-fn refused_query(refused: query::Refused) -> ApiError {
+fn refused_query(refused: query::QueryError) -> ApiError {
     ApiError::parameter(&refused.key, &refused.advice)
 }
 
@@ -242,14 +244,14 @@ pub async fn update_notes(
 pub async fn delete(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let (scope, id) = (identity.scope(), object_id("id", &id)?);
     if !app.store.delete_lead(scope, id).await? {
         return Err(not_changeable(&app, scope, id).await?);
     }
-    let entry = identity.entry(Action::Delete, Some(id), &caller);
+    let entry = identity.entry(AuditAction::Delete, Some(id), &caller);
     app.store.insert_audit(&entry).await?;
     Ok(said(
         "The lead was deleted. It can be restored for 30 days.",
@@ -268,7 +270,7 @@ pub async fn delete(
 pub async fn restore(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let (scope, id) = (identity.scope(), object_id("id", &id)?);
@@ -278,7 +280,7 @@ pub async fn restore(
             "There is no such deleted lead.",
         ));
     }
-    let entry = identity.entry(Action::Restore, Some(id), &caller);
+    let entry = identity.entry(AuditAction::Restore, Some(id), &caller);
     app.store.insert_audit(&entry).await?;
     let lead = app.store.lead(scope, id).await?.ok_or_else(no_such_lead)?;
     shown(&app, &identity, StatusCode::OK, &lead).await

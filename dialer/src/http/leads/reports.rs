@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 
 use super::super::answer::private;
 use super::super::auth::SignedInAs;
+use super::super::client::Client;
 use super::super::error::ApiError;
-use super::super::origin::Origin;
 use super::super::query::Pairs;
-use super::super::schema::leads::{FilterOptions, LeadFilter, RecentLead, Since, Stats};
+use super::super::schema::leads::{FilterOptions, LeadListParams, RecentLead, RecentParams, Stats};
 use super::super::state::App;
 use super::question;
 use crate::clock::now_ms;
 use crate::domain::leads::export;
 use crate::domain::to_json;
-use crate::store::audit::Action;
+use crate::store::audit::AuditAction;
 use crate::store::fault::Fault;
 
 /// Without a usable `since`, leads of the last five minutes are new.
@@ -66,7 +66,7 @@ pub async fn filters(
     path = "/api/leads/recent",
     tag = "leads",
     operation_id = "recentLeads",
-    params(Since),
+    params(RecentParams),
     responses((status = 200, description = "The leads", body = Vec<RecentLead>)),
 )]
 pub async fn recent(
@@ -95,17 +95,17 @@ pub async fn recent(
     path = "/api/leads/export",
     tag = "leads",
     operation_id = "exportLeads",
-    params(LeadFilter),
+    params(LeadListParams),
     responses((status = 200, description = "The file", body = String, content_type = "text/csv")),
 )]
 pub async fn export(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Query(pairs): Pairs,
 ) -> Result<Response, ApiError> {
     let query = question(&app, &identity, &pairs).await?;
-    let entry = identity.entry(Action::Export, None, &caller);
+    let entry = identity.entry(AuditAction::Export, None, &caller);
     app.store.insert_audit(&entry).await?;
     let leads = app
         .store

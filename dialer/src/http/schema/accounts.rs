@@ -27,7 +27,8 @@ pub struct Registration {
 
 /// An account.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct User {
+#[schema(as = User)]
+pub struct UserBody {
     #[serde(rename = "_id")]
     pub mongo_id: Id,
     pub id: Id,
@@ -42,7 +43,7 @@ pub struct User {
 pub struct SignedInUser {
     /// For the header `Authorization: Bearer …`.
     pub token: String,
-    pub user: User,
+    pub user: UserBody,
 }
 
 /// The caller's account.
@@ -268,7 +269,7 @@ pub struct NewRole {
 pub struct ChangedUser {
     pub success: bool,
     pub message: String,
-    pub user: User,
+    pub user: UserBody,
 }
 
 /// A reset link, shown once.

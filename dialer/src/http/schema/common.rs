@@ -34,7 +34,7 @@ pub struct Pagination {
 /// Which part of a list is wanted.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Page {
+pub struct PageParams {
     /// From 1.
     #[param(minimum = 1, maximum = 1_000_000)]
     pub page: Option<u64>,

@@ -121,7 +121,7 @@ pub struct Notes {
 #[derive(Debug, Serialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
-pub struct LeadFilter {
+pub struct LeadListParams {
     /// From 1.
     pub page: Option<u32>,
     /// Leads a page; 50 unless said.
@@ -211,7 +211,7 @@ pub struct Counts {
 /// Which leads are new.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Since {
+pub struct RecentParams {
     /// Milliseconds since 1970; the last five minutes unless said.
     pub since: Option<String>,
     pub source: Option<String>,
@@ -242,7 +242,7 @@ pub struct CallCounts {
 /// Where the day ends.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Zone {
+pub struct TimeZoneParams {
     /// An IANA name; unless said, as in the caller's settings.
     pub tz: Option<String>,
 }
@@ -304,7 +304,7 @@ pub struct DialCounts {
 /// Which numbers.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Phones {
+pub struct PhoneParams {
     /// Separated by commas, at most 500.
     pub phones: Option<String>,
 }

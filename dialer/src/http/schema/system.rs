@@ -51,6 +51,7 @@ pub struct WebhookHealth {
 
 /// A sign of life.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Said {
+#[schema(as = Said)]
+pub struct MessageBody {
     pub message: String,
 }

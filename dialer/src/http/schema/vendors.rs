@@ -42,7 +42,8 @@ pub struct Reject {
 /// A lead as a vendor sends it: an id, a telephone number or an e-mail address at least. Any other field is kept where
 /// it is known, and any may be text or a number.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct VendorLead {
+#[schema(as = VendorLead)]
+pub struct VendorLeadBody {
     pub lead_id: Option<Value>,
     pub nextgen_id: Option<Value>,
     pub first_name: Option<Value>,
@@ -86,7 +87,7 @@ pub struct File {
 /// How a file is read.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
-pub struct FileOptions {
+pub struct UploadParams {
     /// `true`: only tell what would come of it.
     pub dry_run: Option<String>,
     /// `all` unless said: one bad row refuses the file; `partial`: bad rows are left out.
@@ -105,7 +106,7 @@ pub struct Import {
     pub message: Option<String>,
     pub dry_run: Option<bool>,
     pub file_name: Option<String>,
-    pub warnings: Option<Vec<RowWarning>>,
+    pub warnings: Option<Vec<RowWarningBody>>,
     /// Of all warnings; the list holds the first hundred.
     pub warning_count: Option<u64>,
     pub started_at: Option<Moment>,
@@ -128,7 +129,8 @@ pub struct ImportStats {
 
 /// What was left out of a row, and why.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RowWarning {
+#[schema(as = RowWarning)]
+pub struct RowWarningBody {
     pub row: u64,
     pub column: Option<String>,
     pub message: String,

@@ -18,16 +18,16 @@ pub use write::{Changed, Guard};
 
 /// One page of a list.
 #[derive(Debug)]
-pub struct Page {
+pub struct LeadPage {
     pub leads: Vec<Document>,
     /// All that match.
     pub total: u64,
 }
 
 impl Store {
-    /// A page of leads. With `query.all` the first [`ALL_AT_MOST`](crate::domain::leads::query::ALL_AT_MOST); the
+    /// A page of leads. With `query.all` the first [`ALL_AT_MOST`](crate::domain::leads::query::MAX_RESULTS); the
     /// caller compares `total`.
-    pub async fn leads(&self, scope: Scope, query: &LeadQuery) -> Result<Page, Fault> {
+    pub async fn leads(&self, scope: Scope, query: &LeadQuery) -> Result<LeadPage, Fault> {
         let leads = self.collection(LEADS).await?;
         let wanted = filter::of(scope, &query.filter);
         let total = leads.count_documents(wanted.clone()).await?;
@@ -38,7 +38,7 @@ impl Store {
             .skip(skip)
             .limit(limit)
             .await?;
-        Ok(Page {
+        Ok(LeadPage {
             leads: cursor.try_collect().await?,
             total,
         })

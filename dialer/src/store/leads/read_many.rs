@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::filter;
 use crate::domain::leads::query::{LeadFilter, LeadQuery};
-use crate::domain::leads::stats::{FIELDS, Stats};
+use crate::domain::leads::stats::{FIELDS, LeadStats};
 use crate::domain::tenant::Scope;
 use crate::domain::to_json;
 use crate::store::collections::LEADS;
@@ -14,7 +14,7 @@ use crate::store::database::Store;
 use crate::store::fault::Fault;
 
 /// The most leads that `/recent` names.
-const MOST_RECENT: i64 = 50;
+const MAX_RECENT: i64 = 50;
 
 impl Store {
     /// All leads that match, in the order asked for; only these fields of them.
@@ -34,13 +34,13 @@ impl Store {
     }
 
     /// What the scope's leads are made of.
-    pub async fn lead_stats(&self, scope: Scope) -> Result<Stats, Fault> {
+    pub async fn lead_stats(&self, scope: Scope) -> Result<LeadStats, Fault> {
         let leads = self.collection(LEADS).await?;
         let mut cursor = leads
             .find(filter::of(scope, &LeadFilter::default()))
             .projection(projection(&FIELDS))
             .await?;
-        let mut stats = Stats::default();
+        let mut stats = LeadStats::default();
         while let Some(lead) = cursor.try_next().await? {
             stats.add(&to_json::fields(&lead));
         }
@@ -65,7 +65,7 @@ impl Store {
         let cursor = leads
             .find(doc! { "$and": parts })
             .sort(doc! { "createdAt": 1, "_id": 1 })
-            .limit(MOST_RECENT)
+            .limit(MAX_RECENT)
             .projection(projection(&["name", "source", "createdAt"]))
             .await?;
         Ok(cursor.try_collect().await?)

@@ -11,11 +11,11 @@ use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::numbers::number;
 
-/// Leads that were deleted, for [`KEPT_MS`].
+/// Leads that were deleted, for [`RETENTION_MS`].
 const DELETED: &str = "deletedleads";
 
 /// How long a deleted lead can be restored: 30 days.
-const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
 /// What a change relies on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -151,7 +151,7 @@ impl Store {
 
     /// Removes what was deleted long ago; returns how many.
     pub async fn purge_deleted_leads(&self, now_ms: i64) -> Result<u64, Fault> {
-        let until = now_ms.saturating_sub(KEPT_MS);
+        let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(DELETED, "deletedAt", until).await
     }
 }

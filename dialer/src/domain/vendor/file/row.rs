@@ -27,7 +27,7 @@ pub struct RowWarning {
 
 /// What became of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct RowCounts {
     /// Made a lead.
     pub imported: u32,
     /// Changed a lead.
@@ -36,7 +36,7 @@ pub struct Counts {
     pub unchanged: u32,
 }
 
-impl Counts {
+impl RowCounts {
     /// With these added.
     #[must_use]
     pub fn plus(self, more: Self) -> Self {

@@ -8,7 +8,7 @@ use crate::domain::to_json::{number, text};
 /// In the contract's order (3.2). Flags are the texts `true` and `false`; only `has_medicare_parts_a_b` is JSON's
 /// `true`, or empty text.
 #[derive(Debug, Serialize)]
-struct VendorStyle {
+struct VendorJson {
     created_at: String,
     purchase_id: String,
     product: String,
@@ -59,14 +59,14 @@ pub fn formatted(lead: &Map<String, Value>) -> String {
     serde_json::to_string_pretty(&of(lead)).unwrap_or_default()
 }
 
-fn of(lead: &Map<String, Value>) -> VendorStyle {
+fn of(lead: &Map<String, Value>) -> VendorJson {
     let t = |name: &str| text(lead, name);
     let flag = |name: &str| match lead.get(name) {
         Some(Value::Bool(true)) => "true",
         _ => "false",
     };
     let product = t("product");
-    VendorStyle {
+    VendorJson {
         created_at: t("createdAt"),
         purchase_id: t("purchaseId"),
         product: if product.is_empty() {

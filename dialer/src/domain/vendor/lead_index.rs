@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 
 use bson::oid::ObjectId;
 
-use super::same::{self, Keys};
+use super::matching::{self, MatchKeys};
 
 /// The most leads of one key that are looked at, the oldest first; as for a single message.
-const MOST_ALIKE: usize = 50;
+const MAX_CANDIDATES: usize = 50;
 
 /// Everything that some rows could be known by. A stored lead that has none of it is of no use to them.
 #[derive(Debug, Default)]
-pub struct Wanted(HashSet<Key>);
+pub struct WantedKeys(HashSet<Key>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
@@ -21,7 +21,7 @@ enum Key {
     Email(String),
 }
 
-fn all(keys: &Keys) -> Vec<Key> {
+fn all(keys: &MatchKeys) -> Vec<Key> {
     let ids = keys.vendor_ids.iter().cloned().map(Key::Vendor);
     let phone = keys.phone.iter().cloned().map(Key::Phone);
     ids.chain(phone)
@@ -29,22 +29,22 @@ fn all(keys: &Keys) -> Vec<Key> {
         .collect()
 }
 
-impl Wanted {
-    pub fn add(&mut self, keys: &Keys) {
+impl WantedKeys {
+    pub fn add(&mut self, keys: &MatchKeys) {
         self.0.extend(all(keys));
     }
 
     /// True if some row could be of a lead with these keys.
-    pub fn meets(&self, keys: &Keys) -> bool {
+    pub fn meets(&self, keys: &MatchKeys) -> bool {
         all(keys).iter().any(|key| self.0.contains(key))
     }
 }
 
 /// A stored lead, or one that is about to be.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct KnownLead {
     pub id: ObjectId,
-    pub keys: Keys,
+    pub keys: MatchKeys,
     /// Milliseconds since 1970: the oldest of several is taken.
     pub created_ms: i64,
     /// Its phone may be filled in.
@@ -53,13 +53,13 @@ pub struct Known {
 
 /// Known leads by their keys.
 #[derive(Debug, Default)]
-pub struct Index {
-    known: Vec<Known>,
+pub struct LeadIndex {
+    known: Vec<KnownLead>,
     places: HashMap<Key, Vec<usize>>,
 }
 
-impl Index {
-    pub fn add(&mut self, known: Known) {
+impl LeadIndex {
+    pub fn add(&mut self, known: KnownLead) {
         let (place, keys) = (self.known.len(), all(&known.keys));
         self.known.push(known);
         for key in keys {
@@ -72,15 +72,15 @@ impl Index {
         let own = age(place);
         let list = self.places.entry(key).or_default();
         let at = list.partition_point(|other| age(*other) <= own);
-        if at < MOST_ALIKE && !list.contains(&place) {
+        if at < MAX_CANDIDATES && !list.contains(&place) {
             list.insert(at, place);
-            list.truncate(MOST_ALIKE);
+            list.truncate(MAX_CANDIDATES);
         }
     }
 
     /// The lead that is the same as one that came, by the rule of a single message. What fills its blanks is
     /// remembered, as if it had been written.
-    pub fn take(&mut self, incoming: &Keys) -> Option<ObjectId> {
+    pub fn take(&mut self, incoming: &MatchKeys) -> Option<ObjectId> {
         let mut places: Vec<usize> = all(incoming)
             .iter()
             .filter_map(|key| self.places.get(key))
@@ -92,7 +92,7 @@ impl Index {
         let alike = places
             .iter()
             .filter_map(|at| Some((&self.known.get(*at)?.keys, *at)));
-        let (place, _) = same::find(incoming, alike)?;
+        let (place, _) = matching::find(incoming, alike)?;
         let known = self.known.get_mut(place)?;
         if known.keys.vendor_ids.is_empty() {
             known.keys.vendor_ids.clone_from(&incoming.vendor_ids);
@@ -117,18 +117,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn keys(id: &str, phone: &str, email: &str) -> Keys {
+    fn keys(id: &str, phone: &str, email: &str) -> MatchKeys {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Keys {
+        MatchKeys {
             vendor_ids: some(id).into_iter().collect(),
             phone: some(phone),
             email: some(email),
         }
     }
 
-    fn known(number: u8, keys: Keys) -> Known {
+    fn known(number: u8, keys: MatchKeys) -> KnownLead {
         let phone_is_blank = keys.phone.is_none();
-        Known {
+        KnownLead {
             id: ObjectId::from_bytes([number; 12]),
             keys,
             created_ms: i64::from(number),
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_lead_that_got_its_id_is_no_longer_known_by_its_phone_to_other_ids() {
-        let mut index = Index::default();
+        let mut index = LeadIndex::default();
         index.add(known(1, keys("", "+1", "")));
         let id = ObjectId::from_bytes([1; 12]);
         assert_eq!(index.take(&keys("a", "+1", "x@y")), Some(id));
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn only_what_some_row_could_be_known_by_is_wanted() {
-        let mut wanted = Wanted::default();
+        let mut wanted = WantedKeys::default();
         wanted.add(&keys("a", "+1", ""));
         assert!(wanted.meets(&keys("b", "+1", "")) && wanted.meets(&keys("a", "", "")));
         assert!(!wanted.meets(&keys("+1", "a", "x@y")) && !wanted.meets(&keys("", "", "")));
@@ -161,14 +161,14 @@ mod tests {
             stored in proptest::collection::vec(("[ab]?", "(|[+]1|[+]2)", "(|x|y)"), 0..12),
             incoming in ("[ab]?", "(|[+]1|[+]2)", "(|x|y)")
         ) {
-            let mut index = Index::default();
-            let stored: Vec<Known> = (1_u8..).zip(&stored).map(|(n, s)| known(n, keys(&s.0, &s.1, &s.2))).collect();
+            let mut index = LeadIndex::default();
+            let stored: Vec<KnownLead> = (1_u8..).zip(&stored).map(|(n, s)| known(n, keys(&s.0, &s.1, &s.2))).collect();
             // In any order: the oldest is found by its age.
             for known in stored.iter().rev() {
                 index.add(known.clone());
             }
             let incoming = keys(&incoming.0, &incoming.1, &incoming.2);
-            let plain = same::find(&incoming, stored.iter().map(|k| (&k.keys, k.id))).map(|(id, _)| id);
+            let plain = matching::find(&incoming, stored.iter().map(|k| (&k.keys, k.id))).map(|(id, _)| id);
             prop_assert_eq!(index.take(&incoming), plain);
         }
     }

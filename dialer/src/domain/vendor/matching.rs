@@ -10,7 +10,7 @@ use crate::domain::leads::phone;
 
 /// What a lead is known by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Keys {
+pub struct MatchKeys {
     /// Lower-cased; the old servers had two fields for it.
     pub vendor_ids: Vec<String>,
     /// E.164.
@@ -19,7 +19,7 @@ pub struct Keys {
     pub email: Option<String>,
 }
 
-impl Keys {
+impl MatchKeys {
     /// Of a stored lead.
     pub fn of_stored(lead: &Map<String, Value>) -> Self {
         let text = |field: &str| lead.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -47,18 +47,18 @@ impl Keys {
 
     /// By what the two are the same. Phone and e-mail only count where one side has no vendor id: a family shares
     /// them, and two ids of one vendor are two leads.
-    pub fn same(&self, other: &Self) -> Option<By> {
+    pub fn same(&self, other: &Self) -> Option<MatchedBy> {
         if !self.vendor_ids.is_empty() && !other.vendor_ids.is_empty() {
             let shared = self
                 .vendor_ids
                 .iter()
                 .any(|id| other.vendor_ids.contains(id));
-            return shared.then_some(By::VendorId);
+            return shared.then_some(MatchedBy::VendorId);
         }
         if self.phone.is_some() && self.phone == other.phone {
-            return Some(By::Phone);
+            return Some(MatchedBy::Phone);
         }
-        (self.email.is_some() && self.email == other.email).then_some(By::Email)
+        (self.email.is_some() && self.email == other.email).then_some(MatchedBy::Email)
     }
 
     /// The `_id` of a new lead with these keys: the same for every copy of one message, so that of any number of
@@ -75,13 +75,13 @@ impl Keys {
 /// The `_id` of a new lead. Where nothing is a key, what was sent as a phone is one: the same message makes the same
 /// lead.
 pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
-    let by_key = Keys::of_vendor(lead).new_id(tenant);
+    let by_key = MatchKeys::of_vendor(lead).new_id(tenant);
     let digits = lead.phone.as_deref().map(phone::digits);
     let by_digits = || {
         let phone = digits.filter(|d| !d.is_empty()).or(lead.phone.clone());
-        let keys = Keys {
+        let keys = MatchKeys {
             phone: phone.map(|phone| format!("written {phone}")),
-            ..Keys::default()
+            ..MatchKeys::default()
         };
         keys.new_id(tenant)
     };
@@ -90,7 +90,7 @@ pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
 
 /// By what two leads are the same; the surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum By {
+pub enum MatchedBy {
     VendorId,
     Phone,
     Email,
@@ -99,10 +99,10 @@ pub enum By {
 /// Of some stored leads, oldest first, the one that is the same: by the surest key, then the oldest. The number says
 /// how many are the same by that key.
 pub fn find<'a, T>(
-    incoming: &Keys,
-    stored: impl IntoIterator<Item = (&'a Keys, T)>,
+    incoming: &MatchKeys,
+    stored: impl IntoIterator<Item = (&'a MatchKeys, T)>,
 ) -> Option<(T, usize)> {
-    let mut best: Option<(By, T, usize)> = None;
+    let mut best: Option<(MatchedBy, T, usize)> = None;
     for (keys, lead) in stored {
         let Some(by) = keys.same(incoming) else {
             continue;
@@ -122,18 +122,22 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn stored(lead: &Value) -> Keys {
-        Keys::of_stored(lead.as_object().unwrap())
+    fn stored(lead: &Value) -> MatchKeys {
+        MatchKeys::of_stored(lead.as_object().unwrap())
     }
 
-    fn keys(id: &str, phone: &str, email: &str) -> Keys {
+    fn keys(id: &str, phone: &str, email: &str) -> MatchKeys {
         stored(&json!({ "leadId": id, "phone": phone, "email": email }))
     }
 
     #[test]
     fn ids_decide_and_the_rest_only_where_one_has_none() {
         for (a, b, by) in [
-            (keys("A1", "", ""), keys("a1", "", ""), Some(By::VendorId)),
+            (
+                keys("A1", "", ""),
+                keys("a1", "", ""),
+                Some(MatchedBy::VendorId),
+            ),
             (
                 keys("a1", "5550123456", "x@y"),
                 keys("a2", "5550123456", "x@y"),
@@ -142,12 +146,12 @@ mod tests {
             (
                 keys("a1", "5550123456", ""),
                 keys("", "+1 555 012 3456", ""),
-                Some(By::Phone),
+                Some(MatchedBy::Phone),
             ),
             (
                 keys("", "5550123456", "x@y"),
                 keys("", "5550123457", "X@Y "),
-                Some(By::Email),
+                Some(MatchedBy::Email),
             ),
             (keys("", "", ""), keys("", "", ""), None),
             (keys("", "123", ""), keys("", "123", ""), None),
@@ -155,7 +159,7 @@ mod tests {
             assert_eq!((a.same(&b), b.same(&a)), (by, by), "{a:?} {b:?}");
         }
         let both = stored(&json!({ "leadId": "a", "nextgenId": "B" }));
-        assert_eq!(both.same(&keys("b", "", "")), Some(By::VendorId));
+        assert_eq!(both.same(&keys("b", "", "")), Some(MatchedBy::VendorId));
     }
 
     #[test]
@@ -174,7 +178,7 @@ mod tests {
     #[test]
     fn a_new_id_is_each_tenant_s_own_and_of_the_surest_key() {
         let (one, two) = (ObjectId::new(), ObjectId::new());
-        let id = |keys: &Keys, tenant| keys.new_id(tenant).unwrap();
+        let id = |keys: &MatchKeys, tenant| keys.new_id(tenant).unwrap();
         let full = keys("A1", "5550123456", "x@y");
         assert_eq!(id(&full, one), id(&keys("a1", "", ""), one));
         assert_ne!(id(&full, one), id(&full, two));

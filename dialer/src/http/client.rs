@@ -14,9 +14,9 @@ use crate::http::client_address;
 
 /// The client's address and program.
 #[derive(Debug)]
-pub struct Origin(pub Caller);
+pub struct Client(pub Caller);
 
-impl FromRequestParts<App> for Origin {
+impl FromRequestParts<App> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {

@@ -7,23 +7,23 @@ use std::collections::HashSet;
 const OVERLAP_MS: i64 = 30_000;
 
 /// How far it goes back at most, however long ago that was: who was away longer reads everything anew.
-const FURTHEST_MS: i64 = 120_000;
+const MAX_LOOKBACK_MS: i64 = 120_000;
 
 /// What the last look found.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct EventDedup {
     ids: HashSet<String>,
     since_ms: i64,
     last_ms: Option<i64>,
 }
 
-impl Seen {
+impl EventDedup {
     /// From when on to look. It never goes back: all of a former look that can be found again was in the last one.
     pub fn since(&mut self, now_ms: i64) -> i64 {
         let last = self.last_ms.unwrap_or(now_ms).min(now_ms);
         let from = last
             .saturating_sub(OVERLAP_MS)
-            .max(now_ms.saturating_sub(FURTHEST_MS));
+            .max(now_ms.saturating_sub(MAX_LOOKBACK_MS));
         self.since_ms = self.since_ms.max(from);
         self.since_ms
     }
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn what_was_told_before_anybody_listened_is_no_news() {
-        let mut seen = Seen::default();
+        let mut seen = EventDedup::default();
         assert_eq!(seen.since(100_000), 70_000);
         assert!(seen.news(vec![("a".to_owned(), ())], 100_000).is_empty());
         let found = vec![("a".to_owned(), ()), ("b".to_owned(), ())];
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn an_outage_is_looked_back_over_and_a_clock_that_is_set_back_shows_nothing_twice() {
-        let mut seen = Seen::default();
+        let mut seen = EventDedup::default();
         seen.since(1_000_000);
         seen.news::<()>(Vec::new(), 1_000_000);
         assert_eq!(seen.since(1_060_000), 970_000);
@@ -76,7 +76,7 @@ mod tests {
             events in prop::collection::vec((40_000_i64..90_000, -20_000_i64..20_000, 0_i64..5_000), 0..40),
             failing in prop::collection::hash_set(31_usize..90, 0..10),
         ) {
-            let mut seen = Seen::default();
+            let mut seen = EventDedup::default();
             let mut news = Vec::new();
             for second in 30..100_usize {
                 let now = i64::try_from(second).unwrap() * 1_000;
