@@ -97,3 +97,31 @@ impl Body {
         fields::text(&self.0, field).map_err(|advice| ApiError::field(field, advice))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str) {
+        if let Ok(id) = object_id("id", text) {
+            assert!(id.to_hex().eq_ignore_ascii_case(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ids_in_paths() {
+        assert!(object_id("id", "64B7f0c2a1b2c3d4e5f60718").is_ok());
+        for text in ["64B7f0c2a1b2c3d4e5f60718", "64b7", "", "a\0b"] {
+            check(text);
+        }
+        assert!(object_id("id", "64b7").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_that_is_accepted_is_the_one_that_was_written(text in "([0-9a-fA-F]{20,28}|\\PC{0,30})") {
+            check(&text);
+        }
+    }
+}

@@ -38,6 +38,7 @@ pub fn same_host(origin: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_page_of_this_very_host_and_port() {
@@ -86,6 +87,55 @@ mod tests {
             "http://localhost:3006",
         ] {
             assert!(!origins.allow(no), "{no}");
+        }
+    }
+
+    /// Origins that are allowed without being configured, at port 3005.
+    const BUILT_IN: [&str; 6] = [
+        "https://crokodial.com",
+        "https://www.crokodial.com",
+        "http://localhost:5173",
+        "http://localhost:3005",
+        "http://127.0.0.1:5173",
+        "http://127.0.0.1:3005",
+    ];
+
+    fn check(origin: &str, host: &str) {
+        let built_in = BUILT_IN.contains(&origin);
+        assert_eq!(Origins::new(3005, None).allow(origin), built_in);
+        let own = Origins::new(3005, Some(host));
+        assert!(own.allow(host));
+        assert_eq!(own.allow(origin), built_in || origin == host);
+        let same = ["http://", "https://"].iter().any(|scheme| {
+            let rest = origin.strip_prefix(scheme);
+            rest.is_some_and(|rest| !rest.is_empty() && rest.eq_ignore_ascii_case(host))
+        });
+        assert_eq!(same_host(origin, host), same, "{origin} at {host}");
+    }
+
+    #[test]
+    fn odd_origins() {
+        for (origin, host) in [
+            ("https://", ""),
+            ("https://crokodial.com.evil.example", "crokodial.com"),
+            ("file://", ""),
+            ("null", ""),
+            ("https://crokodial.com", "crokodial.com"),
+            ("http://10.0.0.5:3005", "10.0.0.5:3005"),
+            ("HTTPS://Dialer.example.com", "dialer.example.com"),
+        ] {
+            check(origin, host);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_origin_is_compared_whole(
+            scheme in "(https?://|HTTP://|file://|)", host in "(crokodial[.]com|localhost:(5173|3005)|\\PC{0,20})",
+            more in "([.]evil[.]example|/|)"
+        ) {
+            check(&format!("{scheme}{host}{more}"), &host);
+            check(&host, &format!("{scheme}{host}"));
         }
     }
 }

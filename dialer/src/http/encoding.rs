@@ -61,6 +61,7 @@ fn accepts(header: &str, token: &str) -> bool {
 mod tests {
     use super::*;
     use Encoding::{Brotli, Gzip, Identity};
+    use proptest::prelude::*;
 
     #[test]
     fn table() {
@@ -77,6 +78,41 @@ mod tests {
             ("identity", vec![Identity]),
         ] {
             assert_eq!(acceptable(header), expected, "{header:?}");
+        }
+    }
+
+    fn check(header: &str) {
+        let taken = acceptable(header);
+        let (last, compressed) = taken.split_last().unwrap();
+        assert_eq!(*last, Identity, "{header:?}");
+        let orders: [&[Encoding]; 4] = [&[], &[Brotli], &[Gzip], &[Brotli, Gzip]];
+        assert!(orders.contains(&compressed), "{header:?}: {taken:?}");
+        assert_eq!(acceptable(&header.to_ascii_uppercase()), taken);
+        let refused = acceptable(&format!("br;q=0,gzip;q=0.000,{header}"));
+        assert_eq!(refused, [Identity], "{header:?}");
+        let wanted = acceptable(&format!("br,gzip;q=0.1,{header}"));
+        assert_eq!(wanted.len(), 3, "{header:?}");
+    }
+
+    #[test]
+    fn odd_headers() {
+        for header in [
+            "*;q=0.1, br;q=0",
+            "br;q=\u{fffd}",
+            ",;,",
+            "br;q=nan, gzip;q=inf",
+            "GZIP; Q=1.0",
+        ] {
+            check(header);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_plain_file_is_last_and_the_first_item_of_a_name_counts(
+            header in "([bgrzip*;=,. qQ0-9]{0,30}|\\PC{0,40})"
+        ) {
+            check(&header);
         }
     }
 }
