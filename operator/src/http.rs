@@ -224,5 +224,5 @@ async fn serve_connection(stream: TcpStream, router: Router, stop: CancellationT
 }
 
 #[cfg(test)]
-#[path = "http_test.rs"]
+#[path = "http_tests.rs"]
 mod tests;

@@ -394,5 +394,5 @@ fn log_level(args: &RunArgs, errors: &mut Errors) -> String {
 }
 
 #[cfg(test)]
-#[path = "config_test.rs"]
+#[path = "config_tests.rs"]
 mod tests;

@@ -222,5 +222,5 @@ impl Drop for UnderWay {
 }
 
 #[cfg(test)]
-#[path = "fence_test.rs"]
+#[path = "fence_tests.rs"]
 mod tests;

@@ -17,6 +17,6 @@ pub use state::Timing;
 pub const LEASE: &str = "crokodial-operator";
 
 #[cfg(test)]
-mod simulation_test;
+mod simulation_tests;
 #[cfg(test)]
-mod state_test;
+mod state_tests;

@@ -252,5 +252,5 @@ fn label_matches(glob: &str, label: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "auth_test.rs"]
+#[path = "auth_tests.rs"]
 mod tests;

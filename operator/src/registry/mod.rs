@@ -309,5 +309,5 @@ fn error(image: &ImageRef, fault: Fault) -> ResolveError {
 }
 
 #[cfg(test)]
-#[path = "resolver_test.rs"]
+#[path = "resolver_tests.rs"]
 mod tests;

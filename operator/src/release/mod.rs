@@ -22,4 +22,4 @@ pub mod view;
 pub mod workload;
 
 #[cfg(test)]
-mod model_test;
+mod model_tests;

@@ -277,5 +277,5 @@ impl PodView {
 }
 
 #[cfg(test)]
-#[path = "workload_test.rs"]
+#[path = "workload_tests.rs"]
 mod tests;

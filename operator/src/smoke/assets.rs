@@ -231,5 +231,5 @@ fn behind_descriptors(text: &str) -> &str {
 }
 
 #[cfg(test)]
-#[path = "assets_test.rs"]
+#[path = "assets_tests.rs"]
 mod tests;

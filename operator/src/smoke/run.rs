@@ -360,5 +360,5 @@ fn shown(path: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "run_test.rs"]
+#[path = "run_tests.rs"]
 mod tests;

@@ -67,5 +67,5 @@ impl From<rcgen::Error> for TlsError {
 }
 
 #[cfg(test)]
-#[path = "tls_test.rs"]
+#[path = "tls_tests.rs"]
 mod tests;

@@ -150,5 +150,5 @@ fn seconds(at: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
-#[path = "bake_test.rs"]
+#[path = "bake_tests.rs"]
 mod tests;

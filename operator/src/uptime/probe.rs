@@ -161,5 +161,5 @@ fn connect_fault(kind: ErrorKind) -> Fault {
 }
 
 #[cfg(test)]
-#[path = "probe_test.rs"]
+#[path = "probe_tests.rs"]
 mod tests;

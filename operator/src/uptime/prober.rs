@@ -180,5 +180,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-#[path = "prober_test.rs"]
+#[path = "prober_tests.rs"]
 mod tests;

@@ -245,5 +245,5 @@ fn rounded_up(duration: SignedDuration) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "soak_test.rs"]
+#[path = "soak_tests.rs"]
 mod tests;

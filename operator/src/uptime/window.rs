@@ -260,5 +260,5 @@ fn told(verdict: Verdict) -> Told {
 }
 
 #[cfg(test)]
-#[path = "window_test.rs"]
+#[path = "window_tests.rs"]
 mod tests;

@@ -365,10 +365,10 @@ async fn a_registry_that_is_not_on_the_list_is_spoken_to_by_tls() {
     assert!(server.seen().is_empty());
 }
 
-#[path = "resolver_hostile_test.rs"]
+#[path = "resolver_hostile_tests.rs"]
 mod hostile;
-#[path = "resolver_tls_test.rs"]
+#[path = "resolver_tls_tests.rs"]
 mod over_tls;
 
-#[path = "resolver_sign_in_test.rs"]
+#[path = "resolver_sign_in_tests.rs"]
 mod sign_in;

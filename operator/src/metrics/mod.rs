@@ -353,5 +353,5 @@ impl Drop for ReconcileTimer {
 }
 
 #[cfg(test)]
-#[path = "metrics_test.rs"]
+#[path = "metrics_tests.rs"]
 mod tests;

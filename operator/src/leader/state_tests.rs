@@ -1,4 +1,4 @@
-//! The rules one by one. What they add up to is in `simulation_test`.
+//! The rules one by one. What they add up to is in `simulation_tests`.
 
 use std::time::Duration;
 
