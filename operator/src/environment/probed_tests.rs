@@ -46,7 +46,7 @@ fn step(available: i32) -> Step {
         },
         hold: None,
         pin: None,
-        gate: crate::release::gate::Verdict::open(),
+        gate: crate::release::gate::GateVerdict::open(),
         waits: None,
         workload,
         serving: (available > 0).then_some(7),

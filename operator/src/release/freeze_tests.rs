@@ -255,7 +255,7 @@ proptest! {
         specs in prop::collection::vec(any_weekly().prop_map(|(s, _)| s), 1..4), now in any_time(), part in 0_i64..1000,
     ) {
         let freezes = read(&specs);
-        if let Some(Frozen { until: Some(until), .. }) = frozen(&freezes, now) {
+        if let Some(ActiveFreeze { until: Some(until), .. }) = frozen(&freezes, now) {
             prop_assert!(until > now);
             let between = now + SignedDuration::from_secs(until.duration_since(now).as_secs() * part / 1000);
             prop_assert_eq!(frozen(&freezes, between).and_then(|f| f.until), Some(until));

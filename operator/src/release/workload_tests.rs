@@ -20,7 +20,7 @@ fn ended(code: i32, reason: &str, message: &str) -> Value {
 #[test]
 fn an_end_is_told_without_what_the_application_said_at_it() {
     let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
-    let told = |end: Value, restarts| pod(waiting.clone(), end, restarts).told_exits();
+    let told = |end: Value, restarts| pod(waiting.clone(), end, restarts).exit_summary();
     assert_eq!(
         told(ended(78, "Error", "mongodb://user:secret@host"), 2),
         "pod shop-1 exited 3 times, last with exit code 78"
@@ -50,7 +50,7 @@ fn words_of_the_runtime_are_bounded() {
         message: Some("x".repeat(10_000)),
         ..ContainerStateTerminated::default()
     });
-    assert_eq!(told, Exit::NotStarted("x".repeat(MOST_WORDS)));
+    assert_eq!(told, Exit::NotStarted("x".repeat(MAX_RUNTIME_MESSAGE)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crokodial_crds::ReleasePhase;
 
 use super::{Act, State, at};
 use crate::release::decision::{Decision, Run};
-use crate::release::history::{self, Keep};
+use crate::release::history::{self, Retention};
 use crate::release::machine::{decide, hold, pin};
 use crate::release::record::{Record, last_good};
 
@@ -47,7 +47,7 @@ impl State {
         self.check_what_runs(before, decision, &context);
         let kept = history::retired(
             &self.records,
-            Keep {
+            Retention {
                 releases: 0,
                 days: 0,
             },

@@ -14,14 +14,17 @@ use jiff::{SignedDuration, Timestamp};
 use crate::release::decision::{Decision, Run};
 use crate::release::machine::decide;
 use crate::release::record::{Record, last_good};
-use crate::release::view::{Candidate, Gate, Lack, Probes, Proof, Smoke, Trial, View, Wanted};
+use crate::release::view::{
+    CandidateView, CredentialHealth, Gate, MissingPrerequisite, ProbeHealth, SmokeVerdict, Trial,
+    View, Wanted,
+};
 use crate::release::workload::{PodView, Workload};
 
 /// Steps from the first state. Deep enough for: edit, record, candidate, roll, crash, roll back, and two more.
 const DEPTH: usize = 8;
 
-/// Records a path may make before it is cut.
-const MOST_RECORDS: usize = 4;
+/// Maximum number of records on a path; longer paths are cut.
+const MAX_RECORDS: usize = 4;
 
 #[derive(Clone, Debug)]
 struct State {
@@ -148,7 +151,7 @@ impl State {
             digest: format!("sha256:{}", self.inputs),
             image: format!("registry.test/app:{}", self.inputs),
             retry: self.retry.to_owned(),
-            patient: false,
+            automatic: false,
         };
         let (workload, pods) = (self.workload(), self.pods());
         let candidates: Vec<PodView> = match self.candidate {
@@ -156,8 +159,8 @@ impl State {
             _ => Vec::new(),
         };
         let smoke = self.candidate.0.map(|n| match self.inputs_of(n) {
-            "s" => Smoke::Failed("/ answered 500".to_owned()),
-            _ => Smoke::Passed("/ answered 200".to_owned()),
+            "s" => SmokeVerdict::Failed("/ answered 500".to_owned()),
+            _ => SmokeVerdict::Passed("/ answered 200".to_owned()),
         });
         let closed = Gate::Closed {
             reason: Reason::Held,
@@ -176,18 +179,18 @@ impl State {
             prerequisites: if self.credentials {
                 Ok(())
             } else {
-                Err(Lack {
-                    seen: "unproven".to_owned(),
-                    under_way: true,
+                Err(MissingPrerequisite {
+                    message: "unproven".to_owned(),
+                    in_progress: true,
                 })
             },
             release_phase: Trial::NotAsked,
-            candidate: Some(Candidate {
+            candidate: Some(CandidateView {
                 pods: &candidates,
                 smoke: smoke.as_ref(),
             }),
-            proof: Proof::Off,
-            probes: Probes::Fine,
+            credential: CredentialHealth::Off,
+            probes: ProbeHealth::Fine,
             on_failure: OnFailure::Rollback,
             image_gone: false,
             progress_deadline: Duration::from_secs(300),
@@ -325,7 +328,7 @@ fn no_order_of_events_breaks_an_invariant_and_every_state_comes_to_rest() {
         if states % 16 == 0 || depth == DEPTH {
             state.clone().calm();
         }
-        if depth == DEPTH || state.records.len() > MOST_RECORDS {
+        if depth == DEPTH || state.records.len() > MAX_RECORDS {
             continue;
         }
         for act in ACTS {

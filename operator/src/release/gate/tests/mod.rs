@@ -1,6 +1,13 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::*;
-use crokodial_crds::{AllowSpec, FreezeSpec, PromotionSource, PromotionSpec, ReleaseStatus};
-use jiff::SignedDuration;
+use crate::release::record::Record;
+use crokodial_crds::{
+    AllowSpec, FreezeSpec, Percent, PromotedFrom, PromotionSource, PromotionSpec, PromotionVerdict,
+    Reason, ReleasePhase, ReleaseStatus,
+};
+use jiff::{SignedDuration, Timestamp};
 
 const OLD: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 const NEW: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
@@ -62,9 +69,9 @@ impl Scene {
         self.sources(&[tested(57, "app:2", NEW, good_seconds)])
     }
 
-    fn measure(&mut self, all: u64, bad: u64) {
-        if let Source::Found { measured, .. } = &mut self.source {
-            measured.insert(NEW.to_owned(), Measured { all, bad });
+    fn measure(&mut self, total: u64, bad: u64) {
+        if let Source::Found { availability, .. } = &mut self.source {
+            availability.insert(NEW.to_owned(), AvailabilityCount { total, bad });
         }
     }
 
@@ -91,14 +98,14 @@ impl Scene {
         self
     }
 
-    fn judge(&self) -> Verdict {
-        let own = Place {
+    fn judge(&self) -> GateVerdict {
+        let own = EnvironmentRef {
             namespace: "live".to_owned(),
             name: "prod".to_owned(),
         };
-        judge(&Question {
+        judge(&GateInputs {
             rules: &Rules::of(&self.spec, &own),
-            asked: Asked {
+            requested: RequestedImage {
                 image: &self.image,
                 digest: &self.digest,
                 inputs: &self.inputs,
@@ -149,7 +156,7 @@ fn tested(number: i64, image: &str, digest: &str, good_seconds: i64) -> SourceRe
 fn found(releases: &[SourceRelease]) -> Source {
     Source::Found {
         releases: releases.to_vec(),
-        measured: BTreeMap::new(),
+        availability: BTreeMap::new(),
     }
 }
 

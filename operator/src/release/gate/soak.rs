@@ -1,4 +1,4 @@
-//! What the source and the calendar say of an image: its record there, soak, availability and freezes. Pure.
+//! Verdict of the source and the calendar on an image: its record in the source, soak, availability and freezes. Pure.
 
 use std::time::Duration;
 
@@ -6,82 +6,89 @@ use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{Percent, Reason, ReleasePhase, duration};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Measured, Question, Rules, Source, SourceRelease, Verdict};
+use super::inputs::GateInputs;
+use super::rules::Rules;
+use super::source::{AvailabilityCount, Source, SourceRelease};
+use super::verdict::GateVerdict;
 
-/// While good seconds arrive, the last one may be a check away: it is looked for so often.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
+/// Interval of checks while the last missing good second is overdue.
+const CHECK_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
-/// Longest part of a digest in a message: ample to tell images apart.
-const SHOWN: usize = "sha256:0123456789ab".len();
+/// Maximum length of a digest in a message: enough to distinguish images.
+const MAX_DIGEST_LENGTH: usize = "sha256:0123456789ab".len();
 
-/// What the source and the calendar say.
-pub(super) fn proven(question: &Question<'_>, from: Option<&SourceRelease>) -> Verdict {
-    let Question { rules, source, .. } = *question;
+/// The verdict of the source and the calendar; `from` is the release of the source that decides.
+pub(super) fn verdict(inputs: &GateInputs<'_>, from: Option<&SourceRelease>) -> GateVerdict {
+    let GateInputs { rules, source, .. } = *inputs;
     if let Some(problem) = &rules.problem {
-        return Verdict::refused(Reason::InvalidSpec, problem.clone());
+        return GateVerdict::refused(Reason::InvalidSpec, problem.clone());
     }
     if let Some(verdict) = source.absence(rules) {
         return verdict;
     }
-    let good_here = good_here(question);
+    let good_here = good_here(inputs);
     match from {
-        // Records are kept for a while only: what is good here was in the source once.
+        // Records are deleted after a while: what is good here was in the source once.
         None if good_here => {}
         None => {
             let what = format!(
                 "{} never ran {}",
                 rules.source,
-                shown(question.asked.digest)
+                shown(inputs.requested.digest)
             );
-            return Verdict::refused(Reason::NotInSource, what);
+            return GateVerdict::refused(Reason::NotInSource, what);
         }
         Some(release) if !release.good() => return not_good(rules, release),
         Some(_) => {}
     }
-    measured(question, from, good_here)
+    measured_verdict(inputs, from, good_here)
 }
 
-fn good_here(question: &Question<'_>) -> bool {
-    question
+fn good_here(inputs: &GateInputs<'_>) -> bool {
+    inputs
         .records
         .iter()
-        .any(|r| r.good() && r.spec.digest == question.asked.digest)
+        .any(|r| r.good() && r.spec.digest == inputs.requested.digest)
 }
 
-fn not_good(rules: &Rules, release: &SourceRelease) -> Verdict {
+fn not_good(rules: &Rules, release: &SourceRelease) -> GateVerdict {
     let phase = release.phase.map_or("not begun yet", ReleasePhase::as_str);
     let what = format!("release {} of {} is {phase}", release.number, rules.source);
     match release.phase {
-        Some(phase) if !phase.is_final() => Verdict::waiting(Reason::SourceNotGood, what),
-        _ => Verdict::refused(Reason::SourceNotGood, what),
+        Some(phase) if !phase.is_final() => GateVerdict::waiting(Reason::SourceNotGood, what),
+        _ => GateVerdict::refused(Reason::SourceNotGood, what),
     }
 }
 
-/// Soak, availability and freezes.
-fn measured(question: &Question<'_>, from: Option<&SourceRelease>, good_here: bool) -> Verdict {
-    let Question { rules, now, .. } = *question;
-    let soak = Soak::of(question, good_here);
-    let availability = availability(question);
+/// The verdict on soak, availability and freezes.
+fn measured_verdict(
+    inputs: &GateInputs<'_>,
+    from: Option<&SourceRelease>,
+    good_here: bool,
+) -> GateVerdict {
+    let GateInputs { rules, now, .. } = *inputs;
+    let soak = Soak::of(inputs, good_here);
+    let availability = availability(inputs);
     let mut verdict = match availability.filter(|a| *a < rules.min_availability) {
         Some(low) => {
             let what = format!(
                 "{low} % of the checks in {} were good, {} % must be",
                 rules.source, rules.min_availability
             );
-            Verdict::waiting(Reason::AvailabilityTooLow, what)
+            GateVerdict::waiting(Reason::AvailabilityTooLow, what)
         }
-        None => in_time(question, &soak, from),
+        None => in_time(inputs, &soak, from),
     };
     verdict.soaked = Some(soak.done.min(soak.required));
     verdict.required = Some(soak.required);
     verdict.availability = availability;
     verdict.earliest = verdict
         .earliest
-        .map(|at| at.max(now.saturating_add(LOOK_AGAIN).unwrap_or(at)));
+        .map(|at| at.max(now.saturating_add(CHECK_INTERVAL).unwrap_or(at)));
     verdict
 }
 
-/// Of the digest in question, over all its releases in the source.
+/// Soak of the requested digest, over all its releases in the source.
 struct Soak {
     done: Duration,
     required: Duration,
@@ -89,13 +96,13 @@ struct Soak {
 }
 
 impl Soak {
-    fn of(question: &Question<'_>, good_here: bool) -> Self {
+    fn of(inputs: &GateInputs<'_>, good_here: bool) -> Self {
         let same = || {
-            question
+            inputs
                 .source
                 .releases()
                 .iter()
-                .filter(|r| r.digest == question.asked.digest)
+                .filter(|r| r.digest == inputs.requested.digest)
         };
         let done = same()
             .map(|r| u64::try_from(r.good_seconds).unwrap_or(0))
@@ -105,7 +112,7 @@ impl Soak {
             required: if good_here {
                 Duration::ZERO
             } else {
-                question.rules.soak
+                inputs.rules.soak
             },
             counted_until: same().filter_map(|r| r.counted_until).max(),
         }
@@ -115,7 +122,7 @@ impl Soak {
         self.required.saturating_sub(self.done)
     }
 
-    /// When it is at its end, if every second from the last one counted on is good.
+    /// When it is complete, provided that every second after the last counted one is good.
     fn end(&self, now: Timestamp) -> Option<Timestamp> {
         if self.remaining().is_zero() {
             return Some(now);
@@ -125,29 +132,29 @@ impl Soak {
     }
 }
 
-fn availability(question: &Question<'_>) -> Option<Percent> {
-    let Source::Found { measured, .. } = question.source else {
+fn availability(inputs: &GateInputs<'_>) -> Option<Percent> {
+    let Source::Found { availability, .. } = inputs.source else {
         return None;
     };
-    let Measured { all, bad } = *measured.get(question.asked.digest)?;
-    Percent::of(all.saturating_sub(bad), bad)
+    let AvailabilityCount { total, bad } = *availability.get(inputs.requested.digest)?;
+    Percent::of(total.saturating_sub(bad), bad)
 }
 
-/// What only time can open, and when it does: the soak, and then whatever freeze is in force at its end.
-fn in_time(question: &Question<'_>, soak: &Soak, from: Option<&SourceRelease>) -> Verdict {
-    let Question { rules, now, .. } = *question;
+/// The verdict on what time alone opens, and when it does: the soak, then the freeze in effect at its end.
+fn in_time(inputs: &GateInputs<'_>, soak: &Soak, from: Option<&SourceRelease>) -> GateVerdict {
+    let GateInputs { rules, now, .. } = *inputs;
     let soaked = soak.end(now);
     let frozen_then = soaked.and_then(|at| rules.frozen(at));
     let frozen_now = rules.frozen(now);
     if soak.remaining().is_zero() {
         return match frozen_now {
-            None => Verdict::allowed("it has proven itself"),
+            None => GateVerdict::allowed("it has proven itself"),
             Some(frozen) => {
                 let what = format!("frozen {}: {}", until(frozen.until), frozen.reason);
                 let earliest = frozen.until;
-                Verdict {
+                GateVerdict {
                     earliest,
-                    ..Verdict::waiting(Reason::Frozen, what)
+                    ..GateVerdict::waiting(Reason::Frozen, what)
                 }
             }
         };
@@ -158,7 +165,7 @@ fn in_time(question: &Question<'_>, soak: &Soak, from: Option<&SourceRelease>) -
     };
     let mut what = format!(
         "{}{} must serve well in {} for {}",
-        shown(question.asked.digest),
+        shown(inputs.requested.digest),
         from.map_or_else(String::new, |r| format!(" (release {})", r.number)),
         rules.source,
         duration::format(soak.required),
@@ -176,14 +183,14 @@ fn in_time(question: &Question<'_>, soak: &Soak, from: Option<&SourceRelease>) -
             frozen.reason
         ));
     }
-    Verdict {
+    GateVerdict {
         earliest,
-        ..Verdict::waiting(Reason::SoakNotMet, what)
+        ..GateVerdict::waiting(Reason::SoakNotMet, what)
     }
 }
 
 fn shown(digest: &str) -> &str {
-    digest.get(..SHOWN).unwrap_or(digest)
+    digest.get(..MAX_DIGEST_LENGTH).unwrap_or(digest)
 }
 
 fn until(end: Option<Timestamp>) -> String {

@@ -1,4 +1,4 @@
-//! The statuses of all records while a decision is made: what changed is what is written.
+//! Statuses of all records while a decision is made. Those that differ from the stored ones are written.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use crokodial_crds::ReleaseStatus;
 
 use super::record::Record;
 
-/// Statuses by number.
+/// Statuses by release number.
 #[derive(Debug)]
-pub(crate) struct Book<'a> {
+pub(crate) struct StatusUpdates<'a> {
     records: &'a [Record],
     statuses: BTreeMap<i64, ReleaseStatus>,
 }
 
-impl<'a> Book<'a> {
-    /// As they are. A record without status has none here either: writing one would start it.
+impl<'a> StatusUpdates<'a> {
+    /// The statuses as stored. A record without a status gets none here either: writing one would start it.
     pub(crate) fn of(records: &'a [Record]) -> Self {
         let statuses = records
             .iter()
@@ -30,19 +30,19 @@ impl<'a> Book<'a> {
         }
     }
 
-    /// Puts a status in place, also where there is none yet.
+    /// Sets a status, whether or not there is one already.
     pub(crate) fn put(&mut self, number: i64, status: ReleaseStatus) {
         self.statuses.insert(number, status);
     }
 
-    /// The status as it will be.
+    /// The status with the changes so far.
     pub(crate) fn status(&self, number: i64) -> ReleaseStatus {
         self.statuses.get(&number).cloned().unwrap_or_default()
     }
 
-    /// Those that differ from what is written, by number.
+    /// Statuses that differ from the stored ones, by release number.
     pub(crate) fn changed(self) -> Vec<(i64, ReleaseStatus)> {
-        let written = |n: i64| {
+        let stored = |n: i64| {
             self.records
                 .iter()
                 .find(|r| r.number() == n)
@@ -50,7 +50,7 @@ impl<'a> Book<'a> {
         };
         self.statuses
             .iter()
-            .filter(|(n, status)| written(**n) != Some(*status))
+            .filter(|(n, status)| stored(**n) != Some(*status))
             .map(|(n, status)| (*n, status.clone()))
             .collect()
     }

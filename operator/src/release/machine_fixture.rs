@@ -22,13 +22,13 @@ pub(super) struct World {
     pub(super) snapshots: Vec<i64>,
     pub(super) workload: Workload,
     pub(super) pods: Vec<PodView>,
-    pub(super) prerequisites: Result<(), Lack>,
+    pub(super) prerequisites: Result<(), MissingPrerequisite>,
     pub(super) image_gone: bool,
     pub(super) gate: Gate,
     pub(super) release_phase: Trial,
-    pub(super) candidate: Option<(Vec<PodView>, Option<Smoke>)>,
-    pub(super) proof: Proof,
-    pub(super) probes: Probes,
+    pub(super) candidate: Option<(Vec<PodView>, Option<SmokeVerdict>)>,
+    pub(super) credential: CredentialHealth,
+    pub(super) probes: ProbeHealth,
     pub(super) on_failure: OnFailure,
     pub(super) now: Timestamp,
 }
@@ -46,8 +46,8 @@ impl World {
             gate: Gate::open(),
             release_phase: Trial::NotAsked,
             candidate: None,
-            proof: Proof::Off,
-            probes: Probes::Fine,
+            credential: CredentialHealth::Off,
+            probes: ProbeHealth::Fine,
             on_failure: OnFailure::Rollback,
             now: at(0),
         }
@@ -110,11 +110,11 @@ impl World {
             prerequisites: self.prerequisites.clone(),
             gate: self.gate.clone(),
             release_phase: self.release_phase.clone(),
-            candidate: self.candidate.as_ref().map(|(pods, smoke)| Candidate {
+            candidate: self.candidate.as_ref().map(|(pods, smoke)| CandidateView {
                 pods,
                 smoke: smoke.as_ref(),
             }),
-            proof: self.proof.clone(),
+            credential: self.credential.clone(),
             probes: self.probes.clone(),
             on_failure: self.on_failure,
             image_gone: self.image_gone,
@@ -139,7 +139,7 @@ pub(super) fn want(inputs: &str, retry: &str) -> Wanted {
         digest: format!("sha256:{inputs}"),
         image: format!("registry.test/app:{inputs}"),
         retry: retry.to_owned(),
-        patient: false,
+        automatic: false,
     }
 }
 
