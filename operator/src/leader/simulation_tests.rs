@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::time::Instant;
 
-use super::state::{Answer, Candidate, Found, Record, Step, Timing};
+use super::state::{Candidate, LeaseAction, LeaseRecord, ObservedLease, Timing, WriteOutcome};
 
 const TIMING: Timing = Timing { seconds: 5 };
 /// Resolution of the simulated time, in milliseconds.
@@ -24,9 +24,9 @@ const TROUBLE: u64 = 60_000;
 const END: u64 = TROUBLE + 20_000;
 
 enum Arrival {
-    Request(Step),
-    Read(Option<Found>),
-    Write(Answer),
+    Request(LeaseAction),
+    Read(Option<ObservedLease>),
+    Write(WriteOutcome),
 }
 
 struct Message {
@@ -42,10 +42,10 @@ struct Replica {
     rate: i64,
     offset: u64,
     /// The call that is waited for, and until when on the own clock.
-    waits: Option<(u64, Step, Instant, Instant)>,
+    waits: Option<(u64, LeaseAction, Instant, Instant)>,
     stopped_until: u64,
     /// What the watch has still to show: when, and what.
-    watch: VecDeque<(u64, Option<Found>)>,
+    watch: VecDeque<(u64, Option<ObservedLease>)>,
     last_open: Option<u64>,
 }
 
@@ -53,7 +53,7 @@ struct World {
     rng: StdRng,
     base: Instant,
     now: u64,
-    lease: Option<Found>,
+    lease: Option<ObservedLease>,
     version: u64,
     calls: u64,
     born: u64,
@@ -129,11 +129,11 @@ impl World {
         }
     }
 
-    fn store(&mut self, record: Option<Record>) -> Option<Found> {
+    fn store(&mut self, record: Option<LeaseRecord>) -> Option<ObservedLease> {
         self.version += 1;
         let version = self.version.to_string();
         let uid = self.lease.take().map(|lease| lease.uid);
-        self.lease = record.map(|record| Found {
+        self.lease = record.map(|record| ObservedLease {
             record,
             uid: uid.unwrap_or_else(|| format!("made as {version}")),
             version,
@@ -151,16 +151,16 @@ impl World {
         self.lease.clone()
     }
 
-    fn serve(&mut self, step: Step) -> Arrival {
+    fn serve(&mut self, step: LeaseAction) -> Arrival {
         match (step, self.lease.clone()) {
-            (Step::Read, lease) => Arrival::Read(lease),
-            (Step::Create(record), None) => {
-                Arrival::Write(Answer::Done(self.store(Some(record)).unwrap()))
+            (LeaseAction::Read, lease) => Arrival::Read(lease),
+            (LeaseAction::Create(record), None) => {
+                Arrival::Write(WriteOutcome::Done(self.store(Some(record)).unwrap()))
             }
-            (Step::Update(found), Some(lease)) if found.version == lease.version => {
-                Arrival::Write(Answer::Done(self.store(Some(found.record)).unwrap()))
+            (LeaseAction::Update(found), Some(lease)) if found.version == lease.version => {
+                Arrival::Write(WriteOutcome::Done(self.store(Some(found.record)).unwrap()))
             }
-            _ => Arrival::Write(Answer::Changed),
+            _ => Arrival::Write(WriteOutcome::Changed),
         }
     }
 
@@ -227,10 +227,10 @@ impl World {
         replica.candidate.expire(clock);
         if let Some((_, step, sent, _)) = replica.waits.take_if(|(.., until)| *until <= clock) {
             match step {
-                Step::Read => replica.candidate.pause(clock, jitter),
+                LeaseAction::Read => replica.candidate.pause(clock, jitter),
                 _ => replica
                     .candidate
-                    .wrote(sent, Answer::Unknown, clock, jitter),
+                    .wrote(sent, WriteOutcome::Unknown, clock, jitter),
             }
         }
         if replica.waits.is_some() {
@@ -240,10 +240,10 @@ impl World {
             replica.candidate.watched(shown, clock);
         }
         let step = replica.candidate.next(clock, wall);
-        if matches!(step, Step::Wait(_)) {
+        if matches!(step, LeaseAction::Wait(_)) {
             return;
         }
-        if step != Step::Read {
+        if step != LeaseAction::Read {
             replica.candidate.sending();
         }
         self.calls += 1;

@@ -1,11 +1,11 @@
-//! The rules one by one. What they add up to is in `simulation_tests`.
+//! The rules one by one. `simulation_tests` checks what they add up to.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::state::{Answer, Candidate, Found, Record, Step, Timing};
+use super::state::{Candidate, LeaseAction, LeaseRecord, ObservedLease, Timing, WriteOutcome};
 
 const TIMING: Timing = Timing { seconds: 5 };
 const WALL: Timestamp = Timestamp::UNIX_EPOCH;
@@ -14,15 +14,15 @@ fn after(start: Instant, ms: u64) -> Instant {
     start + Duration::from_millis(ms)
 }
 
-fn held_by(holder: &str, version: &str) -> Found {
-    let record = Record {
+fn held_by(holder: &str, version: &str) -> ObservedLease {
+    let record = LeaseRecord {
         holder: holder.to_owned(),
         seconds: 5,
         acquired: WALL,
         renewed: WALL,
         transitions: 3,
     };
-    Found {
+    ObservedLease {
         record,
         version: version.to_owned(),
         uid: "first".to_owned(),
@@ -37,10 +37,10 @@ fn candidate() -> Candidate {
 fn leader(start: Instant) -> Candidate {
     let mut me = candidate();
     me.read(Some(held_by("", "7")), start);
-    assert!(matches!(me.next(start, WALL), Step::Update(_)));
+    assert!(matches!(me.next(start, WALL), LeaseAction::Update(_)));
     me.wrote(
         start,
-        Answer::Done(held_by("me", "8")),
+        WriteOutcome::Done(held_by("me", "8")),
         after(start, 20),
         0.0,
     );
@@ -51,16 +51,16 @@ fn leader(start: Instant) -> Candidate {
 fn the_lease_of_somebody_else_is_waited_out_on_our_clock_and_read_once_more() {
     let start = Instant::now();
     let mut me = candidate();
-    assert_eq!(me.next(start, WALL), Step::Read);
+    assert_eq!(me.next(start, WALL), LeaseAction::Read);
     // Its times are of last century, or of next: they are not looked at.
     me.read(Some(held_by("other", "7")), start);
     assert_eq!(
         me.next(after(start, 4_999), WALL),
-        Step::Wait(after(start, 5_000))
+        LeaseAction::Wait(after(start, 5_000))
     );
-    assert_eq!(me.next(after(start, 5_000), WALL), Step::Read);
+    assert_eq!(me.next(after(start, 5_000), WALL), LeaseAction::Read);
     me.read(Some(held_by("other", "7")), after(start, 5_010));
-    let Step::Update(taken) = me.next(after(start, 5_010), WALL) else {
+    let LeaseAction::Update(taken) = me.next(after(start, 5_010), WALL) else {
         panic!("the lease is over");
     };
     assert_eq!((taken.version.as_str(), taken.record.transitions), ("7", 4));
@@ -74,12 +74,12 @@ fn a_renewal_restarts_the_wait_also_when_only_the_last_read_showed_it() {
     me.watched(Some(held_by("other", "8")), after(start, 1_600));
     assert_eq!(
         me.next(after(start, 5_000), WALL),
-        Step::Wait(after(start, 6_600))
+        LeaseAction::Wait(after(start, 6_600))
     );
     me.read(Some(held_by("other", "9")), after(start, 6_600));
     assert_eq!(
         me.next(after(start, 6_600), WALL),
-        Step::Wait(after(start, 11_600))
+        LeaseAction::Wait(after(start, 11_600))
     );
 }
 
@@ -90,7 +90,7 @@ fn a_released_lease_is_taken_at_once() {
     me.read(Some(held_by("other", "7")), start);
     me.watched(Some(held_by("", "8")), after(start, 100));
     assert!(
-        matches!(me.next(after(start, 100), WALL), Step::Update(found) if found.version == "8")
+        matches!(me.next(after(start, 100), WALL), LeaseAction::Update(found) if found.version == "8")
     );
 }
 
@@ -120,9 +120,12 @@ fn a_renewal_keeps_the_beginning_and_moves_the_time_whatever_the_wall_clock_does
     let start = Instant::now();
     let me = leader(start);
     let due = after(start, 1_667);
-    assert!(matches!(me.next(after(start, 1_000), WALL), Step::Wait(_)));
+    assert!(matches!(
+        me.next(after(start, 1_000), WALL),
+        LeaseAction::Wait(_)
+    ));
     let back = WALL - SignedDuration::from_secs(1000);
-    let Step::Update(found) = me.next(due, back) else {
+    let LeaseAction::Update(found) = me.next(due, back) else {
         panic!("a renewal is due");
     };
     assert_eq!(found.version, "8");
@@ -135,16 +138,16 @@ fn a_lost_answer_moves_nothing_and_is_looked_up() {
     let start = Instant::now();
     let mut me = leader(start);
     let (sent, late) = (after(start, 1_667), after(start, 2_917));
-    assert!(matches!(me.next(sent, WALL), Step::Update(_)));
+    assert!(matches!(me.next(sent, WALL), LeaseAction::Update(_)));
     me.sending();
-    me.wrote(sent, Answer::Unknown, late, 1.0);
+    me.wrote(sent, WriteOutcome::Unknown, late, 1.0);
     assert_eq!(me.grant().unwrap().until, after(start, 4_000));
-    let Step::Wait(again) = me.next(late, WALL) else {
+    let LeaseAction::Wait(again) = me.next(late, WALL) else {
         panic!("not at once");
     };
-    assert_eq!(me.next(again, WALL), Step::Read);
+    assert_eq!(me.next(again, WALL), LeaseAction::Read);
     me.read(Some(held_by("me", "9")), again);
-    assert!(matches!(me.next(again, WALL), Step::Update(found) if found.version == "9"));
+    assert!(matches!(me.next(again, WALL), LeaseAction::Update(found) if found.version == "9"));
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn a_grant_that_ran_out_is_over_even_if_nobody_took_the_lease() {
     // It is still ours to renew, as a new term.
     assert!(matches!(
         me.next(after(start, 4_000), WALL),
-        Step::Update(_)
+        LeaseAction::Update(_)
     ));
 }
 
@@ -176,11 +179,11 @@ fn a_lease_that_was_made_anew_is_not_used_for_one_length() {
     let mut me = candidate();
     me.read(None, start);
     let step = me.next(start, WALL);
-    assert!(matches!(step, Step::Create(_)));
+    assert!(matches!(step, LeaseAction::Create(_)));
     me.sending();
     me.wrote(
         start,
-        Answer::Done(held_by("me", "1")),
+        WriteOutcome::Done(held_by("me", "1")),
         after(start, 10),
         0.0,
     );
@@ -193,11 +196,11 @@ fn a_lease_that_was_made_anew_is_not_used_for_one_length() {
     // Renewals move the end and not the beginning.
     assert!(matches!(
         me.next(after(start, 1_700), WALL),
-        Step::Update(_)
+        LeaseAction::Update(_)
     ));
     me.wrote(
         after(start, 1_700),
-        Answer::Done(held_by("me", "2")),
+        WriteOutcome::Done(held_by("me", "2")),
         after(start, 1_710),
         0.0,
     );
@@ -210,7 +213,7 @@ fn a_create_that_was_given_up_and_arrives_late_makes_a_lease_anew() {
     let mut me = candidate();
     me.read(None, start);
     me.sending();
-    me.wrote(start, Answer::Unknown, after(start, 1_250), 0.0);
+    me.wrote(start, WriteOutcome::Unknown, after(start, 1_250), 0.0);
     // Meanwhile another one made the lease and led; then somebody deleted it, and the create arrived.
     let mut made = held_by("other", "5");
     made.uid = "of another".to_owned();
@@ -220,7 +223,7 @@ fn a_create_that_was_given_up_and_arrives_late_makes_a_lease_anew() {
     me.sending();
     me.wrote(
         late,
-        Answer::Done(held_by("me", "10")),
+        WriteOutcome::Done(held_by("me", "10")),
         after(late, 10),
         0.0,
     );
@@ -245,6 +248,9 @@ fn an_absurd_length_in_the_record_stops_no_takeover() {
         let mut found = held_by("other", "7");
         found.record.seconds = seconds;
         me.read(Some(found), start);
-        assert_eq!(me.next(start, WALL), Step::Wait(after(start, 60_000)));
+        assert_eq!(
+            me.next(start, WALL),
+            LeaseAction::Wait(after(start, 60_000))
+        );
     }
 }

@@ -16,7 +16,7 @@ use super::window::Window;
 use super::{BRISK_INTERVAL, INTERVAL, Probes, Target};
 use crate::context::Clock;
 use crate::metrics::Metrics;
-use crate::wake::Wakes;
+use crate::requeue::RequeueTrigger;
 
 /// Probes at once. Each takes 3 s at most, so this many environments may hang without delaying another.
 const AT_ONCE: usize = 64;
@@ -37,7 +37,7 @@ struct Shared {
     metrics: Metrics,
     clock: Clock,
     permits: Semaphore,
-    wakes: Wakes,
+    wakes: RequeueTrigger,
 }
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ struct State {
 
 impl Prober {
     /// Nothing is probed yet.
-    pub fn new(dialler: Dialler, wakes: Wakes, metrics: Metrics, clock: Clock) -> Self {
+    pub fn new(dialler: Dialler, wakes: RequeueTrigger, metrics: Metrics, clock: Clock) -> Self {
         let shared = Shared {
             dialler,
             metrics,

@@ -22,7 +22,12 @@ fn prober() -> Prober {
     let guard = Guard::for_tests_allowing_loopback();
     let client = HttpClient::new(guard.clone(), Trust::platform().unwrap());
     let dialler = Dialler::new(guard, client, None);
-    Prober::new(dialler, Wakes::default(), Metrics::new(), Clock::System)
+    Prober::new(
+        dialler,
+        RequeueTrigger::default(),
+        Metrics::new(),
+        Clock::System,
+    )
 }
 
 fn target(name: &str, port: u16) -> Target {

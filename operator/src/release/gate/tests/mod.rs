@@ -4,8 +4,8 @@ use std::time::Duration;
 use super::*;
 use crate::release::record::Record;
 use crokodial_crds::{
-    AllowSpec, FreezeSpec, Percent, PromotedFrom, PromotionSource, PromotionSpec, PromotionVerdict,
-    Reason, ReleasePhase, ReleaseStatus,
+    AllowSpec, FreezeSpec, PromotedFrom, PromotionSource, PromotionSpec, PromotionVerdict, Reason,
+    ReleasePhase, ReleaseStatus,
 };
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,30 +1,32 @@
-//! Wakes an environment from beside its reconcile: an answer has come that no watch tells of.
+//! Reconcile requests from outside the watches, for results that no watch reports.
 
 use futures::{Stream, StreamExt, stream};
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// Calls that are waiting; beyond that the oldest are forgotten, and those environments look again by themselves.
-const WAITING: usize = 1024;
+/// Maximum number of pending requests. Beyond that the oldest are dropped, and those environments are reconciled at
+/// their next resync.
+const MAX_PENDING: usize = 1024;
 
-/// Calls environments by namespace and name.
+/// Requests reconciles of environments by namespace and name.
 #[derive(Clone, Debug)]
-pub struct Wakes(broadcast::Sender<(String, String)>);
+pub struct RequeueTrigger(broadcast::Sender<(String, String)>);
 
-impl Default for Wakes {
+impl Default for RequeueTrigger {
     fn default() -> Self {
-        Self(broadcast::channel(WAITING).0)
+        Self(broadcast::channel(MAX_PENDING).0)
     }
 }
 
-impl Wakes {
-    /// Calls one. Nobody listening is no error: a reconcile looks again by itself.
+impl RequeueTrigger {
+    /// Requests a reconcile of one environment. Without a listener the request is dropped, which is no error: the
+    /// environment is reconciled at its next resync.
     pub fn wake(&self, namespace: &str, name: &str) {
         let _ = self.0.send((namespace.to_owned(), name.to_owned()));
     }
 
-    /// The calls for environments of one namespace.
+    /// The requests for environments of one namespace.
     pub fn of<K>(&self, namespace: &str) -> impl Stream<Item = ObjectRef<K>> + Send + use<K>
     where
         K: Resource<DynamicType = ()> + Send + 'static,
@@ -54,11 +56,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_is_heard_in_its_namespace_only() {
-        let wakes = Wakes::default();
-        wakes.wake("shop", "unheard");
-        let mut heard = Box::pin(wakes.of::<CrokodialEnvironment>("shop"));
-        wakes.wake("other", "prod");
-        wakes.wake("shop", "staging");
+        let trigger = RequeueTrigger::default();
+        trigger.wake("shop", "unheard");
+        let mut heard = Box::pin(trigger.of::<CrokodialEnvironment>("shop"));
+        trigger.wake("other", "prod");
+        trigger.wake("shop", "staging");
         let first = heard.next().await.unwrap();
         assert_eq!(
             (first.name.as_str(), first.namespace.as_deref()),
@@ -68,10 +70,10 @@ mod tests {
 
     #[tokio::test]
     async fn too_many_calls_cost_the_oldest_and_nothing_else() {
-        let wakes = Wakes::default();
-        let mut heard = Box::pin(wakes.of::<CrokodialEnvironment>("shop"));
-        for n in 0..=WAITING {
-            wakes.wake("shop", &n.to_string());
+        let trigger = RequeueTrigger::default();
+        let mut heard = Box::pin(trigger.of::<CrokodialEnvironment>("shop"));
+        for n in 0..=MAX_PENDING {
+            trigger.wake("shop", &n.to_string());
         }
         assert_eq!(heard.next().await.unwrap().name, "1");
     }
