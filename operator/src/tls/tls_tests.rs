@@ -1,9 +1,9 @@
-//! The CA, its leaves and their renewal; the chain is proven by real TLS handshakes.
+//! The CA, its leaves and their renewal; real TLS handshakes verify the chain.
 
 use std::sync::Arc;
 
 use crokodial_crds::names::DnsName;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
@@ -22,7 +22,7 @@ fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * count)
 }
 
-/// A clock for rustls that stands still.
+/// A clock for rustls that does not advance.
 #[derive(Debug)]
 struct Fixed(Timestamp);
 
