@@ -1,4 +1,4 @@
-//! Tables for pull secrets.
+//! Tables of pull secrets.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Signing in at a registry without TLS: tokens for everybody, credentials for nobody.
+//! Sign-in at a registry without TLS: anonymous tokens work, and credentials are never sent.
 
 use super::*;
 

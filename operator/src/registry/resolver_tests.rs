@@ -1,4 +1,4 @@
-//! The resolver against real servers: a registry's answers, good, bad and hostile.
+//! The resolver against real servers, with good, bad and hostile responses.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::net::{Guard, Trust};
+use crokodial_crds::Reason;
 
 const MANIFEST: &[u8] =
     br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
@@ -25,7 +26,7 @@ fn digest() -> Digest {
         .unwrap()
 }
 
-/// One request as a test's server saw it.
+/// A request that a server of a test received.
 #[derive(Debug, Clone)]
 struct Seen {
     method: String,
@@ -97,7 +98,7 @@ async fn note(State(server): State<Server>, request: Request) -> Response {
     (server.answer)(&seen)
 }
 
-/// A resolver that may talk plain http to this one address.
+/// A resolver that uses plain HTTP for this address only.
 fn plain(address: SocketAddr) -> Resolver {
     let client = HttpClient::new(
         Guard::for_tests_allowing_loopback(),

@@ -1,4 +1,4 @@
-//! The resolver over https: where credentials go, and which certificates count.
+//! The resolver over HTTPS: where credentials are sent, and which certificates are accepted.
 
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::tls::Ca;
 
-/// A server like [`Server`], by TLS as `localhost`.
+/// A server like [`Server`], over TLS as `localhost`.
 async fn start(ca: &Ca, answer: impl Fn(&Seen) -> Response + Send + Sync + 'static) -> Server {
     let leaf = ca
         .issue(&"localhost".parse().unwrap(), jiff::Timestamp::now())
