@@ -1,7 +1,8 @@
-//! Tables for the configuration: kept apart so that config.rs stays readable.
+//! Tests of the command line and the configuration.
 
 use clap::{CommandFactory, Parser};
 
+use super::syntax::is_dns_label;
 use super::*;
 
 fn args(list: &[&str]) -> RunArgs {

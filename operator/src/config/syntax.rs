@@ -1,6 +1,6 @@
-//! Forms of words that flags take.
+//! Syntax of flag values.
 
-/// RFC 1123 label: what a namespace may be called.
+/// True for an RFC 1123 label, such as a namespace.
 pub fn is_dns_label(name: &str) -> bool {
     name.len() <= 63
         && name
@@ -10,11 +10,12 @@ pub fn is_dns_label(name: &str) -> bool {
         && name.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-/// RFC 1123 subdomain: what an ingress class may be called.
+/// True for an RFC 1123 subdomain, such as an ingress class.
 pub fn is_dns_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_dns_label)
 }
 
+/// True for `host` or `host:port`.
 pub fn is_host_port(text: &str) -> bool {
     match text.rsplit_once(':') {
         Some((host, port)) => {
