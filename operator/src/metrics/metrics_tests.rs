@@ -14,13 +14,13 @@ fn every_metric_is_rendered_with_its_labels() {
     let metrics = Metrics::new();
     drop(metrics.start_reconcile(Reconciled::CrokodialEnvironment));
     metrics.reconcile_failed(Reconciled::CrokodialEnvironment, FailureClass::Retry);
-    metrics.api_write(Verb::Apply, Written::Deployment);
-    metrics.api_write(Verb::Apply, Written::Deployment);
+    metrics.api_write(Verb::Apply, WrittenKind::Deployment);
+    metrics.api_write(Verb::Apply, WrittenKind::Deployment);
     metrics.undecodable(Reconciled::CrokodialRelease);
     metrics.release_ended(ReleaseOutcome::Good);
     metrics.image_resolved(ImageOutcome::NotFound);
-    metrics.probed(Outcome::Good { latency_ms: 30 });
-    metrics.probed(Outcome::Bad(Bad::Status(503)));
+    metrics.probed(ProbeOutcome::Good { latency_ms: 30 });
+    metrics.probed(ProbeOutcome::Bad(SiteFault::Status(503)));
     metrics.leads(true);
     metrics.leads(false);
     metrics.leads(true);

@@ -1,7 +1,7 @@
-//! What the operator counts, in a registry that `main` owns.
+//! Metrics of the operator, in a registry that `main` owns.
 //!
-//! Label values come from the enums of this file alone, never from object names, messages or `Debug` output: the
-//! number of series is fixed by the code. Every name starts with `crokodial_` but for the process's own.
+//! Label values come from the enums of this file only, never from object names, messages or `Debug` output, so the code
+//! determines the number of series. Every name begins with `crokodial_`, except those of the process itself.
 
 mod memory;
 
@@ -17,15 +17,15 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use self::memory::ResidentMemory;
-use crate::uptime::{Bad, Outcome};
+use crate::uptime::{ProbeOutcome, SiteFault};
 
 /// Media type of [`Metrics::render`].
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds in seconds of a reconcile's duration: a no-op takes milliseconds, a registry up to 10 s.
+/// Upper bounds in seconds of the duration of a reconcile: a no-op takes milliseconds, a registry lookup up to 10 s.
 const DURATION_BUCKETS: [f64; 9] = [0.005, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
 
-/// Upper bounds in seconds of a good probe's latency; a probe has two seconds.
+/// Upper bounds in seconds of the latency of a good probe, whose timeout is two seconds.
 const LATENCY_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0];
 
 /// Kinds that are reconciled.
@@ -40,15 +40,15 @@ pub enum Reconciled {
 /// Why a reconcile failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum FailureClass {
-    /// Trying again may help.
+    /// A retry may help.
     Retry,
     /// Only a person's edit helps.
     Invalid,
-    /// The reconcile was not over within its deadline.
+    /// The reconcile exceeded its deadline.
     Deadline,
 }
 
-/// What was done at the API server.
+/// Kind of write to the API server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Verb {
     /// POST.
@@ -68,7 +68,7 @@ pub enum Verb {
 /// Kinds that the operator writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 #[allow(missing_docs)] // Kubernetes' own names.
-pub enum Written {
+pub enum WrittenKind {
     ConfigMap,
     CrokodialEnvironment,
     CrokodialRelease,
@@ -84,58 +84,58 @@ pub enum Written {
     ServiceAccount,
 }
 
-/// How a release ended.
+/// Outcome of a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ReleaseOutcome {
-    /// It baked and is good.
+    /// It passed its bake.
     Good,
-    /// It never fully rolled out.
+    /// It failed before its rollout was complete.
     Rejected,
-    /// It failed after it had rolled out.
+    /// It failed after its rollout.
     RolledBack,
-    /// A newer spec replaced it.
+    /// A newer spec superseded it.
     Superseded,
 }
 
-/// How an image look-up ended.
+/// Outcome of an image lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ImageOutcome {
-    /// The digest is known.
+    /// The digest was found.
     Resolved,
     /// The registry has no such image.
     NotFound,
-    /// The registry wants other credentials.
+    /// The registry requires other credentials.
     Unauthorized,
-    /// The registry gave no usable answer.
+    /// The registry gave no usable response.
     Unreachable,
 }
 
-/// How a probe of a site ended.
+/// Result of a probe of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ProbeResult {
-    /// The site answered well.
+    /// The site is healthy.
     Good,
     /// It refused the connection.
     Refused,
-    /// It did not answer in time.
+    /// It did not respond in time.
     Timeout,
-    /// It answered with an error.
+    /// It responded with an error status.
     Status,
-    /// It broke off, or what it answered is no HTTP.
+    /// The connection broke, or the response is not HTTP.
     Protocol,
-    /// Nothing was learnt about the site.
+    /// Nothing is known about the site.
     Unknown,
 }
 
-impl From<Outcome> for ProbeResult {
-    fn from(outcome: Outcome) -> Self {
+impl From<ProbeOutcome> for ProbeResult {
+    fn from(outcome: ProbeOutcome) -> Self {
         match outcome {
-            Outcome::Good { .. } => Self::Good,
-            Outcome::Bad(Bad::Refused) => Self::Refused,
-            Outcome::Bad(Bad::Timeout) => Self::Timeout,
-            Outcome::Bad(Bad::Status(_)) => Self::Status,
-            Outcome::Bad(Bad::Protocol) => Self::Protocol,
-            Outcome::Unknown(_) => Self::Unknown,
+            ProbeOutcome::Good { .. } => Self::Good,
+            ProbeOutcome::Bad(SiteFault::Refused) => Self::Refused,
+            ProbeOutcome::Bad(SiteFault::Timeout) => Self::Timeout,
+            ProbeOutcome::Bad(SiteFault::Status(_)) => Self::Status,
+            ProbeOutcome::Bad(SiteFault::Protocol) => Self::Protocol,
+            ProbeOutcome::Unknown(_) => Self::Unknown,
         }
     }
 }
@@ -154,7 +154,7 @@ struct FailureLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WriteLabels {
     verb: Verb,
-    kind: Written,
+    kind: WrittenKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -172,7 +172,7 @@ struct ProbeLabel {
     result: ProbeResult,
 }
 
-/// All metrics of one process. Cloning shares them.
+/// All metrics of a process. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -192,7 +192,7 @@ struct Inner {
     terms: Counter,
 }
 
-/// Registers each metric as it is made.
+/// Creates metrics and registers them.
 struct Registering<'a>(&'a mut Registry);
 
 impl Registering<'_> {
@@ -210,7 +210,7 @@ impl Registering<'_> {
 }
 
 impl Metrics {
-    /// A fresh registry, with the version of this build.
+    /// New metrics, with the version of this build.
     pub fn new() -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(ResidentMemory));
@@ -249,8 +249,8 @@ impl Metrics {
         Self(Arc::new(inner))
     }
 
-    /// Starts the clock of one reconcile. The run and its duration are counted when the timer is dropped, so that
-    /// every way out is measured.
+    /// Starts the timer of a reconcile. The run and its duration are counted when the timer is dropped, so that every
+    /// exit is measured.
     pub fn start_reconcile(&self, kind: Reconciled) -> ReconcileTimer {
         ReconcileTimer {
             metrics: self.clone(),
@@ -267,8 +267,8 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts a write sent to the API server, whatever became of it.
-    pub fn api_write(&self, verb: Verb, kind: Written) {
+    /// Counts a write sent to the API server, whatever its outcome.
+    pub fn api_write(&self, verb: Verb, kind: WrittenKind) {
         self.0
             .writes
             .get_or_create(&WriteLabels { verb, kind })
@@ -288,21 +288,21 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts an image look-up.
+    /// Counts an image lookup.
     pub fn image_resolved(&self, outcome: ImageOutcome) {
         self.0.images.get_or_create(&ImageLabel { outcome }).inc();
     }
 
     /// Counts a probe, and the latency of a good one.
-    pub fn probed(&self, outcome: Outcome) {
+    pub fn probed(&self, outcome: ProbeOutcome) {
         let result = outcome.into();
         self.0.probes.get_or_create(&ProbeLabel { result }).inc();
-        if let Outcome::Good { latency_ms } = outcome {
+        if let ProbeOutcome::Good { latency_ms } = outcome {
             self.0.probe_latencies.observe(f64::from(latency_ms) / 1e3);
         }
     }
 
-    /// This replica leads now, or does not.
+    /// Records whether this replica leads.
     pub fn leads(&self, leads: bool) {
         if leads {
             self.0.terms.inc();
@@ -310,7 +310,7 @@ impl Metrics {
         self.0.leader.set(leads.into());
     }
 
-    /// Everything in the OpenMetrics text format ([`OPENMETRICS`]).
+    /// All metrics in the OpenMetrics text format ([`OPENMETRICS`]).
     ///
     /// # Errors
     /// None in practice: formatting into a string cannot fail.

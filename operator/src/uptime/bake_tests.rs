@@ -1,5 +1,5 @@
 use super::*;
-use crate::uptime::summary::{Bad, Outcome};
+use crate::uptime::summary::{ProbeOutcome, SiteFault};
 use crate::uptime::window::Window;
 use crokodial_crds::condition::whole_seconds;
 
@@ -9,12 +9,16 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-fn good(latency_ms: u32) -> Outcome {
-    Outcome::Good { latency_ms }
+fn good(latency_ms: u32) -> ProbeOutcome {
+    ProbeOutcome::Good { latency_ms }
 }
 
-/// Probes of release 7 once a second from the roll-out on; `None`: none was made.
-fn probes(seconds: i64, outcome: impl Fn(i64) -> Option<Outcome>, bake: Duration) -> ProbeSummary {
+/// Probes of release 7 every second since its rollout; `None`: no probe.
+fn probes(
+    seconds: i64,
+    outcome: impl Fn(i64) -> Option<ProbeOutcome>,
+    bake: Duration,
+) -> ProbeSummary {
     let mut window = Window::new(at(0));
     window.serve(Some(7));
     for second in 1..=seconds {
@@ -124,7 +128,7 @@ fn a_slow_start_that_is_over_is_not_slow() {
 fn a_confirmed_failure_of_this_release_fails_it_and_one_of_another_does_not() {
     let refused = |s| {
         Some(if s > 10 {
-            Outcome::Bad(Bad::Refused)
+            ProbeOutcome::Bad(SiteFault::Refused)
         } else {
             good(9)
         })
@@ -166,7 +170,7 @@ fn failed_probes_are_measured_too() {
         Some(if s % 2 == 0 {
             good(9)
         } else {
-            Outcome::Bad(Bad::Refused)
+            ProbeOutcome::Bad(SiteFault::Refused)
         })
     };
     let probes = probes(60, now_and_then, MINUTE);
@@ -195,7 +199,11 @@ fn while_nothing_is_measured_the_end_moves_with_the_clock() {
         assert_eq!(unprobed.ends_at(), at(now + 56));
         assert!(matches!(unprobed.judge(), BakeVerdict::Unmeasured(_)));
     }
-    let unknown = probes(30, |_| Some(Outcome::Unknown(Why::OwnNetwork)), MINUTE);
+    let unknown = probes(
+        30,
+        |_| Some(ProbeOutcome::Unknown(UnknownCause::OwnNetwork)),
+        MINUTE,
+    );
     assert_eq!(
         bake(&status, Some(&unknown), None, MINUTE, 30).judge(),
         BakeVerdict::Unmeasured("the operator does not reach the API server either".to_owned())

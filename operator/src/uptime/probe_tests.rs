@@ -1,4 +1,4 @@
-//! Against servers on loopback, well behaved and hostile.
+//! Probes of servers on loopback, well-behaved and hostile.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -22,8 +22,8 @@ fn dialler(reference: Option<SocketAddr>) -> Dialler {
     Dialler::new(guard, client, reference)
 }
 
-fn question(port: u16, path: &str) -> Ask {
-    Ask {
+fn question(port: u16, path: &str) -> ProbeRequest {
+    ProbeRequest {
         address: Ipv4Addr::LOCALHOST.into(),
         port,
         path: path.to_owned(),
@@ -65,8 +65,8 @@ async fn a_status_that_the_kubelet_takes_for_healthy_is_good_and_a_redirect_is_n
         let port = serve(Router::new().route("/api/health", get(answer))).await;
         let outcome = dialler(None).ask(&question(port, "/api/health")).await;
         match (good, outcome) {
-            (true, Outcome::Good { .. }) => {}
-            (false, Outcome::Bad(Bad::Status(seen))) => assert_eq!(seen, status),
+            (true, ProbeOutcome::Good { .. }) => {}
+            (false, ProbeOutcome::Bad(SiteFault::Status(seen))) => assert_eq!(seen, status),
             (_, other) => panic!("{status}: {other:?}"),
         }
     }
@@ -85,7 +85,7 @@ async fn the_site_is_asked_by_its_domain_over_a_fresh_connection() {
     };
     let port = serve(Router::new().route("/", get(answer))).await;
     let outcome = dialler(None).ask(&question(port, "/")).await;
-    assert!(matches!(outcome, Outcome::Good { .. }), "{outcome:?}");
+    assert!(matches!(outcome, ProbeOutcome::Good { .. }), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn latency_runs_to_the_end_of_the_answer() {
     let port = serve(Router::new().route("/", get(answer))).await;
     let outcome = dialler(None).ask(&question(port, "/")).await;
     assert!(
-        matches!(outcome, Outcome::Good { latency_ms } if (120..1500).contains(&latency_ms)),
+        matches!(outcome, ProbeOutcome::Good { latency_ms } if (120..1500).contains(&latency_ms)),
         "{outcome:?}"
     );
 }
@@ -107,14 +107,14 @@ async fn a_closed_port_refuses() {
     let (listener, address) = listen().await;
     drop(listener);
     let outcome = dialler(None).ask(&question(address.port(), "/")).await;
-    assert_eq!(outcome, Outcome::Bad(Bad::Refused));
+    assert_eq!(outcome, ProbeOutcome::Bad(SiteFault::Refused));
 }
 
 #[tokio::test]
 async fn whoever_accepts_and_says_nothing_or_no_http_is_bad() {
     let (_silent, silent) = listen().await;
     let outcome = dialler(None).ask(&question(silent.port(), "/")).await;
-    assert_eq!(outcome, Outcome::Bad(Bad::Timeout));
+    assert_eq!(outcome, ProbeOutcome::Bad(SiteFault::Timeout));
     for said in [
         "hello\r\n\r\n",
         "",
@@ -126,7 +126,7 @@ async fn whoever_accepts_and_says_nothing_or_no_http_is_bad() {
             stream.write_all(said.as_bytes()).await.unwrap();
         });
         let outcome = dialler(None).ask(&question(address.port(), "/")).await;
-        assert_eq!(outcome, Outcome::Bad(Bad::Protocol), "{said:?}");
+        assert_eq!(outcome, ProbeOutcome::Bad(SiteFault::Protocol), "{said:?}");
     }
 }
 
@@ -139,7 +139,7 @@ async fn an_answer_without_end_is_read_so_far_and_one_that_trickles_has_its_time
     };
     let port = serve(Router::new().route("/", get(endless))).await;
     let outcome = dialler(None).ask(&question(port, "/")).await;
-    assert!(matches!(outcome, Outcome::Good { .. }), "{outcome:?}");
+    assert!(matches!(outcome, ProbeOutcome::Good { .. }), "{outcome:?}");
     let trickle = || async {
         let chunks = futures::stream::unfold((), |()| async {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -149,7 +149,7 @@ async fn an_answer_without_end_is_read_so_far_and_one_that_trickles_has_its_time
     };
     let port = serve(Router::new().route("/", get(trickle))).await;
     let outcome = dialler(None).ask(&question(port, "/")).await;
-    assert_eq!(outcome, Outcome::Bad(Bad::Timeout));
+    assert_eq!(outcome, ProbeOutcome::Bad(SiteFault::Timeout));
 }
 
 #[tokio::test]
@@ -158,36 +158,36 @@ async fn silence_is_the_sites_only_while_the_api_server_can_be_reached() {
     let (_reference, there) = listen().await;
     let asked = question(silent.port(), "/");
     let outcome = dialler(Some(there)).ask(&asked).await;
-    assert_eq!(outcome, Outcome::Bad(Bad::Timeout));
+    assert_eq!(outcome, ProbeOutcome::Bad(SiteFault::Timeout));
     let (gone, nowhere) = listen().await;
     drop(gone);
     let outcome = dialler(Some(nowhere)).ask(&asked).await;
-    assert_eq!(outcome, Outcome::Unknown(Why::OwnNetwork));
+    assert_eq!(outcome, ProbeOutcome::Unknown(UnknownCause::OwnNetwork));
 }
 
 #[test]
 fn the_kernels_words_are_told_apart() {
     let fault = |kind| match connect_fault(kind) {
-        Fault::Bad(bad) => Outcome::Bad(bad),
-        Fault::Unknown(why) => Outcome::Unknown(why),
-        Fault::Silence { .. } => Outcome::Bad(Bad::Timeout),
+        ProbeError::Bad(bad) => ProbeOutcome::Bad(bad),
+        ProbeError::Unknown(why) => ProbeOutcome::Unknown(why),
+        ProbeError::NoResponse { .. } => ProbeOutcome::Bad(SiteFault::Timeout),
     };
     for (errno, expected) in [
-        (111, Outcome::Bad(Bad::Refused)),       // ECONNREFUSED
-        (104, Outcome::Bad(Bad::Refused)),       // ECONNRESET
-        (113, Outcome::Bad(Bad::Timeout)),       // EHOSTUNREACH
-        (101, Outcome::Bad(Bad::Timeout)),       // ENETUNREACH
-        (110, Outcome::Bad(Bad::Timeout)),       // ETIMEDOUT
-        (99, Outcome::Unknown(Why::OwnSockets)), // EADDRNOTAVAIL
-        (24, Outcome::Unknown(Why::OwnSockets)), // EMFILE
-        (1, Outcome::Unknown(Why::OwnSockets)),  // EPERM
+        (111, ProbeOutcome::Bad(SiteFault::Refused)), // ECONNREFUSED
+        (104, ProbeOutcome::Bad(SiteFault::Refused)), // ECONNRESET
+        (113, ProbeOutcome::Bad(SiteFault::Timeout)), // EHOSTUNREACH
+        (101, ProbeOutcome::Bad(SiteFault::Timeout)), // ENETUNREACH
+        (110, ProbeOutcome::Bad(SiteFault::Timeout)), // ETIMEDOUT
+        (99, ProbeOutcome::Unknown(UnknownCause::OwnSockets)), // EADDRNOTAVAIL
+        (24, ProbeOutcome::Unknown(UnknownCause::OwnSockets)), // EMFILE
+        (1, ProbeOutcome::Unknown(UnknownCause::OwnSockets)), // EPERM
     ] {
         let kind = std::io::Error::from_raw_os_error(errno).kind();
         assert_eq!(fault(kind), expected, "{errno}");
     }
 }
 
-/// A port whose queue of connections is full: more get no answer, as where packets are dropped.
+/// A port with a full accept queue: further connections get no response, as where packets are dropped.
 async fn silent_port() -> (tokio::net::TcpListener, Vec<TcpStream>, u16) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -207,10 +207,10 @@ async fn dropped_packets_are_a_fault_only_of_a_service_that_was_reached_before()
     let (_listener, _waiting, port) = silent_port().await;
     let mut asked = question(port, "/");
     let outcome = dialler(None).ask(&asked).await;
-    assert_eq!(outcome, Outcome::Bad(Bad::Timeout));
+    assert_eq!(outcome, ProbeOutcome::Bad(SiteFault::Timeout));
     asked.reached = false;
     let outcome = dialler(None).ask(&asked).await;
-    assert_eq!(outcome, Outcome::Unknown(Why::NotReached));
+    assert_eq!(outcome, ProbeOutcome::Unknown(UnknownCause::NotReached));
 }
 
 #[tokio::test]
@@ -219,6 +219,10 @@ async fn a_forbidden_address_is_not_dialled() {
         let mut forbidden = question(80, "/");
         forbidden.address = address.parse().unwrap();
         let outcome = dialler(None).ask(&forbidden).await;
-        assert_eq!(outcome, Outcome::Unknown(Why::Address), "{address}");
+        assert_eq!(
+            outcome,
+            ProbeOutcome::Unknown(UnknownCause::Address),
+            "{address}"
+        );
     }
 }

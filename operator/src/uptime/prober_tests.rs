@@ -1,4 +1,4 @@
-//! The loops against real servers. Waits are for what a probe does, each with a deadline.
+//! The probe loops against real servers. Every wait has a deadline.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::net::{Guard, HttpClient, Trust};
-use crate::uptime::{Bad, Verdict};
+use crate::uptime::{ProbeVerdict, SiteFault};
 
 fn prober() -> Prober {
     let guard = Guard::for_tests_allowing_loopback();
@@ -40,12 +40,12 @@ fn target(name: &str, port: u16) -> Target {
         path: "/".to_owned(),
         host: "app.example.com".to_owned(),
         release: Some(7),
-        brisk: true,
+        baking: true,
         latency_over: SignedDuration::from_secs(60),
     }
 }
 
-/// A site whose status can be changed, and which counts who asks and how many ask at once.
+/// A site whose status can be changed, and which counts requests and concurrent ones.
 #[derive(Clone, Default)]
 struct Site {
     asked: Arc<AtomicUsize>,
@@ -79,7 +79,7 @@ impl Site {
     }
 }
 
-fn verdict(prober: &Prober, name: &str) -> Verdict {
+fn verdict(prober: &Prober, name: &str) -> ProbeVerdict {
     let now = Timestamp::now();
     prober.summary("shop", name, now).unwrap().verdict
 }
@@ -87,7 +87,7 @@ fn verdict(prober: &Prober, name: &str) -> Verdict {
 type Calls = BoxStream<'static, ObjectRef<CrokodialEnvironment>>;
 
 fn calls(prober: &Prober) -> Calls {
-    prober.shared.wakes.of("shop").boxed()
+    prober.shared.requeue.of("shop").boxed()
 }
 
 async fn news(calls: &mut Calls) -> String {
@@ -102,16 +102,19 @@ async fn the_reconcile_is_woken_by_the_first_answer_a_confirmed_failure_and_the_
     let port = site.serve(Duration::ZERO).await;
     prober.watch(target("one", port));
     assert_eq!(news(&mut changes).await, "one");
-    assert_eq!(verdict(&prober, "one"), Verdict::Answering);
+    assert_eq!(verdict(&prober, "one"), ProbeVerdict::Answering);
     site.broken.store(1, Ordering::SeqCst);
     assert_eq!(news(&mut changes).await, "one");
-    let Verdict::Failing(failing) = verdict(&prober, "one") else {
+    let ProbeVerdict::Failing(failing) = verdict(&prober, "one") else {
         panic!("{:?}", verdict(&prober, "one"));
     };
-    assert_eq!((failing.bad, failing.release), (Bad::Status(503), Some(7)));
+    assert_eq!(
+        (failing.bad, failing.release),
+        (SiteFault::Status(503), Some(7))
+    );
     site.broken.store(0, Ordering::SeqCst);
     assert_eq!(news(&mut changes).await, "one");
-    assert_eq!(verdict(&prober, "one"), Verdict::Answering);
+    assert_eq!(verdict(&prober, "one"), ProbeVerdict::Answering);
     let text = prober.shared.metrics.render().unwrap();
     assert!(
         text.contains("crokodial_probes_total{result=\"Status\"}"),

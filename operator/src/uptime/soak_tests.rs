@@ -1,25 +1,25 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::uptime::summary::{Bad, Outcome};
+use crate::uptime::summary::{ProbeOutcome, SiteFault};
 use crate::uptime::window::Window;
 
-const GOOD: Outcome = Outcome::Good { latency_ms: 10 };
-const BAD: Outcome = Outcome::Bad(Bad::Refused);
+const GOOD: ProbeOutcome = ProbeOutcome::Good { latency_ms: 10 };
+const BAD: ProbeOutcome = ProbeOutcome::Bad(SiteFault::Refused);
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-/// Probes of release 7 every two seconds, with whatever `outcome` says of a second; `None`: no probe.
+/// Probes of release 7 every two seconds, with the `outcome` of each second; `None`: no probe.
 struct Site {
     window: Window,
     next: i64,
-    outcome: fn(i64) -> Option<Outcome>,
+    outcome: fn(i64) -> Option<ProbeOutcome>,
 }
 
 impl Site {
-    fn new(outcome: fn(i64) -> Option<Outcome>) -> Self {
+    fn new(outcome: fn(i64) -> Option<ProbeOutcome>) -> Self {
         Self {
             window: fresh(),
             next: 0,
@@ -55,13 +55,13 @@ fn serving() -> ReleaseStatus {
     }
 }
 
-/// Good seconds by now, in the status or not.
+/// Good seconds so far, persisted or not.
 fn soaked(status: &ReleaseStatus, summary: &ProbeSummary, second: i64) -> i64 {
     status.good_seconds + unpersisted(7, status, summary, at(second))
 }
 
-/// The second at which a soak is complete, with a reconcile a second and counts persisted as they fall due.
-fn soak_ends(outcome: fn(i64) -> Option<Outcome>, needed: i64) -> i64 {
+/// The second at which a soak is complete, with a reconcile per second and counts persisted when due.
+fn soak_ends(outcome: fn(i64) -> Option<ProbeOutcome>, needed: i64) -> i64 {
     let (mut site, mut status) = (Site::new(outcome), serving());
     for second in 0.. {
         let summary = site.summary(second);
@@ -151,7 +151,7 @@ fn another_release_is_not_counted() {
 }
 
 fn status_after(
-    outcome: fn(i64) -> Option<Outcome>,
+    outcome: fn(i64) -> Option<ProbeOutcome>,
     seconds: i64,
 ) -> (ReleaseStatus, ProbeSummary) {
     let (mut site, mut status) = (Site::new(outcome), serving());
@@ -241,7 +241,7 @@ fn availability_goes_on_in_the_records_before_of_the_same_digest() {
 #[test]
 fn failures_stay_few_and_what_is_joined_is_not_lost() {
     let (status, _) = status_after(|s| Some(if s % 900 < 20 { BAD } else { GOOD }), 20_000);
-    assert_eq!(status.failures.len(), MOST_FAILURES);
+    assert_eq!(status.failures.len(), MAX_FAILURES);
     let all: i64 = status.failures.iter().map(|f| f.seconds).sum();
     assert_eq!(
         all,
@@ -264,7 +264,7 @@ fn an_old_outage_leaves_the_window_while_small_failures_go_on() {
     note(&mut failures, failure(3_600, 600));
     for measured in (4_200..=604_800).step_by(600) {
         note(&mut failures, failure(measured, 2));
-        assert!(failures.len() <= MOST_FAILURES);
+        assert!(failures.len() <= MAX_FAILURES);
     }
     let status = ReleaseStatus {
         measured_seconds: 604_800,
@@ -292,7 +292,7 @@ fn seconds_go_on_being_counted_only_while_probes_are_good_and_fresh() {
     assert_eq!(counting_until(7, &site.summary(102), at(102)), None);
 }
 
-fn any_outcome() -> impl Strategy<Value = Option<Outcome>> {
+fn any_outcome() -> impl Strategy<Value = Option<ProbeOutcome>> {
     prop_oneof![6 => Just(Some(GOOD)), 1 => Just(Some(BAD)), 1 => Just(None)]
 }
 
@@ -314,7 +314,7 @@ fn any_act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    /// Steps of up to 3.9 s: within reach of each other, on no grid.
+    /// Steps of up to 3.9 s: within the maximum gap, at irregular times.
     #[test]
     fn counting_in_pieces_never_exceeds_counting_at_once(
         steps in prop::collection::vec((1_i64..3_900, any_outcome(), any_act()), 1..400),

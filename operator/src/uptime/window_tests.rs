@@ -2,16 +2,16 @@ use proptest::prelude::*;
 
 use super::*;
 
-const GOOD: Outcome = Outcome::Good { latency_ms: 10 };
-const BAD: Outcome = Outcome::Bad(Bad::Refused);
-const UNKNOWN: Outcome = Outcome::Unknown(Why::OwnNetwork);
+const GOOD: ProbeOutcome = ProbeOutcome::Good { latency_ms: 10 };
+const BAD: ProbeOutcome = ProbeOutcome::Bad(SiteFault::Refused);
+const UNKNOWN: ProbeOutcome = ProbeOutcome::Unknown(UnknownCause::OwnNetwork);
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
 /// A window of release 7 with these results, one every two seconds from second 0.
-fn window(outcomes: &[Outcome]) -> Window {
+fn window(outcomes: &[ProbeOutcome]) -> Window {
     let mut window = Window::new(at(0));
     window.serve(Some(7));
     for (n, outcome) in (0_i64..).zip(outcomes) {
@@ -29,7 +29,7 @@ fn spans(window: &Window) -> Vec<(i64, i64, SpanKind)> {
 }
 
 fn failing(window: &Window, second: i64) -> bool {
-    matches!(window.verdict(at(second)), Verdict::Failing(_))
+    matches!(window.verdict(at(second)), ProbeVerdict::Failing(_))
 }
 
 #[test]
@@ -39,16 +39,16 @@ fn three_failed_probes_in_a_row_confirm_a_failure_and_two_good_ones_end_it() {
     let mut down = window(&[GOOD, BAD, BAD, BAD]);
     assert_eq!(
         down.verdict(at(6)),
-        Verdict::Failing(Failing {
+        ProbeVerdict::Failing(Failing {
             since: at(2),
-            bad: Bad::Refused,
+            bad: SiteFault::Refused,
             release: Some(7)
         })
     );
     assert!(!down.record(at(8), GOOD), "one good answer is no recovery");
     assert!(failing(&down, 8));
     assert!(down.record(at(10), GOOD));
-    assert_eq!(down.verdict(at(10)), Verdict::Answering);
+    assert_eq!(down.verdict(at(10)), ProbeVerdict::Answering);
 }
 
 #[test]
@@ -65,10 +65,19 @@ fn what_is_unknown_neither_confirms_nor_clears_a_failure() {
 fn a_site_that_nothing_was_learnt_of_for_long_is_unmeasured_whatever_it_was() {
     for before in [GOOD, BAD] {
         let mut window = window(&[before, before, before]);
-        assert!(!matches!(window.verdict(at(14)), Verdict::Unmeasured(_)));
-        assert_eq!(window.verdict(at(15)), Verdict::Unmeasured(Why::Starting));
+        assert!(!matches!(
+            window.verdict(at(14)),
+            ProbeVerdict::Unmeasured(_)
+        ));
+        assert_eq!(
+            window.verdict(at(15)),
+            ProbeVerdict::Unmeasured(UnknownCause::Starting)
+        );
         window.record(at(13), UNKNOWN);
-        assert_eq!(window.verdict(at(15)), Verdict::Unmeasured(Why::OwnNetwork));
+        assert_eq!(
+            window.verdict(at(15)),
+            ProbeVerdict::Unmeasured(UnknownCause::OwnNetwork)
+        );
     }
 }
 
@@ -76,7 +85,7 @@ fn a_site_that_nothing_was_learnt_of_for_long_is_unmeasured_whatever_it_was() {
 fn a_process_that_has_seen_two_failures_and_nothing_else_does_not_say_that_the_site_answers() {
     assert_eq!(
         window(&[BAD, BAD]).verdict(at(2)),
-        Verdict::Unmeasured(Why::Starting)
+        ProbeVerdict::Unmeasured(UnknownCause::Starting)
     );
 }
 
@@ -102,7 +111,7 @@ fn a_change_of_verdict_is_told_once() {
 #[test]
 fn a_failure_is_blamed_on_a_release_only_for_probes_that_all_fell_to_it() {
     let release = |window: &Window, second| match window.verdict(at(second)) {
-        Verdict::Failing(failing) => failing.release,
+        ProbeVerdict::Failing(failing) => failing.release,
         other => panic!("{other:?}"),
     };
     let mut window = window(&[GOOD, BAD, BAD]);
@@ -182,10 +191,11 @@ fn another_release_begins_a_span_of_its_own_and_latencies_of_its_own() {
 
 #[test]
 fn the_percentile_is_that_of_nearest_rank_and_a_time_out_counts() {
-    let latency = |latency_ms| Outcome::Good { latency_ms };
-    let mut outcomes: Vec<Outcome> = (1..=20).map(latency).collect();
-    let of =
-        |outcomes: &[Outcome], over| window(outcomes).p95(SignedDuration::from_secs(over), at(38));
+    let latency = |latency_ms| ProbeOutcome::Good { latency_ms };
+    let mut outcomes: Vec<ProbeOutcome> = (1..=20).map(latency).collect();
+    let of = |outcomes: &[ProbeOutcome], over| {
+        window(outcomes).p95(SignedDuration::from_secs(over), at(38))
+    };
     assert_eq!(
         of(&outcomes, 100),
         Some(Latency {
@@ -201,8 +211,8 @@ fn the_percentile_is_that_of_nearest_rank_and_a_time_out_counts() {
         })
     );
     assert_eq!(of(&[], 10), None);
-    outcomes[3] = Outcome::Bad(Bad::Timeout);
-    outcomes[4] = Outcome::Bad(Bad::Timeout);
+    outcomes[3] = ProbeOutcome::Bad(SiteFault::Timeout);
+    outcomes[4] = ProbeOutcome::Bad(SiteFault::Timeout);
     assert_eq!(of(&outcomes, 100).unwrap().p95_ms, 2_000);
 }
 
@@ -221,7 +231,7 @@ fn an_environment_takes_eight_kibibytes_at_most() {
     assert!(size_of::<Window>() <= 512, "{}", size_of::<Window>());
 }
 
-fn outcome() -> impl Strategy<Value = Outcome> {
+fn outcome() -> impl Strategy<Value = ProbeOutcome> {
     prop_oneof![4 => Just(GOOD), 2 => Just(BAD), 1 => Just(UNKNOWN)]
 }
 
@@ -243,6 +253,6 @@ proptest! {
         for span in &spans {
             prop_assert!(span.from < span.to);
         }
-        prop_assert!(spans.len() <= MOST_SPANS);
+        prop_assert!(spans.len() <= MAX_SPANS);
     }
 }
