@@ -115,7 +115,7 @@ async fn it_answers_over_a_socket_and_stops_when_told_although_a_client_lingers(
     let mut idle = TcpStream::connect(server.address).await.unwrap();
     idle.write_all(b"GET /healthz HTT").await.unwrap();
     server.stop.cancel();
-    let ended = timeout(DRAIN + Duration::from_secs(5), server.task).await;
+    let ended = timeout(DRAIN_TIMEOUT + Duration::from_secs(5), server.task).await;
     ended.expect("the server did not stop").unwrap().unwrap();
 }
 

@@ -1,7 +1,7 @@
-//! The only file that calls the Kubernetes API.
+//! Calls to the Kubernetes API; only the election, watches and Events are elsewhere.
 //!
-//! Every call has a deadline, because the client has no read time-out of its own, and every write names a
-//! field manager. Reads go to the API server, never to a cache: decisions are made on what is there now.
+//! Every call has a timeout, because the client has none for reads, and every write names a field manager. Reads go to
+//! the API server, never to a cache: decisions are based on the current state.
 
 pub mod connection;
 mod error;
@@ -27,11 +27,10 @@ use serde_json::Value;
 
 pub use self::error::IoError;
 use crate::leader::{Fence, layer};
-use crate::metrics::{Metrics, Verb, Written};
+use crate::metrics::{Metrics, Verb, WrittenKind};
 
-/// Deadline of one API call. The API server answers a healthy call in milliseconds; ten seconds is also what
-/// `kubectl` users are used to wait before they suspect the network.
-const CALL_DEADLINE: Duration = Duration::from_secs(10);
+/// Timeout of an API call. The API server normally responds within milliseconds.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A namespaced kind that this operator reads.
 pub trait Kind:
@@ -58,54 +57,54 @@ impl<K> Kind for K where
 /// A namespaced kind that this operator writes, with its label in metrics.
 pub trait Writable: Kind + Serialize {
     /// The label.
-    const WRITTEN: Written;
+    const WRITTEN: WrittenKind;
 }
 
 impl Writable for ConfigMap {
-    const WRITTEN: Written = Written::ConfigMap;
+    const WRITTEN: WrittenKind = WrittenKind::ConfigMap;
 }
 impl Writable for CrokodialEnvironment {
-    const WRITTEN: Written = Written::CrokodialEnvironment;
+    const WRITTEN: WrittenKind = WrittenKind::CrokodialEnvironment;
 }
 impl Writable for CrokodialRelease {
-    const WRITTEN: Written = Written::CrokodialRelease;
+    const WRITTEN: WrittenKind = WrittenKind::CrokodialRelease;
 }
 impl Writable for Deployment {
-    const WRITTEN: Written = Written::Deployment;
+    const WRITTEN: WrittenKind = WrittenKind::Deployment;
 }
 impl Writable for Ingress {
-    const WRITTEN: Written = Written::Ingress;
+    const WRITTEN: WrittenKind = WrittenKind::Ingress;
 }
 impl Writable for Job {
-    const WRITTEN: Written = Written::Job;
+    const WRITTEN: WrittenKind = WrittenKind::Job;
 }
 impl Writable for NetworkPolicy {
-    const WRITTEN: Written = Written::NetworkPolicy;
+    const WRITTEN: WrittenKind = WrittenKind::NetworkPolicy;
 }
 impl Writable for PodDisruptionBudget {
-    const WRITTEN: Written = Written::PodDisruptionBudget;
+    const WRITTEN: WrittenKind = WrittenKind::PodDisruptionBudget;
 }
 impl Writable for Secret {
-    const WRITTEN: Written = Written::Secret;
+    const WRITTEN: WrittenKind = WrittenKind::Secret;
 }
 impl Writable for Service {
-    const WRITTEN: Written = Written::Service;
+    const WRITTEN: WrittenKind = WrittenKind::Service;
 }
 impl Writable for ServiceAccount {
-    const WRITTEN: Written = Written::ServiceAccount;
+    const WRITTEN: WrittenKind = WrittenKind::ServiceAccount;
 }
 
-/// What the writer saw of the object that it writes. The API server refuses the write (409) when that is not, or no
-/// longer, so: by then somebody else decided on something newer, and it may be the next leader.
+/// What a write is based on. The API server refuses the write (409) when that is outdated: then somebody else, possibly
+/// the next leader, has written something newer.
 #[derive(Clone, Copy, Debug)]
 pub enum Basis<'a> {
-    /// There was none of that name.
+    /// There was no object of that name.
     Absent,
     /// The object with this metadata.
     Seen(&'a ObjectMeta),
 }
 
-/// No object ever has this version, so an apply that carries it can only create.
+/// A resourceVersion that no object has, so that an apply with it can only create.
 const NEVER: &str = "1";
 
 impl Basis<'_> {
@@ -116,7 +115,7 @@ impl Basis<'_> {
         }
     }
 
-    /// The object with the version in its metadata.
+    /// The object with the resourceVersion in its metadata.
     fn of(&self, object: &Value) -> Value {
         let mut based = object.clone();
         if let Some(version) = self.version() {
@@ -126,7 +125,7 @@ impl Basis<'_> {
     }
 }
 
-/// The Kubernetes API with deadlines, field managers and counted writes, which the fence may refuse.
+/// The Kubernetes API with timeouts, field managers and counted writes, which must pass the fence.
 #[derive(Clone)]
 pub struct KubeIo {
     client: Client,
@@ -142,13 +141,13 @@ impl Debug for KubeIo {
 }
 
 impl KubeIo {
-    /// For the only operator there is: the fence is always open.
+    /// The API for the only operator: the fence is always open.
     pub fn new(client: Client, metrics: Metrics) -> Self {
         let fence = Fence::always();
         Self::fenced(client.clone(), client, fence, metrics)
     }
 
-    /// For one of several replicas. `writes` is the client whose connections the fence may cut.
+    /// The API for one of several replicas. `writes` is the client whose connections check the fence too.
     pub fn fenced(client: Client, writes: Client, fence: Fence, metrics: Metrics) -> Self {
         Self {
             client,
@@ -158,12 +157,12 @@ impl KubeIo {
         }
     }
 
-    /// What every write must pass.
+    /// The fence that every write must pass.
     pub fn fence(&self) -> &Fence {
         &self.fence
     }
 
-    /// The client whose writes the fence may refuse, for Events.
+    /// The client whose writes must pass the fence, for Events.
     pub fn writes(&self) -> Client {
         self.writes.clone()
     }
@@ -177,7 +176,7 @@ impl KubeIo {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// Counts a write, or refuses it where this replica does not lead. It must be over before the lease may be.
+    /// Begins a write and counts it; refused where this replica does not lead. Its timeout ends before the lease can.
     fn begin<K: Writable>(
         &self,
         verb: (&'static str, Verb),
@@ -190,7 +189,7 @@ impl KubeIo {
         })?;
         self.metrics.api_write(verb.1, K::WRITTEN);
         let api = Api::namespaced(self.writes.clone(), namespace);
-        Ok((api, left.min(CALL_DEADLINE)))
+        Ok((api, left.min(CALL_TIMEOUT)))
     }
 
     /// The object, or `None` when there is none of that name.
@@ -206,7 +205,7 @@ impl KubeIo {
     {
         let api: Api<K> = Api::all(self.client.clone());
         let call = Box::pin(api.get_opt(name));
-        deadline("get", &K::kind(&()), name, CALL_DEADLINE, call).await
+        deadline("get", &K::kind(&()), name, CALL_TIMEOUT, call).await
     }
 
     /// All cluster-scoped objects of a kind.
@@ -219,7 +218,7 @@ impl KubeIo {
             "list",
             &K::kind(&()),
             "",
-            CALL_DEADLINE,
+            CALL_TIMEOUT,
             Box::pin(api.list(&ListParams::default())),
         )
         .await?;
@@ -256,7 +255,7 @@ impl KubeIo {
         )
     }
 
-    /// Server-side apply. Forced: what we name we own; fields we do not name stay as they are.
+    /// Forced server-side apply: takes ownership of all fields in `object`, and leaves all others unchanged.
     pub async fn apply<K: Writable>(
         &self,
         (namespace, name): (&str, &str),
@@ -323,8 +322,8 @@ impl KubeIo {
         deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// Deletes exactly what was read: another object of the same name stays, and so does one that changed since. Absent
-    /// is success.
+    /// Deletes exactly the object that was read: not another one of the same name, nor one that changed since. Success if
+    /// there is none.
     pub async fn delete<K: Writable>(&self, seen: &ObjectMeta) -> Result<(), IoError> {
         let (verb, (namespace, name)) = ("delete", place(seen));
         let (api, left) = self.begin::<K>((verb, Verb::Delete), (namespace, name))?;
@@ -350,13 +349,14 @@ fn place(metadata: &ObjectMeta) -> (&str, &str) {
     )
 }
 
-/// The call comes boxed: the client's futures are large, and a reconcile holds two dozen of them side by side.
+/// Makes a call with a timeout. The call is boxed because the client's futures are large, and a reconcile makes two
+/// dozen calls concurrently.
 async fn within<K: Kind, T>(
     verb: &'static str,
     name: &str,
     call: Pin<Box<impl Future<Output = kube::Result<T>>>>,
 ) -> Result<T, IoError> {
-    deadline(verb, &K::kind(&()), name, CALL_DEADLINE, call).await
+    deadline(verb, &K::kind(&()), name, CALL_TIMEOUT, call).await
 }
 
 async fn deadline<T>(

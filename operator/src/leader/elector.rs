@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fence::Fence;
 use super::state::{Candidate, LeaseAction, LeaseRecord, ObservedLease, Timing, WriteOutcome};
-use crate::metrics::{Metrics, Verb, Written};
+use crate::metrics::{Metrics, Verb, WrittenKind};
 
 /// Name of the Lease in the operator's namespace. The chart's Role names it too.
 pub const LEASE: &str = "crokodial-operator";
@@ -230,7 +230,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
         let end = self.deadline();
         match step {
             LeaseAction::Create(record) => {
-                self.metrics.api_write(Verb::Create, Written::Lease);
+                self.metrics.api_write(Verb::Create, WrittenKind::Lease);
                 let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
                 let lease = lease(fresh(namespace), record);
                 timeout_at(end, self.api.create(&params, &lease)).await.ok()
@@ -238,7 +238,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
             LeaseAction::Update(ObservedLease {
                 record, version, ..
             }) => {
-                self.metrics.api_write(Verb::Replace, Written::Lease);
+                self.metrics.api_write(Verb::Replace, WrittenKind::Lease);
                 let mut lease = lease(self.metadata.clone(), record);
                 lease.metadata.resource_version = Some(version.clone());
                 timeout_at(end, self.api.replace(LEASE, &params, &lease))

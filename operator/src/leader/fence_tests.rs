@@ -1,4 +1,4 @@
-//! The fence by itself, on a clock that the test moves.
+//! The fence alone, on a clock that the test controls.
 
 use std::time::Duration;
 

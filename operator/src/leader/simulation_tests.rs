@@ -1,7 +1,7 @@
-//! Three replicas, an API server and a bad network, in one thread and a few milliseconds.
+//! Simulation of three replicas, an API server and an unreliable network, in one thread and a few milliseconds.
 //!
-//! Clocks run apart, messages are lost or late, processes stop and go on or die, somebody deletes the lease. At no
-//! instant may two fences let a write through, nor may one open before a write that another let through has arrived.
+//! Clocks drift, messages are lost or late, processes are suspended or end, somebody deletes the Lease. At no time may two
+//! fences be open, nor may one open before a write that passed another has arrived.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use super::state::{Candidate, LeaseAction, LeaseRecord, ObservedLease, Timing, W
 const TIMING: Timing = Timing { seconds: 5 };
 /// Resolution of the simulated time, in milliseconds.
 const TICK: u64 = 10;
-/// A write is on its way for less than this: the margin, less what two clocks drift apart in a lease.
-const LONGEST_WAY: u64 = 800;
-/// Trouble ends here, and the run here.
+/// Maximum time of a write in transit, in milliseconds: the margin, less the drift of two clocks during a lease.
+const MAX_TRANSIT: u64 = 800;
+/// End of the faults, and of the run, in milliseconds.
 const TROUBLE: u64 = 60_000;
 const END: u64 = TROUBLE + 20_000;
 
@@ -38,13 +38,13 @@ struct Message {
 
 struct Replica {
     candidate: Candidate,
-    /// The clock's rate in parts per thousand above or below, and where it began.
+    /// Deviation of the clock in parts per thousand, and its offset.
     rate: i64,
     offset: u64,
-    /// The call that is waited for, and until when on the own clock.
+    /// The call in progress, with its start and deadline on the replica's clock.
     waits: Option<(u64, LeaseAction, Instant, Instant)>,
     stopped_until: u64,
-    /// What the watch has still to show: when, and what.
+    /// Pending events of the watch: time and Lease.
     watch: VecDeque<(u64, Option<ObservedLease>)>,
     last_open: Option<u64>,
 }
@@ -111,7 +111,7 @@ impl World {
         self.base + Duration::from_millis(offset + u64::try_from(run).unwrap())
     }
 
-    /// Wall clocks are set by anybody: here they only ever lie.
+    /// A wall clock, which may show any time: here it is always wrong.
     fn wall(&mut self) -> Timestamp {
         Timestamp::from_second(self.rng.random_range(0..2_000_000_000)).unwrap()
     }
@@ -219,7 +219,7 @@ impl World {
         }
     }
 
-    /// One turn of a replica's loop.
+    /// One iteration of a replica's loop.
     fn turn(&mut self, n: usize) {
         let (clock, wall, jitter) = (self.clock(n), self.wall(), self.rng.random());
         let now = self.now;
@@ -260,7 +260,7 @@ impl World {
         }
     }
 
-    /// Something may go wrong with a replica.
+    /// Injects a fault into a replica, sometimes.
     fn befall(&mut self, n: usize) {
         if self.chance(1_500) {
             self.replicas[n].stopped_until = self.now + self.rng.random_range(0..15_000);
@@ -276,7 +276,7 @@ impl World {
         }
     }
 
-    /// Who may write now.
+    /// Replicas whose fence is open.
     fn open(&self, n: usize) -> bool {
         let clock = self.clock(n);
         let grant = self.replicas[n].candidate.grant();
@@ -293,7 +293,7 @@ impl World {
             let last = self.replicas[n].last_open;
             let since = last.map_or(u64::MAX, |last| self.now - last);
             assert!(
-                since >= LONGEST_WAY,
+                since >= MAX_TRANSIT,
                 "{leader} may write {since} ms after {n}"
             );
         }
@@ -329,7 +329,7 @@ proptest! {
     }
 }
 
-/// A create that was given up arrived eight seconds late, when another replica led and its lease had been deleted.
+/// A create that timed out arrives eight seconds late, when another replica leads and its Lease has been deleted.
 #[test]
 fn a_create_that_arrives_late_opens_no_second_fence() {
     World::new(6_115_240_686_107_741_360).run();

@@ -33,7 +33,7 @@ fn candidate() -> Candidate {
     Candidate::new("me".to_owned(), TIMING)
 }
 
-/// One that took the lease at `start` by an update.
+/// A candidate that took the lease at `start` by an update.
 fn leader(start: Instant) -> Candidate {
     let mut me = candidate();
     me.read(Some(held_by("", "7")), start);

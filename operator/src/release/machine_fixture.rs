@@ -1,4 +1,4 @@
-//! A world to ask the machine about, for its tests.
+//! Fixture of the release machine for its tests.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) const ROLLING: ReleasePhase = ReleasePhase::Rolling;
 pub(super) const BAKING: ReleasePhase = ReleasePhase::Baking;
 pub(super) const REJECTED: ReleasePhase = ReleasePhase::Rejected;
 
-/// A world to ask the machine about; each test says only what differs.
+/// Input of the release machine; each test changes only what it is about.
 pub(super) struct World {
     pub(super) records: Vec<Record>,
     pub(super) wanted: Option<Wanted>,

@@ -1,4 +1,4 @@
-//! What stands between a release and its first pod with traffic, and whose fault a failure is.
+//! The steps before a release has its first pod with traffic, and who is to blame for a failure.
 
 use crokodial_crds::{OnFailure, ReleaseStatus};
 
@@ -14,7 +14,7 @@ fn second_in(phase: ReleasePhase) -> World {
     World::new(vec![record(1, "a", GOOD), record(2, "b", phase)], "b").running(1)
 }
 
-/// What was decided becomes what is there.
+/// Applies the decision to the records.
 fn write(world: &mut World, decision: &Decision) {
     for (number, status) in &decision.updates {
         let found = world.records.iter_mut().find(|r| r.number() == *number);

@@ -133,7 +133,7 @@ fn each_once_and_not_more_than_asked_for() {
     let page = Url::parse("http://app.example.com/").unwrap();
     assert_eq!(assets(twice.as_bytes(), &page, 3).len(), 3);
     assert_eq!(assets(twice.as_bytes(), &page, 100).len(), 4);
-    let long = format!("<img src='/{}'>", "x".repeat(LONGEST));
+    let long = format!("<img src='/{}'>", "x".repeat(MAX_URL));
     assert_eq!(root(&long), Vec::<String>::new());
 }
 

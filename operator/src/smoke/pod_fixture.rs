@@ -1,4 +1,4 @@
-//! A pod that answers as a test says, and what is asked of it. Only for tests.
+//! Fixture of tests: a pod that responds as the test says, and the requests to it.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,17 +11,17 @@ use crate::smoke::plan::Check;
 
 pub(super) const DOMAIN: &str = "app.example.com";
 
-/// What a site answers: status line and headers, and a body, by path.
-pub(super) type Answer = fn(&str) -> (String, Vec<u8>);
+/// Response of the site by path: status line with headers, and body.
+pub(super) type Respond = fn(&str) -> (String, Vec<u8>);
 
-/// A pod that answers requests one at a time; it counts them and remembers their heads.
+/// A pod that keeps the heads of the requests that it received.
 pub(super) struct Pod {
     pub(super) port: u16,
     pub(super) heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Pod {
-    pub(super) async fn serves(answer: Answer) -> Self {
+    pub(super) async fn serves(answer: Respond) -> Self {
         Self::speaks(move |head: String, mut stream: TcpStream| async move {
             let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
             let (status, body) = answer(&path);
@@ -35,7 +35,7 @@ impl Pod {
         .await
     }
 
-    /// The connection is the script's once the request has come in.
+    /// A pod that hands the connection to the script after the request.
     pub(super) async fn speaks<F>(
         script: impl Fn(String, TcpStream) -> F + Send + Sync + 'static,
     ) -> Self

@@ -1,12 +1,12 @@
-#[path = "stand_in_pod.rs"]
-mod stand_in_pod;
+#[path = "pod_fixture.rs"]
+mod pod_fixture;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use self::stand_in_pod::*;
+use self::pod_fixture::*;
 use super::*;
 use crate::net::{Guard, Trust};
 
@@ -251,10 +251,10 @@ async fn no_more_than_two_hundred_assets_are_asked_for() {
     .await;
     let passed = SmokeResult::Passed {
         pages: 1,
-        assets: MOST_ASSETS,
+        assets: MAX_ASSETS,
     };
     assert_eq!(pod.smoke(&root()).await, passed);
-    assert_eq!(ASSETS.load(Ordering::Relaxed), MOST_ASSETS);
+    assert_eq!(ASSETS.load(Ordering::Relaxed), MAX_ASSETS);
 }
 
 #[tokio::test]

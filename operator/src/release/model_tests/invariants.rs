@@ -92,8 +92,8 @@ impl State {
         }
     }
 
-    /// Everything is allowed and the world goes on: the wanted release is good and runs, or it is held and what was
-    /// good before runs; and then nothing is written any more.
+    /// With everything allowed and time going on, the wanted release is good and runs, or it is held and the last good one
+    /// runs; and nothing more is written.
     pub(super) fn calm(&mut self) {
         self.gate = true;
         self.credentials = true;

@@ -1,7 +1,7 @@
-//! Every order of what users, the cluster and a dying operator can do, to a bounded depth: the invariants of
-//! releases hold in each state that is reached, and each state comes to rest once everything is allowed.
+//! Model check: every order of actions of users, the cluster and a crashing operator, to a bounded depth. The invariants
+//! of releases hold in each state reached, and each state comes to rest once everything is allowed.
 //!
-//! The world is small on purpose: inputs `a` and `b` work, `x` crashes once it rolls, `s` fails its smoke checks.
+//! The model is small on purpose: inputs `a` and `b` work, `x` crashes once it rolls, `s` fails its smoke checks.
 
 mod invariants;
 
@@ -20,7 +20,7 @@ use crate::release::view::{
 };
 use crate::release::workload::{PodView, Workload};
 
-/// Steps from the first state. Deep enough for: edit, record, candidate, roll, crash, roll back, and two more.
+/// Number of steps from the first state. Enough for: edit, record, candidate, roll, crash, roll back, and two more.
 const DEPTH: usize = 8;
 
 /// Maximum number of records on a path; longer paths are cut.
@@ -34,7 +34,7 @@ struct State {
     retry: &'static str,
     gate: bool,
     credentials: bool,
-    /// The release in the Deployment, and whether its pods had their chance.
+    /// The release in the Deployment, and whether its pods have started or crashed.
     deployed: (Option<i64>, bool),
     /// The release of the candidate, and whether it is ready.
     candidate: (Option<i64>, bool),
@@ -54,7 +54,7 @@ enum Act {
     /// A bake passes.
     Leap,
     Reconcile,
-    /// The operator dies after so many of its writes.
+    /// The operator crashes after this number of writes.
     Die(usize),
 }
 
@@ -200,7 +200,7 @@ impl State {
         })
     }
 
-    /// Carries out the first `most` writes: the statuses, then snapshot and record, then the workloads.
+    /// Makes the first `most` writes: the statuses, then snapshot and record, then the workloads.
     fn write(&mut self, decision: &Decision, most: usize) {
         let mut left = most;
         let mut may = || {
@@ -267,7 +267,7 @@ impl State {
         self.check(&before, &decision);
     }
 
-    /// What makes two states the same: times only as far as they matter.
+    /// Key of equal states; times count only as far as they matter.
     fn key(&self) -> String {
         let records: Vec<String> = self
             .records

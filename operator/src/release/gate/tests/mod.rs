@@ -26,7 +26,7 @@ fn seconds(n: i64) -> SignedDuration {
     SignedDuration::from_secs(n)
 }
 
-/// A gate to ask; each test says only what differs.
+/// Inputs of the gate; each test changes only what it is about.
 #[derive(Clone)]
 struct Scene {
     spec: PromotionSpec,
@@ -40,7 +40,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// `app:2` was in staging for as long as it must, and `app:1` runs here.
+    /// `app:2` has soaked in staging, and `app:1` runs here.
     fn new() -> Self {
         Self {
             spec: PromotionSpec {
@@ -141,7 +141,7 @@ fn record(number: i64, inputs: &str, digest: &str, phase: Option<ReleasePhase>) 
     }
 }
 
-/// A good release of the source that goes on being counted.
+/// A good release of the source whose seconds are still counted.
 fn tested(number: i64, image: &str, digest: &str, good_seconds: i64) -> SourceRelease {
     SourceRelease {
         number,
