@@ -1,4 +1,4 @@
-//! Condition types, and the one pure function that writes a condition.
+//! Condition types, and the pure function that computes a condition.
 //!
 //! Each type's and each reason's rustdoc is published in docs/reference/conditions.md.
 
@@ -8,7 +8,7 @@ use strum::EnumMessage;
 
 use crate::reason::Reason;
 
-/// Longest message written, in characters; a longer one is cut.
+/// Maximum length of a message, in characters; a longer one is truncated.
 pub const MAX_MESSAGE: usize = 1024;
 
 /// What a condition is about. `Ready`, `Reconciling` and `Stalled` follow the kstatus convention, which
@@ -29,59 +29,59 @@ pub const MAX_MESSAGE: usize = 1024;
     strum::IntoStaticStr,
 )]
 pub enum ConditionType {
-    /// What the spec asks for is observed, valid, good and serving. It is about the wanted state: after an
-    /// automatic rollback the site is Available and not Ready. When not True it carries the reason of the
-    /// condition that keeps it so.
+    /// What the spec asks for is observed, valid, good and serving. It is about the desired state: after an automatic
+    /// rollback the site is Available and not Ready. When not True it carries the reason of the condition that is
+    /// not met.
     Ready,
     /// The operator is working towards the spec, or waiting for something that is expected to end. When True it
-    /// carries the reason of the condition that is worked on.
+    /// carries the reason of the condition in progress.
     Reconciling,
-    /// The operator cannot go on by itself; the message says who must do what. When True it carries the reason
-    /// of the condition that needs somebody.
+    /// The operator cannot continue on its own; the message says who must do what. When True it carries the reason
+    /// of the condition that needs attention.
     Stalled,
     /// The image's tag is resolved to a digest.
     ImageResolved,
     /// The connection string in the Secret was proven against the server.
     CredentialsValid,
-    /// No environment of the other stage uses this database, as far as the servers tell. `SharedSecret` is a warning
-    /// with status True.
+    /// No environment of the other stage uses this database, as far as can be told from the servers. `SharedSecret` is
+    /// a warning with status True.
     DatabaseIsolated,
     /// The newest values of the Secrets in `config.secretRefs` are the ones in use.
     ConfigSecretsValid,
-    /// What the spec asks for may come here: it has proven itself in the environment of `promotion.from`, and
-    /// no freeze keeps it. Only with `promotion`.
+    /// The image the spec asks for may be released here: it has proven itself in the environment of `promotion.from`,
+    /// and no freeze is active. Only with `promotion`.
     Promotable,
-    /// The wanted release runs everywhere.
+    /// The desired release runs everywhere.
     RolledOut,
     /// The route to the application was admitted by its controller.
     RouteAccepted,
     /// A valid certificate for the domain is in the certificate's Secret.
     CertificateReady,
-    /// A request by http was answered with a redirect to https.
+    /// A plain HTTP request was answered with a redirect to HTTPS.
     HttpsForced,
     /// The site answers requests, whichever release serves them.
     Available,
-    /// True means trouble: a hold or a pin makes the cluster run something else than the spec names.
+    /// True means trouble: because of a hold or a pin the cluster runs something else than the spec names.
     GitDiverged,
-    /// On a CrokodialRelease: its pin is followed.
+    /// On a CrokodialRelease: its pin is in effect.
     Pinned,
 }
 
 impl ConditionType {
-    /// The word in the field `type`.
+    /// Value of the field `type`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// What True means, in sentences.
+    /// Published meaning of the status True, in sentences.
     #[must_use]
     pub fn meaning(self) -> &'static str {
         self.get_documentation().unwrap_or_default().trim_end()
     }
 
-    /// The reasons of its own that this condition is written with, the good ones first. The three of kstatus
-    /// else carry the reason of the condition they follow from.
+    /// Reasons of this condition, the good ones first. `Ready`, `Reconciling` and `Stalled` otherwise carry the reason
+    /// of the condition they are derived from.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn reasons(self) -> &'static [Reason] {
@@ -195,7 +195,7 @@ impl ConditionType {
     }
 }
 
-/// The three states of a condition.
+/// Status of a condition.
 #[derive(
     Clone,
     Copy,
@@ -210,16 +210,16 @@ impl ConditionType {
     strum::IntoStaticStr,
 )]
 pub enum ConditionStatus {
-    /// It holds.
+    /// The condition holds.
     True,
-    /// It does not hold.
+    /// The condition does not hold.
     False,
-    /// It cannot be said.
+    /// Whether it holds cannot be determined.
     Unknown,
 }
 
 impl ConditionStatus {
-    /// The word in the field `status`.
+    /// Value of the field `status`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -232,9 +232,8 @@ impl From<bool> for ConditionStatus {
     }
 }
 
-/// The condition to write now. Its transition time is that of the condition of this type in `old` when the
-/// status is the same, else `now`, in whole seconds as the API server keeps it: writing the same state twice
-/// gives equal values.
+/// The condition to write. Its transition time is that of the condition of this type in `old` when the status is
+/// unchanged, otherwise `now`, in whole seconds as the API server stores it: the same state gives equal values.
 #[must_use]
 pub fn set(
     old: &[Condition],
@@ -275,7 +274,7 @@ pub fn status_of(conditions: &[Condition], type_: ConditionType) -> ConditionSta
         .unwrap_or(ConditionStatus::Unknown)
 }
 
-/// A time as the API server keeps it: whole seconds.
+/// A time as the API server stores it: whole seconds.
 #[must_use]
 pub fn whole_seconds(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))

@@ -1,5 +1,5 @@
-//! `CrokodialEnvironment`: what a user writes. Every rustdoc line here is published as the field's
-//! description, so it is written for users; every rule's message says what to write instead.
+//! `CrokodialEnvironment`: what a user writes. Every rustdoc line here is published as the field's description, so it
+//! is written for users; the message of every rule says what to write instead.
 //!
 //! No field has an OpenAPI default. Defaults are applied by the operator and shown in `status.effective`:
 //! Git then sees no drift, and a new operator's new default is no new release.
@@ -9,14 +9,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::environment_status::EnvironmentStatus;
-use crate::is_default;
 use crate::promotion::{FollowSpec, PromotionSpec};
-use crate::schema::undescribed;
+use crate::serialization::is_default;
 
+pub use crate::environment_lifecycle::{DeletionPolicy, HistorySpec, Suspend};
 pub use crate::environment_mongo::{
     MongoSpec, PreflightMode, PreflightRole, PreflightSpec, RotationMode, SecretKeyRef,
 };
 pub use crate::environment_proof::{ReleasePhaseSpec, SmokeCheck, SmokeSpec};
+pub use crate::environment_route::{RouteKind, RouteSpec, TlsMode, TlsSpec};
 pub use crate::environment_runtime::{
     HealthSpec, OnFailure, ResourcesSpec, RolloutSpec, RuntimeSpec,
 };
@@ -111,18 +112,17 @@ pub struct EnvironmentSpec {
         .message("image: write registry/name:tag or registry/name@sha256:<64 hex digits>, without a scheme or spaces; the name is lower case"))]
     pub image: Option<String>,
 
-    /// Releases each new image that the tag of `image` comes to name. Only for staging. Default: the tag is
-    /// looked up once.
+    /// Releases whatever the tag of `image` points to: when the tag moves to a new digest, that digest is released.
+    /// Only for staging. Default: the tag is resolved once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow: Option<FollowSpec>,
 
-    /// Where an image must have proven itself before it may come here. Only for prod. Default: nowhere, every
-    /// image may come.
+    /// The environment in which an image must prove itself before it is released here. Only for prod. Default:
+    /// none, every image is released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion: Option<PromotionSpec>,
 
-    /// Secrets of type kubernetes.io/dockerconfigjson, in the same namespace, with which the image is
-    /// resolved and pulled.
+    /// Secrets of type kubernetes.io/dockerconfigjson, in the same namespace, used to resolve and pull the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -138,7 +138,7 @@ pub struct EnvironmentSpec {
     /// The MongoDB database the application uses.
     pub mongo: MongoSpec,
 
-    /// Further configuration, handed to the application as environment variables.
+    /// Additional configuration, passed to the application as environment variables.
     #[serde(default, skip_serializing_if = "is_default")]
     pub config: ConfigSpec,
 
@@ -150,7 +150,7 @@ pub struct EnvironmentSpec {
     #[serde(default, skip_serializing_if = "is_default")]
     pub health: HealthSpec,
 
-    /// What one process of a new release must answer before any request of a user reaches the release.
+    /// Requests that one process of a new release must answer before the release gets traffic from users.
     #[serde(default, skip_serializing_if = "is_default")]
     pub smoke: SmokeSpec,
 
@@ -176,8 +176,8 @@ pub struct EnvironmentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 
-    /// Stops the operator here. `Plan`: it works out what it would do, shows that in `status.plan` and changes
-    /// nothing. `All`: it touches nothing and goes on watching. Default: `None`.
+    /// Suspends the operator for this environment. `Plan`: it reports what it would do in `status.plan` and changes
+    /// nothing. `All`: it changes nothing and keeps watching. Default: `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<Suspend>,
 
@@ -209,32 +209,6 @@ impl Stage {
     }
 }
 
-/// What deleting a CrokodialEnvironment does to the objects made for it.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(transform = undescribed)]
-pub enum DeletionPolicy {
-    /// Everything made for the environment is deleted with it.
-    Delete,
-    /// The site goes on serving; re-creating the resource takes it over again without a restart.
-    Retain,
-}
-
-/// How far the operator holds back.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(transform = undescribed)]
-pub enum Suspend {
-    /// Not at all.
-    None,
-    /// It works out what it would do and changes nothing.
-    Plan,
-    /// It touches nothing.
-    All,
-}
-
 /// A Secret or ConfigMap in the environment's namespace.
 #[derive(
     Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, KubeSchema,
@@ -248,8 +222,8 @@ pub struct LocalRef {
     pub name: String,
 }
 
-/// Configuration handed to the application. Of two values for one variable the later of this list wins:
-/// configMapRefs, secretRefs, env, and last what the operator sets itself.
+/// Configuration of the application. When a variable has several values, the last source of this list wins:
+/// configMapRefs, secretRefs, env, the operator's own variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigSpec {
@@ -259,8 +233,8 @@ pub struct ConfigSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub env: Vec<EnvVar>,
 
-    /// ConfigMaps whose keys all become variables. Their content is part of a release: a change makes a
-    /// new one, and a rollback brings the old content back.
+    /// ConfigMaps whose keys all become variables. Their content is part of a release: a change makes a new release,
+    /// and a rollback restores the old content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -293,78 +267,4 @@ pub struct EnvVar {
     /// Value of the variable, taken literally.
     #[schemars(length(max = 8192))]
     pub value: String,
-}
-
-/// How requests for the domain reach the application.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[x_kube(validation = Rule::new("!has(self.ingressClassName) || !has(self.kind) || self.kind == 'Ingress'")
-    .message("route: ingressClassName is only for kind Ingress: remove it, or set kind: Ingress"))]
-#[serde(rename_all = "camelCase")]
-pub struct RouteSpec {
-    /// `Ingress` (the default) or `None`: no route is made, and you bring your own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<RouteKind>,
-
-    /// The class of the Ingress. Default: the operator's setting, and without one the cluster's default
-    /// class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
-        .message("ingressClassName: write the name of an IngressClass of this cluster, see kubectl get ingressclass"))]
-    pub ingress_class_name: Option<String>,
-}
-
-/// The kind of object that routes requests.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(transform = undescribed)]
-pub enum RouteKind {
-    /// A networking.k8s.io Ingress.
-    Ingress,
-    /// No route.
-    None,
-}
-
-/// The certificate of the domain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TlsSpec {
-    /// `SelfSigned`: a certificate from the operator's own authority, which browsers do not know. `None`:
-    /// no certificate. Default: the operator's setting.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mode: Option<TlsMode>,
-
-    /// Whether http:// must redirect to https://. The redirect is measured and reported in the condition
-    /// HttpsForced. Default: true, except with mode `None`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub force_https: Option<bool>,
-}
-
-/// Where a certificate comes from.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[schemars(transform = undescribed)]
-pub enum TlsMode {
-    /// Issued by the operator's own authority.
-    SelfSigned,
-    /// No certificate.
-    None,
-}
-
-/// How many release records are kept; of the two rules the one that keeps more counts, and there are never
-/// more than 500. Of releases that never served the newest 10 are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HistorySpec {
-    /// Number of releases to keep. Default: 50.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 2, max = 500))]
-    pub releases: Option<i32>,
-
-    /// Days to keep a release. Default: 90.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 3650))]
-    pub days: Option<i32>,
 }

@@ -4,8 +4,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::is_default;
-use crate::schema::undescribed;
+use crate::field_schemas::undescribed;
+use crate::serialization::is_default;
 
 /// One key of a Secret in the environment's namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -60,12 +60,12 @@ pub struct MongoSpec {
     #[serde(default, skip_serializing_if = "is_default")]
     pub preflight: PreflightSpec,
 
-    /// When a new, proven connection string is handed to the application. Default: `VerifyThenRoll`.
+    /// When the application gets a new, proven connection string. Default: `VerifyThenRoll`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<RotationMode>,
 
-    /// A word of your choice, such as a date. With `rotation: Manual` a new one hands the connection string that
-    /// was proven last to the application.
+    /// Any value not used before, such as a date. With `rotation: Manual` a new value gives the application the
+    /// connection string that was proven last.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*$')")
@@ -73,8 +73,8 @@ pub struct MongoSpec {
     pub rotate_nonce: String,
 }
 
-/// How a connection string is proven: name, network, TLS, login and role, in this order. Until it is, the application
-/// goes on with the last one that was.
+/// How a connection string is proven: name, network, TLS, login and role, in this order. Until it is proven, the
+/// application keeps the last proven one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PreflightSpec {

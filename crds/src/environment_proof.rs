@@ -1,13 +1,12 @@
-//! The parts of a `CrokodialEnvironment` that say how a release proves itself before a user meets it.
-//! Published like [`crate::environment`].
+//! The parts of a `CrokodialEnvironment` for the checks of a release before it gets traffic. As in `environment.rs`, every rustdoc line is published.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::is_default;
+use crate::serialization::is_default;
 
-/// Requests to one process of the new release that no user reaches. The release goes on only when all of them
-/// are answered as written here.
+/// Requests to one process of the new release that gets no traffic from users. The release continues only when all
+/// of them are answered as written here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SmokeSpec {
@@ -16,7 +15,7 @@ pub struct SmokeSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assets: Option<bool>,
 
-    /// The requests, each to another path. Default: the path `/` with a status from 200 to 299.
+    /// The requests, each to a different path. Default: one request to `/`, answered with a status from 200 to 299.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["path".into()]))]
@@ -55,8 +54,8 @@ pub struct SmokeCheck {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleasePhaseSpec {
-    /// The command and its arguments. The release is rejected unless it exits with 0. It must be safe to run
-    /// twice: a node that fails in the middle has it run again.
+    /// The command and its arguments. The release is rejected unless it exits with 0. It must be safe to run twice:
+    /// when a node fails while it runs, it is run again.
     #[schemars(length(min = 1, max = 64), inner(length(max = 4096)))]
     pub command: Vec<String>,
 
@@ -67,8 +66,8 @@ pub struct ReleasePhaseSpec {
         .message("timeout: write a duration from 5s to 24h, such as 10m"))]
     pub timeout: Option<String>,
 
-    /// True when an older release cannot work any more once this has run: the release is then not rolled
-    /// back by itself, a person decides. Default: false.
+    /// True when older releases no longer work once this has run: the release is then not rolled back automatically, a
+    /// person decides. Default: false.
     #[serde(default, skip_serializing_if = "is_default")]
     pub irreversible: bool,
 }

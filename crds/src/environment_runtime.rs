@@ -1,5 +1,4 @@
-//! The parts of a `CrokodialEnvironment` that say how its processes run and how a release of them is rolled
-//! out. Published like [`crate::environment`].
+//! The parts of a `CrokodialEnvironment` for its processes and their rollout. As in `environment.rs`, every rustdoc line is published.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema::{quantities, undescribed};
+use crate::field_schemas::{quantities, undescribed};
 
 /// The application's processes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -17,13 +16,13 @@ use crate::schema::{quantities, undescribed};
 ).message("runtime: terminationGrace (45s unless given) must be longer than drain (10s unless given): raise terminationGrace or lower drain"))]
 #[serde(rename_all = "camelCase")]
 pub struct RuntimeSpec {
-    /// Port the application listens on, handed to it as the variable PORT. Default: 3005.
+    /// Port the application listens on, passed to it as the variable PORT. Default: 3005.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1024, max = 65535))]
     pub port: Option<i32>,
 
-    /// Number of processes. Default: 1 for staging, 2 for prod. A change applies at once and makes no
-    /// release; `kubectl scale` sets it too, once it is given here.
+    /// Number of processes. Default: 1 for staging, 2 for prod. A change applies at once and makes no release.
+    /// `kubectl scale` sets it too; a HorizontalPodAutoscaler reads it only when it is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 50))]
     pub replicas: Option<i32>,
@@ -53,8 +52,8 @@ pub struct RuntimeSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourcesSpec>,
 
-    /// How long a process that is to stop goes on serving while the routes forget it, before it is told to
-    /// stop. `0s`: not at all. Default: `10s`.
+    /// How long a terminating process keeps serving while the routes are updated, before it gets the signal to stop.
+    /// `0s`: not at all. Default: `10s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) <= duration('10m')")
@@ -76,7 +75,7 @@ pub struct RuntimeSpec {
 ).message("resources: a request must not be above the limit of the same name: lower the request or raise the limit"))]
 #[serde(rename_all = "camelCase")]
 pub struct ResourcesSpec {
-    /// What is reserved: `cpu`, `memory`, `ephemeral-storage`.
+    /// Amounts reserved: `cpu`, `memory`, `ephemeral-storage`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "quantities")]
     #[x_kube(
@@ -87,7 +86,7 @@ pub struct ResourcesSpec {
     )]
     pub requests: BTreeMap<String, Quantity>,
 
-    /// What is not exceeded: `cpu`, `memory`, `ephemeral-storage`.
+    /// Upper limits: `cpu`, `memory`, `ephemeral-storage`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "quantities")]
     #[x_kube(
@@ -99,7 +98,7 @@ pub struct ResourcesSpec {
     pub limits: BTreeMap<String, Quantity>,
 }
 
-/// HTTP paths on the application's port. A path answers with a status from 200 to 399 when all is well.
+/// HTTP paths on the application's port. A path answers with a status from 200 to 399 when the application is healthy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthSpec {
@@ -110,14 +109,14 @@ pub struct HealthSpec {
         .message("path: write a path on the application's own port, starting with one slash, such as /api/health"))]
     pub path: Option<String>,
 
-    /// Path that says whether a process gets requests. Default: `/readyz`.
+    /// Readiness: a process gets requests while this path answers. Default: `/readyz`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
         .message("readinessPath: write a path on the application's own port, starting with one slash, such as /readyz"))]
     pub readiness_path: Option<String>,
 
-    /// Path that must go on answering, or the process is restarted. Default: none, no such check.
+    /// Liveness: a process is restarted when this path stops answering. Default: no such check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
@@ -136,8 +135,8 @@ pub struct HealthSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutSpec {
-    /// How long a release may take to be running everywhere before it is given up and the last good one is
-    /// put back. Default: `5m`.
+    /// How long a release may take until it runs everywhere. After that it is given up and the last good one is
+    /// restored. Default: `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('30s') && duration(self) <= duration('1h')")
@@ -152,16 +151,16 @@ pub struct RolloutSpec {
         .message("bake: write a duration from 0s to 24h, such as 10m"))]
     pub bake: Option<String>,
 
-    /// A word of your choice, such as a date. A new one tries a release again that was rejected or rolled
-    /// back, exactly once, and looks the image's tag up again.
+    /// Any value not used before, such as a date. A new value tries a rejected or rolled-back release once more and
+    /// resolves the image's tag again.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*$')")
         .message("retry: write a word of letters, digits and any of _ . : -, such as 2026-07-01"))]
     pub retry: String,
 
-    /// What happens when a release fails after its first process took over: `Rollback` (the default) puts the
-    /// last good release back; `Pause` leaves everything as it is until a person decides.
+    /// What happens when a release fails after its first process took over: `Rollback` (the default) restores the last
+    /// good release; `Pause` leaves everything as it is until a person decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
 }

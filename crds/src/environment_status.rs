@@ -1,19 +1,20 @@
-//! The answer of the operator to a `CrokodialEnvironment`. It is derived: deleted, it comes back the same.
+//! `status` of a `CrokodialEnvironment`. It is derived: when deleted, the operator writes the same one again.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{DeletionPolicy, RouteKind, TlsMode};
-use crate::is_default;
-use crate::schema::undescribed;
+use crate::environment_lifecycle::DeletionPolicy;
+use crate::environment_route::{RouteKind, TlsMode};
+use crate::field_schemas::undescribed;
+use crate::serialization::is_default;
 
-/// What the operator sees and does. Written by the operator only.
+/// Observed state. Written by the operator only.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentStatus {
-    /// The metadata.generation this status is about.
+    /// The metadata.generation this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
@@ -39,19 +40,19 @@ pub struct EnvironmentStatus {
     #[serde(default, skip_serializing_if = "is_default")]
     pub release: EnvironmentReleaseStatus,
 
-    /// Present while a failed release is kept from being tried again, or a release is pinned.
+    /// Present while a failed release is not tried again, or a release is pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<HoldStatus>,
 
-    /// Present while `suspend` is `Plan`: what the operator would do, a line each.
+    /// Present while `suspend` is `Plan`: what the operator would do, one line for each change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
 
-    /// Whether the image the spec asks for may come here; only with `promotion`.
+    /// Whether the image the spec asks for may be released here; only with `promotion`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion: Option<PromotionStatus>,
 
-    /// What is known of the database.
+    /// Observed state of the database.
     #[serde(default, skip_serializing_if = "is_default")]
     pub mongo: MongoStatus,
 
@@ -59,18 +60,18 @@ pub struct EnvironmentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
 
-    /// When the operator looks again without being asked to.
+    /// When the operator checks again without a change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_check: Option<Time>,
 
-    /// The state in the usual form of Kubernetes; each message ends with the next action and who takes it.
+    /// Conditions in the usual form of Kubernetes; each message ends with the next step and who takes it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }
 
-/// Defaults as used; a field is shown whether the spec gives it or not.
+/// Values in use, whether they come from the spec or from a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EffectiveStatus {
@@ -108,11 +109,11 @@ pub struct EnvironmentReleaseStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<i64>,
 
-    /// The release that answers requests.
+    /// The release that serves requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<i64>,
 
-    /// The newest release that passed its bake; what a failure returns to.
+    /// The newest release that passed its bake; a failed release is rolled back to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good: Option<i64>,
 
@@ -126,12 +127,12 @@ pub struct EnvironmentReleaseStatus {
     pub since: Option<Time>,
 }
 
-/// Why something else runs than the spec asks for: a failed release is not tried again until its inputs change or a
-/// new `rollout.retry` is given; a pinned one stays until its pin is taken away.
+/// Why another release runs than the spec asks for: a failed release is not tried again until its inputs change or a
+/// new `rollout.retry` is set; a pinned one stays until its pin is removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldStatus {
-    /// What it comes from.
+    /// What caused the hold.
     pub kind: HoldKind,
 
     /// Number of the failed or pinned release.
@@ -141,7 +142,7 @@ pub struct HoldStatus {
     #[schemars(length(max = 64))]
     pub inputs: String,
 
-    /// Since when.
+    /// Start of the hold.
     pub since: Time,
 
     /// What lifts the hold.
@@ -164,7 +165,7 @@ pub struct PlanStatus {
     pub objects: Vec<String>,
 }
 
-/// What a hold comes from.
+/// Cause of a hold.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -173,19 +174,19 @@ pub enum HoldKind {
     Rejected,
     /// The release ran everywhere, failed then, and the last good one was put back.
     RolledBack,
-    /// A person keeps this release.
+    /// A person pinned the release.
     Pin,
 }
 
-/// Whether the image the spec asks for may come here.
+/// Whether the image the spec asks for may be released here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PromotionStatus {
-    /// Allowed: it may. Waiting: it may as soon as what the reason names has ended. Refused: somebody must do
-    /// something first.
+    /// `Allowed`: it may. `Waiting`: it may as soon as what the reason names has ended. `Refused`: somebody must act
+    /// first.
     pub verdict: PromotionVerdict,
 
-    /// Why; the reason of the condition Promotable.
+    /// Reason of the condition Promotable.
     #[schemars(length(max = 64))]
     pub reason: String,
 
@@ -199,40 +200,40 @@ pub struct PromotionStatus {
     #[schemars(length(max = 16))]
     pub soaked: Option<String>,
 
-    /// How long it must.
+    /// How long it must serve well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub required: Option<String>,
 
-    /// Percentage of good checks in the source, as far as it was measured.
+    /// Percentage of good checks in the source, over the time that was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 7))]
     pub availability: Option<String>,
 
-    /// When it may come if the source goes on serving well; absent where time alone does not help.
+    /// Earliest release here, if the source keeps serving well; absent when waiting is not enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earliest: Option<Time>,
 }
 
-/// What the gate says.
+/// Verdict of the promotion gate.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[schemars(transform = undescribed)]
 pub enum PromotionVerdict {
-    /// It may come.
+    /// It may be released.
     Allowed,
-    /// It may come as soon as something has ended.
+    /// It may be released as soon as something has ended.
     Waiting,
-    /// Somebody must do something first.
+    /// Somebody must act first.
     Refused,
 }
 
-/// What is known of the database. Never a credential.
+/// Observed state of the database. Never a credential.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MongoStatus {
-    /// Counts the connection strings the application was given so far; rises by one with each new value.
+    /// Number of connection strings the application has been given so far; increases by one with each new value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
 
@@ -240,12 +241,12 @@ pub struct MongoStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<Time>,
 
-    /// Why the newest connection string is not proven; the reason of the condition CredentialsValid.
+    /// Why the newest connection string is not proven: the reason of the condition CredentialsValid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub reason: Option<String>,
 
-    /// What is known of a connection string in the Secret that is not in use: `Checking`, `Refused` or `Proven`.
+    /// State of a connection string in the Secret that is not in use: `Checking`, `Refused` or `Proven`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub candidate: Option<String>,

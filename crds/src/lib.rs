@@ -1,26 +1,30 @@
-//! The `crokodial.com/v1alpha1` API: what users write, what the operator answers, and the small pure
-//! vocabulary both share.
+//! The `crokodial.com/v1alpha1` API: what users write, what the operator reports, and the pure types both share.
 //!
-//! Nothing here talks to a cluster. The types are decoded from what the API server sends; names, images,
-//! durations and connection strings are parsed once, at the edge, into the newtypes of [`names`],
-//! [`image`], [`duration`] and [`mongo_uri`].
+//! Nothing here talks to a cluster. Objects are decoded from what the API server sends; names, images, durations and
+//! connection strings are parsed once, on input, into the newtypes of [`names`], [`image`], [`duration`] and
+//! [`mongo_uri`].
 
 pub mod condition;
 pub mod duration;
 pub mod environment;
+mod environment_lifecycle;
 mod environment_mongo;
 mod environment_proof;
+mod environment_route;
 mod environment_runtime;
 pub mod environment_status;
+mod field_schemas;
+mod identifiers;
 pub mod image;
-pub mod look;
 pub mod mongo_uri;
 pub mod names;
+mod next_step;
 pub mod percent;
 pub mod promotion;
 pub mod reason;
 pub mod release;
 pub mod schema;
+mod serialization;
 
 pub use condition::{ConditionStatus, ConditionType};
 pub use environment::{
@@ -40,13 +44,7 @@ pub use release::{
     CrokodialRelease, ProbeFailure, PromotedFrom, ReleasePhase, ReleaseSpec, ReleaseStatus,
 };
 
-/// API group of both kinds and prefix of every label and annotation.
+/// API group of both kinds, and prefix of every label and annotation.
 pub const GROUP: &str = "crokodial.com";
-/// The one served version.
+/// The only served version.
 pub const VERSION: &str = "v1alpha1";
-
-/// For `skip_serializing_if`: a value equal to its default is not written, so that an absent field and an
-/// empty one hash and diff alike.
-pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}

@@ -6,7 +6,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::names::DatabaseName;
+use crate::identifiers::DatabaseName;
 
 /// Longest connection string accepted, in bytes.
 pub const MAX_LENGTH: usize = 8192;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::identifiers::is_label;
 use proptest::prelude::*;
 
 #[test]

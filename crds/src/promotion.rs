@@ -1,10 +1,10 @@
-//! The parts of a `CrokodialEnvironment` that say where its image comes from other than by hand: a promotion
-//! from another environment, or a tag that is followed. Published like [`crate::environment`].
+//! The parts of a `CrokodialEnvironment` for images that nobody writes into the spec: a promotion from another
+//! environment, or a followed tag. As in `environment.rs`, every rustdoc line is published.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-/// What must be true of another environment before an image of it may come here.
+/// Conditions under which an image of another environment is released here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PromotionSpec {
@@ -12,8 +12,8 @@ pub struct PromotionSpec {
     /// watches.
     pub from: PromotionSource,
 
-    /// How long the image must have served well there, in seconds that were measured as good. An image that
-    /// is good here already need not. Default: `30m`.
+    /// How long the image must have served well there: seconds during which it alone served and every probe was
+    /// good. Not required of an image that is already good here. Default: `30m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) <= duration('168h')")
@@ -28,8 +28,8 @@ pub struct PromotionSpec {
         .message("minAvailability: write a percentage from \"0\" to \"100\" in quotes, such as \"99.5\""))]
     pub min_availability: Option<String>,
 
-    /// Whether each release of the source that passes is taken over without anybody writing `image`, which
-    /// must then be left out. Default: false.
+    /// Whether each release of the source that passes is released here automatically; `image` must then be left out.
+    /// Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto: Option<bool>,
 
@@ -40,8 +40,8 @@ pub struct PromotionSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["reason".into()]))]
     pub freezes: Vec<FreezeSpec>,
 
-    /// Lets one image through though it has not proven itself, or during a freeze. It passes over nothing
-    /// else: credentials, smoke checks, holds and pins still count.
+    /// Lets one image through although it has not proven itself, or during a freeze. Nothing else is skipped:
+    /// credentials, smoke checks, holds and pins still apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow: Option<AllowSpec>,
 }
@@ -101,29 +101,29 @@ pub struct FreezeSpec {
         .message("freezes timeZone: write an IANA time zone such as Europe/Berlin"))]
     pub time_zone: String,
 
-    /// Why, for whoever meets it; each freeze has another reason.
+    /// Why, for the people it affects; each freeze needs a different reason.
     #[schemars(length(min = 3, max = 128))]
     pub reason: String,
 }
 
-/// A person's word for one image.
+/// A person's permission for one image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AllowSpec {
-    /// The one image, by its digest: `status.promotion.digest` shows it while it waits.
+    /// Digest of the image; `status.promotion.digest` shows it while the image waits.
     #[schemars(length(min = 71, max = 71))]
     #[x_kube(validation = Rule::new("self.matches('^sha256:[a-f0-9]{64}$')")
         .message("promotion.allow.digest: write sha256: and 64 lower-case hex digits; status.promotion.digest shows it"))]
     pub digest: String,
 
-    /// Why it may pass; it is kept in the release's record.
+    /// Why it may pass; kept in the release's record.
     #[schemars(length(max = 256))]
     #[x_kube(validation = Rule::new("self.size() >= 10")
         .message("promotion.allow.reason: write at least 10 characters that say why, such as INC-7 hot fix"))]
     pub reason: String,
 }
 
-/// Releases each new image that a tag comes to name.
+/// Releases whatever a tag points to, whenever it moves to a new digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FollowSpec {

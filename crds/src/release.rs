@@ -5,10 +5,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::is_default;
+use crate::serialization::is_default;
 
-/// What was released. Written by the operator once, and never changed, but for `pin` and `pinReason`, which are
-/// yours: set `pin` to return to this release and to stay there.
+/// What was released. The operator writes it once and never changes it. `pin` and `pinReason` are set by users: set
+/// `pin` to return to this release and stay on it.
 #[derive(
     CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema,
 )]
@@ -63,7 +63,7 @@ pub struct ReleaseSpec {
         .message("digest: write sha256: and 64 lower-case hex digits"))]
     pub digest: String,
 
-    /// Hash of everything that makes this release differ from another; a hold stands for it.
+    /// Hash of everything that makes this release differ from another; a hold applies to these inputs.
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^[a-f0-9]+$')").message("inputs: write lower-case hex digits"))]
     pub inputs: String,
@@ -82,12 +82,13 @@ pub struct ReleaseSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted_from: Option<PromotedFrom>,
 
-    /// Yours to set. True: return to this release, which must be good, and stay on it whatever the
-    /// CrokodialEnvironment asks for, until this is false again. Of several the one set last counts.
+    /// Set by users. True: return to this release, which must be good, and stay on it, whatever the
+    /// CrokodialEnvironment asks for, until this is false again. When several releases are pinned, the last pin
+    /// set applies.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pin: bool,
 
-    /// Yours to set. Why it is pinned, such as the number of an incident.
+    /// Set by users. Why the release is pinned, such as the number of an incident.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 256))]
     pub pin_reason: String,
@@ -117,12 +118,12 @@ pub struct ReleaseStatus {
     /// How far the release has come.
     pub phase: ReleasePhase,
 
-    /// Why it is in this phase, in one word; see the reference of reasons.
+    /// Why it is in this phase: a reason, see the reference of conditions and reasons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub reason: Option<String>,
 
-    /// The same in a sentence, with what to do next.
+    /// The reason in a sentence, with the next step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,
@@ -148,12 +149,12 @@ pub struct ReleaseStatus {
     #[schemars(range(min = 0))]
     pub restarts: i32,
 
-    /// True when it failed and was left where it is, because the spec asks for that or because its release
-    /// phase cannot be undone. A person decides what runs next.
+    /// True when it failed and was left in place, because `rollout.onFailure` is `Pause` or because its release phase
+    /// cannot be undone. A person decides what runs next.
     #[serde(default, skip_serializing_if = "is_default")]
     pub paused: bool,
 
-    /// The reason given in `promotion.allow`, when that let it pass the gate.
+    /// The reason of `promotion.allow`, when that let the release pass the gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub allowed: Option<String>,
@@ -162,60 +163,59 @@ pub struct ReleaseStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_at: Option<Time>,
 
-    /// Whether one can return to it: its image is still in the registry and what it froze is still there.
-    /// Looked at once a day.
+    /// Whether a rollback to it is possible: its image is still in the registry, and its snapshot of the configuration
+    /// still exists. Checked once a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollbackable: Option<bool>,
 
-    /// When that was looked at.
+    /// When `rollbackable` was last checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_checked_at: Option<Time>,
 
-    /// Since when something that is not its fault keeps it from going on.
+    /// Since when it is blocked by something that is not its fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_since: Option<Time>,
 
-    /// For how many seconds that was so before, in this phase; its deadline moves by as much.
+    /// Seconds it was blocked earlier in this phase; its deadline is extended by them.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(min = 0))]
     pub blocked_seconds: i64,
 
-    /// Since when it fails in a way that the database may be to blame for.
+    /// Since when it fails in a way that an outage of the database may explain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspected_at: Option<Time>,
 
-    /// Until when its processes may recover after the database was away.
+    /// Until when its processes may recover after an outage of the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excused_until: Option<Time>,
 
-    /// Exits of one container that are not counted against it, because the database was away.
+    /// Exits of one container that do not count against it, because the database was down.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(min = 0))]
     pub excused_restarts: i32,
 
-    /// Seconds for which this release alone served and every probe of it was good: its soak. Time that nobody
-    /// measured does not count. Written at most once a minute.
+    /// Its soak: seconds during which this release alone served and every probe of it was good. Time without
+    /// measurements does not count. Written at most once a minute.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(min = 0))]
     pub good_seconds: i64,
 
-    /// Seconds for which this release alone served and was probed, with whatever result.
+    /// Seconds during which this release alone served and was probed, whatever the result.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(min = 0))]
     pub measured_seconds: i64,
 
-    /// Up to when goodSeconds and measuredSeconds are counted.
+    /// Time up to which goodSeconds and measuredSeconds are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_counted_at: Option<Time>,
 
-    /// When probes of it failed, the newest last. Failures close to each other are one, and old ones are kept more
-    /// coarsely.
+    /// When probes of it failed, the newest last. Failures close to each other are merged, older ones more coarsely.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["measured".into()]))]
     pub failures: Vec<ProbeFailure>,
 
-    /// Milliseconds within which 95 of 100 probes were answered at the end of its bake; a later release is compared
+    /// 95th percentile of the probes' latency at the end of its bake, in milliseconds; later releases are compared
     /// with it.
     #[serde(
         default,
@@ -225,7 +225,7 @@ pub struct ReleaseStatus {
     #[schemars(range(min = 0))]
     pub latency_p95_ms: Option<i32>,
 
-    /// The state in the usual form of Kubernetes.
+    /// Conditions in the usual form of Kubernetes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -1,14 +1,14 @@
-//! The CustomResourceDefinitions as they are published, made from the Rust types.
+//! The published CustomResourceDefinitions, generated from the Rust types.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
-use schemars::{Schema, SchemaGenerator, json_schema};
 
-use crate::{CrokodialEnvironment, CrokodialRelease};
+use crate::environment::CrokodialEnvironment;
+use crate::release::CrokodialRelease;
 
-/// Both definitions, in the order they are listed in the documentation.
+/// Both CustomResourceDefinitions, in the order of the documentation.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
     vec![
@@ -17,7 +17,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     ]
 }
 
-/// Removes what serde's needs put into the schema but users must not meet.
+/// Schema clean-up: drops what serde's attributes add and users must not see.
 fn publish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version
@@ -58,7 +58,7 @@ fn plain(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// A paragraph is one line: readers such as `kubectl explain` wrap it themselves.
+/// Text with each paragraph on one line: readers such as `kubectl explain` wrap it themselves.
 fn unwrapped(text: &str) -> String {
     let paragraphs = text
         .split("\n\n")
@@ -66,7 +66,7 @@ fn unwrapped(text: &str) -> String {
     paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
-/// The bounds of a condition as Kubernetes documents them; the Rust type carries none.
+/// Length limits of a condition's fields, from `metav1.Condition`; the Rust type has none.
 fn bound_condition(condition: &mut JSONSchemaProps) {
     for (name, longest) in [
         ("type", 316),
@@ -82,21 +82,4 @@ fn bound_condition(condition: &mut JSONSchemaProps) {
             field.max_length = Some(longest);
         }
     }
-}
-
-/// A core/v1 resource list, bounded: at most three amounts of at most 32 characters.
-pub(crate) fn quantities(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "maxProperties": 3,
-        "additionalProperties": {
-            "x-kubernetes-int-or-string": true,
-            "maxLength": 32,
-        }
-    })
-}
-
-/// For an enum behind an `Option`: its own description would take the place of the field's.
-pub(crate) fn undescribed(schema: &mut Schema) {
-    schema.remove("description");
 }

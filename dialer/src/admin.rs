@@ -9,7 +9,7 @@ use rand::RngCore;
 use crate::accounts::{Accounts, Caller};
 use crate::config::Config;
 use crate::domain::email;
-use crate::domain::token::Keys;
+use crate::security::token::TokenKeys;
 use crate::store::Store;
 
 /// Creates an administrator and returns the password, which is stored only as a hash.
@@ -59,7 +59,7 @@ fn random_password() -> String {
 fn accounts(config: &Config) -> Accounts {
     Accounts::new(
         Arc::new(Store::new(config.mongo.clone())),
-        Keys::new(config.jwt_secret.expose().as_bytes()),
+        TokenKeys::new(config.jwt_secret.expose().as_bytes()),
         config.login_limits,
         config.registration,
         config.session_lifetime,

@@ -5,28 +5,28 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::now_ms;
+use crate::clock::now_ms;
 use crate::store::Store;
 use crate::store::fault::Fault;
-use crate::store::health::Health;
+use crate::store::health::HealthCheck;
 
 /// First and longest pause between attempts.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// Longer than any attempt can take, so that its own reason is heard.
-const ATTEMPT: Duration = Duration::from_secs(30);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often ended sessions are removed. Their tokens are refused before that.
-const PURGE_EVERY: Duration = Duration::from_secs(3600);
+const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How often old events are removed: they are many, and looked through once a second.
-const PURGE_EVENTS_EVERY: Duration = Duration::from_secs(60);
+const PURGE_EVENTS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The one checker of this process. Logs a line whenever what it finds changes, and only then.
-pub fn health_of(store: &Arc<Store>) -> Arc<Health> {
+pub fn health_of(store: &Arc<Store>) -> Arc<HealthCheck> {
     let store = Arc::clone(store);
     let known: Arc<Mutex<Option<Result<(), Fault>>>> = Arc::default();
-    Arc::new(Health::new(move || {
+    Arc::new(HealthCheck::new(move || {
         let (store, known) = (Arc::clone(&store), Arc::clone(&known));
         Box::pin(async move {
             let found = store.probe().await;
@@ -58,12 +58,12 @@ fn log(store: &Store, found: Result<(), Fault>) {
 }
 
 /// Tries until the database answers or `stop`. True if it answers.
-pub async fn until_reached(health: &Health, stop: &CancellationToken) -> bool {
-    let (mut pause, longest) = PAUSES;
+pub async fn until_reached(health: &HealthCheck, stop: &CancellationToken) -> bool {
+    let (mut pause, longest) = BACKOFF;
     loop {
         let attempt = tokio::select! {
             () = stop.cancelled() => return false,
-            outcome = health.ask(ATTEMPT) => outcome,
+            outcome = health.ask(ATTEMPT_TIMEOUT) => outcome,
         };
         if attempt.is_ok() {
             return true;
@@ -91,7 +91,7 @@ pub async fn purge_events(store: &Store, stop: &CancellationToken) {
         tell("old events", store.purge_events(now_ms()).await);
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(PURGE_EVENTS_EVERY) => {}
+            () = tokio::time::sleep(PURGE_EVENTS_INTERVAL) => {}
         }
     }
 }
@@ -123,7 +123,7 @@ pub async fn maintain(store: &Store, stop: &CancellationToken) {
         );
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(PURGE_EVERY) => {}
+            () = tokio::time::sleep(PURGE_INTERVAL) => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod connect;
 pub mod domain;
@@ -11,6 +12,7 @@ pub mod imports;
 pub mod metrics;
 pub mod migrate;
 pub mod notices;
+pub mod security;
 pub mod server;
 pub mod shutdown;
 pub mod store;
@@ -25,7 +27,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Role};
+use crate::config::{Config, InstanceRole};
 use crate::http::AppState;
 use crate::store::Store;
 use crate::ui::Embedded;
@@ -48,7 +50,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 
     let stop = CancellationToken::new();
     // A candidate is only looked at: it leaves the data as it is.
-    let maintains = config.role == Role::Web;
+    let maintains = config.role == InstanceRole::Web;
     let background = tokio::spawn(maintain(Arc::clone(&app), maintains, stop.clone()));
     let serving = tokio::spawn(server::serve(
         listener,

@@ -7,7 +7,7 @@ use sentry::{ClientInitGuard, ClientOptions};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat, Logging, Sentry};
-use crate::domain::scrub;
+use crate::security::scrub;
 
 /// Starts logs and Sentry. Keep what is returned until the end: dropping it sends what is waiting.
 pub fn start(config: &Config) -> Option<ClientInitGuard> {

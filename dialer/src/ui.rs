@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rust_embed::RustEmbed;
 
-use crate::domain::encoding::{Encoding, acceptable};
+use crate::http::encoding::{Encoding, acceptable};
 
 #[derive(RustEmbed)]
 #[folder = "ui/dist"]
@@ -22,7 +22,7 @@ pub struct Asset {
 
 /// A stored file.
 #[derive(Debug)]
-pub struct File {
+pub struct StoredFile {
     pub body: Cow<'static, [u8]>,
     pub sha256: [u8; 32],
     pub mime: String,
@@ -30,7 +30,7 @@ pub struct File {
 
 /// Where files come from: the embedded build, or a table in tests.
 pub trait Files: Send + Sync + std::fmt::Debug {
-    fn get(&self, path: &str) -> Option<File>;
+    fn get(&self, path: &str) -> Option<StoredFile>;
 }
 
 /// The build embedded in this binary.
@@ -38,9 +38,9 @@ pub trait Files: Send + Sync + std::fmt::Debug {
 pub struct Embedded;
 
 impl Files for Embedded {
-    fn get(&self, path: &str) -> Option<File> {
+    fn get(&self, path: &str) -> Option<StoredFile> {
         let file = Dist::get(path)?;
-        Some(File {
+        Some(StoredFile {
             mime: file.metadata.mimetype().to_owned(),
             sha256: file.metadata.sha256_hash(),
             body: file.data,

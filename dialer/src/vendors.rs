@@ -5,45 +5,45 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{FixedPair, VendorSettings};
-use crate::domain::keyring::{self, KeyRing, Unopened};
-use crate::domain::vendor::credential::{PURPOSE, Pair, context, same, seal};
-use crate::domain::vendor::gate::{Closed, Gate};
+use crate::domain::vendor::credential::{CredentialPair, PURPOSE, context, same, seal};
+use crate::domain::vendor::gate::{Gate, GateClosed};
+use crate::security::keyring::{self, KeyRing, UnsealError};
 use crate::store::Store;
 use crate::store::fault::Fault;
-use crate::store::vendor::{NewCredential, Row};
+use crate::store::vendor::{CredentialRow, NewCredential};
 
 /// How often what is sealed under a replaced key is sealed again.
-const RESEAL_EVERY: Duration = Duration::from_secs(3600);
+const RESEAL_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Why it did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum VendorError {
     #[error("the headers sid and apikey are missing or wrong")]
     Wrong,
     #[error("too many requests")]
-    Closed(Closed),
+    Throttled(GateClosed),
     #[error("ENCRYPTION_KEYS is not set")]
     NoKeys,
     #[error("{0}")]
-    Unopened(#[from] Unopened),
+    UnsealError(#[from] UnsealError),
     #[error("{0}")]
     Database(#[from] Fault),
 }
 
-impl From<Closed> for Error {
-    fn from(closed: Closed) -> Self {
-        Self::Closed(closed)
+impl From<GateClosed> for VendorError {
+    fn from(closed: GateClosed) -> Self {
+        Self::Throttled(closed)
     }
 }
 
 /// The pair in force.
 #[derive(Debug)]
-pub struct InForce {
-    pub pair: Pair,
+pub struct CurrentPair {
+    pub pair: CredentialPair,
     /// Milliseconds since 1970.
     pub created_ms: i64,
 }
@@ -70,25 +70,29 @@ impl Vendors {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ring(&self) -> Result<&KeyRing, Error> {
-        self.ring.as_deref().ok_or(Error::NoKeys)
+    fn ring(&self) -> Result<&KeyRing, VendorError> {
+        self.ring.as_deref().ok_or(VendorError::NoKeys)
     }
 
     /// Whose leads a pair brings.
     ///
     /// # Errors
-    /// `Wrong`, `Closed`, `Database`; `NoKeys` and `Unopened` where the pair cannot be judged.
-    pub async fn authenticate(&self, pair: &Pair, from: IpAddr) -> Result<ObjectId, Error> {
+    /// `Wrong`, `GateClosed`, `Database`; `NoKeys` and `UnsealError` where the pair cannot be judged.
+    pub async fn authenticate(
+        &self,
+        pair: &CredentialPair,
+        from: IpAddr,
+    ) -> Result<ObjectId, VendorError> {
         self.gate().enter(pair, from, Instant::now())?;
         if let Some(tenant) = self.tenant_of(pair).await? {
             self.gate().right(pair, Instant::now())?;
             return Ok(tenant);
         }
         self.gate().wrong(pair, from, Instant::now());
-        Err(Error::Wrong)
+        Err(VendorError::Wrong)
     }
 
-    async fn tenant_of(&self, pair: &Pair) -> Result<Option<ObjectId>, Error> {
+    async fn tenant_of(&self, pair: &CredentialPair) -> Result<Option<ObjectId>, VendorError> {
         let parts = [pair.sid.as_str(), pair.api_key.as_str()];
         let ring = self.ring.as_deref();
         let hashes = ring.map_or_else(Vec::new, |ring| ring.look_ups(PURPOSE, &parts));
@@ -117,25 +121,25 @@ impl Vendors {
     }
 
     /// Nobody, where the account is disabled: its pairs say so only once that was finished.
-    async fn enabled(&self, tenant: ObjectId) -> Result<Option<ObjectId>, Error> {
+    async fn enabled(&self, tenant: ObjectId) -> Result<Option<ObjectId>, VendorError> {
         Ok((!self.store.is_disabled(tenant).await?).then_some(tenant))
     }
 
     /// Why nobody can say whether a key is that of a row.
-    fn unjudged(&self, row: &Row) -> Option<Error> {
+    fn unjudged(&self, row: &CredentialRow) -> Option<VendorError> {
         let id = keyring::key_id(&row.api_key)?;
         match &self.ring {
-            None => Some(Error::NoKeys),
+            None => Some(VendorError::NoKeys),
             Some(ring) if ring.holds(id) => None,
-            Some(_) => Some(Unopened::UnknownKey(id.to_owned()).into()),
+            Some(_) => Some(UnsealError::UnknownKey(id.to_owned()).into()),
         }
     }
 
     /// The tenant's pair in force.
     ///
     /// # Errors
-    /// `NoKeys`, `Unopened`, `Database`.
-    pub async fn current(&self, tenant: ObjectId) -> Result<Option<InForce>, Error> {
+    /// `NoKeys`, `UnsealError`, `Database`.
+    pub async fn current(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let rows = self.store.tenant_credentials(tenant).await?;
         let newest = rows
             .into_iter()
@@ -146,11 +150,11 @@ impl Vendors {
         } else {
             row.api_key
         };
-        let pair = Pair {
+        let pair = CredentialPair {
             sid: row.sid,
             api_key,
         };
-        Ok(Some(InForce {
+        Ok(Some(CurrentPair {
             pair,
             created_ms: row.created_ms,
         }))
@@ -159,8 +163,8 @@ impl Vendors {
     /// Puts a new pair in force and tells which is. Of two rotations at once one makes it, and both tell the same.
     ///
     /// # Errors
-    /// `NoKeys`, `Unopened`, `Database`.
-    pub async fn rotate(&self, tenant: ObjectId) -> Result<Option<InForce>, Error> {
+    /// `NoKeys`, `UnsealError`, `Database`.
+    pub async fn rotate(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let ring = self.ring()?;
         let before = self.store.newest_generation(tenant).await?;
         self.make(ring, tenant, before.saturating_add(1)).await?;
@@ -176,8 +180,13 @@ impl Vendors {
         }
     }
 
-    async fn make(&self, ring: &KeyRing, tenant: ObjectId, generation: i64) -> Result<(), Error> {
-        let pair = Pair::fresh();
+    async fn make(
+        &self,
+        ring: &KeyRing,
+        tenant: ObjectId,
+        generation: i64,
+    ) -> Result<(), VendorError> {
+        let pair = CredentialPair::fresh();
         let sealed = seal(ring, tenant, &pair)?;
         let new = NewCredential {
             tenant,
@@ -198,7 +207,7 @@ impl Vendors {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(RESEAL_EVERY) => {}
+                () = tokio::time::sleep(RESEAL_INTERVAL) => {}
             }
             match self.reseal(ring).await {
                 Ok(0) => {}
@@ -212,7 +221,7 @@ impl Vendors {
     ///
     /// # Errors
     /// The first that failed.
-    pub async fn reseal(&self, ring: &KeyRing) -> Result<usize, Error> {
+    pub async fn reseal(&self, ring: &KeyRing) -> Result<usize, VendorError> {
         let rows = self.store.credentials_under(&ring.other_ids()).await?;
         for row in &rows {
             let api_key = ring.open(context(row.tenant), &row.api_key)?;
@@ -226,14 +235,14 @@ impl Vendors {
 /// valid before and after it. A write that is lost is seen by whoever looks again.
 ///
 /// # Errors
-/// `Unopened`, `Database`.
+/// `UnsealError`, `Database`.
 pub async fn seal_row(
     store: &Store,
     ring: &KeyRing,
-    row: &Row,
+    row: &CredentialRow,
     api_key: String,
-) -> Result<(), Error> {
-    let pair = Pair {
+) -> Result<(), VendorError> {
+    let pair = CredentialPair {
         sid: row.sid.clone(),
         api_key,
     };

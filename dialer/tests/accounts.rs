@@ -4,10 +4,10 @@ use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, Person, login, old_account};
 use crate::support::{Answer, JWT_SECRET, TestApp, app, get, get_with, post, post_with};
 use base64::Engine;
-use crokodial_dialer::domain::password;
+use bson::{DateTime, Document, doc};
+use crokodial_dialer::security::password;
 use http::StatusCode;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 
 fn rep(email: &str) -> Value {

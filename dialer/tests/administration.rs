@@ -3,9 +3,9 @@
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, PASSWORD, Person, audited, do_to, login};
 use crate::support::{Answer, app};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
 
 async fn set_role(who: &Person<'_>, target: ObjectId, role: &str) -> Answer {

@@ -10,13 +10,13 @@ use crate::support::old;
 use crate::support::pairs::{K1, K2, credentials, keyed, knock, named, old_pair, pair_of};
 use crate::support::people::{OPEN, PASSWORD, Person, do_to, login, old_account};
 use crate::support::{app, config, post};
+use bson::oid::ObjectId;
+use bson::{Document, doc};
 use crokodial_dialer::admin;
 use crokodial_dialer::cli::Migrate;
 use crokodial_dialer::migrate;
 use futures::future::{join, join_all};
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
 use serde_json::json;
 
 /// How every hash begins once the old server is gone.

@@ -6,9 +6,9 @@ use crate::support::app;
 use crate::support::files::{HEAD, all, counts, file, journal_is_empty, leads_of, line, upload};
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, Person};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use http::{Method, StatusCode};
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 
 /// Everything of the row is there, and what has no field is kept as it came.

@@ -7,8 +7,8 @@ use crate::support::files::{
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, Person};
 use axum::body::{Body, Bytes};
+use bson::doc;
 use http::{Method, StatusCode};
-use mongodb::bson::doc;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,8 +7,8 @@ use crate::support::mongo::scratch;
 use crate::support::pairs::{K1, keyed, pair_of, send_to};
 use crate::support::people::{OPEN, Person};
 use crate::support::{Answer, NOWHERE, TestApp, app, send};
+use bson::Bson;
 use http::{Method, StatusCode};
-use mongodb::bson::Bson;
 use serde_json::{Map, Value, json};
 
 async fn ask_with(app: &TestApp, method: &Method, path: &str, token: Option<&str>) -> Answer {

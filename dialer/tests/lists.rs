@@ -3,12 +3,12 @@
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, Person};
 use crate::support::{Answer, TestApp, app};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use crokodial_dialer::domain::lists::List;
 use futures::future::join_all;
 use http::{Method, StatusCode};
 use mongodb::Collection;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 
 const DO_NOT_CALL: &str = "/api/do-not-call";

@@ -7,12 +7,12 @@ use crate::support::mongo::{Scratch, scratch};
 use crate::support::old;
 use crate::support::pairs::K1;
 use crate::support::{Answer, TestApp, app, config, get_with, post};
+use bson::{DateTime, Document, doc};
 use crokodial_dialer::cli::Migrate;
 use crokodial_dialer::domain::migrate::{Finding, Severity};
 use crokodial_dialer::migrate;
 use crokodial_dialer::store::Store;
 use http::StatusCode;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
 
 async fn run(db: &Scratch, asked: &Migrate) -> u8 {

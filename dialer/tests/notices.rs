@@ -6,14 +6,14 @@ use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, Person};
 use crate::support::sockets::{Client, app_with, serve};
 use crate::support::{TestApp, app, post, post_with};
-use crokodial_dialer::accounts::now_ms;
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
+use crokodial_dialer::clock::now_ms;
 use crokodial_dialer::domain::notice::Notice;
-use crokodial_dialer::domain::socket::MOST_PER_USER;
-use crokodial_dialer::domain::vendor::Product;
-use crokodial_dialer::http::socket::Patience;
+use crokodial_dialer::domain::socket::MAX_PER_USER;
+use crokodial_dialer::domain::vendor::product::Product;
+use crokodial_dialer::http::limits::SocketTimeouts;
 use http::{Method, StatusCode};
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
@@ -233,7 +233,7 @@ async fn the_eleventh_socket_is_refused_and_ten_stay() {
     let rep = Person::registered(&app, "rep@example.com").await;
     let lead = rep.lead(&json!({ "name": "Ann Lee" })).await;
     let mut ten = Vec::new();
-    for _ in 0..MOST_PER_USER {
+    for _ in 0..MAX_PER_USER {
         ten.push(Client::signed_in(address, rep.token()).await);
     }
     let mut eleventh = Client::connect(address).await;
@@ -257,11 +257,11 @@ async fn who_does_not_answer_a_ping_is_cut_off() {
     let Some(db) = scratch("who_does_not_answer_a_ping_is_cut_off").await else {
         return;
     };
-    let patience = Patience {
+    let timeouts = SocketTimeouts {
         ping: Duration::from_millis(200),
-        ..Patience::default()
+        ..SocketTimeouts::default()
     };
-    let app = app_with(&db.uri, OPEN, patience);
+    let app = app_with(&db.uri, OPEN, timeouts);
     let address = serve(&app).await;
     let rep = Person::registered(&app, "rep@example.com").await;
     let mut client = Client::signed_in(address, rep.token()).await;

@@ -3,9 +3,9 @@
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, PASSWORD, Person};
 use crate::support::{Answer, TestApp, app, post, post_with};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 
 const CODES: &str = "/api/auth/passcodes";
@@ -15,7 +15,7 @@ async fn store_passcodes(db: &Scratch) {
     let code = |code: &str, max: i32, used: i32| {
         doc! {
             "code": code, "isActive": true, "maxUses": max, "currentUses": used, "createdBy": ObjectId::new(),
-            "expiresAt": mongodb::bson::Bson::Null, "createdAt": DateTime::now(), "__v": 0,
+            "expiresAt": bson::Bson::Null, "createdAt": DateTime::now(), "__v": 0,
         }
     };
     let mut ended = code("ENDED1", 9, 0);

@@ -5,10 +5,10 @@ use crate::support::people::{OPEN, PASSWORD, Person, login};
 use crate::support::{TestApp, app, post};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use crokodial_dialer::domain::password;
+use bson::oid::ObjectId;
+use bson::{Document, doc};
+use crokodial_dialer::security::password;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
 const PROFILE: &str = "/api/auth/profile";

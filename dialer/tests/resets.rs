@@ -3,9 +3,9 @@
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, PASSWORD, Person, audited, do_to, login};
 use crate::support::{Answer, TestApp, app, config, get_with, post};
+use bson::{DateTime, Document, doc};
 use crokodial_dialer::admin;
 use http::StatusCode;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 
 async fn redeem(app: &TestApp, token: &Value, password: &str) -> Answer {

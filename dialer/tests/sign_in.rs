@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, PASSWORD, Person, login, old_account};
 use crate::support::{app, post_with};
+use bson::{Document, doc};
 use http::StatusCode;
-use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
 fn credentials(email: &str, password: &str) -> Value {

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use crate::support::sockets::{Client, app_with, serve};
 use crate::support::{JWT_SECRET, NOWHERE, app, get, get_with};
-use crokodial_dialer::accounts::{Identity, now_ms};
-use crokodial_dialer::domain::doorway::MOST_WAITING_PER_ADDRESS;
+use bson::oid::ObjectId;
+use crokodial_dialer::accounts::Identity;
+use crokodial_dialer::clock::now_ms;
 use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MAX_MESSAGE;
-use crokodial_dialer::domain::token::{Claims, Keys};
-use crokodial_dialer::domain::vendor::Product;
-use crokodial_dialer::http::socket::Patience;
+use crokodial_dialer::domain::vendor::product::Product;
+use crokodial_dialer::http::limits::SocketTimeouts;
+use crokodial_dialer::security::pending_sockets::MAX_PENDING_PER_ADDRESS;
+use crokodial_dialer::security::token::{Claims, TokenKeys};
 use crokodial_dialer::store::users::User;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -27,7 +28,7 @@ fn token(secret: &str, seconds: i64) -> String {
         iat: now,
         exp: now + seconds,
     };
-    Keys::new(secret.as_bytes()).sign(&claims).unwrap()
+    TokenKeys::new(secret.as_bytes()).sign(&claims).unwrap()
 }
 
 /// Signed here, as the old server did: without a `sid`.
@@ -108,11 +109,11 @@ async fn what_is_not_json_is_an_error_and_other_types_are_ignored() {
 
 #[tokio::test]
 async fn who_does_not_say_who_they_are_is_closed() {
-    let patience = Patience {
+    let timeouts = SocketTimeouts {
         authenticate: Duration::from_millis(100),
-        ..Patience::default()
+        ..SocketTimeouts::default()
     };
-    let app = app_with(NOWHERE, &[], patience);
+    let app = app_with(NOWHERE, &[], timeouts);
     let mut client = Client::connect(serve(&app).await).await;
     assert_eq!(client.closed().await, 1008);
 }
@@ -168,7 +169,7 @@ async fn only_so_many_of_one_address_may_wait() {
     let app = app(NOWHERE, &[]);
     let address = serve(&app).await;
     let mut waiting = Vec::new();
-    for _ in 0..MOST_WAITING_PER_ADDRESS {
+    for _ in 0..MAX_PENDING_PER_ADDRESS {
         waiting.push(Client::connect(address).await);
     }
     let refused = Client::knock(address, "/", None).await.err();

@@ -4,10 +4,10 @@ use crate::support::app;
 use crate::support::mongo::scratch;
 use crate::support::pairs::{K1, keyed, knock, named, old_pair, pair_of, send};
 use crate::support::people::Person;
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::future::join_all;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
 
 const REJECTS: &str = "/api/integrations/nextgen/rejects";

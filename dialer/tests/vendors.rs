@@ -6,11 +6,11 @@ use crate::support::pairs::{
 };
 use crate::support::people::{OPEN, Person};
 use crate::support::{app, post_with};
-use crokodial_dialer::domain::keyring::KeyRing;
+use bson::oid::ObjectId;
+use bson::{Document, doc};
+use crokodial_dialer::security::keyring::KeyRing;
 use futures::future::join_all;
 use http::{Method, StatusCode};
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,11 +20,11 @@ use crate::environment::isolation::Key;
 use crate::environment::lookups::Lookups;
 use crate::kube_io::KubeIo;
 use crate::metrics::Metrics;
-use crate::news::News;
 use crate::registry::{Existence, RegistryAuth, ResolveError};
+use crate::release_changes::ReleaseChanges;
+use crate::requeue::RequeueTrigger;
 use crate::smoke::{SmokePlan, SmokeResult, SmokeTarget};
 use crate::uptime::Probes;
-use crate::wake::Wakes;
 
 /// An Event's note may hold 1 kB.
 const MOST_NOTE: usize = 1000;
@@ -119,9 +119,9 @@ pub struct Context {
     /// What candidate pods answered: the pod's UID, and how it was asked.
     pub smokes: Lookups<(String, SmokeTarget), SmokeResult>,
     /// Calls environments whose answers have come.
-    pub wakes: Wakes,
+    pub wakes: RequeueTrigger,
     /// News of releases, for environments that are promoted from.
-    pub news: News,
+    pub news: ReleaseChanges,
     /// What the API server made of our wishes.
     pub written: Written,
     /// Troubles that Events do not tell of yet.
@@ -149,7 +149,7 @@ impl Context {
         io: KubeIo,
         settings: Settings,
         outside: Outside,
-        wakes: Wakes,
+        wakes: RequeueTrigger,
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
@@ -174,7 +174,7 @@ impl Context {
             measurements: Lookups::default(),
             smokes: Lookups::default(),
             wakes,
-            news: News::default(),
+            news: ReleaseChanges::default(),
             written: Written::default(),
             lasting: Lasting::default(),
             attention: Attention::default(),

@@ -1,12 +1,15 @@
-//! Tests of the fake server, driven through `kube::Client` as the operator drives it.
+//! Tests of the fake server, driven through `kube::Client` as the operator drives it. Where the variable
+//! [`server::KUBECONFIG`] names a real kube-apiserver the same cases run against that one: the fake is held to it.
 
 mod apply;
 mod crds;
 mod delete;
+mod differences;
 mod faults;
 mod jobs;
 mod reads;
 mod rollouts;
+mod server;
 mod watches;
 mod writes;
 
@@ -16,15 +19,11 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crokodial_fake_api::{FakeApi, TestClock};
+use crokodial_fake_api::FakeApi;
 
-pub const NS: &str = "shop";
+use self::server::NS;
 
-pub fn fake() -> (FakeApi, TestClock) {
-    let clock = TestClock::new();
-    (FakeApi::new(clock.clone()), clock)
-}
-
+/// Objects of a type on a fake that a case has for itself.
 pub fn api<K>(fake: &FakeApi) -> Api<K>
 where
     K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -32,18 +31,27 @@ where
     Api::namespaced(fake.client(NS), NS)
 }
 
-pub fn dynamic(fake: &FakeApi, kind: &str, plural: &str) -> Api<DynamicObject> {
-    let gvk = GroupVersionKind::gvk("crokodial.com", "v1alpha1", kind);
+/// Releases on such a fake, by this plural.
+pub fn release_api(fake: &FakeApi, plural: &str) -> Api<DynamicObject> {
+    let gvk = GroupVersionKind::gvk("crokodial.com", "v1alpha1", "CrokodialRelease");
     let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
     Api::namespaced_with(fake.client(NS), NS, &resource)
 }
 
+/// An object for `FakeApi::put`.
+pub fn in_namespace(mut object: Value) -> Value {
+    object["metadata"]["namespace"] = json!(NS);
+    object
+}
+
+/// A Deployment. It is paused, so that the controllers of a real server start nothing.
 pub fn deployment(image: &str) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": NS, "labels": {"app": "web"}},
+        "metadata": {"name": "web", "labels": {"app": "web"}},
         "spec": {
             "replicas": 2,
+            "paused": true,
             "selector": {"matchLabels": {"app": "web"}},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": {
@@ -57,12 +65,12 @@ pub fn deployment(image: &str) -> Value {
 }
 
 pub fn config_map(name: &str, data: Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NS}, "data": data})
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
 
 pub fn release(spec: Value) -> Value {
     json!({"apiVersion": "crokodial.com/v1alpha1", "kind": "CrokodialRelease",
-        "metadata": {"name": "prod-1", "namespace": NS}, "spec": spec})
+        "metadata": {"name": "prod-1"}, "spec": spec})
 }
 
 /// Applies as `manager` under the object's own name.

@@ -5,13 +5,18 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crokodial_dialer::domain::leads::{STATUSES, phone};
-use crokodial_dialer::domain::vendor::file::sheet::{Line, Sheet};
-use crokodial_dialer::domain::vendor::file::{
-    Columns, LONGEST_ROW, MOST_COLUMNS, MOST_ROWS, MOST_TOLD, Reading, Refused, Row, Rules, Scan,
-    Vendor, scan,
+use crokodial_dialer::domain::vendor::file::columns::{Columns, Reading};
+use crokodial_dialer::domain::vendor::file::limits::{
+    MAX_COLUMNS, MAX_ROW_BYTES, MAX_ROWS, MAX_WARNINGS,
 };
-use crokodial_dialer::domain::vendor::same::Keys;
-use crokodial_dialer::domain::vendor::{Field, webhook};
+use crokodial_dialer::domain::vendor::file::row::Row;
+use crokodial_dialer::domain::vendor::file::scan::{Rules, Scan, scan};
+use crokodial_dialer::domain::vendor::file::sheet::FileError;
+use crokodial_dialer::domain::vendor::file::sheet::{Line, Sheet};
+use crokodial_dialer::domain::vendor::file::vendor::Vendor;
+use crokodial_dialer::domain::vendor::lead::Field;
+use crokodial_dialer::domain::vendor::matching::MatchKeys;
+use crokodial_dialer::domain::vendor::webhook;
 use serde_json::json;
 
 use crate::input::{fields, halves, text};
@@ -26,11 +31,11 @@ struct File {
     vendor: Vendor,
     headers: Vec<String>,
     rows: Vec<Row>,
-    lost: Vec<Refused>,
-    broken: Option<Refused>,
+    lost: Vec<FileError>,
+    broken: Option<FileError>,
 }
 
-fn read(file: impl Read) -> Result<File, Refused> {
+fn read(file: impl Read) -> Result<File, FileError> {
     let mut sheet = Sheet::open(file)?;
     let (mut rows, mut lost, mut broken) = (Vec::new(), Vec::new(), None);
     loop {
@@ -74,8 +79,8 @@ pub fn csv_sheet(data: &[u8]) {
     let Ok(file) = read_at_once else { return };
     let mut bytes = 0;
     for row in &file.rows {
-        assert!((2..=MOST_ROWS + 1).contains(&row.number));
-        assert!(row.cells.len() <= MOST_COLUMNS);
+        assert!((2..=MAX_ROWS + 1).contains(&row.number));
+        assert!(row.cells.len() <= MAX_COLUMNS);
         assert!(row.cells.iter().all(|cell| cell.trim() == cell));
         bytes += row.cells.iter().map(String::len).sum::<usize>();
     }
@@ -95,7 +100,7 @@ fn written_again(file: &File) {
         .map(|c| quoted(c))
         .collect();
     let longest = lines.iter().map(String::len).max().unwrap_or_default();
-    if u64::try_from(longest).is_ok_and(|longest| longest < LONGEST_ROW) {
+    if u64::try_from(longest).is_ok_and(|longest| longest < MAX_ROW_BYTES) {
         let again = read(lines.concat().as_bytes());
         assert_eq!(again.as_ref(), Ok(file));
     }
@@ -108,7 +113,7 @@ fn quoted(cells: &[String]) -> String {
 }
 
 /// The leads of a file, row by row, and what is said about it.
-fn leads(data: &[u8], partial: bool, blocked: &[String]) -> Result<(Vec<Row>, Scan), Refused> {
+fn leads(data: &[u8], partial: bool, blocked: &[String]) -> Result<(Vec<Row>, Scan), FileError> {
     let rules = Rules {
         partial,
         blocked: blocked.iter().cloned().collect(),
@@ -139,8 +144,8 @@ pub fn csv_scan(data: &[u8]) {
     }
     let Ok((rows, scan)) = partial else { return };
     assert_eq!(u32::try_from(rows.len()), Ok(scan.leads));
-    assert!(scan.leads + scan.skipped + scan.errors <= MOST_ROWS);
-    assert!(scan.warnings.len() <= MOST_TOLD);
+    assert!(scan.leads + scan.skipped + scan.errors <= MAX_ROWS);
+    assert!(scan.warnings.len() <= MAX_WARNINGS);
     let told = u32::try_from(scan.warnings.len()).unwrap_or(u32::MAX);
     assert!(told <= scan.warning_count && scan.warning_count >= scan.skipped + scan.errors);
     let columns = Columns::new(scan.vendor, scan.headers.clone());
@@ -177,7 +182,7 @@ pub fn csv_row(data: &[u8]) {
     let text = text(data);
     let (headers, cells) = halves(&text);
     let split = |line: &str| -> Vec<String> {
-        let cells = line.split('\t').take(MOST_COLUMNS);
+        let cells = line.split('\t').take(MAX_COLUMNS);
         cells.map(|cell| cell.trim().to_owned()).collect()
     };
     for vendor in [Vendor::NextGen, Vendor::Marketplace] {
@@ -258,6 +263,6 @@ fn as_a_message(columns: &Columns, row: &Row, reading: &Reading) {
     }
     let body = fields(json!({ "lead_id": id, "phone": phone, "email": email }));
     let (message, _) = webhook::parse(&body);
-    let message = message.map(|lead| Keys::of_vendor(&lead));
-    assert_eq!(message, Some(Keys::of_vendor(lead)));
+    let message = message.map(|lead| MatchKeys::of_vendor(&lead));
+    assert_eq!(message, Some(MatchKeys::of_vendor(lead)));
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
+use bson::{Bson, Document};
 use crokodial_dialer::domain::leads::query::{self, LeadQuery};
 use crokodial_dialer::domain::leads::{STATUSES, edit, export as table, notes as note, view};
+use crokodial_dialer::domain::to_json;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use mongodb::bson::{Bson, Document};
 use serde_json::{Map, Value};
 
 use crate::input::{moment_of, object, pairs, text};
@@ -148,15 +149,15 @@ pub fn lead_view(data: &[u8]) {
     if let Some(document) = document {
         let shown = view::lead(&document);
         assert!(!shown.contains_key("__v"));
-        let notes = view::text(&shown, "notes");
+        let notes = to_json::text(&shown, "notes");
         assert_eq!(note::sanitise(&notes), notes);
         assert!(shown.get("disposition").is_some_and(Value::is_string));
-        let formatted = object(view::text(&shown, "formattedJson").as_bytes());
+        let formatted = object(to_json::text(&shown, "formattedJson").as_bytes());
         assert_eq!(formatted.map(|fields| fields.len()), Some(42));
     }
     if let Some(bytes) = data.first_chunk() {
         number(f64::from_le_bytes(*bytes));
-        let date = view::date(i64::from_le_bytes(*bytes));
+        let date = to_json::date(i64::from_le_bytes(*bytes));
         let read = date.parse::<Timestamp>().map(Timestamp::as_millisecond);
         assert!(date.is_empty() || read.ok() == Some(i64::from_le_bytes(*bytes)));
     }
@@ -164,6 +165,6 @@ pub fn lead_view(data: &[u8]) {
 
 /// Shown as the same number; JSON has no form for what is none.
 fn number(stored: f64) {
-    let shown = view::plain(&Bson::Double(stored)).as_f64();
+    let shown = to_json::value(&Bson::Double(stored)).as_f64();
     assert_eq!(shown, Some(stored).filter(|number| number.is_finite()));
 }

@@ -1,6 +1,6 @@
 //! What leaves the process for logs and Sentry: whatever stands around a credential, it goes.
 
-use crokodial_dialer::domain::scrub::text as scrubbed;
+use crokodial_dialer::security::scrub::text as scrubbed;
 use serde_json::json;
 
 use crate::input::{halves, text};

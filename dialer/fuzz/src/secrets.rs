@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crokodial_dialer::domain::keyring::{self as rings, Context, KeyRing, Unopened};
-use crokodial_dialer::domain::token::{Claims, Keys, Refusal};
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
+use crokodial_dialer::security::keyring::{self as rings, KeyRing, SealContext, UnsealError};
+use crokodial_dialer::security::token::{Claims, TokenKeys, TokenRefusal};
 
 use crate::input::{altered, text};
 
@@ -13,13 +13,13 @@ const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 /// A key of a ring, which is no secret of anybody.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-const CONTEXT: Context = Context {
+const CONTEXT: SealContext = SealContext {
     purpose: "fuzz",
     user: ObjectId::from_bytes([1; 12]),
 };
 
 /// Shorter texts stand in the advice by chance.
-const LEAST_SECRET: usize = 20;
+const MIN_SECRET: usize = 20;
 
 static RING: LazyLock<Option<KeyRing>> =
     LazyLock::new(|| KeyRing::parse(&format!("k1:{KEY}")).ok());
@@ -36,7 +36,7 @@ static GENUINE: LazyLock<String> = LazyLock::new(|| {
         "64b7f0c2a1b2c3d4e5f60718",
         "00112233445566778899aabbccddeeff",
     );
-    Keys::new(SECRET).sign(&claims).unwrap_or_default()
+    TokenKeys::new(SECRET).sign(&claims).unwrap_or_default()
 });
 
 fn claims(id: &str, sid: &str) -> Claims {
@@ -56,8 +56,7 @@ pub fn keyring(data: &[u8]) {
         Err(advice) => {
             let items = typed.split([',', ':']).map(str::trim);
             // The fuzzer finds out the advice, too, but not as one word.
-            let word =
-                |item: &str| item.len() >= LEAST_SECRET && !item.contains(char::is_whitespace);
+            let word = |item: &str| item.len() >= MIN_SECRET && !item.contains(char::is_whitespace);
             let long = items.filter(|item| word(item));
             assert!(long.into_iter().all(|item| !advice.contains(item)));
             return;
@@ -73,11 +72,11 @@ pub fn keyring(data: &[u8]) {
     let sealed = ring.seal(CONTEXT, &typed).unwrap_or_default();
     assert!(rings::is_sealed(&sealed) && rings::key_id(&sealed) == Some(ring.first_id()));
     assert_eq!(ring.open(CONTEXT, &sealed).as_deref(), Ok(&*typed));
-    let other = Context {
+    let other = SealContext {
         user: ObjectId::from_bytes([2; 12]),
         ..CONTEXT
     };
-    assert_eq!(ring.open(other, &sealed), Err(Unopened::Refused));
+    assert_eq!(ring.open(other, &sealed), Err(UnsealError::Refused));
     let look_ups = ring.look_ups("fuzz", &["a", "b"]);
     assert_eq!(look_ups.len(), ids.len());
     assert_ne!(look_ups, ring.look_ups("fuzz", &["ab"]));
@@ -92,7 +91,7 @@ pub fn sealed(data: &[u8]) {
     let any = text(data);
     match ring.open(CONTEXT, &any) {
         Ok(_) => assert_eq!(any, *SEALED),
-        Err(Unopened::UnknownKey(id)) => {
+        Err(UnsealError::UnknownKey(id)) => {
             assert!(rings::is_sealed(&any) && !ring.holds(&id));
             assert_eq!(rings::key_id(&any), Some(id.as_str()));
         }
@@ -104,7 +103,7 @@ pub fn sealed(data: &[u8]) {
 
 /// A token that was changed somewhere, any text, and a token of any claims.
 pub fn token(data: &[u8]) {
-    let keys = Keys::new(SECRET);
+    let keys = TokenKeys::new(SECRET);
     let any = text(data);
     for read in [altered(&GENUINE, data), any.clone().into_owned()] {
         assert_eq!(keys.read(&read, 2_000).is_ok(), read == *GENUINE, "{read}");
@@ -112,7 +111,7 @@ pub fn token(data: &[u8]) {
     let claims = claims(&any, "s");
     let signed = keys.sign(&claims).unwrap_or_default();
     assert_eq!(keys.read(&signed, 44_199).as_ref(), Ok(&claims));
-    assert_eq!(keys.read(&signed, 44_200), Err(Refusal::Expired));
-    let others = Keys::new(b"another secret of thirty-two chars");
-    assert_eq!(others.read(&signed, 2_000), Err(Refusal::Forged));
+    assert_eq!(keys.read(&signed, 44_200), Err(TokenRefusal::Expired));
+    let others = TokenKeys::new(b"another secret of thirty-two chars");
+    assert_eq!(others.read(&signed, 2_000), Err(TokenRefusal::Forged));
 }

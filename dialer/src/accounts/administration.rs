@@ -1,13 +1,15 @@
 //! What administrators do to accounts. There is always one of them left who can sign in: what would take the last
 //! away is looked at before it is written and again after it, and undone. Of two that race at least one sees both.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use rand::RngCore;
 
-use super::{Accounts, Caller, Error, Identity, now_ms};
+use super::service::Accounts;
+use super::types::{AccountError, Caller, Identity};
+use crate::clock::now_ms;
 use crate::domain::tenant::Role;
-use crate::domain::token;
-use crate::store::audit::{Action, Entry};
+use crate::security::token;
+use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::users::User;
 
 /// How long a reset link serves: an hour.
@@ -18,14 +20,14 @@ const RESETS: &str = "password resets";
 
 /// A one-time link that lets somebody choose a password. Only its hash is stored.
 #[derive(Clone)]
-pub struct ResetLink {
+pub struct ResetToken {
     /// 256 bits as 64 hex digits.
     pub token: String,
     /// Milliseconds since 1970.
     pub expires_ms: i64,
 }
 
-impl std::fmt::Debug for ResetLink {
+impl std::fmt::Debug for ResetToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ResetLink(redacted)")
     }
@@ -42,7 +44,7 @@ impl Accounts {
         target: ObjectId,
         role: Role,
         caller: &Caller,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         let user = self.known(target).await?;
         if user.role == role.name() {
             return Ok(user);
@@ -57,7 +59,7 @@ impl Accounts {
             self.store.set_role(target, &user.role).await?;
             return Err(error);
         }
-        let mut entry = who.entry(Action::RoleChange, Some(target), caller);
+        let mut entry = who.entry(AuditAction::RoleChange, Some(target), caller);
         entry.change = Some(("role", user.role, role.name().to_owned()));
         self.record(entry).await;
         self.known(target).await
@@ -73,7 +75,7 @@ impl Accounts {
         who: &Identity,
         target: ObjectId,
         caller: &Caller,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         let user = self.known(target).await?;
         self.ensure_another(target).await?;
         self.store.disable_user(target, who.user.id).await?;
@@ -82,7 +84,7 @@ impl Accounts {
             return Err(error);
         }
         self.store.end_access(target).await?;
-        self.record(who.entry(Action::UserDisable, Some(target), caller))
+        self.record(who.entry(AuditAction::UserDisable, Some(target), caller))
             .await;
         Ok(user)
     }
@@ -96,10 +98,10 @@ impl Accounts {
         who: &Identity,
         target: ObjectId,
         caller: &Caller,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         let user = self.known(target).await?;
         self.store.enable_user(target).await?;
-        self.record(who.entry(Action::UserEnable, Some(target), caller))
+        self.record(who.entry(AuditAction::UserEnable, Some(target), caller))
             .await;
         Ok(user)
     }
@@ -113,10 +115,10 @@ impl Accounts {
         who: &Identity,
         target: ObjectId,
         caller: &Caller,
-    ) -> Result<ResetLink, Error> {
+    ) -> Result<ResetToken, AccountError> {
         self.known(target).await?;
         if self.store.is_disabled(target).await? {
-            return Err(Error::Disabled);
+            return Err(AccountError::Disabled);
         }
         let mut secret = [0_u8; 32];
         rand::rng().fill_bytes(&mut secret);
@@ -126,46 +128,56 @@ impl Accounts {
         self.store
             .insert_reset(&token::session_key(&token), target, now, expires_ms)
             .await?;
-        self.record(who.entry(Action::ResetLink, Some(target), caller))
+        self.record(who.entry(AuditAction::ResetLink, Some(target), caller))
             .await;
-        Ok(ResetLink { token, expires_ms })
+        Ok(ResetToken { token, expires_ms })
     }
 
     /// Uses a reset link: the account has this password, which the caller has checked, and no session any more.
     ///
     /// # Errors
     /// `ResetRefused`, `TooMany`, `Busy`, `Hashing`, `Database`.
-    pub async fn reset(&self, token: &str, password: String, caller: &Caller) -> Result<(), Error> {
+    pub async fn reset(
+        &self,
+        token: &str,
+        password: String,
+        caller: &Caller,
+    ) -> Result<(), AccountError> {
         let reservation = self.reserve(RESETS, caller.address)?;
         let done = self.use_link(token, password).await;
-        if !matches!(done, Err(Error::ResetRefused)) {
+        if !matches!(done, Err(AccountError::ResetRefused)) {
             self.release(reservation);
         }
         let user = done?;
-        self.record(of(&user, Action::PasswordReset, caller)).await;
+        self.record(of(&user, AuditAction::PasswordReset, caller))
+            .await;
         Ok(())
     }
 
-    async fn use_link(&self, token: &str, password: String) -> Result<User, Error> {
+    async fn use_link(&self, token: &str, password: String) -> Result<User, AccountError> {
         let key = token::session_key(token);
         let owner = self.store.reset_owner(&key, now_ms()).await?;
-        let owner = owner.ok_or(Error::ResetRefused)?;
-        let user = self.store.user(owner).await?.ok_or(Error::ResetRefused)?;
+        let owner = owner.ok_or(AccountError::ResetRefused)?;
+        let user = self
+            .store
+            .user(owner)
+            .await?
+            .ok_or(AccountError::ResetRefused)?;
         if self.store.is_disabled(owner).await? {
-            return Err(Error::ResetRefused);
+            return Err(AccountError::ResetRefused);
         }
         // Before the link is used up: this is the step that may have to be tried again.
         let hash = self.hash(password).await?;
         if !self.store.take_reset(&key).await? {
-            return Err(Error::ResetRefused);
+            return Err(AccountError::ResetRefused);
         }
         self.replace_password(&user, &hash).await?;
         Ok(user)
     }
 
-    async fn replace_password(&self, user: &User, hash: &str) -> Result<(), Error> {
+    async fn replace_password(&self, user: &User, hash: &str) -> Result<(), AccountError> {
         if !self.store.set_password(user.id, hash).await? {
-            return Err(Error::NoSuchUser);
+            return Err(AccountError::NoSuchUser);
         }
         self.store.delete_sessions(user.id, None).await?;
         self.store.delete_resets(user.id).await?;
@@ -182,31 +194,32 @@ impl Accounts {
         lower: &str,
         password: String,
         caller: &Caller,
-    ) -> Result<(), Error> {
+    ) -> Result<(), AccountError> {
         let found = self.store.credentials(typed, lower).await?;
-        let (user, _) = found.ok_or(Error::NoSuchUser)?;
+        let (user, _) = found.ok_or(AccountError::NoSuchUser)?;
         if self.store.is_disabled(user.id).await? {
-            return Err(Error::Disabled);
+            return Err(AccountError::Disabled);
         }
         let hash = self.hash(password).await?;
         self.replace_password(&user, &hash).await?;
-        self.record(of(&user, Action::PasswordReset, caller)).await;
+        self.record(of(&user, AuditAction::PasswordReset, caller))
+            .await;
         Ok(())
     }
 
-    async fn known(&self, id: ObjectId) -> Result<User, Error> {
-        self.store.user(id).await?.ok_or(Error::NoSuchUser)
+    async fn known(&self, id: ObjectId) -> Result<User, AccountError> {
+        self.store.user(id).await?.ok_or(AccountError::NoSuchUser)
     }
 
-    async fn ensure_another(&self, but: ObjectId) -> Result<(), Error> {
+    async fn ensure_another(&self, but: ObjectId) -> Result<(), AccountError> {
         if self.store.another_administrator(but).await? {
             return Ok(());
         }
-        Err(Error::LastAdministrator)
+        Err(AccountError::LastAdministrator)
     }
 
     /// Writes an entry before the answer, but never instead of it: what it tells of is done.
-    pub(super) async fn record(&self, entry: Entry) {
+    pub(super) async fn record(&self, entry: AuditEntry) {
         if let Err(fault) = self.store.insert_audit(&entry).await {
             tracing::warn!(action = ?entry.action, reason = %fault, "audit entry not written");
         }
@@ -214,8 +227,8 @@ impl Accounts {
 }
 
 /// An entry of something that was done to an account by whoever holds its link.
-fn of(user: &User, action: Action, caller: &Caller) -> Entry {
-    Entry {
+fn of(user: &User, action: AuditAction, caller: &Caller) -> AuditEntry {
+    AuditEntry {
         action,
         user: Some(user.id),
         entity: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Callers that may wait for the permit. At some 60 ms each the last waits about a second.
-const QUEUE: usize = 16;
+const QUEUE_LENGTH: usize = 16;
 
 /// The queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Default for Hasher {
     fn default() -> Self {
         Self {
             permit: Arc::new(Semaphore::new(1)),
-            places: Arc::new(Semaphore::new(1 + QUEUE)),
+            places: Arc::new(Semaphore::new(1 + QUEUE_LENGTH)),
         }
     }
 }
@@ -83,7 +83,7 @@ mod tests {
         while hasher.permit.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let waiting: Vec<_> = (0..QUEUE)
+        let waiting: Vec<_> = (0..QUEUE_LENGTH)
             .map(|_| {
                 let (hasher, running) = (hasher.clone(), Arc::clone(&running));
                 tokio::spawn(async move {

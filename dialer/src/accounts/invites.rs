@@ -1,21 +1,19 @@
 //! Invite codes: how often they may be tried and managed, and what administrators make of them.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
-use super::{Accounts, Caller, Error, Identity, now_ms};
-use crate::domain::passcode::{self, Passcode, Refusal, Wanted};
-use crate::domain::throttle::{Limits, Throttle};
-use crate::store::audit::Action;
+use super::invite_limits::spend;
+use super::service::Accounts;
+use super::types::{AccountError, Caller, Identity};
+use crate::clock::now_ms;
+use crate::domain::passcode::{self, InviteCode, InviteRefusal, InviteSpec};
+use crate::store::audit::AuditAction;
 use crate::store::fault::Reason;
 
-const MINUTE: Duration = Duration::from_secs(60);
-
 /// Random codes tried before giving up: with 40 bits each, the second is never needed.
-const TRIES: usize = 10;
+const MAX_ATTEMPTS: usize = 10;
 
 /// What somebody wants to know of a code. Each has a limit of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,39 +22,6 @@ pub enum Purpose {
     Validate,
     /// Three in an hour from one address.
     Consume,
-}
-
-/// How often each was asked. Every request counts, successful or not.
-#[derive(Debug)]
-pub(super) struct InviteLimits {
-    validate: Mutex<Throttle>,
-    consume: Mutex<Throttle>,
-    manage: Mutex<Throttle>,
-}
-
-impl Default for InviteLimits {
-    fn default() -> Self {
-        let limit = |uses: usize, window: Duration| {
-            Mutex::new(Throttle::new(Limits {
-                per_account: uses,
-                per_address: uses,
-                window,
-            }))
-        };
-        Self {
-            validate: limit(5, 15 * MINUTE),
-            consume: limit(3, 60 * MINUTE),
-            manage: limit(20, 5 * MINUTE),
-        }
-    }
-}
-
-fn spend(limit: &Mutex<Throttle>, who: &str, address: IpAddr) -> Result<(), Error> {
-    limit
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .spend(who, address, Instant::now())
-        .map_err(Error::TooMany)
 }
 
 impl Accounts {
@@ -69,14 +34,14 @@ impl Accounts {
         typed: &str,
         purpose: Purpose,
         caller: &Caller,
-    ) -> Result<Passcode, Error> {
+    ) -> Result<InviteCode, AccountError> {
         let limit = match purpose {
             Purpose::Validate => &self.invite_limits.validate,
             Purpose::Consume => &self.invite_limits.consume,
         };
         spend(limit, "", caller.address)?;
         let found = self.store.passcode(&passcode::normalise(typed)).await?;
-        let found = found.ok_or(Refusal::Unknown)?;
+        let found = found.ok_or(InviteRefusal::Unknown)?;
         found.check(now_ms())?;
         Ok(found)
     }
@@ -85,7 +50,7 @@ impl Accounts {
     ///
     /// # Errors
     /// `TooMany`.
-    pub fn manage_invites(&self, who: &Identity) -> Result<(), Error> {
+    pub fn manage_invites(&self, who: &Identity) -> Result<(), AccountError> {
         let anywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         spend(&self.invite_limits.manage, &who.user.id.to_hex(), anywhere)
     }
@@ -98,10 +63,10 @@ impl Accounts {
         &self,
         who: &Identity,
         code: Option<&str>,
-        wanted: &Wanted,
+        wanted: &InviteSpec,
         caller: &Caller,
-    ) -> Result<Passcode, Error> {
-        let tries = if code.is_some() { 1 } else { TRIES };
+    ) -> Result<InviteCode, AccountError> {
+        let tries = if code.is_some() { 1 } else { MAX_ATTEMPTS };
         for _ in 0..tries {
             let code = code.map_or_else(|| passcode::from_random(rand::random()), str::to_owned);
             let made = self
@@ -110,7 +75,7 @@ impl Accounts {
                 .await;
             match made {
                 Ok(made) => {
-                    self.record(who.entry(Action::PasscodeCreate, Some(made.id), caller))
+                    self.record(who.entry(AuditAction::PasscodeCreate, Some(made.id), caller))
                         .await;
                     return Ok(made);
                 }
@@ -118,7 +83,7 @@ impl Accounts {
                 Err(fault) => return Err(fault.into()),
             }
         }
-        Err(Error::CodeTaken)
+        Err(AccountError::CodeTaken)
     }
 
     /// Switches a code off; its text, or `None` where there is none.
@@ -130,10 +95,10 @@ impl Accounts {
         who: &Identity,
         id: ObjectId,
         caller: &Caller,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<String>, AccountError> {
         let code = self.store.deactivate_passcode(id).await?;
         if code.is_some() {
-            self.record(who.entry(Action::PasscodeDeactivate, Some(id), caller))
+            self.record(who.entry(AuditAction::PasscodeDeactivate, Some(id), caller))
                 .await;
         }
         Ok(code)
@@ -148,10 +113,10 @@ impl Accounts {
         who: &Identity,
         id: ObjectId,
         caller: &Caller,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, AccountError> {
         let deleted = self.store.delete_passcode(id).await?.is_some();
         if deleted {
-            self.record(who.entry(Action::PasscodeDelete, Some(id), caller))
+            self.record(who.entry(AuditAction::PasscodeDelete, Some(id), caller))
                 .await;
         }
         Ok(deleted)

@@ -1,15 +1,16 @@
 //! What somebody does to their own account and sessions.
 
-use super::{Accounts, Caller, Error, Identity, taken};
+use super::service::{Accounts, taken};
+use super::types::{AccountError, Caller, Identity};
 use crate::domain::email;
-use crate::domain::profile::Change;
-use crate::store::audit::Action;
+use crate::domain::profile::ProfileEdit;
+use crate::store::audit::AuditAction;
 use crate::store::profile::ProfileUpdate;
 use crate::store::users::User;
 
 /// A sign-in at the same time may store a better hash of the password between its proof and the write: once, so that
 /// the second try meets no other.
-const TRIES: u32 = 2;
+const MAX_ATTEMPTS: u32 = 2;
 
 impl Accounts {
     /// Changes the caller's account, all of it or nothing. A new password ends their other sessions and any reset
@@ -20,20 +21,20 @@ impl Accounts {
     pub async fn change_profile(
         &self,
         who: &Identity,
-        change: Change,
+        change: ProfileEdit,
         caller: &Caller,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         let user = self.write_change(who, &change, caller).await?;
         if change.password.is_some() {
             self.store
                 .delete_sessions(user.id, Some(&who.session))
                 .await?;
             self.store.delete_resets(user.id).await?;
-            self.record(who.entry(Action::PasswordChange, None, caller))
+            self.record(who.entry(AuditAction::PasswordChange, None, caller))
                 .await;
         }
         if change.email.is_some() {
-            let mut entry = who.entry(Action::EmailChange, None, caller);
+            let mut entry = who.entry(AuditAction::EmailChange, None, caller);
             entry.change = Some(("email", who.user.email.clone(), user.email.clone()));
             self.record(entry).await;
         }
@@ -44,12 +45,12 @@ impl Accounts {
     async fn write_change(
         &self,
         who: &Identity,
-        change: &Change,
+        change: &ProfileEdit,
         caller: &Caller,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         let proven = change.email.is_some() || change.password.is_some();
         let mut new_hash = None;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let verified = if proven {
                 let typed = change.current_password.clone().unwrap_or_default();
                 Some(self.verify_current(who, typed, caller).await?)
@@ -71,7 +72,7 @@ impl Accounts {
                 return Ok(user);
             }
         }
-        Err(Error::WrongPassword)
+        Err(AccountError::WrongPassword)
     }
 
     /// The stored hash, if `typed` fits it. Wrong ones count as failed sign-ins: a stolen session must not be a way
@@ -81,16 +82,16 @@ impl Accounts {
         who: &Identity,
         typed: String,
         caller: &Caller,
-    ) -> Result<String, Error> {
+    ) -> Result<String, AccountError> {
         let reservation = self.reserve(&email::normalise(&who.user.email), caller.address)?;
         let judged = async {
             let hash = self.store.password_hash(who.user.id).await?;
-            let hash = hash.ok_or(Error::WrongPassword)?;
+            let hash = hash.ok_or(AccountError::WrongPassword)?;
             let fits = self.fits(typed, hash.clone()).await?;
-            fits.then_some(hash).ok_or(Error::WrongPassword)
+            fits.then_some(hash).ok_or(AccountError::WrongPassword)
         }
         .await;
-        if judged != Err(Error::WrongPassword) {
+        if judged != Err(AccountError::WrongPassword) {
             self.release(reservation);
         }
         judged
@@ -105,10 +106,10 @@ impl Accounts {
         who: &Identity,
         key: &str,
         caller: &Caller,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, AccountError> {
         let ended = self.store.delete_own_session(who.user.id, key).await?;
         if ended {
-            self.record(who.entry(Action::SessionEnd, None, caller))
+            self.record(who.entry(AuditAction::SessionEnd, None, caller))
                 .await;
         }
         Ok(ended)

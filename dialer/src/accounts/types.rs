@@ -3,16 +3,19 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
-use super::LOGIN_FAILED;
 use super::hasher::Busy;
-use crate::domain::passcode::Refusal;
+use crate::domain::passcode::InviteRefusal;
 use crate::domain::tenant::Scope;
-use crate::domain::token;
-use crate::store::audit::{Action, Entry};
+use crate::security::token;
+use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::fault::Fault;
 use crate::store::users::User;
+
+/// What every failed sign-in says. It mentions the reset, because accounts whose password was last changed in the
+/// old application's profile page cannot sign in anywhere, and cannot be told apart.
+pub const LOGIN_FAILED: &str = "E-mail or password is wrong. If you are sure of both, ask an administrator to reset your password.";
 
 /// Where a request came from, for throttling and the audit log.
 #[derive(Debug, Clone)]
@@ -51,8 +54,13 @@ impl Identity {
     }
 
     /// What is to be remembered of something they did to an entity; `None`: to their own account, or to many leads.
-    pub fn entry(&self, action: Action, entity: Option<ObjectId>, caller: &Caller) -> Entry {
-        Entry {
+    pub fn entry(
+        &self,
+        action: AuditAction,
+        entity: Option<ObjectId>,
+        caller: &Caller,
+    ) -> AuditEntry {
+        AuditEntry {
             action,
             user: Some(self.user.id),
             entity,
@@ -66,7 +74,7 @@ impl Identity {
 
 /// Why an account operation did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum AccountError {
     #[error("{LOGIN_FAILED}")]
     WrongCredentials,
     #[error("too many attempts")]
@@ -74,13 +82,13 @@ pub enum Error {
     #[error("too many sign-ins at once")]
     Busy,
     #[error("{0}")]
-    Token(#[from] token::Refusal),
+    Token(#[from] token::TokenRefusal),
     #[error("the session was ended: sign in again")]
     Revoked,
     #[error("an invite code is needed to register: ask an administrator for one")]
     InviteNeeded,
     #[error("{0}")]
-    Invite(#[from] Refusal),
+    Invite(#[from] InviteRefusal),
     #[error("an account with this e-mail address exists already")]
     EmailTaken,
     #[error("the current password is wrong")]
@@ -101,7 +109,7 @@ pub enum Error {
     Hashing,
 }
 
-impl From<Busy> for Error {
+impl From<Busy> for AccountError {
     fn from(_: Busy) -> Self {
         Self::Busy
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
-use super::{ConfigError, Problem};
+use super::problem::{ConfigError, Problem};
 
 /// Reads variables one by one and remembers the problems.
 pub(super) struct Reader<'a> {

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
-use super::Secret;
 use super::parse::{self, Reader};
-use crate::domain::rate::Rate;
-use crate::domain::throttle::Limits;
-use crate::domain::vendor::credential::LONGEST;
+use super::secret::Secret;
+use crate::domain::vendor::credential::MAX_LENGTH;
+use crate::security::rate::Rate;
+use crate::security::throttle::Limits;
 
 /// Shorter keys can be guessed.
-const LEAST_KEY: usize = 16;
+const MIN_KEY_LENGTH: usize = 16;
 
 const PAIR_ADVICE: &str =
     "NEXTGEN_SID, NEXTGEN_API_KEY and ADMIN_TENANT_ID go together: set all three or none";
@@ -61,7 +61,7 @@ fn pair(reader: &mut Reader<'_>) -> Option<FixedPair> {
     }
     let sid = reader.required("NEXTGEN_SID", PAIR_ADVICE, |value| header(value, 1));
     let api_key = reader.required("NEXTGEN_API_KEY", PAIR_ADVICE, |value| {
-        header(value, LEAST_KEY)
+        header(value, MIN_KEY_LENGTH)
     });
     let tenant = reader.required(TENANT, PAIR_ADVICE, tenant);
     Some(FixedPair {
@@ -72,12 +72,12 @@ fn pair(reader: &mut Reader<'_>) -> Option<FixedPair> {
 }
 
 fn header(value: &str, least: usize) -> Result<Secret, String> {
-    let fits = (least..=LONGEST).contains(&value.len());
+    let fits = (least..=MAX_LENGTH).contains(&value.len());
     if fits && value.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(Secret::new(value));
     }
     Err(format!(
-        "must have {least} to {LONGEST} characters that can stand in a header, without spaces and line breaks"
+        "must have {least} to {MAX_LENGTH} characters that can stand in a header, without spaces and line breaks"
     ))
 }
 

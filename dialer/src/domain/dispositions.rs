@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::fields;
+use super::fields::{self, FieldError};
 
 /// Name, colour and place of those that everybody has (contract 2.3).
 pub const DEFAULTS: [(&str, &str, i32); 14] = [
@@ -25,30 +25,27 @@ pub const DEFAULTS: [(&str, &str, i32); 14] = [
 /// The only default with an emoji.
 pub const GHOST: (&str, &str) = ("Ghosted", "👻");
 
-const LONGEST_NAME: usize = 60;
-const LONGEST_EMOJI: usize = 16;
+const MAX_NAME_LENGTH: usize = 60;
+const MAX_EMOJI_LENGTH: usize = 16;
 
 /// Places a list can have.
 const PLACES: std::ops::RangeInclusive<i64> = 0..=10_000;
 
 /// What a body asks to set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Change {
+pub struct DispositionEdit {
     pub name: Option<String>,
     pub color: Option<String>,
     pub emoji: Option<String>,
     pub sort_order: Option<i64>,
 }
 
-/// A field and what is wrong with it.
-pub type Refused = (&'static str, String);
-
 /// Reads a body; absent and null mean unchanged.
 ///
 /// # Errors
 /// The first field that cannot be stored.
-pub fn parse(body: &Map<String, Value>) -> Result<Change, Refused> {
-    Ok(Change {
+pub fn parse(body: &Map<String, Value>) -> Result<DispositionEdit, FieldError> {
+    Ok(DispositionEdit {
         name: text(body, "name")?.map(name).transpose()?,
         color: text(body, "color")?.map(color).transpose()?,
         emoji: text(body, "emoji")?.map(emoji).transpose()?,
@@ -56,20 +53,26 @@ pub fn parse(body: &Map<String, Value>) -> Result<Change, Refused> {
     })
 }
 
-fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<&'a str>, Refused> {
+fn text<'a>(
+    body: &'a Map<String, Value>,
+    field: &'static str,
+) -> Result<Option<&'a str>, FieldError> {
     let given = fields::text(body, field).map_err(|advice| (field, advice.to_owned()))?;
     Ok(given.map(str::trim))
 }
 
-fn name(text: &str) -> Result<String, Refused> {
+fn name(text: &str) -> Result<String, FieldError> {
     let length = text.chars().count();
-    if (1..=LONGEST_NAME).contains(&length) && !text.chars().any(char::is_control) {
+    if (1..=MAX_NAME_LENGTH).contains(&length) && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());
     }
-    Err(("name", format!("must have 1 to {LONGEST_NAME} characters")))
+    Err((
+        "name",
+        format!("must have 1 to {MAX_NAME_LENGTH} characters"),
+    ))
 }
 
-fn color(text: &str) -> Result<String, Refused> {
+fn color(text: &str) -> Result<String, FieldError> {
     let digits = text.strip_prefix('#').unwrap_or_default();
     let right = matches!(digits.len(), 3 | 6) && digits.bytes().all(|b| b.is_ascii_hexdigit());
     if right {
@@ -78,14 +81,14 @@ fn color(text: &str) -> Result<String, Refused> {
     Err(("color", "must be a colour such as #38A169".to_owned()))
 }
 
-fn emoji(text: &str) -> Result<String, Refused> {
-    if text.chars().count() <= LONGEST_EMOJI {
+fn emoji(text: &str) -> Result<String, FieldError> {
+    if text.chars().count() <= MAX_EMOJI_LENGTH {
         return Ok(text.to_owned());
     }
     Err(("emoji", "must be one emoji".to_owned()))
 }
 
-fn place(value: &Value) -> Result<i64, Refused> {
+fn place(value: &Value) -> Result<i64, FieldError> {
     value
         .as_i64()
         .filter(|n| PLACES.contains(n))
@@ -97,15 +100,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(body: &Value) -> Result<Change, Refused> {
+    fn read(body: &Value) -> Result<DispositionEdit, FieldError> {
         parse(body.as_object().unwrap())
     }
 
     #[test]
     fn what_is_absent_is_unchanged() {
-        assert_eq!(read(&json!({ "createdBy": "x" })), Ok(Change::default()));
+        assert_eq!(
+            read(&json!({ "createdBy": "x" })),
+            Ok(DispositionEdit::default())
+        );
         let nulls = json!({ "name": null, "color": null, "emoji": null, "sortOrder": null });
-        assert_eq!(read(&nulls), Ok(Change::default()));
+        assert_eq!(read(&nulls), Ok(DispositionEdit::default()));
         let change =
             read(&json!({ "name": " Hot ", "color": "#abc", "emoji": "", "sortOrder": 3 }))
                 .unwrap();

@@ -45,7 +45,40 @@ mod tests {
         assert!(check(&format!("{}@b", "a".repeat(300))).is_err());
     }
 
+    fn check_any(typed: &str) {
+        let normal = normalise(typed);
+        assert_eq!(normalise(&normal), normal);
+        assert!(normal.len() <= typed.len());
+        if check(typed).is_ok() {
+            assert_eq!(check(&normal), Ok(()), "{typed:?}");
+            assert!(normal.eq_ignore_ascii_case(typed), "{typed:?}");
+        }
+        if check(&normal).is_ok() {
+            assert!(normal.len() <= MAX_LENGTH && normal.matches('@').count() == 1);
+            assert!(!normal.chars().any(|c| c.is_whitespace() || c.is_control()));
+        }
+    }
+
+    #[test]
+    fn odd_addresses() {
+        for typed in [
+            "a\u{fffd}@b",
+            &format!("{}@b.c", "a".repeat(250)),
+            "a@b\u{a0}",
+            "a@b@c",
+            " Rep.One+X@Example.COM\n",
+            "\u{c4}NNA@\u{212a}elvin.example",
+        ] {
+            check_any(typed);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_address_that_is_accepted_stays_so_when_normalised(typed in "(\\PC{0,30}@\\PC{0,30}|.{0,60})") {
+            check_any(&typed);
+        }
+
         #[test]
         fn normalising_twice_is_normalising_once(text in ".{0,60}") {
             let once = normalise(&text);

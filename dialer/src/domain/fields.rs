@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value};
 
+/// A field of a body and what is wrong with it, in words that follow the field's name.
+pub type FieldError<Advice = String> = (&'static str, Advice);
+
 /// A field; `None` where it is absent or null.
 pub fn given<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
     body.get(field).filter(|value| !value.is_null())

@@ -1,6 +1,6 @@
 //! `_id`s that follow from what a document is about: of any number of inserts at once one succeeds.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use sha2::{Digest, Sha256};
 
 /// The first 12 bytes of SHA-256 over the parts. None of them but the last may hold a zero byte, so that no two lists
@@ -17,6 +17,7 @@ pub fn derived(parts: &[&str]) -> ObjectId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_same_parts_are_the_same_id_and_others_another() {
@@ -24,5 +25,27 @@ mod tests {
         assert_ne!(derived(&["a", "b"]), derived(&["ab"]));
         // The first 12 bytes of SHA-256 of "abc" (FIPS 180-2, B.1).
         assert_eq!(derived(&["abc"]).to_hex(), "ba7816bf8f01cfea414140de");
+    }
+
+    fn check(parts: &[&str]) {
+        let id = derived(parts);
+        assert_eq!(id, derived(parts));
+        assert_ne!(id, derived(&[parts, &[""]].concat()), "{parts:?}");
+        if parts.len() > 1 {
+            assert_ne!(id, derived(&[&parts.concat()]), "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn odd_parts() {
+        let parts: [&[&str]; 4] = [&["", ""], &["vendor", "a", "b"], &["ab", "c"], &["64b7"]];
+        parts.into_iter().for_each(check);
+    }
+
+    proptest! {
+        #[test]
+        fn other_parts_are_another_id(parts in prop::collection::vec("[^\0]{0,8}", 1..5)) {
+            check(&parts.iter().map(String::as_str).collect::<Vec<_>>());
+        }
     }
 }

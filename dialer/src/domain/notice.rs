@@ -1,11 +1,11 @@
 //! What is told to a tenant's open sockets, as it goes over the wire.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use serde_json::{Value, json};
 
-use super::leads::view;
-use super::vendor::Product;
-use super::vendor::file::Counts;
+use super::to_json;
+use super::vendor::file::row::RowCounts;
+use super::vendor::product::Product;
 
 /// Something that happened to a tenant's leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +33,13 @@ pub enum Notice {
         batches: i64,
     },
     /// An import that is over, in rows that made, changed and told nothing new of a lead.
-    CsvSummary { import: ObjectId, counts: Counts },
+    CsvSummary { import: ObjectId, counts: RowCounts },
 }
 
 impl Notice {
     /// The JSON text that clients get; `now_ms` is milliseconds since 1970.
     pub fn text(&self, now_ms: i64) -> String {
-        self.json(&view::date(now_ms)).to_string()
+        self.json(&to_json::date(now_ms)).to_string()
     }
 
     fn json(&self, timestamp: &str) -> Value {
@@ -163,7 +163,7 @@ mod tests {
             told["data"],
             json!({ "importId": import.to_hex(), "done": 2, "batches": 3 })
         );
-        let counts = Counts {
+        let counts = RowCounts {
             imported: 3,
             updated: 2,
             unchanged: 1,

@@ -1,24 +1,26 @@
 //! Invite codes: what they may be, and whom they admit.
 
+use bson::oid::ObjectId;
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
+use super::fields::FieldError;
+
 /// Uses a code may have at most: a bound on work, far above any real invite.
-pub const MOST_USES: i64 = 10_000;
+pub const MAX_USES: i64 = 10_000;
 
 /// Length of a code, in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 6..=20;
 
 /// Longest description, in characters.
-const MAX_DESCRIPTION: usize = 200;
+const MAX_DESCRIPTION_LENGTH: usize = 200;
 
 /// Letters and digits that nobody takes for one another. Thirty-two, so that a random byte picks evenly.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// Why a code does not admit. The words `expired` and `maximum usage` are what the clients look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum InviteRefusal {
     #[error("the invite code is not valid")]
     Unknown,
     #[error("the invite code has expired")]
@@ -29,7 +31,7 @@ pub enum Refusal {
 
 /// A stored code. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passcode {
+pub struct InviteCode {
     pub id: ObjectId,
     pub code: String,
     pub is_active: bool,
@@ -44,7 +46,7 @@ pub struct Passcode {
     pub description: Option<String>,
 }
 
-impl Passcode {
+impl InviteCode {
     /// Neither switched off nor past its end.
     pub fn is_valid(&self, now_ms: i64) -> bool {
         self.is_active && self.expires_ms.is_none_or(|end| end > now_ms)
@@ -58,35 +60,35 @@ impl Passcode {
     /// Registrations it still admits, were it valid.
     pub fn remaining_uses(&self) -> i64 {
         let left = self.max_uses.saturating_sub(self.current_uses());
-        left.clamp(0, MOST_USES)
+        left.clamp(0, MAX_USES)
     }
 
     /// How many places there are for new uses: what the old server counted is gone already.
     ///
     /// # Errors
     /// Why there are none.
-    pub fn places(&self, now_ms: i64) -> Result<i64, Refusal> {
+    pub fn places(&self, now_ms: i64) -> Result<i64, InviteRefusal> {
         if !self.is_active {
-            return Err(Refusal::Unknown);
+            return Err(InviteRefusal::Unknown);
         }
         if !self.is_valid(now_ms) {
-            return Err(Refusal::Expired);
+            return Err(InviteRefusal::Expired);
         }
         let places = self.max_uses.saturating_sub(self.old_uses);
         if places < 1 {
-            return Err(Refusal::UsedUp);
+            return Err(InviteRefusal::UsedUp);
         }
-        Ok(places.min(MOST_USES))
+        Ok(places.min(MAX_USES))
     }
 
     /// Whether somebody could register with it now.
     ///
     /// # Errors
     /// Why not.
-    pub fn check(&self, now_ms: i64) -> Result<(), Refusal> {
+    pub fn check(&self, now_ms: i64) -> Result<(), InviteRefusal> {
         self.places(now_ms)?;
         if self.remaining_uses() < 1 {
-            return Err(Refusal::UsedUp);
+            return Err(InviteRefusal::UsedUp);
         }
         Ok(())
     }
@@ -94,14 +96,11 @@ impl Passcode {
 
 /// What an administrator wants a code to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct InviteSpec {
     pub max_uses: i64,
     pub expires_ms: Option<i64>,
     pub description: Option<String>,
 }
-
-/// A field and what is wrong with it.
-pub type Refused = (&'static str, &'static str);
 
 /// Codes are compared trimmed and upper-cased, as they are stored.
 pub fn normalise(code: &str) -> String {
@@ -134,12 +133,15 @@ pub fn from_random(bytes: [u8; 8]) -> String {
 ///
 /// # Errors
 /// The first field that cannot be stored.
-pub fn parse(body: &Map<String, Value>, now_ms: i64) -> Result<Wanted, Refused> {
+pub fn parse(
+    body: &Map<String, Value>,
+    now_ms: i64,
+) -> Result<InviteSpec, FieldError<&'static str>> {
     let max_uses = match body.get("maxUses") {
         None | Some(Value::Null) => 1,
         Some(value) => value
             .as_i64()
-            .filter(|uses| (1..=MOST_USES).contains(uses))
+            .filter(|uses| (1..=MAX_USES).contains(uses))
             .ok_or(("maxUses", "must be a whole number from 1 to 10000"))?,
     };
     let expires_ms = match body.get("expiresAt") {
@@ -148,12 +150,12 @@ pub fn parse(body: &Map<String, Value>, now_ms: i64) -> Result<Wanted, Refused> 
     };
     let description = match body.get("description") {
         None | Some(Value::Null) => None,
-        Some(Value::String(text)) if text.chars().count() <= MAX_DESCRIPTION => {
+        Some(Value::String(text)) if text.chars().count() <= MAX_DESCRIPTION_LENGTH => {
             Some(text.trim().to_owned()).filter(|text| !text.is_empty())
         }
         Some(_) => return Err(("description", "must be text of at most 200 characters")),
     };
-    Ok(Wanted {
+    Ok(InviteSpec {
         max_uses,
         expires_ms,
         description,
@@ -178,8 +180,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn passcode(max_uses: i64, old_uses: i64, taken: i64) -> Passcode {
-        Passcode {
+    fn passcode(max_uses: i64, old_uses: i64, taken: i64) -> InviteCode {
+        InviteCode {
             id: ObjectId::new(),
             code: "ABC123".into(),
             is_active: true,
@@ -196,19 +198,19 @@ mod tests {
     #[test]
     fn places_left() {
         assert_eq!(passcode(3, 1, 0).places(0), Ok(2));
-        assert_eq!(passcode(3, 3, 0).places(0), Err(Refusal::UsedUp));
-        let off = Passcode {
+        assert_eq!(passcode(3, 3, 0).places(0), Err(InviteRefusal::UsedUp));
+        let off = InviteCode {
             is_active: false,
             ..passcode(3, 0, 0)
         };
-        assert_eq!(off.places(0), Err(Refusal::Unknown));
-        let ends = Passcode {
+        assert_eq!(off.places(0), Err(InviteRefusal::Unknown));
+        let ends = InviteCode {
             expires_ms: Some(1_000),
             ..passcode(3, 1, 0)
         };
         assert_eq!(ends.places(999), Ok(2));
-        assert_eq!(ends.places(1_000), Err(Refusal::Expired));
-        assert_eq!(passcode(1_000_000, 0, 0).places(0), Ok(MOST_USES));
+        assert_eq!(ends.places(1_000), Err(InviteRefusal::Expired));
+        assert_eq!(passcode(1_000_000, 0, 0).places(0), Ok(MAX_USES));
     }
 
     #[test]
@@ -216,16 +218,16 @@ mod tests {
         let code = passcode(5, 2, 1);
         assert_eq!((code.current_uses(), code.remaining_uses()), (3, 2));
         assert_eq!(code.check(0), Ok(()));
-        assert_eq!(passcode(5, 2, 3).check(0), Err(Refusal::UsedUp));
+        assert_eq!(passcode(5, 2, 3).check(0), Err(InviteRefusal::UsedUp));
         assert_eq!(passcode(5, 9, 9).remaining_uses(), 0);
-        assert!(Refusal::UsedUp.to_string().contains("maximum usage"));
-        assert!(Refusal::Expired.to_string().contains("expired"));
+        assert!(InviteRefusal::UsedUp.to_string().contains("maximum usage"));
+        assert!(InviteRefusal::Expired.to_string().contains("expired"));
     }
 
     #[test]
     fn bodies() {
         let read = |body: Value| parse(&body.as_object().cloned().unwrap(), 1_000);
-        let usual = Wanted {
+        let usual = InviteSpec {
             max_uses: 1,
             expires_ms: None,
             description: None,
@@ -274,7 +276,7 @@ mod tests {
             if code.check(0).is_ok() {
                 prop_assert!(code.places(0).is_ok() && code.remaining_uses() > 0);
             }
-            prop_assert!((0..=MOST_USES).contains(&code.remaining_uses()));
+            prop_assert!((0..=MAX_USES).contains(&code.remaining_uses()));
         }
     }
 }

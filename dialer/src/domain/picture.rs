@@ -98,7 +98,47 @@ mod tests {
         assert_eq!(check(&png(2 * MAX_BYTES)), Err("must be at most 1 MB"));
     }
 
+    fn check_any(url: &str) {
+        if check(url).is_err() {
+            return;
+        }
+        let (head, encoded) = url.split_once(',').unwrap();
+        let bytes = STANDARD.decode(encoded).unwrap();
+        assert!((1..=MAX_BYTES).contains(&bytes.len()));
+        assert_eq!(STANDARD.encode(&bytes), encoded);
+        let begin: &[u8] = match head {
+            "data:image/png;base64" => b"\x89PNG",
+            "data:image/jpeg;base64" => b"\xff\xd8",
+            "data:image/webp;base64" => b"RIFF",
+            _ => panic!("{head}"),
+        };
+        assert!(bytes.starts_with(begin), "{head}");
+    }
+
+    #[test]
+    fn odd_pictures() {
+        for url in [
+            "data:image/png;base64,\u{fffd}",
+            "data:text/html;base64,PHNjcmlwdD4=",
+            "data:image/jpeg;base64,/9j/4HJlc3Q=",
+            "data:image/png;base64,iVBORw0KGgo=",
+            "data:image/png;base64,iVBORw0KGgp=",
+            "data:image/png;base64,iVBORw0KGgo",
+            "data:image/webp;base64,UklGRhAAAABXRUJQVlA4IA==",
+        ] {
+            check_any(url);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_accepted_is_a_picture_of_its_type(
+            mime in "(image/(png|jpeg|webp|gif)|text/html)",
+            text in "((iVBORw0KGgo|/9j/|UklGRhAAAABXRUJQ)[A-Za-z0-9+/]{0,12}={0,2}|\\PC{0,40})"
+        ) {
+            check_any(&format!("data:{mime};base64,{text}"));
+        }
+
         #[test]
         fn never_panics(text in "(data:image/(png|webp);base64,)?\\PC{0,80}") {
             let _ = check(&text);

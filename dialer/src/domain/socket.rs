@@ -9,11 +9,11 @@ pub const MAX_MESSAGE: usize = 16 * 1024;
 
 /// Sockets of one user on one replica. The next one is refused and none is closed for it: two that take each other's
 /// place, each coming back, would never end.
-pub const MOST_PER_USER: usize = 10;
+pub const MAX_PER_USER: usize = 10;
 
 /// What a client says.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum ClientMessage {
     /// The token, if there is one.
     Authenticate(Option<String>),
     /// A type that means nothing here.
@@ -21,7 +21,7 @@ pub enum Said {
     NotJson,
 }
 
-impl Said {
+impl ClientMessage {
     /// Reads a message, text or not.
     pub fn read(message: &[u8]) -> Self {
         let Ok(message) = serde_json::from_slice::<Value>(message) else {
@@ -38,7 +38,7 @@ impl Said {
 /// Why a token was not accepted. Clients throw theirs away on the first two, and never come back by themselves after
 /// any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub enum AuthFailure {
     /// Expired, revoked, or without `_id` or `sid`.
     InvalidToken,
     /// Signed by somebody else.
@@ -47,7 +47,7 @@ pub enum Failure {
     AuthError,
 }
 
-impl Failure {
+impl AuthFailure {
     fn code(self) -> &'static str {
         match self {
             Self::InvalidToken => "INVALID_TOKEN",
@@ -67,8 +67,8 @@ impl Failure {
 
 /// Why the server ends a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closing {
-    Refused(Failure),
+pub enum CloseReason {
+    Refused(AuthFailure),
     /// It did not say who it is.
     NotInTime,
     /// The database cannot say whose the token is. The token may be good, so the client must come back.
@@ -85,7 +85,7 @@ pub enum Closing {
     ShuttingDown,
 }
 
-impl Closing {
+impl CloseReason {
     /// Status (RFC 6455, section 7.4.1) and reason.
     pub fn frame(self) -> (u16, &'static str) {
         match self {
@@ -167,33 +167,36 @@ mod tests {
         for (message, said) in [
             (
                 r#"{"type":"authenticate","token":"t"}"#,
-                Said::Authenticate(Some("t".to_owned())),
+                ClientMessage::Authenticate(Some("t".to_owned())),
             ),
-            (r#"{"type":"authenticate"}"#, Said::Authenticate(None)),
+            (
+                r#"{"type":"authenticate"}"#,
+                ClientMessage::Authenticate(None),
+            ),
             (
                 r#"{"type":"authenticate","token":{"$ne":1}}"#,
-                Said::Authenticate(None),
+                ClientMessage::Authenticate(None),
             ),
-            (r#"{"type":"ping","token":"t"}"#, Said::Other),
-            (r#"{"type":["authenticate"]}"#, Said::Other),
-            ("[]", Said::Other),
-            ("7", Said::Other),
-            ("hello", Said::NotJson),
-            ("", Said::NotJson),
+            (r#"{"type":"ping","token":"t"}"#, ClientMessage::Other),
+            (r#"{"type":["authenticate"]}"#, ClientMessage::Other),
+            ("[]", ClientMessage::Other),
+            ("7", ClientMessage::Other),
+            ("hello", ClientMessage::NotJson),
+            ("", ClientMessage::NotJson),
         ] {
-            assert_eq!(Said::read(message.as_bytes()), said, "{message}");
+            assert_eq!(ClientMessage::read(message.as_bytes()), said, "{message}");
         }
-        assert_eq!(Said::read(b"\xff\xfe"), Said::NotJson);
+        assert_eq!(ClientMessage::read(b"\xff\xfe"), ClientMessage::NotJson);
     }
 
     #[test]
     fn only_a_refused_token_is_a_failure_and_the_codes_are_those_that_clients_know() {
         for (failure, code) in [
-            (Failure::InvalidToken, "INVALID_TOKEN"),
-            (Failure::TokenMismatch, "TOKEN_MISMATCH"),
-            (Failure::AuthError, "AUTH_ERROR"),
+            (AuthFailure::InvalidToken, "INVALID_TOKEN"),
+            (AuthFailure::TokenMismatch, "TOKEN_MISMATCH"),
+            (AuthFailure::AuthError, "AUTH_ERROR"),
         ] {
-            let closing = Closing::Refused(failure);
+            let closing = CloseReason::Refused(failure);
             let words: Value = serde_json::from_str(&closing.last_words().unwrap()).unwrap();
             assert_eq!(
                 (&words["type"], &words["code"]),
@@ -202,13 +205,13 @@ mod tests {
             assert_eq!(closing.frame().0, 1008);
         }
         for closing in [
-            Closing::NotInTime,
-            Closing::Unavailable,
-            Closing::TooMany,
-            Closing::TooSlow,
-            Closing::TooBusy,
-            Closing::TooLong,
-            Closing::ShuttingDown,
+            CloseReason::NotInTime,
+            CloseReason::Unavailable,
+            CloseReason::TooMany,
+            CloseReason::TooSlow,
+            CloseReason::TooBusy,
+            CloseReason::TooLong,
+            CloseReason::ShuttingDown,
         ] {
             assert_eq!(
                 closing.last_words(),

@@ -1,7 +1,7 @@
 //! Whose leads a request may touch. The store cannot be asked about leads without one of these.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, doc};
+use bson::oid::ObjectId;
+use bson::{Bson, Document, doc};
 
 /// The field that names a lead's owner.
 const OWNER: &str = "tenantId";

@@ -5,18 +5,19 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::{SignedInAs, full_profile};
 use super::body::Body;
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
-use super::shapes::Done;
-use super::shapes::accounts::{Profile, ProfileChange, Reset, Sessions};
-use crate::accounts::now_ms;
-use crate::domain::leads::view::date;
-use crate::domain::{password, profile};
-use crate::store::sessions::Session;
+use super::schema::accounts::{Profile, ProfileChange, Reset, Sessions};
+use super::schema::common::Done;
+use super::state::App;
+use crate::clock::now_ms;
+use crate::domain::profile;
+use crate::domain::to_json::date;
+use crate::security::password;
+use crate::store::sessions::StoredSession;
 
 /// Length of a session's id and of a reset link's token: 256 bits in hexadecimal digits.
 const DIGITS: usize = 64;
@@ -34,7 +35,7 @@ const DIGITS: usize = 64;
 )]
 pub async fn update(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     SignedInAs(identity): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -66,7 +67,7 @@ pub async fn sessions(
     Ok(private(Json(json!({ "sessions": shown })).into_response()))
 }
 
-fn shown(session: &Session, current: &str) -> Value {
+fn shown(session: &StoredSession, current: &str) -> Value {
     json!({
         "id": session.key,
         "createdAt": date(session.created_ms),
@@ -88,7 +89,7 @@ fn shown(session: &Session, current: &str) -> Value {
 )]
 pub async fn end_session(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     SignedInAs(identity): SignedInAs,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -114,7 +115,7 @@ pub async fn end_session(
 )]
 pub async fn reset(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
     let token = digits("token", body.text("token")?)?;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::shapes::Done;
+use super::schema::common::Done;
 
 /// Personal data stays out of every cache.
 pub(super) fn private(mut response: Response) -> Response {

@@ -7,16 +7,18 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::body::Body;
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
-use super::shapes::Done;
-use super::shapes::accounts::{Credentials, Profile, Registration, SignedInUser, Verified};
+use super::schema::accounts::{Credentials, Profile, Registration, SignedInUser, Verified};
+use super::schema::common::Done;
+use super::state::App;
 use crate::accounts::{Identity, Registering, SignedIn};
-use crate::domain::profile::{self, MAX_TYPED};
-use crate::domain::{email, password, token};
+use crate::domain::email;
+use crate::domain::profile::{self, MAX_TYPED_LENGTH};
+use crate::security::password;
+use crate::security::token;
 use crate::store::users::User;
 
 /// The caller, if the request carries a token of a living session; 401 else.
@@ -71,7 +73,7 @@ async fn identify(headers: &HeaderMap, app: &App) -> Result<Identity, ApiError> 
 )]
 pub async fn login(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
     let email = body.text("email")?;
@@ -79,7 +81,7 @@ pub async fn login(
     if email.len() > email::MAX_LENGTH {
         return Err(ApiError::field("email", "is longer than 254 characters"));
     }
-    if password.len() > MAX_TYPED {
+    if password.len() > MAX_TYPED_LENGTH {
         return Err(ApiError::field("password", "is too long"));
     }
     let session = app
@@ -101,7 +103,7 @@ pub async fn login(
 )]
 pub async fn register(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
     let email = email::normalise(body.text("email")?);
@@ -166,7 +168,7 @@ pub async fn verify(State(app): State<App>, headers: HeaderMap) -> Result<Respon
 )]
 pub async fn logout(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     SignedInAs(identity): SignedInAs,
 ) -> Result<Response, ApiError> {
     app.accounts.logout(&identity, &caller).await?;

@@ -3,8 +3,8 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use bson::oid::ObjectId;
 use http::{StatusCode, header};
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, Code};
@@ -95,5 +95,33 @@ impl Body {
     /// 400 naming the field.
     pub fn optional_text(&self, field: &'static str) -> Result<Option<&str>, ApiError> {
         fields::text(&self.0, field).map_err(|advice| ApiError::field(field, advice))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str) {
+        if let Ok(id) = object_id("id", text) {
+            assert!(id.to_hex().eq_ignore_ascii_case(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ids_in_paths() {
+        assert!(object_id("id", "64B7f0c2a1b2c3d4e5f60718").is_ok());
+        for text in ["64B7f0c2a1b2c3d4e5f60718", "64b7", "", "a\0b"] {
+            check(text);
+        }
+        assert!(object_id("id", "64b7").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_that_is_accepted_is_the_one_that_was_written(text in "([0-9a-fA-F]{20,28}|\\PC{0,30})") {
+            check(&text);
+        }
     }
 }

@@ -5,18 +5,19 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::private;
 use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::{ApiError, Code};
-use super::leads::Pairs;
-use super::shapes::Refusal;
-use super::shapes::leads::{Call, DialCount, DialCounts, Dialled, Phones};
-use crate::domain::leads::{phone, view};
+use super::query::Pairs;
+use super::schema::leads::{Call, DialCount, DialCounts, Dialled, PhoneParams};
+use super::schema::refusal::Refusal;
+use super::state::App;
+use crate::domain::leads::phone;
+use crate::domain::to_json;
 
 /// The most numbers that are asked about at once.
-const MOST_PHONES: usize = 500;
+const MAX_PHONES: usize = 500;
 
 /// Counts that a number was dialled.
 #[utoipa::path(
@@ -46,7 +47,7 @@ pub async fn increment(
     path = "/api/dial-counts",
     tag = "calls",
     operation_id = "dialCounts",
-    params(Phones),
+    params(PhoneParams),
     responses((status = 200, description = "The counts", body = DialCounts)),
 )]
 pub async fn counts(
@@ -59,7 +60,7 @@ pub async fn counts(
         .flat_map(|(_, value)| value.split(','))
         .filter_map(phone::last_ten)
         .collect();
-    if phones.len() > MOST_PHONES {
+    if phones.len() > MAX_PHONES {
         return Err(ApiError::field("phones", "must have at most 500 numbers"));
     }
     let counts = app.store.dial_counts(identity.user.id, &phones).await?;
@@ -79,7 +80,7 @@ pub async fn history(
     SignedInAs(identity): SignedInAs,
 ) -> Result<Response, ApiError> {
     let calls = app.store.calls(identity.user.id).await?;
-    let calls: Vec<Value> = calls.iter().map(|c| view::fields(c).into()).collect();
+    let calls: Vec<Value> = calls.iter().map(|c| to_json::fields(c).into()).collect();
     Ok(private(Json(calls).into_response()))
 }
 

@@ -3,22 +3,22 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use bson::Document;
+use bson::oid::ObjectId;
 use http::StatusCode;
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::{Administrator, SignedInAs};
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
-use super::shapes::leads::{Disposition, DispositionChange, Dispositions, NewDisposition, Seeded};
-use super::shapes::{Done, Id};
+use super::schema::common::{Done, Id};
+use super::schema::leads::{Disposition, DispositionChange, Dispositions, NewDisposition, Seeded};
+use super::state::App;
 use crate::accounts::Identity;
-use crate::domain::dispositions::{self, Change};
-use crate::domain::leads::view;
-use crate::store::dispositions::Whose;
+use crate::domain::dispositions::{self, DispositionEdit};
+use crate::domain::to_json;
+use crate::store::dispositions::DispositionScope;
 
 /// The default dispositions and the caller's own.
 #[utoipa::path(
@@ -32,7 +32,7 @@ pub async fn list(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
 ) -> Result<Response, ApiError> {
-    let usable = Whose::Usable(identity.user.id);
+    let usable = DispositionScope::Usable(identity.user.id);
     let found = app.store.dispositions(usable).await?;
     Ok(private(
         Json(json!({ "dispositions": all(&found) })).into_response(),
@@ -65,7 +65,7 @@ pub async fn read(
     SignedInAs(identity): SignedInAs,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let usable = Whose::Usable(identity.user.id);
+    let usable = DispositionScope::Usable(identity.user.id);
     let found = app.store.disposition(usable, object_id("id", &id)?).await?;
     Ok(shown(StatusCode::OK, &found.ok_or_else(none)?))
 }
@@ -84,7 +84,7 @@ pub async fn create(
     SignedInAs(identity): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let Change {
+    let DispositionEdit {
         name, color, emoji, ..
     } = change_of(&body)?;
     let name = name.ok_or_else(|| ApiError::field("name", "is required"))?;
@@ -187,11 +187,11 @@ pub async fn seed(
     Ok(private((status, Json(body)).into_response()))
 }
 
-fn changeable(identity: &Identity) -> Whose {
+fn changeable(identity: &Identity) -> DispositionScope {
     if identity.is_administrator() {
-        Whose::OwnOrDefault(identity.user.id)
+        DispositionScope::OwnOrDefault(identity.user.id)
     } else {
-        Whose::Own(identity.user.id)
+        DispositionScope::Own(identity.user.id)
     }
 }
 
@@ -200,7 +200,7 @@ async fn not_changeable(
     identity: &Identity,
     id: ObjectId,
 ) -> Result<ApiError, ApiError> {
-    let usable = Whose::Usable(identity.user.id);
+    let usable = DispositionScope::Usable(identity.user.id);
     Ok(match app.store.disposition(usable, id).await? {
         Some(_) => ApiError::new(
             Code::Forbidden,
@@ -210,7 +210,7 @@ async fn not_changeable(
     })
 }
 
-fn change_of(body: &Body) -> Result<Change, ApiError> {
+fn change_of(body: &Body) -> Result<DispositionEdit, ApiError> {
     dispositions::parse(body.fields()).map_err(|(field, advice)| ApiError::field(field, &advice))
 }
 
@@ -223,9 +223,9 @@ fn taken() -> ApiError {
 }
 
 fn all(found: &[Document]) -> Vec<Value> {
-    found.iter().map(|d| view::fields(d).into()).collect()
+    found.iter().map(|d| to_json::fields(d).into()).collect()
 }
 
 fn shown(status: StatusCode, disposition: &Document) -> Response {
-    private((status, Json(view::fields(disposition))).into_response())
+    private((status, Json(to_json::fields(disposition))).into_response())
 }

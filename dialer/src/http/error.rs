@@ -11,8 +11,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::accounts;
-use crate::domain::keyring::Unopened;
-use crate::domain::vendor::gate::Closed;
+use crate::domain::vendor::gate::GateClosed;
+use crate::security::keyring::UnsealError;
 use crate::store::fault::Fault;
 use crate::vendors;
 
@@ -247,9 +247,9 @@ impl From<Fault> for ApiError {
     }
 }
 
-impl From<accounts::Error> for ApiError {
-    fn from(error: accounts::Error) -> Self {
-        use accounts::Error as E;
+impl From<accounts::AccountError> for ApiError {
+    fn from(error: accounts::AccountError) -> Self {
+        use accounts::AccountError as E;
         match error {
             E::Database(fault) => fault.into(),
             E::WrongCredentials => Self::new(Code::LoginFailed, accounts::LOGIN_FAILED),
@@ -290,22 +290,22 @@ impl From<accounts::Error> for ApiError {
     }
 }
 
-impl From<vendors::Error> for ApiError {
-    fn from(error: vendors::Error) -> Self {
-        use vendors::Error as E;
+impl From<vendors::VendorError> for ApiError {
+    fn from(error: vendors::VendorError) -> Self {
+        use vendors::VendorError as E;
         match error {
             E::Database(fault) => fault.into(),
             E::Wrong => Self::new(Code::WrongCredential, sentence(&error.to_string())),
-            E::Closed(closed) => closed.into(),
+            E::Throttled(closed) => closed.into(),
             E::NoKeys => Self::new(
                 Code::KeysNotSet,
                 "The server has no keys to store or read secrets with: ENCRYPTION_KEYS is not set.",
             ),
-            E::Unopened(Unopened::UnknownKey(_)) => Self::new(
+            E::UnsealError(UnsealError::UnknownKey(_)) => Self::new(
                 Code::KeyUnknown,
                 format!("The stored credential cannot be read: {error}."),
             ),
-            E::Unopened(_) => Self {
+            E::UnsealError(_) => Self {
                 cause: Some(format!("credential: {error}")),
                 ..Self::new(Code::Internal, "Something went wrong on the server.")
             },
@@ -313,15 +313,15 @@ impl From<vendors::Error> for ApiError {
     }
 }
 
-impl From<Closed> for ApiError {
-    fn from(closed: Closed) -> Self {
+impl From<GateClosed> for ApiError {
+    fn from(closed: GateClosed) -> Self {
         let (code, message, wait) = match closed {
-            Closed::TooFast(wait) => (
+            GateClosed::TooFast(wait) => (
                 Code::RateLimited,
                 "This credential sends too many requests.",
                 wait,
             ),
-            Closed::TooManyWrong(wait) => (
+            GateClosed::TooManyWrong(wait) => (
                 Code::TooManyAttempts,
                 "Too many requests with wrong credentials came from here.",
                 wait,

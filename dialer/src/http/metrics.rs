@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
 
-use super::App;
+use super::state::App;
 use crate::metrics::OPENMETRICS;
-use crate::store::health::PATIENCE;
+use crate::store::health::CHECK_TIMEOUT;
 
 /// `GET /metrics` and nothing else.
 pub fn router(app: App) -> Router {
@@ -16,7 +16,7 @@ pub fn router(app: App) -> Router {
 }
 
 async fn render(State(app): State<App>) -> Response {
-    let reachable = app.health.ask(PATIENCE).await.is_ok();
+    let reachable = app.health.ask(CHECK_TIMEOUT).await.is_ok();
     match app.metrics.render(reachable) {
         Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

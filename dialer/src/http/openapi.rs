@@ -10,7 +10,7 @@ use utoipa::openapi::{
     tag::Tag,
 };
 
-use super::shapes::Refusal;
+use super::schema::refusal::Refusal;
 
 /// What everybody who reads the description must know first.
 const ABOUT: &str = "\

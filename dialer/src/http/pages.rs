@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
-use super::App;
 use super::error::{ApiError, Code};
+use super::state::App;
 use crate::ui::{self, Asset};
 
 const INDEX: &str = "index.html";

@@ -5,27 +5,28 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use bson::oid::ObjectId;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::Administrator;
 use super::body::{Body, object_id};
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
-use super::shapes::accounts::{
+use super::schema::accounts::{
     CodeLimits, EndedCode, MadeCode, NewCode, Passcodes, TypedCode, UsedCode, ValidCode,
 };
-use super::shapes::{Done, Id};
-use crate::accounts::{Caller, Identity, Purpose, now_ms};
-use crate::domain::leads::view::date;
-use crate::domain::passcode::{self, Passcode};
+use super::schema::common::{Done, Id};
+use super::state::App;
+use crate::accounts::{Caller, Identity, Purpose};
+use crate::clock::now_ms;
+use crate::domain::passcode::{self, InviteCode};
+use crate::domain::to_json::date;
 use crate::store::users::User;
 
 /// Longest code looked up.
-const MAX_TYPED: usize = 64;
+const MAX_TYPED_LENGTH: usize = 64;
 
 /// Looks at an invite code.
 #[utoipa::path(
@@ -39,7 +40,7 @@ const MAX_TYPED: usize = 64;
 )]
 pub async fn validate(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
     let found = look_at(&app, &body, Purpose::Validate, &caller).await?;
@@ -68,7 +69,7 @@ pub async fn validate(
 )]
 pub async fn consume(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
     let found = look_at(&app, &body, Purpose::Consume, &caller).await?;
@@ -83,9 +84,9 @@ async fn look_at(
     body: &Body,
     purpose: Purpose,
     caller: &Caller,
-) -> Result<Passcode, ApiError> {
+) -> Result<InviteCode, ApiError> {
     let typed = body.text("code")?;
-    if typed.len() > MAX_TYPED {
+    if typed.len() > MAX_TYPED_LENGTH {
         return Err(ApiError::field("code", "is too long"));
     }
     let found = app.accounts.look_at_invite(typed, purpose, caller).await;
@@ -127,7 +128,7 @@ pub async fn list(
     ))
 }
 
-fn shown(passcode: &Passcode, makers: &HashMap<ObjectId, User>, now_ms: i64) -> Value {
+fn shown(passcode: &InviteCode, makers: &HashMap<ObjectId, User>, now_ms: i64) -> Value {
     let maker = passcode.created_by.map(|id| match makers.get(&id) {
         Some(user) => json!({ "_id": id.to_hex(), "name": user.name, "email": user.email }),
         None => json!({ "_id": id.to_hex() }),
@@ -160,7 +161,7 @@ fn shown(passcode: &Passcode, makers: &HashMap<ObjectId, User>, now_ms: i64) -> 
 )]
 pub async fn create(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -182,7 +183,7 @@ pub async fn create(
 )]
 pub async fn generate(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -225,7 +226,7 @@ async fn make(
 )]
 pub async fn deactivate(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -251,7 +252,7 @@ pub async fn deactivate(
 )]
 pub async fn delete(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {

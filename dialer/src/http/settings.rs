@@ -3,17 +3,18 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use bson::Document;
+use bson::oid::ObjectId;
 use jiff::tz::TimeZone;
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 
-use super::App;
 use super::answer::private;
 use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::ApiError;
-use super::shapes::accounts::{Settings, SettingsChange};
-use crate::domain::{leads::view, settings};
+use super::schema::accounts::{Settings, SettingsChange};
+use super::state::App;
+use crate::domain::settings;
+use crate::domain::to_json;
 
 /// What the caller has set for themselves.
 #[utoipa::path(
@@ -54,7 +55,7 @@ pub async fn update(
 fn shown(user: ObjectId, stored: &Document) -> Response {
     let mut shown = settings::shown(&user.to_hex(), stored);
     if let (Some(fields), Some(at)) = (shown.as_object_mut(), stored.get("updatedAt")) {
-        fields.insert("updatedAt".into(), view::plain(at));
+        fields.insert("updatedAt".into(), to_json::value(at));
     }
     private(Json(shown).into_response())
 }

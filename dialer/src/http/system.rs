@@ -7,10 +7,10 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::App;
-use super::shapes::Moment;
-use super::shapes::system::{Health, Liveness, Readiness, Said, WebhookHealth};
-use crate::store::health::PATIENCE;
+use super::schema::common::Moment;
+use super::schema::system::{Health, Liveness, MessageBody, Readiness, WebhookHealth};
+use super::state::App;
+use crate::store::health::CHECK_TIMEOUT;
 
 /// Tells whether the application can do its work.
 ///
@@ -24,7 +24,7 @@ use crate::store::health::PATIENCE;
     security(()),
 )]
 pub async fn health(State(app): State<App>) -> Response {
-    let outcome = app.health.ask(PATIENCE).await;
+    let outcome = app.health.ask(CHECK_TIMEOUT).await;
     let mut body = json!({
         "status": if outcome.is_ok() { "ok" } else { "unavailable" },
         "server": "Production Server",
@@ -116,7 +116,7 @@ pub async fn webhooks_health() -> Response {
     path = "/api/test",
     tag = "system",
     operation_id = "test",
-    responses((status = 200, description = "It answers", body = Said)),
+    responses((status = 200, description = "It answers", body = MessageBody)),
     security(()),
 )]
 pub async fn test(State(app): State<App>) -> Response {

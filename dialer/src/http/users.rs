@@ -6,19 +6,19 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::private;
 use super::auth::{Administrator, user};
 use super::body::{Body, object_id};
+use super::client::Client;
 use super::error::ApiError;
-use super::leads::Pairs;
-use super::origin::Origin;
 use super::paging::Paging;
-use super::shapes::accounts::{ChangedUser, NewRole, ResetLink, Users};
-use super::shapes::{Id, Page};
-use crate::domain::leads::view::date;
+use super::query::Pairs;
+use super::schema::accounts::{ChangedUser, NewRole, ResetLink, Users};
+use super::schema::common::{Id, PageParams};
+use super::state::App;
 use crate::domain::tenant::Role;
-use crate::store::administration::Listed;
+use crate::domain::to_json::date;
+use crate::store::administration::ListedAccount;
 use crate::store::users::User;
 
 /// Accounts, the oldest first.
@@ -27,7 +27,7 @@ use crate::store::users::User;
     path = "/api/users",
     tag = "administration",
     operation_id = "listUsers",
-    params(Page),
+    params(PageParams),
     responses((status = 200, description = "The accounts", body = Users)),
     security(("session" = ["admin"])),
 )]
@@ -43,7 +43,7 @@ pub async fn list(
     Ok(private(Json(body).into_response()))
 }
 
-fn listed(one: &Listed) -> Value {
+fn listed(one: &ListedAccount) -> Value {
     let mut shown = user(&one.user);
     if let Some(fields) = shown.as_object_mut() {
         fields.insert("disabled".into(), one.disabled.into());
@@ -65,7 +65,7 @@ fn listed(one: &Listed) -> Value {
 )]
 pub async fn set_role(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
     body: Body,
@@ -94,7 +94,7 @@ pub async fn set_role(
 )]
 pub async fn disable(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -115,7 +115,7 @@ pub async fn disable(
 )]
 pub async fn enable(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -137,7 +137,7 @@ pub async fn enable(
 )]
 pub async fn reset_link(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {

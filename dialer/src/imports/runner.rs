@@ -6,23 +6,23 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::Imports;
-use crate::accounts::now_ms;
+use super::importer::Importer;
+use crate::clock::now_ms;
 use crate::domain::notice::Notice;
-use crate::domain::vendor::file::Columns;
-use crate::domain::vendor::known::Wanted;
-use crate::domain::vendor::same::Keys;
+use crate::domain::vendor::file::columns::Columns;
+use crate::domain::vendor::lead_index::WantedKeys;
+use crate::domain::vendor::matching::MatchKeys;
 use crate::store::Store;
 use crate::store::fault::Fault;
-use crate::store::lease::{Chain, Lease, RENEW_EVERY};
-use crate::store::vendor::journal::Import;
+use crate::store::lease::{Chain, Lease, RENEW_INTERVAL};
+use crate::store::vendor::journal::UnfinishedImport;
 use crate::store::vendor::rows::Job;
 
 /// How often imports that somebody left are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const RESUME_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An import that the database refuses this often, while it can be reached, is given up.
-const MOST_TAKES: i64 = 5;
+const MAX_ATTEMPTS: i64 = 5;
 
 /// What an import says that was given up before anything was written.
 pub const NOT_JOURNALLED: &str =
@@ -44,7 +44,11 @@ pub enum Ended {
 ///
 /// # Errors
 /// The database's. The lease is given back, so that the import is soon taken up.
-pub async fn run(imports: &Imports, import: &Import, lease: &Lease) -> Result<Ended, Fault> {
+pub async fn run(
+    imports: &Importer,
+    import: &UnfinishedImport,
+    lease: &Lease,
+) -> Result<Ended, Fault> {
     let store = &imports.store;
     let worked = tokio::select! {
         worked = work(imports, import) => worked,
@@ -52,7 +56,7 @@ pub async fn run(imports: &Imports, import: &Import, lease: &Lease) -> Result<En
     };
     match &worked {
         Ok(Ended::Done) => {}
-        Err(fault) if !fault.reason.is_outage() && lease.number >= MOST_TAKES => {
+        Err(fault) if !fault.reason.is_outage() && lease.number >= MAX_ATTEMPTS => {
             tracing::error!(import = %import.id, reason = %fault, "an import is given up");
             store.fail_import(import, GIVEN_UP).await?;
         }
@@ -68,14 +72,14 @@ pub async fn run(imports: &Imports, import: &Import, lease: &Lease) -> Result<En
 /// Renews the lease; returns when it is lost.
 async fn keep(store: &Store, lease: &Lease) {
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
+        tokio::time::sleep(RENEW_INTERVAL).await;
         if let Ok(false) = store.renew_lease(lease, now_ms()).await {
             return;
         }
     }
 }
 
-async fn work(imports: &Imports, import: &Import) -> Result<Ended, Fault> {
+async fn work(imports: &Importer, import: &UnfinishedImport) -> Result<Ended, Fault> {
     let store = &imports.store;
     let stopping = imports.stopping();
     let columns = Columns::new(import.vendor, import.headers.clone());
@@ -86,11 +90,11 @@ async fn work(imports: &Imports, import: &Import) -> Result<Ended, Fault> {
         began: Timestamp::from_millisecond(import.began_ms).unwrap_or(Timestamp::UNIX_EPOCH),
         dry: false,
     };
-    let mut wanted = Wanted::default();
+    let mut wanted = WantedKeys::default();
     for at in 0..import.batches {
         for row in store.journalled_rows(import, at).await?.unwrap_or_default() {
             if let Some(lead) = columns.read(&row).lead {
-                wanted.add(&Keys::of_vendor(&lead));
+                wanted.add(&MatchKeys::of_vendor(&lead));
             }
         }
     }
@@ -123,7 +127,7 @@ async fn work(imports: &Imports, import: &Import) -> Result<Ended, Fault> {
 ///
 /// # Errors
 /// The database's.
-pub async fn resume(imports: &Imports) -> Result<usize, Fault> {
+pub async fn resume(imports: &Importer) -> Result<usize, Fault> {
     let store = &imports.store;
     store.clear_ended_imports().await?;
     let mut ended = 0;
@@ -153,14 +157,14 @@ pub async fn resume(imports: &Imports) -> Result<usize, Fault> {
 }
 
 /// At the start and every minute, until `stop`.
-pub async fn keep_resuming(imports: &Imports, stop: &CancellationToken) {
+pub async fn keep_resuming(imports: &Importer, stop: &CancellationToken) {
     loop {
         if let Err(fault) = resume(imports).await {
             tracing::warn!(reason = %fault, "imports that broke off could not be looked for");
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(RESUME_INTERVAL) => {}
         }
     }
 }

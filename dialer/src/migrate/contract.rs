@@ -3,20 +3,20 @@
 
 use anyhow::{Context, bail};
 
-use crate::domain::keyring::KeyRing;
-use crate::domain::migrate::indexes::{self, Present};
+use crate::domain::migrate::indexes::{self, ExistingIndex};
 use crate::domain::vendor::credential::context;
+use crate::security::keyring::KeyRing;
 use crate::store::Store;
-use crate::store::vendor::Row;
+use crate::store::vendor::CredentialRow;
 use crate::vendors::seal_row;
 
 /// Pairs are looked for again after they were sealed. More often than this something makes plain ones.
-const PASSES: u32 = 5;
+const MAX_PASSES: u32 = 5;
 
 /// What there is to do.
 struct Plan {
-    plain: Vec<Row>,
-    old: Vec<(Present, &'static str)>,
+    plain: Vec<CredentialRow>,
+    old: Vec<(ExistingIndex, &'static str)>,
     /// Passwords are of the old server's form until now.
     first: bool,
 }
@@ -99,7 +99,7 @@ fn announce(plan: &Plan, ring: Option<&KeyRing>) {
 
 /// Until there is nothing plain: also what a write was lost for, or was made meanwhile.
 async fn seal_all(store: &Store, ring: &KeyRing) -> anyhow::Result<()> {
-    for _ in 0..PASSES {
+    for _ in 0..MAX_PASSES {
         let plain = store.plain_credentials().await?;
         if plain.is_empty() {
             return Ok(());

@@ -3,33 +3,33 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use tokio::sync::{mpsc, watch};
 
-use crate::domain::socket::{Closing, Failure, MOST_PER_USER};
+use crate::domain::socket::{AuthFailure, CloseReason, MAX_PER_USER};
 
 /// Sockets of this process.
-pub const MOST_SOCKETS: usize = 2048;
+pub const MAX_SOCKETS: usize = 2048;
 
 /// Notices that wait for one socket. A burst of a vendor's leads fits; who falls further behind is closed, comes back
 /// and reads everything anew.
-pub const QUEUE: usize = 256;
+pub const QUEUE_LENGTH: usize = 256;
 
 /// What the hub holds of a socket.
 #[derive(Debug)]
-struct Seat {
+struct Subscriber {
     user: ObjectId,
     session: String,
     ends_ms: i64,
     queue: mpsc::Sender<Arc<str>>,
-    closing: watch::Sender<Option<Closing>>,
+    closing: watch::Sender<Option<CloseReason>>,
 }
 
 /// What a socket holds: what it is to send, and when it is to end.
 #[derive(Debug)]
-pub struct Ends {
+pub struct Inbox {
     pub queue: mpsc::Receiver<Arc<str>>,
-    pub closing: watch::Receiver<Option<Closing>>,
+    pub closing: watch::Receiver<Option<CloseReason>>,
 }
 
 /// Sockets a notice got to, and those that missed it.
@@ -42,7 +42,7 @@ pub struct Delivery {
 /// All of them, by number.
 #[derive(Debug, Default)]
 pub struct Hub {
-    seats: HashMap<u64, Seat>,
+    seats: HashMap<u64, Subscriber>,
     of_user: HashMap<ObjectId, HashSet<u64>>,
     next: u64,
     closed: bool,
@@ -58,19 +58,19 @@ impl Hub {
         user: ObjectId,
         session: &str,
         ends_ms: i64,
-    ) -> Result<(u64, Ends), Closing> {
+    ) -> Result<(u64, Inbox), CloseReason> {
         if self.closed {
-            return Err(Closing::ShuttingDown);
+            return Err(CloseReason::ShuttingDown);
         }
         let own = self.of_user.get(&user).map_or(0, HashSet::len);
-        if own >= MOST_PER_USER || self.seats.len() >= MOST_SOCKETS {
-            return Err(Closing::TooMany);
+        if own >= MAX_PER_USER || self.seats.len() >= MAX_SOCKETS {
+            return Err(CloseReason::TooMany);
         }
-        let (to_queue, queue) = mpsc::channel(QUEUE);
+        let (to_queue, queue) = mpsc::channel(QUEUE_LENGTH);
         let (close, closing) = watch::channel(None);
         let number = self.next;
         self.next += 1;
-        let seat = Seat {
+        let seat = Subscriber {
             user,
             session: session.to_owned(),
             ends_ms,
@@ -79,7 +79,7 @@ impl Hub {
         };
         self.seats.insert(number, seat);
         self.of_user.entry(user).or_default().insert(number);
-        Ok((number, Ends { queue, closing }))
+        Ok((number, Inbox { queue, closing }))
     }
 
     /// A socket has ended.
@@ -119,7 +119,7 @@ impl Hub {
                 Ok(()) => delivery.delivered += 1,
                 Err(_) => {
                     delivery.dropped += 1;
-                    seat.close(Closing::TooSlow);
+                    seat.close(CloseReason::TooSlow);
                 }
             }
         }
@@ -136,7 +136,7 @@ impl Hub {
     pub fn end(&self, gone: &HashSet<String>, now_ms: i64) {
         for seat in self.seats.values() {
             if seat.ends_ms <= now_ms || gone.contains(&seat.session) {
-                seat.close(Closing::Refused(Failure::InvalidToken));
+                seat.close(CloseReason::Refused(AuthFailure::InvalidToken));
             }
         }
     }
@@ -145,14 +145,14 @@ impl Hub {
     pub fn close(&mut self) {
         self.closed = true;
         for seat in self.seats.values() {
-            seat.close(Closing::ShuttingDown);
+            seat.close(CloseReason::ShuttingDown);
         }
     }
 }
 
-impl Seat {
+impl Subscriber {
     /// The first reason stands.
-    fn close(&self, why: Closing) {
+    fn close(&self, why: CloseReason) {
         self.closing.send_if_modified(|closing| {
             let first = closing.is_none();
             closing.get_or_insert(why);
@@ -165,7 +165,7 @@ impl Seat {
 mod tests {
     use super::*;
 
-    fn told(ends: &mut Ends) -> Vec<String> {
+    fn told(ends: &mut Inbox) -> Vec<String> {
         std::iter::from_fn(|| ends.queue.try_recv().ok())
             .map(|text| text.to_string())
             .collect()
@@ -195,13 +195,13 @@ mod tests {
         let user = ObjectId::new();
         let (_, slow) = hub.join(user, "a", 9).unwrap();
         let (_, mut quick) = hub.join(user, "b", 9).unwrap();
-        for n in 0..=QUEUE {
+        for n in 0..=QUEUE_LENGTH {
             assert_eq!(*slow.closing.borrow(), None, "{n}");
             let delivery = hub.deliver(user, &"x".into());
-            assert_eq!(delivery.dropped, usize::from(n == QUEUE));
+            assert_eq!(delivery.dropped, usize::from(n == QUEUE_LENGTH));
             assert_eq!(told(&mut quick).len(), 1);
         }
-        assert_eq!(*slow.closing.borrow(), Some(Closing::TooSlow));
+        assert_eq!(*slow.closing.borrow(), Some(CloseReason::TooSlow));
         assert_eq!(*quick.closing.borrow(), None);
     }
 
@@ -209,16 +209,16 @@ mod tests {
     fn the_eleventh_is_refused_the_ten_stay_and_a_place_is_free_again() {
         let mut hub = Hub::default();
         let user = ObjectId::new();
-        let ten: Vec<_> = (0..MOST_PER_USER)
+        let ten: Vec<_> = (0..MAX_PER_USER)
             .map(|_| hub.join(user, "a", 9).unwrap())
             .collect();
-        assert_eq!(hub.join(user, "a", 9).unwrap_err(), Closing::TooMany);
+        assert_eq!(hub.join(user, "a", 9).unwrap_err(), CloseReason::TooMany);
         assert!(ten.iter().all(|(_, ends)| ends.closing.borrow().is_none()));
         hub.join(ObjectId::new(), "b", 9).unwrap();
         hub.leave(ten[3].0);
         hub.leave(ten[3].0);
         hub.join(user, "a", 9).unwrap();
-        assert_eq!(hub.join(user, "a", 9).unwrap_err(), Closing::TooMany);
+        assert_eq!(hub.join(user, "a", 9).unwrap_err(), CloseReason::TooMany);
     }
 
     #[test]
@@ -229,14 +229,17 @@ mod tests {
         let (_, past) = hub.join(user, "past", 50).unwrap();
         let (_, living) = hub.join(user, "living", 100).unwrap();
         hub.end(&HashSet::from(["gone".to_owned()]), 50);
-        let ended = Some(Closing::Refused(Failure::InvalidToken));
+        let ended = Some(CloseReason::Refused(AuthFailure::InvalidToken));
         assert_eq!(*gone.closing.borrow(), ended);
         assert_eq!(*past.closing.borrow(), ended);
         assert_eq!(*living.closing.borrow(), None);
         hub.close();
-        assert_eq!(*living.closing.borrow(), Some(Closing::ShuttingDown));
+        assert_eq!(*living.closing.borrow(), Some(CloseReason::ShuttingDown));
         assert_eq!(*gone.closing.borrow(), ended, "the first reason stands");
-        assert_eq!(hub.join(user, "x", 9).unwrap_err(), Closing::ShuttingDown);
+        assert_eq!(
+            hub.join(user, "x", 9).unwrap_err(),
+            CloseReason::ShuttingDown
+        );
     }
 
     #[test]

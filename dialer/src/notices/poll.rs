@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use super::{Inner, Listening};
-use crate::accounts::now_ms;
-use crate::domain::seen::Seen;
+use super::shared::{Inner, Listening};
+use crate::clock::now_ms;
+use crate::domain::event_dedup::EventDedup;
 use crate::store::fault::{Fault, Reason};
 
 /// With the time of the look itself, sockets end within 2 s of their session.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Longest look.
-const PATIENCE: Duration = Duration::from_secs(10);
+const POLL_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(inner: Arc<Inner>) {
-    let mut seen = Seen::default();
-    let mut tick = tokio::time::interval(EVERY);
+    let mut seen = EventDedup::default();
+    let mut tick = tokio::time::interval(POLL_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut well = true;
     loop {
@@ -29,7 +29,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
             return;
         }
         let looks = async { tokio::join!(listen(&inner, &mut seen), end_sockets(&inner)) };
-        let looked = match tokio::time::timeout(PATIENCE, looks).await {
+        let looked = match tokio::time::timeout(POLL_TIMEOUT, looks).await {
             Ok((heard, ended)) => heard.and(ended),
             Err(_) => Err(Fault::new(Reason::NoAnswer)),
         };
@@ -59,7 +59,7 @@ fn stops(inner: &Inner) -> bool {
     hub.is_empty()
 }
 
-async fn listen(inner: &Inner, seen: &mut Seen) -> Result<(), Fault> {
+async fn listen(inner: &Inner, seen: &mut EventDedup) -> Result<(), Fault> {
     let now = now_ms();
     let since = seen.since(now);
     let found = inner.store.events_since(since, &inner.replica).await?;

@@ -4,20 +4,20 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
-use super::Store;
+use super::collections::{CREDENTIALS, USERS};
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::users::{NAME as USERS, User, identity};
-use super::vendor::CREDENTIALS;
+use super::users::{User, identity};
 
 const DISABLED: &str = "disabledusers";
 
 /// An account in the administrators' list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedAccount {
     pub user: User,
     pub disabled: bool,
     /// Milliseconds since 1970.
@@ -26,7 +26,10 @@ pub struct Listed {
 
 impl Store {
     /// A page of all accounts, the oldest first, and how many there are.
-    pub async fn users(&self, (skip, limit): (u64, i64)) -> Result<(Vec<Listed>, u64), Fault> {
+    pub async fn users(
+        &self,
+        (skip, limit): (u64, i64),
+    ) -> Result<(Vec<ListedAccount>, u64), Fault> {
         let users = self.collection(USERS).await?;
         let mut fields = identity();
         fields.insert("createdAt", 1);
@@ -46,7 +49,7 @@ impl Store {
             Some((id, document.get_datetime("createdAt").ok()?))
         });
         let created: HashMap<ObjectId, &DateTime> = created.collect();
-        let listed = all.into_iter().map(|user| Listed {
+        let listed = all.into_iter().map(|user| ListedAccount {
             disabled: disabled.contains(&user.id),
             created_ms: created.get(&user.id).map(|at| at.timestamp_millis()),
             user,

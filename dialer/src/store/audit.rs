@@ -1,16 +1,16 @@
 //! The `auditlogs` collection: who signed in or failed to, who changed whose rights, credentials or lists of numbers,
 //! and who brought leads in, took them out or away.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 
-use super::Store;
+use super::database::Store;
 use super::fault::Fault;
 use crate::domain::lists::List;
 
 /// Things worth keeping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum AuditAction {
     Login,
     LoginFailed,
     Register,
@@ -35,7 +35,7 @@ pub enum Action {
     PasscodeDelete,
 }
 
-impl Action {
+impl AuditAction {
     /// What kind of thing the entry's entity is.
     fn entity_type(self) -> &'static str {
         match self {
@@ -85,8 +85,8 @@ impl Action {
 
 /// One entry, in the shape of the old schema.
 #[derive(Debug)]
-pub struct Entry {
-    pub action: Action,
+pub struct AuditEntry {
+    pub action: AuditAction,
     pub user: Option<ObjectId>,
     /// The lead, account or passcode it was done to; `None`: the user's own account, or many leads.
     pub entity: Option<ObjectId>,
@@ -98,7 +98,7 @@ pub struct Entry {
 }
 
 impl Store {
-    pub async fn insert_audit(&self, entry: &Entry) -> Result<(), Fault> {
+    pub async fn insert_audit(&self, entry: &AuditEntry) -> Result<(), Fault> {
         let now = DateTime::now();
         let mut metadata =
             doc! { "ip": &entry.address, "userAgent": &entry.user_agent, "source": "dialer" };

@@ -1,17 +1,17 @@
 //! The `calls` collection: what reps dialled, in the shape of the old schema.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
-use super::Store;
+use super::database::Store;
 use super::fault::Fault;
 
 const NAME: &str = "calls";
 
 /// The most calls that a history holds, and that one day's look at called leads reads.
-const MOST_SHOWN: i64 = 200;
-const MOST_A_DAY: i64 = 10_000;
+const MAX_HISTORY: i64 = 200;
+const MAX_CALLS_PER_DAY: i64 = 10_000;
 
 /// A call to remember.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Store {
             .await?
             .find(wanted)
             .projection(doc! { "lead": 1 })
-            .limit(MOST_A_DAY)
+            .limit(MAX_CALLS_PER_DAY)
             .await?
             .try_collect()
             .await?;
@@ -81,7 +81,7 @@ impl Store {
         let cursor = calls
             .find(doc! { "agent": agent })
             .sort(doc! { "createdAt": -1, "_id": -1 })
-            .limit(MOST_SHOWN)
+            .limit(MAX_HISTORY)
             .await?;
         Ok(cursor.try_collect().await?)
     }

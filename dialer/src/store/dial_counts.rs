@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
+use super::database::Store;
 use super::fault::Fault;
-use super::{Store, number};
+use super::numbers::number;
 
 const NAME: &str = "dialcounts";
 

@@ -1,22 +1,23 @@
 //! The `dispositions` collection: everybody's defaults, and each user's own.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::{Store, number};
-use crate::domain::dispositions::{Change, DEFAULTS, GHOST};
+use super::numbers::number;
+use crate::domain::dispositions::{DEFAULTS, DispositionEdit, GHOST};
 
 const NAME: &str = "dispositions";
 
 /// The most that one list shows.
-const MOST: i64 = 500;
+const MAX_LISTED: i64 = 500;
 
 /// Which dispositions somebody may use.
 #[derive(Debug, Clone, Copy)]
-pub enum Whose {
+pub enum DispositionScope {
     /// The defaults and their own.
     Usable(ObjectId),
     /// Their own.
@@ -25,7 +26,7 @@ pub enum Whose {
     OwnOrDefault(ObjectId),
 }
 
-impl Whose {
+impl DispositionScope {
     fn filter(self) -> Document {
         match self {
             Self::Own(user) => doc! { "createdBy": user, "isDefault": { "$ne": true } },
@@ -42,19 +43,23 @@ impl Whose {
 
 impl Store {
     /// The defaults first, then by place and name.
-    pub async fn dispositions(&self, whose: Whose) -> Result<Vec<Document>, Fault> {
+    pub async fn dispositions(&self, whose: DispositionScope) -> Result<Vec<Document>, Fault> {
         let found = self
             .collection(NAME)
             .await?
             .find(whose.filter())
             .sort(doc! { "isDefault": -1, "sortOrder": 1, "name": 1 })
-            .limit(MOST)
+            .limit(MAX_LISTED)
             .await?;
         Ok(found.try_collect().await?)
     }
 
     /// One of them.
-    pub async fn disposition(&self, whose: Whose, id: ObjectId) -> Result<Option<Document>, Fault> {
+    pub async fn disposition(
+        &self,
+        whose: DispositionScope,
+        id: ObjectId,
+    ) -> Result<Option<Document>, Fault> {
         let found = self.collection(NAME).await?.find_one(whose.one(id)).await?;
         Ok(found)
     }
@@ -70,7 +75,7 @@ impl Store {
         if self.name_is_used(user, name, None).await? {
             return Ok(None);
         }
-        let usable = self.dispositions(Whose::Usable(user)).await?;
+        let usable = self.dispositions(DispositionScope::Usable(user)).await?;
         let places = usable.iter().filter_map(|d| number(d.get("sortOrder")));
         let next = places.max().map_or(0, |last| last.saturating_add(1));
         let made = document(user, (name, color, emoji), next, false);
@@ -91,7 +96,7 @@ impl Store {
         name: &str,
         but: Option<ObjectId>,
     ) -> Result<bool, Fault> {
-        let usable = self.dispositions(Whose::Usable(user)).await?;
+        let usable = self.dispositions(DispositionScope::Usable(user)).await?;
         Ok(usable.iter().any(|d| {
             d.get_object_id("_id").ok() != but && d.get_str("name").is_ok_and(|n| n == name)
         }))
@@ -100,9 +105,9 @@ impl Store {
     /// Sets fields of one of them; `None` where there is none.
     pub async fn update_disposition(
         &self,
-        whose: Whose,
+        whose: DispositionScope,
         id: ObjectId,
-        change: &Change,
+        change: &DispositionEdit,
     ) -> Result<Option<Document>, Fault> {
         let mut set = doc! { "updatedAt": DateTime::now() };
         for (field, value) in [
@@ -126,7 +131,11 @@ impl Store {
     }
 
     /// False where there is none.
-    pub async fn delete_disposition(&self, whose: Whose, id: ObjectId) -> Result<bool, Fault> {
+    pub async fn delete_disposition(
+        &self,
+        whose: DispositionScope,
+        id: ObjectId,
+    ) -> Result<bool, Fault> {
         let dispositions = self.collection(NAME).await?;
         Ok(dispositions.delete_one(whose.one(id)).await?.deleted_count > 0)
     }

@@ -5,17 +5,18 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::{Store, number};
+use super::numbers::number;
 
 /// How long a holder that says nothing is waited for.
 pub const LEASE_MS: i64 = 60_000;
 
 /// A third of that: two renewals may be lost.
-pub const RENEW_EVERY: Duration = Duration::from_millis(LEASE_MS.unsigned_abs() / 3);
+pub const RENEW_INTERVAL: Duration = Duration::from_millis(LEASE_MS.unsigned_abs() / 3);
 
 /// What people read where somebody else has a lease.
 static THIS_PROCESS: LazyLock<String> = LazyLock::new(|| {
@@ -82,7 +83,7 @@ pub struct Lease {
 
 /// Somebody else has the lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct LeaseHeld {
     pub holder: String,
 }
 
@@ -95,7 +96,7 @@ impl Store {
         &self,
         chain: Chain,
         now_ms: i64,
-    ) -> Result<Result<Lease, Held>, Fault> {
+    ) -> Result<Result<Lease, LeaseHeld>, Fault> {
         let last = self.last_lease(chain).await?;
         if let Some((_, lease)) = &last
             && lease
@@ -166,9 +167,9 @@ impl Store {
     }
 }
 
-fn held(lease: &Document) -> Held {
+fn held(lease: &Document) -> LeaseHeld {
     let holder = lease.get_str("holder").unwrap_or("another process");
-    Held {
+    LeaseHeld {
         holder: holder.to_owned(),
     }
 }

@@ -3,17 +3,17 @@
 
 use std::collections::HashSet;
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::{Error, ErrorKind};
 
-use super::Store;
+use super::database::Store;
 use super::fault::{DUPLICATE_KEY, Fault};
 use crate::domain::lists::{Addition, List};
 
 /// The most numbers in one question.
-const CHUNK: usize = 1000;
+const MAX_IDS_PER_QUERY: usize = 1000;
 
 fn collection(list: List) -> &'static str {
     match list {
@@ -116,7 +116,7 @@ impl Store {
     ) -> Result<HashSet<String>, Fault> {
         let mut listed = HashSet::new();
         let stored = self.collection(collection(list)).await?;
-        for chunk in numbers.chunks(CHUNK) {
+        for chunk in numbers.chunks(MAX_IDS_PER_QUERY) {
             let ids: Vec<String> = chunk.iter().map(|number| id(tenant, number)).collect();
             let mut found = stored
                 .find(doc! { "_id": { "$in": ids } })

@@ -2,21 +2,22 @@
 
 use std::collections::HashSet;
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
+use super::collections::SESSIONS;
+use super::database::Store;
 use super::fault::Fault;
-use super::{Store, sessions};
 
 /// Notices, for the other replicas to find.
-pub(super) const EVENTS: &str = "events";
+const EVENTS: &str = "events";
 
 /// How long they are kept: 5 minutes.
-const KEPT_MS: i64 = 5 * 60_000;
+const RETENTION_MS: i64 = 5 * 60_000;
 
 /// The most that one look finds. Beyond it the newest wait for the next look.
-const MOST_FOUND: i64 = 10_000;
+const MAX_EVENTS: i64 = 10_000;
 
 /// A notice to store.
 #[derive(Debug, Clone)]
@@ -63,7 +64,7 @@ impl Store {
             .find(wanted)
             .projection(doc! { "tenantId": 1 })
             .sort(doc! { "at": 1, "_id": 1 })
-            .limit(MOST_FOUND)
+            .limit(MAX_EVENTS)
             .await?
             .try_collect()
             .await?;
@@ -98,7 +99,7 @@ impl Store {
 
     /// Removes events that everybody has seen; returns how many.
     pub async fn purge_events(&self, now_ms: i64) -> Result<u64, Fault> {
-        let until = now_ms.saturating_sub(KEPT_MS);
+        let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(EVENTS, "at", until).await
     }
 
@@ -113,7 +114,7 @@ impl Store {
             "expiresAt": { "$gt": DateTime::from_millis(now_ms) },
         };
         let found: Vec<Document> = self
-            .collection(sessions::NAME)
+            .collection(SESSIONS)
             .await?
             .find(living)
             .projection(doc! { "_id": 1 })

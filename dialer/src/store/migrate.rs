@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
 use mongodb::IndexModel;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::IndexOptions;
 
+use super::collections::{CREDENTIALS, LEADS, USERS};
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::vendor::CREDENTIALS;
-use super::{Store, leads, users};
-use crate::domain::migrate::indexes::{self, Index, Present};
+use crate::domain::migrate::indexes::{self, ExistingIndex, Index};
 use crate::domain::migrate::users::lowered;
 
 /// `namespace does not exist` (MongoDB's `error_codes.yml`): the collection is not there yet.
@@ -42,7 +42,7 @@ impl Store {
 
     /// True for a database that no server has stored anything in that another could want.
     pub async fn is_fresh(&self) -> Result<bool, Fault> {
-        for name in [users::NAME, leads::NAME, CREDENTIALS] {
+        for name in [USERS, LEADS, CREDENTIALS] {
             let any = self.collection(name).await?;
             let any = any.find_one(doc! {}).projection(doc! { "_id": 1 });
             if any.await?.is_some() {
@@ -60,13 +60,13 @@ impl Store {
     /// Shows every account to `see`, without pictures.
     pub async fn walk_users(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         let without = doc! { "profilePicture": 0, "groupMe": 0, "integrations": 0 };
-        self.walk(users::NAME, without, see).await
+        self.walk(USERS, without, see).await
     }
 
     /// Shows every lead to `see`, without what an import kept beside its fields.
     pub async fn walk_leads(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         let without = doc! { "notesMetadata": 0, "formattedJson": 0, "policyDocuments": 0 };
-        self.walk(leads::NAME, without, see).await
+        self.walk(LEADS, without, see).await
     }
 
     async fn walk(
@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// Indexes of every collection that one is wanted or unwanted on.
-    pub async fn indexes(&self) -> Result<Vec<Present>, Fault> {
+    pub async fn indexes(&self) -> Result<Vec<ExistingIndex>, Fault> {
         let unwanted = indexes::UNWANTED.iter().map(|(index, _)| index);
         let names: BTreeSet<&str> = indexes::WANTED
             .iter()
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Drops one.
-    pub async fn drop_index(&self, index: &Present) -> Result<(), Fault> {
+    pub async fn drop_index(&self, index: &ExistingIndex) -> Result<(), Fault> {
         let collection = self.collection(&index.collection).await?;
         collection.drop_index(&index.name).await?;
         Ok(())
@@ -152,7 +152,7 @@ impl Store {
             wrong.extend(id.zip(email).zip(lowered(user)));
         })
         .await?;
-        let users = self.collection(users::NAME).await?;
+        let users = self.collection(USERS).await?;
         let mut changed = 0_u64;
         for ((id, email), lower) in wrong {
             // Whoever changed the address meanwhile lowered it, too.
@@ -165,7 +165,7 @@ impl Store {
 
     /// Gives the leads that nobody owns to a user; returns how many.
     pub async fn assign_unowned(&self, user: ObjectId) -> Result<u64, Fault> {
-        let leads = self.collection(leads::NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let given = leads
             .update_many(
                 doc! { "tenantId": Bson::Null },
@@ -177,7 +177,7 @@ impl Store {
 
     /// The oldest administrator.
     pub async fn first_administrator(&self) -> Result<Option<ObjectId>, Fault> {
-        let users = self.collection(users::NAME).await?;
+        let users = self.collection(USERS).await?;
         let found = users
             .find_one(doc! { "role": "admin" })
             .sort(doc! { "createdAt": 1, "_id": 1 })
@@ -187,9 +187,9 @@ impl Store {
     }
 }
 
-fn found(collection: &str, model: IndexModel) -> Present {
+fn found(collection: &str, model: IndexModel) -> ExistingIndex {
     let options = model.options.unwrap_or_default();
-    Present {
+    ExistingIndex {
         collection: collection.to_owned(),
         name: options.name.unwrap_or_default(),
         keys: model.keys,

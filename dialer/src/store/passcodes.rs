@@ -3,33 +3,34 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use sha2::{Digest, Sha256};
 
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::{Store, number};
-use crate::domain::passcode::{Passcode, Refusal, Wanted};
+use super::numbers::number;
+use crate::domain::passcode::{InviteCode, InviteRefusal, InviteSpec};
 
 const NAME: &str = "passcodes";
-pub(super) const USES: &str = "passcodeuses";
+const USES: &str = "passcodeuses";
 
 /// The most codes that one list shows.
-const MOST: i64 = 500;
+const MAX_LISTED: i64 = 500;
 
 /// A place taken on a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use(String);
+pub struct InviteUse(String);
 
 /// `None` for a document without what makes it a code.
-fn passcode(document: &Document) -> Option<Passcode> {
+fn passcode(document: &Document) -> Option<InviteCode> {
     let time = |field: &str| {
         let at = document.get_datetime(field).ok();
         at.map(|at| at.timestamp_millis())
     };
     let description = document.get_str("description").ok();
-    Some(Passcode {
+    Some(InviteCode {
         id: document.get_object_id("_id").ok()?,
         code: document.get_str("code").ok()?.to_owned(),
         is_active: document.get_bool("isActive").unwrap_or(false),
@@ -53,7 +54,7 @@ fn id_of(code: &str) -> ObjectId {
 
 impl Store {
     /// The normalised code with its uses counted.
-    pub async fn passcode(&self, code: &str) -> Result<Option<Passcode>, Fault> {
+    pub async fn passcode(&self, code: &str) -> Result<Option<InviteCode>, Fault> {
         let passcodes = self.collection(NAME).await?;
         let found = passcodes.find_one(doc! { "code": code }).await?;
         let Some(mut found) = found.as_ref().and_then(passcode) else {
@@ -66,16 +67,16 @@ impl Store {
     }
 
     /// The newest, with their uses counted.
-    pub async fn passcodes(&self) -> Result<Vec<Passcode>, Fault> {
+    pub async fn passcodes(&self) -> Result<Vec<InviteCode>, Fault> {
         let newest = self
             .collection(NAME)
             .await?
             .find(doc! {})
             .sort(doc! { "createdAt": -1, "_id": -1 })
-            .limit(MOST)
+            .limit(MAX_LISTED)
             .await?;
         let documents: Vec<Document> = newest.try_collect().await?;
-        let mut found: Vec<Passcode> = documents.iter().filter_map(passcode).collect();
+        let mut found: Vec<InviteCode> = documents.iter().filter_map(passcode).collect();
         let codes: Vec<&str> = found.iter().map(|p| p.code.as_str()).collect();
         let mut uses = self
             .collection(USES)
@@ -102,10 +103,10 @@ impl Store {
     pub async fn insert_passcode(
         &self,
         code: &str,
-        wanted: &Wanted,
+        wanted: &InviteSpec,
         by: ObjectId,
         now_ms: i64,
-    ) -> Result<Passcode, Fault> {
+    ) -> Result<InviteCode, Fault> {
         let passcodes = self.collection(NAME).await?;
         // Those of the old server have ids of their own.
         if passcodes.find_one(doc! { "code": code }).await?.is_some() {
@@ -123,7 +124,7 @@ impl Store {
             document.insert("description", description);
         }
         passcodes.insert_one(document).await?;
-        Ok(Passcode {
+        Ok(InviteCode {
             id,
             code: code.to_owned(),
             is_active: true,
@@ -182,11 +183,11 @@ impl Store {
         &self,
         code: &str,
         now_ms: i64,
-    ) -> Result<Result<Use, Refusal>, Fault> {
+    ) -> Result<Result<InviteUse, InviteRefusal>, Fault> {
         let passcodes = self.collection(NAME).await?;
         let found = passcodes.find_one(doc! { "code": code }).await?;
         let Some(passcode) = found.as_ref().and_then(passcode) else {
-            return Ok(Err(Refusal::Unknown));
+            return Ok(Err(InviteRefusal::Unknown));
         };
         let places = match passcode.places(now_ms) {
             Ok(places) => places,
@@ -199,12 +200,12 @@ impl Store {
             let document =
                 doc! { "_id": &id, "code": code, "createdAt": DateTime::from_millis(now_ms) };
             match uses.insert_one(document).await.map_err(Fault::from) {
-                Ok(_) => return Ok(Ok(Use(id))),
+                Ok(_) => return Ok(Ok(InviteUse(id))),
                 Err(fault) if fault.reason == Reason::DuplicateKey => {}
                 Err(fault) => return Err(fault),
             }
         }
-        Ok(Err(Refusal::UsedUp))
+        Ok(Err(InviteRefusal::UsedUp))
     }
 
     /// Only saves inserts that would fail: the insert alone decides.
@@ -219,7 +220,7 @@ impl Store {
     }
 
     /// Gives a place back when the registration it was taken for failed.
-    pub async fn release_passcode(&self, taken: &Use) -> Result<(), Fault> {
+    pub async fn release_passcode(&self, taken: &InviteUse) -> Result<(), Fault> {
         let uses = self.collection(USES).await?;
         uses.delete_one(doc! { "_id": &taken.0 }).await?;
         Ok(())

@@ -1,11 +1,12 @@
 //! Changes of an account by its owner, and its password.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 
-use super::Store;
+use super::collections::USERS;
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::users::{NAME, User};
+use super::users::User;
 
 /// What to write. `None` stays as it is.
 #[derive(Debug, Default)]
@@ -49,7 +50,7 @@ impl ProfileUpdate<'_> {
 impl Store {
     /// The stored hash of an account's password.
     pub async fn password_hash(&self, id: ObjectId) -> Result<Option<String>, Fault> {
-        let users = self.collection(NAME).await?;
+        let users = self.collection(USERS).await?;
         let found = users
             .find_one(doc! { "_id": id })
             .projection(doc! { "password": 1 })
@@ -103,7 +104,7 @@ impl Store {
         if let Some(verified) = update.verified {
             which.insert("password", verified);
         }
-        let users = self.collection(NAME).await?;
+        let users = self.collection(USERS).await?;
         let written = users.update_one(which, update.document(now)).await?;
         Ok(written.matched_count > 0)
     }
@@ -116,7 +117,7 @@ impl Store {
         verified: &str,
         better: &str,
     ) -> Result<(), Fault> {
-        let users = self.collection(NAME).await?;
+        let users = self.collection(USERS).await?;
         let same = doc! { "_id": id, "password": verified };
         let set = doc! { "$set": { "password": better } };
         users.update_one(same, set).await?;

@@ -1,10 +1,10 @@
 //! The `passwordresets` collection: one-time links that let somebody choose a password. `_id` = SHA-256 of the
 //! link's secret; using one deletes it, so it serves exactly one of any number of callers.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, doc};
+use bson::oid::ObjectId;
+use bson::{DateTime, doc};
 
-use super::Store;
+use super::database::Store;
 use super::fault::Fault;
 
 const NAME: &str = "passwordresets";

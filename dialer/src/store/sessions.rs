@@ -1,13 +1,12 @@
 //! The `sessions` collection: `_id` = SHA-256 of the token's `sid`. A document that is absent is a revoked session.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
-use super::Store;
+use super::collections::SESSIONS;
+use super::database::Store;
 use super::fault::Fault;
-
-pub(super) const NAME: &str = "sessions";
 
 /// A session to store. Times are milliseconds since 1970.
 #[derive(Debug)]
@@ -22,7 +21,7 @@ pub struct NewSession<'a> {
 
 /// A living session, for its owner to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub struct StoredSession {
     /// The `_id`: it ends the session, but nobody can sign in with it.
     pub key: String,
     pub created_ms: i64,
@@ -32,7 +31,7 @@ pub struct Session {
     pub address: String,
 }
 
-impl Session {
+impl StoredSession {
     fn from_document(document: &Document) -> Option<Self> {
         let time = |field: &str| document.get_datetime(field).ok();
         let text = |field: &str| document.get_str(field).unwrap_or_default().to_owned();
@@ -47,11 +46,11 @@ impl Session {
 }
 
 /// The most sessions that one list shows.
-const MOST: i64 = 200;
+const MAX_LISTED: i64 = 200;
 
 impl Store {
     pub async fn insert_session(&self, new: &NewSession<'_>) -> Result<(), Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         let document = doc! {
             "_id": new.key,
             "userId": new.user,
@@ -66,7 +65,7 @@ impl Store {
 
     /// Whose session this is, if it is still there and not past its end.
     pub async fn session_owner(&self, key: &str, now_ms: i64) -> Result<Option<ObjectId>, Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         let found = sessions.find_one(doc! { "_id": key }).await?;
         Ok(found.and_then(|session| {
             let expires = session.get_datetime("expiresAt").ok()?.timestamp_millis();
@@ -77,27 +76,30 @@ impl Store {
 
     /// Ends a session. Ending one that is gone is fine.
     pub async fn delete_session(&self, key: &str) -> Result<(), Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         sessions.delete_one(doc! { "_id": key }).await?;
         Ok(())
     }
 
     /// The user's living sessions, newest first.
-    pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<Session>, Fault> {
+    pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<StoredSession>, Fault> {
         let found = self
-            .collection(NAME)
+            .collection(SESSIONS)
             .await?
             .find(doc! { "userId": user, "expiresAt": { "$gt": DateTime::from_millis(now_ms) } })
             .sort(doc! { "createdAt": -1, "_id": 1 })
-            .limit(MOST)
+            .limit(MAX_LISTED)
             .await?;
         let found: Vec<Document> = found.try_collect().await?;
-        Ok(found.iter().filter_map(Session::from_document).collect())
+        Ok(found
+            .iter()
+            .filter_map(StoredSession::from_document)
+            .collect())
     }
 
     /// Ends one of the user's own sessions; false where there is none.
     pub async fn delete_own_session(&self, user: ObjectId, key: &str) -> Result<bool, Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         let one = doc! { "_id": key, "userId": user };
         Ok(sessions.delete_one(one).await?.deleted_count > 0)
     }
@@ -108,12 +110,12 @@ impl Store {
         if let Some(but) = but {
             those.insert("_id", doc! { "$ne": but });
         }
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         Ok(sessions.delete_many(those).await?.deleted_count)
     }
 
     /// Removes sessions past their end; returns how many.
     pub async fn purge_sessions(&self, now_ms: i64) -> Result<u64, Fault> {
-        self.purge(NAME, "expiresAt", now_ms).await
+        self.purge(SESSIONS, "expiresAt", now_ms).await
     }
 }

@@ -1,10 +1,10 @@
 //! The `settings` collection: one document for each user, `_id` = the user's id. The old schema had an `_id` of its own
 //! and a unique `user`; such a document goes on being used.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 
-use super::Store;
+use super::database::Store;
 use super::fault::{Fault, Reason};
 
 const NAME: &str = "settings";

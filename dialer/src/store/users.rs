@@ -1,13 +1,12 @@
 //! The `users` collection, in the shape the old server wrote. Reading is tolerant: old documents may lack fields
 //! or hold more of them.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 
-use super::Store;
+use super::collections::USERS;
+use super::database::Store;
 use super::fault::{Fault, Reason};
-
-pub(super) const NAME: &str = "users";
 
 /// One document per e-mail address, `_id` = the address: inserting it is what makes an address unique, index or not.
 const CLAIMS: &str = "useremails";
@@ -76,7 +75,7 @@ pub(super) fn identity() -> Document {
 impl Store {
     /// The account with this id.
     pub async fn user(&self, id: ObjectId) -> Result<Option<User>, Fault> {
-        let users = self.collection(NAME).await?;
+        let users = self.collection(USERS).await?;
         let found = users
             .find_one(doc! { "_id": id })
             .projection(identity())
@@ -86,7 +85,7 @@ impl Store {
 
     /// The data URL of the account's picture, if it has one.
     pub async fn profile_picture(&self, id: ObjectId) -> Result<Option<String>, Fault> {
-        let users = self.collection(NAME).await?;
+        let users = self.collection(USERS).await?;
         let found = users
             .find_one(doc! { "_id": id })
             .projection(doc! { "profilePicture": 1 })
@@ -102,7 +101,7 @@ impl Store {
         typed: &str,
         lower: &str,
     ) -> Result<Option<(User, String)>, Fault> {
-        let users = self.collection(NAME).await?;
+        let users = self.collection(USERS).await?;
         let mut fields = identity();
         fields.insert("password", 1);
         let exact = users
@@ -139,7 +138,7 @@ impl Store {
 
     /// True if an account other than `but` has this normalised address.
     pub async fn email_is_taken(&self, email: &str, but: Option<ObjectId>) -> Result<bool, Fault> {
-        let users = self.collection(NAME).await?;
+        let users = self.collection(USERS).await?;
         for mut filter in [doc! { "email": email }, doc! { "emailLower": email }] {
             if let Some(but) = but {
                 filter.insert("_id", doc! { "$ne": but });
@@ -165,7 +164,7 @@ impl Store {
             if self.email_is_taken(new.email, None).await? {
                 return Err(Fault::new(Reason::DuplicateKey));
             }
-            let users = self.collection(NAME).await?;
+            let users = self.collection(USERS).await?;
             users.insert_one(new.document(id, now)).await?;
             Ok(())
         }

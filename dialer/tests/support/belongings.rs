@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bson::Document;
 use futures::TryStreamExt;
 use http::{Method, StatusCode};
 use mongodb::Database;
-use mongodb::bson::Document;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;

@@ -3,14 +3,15 @@
 use std::ops::ControlFlow;
 
 use axum::body::{Body, Bytes};
-use crokodial_dialer::domain::vendor::file::{Row, Rules, Scan, scan};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
+use crokodial_dialer::domain::vendor::file::row::Row;
+use crokodial_dialer::domain::vendor::file::scan::{Rules, Scan, scan};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::channel::oneshot::{Receiver, channel};
 use futures::future::{pending, ready};
 use futures::{StreamExt, stream};
 use http::Request;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::Value;
 
 use crate::support::mongo::Scratch;

@@ -19,7 +19,7 @@ use crokodial_dialer::config::Config;
 use crokodial_dialer::connect;
 use crokodial_dialer::http::{App, AppState, router};
 use crokodial_dialer::store::Store;
-use crokodial_dialer::store::health::Health;
+use crokodial_dialer::store::health::HealthCheck;
 use crokodial_dialer::ui::{Embedded, Files};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -35,7 +35,7 @@ pub struct TestApp {
     pub app: App,
     pub router: Router,
     pub store: Arc<Store>,
-    pub health: Arc<Health>,
+    pub health: Arc<HealthCheck>,
 }
 
 pub fn config(uri: &str, more: &[(&str, &str)]) -> Config {

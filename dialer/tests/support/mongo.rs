@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use mongodb::{Client, Database};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;

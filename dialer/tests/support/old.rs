@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 

@@ -1,8 +1,8 @@
 //! Vendors' credential pairs, and messages sent with them.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use http::{Method, StatusCode};
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Collection, Database};
 use serde_json::{Value, json};
 

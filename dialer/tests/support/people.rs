@@ -1,10 +1,10 @@
 //! People who are signed in, and what they ask for.
 
 use axum::body::Body;
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use http::{Method, Request, StatusCode};
 use mongodb::Database;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 
 use super::{Answer, TestApp, post, send};

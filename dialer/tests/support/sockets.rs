@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crokodial_dialer::connect;
-use crokodial_dialer::http::socket::Patience;
+use crokodial_dialer::http::limits::SocketTimeouts;
 use crokodial_dialer::http::{AppState, router};
 use crokodial_dialer::server;
 use crokodial_dialer::store::Store;
@@ -25,13 +25,13 @@ use crate::support::{TestApp, config};
 const LONG: Duration = Duration::from_secs(60);
 
 /// An application whose sockets wait as long as this.
-pub fn app_with(uri: &str, more: &[(&str, &str)], patience: Patience) -> TestApp {
+pub fn app_with(uri: &str, more: &[(&str, &str)], timeouts: SocketTimeouts) -> TestApp {
     let config = config(uri, more);
     let store = Arc::new(Store::new(config.mongo.clone()));
     let health = connect::health_of(&store);
     let (s, h) = (Arc::clone(&store), Arc::clone(&health));
     let mut state = AppState::new(&config, s, h, Box::new(Embedded));
-    state.patience = patience;
+    state.socket_timeouts = timeouts;
     let app = Arc::new(state);
     TestApp {
         router: router(Arc::clone(&app)),

@@ -1,15 +1,15 @@
-//! Server-side apply and the ownership side of every other write. After structured-merge-diff's `merge/update.go`.
+//! Server-side apply, and the field owners after every other write. Follows structured-merge-diff's `merge/update.go`.
 
 use serde_json::{Value, json};
 
-use super::fields::FieldSet;
-use super::ownership::{Changes, ManagerId, Managers};
-use super::resources::ResourceType;
-use super::status::{ApiError, ApiResult};
-use super::store::{Stored, meta_str};
-use super::tree;
+use crate::fields::FieldSet;
+use crate::ownership::{Changes, ManagerId, Managers};
+use crate::resources::ResourceType;
+use crate::status::{ApiError, ApiResult};
+use crate::store::{Stored, meta_str};
+use crate::tree;
 
-/// What an apply leaves: the object before defaulting, and its managers.
+/// Result of an apply: the object before defaulting, and its managers.
 #[derive(Debug)]
 pub struct Applied {
     pub value: Value,
@@ -40,7 +40,7 @@ pub fn apply(
     Ok(Applied { value, managers })
 }
 
-/// Paths this manager named last time and nobody names now, with their parents when those end up unowned too.
+/// Paths that this manager applied last time and nobody owns now, with their parents when those have no owner either.
 fn dropped(last: &FieldSet, managers: &Managers) -> FieldSet {
     let owned = managers.all_owned().with_named_parents();
     last.with_named_parents().difference(&owned)
@@ -67,7 +67,7 @@ pub fn track_update(
     managers
 }
 
-/// The part of an apply body that the endpoint honours: all but status, or only status.
+/// The part of an apply body that the endpoint uses: everything but the status, or only the status.
 pub fn writable(config: &Value, resource: &ResourceType, on_status: bool) -> Value {
     let mut config = tree::without_nulls(config);
     if on_status {
@@ -85,7 +85,7 @@ pub fn writable(config: &Value, resource: &ResourceType, on_status: bool) -> Val
     config
 }
 
-/// What an apply body must satisfy before it is looked at.
+/// Validation of an apply body before it is merged.
 pub fn check_body(resource: &ResourceType, config: &Value, name: &str) -> ApiResult<()> {
     let text = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
     if text("apiVersion") != resource.api_version() || text("kind") != resource.kind {

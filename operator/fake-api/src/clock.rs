@@ -1,10 +1,10 @@
-//! Time is a value the test owns.
+//! The server's clock, which a test sets.
 
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock that moves only when told. Clones share the time, so one can be handed to the operator's context.
+/// A clock that moves only by [`TestClock::advance`]. Clones share the time.
 #[derive(Debug, Clone)]
 pub struct TestClock(Arc<Mutex<Timestamp>>);
 
@@ -40,7 +40,7 @@ impl From<TestClock> for Clock {
     }
 }
 
-/// Where the fake server reads the time: any function, or a [`TestClock`].
+/// The clock of the server: any function, or a [`TestClock`].
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 

@@ -1,9 +1,9 @@
-//! The fields the API server fills in. An operator that compares its own object with the served one for
-//! equality never comes to rest; without defaults here that mistake would pass its tests.
+//! Defaults of the built-in types. An operator that compares its own object with the served one writes for ever; without
+//! defaults here that mistake would pass its tests.
 
 use serde_json::{Value, json};
 
-use super::resources::ResourceType;
+use crate::resources::ResourceType;
 
 pub fn set_defaults(resource: &ResourceType, value: &mut Value) {
     match resource.kind.as_str() {
@@ -19,7 +19,7 @@ pub fn set_defaults(resource: &ResourceType, value: &mut Value) {
     }
 }
 
-/// Sets each absent field of `value` that `defaults` names; goes into objects both have.
+/// Sets the fields of `defaults` that are absent in `value`, recursively.
 fn fill(value: &mut Value, defaults: Value) {
     if value.is_null() {
         *value = json!({});
@@ -155,7 +155,7 @@ fn container(container: &mut Value) {
     }
 }
 
-/// A limit without a request is also the request.
+/// A container's requests: a limit without a request is also the request.
 fn limits_become_requests(container: &mut Value) {
     let Some(limits) = container.pointer("/resources/limits").cloned() else {
         return;

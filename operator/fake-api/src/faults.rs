@@ -1,24 +1,24 @@
-//! Faults at the n-th call, and the record of all calls.
+//! Fault injection at the n-th call, and the record of all calls.
 
-use super::routes::Verb;
+use crate::routes::Verb;
 
-/// What goes wrong with one call.
+/// A fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The operator's process dies before the server saw the call. Every later call of the same client
     /// fails too: a new `client()` is the restarted process.
     CrashBefore,
-    /// The same, but the server has done the call.
+    /// The same, but after the server has processed the call.
     CrashAfter,
     /// Only this call's connection breaks, before the server saw it.
     ConnectionLostBefore,
-    /// Only this call's answer is lost: the server has done it.
+    /// Only this call's answer is lost, after the server has processed it.
     ConnectionLostAfter,
     /// The server refuses with this HTTP code (409, 429, 500, 503, …) and does nothing.
     Status(u16),
-    /// No answer, ever, and nothing done.
+    /// The call is never answered and never processed.
     Hang,
-    /// The request lies in the network until `FakeApi::arrive`, whatever became of its sender; then it is served.
+    /// The request is delayed in the network until `FakeApi::arrive`; it is then processed, even if its sender is gone.
     Held,
 }
 
@@ -42,33 +42,33 @@ pub struct Call {
     pub fault: Option<Fault>,
 }
 
-/// Which calls a planned fault counts. Watches never count: they are re-made at times of their own.
+/// The calls that a planned fault counts. Watches never count: they are renewed at arbitrary times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Count {
+pub enum CountedCalls {
     All,
     Writes,
 }
 
 #[derive(Debug, Clone)]
 struct Plan {
-    count: Count,
+    count: CountedCalls,
     /// Matching calls still to pass, this one included.
     left: usize,
     fault: Fault,
 }
 
-/// Planned faults and what happened.
+/// Planned faults, and the calls so far.
 #[derive(Debug, Default)]
 pub struct Faults {
     plans: Vec<Plan>,
     pub calls: Vec<Call>,
-    /// Requests no test meant to make: unknown paths and unreadable bodies.
+    /// Requests that no test intended: unknown paths and unreadable bodies.
     pub unexpected: Vec<String>,
 }
 
 impl Faults {
     /// Plans `fault` for the n-th matching call from now, counted from 1.
-    pub fn plan(&mut self, count: Count, n: usize, fault: Fault) {
+    pub fn plan(&mut self, count: CountedCalls, n: usize, fault: Fault) {
         assert!(n > 0, "calls are counted from 1");
         self.plans.push(Plan {
             count,
@@ -93,7 +93,7 @@ impl Faults {
         }
         let mut due = None;
         for plan in &mut self.plans {
-            if plan.count == Count::All || verb.is_write() {
+            if plan.count == CountedCalls::All || verb.is_write() {
                 plan.left -= 1;
             }
             if plan.left == 0 && due.is_none() {

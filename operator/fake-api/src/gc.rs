@@ -1,10 +1,10 @@
-//! Deletion: finalizers, propagation, and the garbage collector, run to its end after each write.
+//! Deletion: finalizers, propagation, and the garbage collector, which runs to completion after each write.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::store::{Key, Store, Stored, meta_str};
+use crate::store::{Key, Store, Stored, meta_str};
 
 /// `propagationPolicy` of a delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Propagation {
 
 const FOREGROUND: &str = "foregroundDeletion";
 
-/// Deletes an object as far as finalizers and grace allow; returns what is left of it, `None` when gone.
+/// Deletes an object as far as its finalizers and grace period allow; returns the object while it still exists.
 pub fn delete(
     store: &mut Store,
     key: &Key,
@@ -55,7 +55,7 @@ pub fn finish_deletion(store: &mut Store, key: &Key) {
     }
 }
 
-/// The garbage collector: objects all of whose owners are gone are deleted, until nothing is left to do.
+/// The garbage collector: deletes objects all of whose owners are gone, until none is left.
 pub fn collect(store: &mut Store) {
     while let Some(action) = next_action(store) {
         match action {

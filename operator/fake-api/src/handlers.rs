@@ -1,18 +1,18 @@
-//! What each verb does to the store.
+//! The verbs: what each does to the store.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::apply::{apply, check_body, writable};
-use super::gc::{self, Propagation};
-use super::ownership::{ManagerId, Managers};
-use super::routes::{PatchKind, Route, Verb};
-use super::selectors::Selector;
-use super::status::{ApiError, ApiResult};
-use super::store::{Key, Store, Stored, meta_str};
-use super::tree;
-use super::write::{Owners, Write, Written, create, update};
+use crate::apply::{apply, check_body, writable};
+use crate::gc::{self, Propagation};
+use crate::ownership::{ManagerId, Managers};
+use crate::routes::{PatchKind, Route, Verb};
+use crate::selectors::Selector;
+use crate::status::{ApiError, ApiResult};
+use crate::store::{Key, Store, Stored, meta_str};
+use crate::tree;
+use crate::write::{Owners, Write, Written, create, update};
 
 /// An answer with a body, and whether the store changed.
 #[derive(Debug)]
@@ -146,12 +146,7 @@ fn post(store: &mut Store, route: &Route) -> ApiResult<Answer> {
     }
     if name.is_empty() {
         let why = "name or generateName is required";
-        return Err(ApiError::invalid(
-            &route.resource.kind,
-            "",
-            "metadata.name",
-            why,
-        ));
+        return Err(ApiError::invalid(&route.resource, "", "metadata.name", why));
     }
     let space = meta_str(&route.body, "namespace");
     if !space.is_empty() && space != route.namespace {
@@ -179,7 +174,7 @@ fn put(store: &mut Store, route: &Route, key: &Key) -> ApiResult<Answer> {
     if route.resource.is_custom() && meta_str(&route.body, "resourceVersion").is_empty() {
         let why = "must be specified for an update";
         return Err(ApiError::invalid(
-            &route.resource.kind,
+            &route.resource,
             &key.name,
             "metadata.resourceVersion",
             why,

@@ -1,11 +1,11 @@
-//! Who owns which field: the managers of one object, and how writes move ownership.
+//! Field ownership: the managers of one object, and how writes transfer fields between them.
 
 use serde_json::{Value, json};
 
-use super::fields::{FieldSet, display};
-use super::resources::ResourceType;
-use super::status::{ApiError, ApiResult};
-use super::tree::{self, Leaves};
+use crate::fields::{FieldSet, display};
+use crate::resources::ResourceType;
+use crate::status::{ApiError, ApiResult};
+use crate::tree::{self, Leaves};
 
 /// Identity of a field manager: the same name through update and through apply are two managers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Managers {
             .fold(FieldSet::default(), |all, m| all.union(&m.set))
     }
 
-    /// Same owners of the same fields, whenever they wrote.
+    /// Whether the owners and their fields are the same, whatever the times.
     pub fn same_sets(&self, other: &Self) -> bool {
         let key = |m: &Manager| (m.id.clone(), m.set.clone());
         self.0.len() == other.0.len()
@@ -67,7 +67,7 @@ impl Managers {
                 .all(|m| other.0.iter().any(|o| key(o) == key(m)))
     }
 
-    /// The other managers lose what `changes` took from them. Without `force` a loss is a conflict.
+    /// Removes what `changes` took from the other managers. Without `force` such a loss is a conflict.
     pub fn yield_to(
         &mut self,
         id: &ManagerId,
@@ -144,7 +144,7 @@ fn conflicts(lost: &[(String, String)], api_version: &str) -> ApiError {
     error
 }
 
-/// What a write changed, by path.
+/// Paths that a write changed.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
     pub added: FieldSet,

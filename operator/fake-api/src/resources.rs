@@ -1,8 +1,8 @@
-//! The resource types the fake server knows, and what differs between them.
+//! The resource types the fake server serves, and the differences between them.
 
 use serde_json::Value;
 
-/// One served resource type: what `kubectl api-resources` would list, plus the behaviour that hangs on it.
+/// A served resource type: what `kubectl api-resources` lists, and the behaviour that depends on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceType {
     /// Empty for the core group.
@@ -37,8 +37,18 @@ impl ResourceType {
         }
     }
 
+    /// `Deployment.apps`, as the server names a kind in a refusal.
+    pub fn qualified_kind(&self) -> String {
+        if self.group.is_empty() {
+            self.kind.clone()
+        } else {
+            format!("{}.{}", self.kind, self.group)
+        }
+    }
+
+    /// Whether the type comes from a CustomResourceDefinition; groups of built-in types with a dot end in `.k8s.io`.
     pub fn is_custom(&self) -> bool {
-        self.group.ends_with(".com")
+        is_custom_group(&self.group)
     }
 
     /// Reads the served type out of a CustomResourceDefinition's JSON; `None` when it is not one.
@@ -62,6 +72,11 @@ impl ResourceType {
             schema: version.pointer("/schema/openAPIV3Schema").cloned(),
         })
     }
+}
+
+/// Whether a group is one of CustomResourceDefinitions.
+pub fn is_custom_group(group: &str) -> bool {
+    group.contains('.') && !group.ends_with(".k8s.io")
 }
 
 /// The built-in types an operator of this kind touches, and the project's two before their CRDs are installed:

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::Value;
 
-use super::resources::ResourceType;
-use super::status::{ApiError, ApiResult};
-use super::store::Store;
+use crate::resources::ResourceType;
+use crate::status::{ApiError, ApiResult};
+use crate::store::Store;
 
-/// What a request asks for, as the API server's authoriser names it.
+/// The verb of a request, as the API server's authorizer names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Get,
@@ -34,11 +34,11 @@ pub enum PatchKind {
     Merge,
     Json,
     Apply,
-    /// Strategic merge: treated as a merge along the apply topology, without directives.
+    /// Strategic merge patch: merged by the list types of apply, without directives.
     Strategic,
 }
 
-/// One understood request.
+/// A parsed request.
 #[derive(Debug, Clone)]
 pub struct Route {
     pub verb: Verb,
@@ -78,10 +78,10 @@ impl Route {
     }
 }
 
-/// Why a request has no route.
+/// Why a request could not be parsed.
 #[derive(Debug)]
 pub enum NoRoute {
-    /// No such path: a test's mistake, or a type that was taken away on purpose.
+    /// No such path: a mistake in the test, or a type that was removed on purpose.
     UnknownPath,
     Refused(ApiError),
 }
@@ -117,7 +117,7 @@ fn target(path: &str) -> Option<Target<'_>> {
     })
 }
 
-/// Understands a request, or says why not.
+/// Parses a request.
 pub fn parse(store: &Store, parts: &http::request::Parts, body: &[u8]) -> Result<Route, NoRoute> {
     let target = target(parts.uri.path()).ok_or(NoRoute::UnknownPath)?;
     let resource = store

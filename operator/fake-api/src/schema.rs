@@ -1,11 +1,11 @@
-//! What a CRD's structural schema does to an object: unknown fields, defaults, and the plain value rules.
+//! Structural schemas of CRDs: pruning, defaulting and validation of values.
 //! CEL rules are not run here: the `crds` crate tests them by itself and on the real API server.
 
 use serde_json::Value;
 
-use super::resources::ResourceType;
-use super::status::{ApiError, ApiResult};
-use super::store::meta_str;
+use crate::resources::ResourceType;
+use crate::status::{ApiError, ApiResult};
+use crate::store::meta_str;
 
 /// Prunes unknown fields (refuses them when `strict`), fills defaults, checks types, enums and required fields.
 pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResult<Value> {
@@ -38,7 +38,7 @@ pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResu
     }
     match wrong.first() {
         Some((field, why)) => Err(ApiError::invalid(
-            &resource.kind,
+            resource,
             meta_str(&value, "name"),
             field,
             why,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::status::{ApiError, ApiResult};
+use crate::status::{ApiError, ApiResult};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Requirement {
@@ -16,7 +16,7 @@ enum Requirement {
 #[derive(Debug, Clone, Default)]
 pub struct Selector {
     labels: Vec<Requirement>,
-    /// (JSON pointer, value, equal)
+    /// JSON pointer, value, and whether the field must be equal to it.
     fields: Vec<(String, String, bool)>,
 }
 
@@ -115,7 +115,7 @@ fn requirement(text: &str) -> ApiResult<Requirement> {
     Ok(parsed)
 }
 
-/// Fields each type may be selected by, beside `metadata.name` and `metadata.namespace`.
+/// Fields each type may be selected by, in addition to `metadata.name` and `metadata.namespace`.
 fn selectable(kind: &str, path: &str) -> bool {
     matches!(
         (kind, path),

@@ -1,4 +1,4 @@
-//! The tower service: counts and records a call, injects its fault, answers it.
+//! The tower service: records each call, injects its fault and answers it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,14 +15,14 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::sync::watch::Sender;
 
-use super::State;
-use super::faults::{Call, Fault};
-use super::handlers::handle;
-use super::routes::{NoRoute, Route, Verb, parse};
-use super::status::ApiError;
-use super::watch::{Signal, follow};
+use crate::faults::{Call, Fault};
+use crate::handlers::handle;
+use crate::routes::{NoRoute, Route, Verb, parse};
+use crate::state::State;
+use crate::status::ApiError;
+use crate::watch::{Signal, follow};
 
-/// One client's connection to the fake server: the life of one operator process.
+/// The connection of one client, which stands for one operator process.
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub state: Arc<Mutex<State>>,
@@ -32,7 +32,7 @@ pub struct Connection {
 
 type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 
-/// What the client sees when a connection breaks or its process is dead.
+/// Error of a broken connection, or of a client whose process has crashed.
 #[derive(Debug)]
 pub struct ConnectionError(&'static str);
 
@@ -194,7 +194,7 @@ fn json_type(response: &mut Response<ResponseBody>) {
 }
 
 impl State {
-    /// `/version` and the resource lists: what a client asks before it knows a type.
+    /// Discovery: `/version` and the resource lists.
     fn discovery(&self, path: &str) -> Option<Value> {
         let path = path.trim_matches('/');
         if path == "version" {
@@ -229,7 +229,7 @@ impl State {
         })
     }
 
-    /// The server's plain-text 404 of a path it does not serve. Loud unless the type was taken away on purpose.
+    /// Plain-text 404 of a path that is not served; recorded unless the type was removed on purpose.
     fn no_route(&mut self, parts: &http::request::Parts, why: NoRoute) -> Response<ResponseBody> {
         let line = format!("{} {}", parts.method, parts.uri);
         match why {

@@ -1,6 +1,8 @@
-//! Errors as the API server words them: a `metav1.Status` with code and reason.
+//! Errors in the API server's format: a `metav1.Status` with code and reason.
 
 use serde_json::{Value, json};
+
+use crate::resources::ResourceType;
 
 /// A refusal, sent to the client as a `Status` object with this HTTP code.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +48,9 @@ impl ApiError {
         )
     }
 
-    pub fn invalid(kind: &str, name: &str, field: &str, why: &str) -> Self {
+    /// A field with a value that the server refuses.
+    pub fn invalid(resource: &ResourceType, name: &str, field: &str, why: &str) -> Self {
+        let kind = resource.qualified_kind();
         let mut error = Self::new(
             422,
             "Invalid",

@@ -1,15 +1,15 @@
-//! The one store: objects by key, a resource version that counts writes, and the log watches replay.
+//! The store: objects by key, a resource version that counts writes, and the log that watches replay.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::clock::Clock;
-use super::ownership::Managers;
-use super::resources::{ResourceType, builtin_types};
+use crate::clock::Clock;
+use crate::ownership::Managers;
+use crate::resources::{ResourceType, builtin_types};
 
-/// Where an object lives. Ordering is the order of lists.
+/// Key of an object. Its ordering is the order of lists.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     pub group: String,
@@ -38,7 +38,7 @@ impl Key {
     }
 }
 
-/// An object without its `managedFields`, and those decoded.
+/// An object, with its `managedFields` decoded and kept separately.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     pub value: Value,
@@ -175,7 +175,7 @@ impl Store {
         self.log.iter().filter(move |entry| entry.version > version)
     }
 
-    /// A number no other caller got: for uids and generated names.
+    /// A unique number, for uids and generated names.
     pub fn next_number(&mut self) -> u64 {
         self.counter += 1;
         self.counter
@@ -200,7 +200,7 @@ impl Store {
         object
     }
 
-    /// Takes an object out; its last state is logged under the deletion's version.
+    /// Removes an object; its last state is logged under the version of the deletion.
     pub fn take(&mut self, key: &Key) -> Option<Arc<Stored>> {
         let previous = self.objects.remove(key)?;
         self.version += 1;

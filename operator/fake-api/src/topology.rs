@@ -1,12 +1,12 @@
-//! Which lists are merged by key, which are sets, and which values are replaced whole.
+//! List and map types: which lists are merged by key, which are sets, and which values are atomic.
 //! Built-in kinds: `x-kubernetes-list-type`/`-map-type` of Kubernetes 1.36's OpenAPI document. Custom kinds: their CRD.
 
 use serde_json::{Map, Value};
 
-use super::fields::Elem;
-use super::resources::ResourceType;
+use crate::fields::Elem;
+use crate::resources::ResourceType;
 
-/// How a list or object is owned and merged.
+/// List or map type of a value: how it is owned and merged.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Topology {
     /// A struct or map whose entries are owned one by one.
@@ -63,7 +63,7 @@ const ATOMIC_MAPS: &[&[&str]] = &[
     &["service", "port"],
 ];
 
-/// Looks the topology of the value at `path` up.
+/// The topology of the value at `path`.
 pub fn of(resource: &ResourceType, path: &[Elem], value: &Value) -> Topology {
     let names: Vec<&str> = path
         .iter()

@@ -1,18 +1,18 @@
-//! Walks a JSON object along its topology: the set of its fields, its leaves, a merge, a removal.
+//! Operations on a JSON object by its topology: set of fields, leaves, merge, removal.
 //! The rules follow structured-merge-diff (`tofieldset.go`, `merge.go`, `remove.go`).
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::fields::{Elem, FieldPath, FieldSet};
-use super::resources::ResourceType;
-use super::topology::{self, Topology};
+use crate::fields::{Elem, FieldPath, FieldSet};
+use crate::resources::ResourceType;
+use crate::topology::{self, Topology};
 
 /// Every owned path of an object with the value that is compared there. A list item's own path has no value.
 pub type Leaves = BTreeMap<FieldPath, Option<Value>>;
 
-/// What the server never records an owner for.
+/// Fields whose owners the server does not record.
 const UNOWNED: &[&[&str]] = &[
     &["apiVersion"],
     &["kind"],
@@ -160,7 +160,7 @@ fn merge_lists(
     merged
 }
 
-/// Takes the value at `path` out, with all below it.
+/// Removes the value at `path`.
 pub fn remove(resource: &ResourceType, object: &mut Value, path: &[Elem]) {
     remove_at(resource, &mut Vec::new(), object, path);
 }
@@ -194,7 +194,7 @@ fn remove_at(resource: &ResourceType, at: &mut FieldPath, value: &mut Value, res
     }
 }
 
-/// Drops nulls: to the server a null field is an absent one.
+/// The value without nulls: the server treats a null field as absent.
 pub fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(map) => {

@@ -1,15 +1,15 @@
-//! The API server's own rules that an operator can trip over: names, required parts, immutable fields.
+//! Validation rules of the API server that an operator can violate: names, required fields, immutable fields.
 
 use serde_json::Value;
 
-use super::resources::ResourceType;
-use super::status::{ApiError, ApiResult};
-use super::store::meta_str;
+use crate::resources::ResourceType;
+use crate::status::{ApiError, ApiResult};
+use crate::store::meta_str;
 
-/// Rules of one object by itself.
+/// Validation of one object.
 pub fn object(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     let name = meta_str(value, "name");
-    let refuse = |field: &str, why: &str| Err(ApiError::invalid(&resource.kind, name, field, why));
+    let refuse = |field: &str, why: &str| Err(ApiError::invalid(resource, name, field, why));
     if !is_dns_subdomain(name) {
         return refuse("metadata.name", "a lowercase RFC 1123 subdomain is needed");
     }
@@ -68,7 +68,7 @@ fn workload(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     template(resource, value)
 }
 
-/// A Job's pods may not run for ever, and its name becomes a label of theirs.
+/// Validation of a Job: its pods must end, and its name must fit into a label of theirs.
 fn job(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     let refuse = refusal(resource, value);
     if meta_str(value, "name").len() > 63 {
@@ -90,7 +90,7 @@ fn refusal<'a>(
 ) -> impl Fn(&str, &str) -> ApiResult<()> + 'a {
     move |field, why| {
         let name = meta_str(value, "name");
-        Err(ApiError::invalid(&resource.kind, name, field, why))
+        Err(ApiError::invalid(resource, name, field, why))
     }
 }
 
@@ -141,17 +141,15 @@ fn dangling_mount(value: &Value, containers: &[Value]) -> Option<String> {
         .map(|name| format!("Not found: {name}"))
 }
 
-/// Rules between the stored object and its successor.
+/// Validation of an update against the stored object.
 pub fn transition(resource: &ResourceType, old: &Value, new: &Value) -> ApiResult<()> {
     let name = meta_str(new, "name");
     let immutable = |pointer: &str| old.pointer(pointer) != new.pointer(pointer);
     let refuse = |field: &str| {
-        Err(ApiError::invalid(
-            &resource.kind,
-            name,
-            field,
-            "field is immutable",
-        ))
+        let pointer = format!("/{}", field.replace('.', "/"));
+        let value = new.pointer(&pointer).unwrap_or(&Value::Null);
+        let why = format!("Invalid value: {value}: field is immutable");
+        Err(ApiError::invalid(resource, name, field, &why))
     };
     let frozen = old.get("immutable") == Some(&Value::Bool(true));
     match resource.kind.as_str() {

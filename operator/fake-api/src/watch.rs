@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
-use super::handlers::{selector, shown};
-use super::routes::Route;
-use super::selectors::Selector;
-use super::status::{ApiError, ApiResult};
-use super::store::{Change, LogEntry, Store};
+use crate::handlers::{selector, shown};
+use crate::routes::Route;
+use crate::selectors::Selector;
+use crate::state::State;
+use crate::status::{ApiError, ApiResult};
+use crate::store::{Change, LogEntry, Store};
 
-/// What open watches are told: the store moved, or all streams shall end.
+/// Notification to the open watches: the store changed, or all streams must end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Signal {
     pub version: u64,
@@ -27,7 +28,7 @@ pub struct Signal {
 /// One open watch.
 #[derive(Debug)]
 struct Follower {
-    store: Arc<Mutex<super::State>>,
+    store: Arc<Mutex<State>>,
     signal: Receiver<Signal>,
     epoch: u64,
     route: Route,
@@ -40,9 +41,9 @@ struct Follower {
     client: u64,
 }
 
-/// The body of a watch response: one JSON document a line, ending at `timeoutSeconds` of tokio's time.
+/// The body of a watch response: one JSON document per line, until `timeoutSeconds` have passed by tokio's clock.
 pub fn follow(
-    state: &Arc<Mutex<super::State>>,
+    state: &Arc<Mutex<State>>,
     signal: Receiver<Signal>,
     route: &Route,
     client: u64,

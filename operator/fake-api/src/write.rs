@@ -1,18 +1,19 @@
-//! The last stretch of every create and update: server-owned metadata, status separation, defaults, rules, generation.
+//! The common part of every create and update: server-owned metadata, the status subresource, defaults, validation,
+//! generation.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::apply::track_update;
-use super::defaults::set_defaults;
-use super::ownership::{ManagerId, Managers};
-use super::resources::ResourceType;
-use super::status::{ApiError, ApiResult};
-use super::store::{Key, Store, Stored, meta_str};
-use super::{gc, schema, validate};
+use crate::apply::track_update;
+use crate::defaults::set_defaults;
+use crate::ownership::{ManagerId, Managers};
+use crate::resources::ResourceType;
+use crate::status::{ApiError, ApiResult};
+use crate::store::{Key, Store, Stored, meta_str};
+use crate::{gc, schema, validate};
 
-/// Metadata only the server writes.
+/// Metadata that only the server writes.
 const SERVER_FIELDS: &[&str] = &[
     "uid",
     "resourceVersion",
@@ -41,7 +42,7 @@ pub struct Written {
     pub changed: bool,
 }
 
-/// Who owns the result: computed already (apply), or by comparison (all else).
+/// Field owners of the result: already computed (apply), or found by comparison (other writes).
 #[derive(Debug)]
 pub enum Owners {
     Known(Managers),
@@ -165,7 +166,7 @@ impl Owners {
     }
 }
 
-/// A uid or resourceVersion in the body is a precondition.
+/// Preconditions in the body: uid, resourceVersion, name and namespace.
 fn check_identity(resource: &ResourceType, key: &Key, old: &Value, new: &Value) -> ApiResult<()> {
     let plural = resource.qualified();
     let differs = |field: &str| {
@@ -239,7 +240,7 @@ fn status_only(resource: &ResourceType, old: &Value, body: &Value) -> Value {
     value
 }
 
-/// What bumps the generation. Deployments also count annotations: they are copied to ReplicaSets.
+/// Whether the generation increases. For a Deployment annotations count too: they are copied to its ReplicaSets.
 fn generation_moves(resource: &ResourceType, old: &Value, new: &Value) -> bool {
     let rest = |value: &Value| {
         let mut value = value.clone();

@@ -15,7 +15,7 @@ use super::credentials::{self, Active, Data};
 use super::decide::serving;
 use super::finding::Finding;
 use super::observe::Observed;
-use crate::release::faults::{self, Fault, Scene};
+use crate::release::faults::{self, PodEvidence, RolloutFault};
 use crate::release::record::{Record, last_good};
 use crate::release::workload::{PodView, Workload};
 use crate::smoke::SmokeResult;
@@ -174,7 +174,7 @@ fn judge(staged: &Staged, seen: &Observed, clock: Clock) -> Verdict {
     let smoke = seen.trials.smoke.as_ref();
     let smoke = smoke.filter(|(uid, _)| trying.iter().any(|p| p.uid == *uid && p.view.ready));
     let site_ready = site_ready(seen, staged.release);
-    let scene = Scene {
+    let scene = PodEvidence {
         pods: &pods,
         last_good_ready: site_ready,
         image_gone: false,
@@ -202,8 +202,8 @@ fn judge(staged: &Staged, seen: &Observed, clock: Clock) -> Verdict {
         return Verdict::Open("its pages are being checked".to_owned(), next);
     }
     match faults::rolling(&scene) {
-        Some(Fault::Release(_, why)) => against(why),
-        Some(Fault::Platform(why)) => Verdict::Open(why, next),
+        Some(RolloutFault::Release(_, why)) => against(why),
+        Some(RolloutFault::Platform(why)) => Verdict::Open(why, next),
         None => Verdict::Open("a pod without traffic is being started".to_owned(), next),
     }
 }

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::Error;
 use crate::context::Context;
 use crate::metrics::{FailureClass, Reconciled};
-use crate::release::gate::Place;
+use crate::release::gate::EnvironmentRef;
 
 /// A watch that says nothing for this long is opened anew: a connection that died silently is noticed.
 const WATCH_SECONDS: u32 = 40;
@@ -164,7 +164,7 @@ fn called(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarde
     ctx.wakes
         .of(namespace)
         .map(move |called: ObjectRef<Guarded>| {
-            news.tell(Place {
+            news.tell(EnvironmentRef {
                 namespace: called.namespace.clone().unwrap_or_default(),
                 name: called.name.clone(),
             });
@@ -183,12 +183,12 @@ fn promoted(
 }
 
 /// The environments that are promoted from `source`; from any, where that is not known.
-fn dependents(store: &Store<Guarded>, source: Option<&Place>) -> Vec<ObjectRef<Guarded>> {
+fn dependents(store: &Store<Guarded>, source: Option<&EnvironmentRef>) -> Vec<ObjectRef<Guarded>> {
     let environments = store.state();
     let decoded = environments.iter().filter_map(|e| e.0.as_ref().ok());
     let concerned = decoded.filter_map(|e| {
         let own = e.namespace().unwrap_or_default();
-        let from = Place::of(e.spec.promotion.as_ref()?, &own);
+        let from = EnvironmentRef::of(e.spec.promotion.as_ref()?, &own);
         let concerned = source.is_none_or(|s| *s == from);
         concerned.then(|| ObjectRef::new(&e.name_any()).within(&own))
     });
@@ -215,9 +215,9 @@ fn referring<K>(
 }
 
 /// The environment that a release's name names: labels may be edited.
-fn place_of(release: &ObjectMeta) -> Option<Place> {
+fn place_of(release: &ObjectMeta) -> Option<EnvironmentRef> {
     let (name, _) = release.name.as_deref()?.rsplit_once('-')?;
-    Some(Place {
+    Some(EnvironmentRef {
         namespace: release.namespace.clone()?,
         name: name.to_owned(),
     })

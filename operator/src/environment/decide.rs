@@ -12,7 +12,7 @@ use super::observe::Observed;
 use super::owner::Owner;
 use super::probed;
 use super::validate::Valid;
-use crate::release::gate::{self, Asked, Question, Verdict};
+use crate::release::gate::{self, GateInputs, GateVerdict, RequestedImage};
 use crate::release::history;
 use crate::release::machine::{self, Decision, Hold, Pin, Run, View};
 use crate::release::record::{Record, last_good};
@@ -42,9 +42,9 @@ pub struct Step {
     /// When to look again at what is measured.
     pub look: Option<Timestamp>,
     /// What the promotion gate says of what is wanted.
-    pub gate: Verdict,
+    pub gate: GateVerdict,
     /// Why the newest good release of the source is not taken, where `promotion.auto` waits for something.
-    pub waits: Option<Verdict>,
+    pub waits: Option<GateVerdict>,
 }
 
 /// Decides. `since` is when this process began to look after the environment.
@@ -111,21 +111,22 @@ pub fn decide(
 }
 
 /// What the gate says of what is wanted; nothing is asked without a promotion.
-fn gate(seen: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> Verdict {
+fn gate(seen: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> GateVerdict {
     let Some(promotion) = &seen.promotion else {
-        return Verdict::open();
+        return GateVerdict::open();
     };
     let wanted = match &valid.wanted {
         Ok(wanted) => wanted,
         Err(finding) => {
             let waits = promotion.picked.as_ref().and_then(|p| p.waits.clone());
-            return waits
-                .unwrap_or_else(|| Verdict::waiting(Reason::Progressing, finding.seen.clone()));
+            return waits.unwrap_or_else(|| {
+                GateVerdict::waiting(Reason::Progressing, finding.seen.clone())
+            });
         }
     };
-    gate::judge(&Question {
+    gate::judge(&GateInputs {
         rules: &promotion.rules,
-        asked: Asked {
+        requested: RequestedImage {
             image: &wanted.image,
             digest: &wanted.digest,
             inputs: &wanted.inputs,
@@ -138,7 +139,7 @@ fn gate(seen: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> Ve
 }
 
 /// A record that is made says where its image proved itself.
-fn promoted(mut decision: Decision, gate: &Verdict) -> Decision {
+fn promoted(mut decision: Decision, gate: &GateVerdict) -> Decision {
     if let Some(spec) = &mut decision.create {
         spec.promoted_from.clone_from(&gate.promoted_from);
     }

@@ -10,7 +10,7 @@ use crokodial_crds::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use crate::release::history::Keep;
+use crate::release::history::Retention;
 use crate::release::snapshot::ReleaseCommand;
 use crate::smoke::SmokePlan;
 
@@ -94,7 +94,7 @@ pub struct Effective {
     /// What happens to the children of a deleted environment.
     pub deletion_policy: DeletionPolicy,
     /// How many records stay.
-    pub history: Keep,
+    pub history: Retention,
 }
 
 impl Effective {
@@ -160,7 +160,7 @@ impl Effective {
             } else {
                 DeletionPolicy::Delete
             }),
-            history: Keep {
+            history: Retention {
                 releases: usize::try_from(history.0).unwrap_or(0),
                 days: i64::from(history.1),
             },

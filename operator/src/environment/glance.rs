@@ -13,7 +13,9 @@ use super::trials;
 use super::validate::Valid;
 use crokodial_crds::{OnFailure, Reason};
 
-use crate::release::machine::{Candidate, Gate, Lack, Proof, Smoke, Trial, View};
+use crate::release::machine::{
+    CandidateView, CredentialHealth, Gate, MissingPrerequisite, SmokeVerdict, Trial, View,
+};
 use crate::release::record::Record;
 use crate::release::workload::{PodView, Workload};
 
@@ -23,7 +25,7 @@ pub(super) struct Tried {
     release_phase: Trial,
     snapshots: Vec<i64>,
     pods: Vec<PodView>,
-    smoke: Option<Smoke>,
+    smoke: Option<SmokeVerdict>,
     /// Once its release phase has begun, no older release may be put back by itself.
     irreversible: bool,
 }
@@ -77,11 +79,11 @@ pub(super) fn view<'a>(glance: Glance<'a>, tried: &'a Tried) -> View<'a> {
         gate: Gate::open(),
         prerequisites: prerequisites(valid),
         release_phase: tried.release_phase.clone(),
-        candidate: Some(Candidate {
+        candidate: Some(CandidateView {
             pods: &tried.pods,
             smoke: tried.smoke.as_ref(),
         }),
-        proof: proof(&valid.credentials),
+        credential: proof(&valid.credentials),
         probes: probed::verdict(seen, effective, now),
         on_failure: if tried.irreversible {
             OnFailure::Pause
@@ -97,12 +99,12 @@ pub(super) fn view<'a>(glance: Glance<'a>, tried: &'a Tried) -> View<'a> {
 }
 
 /// Whether the database takes what pods read.
-fn proof(credentials: &CredentialState) -> Proof {
+fn proof(credentials: &CredentialState) -> CredentialHealth {
     match credentials {
-        CredentialState::Off => Proof::Off,
-        CredentialState::Checking => Proof::Pending,
-        CredentialState::Proven => Proof::Works,
-        CredentialState::Bad(_, seen) => Proof::Fails(seen.clone()),
+        CredentialState::Off => CredentialHealth::Off,
+        CredentialState::Checking => CredentialHealth::Pending,
+        CredentialState::Proven => CredentialHealth::Works,
+        CredentialState::Bad(_, seen) => CredentialHealth::Fails(seen.clone()),
     }
 }
 
@@ -122,7 +124,7 @@ fn release_phase(seen: &Observed, newest: Option<i64>) -> Trial {
 }
 
 /// What must exist before a first pod can start.
-fn prerequisites(valid: &Valid) -> Result<(), Lack> {
+fn prerequisites(valid: &Valid) -> Result<(), MissingPrerequisite> {
     let missing: Vec<_> = [&valid.mongo, &valid.config.active]
         .into_iter()
         .filter(|active| !active.usable)
@@ -133,9 +135,9 @@ fn prerequisites(valid: &Valid) -> Result<(), Lack> {
     }
     let running = [Reason::PreflightRunning, Reason::CandidateRunning];
     let seen: Vec<&str> = missing.iter().map(|f| f.seen.as_str()).collect();
-    Err(Lack {
-        seen: seen.join("; "),
-        under_way: missing.iter().all(|f| running.contains(&f.reason)),
+    Err(MissingPrerequisite {
+        message: seen.join("; "),
+        in_progress: missing.iter().all(|f| running.contains(&f.reason)),
     })
 }
 

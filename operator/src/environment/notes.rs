@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::observe::Observed;
 use crate::registry::Existence;
-use crate::release::book::Book;
 use crate::release::machine::Decision;
 use crate::release::record::Record;
+use crate::release::status_updates::StatusUpdates;
 use crate::uptime::{bake, soak};
 
 /// How often it is looked at whether one can return to a release.
@@ -16,35 +16,35 @@ const ROLLBACK_CHECK: SignedDuration = SignedDuration::from_hours(24);
 
 /// Adds to a decision what every record tells whatever its phase.
 pub fn note(decision: Decision, seen: &Observed, serving: Option<i64>, now: Timestamp) -> Decision {
-    let mut book = Book::of(&seen.records);
+    let mut updates = StatusUpdates::of(&seen.records);
     for (number, status) in decision.updates {
-        book.put(number, status);
+        updates.put(number, status);
     }
     for record in &seen.records {
         let number = record.number();
-        book.edit(number, |status| status.serving = serving == Some(number));
-        count(&mut book, record, seen, now);
+        updates.edit(number, |status| status.serving = serving == Some(number));
+        count(&mut updates, record, seen, now);
     }
     if let Some((number, rollbackable)) = rollback_readiness(seen, now) {
-        book.edit(number, |status| {
+        updates.edit(number, |status| {
             status.rollbackable = Some(rollbackable);
             status.rollback_checked_at = Some(whole_seconds(now));
         });
     }
     Decision {
-        updates: book.changed(),
+        updates: updates.changed(),
         ..decision
     }
 }
 
 /// What was measured of the release: what it has served for, once a minute and at the end of serving, and its latency
 /// when it becomes Good, or as soon after a short bake as there were answers enough.
-fn count(book: &mut Book<'_>, record: &Record, seen: &Observed, now: Timestamp) {
+fn count(updates: &mut StatusUpdates<'_>, record: &Record, seen: &Observed, now: Timestamp) {
     let Some(probes) = &seen.probes else {
         return;
     };
     let number = record.number();
-    book.edit(number, |status| {
+    updates.edit(number, |status| {
         if status.phase == ReleasePhase::Good && status.latency_p95_ms.is_none() {
             status.latency_p95_ms = bake::latency_to_record(number, probes);
         }

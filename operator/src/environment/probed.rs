@@ -13,11 +13,11 @@ use super::effective::Effective;
 use super::finding::Finding;
 use super::observe::Observed;
 use super::owner::Owner;
-use crate::release::machine::Probes;
+use crate::release::machine::ProbeHealth;
 use crate::release::record::{Record, last_good};
 use crate::release::workload::{PodView, Workload};
 use crate::uptime::bake::{Bake, BakeVerdict, latency_span};
-use crate::uptime::{ProbeSummary, Target, Verdict, Why, soak};
+use crate::uptime::{ProbeSummary, ProbeVerdict, Target, UnknownCause, soak};
 
 /// The Service's port.
 const PORT: u16 = 80;
@@ -55,7 +55,7 @@ pub fn target(
         path: effective.health_path.clone(),
         host: spec.domain.clone(),
         release,
-        brisk: records.iter().any(bakes),
+        baking: records.iter().any(bakes),
         latency_over: latency_span(effective.bake),
     })
 }
@@ -82,16 +82,16 @@ fn alone(pods: &[PodView]) -> Option<i64> {
 }
 
 /// What probes say of the release that bakes.
-pub fn verdict(seen: &Observed, effective: &Effective, now: Timestamp) -> Probes {
+pub fn verdict(seen: &Observed, effective: &Effective, now: Timestamp) -> ProbeHealth {
     let Some(bake) = baking(seen, effective, now) else {
-        return Probes::Fine;
+        return ProbeHealth::Fine;
     };
     match bake.judge() {
-        BakeVerdict::Fail(Reason::SlowResponses, how) => Probes::Slow(how),
-        BakeVerdict::Fail(_, how) => Probes::Failing(how),
+        BakeVerdict::Fail(Reason::SlowResponses, how) => ProbeHealth::Slow(how),
+        BakeVerdict::Fail(_, how) => ProbeHealth::Failing(how),
         BakeVerdict::Fine | BakeVerdict::Unmeasured(_) => match bake.extended_by() {
-            SignedDuration::ZERO => Probes::Fine,
-            more => Probes::Unmeasured(Duration::try_from(more).unwrap_or_default()),
+            SignedDuration::ZERO => ProbeHealth::Fine,
+            more => ProbeHealth::Unmeasured(Duration::try_from(more).unwrap_or_default()),
         },
     }
 }
@@ -154,8 +154,8 @@ pub fn available(step: &Step, probes: Option<&ProbeSummary>, now: Timestamp) -> 
 fn measured(pods: &str, probes: Option<&ProbeSummary>, now: Timestamp) -> Option<Finding> {
     let probes = probes?;
     match probes.verdict {
-        Verdict::Answering => None,
-        Verdict::Failing(failing) => Some(Finding::no(
+        ProbeVerdict::Answering => None,
+        ProbeVerdict::Failing(failing) => Some(Finding::no(
             Reason::Down,
             format!(
                 "{pods}, but the site {} since {} when asked through its Service",
@@ -163,9 +163,9 @@ fn measured(pods: &str, probes: Option<&ProbeSummary>, now: Timestamp) -> Option
                 whole_seconds(failing.since).0
             ),
         )),
-        Verdict::Unmeasured(Why::Starting) => None,
-        Verdict::Unmeasured(_) if now.duration_since(probes.began) < PATIENCE => None,
-        Verdict::Unmeasured(why) => Some(Finding::unknown(
+        ProbeVerdict::Unmeasured(UnknownCause::Starting) => None,
+        ProbeVerdict::Unmeasured(_) if now.duration_since(probes.began) < PATIENCE => None,
+        ProbeVerdict::Unmeasured(why) => Some(Finding::unknown(
             Reason::Unknown,
             format!("{pods}, but the site could not be asked: {why}"),
         )),

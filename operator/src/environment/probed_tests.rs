@@ -1,7 +1,7 @@
 use crokodial_crds::condition::ConditionStatus;
 
 use super::*;
-use crate::uptime::{Bad, Failing};
+use crate::uptime::{Failing, SiteFault};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -46,7 +46,7 @@ fn step(available: i32) -> Step {
         },
         hold: None,
         pin: None,
-        gate: crate::release::gate::Verdict::open(),
+        gate: crate::release::gate::GateVerdict::open(),
         waits: None,
         workload,
         serving: (available > 0).then_some(7),
@@ -58,7 +58,7 @@ fn step(available: i32) -> Step {
     }
 }
 
-fn summary(verdict: Verdict) -> ProbeSummary {
+fn summary(verdict: ProbeVerdict) -> ProbeSummary {
     ProbeSummary {
         began: at(0),
         last: None,
@@ -69,7 +69,11 @@ fn summary(verdict: Verdict) -> ProbeSummary {
     }
 }
 
-fn of(available_pods: i32, verdict: Verdict, second: i64) -> (ConditionStatus, Reason, String) {
+fn of(
+    available_pods: i32,
+    verdict: ProbeVerdict,
+    second: i64,
+) -> (ConditionStatus, Reason, String) {
     let probes = summary(verdict);
     let found = available(&step(available_pods), Some(&probes), at(second));
     (found.status, found.reason, found.seen)
@@ -77,9 +81,9 @@ fn of(available_pods: i32, verdict: Verdict, second: i64) -> (ConditionStatus, R
 
 #[test]
 fn ready_pods_of_a_site_that_does_not_answer_are_down_and_the_message_says_which_layer() {
-    let failing = Verdict::Failing(Failing {
+    let failing = ProbeVerdict::Failing(Failing {
         since: at(30),
-        bad: Bad::Timeout,
+        bad: SiteFault::Timeout,
         release: Some(7),
     });
     let (status, reason, seen) = of(2, failing, 60);
@@ -100,9 +104,12 @@ fn a_prober_that_knows_nothing_is_waited_for_and_then_believed() {
         Reason::Serving,
         "2 pods are ready, release 7 serves".to_owned(),
     );
-    assert_eq!(of(2, Verdict::Answering, 60), serving);
-    assert_eq!(of(2, Verdict::Unmeasured(Why::Starting), 60), serving);
-    let own = Verdict::Unmeasured(Why::OwnNetwork);
+    assert_eq!(of(2, ProbeVerdict::Answering, 60), serving);
+    assert_eq!(
+        of(2, ProbeVerdict::Unmeasured(UnknownCause::Starting), 60),
+        serving
+    );
+    let own = ProbeVerdict::Unmeasured(UnknownCause::OwnNetwork);
     assert_eq!(of(2, own, 14), serving);
     let (status, reason, _) = of(2, own, 15);
     assert_eq!(

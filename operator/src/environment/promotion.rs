@@ -17,7 +17,9 @@ use super::owner::Owner;
 use crate::context::Context;
 use crate::kube_io::IoError;
 use crate::release::gate::auto::{self, Picked};
-use crate::release::gate::{Measured, Place, Rules, Source, SourceRelease, Verdict};
+use crate::release::gate::{
+    AvailabilityCount, EnvironmentRef, GateVerdict, Rules, Source, SourceRelease,
+};
 use crate::release::record::Record;
 use crate::uptime::{ProbeSummary, soak};
 
@@ -42,7 +44,7 @@ pub async fn observe(
     let Some(promotion) = &spec.promotion else {
         return Ok(None);
     };
-    let own = Place {
+    let own = EnvironmentRef {
         namespace: owner.namespace.clone(),
         name: owner.name.to_string(),
     };
@@ -61,7 +63,7 @@ pub async fn observe(
 }
 
 async fn source(ctx: &Context, rules: &Rules) -> Result<Source, IoError> {
-    let Place { namespace, name } = &rules.source;
+    let EnvironmentRef { namespace, name } = &rules.source;
     if !ctx.settings.watch_namespaces.contains(namespace) {
         return Ok(Source::NotWatched);
     }
@@ -96,7 +98,10 @@ fn found(
             measured.insert(digest.clone(), answered);
         }
     }
-    Source::Found { releases, measured }
+    Source::Found {
+        releases,
+        availability: measured,
+    }
 }
 
 fn release(record: &Record, probes: Option<&ProbeSummary>, now: Timestamp) -> SourceRelease {
@@ -123,7 +128,7 @@ fn answered(
     probes: Option<&ProbeSummary>,
     window: Duration,
     now: Timestamp,
-) -> Option<Measured> {
+) -> Option<AvailabilityCount> {
     let mut same: Vec<_> = records
         .iter()
         .filter(|r| r.spec.digest == digest)
@@ -132,14 +137,14 @@ fn answered(
     same.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
     let over = SignedDuration::try_from(window).ok()?;
     let found = soak::availability(same, probes, over, now)?;
-    Some(Measured {
-        all: u64::try_from(found.measured).ok()?,
+    Some(AvailabilityCount {
+        total: u64::try_from(found.measured).ok()?,
         bad: u64::try_from(found.bad).ok()?,
     })
 }
 
 /// What users are told: the verdict on what is wanted, or what keeps `auto` from wanting something newer.
-fn told(step: &Step) -> &Verdict {
+fn told(step: &Step) -> &GateVerdict {
     match &step.waits {
         Some(waits) if step.gate.passes() => waits,
         _ => &step.gate,

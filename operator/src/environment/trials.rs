@@ -16,7 +16,7 @@ use super::observe::component_of;
 use super::owner::Owner;
 use crate::context::Context;
 use crate::kube_io::IoError;
-use crate::release::machine::{Smoke, Trial};
+use crate::release::machine::{SmokeVerdict, Trial};
 use crate::release::snapshot::Snapshot;
 use crate::release::workload::{Exit, PodView, Waiting};
 use crate::smoke::{SmokeResult, SmokeTarget};
@@ -110,7 +110,7 @@ impl Trials {
     }
 
     /// What the pod that tries the release itself answered.
-    pub fn smoke_of_release(&self, release: i64) -> Option<Smoke> {
+    pub fn smoke_of_release(&self, release: i64) -> Option<SmokeVerdict> {
         let (uid, result) = self.smoke.as_ref()?;
         let asked = |p: &&CandidatePod| {
             p.uid == *uid && p.config.is_none() && p.view.release == Some(release)
@@ -151,13 +151,13 @@ impl CandidatePod {
 }
 
 /// In the machine's words.
-fn smoke_of(result: &SmokeResult) -> Smoke {
+fn smoke_of(result: &SmokeResult) -> SmokeVerdict {
     match result {
-        SmokeResult::Passed { pages, assets } => Smoke::Passed(format!(
+        SmokeResult::Passed { pages, assets } => SmokeVerdict::Passed(format!(
             "{pages} pages and {assets} assets answered as they should"
         )),
-        SmokeResult::Failed { message } => Smoke::Failed(message.clone()),
-        SmokeResult::Unreachable { message } => Smoke::Unreachable(message.clone()),
+        SmokeResult::Failed { message } => SmokeVerdict::Failed(message.clone()),
+        SmokeResult::Unreachable { message } => SmokeVerdict::Unreachable(message.clone()),
     }
 }
 

@@ -155,7 +155,10 @@ fn pods_are_told_apart_by_what_they_try() {
     trials.smoke = Some(("uid-c".to_owned(), passed.clone()));
     assert_eq!(trials.smoke_of_release(7), None, "another pod answered");
     trials.smoke = Some(("uid-r".to_owned(), passed));
-    assert!(matches!(trials.smoke_of_release(7), Some(Smoke::Passed(_))));
+    assert!(matches!(
+        trials.smoke_of_release(7),
+        Some(SmokeVerdict::Passed(_))
+    ));
     assert_eq!(trials.smoke_of_release(8), None);
 }
 

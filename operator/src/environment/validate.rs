@@ -171,7 +171,7 @@ fn wanted(
         digest: digest.to_string(),
         image: seen.image_name.clone(),
         retry: spec.rollout.retry.clone(),
-        patient: found_not_typed(spec, seen, config),
+        automatic: found_not_typed(spec, seen, config),
     })
 }
 

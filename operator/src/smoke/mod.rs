@@ -1,6 +1,6 @@
-//! What proves a release before it gets traffic: requests to one pod that no Service selects.
+//! Smoke checks of a release before it gets traffic: requests to a pod that no Service selects.
 //!
-//! `plan` and `assets` are pure; `run` sends the requests, to the pod's address and nowhere else.
+//! `plan` and `assets` are pure; `run` sends the requests, to the pod's address only.
 
 pub mod assets;
 pub mod plan;

@@ -1,46 +1,67 @@
 //! Server-side apply: owners per field, removal, conflicts, takeover, lists by key.
 
-use jiff::SignedDuration;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{NS, api, apply, config_map, deployment, fake, owners, refused, set};
+use super::server::Server;
+use super::{apply, config_map, deployment, owners, refused, set};
 use crokodial_fake_api::Verb;
 
 #[tokio::test]
 async fn applying_twice_changes_nothing() {
-    let (fake, clock) = fake();
-    let deployments: Api<Deployment> = api(&fake);
+    let server = Server::start().await;
+    let deployments: Api<Deployment> = server.api();
     let first = apply(&deployments, "op", true, &deployment("a:1"))
         .await
         .unwrap();
     assert_eq!(first["metadata"]["generation"], 1);
-    assert_eq!(
-        first["metadata"]["creationTimestamp"],
-        "2026-01-01T00:00:00Z"
-    );
-    fake.take_calls();
-    clock.advance(SignedDuration::from_secs(60));
+    let map = config_map("c", json!({"x": "1"}));
+    let first_map = apply(&server.api::<ConfigMap>(), "op", true, &map)
+        .await
+        .unwrap();
+    if let Some(fake) = server.fake() {
+        assert_eq!(
+            first["metadata"]["creationTimestamp"],
+            "2026-01-01T00:00:00Z"
+        );
+        fake.take_calls();
+    }
+    server.let_time_pass().await;
     let again = apply(&deployments, "op", true, &deployment("a:1"))
         .await
         .unwrap();
-    assert_eq!(first, again);
-    let calls = fake.calls();
-    assert_eq!(calls.len(), 1);
-    assert_eq!(
-        (calls[0].verb, calls[0].changed, calls[0].manager.as_str()),
-        (Verb::Patch, false, "op")
-    );
-    assert_eq!(calls[0].resource, "deployments.apps");
-    assert!(fake.unexpected().is_empty());
+    // A real server's controller writes a status of its own.
+    assert_eq!(without_status(first), without_status(again));
+    let again = apply(&server.api::<ConfigMap>(), "op", true, &map).await;
+    assert_eq!(first_map, again.unwrap(), "the version included");
+    if let Some(fake) = server.fake() {
+        let calls = fake.calls();
+        assert_eq!(calls.len(), 2);
+        assert_eq!(
+            (calls[0].verb, calls[0].changed, calls[0].manager.as_str()),
+            (Verb::Patch, false, "op")
+        );
+        assert_eq!(calls[0].resource, "deployments.apps");
+    }
+    server.assert_nothing_unexpected();
+}
+
+/// The object without what a controller writes into it, and without the version that this changes.
+fn without_status(mut object: Value) -> Value {
+    object.as_object_mut().unwrap().shift_remove("status");
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    metadata.shift_remove("resourceVersion");
+    let managers = metadata["managedFields"].as_array_mut().unwrap();
+    managers.retain(|entry| entry["subresource"] != "status");
+    object
 }
 
 #[tokio::test]
 async fn a_field_no_longer_applied_goes_unless_another_owns_it() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
     apply(
         &maps,
         "a",
@@ -57,7 +78,7 @@ async fn a_field_no_longer_applied_goes_unless_another_owns_it() {
     )
     .await
     .unwrap();
-    let shared = fake.get("configmaps", NS, "c").unwrap();
+    let shared = server.get("v1", "ConfigMap", "c").await.unwrap();
     assert_eq!(owners(&shared, "/f:data/f:y"), set(&["a", "b"]));
 
     let after = apply(&maps, "a", false, &config_map("c", json!({"z": "2"})))
@@ -80,12 +101,12 @@ async fn a_field_no_longer_applied_goes_unless_another_owns_it() {
 
 #[tokio::test]
 async fn a_foreign_field_conflicts_without_force_and_changes_hands_with_it() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
     apply(&maps, "a", false, &config_map("c", json!({"x": "1"})))
         .await
         .unwrap();
-    let version = fake.version();
+    let before = server.get("v1", "ConfigMap", "c").await;
     let (code, reason, message) =
         refused(apply(&maps, "b", false, &config_map("c", json!({"x": "2"}))).await);
     assert_eq!((code, reason.as_str()), (409, "Conflict"));
@@ -93,7 +114,8 @@ async fn a_foreign_field_conflicts_without_force_and_changes_hands_with_it() {
         message,
         "Apply failed with 1 conflict: conflict with \"a\" using v1: .data.x"
     );
-    assert_eq!(fake.version(), version, "a refused apply writes nothing");
+    let after = server.get("v1", "ConfigMap", "c").await;
+    assert_eq!(before, after, "a refused apply writes nothing");
 
     let taken = apply(&maps, "b", true, &config_map("c", json!({"x": "2"})))
         .await
@@ -110,8 +132,8 @@ async fn a_foreign_field_conflicts_without_force_and_changes_hands_with_it() {
 
 #[tokio::test]
 async fn an_update_takes_fields_from_an_applier_and_the_applier_takes_them_back() {
-    let (fake, _) = fake();
-    let deployments: Api<Deployment> = api(&fake);
+    let server = Server::start().await;
+    let deployments: Api<Deployment> = server.api();
     apply(&deployments, "op", true, &deployment("a:1"))
         .await
         .unwrap();
@@ -124,7 +146,7 @@ async fn an_update_takes_fields_from_an_applier_and_the_applier_takes_them_back(
         .patch("web", &params, &Patch::Merge(&scaled))
         .await
         .unwrap();
-    let seen = fake.get("deployments", NS, "web").unwrap();
+    let seen = server.get("apps/v1", "Deployment", "web").await.unwrap();
     assert_eq!(owners(&seen, "/f:spec/f:replicas"), set(&["kubectl-edit"]));
     let entry = seen["metadata"]["managedFields"]
         .as_array()
@@ -145,8 +167,8 @@ async fn an_update_takes_fields_from_an_applier_and_the_applier_takes_them_back(
 
 #[tokio::test]
 async fn leaving_replicas_out_lets_a_scaler_own_them() {
-    let (fake, _) = fake();
-    let deployments: Api<Deployment> = api(&fake);
+    let server = Server::start().await;
+    let deployments: Api<Deployment> = server.api();
     let mut without = deployment("a:1");
     without["spec"]
         .as_object_mut()
@@ -155,9 +177,8 @@ async fn leaving_replicas_out_lets_a_scaler_own_them() {
     let made = apply(&deployments, "op", true, &without).await.unwrap();
     assert_eq!(made["spec"]["replicas"], 1, "defaulted, owned by nobody");
     assert!(owners(&made, "/f:spec/f:replicas").is_empty());
-    fake.edit("deployments", NS, "web", |d| {
-        d["spec"]["replicas"] = json!(7)
-    });
+    let seven = |d: &mut Value| d["spec"]["replicas"] = json!(7);
+    server.edit("apps/v1", "Deployment", "web", seven).await;
     let after = apply(&deployments, "op", true, &without).await.unwrap();
     assert_eq!(after["spec"]["replicas"], 7);
     // Naming them once and dropping them again falls back to the default.
@@ -170,8 +191,8 @@ async fn leaving_replicas_out_lets_a_scaler_own_them() {
 
 #[tokio::test]
 async fn lists_merge_by_their_keys() {
-    let (fake, _) = fake();
-    let deployments: Api<Deployment> = api(&fake);
+    let server = Server::start().await;
+    let deployments: Api<Deployment> = server.api();
     apply(&deployments, "op", true, &deployment("a:1"))
         .await
         .unwrap();
@@ -221,9 +242,9 @@ fn containers(deployment: &Value) -> &Vec<Value> {
 
 #[tokio::test]
 async fn finalizers_are_a_set_and_owner_references_go_by_uid() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
-    let owner = fake.put(config_map("owner", json!({})));
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
+    let owner = server.put(config_map("owner", json!({}))).await;
     let object = |finalizer: &str, owners: Value| {
         json!({"apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": "c", "finalizers": [finalizer], "ownerReferences": owners}})
@@ -264,8 +285,8 @@ async fn finalizers_are_a_set_and_owner_references_go_by_uid() {
 
 #[tokio::test]
 async fn service_ports_and_pull_secrets_merge_by_key_and_selectors_are_atomic() {
-    let (fake, _) = fake();
-    let services: Api<Service> = api(&fake);
+    let server = Server::start().await;
+    let services: Api<Service> = server.api();
     let service = |selector: Value, port: i64, name: &str| {
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
             "spec": {"selector": selector, "ports": [{"name": name, "port": port}]}})
@@ -299,7 +320,7 @@ async fn service_ports_and_pull_secrets_merge_by_key_and_selectors_are_atomic() 
     );
     assert_eq!(after["spec"]["ports"].as_array().unwrap().len(), 2);
 
-    let accounts: Api<ServiceAccount> = api(&fake);
+    let accounts: Api<ServiceAccount> = server.api();
     let account = |secret: &str| json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "s"}, "imagePullSecrets": [{"name": secret}]});
     apply(&accounts, "a", false, &account("one")).await.unwrap();
     let both = apply(&accounts, "b", false, &account("two")).await.unwrap();
@@ -317,8 +338,8 @@ async fn service_ports_and_pull_secrets_merge_by_key_and_selectors_are_atomic() 
 
 #[tokio::test]
 async fn apply_refuses_what_the_server_refuses() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
     let cases = [
         (
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "c"}}),
@@ -346,13 +367,13 @@ async fn apply_refuses_what_the_server_refuses() {
         .patch("c", &PatchParams::apply("a"), &Patch::Apply(&other))
         .await;
     assert_eq!(refused(mismatch).0, 400);
-    assert!(fake.list("configmaps", "").is_empty());
+    assert_eq!(server.names().await, "");
 }
 
 #[tokio::test]
 async fn a_resource_version_in_an_apply_is_a_precondition() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
     let first = apply(&maps, "a", true, &config_map("c", json!({"x": "1"})))
         .await
         .unwrap();
@@ -366,8 +387,8 @@ async fn a_resource_version_in_an_apply_is_a_precondition() {
 /// After `store.go` and `patch.go` of the API server; the end-to-end tests ask a real one.
 #[tokio::test]
 async fn a_version_that_no_object_has_makes_an_apply_create_only() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
     let mut first = config_map("c", json!({"x": "1"}));
     first["metadata"]["resourceVersion"] = json!("1");
     apply(&maps, "a", true, &first).await.unwrap();
@@ -376,10 +397,14 @@ async fn a_version_that_no_object_has_makes_an_apply_create_only() {
 
 #[tokio::test]
 async fn an_apply_body_may_be_yaml() {
-    let (fake, _) = fake();
-    let client = fake.client(NS);
+    let server = Server::start().await;
+    let client = server.client();
     let body = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\ndata:\n  x: \"1\"\n";
-    let request = http::Request::patch("/api/v1/namespaces/shop/configmaps/c?fieldManager=k")
+    let path = format!(
+        "/api/v1/namespaces/{}/configmaps/c?fieldManager=k",
+        server.namespace
+    );
+    let request = http::Request::patch(path)
         .header(http::header::CONTENT_TYPE, "application/apply-patch+yaml")
         .body(body.as_bytes().to_vec())
         .unwrap();

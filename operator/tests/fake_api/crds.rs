@@ -3,53 +3,39 @@
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{NS, apply, dynamic, fake, refused};
-use crokodial_fake_api::FakeApi;
+use super::server::Server;
+use super::{apply, refused};
 
-fn install(fake: &FakeApi) {
+fn schema() -> Value {
     let item = json!({"type": "object", "required": ["name"], "properties": {"name": {"type": "string"},
         "value": {"type": "string", "maxLength": 3}}});
-    fake.install_crd(&json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": "crokodialenvironments.crokodial.com"},
-        "spec": {"group": "crokodial.com", "scope": "Namespaced",
-            "names": {"plural": "crokodialenvironments", "kind": "CrokodialEnvironment"},
-            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
-                "schema": {"openAPIV3Schema": {"type": "object", "required": ["spec"], "properties": {
-                    "spec": {"type": "object", "required": ["stage"], "properties": {
-                        "stage": {"type": "string", "enum": ["staging", "prod"]},
-                        "count": {"type": "integer", "default": 3},
-                        "env": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], "items": item},
-                        "hosts": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
-                        "args": {"type": "array", "items": {"type": "string"}}}},
-                    "status": {"type": "object", "properties": {"phase": {"type": "string"}}}}}}}]}}));
-}
-
-fn environment(spec: Value) -> Value {
-    json!({"apiVersion": "crokodial.com/v1alpha1", "kind": "CrokodialEnvironment",
-        "metadata": {"name": "prod", "namespace": NS}, "spec": spec})
+    json!({"type": "object", "required": ["spec"], "properties": {
+        "spec": {"type": "object", "required": ["stage"], "properties": {
+            "stage": {"type": "string", "enum": ["staging", "prod"]},
+            "count": {"type": "integer", "default": 3},
+            "env": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], "items": item},
+            "hosts": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
+            "args": {"type": "array", "items": {"type": "string"}}}},
+        "status": {"type": "object", "properties": {"phase": {"type": "string"}}}}})
 }
 
 #[tokio::test]
 async fn the_schema_prunes_defaults_and_refuses() {
-    let (fake, _) = fake();
-    install(&fake);
-    let environments = dynamic(&fake, "CrokodialEnvironment", "crokodialenvironments");
+    let server = Server::start().await;
+    let samples = server.install(schema()).await;
+    let sample = |spec: Value| server.sample(spec);
     let made = apply(
-        &environments,
+        &samples,
         "op",
         true,
-        &environment(json!({"stage": "prod", "typo": 1})),
+        &sample(json!({"stage": "prod", "typo": 1})),
     )
     .await
     .unwrap();
     assert_eq!(made["spec"], json!({"stage": "prod", "count": 3}));
     let strict = PatchParams::apply("op").force().validation_strict();
-    let typo = environment(json!({"stage": "prod", "typo": 1}));
-    let (code, _, message) = refused(
-        environments
-            .patch("prod", &strict, &Patch::Apply(&typo))
-            .await,
-    );
+    let typo = sample(json!({"stage": "prod", "typo": 1}));
+    let (code, _, message) = refused(samples.patch("one", &strict, &Patch::Apply(&typo)).await);
     assert_eq!(
         (code, message.as_str()),
         (400, "strict decoding error: unknown field \"spec.typo\"")
@@ -68,8 +54,8 @@ async fn the_schema_prunes_defaults_and_refuses() {
     ];
     for (spec, words) in wrong {
         let body = json!({"spec": spec});
-        let answer = apply(&environments, "other", true, &{
-            let mut e = environment(spec);
+        let answer = apply(&samples, "other", true, &{
+            let mut e = sample(spec);
             e["metadata"]["name"] = json!("new");
             e
         })
@@ -82,16 +68,16 @@ async fn the_schema_prunes_defaults_and_refuses() {
 
 #[tokio::test]
 async fn list_types_come_from_the_schema() {
-    let (fake, _) = fake();
-    install(&fake);
-    let environments = dynamic(&fake, "CrokodialEnvironment", "crokodialenvironments");
+    let server = Server::start().await;
+    let samples = server.install(schema()).await;
+    let sample = |spec: Value| server.sample(spec);
     let spec = |key: &str| {
-        environment(
+        sample(
             json!({"stage": "prod", "env": [{"name": key, "value": "1"}], "hosts": [key], "args": [key]}),
         )
     };
-    apply(&environments, "a", true, &spec("A")).await.unwrap();
-    let both = apply(&environments, "b", true, &spec("B")).await.unwrap();
+    apply(&samples, "a", true, &spec("A")).await.unwrap();
+    let both = apply(&samples, "b", true, &spec("B")).await.unwrap();
     assert_eq!(both["spec"]["env"].as_array().unwrap().len(), 2);
     assert_eq!(both["spec"]["hosts"].as_array().unwrap().len(), 2);
     assert_eq!(
@@ -99,11 +85,10 @@ async fn list_types_come_from_the_schema() {
         json!(["B"]),
         "an untyped list is atomic"
     );
-    let status = json!({"apiVersion": "crokodial.com/v1alpha1", "kind": "CrokodialEnvironment",
-        "metadata": {"name": "prod"}, "status": {"phase": "x", "typo": 1}});
-    let after = environments
+    let status = server.sample_status(json!({"phase": "x", "typo": 1}));
+    let after = samples
         .patch_status(
-            "prod",
+            "one",
             &PatchParams::apply("op").force(),
             &Patch::Apply(&status),
         )

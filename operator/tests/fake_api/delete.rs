@@ -6,31 +6,24 @@ use kube::api::{
 };
 use serde_json::{Value, json};
 
-use super::{NS, api, config_map, fake, refused};
-use crokodial_fake_api::FakeApi;
+use super::server::{Server, eventually};
+use super::{config_map, refused};
 
-fn child(fake: &FakeApi, name: &str, owners: &[&Value]) -> Value {
+async fn child(server: &Server, name: &str, owners: &[&Value]) -> Value {
     let mut child = config_map(name, json!({}));
     let reference = |owner: &&Value| {
         json!({"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
             "uid": owner["metadata"]["uid"], "blockOwnerDeletion": true})
     };
     child["metadata"]["ownerReferences"] = owners.iter().map(reference).collect();
-    fake.put(child)
-}
-
-fn names(fake: &FakeApi) -> String {
-    fake.list("configmaps", NS)
-        .iter()
-        .filter_map(|m| m["metadata"]["name"].as_str())
-        .collect()
+    server.put(child).await
 }
 
 #[tokio::test]
 async fn preconditions_guard_a_delete() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
-    let map = fake.put(config_map("c", json!({})));
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
+    let map = server.put(config_map("c", json!({}))).await;
     let with = |uid: &str| DeleteParams {
         preconditions: Some(Preconditions {
             uid: Some(uid.into()),
@@ -53,11 +46,11 @@ async fn preconditions_guard_a_delete() {
 
 #[tokio::test]
 async fn a_finalizer_holds_an_object() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
     let mut map = config_map("c", json!({}));
     map["metadata"]["finalizers"] = json!(["x/y"]);
-    fake.put(map);
+    server.put(map).await;
     let left = maps
         .delete("c", &DeleteParams::default())
         .await
@@ -65,90 +58,92 @@ async fn a_finalizer_holds_an_object() {
         .left()
         .unwrap();
     assert!(left.metadata.deletion_timestamp.is_some());
-    let version = fake.version();
     maps.delete("c", &DeleteParams::default()).await.unwrap();
-    assert_eq!(fake.version(), version, "a second delete changes nothing");
+    let same = maps.get("c").await.unwrap();
+    assert_eq!(left, same, "a second delete changes nothing");
     let none = json!({"metadata": {"finalizers": null}});
     maps.patch("c", &PatchParams::default(), &Patch::Merge(none))
         .await
         .unwrap();
-    assert_eq!(fake.get("configmaps", NS, "c"), None);
+    assert_eq!(server.get("v1", "ConfigMap", "c").await, None);
 }
 
 #[tokio::test]
 async fn dependents_follow_their_last_owner() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
-    let a = fake.put(config_map("a", json!({})));
-    let b = fake.put(config_map("b", json!({})));
-    let c = child(&fake, "c", &[&a, &b]);
-    child(&fake, "d", &[&c]);
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
+    let a = server.put(config_map("a", json!({}))).await;
+    let b = server.put(config_map("b", json!({}))).await;
+    let c = child(&server, "c", &[&a, &b]).await;
+    child(&server, "d", &[&c]).await;
     maps.delete("a", &DeleteParams::background()).await.unwrap();
-    assert_eq!(names(&fake), "bcd");
-    let left = fake.get("configmaps", NS, "c").unwrap();
-    assert_eq!(
-        left["metadata"]["ownerReferences"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1,
-        "the dangling reference is dropped"
-    );
+    server.expect_names("bcd").await;
+    eventually("the dangling reference is dropped", async || {
+        let left = server.get("v1", "ConfigMap", "c").await.unwrap();
+        let owners = left["metadata"]["ownerReferences"].as_array().unwrap();
+        (owners.len() == 1).then_some(())
+    })
+    .await;
     maps.delete("b", &DeleteParams::background()).await.unwrap();
-    assert_eq!(names(&fake), "");
+    server.expect_names("").await;
 }
 
 #[tokio::test]
 async fn an_owner_of_another_uid_is_no_owner() {
-    let (fake, _) = fake();
-    let a = fake.put(config_map("a", json!({})));
-    fake.delete("configmaps", NS, "a");
-    fake.put(config_map("a", json!({})));
-    child(&fake, "c", &[&a]);
-    assert_eq!(
-        names(&fake),
-        "a",
-        "a child of the deleted predecessor is collected"
-    );
+    let server = Server::start().await;
+    let a = server.put(config_map("a", json!({}))).await;
+    server.delete("v1", "ConfigMap", "a").await;
+    server.put(config_map("a", json!({}))).await;
+    child(&server, "c", &[&a]).await;
+    // A child of the deleted predecessor is collected.
+    server.expect_names("a").await;
 }
 
 #[tokio::test]
 async fn orphan_and_foreground() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
-    let a = fake.put(config_map("a", json!({})));
-    child(&fake, "b", &[&a]);
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
+    let a = server.put(config_map("a", json!({}))).await;
+    child(&server, "b", &[&a]).await;
     let orphan = DeleteParams {
         propagation_policy: Some(PropagationPolicy::Orphan),
         ..DeleteParams::default()
     };
     maps.delete("a", &orphan).await.unwrap();
-    assert_eq!(names(&fake), "b");
+    server.expect_names("b").await;
     assert_eq!(
-        fake.get("configmaps", NS, "b").unwrap()["metadata"].get("ownerReferences"),
+        server.get("v1", "ConfigMap", "b").await.unwrap()["metadata"].get("ownerReferences"),
         None
     );
 
-    let a = fake.put(config_map("a", json!({})));
-    let mut c = child(&fake, "c", &[&a]);
+    let a = server.put(config_map("a", json!({}))).await;
+    let mut c = child(&server, "c", &[&a]).await;
     c["metadata"]["finalizers"] = json!(["x/y"]);
-    fake.put(c);
+    server.put(c).await;
     maps.delete("a", &DeleteParams::foreground()).await.unwrap();
-    assert_eq!(names(&fake), "abc", "the owner waits for its dependent");
-    fake.edit("configmaps", NS, "c", |c| {
-        c["metadata"]["finalizers"] = json!([])
-    });
-    assert_eq!(names(&fake), "b");
+    eventually("the dependent is being deleted", async || {
+        let c = server.get("v1", "ConfigMap", "c").await.unwrap();
+        c["metadata"]["deletionTimestamp"].as_str().map(|_| ())
+    })
+    .await;
+    assert_eq!(
+        server.names().await,
+        "abc",
+        "the owner waits for its dependent"
+    );
+    let none = |c: &mut Value| c["metadata"]["finalizers"] = json!([]);
+    server.edit("v1", "ConfigMap", "c", none).await;
+    server.expect_names("b").await;
 }
 
 #[tokio::test]
 async fn collections_and_namespaces_go_whole() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
     for name in ["a", "b", "c"] {
         let mut map = config_map(name, json!({}));
         map["metadata"]["labels"] = json!({"odd": (name != "b").to_string()});
-        fake.put(map);
+        server.put(map).await;
     }
     maps.delete_collection(
         &DeleteParams::default(),
@@ -156,12 +151,11 @@ async fn collections_and_namespaces_go_whole() {
     )
     .await
     .unwrap();
-    assert_eq!(names(&fake), "b");
-    fake.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}}));
-    let namespaces: Api<Namespace> = Api::all(fake.client(NS));
+    server.expect_names("b").await;
+    let namespaces: Api<Namespace> = Api::all(server.client());
     namespaces
-        .delete(NS, &DeleteParams::default())
+        .delete(&server.namespace, &DeleteParams::default())
         .await
         .unwrap();
-    assert_eq!(names(&fake), "");
+    server.expect_names("").await;
 }

@@ -7,7 +7,9 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ListParams, WatchParams};
 use serde_json::json;
 
-use super::{NS, api, apply, config_map, fake, refused};
+use super::differences::FakeOnly;
+use super::server::{NS, fake_only};
+use super::{api, apply, config_map, refused};
 use crokodial_fake_api::Fault;
 
 fn names(fake: &crokodial_fake_api::FakeApi) -> String {
@@ -28,7 +30,9 @@ async fn each_fault_does_what_it_says() {
         (Fault::Status(503), false, true),
     ];
     for (fault, done, lives) in cases {
-        let (fake, _) = fake();
+        let Some((fake, _)) = fake_only(FakeOnly::Faults) else {
+            return;
+        };
         let maps: Api<ConfigMap> = api(&fake);
         fake.fail_at(2, fault);
         apply(&maps, "op", true, &config_map("a", json!({})))
@@ -53,7 +57,9 @@ async fn each_fault_does_what_it_says() {
 
 #[tokio::test]
 async fn a_refusal_carries_its_code_and_a_crash_none() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Faults) else {
+        return;
+    };
     let maps: Api<ConfigMap> = api(&fake);
     for (code, reason) in [
         (409, "Conflict"),
@@ -74,7 +80,9 @@ async fn a_refusal_carries_its_code_and_a_crash_none() {
 
 #[tokio::test]
 async fn reads_and_watches_are_counted_apart() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Faults) else {
+        return;
+    };
     let maps: Api<ConfigMap> = api(&fake);
     fake.fail_at_write(2, Fault::Status(500));
     apply(&maps, "op", true, &config_map("a", json!({})))
@@ -101,7 +109,9 @@ async fn reads_and_watches_are_counted_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hang_lasts_until_the_callers_deadline() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Faults) else {
+        return;
+    };
     let maps: Api<ConfigMap> = api(&fake);
     fake.fail_at(1, Fault::Hang);
     let call = tokio::time::timeout(Duration::from_secs(3600), maps.get("a")).await;
@@ -111,7 +121,9 @@ async fn a_hang_lasts_until_the_callers_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_ends_the_clients_watches() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Faults) else {
+        return;
+    };
     let maps: Api<ConfigMap> = api(&fake);
     let watch = maps
         .watch(&WatchParams::default().timeout(100), "0")

@@ -7,7 +7,9 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::api::{Api, DeleteParams, PostParams};
 use serde_json::{Value, json};
 
-use super::{NS, api, apply, fake, refused};
+use super::differences::FakeOnly;
+use super::server::{NS, Server, fake_only};
+use super::{api, apply, refused};
 use crokodial_fake_api::{FakeApi, JobOutcome, World};
 
 fn job(name: &str) -> Value {
@@ -54,7 +56,9 @@ fn pod(fake: &FakeApi) -> Value {
 
 #[tokio::test]
 async fn a_job_ends_with_its_pods_message() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     secret(&fake);
     world.run_jobs("check-", JobOutcome::Succeeds("said".into()));
@@ -81,7 +85,9 @@ async fn a_job_ends_with_its_pods_message() {
 
 #[tokio::test]
 async fn a_failed_pod_fails_a_job_without_retries() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     secret(&fake);
     let fails = JobOutcome::Fails {
@@ -108,7 +114,9 @@ async fn what_never_ends_is_ended_by_the_deadline() {
         JobOutcome::ImagePullBackOff,
         JobOutcome::Hangs,
     ] {
-        let (fake, clock) = fake();
+        let Some((fake, clock)) = fake_only(FakeOnly::Controllers) else {
+            return;
+        };
         let mut world = World::new(&fake);
         secret(&fake);
         world.run_jobs("check-", outcome.clone());
@@ -128,7 +136,9 @@ async fn a_pod_waits_for_the_secret_it_mounts_and_may_decide_by_its_content() {
     fn decide(mounted: &BTreeMap<String, String>) -> JobOutcome {
         JobOutcome::Succeeds(mounted["URI"].clone())
     }
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     world.run_jobs("check-", JobOutcome::Hangs);
     create(&fake, "check-1").await;
@@ -148,7 +158,9 @@ async fn a_pod_waits_for_the_secret_it_mounts_and_may_decide_by_its_content() {
 
 #[tokio::test]
 async fn deleting_a_job_takes_its_pods_and_time_takes_a_finished_job() {
-    let (fake, clock) = fake();
+    let Some((fake, clock)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     secret(&fake);
     let jobs = create(&fake, "check-1").await;
@@ -169,15 +181,25 @@ async fn deleting_a_job_takes_its_pods_and_time_takes_a_finished_job() {
 
 #[tokio::test]
 async fn a_jobs_template_is_checked_and_cannot_change() {
-    let (fake, _) = fake();
-    let jobs = create(&fake, "check-1").await;
-    let mut endless = job("check-2");
+    let server = Server::start().await;
+    let jobs: Api<Job> = server.api();
+    // Suspended, so that a real controller makes no pod.
+    let suspended = |name: &str| {
+        let mut job = job(name);
+        job["metadata"] = json!({"name": name});
+        job["spec"]["suspend"] = json!(true);
+        job
+    };
+    apply(&jobs, "op", true, &suspended("check-1"))
+        .await
+        .unwrap();
+    let mut endless = suspended("check-2");
     endless["spec"]["template"]["spec"]["restartPolicy"] = json!("Always");
     let object = serde_json::from_value(endless).unwrap();
     let (code, _, message) = refused(jobs.create(&PostParams::default(), &object).await);
     assert_eq!(code, 422);
     assert!(message.contains("restartPolicy"), "{message}");
-    let mut other = job("check-1");
+    let mut other = suspended("check-1");
     other["spec"]["template"]["spec"]["containers"][0]["image"] = json!("check:2");
     let (code, _, message) = refused(apply(&jobs, "op", true, &other).await);
     assert_eq!(code, 422);

@@ -2,27 +2,28 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
 use k8s_openapi::api::networking::v1::IngressClass;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, DeleteParams, ListParams};
 use kube::core::PartialObjectMeta;
 use serde_json::json;
 
-use super::{NS, api, config_map, dynamic, fake, refused};
+use super::differences::FakeOnly;
+use super::server::{NS, Server, fake_only, is_ours};
+use super::{api, config_map, refused, release_api};
 use crokodial_fake_api::Verb;
 
 #[tokio::test]
 async fn selectors_choose() {
-    let (fake, _) = fake();
-    let maps: Api<ConfigMap> = api(&fake);
+    let server = Server::start().await;
+    let maps: Api<ConfigMap> = server.api();
     for (name, tier) in [("a", "web"), ("b", "db"), ("c", "")] {
         let mut map = config_map(name, json!({}));
         if !tier.is_empty() {
             map["metadata"]["labels"] = json!({"tier": tier, "x/y": "1"});
         }
-        fake.put(map);
+        server.put(map).await;
     }
-    let mut elsewhere = config_map("d", json!({}));
-    elsewhere["metadata"]["namespace"] = json!("other");
-    fake.put(elsewhere);
+    let elsewhere = server.second_namespace().await;
+    elsewhere.put(config_map("d", json!({}))).await;
     let cases = [
         ("", "", "abc"),
         ("tier=web", "", "a"),
@@ -44,19 +45,18 @@ async fn selectors_choose() {
         let found: String = list
             .iter()
             .filter_map(|m| m.metadata.name.clone())
+            .filter(|name| is_ours(name))
             .collect();
         assert_eq!(found, names, "{labels} {fields}");
     }
-    let everywhere: Api<ConfigMap> = Api::all(fake.client(NS));
-    assert_eq!(
-        everywhere
-            .list(&ListParams::default())
-            .await
-            .unwrap()
-            .items
-            .len(),
-        4
-    );
+    let everywhere: Api<ConfigMap> = Api::all(server.client());
+    let all = everywhere.list(&ListParams::default()).await.unwrap();
+    let of_case = all.iter().filter(|map| {
+        let space = map.metadata.namespace.as_ref().unwrap();
+        [&server.namespace, &elsewhere.namespace].contains(&space)
+            && is_ours(map.metadata.name.as_ref().unwrap())
+    });
+    assert_eq!(of_case.count(), 4);
     let unsupported = maps.list(&ListParams::default().fields("data.x=1")).await;
     assert_eq!(
         refused(unsupported).0,
@@ -67,56 +67,62 @@ async fn selectors_choose() {
 
 #[tokio::test]
 async fn metadata_requests_carry_no_values() {
-    let (fake, _) = fake();
-    fake.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": NS}, "data": {"K": "dg=="}}));
-    let secrets: Api<Secret> = api(&fake);
+    let server = Server::start().await;
+    server.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"K": "dg=="}})).await;
+    let secrets: Api<Secret> = server.api();
     let one = secrets.get_metadata("s").await.unwrap();
     assert_eq!(one.metadata.name.as_deref(), Some("s"));
-    let some: Api<PartialObjectMeta<Secret>> = Api::namespaced(fake.client(NS), NS);
+    let some: Api<PartialObjectMeta<Secret>> = Api::namespaced(server.client(), &server.namespace);
     let list = some.list(&ListParams::default()).await.unwrap();
     assert_eq!(list.items.len(), 1);
-    let request = http::Request::get("/api/v1/namespaces/shop/secrets/s")
+    let request = http::Request::get(format!("/api/v1/namespaces/{}/secrets/s", server.namespace))
         .header(
             http::header::ACCEPT,
             "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
         )
         .body(Vec::new())
         .unwrap();
-    let text = fake.client(NS).request_text(request).await.unwrap();
+    let text = server.client().request_text(request).await.unwrap();
     assert!(!text.contains("dg=="), "{text}");
 }
 
 #[tokio::test]
 async fn cluster_scoped_types_and_absent_objects() {
-    let (fake, _) = fake();
-    fake.put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "traefik"}}));
-    fake.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}}));
-    let classes: Api<IngressClass> = Api::all(fake.client(NS));
-    assert_eq!(
-        classes
-            .list(&ListParams::default())
+    let server = Server::start().await;
+    let class = json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+        "metadata": {"name": server.namespace}, "spec": {"controller": "example.com/none"}});
+    server.put(class).await;
+    let classes: Api<IngressClass> = Api::all(server.client());
+    let of_case = ListParams::default().fields(&format!("metadata.name={}", server.namespace));
+    assert_eq!(classes.list(&of_case).await.unwrap().items.len(), 1);
+    classes
+        .delete(&server.namespace, &DeleteParams::default())
+        .await
+        .unwrap();
+    let namespaces: Api<Namespace> = Api::all(server.client());
+    assert!(
+        namespaces
+            .get_opt(&server.namespace)
             .await
             .unwrap()
-            .items
-            .len(),
-        1
+            .is_some()
     );
-    let namespaces: Api<Namespace> = Api::all(fake.client(NS));
-    assert!(namespaces.get_opt(NS).await.unwrap().is_some());
-    let pods: Api<Pod> = api(&fake);
+    let pods: Api<Pod> = server.api();
     assert_eq!(pods.get_opt("p").await.unwrap(), None);
     let (code, reason, message) = refused(pods.get("p").await);
     assert_eq!(
         (code, reason.as_str(), message.as_str()),
         (404, "NotFound", "pods \"p\" not found")
     );
-    assert!(fake.unexpected().is_empty());
+    server.assert_nothing_unexpected();
 }
 
 #[tokio::test]
 async fn an_unknown_path_is_loud_and_a_removed_type_is_not() {
-    let (fake, _) = fake();
-    let typo = dynamic(&fake, "CrokodialRelease", "crokodialrelease");
+    let Some((fake, _)) = fake_only(FakeOnly::Records) else {
+        return;
+    };
+    let typo = release_api(&fake, "crokodialrelease");
     assert_eq!(refused(typo.list(&ListParams::default()).await).0, 404);
     assert_eq!(fake.unexpected().len(), 1);
     assert!(
@@ -126,7 +132,7 @@ async fn an_unknown_path_is_loud_and_a_removed_type_is_not() {
     );
 
     fake.remove_type("crokodialreleases");
-    let removed = dynamic(&fake, "CrokodialRelease", "crokodialreleases");
+    let removed = release_api(&fake, "crokodialreleases");
     let error = removed.list(&ListParams::default()).await.unwrap_err();
     assert!(matches!(error, kube::Error::Api(status) if status.code == 404));
     assert_eq!(fake.unexpected().len(), 1);
@@ -134,7 +140,9 @@ async fn an_unknown_path_is_loud_and_a_removed_type_is_not() {
 
 #[tokio::test]
 async fn calls_are_recorded() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Records) else {
+        return;
+    };
     let maps: Api<ConfigMap> = api(&fake);
     let _ = maps.get_opt("c").await.unwrap();
     let _ = maps.list(&ListParams::default()).await.unwrap();

@@ -5,8 +5,16 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::Api;
 use serde_json::{Value, json};
 
-use super::{NS, api, apply, deployment, fake};
+use super::differences::FakeOnly;
+use super::server::{NS, fake_only};
+use super::{api, apply};
 use crokodial_fake_api::{Behaviour, FakeApi, World};
+
+fn deployment(image: &str) -> Value {
+    let mut deployment = super::deployment(image);
+    deployment["spec"]["paused"] = json!(false);
+    deployment
+}
 
 fn web(fake: &FakeApi) -> Value {
     fake.get("deployments", NS, "web").unwrap()
@@ -60,7 +68,9 @@ async fn start(fake: &FakeApi, world: &mut World) -> Api<Deployment> {
 
 #[tokio::test]
 async fn a_deployment_comes_up() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     start(&fake, &mut world).await;
     let object = web(&fake);
@@ -95,7 +105,9 @@ async fn a_deployment_comes_up() {
 
 #[tokio::test]
 async fn a_rolling_update_never_has_fewer_ready_pods_than_asked() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     let deployments = start(&fake, &mut world).await;
     apply(&deployments, "op", true, &deployment("a:2"))
@@ -149,7 +161,9 @@ async fn a_bad_image_stops_the_rollout_and_the_old_pods_stay() {
         (Behaviour::Unschedulable, None),
     ];
     for (behaviour, reason) in cases {
-        let (fake, _) = fake();
+        let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+            return;
+        };
         let mut world = World::new(&fake);
         let deployments = start(&fake, &mut world).await;
         let bad = "r.test/web:2@sha256:bad";
@@ -182,7 +196,9 @@ async fn a_bad_image_stops_the_rollout_and_the_old_pods_stay() {
 
 #[tokio::test]
 async fn crashes_count_restarts() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     let deployments = api::<Deployment>(&fake);
     world.behave("a:1", Behaviour::RestartsAfterReady(3));
@@ -204,7 +220,9 @@ async fn crashes_count_restarts() {
 
 #[tokio::test]
 async fn a_missing_secret_is_a_config_error_until_it_exists() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     let deployments = api::<Deployment>(&fake);
     let mut body = deployment("a:1");
@@ -223,7 +241,9 @@ async fn a_missing_secret_is_a_config_error_until_it_exists() {
 
 #[tokio::test]
 async fn the_progress_deadline_is_reported_by_the_clock() {
-    let (fake, clock) = fake();
+    let Some((fake, clock)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     let deployments = start(&fake, &mut world).await;
     world.behave("a:2", Behaviour::NeverReady);
@@ -247,7 +267,9 @@ async fn the_progress_deadline_is_reported_by_the_clock() {
 
 #[tokio::test]
 async fn scaling_eviction_and_deletion() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     let deployments = start(&fake, &mut world).await;
     let scaled = |n: i64| {
@@ -280,7 +302,9 @@ async fn scaling_eviction_and_deletion() {
 
 #[tokio::test]
 async fn an_ingress_of_the_controllers_class_gets_an_address() {
-    let (fake, _) = fake();
+    let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+        return;
+    };
     let mut world = World::new(&fake);
     world.ingress_class("traefik");
     let ingress = |name: &str, class: &str| {
@@ -304,7 +328,9 @@ async fn an_ingress_of_the_controllers_class_gets_an_address() {
 async fn two_runs_are_the_same_run() {
     let mut runs = Vec::new();
     for _ in 0..2 {
-        let (fake, _) = fake();
+        let Some((fake, _)) = fake_only(FakeOnly::Controllers) else {
+            return;
+        };
         let mut world = World::new(&fake);
         let deployments = start(&fake, &mut world).await;
         apply(&deployments, "op", true, &deployment("a:2"))

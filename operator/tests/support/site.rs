@@ -9,7 +9,7 @@ use crokodial_operator::environment::effective::Defaults;
 use crokodial_operator::environment::{self, Error};
 use crokodial_operator::kube_io::KubeIo;
 use crokodial_operator::metrics::Metrics;
-use crokodial_operator::wake::Wakes;
+use crokodial_operator::requeue::RequeueTrigger;
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
@@ -388,7 +388,7 @@ fn context_with(
             probes: probes.clone(),
             smoke: smoke.clone(),
         },
-        Wakes::default(),
+        RequeueTrigger::default(),
         Metrics::new(),
         Clock::Fixed(time.clone()),
     ))

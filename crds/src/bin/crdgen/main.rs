@@ -1,43 +1,26 @@
-//! Writes everything that is generated from the API types, or with `--check` names what is out of date.
+//! Generator of everything derived from the API types. With `--check` it writes nothing and names what is out of date.
 
+mod error;
 mod manifest;
 mod reference;
+mod runbook;
 mod troubleshoot;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::{env, fs, io};
+use std::{env, fs};
 
 use crokodial_crds::schema;
 
-/// Partly written by hand.
-const TROUBLESHOOT: &str = "docs/troubleshoot.md";
+use error::Error;
+use troubleshoot::PATH as TROUBLESHOOT;
 
 const HOW: &str = "run: make crdgen";
 
-/// One generated file: where it stands in the repository and what is in it.
+/// One generated file: its path in the repository and its content.
 struct Output {
     path: PathBuf,
     text: String,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("{}: {source}", path.display())]
-    File { path: PathBuf, source: io::Error },
-    #[error("a definition cannot be written as YAML: {0}")]
-    Yaml(String),
-    #[error(
-        "the definition of {0} contains {{{{, which Helm would read as a template: reword the rustdoc"
-    )]
-    Template(String),
-    #[error(
-        "{TROUBLESHOOT} lost the line above which it is written by hand: put it back, after the introduction:\n{}",
-        troubleshoot::MARK
-    )]
-    Mark,
-    #[error("unknown argument {0:?}: crdgen takes --check or nothing")]
-    Argument(String),
 }
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! The reference pages: one for each kind, one for conditions and reasons.
+//! Reference pages: one for each kind, and one for conditions and reasons.
 
 use std::fmt::Write;
 
@@ -60,7 +60,7 @@ pub fn kind(crd: &CustomResourceDefinition) -> String {
 /// Every condition type and every reason.
 pub fn conditions() -> String {
     let mut page = format!("{HEAD}# Conditions and reasons\n\n");
-    page.push_str("Each condition stands in `status.conditions` with `status` True, False or Unknown, a `reason` and a\n");
+    page.push_str("Each condition is listed in `status.conditions` with `status` True, False or Unknown, a `reason` and a\n");
     page.push_str(
         "`message`; a message ends with the next step. Wait for one with, for example,\n",
     );

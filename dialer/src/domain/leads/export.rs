@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::query::LeadFilter;
-use super::view::text;
+use crate::domain::to_json::text;
 
 /// The columns, as ever.
 pub const COLUMNS: [&str; 8] = [

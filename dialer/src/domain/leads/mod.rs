@@ -7,7 +7,7 @@ pub mod notes;
 pub mod phone;
 pub mod query;
 pub mod stats;
-pub mod vendor_style;
+pub mod vendor_json;
 pub mod view;
 
 /// Values of `status` (contract 2.2).

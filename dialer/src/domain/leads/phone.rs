@@ -75,7 +75,53 @@ mod tests {
         assert_eq!(last_ten("12345"), None);
     }
 
+    /// Maximum number of digits that are searched for in their own text: longer patterns take long to compile.
+    const MAX_DIGITS: usize = 12;
+
+    fn check(text: &str) {
+        let digits = digits(text);
+        assert!(digits.bytes().all(|b| b.is_ascii_digit()));
+        let shown = display(text);
+        assert_eq!(display(&shown), shown);
+        assert_eq!(e164(&shown), e164(text), "{text:?}");
+        if let Some(number) = e164(text) {
+            let rest = number.strip_prefix('+').unwrap();
+            assert!((8..=15).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_digit()));
+            assert!(rest.ends_with(&digits), "{text:?}");
+            assert_eq!(e164(&number).as_ref(), Some(&number));
+        }
+        match last_ten(text) {
+            Some(last) => assert!(last.len() == 10 && digits.ends_with(&last)),
+            None => assert!(digits.len() < 10, "{text:?}"),
+        }
+        if digits.len() <= MAX_DIGITS {
+            let pattern = regex::Regex::new(&pattern(&digits)).unwrap();
+            assert!(pattern.is_match(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn odd_numbers() {
+        for text in [
+            "+1\u{fffd}555 0123456",
+            "+44 20 7946 0958",
+            "+123456789012345678901234567890",
+            "(555) 012-3456",
+            "1-555-012-3456",
+            "x+1 555 012 3456",
+            "\u{665}\u{665} \u{ff15} 555 012 3456",
+            "call me",
+        ] {
+            check(text);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_number_is_the_same_however_it_is_shown_or_searched(text in "([-+()x 0-9]{0,24}|\\PC{0,24})") {
+            check(&text);
+        }
+
         #[test]
         fn what_is_shown_is_the_same_number(text in "[-+() 0-9a-z]{0,20}") {
             prop_assert_eq!(e164(&display(&text)), e164(&text));

@@ -10,14 +10,14 @@ use super::SOURCES;
 
 /// Bounds and default of `limit`.
 const LIMIT: std::ops::RangeInclusive<u32> = 10..=500;
-const USUAL_LIMIT: u32 = 50;
+const DEFAULT_LIMIT: u32 = 50;
 
 /// With `getAllResults`: the most leads that one answer holds. More are refused, not cut off.
-pub const ALL_AT_MOST: u32 = 10_000;
+pub const MAX_RESULTS: u32 = 10_000;
 
 /// Longest text of any key, in characters, and most items of a list.
-const LONGEST: usize = 200;
-const MOST_ITEMS: usize = 200;
+const MAX_LENGTH: usize = 200;
+const MAX_ITEMS: usize = 200;
 
 /// The token that stands for leads without a disposition.
 const NO_DISPOSITION: &str = "No Disposition";
@@ -50,7 +50,7 @@ pub struct LeadQuery {
 impl LeadQuery {
     /// True where all are wanted and one answer cannot hold them.
     pub fn is_too_much(&self, total: u64) -> bool {
-        self.all && total > u64::from(ALL_AT_MOST)
+        self.all && total > u64::from(MAX_RESULTS)
     }
 }
 
@@ -72,19 +72,19 @@ pub struct LeadFilter {
 
 /// What is wrong with a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct QueryError {
     pub key: String,
     pub advice: String,
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.key, self.advice)
     }
 }
 
-fn refuse<T>(key: &str, advice: impl Into<String>) -> Result<T, Refused> {
-    Err(Refused {
+fn refuse<T>(key: &str, advice: impl Into<String>) -> Result<T, QueryError> {
+    Err(QueryError {
         key: shortened(key),
         advice: advice.into(),
     })
@@ -99,10 +99,10 @@ fn shortened(key: &str) -> String {
 ///
 /// # Errors
 /// The first key that is unknown or has no usable value.
-pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, Refused> {
+pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, QueryError> {
     let mut query = LeadQuery {
         page: 1,
-        limit: USUAL_LIMIT,
+        limit: DEFAULT_LIMIT,
         all: false,
         sort_by: "createdAt",
         ascending: false,
@@ -113,7 +113,7 @@ pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, R
     let mut zone = zone.clone();
     for (key, value) in pairs {
         let value = value.trim();
-        if value.chars().count() > LONGEST * MOST_ITEMS {
+        if value.chars().count() > MAX_LENGTH * MAX_ITEMS {
             return refuse(key, "is too long");
         }
         match key.as_str() {
@@ -153,7 +153,7 @@ pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, R
     Ok(query)
 }
 
-fn page(value: &str) -> Result<u32, Refused> {
+fn page(value: &str) -> Result<u32, QueryError> {
     // So far that no database is asked to skip what nobody reads.
     match value.parse() {
         Ok(page @ 1..=1_000_000) => Ok(page),
@@ -161,7 +161,7 @@ fn page(value: &str) -> Result<u32, Refused> {
     }
 }
 
-fn limit(value: &str) -> Result<u32, Refused> {
+fn limit(value: &str) -> Result<u32, QueryError> {
     let limit: u32 = match value.parse() {
         Ok(limit) => limit,
         Err(_) => return refuse("limit", "must be a whole number from 10 to 500"),
@@ -169,7 +169,7 @@ fn limit(value: &str) -> Result<u32, Refused> {
     Ok(limit.clamp(*LIMIT.start(), *LIMIT.end()))
 }
 
-fn sort(value: &str) -> Result<&'static str, Refused> {
+fn sort(value: &str) -> Result<&'static str, QueryError> {
     let found = SORTS.iter().copied().find(|field| *field == value);
     found.map_or_else(
         || refuse("sortBy", format!("must be one of {}", SORTS.join(", "))),
@@ -177,7 +177,7 @@ fn sort(value: &str) -> Result<&'static str, Refused> {
     )
 }
 
-fn ascending(value: &str) -> Result<bool, Refused> {
+fn ascending(value: &str) -> Result<bool, QueryError> {
     match value {
         "asc" => Ok(true),
         "desc" => Ok(false),
@@ -185,20 +185,20 @@ fn ascending(value: &str) -> Result<bool, Refused> {
     }
 }
 
-fn short(key: &str, value: &str) -> Result<String, Refused> {
-    if value.chars().count() > LONGEST {
-        return refuse(key, format!("must have at most {LONGEST} characters"));
+fn short(key: &str, value: &str) -> Result<String, QueryError> {
+    if value.chars().count() > MAX_LENGTH {
+        return refuse(key, format!("must have at most {MAX_LENGTH} characters"));
     }
     Ok(value.to_owned())
 }
 
 /// Repeated keys and lists with commas mean the same.
-fn extend(list: &mut Vec<String>, key: &str, value: &str) -> Result<(), Refused> {
+fn extend(list: &mut Vec<String>, key: &str, value: &str) -> Result<(), QueryError> {
     for item in value.split(',').map(str::trim).filter(|i| !i.is_empty()) {
         list.push(short(key, item)?);
     }
-    if list.len() > MOST_ITEMS {
-        return refuse(key, format!("must have at most {MOST_ITEMS} items"));
+    if list.len() > MAX_ITEMS {
+        return refuse(key, format!("must have at most {MAX_ITEMS} items"));
     }
     Ok(())
 }
@@ -207,7 +207,7 @@ fn extend(list: &mut Vec<String>, key: &str, value: &str) -> Result<(), Refused>
 ///
 /// # Errors
 /// No such zone.
-pub fn named_zone(name: &str) -> Result<TimeZone, Refused> {
+pub fn named_zone(name: &str) -> Result<TimeZone, QueryError> {
     TimeZone::get(name).or_else(|_| {
         refuse(
             "tz",
@@ -217,7 +217,7 @@ pub fn named_zone(name: &str) -> Result<TimeZone, Refused> {
 }
 
 /// A moment stands for itself, a day for its first one.
-fn begin(key: &str, value: &str, zone: &TimeZone) -> Result<i64, Refused> {
+fn begin(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     if let Ok(at) = value.parse::<Timestamp>() {
         return Ok(at.as_millisecond());
     }
@@ -229,7 +229,7 @@ fn begin(key: &str, value: &str, zone: &TimeZone) -> Result<i64, Refused> {
 }
 
 /// The last millisecond of the day, also of the day that a moment falls on.
-fn end(key: &str, value: &str, zone: &TimeZone) -> Result<i64, Refused> {
+fn end(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     let next = day(key, value, zone)?.checked_add(1.day());
     let begin = next.and_then(|next| next.to_zoned(zone.clone()));
     match begin {
@@ -238,7 +238,7 @@ fn end(key: &str, value: &str, zone: &TimeZone) -> Result<i64, Refused> {
     }
 }
 
-fn day(key: &str, value: &str, zone: &TimeZone) -> Result<Date, Refused> {
+fn day(key: &str, value: &str, zone: &TimeZone) -> Result<Date, QueryError> {
     if let Ok(at) = value.parse::<Timestamp>() {
         return Ok(at.to_zoned(zone.clone()).date());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::view::text;
+use crate::domain::to_json::text;
 
 /// Fields that are looked at.
 pub const FIELDS: [&str; 8] = [
@@ -19,21 +19,21 @@ pub const FIELDS: [&str; 8] = [
 ];
 
 /// Longest lists: those a filter offers, and the other ones.
-const MOST_OPTIONS: usize = 100;
-const MOST_SHOWN: usize = 50;
+const MAX_OPTIONS: usize = 100;
+const MAX_SHOWN: usize = 50;
 
 /// Different values of one field that are told apart; what comes after is only counted as a lead. Far above what
 /// people type, and a bound on memory.
-const MOST_VALUES: usize = 20_000;
+const MAX_VALUES: usize = 20_000;
 
 /// Counts so far.
 #[derive(Debug, Default)]
-pub struct Stats {
+pub struct LeadStats {
     leads: u64,
     values: BTreeMap<&'static str, BTreeMap<String, u64>>,
 }
 
-impl Stats {
+impl LeadStats {
     /// Counts one more lead, of which [`FIELDS`] are there.
     pub fn add(&mut self, lead: &Map<String, Value>) {
         self.leads = self.leads.saturating_add(1);
@@ -43,7 +43,7 @@ impl Stats {
                 continue;
             }
             let counts = self.values.entry(field).or_default();
-            if counts.len() < MOST_VALUES || counts.contains_key(&value) {
+            if counts.len() < MAX_VALUES || counts.contains_key(&value) {
                 let count = counts.entry(value).or_default();
                 *count = count.saturating_add(1);
             }
@@ -87,7 +87,7 @@ impl Stats {
         let counts = self.values.get(field).into_iter().flatten();
         counts
             .map(|(value, _)| value.as_str())
-            .take(MOST_OPTIONS)
+            .take(MAX_OPTIONS)
             .collect()
     }
 
@@ -96,7 +96,7 @@ impl Stats {
         let mut counts: Vec<(&String, &u64)> =
             self.values.get(field).into_iter().flatten().collect();
         counts.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
-        let shown = counts.into_iter().take(MOST_SHOWN);
+        let shown = counts.into_iter().take(MAX_SHOWN);
         shown
             .map(|(value, count)| json!({ "_id": value, "count": count }))
             .collect()
@@ -111,8 +111,8 @@ impl Stats {
 mod tests {
     use super::*;
 
-    fn stats(leads: &[Value]) -> Stats {
-        let mut stats = Stats::default();
+    fn stats(leads: &[Value]) -> LeadStats {
+        let mut stats = LeadStats::default();
         for lead in leads {
             stats.add(lead.as_object().unwrap());
         }

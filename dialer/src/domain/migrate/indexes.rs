@@ -1,9 +1,9 @@
 //! Indexes: which are wanted, which of the old server's stand in the way. The application is right with any of them
 //! missing; they are speed, or a backstop.
 
-use mongodb::bson::{Bson, Document};
+use bson::{Bson, Document};
 
-use super::{Finding, Seen, Severity};
+use super::{Finding, Occurrences, Severity};
 
 /// An index by its keys; names differ between servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +88,11 @@ impl Index {
     }
 
     /// True if that index serves as this one: uniqueness aside, which is a backstop only.
-    pub fn is_served_by(&self, present: &Present) -> bool {
+    pub fn is_served_by(&self, present: &ExistingIndex) -> bool {
         self.collection == present.collection && same_keys(self.keys, &present.keys)
     }
 
-    fn is(&self, present: &Present) -> bool {
+    fn is(&self, present: &ExistingIndex) -> bool {
         self.is_served_by(present) && self.unique == present.unique && !present.partial
     }
 }
@@ -117,7 +117,7 @@ fn same_keys(keys: &[(&str, i32)], found: &Document) -> bool {
 
 /// An index that is there.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Present {
+pub struct ExistingIndex {
     pub collection: String,
     pub name: String,
     pub keys: Document,
@@ -127,7 +127,7 @@ pub struct Present {
 }
 
 /// Those that are not there.
-pub fn missing(present: &[Present]) -> Vec<Index> {
+pub fn missing(present: &[ExistingIndex]) -> Vec<Index> {
     let wanted = WANTED.iter().copied();
     wanted
         .filter(|index| !present.iter().any(|found| index.is_served_by(found)))
@@ -135,7 +135,7 @@ pub fn missing(present: &[Present]) -> Vec<Index> {
 }
 
 /// Those that are in the way, and why.
-pub fn in_the_way(present: &[Present]) -> Vec<(Present, &'static str)> {
+pub fn in_the_way(present: &[ExistingIndex]) -> Vec<(ExistingIndex, &'static str)> {
     let found = UNWANTED.iter().flat_map(|(index, why)| {
         let found = present.iter().filter(|found| index.is(found));
         found.map(|found| (found.clone(), *why))
@@ -144,8 +144,8 @@ pub fn in_the_way(present: &[Present]) -> Vec<(Present, &'static str)> {
 }
 
 /// What is to be said of them.
-pub fn findings(present: &[Present]) -> Vec<Finding> {
-    let one = Seen {
+pub fn findings(present: &[ExistingIndex]) -> Vec<Finding> {
+    let one = Occurrences {
         count: 1,
         example: None,
     };
@@ -173,10 +173,10 @@ pub fn findings(present: &[Present]) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::doc;
+    use bson::doc;
 
-    fn present(collection: &str, keys: Document, unique: bool) -> Present {
-        Present {
+    fn present(collection: &str, keys: Document, unique: bool) -> ExistingIndex {
+        ExistingIndex {
             collection: collection.into(),
             name: "any".into(),
             keys,
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn an_index_is_known_by_its_keys_whatever_its_name_and_number_type() {
-        let all: Vec<Present> = WANTED
+        let all: Vec<ExistingIndex> = WANTED
             .iter()
             .map(|index| present(index.collection, index.keys(), index.unique))
             .collect();
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(conflicts.len(), 1);
         assert_eq!(conflicts[0].id, "indexes.old.leads.any");
         assert_eq!(missing(std::slice::from_ref(&old)).len(), WANTED.len() - 1);
-        let partial = Present {
+        let partial = ExistingIndex {
             partial: true,
             ..old
         };

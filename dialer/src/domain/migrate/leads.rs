@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document};
+use bson::oid::ObjectId;
+use bson::{Bson, Document};
 
-use super::{Finding, Seen, Severity, type_name};
-use crate::domain::leads::view;
-use crate::domain::vendor::same::Keys;
+use super::{Finding, Occurrences, Severity, type_name};
+use crate::domain::to_json;
+use crate::domain::vendor::matching::MatchKeys;
 
 /// Types of the old schema, by field.
 const TEXT: &[&str] = &[
@@ -60,18 +60,18 @@ const FLAGS: &[&str] = &[
 const DATES: &[&str] = &["createdAt", "updatedAt", "lastContactedAt"];
 
 /// The most leads whose keys are remembered to find those that are the same (some 100 bytes each).
-const MOST_COMPARED: u64 = 500_000;
+const MAX_COMPARED: u64 = 500_000;
 
 /// Looks at leads one after the other.
 #[derive(Debug, Default)]
-pub struct Inspector {
+pub struct LeadInspector {
     looked_at: u64,
-    unreadable: Seen,
-    unowned: Seen,
-    odd_owner: Seen,
-    undated: Seen,
-    same: Seen,
-    types: BTreeMap<(&'static str, &'static str), Seen>,
+    unreadable: Occurrences,
+    unowned: Occurrences,
+    odd_owner: Occurrences,
+    undated: Occurrences,
+    same: Occurrences,
+    types: BTreeMap<(&'static str, &'static str), Occurrences>,
     known: HashMap<(ObjectId, Key), Holders>,
 }
 
@@ -89,7 +89,7 @@ struct Holders {
     without: bool,
 }
 
-impl Inspector {
+impl LeadInspector {
     pub fn see(&mut self, lead: &Document) {
         self.looked_at = self.looked_at.saturating_add(1);
         let id = lead.get("_id");
@@ -102,7 +102,7 @@ impl Inspector {
         self.see_types(lead);
         match lead.get("tenantId") {
             Some(Bson::ObjectId(tenant)) => {
-                if self.looked_at <= MOST_COMPARED && self.is_known(*tenant, lead) {
+                if self.looked_at <= MAX_COMPARED && self.is_known(*tenant, lead) {
                     self.same.at(id);
                 }
             }
@@ -134,7 +134,7 @@ impl Inspector {
 
     /// True if one seen before is the same lead (`vendor::same`).
     fn is_known(&mut self, tenant: ObjectId, lead: &Document) -> bool {
-        let keys = Keys::of_stored(&view::fields(lead));
+        let keys = MatchKeys::of_stored(&to_json::fields(lead));
         let has_id = !keys.vendor_ids.is_empty();
         let ids = keys.vendor_ids.into_iter().map(Key::VendorId);
         let contact = [keys.phone.map(Key::Phone), keys.email.map(Key::Email)];
@@ -165,8 +165,8 @@ impl Inspector {
                 format!("{field} is of type {found}: read as it is and left as it is"),
             )
         });
-        let uncompared = Seen {
-            count: self.looked_at.saturating_sub(MOST_COMPARED),
+        let uncompared = Occurrences {
+            count: self.looked_at.saturating_sub(MAX_COMPARED),
             example: None,
         };
         let uncompared = Finding::new(
@@ -185,7 +185,7 @@ impl Inspector {
 
     /// What is not of one field.
     fn of_whole_leads(&self) -> [Option<Finding>; 5] {
-        let of = |id: &str, severity, seen: &Seen, message: &str| {
+        let of = |id: &str, severity, seen: &Occurrences, message: &str| {
             Finding::new(format!("leads.{id}"), severity, seen, message)
         };
         [
@@ -228,10 +228,10 @@ impl Inspector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::{DateTime, doc};
+    use bson::{DateTime, doc};
 
     fn findings(leads: &[Document]) -> Vec<(String, u64)> {
-        let mut inspector = Inspector::default();
+        let mut inspector = LeadInspector::default();
         for lead in leads {
             inspector.see(lead);
         }

@@ -6,8 +6,8 @@ pub mod indexes;
 pub mod leads;
 pub mod users;
 
-use mongodb::bson::Bson;
-use mongodb::bson::oid::ObjectId;
+use bson::Bson;
+use bson::oid::ObjectId;
 use serde::Serialize;
 
 /// How much of a finding's matter is left to do.
@@ -41,7 +41,7 @@ impl Finding {
     pub fn new(
         id: impl Into<String>,
         severity: Severity,
-        seen: &Seen,
+        seen: &Occurrences,
         message: impl Into<String>,
     ) -> Option<Self> {
         (seen.count > 0).then(|| Self {
@@ -56,12 +56,12 @@ impl Finding {
 
 /// How often something was seen, and where first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct Occurrences {
     pub count: u64,
     pub example: Option<String>,
 }
 
-impl Seen {
+impl Occurrences {
     /// Once more, in the document with this `_id`.
     pub fn at(&mut self, id: Option<&Bson>) {
         self.count = self.count.saturating_add(1);
@@ -107,7 +107,7 @@ pub fn type_name(value: &Bson) -> &'static str {
 
 /// What is to be said of a database that the old server may still use.
 pub fn uncontracted() -> Option<Finding> {
-    let once = Seen {
+    let once = Occurrences {
         count: 1,
         example: None,
     };
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn an_odd_id_is_not_printed() {
-        let mut seen = Seen::default();
+        let mut seen = Occurrences::default();
         seen.at(Some(&Bson::String("555-0100 Ann Lee".into())));
         seen.at(Some(&Bson::Int32(1)));
         assert_eq!(

@@ -1,27 +1,27 @@
 //! The pair that a vendor sends with every lead.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::domain::keyring::{Context, KeyRing, Unopened};
+use crate::security::keyring::{KeyRing, SealContext, UnsealError};
 
 /// What the keys are sealed and looked up as.
 pub const PURPOSE: &str = "nextgen";
 
 /// Longest text that can be half of a pair.
-pub const LONGEST: usize = 256;
+pub const MAX_LENGTH: usize = 256;
 
 /// A pair. The key is never shown by `Debug`, and compared by [`same`] only.
 #[derive(Clone)]
-pub struct Pair {
+pub struct CredentialPair {
     /// Names the credential; not secret.
     pub sid: String,
     pub api_key: String,
 }
 
-impl std::fmt::Debug for Pair {
+impl std::fmt::Debug for CredentialPair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pair")
             .field("sid", &self.sid)
@@ -29,7 +29,7 @@ impl std::fmt::Debug for Pair {
     }
 }
 
-impl Pair {
+impl CredentialPair {
     /// A new one: `crk_` and 128 random bits, `key_` and 256, as hex.
     pub fn fresh() -> Self {
         let (mut sid, mut key) = ([0_u8; 16], [0_u8; 32]);
@@ -57,8 +57,8 @@ pub struct Sealed {
 }
 
 /// A key is sealed for its tenant: in another's row it does not open.
-pub fn context(tenant: ObjectId) -> Context {
-    Context {
+pub fn context(tenant: ObjectId) -> SealContext {
+    SealContext {
         purpose: PURPOSE,
         user: tenant,
     }
@@ -68,10 +68,14 @@ pub fn context(tenant: ObjectId) -> Context {
 ///
 /// # Errors
 /// Why it would not open.
-pub fn seal(ring: &KeyRing, tenant: ObjectId, pair: &Pair) -> Result<Sealed, Unopened> {
+pub fn seal(
+    ring: &KeyRing,
+    tenant: ObjectId,
+    pair: &CredentialPair,
+) -> Result<Sealed, UnsealError> {
     let api_key = ring.seal(context(tenant), &pair.api_key)?;
     if !same(&ring.open(context(tenant), &api_key)?, &pair.api_key) {
-        return Err(Unopened::Refused);
+        return Err(UnsealError::Refused);
     }
     let hashes = ring.look_ups(PURPOSE, &[&pair.sid, &pair.api_key]);
     let key_hash = hashes.into_iter().next().unwrap_or_default();
@@ -89,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_fresh_pair_has_the_old_form_and_is_new() {
-        let (one, two) = (Pair::fresh(), Pair::fresh());
+        let (one, two) = (CredentialPair::fresh(), CredentialPair::fresh());
         let hex = |text: &str, mark: &str, length: usize| {
             let rest = text.strip_prefix(mark).unwrap();
             rest.len() == length && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
@@ -103,7 +107,7 @@ mod tests {
     #[test]
     fn a_sealed_pair_is_found_and_opens_for_its_tenant_only() {
         let ring = KeyRing::parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
-        let (tenant, pair) = (ObjectId::new(), Pair::fresh());
+        let (tenant, pair) = (ObjectId::new(), CredentialPair::fresh());
         let sealed = seal(&ring, tenant, &pair).unwrap();
         let opened = ring.open(context(tenant), &sealed.api_key).unwrap();
         assert_eq!(opened, pair.api_key);

@@ -5,16 +5,16 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::credential::Pair;
-use crate::domain::rate::{Buckets, Rate};
-use crate::domain::throttle::{Limits, Throttle};
+use super::credential::CredentialPair;
+use crate::security::rate::{Buckets, Rate};
+use crate::security::throttle::{Limits, Throttle};
 
 /// The most pairs whose rate is kept.
-const MOST_PAIRS: usize = 10_000;
+const MAX_PAIRS: usize = 10_000;
 
 /// Why a request is turned away, and the time until another is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
+pub enum GateClosed {
     /// The pair sends too fast.
     TooFast(Duration),
     /// Too many wrong pairs came from there.
@@ -31,7 +31,7 @@ pub struct Gate {
 impl Gate {
     pub fn new(rate: Rate, wrong: Limits) -> Self {
         Self {
-            rates: Buckets::new(rate, MOST_PAIRS),
+            rates: Buckets::new(rate, MAX_PAIRS),
             wrong: Throttle::new(wrong),
         }
     }
@@ -40,14 +40,19 @@ impl Gate {
     ///
     /// # Errors
     /// It is not worth looking up.
-    pub fn enter(&mut self, pair: &Pair, from: IpAddr, now: Instant) -> Result<(), Closed> {
+    pub fn enter(
+        &mut self,
+        pair: &CredentialPair,
+        from: IpAddr,
+        now: Instant,
+    ) -> Result<(), GateClosed> {
         let key = pair.fingerprint();
         if self.rates.knows(&key) {
-            return self.rates.look(&key, now).map_err(Closed::TooFast);
+            return self.rates.look(&key, now).map_err(GateClosed::TooFast);
         }
         let held = self.wrong.reserve(&pair.sid, from, now);
         // Only looked at: many right requests may be under way at once.
-        self.wrong.release(held.map_err(Closed::TooManyWrong)?);
+        self.wrong.release(held.map_err(GateClosed::TooManyWrong)?);
         Ok(())
     }
 
@@ -55,13 +60,13 @@ impl Gate {
     ///
     /// # Errors
     /// It sends too fast.
-    pub fn right(&mut self, pair: &Pair, now: Instant) -> Result<(), Closed> {
+    pub fn right(&mut self, pair: &CredentialPair, now: Instant) -> Result<(), GateClosed> {
         let taken = self.rates.take(pair.fingerprint(), now);
-        taken.map_err(Closed::TooFast)
+        taken.map_err(GateClosed::TooFast)
     }
 
     /// The pair is wrong, perhaps since a moment ago.
-    pub fn wrong(&mut self, pair: &Pair, from: IpAddr, now: Instant) {
+    pub fn wrong(&mut self, pair: &CredentialPair, from: IpAddr, now: Instant) {
         self.rates.forget(&pair.fingerprint());
         // Kept, so counted. Where it is refused there are enough already.
         let _ = self.wrong.reserve(&pair.sid, from, now);
@@ -82,8 +87,8 @@ mod tests {
         window: Duration::from_secs(60),
     };
 
-    fn pair(sid: &str) -> Pair {
-        Pair {
+    fn pair(sid: &str) -> CredentialPair {
+        CredentialPair {
             sid: sid.to_owned(),
             api_key: "key".to_owned(),
         }
@@ -102,7 +107,7 @@ mod tests {
         }
         let second = Duration::from_secs(1);
         let refused = gate.enter(&pair("good"), ip(1), now);
-        assert_eq!(refused, Err(Closed::TooFast(second)));
+        assert_eq!(refused, Err(GateClosed::TooFast(second)));
         assert!(
             gate.right(&pair("good"), now).is_err(),
             "also if it entered before"
@@ -123,7 +128,7 @@ mod tests {
             gate.wrong(&pair("a"), ip(1), now);
         }
         let minute = Duration::from_secs(60);
-        let closed = Err(Closed::TooManyWrong(minute));
+        let closed = Err(GateClosed::TooManyWrong(minute));
         assert_eq!(gate.enter(&pair("a"), ip(1), now), closed);
         assert_eq!(gate.enter(&pair("b"), ip(1), now), Ok(()));
         for _ in 0..9 {
@@ -147,7 +152,7 @@ mod tests {
         }
         let refused = gate.enter(&pair("new"), ip(1), now);
         assert!(
-            matches!(refused, Err(Closed::TooManyWrong(_))),
+            matches!(refused, Err(GateClosed::TooManyWrong(_))),
             "{refused:?}"
         );
     }

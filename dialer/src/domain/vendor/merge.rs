@@ -6,9 +6,10 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::lead::{Field, VendorLead};
 use super::price::{Cents, PriceParts};
-use super::{Field, Product, VendorLead};
-use crate::domain::leads::view;
+use super::product::Product;
+use crate::domain::to_json;
 
 /// What to store. Empty where the lead says all of it already.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -65,13 +66,13 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
     merge.fields.extend(person.filter(|(field, value)| {
         // A flag that is false says nothing: that is what every lead begins with. Nor does a name that is there
         // already and only looks like the default.
-        let there = matches!(value, Field::Text(text) if view::text(stored, field) == *text);
+        let there = matches!(value, Field::Text(text) if to_json::text(stored, field) == *text);
         blank(field) && !matches!(value, Field::Flag(false)) && !there
     }));
     let purchase = lead
         .purchase
         .iter()
-        .filter(|(field, value)| view::text(stored, field) != *value);
+        .filter(|(field, value)| to_json::text(stored, field) != *value);
     merge
         .fields
         .extend(purchase.map(|(field, value)| (*field, Field::Text(value.clone()))));
@@ -86,7 +87,7 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
         merge.price = Some(after);
     }
     let product = shown_product(stored, lead.product);
-    if view::text(stored, "product") != product.name() {
+    if to_json::text(stored, "product") != product.name() {
         merge.product = Some(product);
     }
     if !is_on_record(stored, lead.product) {
@@ -107,7 +108,7 @@ fn is_shown(stored: Option<&Value>, sum: Cents) -> bool {
 
 /// A lead whose data was bought is one of data, whatever was bought besides.
 fn shown_product(stored: &Map<String, Value>, incoming: Product) -> Product {
-    let known = view::text(stored, "product");
+    let known = to_json::text(stored, "product");
     if known.is_empty() {
         return incoming;
     }
@@ -121,7 +122,7 @@ fn shown_product(stored: &Map<String, Value>, incoming: Product) -> Product {
 fn is_on_record(stored: &Map<String, Value>, product: Product) -> bool {
     match stored.get("purchases") {
         Some(Value::Object(purchases)) => purchases.contains_key(product.name()),
-        _ => !stored.is_empty() && Product::of(&view::text(stored, "product")) == product,
+        _ => !stored.is_empty() && Product::of(&to_json::text(stored, "product")) == product,
     }
 }
 

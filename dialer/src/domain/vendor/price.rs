@@ -3,14 +3,14 @@
 
 use serde_json::{Map, Value};
 
-use super::Product;
+use super::product::Product;
 
 /// An amount of money, in hundredths: sums of those are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Cents(i64);
 
 /// More than anybody pays for a lead: what is above is a typing error.
-const MOST: f64 = 1_000_000.0;
+const MAX_AMOUNT: f64 = 1_000_000.0;
 
 impl Cents {
     /// Reads `12.5`, `$12.50` or a number; negative and absurd amounts are none.
@@ -22,7 +22,7 @@ impl Cents {
 
     /// An amount in whole units.
     pub fn of(amount: f64) -> Option<Self> {
-        if !(0.0..=MOST).contains(&amount) {
+        if !(0.0..=MAX_AMOUNT).contains(&amount) {
             return None;
         }
         // Within the bound this is a whole number that i64 has room for.
@@ -44,7 +44,7 @@ impl Cents {
     /// In whole units, as stored.
     pub fn amount(self) -> f64 {
         // At most nine digits: exact.
-        i32::try_from(self.0).map_or(MOST * 100.0, f64::from) / 100.0
+        i32::try_from(self.0).map_or(MAX_AMOUNT * 100.0, f64::from) / 100.0
     }
 
     fn plus(self, other: Self) -> Self {

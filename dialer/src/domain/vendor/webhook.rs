@@ -6,15 +6,16 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
+use super::lead::{Field, FieldWarning, VendorLead};
 use super::price::Cents;
-use super::{Field, Product, VendorLead, Warning};
+use super::product::Product;
 use crate::domain::email;
 
 /// Longest text of any field, in characters; what is longer is left out.
-const LONGEST: usize = 500;
+const MAX_LENGTH: usize = 500;
 
 /// Most conditions.
-const MOST_ITEMS: usize = 50;
+const MAX_ITEMS: usize = 50;
 
 /// Texts about the person: the vendor's name, and ours.
 const PERSON: [(&str, &str); 10] = [
@@ -53,7 +54,7 @@ const PURCHASE: [(&str, &str); 9] = [
 ];
 
 /// A lead and what was left out of it; `None` without an id, a phone and an e-mail address.
-pub fn parse(body: &Map<String, Value>) -> (Option<VendorLead>, Vec<Warning>) {
+pub fn parse(body: &Map<String, Value>) -> (Option<VendorLead>, Vec<FieldWarning>) {
     let mut reader = Reader {
         body,
         warnings: Vec::new(),
@@ -65,7 +66,7 @@ pub fn parse(body: &Map<String, Value>) -> (Option<VendorLead>, Vec<Warning>) {
 
 struct Reader<'a> {
     body: &'a Map<String, Value>,
-    warnings: Vec<Warning>,
+    warnings: Vec<FieldWarning>,
 }
 
 impl Reader<'_> {
@@ -144,7 +145,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let short = text.chars().count() <= LONGEST;
+        let short = text.chars().count() <= MAX_LENGTH;
         self.unless(short, field, "is too long");
         (short && !text.is_empty()).then_some(text)
     }
@@ -208,8 +209,8 @@ impl Reader<'_> {
         let items = items
             .iter()
             .map(|item| item.trim())
-            .filter(|item| !item.is_empty() && item.chars().count() <= LONGEST);
-        items.take(MOST_ITEMS).map(str::to_owned).collect()
+            .filter(|item| !item.is_empty() && item.chars().count() <= MAX_LENGTH);
+        items.take(MAX_ITEMS).map(str::to_owned).collect()
     }
 
     /// When it was bought: a moment, or a local time of which nobody says where, which is taken for UTC.
@@ -233,7 +234,7 @@ impl Reader<'_> {
 
     fn unless(&mut self, good: bool, field: &str, message: &str) {
         if !good {
-            self.warnings.push(Warning {
+            self.warnings.push(FieldWarning {
                 field: field.to_owned(),
                 message: message.to_owned(),
             });
@@ -255,7 +256,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn read(body: &Value) -> (Option<VendorLead>, Vec<Warning>) {
+    fn read(body: &Value) -> (Option<VendorLead>, Vec<FieldWarning>) {
         parse(body.as_object().unwrap())
     }
 

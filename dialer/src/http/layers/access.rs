@@ -1,58 +1,15 @@
 //! Request ids, error bodies, the access log, and what is counted of every request.
 
-use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use axum::extract::{FromRequestParts, MatchedPath, Request};
+use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use rand::Rng;
+use http::{HeaderMap, Method, StatusCode, header};
 
-use crate::http::App;
 use crate::http::error::{ApiError, Code};
+use crate::http::request_id::{REQUEST_ID, RequestId};
+use crate::http::state::App;
 use crate::telemetry;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The id of a request, for handlers that tell it: the caller's if it is short and plain, else a fresh one of 128 bits.
-#[derive(Debug, Clone)]
-pub struct RequestId(HeaderValue);
-
-impl RequestId {
-    fn of(headers: &HeaderMap) -> Self {
-        let told = headers.get(REQUEST_ID).filter(|id| {
-            (8..=64).contains(&id.len())
-                && id
-                    .as_bytes()
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        });
-        told.map_or_else(Self::fresh, |id| Self(id.clone()))
-    }
-
-    fn fresh() -> Self {
-        let id = format!("{:032x}", rand::rng().random::<u128>());
-        HeaderValue::try_from(id).map_or_else(|_| Self::none(), Self)
-    }
-
-    fn none() -> Self {
-        Self(HeaderValue::from_static(""))
-    }
-
-    pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for RequestId {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let id = parts.extensions.get().cloned();
-        Ok(id.unwrap_or_else(Self::none))
-    }
-}
 
 /// A request that is being answered.
 #[derive(Debug)]
@@ -101,7 +58,9 @@ impl Exchange {
         }
         access.log();
         access.report();
-        response.headers_mut().insert(REQUEST_ID, self.id.0);
+        response
+            .headers_mut()
+            .insert(REQUEST_ID, self.id.into_value());
         response
     }
 }

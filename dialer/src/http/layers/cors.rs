@@ -3,19 +3,19 @@
 use axum::extract::Request;
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use crate::domain::cors::{METHODS, Origins};
+use crate::http::cors::{METHODS, Origins};
 
 /// What a request says of the page it comes from. A foreign page's request gets its answer without the marks, so its
 /// browser withholds it; no `Origin` (vendors, command line) needs none.
 #[derive(Debug)]
-pub struct Page {
+pub struct CorsRequest {
     /// Of the page, if it may read the answer.
     allowed: Option<HeaderValue>,
     pub preflight: bool,
     asked_headers: Option<HeaderValue>,
 }
 
-impl Page {
+impl CorsRequest {
     pub fn of(request: &Request, origins: &Origins) -> Self {
         let headers = request.headers();
         let origin = headers.get(header::ORIGIN);

@@ -18,17 +18,11 @@ use futures::future::BoxFuture;
 use http::StatusCode;
 use tower::{Layer, Service};
 
-pub use access::RequestId;
-
-use super::App;
-use super::csv_upload;
 use super::error::{ApiError, Code};
+use super::limits::{HANDLER_TIMEOUT, UPLOAD_PATH, UPLOAD_TIMEOUT};
+use super::state::App;
 use access::Exchange;
-use cors::Page;
-
-/// Longest a handler may take, and one that is sent a whole file.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
-const UPLOAD_TIME_LIMIT: Duration = Duration::from_secs(300);
+use cors::CorsRequest;
 
 /// All of it as one layer: a layer for each would clone the handler and box its answer as often, for every request.
 #[derive(Debug, Clone)]
@@ -65,7 +59,7 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let app = Arc::clone(&self.app);
-        let page = Page::of(&request, &app.origins);
+        let page = CorsRequest::of(&request, &app.origins);
         if page.preflight {
             let response = StatusCode::NO_CONTENT.into_response();
             return std::future::ready(Ok(finished(page, response))).boxed();
@@ -77,17 +71,17 @@ where
     }
 }
 
-fn finished(page: Page, mut response: Response) -> Response {
+fn finished(page: CorsRequest, mut response: Response) -> Response {
     page.mark(response.headers_mut());
     security::secured(response)
 }
 
 fn time_limit(request: &Request) -> Duration {
     let route = request.extensions().get::<MatchedPath>();
-    if route.is_some_and(|route| route.as_str() == csv_upload::PATH) {
-        UPLOAD_TIME_LIMIT
+    if route.is_some_and(|route| route.as_str() == UPLOAD_PATH) {
+        UPLOAD_TIMEOUT
     } else {
-        TIME_LIMIT
+        HANDLER_TIMEOUT
     }
 }
 

@@ -30,11 +30,11 @@ const SECURITY_HEADERS: [(&str, &str); 12] = [
 ];
 
 /// How many headers an answer has at most, as a rule: with room for them, none is moved when one is added.
-const USUAL_HEADERS: usize = 24;
+const EXPECTED_HEADERS: usize = 24;
 
 /// Made once: a copy of it costs less than to enter each.
 static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
-    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
+    let mut headers = HeaderMap::with_capacity(EXPECTED_HEADERS);
     for (name, value) in SECURITY_HEADERS {
         headers.insert(
             HeaderName::from_static(name),

@@ -8,18 +8,20 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::App;
 use super::super::answer::private;
 use super::super::auth::SignedInAs;
 use super::super::body::{Body, object_id};
 use super::super::error::ApiError;
+use super::super::query::Pairs;
+use super::super::schema::leads::{CallCounts, CallMade, RecordedCall, TimeZoneParams};
 use super::super::settings;
-use super::super::shapes::leads::{CallCounts, CallMade, RecordedCall, Zone};
-use super::{Pairs, marks, no_such_lead, refused_query};
-use crate::domain::leads::{query, view};
+use super::super::state::App;
+use super::{marks, no_such_lead, refused_query};
+use crate::domain::leads::query;
+use crate::domain::to_json;
 use crate::store::calls::NewCall;
 
-const LONGEST_PHONE: usize = 40;
+const MAX_PHONE_LENGTH: usize = 40;
 
 /// The caller's leads that were called today, each once.
 #[utoipa::path(
@@ -27,7 +29,7 @@ const LONGEST_PHONE: usize = 40;
     path = "/api/leads/call-counts",
     tag = "calls",
     operation_id = "callCounts",
-    params(Zone),
+    params(TimeZoneParams),
     responses((status = 200, description = "The leads", body = CallCounts)),
 )]
 pub async fn counts(
@@ -67,7 +69,7 @@ pub async fn record(
 ) -> Result<Response, ApiError> {
     let id = object_id("leadId", body.text("leadId")?)?;
     let phone = body.text("phone")?;
-    if phone.chars().count() > LONGEST_PHONE {
+    if phone.chars().count() > MAX_PHONE_LENGTH {
         return Err(ApiError::field("phone", "must have at most 40 characters"));
     }
     let direction = body.optional_text("direction")?.unwrap_or("outbound");
@@ -89,6 +91,6 @@ pub async fn record(
             lead: lead.get_object_id("_id").unwrap_or(id),
         })
         .await?;
-    let body = json!({ "success": true, "call": view::fields(&call) });
+    let body = json!({ "success": true, "call": to_json::fields(&call) });
     Ok(private(Json(body).into_response()))
 }

@@ -4,14 +4,15 @@
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
+use bson::Document;
+use bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
-use super::super::App;
 use super::super::error::{ApiError, Code};
+use super::super::state::App;
 use crate::domain::leads::view;
 use crate::domain::lists::{self, List};
+use crate::domain::to_json;
 
 /// The views of leads, by one question about all their numbers. Leads that are handed over are dropped one by one: a
 /// page is never in memory twice.
@@ -46,7 +47,7 @@ pub(super) async fn one(
 
 /// Old leads have their number in another field.
 fn number(view: &Map<String, Value>) -> Option<String> {
-    let phones = ["phone", "phoneNumber"].map(|field| view::text(view, field));
+    let phones = ["phone", "phoneNumber"].map(|field| to_json::text(view, field));
     phones.iter().find_map(|phone| lists::listed_as(phone))
 }
 

@@ -9,36 +9,37 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use bson::Document;
+use bson::oid::ObjectId;
 use http::{HeaderName, HeaderValue, StatusCode};
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::SignedInAs;
 use super::body::{Body, object_id};
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::layers::RequestId;
-use super::origin::Origin;
+use super::query::Pairs;
+use super::request_id::RequestId;
+use super::schema::common::{Done, Id};
+use super::schema::leads::{
+    Lead, LeadChange, LeadFields, LeadListParams, Leads, Notes, NotesChange,
+};
 use super::settings;
-use super::shapes::leads::{Lead, LeadChange, LeadFields, LeadFilter, Leads, Notes, NotesChange};
-use super::shapes::{Done, Id};
+use super::state::App;
 use crate::accounts::Identity;
 use crate::domain::leads::edit::{self, Edit};
-use crate::domain::leads::query::{self, ALL_AT_MOST, LeadQuery};
+use crate::domain::leads::query::{self, LeadQuery, MAX_RESULTS};
 use crate::domain::leads::view;
 use crate::domain::notice::Notice;
 use crate::domain::tenant::Scope;
-use crate::store::audit::Action;
+use crate::domain::to_json;
+use crate::store::audit::AuditAction;
 use crate::store::leads::{Changed, Guard};
 
 const QUERY_TIME: HeaderName = HeaderName::from_static("x-query-time");
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
-
-/// Decoded pairs of a query string, repeated keys included.
-pub type Pairs = Query<Vec<(String, String)>>;
 
 /// Finds leads.
 #[utoipa::path(
@@ -46,7 +47,7 @@ pub type Pairs = Query<Vec<(String, String)>>;
     path = "/api/leads",
     tag = "leads",
     operation_id = "listLeads",
-    params(LeadFilter),
+    params(LeadListParams),
     responses((status = 200, description = "A page of them", body = Leads)),
 )]
 pub async fn list(
@@ -62,7 +63,7 @@ pub async fn list(
         return Err(ApiError::new(
             Code::TooMany,
             format!(
-                "{} leads match, and one answer holds {ALL_AT_MOST}. Narrow the filters, or use /api/leads/export.",
+                "{} leads match, and one answer holds {MAX_RESULTS}. Narrow the filters, or use /api/leads/export.",
                 page.total
             ),
         ));
@@ -104,12 +105,12 @@ async fn question(
 }
 
 fn pagination(query: &LeadQuery, total: u64) -> Value {
-    let limit = if query.all { ALL_AT_MOST } else { query.limit };
+    let limit = if query.all { MAX_RESULTS } else { query.limit };
     let pages = total.div_ceil(u64::from(limit.max(1)));
     json!({ "total": total, "page": query.page, "pages": pages, "limit": limit })
 }
 
-fn refused_query(refused: query::Refused) -> ApiError {
+fn refused_query(refused: query::QueryError) -> ApiError {
     ApiError::parameter(&refused.key, &refused.advice)
 }
 
@@ -243,14 +244,14 @@ pub async fn update_notes(
 pub async fn delete(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let (scope, id) = (identity.scope(), object_id("id", &id)?);
     if !app.store.delete_lead(scope, id).await? {
         return Err(not_changeable(&app, scope, id).await?);
     }
-    let entry = identity.entry(Action::Delete, Some(id), &caller);
+    let entry = identity.entry(AuditAction::Delete, Some(id), &caller);
     app.store.insert_audit(&entry).await?;
     Ok(said(
         "The lead was deleted. It can be restored for 30 days.",
@@ -269,7 +270,7 @@ pub async fn delete(
 pub async fn restore(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let (scope, id) = (identity.scope(), object_id("id", &id)?);
@@ -279,7 +280,7 @@ pub async fn restore(
             "There is no such deleted lead.",
         ));
     }
-    let entry = identity.entry(Action::Restore, Some(id), &caller);
+    let entry = identity.entry(AuditAction::Restore, Some(id), &caller);
     app.store.insert_audit(&entry).await?;
     let lead = app.store.lead(scope, id).await?.ok_or_else(no_such_lead)?;
     shown(&app, &identity, StatusCode::OK, &lead).await
@@ -317,8 +318,8 @@ fn tell_notes(app: &App, scope: Scope, lead: &Document) {
     let shown = view::lead(lead);
     let notice = Notice::LeadNotes {
         lead: lead.get_object_id("_id").unwrap_or_default(),
-        notes: view::text(&shown, "notes"),
-        updated_at: view::text(&shown, "updatedAt"),
+        notes: to_json::text(&shown, "notes"),
+        updated_at: to_json::text(&shown, "updatedAt"),
     };
     app.notices.tell(scope.user(), &notice);
 }

@@ -1,20 +1,21 @@
 //! Changes of leads. Each is by `_id` within the scope's own leads.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
-use super::NAME;
 use crate::domain::leads::edit::Edit;
 use crate::domain::tenant::Scope;
+use crate::store::collections::LEADS;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
-use crate::store::{Store, number};
+use crate::store::numbers::number;
 
-/// Leads that were deleted, for [`KEPT_MS`].
+/// Leads that were deleted, for [`RETENTION_MS`].
 const DELETED: &str = "deletedleads";
 
 /// How long a deleted lead can be restored: 30 days.
-const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
 /// What a change relies on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,7 +38,7 @@ pub enum Changed {
 impl Store {
     /// Creates a lead of the scope's user.
     pub async fn insert_lead(&self, scope: Scope, edit: &Edit) -> Result<Document, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let last = leads
             .find_one(scope.writable())
             .sort(doc! { "order": -1 })
@@ -58,7 +59,7 @@ impl Store {
         edit: &Edit,
         guard: Guard,
     ) -> Result<Changed, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let mut own = scope.writable();
         own.insert("_id", id);
         let mut wanted = own.clone();
@@ -85,7 +86,7 @@ impl Store {
     pub async fn delete_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
         let mut own = scope.writable();
         own.insert("_id", id);
-        self.move_lead((NAME, DELETED), own, |lead| {
+        self.move_lead((LEADS, DELETED), own, |lead| {
             lead.insert("deletedAt", DateTime::now());
         })
         .await
@@ -95,7 +96,7 @@ impl Store {
     pub async fn restore_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
         let mut own = scope.writable();
         own.insert("_id", id);
-        self.move_lead((DELETED, NAME), own, |lead| {
+        self.move_lead((DELETED, LEADS), own, |lead| {
             lead.remove("deletedAt");
         })
         .await
@@ -134,7 +135,7 @@ impl Store {
         let Some(mut unowned) = scope.claimable() else {
             return Ok(Changed::Missing);
         };
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         unowned.insert("_id", id);
         let set = doc! { "tenantId": scope.user(), "updatedAt": DateTime::now() };
         let claimed = leads.update_one(unowned, doc! { "$set": set }).await?;
@@ -150,7 +151,7 @@ impl Store {
 
     /// Removes what was deleted long ago; returns how many.
     pub async fn purge_deleted_leads(&self, now_ms: i64) -> Result<u64, Fault> {
-        let until = now_ms.saturating_sub(KEPT_MS);
+        let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(DELETED, "deletedAt", until).await
     }
 }
@@ -200,7 +201,7 @@ fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::Bson;
+    use bson::Bson;
 
     #[test]
     fn a_new_lead_has_the_old_shape_and_belongs_to_who_made_it() {

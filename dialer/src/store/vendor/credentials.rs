@@ -3,21 +3,23 @@
 //! generation, whose `_id` says so; of any number at once one succeeds. `active` and `rotatedAt` are set besides, for
 //! the old server and for people. Its own rows have no generation, a plain key, and as many active pairs as there are.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
-use super::CREDENTIALS;
-use crate::domain::{ids, keyring};
+use crate::domain::ids;
+use crate::security::keyring;
+use crate::store::collections::CREDENTIALS;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
-use crate::store::{Store, number};
+use crate::store::numbers::number;
 
 /// The most rows looked at: a tenant of the old server has a handful.
-const MOST_ROWS: i64 = 100;
+const MAX_ROWS: i64 = 100;
 
 /// One pair as stored.
 #[derive(Clone)]
-pub struct Row {
+pub struct CredentialRow {
     pub id: ObjectId,
     pub tenant: ObjectId,
     pub sid: String,
@@ -31,7 +33,7 @@ pub struct Row {
     pub created_ms: i64,
 }
 
-impl std::fmt::Debug for Row {
+impl std::fmt::Debug for CredentialRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Row")
             .field("id", &self.id)
@@ -39,7 +41,7 @@ impl std::fmt::Debug for Row {
     }
 }
 
-impl Row {
+impl CredentialRow {
     fn from_document(row: &Document) -> Option<Self> {
         let id = row.get_object_id("_id").ok()?;
         let created = row
@@ -70,29 +72,36 @@ pub struct NewCredential<'a> {
 
 impl Store {
     /// Active rows that a pair may be: by its `sid`, or by one of its keyed hashes.
-    pub async fn vendor_rows(&self, sid: &str, hashes: &[String]) -> Result<Vec<Row>, Fault> {
+    pub async fn vendor_rows(
+        &self,
+        sid: &str,
+        hashes: &[String],
+    ) -> Result<Vec<CredentialRow>, Fault> {
         let any = vec![doc! { "sid": sid }, doc! { "keyHash": { "$in": hashes } }];
         self.credential_rows(doc! { "active": true, "$or": any })
             .await
     }
 
     /// A tenant's active rows; the pair in force is among them.
-    pub async fn tenant_credentials(&self, tenant: ObjectId) -> Result<Vec<Row>, Fault> {
+    pub async fn tenant_credentials(&self, tenant: ObjectId) -> Result<Vec<CredentialRow>, Fault> {
         self.credential_rows(doc! { "tenantId": tenant, "active": true })
             .await
     }
 
-    async fn credential_rows(&self, wanted: Document) -> Result<Vec<Row>, Fault> {
+    async fn credential_rows(&self, wanted: Document) -> Result<Vec<CredentialRow>, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
         // The newest of them: only an old row can have that many beside it.
         let newest = doc! { "generation": -1, "createdAt": -1, "_id": -1 };
-        let cursor = credentials.find(wanted).sort(newest).limit(MOST_ROWS);
+        let cursor = credentials.find(wanted).sort(newest).limit(MAX_ROWS);
         let rows: Vec<Document> = cursor.await?.try_collect().await?;
-        Ok(rows.iter().filter_map(Row::from_document).collect())
+        Ok(rows
+            .iter()
+            .filter_map(CredentialRow::from_document)
+            .collect())
     }
 
     /// True if a newer pair of the tenant is in force.
-    pub async fn is_superseded(&self, row: &Row) -> Result<bool, Fault> {
+    pub async fn is_superseded(&self, row: &CredentialRow) -> Result<bool, Fault> {
         let newer = doc! { "tenantId": row.tenant, "active": true, "generation": { "$gt": row.generation } };
         let credentials = self.collection(CREDENTIALS).await?;
         let found = credentials.find_one(newer).projection(doc! { "_id": 1 });
@@ -147,26 +156,26 @@ impl Store {
     }
 
     /// Active rows that are sealed under one of these keys.
-    pub async fn credentials_under(&self, key_ids: &[&str]) -> Result<Vec<Row>, Fault> {
+    pub async fn credentials_under(&self, key_ids: &[&str]) -> Result<Vec<CredentialRow>, Fault> {
         let ids: Vec<&str> = key_ids.to_vec();
         self.credential_rows(doc! { "keyId": { "$in": ids }, "active": true })
             .await
     }
 
     /// All pairs that lie in plain text, in force or not.
-    pub async fn plain_credentials(&self) -> Result<Vec<Row>, Fault> {
+    pub async fn plain_credentials(&self) -> Result<Vec<CredentialRow>, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
         let mut cursor = credentials.find(doc! {}).sort(doc! { "_id": 1 }).await?;
         let mut plain = Vec::new();
         while let Some(document) = cursor.try_next().await? {
-            let row = Row::from_document(&document);
+            let row = CredentialRow::from_document(&document);
             plain.extend(row.filter(|row| !keyring::is_sealed(&row.api_key)));
         }
         Ok(plain)
     }
 
     /// The newest active pairs that are sealed.
-    pub async fn sealed_credentials(&self) -> Result<Vec<Row>, Fault> {
+    pub async fn sealed_credentials(&self) -> Result<Vec<CredentialRow>, Fault> {
         let mut rows = self
             .credential_rows(doc! { "active": true, "keyHash": { "$exists": true } })
             .await?;
@@ -177,7 +186,7 @@ impl Store {
     /// Replaces how a row is sealed, unless somebody did.
     pub async fn reseal_credential(
         &self,
-        row: &Row,
+        row: &CredentialRow,
         sealed: &str,
         (key_id, key_hash): (&str, &str),
     ) -> Result<(), Fault> {
@@ -199,12 +208,13 @@ mod tests {
     fn old_rows_are_read_whatever_they_lack_and_show_no_key() {
         let (id, tenant) = (ObjectId::new(), ObjectId::new());
         let old = doc! { "_id": id, "tenantId": tenant, "sid": "crk_1", "apiKey": "key_1", "active": true };
-        let row = Row::from_document(&old).unwrap();
+        let row = CredentialRow::from_document(&old).unwrap();
         assert_eq!((row.generation, row.key_hash.as_deref()), (0, None));
         assert_eq!(row.created_ms, id.timestamp().timestamp_millis());
         assert!(!format!("{row:?}").contains("key_1"));
         assert!(
-            Row::from_document(&doc! { "_id": id, "sid": "x", "apiKey": { "$ne": 1 } }).is_none()
+            CredentialRow::from_document(&doc! { "_id": id, "sid": "x", "apiKey": { "$ne": 1 } })
+                .is_none()
         );
     }
 }

@@ -2,14 +2,17 @@
 //! in. From the moment an import is `running` it only goes forward, whoever does the work. Of a batch that is done
 //! only its counts are left, inserted once; an import's are their sum, so that nothing is counted twice.
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 
-use crate::domain::vendor::file::{Counts, Row, Scan, Vendor};
+use crate::domain::vendor::file::row::{Row, RowCounts};
+use crate::domain::vendor::file::scan::Scan;
+use crate::domain::vendor::file::vendor::Vendor;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::lease::{Chain, Lease};
-use crate::store::{Store, number};
+use crate::store::numbers::number;
 
 const IMPORTS: &str = "csvimports";
 const ROWS: &str = "csvimportrows";
@@ -22,10 +25,10 @@ const COUNTS: &str = "csvimportcounts";
 const LOCKS: &str = "csvimportlocks";
 
 /// How long a finished import is remembered: 90 days.
-const KEPT_MS: i64 = 90 * 24 * 3_600_000;
+const RETENTION_MS: i64 = 90 * 24 * 3_600_000;
 
 /// The most imports that a list shows.
-const MOST_SHOWN: i64 = 20;
+const MAX_LISTED: i64 = 20;
 
 /// Rows are being journalled: nothing is written to leads yet.
 const PREPARING: &str = "preparing";
@@ -35,7 +38,7 @@ const FAILED: &str = "failed";
 
 /// An import that has not ended.
 #[derive(Debug, Clone)]
-pub struct Import {
+pub struct UnfinishedImport {
     pub id: ObjectId,
     pub tenant: ObjectId,
     pub vendor: Vendor,
@@ -47,7 +50,7 @@ pub struct Import {
     pub running: bool,
 }
 
-impl Import {
+impl UnfinishedImport {
     fn from_document(document: &Document) -> Option<Self> {
         let headers = document.get_array("headers").ok()?;
         Some(Self {
@@ -79,7 +82,7 @@ impl Store {
         file_name: &str,
         scan: &Scan,
         now_ms: i64,
-    ) -> Result<Option<(Import, Lease)>, Fault> {
+    ) -> Result<Option<(UnfinishedImport, Lease)>, Fault> {
         let id = ObjectId::new();
         // First of all: an import without a lease is one whose worker died.
         let Ok(lease) = self.take_lease(Chain::Import(id), now_ms).await? else {
@@ -113,7 +116,7 @@ impl Store {
             .await
             .map_err(Fault::from);
         match locked {
-            Ok(_) => Ok(Import::from_document(&document).map(|import| (import, lease))),
+            Ok(_) => Ok(UnfinishedImport::from_document(&document).map(|import| (import, lease))),
             Err(fault) => {
                 imports.delete_one(doc! { "_id": id }).await?;
                 self.delete_leases(Chain::Import(id)).await?;
@@ -127,7 +130,12 @@ impl Store {
     }
 
     /// Journals a batch of rows; `at` counts from 0.
-    pub async fn journal_rows(&self, import: &Import, at: i64, rows: &[Row]) -> Result<(), Fault> {
+    pub async fn journal_rows(
+        &self,
+        import: &UnfinishedImport,
+        at: i64,
+        rows: &[Row],
+    ) -> Result<(), Fault> {
         let rows = rows
             .iter()
             .map(|row| doc! { "n": i64::from(row.number), "cells": &row.cells });
@@ -142,7 +150,11 @@ impl Store {
     }
 
     /// All rows are journalled: from now on the import only goes forward. False where it was given up meanwhile.
-    pub async fn start_import(&self, import: &mut Import, batches: i64) -> Result<bool, Fault> {
+    pub async fn start_import(
+        &self,
+        import: &mut UnfinishedImport,
+        batches: i64,
+    ) -> Result<bool, Fault> {
         let set = doc! { "$set": { "state": RUNNING, "batches": batches } };
         let imports = self.collection(IMPORTS).await?;
         let own = doc! { "_id": import.id, "state": PREPARING };
@@ -155,7 +167,7 @@ impl Store {
     /// The rows of a batch; `None` where it is done.
     pub async fn journalled_rows(
         &self,
-        import: &Import,
+        import: &UnfinishedImport,
         at: i64,
     ) -> Result<Option<Vec<Row>>, Fault> {
         let batches = self.collection(ROWS).await?;
@@ -171,9 +183,9 @@ impl Store {
     /// A batch is done: its counts stay, its rows go.
     pub async fn finish_batch(
         &self,
-        import: &Import,
+        import: &UnfinishedImport,
         at: i64,
-        counts: Counts,
+        counts: RowCounts,
     ) -> Result<(), Fault> {
         let id = batch_id(import.id, at);
         let mut document = doc! { "_id": &id, "importId": import.id };
@@ -190,10 +202,10 @@ impl Store {
     }
 
     /// What the batches that are done came to.
-    pub async fn import_counts(&self, import: ObjectId) -> Result<Counts, Fault> {
+    pub async fn import_counts(&self, import: ObjectId) -> Result<RowCounts, Fault> {
         let done = self.collection(COUNTS).await?;
         let mut batches = done.find(doc! { "importId": import }).await?;
-        let mut counts = Counts::default();
+        let mut counts = RowCounts::default();
         while let Some(batch) = batches.try_next().await? {
             counts = counts.plus(read_counts(&batch));
         }
@@ -201,7 +213,7 @@ impl Store {
     }
 
     /// Every batch is done: the journal is cleared and the tenant may import again. What it came to.
-    pub async fn finish_import(&self, import: &Import) -> Result<Counts, Fault> {
+    pub async fn finish_import(&self, import: &UnfinishedImport) -> Result<RowCounts, Fault> {
         let counts = self.import_counts(import.id).await?;
         let set = doc! { "state": DONE, "counts": stored(counts), "finishedAt": DateTime::now() };
         self.end_import(import, RUNNING, set).await?;
@@ -209,7 +221,7 @@ impl Store {
     }
 
     /// An import that cannot go on. What it has written stays; the same file can be sent again.
-    pub async fn fail_import(&self, import: &Import, why: &str) -> Result<(), Fault> {
+    pub async fn fail_import(&self, import: &UnfinishedImport, why: &str) -> Result<(), Fault> {
         let counts = self.import_counts(import.id).await?;
         let set = doc! {
             "state": FAILED, "message": why, "counts": stored(counts), "finishedAt": DateTime::now(),
@@ -218,7 +230,12 @@ impl Store {
         self.end_import(import, state, set).await
     }
 
-    async fn end_import(&self, import: &Import, state: &str, set: Document) -> Result<(), Fault> {
+    async fn end_import(
+        &self,
+        import: &UnfinishedImport,
+        state: &str,
+        set: Document,
+    ) -> Result<(), Fault> {
         let imports = self.collection(IMPORTS).await?;
         // Whoever comes second finds nothing to count.
         let own = doc! { "_id": import.id, "state": state };
@@ -240,14 +257,17 @@ impl Store {
     }
 
     /// Imports that have not ended.
-    pub async fn unfinished_imports(&self) -> Result<Vec<Import>, Fault> {
+    pub async fn unfinished_imports(&self) -> Result<Vec<UnfinishedImport>, Fault> {
         let imports = self.collection(IMPORTS).await?;
         let found: Vec<Document> = imports
             .find(doc! { "state": { "$in": [PREPARING, RUNNING] } })
             .await?
             .try_collect()
             .await?;
-        Ok(found.iter().filter_map(Import::from_document).collect())
+        Ok(found
+            .iter()
+            .filter_map(UnfinishedImport::from_document)
+            .collect())
     }
 
     /// Clears up after imports that have ended: somebody died before the last step.
@@ -301,7 +321,7 @@ impl Store {
         let mut found = imports
             .find(doc! { "tenantId": tenant })
             .sort(doc! { "createdAt": -1, "_id": -1 })
-            .limit(MOST_SHOWN)
+            .limit(MAX_LISTED)
             .projection(doc! { "headers": 0, "warnings": 0 })
             .await?;
         let mut imports = Vec::new();
@@ -313,7 +333,7 @@ impl Store {
 
     /// Forgets imports that ended long ago; returns how many.
     pub async fn purge_imports(&self, now_ms: i64) -> Result<u64, Fault> {
-        let until = now_ms.saturating_sub(KEPT_MS);
+        let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(IMPORTS, "finishedAt", until).await
     }
 }
@@ -333,7 +353,7 @@ fn row(stored: &Bson) -> Option<Row> {
     })
 }
 
-fn stored(counts: Counts) -> Document {
+fn stored(counts: RowCounts) -> Document {
     doc! {
         "imported": i64::from(counts.imported),
         "updated": i64::from(counts.updated),
@@ -342,12 +362,12 @@ fn stored(counts: Counts) -> Document {
 }
 
 /// Counts as stored; what is absent is none.
-pub fn read_counts(counts: &Document) -> Counts {
+pub fn read_counts(counts: &Document) -> RowCounts {
     let count = |name: &str| {
         let count = number(counts.get(name)).and_then(|n| u32::try_from(n).ok());
         count.unwrap_or_default()
     };
-    Counts {
+    RowCounts {
         imported: count("imported"),
         updated: count("updated"),
         unchanged: count("unchanged"),

@@ -1,30 +1,32 @@
 //! A vendor's lead into the `leads` collection. Right under races without any index: a new lead's `_id` comes from
 //! its key, so one insert succeeds; what is set is computed from what is there, until there is nothing left to set.
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::{Collection, error::Error};
 
-use crate::domain::leads::{phone, view};
+use crate::domain::leads::phone;
+use crate::domain::to_json;
+use crate::domain::vendor::lead::{Field, VendorLead};
+use crate::domain::vendor::matching::{self, MatchKeys};
 use crate::domain::vendor::merge::{Merge, Purchase, merge};
 use crate::domain::vendor::price::Cents;
-use crate::domain::vendor::same::{self, Keys};
-use crate::domain::vendor::{Field, VendorLead};
-use crate::store::Store;
+use crate::store::collections::LEADS;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
-use crate::store::leads::{NAME, blank};
+use crate::store::leads::write::blank;
 
 /// The most stored leads that are compared with one that came.
-const MOST_ALIKE: i64 = 50;
+const MAX_CANDIDATES: i64 = 50;
 
 /// Writes of one message until it is at rest: each one lost is a write of somebody else's that succeeded.
-const MOST_TRIES: usize = 300;
+const MAX_ATTEMPTS: usize = 300;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Received {
+pub struct ReceivedLead {
     /// The lead's `_id`.
     pub id: ObjectId,
     /// This message made it.
@@ -43,20 +45,20 @@ impl Store {
         lead: &VendorLead,
         source: &str,
         now: Timestamp,
-    ) -> Result<Received, Fault> {
-        let leads = self.collection(NAME).await?;
-        let keys = Keys::of_vendor(lead);
+    ) -> Result<ReceivedLead, Fault> {
+        let leads = self.collection(LEADS).await?;
+        let keys = MatchKeys::of_vendor(lead);
         if let Some((id, alike)) = known(&leads, tenant, &keys, lead).await? {
             let own = doc! { "_id": id, "tenantId": tenant };
             let settled = settle(&leads, &own, &[lead], now, None).await?;
-            return Ok(Received {
+            return Ok(ReceivedLead {
                 id,
                 created: false,
                 news: settled.news,
                 alike,
             });
         }
-        let id = same::new_id(tenant, lead);
+        let id = matching::new_id(tenant, lead);
         let first = new_lead((tenant, id), lead, source, now);
         let created = match leads.insert_one(first).await.map_err(Fault::from) {
             Ok(_) => true,
@@ -66,7 +68,7 @@ impl Store {
         // What was inserted holds all that came; else another message for the same lead was quicker.
         let own = doc! { "_id": id, "tenantId": tenant };
         let news = created || settle(&leads, &own, &[lead], now, None).await?.news;
-        Ok(Received {
+        Ok(ReceivedLead {
             id,
             created,
             news,
@@ -79,7 +81,7 @@ impl Store {
 async fn known(
     leads: &Collection<Document>,
     tenant: ObjectId,
-    keys: &Keys,
+    keys: &MatchKeys,
     lead: &VendorLead,
 ) -> Result<Option<(ObjectId, usize)>, Fault> {
     let mut any = Vec::new();
@@ -104,20 +106,20 @@ async fn known(
         .find(doc! { "$and": [{ "tenantId": tenant }, { "$or": any }] })
         .projection(doc! { "leadId": 1, "nextgenId": 1, "phone": 1, "email": 1 })
         .sort(doc! { "createdAt": 1, "_id": 1 })
-        .limit(MOST_ALIKE)
+        .limit(MAX_CANDIDATES)
         .await?
         .try_collect()
         .await?;
-    let alike: Vec<(Keys, ObjectId)> = found
+    let alike: Vec<(MatchKeys, ObjectId)> = found
         .iter()
         .filter_map(|l| {
             Some((
-                Keys::of_stored(&view::fields(l)),
+                MatchKeys::of_stored(&to_json::fields(l)),
                 l.get_object_id("_id").ok()?,
             ))
         })
         .collect();
-    Ok(same::find(keys, alike.iter().map(|(k, id)| (k, *id))))
+    Ok(matching::find(keys, alike.iter().map(|(k, id)| (k, *id))))
 }
 
 /// What setting came to.
@@ -142,7 +144,7 @@ pub(super) async fn settle(
     mut read: Option<Document>,
 ) -> Result<Settled, Fault> {
     let mut settled = Settled::default();
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         let stored = match read.take() {
             Some(stored) => stored,
             None => match leads.find_one(own.clone()).await? {
@@ -167,7 +169,7 @@ pub(super) async fn settle(
 }
 
 /// What leads that came change in a stored one.
-pub(super) struct Change {
+pub(super) struct LeadDiff {
     /// By path; empty where it says all of it already.
     pub set: Document,
     pub news: bool,
@@ -180,11 +182,11 @@ pub(super) fn fold(
     came: &[&VendorLead],
     now: Timestamp,
     price_only: bool,
-) -> Change {
+) -> LeadDiff {
     let mut seen = stored.clone();
     let (mut all, mut news, mut told) = (Document::new(), false, Vec::new());
     for lead in came {
-        let mut merged = merge(&view::fields(&seen), lead, now);
+        let mut merged = merge(&to_json::fields(&seen), lead, now);
         if price_only {
             merged = Merge {
                 price: merged.price,
@@ -202,7 +204,7 @@ pub(super) fn fold(
         .into_iter()
         .filter(|(path, value)| at(stored, path) != Some(value))
         .collect();
-    Change { set, news, told }
+    LeadDiff { set, news, told }
 }
 
 fn at<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {

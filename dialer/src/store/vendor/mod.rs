@@ -6,7 +6,5 @@ mod lead;
 mod rejects;
 pub mod rows;
 
-pub use credentials::{NewCredential, Row};
-pub use lead::Received;
-
-pub(super) const CREDENTIALS: &str = "nextgencredentials";
+pub use credentials::{CredentialRow, NewCredential};
+pub use lead::ReceivedLead;

@@ -1,26 +1,26 @@
 //! The `webhookrejects` collection: authenticated messages that were refused, for their tenant to look at.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
 use crate::domain::ids;
-use crate::store::Store;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 
 const NAME: &str = "webhookrejects";
 
 /// How long they are kept: 30 days.
-const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
 /// The most that are kept of one tenant; then the oldest goes.
-const MOST_OF_A_TENANT: u64 = 1000;
+const MAX_PER_TENANT: u64 = 1000;
 
 /// The most of a refused body that is kept, in characters.
-const MOST_KEPT: usize = 16_384;
+const MAX_BODY_LENGTH: usize = 16_384;
 
 fn since(now_ms: i64) -> DateTime {
-    DateTime::from_millis(now_ms.saturating_sub(KEPT_MS))
+    DateTime::from_millis(now_ms.saturating_sub(RETENTION_MS))
 }
 
 impl Store {
@@ -32,7 +32,7 @@ impl Store {
         why: &str,
     ) -> Result<(), Fault> {
         let text = String::from_utf8_lossy(body);
-        let kept: String = text.chars().take(MOST_KEPT).collect();
+        let kept: String = text.chars().take(MAX_BODY_LENGTH).collect();
         let now = DateTime::now();
         let id = ids::derived(&["reject", &tenant.to_hex(), &text]);
         let reject = doc! {
@@ -49,7 +49,7 @@ impl Store {
             Err(fault) => return Err(fault),
         }
         let own = doc! { "tenantId": tenant };
-        if rejects.count_documents(own.clone()).await? > MOST_OF_A_TENANT {
+        if rejects.count_documents(own.clone()).await? > MAX_PER_TENANT {
             let oldest = rejects.find_one(own).sort(doc! { "createdAt": 1 });
             if let Some(id) = oldest.await?.and_then(|r| r.get("_id").cloned()) {
                 rejects.delete_one(doc! { "_id": id }).await?;

@@ -3,28 +3,28 @@
 
 use std::collections::HashMap;
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::ErrorKind;
 use mongodb::{Collection, error::Error};
 
-use super::lead::{Change, Settled, apply, fold, new_lead, settle};
-use crate::domain::leads::view;
-use crate::domain::vendor::VendorLead;
-use crate::domain::vendor::file::{Columns, Counts, Reading, Row, Vendor};
-use crate::domain::vendor::known::{Index, Known, Wanted};
-use crate::domain::vendor::same::{self, Keys};
-use crate::store::fault::{Fault, Reason};
-use crate::store::leads::NAME;
-use crate::store::{Store, number};
+use super::lead::{LeadDiff, Settled, apply, fold, new_lead, settle};
+use crate::domain::to_json;
+use crate::domain::vendor::file::columns::{Columns, Reading};
+use crate::domain::vendor::file::row::{Row, RowCounts};
+use crate::domain::vendor::file::vendor::Vendor;
+use crate::domain::vendor::lead::VendorLead;
+use crate::domain::vendor::lead_index::{KnownLead, LeadIndex, WantedKeys};
+use crate::domain::vendor::matching::{self, MatchKeys};
+use crate::store::collections::LEADS;
+use crate::store::database::Store;
+use crate::store::fault::{DUPLICATE_KEY, Fault, Reason};
+use crate::store::numbers::number;
 
 /// Leads that are changed at a time.
-const AT_ONCE: usize = 8;
-
-/// MongoDB's code for a duplicate key.
-const DUPLICATE_KEY: i32 = 11000;
+const MAX_CONCURRENT: usize = 8;
 
 /// Whose rows they are, and what they are told apart by.
 #[derive(Debug, Clone, Copy)]
@@ -53,20 +53,24 @@ impl Group {
 
 impl Store {
     /// The tenant's leads that some row could be of: one read of their keys, of which only these are kept.
-    pub async fn known_leads(&self, tenant: ObjectId, wanted: &Wanted) -> Result<Index, Fault> {
-        let leads = self.collection(NAME).await?;
+    pub async fn known_leads(
+        &self,
+        tenant: ObjectId,
+        wanted: &WantedKeys,
+    ) -> Result<LeadIndex, Fault> {
+        let leads = self.collection(LEADS).await?;
         let mut cursor = leads
             .find(doc! { "tenantId": tenant })
             .projection(
                 doc! { "leadId": 1, "nextgenId": 1, "phone": 1, "email": 1, "createdAt": 1 },
             )
             .await?;
-        let mut index = Index::default();
+        let mut index = LeadIndex::default();
         while let Some(lead) = cursor.try_next().await? {
-            let keys = Keys::of_stored(&view::fields(&lead));
+            let keys = MatchKeys::of_stored(&to_json::fields(&lead));
             if let (true, Ok(id)) = (wanted.meets(&keys), lead.get_object_id("_id")) {
                 let created = lead.get_datetime("createdAt");
-                index.add(Known {
+                index.add(KnownLead {
                     id,
                     keys,
                     created_ms: created.map_or(i64::MAX, |at| at.timestamp_millis()),
@@ -84,13 +88,13 @@ impl Store {
     pub async fn take_rows(
         &self,
         job: &Job<'_>,
-        index: &mut Index,
+        index: &mut LeadIndex,
         rows: Vec<Row>,
-    ) -> Result<Counts, Fault> {
-        let leads = self.collection(NAME).await?;
+    ) -> Result<RowCounts, Fault> {
+        let leads = self.collection(LEADS).await?;
         let (known, new): (Vec<Group>, Vec<Group>) =
             grouped(job, index, rows).into_iter().partition(|g| g.known);
-        let mut counts = Counts::default();
+        let mut counts = RowCounts::default();
         let known = if job.dry {
             counts = counts.plus(planned(job, &new));
             known
@@ -104,16 +108,16 @@ impl Store {
             let (leads, read) = (leads.clone(), stored.remove(&group.id));
             async move { take(&leads, job, &group, read).await }
         });
-        let taken: Vec<Counts> = stream::iter(settling)
-            .buffer_unordered(AT_ONCE)
+        let taken: Vec<RowCounts> = stream::iter(settling)
+            .buffer_unordered(MAX_CONCURRENT)
             .try_collect()
             .await?;
-        Ok(taken.into_iter().fold(counts, Counts::plus))
+        Ok(taken.into_iter().fold(counts, RowCounts::plus))
     }
 }
 
 /// Each row to the lead it is of.
-fn grouped(job: &Job<'_>, index: &mut Index, rows: Vec<Row>) -> Vec<Group> {
+fn grouped(job: &Job<'_>, index: &mut LeadIndex, rows: Vec<Row>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<ObjectId, usize> = HashMap::new();
     for row in rows {
@@ -121,12 +125,12 @@ fn grouped(job: &Job<'_>, index: &mut Index, rows: Vec<Row>) -> Vec<Group> {
         let Some(lead) = reading.lead.take() else {
             continue;
         };
-        let keys = Keys::of_vendor(&lead);
+        let keys = MatchKeys::of_vendor(&lead);
         let found = index.take(&keys);
-        let id = found.unwrap_or_else(|| same::new_id(job.tenant, &lead));
+        let id = found.unwrap_or_else(|| matching::new_id(job.tenant, &lead));
         if found.is_none() {
             let bought = lead.bought_at.map_or(job.began, |at| at.min(job.began));
-            index.add(Known {
+            index.add(KnownLead {
                 id,
                 phone_is_blank: lead.phone.is_none(),
                 created_ms: bought.as_millisecond(),
@@ -149,8 +153,8 @@ fn grouped(job: &Job<'_>, index: &mut Index, rows: Vec<Row>) -> Vec<Group> {
 }
 
 /// What inserting would come to.
-fn planned(job: &Job<'_>, new: &[Group]) -> Counts {
-    new.iter().fold(Counts::default(), |counts, group| {
+fn planned(job: &Job<'_>, new: &[Group]) -> RowCounts {
+    new.iter().fold(RowCounts::default(), |counts, group| {
         let told = document(job, group).map_or_else(Vec::new, |(_, told)| told);
         counts.plus(counted(group, &told, true))
     })
@@ -161,7 +165,7 @@ async fn insert(
     leads: &Collection<Document>,
     job: &Job<'_>,
     new: Vec<Group>,
-) -> Result<(Counts, Vec<Group>), Fault> {
+) -> Result<(RowCounts, Vec<Group>), Fault> {
     let made: Vec<(Group, Document, Vec<bool>)> = new
         .into_iter()
         .filter_map(|group| {
@@ -170,7 +174,7 @@ async fn insert(
         })
         .collect();
     if made.is_empty() {
-        return Ok((Counts::default(), Vec::new()));
+        return Ok((RowCounts::default(), Vec::new()));
     }
     let documents = made.iter().map(|(_, document, _)| document);
     let inserted = leads.insert_many(documents).ordered(false).await;
@@ -178,7 +182,7 @@ async fn insert(
         Ok(_) => Vec::new(),
         Err(error) => duplicates(error)?,
     };
-    let (mut counts, mut others) = (Counts::default(), Vec::new());
+    let (mut counts, mut others) = (RowCounts::default(), Vec::new());
     for (at, (group, _, told)) in made.into_iter().enumerate() {
         if taken.contains(&at) {
             others.push(group);
@@ -265,7 +269,7 @@ async fn take(
     job: &Job<'_>,
     group: &Group,
     read: Option<Document>,
-) -> Result<Counts, Fault> {
+) -> Result<RowCounts, Fault> {
     // One that is planned only, or that its owner deleted meanwhile.
     let Some(stored) = read else {
         return Ok(counted(group, &vec![job.dry; group.rows.len()], false));
@@ -273,7 +277,7 @@ async fn take(
     let own_work = made_by(&stored, job, group);
     let came = group.came();
     let Settled { changed, told, .. } = if job.dry {
-        let Change { set, told, news } = fold(&stored, &came, job.began, false);
+        let LeadDiff { set, told, news } = fold(&stored, &came, job.began, false);
         Settled {
             news,
             changed: !set.is_empty(),
@@ -301,8 +305,8 @@ fn made_by(stored: &Document, job: &Job<'_>, group: &Group) -> bool {
     import == Ok(job.import) && number(made.get("row")) == Some(i64::from(row.number))
 }
 
-fn counted(group: &Group, told: &[bool], made: bool) -> Counts {
-    let mut counts = Counts::default();
+fn counted(group: &Group, told: &[bool], made: bool) -> RowCounts {
+    let mut counts = RowCounts::default();
     for at in 0..group.rows.len() {
         let count = match (made && at == 0, told.get(at)) {
             (true, _) => &mut counts.imported,

@@ -5,16 +5,19 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{Row, RowWarning, Vendor, values};
+use super::row::{Row, RowWarning};
+use super::values;
+use super::vendor::Vendor;
 use crate::domain::leads::{STATUSES, phone};
-use crate::domain::vendor::{Field, VendorLead, webhook};
+use crate::domain::vendor::lead::{Field, VendorLead};
+use crate::domain::vendor::webhook;
 
 /// Longest state and disposition, in characters.
-const LONGEST: usize = 100;
+const MAX_LENGTH: usize = 100;
 
 /// How much of the original row is kept, in characters: of a cell, and of all.
-const KEPT_CELL: usize = 1_000;
-const KEPT_ROW: usize = 16_000;
+const MAX_KEPT_CELL: usize = 1_000;
+const MAX_KEPT_ROW: usize = 16_000;
 
 /// The webhook's name of a field, and the columns it stands in: the first that is not empty counts.
 type Names = &'static [(&'static str, &'static [&'static str])];
@@ -189,7 +192,7 @@ impl Columns {
             lead: reachable.then_some(lead),
             status: status.map(|status| (*status).to_owned()),
             disposition: disposition
-                .filter(|d| d.chars().count() <= LONGEST)
+                .filter(|d| d.chars().count() <= MAX_LENGTH)
                 .map(str::to_owned),
             warnings: told.warnings,
         }
@@ -247,7 +250,7 @@ impl Columns {
     /// What the webhook has no name for, or another rule.
     fn more(&self, row: &Row, lead: &mut VendorLead, told: &mut Told) {
         if let Some((column, text)) = self.first(row, self.vendor.state()) {
-            if text.chars().count() <= LONGEST {
+            if text.chars().count() <= MAX_LENGTH {
                 lead.person
                     .push(("state", Field::Text(text.to_uppercase())));
             } else {
@@ -257,7 +260,7 @@ impl Columns {
         if self.vendor == Vendor::NextGen {
             for (field, column) in PURCHASE_IDS {
                 let found = self.first(row, &[column]).map(|(_, text)| text);
-                let short = found.filter(|text| text.chars().count() <= LONGEST);
+                let short = found.filter(|text| text.chars().count() <= MAX_LENGTH);
                 lead.purchase
                     .extend(short.map(|text| (field, text.to_owned())));
             }
@@ -268,14 +271,14 @@ impl Columns {
     /// where something was cut off.
     pub fn original(&self, row: &Row) -> (Vec<(String, String)>, bool) {
         let mut kept: Vec<(String, String)> = Vec::new();
-        let (mut room, mut cut) = (KEPT_ROW, false);
+        let (mut room, mut cut) = (MAX_KEPT_ROW, false);
         for (place, cell) in row
             .cells
             .iter()
             .enumerate()
             .filter(|(_, cell)| !cell.is_empty())
         {
-            let text: String = cell.chars().take(KEPT_CELL.min(room)).collect();
+            let text: String = cell.chars().take(MAX_KEPT_CELL.min(room)).collect();
             cut |= text.len() < cell.len();
             room = room.saturating_sub(text.chars().count());
             let mut name = storable(self.headers.get(place).map_or("", String::as_str), place);
@@ -291,7 +294,7 @@ impl Columns {
 
 /// A header as the name of a stored field, which can hold no dot, no zero and no dollar sign at its start.
 fn storable(header: &str, place: usize) -> String {
-    let plain = header.chars().filter(|c| !c.is_control()).take(LONGEST);
+    let plain = header.chars().filter(|c| !c.is_control()).take(MAX_LENGTH);
     let plain: String = plain
         .map(|c| if matches!(c, '.' | '$') { '_' } else { c })
         .collect();

@@ -5,8 +5,10 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use super::columns::{Columns, Reading};
-use super::sheet::{Line, Refused, Sheet};
-use super::{MOST_TOLD, Row, RowWarning, Vendor};
+use super::limits::MAX_WARNINGS;
+use super::row::{Row, RowWarning};
+use super::sheet::{FileError, Line, Sheet};
+use super::vendor::Vendor;
 use crate::domain::leads::phone;
 
 /// How a file is judged.
@@ -38,7 +40,7 @@ impl Scan {
     fn warn(&mut self, warnings: impl IntoIterator<Item = RowWarning>) {
         for warning in warnings {
             self.warning_count = self.warning_count.saturating_add(1);
-            if self.warnings.len() < MOST_TOLD {
+            if self.warnings.len() < MAX_WARNINGS {
                 self.warnings.push(warning);
             }
         }
@@ -53,7 +55,7 @@ pub fn scan(
     file: impl Read,
     rules: &Rules,
     mut each: impl FnMut(Row, &Reading) -> ControlFlow<()>,
-) -> Result<Scan, Refused> {
+) -> Result<Scan, FileError> {
     let mut sheet = Sheet::open(file)?;
     let columns = Columns::new(sheet.vendor, sheet.headers.clone());
     let mut scan = Scan {
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(file: &[u8], rules: &Rules) -> Result<(Scan, Vec<u32>), Refused> {
+    fn read(file: &[u8], rules: &Rules) -> Result<(Scan, Vec<u32>), FileError> {
         let mut rows = Vec::new();
         let scan = scan(file, rules, |row, _| {
             rows.push(row.number);
@@ -127,7 +129,7 @@ mod tests {
     #[test]
     fn a_row_that_cannot_be_read_refuses_the_file_or_is_counted() {
         let all = read(FILE, &Rules::default());
-        assert_eq!(all.unwrap_err(), Refused::NotText { row: 4, column: 2 });
+        assert_eq!(all.unwrap_err(), FileError::NotText { row: 4, column: 2 });
         let partial = Rules {
             partial: true,
             ..Rules::default()

@@ -1,0 +1,209 @@
+//! Runbook entries by reason, published in docs/troubleshoot.md.
+
+use crokodial_crds::Reason;
+
+/// Runbook entry of one reason: the usual cause and commands to paste. In commands `$NS` is the namespace, `$ENV` the
+/// environment and `$N` the number of the release. Empty when the condition's message is enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Runbook {
+    /// Usual cause, in sentences.
+    pub usually: &'static str,
+    /// Commands, one per line.
+    pub commands: &'static [&'static str],
+}
+
+/// The logs of a release's pods, including those of the previous container.
+const PODS: &[&str] = &[
+    "kubectl -n $NS get pods -l crokodial.com/environment=$ENV,crokodial.com/release=$N",
+    "kubectl -n $NS logs -l crokodial.com/environment=$ENV,crokodial.com/release=$N --previous --tail=50",
+    "kubectl -n $NS logs -l crokodial.com/environment=$ENV,crokodial.com/release=$N --tail=50",
+];
+const EVENTS: &[&str] = &[
+    "kubectl -n $NS describe pods -l crokodial.com/environment=$ENV,crokodial.com/release=$N",
+    "kubectl -n $NS events --types=Warning",
+];
+const RELEASES: &[&str] = &[
+    "kubectl -n $NS get cenv,crel",
+    "kubectl -n $NS get crel $ENV-$N -o jsonpath='{.status.reason}: {.status.message}{\"\\n\"}'",
+];
+const MONGO_SECRET: &[&str] = &[
+    "kubectl -n $NS get cenv $ENV -o jsonpath='{.spec.mongo}{\"\\n\"}'",
+    "kubectl -n $NS get secrets",
+];
+const ROUTE: &[&str] = &[
+    "kubectl get ingressclass",
+    "kubectl -n $NS describe ingress $ENV",
+];
+
+const SITE: &[&str] = &[
+    "kubectl -n $NS get pods -l crokodial.com/environment=$ENV",
+    "kubectl -n $NS logs -l crokodial.com/environment=$ENV --tail=50",
+];
+
+/// Entries by reason; a reason without an entry has nothing to add to its message.
+const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
+    (
+        &[Reason::ImageNotFound],
+        "It is not pushed yet, or its name is misspelt. It is asked for again at most every five minutes, and at once when the spec changes. No number is spent.",
+        &[],
+    ),
+    (
+        &[Reason::RegistryUnauthorized],
+        "The Secret is missing, lies in another namespace, or is for another host. Many registries answer so for an image that does not exist.",
+        &["kubectl -n $NS get cenv $ENV -o jsonpath='{.spec.imagePullSecrets}{\"\\n\"}'"],
+    ),
+    (
+        &[Reason::RegistryUnreachable],
+        "DNS or egress from inside the cluster. A registry without TLS must stand in the chart's plainHttpRegistries.",
+        &["kubectl -n crokodial-system logs deploy/crokodial-operator --tail=50"],
+    ),
+    (
+        &[Reason::SecretNotFound],
+        "A typing error, or the Secret was made in another namespace. Pods keep the last usable values meanwhile.",
+        &["kubectl -n $NS get secrets"],
+    ),
+    (
+        &[Reason::KeyNotFound],
+        "The key is MONGODB_URI unless mongo.uriSecretRef.key names another.",
+        MONGO_SECRET,
+    ),
+    (
+        &[Reason::BadUri],
+        "A character of the password is not percent-encoded (@ is %40, / is %2F, : is %3A), or the URI's path names no database.",
+        MONGO_SECRET,
+    ),
+    (
+        &[Reason::CrashLoop],
+        "The log of the last exit says it: a missing variable, a wrong command, no memory left (OOMKilled in describe).",
+        PODS,
+    ),
+    (
+        &[Reason::ImagePull],
+        "The tag or digest was deleted after it was resolved, or the node's credentials differ from the operator's.",
+        EVENTS,
+    ),
+    (
+        &[Reason::ConfigError],
+        "A Secret or ConfigMap that the pods read was deleted, or a command is not in the image.",
+        EVENTS,
+    ),
+    (
+        &[Reason::ProgressDeadlineExceeded],
+        "It started and did not become ready: its port, its readiness path, or something it waits for at start.",
+        PODS,
+    ),
+    (
+        &[Reason::BakeFailed],
+        "A pod restarted again and again, or was not ready for too long; the message says which.",
+        PODS,
+    ),
+    (
+        &[Reason::ProbeFailed],
+        "The readiness path answers and the health path does not: it hangs, or answers with the status the message names. Its pods are gone; try the image in staging.",
+        RELEASES,
+    ),
+    (
+        &[Reason::SlowResponses],
+        "The health path does more than it did, or each request waits for something it did not need before.",
+        RELEASES,
+    ),
+    (
+        &[Reason::RolledBack, Reason::Held],
+        "The last good release keeps serving. Applying the same spec again starts nothing.",
+        RELEASES,
+    ),
+    (
+        &[Reason::Paused],
+        "rollout.onFailure is Pause, or the release phase cannot be undone. Nothing more happens by itself.",
+        RELEASES,
+    ),
+    (
+        &[Reason::ReleasePhaseFailed],
+        "No pod of the release ran, and the last good one goes on. The command may have changed the database half-way.",
+        &["kubectl -n $NS logs job/$ENV-release-$N"],
+    ),
+    (
+        &[Reason::SmokeFailed],
+        "An asset that is missing was not built into the image; a page that answers otherwise is named with its status. No visitor saw it.",
+        RELEASES,
+    ),
+    (
+        &[Reason::Pinned],
+        "Somebody is holding the site on purpose; spec.pinReason says why.",
+        &[
+            "kubectl -n $NS get crel -o custom-columns=NAME:.metadata.name,PIN:.spec.pin,REASON:.spec.pinReason",
+        ],
+    ),
+    (
+        &[Reason::PinShadowed, Reason::PinRefused],
+        "The last pin set applies. A pin on a release that was never good, or whose image is gone, has no effect.",
+        &[
+            "kubectl -n $NS get crel -o custom-columns=NAME:.metadata.name,PHASE:.status.phase,PIN:.spec.pin,BACK:.status.rollbackable",
+        ],
+    ),
+    (
+        &[Reason::Blocked],
+        "An error of the registry, no node with room, a missing Secret. It is tried again and does not count against the release, whose deadline is extended.",
+        EVENTS,
+    ),
+    (
+        &[Reason::RollbackStuck],
+        "What the last good release needs is gone: its database, its Secret, its image, its node.",
+        EVENTS,
+    ),
+    (
+        &[Reason::ControllerMissing, Reason::NotAccepted],
+        "The controller is down, or serves another class. Right after the creation this lasts a few seconds.",
+        ROUTE,
+    ),
+    (
+        &[Reason::HostTaken],
+        "The environment that had the domain first keeps it. This one keeps its old route, if it had one.",
+        &["kubectl get ingress -A"],
+    ),
+    (
+        &[Reason::NameConflict],
+        "Something else created an object with a name that this environment needs. The operator did not change it.",
+        &["kubectl -n $NS get deploy,svc,ingress,secret,networkpolicy,pdb,sa"],
+    ),
+    (
+        &[
+            Reason::AuthorityExpiring,
+            Reason::Expired,
+            Reason::RenewalFailed,
+        ],
+        "The CA is the Secret crokodial-ca in the operator's namespace: deleted, changed by hand, or close to its expiry after ten years.",
+        &[
+            "kubectl -n crokodial-system get secret crokodial-ca -o jsonpath='{.data.ca\\.crt}' | base64 -d | openssl x509 -noout -dates",
+        ],
+    ),
+    (
+        &[Reason::Down],
+        "Often the database: pods that cannot reach it are not ready. A rollback does not help then.",
+        SITE,
+    ),
+];
+
+/// The entry of a reason; empty when it has none.
+pub fn entry(reason: Reason) -> Runbook {
+    let found = ENTRIES
+        .iter()
+        .find(|(reasons, ..)| reasons.contains(&reason));
+    found.map_or_else(Runbook::default, |(_, usually, commands)| Runbook {
+        usually,
+        commands,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_reason_has_two_entries() {
+        let all: Vec<_> = ENTRIES.iter().flat_map(|(reasons, ..)| *reasons).collect();
+        for reason in &all {
+            assert_eq!(all.iter().filter(|r| r == &reason).count(), 1, "{reason}");
+        }
+    }
+}

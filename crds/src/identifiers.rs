@@ -1,0 +1,186 @@
+//! Parsed names: each type holds only text that is valid where it is used.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Why a text is not one of the names of this module. The text itself is not repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Not an [`EnvironmentName`].
+    #[error(
+        "an environment's name has at most 40 lower-case letters, digits and hyphens, starts with a letter, ends with a letter or digit, and not in -candidate"
+    )]
+    Environment,
+    /// Not a [`DnsName`].
+    #[error(
+        "a domain is a lower-case DNS name such as app.example.com, without https://, port, path, wildcard or trailing dot"
+    )]
+    Dns,
+    /// Not a [`Digest`].
+    #[error("a digest is sha256: and 64 lower-case hex digits")]
+    Digest,
+    /// Not a [`DatabaseName`].
+    #[error("a database's name has 1 to 63 bytes and none of / \\ . space \" $ * < > : | ? @")]
+    Database,
+}
+
+fn is_lower_alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit()
+}
+
+/// A label of RFC 1123, in lower case, of at most `max` bytes.
+pub(crate) fn is_label(text: &str, max: usize) -> bool {
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
+    bytes.len() <= max
+        && is_lower_alphanumeric(*first)
+        && is_lower_alphanumeric(*last)
+        && bytes
+            .iter()
+            .all(|b| is_lower_alphanumeric(*b) || *b == b'-')
+}
+
+/// Name of a CrokodialEnvironment: short enough that every child's name is a DNS label.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvironmentName(String);
+
+impl FromStr for EnvironmentName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let ok = is_label(text, 40)
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && !text.ends_with("-candidate");
+        if ok {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError::Environment)
+        }
+    }
+}
+
+/// A lower-case DNS name of at most 253 bytes whose last label starts with a letter, so that it is no
+/// IPv4 address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DnsName(String);
+
+impl FromStr for DnsName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let last = text.rsplit('.').next().unwrap_or_default();
+        let ok = text.len() <= 253
+            && text.split('.').all(|label| is_label(label, 63))
+            && last.starts_with(|c: char| c.is_ascii_lowercase());
+        if ok {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError::Dns)
+        }
+    }
+}
+
+/// `sha256:` and 64 lower-case hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(String);
+
+impl FromStr for Digest {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let hex = text.strip_prefix("sha256:").ok_or(NameError::Digest)?;
+        let ok = hex.len() == 64
+            && hex
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if ok {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError::Digest)
+        }
+    }
+}
+
+/// Name of a MongoDB database, by the rules of a server on any system. `@` is refused too: in a connection
+/// string it is a sign of an unescaped password.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DatabaseName(String);
+
+impl DatabaseName {
+    /// Whether the database belongs to the server itself and is none for an application.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        ["admin", "local", "config"].contains(&self.as_str())
+    }
+}
+
+impl FromStr for DatabaseName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let bad = |c: char| c.is_control() || c.is_whitespace() || "/\\.\"$*<>:|?@".contains(c);
+        if (1..=63).contains(&text.len()) && !text.contains(bad) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError::Database)
+        }
+    }
+}
+
+impl EnvironmentName {
+    /// The name as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl DnsName {
+    /// The name as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Digest {
+    /// The digest with its `sha256:`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl DatabaseName {
+    /// The name as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EnvironmentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for DnsName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for DatabaseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

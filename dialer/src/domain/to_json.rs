@@ -1,0 +1,80 @@
+//! Stored values as JSON, as the old server wrote it.
+
+use bson::{Bson, Document};
+use jiff::Timestamp;
+use serde_json::{Map, Number, Value};
+
+/// The fields of a document without `__v`.
+pub fn fields(document: &Document) -> Map<String, Value> {
+    let shown = document.iter().filter(|(name, _)| *name != "__v");
+    shown
+        .map(|(name, stored)| (name.clone(), value(stored)))
+        .collect()
+}
+
+/// A value as the old server's JSON had it: ids as 24 hex digits, dates as ISO-8601 UTC with milliseconds.
+pub fn value(stored: &Bson) -> Value {
+    match stored {
+        Bson::ObjectId(id) => id.to_hex().into(),
+        Bson::DateTime(at) => date(at.timestamp_millis()).into(),
+        Bson::String(text) | Bson::Symbol(text) => text.clone().into(),
+        Bson::Boolean(yes) => (*yes).into(),
+        Bson::Int32(int) => (*int).into(),
+        Bson::Int64(int) => (*int).into(),
+        Bson::Double(double) => number(*double),
+        Bson::Decimal128(decimal) => {
+            let text = decimal.to_string();
+            text.parse().map_or_else(|_| text.into(), number)
+        }
+        Bson::Array(items) => items.iter().map(value).collect::<Vec<Value>>().into(),
+        Bson::Document(document) => {
+            let fields = document.iter().map(|(name, v)| (name.clone(), value(v)));
+            Value::Object(fields.collect())
+        }
+        // Nothing of ours, and nothing that JSON has a form for.
+        _ => Value::Null,
+    }
+}
+
+/// A field as text: what is not text or a number is empty.
+pub fn text(view: &Map<String, Value>, name: &str) -> String {
+    match view.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// Whole numbers without a decimal point, as JavaScript writes them.
+pub fn number(number: f64) -> Value {
+    let whole = number.fract() == 0.0 && number.abs() < 9e15;
+    let shown = if whole {
+        format!("{number:.0}").parse().ok()
+    } else {
+        // Not by way of its text: reading that is quick, and off by the last digit of some.
+        Number::from_f64(number)
+    };
+    shown.map_or(Value::Null, Value::Number)
+}
+
+/// ISO-8601 UTC with exactly three digits of fraction; empty for a time that no calendar has.
+pub fn date(milliseconds: i64) -> String {
+    let at = Timestamp::from_millisecond(milliseconds);
+    at.map_or_else(|_| String::new(), |at| format!("{at:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_that_json_has_no_form_for_are_null() {
+        assert_eq!(value(&Bson::Double(f64::NAN)), Value::Null);
+        assert_eq!(value(&Bson::Double(f64::INFINITY)), Value::Null);
+        assert_eq!(value(&Bson::Double(-0.5)), json!(-0.5));
+        let long = -4.827_789_173_998_476e305;
+        assert_eq!(value(&Bson::Double(long)).as_f64(), Some(long));
+        assert_eq!(date(i64::MAX), "");
+    }
+}

@@ -1,0 +1,41 @@
+//! Whose file it is.
+
+/// Who made the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    NextGen,
+    Marketplace,
+}
+
+impl Vendor {
+    /// As in `leads.source`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NextGen => "NextGen",
+            Self::Marketplace => "Marketplace",
+        }
+    }
+
+    /// By its name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::NextGen, Self::Marketplace]
+            .into_iter()
+            .find(|vendor| vendor.name() == name)
+    }
+
+    /// By any one header that only this vendor has; case matters.
+    pub fn recognise(headers: &[String]) -> Option<Self> {
+        let has = |names: [&str; 3]| {
+            headers
+                .iter()
+                .any(|header| names.contains(&header.as_str()))
+        };
+        if has(["purchase_id", "vertical_id", "vendor_id"]) {
+            Some(Self::NextGen)
+        } else if has(["leadID", "utm_source", "primaryPhone"]) {
+            Some(Self::Marketplace)
+        } else {
+            None
+        }
+    }
+}

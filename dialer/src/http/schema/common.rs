@@ -1,0 +1,44 @@
+//! Parts of many bodies.
+
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+/// An `_id`: 24 hexadecimal digits.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(pattern = "^[0-9a-f]{24}$", example = "64b7f0c2a1b2c3d4e5f60718")]
+pub struct Id(pub String);
+
+/// ISO-8601, UTC, milliseconds.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(format = DateTime, example = "2025-07-21T15:04:05.000Z")]
+pub struct Moment(pub String);
+
+/// What was done, in words for people.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Done {
+    pub success: bool,
+    pub message: String,
+}
+
+/// Which part of a list was answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Pagination {
+    /// Of all pages together.
+    pub total: u64,
+    pub page: u64,
+    pub pages: u64,
+    pub limit: u64,
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Serialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// From 1.
+    #[param(minimum = 1, maximum = 1_000_000)]
+    pub page: Option<u64>,
+    /// Entries a page; 50 unless said.
+    #[param(minimum = 1, maximum = 100)]
+    pub limit: Option<u64>,
+}

@@ -1,0 +1,14 @@
+//! Numbers as shells, drivers and the old server stored them.
+
+use bson::Bson;
+
+/// A whole number, of whatever type it was stored as.
+pub(super) fn number(value: Option<&Bson>) -> Option<i64> {
+    match value? {
+        Bson::Int32(n) => Some(i64::from(*n)),
+        Bson::Int64(n) => Some(*n),
+        // mongoose writes whole numbers, but shells write doubles.
+        Bson::Double(n) => format!("{n:.0}").parse().ok(),
+        _ => None,
+    }
+}

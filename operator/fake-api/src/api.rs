@@ -1,0 +1,307 @@
+//! The server as a test uses it.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::Value;
+use tokio::sync::watch::Sender;
+
+use crate::clock::Clock;
+use crate::faults::{Call, CountedCalls, Fault, Faults};
+use crate::ownership::ManagerId;
+use crate::resources::ResourceType;
+use crate::routes::Route;
+use crate::service::Connection;
+use crate::state::State;
+use crate::store::{self, Key, Store};
+use crate::watch::Signal;
+use crate::write::{self, Owners, Write};
+use crate::{gc, handlers};
+
+/// The fake API server. Clones share it.
+#[derive(Debug, Clone)]
+pub struct FakeApi {
+    state: Arc<Mutex<State>>,
+    signal: Arc<Sender<Signal>>,
+}
+
+impl FakeApi {
+    /// `clock` stamps creationTimestamp and managedFields; usually a [`crate::TestClock`].
+    pub fn new(clock: impl Into<Clock>) -> Self {
+        Self::over(Store::new(clock.into()))
+    }
+
+    /// A server of its own with the same objects, that no fault is planned for.
+    pub fn copy(&self, clock: impl Into<Clock>) -> Self {
+        Self::over(self.lock().store.copy(clock.into()))
+    }
+
+    fn over(store: Store) -> Self {
+        let state = State {
+            store,
+            faults: Faults::default(),
+            crashed: std::collections::BTreeSet::new(),
+            held: Vec::new(),
+            removed: std::collections::BTreeSet::new(),
+            clients: 0,
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            signal: Arc::new(Sender::new(Signal::default())),
+        }
+    }
+
+    /// A client of its own: one operator process. Needs a tokio runtime.
+    pub fn client(&self, namespace: &str) -> kube::Client {
+        let mut state = self.lock();
+        state.clients += 1;
+        let connection = Connection {
+            state: self.state.clone(),
+            signal: self.signal.clone(),
+            client: state.clients,
+        };
+        kube::Client::new(connection, namespace)
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn announce(&self) {
+        let version = self.lock().store.version();
+        self.signal.send_modify(|signal| signal.version = version);
+    }
+
+    // Faults and records.
+
+    /// `fault` at the n-th call from now (from 1; watches are not counted).
+    pub fn fail_at(&self, n: usize, fault: Fault) {
+        self.lock().faults.plan(CountedCalls::All, n, fault);
+    }
+
+    /// `fault` at the n-th write from now (from 1).
+    pub fn fail_at_write(&self, n: usize, fault: Fault) {
+        self.lock().faults.plan(CountedCalls::Writes, n, fault);
+    }
+
+    /// Planned faults that were not reached: a crash test over n ends at the first n that leaves one.
+    pub fn pending_faults(&self) -> usize {
+        self.lock().faults.pending()
+    }
+
+    /// Processes the held requests; the HTTP codes of their answers, which nobody receives.
+    pub fn arrive(&self) -> Vec<u16> {
+        let codes = {
+            let mut state = self.lock();
+            let held = std::mem::take(&mut state.held);
+            let serve = |route: &Route| match handlers::handle(&mut state.store, route) {
+                Ok(answer) => answer.code,
+                Err(error) => error.code,
+            };
+            held.iter().map(serve).collect()
+        };
+        self.announce();
+        codes
+    }
+
+    pub fn clear_faults(&self) {
+        self.lock().faults.clear();
+    }
+
+    /// All calls since the start or the last `take_calls`, watches included.
+    pub fn calls(&self) -> Vec<Call> {
+        self.lock().faults.calls.clone()
+    }
+
+    /// The same, and forgets them.
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut self.lock().faults.calls)
+    }
+
+    /// Write requests among `calls`, whether or not they changed anything.
+    pub fn writes(&self) -> Vec<Call> {
+        let mut calls = self.calls();
+        calls.retain(|call| call.verb.is_write());
+        calls
+    }
+
+    /// Requests to paths the server does not know or could not read; tests assert it is empty.
+    pub fn unexpected(&self) -> Vec<String> {
+        self.lock().faults.unexpected.clone()
+    }
+
+    // The store, seen and written around the API: no call is counted, no fault applies.
+
+    pub fn version(&self) -> u64 {
+        self.lock().store.version()
+    }
+
+    /// The stored object with its managedFields, by plural or `plural.group`.
+    pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
+        let state = self.lock();
+        let resource = find_type(&state.store, resource);
+        let found = state.store.get(&Key::new(&resource, namespace, name));
+        found.map(|stored| stored.served())
+    }
+
+    /// All objects of a type, in one namespace unless it is empty.
+    pub fn list(&self, resource: &str, namespace: &str) -> Vec<Value> {
+        let state = self.lock();
+        let resource = find_type(&state.store, resource);
+        let found = state.store.list(&resource, namespace);
+        found.map(|(_, stored)| stored.served()).collect()
+    }
+
+    /// Every object as `plural.group/namespace/name` with its value, without what differs between two runs
+    /// to the same end: uid, resourceVersion, managedFields, times. For "the same end after any crash".
+    pub fn snapshot(&self) -> std::collections::BTreeMap<String, Value> {
+        let state = self.lock();
+        let entries = state.store.iter().map(|(key, stored)| {
+            let kind = state.store.type_of_key(key).qualified();
+            (
+                format!("{kind}/{}/{}", key.namespace, key.name),
+                timeless(stored.value.clone()),
+            )
+        });
+        entries.collect()
+    }
+
+    /// Creates or replaces an object with its status as given, by its apiVersion and kind, as manager
+    /// `test`: the user's or another controller's hand.
+    pub fn put(&self, object: Value) -> Value {
+        let stored = self.put_as("test", object);
+        self.announce();
+        stored
+    }
+
+    fn put_as(&self, manager: &str, object: Value) -> Value {
+        let mut state = self.lock();
+        let store = &mut state.store;
+        let api_version = object["apiVersion"].as_str().unwrap_or_default();
+        let kind = object["kind"].as_str().unwrap_or_default();
+        let resource = store
+            .types
+            .iter()
+            .find(|t| t.api_version() == api_version && t.kind == kind)
+            .unwrap_or_else(|| panic!("the fake serves no {api_version} {kind}"))
+            .clone();
+        let namespace = store::meta_str(&object, "namespace").to_owned();
+        let key = Key::new(&resource, &namespace, store::meta_str(&object, "name"));
+        let owners = |subresource: &str| {
+            Owners::ByChange(ManagerId {
+                name: manager.into(),
+                apply: false,
+                subresource: subresource.into(),
+            })
+        };
+        let write = |on_status| Write {
+            resource: &resource,
+            key: &key,
+            on_status,
+            strict: true,
+            dry_run: false,
+        };
+        let written = match store.get(&key).cloned() {
+            Some(old) => write::update(store, &write(false), &old, object.clone(), owners("")),
+            None => write::create(store, &write(false), object.clone(), owners("")),
+        };
+        let mut stored = written.unwrap_or_else(|e| panic!("{}", e.message)).stored;
+        if resource.has_status
+            && let Some(status) = object.get("status")
+        {
+            let mut with_status = stored.value.clone();
+            with_status["status"] = status.clone();
+            let written =
+                write::update(store, &write(true), &stored, with_status, owners("status"));
+            stored = written.unwrap_or_else(|e| panic!("{}", e.message)).stored;
+        }
+        stored.served()
+    }
+
+    /// Changes a stored object in place through a closure, as manager `test`. Panics when it is absent.
+    pub fn edit(
+        &self,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Value {
+        let mut object = self
+            .get(resource, namespace, name)
+            .unwrap_or_else(|| panic!("no {resource} {namespace}/{name}"));
+        change(&mut object);
+        self.put(object)
+    }
+
+    /// Deletes in the background, honouring finalizers. False when it was absent.
+    pub fn delete(&self, resource: &str, namespace: &str, name: &str) -> bool {
+        let found = {
+            let mut state = self.lock();
+            let resource = find_type(&state.store, resource);
+            let key = Key::new(&resource, namespace, name);
+            let found = state.store.get(&key).is_some();
+            gc::delete(&mut state.store, &key, gc::Propagation::Background, false);
+            found
+        };
+        self.announce();
+        found
+    }
+
+    // The server itself.
+
+    /// Serves a CRD's type, with its schema: unknown fields, defaults, list keys. Replaces the built-in stand-in.
+    pub fn install_crd(&self, crd: &Value) {
+        let resource = ResourceType::from_crd(crd).expect("a CustomResourceDefinition");
+        let mut state = self.lock();
+        let same = |t: &ResourceType| t.group == resource.group && t.plural == resource.plural;
+        state.store.types.retain(|t| !same(t));
+        state.removed.remove(&resource.plural);
+        state.store.types.push(resource);
+    }
+
+    /// The type is no longer served (its CRD is missing); its stored objects are dropped.
+    pub fn remove_type(&self, plural: &str) {
+        let mut state = self.lock();
+        let resource = find_type(&state.store, plural);
+        let keys: Vec<Key> = state
+            .store
+            .list(&resource, "")
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in keys {
+            state.store.take(&key);
+        }
+        state.store.types.retain(|t| *t != resource);
+        state.removed.insert(resource.plural);
+    }
+
+    /// Ends every open watch stream, as a restarted server would.
+    pub fn end_watches(&self) {
+        self.signal.send_modify(|signal| signal.epoch += 1);
+    }
+
+    /// Forgets the watch log: a watch resumed from an older version gets 410 Expired.
+    pub fn compact(&self) {
+        self.lock().store.compact();
+        self.announce();
+    }
+}
+
+/// A type by plural, or by `plural.group` where two groups share a plural.
+fn find_type(store: &Store, name: &str) -> ResourceType {
+    let found = store.types.iter().find(|t| t.qualified() == name);
+    let found = found.or_else(|| store.types.iter().find(|t| t.plural == name));
+    found
+        .unwrap_or_else(|| panic!("the fake serves no {name}"))
+        .clone()
+}
+
+fn timeless(mut value: Value) -> Value {
+    if let Some(metadata) = value["metadata"].as_object_mut() {
+        for field in ["uid", "resourceVersion", "creationTimestamp", "generation"] {
+            metadata.shift_remove(field);
+        }
+    }
+    value
+}

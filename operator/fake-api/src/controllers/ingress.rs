@@ -1,0 +1,31 @@
+//! Simulation of an ingress controller.
+
+use serde_json::{Value, json};
+
+use crate::controllers::objects::{find, put_status};
+use crate::store::Store;
+
+/// Gives each Ingress of its class an address.
+#[derive(Debug, Clone)]
+pub struct SimulatedIngressController {
+    /// The class it admits; all when absent.
+    pub class: Option<String>,
+    /// The published address.
+    pub address: String,
+}
+
+impl SimulatedIngressController {
+    pub fn step(&self, store: &mut Store) -> Option<String> {
+        let (key, stored) = find(store, "ingresses", |ingress| {
+            let class = ingress
+                .pointer("/spec/ingressClassName")
+                .and_then(Value::as_str);
+            let ours = self.class.is_none() || class.is_none() || class == self.class.as_deref();
+            ours && ingress.pointer("/status/loadBalancer/ingress/0").is_none()
+        })?;
+        let mut value = stored.value.clone();
+        value["status"] = json!({"loadBalancer": {"ingress": [{"ip": self.address}]}});
+        put_status(store, "ingress-controller", &key, value);
+        Some(format!("ingress {}: admitted", key.name))
+    }
+}

@@ -1,0 +1,357 @@
+//! The server that a case runs against: the fake one, or the kube-apiserver that [`KUBECONFIG`] names.
+//!
+//! A case drives its server through `kube::Client` only, in a namespace of its own. What only the fake can do is behind
+//! [`Server::fake`] or [`fake_only`], with its reason in `differences.rs`.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, PostParams,
+};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::{Value, json};
+
+use crokodial_fake_api::{FakeApi, TestClock};
+
+use super::differences::FakeOnly;
+
+/// Environment variable with the path of a kubeconfig: the suite then runs against that server, as its administrator.
+pub const KUBECONFIG: &str = "CROKODIAL_REAL_API_KUBECONFIG";
+
+/// Time within which a real server's controllers must have acted.
+const CONTROLLER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Namespace of the cases on the fake.
+pub const NS: &str = "shop";
+
+/// A server with a namespace for one case. On a real server the namespace, and what [`Server::install`] added, are
+/// deleted when the case has passed.
+pub struct Server {
+    backend: Backend,
+    client: kube::Client,
+    /// The case's namespace.
+    pub namespace: String,
+}
+
+enum Backend {
+    Fake(FakeApi, TestClock),
+    Real { crds: std::sync::Mutex<Vec<String>> },
+}
+
+impl Server {
+    /// The fake, or the real server where [`KUBECONFIG`] is set.
+    pub async fn start() -> Self {
+        match std::env::var(KUBECONFIG) {
+            Ok(path) => Self::real(&path).await,
+            Err(_) => Self::of_fake(),
+        }
+    }
+
+    /// The same server with a second namespace.
+    pub async fn second_namespace(&self) -> Self {
+        match &self.backend {
+            Backend::Fake(api, clock) => Self {
+                client: api.client("other"),
+                backend: Backend::Fake(api.clone(), clock.clone()),
+                namespace: "other".into(),
+            },
+            Backend::Real { .. } => Self::start().await,
+        }
+    }
+
+    fn of_fake() -> Self {
+        let clock = TestClock::new();
+        let api = FakeApi::new(clock.clone());
+        api.put(namespace_object(NS));
+        Self {
+            client: api.client(NS),
+            backend: Backend::Fake(api, clock),
+            namespace: NS.into(),
+        }
+    }
+
+    async fn real(path: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("fake-api-{}-{number}", std::process::id());
+        let client = real_client(path).await;
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let object = serde_json::from_value(namespace_object(&namespace)).unwrap();
+        let created = namespaces.create(&PostParams::default(), &object).await;
+        created.expect("the case's namespace is created");
+        Self {
+            backend: Backend::Real {
+                crds: std::sync::Mutex::default(),
+            },
+            client,
+            namespace,
+        }
+    }
+
+    /// The fake, for what is asserted of it alone.
+    pub fn fake(&self) -> Option<&FakeApi> {
+        match &self.backend {
+            Backend::Fake(api, _) => Some(api),
+            Backend::Real { .. } => None,
+        }
+    }
+
+    pub fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+
+    /// Objects of a built-in type in the case's namespace.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client(), &self.namespace)
+    }
+
+    /// Lets a second change, so that a new time stamp differs from an old one.
+    pub async fn let_time_pass(&self) {
+        match &self.backend {
+            Backend::Fake(_, clock) => clock.advance(jiff::SignedDuration::from_secs(60)),
+            Backend::Real { .. } => tokio::time::sleep(Duration::from_millis(1100)).await,
+        }
+    }
+
+    /// The API group of the types that [`Server::install`] adds: one for each case, for definitions are cluster-wide.
+    pub fn group(&self) -> String {
+        format!("{}.example.com", self.namespace)
+    }
+
+    /// Serves kind `Sample` with this schema and a status subresource; its objects in the case's namespace.
+    pub async fn install(&self, schema: Value) -> Api<DynamicObject> {
+        let group = self.group();
+        let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("samples.{group}")},
+            "spec": {"group": group, "scope": "Namespaced",
+                "names": {"plural": "samples", "singular": "sample", "kind": "Sample", "listKind": "SampleList"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                    "schema": {"openAPIV3Schema": schema}}]}});
+        let gvk = GroupVersionKind::gvk(&group, "v1", "Sample");
+        let samples = Api::namespaced_with(
+            self.client(),
+            &self.namespace,
+            &ApiResource::from_gvk_with_plural(&gvk, "samples"),
+        );
+        match &self.backend {
+            Backend::Fake(api, _) => api.install_crd(&crd),
+            Backend::Real { crds } => {
+                let definitions: Api<CustomResourceDefinition> = Api::all(self.client());
+                let object = serde_json::from_value(crd).unwrap();
+                let created = definitions.create(&PostParams::default(), &object).await;
+                crds.lock()
+                    .unwrap()
+                    .push(created.unwrap().metadata.name.unwrap());
+                eventually("the type is served", async || {
+                    let served = samples.list(&ListParams::default()).await;
+                    served.ok().map(|_| ())
+                })
+                .await;
+            }
+        }
+        samples
+    }
+
+    /// A `Sample` named `one`.
+    pub fn sample(&self, spec: Value) -> Value {
+        json!({"apiVersion": format!("{}/v1", self.group()), "kind": "Sample",
+            "metadata": {"name": "one"}, "spec": spec})
+    }
+
+    /// The same for its status subresource.
+    pub fn sample_status(&self, status: Value) -> Value {
+        json!({"apiVersion": format!("{}/v1", self.group()), "kind": "Sample",
+            "metadata": {"name": "one"}, "status": status})
+    }
+
+    // What a user or another controller does, as field manager `test`.
+
+    fn objects(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        match kind {
+            "Namespace" | "IngressClass" => Api::all_with(self.client(), &resource),
+            _ => Api::namespaced_with(self.client(), &self.namespace, &resource),
+        }
+    }
+
+    /// Creates or replaces an object, without its status.
+    pub async fn put(&self, mut object: Value) -> Value {
+        let (api_version, kind) = (text(&object, "apiVersion"), text(&object, "kind"));
+        let objects = self.objects(&api_version, &kind);
+        let name = text(&object["metadata"], "name");
+        let params = PostParams {
+            field_manager: Some("test".into()),
+            ..PostParams::default()
+        };
+        let put = match objects.get_opt(&name).await.unwrap() {
+            Some(old) => {
+                object["metadata"]["resourceVersion"] = json!(old.metadata.resource_version);
+                let object = serde_json::from_value(object).unwrap();
+                objects.replace(&name, &params, &object).await
+            }
+            None => {
+                let object = serde_json::from_value(object).unwrap();
+                objects.create(&params, &object).await
+            }
+        };
+        serde_json::to_value(put.unwrap()).unwrap()
+    }
+
+    /// The object, or `None` when it is absent.
+    pub async fn get(&self, api_version: &str, kind: &str, name: &str) -> Option<Value> {
+        let found = self.objects(api_version, kind).get_opt(name).await.unwrap();
+        found.map(|object| serde_json::to_value(object).unwrap())
+    }
+
+    /// Reads an object that exists, changes it and replaces it.
+    pub async fn edit(
+        &self,
+        api_version: &str,
+        kind: &str,
+        name: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Value {
+        let found = self.get(api_version, kind, name).await;
+        let mut object = found.unwrap_or_else(|| panic!("no {kind} {name}"));
+        change(&mut object);
+        self.put(object).await
+    }
+
+    /// Deletes an object in the background.
+    pub async fn delete(&self, api_version: &str, kind: &str, name: &str) {
+        let objects = self.objects(api_version, kind);
+        objects
+            .delete(name, &DeleteParams::background())
+            .await
+            .unwrap();
+    }
+
+    /// Names of the ConfigMaps of the case, one after another.
+    pub async fn names(&self) -> String {
+        let maps = self.objects("v1", "ConfigMap");
+        let found = maps.list(&ListParams::default()).await.unwrap();
+        let names = found.items.into_iter().filter_map(|map| map.metadata.name);
+        names.filter(|name| is_ours(name)).collect()
+    }
+
+    /// Waits until the names are these: a real server's garbage collector takes its time.
+    pub async fn expect_names(&self, expected: &str) {
+        eventually(&format!("ConfigMaps {expected:?}"), async || {
+            (self.names().await == expected).then_some(())
+        })
+        .await;
+    }
+
+    /// The version of the newest list.
+    pub async fn version(&self) -> String {
+        let maps = self.objects("v1", "ConfigMap");
+        let found = maps.list(&ListParams::default()).await.unwrap();
+        found.metadata.resource_version.unwrap()
+    }
+
+    /// No request went to a path that the fake does not know.
+    pub fn assert_nothing_unexpected(&self) {
+        if let Some(fake) = self.fake() {
+            assert!(fake.unexpected().is_empty(), "{:?}", fake.unexpected());
+        }
+    }
+}
+
+/// Pauses tokio's time, which then moves when every task waits for it; not where a real server is to be tried.
+pub fn pause_time() {
+    if std::env::var_os(KUBECONFIG).is_none() {
+        tokio::time::pause();
+    }
+}
+
+/// A case about the fake alone: its server and clock. `None`, with the reason on the output, where a real server is to be
+/// tried.
+pub fn fake_only(why: FakeOnly) -> Option<(FakeApi, TestClock)> {
+    if std::env::var_os(KUBECONFIG).is_some() {
+        eprintln!("not on a real server: {}", why.reason());
+        return None;
+    }
+    let clock = TestClock::new();
+    Some((FakeApi::new(clock.clone()), clock))
+}
+
+/// Waits until `look` finds something. The fake has done everything by the first look.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = std::time::Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(began.elapsed() < CONTROLLER_TIMEOUT, "never: {what}");
+        if std::env::var_os(KUBECONFIG).is_none() {
+            panic!("not at once, on the fake: {what}");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Whether a ConfigMap is a case's own: a real server puts one into every namespace.
+pub fn is_ours(config_map: &str) -> bool {
+    config_map != "kube-root-ca.crt"
+}
+
+fn namespace_object(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+}
+
+fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_default().to_owned()
+}
+
+async fn real_client(path: &str) -> kube::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let file = Kubeconfig::read_from(path).expect("the kubeconfig can be read");
+    let options = KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(file, &options).await;
+    kube::Client::try_from(config.expect("a usable kubeconfig")).expect("a client")
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Backend::Real { crds } = &self.backend else {
+            return;
+        };
+        // What a failed case left is there to be looked at.
+        if std::thread::panicking() {
+            return;
+        }
+        let crds = std::mem::take(&mut *crds.lock().unwrap());
+        let (namespace, path) = (self.namespace.clone(), std::env::var(KUBECONFIG).unwrap());
+        // The case's own runtime waits for this call.
+        let cleaned = std::thread::spawn(move || clean_up(&path, &namespace, &crds)).join();
+        assert!(cleaned.is_ok(), "what the case made could not be deleted");
+    }
+}
+
+fn clean_up(path: &str, namespace: &str, crds: &[String]) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let client = real_client(path).await;
+        let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+        for name in crds {
+            definitions
+                .delete(name, &DeleteParams::default())
+                .await
+                .unwrap();
+        }
+        // Gone already where deleting it was the case.
+        let namespaces: Api<Namespace> = Api::all(client);
+        let _ = namespaces.delete(namespace, &DeleteParams::default()).await;
+    });
+}
