@@ -28,8 +28,8 @@ pub const LIVE: &str = "live";
 /// Where the operator lives.
 pub const SYSTEM: &str = "crokodial-system";
 
-/// Steps of operator and world until both must rest.
-const MOST_STEPS: usize = 400;
+/// Maximum number of steps of operator and cluster until both are at rest.
+const MAX_STEPS: usize = 400;
 
 /// An operator and its world.
 pub struct Site {
@@ -189,7 +189,7 @@ impl Site {
 
     /// Operator and world in turn, one step each, until neither has anything to do. Returns the reconciles made.
     pub async fn rest(&mut self, name: &str) -> usize {
-        for done in 1..=MOST_STEPS {
+        for done in 1..=MAX_STEPS {
             let before = self.api.version();
             self.reconcile(name).await;
             let moved = self.world.step().is_some();
@@ -198,12 +198,12 @@ impl Site {
                 return done;
             }
         }
-        panic!("{name} is not at rest after {MOST_STEPS} steps");
+        panic!("{name} is not at rest after {MAX_STEPS} steps");
     }
 
     /// Operator and world in turn, until the newest release is in this phase: `2 Rolling`.
     pub async fn until(&mut self, name: &str, line: &str) {
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             if self.phases(name).last().is_some_and(|l| l == line) {
                 return;
             }
