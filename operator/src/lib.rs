@@ -5,13 +5,17 @@
 //! (requests to candidate pods), `uptime` (probes of sites) and `leader` (the Lease). `preflight` is what a Job of the
 //! operator's own image runs in the environment's namespace.
 
+pub mod clock;
 pub mod config;
 pub mod context;
 pub mod edge;
 pub mod environment;
+pub mod fingerprint;
 pub mod http;
 pub mod kube_io;
 pub mod leader;
+pub mod lookups;
+pub mod memory;
 pub mod metrics;
 pub mod net;
 pub mod preflight;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
-use futures::future::{BoxFuture, join_all};
+use futures::future::join_all;
 use kube::CustomResourceExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::context::{Clock, Context, Edge, Outside, Settings, Smoke};
-use crate::edge::{EdgeProbe, Measured};
+use crate::config::defaults::Defaults;
+use crate::context::{Context, Outside, Settings};
+use crate::edge::EdgeProbe;
 use crate::environment::controller;
-use crate::environment::effective::Defaults;
 use crate::http::{self, Readiness};
 use crate::kube_io::{IoError, Kind, KubeIo, connection};
 use crate::leader::{Elector, Fence, LeadershipCallbacks, socket};
@@ -23,17 +24,14 @@ use crate::metrics::Metrics;
 use crate::net::{Guard, HttpClient, Trust, api_server_ips};
 use crate::registry::Resolver;
 use crate::requeue::RequeueTrigger;
+use crate::smoke::SmokeProbe;
 use crate::smoke::run::Limits;
-use crate::smoke::{SmokePlan, SmokeProbe, SmokeResult, SmokeTarget};
 use crate::uptime::Probes;
 use crate::uptime::probe::Dialler;
 use crate::uptime::prober::Prober;
 
 /// Interval of checks for a missing kind.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Port of plain HTTP at the edge.
-const HTTP_PORT: u16 = 80;
 
 /// Runs until SIGTERM or SIGINT; reconciles in progress are finished first.
 ///
@@ -205,20 +203,6 @@ fn api_server() -> Option<SocketAddr> {
     let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
     let port = std::env::var("KUBERNETES_SERVICE_PORT").ok()?;
     Some(SocketAddr::new(host.parse().ok()?, port.parse().ok()?))
-}
-
-impl Edge for EdgeProbe {
-    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured> {
-        let probe = self.clone();
-        Box::pin(async move { EdgeProbe::https_forced(&probe, &address, HTTP_PORT, &domain).await })
-    }
-}
-
-impl Smoke for SmokeProbe {
-    fn run(&self, target: SmokeTarget, plan: SmokePlan) -> BoxFuture<'static, SmokeResult> {
-        let probe = self.clone();
-        Box::pin(async move { SmokeProbe::run(&probe, &target, &plan).await })
-    }
 }
 
 /// Waits until both kinds can be listed in every namespace, and reports meanwhile what is missing. A missing kind makes

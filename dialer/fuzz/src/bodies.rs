@@ -1,13 +1,16 @@
 //! Bodies of requests that set something. What was read from one is sent again, and must be read as the same.
 
 use bson::Document;
-use crokodial_dialer::domain::dispositions as disposition;
+use crokodial_dialer::domain::dispositions::DispositionEdit;
 use crokodial_dialer::domain::email;
-use crokodial_dialer::domain::passcode as code;
+use crokodial_dialer::domain::passcode::{self as code, InviteSpec};
 use crokodial_dialer::domain::profile as account;
 use crokodial_dialer::domain::settings as setting;
+use crokodial_dialer::http::schema::accounts::CodeLimits;
+use crokodial_dialer::http::schema::leads::DispositionChange;
+use crokodial_dialer::http::schema::read::{ReadError, read};
 use crokodial_dialer::security::password;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::input::{fields, moment_of, object, text};
 
@@ -28,7 +31,7 @@ pub fn passcode(data: &[u8]) {
         assert_eq!(new, normal);
     }
     let Some(body) = object(data) else { return };
-    let Ok(wanted) = code::parse(&body, NOW_MS) else {
+    let Ok(wanted) = spec(&body) else {
         return;
     };
     assert!((1..=code::MAX_USES).contains(&wanted.max_uses));
@@ -39,7 +42,14 @@ pub fn passcode(data: &[u8]) {
     let again = json!({
         "maxUses": wanted.max_uses, "expiresAt": end, "description": wanted.description,
     });
-    assert_eq!(code::parse(&fields(again), NOW_MS), Ok(wanted));
+    assert_eq!(spec(&fields(again)), Ok(wanted));
+}
+
+fn spec(body: &Map<String, Value>) -> Result<InviteSpec, String> {
+    let limits: CodeLimits = read(body).map_err(|error| error.to_string())?;
+    limits
+        .spec(NOW_MS)
+        .map_err(|(field, advice)| format!("{field} {advice}"))
 }
 
 pub fn settings(data: &[u8]) {
@@ -84,9 +94,9 @@ pub fn dispositions(data: &[u8]) {
     let Some(body) = object(data) else { return };
     let mut set = body.clone();
     set.retain(|_, value| !value.is_null());
-    let read = disposition::parse(&set);
-    assert_eq!(disposition::parse(&body), read, "null is absent");
-    let Ok(change) = read else { return };
+    let taken = disposition(&set);
+    assert_eq!(disposition(&body), taken, "null is absent");
+    let Ok(change) = taken else { return };
     let short = |text: &Option<String>, most: usize| {
         let text = text.as_deref().unwrap_or_default();
         assert!(text.chars().count() <= most && text.trim() == text);
@@ -97,7 +107,12 @@ pub fn dispositions(data: &[u8]) {
     let again = json!({
         "name": change.name, "color": change.color, "emoji": change.emoji, "sortOrder": change.sort_order,
     });
-    assert_eq!(disposition::parse(&fields(again)), Ok(change));
+    assert_eq!(disposition(&fields(again)), Ok(change));
+}
+
+fn disposition(body: &Map<String, Value>) -> Result<DispositionEdit, ReadError> {
+    let change: DispositionChange = read(body)?;
+    Ok(change.into())
 }
 
 pub fn profile(data: &[u8]) {

@@ -2,6 +2,7 @@
 
 use bson::{Bson, Document};
 use jiff::Timestamp;
+use num_traits::ToPrimitive;
 use serde_json::{Map, Number, Value};
 
 /// The fields of a document without `__v`.
@@ -47,9 +48,11 @@ pub fn text(view: &Map<String, Value>, name: &str) -> String {
 
 /// Whole numbers without a decimal point, as JavaScript writes them.
 pub fn number(number: f64) -> Value {
-    let whole = number.fract() == 0.0 && number.abs() < 9e15;
+    // Minus zero is no integer in JSON.
+    let negative_zero = number == 0.0 && number.is_sign_negative();
+    let whole = number.fract() == 0.0 && number.abs() < 9e15 && !negative_zero;
     let shown = if whole {
-        format!("{number:.0}").parse().ok()
+        number.to_i64().map(Number::from)
     } else {
         // Not by way of its text: reading that is quick, and off by the last digit of some.
         Number::from_f64(number)

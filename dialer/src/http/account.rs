@@ -16,11 +16,8 @@ use super::state::App;
 use crate::clock::now_ms;
 use crate::domain::profile;
 use crate::domain::to_json::date;
-use crate::security::password;
+use crate::security::token;
 use crate::store::sessions::StoredSession;
-
-/// Length of a session's id and of a reset link's token: 256 bits in hexadecimal digits.
-const DIGITS: usize = 64;
 
 /// Changes the caller's account.
 ///
@@ -93,8 +90,8 @@ pub async fn end_session(
     SignedInAs(identity): SignedInAs,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let key = digits("id", &id)?;
-    if !app.accounts.end_session(&identity, key, &caller).await? {
+    token::check_key(&id).map_err(|advice| ApiError::field("id", advice))?;
+    if !app.accounts.end_session(&identity, &id, &caller).await? {
         return Err(ApiError::new(
             Code::NotFound,
             "You have no session with this id.",
@@ -118,19 +115,7 @@ pub async fn reset(
     Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let token = digits("token", body.text("token")?)?;
-    let password = body.text("password")?;
-    password::check(password).map_err(|advice| ApiError::field("password", advice))?;
-    app.accounts
-        .reset(token, password.to_owned(), &caller)
-        .await?;
+    let Reset { token, password } = body.read()?;
+    app.accounts.reset(&token, password, &caller).await?;
     Ok(said("Your password is changed. Sign in with it."))
-}
-
-fn digits<'a>(field: &'static str, text: &'a str) -> Result<&'a str, ApiError> {
-    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if text.len() == DIGITS && text.bytes().all(digit) {
-        return Ok(text);
-    }
-    Err(ApiError::field(field, "must be 64 hexadecimal digits"))
 }

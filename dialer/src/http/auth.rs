@@ -16,8 +16,7 @@ use super::schema::common::Done;
 use super::state::App;
 use crate::accounts::{Identity, Registering, SignedIn};
 use crate::domain::email;
-use crate::domain::profile::{self, MAX_TYPED_LENGTH};
-use crate::security::password;
+use crate::domain::profile::MAX_TYPED_LENGTH;
 use crate::security::token;
 use crate::store::users::User;
 
@@ -76,18 +75,14 @@ pub async fn login(
     Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let email = body.text("email")?;
-    let password = body.text("password")?;
+    let Credentials { email, password } = body.read()?;
     if email.len() > email::MAX_LENGTH {
         return Err(ApiError::field("email", "is longer than 254 characters"));
     }
     if password.len() > MAX_TYPED_LENGTH {
         return Err(ApiError::field("password", "is too long"));
     }
-    let session = app
-        .accounts
-        .login(email, password.to_owned(), &caller)
-        .await?;
+    let session = app.accounts.login(&email, password, &caller).await?;
     Ok(session_response(StatusCode::OK, &session))
 }
 
@@ -106,17 +101,12 @@ pub async fn register(
     Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let email = email::normalise(body.text("email")?);
-    email::check(&email).map_err(|advice| ApiError::field("email", advice))?;
-    let password = body.text("password")?;
-    password::check(password).map_err(|advice| ApiError::field("password", advice))?;
-    let name =
-        profile::name(body.text("name")?).map_err(|advice| ApiError::field("name", advice))?;
+    let new: Registration = body.read()?;
     let new = Registering {
-        email,
-        name,
-        password: password.to_owned(),
-        passcode: body.optional_text("passcode")?.map(str::to_owned),
+        email: new.email,
+        name: new.name,
+        password: new.password,
+        passcode: new.passcode,
     };
     let session = app.accounts.register(new, &caller).await?;
     app.vendors.first_pair(session.user.id).await;

@@ -5,9 +5,11 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use bson::oid::ObjectId;
 use http::{StatusCode, header};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, Code};
+use super::schema::read::{ReadError, read};
 use crate::domain::fields;
 
 /// A JSON object.
@@ -73,20 +75,24 @@ pub fn object_id(field: &'static str, text: &str) -> Result<ObjectId, ApiError> 
     ObjectId::parse_str(text).map_err(|_| ApiError::field(field, "must be 24 hexadecimal digits"))
 }
 
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        Self::parameter(&error.field, &error.advice)
+    }
+}
+
 impl Body {
+    /// The body as its described type.
+    ///
+    /// # Errors
+    /// 400 naming the first field that is missing, of the wrong type, or against its rule.
+    pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ApiError> {
+        Ok(read(&self.0)?)
+    }
+
     /// All of it, for rules that read many fields.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.0
-    }
-
-    /// Text that must be there and not be empty.
-    ///
-    /// # Errors
-    /// 400 naming the field.
-    pub fn text(&self, field: &'static str) -> Result<&str, ApiError> {
-        self.optional_text(field)?
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| ApiError::field(field, "is required"))
     }
 
     /// Text that may be absent or null.

@@ -33,8 +33,7 @@ pub async fn increment(
     SignedInAs(identity): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let phone = phone::last_ten(body.text("phone")?)
-        .ok_or_else(|| ApiError::field("phone", "must have at least ten digits"))?;
+    let Dialled { phone } = body.read()?;
     let count = app.store.count_dial(identity.user.id, &phone).await?;
     Ok(private(
         Json(json!({ "phone": phone, "count": count })).into_response(),

@@ -16,7 +16,7 @@ use super::schema::common::{Done, Id};
 use super::schema::leads::{Disposition, DispositionChange, Dispositions, NewDisposition, Seeded};
 use super::state::App;
 use crate::accounts::Identity;
-use crate::domain::dispositions::{self, DispositionEdit};
+use crate::domain::dispositions::DispositionEdit;
 use crate::domain::to_json;
 use crate::store::dispositions::DispositionScope;
 
@@ -211,7 +211,7 @@ async fn not_changeable(
 }
 
 fn change_of(body: &Body) -> Result<DispositionEdit, ApiError> {
-    dispositions::parse(body.fields()).map_err(|(field, advice)| ApiError::field(field, &advice))
+    Ok(body.read::<DispositionChange>()?.into())
 }
 
 fn none() -> ApiError {

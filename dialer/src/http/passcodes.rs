@@ -21,12 +21,9 @@ use super::schema::common::{Done, Id};
 use super::state::App;
 use crate::accounts::{Caller, Identity, Purpose};
 use crate::clock::now_ms;
-use crate::domain::passcode::{self, InviteCode};
+use crate::domain::passcode::InviteCode;
 use crate::domain::to_json::date;
 use crate::store::users::User;
-
-/// Longest code looked up.
-const MAX_TYPED_LENGTH: usize = 64;
 
 /// Looks at an invite code.
 #[utoipa::path(
@@ -85,11 +82,8 @@ async fn look_at(
     purpose: Purpose,
     caller: &Caller,
 ) -> Result<InviteCode, ApiError> {
-    let typed = body.text("code")?;
-    if typed.len() > MAX_TYPED_LENGTH {
-        return Err(ApiError::field("code", "is too long"));
-    }
-    let found = app.accounts.look_at_invite(typed, purpose, caller).await;
+    let TypedCode { code } = body.read()?;
+    let found = app.accounts.look_at_invite(&code, purpose, caller).await;
     found.map_err(|error| {
         let error = ApiError::from(error);
         match error.code {
@@ -166,9 +160,8 @@ pub async fn create(
     body: Body,
 ) -> Result<Response, ApiError> {
     app.accounts.manage_invites(&identity)?;
-    let code =
-        passcode::new_code(body.text("code")?).map_err(|advice| ApiError::field("code", advice))?;
-    make(&app, &identity, Some(&code), &body, &caller).await
+    let (code, limits) = body.read::<NewCode>()?.split();
+    make(&app, &identity, Some(&code), limits, &caller).await
 }
 
 /// Makes a random invite code.
@@ -188,18 +181,19 @@ pub async fn generate(
     body: Body,
 ) -> Result<Response, ApiError> {
     app.accounts.manage_invites(&identity)?;
-    make(&app, &identity, None, &body, &caller).await
+    make(&app, &identity, None, body.read()?, &caller).await
 }
 
 async fn make(
     app: &App,
     identity: &Identity,
     code: Option<&str>,
-    body: &Body,
+    limits: CodeLimits,
     caller: &Caller,
 ) -> Result<Response, ApiError> {
     let now = now_ms();
-    let wanted = passcode::parse(body.fields(), now)
+    let wanted = limits
+        .spec(now)
         .map_err(|(field, advice)| ApiError::field(field, advice))?;
     let made = app
         .accounts

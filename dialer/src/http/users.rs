@@ -16,7 +16,6 @@ use super::query::Pairs;
 use super::schema::accounts::{ChangedUser, NewRole, ResetLink, Users};
 use super::schema::common::{Id, PageParams};
 use super::state::App;
-use crate::domain::tenant::Role;
 use crate::domain::to_json::date;
 use crate::store::administration::ListedAccount;
 use crate::store::users::User;
@@ -71,11 +70,7 @@ pub async fn set_role(
     body: Body,
 ) -> Result<Response, ApiError> {
     let id = object_id("id", &id)?;
-    let role = match body.text("role")? {
-        "admin" => Role::Administrator,
-        "user" => Role::User,
-        _ => return Err(ApiError::field("role", "must be admin or user")),
-    };
+    let NewRole { role } = body.read()?;
     let changed = app.accounts.set_role(&identity, id, role, &caller).await?;
     Ok(done("The role is set.", &changed))
 }

@@ -91,6 +91,21 @@ pub fn session_key(sid: &str) -> String {
     hex::encode(Sha256::digest(sid.as_bytes()))
 }
 
+/// Length of a session's id and of a reset link's token: 256 bits in hexadecimal digits.
+const KEY_LENGTH: usize = 64;
+
+/// Checks the form of a session's id or a reset link's token.
+///
+/// # Errors
+/// Advice for the client.
+pub fn check_key(text: &str) -> Result<(), &'static str> {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() == KEY_LENGTH && text.bytes().all(digit) {
+        return Ok(());
+    }
+    Err("must be 64 hexadecimal digits")
+}
+
 /// The token of an `Authorization` header. The old clients send it with or without `Bearer`.
 pub fn from_header(value: &str) -> Option<&str> {
     let value = value.trim();

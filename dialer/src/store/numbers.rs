@@ -1,6 +1,7 @@
 //! Numbers as shells, drivers and the old server stored them.
 
 use bson::Bson;
+use num_traits::ToPrimitive;
 
 /// A whole number, of whatever type it was stored as.
 pub(super) fn number(value: Option<&Bson>) -> Option<i64> {
@@ -8,7 +9,7 @@ pub(super) fn number(value: Option<&Bson>) -> Option<i64> {
         Bson::Int32(n) => Some(i64::from(*n)),
         Bson::Int64(n) => Some(*n),
         // mongoose writes whole numbers, but shells write doubles.
-        Bson::Double(n) => format!("{n:.0}").parse().ok(),
+        Bson::Double(n) => n.round_ties_even().to_i64(),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@
 //! that one run shows everything that has to be fixed.
 
 mod cli;
+pub mod defaults;
 mod syntax;
 mod values;
 

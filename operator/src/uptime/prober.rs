@@ -15,7 +15,7 @@ use super::probe::{Dialler, ProbeRequest};
 use super::summary::{ProbeOutcome, ProbeSummary};
 use super::window::Window;
 use super::{Probes, Target};
-use crate::context::Clock;
+use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::requeue::RequeueTrigger;
 

@@ -14,7 +14,7 @@ pub enum Mode {
     Kind,
     /// A control plane and node built from Go modules: needs Linux and root.
     Local,
-    /// The current context of the caller's kubeconfig, which must be named `crokodial-…`.
+    /// The caller's current kubeconfig context, which must be named `crokodial-…`.
     Current,
 }
 

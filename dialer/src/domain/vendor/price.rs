@@ -1,6 +1,7 @@
 //! Prices. A lead's price is a state, the sum of one part for each product, and no counter: a message that comes
 //! twice sets its part twice to the same.
 
+use num_traits::ToPrimitive;
 use serde_json::{Map, Value};
 
 use super::product::Product;
@@ -25,11 +26,7 @@ impl Cents {
         if !(0.0..=MAX_AMOUNT).contains(&amount) {
             return None;
         }
-        // Within the bound this is a whole number that i64 has room for.
-        format!("{:.0}", (amount * 100.0).round())
-            .parse()
-            .ok()
-            .map(Self)
+        (amount * 100.0).round().to_i64().map(Self)
     }
 
     /// A number as stored.
@@ -43,8 +40,8 @@ impl Cents {
 
     /// In whole units, as stored.
     pub fn amount(self) -> f64 {
-        // At most nine digits: exact.
-        i32::try_from(self.0).map_or(MAX_AMOUNT * 100.0, f64::from) / 100.0
+        // Exact: a sum of prices is far below 2^53 hundredths.
+        self.0.to_f64().unwrap_or_default() / 100.0
     }
 
     fn plus(self, other: Self) -> Self {

@@ -10,18 +10,18 @@ use serde_json::json;
 
 use super::super::answer::private;
 use super::super::auth::SignedInAs;
-use super::super::body::{Body, object_id};
+use super::super::body::Body;
 use super::super::error::ApiError;
 use super::super::query::Pairs;
-use super::super::schema::leads::{CallCounts, CallMade, RecordedCall, TimeZoneParams};
+use super::super::schema::leads::{
+    CallCounts, CallDirection, CallMade, RecordedCall, TimeZoneParams,
+};
 use super::super::settings;
 use super::super::state::App;
 use super::{marks, no_such_lead, refused_query};
 use crate::domain::leads::query;
 use crate::domain::to_json;
 use crate::store::calls::NewCall;
-
-const MAX_PHONE_LENGTH: usize = 40;
 
 /// The caller's leads that were called today, each once.
 #[utoipa::path(
@@ -67,26 +67,22 @@ pub async fn record(
     SignedInAs(identity): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let id = object_id("leadId", body.text("leadId")?)?;
-    let phone = body.text("phone")?;
-    if phone.chars().count() > MAX_PHONE_LENGTH {
-        return Err(ApiError::field("phone", "must have at most 40 characters"));
-    }
-    let direction = body.optional_text("direction")?.unwrap_or("outbound");
-    if !["outbound", "inbound"].contains(&direction) {
-        return Err(ApiError::field("direction", "must be outbound or inbound"));
-    }
+    let CallMade {
+        lead_id: id,
+        phone,
+        direction,
+    } = body.read()?;
     let scope = identity.scope();
     let lead = app.store.lead(scope, id).await?.ok_or_else(no_such_lead)?;
-    if direction == "outbound" {
-        marks::callable(&app, scope.user(), phone).await?;
+    if direction == CallDirection::Outbound {
+        marks::callable(&app, scope.user(), &phone).await?;
     }
     let call = app
         .store
         .insert_call(&NewCall {
             from: &identity.user.email,
-            to: phone,
-            direction,
+            to: &phone,
+            direction: direction.name(),
             agent: scope.user(),
             lead: lead.get_object_id("_id").unwrap_or(id),
         })

@@ -1,25 +1,44 @@
 //! Accounts, sessions, invite codes, settings.
 
-use serde::Serialize;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::common::{Id, Moment, Pagination};
+use super::read::{checked, filled};
+use crate::domain::fields::FieldError;
+use crate::domain::passcode::InviteSpec;
+use crate::domain::tenant::Role;
+use crate::domain::{email, passcode, profile};
+use crate::security::{password, token};
+
+/// Maximum length of an invite code that is looked up, in bytes.
+const MAX_TYPED_CODE: usize = 64;
 
 /// Who signs in.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 pub struct Credentials {
     #[schema(max_length = 254)]
+    #[serde(deserialize_with = "filled")]
     pub email: String,
+    #[serde(deserialize_with = "filled")]
     pub password: String,
 }
 
 /// A new account.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 pub struct Registration {
     #[schema(max_length = 254)]
+    #[serde(deserialize_with = "address")]
     pub email: String,
     #[schema(min_length = 8, max_length = 128)]
+    #[serde(deserialize_with = "new_password")]
     pub password: String,
+    #[serde(deserialize_with = "name")]
     pub name: String,
     /// An invite code, unless the server is open to all.
     pub passcode: Option<String>,
@@ -105,18 +124,21 @@ pub struct Session {
 }
 
 /// A reset link in use.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 pub struct Reset {
     #[schema(pattern = "^[0-9a-f]{64}$")]
+    #[serde(deserialize_with = "key")]
     pub token: String,
     #[schema(min_length = 8, max_length = 128)]
+    #[serde(deserialize_with = "new_password")]
     pub password: String,
 }
 
 /// A code to look at.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct TypedCode {
     #[schema(max_length = 64)]
+    #[serde(deserialize_with = "typed_code")]
     pub code: String,
 }
 
@@ -156,23 +178,34 @@ pub struct UsedCodeData {
 }
 
 /// Limits of a new invite code.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeLimits {
     /// Absent: as often as one likes.
-    pub max_uses: Option<serde_json::Value>,
-    pub expires_at: Option<String>,
+    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(deserialize_with = "max_uses")]
+    pub max_uses: i64,
+    #[schema(value_type = Option<String>)]
+    #[serde(deserialize_with = "expiry")]
+    pub expires_at: Option<Timestamp>,
+    #[serde(deserialize_with = "description")]
     pub description: Option<String>,
 }
 
 /// A new invite code.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewCode {
+    #[serde(deserialize_with = "new_code")]
     pub code: String,
     /// Absent: as often as one likes.
-    pub max_uses: Option<serde_json::Value>,
-    pub expires_at: Option<String>,
+    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(deserialize_with = "max_uses")]
+    pub max_uses: i64,
+    #[schema(value_type = Option<String>)]
+    #[serde(deserialize_with = "expiry")]
+    pub expires_at: Option<Timestamp>,
+    #[serde(deserialize_with = "description")]
     pub description: Option<String>,
 }
 
@@ -258,10 +291,12 @@ pub struct ListedUser {
 }
 
 /// A role to give.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct NewRole {
     /// `user` or `admin`.
-    pub role: String,
+    #[schema(value_type = String)]
+    #[serde(deserialize_with = "role")]
+    pub role: Role,
 }
 
 /// The account that was changed.
@@ -334,4 +369,135 @@ pub struct CustomField {
     pub name: String,
     #[schema(max_length = 500)]
     pub value: String,
+}
+
+/// Never shows what was typed.
+macro_rules! redacted {
+    ($($name:ident)*) => {
+        $(impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(redacted)"))
+            }
+        })*
+    };
+}
+
+redacted!(Credentials Registration Reset);
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    checked(deserializer, |typed| {
+        let address = email::normalise(typed);
+        email::check(&address).map(|()| address)
+    })
+}
+
+fn new_password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    checked(deserializer, |typed| {
+        password::check(typed).map(|()| typed.to_owned())
+    })
+}
+
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    checked(deserializer, profile::name)
+}
+
+fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    checked(deserializer, |text| {
+        token::check_key(text).map(|()| text.to_owned())
+    })
+}
+
+fn typed_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    checked(deserializer, |typed| {
+        let fits = typed.len() <= MAX_TYPED_CODE;
+        fits.then(|| typed.to_owned()).ok_or("is too long")
+    })
+}
+
+fn new_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    checked(deserializer, passcode::new_code)
+}
+
+fn max_uses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let given = Option::<Value>::deserialize(deserializer)?;
+    passcode::max_uses(given.as_ref()).map_err(D::Error::custom)
+}
+
+fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let given = Option::<Value>::deserialize(deserializer)?;
+    passcode::expiry(given.as_ref()).map_err(D::Error::custom)
+}
+
+fn description<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let given = Option::<Value>::deserialize(deserializer)?;
+    passcode::description(given.as_ref()).map_err(D::Error::custom)
+}
+
+fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {
+    checked(deserializer, |text| match text {
+        "admin" => Ok(Role::Administrator),
+        "user" => Ok(Role::User),
+        _ => Err("must be admin or user"),
+    })
+}
+
+impl NewCode {
+    /// The code, and the rest.
+    pub fn split(self) -> (String, CodeLimits) {
+        let limits = CodeLimits {
+            max_uses: self.max_uses,
+            expires_at: self.expires_at,
+            description: self.description,
+        };
+        (self.code, limits)
+    }
+}
+
+impl CodeLimits {
+    /// What they ask for.
+    ///
+    /// # Errors
+    /// The code would have expired already.
+    pub fn spec(self, now_ms: i64) -> Result<InviteSpec, FieldError<&'static str>> {
+        InviteSpec::new(self.max_uses, self.expires_at, self.description, now_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::schema::read::read;
+    use serde_json::json;
+
+    #[test]
+    fn bodies() {
+        let read = |body: Value| {
+            let body = body.as_object().cloned().unwrap();
+            let limits: CodeLimits = read(&body).map_err(|error| error.field)?;
+            limits.spec(1_000).map_err(|(field, _)| field.to_owned())
+        };
+        let usual = InviteSpec {
+            max_uses: 1,
+            expires_ms: None,
+            description: None,
+        };
+        assert_eq!(read(json!({})), Ok(usual));
+        let full = json!({ "maxUses": 7, "expiresAt": "1970-01-01T00:00:02.000Z", "description": " Team A " });
+        let full = read(full).unwrap();
+        assert_eq!((full.max_uses, full.expires_ms), (7, Some(2_000)));
+        assert_eq!(full.description.as_deref(), Some("Team A"));
+        for (body, field) in [
+            (json!({ "maxUses": 0 }), "maxUses"),
+            (json!({ "maxUses": 10_001 }), "maxUses"),
+            (json!({ "maxUses": 1.5 }), "maxUses"),
+            (json!({ "maxUses": "3" }), "maxUses"),
+            (json!({ "expiresAt": "tomorrow" }), "expiresAt"),
+            (json!({ "expiresAt": { "$gt": 0 } }), "expiresAt"),
+            (json!({ "expiresAt": "1970-01-01T00:00:01Z" }), "expiresAt"),
+            (json!({ "description": "x".repeat(201) }), "description"),
+            (json!({ "description": ["x"] }), "description"),
+        ] {
+            assert_eq!(read(body.clone()), Err(field.to_owned()), "{body}");
+        }
+    }
 }

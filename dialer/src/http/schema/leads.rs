@@ -2,11 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use bson::oid::ObjectId;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::common::{Id, Moment, Pagination};
+use super::read::{checked, optional};
+use crate::domain::dispositions::{self, DispositionEdit};
+use crate::domain::leads::phone;
+
+/// Maximum length of a dialled number, in characters.
+const MAX_PHONE_LENGTH: usize = 40;
 
 /// A lead. Beside the fields named here it has whatever was stored with it; most of them are text, but the old server
 /// left numbers and null in any of them.
@@ -248,14 +256,19 @@ pub struct TimeZoneParams {
 }
 
 /// A call to remember.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CallMade {
-    pub lead_id: Id,
+    #[schema(value_type = Id)]
+    #[serde(deserialize_with = "object_id")]
+    pub lead_id: ObjectId,
     #[schema(max_length = 40)]
+    #[serde(deserialize_with = "dialled_phone")]
     pub phone: String,
     /// `outbound` unless said, or `inbound`.
-    pub direction: Option<String>,
+    #[schema(value_type = Option<String>)]
+    #[serde(deserialize_with = "direction")]
+    pub direction: CallDirection,
 }
 
 /// The call that is remembered.
@@ -281,8 +294,9 @@ pub struct Call {
 }
 
 /// A number that was dialled.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct Dialled {
+    #[serde(deserialize_with = "ten_digits")]
     pub phone: String,
 }
 
@@ -344,14 +358,18 @@ pub struct NewDisposition {
 }
 
 /// What is to change; absent means unchanged.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DispositionChange {
     #[schema(min_length = 1, max_length = 60)]
+    #[serde(deserialize_with = "disposition_name")]
     pub name: Option<String>,
+    #[serde(deserialize_with = "color")]
     pub color: Option<String>,
+    #[serde(deserialize_with = "emoji")]
     pub emoji: Option<String>,
     #[schema(minimum = 0, maximum = 10_000)]
+    #[serde(deserialize_with = "place")]
     pub sort_order: Option<i64>,
 }
 
@@ -360,4 +378,137 @@ pub struct DispositionChange {
 pub struct Seeded {
     pub message: String,
     pub dispositions: Vec<Disposition>,
+}
+
+/// Who placed a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallDirection {
+    Outbound,
+    Inbound,
+}
+
+impl CallDirection {
+    /// As stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Outbound => "outbound",
+            Self::Inbound => "inbound",
+        }
+    }
+}
+
+fn object_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectId, D::Error> {
+    checked(deserializer, |text| {
+        ObjectId::parse_str(text).map_err(|_| "must be 24 hexadecimal digits")
+    })
+}
+
+fn ten_digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    checked(deserializer, |text| {
+        phone::last_ten(text).ok_or("must have at least ten digits")
+    })
+}
+
+fn dialled_phone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    checked(deserializer, |text| {
+        let fits = text.chars().count() <= MAX_PHONE_LENGTH;
+        fits.then(|| text.to_owned())
+            .ok_or("must have at most 40 characters")
+    })
+}
+
+fn direction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CallDirection, D::Error> {
+    let given = optional(deserializer, |text| match text {
+        "outbound" => Ok(CallDirection::Outbound),
+        "inbound" => Ok(CallDirection::Inbound),
+        _ => Err("must be outbound or inbound"),
+    })?;
+    Ok(given.unwrap_or(CallDirection::Outbound))
+}
+
+fn disposition_name<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    optional(deserializer, dispositions::name)
+}
+
+fn color<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    optional(deserializer, dispositions::color)
+}
+
+fn emoji<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    optional(deserializer, dispositions::emoji)
+}
+
+fn place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let given = Option::<Value>::deserialize(deserializer)?;
+    given
+        .as_ref()
+        .map(dispositions::place)
+        .transpose()
+        .map_err(D::Error::custom)
+}
+
+impl From<DispositionChange> for DispositionEdit {
+    fn from(change: DispositionChange) -> Self {
+        Self {
+            name: change.name,
+            color: change.color,
+            emoji: change.emoji,
+            sort_order: change.sort_order,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::dispositions::DEFAULTS;
+    use crate::http::schema::read::{ReadError, read};
+    use serde_json::json;
+
+    fn edit(body: &Value) -> Result<DispositionEdit, ReadError> {
+        let change: DispositionChange = read(body.as_object().unwrap())?;
+        Ok(change.into())
+    }
+
+    #[test]
+    fn what_is_absent_is_unchanged() {
+        assert_eq!(
+            edit(&json!({ "createdBy": "x" })),
+            Ok(DispositionEdit::default())
+        );
+        let nulls = json!({ "name": null, "color": null, "emoji": null, "sortOrder": null });
+        assert_eq!(edit(&nulls), Ok(DispositionEdit::default()));
+        let change =
+            edit(&json!({ "name": " Hot ", "color": "#abc", "emoji": "", "sortOrder": 3 }))
+                .unwrap();
+        assert_eq!(change.name.as_deref(), Some("Hot"));
+        assert_eq!(change.emoji.as_deref(), Some(""));
+        assert_eq!(change.sort_order, Some(3));
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_named() {
+        for (body, field) in [
+            (json!({ "name": "" }), "name"),
+            (json!({ "name": "x".repeat(61) }), "name"),
+            (json!({ "name": { "$ne": 1 } }), "name"),
+            (json!({ "color": "red" }), "color"),
+            (json!({ "color": "#12345" }), "color"),
+            (json!({ "emoji": "x".repeat(17) }), "emoji"),
+            (json!({ "sortOrder": -1 }), "sortOrder"),
+            (json!({ "sortOrder": "1" }), "sortOrder"),
+        ] {
+            assert_eq!(edit(&body).unwrap_err().field, field, "{body}");
+        }
+    }
+
+    #[test]
+    fn defaults_are_fit_to_store() {
+        for (name, color, place) in DEFAULTS {
+            let body = json!({ "name": name, "color": color, "sortOrder": place });
+            assert!(edit(&body).is_ok(), "{name}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod common;
 pub mod leads;
+pub mod read;
 pub mod refusal;
 pub mod system;
 pub mod vendors;
