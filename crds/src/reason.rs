@@ -300,8 +300,6 @@ impl Reason {
     pub fn meaning(self) -> &'static str {
         self.get_documentation().unwrap_or_default().trim_end()
     }
-
-    }
 }
 
 #[cfg(test)]

@@ -7,22 +7,22 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::environment::effective::Effective;
 use crate::environment::model::observed::Observed;
-use crate::release::machine::Probes;
+use crate::release::machine::ProbeHealth;
 use crate::release::record::{Record, last_good};
 use crate::uptime::bake::{Bake, BakeVerdict};
 use crate::uptime::soak;
 
 /// Verdict of probing on the release that bakes.
-pub fn verdict(seen: &Observed, effective: &Effective, now: Timestamp) -> Probes {
+pub fn verdict(seen: &Observed, effective: &Effective, now: Timestamp) -> ProbeHealth {
     let Some(bake) = baking(seen, effective, now) else {
-        return Probes::Fine;
+        return ProbeHealth::Fine;
     };
     match bake.judge() {
-        BakeVerdict::Fail(Reason::SlowResponses, how) => Probes::Slow(how),
-        BakeVerdict::Fail(_, how) => Probes::Failing(how),
+        BakeVerdict::Fail(Reason::SlowResponses, how) => ProbeHealth::Slow(how),
+        BakeVerdict::Fail(_, how) => ProbeHealth::Failing(how),
         BakeVerdict::Fine | BakeVerdict::Unmeasured(_) => match bake.extended_by() {
-            SignedDuration::ZERO => Probes::Fine,
-            more => Probes::Unmeasured(Duration::try_from(more).unwrap_or_default()),
+            SignedDuration::ZERO => ProbeHealth::Fine,
+            more => ProbeHealth::Unmeasured(Duration::try_from(more).unwrap_or_default()),
         },
     }
 }

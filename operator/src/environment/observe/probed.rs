@@ -62,7 +62,7 @@ pub(super) fn target(
         path: effective.health_path.clone(),
         host: spec.domain.clone(),
         release,
-        brisk: records.iter().any(bakes),
+        baking: records.iter().any(bakes),
         latency_over: latency_span(effective.bake),
     })
 }

@@ -12,9 +12,7 @@ use crate::context::Context;
 use crate::environment::model::owner::Owner;
 use crate::environment::model::promotion::Promotion;
 use crate::kube_io::IoError;
-use crate::release::gate::{
-    AvailabilityCount, EnvironmentRef, Rules, Source, SourceRelease, auto,
-};
+use crate::release::gate::{AvailabilityCount, EnvironmentRef, Rules, Source, SourceRelease, auto};
 use crate::release::record::Record;
 use crate::uptime::{ProbeSummary, soak};
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::environment::decide::Step;
 use crate::environment::finding::Finding;
-use crate::uptime::{ProbeSummary, Verdict, Why};
+use crate::uptime::{ProbeSummary, ProbeVerdict, UnknownCause};
 
 /// Time since the start of probing after which a site without any result counts as one that cannot be measured.
 const FIRST_RESULT_TIMEOUT: SignedDuration = SignedDuration::from_secs(15);
@@ -32,13 +32,13 @@ pub fn available(step: &Step, probes: Option<&ProbeSummary>, now: Timestamp) -> 
     }
 }
 
-/// Verdict of probes against ready pods. A prober that has only just begun has none yet: a restart of the operator changes
+/// ProbeVerdict of probes against ready pods. A prober that has only just begun has none yet: a restart of the operator changes
 /// no condition.
 fn measured(pods: &str, probes: Option<&ProbeSummary>, now: Timestamp) -> Option<Finding> {
     let probes = probes?;
     match probes.verdict {
-        Verdict::Answering => None,
-        Verdict::Failing(failing) => Some(Finding::no(
+        ProbeVerdict::Answering => None,
+        ProbeVerdict::Failing(failing) => Some(Finding::no(
             Reason::Down,
             format!(
                 "{pods}, but the site {} since {} when asked through its Service",
@@ -46,9 +46,11 @@ fn measured(pods: &str, probes: Option<&ProbeSummary>, now: Timestamp) -> Option
                 whole_seconds(failing.since).0
             ),
         )),
-        Verdict::Unmeasured(Why::Starting) => None,
-        Verdict::Unmeasured(_) if now.duration_since(probes.began) < FIRST_RESULT_TIMEOUT => None,
-        Verdict::Unmeasured(why) => Some(Finding::unknown(
+        ProbeVerdict::Unmeasured(UnknownCause::Starting) => None,
+        ProbeVerdict::Unmeasured(_) if now.duration_since(probes.began) < FIRST_RESULT_TIMEOUT => {
+            None
+        }
+        ProbeVerdict::Unmeasured(why) => Some(Finding::unknown(
             Reason::Unknown,
             format!("{pods}, but the site could not be asked: {why}"),
         )),

@@ -1,4 +1,4 @@
-//! Verdict of the promotion gate, as users read it: the condition `Promotable` and `status.promotion`. Pure.
+//! GateVerdict of the promotion gate, as users read it: the condition `Promotable` and `status.promotion`. Pure.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crokodial_crds::{PromotionStatus, duration};
 
 use crate::environment::decide::Step;
 use crate::environment::finding::Finding;
-use crate::release::gate::Verdict;
+use crate::release::gate::GateVerdict;
 
-/// Verdict on what is wanted, or what keeps `auto` from wanting something newer.
-fn reported(step: &Step) -> &Verdict {
+/// GateVerdict on what is wanted, or what keeps `auto` from wanting something newer.
+fn reported(step: &Step) -> &GateVerdict {
     match &step.waits {
         Some(waits) if step.gate.passes() => waits,
         _ => &step.gate,
