@@ -1,7 +1,7 @@
-//! Slow questions to the outside, asked beside the reconcile and remembered for a while.
+//! Slow questions to the outside: asked alongside the reconcile, and answered from memory for a while.
 //!
-//! A reconcile waits a moment for an answer and goes on without it if it does not come: one slow registry
-//! delays neither this environment's other duties nor another environment.
+//! A reconcile waits a moment for an answer and goes on without it: one slow registry delays neither the rest of this
+//! reconcile nor another environment.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,10 +11,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-/// Answers kept at most; beyond that the oldest go. Far above what a namespace full of environments asks.
-const MOST: usize = 2_000;
+/// Maximum number of stored answers; above it the older half is dropped. Far more than a namespace full of environments
+/// asks for.
+const MAX_ANSWERS: usize = 2_000;
 
-/// Questions by key, each asked once at a time.
+/// Answers by key; each question is asked once at a time.
 #[derive(Debug)]
 pub struct Lookups<K, V> {
     entries: Mutex<HashMap<K, Entry<V>>>,
@@ -36,13 +37,13 @@ impl<K, V> Default for Lookups<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
-    /// The answer to `key`, if there is one after `patience`. An answer older than `max_age` (which may depend
-    /// on the answer) is asked for again, and stands in until the new one is there.
+    /// Answer to `key`; `None` where there is none after `wait`. An answer older than `max_age` (which may depend on the
+    /// answer) is asked for again, and is returned until the new one has come.
     pub async fn get<F>(
         &self,
         key: &K,
         now: Timestamp,
-        patience: Duration,
+        wait: Duration,
         max_age: impl Fn(&V) -> Duration,
         ask: impl FnOnce() -> F,
     ) -> Option<V>
@@ -54,7 +55,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
             previous,
             ..
         } = self.entry(key, now, max_age, ask);
-        let waited = tokio::time::timeout(patience, answer.wait_for(Option::is_some)).await;
+        let waited = tokio::time::timeout(wait, answer.wait_for(Option::is_some)).await;
         waited
             .ok()
             .and_then(Result::ok)
@@ -98,7 +99,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
         tokio::spawn(async move {
             sender.send_replace(Some(question.await));
         });
-        if entries.len() >= MOST {
+        if entries.len() >= MAX_ANSWERS {
             forget_older_half(&mut entries);
         }
         let entry = Entry {

@@ -107,7 +107,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         Suspend::All => (false, None),
     };
 
-    let facts = status::Facts {
+    let facts = status::StatusInputs {
         environment: &environment,
         owner: &owner,
         effective: &effective,

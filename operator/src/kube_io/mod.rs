@@ -5,6 +5,7 @@
 
 pub mod connection;
 mod error;
+pub mod kinds;
 pub mod object;
 
 use std::fmt::Debug;
@@ -27,73 +28,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use self::error::IoError;
+pub use self::kinds::{Kind, Writable};
 use crate::leader::{Fence, layer};
 use crate::metrics::{Metrics, Verb, WrittenKind};
 
 /// Timeout of an API call. The API server normally responds within milliseconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A namespaced kind that this operator reads.
-pub trait Kind:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + Clone
-    + Debug
-    + DeserializeOwned
-    + Send
-    + Sync
-    + 'static
-{
-}
-impl<K> Kind for K where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static
-{
-}
-
-/// A namespaced kind that this operator writes, with its label in metrics.
-pub trait Writable: Kind + Serialize {
-    /// The label.
-    const WRITTEN: WrittenKind;
-}
-
-impl Writable for ConfigMap {
-    const WRITTEN: WrittenKind = WrittenKind::ConfigMap;
-}
-impl Writable for CrokodialEnvironment {
-    const WRITTEN: WrittenKind = WrittenKind::CrokodialEnvironment;
-}
-impl Writable for CrokodialRelease {
-    const WRITTEN: WrittenKind = WrittenKind::CrokodialRelease;
-}
-impl Writable for Deployment {
-    const WRITTEN: WrittenKind = WrittenKind::Deployment;
-}
-impl Writable for Ingress {
-    const WRITTEN: WrittenKind = WrittenKind::Ingress;
-}
-impl Writable for Job {
-    const WRITTEN: WrittenKind = WrittenKind::Job;
-}
-impl Writable for NetworkPolicy {
-    const WRITTEN: WrittenKind = WrittenKind::NetworkPolicy;
-}
-impl Writable for PodDisruptionBudget {
-    const WRITTEN: WrittenKind = WrittenKind::PodDisruptionBudget;
-}
-impl Writable for Secret {
-    const WRITTEN: WrittenKind = WrittenKind::Secret;
-}
-impl Writable for Service {
-    const WRITTEN: WrittenKind = WrittenKind::Service;
-}
-impl Writable for ServiceAccount {
-    const WRITTEN: WrittenKind = WrittenKind::ServiceAccount;
-}
 
 /// What a write is based on. The API server refuses the write (409) when that is outdated: then somebody else, possibly
 /// the next leader, has written something newer.

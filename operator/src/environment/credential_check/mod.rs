@@ -13,8 +13,8 @@
 //! [`Valid::credentials`]: super::validate::Valid::credentials
 
 pub mod attempt;
-pub mod live;
 pub mod plan;
+pub mod record;
 pub mod standing;
 
 use crokodial_crds::Reason;

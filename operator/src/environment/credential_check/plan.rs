@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Secret;
 
 use super::CredentialState;
 use super::attempt::{Attempt, State};
-use super::live::Record;
+use super::record::CheckRecord;
 use super::standing::{Standing, next_try};
 use crate::environment::credentials::{self, Active, Data};
 use crate::environment::finding::Finding;
@@ -80,7 +80,7 @@ pub struct CheckPlan {
     /// What `status.mongo.candidate` says.
     pub candidate: Option<&'static str>,
     /// The record of the active copy, after this.
-    pub record: Record,
+    pub record: CheckRecord,
     /// An attempt to make.
     pub start: Option<Start>,
     /// Attempts to remove, by number.
@@ -110,7 +110,7 @@ struct Here<'a> {
     known: Known<'a>,
     /// Content of the active copy.
     live: Option<Data>,
-    record: Record,
+    record: CheckRecord,
 }
 
 impl<'a> Here<'a> {
@@ -118,7 +118,7 @@ impl<'a> Here<'a> {
         Self {
             known,
             live: known.live.map(|s| s.data.clone().unwrap_or_default()),
-            record: Record::of(known.live),
+            record: CheckRecord::of(known.live),
         }
     }
 
@@ -132,7 +132,7 @@ impl<'a> Here<'a> {
     }
 
     /// The copy as it is to be, what is recorded with it, and whether its database is this stage's own.
-    fn active(&self) -> (Active, Record, Finding) {
+    fn active(&self) -> (Active, CheckRecord, Finding) {
         let name = &self.known.spec.uri_secret_ref.name;
         let (content, database) = match self.known.candidate {
             Ok(candidate) => candidate,
@@ -146,7 +146,7 @@ impl<'a> Here<'a> {
                 content,
                 database,
             );
-            return (active, Record::default(), unproven());
+            return (active, CheckRecord::default(), unproven());
         }
         match self.standing(content) {
             Standing::Proven(at, outcome) => self.proven(content, database, at, outcome.as_ref()),
@@ -168,7 +168,7 @@ impl<'a> Here<'a> {
         }
     }
 
-    fn blocked(&self, why: &str) -> (Active, Record, Finding) {
+    fn blocked(&self, why: &str) -> (Active, CheckRecord, Finding) {
         self.stay(Finding::unknown(Reason::PreflightBlocked, why))
     }
 
@@ -178,10 +178,10 @@ impl<'a> Here<'a> {
         database: &str,
         at: Timestamp,
         outcome: Option<&crate::preflight::Outcome>,
-    ) -> (Active, Record, Finding) {
+    ) -> (Active, CheckRecord, Finding) {
         let (name, spec) = (&self.known.spec.uri_secret_ref.name, self.known.spec);
         let in_use = self.in_use(content);
-        let mut record = Record {
+        let mut record = CheckRecord {
             verified: Some(at),
             ..self.record.clone()
         };
@@ -220,7 +220,7 @@ impl<'a> Here<'a> {
     }
 
     /// Everything stays; labels and owner references follow the environment all the same.
-    fn stay(&self, finding: Finding) -> (Active, Record, Finding) {
+    fn stay(&self, finding: Finding) -> (Active, CheckRecord, Finding) {
         let mut active = credentials::stay(finding, self.known.live);
         active.advance.clone_from(&self.live);
         active.annotations = self.record.annotations();

@@ -95,10 +95,10 @@ impl Case {
             data: Some(content(password)),
             ..Secret::default()
         };
-        let record = Record {
+        let record = CheckRecord {
             verified: verified.map(at),
             marks: vec!["ours".to_owned()],
-            ..Record::default()
+            ..CheckRecord::default()
         };
         let mut annotations = record.annotations();
         annotations.insert(

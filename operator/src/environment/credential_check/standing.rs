@@ -9,9 +9,9 @@ use super::attempt::{Attempt, State};
 use crate::environment::credentials::Data;
 use crate::preflight::Outcome;
 
-/// A refused login is tried again no sooner: servers lock accounts.
-const MOST_WAIT: Duration = Duration::from_secs(300);
-/// The first wait of everything else; it doubles.
+/// Maximum time between two tries, and the time after a refused login: servers lock accounts.
+const MAX_WAIT: Duration = Duration::from_secs(300);
+/// Time before the second try of everything else; it doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
 /// What is known of one content.
@@ -88,7 +88,7 @@ pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)
         State::Answered(at, outcome) => match outcome.failure() {
             // A new proof of the same content was asked for: it is another question.
             None => Some((Timestamp::UNIX_EPOCH, 1)),
-            Some(Reason::AuthFailed | Reason::BadUri) => after(*at, MOST_WAIT),
+            Some(Reason::AuthFailed | Reason::BadUri) => after(*at, MAX_WAIT),
             Some(_) => after(*at, wait(newest.tries)),
         },
     }
@@ -99,7 +99,7 @@ fn wait(tries: i64) -> Duration {
     let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or(0).min(8);
     FIRST_WAIT
         .saturating_mul(2_u32.saturating_pow(doublings))
-        .min(MOST_WAIT)
+        .min(MAX_WAIT)
 }
 
 #[cfg(test)]

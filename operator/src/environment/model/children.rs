@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use strum::IntoEnumIterator as _;
 
-use crate::kube_io::Writable;
+use crate::kube_io::kinds::Writable;
 use crate::kube_io::object::{Object, ObjectApi, Typed};
 
 /// Kinds of children with one object each, in the order in which they are applied: accounts and policies before pods,

@@ -32,7 +32,7 @@ const MANAGER: &str = "crokodial-status";
 
 /// Inputs of a status.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub struct StatusInputs<'a> {
     /// Resource of the environment, with its old status.
     pub environment: &'a CrokodialEnvironment,
     /// Identity of the environment.
@@ -52,8 +52,8 @@ pub struct Facts<'a> {
 }
 
 /// Computes the status.
-pub fn compute(facts: Facts<'_>, now: Timestamp) -> EnvironmentStatus {
-    let Facts {
+pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
+    let StatusInputs {
         environment,
         owner,
         effective,
@@ -125,8 +125,8 @@ fn url(domain: &str, effective: &Effective) -> Option<String> {
     }
 }
 
-fn release(facts: Facts<'_>) -> EnvironmentReleaseStatus {
-    let Facts { step, seen, .. } = facts;
+fn release(facts: StatusInputs<'_>) -> EnvironmentReleaseStatus {
+    let StatusInputs { step, seen, .. } = facts;
     let serving = step
         .serving
         .and_then(|n| seen.records.iter().find(|r| r.number() == n));
@@ -184,12 +184,12 @@ fn mongo(valid: &Valid) -> MongoStatus {
 }
 
 fn conditions(
-    facts: Facts<'_>,
+    facts: StatusInputs<'_>,
     old: &[Condition],
     generation: Option<i64>,
     now: Timestamp,
 ) -> Vec<Condition> {
-    let Facts {
+    let StatusInputs {
         valid,
         step,
         seen,
@@ -246,8 +246,8 @@ fn config(valid: &Valid) -> Finding {
 
 /// `Ready` is about what the spec asks for. The first concern that is not met gives the reason, and of several
 /// one that waits for a person: what ends by itself must not hide it.
-fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
-    let Facts { valid, step, .. } = facts;
+fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
+    let StatusInputs { valid, step, .. } = facts;
     if let Some(conflict) = &valid.conflict {
         return conflict.clone();
     }

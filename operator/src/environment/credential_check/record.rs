@@ -11,7 +11,7 @@ use crate::environment::model::annotations::{MARKS, NONCE, VERIFIED, VERSION, li
 
 /// The record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
+pub struct CheckRecord {
     /// See [`VERIFIED`].
     pub verified: Option<Timestamp>,
     /// See [`VERSION`].
@@ -22,7 +22,7 @@ pub struct Record {
     pub nonce: String,
 }
 
-impl Record {
+impl CheckRecord {
     /// Reads it. A copy made before there were proofs has none.
     pub fn of(live: Option<&Secret>) -> Self {
         let Some(live) = live else {
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_record_reads_back() {
-        let record = Record {
+        let record = CheckRecord {
             verified: Some("2026-01-01T00:00:00Z".parse().unwrap()),
             version: Some("7.0.5".to_owned()),
             marks: vec!["a".to_owned(), "b".to_owned()],
@@ -68,8 +68,11 @@ mod tests {
         };
         let mut secret = Secret::default();
         secret.metadata.annotations = Some(record.annotations());
-        assert_eq!(Record::of(Some(&secret)), record);
-        assert_eq!(Record::of(Some(&Secret::default())), Record::default());
-        assert!(Record::default().annotations().is_empty());
+        assert_eq!(CheckRecord::of(Some(&secret)), record);
+        assert_eq!(
+            CheckRecord::of(Some(&Secret::default())),
+            CheckRecord::default()
+        );
+        assert!(CheckRecord::default().annotations().is_empty());
     }
 }
