@@ -1,5 +1,5 @@
-//! The situation that a decision starts from, computed once: the newest release, the one in flight, the last good
-//! one, and what a hold, a pause or a pin makes of them. Pure.
+//! Situation of a decision, computed once at its start: the newest release, the one in flight, the last good one, and
+//! the hold, pause or pin in effect. Pure.
 
 use crokodial_crds::ReleasePhase;
 

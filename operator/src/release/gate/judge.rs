@@ -1,5 +1,5 @@
-//! The order in which the gate's rules apply: pin, what is known here, the source and the calendar, a person's
-//! exception.
+//! Verdict of the gate. Its rules in order: a pin; a release known here; the source and the calendar, with the exception
+//! that a person allows. Pure.
 
 use crokodial_crds::{PromotedFrom, Reason, ReleasePhase};
 

@@ -1,9 +1,9 @@
 //! The promotion gate: whether an image may be released here, as a pure function of the records of both environments
 //! and time.
 //!
-//! Everything it depends on is stored in records, so the verdict is the same after a restart. `rules` holds what the
-//! spec asks for, `source` what is known of the environment that images come from, `soak` how the image did there;
-//! `judge` gives the `verdict`, and `auto` picks an image by it.
+//! Everything that it depends on is stored in records, so the verdict is the same after a restart. `rules` holds the
+//! promotion in the spec, `source` the state of the environment that images come from, `soak` the rules on how an image
+//! served there; `judge` gives the `verdict`, and `auto` picks an image by it.
 
 pub mod auto;
 mod inputs;
