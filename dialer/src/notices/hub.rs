@@ -1,4 +1,4 @@
-//! The sockets that are open here: who they belong to, and a bounded queue for each.
+//! The subscriptions of this process: owner and bounded queue of each socket.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::domain::socket::{AuthFailure, CloseReason, MAX_PER_USER};
 
-/// Sockets of this process.
+/// Maximum number of authenticated sockets per process.
 pub const MAX_SOCKETS: usize = 2048;
 
-/// Notices that wait for one socket. A burst of a vendor's leads fits; who falls further behind is closed, comes back
-/// and reads everything anew.
+/// Maximum number of queued notices per socket. A burst of leads fits; a client that falls further behind is
+/// disconnected and reloads its data when it reconnects.
 pub const QUEUE_LENGTH: usize = 256;
 
-/// What the hub holds of a socket.
+/// The hub's side of a subscription.
 #[derive(Debug)]
 struct Subscriber {
     user: ObjectId,
@@ -25,21 +25,21 @@ struct Subscriber {
     closing: watch::Sender<Option<CloseReason>>,
 }
 
-/// What a socket holds: what it is to send, and when it is to end.
+/// The socket's side of a subscription: notices to send, and the reason to close.
 #[derive(Debug)]
 pub struct Inbox {
     pub queue: mpsc::Receiver<Arc<str>>,
     pub closing: watch::Receiver<Option<CloseReason>>,
 }
 
-/// Sockets a notice got to, and those that missed it.
+/// Number of sockets that received a notice, and of those that missed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delivery {
     pub delivered: usize,
     pub dropped: usize,
 }
 
-/// All of them, by number.
+/// All subscribers, by number.
 #[derive(Debug, Default)]
 pub struct Hub {
     seats: HashMap<u64, Subscriber>,
@@ -49,7 +49,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A place for a socket, and its number.
+    /// Adds a subscriber; returns its number.
     ///
     /// # Errors
     /// `TooMany`, `ShuttingDown`.
@@ -82,7 +82,7 @@ impl Hub {
         Ok((number, Inbox { queue, closing }))
     }
 
-    /// A socket has ended.
+    /// Removes a subscriber.
     pub fn leave(&mut self, number: u64) {
         let Some(seat) = self.seats.remove(&number) else {
             return;
@@ -103,12 +103,12 @@ impl Hub {
         self.seats.is_empty()
     }
 
-    /// True if somebody of this tenant listens here.
+    /// True if the tenant has a socket here.
     pub fn has(&self, tenant: ObjectId) -> bool {
         self.of_user.contains_key(&tenant)
     }
 
-    /// Hands a text to every socket of a tenant, who is the user that owns the leads.
+    /// Queues a text for every socket of a tenant.
     pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) -> Delivery {
         let mut delivery = Delivery::default();
         for number in self.of_user.get(&tenant).into_iter().flatten() {
@@ -126,13 +126,13 @@ impl Hub {
         delivery
     }
 
-    /// The sessions that sockets are open for.
+    /// The sessions with open sockets.
     pub fn sessions(&self) -> Vec<String> {
         let keys: HashSet<&String> = self.seats.values().map(|seat| &seat.session).collect();
         keys.into_iter().cloned().collect()
     }
 
-    /// Ends the sockets of sessions that are `gone`, and those past their end.
+    /// Closes sockets of revoked and expired sessions.
     pub fn end(&self, gone: &HashSet<String>, now_ms: i64) {
         for seat in self.seats.values() {
             if seat.ends_ms <= now_ms || gone.contains(&seat.session) {
@@ -141,7 +141,7 @@ impl Hub {
         }
     }
 
-    /// Ends all, and takes no more.
+    /// Closes all sockets and refuses new ones.
     pub fn close(&mut self) {
         self.closed = true;
         for seat in self.seats.values() {
@@ -151,7 +151,7 @@ impl Hub {
 }
 
 impl Subscriber {
-    /// The first reason stands.
+    /// Sets the reason to close. The first one is kept.
     fn close(&self, why: CloseReason) {
         self.closing.send_if_modified(|closing| {
             let first = closing.is_none();

@@ -1,16 +1,16 @@
-//! How many sockets may wait, not signed in yet: in all, and from one address.
+//! Limits of sockets that are not authenticated yet, in total and per address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::throttle::network;
 
-/// Beyond these, new ones are turned away. Behind a proxy that is not trusted everyone has one address, and after a
-/// restart everyone comes back at once: it is not small.
+/// Maximum number of pending sockets. After a restart all clients reconnect at once, so it is not small.
 pub const MAX_PENDING: usize = 512;
+/// Maximum number of pending sockets per address. Behind an untrusted proxy all clients share one.
 pub const MAX_PENDING_PER_ADDRESS: usize = 64;
 
-/// Who waits.
+/// Counts of pending sockets.
 #[derive(Debug, Default)]
 pub struct PendingSockets {
     total: usize,
@@ -18,7 +18,7 @@ pub struct PendingSockets {
 }
 
 impl PendingSockets {
-    /// False if there is no room.
+    /// Adds a socket; false if a limit is reached.
     pub fn enter(&mut self, address: IpAddr) -> bool {
         let address = network(address);
         let here = self.by_address.get(&address).copied().unwrap_or_default();
@@ -30,7 +30,7 @@ impl PendingSockets {
         true
     }
 
-    /// One that entered waits no longer.
+    /// Removes a socket that was added.
     pub fn leave(&mut self, address: IpAddr) {
         let address = network(address);
         if let Some(here) = self.by_address.get_mut(&address) {
@@ -42,7 +42,7 @@ impl PendingSockets {
         }
     }
 
-    /// How many wait.
+    /// Number of pending sockets.
     pub fn waiting(&self) -> usize {
         self.total
     }
