@@ -1,5 +1,5 @@
-//! The HTTP server: accepts connections, passes requests to the router, drains on shutdown. It uses Hyper directly
-//! because `axum::serve` has no timeout for a client that never completes its headers.
+//! The socket: accepts connections, hands requests to the router, drains on shutdown. Hyper is used directly
+//! because `axum::serve` offers no time-out for a client that never finishes its headers.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -17,19 +17,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-/// Timeouts of the server.
+/// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// Timeout of the request line and headers. Hyper counts from the end of the previous response, so this is also the
-    /// idle timeout of a connection.
+    /// For a client to send its request line and headers. Hyper counts from the end of the previous answer, so this
+    /// is also how long an idle connection is kept.
     pub headers: Duration,
-    /// Timeout of requests in progress at shutdown.
+    /// For requests under way once shutdown began.
     pub drain: Duration,
 }
 
 impl Default for Patience {
-    /// Longer than proxies reuse idle connections (Traefik and Go 90 s, nginx 60 s): the proxy must close first, or it
-    /// may send a request into a connection that is being closed.
+    /// Longer than proxies reuse idle connections (Traefik and Go 90 s, nginx 60 s): the one who closes first must
+    /// be the proxy, or it sends a request into a closing connection.
     fn default() -> Self {
         Self {
             headers: Duration::from_secs(100),
@@ -38,13 +38,13 @@ impl Default for Patience {
     }
 }
 
-/// Maximum number of open connections; more wait in the kernel's queue.
+/// Open connections at most; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 2048;
 
-/// Pause after an accept error such as "too many open files", which would otherwise repeat immediately.
+/// Pause after an accept error such as "too many open files", which would otherwise repeat at once.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Serves until `stop`, then waits up to `patience.drain` for requests in progress. True if all of them finished.
+/// Serves until `stop`, then finishes what is under way for at most `patience.drain`. True if everything finished.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -65,7 +65,7 @@ pub async fn serve(
                     let _permit = permit;
                     let served = serve_connection(stream, peer, router, patience.headers, stop);
                     if let Err(error) = served.await {
-                        // Disconnecting clients are common; the text contains nothing of the request.
+                        // Clients that hang up are everyday; nothing of the request is in this text.
                         tracing::debug!(%error, "connection ended early");
                     }
                 });
@@ -113,7 +113,7 @@ async fn serve_connection(
         .timer(TokioTimer::new())
         .header_read_timeout(headers)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-        // A WebSocket leaves this connection; from then on `notices` tracks and closes it.
+        // A WebSocket leaves this connection: from then on it is counted and ended by `notices`.
         .with_upgrades();
     let mut connection = pin!(connection);
     tokio::select! {
