@@ -209,7 +209,7 @@ async fn a_notice_that_cannot_be_stored_is_still_told_here_and_fails_nothing() {
         ends_ms: i64::MAX,
     };
     let notices = &app.app.notices;
-    let mut seat = notices.join(&identity).await.unwrap();
+    let mut subscription = notices.join(&identity).await.unwrap();
     notices.publish(
         id,
         &Notice::NewLead {
@@ -222,7 +222,7 @@ async fn a_notice_that_cannot_be_stored_is_still_told_here_and_fails_nothing() {
             process_ms: 1,
         },
     );
-    let told = seat.ends.queue.recv().await.unwrap();
+    let told = subscription.inbox.queue.recv().await.unwrap();
     assert!(told.contains("new_lead_notification"), "{told}");
     notices.settled().await;
     let metrics = app.app.metrics.render(false).unwrap();

@@ -142,20 +142,8 @@ impl Config {
             metrics => Ok(metrics),
         });
         let logging = read_logging(&mut reader);
-        let registration = reader.or(
-            "REGISTRATION",
-            RegistrationMode::Invite,
-            |value| match value {
-                "open" => Ok(RegistrationMode::Open),
-                "invite" => Ok(RegistrationMode::Invite),
-                _ => Err("must be invite (the default) or open".to_owned()),
-            },
-        );
-        let role = reader.or("CROKODIAL_ROLE", InstanceRole::Web, |value| match value {
-            "web" => Ok(InstanceRole::Web),
-            "candidate" => Ok(InstanceRole::Candidate),
-            _ => Err("must be web (the default) or candidate".to_owned()),
-        });
+        let registration = reader.or("REGISTRATION", RegistrationMode::Invite, parse_registration);
+        let role = reader.or("CROKODIAL_ROLE", InstanceRole::Web, parse_role);
         let client_origin = reader.optional("CLIENT_URL", parse::origin);
         let trusted_proxies = reader.or("TRUSTED_PROXIES", Vec::new(), parse::networks);
         let sentry = read_sentry(&mut reader, &version);
@@ -223,6 +211,22 @@ fn read_sentry(reader: &mut Reader<'_>, version: &str) -> Option<Sentry> {
         environment,
         release: release.unwrap_or_else(|| format!("dialer@{version}")),
     })
+}
+
+fn parse_registration(value: &str) -> Result<RegistrationMode, String> {
+    match value {
+        "open" => Ok(RegistrationMode::Open),
+        "invite" => Ok(RegistrationMode::Invite),
+        _ => Err("must be invite (the default) or open".to_owned()),
+    }
+}
+
+fn parse_role(value: &str) -> Result<InstanceRole, String> {
+    match value {
+        "web" => Ok(InstanceRole::Web),
+        "candidate" => Ok(InstanceRole::Candidate),
+        _ => Err("must be web (the default) or candidate".to_owned()),
+    }
 }
 
 fn parse_mongo(value: &str) -> Result<Mongo, String> {

@@ -124,12 +124,12 @@ async fn converse(app: &App, socket: &mut WebSocket, waiting: PendingSocket) -> 
         Ok(identity) => identity,
         Err(end) => return end,
     };
-    let mut seat = match app.notices.join(&identity).await {
-        Ok(seat) => seat,
+    let mut subscription = match app.notices.join(&identity).await {
+        Ok(subscription) => subscription,
         Err(closing) => return End::Close(closing),
     };
     drop(waiting);
-    let Inbox { queue, closing } = &mut seat.ends;
+    let Inbox { queue, closing } = &mut subscription.inbox;
     tokio::select! {
         biased;
         end = told_to_end(closing) => end,

@@ -42,7 +42,7 @@ pub struct Delivery {
 /// All subscribers, by number.
 #[derive(Debug, Default)]
 pub struct Hub {
-    seats: HashMap<u64, Subscriber>,
+    subscribers: HashMap<u64, Subscriber>,
     of_user: HashMap<ObjectId, HashSet<u64>>,
     next: u64,
     closed: bool,
@@ -63,44 +63,44 @@ impl Hub {
             return Err(CloseReason::ShuttingDown);
         }
         let own = self.of_user.get(&user).map_or(0, HashSet::len);
-        if own >= MAX_PER_USER || self.seats.len() >= MAX_SOCKETS {
+        if own >= MAX_PER_USER || self.subscribers.len() >= MAX_SOCKETS {
             return Err(CloseReason::TooMany);
         }
         let (to_queue, queue) = mpsc::channel(QUEUE_LENGTH);
         let (close, closing) = watch::channel(None);
         let number = self.next;
         self.next += 1;
-        let seat = Subscriber {
+        let subscriber = Subscriber {
             user,
             session: session.to_owned(),
             ends_ms,
             queue: to_queue,
             closing: close,
         };
-        self.seats.insert(number, seat);
+        self.subscribers.insert(number, subscriber);
         self.of_user.entry(user).or_default().insert(number);
         Ok((number, Inbox { queue, closing }))
     }
 
     /// Removes a subscriber.
     pub fn leave(&mut self, number: u64) {
-        let Some(seat) = self.seats.remove(&number) else {
+        let Some(subscriber) = self.subscribers.remove(&number) else {
             return;
         };
-        if let Some(own) = self.of_user.get_mut(&seat.user) {
+        if let Some(own) = self.of_user.get_mut(&subscriber.user) {
             own.remove(&number);
             if own.is_empty() {
-                self.of_user.remove(&seat.user);
+                self.of_user.remove(&subscriber.user);
             }
         }
     }
 
     pub fn len(&self) -> usize {
-        self.seats.len()
+        self.subscribers.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.seats.is_empty()
+        self.subscribers.is_empty()
     }
 
     /// True if the tenant has a socket here.
@@ -112,14 +112,14 @@ impl Hub {
     pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) -> Delivery {
         let mut delivery = Delivery::default();
         for number in self.of_user.get(&tenant).into_iter().flatten() {
-            let Some(seat) = self.seats.get(number) else {
+            let Some(subscriber) = self.subscribers.get(number) else {
                 continue;
             };
-            match seat.queue.try_send(Arc::clone(text)) {
+            match subscriber.queue.try_send(Arc::clone(text)) {
                 Ok(()) => delivery.delivered += 1,
                 Err(_) => {
                     delivery.dropped += 1;
-                    seat.close(CloseReason::TooSlow);
+                    subscriber.close(CloseReason::TooSlow);
                 }
             }
         }
@@ -128,15 +128,19 @@ impl Hub {
 
     /// The sessions with open sockets.
     pub fn sessions(&self) -> Vec<String> {
-        let keys: HashSet<&String> = self.seats.values().map(|seat| &seat.session).collect();
+        let keys: HashSet<&String> = self
+            .subscribers
+            .values()
+            .map(|subscriber| &subscriber.session)
+            .collect();
         keys.into_iter().cloned().collect()
     }
 
     /// Closes sockets of revoked and expired sessions.
     pub fn end(&self, gone: &HashSet<String>, now_ms: i64) {
-        for seat in self.seats.values() {
-            if seat.ends_ms <= now_ms || gone.contains(&seat.session) {
-                seat.close(CloseReason::Refused(AuthFailure::InvalidToken));
+        for subscriber in self.subscribers.values() {
+            if subscriber.ends_ms <= now_ms || gone.contains(&subscriber.session) {
+                subscriber.close(CloseReason::Refused(AuthFailure::InvalidToken));
             }
         }
     }
@@ -144,8 +148,8 @@ impl Hub {
     /// Closes all sockets and refuses new ones.
     pub fn close(&mut self) {
         self.closed = true;
-        for seat in self.seats.values() {
-            seat.close(CloseReason::ShuttingDown);
+        for subscriber in self.subscribers.values() {
+            subscriber.close(CloseReason::ShuttingDown);
         }
     }
 }

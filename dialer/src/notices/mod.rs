@@ -45,7 +45,7 @@ impl Notices {
             metrics,
             replica: ObjectId::new().to_hex(),
             hub: Mutex::default(),
-            doorway: Mutex::default(),
+            pending: Mutex::default(),
             listening: watch::Sender::new(Listening::No),
             writes: Arc::new(Semaphore::new(MAX_WRITES.try_into().unwrap_or(1))),
             stopping: CancellationToken::new(),
@@ -96,9 +96,9 @@ impl Notices {
 
     /// Counts a socket that is not authenticated yet, until the guard is dropped; `None` if there are too many.
     pub fn admit(&self, address: IpAddr) -> Option<PendingSocket> {
-        let mut doorway = lock(&self.0.doorway);
-        doorway.enter(address).then(|| {
-            let waiting = doorway.waiting();
+        let mut pending = lock(&self.0.pending);
+        pending.enter(address).then(|| {
+            let waiting = pending.waiting();
             self.0.metrics.sockets(SocketState::Waiting, waiting);
             PendingSocket {
                 inner: Arc::clone(&self.0),
@@ -114,16 +114,16 @@ impl Notices {
     /// `TooMany`, `ShuttingDown`.
     pub async fn join(&self, identity: &Identity) -> Result<Subscription, CloseReason> {
         let mut listening = self.0.listening.subscribe();
-        let seat = {
+        let subscription = {
             let mut hub = self.0.hub();
             let (user, session) = (identity.user.id, &identity.session);
-            let (number, ends) = hub.join(user, session, identity.ends_ms)?;
+            let (number, inbox) = hub.join(user, session, identity.ends_ms)?;
             self.0.count(&hub);
             self.begin_listening();
             Subscription {
                 inner: Arc::clone(&self.0),
                 number,
-                ends,
+                inbox,
             }
         };
         let heard = listening.wait_for(|now| *now == Listening::Yes);
@@ -131,7 +131,7 @@ impl Notices {
             _ = tokio::time::timeout(LISTEN_TIMEOUT, heard) => {}
             () = self.0.stopping.cancelled() => {}
         }
-        Ok(seat)
+        Ok(subscription)
     }
 
     /// Starts the poll, if it is not running. Call with the hub locked.
@@ -187,9 +187,9 @@ pub struct PendingSocket {
 
 impl Drop for PendingSocket {
     fn drop(&mut self) {
-        let mut doorway = lock(&self.inner.doorway);
-        doorway.leave(self.address);
-        let waiting = doorway.waiting();
+        let mut pending = lock(&self.inner.pending);
+        pending.leave(self.address);
+        let waiting = pending.waiting();
         self.inner.metrics.sockets(SocketState::Waiting, waiting);
     }
 }
@@ -199,7 +199,7 @@ impl Drop for PendingSocket {
 pub struct Subscription {
     inner: Arc<Inner>,
     number: u64,
-    pub ends: Inbox,
+    pub inbox: Inbox,
 }
 
 impl Drop for Subscription {

@@ -26,7 +26,7 @@ pub(super) struct Inner {
     /// Id of this process among the writers of events.
     pub replica: String,
     pub hub: Mutex<Hub>,
-    pub doorway: Mutex<PendingSockets>,
+    pub pending: Mutex<PendingSockets>,
     /// Whether other replicas' events are polled. Changed only with the hub locked.
     pub listening: watch::Sender<Listening>,
     pub writes: Arc<Semaphore>,

@@ -56,37 +56,37 @@ mod tests {
 
     #[test]
     fn an_address_cannot_take_all_the_room_and_all_addresses_cannot_take_more() {
-        let mut door = PendingSockets::default();
+        let mut pending = PendingSockets::default();
         let address = |n: u8| IpAddr::from([192, 0, 2, n]);
         for n in 0..=20 {
-            let let_in = (0..100).filter(|_| door.enter(address(n))).count();
+            let let_in = (0..100).filter(|_| pending.enter(address(n))).count();
             let room = MAX_PENDING.saturating_sub(usize::from(n) * MAX_PENDING_PER_ADDRESS);
             assert_eq!(let_in, MAX_PENDING_PER_ADDRESS.min(room), "{n}");
         }
-        assert_eq!(door.waiting(), MAX_PENDING);
+        assert_eq!(pending.waiting(), MAX_PENDING);
     }
 
     proptest! {
         #[test]
         fn what_is_counted_is_who_is_there(steps in prop::collection::vec((any::<bool>(), 0_u8..4), 0..300)) {
-            let mut door = PendingSockets::default();
+            let mut pending = PendingSockets::default();
             let mut there = Vec::new();
             for (enters, n) in steps {
                 let address = IpAddr::from([10, 0, 0, n]);
                 if enters {
-                    if door.enter(address) {
+                    if pending.enter(address) {
                         there.push(address);
                     }
                 } else if let Some(place) = there.iter().position(|a| *a == address) {
                     there.remove(place);
-                    door.leave(address);
+                    pending.leave(address);
                 }
-                prop_assert_eq!(door.waiting(), there.len());
+                prop_assert_eq!(pending.waiting(), there.len());
             }
             for address in there {
-                door.leave(address);
+                pending.leave(address);
             }
-            prop_assert!(door.by_address.is_empty());
+            prop_assert!(pending.by_address.is_empty());
         }
 
         /// A burst reaches the bounds, and neighbours in one IPv6 network count as one address.
