@@ -17,7 +17,7 @@ const REORDER: &str = "Leads have no order of their own any more. Sort the list:
 const REPAIR: &str = "This maintenance is gone: an import finds the same lead by itself. Change leads with PUT /api/leads/<id>.";
 
 /// Path, code and advice. Any method.
-const RETIRED: &[(&str, Code, &str)] = &[
+const LEGACY: &[(&str, Code, &str)] = &[
     ("/api/groupme", Code::NotImplemented, GROUPME),
     ("/api/groupme/{*rest}", Code::NotImplemented, GROUPME),
     ("/api/gmail", Code::NotImplemented, GMAIL),
@@ -75,7 +75,7 @@ const RETIRED: &[(&str, Code, &str)] = &[
 
 /// All legacy routes.
 pub fn routes() -> Router<App> {
-    RETIRED
+    LEGACY
         .iter()
         .fold(Router::new(), |router, (path, code, message)| {
             router.route(
