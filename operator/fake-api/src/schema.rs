@@ -32,9 +32,7 @@ pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResu
     }
     require(schema, &value, "", &mut wrong);
     if strict && let Some(first) = unknown.first() {
-        return Err(ApiError::bad_request(format!(
-            "strict decoding error: unknown field \"{first}\""
-        )));
+        return Err(ApiError::strict_decoding(resource, first));
     }
     match wrong.first() {
         Some((field, why)) => Err(ApiError::invalid(
@@ -45,6 +43,20 @@ pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResu
         )),
         None => Ok(value),
     }
+}
+
+/// The first field that the schema of a custom type does not declare; none where the type has no schema.
+pub fn undeclared(resource: &ResourceType, object: &Value) -> Option<String> {
+    let properties = resource.schema.as_ref()?.get("properties")?.as_object()?;
+    let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
+    for (name, child) in object.as_object()? {
+        match properties.get(name) {
+            _ if matches!(name.as_str(), "apiVersion" | "kind" | "metadata") => {}
+            Some(rule) => walk(rule, &mut child.clone(), name, &mut unknown, &mut wrong),
+            None => unknown.push(name.clone()),
+        }
+    }
+    unknown.into_iter().next()
 }
 
 fn walk(
