@@ -231,12 +231,8 @@ fn apply_patch(store: &mut Store, route: &Route, key: &Key) -> ApiResult<Answer>
         ));
     }
     check_body(&route.resource, &route.body, &key.name)?;
-    if let Some(field) = schema::undeclared(&route.resource, &route.body) {
-        return Err(ApiError::untyped_patch(
-            &route.resource,
-            &route.body,
-            &field,
-        ));
+    if let Some(why) = schema::untyped(&route.resource, &route.body) {
+        return Err(ApiError::untyped_patch(&route.resource, &route.body, &why));
     }
     let force = route.param("force") == "true";
     let id = manager(route, true);

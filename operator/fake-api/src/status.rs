@@ -63,14 +63,14 @@ impl ApiError {
         error
     }
 
-    /// An apply of a field that no schema declares: it is refused, where other writes drop the field.
-    pub fn untyped_patch(resource: &ResourceType, body: &Value, field: &str) -> Self {
+    /// An apply of what the schema cannot type. Other writes drop an undeclared field, and find a wrong value invalid.
+    pub fn untyped_patch(resource: &ResourceType, body: &Value, why: &str) -> Self {
         let metadata = |name: &str| body["metadata"][name].as_str().unwrap_or_default();
         Self::new(
             500,
             "",
             format!(
-                "failed to create typed patch object ({}/{}; {}, Kind={}): .{field}: field not declared in schema",
+                "failed to create typed patch object ({}/{}; {}, Kind={}): {why}",
                 metadata("namespace"),
                 metadata("name"),
                 resource.api_version(),

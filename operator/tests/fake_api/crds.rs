@@ -41,29 +41,38 @@ async fn the_schema_prunes_defaults_and_refuses() {
     let words = "strict decoding error: unknown field \"spec.typo\"";
     assert!(message.ends_with(words), "{message}");
     let wrong = [
-        (json!({}), "spec.stage: Required value"),
-        (json!({"stage": "dev"}), "spec.stage: Unsupported value"),
+        (json!({}), 422, "spec.stage: Required value"),
+        (
+            json!({"stage": "dev"}),
+            422,
+            "spec.stage: Unsupported value",
+        ),
         (
             json!({"stage": "prod", "count": "3"}),
-            "must be of type integer",
+            500,
+            ".spec.count: expected numeric (int or float)",
         ),
         (
             json!({"stage": "prod", "env": [{"name": "A", "value": "long"}]}),
+            422,
             "Too long",
         ),
     ];
-    for (spec, words) in wrong {
-        let body = json!({"spec": spec});
-        let answer = apply(&samples, "other", true, &{
-            let mut e = sample(spec);
-            e["metadata"]["name"] = json!("new");
-            e
-        })
-        .await;
-        let (code, _, message) = refused(answer);
-        assert_eq!(code, 422, "{body}");
+    for (spec, expected, words) in wrong {
+        let mut object = sample(spec);
+        object["metadata"]["name"] = json!("new");
+        let (code, _, message) = refused(apply(&samples, "other", true, &object).await);
+        assert_eq!(code, expected, "{message}");
         assert!(message.contains(words), "{message}");
     }
+    // Where nothing is merged, the value is invalid.
+    let count = sample(json!({"stage": "prod", "count": "3"}));
+    let answer = samples
+        .patch("one", &PatchParams::default(), &Patch::Merge(&count))
+        .await;
+    let (code, _, message) = refused(answer);
+    assert_eq!(code, 422);
+    assert!(message.contains("must be of type integer"), "{message}");
 }
 
 #[tokio::test]
