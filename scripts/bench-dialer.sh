@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the dialer beside Express and Fastify. `npm ci` runs only when the lockfile changed.
+# Compares the dialer with Express and Fastify. `npm ci` runs only when the lockfile changed.
 # Usage: scripts/bench-dialer.sh [--json] [--runs N] [--only ROUTE]; MONGODB_TEST_URI names the server, else the cluster of `make up`.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs cargo-deny, built once into the cache, so that every machine checks with the same version.
+# Runs a pinned version of cargo-deny, built once into the cache.
 set -euo pipefail
 version=0.20.2
 cache=${CROKODIAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crokodial}
 root=$cache/cargo-deny-$version
 if [[ ! -x $root/bin/cargo-deny ]]; then
   echo "building cargo-deny $version, once" >&2
-  # Its own target folder, removed after: nothing of it is shared with the workspace.
+  # A target folder of its own, removed afterwards, as it shares nothing with the workspace.
   build=$(mktemp -d)
   trap 'rm -rf "$build"' EXIT
   CARGO_TARGET_DIR=$build CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --version "$version" --root "$root" cargo-deny

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs this checkout's helm, built once into the cache.
+# Runs the helm of this checkout, built once into the cache.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 "$root/scripts/program.sh" cluster tools >/dev/null

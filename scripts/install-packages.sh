@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Installs the system packages that are missing, on Debian and its family; elsewhere names what to install.
+# Installs missing system packages on Debian and its derivatives; on other systems prints their names.
 # Usage: scripts/install-packages.sh [build] [cluster] [browser]     (no argument: all that CLUSTER=… needs here)
-# Nothing is done, and no network is used, when every program is there.
+# Does nothing and uses no network if every program is installed.
 set -euo pipefail
 
 say() { echo "install-packages: $*" >&2; }
 fail() { say "$*"; exit 1; }
 have() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 
-# "file or program" = "package". A name with a slash is a file.
+# Program or file = package. A name with a slash is a file.
 build=(cc=gcc c++=g++ /usr/include/stdlib.h=libc6-dev git=git curl=curl /etc/ssl/certs/ca-certificates.crt=ca-certificates)
 cluster=(containerd=containerd runc=runc /usr/lib/cni/bridge=containernetworking-plugins iptables=iptables
   conntrack=conntrack buildah=buildah ip=iproute2 docker-registry=docker-registry mount=mount)
 browser=(chromium=chromium)
 
-# A container engine with kind brings its own node: the node's packages are then not needed.
+# kind on a container engine has its own node image, so that the node's packages are not needed.
 uses_kind() {
   case ${CLUSTER:-} in
     kind | current) return 0 ;;
@@ -52,8 +52,8 @@ if [[ $(id -u) -ne 0 ]]; then
   as_root=(sudo)
 fi
 
-# The cluster starts its own containerd and registry: the packages' services must not start.
-# RUNLEVEL=1 makes invoke-rc.d refuse; the policy file does the same for systemd, and is left alone where one stands.
+# The cluster starts its own containerd and registry, so the packages' services must not start. RUNLEVEL=1 prevents it for
+# invoke-rc.d, a policy file for systemd; an existing policy file is not changed.
 policy=/usr/sbin/policy-rc.d
 if [[ ! -e $policy ]]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null

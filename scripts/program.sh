@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs a program of the workspace, brought up to date first.
+# Builds a program of the workspace and runs it.
 # Usage: scripts/program.sh NAME [argument…]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 name=$1
 shift
 [[ -x ${CARGO_TARGET_DIR:-$root/target}/debug/$name ]] || echo "compiling $name, minutes when it is the first build" >&2
-# Not `cargo run -p`: for one package cargo enables fewer features of shared crates than for all with their tests, and
-# would compile a third of them, and ours, once more. Naming a test is what makes it count the tests' features.
+# Not `cargo run -p`: for one package cargo enables fewer features of shared crates than for all packages and their tests,
+# and would compile a third of them again, and our crates (docs/adr/0023). `--test` makes cargo count the tests' features.
 built=$(cargo build --quiet --locked --manifest-path "$root/Cargo.toml" --workspace --bin "$name" --test crds-suite \
   --message-format json-render-diagnostics)
 program=$(sed -n 's/.*"kind":\["bin"\].*"name":"'"$name"'".*"executable":"\([^"]*\)".*/\1/p' <<< "$built" | tail -n 1)

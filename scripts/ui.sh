@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings the UI's packages up to the lockfile, then runs npm's script. `npm ci` runs only when the lockfile changed, a
-# build only when a source did: a rewritten dist/ would have the dialer compiled again.
+# Installs the UI's packages and runs an npm script. `npm ci` runs only when the lockfile changed, a build only when a
+# source changed: a rewritten dist/ would recompile the dialer.
 # Usage: scripts/ui.sh build|lint|typecheck|test
 set -euo pipefail
 cd "$(dirname "$0")/../dialer/ui"

@@ -4,6 +4,7 @@
 //! connection strings are parsed once, on input, into the newtypes of [`names`], [`image`], [`duration`] and
 //! [`mongo_uri`].
 
+pub mod actor;
 pub mod condition;
 pub mod duration;
 pub mod environment;
@@ -26,6 +27,7 @@ pub mod release;
 pub mod schema;
 mod serialization;
 
+pub use actor::Actor;
 pub use condition::{ConditionStatus, ConditionType};
 pub use environment::{
     ConfigSpec, CrokodialEnvironment, DeletionPolicy, EnvVar, EnvironmentSpec, HealthSpec,

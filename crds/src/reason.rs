@@ -1,6 +1,6 @@
 //! Reasons of conditions, Events and releases, and their meaning. The next step of each is in `next_step.rs`.
 
-use strum::{EnumMessage, EnumProperty};
+use strum::EnumMessage;
 
 /// Reason of a condition, an Event or a release. A variant's rustdoc is its published meaning; `who` is the person who
 /// takes its next step (`nobody` when nothing needs doing).
@@ -300,21 +300,6 @@ impl Reason {
     pub fn meaning(self) -> &'static str {
         self.get_documentation().unwrap_or_default().trim_end()
     }
-
-    /// What was seen, a sentence without its full stop, and then the next step and who takes it.
-    #[must_use]
-    pub fn sentence(self, seen: &str) -> String {
-        match self.who() {
-            "nobody" => format!("{seen}."),
-            who => format!("{seen}. Next ({who}): {}", self.next_step()),
-        }
-    }
-
-    /// Who does it: `nobody`, `user` or `cluster administrator`.
-    #[must_use]
-    pub fn who(self) -> &'static str {
-        self.get_str("who").unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
@@ -327,10 +312,6 @@ mod tests {
         for reason in Reason::iter() {
             assert!(reason.meaning().ends_with('.'), "{reason}");
             assert!(reason.next_step().ends_with('.'), "{reason}");
-            assert!(
-                ["nobody", "user", "cluster administrator"].contains(&reason.who()),
-                "{reason}"
-            );
         }
     }
 

@@ -1,21 +1,20 @@
-//! The socket: accepts connections, hands requests to the router, drains on shutdown. Hyper is used directly
-//! because `axum::serve` offers no time-out for a client that never finishes its headers.
+//! The socket: accepts connections, hands requests to the router, drains on shutdown.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use axum::response::Response;
+use crokodial_http_server::{Failure, Limits, accept};
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
@@ -38,11 +37,8 @@ impl Default for Patience {
     }
 }
 
-/// Open connections at most; more wait in the kernel's queue.
+/// Maximum number of open connections; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 2048;
-
-/// Pause after an accept error such as "too many open files", which would otherwise repeat at once.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`, then finishes what is under way for at most `patience.drain`. True if everything finished.
 pub async fn serve(
@@ -51,74 +47,44 @@ pub async fn serve(
     stop: CancellationToken,
     patience: Patience,
 ) -> bool {
-    let connections = TaskTracker::new();
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = accept(&listener, &permits) => accepted,
-        };
-        match accepted {
-            Ok((stream, peer, permit)) => {
-                let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(async move {
-                    let _permit = permit;
-                    let served = serve_connection(stream, peer, router, patience.headers, stop);
-                    if let Err(error) = served.await {
-                        // Clients that hang up are everyday; nothing of the request is in this text.
-                        tracing::debug!(%error, "connection ended early");
-                    }
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_RETRY).await;
-            }
-        }
-    }
+    let limits = Limits {
+        connections: MAX_CONNECTIONS,
+        header_timeout: patience.headers,
+        head_bytes: None,
+        lifetime: None,
+        close_timeout: None,
+    };
+    let service = |stream: &TcpStream, peer| service(&router, stream, peer);
+    let connections = accept(&listener, limits, stop, service, log).await;
     drop(listener);
-    connections.close();
-    tokio::time::timeout(patience.drain, connections.wait())
-        .await
-        .is_ok()
+    connections.drain(patience.drain).await
 }
 
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits)
-        .acquire_owned()
-        .await
-        .map_err(std::io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, permit))
-}
-
-async fn serve_connection(
-    stream: TcpStream,
+/// The router, with the peer's address in each request.
+fn service(
+    router: &Router,
+    stream: &TcpStream,
     peer: SocketAddr,
-    router: Router,
-    headers: Duration,
-    stop: CancellationToken,
-) -> hyper::Result<()> {
+) -> TowerToHyperService<
+    impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + use<>,
+> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY not set");
     }
-    let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+    let router = router.clone();
+    TowerToHyperService::new(router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.map(axum::body::Body::new)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(headers)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-        // A WebSocket leaves this connection: from then on it is counted and ended by `notices`.
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => return ended,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        request.map(Body::new)
+    }))
+}
+
+fn log(failure: Failure) {
+    match failure {
+        Failure::Accept(error) => tracing::warn!(%error, "cannot accept a connection"),
+        // Clients that hang up are everyday; nothing of the request is in this text.
+        Failure::Connection(error) => tracing::debug!(%error, "connection ended early"),
     }
-    connection.await
 }

@@ -1,49 +1,48 @@
-//! Who may send leads, and the pair that a tenant gives to a vendor: the order of the steps. Rules are in `domain`,
-//! data in `store`.
+//! Authentication of vendors and rotation of their credentials. Rules are in `domain`, data in `store`.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{FixedPair, VendorSettings};
-use crate::domain::keyring::{self, KeyRing, Unopened};
-use crate::domain::vendor::credential::{PURPOSE, Pair, context, same, seal};
-use crate::domain::vendor::gate::{Closed, Gate};
+use crate::domain::vendor::credential::{CredentialPair, PURPOSE, context, same, seal};
+use crate::domain::vendor::gate::{Gate, GateClosed};
+use crate::security::keyring::{self, KeyRing, UnsealError};
 use crate::store::Store;
 use crate::store::fault::Fault;
-use crate::store::vendor::{NewCredential, Row};
+use crate::store::vendor::{CredentialRow, NewCredential};
 
-/// How often what is sealed under a replaced key is sealed again.
-const RESEAL_EVERY: Duration = Duration::from_secs(3600);
+/// Interval of sealing credentials again that are sealed under a replaced key.
+const RESEAL_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Why it did not happen.
+/// Reason of a failed operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum VendorError {
     #[error("the headers sid and apikey are missing or wrong")]
     Wrong,
     #[error("too many requests")]
-    Closed(Closed),
+    Throttled(GateClosed),
     #[error("ENCRYPTION_KEYS is not set")]
     NoKeys,
     #[error("{0}")]
-    Unopened(#[from] Unopened),
+    UnsealError(#[from] UnsealError),
     #[error("{0}")]
     Database(#[from] Fault),
 }
 
-impl From<Closed> for Error {
-    fn from(closed: Closed) -> Self {
-        Self::Closed(closed)
+impl From<GateClosed> for VendorError {
+    fn from(closed: GateClosed) -> Self {
+        Self::Throttled(closed)
     }
 }
 
-/// The pair in force.
+/// The credential in force.
 #[derive(Debug)]
-pub struct InForce {
-    pub pair: Pair,
+pub struct CurrentPair {
+    pub pair: CredentialPair,
     /// Milliseconds since 1970.
     pub created_ms: i64,
 }
@@ -70,25 +69,29 @@ impl Vendors {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ring(&self) -> Result<&KeyRing, Error> {
-        self.ring.as_deref().ok_or(Error::NoKeys)
+    fn ring(&self) -> Result<&KeyRing, VendorError> {
+        self.ring.as_deref().ok_or(VendorError::NoKeys)
     }
 
-    /// Whose leads a pair brings.
+    /// The tenant that a credential belongs to.
     ///
     /// # Errors
-    /// `Wrong`, `Closed`, `Database`; `NoKeys` and `Unopened` where the pair cannot be judged.
-    pub async fn authenticate(&self, pair: &Pair, from: IpAddr) -> Result<ObjectId, Error> {
+    /// `Wrong`, `Throttled`, `Database`; `NoKeys` and `Unopened` if the credential cannot be verified.
+    pub async fn authenticate(
+        &self,
+        pair: &CredentialPair,
+        from: IpAddr,
+    ) -> Result<ObjectId, VendorError> {
         self.gate().enter(pair, from, Instant::now())?;
         if let Some(tenant) = self.tenant_of(pair).await? {
             self.gate().right(pair, Instant::now())?;
             return Ok(tenant);
         }
         self.gate().wrong(pair, from, Instant::now());
-        Err(Error::Wrong)
+        Err(VendorError::Wrong)
     }
 
-    async fn tenant_of(&self, pair: &Pair) -> Result<Option<ObjectId>, Error> {
+    async fn tenant_of(&self, pair: &CredentialPair) -> Result<Option<ObjectId>, VendorError> {
         let parts = [pair.sid.as_str(), pair.api_key.as_str()];
         let ring = self.ring.as_deref();
         let hashes = ring.map_or_else(Vec::new, |ring| ring.look_ups(PURPOSE, &parts));
@@ -96,7 +99,7 @@ impl Vendors {
         for row in self.store.vendor_rows(&pair.sid, &hashes).await? {
             let right = match &row.key_hash {
                 Some(hash) => hashes.iter().any(|h| same(h, hash)),
-                // Of the old server. What is sealed is never a key by itself.
+                // A row of the old server. A sealed text is never itself a key.
                 None => !keyring::is_sealed(&row.api_key) && same(&row.api_key, &pair.api_key),
             };
             if right && !self.store.is_superseded(&row).await? {
@@ -112,30 +115,31 @@ impl Vendors {
                 return self.enabled(fixed.tenant).await;
             }
         }
-        // A vendor that hears "wrong" may give up for good; this is the server's fault and may pass.
+        // A vendor that receives "wrong" may stop for good; this is a fault of the server and may be temporary.
         unjudged.map_or(Ok(None), Err)
     }
 
-    /// Nobody, where the account is disabled: its pairs say so only once that was finished.
-    async fn enabled(&self, tenant: ObjectId) -> Result<Option<ObjectId>, Error> {
+    /// The tenant, unless the account is disabled. Its credentials are marked inactive only when disabling has
+    /// finished.
+    async fn enabled(&self, tenant: ObjectId) -> Result<Option<ObjectId>, VendorError> {
         Ok((!self.store.is_disabled(tenant).await?).then_some(tenant))
     }
 
-    /// Why nobody can say whether a key is that of a row.
-    fn unjudged(&self, row: &Row) -> Option<Error> {
+    /// The reason why a key cannot be compared with a row's.
+    fn unjudged(&self, row: &CredentialRow) -> Option<VendorError> {
         let id = keyring::key_id(&row.api_key)?;
         match &self.ring {
-            None => Some(Error::NoKeys),
+            None => Some(VendorError::NoKeys),
             Some(ring) if ring.holds(id) => None,
-            Some(_) => Some(Unopened::UnknownKey(id.to_owned()).into()),
+            Some(_) => Some(UnsealError::UnknownKey(id.to_owned()).into()),
         }
     }
 
-    /// The tenant's pair in force.
+    /// The tenant's credential in force.
     ///
     /// # Errors
     /// `NoKeys`, `Unopened`, `Database`.
-    pub async fn current(&self, tenant: ObjectId) -> Result<Option<InForce>, Error> {
+    pub async fn current(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let rows = self.store.tenant_credentials(tenant).await?;
         let newest = rows
             .into_iter()
@@ -146,21 +150,22 @@ impl Vendors {
         } else {
             row.api_key
         };
-        let pair = Pair {
+        let pair = CredentialPair {
             sid: row.sid,
             api_key,
         };
-        Ok(Some(InForce {
+        Ok(Some(CurrentPair {
             pair,
             created_ms: row.created_ms,
         }))
     }
 
-    /// Puts a new pair in force and tells which is. Of two rotations at once one makes it, and both tell the same.
+    /// Puts a new credential in force and returns the one in force. Of concurrent rotations one succeeds, and all
+    /// return the same.
     ///
     /// # Errors
     /// `NoKeys`, `Unopened`, `Database`.
-    pub async fn rotate(&self, tenant: ObjectId) -> Result<Option<InForce>, Error> {
+    pub async fn rotate(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let ring = self.ring()?;
         let before = self.store.newest_generation(tenant).await?;
         self.make(ring, tenant, before.saturating_add(1)).await?;
@@ -168,7 +173,7 @@ impl Vendors {
         self.current(tenant).await
     }
 
-    /// A new account's pair. That it is missing hurts nobody: `rotate` makes one.
+    /// Creates the first credential of a new account. Failure is harmless: `rotate` creates one.
     pub async fn first_pair(&self, tenant: ObjectId) {
         let Ok(ring) = self.ring() else { return };
         if let Err(error) = self.make(ring, tenant, 1).await {
@@ -176,8 +181,13 @@ impl Vendors {
         }
     }
 
-    async fn make(&self, ring: &KeyRing, tenant: ObjectId, generation: i64) -> Result<(), Error> {
-        let pair = Pair::fresh();
+    async fn make(
+        &self,
+        ring: &KeyRing,
+        tenant: ObjectId,
+        generation: i64,
+    ) -> Result<(), VendorError> {
+        let pair = CredentialPair::fresh();
         let sealed = seal(ring, tenant, &pair)?;
         let new = NewCredential {
             tenant,
@@ -191,14 +201,14 @@ impl Vendors {
         Ok(())
     }
 
-    /// Until `stop`, seals again what is under a key that is not the first, so that the old key can be dropped. Not at
-    /// once: replicas that do not know the new key yet may still be running.
+    /// Seals credentials under the first key of the ring until `stop`, so that older keys can be removed. Not
+    /// immediately: replicas that do not know the new key may still be running.
     pub async fn keep_sealed(&self, stop: &CancellationToken) {
         let Ok(ring) = self.ring() else { return };
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(RESEAL_EVERY) => {}
+                () = tokio::time::sleep(RESEAL_INTERVAL) => {}
             }
             match self.reseal(ring).await {
                 Ok(0) => {}
@@ -208,11 +218,11 @@ impl Vendors {
         }
     }
 
-    /// One pass; how many rows it looked at.
+    /// A single pass; returns the number of rows it checked.
     ///
     /// # Errors
-    /// The first that failed.
-    pub async fn reseal(&self, ring: &KeyRing) -> Result<usize, Error> {
+    /// The first failure.
+    pub async fn reseal(&self, ring: &KeyRing) -> Result<usize, VendorError> {
         let rows = self.store.credentials_under(&ring.other_ids()).await?;
         for row in &rows {
             let api_key = ring.open(context(row.tenant), &row.api_key)?;
@@ -222,18 +232,18 @@ impl Vendors {
     }
 }
 
-/// Seals a stored pair under the first key: sealed text, key's id and keyed hash come in one write, so that it is
-/// valid before and after it. A write that is lost is seen by whoever looks again.
+/// Seals a stored credential under the first key. Sealed text, key id and keyed hash change in one write, so the row is
+/// valid before and after it. A lost write is found by the next pass.
 ///
 /// # Errors
 /// `Unopened`, `Database`.
 pub async fn seal_row(
     store: &Store,
     ring: &KeyRing,
-    row: &Row,
+    row: &CredentialRow,
     api_key: String,
-) -> Result<(), Error> {
-    let pair = Pair {
+) -> Result<(), VendorError> {
+    let pair = CredentialPair {
         sid: row.sid.clone(),
         api_key,
     };

@@ -4,10 +4,10 @@ use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, Person, login, old_account};
 use crate::support::{Answer, JWT_SECRET, TestApp, app, get, get_with, post, post_with};
 use base64::Engine;
-use crokodial_dialer::domain::password;
+use bson::{DateTime, Document, doc};
+use crokodial_dialer::security::password;
 use http::StatusCode;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 
 fn rep(email: &str) -> Value {
@@ -222,7 +222,7 @@ async fn ended_and_deleted_sessions_are_refused() {
     db.finish().await;
 }
 
-/// A token of these claims, signed with this secret.
+/// A token with these claims, signed with this secret.
 fn signed(claims: &Value, secret: &str) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()

@@ -1,4 +1,4 @@
-//! Imports that meet another one, and those that break off, on a real MongoDB-protocol server.
+//! Concurrent and interrupted imports, on a real MongoDB-protocol server.
 
 use crate::support::app;
 use crate::support::files::{
@@ -6,12 +6,12 @@ use crate::support::files::{
 };
 use crate::support::mongo::{Relay, Scratch, scratch};
 use crate::support::people::{OPEN, Person};
+use bson::oid::ObjectId;
+use bson::{Document, doc};
 use crokodial_dialer::imports::runner::resume;
 use crokodial_dialer::store::lease::Chain;
 use futures::future::join;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +72,7 @@ async fn an_import_that_was_not_journalled_to_its_end_is_given_up() {
     let rep = Person::registered(&app, "rep@example.com").await;
     let text = file(0..4, "spring");
     let (scan, rows) = scanned(&text);
-    let now = crokodial_dialer::accounts::now_ms();
+    let now = crokodial_dialer::clock::now_ms();
     let (import, _) = app
         .store
         .begin_import(rep.id, "a.csv", &scan, now)
@@ -126,7 +126,7 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
     let app = app(&db.uri, OPEN);
     let rep = Person::registered(&app, "rep@example.com").await;
     let (scan, rows) = scanned(&file(0..9, "spring"));
-    let now = crokodial_dialer::accounts::now_ms();
+    let now = crokodial_dialer::clock::now_ms();
     let begun = app
         .store
         .begin_import(rep.id, "a.csv", &scan, now)
@@ -137,9 +137,11 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
         app.store.journal_rows(&import, at, rows).await.unwrap();
     }
     assert!(app.store.start_import(&mut import, 3).await.unwrap());
-    // Of the first batch two leads are there, and nobody wrote down that they are.
-    let columns =
-        crokodial_dialer::domain::vendor::file::Columns::new(scan.vendor, scan.headers.clone());
+    // Two leads of the first batch are written, but not recorded as such.
+    let columns = crokodial_dialer::domain::vendor::file::columns::Columns::new(
+        scan.vendor,
+        scan.headers.clone(),
+    );
     let job = crokodial_dialer::store::vendor::rows::Job {
         tenant: rep.id,
         import: import.id,
@@ -154,7 +156,7 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
         .unwrap();
     assert_eq!(taken.imported, 2);
     let early = leads_of(&db, rep.id).await;
-    // Of any number of takers one is at it.
+    // Of concurrent takers one works on it.
     app.store.release_lease(&lease).await.unwrap();
     let chain = Chain::Import(import.id);
     let takers = (0..8).map(|_| app.store.take_lease(chain, now + 1));
@@ -181,7 +183,7 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
     db.finish().await;
 }
 
-/// A lead without what differs between two tenants and two runs.
+/// A lead without fields that differ between tenants and runs.
 fn comparable(mut lead: Document) -> Document {
     for field in ["_id", "tenantId", "assignedTo", "updatedAt"] {
         lead.remove(field);

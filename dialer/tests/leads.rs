@@ -3,9 +3,9 @@
 use crate::support::app;
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, Person};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use http::{Method, StatusCode};
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
 
 async fn stored(db: &Scratch, id: &str) -> Option<Document> {

@@ -1,11 +1,11 @@
-//! What is counted, and who may see it.
+//! Metrics, and who may read them.
 
 use crate::support::mongo::scratch;
 use crate::support::{NOWHERE, TestApp, app, get, post, post_with};
+use bson::oid::ObjectId;
+use bson::{Document, doc};
 use crokodial_dialer::http::metrics;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
 use serde_json::json;
 
 async fn scraped(app: &TestApp) -> String {

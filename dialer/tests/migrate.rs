@@ -1,4 +1,4 @@
-//! `dialer migrate` on data as the old servers left them.
+//! `dialer migrate` on data of the old servers.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use crate::support::mongo::{Scratch, scratch};
 use crate::support::old;
 use crate::support::pairs::K1;
 use crate::support::{Answer, TestApp, app, config, get_with, post};
+use bson::{DateTime, Document, doc};
 use crokodial_dialer::cli::Migrate;
 use crokodial_dialer::domain::migrate::{Finding, Severity};
 use crokodial_dialer::migrate;
 use crokodial_dialer::store::Store;
 use http::StatusCode;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
 
 async fn run(db: &Scratch, asked: &Migrate) -> u8 {
@@ -208,7 +208,7 @@ async fn of_runners_at_once_one_works_at_a_time() {
     let Some(db) = scratch("of_runners_at_once_one_works_at_a_time").await else {
         return;
     };
-    // A runner that died an hour ago.
+    // The lock of a runner that ended an hour ago.
     let locks = db.database.collection::<Document>("migrations");
     let until = DateTime::from_millis(DateTime::now().timestamp_millis() - 3_600_000);
     let dead = doc! { "_id": 7, "holder": "dead", "until": until };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::support::{NOWHERE, TestApp, app_with_files, get, get_with, send};
 use axum::body::Body;
-use crokodial_dialer::ui::{File, Files};
+use crokodial_dialer::ui::{Files, StoredFile};
 use http::{Method, Request, StatusCode};
 use sha2::{Digest, Sha256};
 
@@ -13,9 +13,9 @@ use sha2::{Digest, Sha256};
 struct Table(BTreeMap<&'static str, (&'static str, &'static str)>);
 
 impl Files for Table {
-    fn get(&self, path: &str) -> Option<File> {
+    fn get(&self, path: &str) -> Option<StoredFile> {
         let (mime, body) = self.0.get(path)?;
-        Some(File {
+        Some(StoredFile {
             body: Cow::Borrowed(body.as_bytes()),
             sha256: Sha256::digest(body).into(),
             mime: (*mime).to_owned(),

@@ -1,11 +1,11 @@
-//! Passwords that administrators let somebody choose, on a real MongoDB-protocol server.
+//! Password reset links, on a real MongoDB-protocol server.
 
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, PASSWORD, Person, audited, do_to, login};
 use crate::support::{Answer, TestApp, app, config, get_with, post};
+use bson::{DateTime, Document, doc};
 use crokodial_dialer::admin;
 use http::StatusCode;
-use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 
 async fn redeem(app: &TestApp, token: &Value, password: &str) -> Answer {

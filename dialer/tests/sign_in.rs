@@ -1,12 +1,12 @@
-//! Signing in and failing to, on a real MongoDB-protocol server.
+//! Successful and failed sign-ins, on a real MongoDB-protocol server.
 
 use std::time::{Duration, Instant};
 
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, PASSWORD, Person, login, old_account};
 use crate::support::{app, post_with};
+use bson::{Document, doc};
 use http::StatusCode;
-use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
 fn credentials(email: &str, password: &str) -> Value {
@@ -114,7 +114,7 @@ async fn signing_in_and_failing_to_are_remembered() {
         ),
         (doc! { "action": "REGISTER", "userId": rep.id }, 1),
     ] {
-        // They are written beside the answer.
+        // They are written in the background.
         let written = async {
             while audit.count_documents(filter.clone()).await.unwrap() < count {
                 tokio::task::yield_now().await;

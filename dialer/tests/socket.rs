@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use crate::support::sockets::{Client, app_with, serve};
 use crate::support::{JWT_SECRET, NOWHERE, app, get, get_with};
-use crokodial_dialer::accounts::{Identity, now_ms};
-use crokodial_dialer::domain::doorway::MOST_WAITING_PER_ADDRESS;
+use bson::oid::ObjectId;
+use crokodial_dialer::accounts::Identity;
+use crokodial_dialer::clock::now_ms;
 use crokodial_dialer::domain::notice::Notice;
 use crokodial_dialer::domain::socket::MAX_MESSAGE;
-use crokodial_dialer::domain::token::{Claims, Keys};
-use crokodial_dialer::domain::vendor::Product;
-use crokodial_dialer::http::socket::Patience;
+use crokodial_dialer::domain::vendor::product::Product;
+use crokodial_dialer::http::limits::SocketTimeouts;
+use crokodial_dialer::security::pending_sockets::MAX_PENDING_PER_ADDRESS;
+use crokodial_dialer::security::token::{Claims, TokenKeys};
 use crokodial_dialer::store::users::User;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -27,10 +28,10 @@ fn token(secret: &str, seconds: i64) -> String {
         iat: now,
         exp: now + seconds,
     };
-    Keys::new(secret.as_bytes()).sign(&claims).unwrap()
+    TokenKeys::new(secret.as_bytes()).sign(&claims).unwrap()
 }
 
-/// Signed here, as the old server did: without a `sid`.
+/// A token as the old server signed it: without a `sid`.
 fn old_token() -> String {
     let claims = json!({ "_id": ObjectId::new().to_hex(), "iat": 1, "exp": 99_999_999_999_i64 });
     let key = jsonwebtoken::EncodingKey::from_secret(JWT_SECRET.as_bytes());
@@ -108,11 +109,11 @@ async fn what_is_not_json_is_an_error_and_other_types_are_ignored() {
 
 #[tokio::test]
 async fn who_does_not_say_who_they_are_is_closed() {
-    let patience = Patience {
+    let timeouts = SocketTimeouts {
         authenticate: Duration::from_millis(100),
-        ..Patience::default()
+        ..SocketTimeouts::default()
     };
-    let app = app_with(NOWHERE, &[], patience);
+    let app = app_with(NOWHERE, &[], timeouts);
     let mut client = Client::connect(serve(&app).await).await;
     assert_eq!(client.closed().await, 1008);
 }
@@ -168,7 +169,7 @@ async fn only_so_many_of_one_address_may_wait() {
     let app = app(NOWHERE, &[]);
     let address = serve(&app).await;
     let mut waiting = Vec::new();
-    for _ in 0..MOST_WAITING_PER_ADDRESS {
+    for _ in 0..MAX_PENDING_PER_ADDRESS {
         waiting.push(Client::connect(address).await);
     }
     let refused = Client::knock(address, "/", None).await.err();
@@ -208,8 +209,8 @@ async fn a_notice_that_cannot_be_stored_is_still_told_here_and_fails_nothing() {
         ends_ms: i64::MAX,
     };
     let notices = &app.app.notices;
-    let mut seat = notices.join(&identity).await.unwrap();
-    notices.tell(
+    let mut subscription = notices.join(&identity).await.unwrap();
+    notices.publish(
         id,
         &Notice::NewLead {
             lead: ObjectId::new(),
@@ -221,7 +222,7 @@ async fn a_notice_that_cannot_be_stored_is_still_told_here_and_fails_nothing() {
             process_ms: 1,
         },
     );
-    let told = seat.ends.queue.recv().await.unwrap();
+    let told = subscription.inbox.queue.recv().await.unwrap();
     assert!(told.contains("new_lead_notification"), "{told}");
     notices.settled().await;
     let metrics = app.app.metrics.render(false).unwrap();
@@ -234,7 +235,7 @@ async fn a_notice_that_cannot_be_stored_is_still_told_here_and_fails_nothing() {
     }
 }
 
-/// What was logged.
+/// The log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! Vendors' credentials on a real MongoDB-protocol server.
+//! Vendor credentials on a real MongoDB-protocol server.
 
 use crate::support::mongo::scratch;
 use crate::support::pairs::{
@@ -6,11 +6,11 @@ use crate::support::pairs::{
 };
 use crate::support::people::{OPEN, Person};
 use crate::support::{app, post_with};
-use crokodial_dialer::domain::keyring::KeyRing;
+use bson::oid::ObjectId;
+use bson::{Document, doc};
+use crokodial_dialer::security::keyring::KeyRing;
 use futures::future::join_all;
 use http::{Method, StatusCode};
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +145,7 @@ async fn after_a_rotation_only_the_new_pair_works_whatever_is_written_to_the_old
         3
     );
 
-    // A write that comes late, of a server that does not compare before it sets.
+    // A late write of a server without atomic compare-and-set.
     let back = doc! { "$set": { "active": true } };
     credentials(&db.database)
         .update_many(doc! {}, back)

@@ -2,9 +2,9 @@
 
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::{Answer, TestApp, app, post_with};
+use bson::oid::ObjectId;
+use bson::{Document, doc};
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
 const PATH: &str = "/api/webhooks/nextgen";

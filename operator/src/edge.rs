@@ -1,8 +1,9 @@
-//! What the edge of the cluster really does with a request, as opposed to what an Ingress asks it to do.
+//! Measurements at the edge of the cluster: what it does with a request, as opposed to what an Ingress asks for.
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::header::LOCATION;
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::Empty;
@@ -10,23 +11,23 @@ use tokio::time::timeout;
 
 use crate::net::{Endpoint, HttpClient, NetError, Scheme};
 
-/// Time for one measurement, from the look-up of the name to the head of the answer.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// Timeout of a measurement, from the DNS lookup to the head of the response.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What plain http answers on a domain.
+/// Response of a domain over plain HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Measured {
-    /// A redirect to an https address.
+    /// A redirect to an HTTPS URL.
     Redirects {
         /// Status of the redirect, e.g. 308.
         status: u16,
     },
-    /// Something else, a redirect that stays on http included.
+    /// Anything else, including a redirect to an HTTP URL.
     DoesNotRedirect {
-        /// Status of the answer.
+        /// Status of the response.
         status: u16,
     },
-    /// No answer.
+    /// No response.
     Unreachable {
         /// Why.
         error: NetError,
@@ -36,18 +37,27 @@ pub enum Measured {
 /// Whether a site answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SiteAnswer {
-    /// It answered with this status; the body was not read.
+    /// A response, whose body was not read.
     Answers {
-        /// Status of the answer.
+        /// Status of the response.
         status: u16,
-        /// Time to the head of the answer, connection included.
+        /// Time to the head of the response, including the connection.
         took: Duration,
     },
-    /// No answer.
+    /// No response.
     Unreachable {
         /// Why.
         error: NetError,
     },
+}
+
+/// Port of plain http at the edge.
+const HTTP_PORT: u16 = 80;
+
+/// Measurements at the edge.
+pub trait Edge: Send + Sync {
+    /// Answer to `http://<domain>/` at `address`.
+    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured>;
 }
 
 /// Sends real requests through the guarded client.
@@ -62,8 +72,8 @@ impl EdgeProbe {
         Self { client }
     }
 
-    /// Asks `address` (a name or an IP address) for `http://<domain>/` and does not follow what it answers. `port` is
-    /// 80 but for tests. Takes at most 5 s.
+    /// Requests `http://<domain>/` at `address` (a name or an IP address) without following a redirect. `port` is 80 except
+    /// in tests. Takes at most 5 s.
     pub async fn https_forced(&self, address: &str, port: u16, domain: &str) -> Measured {
         let endpoint = Endpoint {
             scheme: Scheme::Http,
@@ -82,7 +92,7 @@ impl EdgeProbe {
         }
     }
 
-    /// Asks `endpoint` for `path` (which begins with `/`). Takes at most 5 s.
+    /// Requests `path` (which begins with `/`) at `endpoint`. Takes at most 5 s.
     pub async fn site_answers(&self, endpoint: &Endpoint, path: &str) -> SiteAnswer {
         let started = Instant::now();
         match self.ask(endpoint, path).await {
@@ -99,12 +109,19 @@ impl EdgeProbe {
         let request: Request<Empty<Bytes>> = Request::get(path)
             .body(Empty::new())
             .map_err(|_| NetError::Protocol { host: host() })?;
-        let exchange = timeout(DEADLINE, self.client.send(endpoint, request)).await;
+        let exchange = timeout(REQUEST_TIMEOUT, self.client.send(endpoint, request)).await;
         let exchange = exchange.map_err(|_| NetError::Deadline {
             host: host(),
-            after: DEADLINE,
+            after: REQUEST_TIMEOUT,
         })??;
         Ok(exchange.into_head())
+    }
+}
+
+impl Edge for EdgeProbe {
+    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured> {
+        let probe = self.clone();
+        Box::pin(async move { Self::https_forced(&probe, &address, HTTP_PORT, &domain).await })
     }
 }
 

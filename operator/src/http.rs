@@ -1,6 +1,5 @@
 //! The operator's own HTTP server: /healthz, /readyz and /metrics, for the kubelet and Prometheus.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,47 +8,43 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use crokodial_http_server::{Failure, Limits, accept};
 use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::metrics::{Metrics, OPENMETRICS};
 
-/// A request head must be complete within this time, also the next one on a kept connection.
+/// Timeout of a request head, also of the next one on a kept connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// No connection lives longer; scrapers open another.
+/// Maximum lifetime of a connection; scrapers open another one.
 const CONNECTION_LIFETIME: Duration = Duration::from_secs(120);
-/// Largest request head in bytes (hyper's own minimum is 8 KiB).
+/// Maximum size of a request head in bytes (hyper's minimum is 8 KiB).
 const MAX_HEAD: usize = 8 * 1024;
-/// Probes and scrapers need a handful; the rest waits in the kernel's queue.
+/// Maximum number of connections. Probes and scrapers need a few; others wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 32;
-/// Open answers may be finished for so long after the stop.
-const DRAIN: Duration = Duration::from_secs(2);
-/// Pause after the kernel refused an accept, e.g. because no file descriptor is left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Timeout for responses in progress at the stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What /readyz shows.
+/// State shown by /readyz.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
-    /// What the controllers lack.
+    /// What the controllers need and do not have.
     missing: Vec<String>,
     /// Why this replica cannot take part in the election.
     election: Option<String>,
     leads: bool,
 }
 
-/// What keeps the operator from doing its work, set by the controllers and the election and shown by /readyz. A replica
-/// that waits to lead is ready: it lacks nothing.
+/// What keeps the operator from working, set by the controllers and the election and shown by /readyz. A replica that
+/// waits to lead is ready.
 #[derive(Debug, Clone)]
 pub struct Readiness(Arc<watch::Sender<Shown>>);
 
 impl Readiness {
-    /// Not ready until [`Self::set_missing`] says that nothing is missing.
+    /// Not ready until [`Self::set_missing`] is called with an empty list.
     pub fn starting() -> Self {
         Self(Arc::new(watch::Sender::new(Shown {
             missing: vec!["first look at the API server".to_owned()],
@@ -66,7 +61,7 @@ impl Readiness {
         });
     }
 
-    /// Replaces the list of what is missing, e.g. `CRD crokodialenvironments.crokodial.com`; empty means ready.
+    /// Replaces the list of what is missing, such as `CRD crokodialenvironments.crokodial.com`; empty means ready.
     pub fn set_missing(&self, missing: Vec<String>) {
         self.set(|state| state.missing = missing);
     }
@@ -76,12 +71,12 @@ impl Readiness {
         self.set(|state| state.election = trouble);
     }
 
-    /// This replica leads, or waits.
+    /// Sets whether this replica leads.
     pub fn set_leads(&self, leads: bool) {
         self.set(|state| state.leads = leads);
     }
 
-    /// What is missing now.
+    /// Everything that is missing now.
     pub fn missing(&self) -> Vec<String> {
         let state = self.0.borrow();
         state
@@ -101,16 +96,16 @@ impl Readiness {
     }
 }
 
-/// A reason why the server stopped by itself.
+/// Why the server ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The listening socket is of no use.
+    /// The listening socket cannot be used.
     #[error("the listening socket for /healthz, /readyz and /metrics is unusable: {0}")]
     Listener(#[from] std::io::Error),
 }
 
 impl ServeError {
-    /// A stable CamelCase word for logs and tests.
+    /// Stable CamelCase identifier for logs and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Listener(_) => "ListenerUnusable",
@@ -124,7 +119,7 @@ struct Shared {
     readiness: Readiness,
 }
 
-/// The routes, testable without a socket.
+/// The routes of the server, testable without a socket.
 pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -157,8 +152,7 @@ async fn render(State(shared): State<Shared>) -> Response {
     }
 }
 
-/// Serves until `stop`, then lets open answers finish for 2 s. `axum::serve` is not used because it has neither a
-/// header time-out nor a bound on connections.
+/// Serves until `stop`, then lets responses in progress finish within 2 s.
 ///
 /// # Errors
 /// [`ServeError::Listener`] when the socket has no address, i.e. is not listening.
@@ -170,59 +164,29 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     tracing::info!(address = %listener.local_addr()?, "serving /healthz, /readyz and /metrics");
     let router = router(metrics, readiness);
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let connections = TaskTracker::new();
-    loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            break;
-        };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let connection = serve_connection(stream, router.clone(), stop.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(slot);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    connections.close();
-    if timeout(DRAIN, connections.wait()).await.is_err() {
+    let limits = Limits {
+        connections: MAX_CONNECTIONS,
+        header_timeout: HEADER_TIMEOUT,
+        head_bytes: Some(MAX_HEAD),
+        lifetime: Some(CONNECTION_LIFETIME),
+        close_timeout: Some(DRAIN_TIMEOUT),
+    };
+    let service = |_: &TcpStream, _| TowerToHyperService::new(router.clone());
+    let connections = accept(&listener, limits, stop, service, log).await;
+    if !connections.drain(DRAIN_TIMEOUT).await {
         tracing::info!("connections were cut at the end of the drain time");
     }
     Ok(())
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, stop: CancellationToken) {
-    let service = TowerToHyperService::new(tower::ServiceExt::<axum::extract::Request>::map_err(
-        router,
-        |never: Infallible| match never {},
-    ));
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let lifetime = tokio::time::sleep(CONNECTION_LIFETIME);
-    // A client's broken connection is its own affair: nothing to do, nothing worth a log line.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        () = stop.cancelled() => {}
-        () = lifetime => {}
+fn log(failure: Failure) {
+    match failure {
+        Failure::Accept(error) => tracing::warn!(%error, "a connection could not be accepted"),
+        // A connection that a client breaks needs no action and no log line.
+        Failure::Connection(_) => {}
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = timeout(DRAIN, connection).await;
 }
 
 #[cfg(test)]
-#[path = "http_test.rs"]
+#[path = "http_tests.rs"]
 mod tests;

@@ -1,7 +1,8 @@
-//! The operator's process: configuration, logs, and the run until a signal.
+//! The operator's binary: configuration, logging, and the run until a signal.
 
 use clap::Parser;
-use crokodial_operator::config::{Cli, Command, Config, PreflightArgs};
+use crokodial_operator::config::{Cli, Command, Config};
+use crokodial_operator::preflight::PreflightArgs;
 use crokodial_operator::{preflight, run, telemetry};
 
 fn main() -> anyhow::Result<()> {
@@ -26,7 +27,7 @@ fn main() -> anyhow::Result<()> {
         .block_on(run::run(config))
 }
 
-/// One provider for every TLS connection of this process; without it rustls would have to guess.
+/// Installs the TLS provider of this process; without it rustls cannot choose one.
 fn install_tls() -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -35,18 +36,11 @@ fn install_tls() -> anyhow::Result<()> {
 
 fn check(args: PreflightArgs) -> anyhow::Result<()> {
     install_tls()?;
-    let run = preflight::Run {
-        uri_file: args.uri_file,
-        database: args.database,
-        role: args.role,
-        timeout: args.timeout,
-        answer: args.answer,
-    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let done = runtime.block_on(preflight::run(run));
-    // A name that is still being looked up holds a thread: the answer is there, nothing waits for it.
+    let done = runtime.block_on(preflight::run(args));
+    // A DNS lookup that is still in progress blocks a thread; the result is written, so it is not waited for.
     runtime.shutdown_background();
     done
 }

@@ -1,41 +1,42 @@
-//! The process as a whole: one controller a namespace, the HTTP endpoints, and an orderly end.
+//! The process as a whole: one controller per namespace, the HTTP endpoints, and a graceful shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
-use futures::future::{BoxFuture, join_all};
+use futures::future::join_all;
 use kube::CustomResourceExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::context::{Clock, Context, Edge, Outside, Settings, Smoke};
-use crate::edge::{EdgeProbe, Measured};
+use crate::config::defaults::Defaults;
+use crate::context::{Context, Outside, Settings};
+use crate::edge::EdgeProbe;
 use crate::environment::controller;
-use crate::environment::effective::Defaults;
 use crate::http::{self, Readiness};
 use crate::kube_io::{IoError, Kind, KubeIo, connection};
-use crate::leader::{Elector, Fence, News, socket};
+use crate::leader::{Elector, Fence, LeadershipCallbacks, socket};
 use crate::metrics::Metrics;
 use crate::net::{Guard, HttpClient, Trust, api_server_ips};
 use crate::registry::Resolver;
+use crate::requeue::RequeueTrigger;
+use crate::smoke::SmokeProbe;
 use crate::smoke::run::Limits;
-use crate::smoke::{SmokePlan, SmokeProbe, SmokeResult, SmokeTarget};
 use crate::uptime::Probes;
 use crate::uptime::probe::Dialler;
 use crate::uptime::prober::Prober;
-use crate::wake::Wakes;
 
-/// How often a missing kind is looked for again.
-const RECHECK: Duration = Duration::from_secs(5);
+/// Interval of checks for a missing kind.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Plain http at the edge.
-const HTTP_PORT: u16 = 80;
-
-/// Runs until SIGTERM or SIGINT; reconciles under way are finished first.
+/// Runs until SIGTERM or SIGINT; reconciles in progress are finished first.
+///
+/// # Errors
+/// The address to listen on, the kubeconfig, the CA bundle or a signal handler cannot be used.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let metrics = Metrics::new();
@@ -51,16 +52,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let ctx = Arc::new(context(&config, &kube, metrics.clone()).await?);
     let signals = tokio::spawn(wait_for_signal(stop.clone()));
     tracing::info!(namespaces = ?config.watch_namespaces, version = env!("CARGO_PKG_VERSION"), "started");
-    let (begins, terms) = watch::channel(0);
+    let (terms_begun, terms) = watch::channel(0);
     if wait_for_kinds(&ctx, &readiness, &stop).await {
         let elector = elector(
             &config,
             &kube,
             &ctx,
-            Desk {
+            ElectionListener {
                 metrics,
                 readiness,
-                begins,
+                terms_begun,
                 probes: ctx.probes.clone(),
             },
         )?;
@@ -90,22 +91,22 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Hears of the election.
-struct Desk {
+/// Passes the result of the election on to metrics, readiness, controllers and probes.
+struct ElectionListener {
     metrics: Metrics,
     readiness: Readiness,
-    begins: watch::Sender<u64>,
+    terms_begun: watch::Sender<u64>,
     probes: Arc<dyn Probes>,
 }
 
-impl News for Desk {
+impl LeadershipCallbacks for ElectionListener {
     fn leads(&mut self, leads: bool) {
         self.metrics.leads(leads);
         self.readiness.set_leads(leads);
-        // Whoever does not lead no longer knows which release answers; whoever begins to must find out anew.
+        // A replica that does not lead does not know which release answers, so a new leader starts measuring afresh.
         self.probes.forget_all();
         if leads {
-            self.begins.send_modify(|term| *term += 1);
+            self.terms_begun.send_modify(|term| *term += 1);
         }
     }
 
@@ -114,13 +115,13 @@ impl News for Desk {
     }
 }
 
-/// On connections of its own: nothing that the reconciles do can hold up a renewal.
+/// The elector, on connections of its own, so that no reconcile can delay a renewal.
 fn elector(
     config: &Config,
     kube: &kube::Config,
     ctx: &Context,
-    desk: Desk,
-) -> anyhow::Result<Elector<Desk>> {
+    listener: ElectionListener,
+) -> anyhow::Result<Elector<ElectionListener>> {
     let client = socket::client(kube, config.lease.attempt(), config.lease.margin(), None)?;
     Ok(Elector::new(
         client,
@@ -128,14 +129,14 @@ fn elector(
         &config.pod_name,
         config.lease,
         ctx.io.fence().clone(),
-        desk.metrics.clone(),
-        desk,
+        listener.metrics.clone(),
+        listener,
     ))
 }
 
 async fn kube_config() -> anyhow::Result<kube::Config> {
     let mut kube = kube::Config::infer().await?;
-    // A retry of the client's own can hold a call for minutes; ours have deadlines, and a reconcile is retried.
+    // Retries of the client itself can hold a call for minutes; our calls have deadlines, and reconciles are retried.
     kube.default_retry = false;
     Ok(kube)
 }
@@ -174,7 +175,7 @@ async fn context(
     ));
     let smoke = Arc::new(SmokeProbe::new(http.clone(), Limits::default()));
     let edge = Arc::new(EdgeProbe::new(http.clone()));
-    let wakes = Wakes::default();
+    let wakes = RequeueTrigger::default();
     let dialler = Dialler::new(guard, http, api_server());
     let probes = Arc::new(Prober::new(
         dialler,
@@ -197,29 +198,15 @@ async fn context(
     ))
 }
 
-/// The API server's address as the kubelet tells it; `None` outside a cluster.
+/// The API server's address from the environment variables that the kubelet sets; `None` outside a cluster.
 fn api_server() -> Option<SocketAddr> {
     let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
     let port = std::env::var("KUBERNETES_SERVICE_PORT").ok()?;
     Some(SocketAddr::new(host.parse().ok()?, port.parse().ok()?))
 }
 
-impl Edge for EdgeProbe {
-    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured> {
-        let probe = self.clone();
-        Box::pin(async move { EdgeProbe::https_forced(&probe, &address, HTTP_PORT, &domain).await })
-    }
-}
-
-impl Smoke for SmokeProbe {
-    fn run(&self, target: SmokeTarget, plan: SmokePlan) -> BoxFuture<'static, SmokeResult> {
-        let probe = self.clone();
-        Box::pin(async move { SmokeProbe::run(&probe, &target, &plan).await })
-    }
-}
-
-/// Waits until both kinds can be listed in every namespace; says meanwhile what is missing. A missing kind makes
-/// the operator unready, never crash. False when it was told to stop.
+/// Waits until both kinds can be listed in every namespace, and reports meanwhile what is missing. A missing kind makes
+/// the operator unready, it does not end it. False when it was stopped.
 async fn wait_for_kinds(ctx: &Context, readiness: &Readiness, stop: &CancellationToken) -> bool {
     loop {
         let missing = missing(ctx).await;
@@ -230,7 +217,7 @@ async fn wait_for_kinds(ctx: &Context, readiness: &Readiness, stop: &Cancellatio
         tracing::warn!(?missing, "waiting");
         tokio::select! {
             () = stop.cancelled() => return false,
-            () = tokio::time::sleep(RECHECK) => {}
+            () = tokio::time::sleep(RECHECK_INTERVAL) => {}
         }
     }
 }

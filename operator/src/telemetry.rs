@@ -1,20 +1,20 @@
-//! Logging: one subscriber for the process, set up by `main`.
+//! Logging: one subscriber per process, set up by `main`.
 
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// One readable line an event.
+    /// One readable line per event.
     Text,
-    /// One JSON object a line, for log collectors.
+    /// One JSON object per line, for log collectors.
     Json,
 }
 
-/// A reason why logging could not be set up.
+/// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The process already has a subscriber.
@@ -23,7 +23,7 @@ pub enum TelemetryError {
 }
 
 impl TelemetryError {
-    /// A stable CamelCase word for logs and tests.
+    /// Stable CamelCase identifier for logs and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::AlreadySet => "TelemetryAlreadySet",
@@ -31,7 +31,7 @@ impl TelemetryError {
     }
 }
 
-/// Sends the process's log to standard error, where it cannot mix with what a subcommand prints.
+/// Sends the log to standard error, so that it does not mix with the output of a subcommand.
 ///
 /// # Errors
 /// [`TelemetryError::AlreadySet`] on a second call.

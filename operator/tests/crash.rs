@@ -13,8 +13,8 @@ const BAD: &str = "registry.test/dialer:bad";
 /// Starts, and fails in its bake.
 const SHAKY: &str = "registry.test/dialer:shaky";
 
-/// Reconciles that fail in a row before a test gives up: one fault a run fails one, and a crash one more.
-const MOST_FAILURES: usize = 4;
+/// Maximum number of consecutive failed reconciles: one fault per run fails one, and a crash one more.
+const MAX_FAILURES: usize = 4;
 
 /// Reconciles and world in turn until both rest. A failed reconcile is followed by a restart when the process died.
 async fn rest(site: &mut Site, name: &str, dies: bool) {
@@ -23,7 +23,7 @@ async fn rest(site: &mut Site, name: &str, dies: bool) {
         let before = site.api.version();
         if let Err(error) = site.try_reconcile(name).await {
             failures += 1;
-            assert!(failures < MOST_FAILURES, "{error}");
+            assert!(failures < MAX_FAILURES, "{error}");
             if dies {
                 site.restart();
             }

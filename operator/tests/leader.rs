@@ -8,7 +8,7 @@ use std::time::Duration;
 use crokodial_operator::context::Context;
 use crokodial_operator::environment;
 use crokodial_operator::kube_io::KubeIo;
-use crokodial_operator::leader::{Elector, Fence, LEASE, News, Timing};
+use crokodial_operator::leader::{Elector, Fence, LEASE, LeadershipCallbacks, Timing};
 use crokodial_operator::metrics::Metrics;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -25,7 +25,7 @@ const NEW: &str = "registry.test/dialer:2";
 #[derive(Clone, Default)]
 struct Terms(Arc<AtomicUsize>);
 
-impl News for Terms {
+impl LeadershipCallbacks for Terms {
     fn leads(&mut self, leads: bool) {
         self.0.fetch_add(leads.into(), Ordering::Relaxed);
     }
@@ -122,7 +122,8 @@ async fn pair() -> (Site, Replica, Replica) {
 }
 
 fn is_not_leading(error: &environment::Error) -> bool {
-    matches!(error, environment::Error::Io(io) if io.is_not_leading())
+    use environment::Error::{Apply, Observe, Status};
+    matches!(error, Observe(io) | Apply(io) | Status(io) if io.is_not_leading())
 }
 
 #[tokio::test(start_paused = true)]

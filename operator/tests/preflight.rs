@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crokodial_crds::Reason;
-use crokodial_operator::preflight::{self, Outcome, Question, Role, Run};
+use crokodial_operator::preflight::{self, CheckRequest, Outcome, PreflightArgs, Role};
 use mongodb::bson::doc;
 use mongodb::bson::oid::ObjectId;
 use rcgen::{CertificateParams, KeyPair};
@@ -20,7 +20,7 @@ async fn ask_for(uri: String, role: Role, timeout: Duration) -> Outcome {
     // As in `main`; a second test that installs it again is no matter.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let began = Instant::now();
-    let outcome = preflight::answer(&Question {
+    let outcome = preflight::answer(&CheckRequest {
         uri: uri.clone(),
         database: "app".to_owned(),
         role,
@@ -102,13 +102,13 @@ async fn a_real_server_tells_a_missing_role_like_the_stand_in() {
         users.run_command(create).await.unwrap();
         for password in [PASSWORD, "wrong"] {
             let uri = login(&uri, role, password, &database);
-            let question = Question {
+            let request = CheckRequest {
                 uri,
                 database: database.clone(),
                 role: Role::ReadWrite,
                 timeout: TIMEOUT,
             };
-            answers.push(preflight::answer(&question).await.failure());
+            answers.push(preflight::answer(&request).await.failure());
         }
         users.run_command(doc! {"dropUser": role}).await.unwrap();
     }
@@ -264,7 +264,7 @@ async fn the_answer_is_a_file_of_one_line_for_any_verdict() {
     std::fs::create_dir_all(&folder).unwrap();
     let (uri_file, answer) = (folder.join("uri"), folder.join("answer"));
     std::fs::write(&uri_file, "not a connection string\n").unwrap();
-    let run = Run {
+    let run = PreflightArgs {
         uri_file: uri_file.clone(),
         database: "app".to_owned(),
         role: Role::ReadWrite,

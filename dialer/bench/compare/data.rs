@@ -1,15 +1,15 @@
-//! One account, its session, and its leads, with everything in them that an answer shows.
+//! An account, its session, and its leads with every field that a response shows.
 
 use std::time::Duration;
 
-use crokodial_dialer::accounts::now_ms;
-use crokodial_dialer::domain::password::DUMMY_HASH;
-use crokodial_dialer::domain::token::{Claims, Keys, session_key};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
+use crokodial_dialer::clock::now_ms;
+use crokodial_dialer::security::password::DUMMY_HASH;
+use crokodial_dialer::security::token::{Claims, TokenKeys, session_key};
 use mongodb::Database;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
-/// Signs the session; the servers get it too.
+/// Signing key of the session, also passed to the servers.
 pub const JWT_SECRET: &str = "a secret of the comparison, 32 characters";
 
 /// The account's address.
@@ -18,12 +18,12 @@ pub const EMAIL: &str = "rep@example.com";
 const LEADS: i32 = 200;
 const SESSION: Duration = Duration::from_secs(3600);
 
-/// What the requests need.
+/// Parameters of the requests.
 #[derive(Debug)]
 pub struct Data {
     /// The value of `Authorization`.
     pub authorization: String,
-    /// Of every lead.
+    /// Id of every lead.
     pub ids: Vec<ObjectId>,
 }
 
@@ -54,7 +54,7 @@ impl Data {
         let ids = leads.iter().filter_map(|l| l.get_object_id("_id").ok());
         let ids = ids.collect();
         database.collection("leads").insert_many(leads).await?;
-        let token = Keys::new(JWT_SECRET.as_bytes()).sign(&claims)?;
+        let token = TokenKeys::new(JWT_SECRET.as_bytes()).sign(&claims)?;
         Ok(Self {
             authorization: format!("Bearer {token}"),
             ids,

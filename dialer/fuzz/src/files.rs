@@ -5,32 +5,37 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crokodial_dialer::domain::leads::{STATUSES, phone};
-use crokodial_dialer::domain::vendor::file::sheet::{Line, Sheet};
-use crokodial_dialer::domain::vendor::file::{
-    Columns, LONGEST_ROW, MOST_COLUMNS, MOST_ROWS, MOST_TOLD, Reading, Refused, Row, Rules, Scan,
-    Vendor, scan,
+use crokodial_dialer::domain::vendor::file::columns::{Columns, Reading};
+use crokodial_dialer::domain::vendor::file::limits::{
+    MAX_COLUMNS, MAX_ROW_BYTES, MAX_ROWS, MAX_WARNINGS,
 };
-use crokodial_dialer::domain::vendor::same::Keys;
-use crokodial_dialer::domain::vendor::{Field, webhook};
+use crokodial_dialer::domain::vendor::file::row::Row;
+use crokodial_dialer::domain::vendor::file::scan::{Rules, Scan, scan};
+use crokodial_dialer::domain::vendor::file::sheet::FileError;
+use crokodial_dialer::domain::vendor::file::sheet::{Line, Sheet};
+use crokodial_dialer::domain::vendor::file::vendor::Vendor;
+use crokodial_dialer::domain::vendor::lead::Field;
+use crokodial_dialer::domain::vendor::matching::MatchKeys;
+use crokodial_dialer::domain::vendor::webhook;
 use serde_json::json;
 
 use crate::input::{fields, halves, text};
 use crate::vendor::usable;
 
-/// What of a row is kept beside its lead, in characters.
+/// Maximum stored length of a row, in characters.
 const KEPT_ROW: usize = 16_000;
 
-/// A file that was read to its end, or as far as it could be.
+/// A file that was read to its end or to its first error.
 #[derive(Debug, PartialEq, Eq)]
 struct File {
     vendor: Vendor,
     headers: Vec<String>,
     rows: Vec<Row>,
-    lost: Vec<Refused>,
-    broken: Option<Refused>,
+    lost: Vec<FileError>,
+    broken: Option<FileError>,
 }
 
-fn read(file: impl Read) -> Result<File, Refused> {
+fn read(file: impl Read) -> Result<File, FileError> {
     let mut sheet = Sheet::open(file)?;
     let (mut rows, mut lost, mut broken) = (Vec::new(), Vec::new(), None);
     loop {
@@ -53,7 +58,7 @@ fn read(file: impl Read) -> Result<File, Refused> {
     })
 }
 
-/// Gives one byte at a time.
+/// Returns one byte at a time.
 struct Dripping<'a>(&'a [u8]);
 
 impl Read for Dripping<'_> {
@@ -74,8 +79,8 @@ pub fn csv_sheet(data: &[u8]) {
     let Ok(file) = read_at_once else { return };
     let mut bytes = 0;
     for row in &file.rows {
-        assert!((2..=MOST_ROWS + 1).contains(&row.number));
-        assert!(row.cells.len() <= MOST_COLUMNS);
+        assert!((2..=MAX_ROWS + 1).contains(&row.number));
+        assert!(row.cells.len() <= MAX_COLUMNS);
         assert!(row.cells.iter().all(|cell| cell.trim() == cell));
         bytes += row.cells.iter().map(String::len).sum::<usize>();
     }
@@ -87,7 +92,7 @@ pub fn csv_sheet(data: &[u8]) {
     }
 }
 
-/// Every cell in quotes: what is in it is the same.
+/// Quoting every cell does not change its content.
 fn written_again(file: &File) {
     let rows = file.rows.iter().map(|row| &row.cells);
     let lines: Vec<String> = std::iter::once(&file.headers)
@@ -95,7 +100,7 @@ fn written_again(file: &File) {
         .map(|c| quoted(c))
         .collect();
     let longest = lines.iter().map(String::len).max().unwrap_or_default();
-    if u64::try_from(longest).is_ok_and(|longest| longest < LONGEST_ROW) {
+    if u64::try_from(longest).is_ok_and(|longest| longest < MAX_ROW_BYTES) {
         let again = read(lines.concat().as_bytes());
         assert_eq!(again.as_ref(), Ok(file));
     }
@@ -107,8 +112,8 @@ fn quoted(cells: &[String]) -> String {
     format!("{}\n", cells.join(","))
 }
 
-/// The leads of a file, row by row, and what is said about it.
-fn leads(data: &[u8], partial: bool, blocked: &[String]) -> Result<(Vec<Row>, Scan), Refused> {
+/// The leads of a file, row by row, and the warnings.
+fn leads(data: &[u8], partial: bool, blocked: &[String]) -> Result<(Vec<Row>, Scan), FileError> {
     let rules = Rules {
         partial,
         blocked: blocked.iter().cloned().collect(),
@@ -139,8 +144,8 @@ pub fn csv_scan(data: &[u8]) {
     }
     let Ok((rows, scan)) = partial else { return };
     assert_eq!(u32::try_from(rows.len()), Ok(scan.leads));
-    assert!(scan.leads + scan.skipped + scan.errors <= MOST_ROWS);
-    assert!(scan.warnings.len() <= MOST_TOLD);
+    assert!(scan.leads + scan.skipped + scan.errors <= MAX_ROWS);
+    assert!(scan.warnings.len() <= MAX_WARNINGS);
     let told = u32::try_from(scan.warnings.len()).unwrap_or(u32::MAX);
     assert!(told <= scan.warning_count && scan.warning_count >= scan.skipped + scan.errors);
     let columns = Columns::new(scan.vendor, scan.headers.clone());
@@ -154,7 +159,7 @@ pub fn csv_scan(data: &[u8]) {
     }
 }
 
-/// A row as it is kept: by names that can be stored, and no two the same.
+/// A row as stored: under storable names without duplicates.
 fn original(columns: &Columns, row: &Row) {
     let (kept, cut) = columns.original(row);
     let names: HashSet<&String> = kept.iter().map(|(name, _)| name).collect();
@@ -172,12 +177,12 @@ fn original(columns: &Columns, row: &Row) {
     assert!(characters <= KEPT_ROW);
 }
 
-/// A line of headers and a line of cells, both with tabs between.
+/// A line of headers and a line of cells, separated by tabs.
 pub fn csv_row(data: &[u8]) {
     let text = text(data);
     let (headers, cells) = halves(&text);
     let split = |line: &str| -> Vec<String> {
-        let cells = line.split('\t').take(MOST_COLUMNS);
+        let cells = line.split('\t').take(MAX_COLUMNS);
         cells.map(|cell| cell.trim().to_owned()).collect()
     };
     for vendor in [Vendor::NextGen, Vendor::Marketplace] {
@@ -212,7 +217,7 @@ fn bounded(columns: &Columns, reading: &Reading) {
     assert!((1..=100).contains(&disposition.chars().count()));
 }
 
-/// What was made of a phone, an address, a birthday and a moment is read as itself.
+/// A formatted phone, address, birthday and time parse as themselves.
 fn read_again(vendor: Vendor, reading: &Reading) {
     let Some(lead) = &reading.lead else { return };
     let names = match vendor {
@@ -244,7 +249,7 @@ fn read_again(vendor: Vendor, reading: &Reading) {
     assert!(kept || dob.is_empty());
 }
 
-/// The same lead by webhook is the same lead. A spreadsheet's ways with numbers are none of the webhook's.
+/// The same lead by webhook is the same lead. Only files contain numbers that a spreadsheet changed.
 fn as_a_message(columns: &Columns, row: &Row, reading: &Reading) {
     let cell = |name: &str| {
         let place = columns.headers.iter().position(|header| header == name);
@@ -258,6 +263,6 @@ fn as_a_message(columns: &Columns, row: &Row, reading: &Reading) {
     }
     let body = fields(json!({ "lead_id": id, "phone": phone, "email": email }));
     let (message, _) = webhook::parse(&body);
-    let message = message.map(|lead| Keys::of_vendor(&lead));
-    assert_eq!(message, Some(Keys::of_vendor(lead)));
+    let message = message.map(|lead| MatchKeys::of_vendor(&lead));
+    assert_eq!(message, Some(MatchKeys::of_vendor(lead)));
 }

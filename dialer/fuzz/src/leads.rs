@@ -1,17 +1,18 @@
-//! How leads are asked for, edited and shown.
+//! Queries, edits and views of leads.
 
 use std::collections::HashSet;
 
+use bson::{Bson, Document};
 use crokodial_dialer::domain::leads::query::{self, LeadQuery};
 use crokodial_dialer::domain::leads::{STATUSES, edit, export as table, notes as note, view};
+use crokodial_dialer::domain::to_json;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use mongodb::bson::{Bson, Document};
 use serde_json::{Map, Value};
 
 use crate::input::{moment_of, object, pairs, text};
 
-/// What a spreadsheet takes for the beginning of a formula.
+/// Characters that start a formula in a spreadsheet.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 pub fn lead_query(data: &[u8]) {
@@ -106,7 +107,7 @@ pub fn notes(data: &[u8]) {
     assert!(shown.lines().all(|line| text.contains(line.trim())));
 }
 
-/// The cells of a lead, a line each, there and back.
+/// The cells of a lead, one per line, written and parsed again.
 pub fn export(data: &[u8]) {
     let text = text(data);
     let cells = table::COLUMNS.iter().zip(text.split('\n'));
@@ -139,7 +140,7 @@ pub fn export(data: &[u8]) {
     assert_eq!(read, [row]);
 }
 
-/// A document as it is stored: as extended JSON, or in its own form.
+/// A stored document, as extended JSON or as BSON.
 pub fn lead_view(data: &[u8]) {
     let document = match object(data) {
         Some(fields) => Document::try_from(fields).ok(),
@@ -148,22 +149,22 @@ pub fn lead_view(data: &[u8]) {
     if let Some(document) = document {
         let shown = view::lead(&document);
         assert!(!shown.contains_key("__v"));
-        let notes = view::text(&shown, "notes");
+        let notes = to_json::text(&shown, "notes");
         assert_eq!(note::sanitise(&notes), notes);
         assert!(shown.get("disposition").is_some_and(Value::is_string));
-        let formatted = object(view::text(&shown, "formattedJson").as_bytes());
+        let formatted = object(to_json::text(&shown, "formattedJson").as_bytes());
         assert_eq!(formatted.map(|fields| fields.len()), Some(42));
     }
     if let Some(bytes) = data.first_chunk() {
         number(f64::from_le_bytes(*bytes));
-        let date = view::date(i64::from_le_bytes(*bytes));
+        let date = to_json::date(i64::from_le_bytes(*bytes));
         let read = date.parse::<Timestamp>().map(Timestamp::as_millisecond);
         assert!(date.is_empty() || read.ok() == Some(i64::from_le_bytes(*bytes)));
     }
 }
 
-/// Shown as the same number; JSON has no form for what is none.
+/// Shown as the same number; JSON cannot represent NaN and infinity.
 fn number(stored: f64) {
-    let shown = view::plain(&Bson::Double(stored)).as_f64();
+    let shown = to_json::value(&Bson::Double(stored)).as_f64();
     assert_eq!(shown, Some(stored).filter(|number| number.is_finite()));
 }

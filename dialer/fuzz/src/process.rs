@@ -1,27 +1,22 @@
-//! The environment, and small things of every request.
+//! The environment.
 
 use std::collections::BTreeMap;
 
 use crokodial_dialer::config::Config;
-use crokodial_dialer::domain::cors::Origins;
-use crokodial_dialer::domain::encoding::{self, Encoding};
-use crokodial_dialer::domain::ids::derived;
-use crokodial_dialer::http::body::object_id;
-use crokodial_dialer::http::paging::Paging;
-use serde_json::Value;
+use crokodial_dialer::http::cors::Origins;
 
-use crate::input::{pairs, text};
+use crate::input::text;
 
-/// Shorter values stand in the advice by chance.
-const LEAST_SECRET: usize = 24;
+/// Shorter values may be part of the advice by chance.
+const MIN_SECRET: usize = 24;
 
-/// Longer words of the advice itself, which the fuzzer finds out.
+/// Longer words of the advice itself, which the fuzzer discovers.
 const ADVICE: [&str; 2] = [
     "mongodb://USER:PASSWORD@HOST:27017/DATABASE",
     "https://dialer.example.com,",
 ];
 
-/// Variables, a line each.
+/// Variables, one per line.
 pub fn config(data: &[u8]) {
     let text = text(data);
     let lines = text.lines().filter_map(|line| line.split_once('='));
@@ -49,7 +44,7 @@ pub fn config(data: &[u8]) {
             .all(|(name, other)| name == secret || !other.contains(value));
         let advice =
             value.contains(char::is_whitespace) || ADVICE.iter().any(|a| a.contains(value));
-        if value.len() >= LEAST_SECRET && alone && !advice {
+        if value.len() >= MIN_SECRET && alone && !advice {
             assert!(!shown.contains(value), "{secret} is shown");
         }
     }
@@ -83,61 +78,4 @@ fn usable(config: &Config, mut variables: BTreeMap<String, String>) {
     }
     let again = Config::read(&variables).map(|again| format!("{again:?}"));
     assert_eq!(again, Ok(format!("{config:?}")));
-}
-
-pub fn accept_encoding(data: &[u8]) {
-    let header = text(data);
-    let taken = encoding::acceptable(&header);
-    assert_eq!(taken.last(), Some(&Encoding::Identity));
-    let before: Vec<&Encoding> = taken.iter().rev().skip(1).rev().collect();
-    let orders: [&[&Encoding]; 4] = [
-        &[],
-        &[&Encoding::Brotli],
-        &[&Encoding::Gzip],
-        &[&Encoding::Brotli, &Encoding::Gzip],
-    ];
-    assert!(orders.contains(&before.as_slice()), "{taken:?}");
-    assert_eq!(encoding::acceptable(&header.to_ascii_uppercase()), taken);
-    let refused = encoding::acceptable(&format!("br;q=0,gzip;q=0.000,{header}"));
-    assert_eq!(refused, [Encoding::Identity]);
-    let wanted = encoding::acceptable(&format!("br,gzip;q=0.1,{header}"));
-    assert_eq!(wanted.len(), 3);
-}
-
-/// An id of a path; and the parts that an id is derived from, a line each.
-pub fn ids(data: &[u8]) {
-    let text = text(data);
-    if let Ok(id) = object_id("id", &text) {
-        assert!(id.to_hex().eq_ignore_ascii_case(&text));
-    }
-    let plain = text.replace('\0', "");
-    let parts: Vec<&str> = plain.split('\n').collect();
-    let id = derived(&parts);
-    assert_eq!(id, derived(&parts));
-    assert_ne!(id, derived(&[parts.as_slice(), &[""]].concat()));
-    if parts.len() > 1 {
-        assert_ne!(id, derived(&[&parts.concat()]));
-    }
-}
-
-/// The query string of a short list.
-pub fn paging(data: &[u8]) {
-    let pairs = pairs(data);
-    let Ok(paging) = Paging::of(&pairs) else {
-        return;
-    };
-    let (skip, limit) = paging.window();
-    let width = u64::try_from(limit).unwrap_or_default();
-    assert!((1..=100).contains(&width));
-    assert!(skip.is_multiple_of(width) && skip / width < 1_000_000);
-    let total = skip + 1;
-    let shown = paging.shown(total);
-    let number = |field: &str| shown.get(field).and_then(Value::as_u64);
-    assert_eq!(number("total"), Some(total));
-    assert_eq!(number("limit"), Some(width));
-    // One more than was skipped: it stands on the page that was asked for.
-    assert_eq!(number("pages"), number("page"));
-    let again =
-        ["page", "limit"].map(|field| (field.to_owned(), number(field).unwrap_or(0).to_string()));
-    assert_eq!(Paging::of(&again).ok(), Some(paging));
 }

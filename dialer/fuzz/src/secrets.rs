@@ -1,30 +1,30 @@
-//! What is signed or sealed: only what was made here is read, to the last bit.
+//! Signed and sealed texts: only genuine ones are accepted, to the last bit.
 
 use std::sync::LazyLock;
 
-use crokodial_dialer::domain::keyring::{self as rings, Context, KeyRing, Unopened};
-use crokodial_dialer::domain::token::{Claims, Keys, Refusal};
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
+use crokodial_dialer::security::keyring::{self as rings, KeyRing, SealContext, UnsealError};
+use crokodial_dialer::security::token::{Claims, TokenKeys, TokenRefusal};
 
 use crate::input::{altered, text};
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
-/// A key of a ring, which is no secret of anybody.
+/// A key for these tests only.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-const CONTEXT: Context = Context {
+const CONTEXT: SealContext = SealContext {
     purpose: "fuzz",
     user: ObjectId::from_bytes([1; 12]),
 };
 
-/// Shorter texts stand in the advice by chance.
-const LEAST_SECRET: usize = 20;
+/// Shorter texts may be part of the advice by chance.
+const MIN_SECRET: usize = 20;
 
 static RING: LazyLock<Option<KeyRing>> =
     LazyLock::new(|| KeyRing::parse(&format!("k1:{KEY}")).ok());
 
-/// Its nonce is drawn: it is another one in each run.
+/// The nonce is random, so the text differs in each run.
 static SEALED: LazyLock<String> = LazyLock::new(|| {
     let ring = RING.as_ref();
     let sealed = ring.and_then(|ring| ring.seal(CONTEXT, "hunter2").ok());
@@ -36,7 +36,7 @@ static GENUINE: LazyLock<String> = LazyLock::new(|| {
         "64b7f0c2a1b2c3d4e5f60718",
         "00112233445566778899aabbccddeeff",
     );
-    Keys::new(SECRET).sign(&claims).unwrap_or_default()
+    TokenKeys::new(SECRET).sign(&claims).unwrap_or_default()
 });
 
 fn claims(id: &str, sid: &str) -> Claims {
@@ -48,7 +48,7 @@ fn claims(id: &str, sid: &str) -> Claims {
     }
 }
 
-/// The text of ENCRYPTION_KEYS.
+/// A value of ENCRYPTION_KEYS.
 pub fn keyring(data: &[u8]) {
     let typed = text(data);
     let ring = match KeyRing::parse(&typed) {
@@ -56,8 +56,7 @@ pub fn keyring(data: &[u8]) {
         Err(advice) => {
             let items = typed.split([',', ':']).map(str::trim);
             // The fuzzer finds out the advice, too, but not as one word.
-            let word =
-                |item: &str| item.len() >= LEAST_SECRET && !item.contains(char::is_whitespace);
+            let word = |item: &str| item.len() >= MIN_SECRET && !item.contains(char::is_whitespace);
             let long = items.filter(|item| word(item));
             assert!(long.into_iter().all(|item| !advice.contains(item)));
             return;
@@ -73,17 +72,17 @@ pub fn keyring(data: &[u8]) {
     let sealed = ring.seal(CONTEXT, &typed).unwrap_or_default();
     assert!(rings::is_sealed(&sealed) && rings::key_id(&sealed) == Some(ring.first_id()));
     assert_eq!(ring.open(CONTEXT, &sealed).as_deref(), Ok(&*typed));
-    let other = Context {
+    let other = SealContext {
         user: ObjectId::from_bytes([2; 12]),
         ..CONTEXT
     };
-    assert_eq!(ring.open(other, &sealed), Err(Unopened::Refused));
+    assert_eq!(ring.open(other, &sealed), Err(UnsealError::Refused));
     let look_ups = ring.look_ups("fuzz", &["a", "b"]);
     assert_eq!(look_ups.len(), ids.len());
     assert_ne!(look_ups, ring.look_ups("fuzz", &["ab"]));
 }
 
-/// A sealed text that was changed somewhere, and any text.
+/// A modified sealed text, and arbitrary text.
 pub fn sealed(data: &[u8]) {
     let Some(ring) = RING.as_ref() else { return };
     assert_eq!(ring.open(CONTEXT, &SEALED).as_deref(), Ok("hunter2"));
@@ -92,7 +91,7 @@ pub fn sealed(data: &[u8]) {
     let any = text(data);
     match ring.open(CONTEXT, &any) {
         Ok(_) => assert_eq!(any, *SEALED),
-        Err(Unopened::UnknownKey(id)) => {
+        Err(UnsealError::UnknownKey(id)) => {
             assert!(rings::is_sealed(&any) && !ring.holds(&id));
             assert_eq!(rings::key_id(&any), Some(id.as_str()));
         }
@@ -102,9 +101,9 @@ pub fn sealed(data: &[u8]) {
     assert_eq!(rings::is_sealed(&any), any.starts_with("sealed.v1."));
 }
 
-/// A token that was changed somewhere, any text, and a token of any claims.
+/// A modified token, arbitrary text, and a token with arbitrary claims.
 pub fn token(data: &[u8]) {
-    let keys = Keys::new(SECRET);
+    let keys = TokenKeys::new(SECRET);
     let any = text(data);
     for read in [altered(&GENUINE, data), any.clone().into_owned()] {
         assert_eq!(keys.read(&read, 2_000).is_ok(), read == *GENUINE, "{read}");
@@ -112,7 +111,7 @@ pub fn token(data: &[u8]) {
     let claims = claims(&any, "s");
     let signed = keys.sign(&claims).unwrap_or_default();
     assert_eq!(keys.read(&signed, 44_199).as_ref(), Ok(&claims));
-    assert_eq!(keys.read(&signed, 44_200), Err(Refusal::Expired));
-    let others = Keys::new(b"another secret of thirty-two chars");
-    assert_eq!(others.read(&signed, 2_000), Err(Refusal::Forged));
+    assert_eq!(keys.read(&signed, 44_200), Err(TokenRefusal::Expired));
+    let others = TokenKeys::new(b"another secret of thirty-two chars");
+    assert_eq!(others.read(&signed, 2_000), Err(TokenRefusal::Forged));
 }

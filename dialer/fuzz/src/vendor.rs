@@ -1,24 +1,25 @@
-//! What vendors send: their messages, what those change in a lead, and which leads are the same.
+//! Vendors: their messages, what these change in a lead, and matching of leads.
 
+use bson::oid::ObjectId;
 use crokodial_dialer::domain::email;
 use crokodial_dialer::domain::leads::phone;
+use crokodial_dialer::domain::vendor::lead::{Field, VendorLead};
+use crokodial_dialer::domain::vendor::matching::{self as sameness, MatchKeys};
 use crokodial_dialer::domain::vendor::merge::{self as merging, Merge};
 use crokodial_dialer::domain::vendor::price::{Cents, PriceParts};
-use crokodial_dialer::domain::vendor::same::{self as sameness, Keys};
-use crokodial_dialer::domain::vendor::{Field, VendorLead, webhook as message};
+use crokodial_dialer::domain::vendor::webhook as message;
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value, json};
 
 use crate::input::{fields, halves, object, text};
 
 const TENANT: ObjectId = ObjectId::from_bytes([7; 12]);
 
-/// Longest text of a message's field, in characters.
-const LONGEST: usize = 500;
+/// Maximum length of a message's field, in characters.
+const MAX_LENGTH: usize = 500;
 
-/// Most messages that one lead gets.
-const MOST_MESSAGES: usize = 8;
+/// Maximum number of messages per lead.
+const MAX_MESSAGES: usize = 8;
 
 pub fn price(data: &[u8]) {
     let typed = text(data);
@@ -39,7 +40,7 @@ pub fn price(data: &[u8]) {
     }
 }
 
-/// What is stored and written is read as the same.
+/// Stored and printed amounts parse as the same amount.
 fn amount(cents: Cents) {
     let amount = cents.amount();
     assert!((0.0..=1_000_000.0).contains(&amount), "{amount}");
@@ -72,7 +73,7 @@ fn written_out(body: &Map<String, Value>) -> Map<String, Value> {
     body.iter().map(|(k, v)| (k.clone(), text(v))).collect()
 }
 
-/// Fit to be stored: nothing that is empty, nothing without an end.
+/// Storable: not empty, and within its maximum length.
 pub fn usable(lead: &VendorLead) {
     let plain = |text: &str, most: usize| {
         assert!(!text.is_empty() && text.trim() == text, "{text:?}");
@@ -80,7 +81,7 @@ pub fn usable(lead: &VendorLead) {
     };
     assert!(lead.vendor_id.is_some() || lead.phone.is_some() || lead.email.is_some());
     for text in lead.vendor_id.iter().chain(&lead.phone) {
-        plain(text, LONGEST);
+        plain(text, MAX_LENGTH);
     }
     if let Some(address) = &lead.email {
         assert_eq!(email::check(address), Ok(()));
@@ -92,21 +93,21 @@ pub fn usable(lead: &VendorLead) {
         assert!(!before.into_iter().any(|(f, _)| f == field), "{field}");
         match value {
             // Made of two others.
-            Field::Text(text) if *field == "name" => plain(text, 2 * LONGEST + 1),
-            Field::Text(text) => plain(text, LONGEST),
+            Field::Text(text) if *field == "name" => plain(text, 2 * MAX_LENGTH + 1),
+            Field::Text(text) => plain(text, MAX_LENGTH),
             Field::List(items) => {
                 assert!((1..=50).contains(&items.len()));
-                items.iter().for_each(|item| plain(item, LONGEST));
+                items.iter().for_each(|item| plain(item, MAX_LENGTH));
             }
             Field::Flag(_) => {}
         }
     }
     lead.purchase
         .iter()
-        .for_each(|(_, text)| plain(text, LONGEST));
+        .for_each(|(_, text)| plain(text, MAX_LENGTH));
 }
 
-/// Two stored leads, a line each; the first also as a message.
+/// Two stored leads, one per line; the first also as a message.
 pub fn same(data: &[u8]) {
     let text = text(data);
     let (one, other) = halves(&text);
@@ -114,7 +115,7 @@ pub fn same(data: &[u8]) {
         return;
     };
     let stored = object(other.as_bytes()).unwrap_or_default();
-    let (one, other) = (Keys::of_stored(&body), Keys::of_stored(&stored));
+    let (one, other) = (MatchKeys::of_stored(&body), MatchKeys::of_stored(&stored));
     assert_eq!(one.same(&other), other.same(&one));
     assert_eq!(one.same(&one).is_some(), one.new_id(TENANT).is_some());
     let found = sameness::find(&one, [(&other, 1), (&one, 2)]);
@@ -126,20 +127,20 @@ pub fn same(data: &[u8]) {
     let (Some(lead), _) = message::parse(&body) else {
         return;
     };
-    let came = Keys::of_vendor(&lead);
+    let came = MatchKeys::of_vendor(&lead);
     let stored = json!({ "nextgenId": lead.vendor_id, "phone": lead.phone, "email": lead.email });
-    assert_eq!(Keys::of_stored(&fields(stored)), came);
+    assert_eq!(MatchKeys::of_stored(&fields(stored)), came);
     let id = sameness::new_id(TENANT, &lead);
     assert_eq!(id, sameness::new_id(TENANT, &lead));
     assert_ne!(id, sameness::new_id(ObjectId::from_bytes([8; 12]), &lead));
 }
 
-/// A stored lead, then messages about it, a line each.
+/// A stored lead, then messages about it, one per line.
 pub fn merge(data: &[u8]) {
     let text = text(data);
     let (first, messages) = halves(&text);
     let mut stored = object(first.as_bytes()).unwrap_or_default();
-    for line in messages.lines().take(MOST_MESSAGES) {
+    for line in messages.lines().take(MAX_MESSAGES) {
         let body = object(line.as_bytes()).unwrap_or_default();
         let (Some(lead), _) = message::parse(&body) else {
             continue;
@@ -155,14 +156,14 @@ pub fn merge(data: &[u8]) {
             assert_eq!(stored.get(own), before.get(own), "{own} is the rep's");
         }
         if before.is_empty() {
-            let keys = Keys::of_vendor(&lead);
-            let found = Keys::of_stored(&stored).same(&keys);
+            let keys = MatchKeys::of_vendor(&lead);
+            let found = MatchKeys::of_stored(&stored).same(&keys);
             assert_eq!(found.is_some(), keys.new_id(TENANT).is_some());
         }
     }
 }
 
-/// As the store sets it.
+/// Applies a merge as the store does.
 fn store(lead: &mut Map<String, Value>, merge: &Merge) {
     for (field, value) in &merge.fields {
         let value = match value {

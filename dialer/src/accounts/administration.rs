@@ -1,31 +1,34 @@
-//! What administrators do to accounts. There is always one of them left who can sign in: what would take the last
-//! away is looked at before it is written and again after it, and undone. Of two that race at least one sees both.
+//! Administration of accounts. At least one administrator can always sign in: an operation that could remove the last
+//! one checks before and after the write, and is undone if necessary. Of two concurrent operations at least one sees
+//! both.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use rand::RngCore;
 
-use super::{Accounts, Caller, Error, Identity, now_ms};
+use super::service::Accounts;
+use super::types::{AccountError, Caller, Identity};
+use crate::clock::now_ms;
 use crate::domain::tenant::Role;
-use crate::domain::token;
-use crate::store::audit::{Action, Entry};
+use crate::security::token;
+use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::users::User;
 
-/// How long a reset link serves: an hour.
+/// Lifetime of a reset link: one hour.
 const RESET_MS: i64 = 3_600_000;
 
-/// The throttle's account name for reset links that are wrong, which no e-mail address can equal.
+/// Throttle key of wrong reset links; no e-mail address can be equal to it.
 const RESETS: &str = "password resets";
 
-/// A one-time link that lets somebody choose a password. Only its hash is stored.
+/// A one-time token to set a password. Only its hash is stored.
 #[derive(Clone)]
-pub struct ResetLink {
+pub struct ResetToken {
     /// 256 bits as 64 hex digits.
     pub token: String,
     /// Milliseconds since 1970.
     pub expires_ms: i64,
 }
 
-impl std::fmt::Debug for ResetLink {
+impl std::fmt::Debug for ResetToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ResetLink(redacted)")
     }
@@ -42,7 +45,7 @@ impl Accounts {
         target: ObjectId,
         role: Role,
         caller: &Caller,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         let user = self.known(target).await?;
         if user.role == role.name() {
             return Ok(user);
@@ -57,14 +60,14 @@ impl Accounts {
             self.store.set_role(target, &user.role).await?;
             return Err(error);
         }
-        let mut entry = who.entry(Action::RoleChange, Some(target), caller);
+        let mut entry = who.entry(AuditAction::RoleChange, Some(target), caller);
         entry.change = Some(("role", user.role, role.name().to_owned()));
         self.record(entry).await;
         self.known(target).await
     }
 
-    /// Keeps an account from signing in and ends its sessions, reset links and vendors' credentials. Again is fine,
-    /// and finishes what failed half-way.
+    /// Disables sign-in and ends the account's sessions, reset links and vendor credentials. Idempotent: repeating it
+    /// completes a partial failure.
     ///
     /// # Errors
     /// `NoSuchUser`, `LastAdministrator`, `Database`.
@@ -73,7 +76,7 @@ impl Accounts {
         who: &Identity,
         target: ObjectId,
         caller: &Caller,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         let user = self.known(target).await?;
         self.ensure_another(target).await?;
         self.store.disable_user(target, who.user.id).await?;
@@ -82,12 +85,12 @@ impl Accounts {
             return Err(error);
         }
         self.store.end_access(target).await?;
-        self.record(who.entry(Action::UserDisable, Some(target), caller))
+        self.record(who.entry(AuditAction::UserDisable, Some(target), caller))
             .await;
         Ok(user)
     }
 
-    /// Lets an account sign in again. Vendors' credentials stay off.
+    /// Enables sign-in. Vendor credentials stay revoked.
     ///
     /// # Errors
     /// `NoSuchUser`, `Database`.
@@ -96,15 +99,15 @@ impl Accounts {
         who: &Identity,
         target: ObjectId,
         caller: &Caller,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         let user = self.known(target).await?;
         self.store.enable_user(target).await?;
-        self.record(who.entry(Action::UserEnable, Some(target), caller))
+        self.record(who.entry(AuditAction::UserEnable, Some(target), caller))
             .await;
         Ok(user)
     }
 
-    /// Makes a link that lets somebody choose a password once. Older links of theirs end.
+    /// Creates a one-time token to set a password, and revokes older ones.
     ///
     /// # Errors
     /// `NoSuchUser`, `Disabled`, `Database`.
@@ -113,10 +116,10 @@ impl Accounts {
         who: &Identity,
         target: ObjectId,
         caller: &Caller,
-    ) -> Result<ResetLink, Error> {
+    ) -> Result<ResetToken, AccountError> {
         self.known(target).await?;
         if self.store.is_disabled(target).await? {
-            return Err(Error::Disabled);
+            return Err(AccountError::Disabled);
         }
         let mut secret = [0_u8; 32];
         rand::rng().fill_bytes(&mut secret);
@@ -126,53 +129,63 @@ impl Accounts {
         self.store
             .insert_reset(&token::session_key(&token), target, now, expires_ms)
             .await?;
-        self.record(who.entry(Action::ResetLink, Some(target), caller))
+        self.record(who.entry(AuditAction::ResetLink, Some(target), caller))
             .await;
-        Ok(ResetLink { token, expires_ms })
+        Ok(ResetToken { token, expires_ms })
     }
 
-    /// Uses a reset link: the account has this password, which the caller has checked, and no session any more.
+    /// Sets a password with a reset token and ends all sessions. The caller has checked the password.
     ///
     /// # Errors
     /// `ResetRefused`, `TooMany`, `Busy`, `Hashing`, `Database`.
-    pub async fn reset(&self, token: &str, password: String, caller: &Caller) -> Result<(), Error> {
+    pub async fn reset(
+        &self,
+        token: &str,
+        password: String,
+        caller: &Caller,
+    ) -> Result<(), AccountError> {
         let reservation = self.reserve(RESETS, caller.address)?;
         let done = self.use_link(token, password).await;
-        if !matches!(done, Err(Error::ResetRefused)) {
+        if !matches!(done, Err(AccountError::ResetRefused)) {
             self.release(reservation);
         }
         let user = done?;
-        self.record(of(&user, Action::PasswordReset, caller)).await;
+        self.record(of(&user, AuditAction::PasswordReset, caller))
+            .await;
         Ok(())
     }
 
-    async fn use_link(&self, token: &str, password: String) -> Result<User, Error> {
+    async fn use_link(&self, token: &str, password: String) -> Result<User, AccountError> {
         let key = token::session_key(token);
         let owner = self.store.reset_owner(&key, now_ms()).await?;
-        let owner = owner.ok_or(Error::ResetRefused)?;
-        let user = self.store.user(owner).await?.ok_or(Error::ResetRefused)?;
+        let owner = owner.ok_or(AccountError::ResetRefused)?;
+        let user = self
+            .store
+            .user(owner)
+            .await?
+            .ok_or(AccountError::ResetRefused)?;
         if self.store.is_disabled(owner).await? {
-            return Err(Error::ResetRefused);
+            return Err(AccountError::ResetRefused);
         }
-        // Before the link is used up: this is the step that may have to be tried again.
+        // Before the link is consumed, because this step may have to be retried.
         let hash = self.hash(password).await?;
         if !self.store.take_reset(&key).await? {
-            return Err(Error::ResetRefused);
+            return Err(AccountError::ResetRefused);
         }
         self.replace_password(&user, &hash).await?;
         Ok(user)
     }
 
-    async fn replace_password(&self, user: &User, hash: &str) -> Result<(), Error> {
+    async fn replace_password(&self, user: &User, hash: &str) -> Result<(), AccountError> {
         if !self.store.set_password(user.id, hash).await? {
-            return Err(Error::NoSuchUser);
+            return Err(AccountError::NoSuchUser);
         }
         self.store.delete_sessions(user.id, None).await?;
         self.store.delete_resets(user.id).await?;
         Ok(())
     }
 
-    /// Gives the account with this address a new password and ends its sessions, from the command line.
+    /// Sets the password of the account with this address and ends its sessions, for the command line.
     ///
     /// # Errors
     /// `NoSuchUser`, also when several accounts differ in case only; `Disabled`, `Busy`, `Hashing`, `Database`.
@@ -182,40 +195,41 @@ impl Accounts {
         lower: &str,
         password: String,
         caller: &Caller,
-    ) -> Result<(), Error> {
+    ) -> Result<(), AccountError> {
         let found = self.store.credentials(typed, lower).await?;
-        let (user, _) = found.ok_or(Error::NoSuchUser)?;
+        let (user, _) = found.ok_or(AccountError::NoSuchUser)?;
         if self.store.is_disabled(user.id).await? {
-            return Err(Error::Disabled);
+            return Err(AccountError::Disabled);
         }
         let hash = self.hash(password).await?;
         self.replace_password(&user, &hash).await?;
-        self.record(of(&user, Action::PasswordReset, caller)).await;
+        self.record(of(&user, AuditAction::PasswordReset, caller))
+            .await;
         Ok(())
     }
 
-    async fn known(&self, id: ObjectId) -> Result<User, Error> {
-        self.store.user(id).await?.ok_or(Error::NoSuchUser)
+    async fn known(&self, id: ObjectId) -> Result<User, AccountError> {
+        self.store.user(id).await?.ok_or(AccountError::NoSuchUser)
     }
 
-    async fn ensure_another(&self, but: ObjectId) -> Result<(), Error> {
+    async fn ensure_another(&self, but: ObjectId) -> Result<(), AccountError> {
         if self.store.another_administrator(but).await? {
             return Ok(());
         }
-        Err(Error::LastAdministrator)
+        Err(AccountError::LastAdministrator)
     }
 
-    /// Writes an entry before the answer, but never instead of it: what it tells of is done.
-    pub(super) async fn record(&self, entry: Entry) {
+    /// Writes an audit entry before the response. A failure does not fail the operation, which is done.
+    pub(super) async fn record(&self, entry: AuditEntry) {
         if let Err(fault) = self.store.insert_audit(&entry).await {
             tracing::warn!(action = ?entry.action, reason = %fault, "audit entry not written");
         }
     }
 }
 
-/// An entry of something that was done to an account by whoever holds its link.
-fn of(user: &User, action: Action, caller: &Caller) -> Entry {
-    Entry {
+/// An audit entry for an operation by the holder of a link.
+fn of(user: &User, action: AuditAction, caller: &Caller) -> AuditEntry {
+    AuditEntry {
         action,
         user: Some(user.id),
         entity: None,

@@ -1,12 +1,12 @@
-//! Hashing off the async threads, one at a time: it is meant to be slow, and with Argon2id to take 19 MiB, and must not
-//! take the machine with it.
+//! Password hashing on blocking threads, one at a time: hashing is deliberately slow, takes 19 MiB with Argon2id, and
+//! must not exhaust the machine.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// Callers that may wait for the permit. At some 60 ms each the last waits about a second.
-const QUEUE: usize = 16;
+/// Maximum number of callers that wait for the permit. At about 60 ms each, the last one waits a second.
+const QUEUE_LENGTH: usize = 16;
 
 /// The queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,16 +22,16 @@ impl Default for Hasher {
     fn default() -> Self {
         Self {
             permit: Arc::new(Semaphore::new(1)),
-            places: Arc::new(Semaphore::new(1 + QUEUE)),
+            places: Arc::new(Semaphore::new(1 + QUEUE_LENGTH)),
         }
     }
 }
 
 impl Hasher {
-    /// Runs `work` when its turn comes. A caller that goes away gives up its place only when its work is done.
+    /// Runs `work` in turn. A cancelled caller gives up its place only when its work is done.
     ///
     /// # Errors
-    /// `Busy` at once when the queue is full; also if the work panicked.
+    /// `Busy` immediately if the queue is full; also if the work panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -51,7 +51,7 @@ impl Hasher {
         .map_err(|_| Busy)
     }
 
-    /// Runs `work` if nobody else hashes or waits to; `None` otherwise, also if it panicked.
+    /// Runs `work` if nothing is being hashed or waiting; `None` otherwise, also if it panicked.
     pub async fn run_if_idle<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -83,7 +83,7 @@ mod tests {
         while hasher.permit.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let waiting: Vec<_> = (0..QUEUE)
+        let waiting: Vec<_> = (0..QUEUE_LENGTH)
             .map(|_| {
                 let (hasher, running) = (hasher.clone(), Arc::clone(&running));
                 tokio::spawn(async move {

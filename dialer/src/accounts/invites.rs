@@ -1,96 +1,61 @@
-//! Invite codes: how often they may be tried and managed, and what administrators make of them.
+//! Operations on invite codes and their rate limits.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
-use super::{Accounts, Caller, Error, Identity, now_ms};
-use crate::domain::passcode::{self, Passcode, Refusal, Wanted};
-use crate::domain::throttle::{Limits, Throttle};
-use crate::store::audit::Action;
+use super::invite_limits::spend;
+use super::service::Accounts;
+use super::types::{AccountError, Caller, Identity};
+use crate::clock::now_ms;
+use crate::domain::passcode::{self, InviteCode, InviteRefusal, InviteSpec};
+use crate::store::audit::AuditAction;
 use crate::store::fault::Reason;
 
-const MINUTE: Duration = Duration::from_secs(60);
+/// Maximum number of random codes to try: with 40 bits each, a second one is practically never needed.
+const MAX_ATTEMPTS: usize = 10;
 
-/// Random codes tried before giving up: with 40 bits each, the second is never needed.
-const TRIES: usize = 10;
-
-/// What somebody wants to know of a code. Each has a limit of its own.
+/// Purpose of a look-up; each has its own rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Five in 15 minutes from one address.
+    /// Five per address in 15 minutes.
     Validate,
-    /// Three in an hour from one address.
+    /// Three per address in an hour.
     Consume,
 }
 
-/// How often each was asked. Every request counts, successful or not.
-#[derive(Debug)]
-pub(super) struct InviteLimits {
-    validate: Mutex<Throttle>,
-    consume: Mutex<Throttle>,
-    manage: Mutex<Throttle>,
-}
-
-impl Default for InviteLimits {
-    fn default() -> Self {
-        let limit = |uses: usize, window: Duration| {
-            Mutex::new(Throttle::new(Limits {
-                per_account: uses,
-                per_address: uses,
-                window,
-            }))
-        };
-        Self {
-            validate: limit(5, 15 * MINUTE),
-            consume: limit(3, 60 * MINUTE),
-            manage: limit(20, 5 * MINUTE),
-        }
-    }
-}
-
-fn spend(limit: &Mutex<Throttle>, who: &str, address: IpAddr) -> Result<(), Error> {
-    limit
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .spend(who, address, Instant::now())
-        .map_err(Error::TooMany)
-}
-
 impl Accounts {
-    /// Looks at a code without using it: only registering does.
+    /// Looks up a code without using it: only registration does.
     ///
     /// # Errors
-    /// `Invite` where nobody can register with it, `TooMany`, `Database`.
+    /// `Invite` if it cannot be used to register, `TooMany`, `Database`.
     pub async fn look_at_invite(
         &self,
         typed: &str,
         purpose: Purpose,
         caller: &Caller,
-    ) -> Result<Passcode, Error> {
+    ) -> Result<InviteCode, AccountError> {
         let limit = match purpose {
             Purpose::Validate => &self.invite_limits.validate,
             Purpose::Consume => &self.invite_limits.consume,
         };
         spend(limit, "", caller.address)?;
         let found = self.store.passcode(&passcode::normalise(typed)).await?;
-        let found = found.ok_or(Refusal::Unknown)?;
+        let found = found.ok_or(InviteRefusal::Unknown)?;
         found.check(now_ms())?;
         Ok(found)
     }
 
-    /// Counts a request of an administrator about codes: 20 in 5 minutes, from wherever they are.
+    /// Counts an administrator's request against the limit: 20 in 5 minutes, from any address.
     ///
     /// # Errors
     /// `TooMany`.
-    pub fn manage_invites(&self, who: &Identity) -> Result<(), Error> {
+    pub fn manage_invites(&self, who: &Identity) -> Result<(), AccountError> {
         let anywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         spend(&self.invite_limits.manage, &who.user.id.to_hex(), anywhere)
     }
 
-    /// Makes a code: this one, or a random one.
+    /// Creates a code: the given one, or a random one.
     ///
     /// # Errors
     /// `CodeTaken`, `Database`.
@@ -98,10 +63,10 @@ impl Accounts {
         &self,
         who: &Identity,
         code: Option<&str>,
-        wanted: &Wanted,
+        wanted: &InviteSpec,
         caller: &Caller,
-    ) -> Result<Passcode, Error> {
-        let tries = if code.is_some() { 1 } else { TRIES };
+    ) -> Result<InviteCode, AccountError> {
+        let tries = if code.is_some() { 1 } else { MAX_ATTEMPTS };
         for _ in 0..tries {
             let code = code.map_or_else(|| passcode::from_random(rand::random()), str::to_owned);
             let made = self
@@ -110,7 +75,7 @@ impl Accounts {
                 .await;
             match made {
                 Ok(made) => {
-                    self.record(who.entry(Action::PasscodeCreate, Some(made.id), caller))
+                    self.record(who.entry(AuditAction::PasscodeCreate, Some(made.id), caller))
                         .await;
                     return Ok(made);
                 }
@@ -118,10 +83,10 @@ impl Accounts {
                 Err(fault) => return Err(fault.into()),
             }
         }
-        Err(Error::CodeTaken)
+        Err(AccountError::CodeTaken)
     }
 
-    /// Switches a code off; its text, or `None` where there is none.
+    /// Deactivates a code and returns its text; `None` if there is no such code.
     ///
     /// # Errors
     /// `Database`.
@@ -130,16 +95,16 @@ impl Accounts {
         who: &Identity,
         id: ObjectId,
         caller: &Caller,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<String>, AccountError> {
         let code = self.store.deactivate_passcode(id).await?;
         if code.is_some() {
-            self.record(who.entry(Action::PasscodeDeactivate, Some(id), caller))
+            self.record(who.entry(AuditAction::PasscodeDeactivate, Some(id), caller))
                 .await;
         }
         Ok(code)
     }
 
-    /// Removes a code; false where there is none.
+    /// Deletes a code; false if there is no such code.
     ///
     /// # Errors
     /// `Database`.
@@ -148,10 +113,10 @@ impl Accounts {
         who: &Identity,
         id: ObjectId,
         caller: &Caller,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, AccountError> {
         let deleted = self.store.delete_passcode(id).await?.is_some();
         if deleted {
-            self.record(who.entry(Action::PasscodeDelete, Some(id), caller))
+            self.record(who.entry(AuditAction::PasscodeDelete, Some(id), caller))
                 .await;
         }
         Ok(deleted)

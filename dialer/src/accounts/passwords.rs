@@ -1,93 +1,83 @@
-//! Passwords as they are stored: the form in force, and the slow steps.
+//! Stored password hashes: the current scheme, and the slow steps.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
-use super::{Accounts, Error};
-use crate::domain::password::{self, Form};
+use super::service::Accounts;
+use super::types::AccountError;
+use crate::security::password::{self, HashScheme};
 use crate::store::fault::Fault;
 
-/// How long a replica may store passwords in a form that is not in force any more. Both are read at any time.
-const FORM_KEPT: Duration = Duration::from_secs(60);
-
-/// The form in force, when last looked at.
-#[derive(Debug, Default)]
-pub(super) struct Known(Mutex<Option<(Form, Instant)>>);
-
-impl Known {
-    fn get(&self, now: Instant) -> Option<Form> {
-        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (form, at) = known?;
-        (now.saturating_duration_since(at) < FORM_KEPT).then_some(form)
-    }
-
-    fn set(&self, form: Form, now: Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((form, now));
-    }
-}
-
 impl Accounts {
-    /// What passwords are stored as: Argon2id once the old server is gone for good.
+    /// The current hash scheme: Argon2id once the old server is gone for good.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn form(&self) -> Result<Form, Fault> {
-        if let Some(form) = self.known.get(Instant::now()) {
-            return Ok(form);
+    /// Errors of the database.
+    pub async fn scheme(&self) -> Result<HashScheme, Fault> {
+        if let Some(scheme) = self.known.get(Instant::now()) {
+            return Ok(scheme);
         }
-        let form = if self.store.is_contracted().await? {
-            Form::Argon2id
+        let scheme = if self.store.is_contracted().await? {
+            HashScheme::Argon2id
         } else {
-            Form::Bcrypt
+            HashScheme::Bcrypt
         };
-        self.known.set(form, Instant::now());
-        Ok(form)
+        self.known.set(scheme, Instant::now());
+        Ok(scheme)
     }
 
-    /// Looks at the start, and says what it found.
-    pub async fn tell_form(&self) {
-        match self.form().await {
-            Ok(form) => tracing::info!(form = form.name(), "how new passwords are stored"),
+    /// Logs the hash scheme at the start.
+    pub async fn log_scheme(&self) {
+        match self.scheme().await {
+            Ok(scheme) => tracing::info!(form = scheme.name(), "how new passwords are stored"),
             Err(fault) => tracing::warn!(reason = %fault, "how passwords are stored is unknown"),
         }
     }
 
-    /// The form for a password that is about to be stored. A database without an account never had an old server, and
-    /// with its first account it says so.
-    async fn form_to_write(&self) -> Result<Form, Fault> {
-        let form = self.form().await?;
-        if form == Form::Argon2id || !self.store.is_fresh().await? {
-            return Ok(form);
+    /// The scheme for a new hash. A database without accounts never had an old server; its first account marks it so.
+    async fn scheme_to_write(&self) -> Result<HashScheme, Fault> {
+        let scheme = self.scheme().await?;
+        if scheme == HashScheme::Argon2id || !self.store.is_fresh().await? {
+            return Ok(scheme);
         }
         self.store
             .mark_contracted("there was no old server")
             .await?;
-        self.known.set(Form::Argon2id, Instant::now());
-        Ok(Form::Argon2id)
+        self.known.set(HashScheme::Argon2id, Instant::now());
+        Ok(HashScheme::Argon2id)
     }
 
-    pub(super) async fn fits(&self, password: String, hash: String) -> Result<bool, Error> {
+    pub(super) async fn fits(&self, password: String, hash: String) -> Result<bool, AccountError> {
         let verify = move || password::verify(&password, &hash);
         Ok(self.hasher.run(verify).await?)
     }
 
-    pub(super) async fn hash(&self, password: String) -> Result<String, Error> {
-        let form = self.form_to_write().await?;
-        let hash = move || form.hash(&password);
-        self.hasher.run(hash).await?.map_err(|_| Error::Hashing)
+    pub(super) async fn hash(&self, password: String) -> Result<String, AccountError> {
+        let scheme = self.scheme_to_write().await?;
+        let hash = move || scheme.hash(&password);
+        self.hasher
+            .run(hash)
+            .await?
+            .map_err(|_| AccountError::Hashing)
     }
 
-    /// Stores a password that was just verified in the form in force, if that is better: beside the answer, and only
-    /// if nobody waits for the hasher. Else the next sign-in does it.
-    pub(super) fn improve(&self, user: ObjectId, form: Form, password: String, verified: String) {
-        if !form.improves(&verified) || !password::is_read_whole(&password) {
+    /// Replaces a just verified hash by one of the current scheme, if that is stronger. Runs in the background, and
+    /// only if the hasher is idle; otherwise the next sign-in does it.
+    pub(super) fn improve(
+        &self,
+        user: ObjectId,
+        scheme: HashScheme,
+        password: String,
+        verified: String,
+    ) {
+        if !scheme.improves(&verified) || !password::is_read_whole(&password) {
             return;
         }
         let (store, hasher) = (Arc::clone(&self.store), self.hasher.clone());
         tokio::spawn(async move {
-            let hash = move || form.hash(&password);
+            let hash = move || scheme.hash(&password);
             let Some(Ok(better)) = hasher.run_if_idle(hash).await else {
                 return;
             };
@@ -95,21 +85,5 @@ impl Accounts {
                 tracing::debug!(reason = %fault, "a better hash was not stored");
             }
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_form_in_force_is_looked_at_again_after_a_minute() {
-        let (known, now) = (Known::default(), Instant::now());
-        assert_eq!(known.get(now), None);
-        known.set(Form::Bcrypt, now);
-        assert_eq!(known.get(now + Duration::from_secs(59)), Some(Form::Bcrypt));
-        assert_eq!(known.get(now + Duration::from_secs(60)), None);
-        known.set(Form::Argon2id, now);
-        assert_eq!(known.get(now), Some(Form::Argon2id));
     }
 }

@@ -1,55 +1,55 @@
-//! What somebody does to their own account and sessions.
+//! Changes of the caller's own account and sessions.
 
-use super::{Accounts, Caller, Error, Identity, taken};
+use super::service::{Accounts, taken};
+use super::types::{AccountError, Caller, Identity};
 use crate::domain::email;
-use crate::domain::profile::Change;
-use crate::store::audit::Action;
+use crate::domain::profile::ProfileEdit;
+use crate::store::audit::AuditAction;
 use crate::store::profile::ProfileUpdate;
 use crate::store::users::User;
 
-/// A sign-in at the same time may store a better hash of the password between its proof and the write: once, so that
-/// the second try meets no other.
-const TRIES: u32 = 2;
+/// Attempts to write a change. A concurrent sign-in may replace the hash between its verification and the write, but
+/// only once.
+const MAX_ATTEMPTS: u32 = 2;
 
 impl Accounts {
-    /// Changes the caller's account, all of it or nothing. A new password ends their other sessions and any reset
-    /// link.
+    /// Changes the caller's account, completely or not at all. A new password ends all other sessions and reset links.
     ///
     /// # Errors
-    /// `WrongPassword`, also when the password was changed meanwhile; `EmailTaken`, `TooMany`, `Busy`, `Database`.
+    /// `WrongPassword`, also if the password changed in the meantime; `EmailTaken`, `TooMany`, `Busy`, `Database`.
     pub async fn change_profile(
         &self,
         who: &Identity,
-        change: Change,
+        change: ProfileEdit,
         caller: &Caller,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         let user = self.write_change(who, &change, caller).await?;
         if change.password.is_some() {
             self.store
                 .delete_sessions(user.id, Some(&who.session))
                 .await?;
             self.store.delete_resets(user.id).await?;
-            self.record(who.entry(Action::PasswordChange, None, caller))
+            self.record(who.entry(AuditAction::PasswordChange, None, caller))
                 .await;
         }
         if change.email.is_some() {
-            let mut entry = who.entry(Action::EmailChange, None, caller);
+            let mut entry = who.entry(AuditAction::EmailChange, None, caller);
             entry.change = Some(("email", who.user.email.clone(), user.email.clone()));
             self.record(entry).await;
         }
         Ok(user)
     }
 
-    /// Proves who asks, where that is needed, and writes.
+    /// Verifies the current password, if required, and writes.
     async fn write_change(
         &self,
         who: &Identity,
-        change: &Change,
+        change: &ProfileEdit,
         caller: &Caller,
-    ) -> Result<User, Error> {
+    ) -> Result<User, AccountError> {
         let proven = change.email.is_some() || change.password.is_some();
         let mut new_hash = None;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let verified = if proven {
                 let typed = change.current_password.clone().unwrap_or_default();
                 Some(self.verify_current(who, typed, caller).await?)
@@ -71,32 +71,32 @@ impl Accounts {
                 return Ok(user);
             }
         }
-        Err(Error::WrongPassword)
+        Err(AccountError::WrongPassword)
     }
 
-    /// The stored hash, if `typed` fits it. Wrong ones count as failed sign-ins: a stolen session must not be a way
-    /// to guess the password.
+    /// The stored hash, if `typed` matches it. Wrong passwords count as failed sign-ins, so that a stolen session
+    /// cannot be used to guess the password.
     async fn verify_current(
         &self,
         who: &Identity,
         typed: String,
         caller: &Caller,
-    ) -> Result<String, Error> {
+    ) -> Result<String, AccountError> {
         let reservation = self.reserve(&email::normalise(&who.user.email), caller.address)?;
         let judged = async {
             let hash = self.store.password_hash(who.user.id).await?;
-            let hash = hash.ok_or(Error::WrongPassword)?;
+            let hash = hash.ok_or(AccountError::WrongPassword)?;
             let fits = self.fits(typed, hash.clone()).await?;
-            fits.then_some(hash).ok_or(Error::WrongPassword)
+            fits.then_some(hash).ok_or(AccountError::WrongPassword)
         }
         .await;
-        if judged != Err(Error::WrongPassword) {
+        if judged != Err(AccountError::WrongPassword) {
             self.release(reservation);
         }
         judged
     }
 
-    /// Ends one of the caller's sessions; false where they have none like that.
+    /// Ends one of the caller's sessions; false if they have no such session.
     ///
     /// # Errors
     /// `Database`.
@@ -105,10 +105,10 @@ impl Accounts {
         who: &Identity,
         key: &str,
         caller: &Caller,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, AccountError> {
         let ended = self.store.delete_own_session(who.user.id, key).await?;
         if ended {
-            self.record(who.entry(Action::SessionEnd, None, caller))
+            self.record(who.entry(AuditAction::SessionEnd, None, caller))
                 .await;
         }
         Ok(ended)

@@ -1,20 +1,23 @@
-//! Who asks, and what can go wrong.
+//! Types of the accounts service.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
-use super::LOGIN_FAILED;
 use super::hasher::Busy;
-use crate::domain::passcode::Refusal;
+use crate::domain::passcode::InviteRefusal;
 use crate::domain::tenant::Scope;
-use crate::domain::token;
-use crate::store::audit::{Action, Entry};
+use crate::security::token;
+use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::fault::Fault;
 use crate::store::users::User;
 
-/// Where a request came from, for throttling and the audit log.
+/// Message of every failed sign-in. It mentions the reset, because accounts whose password was last changed on the old
+/// application's profile page cannot sign in anywhere and cannot be detected.
+pub const LOGIN_FAILED: &str = "E-mail or password is wrong. If you are sure of both, ask an administrator to reset your password.";
+
+/// Client of a request, for throttling and the audit log.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub address: IpAddr,
@@ -22,37 +25,42 @@ pub struct Caller {
     pub user_agent: String,
 }
 
-/// A fresh session.
+/// A new session.
 #[derive(Debug)]
 pub struct SignedIn {
     pub token: String,
     pub user: User,
 }
 
-/// Who sends a request.
+/// The authenticated user of a request.
 #[derive(Debug, Clone)]
 pub struct Identity {
     pub user: User,
     /// `_id` of the session document.
     pub session: String,
-    /// When it ends by itself, milliseconds since 1970.
+    /// Time of expiry, in milliseconds since 1970.
     pub ends_ms: i64,
 }
 
 impl Identity {
-    /// Whose leads they may touch.
+    /// The leads that the user may access.
     pub fn scope(&self) -> Scope {
         Scope::of(self.user.id, &self.user.role)
     }
 
-    /// True for those who look after accounts and defaults.
+    /// True for administrators.
     pub fn is_administrator(&self) -> bool {
         matches!(self.scope(), Scope::OwnOrUnowned(_))
     }
 
-    /// What is to be remembered of something they did to an entity; `None`: to their own account, or to many leads.
-    pub fn entry(&self, action: Action, entity: Option<ObjectId>, caller: &Caller) -> Entry {
-        Entry {
+    /// An audit entry about an operation of the user. `entity` is `None` for their own account and for several leads.
+    pub fn entry(
+        &self,
+        action: AuditAction,
+        entity: Option<ObjectId>,
+        caller: &Caller,
+    ) -> AuditEntry {
+        AuditEntry {
             action,
             user: Some(self.user.id),
             entity,
@@ -64,9 +72,9 @@ impl Identity {
     }
 }
 
-/// Why an account operation did not happen.
+/// Reason why an operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum AccountError {
     #[error("{LOGIN_FAILED}")]
     WrongCredentials,
     #[error("too many attempts")]
@@ -74,13 +82,13 @@ pub enum Error {
     #[error("too many sign-ins at once")]
     Busy,
     #[error("{0}")]
-    Token(#[from] token::Refusal),
+    Token(#[from] token::TokenRefusal),
     #[error("the session was ended: sign in again")]
     Revoked,
     #[error("an invite code is needed to register: ask an administrator for one")]
     InviteNeeded,
     #[error("{0}")]
-    Invite(#[from] Refusal),
+    Invite(#[from] InviteRefusal),
     #[error("an account with this e-mail address exists already")]
     EmailTaken,
     #[error("the current password is wrong")]
@@ -101,13 +109,13 @@ pub enum Error {
     Hashing,
 }
 
-impl From<Busy> for Error {
+impl From<Busy> for AccountError {
     fn from(_: Busy) -> Self {
         Self::Busy
     }
 }
 
-/// What registering takes; checked by the caller of `register`.
+/// A new account; checked by the caller of `register`.
 #[derive(Debug)]
 pub struct Registering {
     /// Normalised.

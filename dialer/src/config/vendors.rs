@@ -1,22 +1,22 @@
-//! What vendors may send, and the one pair that the environment may hold.
+//! Settings of vendors, including the credential that the environment may define.
 
 use std::time::Duration;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 
-use super::Secret;
 use super::parse::{self, Reader};
-use crate::domain::rate::Rate;
-use crate::domain::throttle::Limits;
-use crate::domain::vendor::credential::LONGEST;
+use super::secret::Secret;
+use crate::domain::vendor::credential::MAX_LENGTH;
+use crate::security::rate::Rate;
+use crate::security::throttle::Limits;
 
-/// Shorter keys can be guessed.
-const LEAST_KEY: usize = 16;
+/// Minimum length of a key: shorter ones can be guessed.
+const MIN_KEY_LENGTH: usize = 16;
 
 const PAIR_ADVICE: &str =
     "NEXTGEN_SID, NEXTGEN_API_KEY and ADMIN_TENANT_ID go together: set all three or none";
 
-/// A pair that is not in the database, and whose leads it brings.
+/// A credential that is not in the database, and its tenant.
 #[derive(Debug, Clone)]
 pub struct FixedPair {
     pub sid: Secret,
@@ -24,12 +24,13 @@ pub struct FixedPair {
     pub tenant: ObjectId,
 }
 
+/// Settings of vendors.
 #[derive(Debug, Clone)]
 pub struct VendorSettings {
     pub pair: Option<FixedPair>,
-    /// Messages of one pair.
+    /// Rate limit per credential.
     pub rate: Rate,
-    /// Wrong pairs of one address, and of one `sid` among them.
+    /// Limits of wrong credentials per address, and per `sid` of an address.
     pub wrong: Limits,
 }
 
@@ -40,7 +41,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> VendorSettings {
     };
     let per_address = reader.or("WEBHOOK_FAILURES_PER_ADDRESS", 50, parse::count);
     let wrong = Limits {
-        // One wrong pair must not close the address to all others.
+        // A single wrong credential must not block the address for all others.
         per_account: per_address.div_ceil(5),
         per_address,
         window: Duration::from_secs(60) * reader.or("WEBHOOK_WINDOW_MINUTES", 15, parse::minutes),
@@ -55,13 +56,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> VendorSettings {
 fn pair(reader: &mut Reader<'_>) -> Option<FixedPair> {
     const TENANT: &str = "ADMIN_TENANT_ID";
     if !reader.is_set("NEXTGEN_SID") && !reader.is_set("NEXTGEN_API_KEY") {
-        // By itself it says nothing, but a wrong one is worth hearing of.
+        // Unused on its own, but an invalid value is still reported.
         reader.optional(TENANT, tenant);
         return None;
     }
     let sid = reader.required("NEXTGEN_SID", PAIR_ADVICE, |value| header(value, 1));
     let api_key = reader.required("NEXTGEN_API_KEY", PAIR_ADVICE, |value| {
-        header(value, LEAST_KEY)
+        header(value, MIN_KEY_LENGTH)
     });
     let tenant = reader.required(TENANT, PAIR_ADVICE, tenant);
     Some(FixedPair {
@@ -72,12 +73,12 @@ fn pair(reader: &mut Reader<'_>) -> Option<FixedPair> {
 }
 
 fn header(value: &str, least: usize) -> Result<Secret, String> {
-    let fits = (least..=LONGEST).contains(&value.len());
+    let fits = (least..=MAX_LENGTH).contains(&value.len());
     if fits && value.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(Secret::new(value));
     }
     Err(format!(
-        "must have {least} to {LONGEST} characters that can stand in a header, without spaces and line breaks"
+        "must have {least} to {MAX_LENGTH} characters that can stand in a header, without spaces and line breaks"
     ))
 }
 

@@ -1,18 +1,18 @@
 //! E-mail addresses as account names.
 
-/// Longest address accepted for a new account (RFC 5321 path limit, without the angle brackets).
+/// Maximum length of the address of a new account (RFC 5321 path limit, without the angle brackets).
 pub const MAX_LENGTH: usize = 254;
 
-/// The form new accounts are stored and looked up in: trimmed, ASCII letters lower-cased.
-/// Letters outside ASCII stay as they are: their case rules differ by language.
+/// The form in which new addresses are stored and looked up: trimmed, with ASCII letters in lower case. Other letters
+/// stay as they are, because their case rules depend on the language.
 pub fn normalise(email: &str) -> String {
     email.trim().to_ascii_lowercase()
 }
 
-/// Refuses what cannot be an address. Deliberately loose: only a sent message proves one.
+/// Refuses text that cannot be an address. Deliberately loose: only a delivered message proves one.
 ///
 /// # Errors
-/// A sentence for the person who typed it.
+/// Advice for the user.
 pub fn check(email: &str) -> Result<(), &'static str> {
     if email.len() > MAX_LENGTH {
         return Err("is longer than 254 characters");
@@ -45,7 +45,40 @@ mod tests {
         assert!(check(&format!("{}@b", "a".repeat(300))).is_err());
     }
 
+    fn check_any(typed: &str) {
+        let normal = normalise(typed);
+        assert_eq!(normalise(&normal), normal);
+        assert!(normal.len() <= typed.len());
+        if check(typed).is_ok() {
+            assert_eq!(check(&normal), Ok(()), "{typed:?}");
+            assert!(normal.eq_ignore_ascii_case(typed), "{typed:?}");
+        }
+        if check(&normal).is_ok() {
+            assert!(normal.len() <= MAX_LENGTH && normal.matches('@').count() == 1);
+            assert!(!normal.chars().any(|c| c.is_whitespace() || c.is_control()));
+        }
+    }
+
+    #[test]
+    fn odd_addresses() {
+        for typed in [
+            "a\u{fffd}@b",
+            &format!("{}@b.c", "a".repeat(250)),
+            "a@b\u{a0}",
+            "a@b@c",
+            " Rep.One+X@Example.COM\n",
+            "\u{c4}NNA@\u{212a}elvin.example",
+        ] {
+            check_any(typed);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_address_that_is_accepted_stays_so_when_normalised(typed in "(\\PC{0,30}@\\PC{0,30}|.{0,60})") {
+            check_any(&typed);
+        }
+
         #[test]
         fn normalising_twice_is_normalising_once(text in ".{0,60}") {
             let once = normalise(&text);

@@ -1,10 +1,10 @@
-//! `_id`s that follow from what a document is about: of any number of inserts at once one succeeds.
+//! `_id`s derived from a document's content: of concurrent inserts of the same content one succeeds.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use sha2::{Digest, Sha256};
 
-/// The first 12 bytes of SHA-256 over the parts. None of them but the last may hold a zero byte, so that no two lists
-/// run into one.
+/// The first 12 bytes of SHA-256 over the parts, joined with zero bytes. Only the last part may contain a zero byte, so
+/// that different lists have different ids.
 pub fn derived(parts: &[&str]) -> ObjectId {
     let hash: [u8; 32] = Sha256::digest(parts.join("\0").as_bytes()).into();
     let mut id = [0; 12];
@@ -17,6 +17,7 @@ pub fn derived(parts: &[&str]) -> ObjectId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_same_parts_are_the_same_id_and_others_another() {
@@ -24,5 +25,27 @@ mod tests {
         assert_ne!(derived(&["a", "b"]), derived(&["ab"]));
         // The first 12 bytes of SHA-256 of "abc" (FIPS 180-2, B.1).
         assert_eq!(derived(&["abc"]).to_hex(), "ba7816bf8f01cfea414140de");
+    }
+
+    fn check(parts: &[&str]) {
+        let id = derived(parts);
+        assert_eq!(id, derived(parts));
+        assert_ne!(id, derived(&[parts, &[""]].concat()), "{parts:?}");
+        if parts.len() > 1 {
+            assert_ne!(id, derived(&[&parts.concat()]), "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn odd_parts() {
+        let parts: [&[&str]; 4] = [&["", ""], &["vendor", "a", "b"], &["ab", "c"], &["64b7"]];
+        parts.into_iter().for_each(check);
+    }
+
+    proptest! {
+        #[test]
+        fn other_parts_are_another_id(parts in prop::collection::vec("[^\0]{0,8}", 1..5)) {
+            check(&parts.iter().map(String::as_str).collect::<Vec<_>>());
+        }
     }
 }

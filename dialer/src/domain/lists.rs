@@ -1,16 +1,17 @@
-//! Numbers that must not be called, or not be written to: whose they are, how they are compared.
+//! Do-not-call and text opt-out lists: ownership and comparison of numbers.
 
 use serde_json::{Map, Value};
 
+use super::fields::FieldError;
 use super::leads::phone;
 
-/// The most numbers of one request.
-pub const MOST_AT_ONCE: usize = 1000;
+/// Maximum number of numbers per request.
+pub const MAX_NUMBERS: usize = 1000;
 
-const LONGEST_NUMBER: usize = 40;
-const LONGEST_NOTE: usize = 200;
+const MAX_NUMBER_LENGTH: usize = 40;
+const MAX_NOTE_LENGTH: usize = 200;
 
-/// A tenant's lists.
+/// The lists of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum List {
     DoNotCall,
@@ -18,7 +19,7 @@ pub enum List {
 }
 
 impl List {
-    /// What people call it.
+    /// Name of the list for users.
     pub fn name(self) -> &'static str {
         match self {
             Self::DoNotCall => "do-not-call list",
@@ -30,28 +31,25 @@ impl List {
 /// Numbers to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addition {
-    /// E.164, each once, in order of the first.
+    /// E.164, without duplicates, in the order of the first occurrence.
     pub numbers: Vec<String>,
-    /// Why.
+    /// Reason.
     pub note: Option<String>,
 }
 
-/// A field and what is wrong with it.
-pub type Refused = (&'static str, String);
-
-/// Reads `{phone}` or `{numbers:[…]}`, and `note`. One number that is none refuses all: a list that somebody believes
-/// to be complete must be.
+/// Parses `{phone}` or `{numbers:[…]}`, and `note`. A single invalid number refuses the request: a list that is
+/// believed to be complete must be complete.
 ///
 /// # Errors
-/// The first field that cannot be stored.
-pub fn parse(body: &Map<String, Value>) -> Result<Addition, Refused> {
+/// The first invalid field.
+pub fn parse(body: &Map<String, Value>) -> Result<Addition, FieldError> {
     let mut numbers = Vec::new();
     match (body.get("phone"), body.get("numbers")) {
         (Some(phone), None) => {
             let number = number(phone).ok_or_else(|| ("phone", advice("must be")))?;
             numbers.push(number);
         }
-        (None, Some(Value::Array(items))) if (1..=MOST_AT_ONCE).contains(&items.len()) => {
+        (None, Some(Value::Array(items))) if (1..=MAX_NUMBERS).contains(&items.len()) => {
             for (at, item) in items.iter().enumerate() {
                 let wrong = || format!("holds at place {} what is not", at + 1);
                 let number = number(item).ok_or_else(|| ("numbers", advice(&wrong())))?;
@@ -61,7 +59,7 @@ pub fn parse(body: &Map<String, Value>) -> Result<Addition, Refused> {
         (None, Some(_)) => {
             return Err((
                 "numbers",
-                format!("must be a list of 1 to {MOST_AT_ONCE} numbers"),
+                format!("must be a list of 1 to {MAX_NUMBERS} numbers"),
             ));
         }
         (None, None) => return Err(("phone", "is required, or numbers".to_owned())),
@@ -79,7 +77,7 @@ pub fn parse(body: &Map<String, Value>) -> Result<Addition, Refused> {
 
 fn number(value: &Value) -> Option<String> {
     let text = value.as_str()?;
-    let short = text.chars().count() <= LONGEST_NUMBER;
+    let short = text.chars().count() <= MAX_NUMBER_LENGTH;
     short.then(|| phone::e164(text)).flatten()
 }
 
@@ -87,21 +85,21 @@ fn advice(what: &str) -> String {
     format!("{what} a telephone number: ten digits, or + and the country code first")
 }
 
-fn note(value: Option<&Value>) -> Result<Option<String>, Refused> {
+fn note(value: Option<&Value>) -> Result<Option<String>, FieldError> {
     match value {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.chars().count() <= LONGEST_NOTE => {
+        Some(Value::String(text)) if text.chars().count() <= MAX_NOTE_LENGTH => {
             Ok(Some(text.trim().to_owned()).filter(|t| !t.is_empty()))
         }
         Some(_) => Err((
             "note",
-            format!("must be text of at most {LONGEST_NOTE} characters"),
+            format!("must be text of at most {MAX_NOTE_LENGTH} characters"),
         )),
     }
 }
 
-/// The listed number that a stored phone would be. Rather one too many than one too few: digits that only lack their
-/// `+` count as a number with its country code.
+/// The listed form of a stored phone number. When in doubt it matches: digits that only lack their `+` count as a
+/// number with its country code.
 pub fn listed_as(phone: &str) -> Option<String> {
     phone::e164(phone).or_else(|| {
         let digits = phone::digits(phone);
@@ -115,7 +113,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn read(body: &Value) -> Result<Addition, Refused> {
+    fn read(body: &Value) -> Result<Addition, FieldError> {
         parse(body.as_object().unwrap())
     }
 
@@ -132,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_stored_is_named() {
-        let many = vec!["5550123456"; MOST_AT_ONCE + 1];
+        let many = vec!["5550123456"; MAX_NUMBERS + 1];
         for (body, field) in [
             (json!({}), "phone"),
             (json!({ "phone": "12" }), "phone"),
@@ -168,6 +166,13 @@ mod tests {
             let (area, rest) = digits.split_at(3);
             for written in [format!("{a}{area}{b}{rest}"), format!("+1 {area}{b}{rest}"), format!("1{a}{digits}")] {
                 prop_assert_eq!(listed_as(&written), listed.clone(), "{}", written);
+            }
+        }
+
+        #[test]
+        fn a_number_with_its_country_code_is_listed_as_it_is(text in "([-+() 0-9]{0,20}|\\PC{0,20})") {
+            if let Some(number) = phone::e164(&text) {
+                prop_assert_eq!(listed_as(&text), Some(number));
             }
         }
 

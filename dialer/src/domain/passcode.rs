@@ -1,24 +1,26 @@
-//! Invite codes: what they may be, and whom they admit.
+//! Invite codes: their form, and whether they can be used.
 
+use bson::oid::ObjectId;
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-/// Uses a code may have at most: a bound on work, far above any real invite.
-pub const MOST_USES: i64 = 10_000;
+use super::fields::FieldError;
+
+/// Maximum number of uses: a bound on work, far above any real invite.
+pub const MAX_USES: i64 = 10_000;
 
 /// Length of a code, in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 6..=20;
 
-/// Longest description, in characters.
-const MAX_DESCRIPTION: usize = 200;
+/// Maximum length of a description, in characters.
+const MAX_DESCRIPTION_LENGTH: usize = 200;
 
-/// Letters and digits that nobody takes for one another. Thirty-two, so that a random byte picks evenly.
+/// Letters and digits that cannot be confused. There are 32, so that a random byte selects evenly.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-/// Why a code does not admit. The words `expired` and `maximum usage` are what the clients look for.
+/// Reason why a code cannot be used. Clients look for the words `expired` and `maximum usage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum InviteRefusal {
     #[error("the invite code is not valid")]
     Unknown,
     #[error("the invite code has expired")]
@@ -29,14 +31,14 @@ pub enum Refusal {
 
 /// A stored code. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passcode {
+pub struct InviteCode {
     pub id: ObjectId,
     pub code: String,
     pub is_active: bool,
     pub max_uses: i64,
-    /// What the old server counted in the document itself.
+    /// Uses that the old server counted in the document.
     pub old_uses: i64,
-    /// Places taken since, each a document.
+    /// Later uses, each a document.
     pub taken: i64,
     pub created_by: Option<ObjectId>,
     pub created_ms: Option<i64>,
@@ -44,74 +46,71 @@ pub struct Passcode {
     pub description: Option<String>,
 }
 
-impl Passcode {
-    /// Neither switched off nor past its end.
+impl InviteCode {
+    /// True if it is active and has not expired.
     pub fn is_valid(&self, now_ms: i64) -> bool {
         self.is_active && self.expires_ms.is_none_or(|end| end > now_ms)
     }
 
-    /// Uses of old and new.
+    /// Old and new uses.
     pub fn current_uses(&self) -> i64 {
         self.old_uses.saturating_add(self.taken)
     }
 
-    /// Registrations it still admits, were it valid.
+    /// Number of remaining registrations, if it is valid.
     pub fn remaining_uses(&self) -> i64 {
         let left = self.max_uses.saturating_sub(self.current_uses());
-        left.clamp(0, MOST_USES)
+        left.clamp(0, MAX_USES)
     }
 
-    /// How many places there are for new uses: what the old server counted is gone already.
+    /// Number of places for new uses, excluding the old server's.
     ///
     /// # Errors
     /// Why there are none.
-    pub fn places(&self, now_ms: i64) -> Result<i64, Refusal> {
+    pub fn places(&self, now_ms: i64) -> Result<i64, InviteRefusal> {
         if !self.is_active {
-            return Err(Refusal::Unknown);
+            return Err(InviteRefusal::Unknown);
         }
         if !self.is_valid(now_ms) {
-            return Err(Refusal::Expired);
+            return Err(InviteRefusal::Expired);
         }
         let places = self.max_uses.saturating_sub(self.old_uses);
         if places < 1 {
-            return Err(Refusal::UsedUp);
+            return Err(InviteRefusal::UsedUp);
         }
-        Ok(places.min(MOST_USES))
+        Ok(places.min(MAX_USES))
     }
 
-    /// Whether somebody could register with it now.
+    /// Checks that it can be used to register.
     ///
     /// # Errors
     /// Why not.
-    pub fn check(&self, now_ms: i64) -> Result<(), Refusal> {
+    pub fn check(&self, now_ms: i64) -> Result<(), InviteRefusal> {
         self.places(now_ms)?;
         if self.remaining_uses() < 1 {
-            return Err(Refusal::UsedUp);
+            return Err(InviteRefusal::UsedUp);
         }
         Ok(())
     }
 }
 
-/// What an administrator wants a code to be.
+/// Properties of a new code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct InviteSpec {
     pub max_uses: i64,
     pub expires_ms: Option<i64>,
     pub description: Option<String>,
 }
 
-/// A field and what is wrong with it.
-pub type Refused = (&'static str, &'static str);
-
-/// Codes are compared trimmed and upper-cased, as they are stored.
+/// The form in which codes are stored and compared: trimmed, in upper case.
 pub fn normalise(code: &str) -> String {
     code.trim().to_uppercase()
 }
 
-/// A normalised code that is fit to be made.
+/// Normalises and checks a new code.
 ///
 /// # Errors
-/// A sentence for the administrator.
+/// Advice for the administrator.
 pub fn new_code(typed: &str) -> Result<String, &'static str> {
     let code = normalise(typed);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -121,7 +120,7 @@ pub fn new_code(typed: &str) -> Result<String, &'static str> {
     Ok(code)
 }
 
-/// A code made of random bytes; 40 bits of them.
+/// A code of 40 random bits.
 pub fn from_random(bytes: [u8; 8]) -> String {
     let letters = bytes.map(|byte| {
         let letter = ALPHABET.get(usize::from(byte % 32));
@@ -130,56 +129,79 @@ pub fn from_random(bytes: [u8; 8]) -> String {
     letters.iter().collect()
 }
 
-/// Reads what a body says besides the code.
+/// The requested number of uses; default 1.
 ///
 /// # Errors
-/// The first field that cannot be stored.
-pub fn parse(body: &Map<String, Value>, now_ms: i64) -> Result<Wanted, Refused> {
-    let max_uses = match body.get("maxUses") {
-        None | Some(Value::Null) => 1,
+/// Advice for the administrator.
+pub fn max_uses(given: Option<&Value>) -> Result<i64, &'static str> {
+    match given {
+        None | Some(Value::Null) => Ok(1),
         Some(value) => value
             .as_i64()
-            .filter(|uses| (1..=MOST_USES).contains(uses))
-            .ok_or(("maxUses", "must be a whole number from 1 to 10000"))?,
-    };
-    let expires_ms = match body.get("expiresAt") {
-        None | Some(Value::Null) => None,
-        Some(value) => Some(end(value, now_ms).map_err(|advice| ("expiresAt", advice))?),
-    };
-    let description = match body.get("description") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) if text.chars().count() <= MAX_DESCRIPTION => {
-            Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-        }
-        Some(_) => return Err(("description", "must be text of at most 200 characters")),
-    };
-    Ok(Wanted {
-        max_uses,
-        expires_ms,
-        description,
-    })
+            .filter(|uses| (1..=MAX_USES).contains(uses))
+            .ok_or("must be a whole number from 1 to 10000"),
+    }
 }
 
-fn end(value: &Value, now_ms: i64) -> Result<i64, &'static str> {
-    let text = value.as_str().unwrap_or_default();
-    let end: Timestamp = text
-        .parse()
-        .map_err(|_| "must be a time such as 2030-01-31T12:00:00Z")?;
-    let end = end.as_millisecond();
-    if end <= now_ms {
-        return Err("must be in the future");
+/// The requested time of expiry.
+///
+/// # Errors
+/// Advice for the administrator.
+pub fn expiry(given: Option<&Value>) -> Result<Option<Timestamp>, &'static str> {
+    match given {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let text = value.as_str().unwrap_or_default();
+            let end = text
+                .parse()
+                .map_err(|_| "must be a time such as 2030-01-31T12:00:00Z")?;
+            Ok(Some(end))
+        }
     }
-    Ok(end)
+}
+
+/// The requested description.
+///
+/// # Errors
+/// Advice for the administrator.
+pub fn description(given: Option<&Value>) -> Result<Option<String>, &'static str> {
+    match given {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.chars().count() <= MAX_DESCRIPTION_LENGTH => {
+            Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+        }
+        Some(_) => Err("must be text of at most 200 characters"),
+    }
+}
+
+impl InviteSpec {
+    /// # Errors
+    /// The time of expiry has passed.
+    pub fn new(
+        max_uses: i64,
+        expires: Option<Timestamp>,
+        description: Option<String>,
+        now_ms: i64,
+    ) -> Result<Self, FieldError<&'static str>> {
+        let expires_ms = expires.map(Timestamp::as_millisecond);
+        if expires_ms.is_some_and(|end| end <= now_ms) {
+            return Err(("expiresAt", "must be in the future"));
+        }
+        Ok(Self {
+            max_uses,
+            expires_ms,
+            description,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
 
-    fn passcode(max_uses: i64, old_uses: i64, taken: i64) -> Passcode {
-        Passcode {
+    fn passcode(max_uses: i64, old_uses: i64, taken: i64) -> InviteCode {
+        InviteCode {
             id: ObjectId::new(),
             code: "ABC123".into(),
             is_active: true,
@@ -196,19 +218,19 @@ mod tests {
     #[test]
     fn places_left() {
         assert_eq!(passcode(3, 1, 0).places(0), Ok(2));
-        assert_eq!(passcode(3, 3, 0).places(0), Err(Refusal::UsedUp));
-        let off = Passcode {
+        assert_eq!(passcode(3, 3, 0).places(0), Err(InviteRefusal::UsedUp));
+        let off = InviteCode {
             is_active: false,
             ..passcode(3, 0, 0)
         };
-        assert_eq!(off.places(0), Err(Refusal::Unknown));
-        let ends = Passcode {
+        assert_eq!(off.places(0), Err(InviteRefusal::Unknown));
+        let ends = InviteCode {
             expires_ms: Some(1_000),
             ..passcode(3, 1, 0)
         };
         assert_eq!(ends.places(999), Ok(2));
-        assert_eq!(ends.places(1_000), Err(Refusal::Expired));
-        assert_eq!(passcode(1_000_000, 0, 0).places(0), Ok(MOST_USES));
+        assert_eq!(ends.places(1_000), Err(InviteRefusal::Expired));
+        assert_eq!(passcode(1_000_000, 0, 0).places(0), Ok(MAX_USES));
     }
 
     #[test]
@@ -216,38 +238,10 @@ mod tests {
         let code = passcode(5, 2, 1);
         assert_eq!((code.current_uses(), code.remaining_uses()), (3, 2));
         assert_eq!(code.check(0), Ok(()));
-        assert_eq!(passcode(5, 2, 3).check(0), Err(Refusal::UsedUp));
+        assert_eq!(passcode(5, 2, 3).check(0), Err(InviteRefusal::UsedUp));
         assert_eq!(passcode(5, 9, 9).remaining_uses(), 0);
-        assert!(Refusal::UsedUp.to_string().contains("maximum usage"));
-        assert!(Refusal::Expired.to_string().contains("expired"));
-    }
-
-    #[test]
-    fn bodies() {
-        let read = |body: Value| parse(&body.as_object().cloned().unwrap(), 1_000);
-        let usual = Wanted {
-            max_uses: 1,
-            expires_ms: None,
-            description: None,
-        };
-        assert_eq!(read(json!({})), Ok(usual));
-        let full = json!({ "maxUses": 7, "expiresAt": "1970-01-01T00:00:02.000Z", "description": " Team A " });
-        let full = read(full).unwrap();
-        assert_eq!((full.max_uses, full.expires_ms), (7, Some(2_000)));
-        assert_eq!(full.description.as_deref(), Some("Team A"));
-        for (body, field) in [
-            (json!({ "maxUses": 0 }), "maxUses"),
-            (json!({ "maxUses": 10_001 }), "maxUses"),
-            (json!({ "maxUses": 1.5 }), "maxUses"),
-            (json!({ "maxUses": "3" }), "maxUses"),
-            (json!({ "expiresAt": "tomorrow" }), "expiresAt"),
-            (json!({ "expiresAt": { "$gt": 0 } }), "expiresAt"),
-            (json!({ "expiresAt": "1970-01-01T00:00:01Z" }), "expiresAt"),
-            (json!({ "description": "x".repeat(201) }), "description"),
-            (json!({ "description": ["x"] }), "description"),
-        ] {
-            assert_eq!(read(body.clone()).map_err(|(f, _)| f), Err(field), "{body}");
-        }
+        assert!(InviteRefusal::UsedUp.to_string().contains("maximum usage"));
+        assert!(InviteRefusal::Expired.to_string().contains("expired"));
     }
 
     #[test]
@@ -274,7 +268,7 @@ mod tests {
             if code.check(0).is_ok() {
                 prop_assert!(code.places(0).is_ok() && code.remaining_uses() > 0);
             }
-            prop_assert!((0..=MOST_USES).contains(&code.remaining_uses()));
+            prop_assert!((0..=MAX_USES).contains(&code.remaining_uses()));
         }
     }
 }

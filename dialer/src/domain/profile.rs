@@ -1,32 +1,31 @@
-//! What somebody changes in their own account.
+//! Changes of the own account.
 
 use serde_json::{Map, Value};
 
-use super::{email, fields, password, picture};
+use super::fields::{self, FieldError};
+use super::{email, picture};
+use crate::security::password;
 
-/// Longest name, in characters.
-const MAX_NAME: usize = 200;
+/// Maximum length of a name, in characters.
+const MAX_NAME_LENGTH: usize = 200;
 
-/// Longest password looked at when it is compared; bcrypt reads 72 bytes of it.
-pub const MAX_TYPED: usize = 1024;
+/// Maximum length of a password to verify, in bytes; bcrypt reads 72 of them.
+pub const MAX_TYPED_LENGTH: usize = 1024;
 
-/// A field and what is wrong with it.
-pub type Refused = (&'static str, &'static str);
-
-/// What a body asks to change. `None` is unchanged.
+/// Fields to change. `None`: unchanged.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Change {
+pub struct ProfileEdit {
     pub name: Option<String>,
     /// Normalised.
     pub email: Option<String>,
     pub password: Option<String>,
-    /// `Some(None)` takes the picture away.
+    /// `Some(None)` removes the picture.
     pub picture: Option<Option<String>>,
-    /// What was typed to prove who asks; there whenever e-mail or password change.
+    /// Present whenever e-mail or password change.
     pub current_password: Option<String>,
 }
 
-impl std::fmt::Debug for Change {
+impl std::fmt::Debug for ProfileEdit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Change(redacted)")
     }
@@ -35,22 +34,27 @@ impl std::fmt::Debug for Change {
 /// A name without the spaces around it.
 ///
 /// # Errors
-/// A sentence for the person who typed it.
+/// Advice for the user.
 pub fn name(typed: &str) -> Result<String, &'static str> {
     let name = typed.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+    if name.is_empty()
+        || name.chars().count() > MAX_NAME_LENGTH
+        || name.chars().any(char::is_control)
+    {
         return Err("must have 1 to 200 characters and no control characters");
     }
     Ok(name.to_owned())
 }
 
-/// Reads a body for the account that now has the address `now`. Absent and null are unchanged, and so are the
-/// address that the account has and an empty password: clients send their whole form. An empty or null picture
-/// takes it away.
+/// Parses a body for the account with the address `now`. Absent and null fields are unchanged, and so are the current
+/// address and an empty password, because clients send the whole form. An empty or null picture removes it.
 ///
 /// # Errors
-/// The first field that cannot be stored.
-pub fn parse(body: &Map<String, Value>, now: &str) -> Result<Change, Refused> {
+/// The first invalid field.
+pub fn parse(
+    body: &Map<String, Value>,
+    now: &str,
+) -> Result<ProfileEdit, FieldError<&'static str>> {
     let name = text(body, "name")?
         .map(|typed| name(typed).map_err(|advice| ("name", advice)))
         .transpose()?;
@@ -63,7 +67,7 @@ pub fn parse(body: &Map<String, Value>, now: &str) -> Result<Change, Refused> {
         password::check(typed).map_err(|advice| ("password", advice))?;
     }
     let current = text(body, "currentPassword")?.filter(|typed| !typed.is_empty());
-    if current.is_some_and(|typed| typed.len() > MAX_TYPED) {
+    if current.is_some_and(|typed| typed.len() > MAX_TYPED_LENGTH) {
         return Err(("currentPassword", "is too long"));
     }
     if current.is_none() && (email.is_some() || new_password.is_some()) {
@@ -72,7 +76,7 @@ pub fn parse(body: &Map<String, Value>, now: &str) -> Result<Change, Refused> {
             "is required to change the password or the e-mail address",
         ));
     }
-    Ok(Change {
+    Ok(ProfileEdit {
         name,
         email,
         password: new_password.map(str::to_owned),
@@ -81,7 +85,10 @@ pub fn parse(body: &Map<String, Value>, now: &str) -> Result<Change, Refused> {
     })
 }
 
-fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<&'a str>, Refused> {
+fn text<'a>(
+    body: &'a Map<String, Value>,
+    field: &'static str,
+) -> Result<Option<&'a str>, FieldError<&'static str>> {
     fields::text(body, field).map_err(|advice| (field, advice))
 }
 
@@ -94,7 +101,9 @@ fn other_email(typed: &str, now: &str) -> Result<Option<String>, &'static str> {
     Ok((normal != now).then_some(normal))
 }
 
-fn picture_of(body: &Map<String, Value>) -> Result<Option<Option<String>>, Refused> {
+fn picture_of(
+    body: &Map<String, Value>,
+) -> Result<Option<Option<String>>, FieldError<&'static str>> {
     const FIELD: &str = "profilePicture";
     if !body.contains_key(FIELD) {
         return Ok(None);
@@ -114,7 +123,7 @@ mod tests {
 
     const NOW: &str = "Rep@Example.com";
 
-    fn parsed(body: Value) -> Result<Change, &'static str> {
+    fn parsed(body: Value) -> Result<ProfileEdit, &'static str> {
         let body = body.as_object().cloned().unwrap();
         parse(&body, NOW).map_err(|(field, _)| field)
     }
@@ -125,8 +134,8 @@ mod tests {
         let change = parsed(form).unwrap();
         assert_eq!(change.name.as_deref(), Some("Rep"));
         assert_eq!((change.email, change.password), (None, None));
-        assert_eq!(parsed(json!({})), Ok(Change::default()));
-        assert_eq!(parsed(json!({ "name": null })), Ok(Change::default()));
+        assert_eq!(parsed(json!({})), Ok(ProfileEdit::default()));
+        assert_eq!(parsed(json!({ "name": null })), Ok(ProfileEdit::default()));
     }
 
     #[test]
@@ -182,7 +191,7 @@ mod tests {
         #[test]
         fn an_accepted_address_is_normal_and_another(typed in "\\PC{0,40}") {
             let change = parsed(json!({ "email": typed, "currentPassword": "old" }));
-            if let Ok(Change { email: Some(email), .. }) = change {
+            if let Ok(ProfileEdit { email: Some(email), .. }) = change {
                 prop_assert_eq!(email::normalise(&email), email.clone());
                 prop_assert!(email != NOW && email::check(&email).is_ok());
             }

@@ -1,29 +1,26 @@
-//! What a user may set for themselves, in the shape of the old schema; `timeZone` is new.
+//! User settings in the format of the old schema; `timeZone` is new.
 
+use bson::{Bson, Document, doc};
 use jiff::tz::TimeZone;
-use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Map, Value, json};
 
-use super::fields::given;
+use super::fields::{FieldError, given};
 
 const THEMES: [&str; 3] = ["light", "dark", "system"];
 
-/// Ways to be told, and whether the old schema had them on.
+/// Notification channels and their defaults in the old schema.
 const NOTIFICATIONS: [(&str, bool); 3] = [("email", true), ("sms", false), ("inApp", true)];
 
-const MOST_FIELDS: usize = 50;
-const LONGEST_NAME: usize = 60;
-const LONGEST_VALUE: usize = 500;
+const MAX_FIELDS: usize = 50;
+const MAX_NAME_LENGTH: usize = 60;
+const MAX_VALUE_LENGTH: usize = 500;
 
-/// A field, which may be one within another, and what is wrong with it.
-pub type Refused = (&'static str, String);
-
-/// Reads a body: what is to be set, by path. Absent and null mean unchanged, but for `timeZone`, where null goes back
-/// to the server's.
+/// Parses a body into the fields to set, by path. Absent and null fields are unchanged, except `timeZone`, which null
+/// resets to the server's.
 ///
 /// # Errors
-/// The first field that cannot be stored.
-pub fn parse(body: &Map<String, Value>) -> Result<Document, Refused> {
+/// The first invalid field.
+pub fn parse(body: &Map<String, Value>) -> Result<Document, FieldError> {
     let mut set = Document::new();
     if let Some(theme) = given(body, "theme") {
         let known = THEMES.iter().find(|t| theme.as_str() == Some(**t));
@@ -49,7 +46,7 @@ pub fn parse(body: &Map<String, Value>) -> Result<Document, Refused> {
     Ok(set)
 }
 
-fn notifications(value: &Value) -> Result<Document, Refused> {
+fn notifications(value: &Value) -> Result<Document, FieldError> {
     const FIELD: &str = "notificationPreferences";
     let wrong = || {
         (
@@ -66,15 +63,15 @@ fn notifications(value: &Value) -> Result<Document, Refused> {
     Ok(set)
 }
 
-fn custom_fields(value: &Value) -> Result<Vec<Document>, Refused> {
+fn custom_fields(value: &Value) -> Result<Vec<Document>, FieldError> {
     let wrong = || {
         let advice = format!(
-            "must be a list of at most {MOST_FIELDS} objects with the texts name (1 to {LONGEST_NAME} characters) and \
-             value (at most {LONGEST_VALUE})"
+            "must be a list of at most {MAX_FIELDS} objects with the texts name (1 to {MAX_NAME_LENGTH} characters) and \
+             value (at most {MAX_VALUE_LENGTH})"
         );
         ("customFields", advice)
     };
-    let items = value.as_array().filter(|items| items.len() <= MOST_FIELDS);
+    let items = value.as_array().filter(|items| items.len() <= MAX_FIELDS);
     let read = |item: &Value| {
         let text = |field: &str, least: usize, most: usize| {
             let text = item.get(field)?.as_str()?;
@@ -83,14 +80,14 @@ fn custom_fields(value: &Value) -> Result<Vec<Document>, Refused> {
                 .then(|| text.to_owned())
         };
         Some(
-            doc! { "name": text("name", 1, LONGEST_NAME)?, "value": text("value", 0, LONGEST_VALUE)? },
+            doc! { "name": text("name", 1, MAX_NAME_LENGTH)?, "value": text("value", 0, MAX_VALUE_LENGTH)? },
         )
     };
     let items = items.ok_or_else(wrong)?.iter();
     items.map(|item| read(item).ok_or_else(wrong)).collect()
 }
 
-fn time_zone(value: &Value) -> Result<String, Refused> {
+fn time_zone(value: &Value) -> Result<String, FieldError> {
     let zone = value.as_str().and_then(zone);
     let name = zone.as_ref().and_then(TimeZone::iana_name);
     name.map(str::to_owned).ok_or_else(|| {
@@ -101,18 +98,18 @@ fn time_zone(value: &Value) -> Result<String, Refused> {
     })
 }
 
-/// A zone by its IANA name. The name for "not known" is none.
+/// A time zone by its IANA name, except "Etc/Unknown".
 fn zone(name: &str) -> Option<TimeZone> {
     let zone = TimeZone::get(name).ok()?;
     (!zone.is_unknown()).then_some(zone)
 }
 
-/// The time zone of stored settings; `None` where there is no usable one.
+/// The time zone of stored settings; `None` if there is no valid one.
 pub fn zone_of(stored: &Document) -> Option<TimeZone> {
     zone(stored.get_str("timeZone").ok()?)
 }
 
-/// Stored settings, or those of nobody, as clients get them.
+/// Stored settings, or the defaults, as clients see them.
 pub fn shown(user: &str, stored: &Document) -> Value {
     let theme = stored.get_str("theme").ok();
     let theme = theme.filter(|t| THEMES.contains(t)).unwrap_or("system");
@@ -126,7 +123,7 @@ pub fn shown(user: &str, stored: &Document) -> Value {
         .get_array("customFields")
         .cloned()
         .unwrap_or_default();
-    let fields: Vec<Value> = fields.iter().map(super::leads::view::plain).collect();
+    let fields: Vec<Value> = fields.iter().map(super::to_json::value).collect();
     let zone = zone_of(stored);
     json!({
         "user": user,
@@ -141,7 +138,7 @@ pub fn shown(user: &str, stored: &Document) -> Value {
 mod tests {
     use super::*;
 
-    fn read(body: &Value) -> Result<Document, Refused> {
+    fn read(body: &Value) -> Result<Document, FieldError> {
         parse(body.as_object().unwrap())
     }
 
@@ -185,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_stored_is_named() {
-        let many = vec![json!({ "name": "a", "value": "" }); MOST_FIELDS + 1];
+        let many = vec![json!({ "name": "a", "value": "" }); MAX_FIELDS + 1];
         for (body, field) in [
             (json!({ "theme": "pink" }), "theme"),
             (json!({ "theme": { "$ne": 1 } }), "theme"),

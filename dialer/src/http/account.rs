@@ -1,29 +1,27 @@
-//! What somebody does to their own account: `/api/auth/{profile,sessions,reset}`.
+//! The caller's own account: `/api/auth/{profile,sessions,reset}`.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::{SignedInAs, full_profile};
 use super::body::Body;
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
-use super::shapes::Done;
-use super::shapes::accounts::{Profile, ProfileChange, Reset, Sessions};
-use crate::accounts::now_ms;
-use crate::domain::leads::view::date;
-use crate::domain::{password, profile};
-use crate::store::sessions::Session;
-
-/// Length of a session's id and of a reset link's token: 256 bits in hexadecimal digits.
-const DIGITS: usize = 64;
+use super::schema::accounts::{Profile, ProfileChange, Reset, Sessions};
+use super::schema::common::Done;
+use super::state::App;
+use crate::clock::now_ms;
+use crate::domain::profile;
+use crate::domain::to_json::date;
+use crate::security::token;
+use crate::store::sessions::StoredSession;
 
 /// Changes the caller's account.
 ///
-/// `currentPassword` is needed for a new password or address; a new password ends all other sessions.
+/// `currentPassword` is required for a new password or e-mail address. A new password ends all other sessions.
 #[utoipa::path(
     put,
     path = "/api/auth/profile",
@@ -34,7 +32,7 @@ const DIGITS: usize = 64;
 )]
 pub async fn update(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     SignedInAs(identity): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -66,7 +64,7 @@ pub async fn sessions(
     Ok(private(Json(json!({ "sessions": shown })).into_response()))
 }
 
-fn shown(session: &Session, current: &str) -> Value {
+fn shown(session: &StoredSession, current: &str) -> Value {
     json!({
         "id": session.key,
         "createdAt": date(session.created_ms),
@@ -77,7 +75,7 @@ fn shown(session: &Session, current: &str) -> Value {
     })
 }
 
-/// Ends one of the caller's sessions; the current one too.
+/// Ends one of the caller's sessions, which may be the current one.
 #[utoipa::path(
     delete,
     path = "/api/auth/sessions/{id}",
@@ -88,12 +86,12 @@ fn shown(session: &Session, current: &str) -> Value {
 )]
 pub async fn end_session(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     SignedInAs(identity): SignedInAs,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let key = digits("id", &id)?;
-    if !app.accounts.end_session(&identity, key, &caller).await? {
+    token::check_key(&id).map_err(|advice| ApiError::field("id", advice))?;
+    if !app.accounts.end_session(&identity, &id, &caller).await? {
         return Err(ApiError::new(
             Code::NotFound,
             "You have no session with this id.",
@@ -102,7 +100,7 @@ pub async fn end_session(
     Ok(said("The session has ended."))
 }
 
-/// Gives the account of a reset link a new password and ends its sessions. The link serves once.
+/// Sets a new password with a reset link and ends the account's sessions. A link can be used once.
 #[utoipa::path(
     post,
     path = "/api/auth/reset",
@@ -114,22 +112,10 @@ pub async fn end_session(
 )]
 pub async fn reset(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let token = digits("token", body.text("token")?)?;
-    let password = body.text("password")?;
-    password::check(password).map_err(|advice| ApiError::field("password", advice))?;
-    app.accounts
-        .reset(token, password.to_owned(), &caller)
-        .await?;
+    let Reset { token, password } = body.read()?;
+    app.accounts.reset(&token, password, &caller).await?;
     Ok(said("Your password is changed. Sign in with it."))
-}
-
-fn digits<'a>(field: &'static str, text: &'a str) -> Result<&'a str, ApiError> {
-    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if text.len() == DIGITS && text.bytes().all(digit) {
-        return Ok(text);
-    }
-    Err(ApiError::field(field, "must be 64 hexadecimal digits"))
 }

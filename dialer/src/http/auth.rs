@@ -1,4 +1,4 @@
-//! `/api/auth`: extract, call `accounts`, respond.
+//! Handlers of `/api/auth`, and the extractors of the caller.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
@@ -7,19 +7,20 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::body::Body;
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
-use super::shapes::Done;
-use super::shapes::accounts::{Credentials, Profile, Registration, SignedInUser, Verified};
+use super::schema::accounts::{Credentials, Profile, Registration, SignedInUser, Verified};
+use super::schema::common::Done;
+use super::state::App;
 use crate::accounts::{Identity, Registering, SignedIn};
-use crate::domain::profile::{self, MAX_TYPED};
-use crate::domain::{email, password, token};
+use crate::domain::email;
+use crate::domain::profile::MAX_TYPED_LENGTH;
+use crate::security::token;
 use crate::store::users::User;
 
-/// The caller, if the request carries a token of a living session; 401 else.
+/// Extractor of the caller. Rejects with 401 unless the request carries the token of a live session.
 #[derive(Debug)]
 pub struct SignedInAs(pub Identity);
 
@@ -31,7 +32,7 @@ impl FromRequestParts<App> for SignedInAs {
     }
 }
 
-/// The caller, if they are an administrator; 403 else.
+/// Extractor of a caller who is an administrator. Rejects others with 403.
 #[derive(Debug)]
 pub struct Administrator(pub Identity);
 
@@ -71,25 +72,21 @@ async fn identify(headers: &HeaderMap, app: &App) -> Result<Identity, ApiError> 
 )]
 pub async fn login(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let email = body.text("email")?;
-    let password = body.text("password")?;
+    let Credentials { email, password } = body.read()?;
     if email.len() > email::MAX_LENGTH {
         return Err(ApiError::field("email", "is longer than 254 characters"));
     }
-    if password.len() > MAX_TYPED {
+    if password.len() > MAX_TYPED_LENGTH {
         return Err(ApiError::field("password", "is too long"));
     }
-    let session = app
-        .accounts
-        .login(email, password.to_owned(), &caller)
-        .await?;
+    let session = app.accounts.login(&email, password, &caller).await?;
     Ok(session_response(StatusCode::OK, &session))
 }
 
-/// Makes an account and signs in. A `role` is ignored.
+/// Creates an account and signs in. A `role` is ignored.
 #[utoipa::path(
     post,
     path = "/api/auth/register",
@@ -101,20 +98,15 @@ pub async fn login(
 )]
 pub async fn register(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let email = email::normalise(body.text("email")?);
-    email::check(&email).map_err(|advice| ApiError::field("email", advice))?;
-    let password = body.text("password")?;
-    password::check(password).map_err(|advice| ApiError::field("password", advice))?;
-    let name =
-        profile::name(body.text("name")?).map_err(|advice| ApiError::field("name", advice))?;
+    let new: Registration = body.read()?;
     let new = Registering {
-        email,
-        name,
-        password: password.to_owned(),
-        passcode: body.optional_text("passcode")?.map(str::to_owned),
+        email: new.email,
+        name: new.name,
+        password: new.password,
+        passcode: new.passcode,
     };
     let session = app.accounts.register(new, &caller).await?;
     app.vendors.first_pair(session.user.id).await;
@@ -137,7 +129,7 @@ pub async fn profile(
     Ok(private(Json(profile).into_response()))
 }
 
-/// Tells whose token it is; 401 with `valid:false`.
+/// Returns the owner of a token; 401 with `valid:false`.
 #[utoipa::path(
     get,
     path = "/api/auth/verify",
@@ -156,7 +148,7 @@ pub async fn verify(State(app): State<App>, headers: HeaderMap) -> Result<Respon
     ))
 }
 
-/// Ends the session: the token is worthless afterwards. No body is read.
+/// Ends the session, which revokes its token. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/auth/logout",
@@ -166,7 +158,7 @@ pub async fn verify(State(app): State<App>, headers: HeaderMap) -> Result<Respon
 )]
 pub async fn logout(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     SignedInAs(identity): SignedInAs,
 ) -> Result<Response, ApiError> {
     app.accounts.logout(&identity, &caller).await?;

@@ -1,13 +1,14 @@
-//! JSON bodies, field by field, so that a refusal names the field. An operator object where text belongs is
-//! refused here and never reaches a query.
+//! JSON bodies. Errors name the field. An operator object in place of text is refused here and never reaches a query.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use bson::oid::ObjectId;
 use http::{StatusCode, header};
-use mongodb::bson::oid::ObjectId;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, Code};
+use super::schema::read::{ReadError, read};
 use crate::domain::fields;
 
 /// A JSON object.
@@ -43,10 +44,10 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
-/// A JSON object.
+/// Parses a JSON object.
 ///
 /// # Errors
-/// 400 that says where it is wrong, without what it holds.
+/// 400 with the position of the error, without the content.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(fields)) => Ok(fields),
@@ -65,7 +66,7 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// An `_id` as it stands in a path or a body.
+/// Parses an `_id` of a path or a body.
 ///
 /// # Errors
 /// 400 naming the field.
@@ -73,27 +74,59 @@ pub fn object_id(field: &'static str, text: &str) -> Result<ObjectId, ApiError> 
     ObjectId::parse_str(text).map_err(|_| ApiError::field(field, "must be 24 hexadecimal digits"))
 }
 
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        Self::parameter(&error.field, &error.advice)
+    }
+}
+
 impl Body {
-    /// All of it, for rules that read many fields.
+    /// The body as its described type.
+    ///
+    /// # Errors
+    /// 400 naming the first field that is missing, of the wrong type, or against its rule.
+    pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ApiError> {
+        Ok(read(&self.0)?)
+    }
+
+    /// All fields, for rules that read many of them.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.0
     }
 
-    /// Text that must be there and not be empty.
-    ///
-    /// # Errors
-    /// 400 naming the field.
-    pub fn text(&self, field: &'static str) -> Result<&str, ApiError> {
-        self.optional_text(field)?
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| ApiError::field(field, "is required"))
-    }
-
-    /// Text that may be absent or null.
+    /// A text field; `None` if it is absent or null.
     ///
     /// # Errors
     /// 400 naming the field.
     pub fn optional_text(&self, field: &'static str) -> Result<Option<&str>, ApiError> {
         fields::text(&self.0, field).map_err(|advice| ApiError::field(field, advice))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str) {
+        if let Ok(id) = object_id("id", text) {
+            assert!(id.to_hex().eq_ignore_ascii_case(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ids_in_paths() {
+        assert!(object_id("id", "64B7f0c2a1b2c3d4e5f60718").is_ok());
+        for text in ["64B7f0c2a1b2c3d4e5f60718", "64b7", "", "a\0b"] {
+            check(text);
+        }
+        assert!(object_id("id", "64b7").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_that_is_accepted_is_the_one_that_was_written(text in "([0-9a-fA-F]{20,28}|\\PC{0,30})") {
+            check(&text);
+        }
     }
 }

@@ -1,24 +1,25 @@
-//! Dial counts and the history of calls.
+//! Dial counts and call history.
 
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::private;
 use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::{ApiError, Code};
-use super::leads::Pairs;
-use super::shapes::Refusal;
-use super::shapes::leads::{Call, DialCount, DialCounts, Dialled, Phones};
-use crate::domain::leads::{phone, view};
+use super::query::Pairs;
+use super::schema::calls::{Call, DialCount, DialCounts, Dialled, PhoneParams};
+use super::schema::refusal::Refusal;
+use super::state::App;
+use crate::domain::leads::phone;
+use crate::domain::to_json;
 
-/// The most numbers that are asked about at once.
-const MOST_PHONES: usize = 500;
+/// Maximum number of phone numbers per request.
+const MAX_PHONES: usize = 500;
 
-/// Counts that a number was dialled.
+/// Increments the dial count of a number.
 #[utoipa::path(
     post,
     path = "/api/dial-counts/increment",
@@ -32,21 +33,20 @@ pub async fn increment(
     SignedInAs(identity): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let phone = phone::last_ten(body.text("phone")?)
-        .ok_or_else(|| ApiError::field("phone", "must have at least ten digits"))?;
+    let Dialled { phone } = body.read()?;
     let count = app.store.count_dial(identity.user.id, &phone).await?;
     Ok(private(
         Json(json!({ "phone": phone, "count": count })).into_response(),
     ))
 }
 
-/// How often numbers were dialled; only those that were.
+/// Dial counts of numbers. Numbers that were never dialled are omitted.
 #[utoipa::path(
     get,
     path = "/api/dial-counts",
     tag = "calls",
     operation_id = "dialCounts",
-    params(Phones),
+    params(PhoneParams),
     responses((status = 200, description = "The counts", body = DialCounts)),
 )]
 pub async fn counts(
@@ -59,7 +59,7 @@ pub async fn counts(
         .flat_map(|(_, value)| value.split(','))
         .filter_map(phone::last_ten)
         .collect();
-    if phones.len() > MOST_PHONES {
+    if phones.len() > MAX_PHONES {
         return Err(ApiError::field("phones", "must have at most 500 numbers"));
     }
     let counts = app.store.dial_counts(identity.user.id, &phones).await?;
@@ -79,11 +79,11 @@ pub async fn history(
     SignedInAs(identity): SignedInAs,
 ) -> Result<Response, ApiError> {
     let calls = app.store.calls(identity.user.id).await?;
-    let calls: Vec<Value> = calls.iter().map(|c| view::fields(c).into()).collect();
+    let calls: Vec<Value> = calls.iter().map(|c| to_json::fields(c).into()).collect();
     Ok(private(Json(calls).into_response()))
 }
 
-/// 501: it never worked; a `tel:` link dials.
+/// Not implemented (501): the server places no calls; a `tel:` link dials.
 #[utoipa::path(
     post,
     path = "/api/calls/initiate",

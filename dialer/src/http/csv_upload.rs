@@ -1,55 +1,49 @@
-//! `/api/csv-upload`: a vendor's file of leads.
+//! Handlers of `/api/csv-upload`: a vendor's file of leads.
 
 use std::fs::File;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
-use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, State};
+use axum::extract::{Multipart, Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use bson::Document;
+use bson::oid::ObjectId;
 use http::StatusCode;
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::App;
 use super::answer::private;
 use super::auth::SignedInAs;
 use super::body::object_id;
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::leads::Pairs;
-use super::origin::Origin;
-use super::shapes::{Id, vendors as shapes};
-use crate::domain::leads::view;
-use crate::domain::vendor::file::{Counts, MOST_BYTES, Refused, RowWarning, Scan};
+use super::query::Pairs;
+use super::schema::common::Id;
+use super::schema::vendors as schema;
+use super::state::App;
+use crate::domain::to_json;
+use crate::domain::vendor::file::limits::MAX_BYTES;
+use crate::domain::vendor::file::row::{RowCounts, RowWarning};
+use crate::domain::vendor::file::scan::Scan;
+use crate::domain::vendor::file::sheet::FileError;
 use crate::imports::runner::{self, Ended};
 use crate::imports::{self, Checked};
-use crate::store::audit::{Action, Entry};
+use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::lease::Lease;
-use crate::store::vendor::journal::{Import, read_counts};
+use crate::store::vendor::journal::{UnfinishedImport, read_counts};
 
-pub const PATH: &str = "/api/csv-upload";
+/// Timeout of one read while a client sends a file.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What surrounds a file in its body.
-const AROUND: usize = 64 * 1024;
+/// Timeout of the response for the import's last write. The import continues without the client.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(240);
 
-/// Longest pause of a client that sends a file.
-const PAUSE: Duration = Duration::from_secs(30);
+/// Maximum length of a stored file name, in characters.
+const MAX_NAME_LENGTH: usize = 200;
 
-/// How long an answer waits for the last write. The import goes on without it.
-const WAIT: Duration = Duration::from_secs(240);
-
-const LONGEST_NAME: usize = 200;
-
-/// How much a body may hold.
-pub fn limit() -> DefaultBodyLimit {
-    let most = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
-    DefaultBodyLimit::max(most.saturating_add(AROUND))
-}
-
-/// What the query asks for.
+/// Options of the query string.
 #[derive(Debug, Clone, Copy, Default)]
 struct Options {
     dry_run: bool,
@@ -64,7 +58,7 @@ fn options(pairs: &[(String, String)]) -> Result<Options, ApiError> {
             ("dryRun", _) => return Err(ApiError::field("dryRun", "must be true or false")),
             ("mode", "partial" | "all") => options.partial = value == "partial",
             ("mode", _) => return Err(ApiError::field("mode", "must be all or partial")),
-            // As ever, what else there is does not matter.
+            // Unknown keys were always ignored.
             _ => {}
         }
     }
@@ -73,20 +67,21 @@ fn options(pairs: &[(String, String)]) -> Result<Options, ApiError> {
 
 /// Imports a file of leads.
 ///
-/// 200 after the last write; 202 if that takes longer than four minutes or the server is stopping: the import goes on.
+/// 200 after the last write; 202 if that takes longer than four minutes or the server is stopping: the import
+/// continues.
 #[utoipa::path(
     post,
     path = "/api/csv-upload",
     tag = "vendors",
     operation_id = "uploadFile",
-    params(shapes::FileOptions),
-    request_body(content = shapes::File, content_type = "multipart/form-data"),
-    responses((status = 200, description = "What it came to", body = shapes::Import), (status = 202, description = "It goes on", body = shapes::Import)),
+    params(schema::UploadParams),
+    request_body(content = schema::File, content_type = "multipart/form-data"),
+    responses((status = 200, description = "What it came to", body = schema::Import), (status = 202, description = "It goes on", body = schema::Import)),
 )]
 pub async fn upload(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Query(pairs): Pairs,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, ApiError> {
@@ -98,7 +93,7 @@ pub async fn upload(
     })?;
     let tenant = identity.scope().user();
     if !options.dry_run && app.store.import_under_way(tenant).await? {
-        return Err(imports::Error::UnderWay.into());
+        return Err(imports::ImportError::UnderWay.into());
     }
     let (file, name) = receive(&app, multipart).await?;
     let checked = imports::check(&app.store, tenant, file, options.partial).await?;
@@ -107,10 +102,10 @@ pub async fn upload(
         let counts = imports::rehearse(&app.store, tenant, checked).await?;
         return Ok(rehearsed(&scan, counts));
     }
-    let entry = identity.entry(Action::Import, None, &caller);
+    let entry = identity.entry(AuditAction::Import, None, &caller);
     let work = import(App::clone(&app), place, tenant, name, checked, entry);
-    // A task of its own: it goes on when the client hangs up.
-    match tokio::time::timeout(WAIT, tokio::spawn(work)).await {
+    // A separate task, which continues if the client disconnects.
+    match tokio::time::timeout(ANSWER_TIMEOUT, tokio::spawn(work)).await {
         Ok(Ok(imported)) => imported,
         Ok(Err(_)) => Err(ApiError::new(
             Code::Panicked,
@@ -126,7 +121,7 @@ async fn import(
     tenant: ObjectId,
     name: String,
     checked: Checked,
-    entry: Entry,
+    entry: AuditEntry,
 ) -> Result<Response, ApiError> {
     let _place = place;
     let (import, lease) = imports::journal(&app.store, tenant, &name, checked).await?;
@@ -135,9 +130,9 @@ async fn import(
 
 async fn run(
     app: &App,
-    import: &Import,
+    import: &UnfinishedImport,
     lease: &Lease,
-    entry: &Entry,
+    entry: &AuditEntry,
 ) -> Result<Response, ApiError> {
     if let Err(fault) = app.store.insert_audit(entry).await {
         tracing::warn!(reason = %fault, "audit entry not written");
@@ -156,14 +151,14 @@ async fn run(
     }
 }
 
-/// How far an import is, or what it came to.
+/// The state or result of an import.
 #[utoipa::path(
     get,
     path = "/api/csv-upload/{id}",
     tag = "vendors",
     operation_id = "readImport",
     params(("id" = Id, Path, description = "The import")),
-    responses((status = 200, description = "The import", body = shapes::Import)),
+    responses((status = 200, description = "The import", body = schema::Import)),
 )]
 pub async fn read(
     State(app): State<App>,
@@ -176,13 +171,13 @@ pub async fn read(
     Ok(private(Json(shown(&import)).into_response()))
 }
 
-/// The last 20 imports, newest first, without their warnings.
+/// The last 20 imports, newest first, without warnings.
 #[utoipa::path(
     get,
     path = "/api/csv-upload",
     tag = "vendors",
     operation_id = "listImports",
-    responses((status = 200, description = "The imports", body = shapes::Imports)),
+    responses((status = 200, description = "The imports", body = schema::Imports)),
 )]
 pub async fn list(
     State(app): State<App>,
@@ -194,7 +189,7 @@ pub async fn list(
     Ok(private(Json(body).into_response()))
 }
 
-/// The one file of a body, spooled, and its name.
+/// Spools the single file of a body; returns it and its name.
 async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), ApiError> {
     let mut received = None;
     while let Some(field) = within(multipart.next_field()).await? {
@@ -208,7 +203,7 @@ async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), 
             .file_name()
             .unwrap_or_default()
             .chars()
-            .take(LONGEST_NAME)
+            .take(MAX_NAME_LENGTH)
             .collect();
         let mime = field.content_type().unwrap_or_default();
         let mime = mime.split(';').next().unwrap_or_default().trim();
@@ -223,14 +218,14 @@ async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), 
     received.ok_or_else(no_file)
 }
 
-/// Writes a file to disk as it comes.
+/// Writes a file to disk while it is received.
 async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
     let file = app.imports.spool().map_err(|error| no_room(&error))?;
     let mut file = tokio::fs::File::from_std(file);
     let mut size = 0_u64;
     while let Some(bytes) = within(field.chunk()).await? {
         size = size.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        if size > MOST_BYTES {
+        if size > MAX_BYTES {
             return Err(too_large());
         }
         file.write_all(&bytes)
@@ -241,9 +236,9 @@ async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
     Ok(file.into_std().await)
 }
 
-/// What a client sends, unless it stops sending.
+/// The result of a read, or an error if the client stops sending.
 async fn within<T>(read: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
-    match tokio::time::timeout(PAUSE, read).await {
+    match tokio::time::timeout(CHUNK_TIMEOUT, read).await {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
         Ok(Err(_)) => Err(ApiError::new(
@@ -270,7 +265,7 @@ fn no_file() -> ApiError {
     )
 }
 
-/// The kind says which it is, a full disk or one that is read-only; nothing of the file is in it.
+/// The error kind tells a full disk from a read-only one; it contains nothing of the file.
 fn no_room(error: &std::io::Error) -> ApiError {
     ApiError {
         cause: Some(format!("SPOOL_DIR cannot be written to: {}", error.kind())),
@@ -278,21 +273,21 @@ fn no_room(error: &std::io::Error) -> ApiError {
     }
 }
 
-impl From<imports::Error> for ApiError {
-    fn from(error: imports::Error) -> Self {
+impl From<imports::ImportError> for ApiError {
+    fn from(error: imports::ImportError) -> Self {
         match error {
-            imports::Error::Database(fault) => fault.into(),
-            imports::Error::UnderWay => Self::new(
+            imports::ImportError::Database(fault) => fault.into(),
+            imports::ImportError::UnderWay => Self::new(
                 Code::ImportRunning,
                 "Another file of yours is being imported. Wait for it to end: GET /api/csv-upload tells how far it is.",
             ),
-            imports::Error::Spool => Self {
+            imports::ImportError::Spool => Self {
                 cause: Some(error.to_string()),
                 ..Self::new(Code::Internal, "Something went wrong on the server.")
             },
-            imports::Error::Refused(refused) => {
+            imports::ImportError::File(refused) => {
                 let code = match refused {
-                    Refused::UnknownVendor(_) => Code::UnknownVendor,
+                    FileError::UnknownVendor(_) => Code::UnknownVendor,
                     _ => Code::InvalidFile,
                 };
                 Self {
@@ -304,7 +299,7 @@ impl From<imports::Error> for ApiError {
     }
 }
 
-fn rehearsed(scan: &Scan, counts: Counts) -> Response {
+fn rehearsed(scan: &Scan, counts: RowCounts) -> Response {
     let body = json!({
         "success": true,
         "vendor": scan.vendor.name(),
@@ -320,8 +315,8 @@ fn warning(warning: &RowWarning) -> Value {
     json!({ "row": warning.row, "column": warning.column, "message": warning.message })
 }
 
-/// Rows of the file are `processed` + `skipped` + `errors`.
-fn stats(counts: Counts, skipped: i64, errors: i64) -> Value {
+/// The rows of a file are `processed` + `skipped` + `errors`.
+fn stats(counts: RowCounts, skipped: i64, errors: i64) -> Value {
     json!({
         "imported": counts.imported,
         "updated": counts.updated,
@@ -332,9 +327,9 @@ fn stats(counts: Counts, skipped: i64, errors: i64) -> Value {
     })
 }
 
-/// An import as stored, as clients get it.
+/// A stored import as clients see it.
 fn shown(import: &Document) -> Value {
-    let fields = view::fields(import);
+    let fields = to_json::fields(import);
     let field = |name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
     let number = |name: &str| field(name).as_i64().unwrap_or_default();
     let counts = read_counts(import.get_document("counts").unwrap_or(&Document::new()));
@@ -361,15 +356,15 @@ fn shown(import: &Document) -> Value {
     shown.into()
 }
 
-/// The import has begun and will be finished, but not before this answer.
-fn goes_on(import: Option<&Import>) -> Response {
+/// Response for an import that is not finished yet.
+fn goes_on(import: Option<&UnfinishedImport>) -> Response {
     let body = json!({
         "success": true,
         "id": import.map(|import| import.id.to_hex()),
         "vendor": import.map(|import| import.vendor.name()),
         "state": "running",
         "message": "The import goes on. GET /api/csv-upload tells how far it is.",
-        "stats": stats(Counts::default(), 0, 0),
+        "stats": stats(RowCounts::default(), 0, 0),
         "warnings": [],
         "warningCount": 0,
     });

@@ -1,24 +1,26 @@
-//! `/api/dispositions`.
+//! Handlers of `/api/dispositions`.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use bson::Document;
+use bson::oid::ObjectId;
 use http::StatusCode;
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::{Administrator, SignedInAs};
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
-use super::shapes::leads::{Disposition, DispositionChange, Dispositions, NewDisposition, Seeded};
-use super::shapes::{Done, Id};
+use super::schema::common::{Done, Id};
+use super::schema::dispositions::{
+    Disposition, DispositionChange, Dispositions, NewDisposition, Seeded,
+};
+use super::state::App;
 use crate::accounts::Identity;
-use crate::domain::dispositions::{self, Change};
-use crate::domain::leads::view;
-use crate::store::dispositions::Whose;
+use crate::domain::dispositions::DispositionEdit;
+use crate::domain::to_json;
+use crate::store::dispositions::DispositionScope;
 
 /// The default dispositions and the caller's own.
 #[utoipa::path(
@@ -32,14 +34,14 @@ pub async fn list(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
 ) -> Result<Response, ApiError> {
-    let usable = Whose::Usable(identity.user.id);
+    let usable = DispositionScope::Usable(identity.user.id);
     let found = app.store.dispositions(usable).await?;
     Ok(private(
         Json(json!({ "dispositions": all(&found) })).into_response(),
     ))
 }
 
-/// Once every tenant's; now an administrator's own view is all there is.
+/// The default dispositions and the caller's own; kept for old clients, which asked for every tenant's.
 #[utoipa::path(
     get,
     path = "/api/dispositions/all",
@@ -51,7 +53,7 @@ pub async fn list_all(app: State<App>, caller: SignedInAs) -> Result<Response, A
     list(app, caller).await
 }
 
-/// One disposition that the caller can use.
+/// A disposition that the caller can use.
 #[utoipa::path(
     get,
     path = "/api/dispositions/{id}",
@@ -65,12 +67,12 @@ pub async fn read(
     SignedInAs(identity): SignedInAs,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let usable = Whose::Usable(identity.user.id);
+    let usable = DispositionScope::Usable(identity.user.id);
     let found = app.store.disposition(usable, object_id("id", &id)?).await?;
     Ok(shown(StatusCode::OK, &found.ok_or_else(none)?))
 }
 
-/// Makes a disposition of the caller's own.
+/// Creates a disposition of the caller's own.
 #[utoipa::path(
     post,
     path = "/api/dispositions",
@@ -84,7 +86,7 @@ pub async fn create(
     SignedInAs(identity): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let Change {
+    let DispositionEdit {
         name, color, emoji, ..
     } = change_of(&body)?;
     let name = name.ok_or_else(|| ApiError::field("name", "is required"))?;
@@ -101,7 +103,7 @@ pub async fn create(
     Ok(shown(StatusCode::CREATED, &made.ok_or_else(taken)?))
 }
 
-/// Changes a disposition. The defaults are the administrators'.
+/// Changes a disposition. Only administrators can change the defaults.
 #[utoipa::path(
     put,
     path = "/api/dispositions/{id}",
@@ -136,7 +138,7 @@ pub async fn update(
     }
 }
 
-/// Deletes a disposition. Leads keep the text.
+/// Deletes a disposition. Leads keep its name.
 #[utoipa::path(
     delete,
     path = "/api/dispositions/{id}",
@@ -161,7 +163,7 @@ pub async fn delete(
     Ok(said("The disposition was deleted."))
 }
 
-/// Makes the default dispositions that are missing. No body is read.
+/// Creates the missing default dispositions. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/dispositions/seed-defaults",
@@ -187,11 +189,11 @@ pub async fn seed(
     Ok(private((status, Json(body)).into_response()))
 }
 
-fn changeable(identity: &Identity) -> Whose {
+fn changeable(identity: &Identity) -> DispositionScope {
     if identity.is_administrator() {
-        Whose::OwnOrDefault(identity.user.id)
+        DispositionScope::OwnOrDefault(identity.user.id)
     } else {
-        Whose::Own(identity.user.id)
+        DispositionScope::Own(identity.user.id)
     }
 }
 
@@ -200,7 +202,7 @@ async fn not_changeable(
     identity: &Identity,
     id: ObjectId,
 ) -> Result<ApiError, ApiError> {
-    let usable = Whose::Usable(identity.user.id);
+    let usable = DispositionScope::Usable(identity.user.id);
     Ok(match app.store.disposition(usable, id).await? {
         Some(_) => ApiError::new(
             Code::Forbidden,
@@ -210,8 +212,8 @@ async fn not_changeable(
     })
 }
 
-fn change_of(body: &Body) -> Result<Change, ApiError> {
-    dispositions::parse(body.fields()).map_err(|(field, advice)| ApiError::field(field, &advice))
+fn change_of(body: &Body) -> Result<DispositionEdit, ApiError> {
+    Ok(body.read::<DispositionChange>()?.into())
 }
 
 fn none() -> ApiError {
@@ -223,9 +225,9 @@ fn taken() -> ApiError {
 }
 
 fn all(found: &[Document]) -> Vec<Value> {
-    found.iter().map(|d| view::fields(d).into()).collect()
+    found.iter().map(|d| to_json::fields(d).into()).collect()
 }
 
 fn shown(status: StatusCode, disposition: &Document) -> Response {
-    private((status, Json(view::fields(disposition))).into_response())
+    private((status, Json(to_json::fields(disposition))).into_response())
 }

@@ -1,4 +1,5 @@
-//! One error type that is a response: `{success:false, message, error, code, requestId, errors?}`.
+//! The error type of all handlers, which is also the response: `{success:false, message, error, code, requestId,
+//! errors?}`.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -11,12 +12,12 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::accounts;
-use crate::domain::keyring::Unopened;
-use crate::domain::vendor::gate::Closed;
+use crate::domain::vendor::gate::GateClosed;
+use crate::security::keyring::UnsealError;
 use crate::store::fault::Fault;
 use crate::vendors;
 
-/// Stable codes; clients may compare them.
+/// Stable error codes; clients may compare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
@@ -61,7 +62,7 @@ pub enum Code {
     MethodNotAllowed,
     Timeout,
     Internal,
-    /// Internal, and reported to Sentry by the panic hook already.
+    /// Internal error that the panic hook has already reported to Sentry.
     #[strum(serialize = "INTERNAL")]
     Panicked,
 }
@@ -131,19 +132,19 @@ impl PartialSchema for Code {
 
 impl ToSchema for Code {}
 
-/// A refused request. The body is written by `layers`, which knows the request's id.
+/// A refused request. `layers` writes the body, because only it knows the request id.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     pub code: Code,
     pub message: String,
-    /// The field, or key of the query, at fault; the message says what is wrong with it.
+    /// The field, or key of the query string, at fault; the message says what is wrong with it.
     pub field: Option<String>,
     pub retry_after_seconds: Option<u64>,
-    /// For logs and Sentry only. Holds no value of the request.
+    /// Cause for logs and Sentry only. Contains no value of the request.
     pub cause: Option<String>,
     /// Adds `valid:false`, as `/api/auth/verify` always did.
     pub invalid: bool,
-    /// What there is now, where somebody else was quicker.
+    /// The current state, for edit conflicts.
     pub current: Option<Box<Value>>,
 }
 
@@ -165,7 +166,7 @@ impl ApiError {
         Self::parameter(field, advice)
     }
 
-    /// 400 naming a key of the query string, which may be one that is not known.
+    /// 400 naming a key of the query string, which may be unknown.
     pub fn parameter(key: &str, advice: &str) -> Self {
         Self {
             field: Some(key.to_owned()),
@@ -247,9 +248,9 @@ impl From<Fault> for ApiError {
     }
 }
 
-impl From<accounts::Error> for ApiError {
-    fn from(error: accounts::Error) -> Self {
-        use accounts::Error as E;
+impl From<accounts::AccountError> for ApiError {
+    fn from(error: accounts::AccountError) -> Self {
+        use accounts::AccountError as E;
         match error {
             E::Database(fault) => fault.into(),
             E::WrongCredentials => Self::new(Code::LoginFailed, accounts::LOGIN_FAILED),
@@ -290,22 +291,22 @@ impl From<accounts::Error> for ApiError {
     }
 }
 
-impl From<vendors::Error> for ApiError {
-    fn from(error: vendors::Error) -> Self {
-        use vendors::Error as E;
+impl From<vendors::VendorError> for ApiError {
+    fn from(error: vendors::VendorError) -> Self {
+        use vendors::VendorError as E;
         match error {
             E::Database(fault) => fault.into(),
             E::Wrong => Self::new(Code::WrongCredential, sentence(&error.to_string())),
-            E::Closed(closed) => closed.into(),
+            E::Throttled(closed) => closed.into(),
             E::NoKeys => Self::new(
                 Code::KeysNotSet,
                 "The server has no keys to store or read secrets with: ENCRYPTION_KEYS is not set.",
             ),
-            E::Unopened(Unopened::UnknownKey(_)) => Self::new(
+            E::UnsealError(UnsealError::UnknownKey(_)) => Self::new(
                 Code::KeyUnknown,
                 format!("The stored credential cannot be read: {error}."),
             ),
-            E::Unopened(_) => Self {
+            E::UnsealError(_) => Self {
                 cause: Some(format!("credential: {error}")),
                 ..Self::new(Code::Internal, "Something went wrong on the server.")
             },
@@ -313,21 +314,21 @@ impl From<vendors::Error> for ApiError {
     }
 }
 
-impl From<Closed> for ApiError {
-    fn from(closed: Closed) -> Self {
+impl From<GateClosed> for ApiError {
+    fn from(closed: GateClosed) -> Self {
         let (code, message, wait) = match closed {
-            Closed::TooFast(wait) => (
+            GateClosed::TooFast(wait) => (
                 Code::RateLimited,
                 "This credential sends too many requests.",
                 wait,
             ),
-            Closed::TooManyWrong(wait) => (
+            GateClosed::TooManyWrong(wait) => (
                 Code::TooManyAttempts,
                 "Too many requests with wrong credentials came from here.",
                 wait,
             ),
         };
-        // Rounded up: a moment early is refused again.
+        // Rounded up: a request that is early by a fraction is refused again.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Self::new(code, message).retry_after(seconds)
     }
@@ -342,7 +343,7 @@ impl ApiError {
     }
 }
 
-/// First letter large, full stop at the end.
+/// Capitalises the first letter and adds a full stop.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     match characters.next() {

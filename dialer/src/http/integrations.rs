@@ -1,29 +1,29 @@
-//! `/api/integrations/nextgen`: the pair to give to the vendor, and what came with it and was refused.
+//! Handlers of `/api/integrations/nextgen`: the vendor's credential, and rejected webhook messages.
 
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
-use mongodb::bson::Document;
+use bson::Document;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::private;
 use super::auth::SignedInAs;
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::leads::Pairs;
-use super::origin::Origin;
 use super::paging::Paging;
-use super::shapes::Page;
-use super::shapes::vendors::{Pair, Rejects};
-use crate::domain::leads::view;
-use crate::store::audit::Action;
-use crate::vendors::InForce;
+use super::query::Pairs;
+use super::schema::common::PageParams;
+use super::schema::vendors::{Pair, Rejects};
+use super::state::App;
+use crate::clock::now_ms;
+use crate::domain::to_json;
+use crate::store::audit::AuditAction;
+use crate::vendors::CurrentPair;
 
-/// The most of a refused body that a list shows, in characters.
-const MOST_SHOWN: usize = 4096;
+/// Maximum length of a rejected body in a list, in characters.
+const MAX_SHOWN_BODY: usize = 4096;
 
-/// The pair to give to the vendor; 404 with `connected:false` where there is none.
+/// The vendor's credential; 404 with `connected:false` if there is none.
 #[utoipa::path(
     get,
     path = "/api/integrations/nextgen/credentials",
@@ -38,7 +38,7 @@ pub async fn credentials(
     shown(app.vendors.current(identity.user.id).await?)
 }
 
-/// Makes a new pair; older ones are worthless from then on. No body is read.
+/// Creates a new credential and revokes older ones. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/integrations/nextgen/credentials/rotate",
@@ -48,35 +48,35 @@ pub async fn credentials(
 )]
 pub async fn rotate(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     SignedInAs(identity): SignedInAs,
 ) -> Result<Response, ApiError> {
     let pair = app.vendors.rotate(identity.user.id).await?;
-    let entry = identity.entry(Action::CredentialRotate, None, &caller);
+    let entry = identity.entry(AuditAction::CredentialRotate, None, &caller);
     app.store.insert_audit(&entry).await?;
     shown(pair)
 }
 
-fn shown(pair: Option<InForce>) -> Result<Response, ApiError> {
-    let InForce { pair, created_ms } = pair.ok_or_else(|| {
+fn shown(pair: Option<CurrentPair>) -> Result<Response, ApiError> {
+    let CurrentPair { pair, created_ms } = pair.ok_or_else(|| {
         ApiError::new(
             Code::NotConnected,
             "There is no credential yet. Make one: POST /api/integrations/nextgen/credentials/rotate.",
         )
     })?;
     let body = json!({
-        "connected": true, "sid": pair.sid, "apiKey": pair.api_key, "createdAt": view::date(created_ms),
+        "connected": true, "sid": pair.sid, "apiKey": pair.api_key, "createdAt": to_json::date(created_ms),
     });
     Ok(private(Json(body).into_response()))
 }
 
-/// What came with the caller's pair and was refused in the last 30 days, newest first.
+/// Rejected webhook messages of the last 30 days that carried the caller's credential, newest first.
 #[utoipa::path(
     get,
     path = "/api/integrations/nextgen/rejects",
     tag = "vendors",
     operation_id = "listRejects",
-    params(Page),
+    params(PageParams),
     responses((status = 200, description = "What came", body = Rejects)),
 )]
 pub async fn rejects(
@@ -85,10 +85,9 @@ pub async fn rejects(
     Query(pairs): Pairs,
 ) -> Result<Response, ApiError> {
     let paging = Paging::of(&pairs)?;
-    let now = Timestamp::now().as_millisecond();
     let (found, total) = app
         .store
-        .rejects(identity.user.id, paging.window(), now)
+        .rejects(identity.user.id, paging.window(), now_ms())
         .await?;
     let rejects: Vec<Value> = found.iter().map(reject).collect();
     let body = json!({ "rejects": rejects, "pagination": paging.shown(total) });
@@ -96,10 +95,10 @@ pub async fn rejects(
 }
 
 fn reject(stored: &Document) -> Value {
-    let mut shown = view::fields(stored);
+    let mut shown = to_json::fields(stored);
     shown.remove("tenantId");
-    let body = view::text(&shown, "body");
-    let start: String = body.chars().take(MOST_SHOWN).collect();
+    let body = to_json::text(&shown, "body");
+    let start: String = body.chars().take(MAX_SHOWN_BODY).collect();
     shown.insert("bodyCut".into(), (start.len() < body.len()).into());
     shown.insert("body".into(), start.into());
     shown.into()

@@ -1,4 +1,4 @@
-//! `/metrics`, on a port of its own: it is not for those who can reach the application.
+//! `/metrics`, on a port of its own: it must not be reachable by the application's clients.
 
 use axum::Router;
 use axum::extract::State;
@@ -6,17 +6,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
 
-use super::App;
+use super::state::App;
 use crate::metrics::OPENMETRICS;
-use crate::store::health::PATIENCE;
+use crate::store::health::CHECK_TIMEOUT;
 
-/// `GET /metrics` and nothing else.
+/// The router of the metrics port: `GET /metrics` only.
 pub fn router(app: App) -> Router {
     Router::new().route("/metrics", get(render)).with_state(app)
 }
 
 async fn render(State(app): State<App>) -> Response {
-    let reachable = app.health.ask(PATIENCE).await.is_ok();
+    let reachable = app.health.ask(CHECK_TIMEOUT).await.is_ok();
     match app.metrics.render(reachable) {
         Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -1,14 +1,17 @@
-//! Pages of short lists: `page` from 1, `limit` up to 100.
+//! Paging of short lists: `page` from 1, `limit` up to 100.
 
 use serde_json::{Value, json};
 
 use super::error::ApiError;
 
-const MOST_PAGES: u64 = 1_000_000;
-const USUAL_LIMIT: u64 = 50;
-const MOST: u64 = 100;
+/// Maximum page number.
+const MAX_PAGE: u64 = 1_000_000;
+/// Default of `limit`.
+const DEFAULT_LIMIT: u64 = 50;
+/// Maximum of `limit`.
+const MAX_LIMIT: u64 = 100;
 
-/// Which page of a list.
+/// The requested page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
     page: u64,
@@ -16,7 +19,7 @@ pub struct Paging {
 }
 
 impl Paging {
-    /// Reads `page` and `limit`; other keys are somebody else's.
+    /// Parses `page` and `limit`; other keys are ignored.
     ///
     /// # Errors
     /// 400 naming the key.
@@ -35,8 +38,8 @@ impl Paging {
             }
         };
         Ok(Self {
-            page: read("page", 1, MOST_PAGES)?,
-            limit: read("limit", USUAL_LIMIT, MOST)?,
+            page: read("page", 1, MAX_PAGE)?,
+            limit: read("limit", DEFAULT_LIMIT, MAX_LIMIT)?,
         })
     }
 
@@ -46,7 +49,7 @@ impl Paging {
         ((self.page - 1) * self.limit, limit)
     }
 
-    /// `{total, page, pages, limit}`, as lists of leads have it.
+    /// `{total, page, pages, limit}`, as in lists of leads.
     pub fn shown(self, total: u64) -> Value {
         let pages = total.div_ceil(self.limit);
         json!({ "total": total, "page": self.page, "pages": pages, "limit": self.limit })
@@ -56,6 +59,7 @@ impl Paging {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn of(query: &[(&str, &str)]) -> Result<Paging, String> {
         let pairs: Vec<(String, String)> = query
@@ -79,6 +83,47 @@ mod tests {
             ("limit", "1e2"),
         ] {
             assert_eq!(of(&[(key, value)]), Err(key.to_owned()), "{value}");
+        }
+    }
+
+    fn check(query: &[(&str, &str)]) {
+        let Ok(paging) = of(query) else {
+            return;
+        };
+        let (skip, limit) = paging.window();
+        let width = u64::try_from(limit).unwrap();
+        assert!((1..=100).contains(&width), "{query:?}");
+        assert!(skip.is_multiple_of(width) && skip / width < 1_000_000);
+        let shown = paging.shown(skip + 1);
+        let number = |field: &str| shown[field].as_u64().unwrap();
+        assert_eq!((number("total"), number("limit")), (skip + 1, width));
+        // One more than was skipped is on the page that was asked for.
+        assert_eq!(number("pages"), number("page"));
+        let again = ["page", "limit"].map(|field| (field, number(field).to_string()));
+        let again = again
+            .each_ref()
+            .map(|(field, value)| (*field, value.as_str()));
+        assert_eq!(of(&again), Ok(paging));
+    }
+
+    #[test]
+    fn odd_queries() {
+        for query in [
+            [("page", ""), ("limit", "")],
+            [("page", "1000000"), ("limit", "100")],
+            [("page", "+2"), ("limit", "")],
+            [("page", "2"), ("limit", "25")],
+            [("page", "1"), ("page", "2")],
+            [("page", ""), ("limit", "101")],
+        ] {
+            check(&query);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_that_is_accepted_is_within_its_bounds(page in "([0-9]{0,8}|\\PC{0,6})", limit in "([0-9]{0,4}|\\PC{0,6})") {
+            check(&[("page", &page), ("limit", &limit)]);
         }
     }
 }

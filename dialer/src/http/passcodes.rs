@@ -1,33 +1,31 @@
-//! Invite codes: anyone may look at one, administrators manage them.
+//! Invite codes: anyone may validate one, administrators manage them.
 
 use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use bson::oid::ObjectId;
 use http::StatusCode;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::Administrator;
 use super::body::{Body, object_id};
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
-use super::shapes::accounts::{
+use super::schema::common::{Done, Id};
+use super::schema::passcodes::{
     CodeLimits, EndedCode, MadeCode, NewCode, Passcodes, TypedCode, UsedCode, ValidCode,
 };
-use super::shapes::{Done, Id};
-use crate::accounts::{Caller, Identity, Purpose, now_ms};
-use crate::domain::leads::view::date;
-use crate::domain::passcode::{self, Passcode};
+use super::state::App;
+use crate::accounts::{Caller, Identity, Purpose};
+use crate::clock::now_ms;
+use crate::domain::passcode::InviteCode;
+use crate::domain::to_json::date;
 use crate::store::users::User;
 
-/// Longest code looked up.
-const MAX_TYPED: usize = 64;
-
-/// Looks at an invite code.
+/// Validates an invite code.
 #[utoipa::path(
     post,
     path = "/api/auth/validate-passcode",
@@ -39,7 +37,7 @@ const MAX_TYPED: usize = 64;
 )]
 pub async fn validate(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
     let found = look_at(&app, &body, Purpose::Validate, &caller).await?;
@@ -54,9 +52,9 @@ pub async fn validate(
     Ok(done(StatusCode::OK, "The invite code is valid.", data))
 }
 
-/// Looks at an invite code, in another shape.
+/// Validates an invite code, in another response format.
 ///
-/// Consumes nothing: registering does, and clients call this just before.
+/// Consumes nothing: registration does. Clients call this just before it.
 #[utoipa::path(
     post,
     path = "/api/auth/consume-passcode",
@@ -68,7 +66,7 @@ pub async fn validate(
 )]
 pub async fn consume(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     body: Body,
 ) -> Result<Response, ApiError> {
     let found = look_at(&app, &body, Purpose::Consume, &caller).await?;
@@ -83,12 +81,9 @@ async fn look_at(
     body: &Body,
     purpose: Purpose,
     caller: &Caller,
-) -> Result<Passcode, ApiError> {
-    let typed = body.text("code")?;
-    if typed.len() > MAX_TYPED {
-        return Err(ApiError::field("code", "is too long"));
-    }
-    let found = app.accounts.look_at_invite(typed, purpose, caller).await;
+) -> Result<InviteCode, ApiError> {
+    let TypedCode { code } = body.read()?;
+    let found = app.accounts.look_at_invite(&code, purpose, caller).await;
     found.map_err(|error| {
         let error = ApiError::from(error);
         match error.code {
@@ -127,7 +122,7 @@ pub async fn list(
     ))
 }
 
-fn shown(passcode: &Passcode, makers: &HashMap<ObjectId, User>, now_ms: i64) -> Value {
+fn shown(passcode: &InviteCode, makers: &HashMap<ObjectId, User>, now_ms: i64) -> Value {
     let maker = passcode.created_by.map(|id| match makers.get(&id) {
         Some(user) => json!({ "_id": id.to_hex(), "name": user.name, "email": user.email }),
         None => json!({ "_id": id.to_hex() }),
@@ -148,7 +143,7 @@ fn shown(passcode: &Passcode, makers: &HashMap<ObjectId, User>, now_ms: i64) -> 
     })
 }
 
-/// Makes an invite code that somebody thought of.
+/// Creates an invite code with a given text.
 #[utoipa::path(
     post,
     path = "/api/auth/passcodes",
@@ -160,17 +155,16 @@ fn shown(passcode: &Passcode, makers: &HashMap<ObjectId, User>, now_ms: i64) -> 
 )]
 pub async fn create(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     body: Body,
 ) -> Result<Response, ApiError> {
     app.accounts.manage_invites(&identity)?;
-    let code =
-        passcode::new_code(body.text("code")?).map_err(|advice| ApiError::field("code", advice))?;
-    make(&app, &identity, Some(&code), &body, &caller).await
+    let (code, limits) = body.read::<NewCode>()?.split();
+    make(&app, &identity, Some(&code), limits, &caller).await
 }
 
-/// Makes a random invite code.
+/// Creates a random invite code.
 #[utoipa::path(
     post,
     path = "/api/auth/passcodes/generate",
@@ -182,23 +176,24 @@ pub async fn create(
 )]
 pub async fn generate(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     body: Body,
 ) -> Result<Response, ApiError> {
     app.accounts.manage_invites(&identity)?;
-    make(&app, &identity, None, &body, &caller).await
+    make(&app, &identity, None, body.read()?, &caller).await
 }
 
 async fn make(
     app: &App,
     identity: &Identity,
     code: Option<&str>,
-    body: &Body,
+    limits: CodeLimits,
     caller: &Caller,
 ) -> Result<Response, ApiError> {
     let now = now_ms();
-    let wanted = passcode::parse(body.fields(), now)
+    let wanted = limits
+        .spec(now)
         .map_err(|(field, advice)| ApiError::field(field, advice))?;
     let made = app
         .accounts
@@ -213,7 +208,7 @@ async fn make(
     ))
 }
 
-/// Switches an invite code off. No body is read.
+/// Deactivates an invite code. The body is not read.
 #[utoipa::path(
     put,
     path = "/api/auth/passcodes/{id}/deactivate",
@@ -225,7 +220,7 @@ async fn make(
 )]
 pub async fn deactivate(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -251,7 +246,7 @@ pub async fn deactivate(
 )]
 pub async fn delete(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {

@@ -1,21 +1,22 @@
-//! `/api/settings`: what a user sets for themselves.
+//! Handlers of `/api/settings`: per-user settings.
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use bson::Document;
+use bson::oid::ObjectId;
 use jiff::tz::TimeZone;
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 
-use super::App;
 use super::answer::private;
 use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::ApiError;
-use super::shapes::accounts::{Settings, SettingsChange};
-use crate::domain::{leads::view, settings};
+use super::schema::accounts::{Settings, SettingsChange};
+use super::state::App;
+use crate::domain::settings;
+use crate::domain::to_json;
 
-/// What the caller has set for themselves.
+/// The caller's settings.
 #[utoipa::path(
     get,
     path = "/api/settings",
@@ -54,15 +55,15 @@ pub async fn update(
 fn shown(user: ObjectId, stored: &Document) -> Response {
     let mut shown = settings::shown(&user.to_hex(), stored);
     if let (Some(fields), Some(at)) = (shown.as_object_mut(), stored.get("updatedAt")) {
-        fields.insert("updatedAt".into(), view::plain(at));
+        fields.insert("updatedAt".into(), to_json::value(at));
     }
     private(Json(shown).into_response())
 }
 
-/// Where a user's days end: as they said, else as the server has it.
+/// The user's time zone, or the server's default.
 ///
 /// # Errors
-/// The database's.
+/// Errors of the database.
 pub async fn time_zone(app: &App, user: ObjectId) -> Result<TimeZone, ApiError> {
     let stored = app.store.settings(user).await?;
     Ok(settings::zone_of(&stored).unwrap_or_else(|| app.time_zone.clone()))

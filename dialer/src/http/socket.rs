@@ -1,5 +1,5 @@
-//! The WebSocket, on `/` and `/ws`. A client connects, says `{type:"authenticate", token}`, and listens. It has
-//! nothing else to say: other types are ignored, a second `authenticate` too.
+//! The WebSocket, on `/` and `/ws`. A client connects, sends `{type:"authenticate", token}` and receives notices.
+//! Messages of other types are ignored, and so is a second `authenticate`.
 
 use std::time::{Duration, Instant};
 
@@ -13,61 +13,44 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite;
 
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
-use super::{App, pages};
+use super::pages;
+use super::state::App;
 use crate::accounts::{self, Identity};
-use crate::domain::cors::same_host;
-use crate::domain::socket::{Allowance, Closing, Failure, MAX_MESSAGE, Said, not_json, welcome};
-use crate::domain::token::Refusal;
-use crate::notices::{Ends, Waiting};
+use crate::domain::socket::{
+    Allowance, AuthFailure, ClientMessage, CloseReason, MAX_MESSAGE, not_json, welcome,
+};
+use crate::http::cors::same_host;
+use crate::notices::{Inbox, PendingSocket};
+use crate::security::token::TokenRefusal;
 
-/// What is kept for reading and writing. The library's own 128 KB each would be much for a thousand sockets.
-const BUFFER: usize = 4 * 1024;
+/// Size of the read and write buffers, in bytes. The library's default of 128 KB each is too much for a thousand
+/// sockets.
+const BUFFER_SIZE: usize = 4 * 1024;
 
-/// The most that is kept of what a client does not take: longer than the longest notes.
-const MOST_UNSENT: usize = 1024 * 1024;
+/// Maximum size of unsent data per socket, in bytes: more than the longest notes.
+const MAX_UNSENT: usize = 1024 * 1024;
 
-/// Longest wait for the database to say whose a token is.
-const IDENTIFY: Duration = Duration::from_secs(10);
+/// Timeout of the database query for a token's owner.
+const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest that a client may take to read one message: while it is sent, nobody looks for its pongs.
-const WRITE: Duration = Duration::from_secs(30);
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// For a client to say who it is.
-    pub authenticate: Duration,
-    /// Between two pings, the first of which must have been answered.
-    pub ping: Duration,
-    /// For the other side to close, too.
-    pub farewell: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            authenticate: Duration::from_secs(10),
-            ping: Duration::from_secs(30),
-            farewell: Duration::from_secs(2),
-        }
-    }
-}
+/// Timeout of one message to a client: pongs are not checked while it is sent.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How a socket ends.
 enum End {
     /// The client closed it.
     Left,
-    /// There is nobody to say anything to.
+    /// The connection is lost.
     Gone,
-    Close(Closing),
+    Close(CloseReason),
 }
 
-/// `GET /` and `GET /ws`: 101 for who asks for a WebSocket, else the page. A `?token=` is not looked at.
+/// `GET /` and `GET /ws`: 101 for a WebSocket handshake, otherwise the page. A `?token=` is ignored.
 pub async fn upgrade_or_page(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -103,9 +86,9 @@ pub async fn upgrade_or_page(
     upgrade
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
-        .max_write_buffer_size(MOST_UNSENT)
+        .read_buffer_size(BUFFER_SIZE)
+        .write_buffer_size(BUFFER_SIZE)
+        .max_write_buffer_size(MAX_UNSENT)
         .on_upgrade(move |socket| sockets.track_future(serve(app, socket, waiting)))
 }
 
@@ -114,7 +97,7 @@ fn asks_for_socket(headers: &HeaderMap) -> bool {
     upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// A page of this site, or one that may call the API; programs send no origin.
+/// True for a page of this site or of an allowed origin, and for programs, which send no origin.
 fn is_welcome(app: &App, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
@@ -125,63 +108,67 @@ fn is_welcome(app: &App, headers: &HeaderMap) -> bool {
     })
 }
 
-async fn serve(app: App, mut socket: WebSocket, waiting: Waiting) {
+async fn serve(app: App, mut socket: WebSocket, waiting: PendingSocket) {
     let end = converse(&app, &mut socket, waiting).await;
-    let _ = timeout(app.patience.farewell, part(&mut socket, end)).await;
+    let _ = timeout(app.socket_timeouts.close, part(&mut socket, end)).await;
 }
 
-async fn converse(app: &App, socket: &mut WebSocket, waiting: Waiting) -> End {
+async fn converse(app: &App, socket: &mut WebSocket, waiting: PendingSocket) -> End {
     let mut allowance = Allowance::new(Instant::now());
     let authenticated = tokio::select! {
         biased;
-        () = app.notices.stopping().cancelled() => Err(End::Close(Closing::ShuttingDown)),
+        () = app.notices.stopping().cancelled() => Err(End::Close(CloseReason::ShuttingDown)),
         authenticated = authenticate(app, socket, &mut allowance) => authenticated,
     };
     let identity = match authenticated {
         Ok(identity) => identity,
         Err(end) => return end,
     };
-    let mut seat = match app.notices.join(&identity).await {
-        Ok(seat) => seat,
+    let mut subscription = match app.notices.join(&identity).await {
+        Ok(subscription) => subscription,
         Err(closing) => return End::Close(closing),
     };
     drop(waiting);
-    let Ends { queue, closing } = &mut seat.ends;
+    let Inbox { queue, closing } = &mut subscription.inbox;
     tokio::select! {
         biased;
         end = told_to_end(closing) => end,
-        end = attend(socket, queue, &mut allowance, app.patience.ping) => end,
+        end = attend(socket, queue, &mut allowance, app.socket_timeouts.ping) => end,
     }
 }
 
-async fn told_to_end(closing: &mut watch::Receiver<Option<Closing>>) -> End {
+async fn told_to_end(closing: &mut watch::Receiver<Option<CloseReason>>) -> End {
     match closing.wait_for(Option::is_some).await {
         Ok(why) => why.map_or(End::Gone, End::Close),
         Err(_) => End::Gone,
     }
 }
 
-/// Waits until the client says who it is.
+/// Waits for the `authenticate` message.
 async fn authenticate(
     app: &App,
     socket: &mut WebSocket,
     allowance: &mut Allowance,
 ) -> Result<Identity, End> {
-    let token = timeout(app.patience.authenticate, token(socket, allowance))
+    let token = timeout(app.socket_timeouts.authenticate, token(socket, allowance))
         .await
-        .map_err(|_| End::Close(Closing::NotInTime))??;
-    let refused = |failure| Err(End::Close(Closing::Refused(failure)));
+        .map_err(|_| End::Close(CloseReason::NotInTime))??;
+    let refused = |failure| Err(End::Close(CloseReason::Refused(failure)));
     let Some(token) = token else {
-        return refused(Failure::AuthError);
+        return refused(AuthFailure::AuthError);
     };
-    match timeout(IDENTIFY, app.accounts.identify(&token)).await {
+    match timeout(IDENTIFY_TIMEOUT, app.accounts.identify(&token)).await {
         Ok(Ok(identity)) => Ok(identity),
-        Ok(Err(accounts::Error::Token(Refusal::Forged))) => refused(Failure::TokenMismatch),
-        Ok(Err(accounts::Error::Token(Refusal::Malformed))) => refused(Failure::AuthError),
-        Ok(Err(accounts::Error::Token(_) | accounts::Error::Revoked)) => {
-            refused(Failure::InvalidToken)
+        Ok(Err(accounts::AccountError::Token(TokenRefusal::Forged))) => {
+            refused(AuthFailure::TokenMismatch)
         }
-        Ok(Err(_)) | Err(_) => Err(End::Close(Closing::Unavailable)),
+        Ok(Err(accounts::AccountError::Token(TokenRefusal::Malformed))) => {
+            refused(AuthFailure::AuthError)
+        }
+        Ok(Err(accounts::AccountError::Token(_) | accounts::AccountError::Revoked)) => {
+            refused(AuthFailure::InvalidToken)
+        }
+        Ok(Err(_)) | Err(_) => Err(End::Close(CloseReason::Unavailable)),
     }
 }
 
@@ -189,14 +176,14 @@ async fn token(socket: &mut WebSocket, allowance: &mut Allowance) -> Result<Opti
     loop {
         let heard = socket.recv().await;
         match hear(heard, allowance)? {
-            Some(Said::Authenticate(token)) => return Ok(token),
-            Some(Said::NotJson) => send(socket, Message::text(not_json())).await?,
-            Some(Said::Other) | None => {}
+            Some(ClientMessage::Authenticate(token)) => return Ok(token),
+            Some(ClientMessage::NotJson) => send(socket, Message::text(not_json())).await?,
+            Some(ClientMessage::Other) | None => {}
         }
     }
 }
 
-/// Passes on what is told, and sees to it that somebody is there.
+/// Forwards notices, and pings the client.
 async fn attend(
     socket: &mut WebSocket,
     queue: &mut tokio::sync::mpsc::Receiver<std::sync::Arc<str>>,
@@ -222,7 +209,7 @@ async fn attend(
             heard = socket.recv() => {
                 answered |= matches!(heard, Some(Ok(Message::Pong(_))));
                 match hear(heard, allowance) {
-                    Ok(Some(Said::NotJson)) => send(socket, Message::text(not_json())).await,
+                    Ok(Some(ClientMessage::NotJson)) => send(socket, Message::text(not_json())).await,
                     Ok(_) => Ok(()),
                     Err(end) => Err(end),
                 }
@@ -235,29 +222,29 @@ async fn attend(
 }
 
 async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
-    match timeout(WRITE, socket.send(message)).await {
+    match timeout(WRITE_TIMEOUT, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(End::Gone),
     }
 }
 
-/// What was said, if anything.
+/// The client's message, if any.
 fn hear(
     heard: Option<Result<Message, axum::Error>>,
     allowance: &mut Allowance,
-) -> Result<Option<Said>, End> {
+) -> Result<Option<ClientMessage>, End> {
     let message = match heard {
         None => return Err(End::Gone),
         Some(Err(error)) => return Err(broken(error)),
         Some(Ok(message)) => message,
     };
     if !allowance.take(Instant::now()) {
-        return Err(End::Close(Closing::TooBusy));
+        return Err(End::Close(CloseReason::TooBusy));
     }
     match message {
-        Message::Text(text) => Ok(Some(Said::read(text.as_str().as_bytes()))),
-        // The old server did not tell the two apart.
-        Message::Binary(bytes) => Ok(Some(Said::read(&bytes))),
+        Message::Text(text) => Ok(Some(ClientMessage::read(text.as_str().as_bytes()))),
+        // The old server did not distinguish the two.
+        Message::Binary(bytes) => Ok(Some(ClientMessage::read(&bytes))),
         Message::Close(_) => Err(End::Left),
         Message::Ping(_) | Message::Pong(_) => Ok(None),
     }
@@ -268,15 +255,15 @@ fn broken(error: axum::Error) -> End {
     use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
     let inner = error.into_inner();
     End::Close(match inner.downcast_ref::<E>() {
-        Some(E::Capacity(_)) => Closing::TooLong,
-        Some(E::Utf8(_)) => Closing::NotText,
+        Some(E::Capacity(_)) => CloseReason::TooLong,
+        Some(E::Utf8(_)) => CloseReason::NotText,
         Some(E::Protocol(ResetWithoutClosingHandshake)) => return End::Gone,
-        Some(E::Protocol(_)) => Closing::NotWebSocket,
+        Some(E::Protocol(_)) => CloseReason::NotWebSocket,
         _ => return End::Gone,
     })
 }
 
-/// Says why, and lets the other side close: who hangs up first may take the last words away.
+/// Sends the close frame and waits for the client's: closing the connection first could lose the last message.
 async fn part(socket: &mut WebSocket, end: End) {
     let said = match end {
         End::Gone => return,
@@ -288,7 +275,7 @@ async fn part(socket: &mut WebSocket, end: End) {
     }
 }
 
-async fn say(socket: &mut WebSocket, closing: Closing) -> Result<(), axum::Error> {
+async fn say(socket: &mut WebSocket, closing: CloseReason) -> Result<(), axum::Error> {
     if let Some(words) = closing.last_words() {
         socket.send(Message::text(words)).await?;
     }

@@ -1,4 +1,4 @@
-//! `/api/users`: accounts, for administrators.
+//! Handlers of `/api/users`: accounts, for administrators.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -6,28 +6,27 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::private;
 use super::auth::{Administrator, user};
 use super::body::{Body, object_id};
+use super::client::Client;
 use super::error::ApiError;
-use super::leads::Pairs;
-use super::origin::Origin;
 use super::paging::Paging;
-use super::shapes::accounts::{ChangedUser, NewRole, ResetLink, Users};
-use super::shapes::{Id, Page};
-use crate::domain::leads::view::date;
-use crate::domain::tenant::Role;
-use crate::store::administration::Listed;
+use super::query::Pairs;
+use super::schema::accounts::{ChangedUser, NewRole, ResetLink, Users};
+use super::schema::common::{Id, PageParams};
+use super::state::App;
+use crate::domain::to_json::date;
+use crate::store::administration::ListedAccount;
 use crate::store::users::User;
 
-/// Accounts, the oldest first.
+/// Accounts, oldest first.
 #[utoipa::path(
     get,
     path = "/api/users",
     tag = "administration",
     operation_id = "listUsers",
-    params(Page),
+    params(PageParams),
     responses((status = 200, description = "The accounts", body = Users)),
     security(("session" = ["admin"])),
 )]
@@ -43,7 +42,7 @@ pub async fn list(
     Ok(private(Json(body).into_response()))
 }
 
-fn listed(one: &Listed) -> Value {
+fn listed(one: &ListedAccount) -> Value {
     let mut shown = user(&one.user);
     if let Some(fields) = shown.as_object_mut() {
         fields.insert("disabled".into(), one.disabled.into());
@@ -52,7 +51,7 @@ fn listed(one: &Listed) -> Value {
     shown
 }
 
-/// Gives an account a role. 409 for the last administrator.
+/// Sets the role of an account. 409 for the last administrator.
 #[utoipa::path(
     put,
     path = "/api/users/{id}/role",
@@ -65,24 +64,20 @@ fn listed(one: &Listed) -> Value {
 )]
 pub async fn set_role(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Response, ApiError> {
     let id = object_id("id", &id)?;
-    let role = match body.text("role")? {
-        "admin" => Role::Administrator,
-        "user" => Role::User,
-        _ => return Err(ApiError::field("role", "must be admin or user")),
-    };
+    let NewRole { role } = body.read()?;
     let changed = app.accounts.set_role(&identity, id, role, &caller).await?;
     Ok(done("The role is set.", &changed))
 }
 
-/// Disables an account. 409 for the last administrator. No body is read.
+/// Disables an account. 409 for the last administrator. The body is not read.
 ///
-/// Nobody signs in to it, its sessions have ended, vendors' credentials of this tenant bring no leads.
+/// Sign-in is refused, sessions end, and vendor credentials of this tenant are revoked.
 #[utoipa::path(
     post,
     path = "/api/users/{id}/disable",
@@ -94,7 +89,7 @@ pub async fn set_role(
 )]
 pub async fn disable(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -103,7 +98,7 @@ pub async fn disable(
     Ok(done("The account is disabled.", &disabled))
 }
 
-/// Enables an account. Vendors' credentials stay off. No body is read.
+/// Enables an account. Vendor credentials stay revoked. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/users/{id}/enable",
@@ -115,7 +110,7 @@ pub async fn disable(
 )]
 pub async fn enable(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -125,7 +120,7 @@ pub async fn enable(
     Ok(done(message, &enabled))
 }
 
-/// Makes a reset link, shown once. No body is read.
+/// Creates a password reset link, which is shown once. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/users/{id}/reset-link",
@@ -137,7 +132,7 @@ pub async fn enable(
 )]
 pub async fn reset_link(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Administrator(identity): Administrator,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {

@@ -1,4 +1,4 @@
-//! `POST /api/webhooks/nextgen`: leads that a vendor sends.
+//! `POST /api/webhooks/nextgen`: leads from a vendor.
 
 use std::time::Instant;
 
@@ -10,44 +10,45 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::App;
 use super::answer::private;
 use super::body::object;
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::origin::Origin;
-use super::shapes::vendors as shapes;
+use super::schema::vendors as schema;
+use super::state::App;
 use crate::domain::notice::Notice;
-use crate::domain::vendor::credential::{LONGEST, Pair};
-use crate::domain::vendor::{Field, VendorLead, Warning, webhook};
+use crate::domain::vendor::credential::{CredentialPair, MAX_LENGTH};
+use crate::domain::vendor::lead::{Field, FieldWarning, VendorLead};
+use crate::domain::vendor::webhook;
 use crate::metrics::LeadResult;
-use crate::store::vendor::Received;
+use crate::store::vendor::ReceivedLead;
 use crate::vendors;
 
 const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 
-/// The source that these leads have.
+/// The `source` of these leads.
 const SOURCE: &str = "NextGen";
 
-/// Takes a lead from a vendor. A message that comes again changes nothing.
+/// Receives a lead from a vendor. A repeated message changes nothing.
 #[utoipa::path(
     post,
     path = "/api/webhooks/nextgen",
     tag = "vendors",
     operation_id = "receiveLead",
-    request_body = shapes::VendorLead,
-    responses((status = 200, description = "It was known", body = shapes::Received), (status = 201, description = "It is new", body = shapes::Received)),
+    request_body = schema::VendorLeadBody,
+    responses((status = 200, description = "It was known", body = schema::Received), (status = 201, description = "It is new", body = schema::Received)),
     security(("sid" = [], "apikey" = [])),
 )]
 pub async fn receive(
     State(app): State<App>,
-    Origin(caller): Origin,
+    Client(caller): Client,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
     let pair = pair(&headers)?;
     let judged = app.vendors.authenticate(&pair, caller.address).await;
-    if let Err(vendors::Error::Closed(_)) = &judged {
+    if let Err(vendors::VendorError::Throttled(_)) = &judged {
         app.metrics.lead_received(LeadResult::Throttled);
     }
     let tenant = judged?;
@@ -68,7 +69,7 @@ pub async fn receive(
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     app.metrics.lead_received(result_of(&received));
     if received.news {
-        app.notices.tell(tenant, &notice(&lead, &received, took));
+        app.notices.publish(tenant, &notice(&lead, &received, took));
     }
     let (status, message) = if received.created {
         (StatusCode::CREATED, "The lead was created.")
@@ -97,29 +98,29 @@ pub async fn receive(
     Ok(response)
 }
 
-/// Where an older integration sends to.
+/// Receives a lead from a vendor, at the path of an older integration.
 #[utoipa::path(
     post,
     path = "/api/integration/nextgen",
     tag = "vendors",
     operation_id = "receiveLeadWhereItWas",
-    request_body = shapes::VendorLead,
+    request_body = schema::VendorLeadBody,
     responses(
-        (status = 200, description = "It was known", body = shapes::Received),
-        (status = 201, description = "It is new", body = shapes::Received),
+        (status = 200, description = "It was known", body = schema::Received),
+        (status = 201, description = "It is new", body = schema::Received),
     ),
     security(("sid" = [], "apikey" = [])),
 )]
 pub async fn receive_where_it_was(
     state: State<App>,
-    origin: Origin,
+    origin: Client,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     receive(state, origin, headers, body).await
 }
 
-fn result_of(received: &Received) -> LeadResult {
+fn result_of(received: &ReceivedLead) -> LeadResult {
     match (received.created, received.news) {
         (true, _) => LeadResult::Created,
         (false, true) => LeadResult::Updated,
@@ -127,7 +128,7 @@ fn result_of(received: &Received) -> LeadResult {
     }
 }
 
-fn notice(lead: &VendorLead, received: &Received, took: u64) -> Notice {
+fn notice(lead: &VendorLead, received: &ReceivedLead, took: u64) -> Notice {
     let name = lead.person.iter().find_map(|(field, value)| match value {
         Field::Text(name) if *field == "name" => Some(name.clone()),
         _ => None,
@@ -143,22 +144,22 @@ fn notice(lead: &VendorLead, received: &Received, took: u64) -> Notice {
     }
 }
 
-/// The pair of the headers, as far as it can be one.
-fn pair(headers: &HeaderMap) -> Result<Pair, vendors::Error> {
+/// The credential in the headers.
+fn pair(headers: &HeaderMap) -> Result<CredentialPair, vendors::VendorError> {
     let given = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
-        value.filter(|v| !v.is_empty() && v.len() <= LONGEST)
+        value.filter(|v| !v.is_empty() && v.len() <= MAX_LENGTH)
     };
     let (sid, api_key) = given("sid")
         .zip(given("apikey"))
-        .ok_or(vendors::Error::Wrong)?;
-    Ok(Pair {
+        .ok_or(vendors::VendorError::Wrong)?;
+    Ok(CredentialPair {
         sid: sid.to_owned(),
         api_key: api_key.to_owned(),
     })
 }
 
-fn read(body: &[u8]) -> Result<(VendorLead, Vec<Warning>), ApiError> {
+fn read(body: &[u8]) -> Result<(VendorLead, Vec<FieldWarning>), ApiError> {
     let (lead, warnings) = webhook::parse(&object(body)?);
     let lead = lead.ok_or_else(|| {
         ApiError::new(
@@ -169,7 +170,7 @@ fn read(body: &[u8]) -> Result<(VendorLead, Vec<Warning>), ApiError> {
     Ok((lead, warnings))
 }
 
-fn told(warnings: &[Warning], alike: usize) -> Vec<Value> {
+fn told(warnings: &[FieldWarning], alike: usize) -> Vec<Value> {
     let mut told: Vec<Value> = warnings
         .iter()
         .map(|w| json!({ "field": w.field, "message": w.message }))

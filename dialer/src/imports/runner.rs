@@ -1,4 +1,4 @@
-//! Doing what the journal says, and taking up what others left.
+//! Execution of journalled imports, including abandoned ones.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -6,45 +6,49 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::Imports;
-use crate::accounts::now_ms;
+use super::importer::Importer;
+use crate::clock::now_ms;
 use crate::domain::notice::Notice;
-use crate::domain::vendor::file::Columns;
-use crate::domain::vendor::known::Wanted;
-use crate::domain::vendor::same::Keys;
+use crate::domain::vendor::file::columns::Columns;
+use crate::domain::vendor::lead_index::WantedKeys;
+use crate::domain::vendor::matching::MatchKeys;
 use crate::store::Store;
 use crate::store::fault::Fault;
-use crate::store::lease::{Chain, Lease, RENEW_EVERY};
-use crate::store::vendor::journal::Import;
+use crate::store::lease::{Chain, Lease, RENEW_INTERVAL};
+use crate::store::vendor::journal::UnfinishedImport;
 use crate::store::vendor::rows::Job;
 
-/// How often imports that somebody left are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Interval of looking for abandoned imports.
+const RESUME_INTERVAL: Duration = Duration::from_secs(60);
 
-/// An import that the database refuses this often, while it can be reached, is given up.
-const MOST_TAKES: i64 = 5;
+/// Maximum number of attempts of an import that fails although the database is reachable.
+const MAX_ATTEMPTS: i64 = 5;
 
-/// What an import says that was given up before anything was written.
+/// Message of an import that failed before anything was written.
 pub const NOT_JOURNALLED: &str =
     "The import broke off before anything was written. Send the file again.";
 
-/// What an import says that was given up later.
+/// Message of an import that failed later.
 const GIVEN_UP: &str = "The import could not be finished. Send the file again: what is imported already stays as it is.";
 
-/// How a piece of work ended.
+/// Result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// The import is done.
     Done,
-    /// It is for somebody else to go on: this process stops, or lost the lease.
+    /// Another process must continue: this one is stopping, or lost the lease.
     Left,
 }
 
-/// Works on an import that is journalled, until it is done.
+/// Runs a journalled import to its end.
 ///
 /// # Errors
-/// The database's. The lease is given back, so that the import is soon taken up.
-pub async fn run(imports: &Imports, import: &Import, lease: &Lease) -> Result<Ended, Fault> {
+/// Errors of the database. The lease is released, so that the import is resumed soon.
+pub async fn run(
+    imports: &Importer,
+    import: &UnfinishedImport,
+    lease: &Lease,
+) -> Result<Ended, Fault> {
     let store = &imports.store;
     let worked = tokio::select! {
         worked = work(imports, import) => worked,
@@ -52,7 +56,7 @@ pub async fn run(imports: &Imports, import: &Import, lease: &Lease) -> Result<En
     };
     match &worked {
         Ok(Ended::Done) => {}
-        Err(fault) if !fault.reason.is_outage() && lease.number >= MOST_TAKES => {
+        Err(fault) if !fault.reason.is_outage() && lease.number >= MAX_ATTEMPTS => {
             tracing::error!(import = %import.id, reason = %fault, "an import is given up");
             store.fail_import(import, GIVEN_UP).await?;
         }
@@ -68,14 +72,14 @@ pub async fn run(imports: &Imports, import: &Import, lease: &Lease) -> Result<En
 /// Renews the lease; returns when it is lost.
 async fn keep(store: &Store, lease: &Lease) {
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
+        tokio::time::sleep(RENEW_INTERVAL).await;
         if let Ok(false) = store.renew_lease(lease, now_ms()).await {
             return;
         }
     }
 }
 
-async fn work(imports: &Imports, import: &Import) -> Result<Ended, Fault> {
+async fn work(imports: &Importer, import: &UnfinishedImport) -> Result<Ended, Fault> {
     let store = &imports.store;
     let stopping = imports.stopping();
     let columns = Columns::new(import.vendor, import.headers.clone());
@@ -86,11 +90,11 @@ async fn work(imports: &Imports, import: &Import) -> Result<Ended, Fault> {
         began: Timestamp::from_millisecond(import.began_ms).unwrap_or(Timestamp::UNIX_EPOCH),
         dry: false,
     };
-    let mut wanted = Wanted::default();
+    let mut wanted = WantedKeys::default();
     for at in 0..import.batches {
         for row in store.journalled_rows(import, at).await?.unwrap_or_default() {
             if let Some(lead) = columns.read(&row).lead {
-                wanted.add(&Keys::of_vendor(&lead));
+                wanted.add(&MatchKeys::of_vendor(&lead));
             }
         }
     }
@@ -109,26 +113,26 @@ async fn work(imports: &Imports, import: &Import) -> Result<Ended, Fault> {
             done: at + 1,
             batches: import.batches,
         };
-        imports.notices.tell(import.tenant, &progress);
+        imports.notices.publish(import.tenant, &progress);
     }
     let summary = Notice::CsvSummary {
         import: import.id,
         counts: store.finish_import(import).await?,
     };
-    imports.notices.tell(import.tenant, &summary);
+    imports.notices.publish(import.tenant, &summary);
     Ok(Ended::Done)
 }
 
-/// Takes up every import whose worker is gone. Returns how many were ended, one way or the other.
+/// Resumes all imports whose worker is gone. Returns the number of those that ended, either way.
 ///
 /// # Errors
-/// The database's.
-pub async fn resume(imports: &Imports) -> Result<usize, Fault> {
+/// Errors of the database.
+pub async fn resume(imports: &Importer) -> Result<usize, Fault> {
     let store = &imports.store;
     store.clear_ended_imports().await?;
     let mut ended = 0;
     for import in store.unfinished_imports().await? {
-        // As for uploads, memory bounds how many there are at a time.
+        // Memory limits the number of concurrent imports, as for uploads.
         let Some(_place) = imports.place() else {
             break;
         };
@@ -152,15 +156,15 @@ pub async fn resume(imports: &Imports) -> Result<usize, Fault> {
     Ok(ended)
 }
 
-/// At the start and every minute, until `stop`.
-pub async fn keep_resuming(imports: &Imports, stop: &CancellationToken) {
+/// Resumes abandoned imports at the start and every minute, until `stop`.
+pub async fn keep_resuming(imports: &Importer, stop: &CancellationToken) {
     loop {
         if let Err(fault) = resume(imports).await {
             tracing::warn!(reason = %fault, "imports that broke off could not be looked for");
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(RESUME_INTERVAL) => {}
         }
     }
 }

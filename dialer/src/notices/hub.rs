@@ -1,55 +1,55 @@
-//! The sockets that are open here: who they belong to, and a bounded queue for each.
+//! The subscriptions of this process: owner and bounded queue of each socket.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use tokio::sync::{mpsc, watch};
 
-use crate::domain::socket::{Closing, Failure, MOST_PER_USER};
+use crate::domain::socket::{AuthFailure, CloseReason, MAX_PER_USER};
 
-/// Sockets of this process.
-pub const MOST_SOCKETS: usize = 2048;
+/// Maximum number of authenticated sockets per process.
+pub const MAX_SOCKETS: usize = 2048;
 
-/// Notices that wait for one socket. A burst of a vendor's leads fits; who falls further behind is closed, comes back
-/// and reads everything anew.
-pub const QUEUE: usize = 256;
+/// Maximum number of queued notices per socket. A burst of leads fits; a client that falls further behind is
+/// disconnected and reloads its data when it reconnects.
+pub const QUEUE_LENGTH: usize = 256;
 
-/// What the hub holds of a socket.
+/// The hub's side of a subscription.
 #[derive(Debug)]
-struct Seat {
+struct Subscriber {
     user: ObjectId,
     session: String,
     ends_ms: i64,
     queue: mpsc::Sender<Arc<str>>,
-    closing: watch::Sender<Option<Closing>>,
+    closing: watch::Sender<Option<CloseReason>>,
 }
 
-/// What a socket holds: what it is to send, and when it is to end.
+/// The socket's side of a subscription: notices to send, and the reason to close.
 #[derive(Debug)]
-pub struct Ends {
+pub struct Inbox {
     pub queue: mpsc::Receiver<Arc<str>>,
-    pub closing: watch::Receiver<Option<Closing>>,
+    pub closing: watch::Receiver<Option<CloseReason>>,
 }
 
-/// Sockets a notice got to, and those that missed it.
+/// Number of sockets that received a notice, and of those that missed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delivery {
     pub delivered: usize,
     pub dropped: usize,
 }
 
-/// All of them, by number.
+/// All subscribers, by number.
 #[derive(Debug, Default)]
 pub struct Hub {
-    seats: HashMap<u64, Seat>,
+    subscribers: HashMap<u64, Subscriber>,
     of_user: HashMap<ObjectId, HashSet<u64>>,
     next: u64,
     closed: bool,
 }
 
 impl Hub {
-    /// A place for a socket, and its number.
+    /// Adds a subscriber; returns its number.
     ///
     /// # Errors
     /// `TooMany`, `ShuttingDown`.
@@ -58,101 +58,105 @@ impl Hub {
         user: ObjectId,
         session: &str,
         ends_ms: i64,
-    ) -> Result<(u64, Ends), Closing> {
+    ) -> Result<(u64, Inbox), CloseReason> {
         if self.closed {
-            return Err(Closing::ShuttingDown);
+            return Err(CloseReason::ShuttingDown);
         }
         let own = self.of_user.get(&user).map_or(0, HashSet::len);
-        if own >= MOST_PER_USER || self.seats.len() >= MOST_SOCKETS {
-            return Err(Closing::TooMany);
+        if own >= MAX_PER_USER || self.subscribers.len() >= MAX_SOCKETS {
+            return Err(CloseReason::TooMany);
         }
-        let (to_queue, queue) = mpsc::channel(QUEUE);
+        let (to_queue, queue) = mpsc::channel(QUEUE_LENGTH);
         let (close, closing) = watch::channel(None);
         let number = self.next;
         self.next += 1;
-        let seat = Seat {
+        let subscriber = Subscriber {
             user,
             session: session.to_owned(),
             ends_ms,
             queue: to_queue,
             closing: close,
         };
-        self.seats.insert(number, seat);
+        self.subscribers.insert(number, subscriber);
         self.of_user.entry(user).or_default().insert(number);
-        Ok((number, Ends { queue, closing }))
+        Ok((number, Inbox { queue, closing }))
     }
 
-    /// A socket has ended.
+    /// Removes a subscriber.
     pub fn leave(&mut self, number: u64) {
-        let Some(seat) = self.seats.remove(&number) else {
+        let Some(subscriber) = self.subscribers.remove(&number) else {
             return;
         };
-        if let Some(own) = self.of_user.get_mut(&seat.user) {
+        if let Some(own) = self.of_user.get_mut(&subscriber.user) {
             own.remove(&number);
             if own.is_empty() {
-                self.of_user.remove(&seat.user);
+                self.of_user.remove(&subscriber.user);
             }
         }
     }
 
     pub fn len(&self) -> usize {
-        self.seats.len()
+        self.subscribers.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.seats.is_empty()
+        self.subscribers.is_empty()
     }
 
-    /// True if somebody of this tenant listens here.
+    /// True if the tenant has a socket here.
     pub fn has(&self, tenant: ObjectId) -> bool {
         self.of_user.contains_key(&tenant)
     }
 
-    /// Hands a text to every socket of a tenant, who is the user that owns the leads.
+    /// Queues a text for every socket of a tenant.
     pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) -> Delivery {
         let mut delivery = Delivery::default();
         for number in self.of_user.get(&tenant).into_iter().flatten() {
-            let Some(seat) = self.seats.get(number) else {
+            let Some(subscriber) = self.subscribers.get(number) else {
                 continue;
             };
-            match seat.queue.try_send(Arc::clone(text)) {
+            match subscriber.queue.try_send(Arc::clone(text)) {
                 Ok(()) => delivery.delivered += 1,
                 Err(_) => {
                     delivery.dropped += 1;
-                    seat.close(Closing::TooSlow);
+                    subscriber.close(CloseReason::TooSlow);
                 }
             }
         }
         delivery
     }
 
-    /// The sessions that sockets are open for.
+    /// The sessions with open sockets.
     pub fn sessions(&self) -> Vec<String> {
-        let keys: HashSet<&String> = self.seats.values().map(|seat| &seat.session).collect();
+        let keys: HashSet<&String> = self
+            .subscribers
+            .values()
+            .map(|subscriber| &subscriber.session)
+            .collect();
         keys.into_iter().cloned().collect()
     }
 
-    /// Ends the sockets of sessions that are `gone`, and those past their end.
+    /// Closes sockets of revoked and expired sessions.
     pub fn end(&self, gone: &HashSet<String>, now_ms: i64) {
-        for seat in self.seats.values() {
-            if seat.ends_ms <= now_ms || gone.contains(&seat.session) {
-                seat.close(Closing::Refused(Failure::InvalidToken));
+        for subscriber in self.subscribers.values() {
+            if subscriber.ends_ms <= now_ms || gone.contains(&subscriber.session) {
+                subscriber.close(CloseReason::Refused(AuthFailure::InvalidToken));
             }
         }
     }
 
-    /// Ends all, and takes no more.
+    /// Closes all sockets and refuses new ones.
     pub fn close(&mut self) {
         self.closed = true;
-        for seat in self.seats.values() {
-            seat.close(Closing::ShuttingDown);
+        for subscriber in self.subscribers.values() {
+            subscriber.close(CloseReason::ShuttingDown);
         }
     }
 }
 
-impl Seat {
-    /// The first reason stands.
-    fn close(&self, why: Closing) {
+impl Subscriber {
+    /// Sets the reason to close. The first one is kept.
+    fn close(&self, why: CloseReason) {
         self.closing.send_if_modified(|closing| {
             let first = closing.is_none();
             closing.get_or_insert(why);
@@ -165,7 +169,7 @@ impl Seat {
 mod tests {
     use super::*;
 
-    fn told(ends: &mut Ends) -> Vec<String> {
+    fn told(ends: &mut Inbox) -> Vec<String> {
         std::iter::from_fn(|| ends.queue.try_recv().ok())
             .map(|text| text.to_string())
             .collect()
@@ -195,13 +199,13 @@ mod tests {
         let user = ObjectId::new();
         let (_, slow) = hub.join(user, "a", 9).unwrap();
         let (_, mut quick) = hub.join(user, "b", 9).unwrap();
-        for n in 0..=QUEUE {
+        for n in 0..=QUEUE_LENGTH {
             assert_eq!(*slow.closing.borrow(), None, "{n}");
             let delivery = hub.deliver(user, &"x".into());
-            assert_eq!(delivery.dropped, usize::from(n == QUEUE));
+            assert_eq!(delivery.dropped, usize::from(n == QUEUE_LENGTH));
             assert_eq!(told(&mut quick).len(), 1);
         }
-        assert_eq!(*slow.closing.borrow(), Some(Closing::TooSlow));
+        assert_eq!(*slow.closing.borrow(), Some(CloseReason::TooSlow));
         assert_eq!(*quick.closing.borrow(), None);
     }
 
@@ -209,16 +213,16 @@ mod tests {
     fn the_eleventh_is_refused_the_ten_stay_and_a_place_is_free_again() {
         let mut hub = Hub::default();
         let user = ObjectId::new();
-        let ten: Vec<_> = (0..MOST_PER_USER)
+        let ten: Vec<_> = (0..MAX_PER_USER)
             .map(|_| hub.join(user, "a", 9).unwrap())
             .collect();
-        assert_eq!(hub.join(user, "a", 9).unwrap_err(), Closing::TooMany);
+        assert_eq!(hub.join(user, "a", 9).unwrap_err(), CloseReason::TooMany);
         assert!(ten.iter().all(|(_, ends)| ends.closing.borrow().is_none()));
         hub.join(ObjectId::new(), "b", 9).unwrap();
         hub.leave(ten[3].0);
         hub.leave(ten[3].0);
         hub.join(user, "a", 9).unwrap();
-        assert_eq!(hub.join(user, "a", 9).unwrap_err(), Closing::TooMany);
+        assert_eq!(hub.join(user, "a", 9).unwrap_err(), CloseReason::TooMany);
     }
 
     #[test]
@@ -229,14 +233,17 @@ mod tests {
         let (_, past) = hub.join(user, "past", 50).unwrap();
         let (_, living) = hub.join(user, "living", 100).unwrap();
         hub.end(&HashSet::from(["gone".to_owned()]), 50);
-        let ended = Some(Closing::Refused(Failure::InvalidToken));
+        let ended = Some(CloseReason::Refused(AuthFailure::InvalidToken));
         assert_eq!(*gone.closing.borrow(), ended);
         assert_eq!(*past.closing.borrow(), ended);
         assert_eq!(*living.closing.borrow(), None);
         hub.close();
-        assert_eq!(*living.closing.borrow(), Some(Closing::ShuttingDown));
+        assert_eq!(*living.closing.borrow(), Some(CloseReason::ShuttingDown));
         assert_eq!(*gone.closing.borrow(), ended, "the first reason stands");
-        assert_eq!(hub.join(user, "x", 9).unwrap_err(), Closing::ShuttingDown);
+        assert_eq!(
+            hub.join(user, "x", 9).unwrap_err(),
+            CloseReason::ShuttingDown
+        );
     }
 
     #[test]

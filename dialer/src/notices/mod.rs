@@ -1,67 +1,42 @@
-//! Telling people at once what happened to their leads. Sockets that are open here are told directly; other replicas
-//! find it in the database within about a second. Everything is told at most once: who was away reads anew.
+//! Push notices about leads over WebSockets. Sockets of this process receive them directly, other replicas read them
+//! from the database within about a second. Delivery is at most once: a client that reconnects reloads its data.
 
 mod hub;
 mod poll;
+mod shared;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::{Identity, now_ms};
-use crate::domain::doorway::Doorway;
+use crate::accounts::Identity;
+use crate::clock::now_ms;
 use crate::domain::notice::Notice;
-use crate::domain::socket::Closing;
+use crate::domain::socket::CloseReason;
 use crate::metrics::{Dropped, Metrics, SocketState};
 use crate::store::Store;
-use crate::store::fault::Reason;
 use crate::store::live::Event;
 
-pub use hub::Ends;
-use hub::Hub;
+pub use hub::Inbox;
+use shared::{Inner, Listening, lock};
 
-/// Notices on their way to the database at once; what comes beyond is told here only.
-const MOST_WRITES: u32 = 64;
+/// Maximum number of concurrent event writes. Notices beyond it are delivered in this process only.
+const MAX_WRITES: u32 = 64;
 
-/// Longest wait for the database to take one.
-const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout of a new socket for the first poll of other replicas' events.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest wait of a new socket until what others tell is listened to.
-const LISTEN_PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of closing all sockets at shutdown.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest that sockets may take to end at shutdown.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The open sockets, and the way to tell them. Cloning shares them.
+/// The open sockets, and delivery to them. Clones share state.
 #[derive(Debug, Clone)]
 pub struct Notices(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    store: Arc<Store>,
-    metrics: Arc<Metrics>,
-    /// This process, among those that write events.
-    replica: String,
-    hub: Mutex<Hub>,
-    doorway: Mutex<Doorway>,
-    /// Whether what others tell is listened to. Changed only with the hub locked.
-    listening: watch::Sender<Listening>,
-    writes: Arc<Semaphore>,
-    stopping: CancellationToken,
-    sockets: TaskTracker,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Listening {
-    No,
-    Begins,
-    Yes,
-}
 
 impl Notices {
     pub fn new(store: Arc<Store>, metrics: Arc<Metrics>) -> Self {
@@ -70,20 +45,21 @@ impl Notices {
             metrics,
             replica: ObjectId::new().to_hex(),
             hub: Mutex::default(),
-            doorway: Mutex::default(),
+            pending: Mutex::default(),
             listening: watch::Sender::new(Listening::No),
-            writes: Arc::new(Semaphore::new(MOST_WRITES.try_into().unwrap_or(1))),
+            writes: Arc::new(Semaphore::new(MAX_WRITES.try_into().unwrap_or(1))),
             stopping: CancellationToken::new(),
             sockets: TaskTracker::new(),
         }))
     }
 
-    /// Tells the owner of a lead. Returns at once and never fails: that the event was not stored is logged.
-    pub fn tell(&self, tenant: ObjectId, notice: &Notice) {
+    /// Sends a notice to the owner of a lead. Returns immediately and never fails; a failure to store the event is
+    /// logged.
+    pub fn publish(&self, tenant: ObjectId, notice: &Notice) {
         let at_ms = now_ms();
         let text: Arc<str> = notice.text(at_ms).into();
         let once = notice.once(tenant);
-        // Of what is told once only, the database says who is the first.
+        // For notices that are sent once only, the database decides who is first.
         let told = once.is_none();
         if told {
             self.0.deliver(tenant, &text);
@@ -113,66 +89,81 @@ impl Notices {
         });
     }
 
-    /// Waits until all that was told so far is stored, and handed to the sockets that are open here.
+    /// Waits until all notices so far are stored and delivered to the sockets of this process.
     pub async fn settled(&self) {
-        let _all = self.0.writes.acquire_many(MOST_WRITES).await;
+        let _all = self.0.writes.acquire_many(MAX_WRITES).await;
     }
 
-    /// Room for a socket that is not authenticated yet, until the guard is dropped.
-    pub fn admit(&self, address: IpAddr) -> Option<Waiting> {
-        let mut doorway = lock(&self.0.doorway);
-        doorway.enter(address).then(|| {
-            let waiting = doorway.waiting();
+    /// Counts a socket that is not authenticated yet, until the guard is dropped; `None` if there are too many.
+    pub fn admit(&self, address: IpAddr) -> Option<PendingSocket> {
+        let mut pending = lock(&self.0.pending);
+        pending.enter(address).then(|| {
+            let waiting = pending.waiting();
             self.0.metrics.sockets(SocketState::Waiting, waiting);
-            Waiting {
+            PendingSocket {
                 inner: Arc::clone(&self.0),
                 address,
             }
         })
     }
 
-    /// A place for a socket of somebody who signed in. What is told once this has returned, anywhere, is heard.
+    /// Subscribes the socket of an authenticated user. It receives every notice that is sent anywhere after this
+    /// returns.
     ///
     /// # Errors
     /// `TooMany`, `ShuttingDown`.
-    pub async fn join(&self, identity: &Identity) -> Result<Seat, Closing> {
+    pub async fn join(&self, identity: &Identity) -> Result<Subscription, CloseReason> {
         let mut listening = self.0.listening.subscribe();
-        let seat = {
+        let subscription = {
             let mut hub = self.0.hub();
             let (user, session) = (identity.user.id, &identity.session);
-            let (number, ends) = hub.join(user, session, identity.ends_ms)?;
+            let (number, inbox) = hub.join(user, session, identity.ends_ms)?;
             self.0.count(&hub);
-            self.0.begin_listening();
-            Seat {
+            self.begin_listening();
+            Subscription {
                 inner: Arc::clone(&self.0),
                 number,
-                ends,
+                inbox,
             }
         };
         let heard = listening.wait_for(|now| *now == Listening::Yes);
         tokio::select! {
-            _ = tokio::time::timeout(LISTEN_PATIENCE, heard) => {}
+            _ = tokio::time::timeout(LISTEN_TIMEOUT, heard) => {}
             () = self.0.stopping.cancelled() => {}
         }
-        Ok(seat)
+        Ok(subscription)
     }
 
-    /// Sockets of people who signed in.
+    /// Starts the poll, if it is not running. Call with the hub locked.
+    fn begin_listening(&self) {
+        let begins = self.0.listening.send_if_modified(|now| {
+            let begins = *now == Listening::No;
+            if begins {
+                *now = Listening::Begins;
+            }
+            begins
+        });
+        if begins {
+            tokio::spawn(poll::run(Arc::clone(&self.0)));
+        }
+    }
+
+    /// Number of authenticated sockets.
     pub fn open(&self) -> usize {
         self.0.hub().len()
     }
 
-    /// Cancelled when every socket must end.
+    /// Cancelled when all sockets must close.
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
     }
 
-    /// Tracks a socket's task, so that shutdown waits for it.
+    /// Tracks socket tasks, so that shutdown waits for them.
     pub fn sockets(&self) -> &TaskTracker {
         &self.0.sockets
     }
 
-    /// Ends every socket and waits, not for ever, until they have ended and what was told is stored.
+    /// Closes every socket and waits, up to a timeout, until they have closed and notices are stored.
     pub async fn shut_down(&self) {
         self.0.stopping.cancel();
         self.0.hub().close();
@@ -181,92 +172,40 @@ impl Notices {
             self.settled().await;
             self.0.sockets.wait().await;
         };
-        if tokio::time::timeout(DRAIN_PATIENCE, ended).await.is_err() {
+        if tokio::time::timeout(DRAIN_TIMEOUT, ended).await.is_err() {
             tracing::warn!("some WebSockets did not end in time");
         }
     }
 }
 
-impl Inner {
-    /// Stores an event for the other replicas. False if somebody else told the same.
-    async fn write(&self, event: &Event) -> bool {
-        let stored = tokio::time::timeout(WRITE_PATIENCE, self.store.insert_event(event)).await;
-        let why = match stored {
-            Ok(Ok(())) => return true,
-            Ok(Err(fault)) if fault.reason == Reason::DuplicateKey => return false,
-            Ok(Err(fault)) => fault.reason,
-            Err(_) => Reason::NoAnswer,
-        };
-        tracing::warn!(
-            reason = why.name(),
-            "a notice was not stored: other replicas are not told"
-        );
-        self.metrics.notices_dropped(Dropped::NotStored, 1);
-        true
-    }
-
-    fn deliver(&self, tenant: ObjectId, text: &Arc<str>) {
-        let delivery = self.hub().deliver(tenant, text);
-        self.metrics.notices_delivered(delivery.delivered);
-        self.metrics
-            .notices_dropped(Dropped::SlowSocket, delivery.dropped);
-    }
-
-    /// Call with the hub locked.
-    fn begin_listening(self: &Arc<Self>) {
-        let begins = self.listening.send_if_modified(|now| {
-            let begins = *now == Listening::No;
-            if begins {
-                *now = Listening::Begins;
-            }
-            begins
-        });
-        if begins {
-            tokio::spawn(poll::run(Arc::clone(self)));
-        }
-    }
-
-    fn count(&self, hub: &Hub) {
-        self.metrics.sockets(SocketState::Authenticated, hub.len());
-    }
-
-    fn hub(&self) -> MutexGuard<'_, Hub> {
-        lock(&self.hub)
-    }
-}
-
 /// A socket that is not authenticated yet.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct PendingSocket {
     inner: Arc<Inner>,
     address: IpAddr,
 }
 
-impl Drop for Waiting {
+impl Drop for PendingSocket {
     fn drop(&mut self) {
-        let mut doorway = lock(&self.inner.doorway);
-        doorway.leave(self.address);
-        let waiting = doorway.waiting();
+        let mut pending = lock(&self.inner.pending);
+        pending.leave(self.address);
+        let waiting = pending.waiting();
         self.inner.metrics.sockets(SocketState::Waiting, waiting);
     }
 }
 
-/// A socket's place, until this is dropped.
+/// The subscription of a socket, until it is dropped.
 #[derive(Debug)]
-pub struct Seat {
+pub struct Subscription {
     inner: Arc<Inner>,
     number: u64,
-    pub ends: Ends,
+    pub inbox: Inbox,
 }
 
-impl Drop for Seat {
+impl Drop for Subscription {
     fn drop(&mut self) {
         let mut hub = self.inner.hub();
         hub.leave(self.number);
         self.inner.count(&hub);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

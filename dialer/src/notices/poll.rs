@@ -1,5 +1,4 @@
-//! Looks once a second at what other replicas tell, and at whether the sessions of open sockets still live. Runs only
-//! while a socket is open here.
+//! Polls every second for events of other replicas and for revoked sessions. Runs only while a socket is open here.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,20 +6,20 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use super::{Inner, Listening};
-use crate::accounts::now_ms;
-use crate::domain::seen::Seen;
+use super::shared::{Inner, Listening};
+use crate::clock::now_ms;
+use crate::domain::event_dedup::EventDedup;
 use crate::store::fault::{Fault, Reason};
 
-/// With the time of the look itself, sockets end within 2 s of their session.
-const EVERY: Duration = Duration::from_secs(1);
+/// With the duration of a poll, sockets close within 2 s of their session's end.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Longest look.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of one poll.
+const POLL_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(inner: Arc<Inner>) {
-    let mut seen = Seen::default();
-    let mut tick = tokio::time::interval(EVERY);
+    let mut seen = EventDedup::default();
+    let mut tick = tokio::time::interval(POLL_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut well = true;
     loop {
@@ -29,11 +28,11 @@ pub(super) async fn run(inner: Arc<Inner>) {
             return;
         }
         let looks = async { tokio::join!(listen(&inner, &mut seen), end_sockets(&inner)) };
-        let looked = match tokio::time::timeout(PATIENCE, looks).await {
+        let looked = match tokio::time::timeout(POLL_TIMEOUT, looks).await {
             Ok((heard, ended)) => heard.and(ended),
             Err(_) => Err(Fault::new(Reason::NoAnswer)),
         };
-        // Without a database, too, there is nothing to wait for.
+        // Also after a failed poll: new sockets must not wait for the database.
         inner.listening.send_if_modified(|now| {
             let begins = *now != Listening::Yes;
             *now = Listening::Yes;
@@ -50,7 +49,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
     }
 }
 
-/// True, and nobody listens from now on, if no socket is open.
+/// True if no socket is open; listening then ends.
 fn stops(inner: &Inner) -> bool {
     let hub = inner.hub();
     if hub.is_empty() {
@@ -59,7 +58,7 @@ fn stops(inner: &Inner) -> bool {
     hub.is_empty()
 }
 
-async fn listen(inner: &Inner, seen: &mut Seen) -> Result<(), Fault> {
+async fn listen(inner: &Inner, seen: &mut EventDedup) -> Result<(), Fault> {
     let now = now_ms();
     let since = seen.since(now);
     let found = inner.store.events_since(since, &inner.replica).await?;
@@ -81,7 +80,7 @@ async fn listen(inner: &Inner, seen: &mut Seen) -> Result<(), Fault> {
 async fn end_sockets(inner: &Inner) -> Result<(), Fault> {
     let asked = inner.hub().sessions();
     let now = now_ms();
-    // These need no answer.
+    // Expired ones can be closed without a query.
     inner.hub().end(&HashSet::new(), now);
     let living = inner.store.living_sessions(&asked, now).await?;
     let gone = asked.into_iter().filter(|s| !living.contains(s)).collect();

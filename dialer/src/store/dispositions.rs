@@ -1,31 +1,32 @@
-//! The `dispositions` collection: everybody's defaults, and each user's own.
+//! The `dispositions` collection: the defaults, and each user's own.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::{Store, number};
-use crate::domain::dispositions::{Change, DEFAULTS, GHOST};
+use super::numbers::number;
+use crate::domain::dispositions::{DEFAULTS, DispositionEdit, GHOST};
 
 const NAME: &str = "dispositions";
 
-/// The most that one list shows.
-const MOST: i64 = 500;
+/// Maximum length of a list.
+const MAX_LISTED: i64 = 500;
 
-/// Which dispositions somebody may use.
+/// Dispositions that an operation may affect.
 #[derive(Debug, Clone, Copy)]
-pub enum Whose {
-    /// The defaults and their own.
+pub enum DispositionScope {
+    /// The defaults and the user's own.
     Usable(ObjectId),
-    /// Their own.
+    /// The user's own.
     Own(ObjectId),
-    /// The defaults, which administrators look after, and their own.
+    /// The user's own and the defaults, for administrators.
     OwnOrDefault(ObjectId),
 }
 
-impl Whose {
+impl DispositionScope {
     fn filter(self) -> Document {
         match self {
             Self::Own(user) => doc! { "createdBy": user, "isDefault": { "$ne": true } },
@@ -41,25 +42,29 @@ impl Whose {
 }
 
 impl Store {
-    /// The defaults first, then by place and name.
-    pub async fn dispositions(&self, whose: Whose) -> Result<Vec<Document>, Fault> {
+    /// Dispositions: defaults first, then by place and name.
+    pub async fn dispositions(&self, whose: DispositionScope) -> Result<Vec<Document>, Fault> {
         let found = self
             .collection(NAME)
             .await?
             .find(whose.filter())
             .sort(doc! { "isDefault": -1, "sortOrder": 1, "name": 1 })
-            .limit(MOST)
+            .limit(MAX_LISTED)
             .await?;
         Ok(found.try_collect().await?)
     }
 
-    /// One of them.
-    pub async fn disposition(&self, whose: Whose, id: ObjectId) -> Result<Option<Document>, Fault> {
+    /// A disposition by id.
+    pub async fn disposition(
+        &self,
+        whose: DispositionScope,
+        id: ObjectId,
+    ) -> Result<Option<Document>, Fault> {
         let found = self.collection(NAME).await?.find_one(whose.one(id)).await?;
         Ok(found)
     }
 
-    /// Creates one of the user's own; `None` where the name is in use among those they can see.
+    /// Creates a disposition of the user's own; `None` if a visible one has the name.
     pub async fn insert_disposition(
         &self,
         user: ObjectId,
@@ -70,13 +75,13 @@ impl Store {
         if self.name_is_used(user, name, None).await? {
             return Ok(None);
         }
-        let usable = self.dispositions(Whose::Usable(user)).await?;
+        let usable = self.dispositions(DispositionScope::Usable(user)).await?;
         let places = usable.iter().filter_map(|d| number(d.get("sortOrder")));
         let next = places.max().map_or(0, |last| last.saturating_add(1));
         let made = document(user, (name, color, emoji), next, false);
         match self.collection(NAME).await?.insert_one(&made).await {
             Ok(_) => Ok(Some(made)),
-            // An index of the old server made names unique across users; `migrate --contract` drops it.
+            // The old server's index makes names unique across users; `migrate --contract` drops it.
             Err(error) => match Fault::from(error) {
                 fault if fault.reason == Reason::DuplicateKey => Ok(None),
                 fault => Err(fault),
@@ -91,18 +96,18 @@ impl Store {
         name: &str,
         but: Option<ObjectId>,
     ) -> Result<bool, Fault> {
-        let usable = self.dispositions(Whose::Usable(user)).await?;
+        let usable = self.dispositions(DispositionScope::Usable(user)).await?;
         Ok(usable.iter().any(|d| {
             d.get_object_id("_id").ok() != but && d.get_str("name").is_ok_and(|n| n == name)
         }))
     }
 
-    /// Sets fields of one of them; `None` where there is none.
+    /// Sets fields of a disposition; `None` if there is no such disposition.
     pub async fn update_disposition(
         &self,
-        whose: Whose,
+        whose: DispositionScope,
         id: ObjectId,
-        change: &Change,
+        change: &DispositionEdit,
     ) -> Result<Option<Document>, Fault> {
         let mut set = doc! { "updatedAt": DateTime::now() };
         for (field, value) in [
@@ -125,13 +130,17 @@ impl Store {
         Ok(changed)
     }
 
-    /// False where there is none.
-    pub async fn delete_disposition(&self, whose: Whose, id: ObjectId) -> Result<bool, Fault> {
+    /// Deletes a disposition; false if there is no such disposition.
+    pub async fn delete_disposition(
+        &self,
+        whose: DispositionScope,
+        id: ObjectId,
+    ) -> Result<bool, Fault> {
         let dispositions = self.collection(NAME).await?;
         Ok(dispositions.delete_one(whose.one(id)).await?.deleted_count > 0)
     }
 
-    /// The defaults that are missing: name, colour and place.
+    /// Missing defaults: name, colour and place.
     pub async fn missing_dispositions(
         &self,
     ) -> Result<Vec<(&'static str, &'static str, i32)>, Fault> {
@@ -145,7 +154,7 @@ impl Store {
             .collect())
     }
 
-    /// Creates the defaults that are missing; those that were made, by this user.
+    /// Creates missing defaults in this user's name; returns them.
     pub async fn seed_dispositions(&self, user: ObjectId) -> Result<Vec<Document>, Fault> {
         let dispositions = self.collection(NAME).await?;
         let mut made = Vec::new();
@@ -159,7 +168,7 @@ impl Store {
     }
 }
 
-/// In the shape of the old schema.
+/// A disposition in the format of the old schema.
 fn document(
     user: ObjectId,
     (name, color, emoji): (&str, &str, &str),

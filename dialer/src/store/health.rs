@@ -1,4 +1,4 @@
-//! One database check a second, however many ask, and never a long wait for the answer.
+//! Health check of the database: at most one query per second for any number of callers, with a bounded wait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,37 +9,37 @@ use tokio::time::Instant;
 
 use super::fault::Reason;
 
-/// A result younger than this is answered again instead of asking the database.
-const FRESH: Duration = Duration::from_secs(1);
+/// Maximum age of a result that is returned without a query.
+const CACHE_TTL: Duration = Duration::from_secs(1);
 
-/// Longest wait of one caller; with the rest of a request it stays below 2 s.
-pub const PATIENCE: Duration = Duration::from_millis(1_700);
+/// Timeout of a caller; with the rest of the request it stays below 2 s.
+pub const CHECK_TIMEOUT: Duration = Duration::from_millis(1_700);
 
-/// What a check found, and when it ended.
+/// Result of a check.
 pub type Outcome = Result<(), Reason>;
 
 type Check = Box<dyn Fn() -> BoxFuture<'static, Outcome> + Send + Sync>;
 
-/// The checker. Cheap to share behind an `Arc`.
-pub struct Health {
+/// The health check. Cheap to share behind an `Arc`.
+pub struct HealthCheck {
     check: Check,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
-    /// When the newest check began and where its result appears.
+    /// Start of the newest check, and its result.
     newest: Option<(Instant, watch::Receiver<Option<Outcome>>)>,
-    /// The last result there was.
+    /// The last result.
     last: Option<Outcome>,
 }
 
-impl std::fmt::Debug for Health {
+impl std::fmt::Debug for HealthCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Health")
     }
 }
 
-impl Health {
+impl HealthCheck {
     pub fn new(check: impl Fn() -> BoxFuture<'static, Outcome> + Send + Sync + 'static) -> Self {
         Self {
             check: Box::new(check),
@@ -50,8 +50,8 @@ impl Health {
         }
     }
 
-    /// The state of the database, waiting at most `patience` for a check. When the check takes longer, an earlier
-    /// failure's reason is given, else that there was no answer.
+    /// The state of the database, waiting at most `patience`. If the check takes longer, the result is the reason of
+    /// the last failure, otherwise `NoAnswer`.
     pub async fn ask(&self, patience: Duration) -> Outcome {
         let mut result = self.join_or_start();
         match tokio::time::timeout(patience, result.wait_for(Option::is_some)).await {
@@ -70,7 +70,7 @@ impl Health {
         let mut state = self.lock();
         if let Some((began, result)) = &state.newest {
             let running = result.borrow().is_none() && result.has_changed().is_ok();
-            if running || began.elapsed() < FRESH {
+            if running || began.elapsed() < CACHE_TTL {
                 return result.clone();
             }
         }
@@ -100,10 +100,10 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn counting(takes: Duration, outcome: Outcome) -> (Arc<AtomicUsize>, Arc<Health>) {
+    fn counting(takes: Duration, outcome: Outcome) -> (Arc<AtomicUsize>, Arc<HealthCheck>) {
         let calls = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&calls);
-        let health = Health::new(move || {
+        let health = HealthCheck::new(move || {
             counter.fetch_add(1, Ordering::SeqCst);
             Box::pin(async move {
                 tokio::time::sleep(takes).await;
@@ -117,11 +117,11 @@ mod tests {
     async fn a_thousand_askers_make_one_check_a_second() {
         let (calls, health) = counting(Duration::from_millis(5), Ok(()));
         for second in 1..=3 {
-            let asks = (0..1000).map(|_| health.ask(PATIENCE));
+            let asks = (0..1000).map(|_| health.ask(CHECK_TIMEOUT));
             let answers = futures::future::join_all(asks).await;
             assert!(answers.iter().all(Result::is_ok));
             assert_eq!(calls.load(Ordering::SeqCst), second);
-            tokio::time::advance(FRESH).await;
+            tokio::time::advance(CACHE_TTL).await;
         }
     }
 
@@ -129,18 +129,18 @@ mod tests {
     async fn a_slow_check_answers_in_time_is_not_repeated_and_its_reason_is_kept() {
         let (calls, health) = counting(Duration::from_secs(5), Err(Reason::DnsFailure));
         let began = Instant::now();
-        assert_eq!(health.ask(PATIENCE).await, Err(Reason::Connecting));
+        assert_eq!(health.ask(CHECK_TIMEOUT).await, Err(Reason::Connecting));
         assert!(began.elapsed() < Duration::from_secs(2));
-        assert_eq!(health.ask(PATIENCE).await, Err(Reason::Connecting));
+        assert_eq!(health.ask(CHECK_TIMEOUT).await, Err(Reason::Connecting));
         assert_eq!(calls.load(Ordering::SeqCst), 1, "still the same check");
         assert_eq!(
-            health.ask(PATIENCE).await,
+            health.ask(CHECK_TIMEOUT).await,
             Err(Reason::DnsFailure),
             "it ended at 5 s"
         );
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(
-            health.ask(PATIENCE).await,
+            health.ask(CHECK_TIMEOUT).await,
             Err(Reason::DnsFailure),
             "the last known reason"
         );
@@ -149,8 +149,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_check_that_panics_is_a_failure_and_the_next_one_runs() {
-        let health = Health::new(|| Box::pin(async { panic!("on purpose") }));
-        assert_eq!(health.ask(PATIENCE).await, Err(Reason::ServerError));
-        assert_eq!(health.ask(PATIENCE).await, Err(Reason::ServerError));
+        let health = HealthCheck::new(|| Box::pin(async { panic!("on purpose") }));
+        assert_eq!(health.ask(CHECK_TIMEOUT).await, Err(Reason::ServerError));
+        assert_eq!(health.ask(CHECK_TIMEOUT).await, Err(Reason::ServerError));
     }
 }

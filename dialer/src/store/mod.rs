@@ -1,9 +1,11 @@
-//! MongoDB. Only this module talks to it. What must hold under races holds by inserts and deletes by `_id`;
-//! indexes are a backstop and may be missing.
+//! MongoDB. Only this module uses the driver. Invariants under concurrency are kept by inserts and deletes by `_id`;
+//! indexes are a safeguard and may be missing.
 
 pub mod administration;
 pub mod audit;
 pub mod calls;
+mod collections;
+mod database;
 pub mod dial_counts;
 pub mod dispositions;
 pub mod fault;
@@ -13,6 +15,7 @@ pub mod lease;
 pub mod lists;
 pub mod live;
 pub mod migrate;
+mod numbers;
 pub mod passcodes;
 pub mod profile;
 pub mod resets;
@@ -21,107 +24,4 @@ pub mod settings;
 pub mod users;
 pub mod vendor;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use mongodb::bson::{Bson, DateTime, Document, doc};
-use mongodb::options::ClientOptions;
-use mongodb::{Client, Collection, Database};
-use tokio::sync::OnceCell;
-
-use crate::config::Mongo;
-use fault::{Fault, Reason};
-
-/// Bounds of the driver, unless the URI sets its own. The driver's 30 s would outlast every caller.
-const SERVER_SELECTION: Duration = Duration::from_secs(5);
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// SRV and TXT look-ups of a `mongodb+srv://` URI.
-const RESOLVE: Duration = Duration::from_secs(5);
-
-/// A whole number, of whatever type it was stored as.
-fn number(value: Option<&Bson>) -> Option<i64> {
-    match value? {
-        Bson::Int32(n) => Some(i64::from(*n)),
-        Bson::Int64(n) => Some(*n),
-        // mongoose writes whole numbers, but shells write doubles.
-        Bson::Double(n) => format!("{n:.0}").parse().ok(),
-        _ => None,
-    }
-}
-
-/// The database, connected or not yet.
-#[derive(Debug)]
-pub struct Store {
-    config: Mongo,
-    database: OnceCell<Database>,
-    reached: AtomicBool,
-}
-
-impl Store {
-    /// Connects to nothing: the first use does.
-    pub fn new(config: Mongo) -> Self {
-        Self {
-            config,
-            database: OnceCell::new(),
-            reached: AtomicBool::new(false),
-        }
-    }
-
-    /// Hosts and database, for messages. Holds no credential.
-    pub fn target(&self) -> (&str, &str) {
-        (&self.config.hosts, &self.config.database)
-    }
-
-    /// True once MongoDB answered; a later outage does not undo it.
-    pub fn was_reached(&self) -> bool {
-        self.reached.load(Ordering::Acquire)
-    }
-
-    /// Reads one document by `_id` from the database itself: unlike `ping`, this needs working credentials and
-    /// rights on the very data the application uses.
-    ///
-    /// # Errors
-    /// Why it cannot.
-    pub async fn probe(&self) -> Result<(), Fault> {
-        let sessions = self
-            .database()
-            .await?
-            .collection::<Document>(sessions::NAME);
-        sessions.find_one(doc! { "_id": "health" }).await?;
-        self.reached.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    async fn database(&self) -> Result<&Database, Fault> {
-        self.database.get_or_try_init(|| self.open()).await
-    }
-
-    async fn open(&self) -> Result<Database, Fault> {
-        let parsed = ClientOptions::parse(self.config.uri.expose());
-        let mut options = tokio::time::timeout(RESOLVE, parsed)
-            .await
-            .map_err(|_| Fault::new(Reason::DnsFailure))??;
-        options
-            .app_name
-            .get_or_insert_with(|| "crokodial-dialer".to_owned());
-        options
-            .server_selection_timeout
-            .get_or_insert(SERVER_SELECTION);
-        options.connect_timeout.get_or_insert(CONNECT);
-        let client = Client::with_options(options)?;
-        Ok(client.database(&self.config.database))
-    }
-
-    async fn collection(&self, name: &str) -> Result<Collection<Document>, Fault> {
-        Ok(self.database().await?.collection(name))
-    }
-
-    /// Removes what has a moment in `field` that is not after this one; returns how many. TTL indexes are not
-    /// available everywhere.
-    async fn purge(&self, collection: &str, field: &str, until_ms: i64) -> Result<u64, Fault> {
-        let old = doc! { field: { "$lte": DateTime::from_millis(until_ms) } };
-        let collection = self.collection(collection).await?;
-        Ok(collection.delete_many(old).await?.deleted_count)
-    }
-}
+pub use database::Store;

@@ -1,35 +1,36 @@
-//! Invite codes. A use is a document of its own, `_id` = `<code>:<slot>`, so that the last place goes to exactly one
-//! of any number of callers. `passcodes` is the old server's collection; `currentUses` there is only read.
+//! Invite codes. Each use is a document, `_id` = `<code>:<slot>`, so that of concurrent callers exactly one gets the
+//! last place. `passcodes` is the old server's collection; its `currentUses` is only read.
 
 use std::collections::{HashMap, HashSet};
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use sha2::{Digest, Sha256};
 
+use super::database::Store;
 use super::fault::{Fault, Reason};
-use super::{Store, number};
-use crate::domain::passcode::{Passcode, Refusal, Wanted};
+use super::numbers::number;
+use crate::domain::passcode::{InviteCode, InviteRefusal, InviteSpec};
 
 const NAME: &str = "passcodes";
-pub(super) const USES: &str = "passcodeuses";
+const USES: &str = "passcodeuses";
 
-/// The most codes that one list shows.
-const MOST: i64 = 500;
+/// Maximum length of a list.
+const MAX_LISTED: i64 = 500;
 
 /// A place taken on a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use(String);
+pub struct InviteUse(String);
 
-/// `None` for a document without what makes it a code.
-fn passcode(document: &Document) -> Option<Passcode> {
+/// Parses a document; `None` if a required field is missing.
+fn passcode(document: &Document) -> Option<InviteCode> {
     let time = |field: &str| {
         let at = document.get_datetime(field).ok();
         at.map(|at| at.timestamp_millis())
     };
     let description = document.get_str("description").ok();
-    Some(Passcode {
+    Some(InviteCode {
         id: document.get_object_id("_id").ok()?,
         code: document.get_str("code").ok()?.to_owned(),
         is_active: document.get_bool("isActive").unwrap_or(false),
@@ -43,7 +44,7 @@ fn passcode(document: &Document) -> Option<Passcode> {
     })
 }
 
-/// The same for the same code: of any number of inserts one succeeds, index or not.
+/// The `_id` of a code, derived from its text: of concurrent inserts one succeeds, with or without an index.
 fn id_of(code: &str) -> ObjectId {
     let digest = Sha256::digest(format!("passcode:{code}"));
     let mut id = [0_u8; 12];
@@ -52,8 +53,8 @@ fn id_of(code: &str) -> ObjectId {
 }
 
 impl Store {
-    /// The normalised code with its uses counted.
-    pub async fn passcode(&self, code: &str) -> Result<Option<Passcode>, Fault> {
+    /// A normalised code with the number of its uses.
+    pub async fn passcode(&self, code: &str) -> Result<Option<InviteCode>, Fault> {
         let passcodes = self.collection(NAME).await?;
         let found = passcodes.find_one(doc! { "code": code }).await?;
         let Some(mut found) = found.as_ref().and_then(passcode) else {
@@ -65,17 +66,17 @@ impl Store {
         Ok(Some(found))
     }
 
-    /// The newest, with their uses counted.
-    pub async fn passcodes(&self) -> Result<Vec<Passcode>, Fault> {
+    /// The newest codes with the numbers of their uses.
+    pub async fn passcodes(&self) -> Result<Vec<InviteCode>, Fault> {
         let newest = self
             .collection(NAME)
             .await?
             .find(doc! {})
             .sort(doc! { "createdAt": -1, "_id": -1 })
-            .limit(MOST)
+            .limit(MAX_LISTED)
             .await?;
         let documents: Vec<Document> = newest.try_collect().await?;
-        let mut found: Vec<Passcode> = documents.iter().filter_map(passcode).collect();
+        let mut found: Vec<InviteCode> = documents.iter().filter_map(passcode).collect();
         let codes: Vec<&str> = found.iter().map(|p| p.code.as_str()).collect();
         let mut uses = self
             .collection(USES)
@@ -98,16 +99,16 @@ impl Store {
     /// Stores a normalised code.
     ///
     /// # Errors
-    /// `DuplicateKey` if there is one already; of any number of callers at once one succeeds.
+    /// `DuplicateKey` if it exists; of concurrent callers one succeeds.
     pub async fn insert_passcode(
         &self,
         code: &str,
-        wanted: &Wanted,
+        wanted: &InviteSpec,
         by: ObjectId,
         now_ms: i64,
-    ) -> Result<Passcode, Fault> {
+    ) -> Result<InviteCode, Fault> {
         let passcodes = self.collection(NAME).await?;
-        // Those of the old server have ids of their own.
+        // The old server's codes have random ids.
         if passcodes.find_one(doc! { "code": code }).await?.is_some() {
             return Err(Fault::new(Reason::DuplicateKey));
         }
@@ -123,7 +124,7 @@ impl Store {
             document.insert("description", description);
         }
         passcodes.insert_one(document).await?;
-        Ok(Passcode {
+        Ok(InviteCode {
             id,
             code: code.to_owned(),
             is_active: true,
@@ -137,7 +138,7 @@ impl Store {
         })
     }
 
-    /// Switches a code off; its text, or `None` where there is none.
+    /// Deactivates a code and returns its text; `None` if it does not exist.
     pub async fn deactivate_passcode(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let Some(code) = self.code_of(id).await? else {
             return Ok(None);
@@ -148,8 +149,8 @@ impl Store {
         Ok((changed.matched_count > 0).then_some(code))
     }
 
-    /// Removes a code and what was counted of it: one that is made anew with the same text begins at nothing.
-    /// Its text, or `None` where there is none.
+    /// Deletes a code and its uses, so that a new code with the same text starts at zero. Returns its text; `None` if
+    /// it does not exist.
     pub async fn delete_passcode(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let Some(code) = self.code_of(id).await? else {
             return Ok(None);
@@ -177,16 +178,16 @@ impl Store {
     /// Takes a place on a normalised code.
     ///
     /// # Errors
-    /// The outer one is the database's.
+    /// The outer error is the database's.
     pub async fn take_passcode(
         &self,
         code: &str,
         now_ms: i64,
-    ) -> Result<Result<Use, Refusal>, Fault> {
+    ) -> Result<Result<InviteUse, InviteRefusal>, Fault> {
         let passcodes = self.collection(NAME).await?;
         let found = passcodes.find_one(doc! { "code": code }).await?;
         let Some(passcode) = found.as_ref().and_then(passcode) else {
-            return Ok(Err(Refusal::Unknown));
+            return Ok(Err(InviteRefusal::Unknown));
         };
         let places = match passcode.places(now_ms) {
             Ok(places) => places,
@@ -199,15 +200,15 @@ impl Store {
             let document =
                 doc! { "_id": &id, "code": code, "createdAt": DateTime::from_millis(now_ms) };
             match uses.insert_one(document).await.map_err(Fault::from) {
-                Ok(_) => return Ok(Ok(Use(id))),
+                Ok(_) => return Ok(Ok(InviteUse(id))),
                 Err(fault) if fault.reason == Reason::DuplicateKey => {}
                 Err(fault) => return Err(fault),
             }
         }
-        Ok(Err(Refusal::UsedUp))
+        Ok(Err(InviteRefusal::UsedUp))
     }
 
-    /// Only saves inserts that would fail: the insert alone decides.
+    /// Only avoids inserts that would fail; the insert decides.
     async fn taken_places(&self, code: &str) -> Result<HashSet<String>, Fault> {
         let uses = self.collection(USES).await?;
         let mut found = uses.find(doc! { "code": code }).await?;
@@ -218,8 +219,8 @@ impl Store {
         Ok(taken)
     }
 
-    /// Gives a place back when the registration it was taken for failed.
-    pub async fn release_passcode(&self, taken: &Use) -> Result<(), Fault> {
+    /// Releases a place if the registration failed.
+    pub async fn release_passcode(&self, taken: &InviteUse) -> Result<(), Fault> {
         let uses = self.collection(USES).await?;
         uses.delete_one(doc! { "_id": &taken.0 }).await?;
         Ok(())

@@ -1,13 +1,12 @@
-//! The `sessions` collection: `_id` = SHA-256 of the token's `sid`. A document that is absent is a revoked session.
+//! The `sessions` collection: `_id` = SHA-256 of the token's `sid`. A missing document is a revoked session.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
-use super::Store;
+use super::collections::SESSIONS;
+use super::database::Store;
 use super::fault::Fault;
-
-pub(super) const NAME: &str = "sessions";
 
 /// A session to store. Times are milliseconds since 1970.
 #[derive(Debug)]
@@ -20,19 +19,19 @@ pub struct NewSession<'a> {
     pub address: &'a str,
 }
 
-/// A living session, for its owner to look at.
+/// A live session, as shown to its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    /// The `_id`: it ends the session, but nobody can sign in with it.
+pub struct StoredSession {
+    /// The `_id`: it can end the session, but not be used to sign in.
     pub key: String,
     pub created_ms: i64,
     pub expires_ms: i64,
     pub user_agent: String,
-    /// Empty for sessions that began before addresses were kept.
+    /// Empty for sessions that started before addresses were stored.
     pub address: String,
 }
 
-impl Session {
+impl StoredSession {
     fn from_document(document: &Document) -> Option<Self> {
         let time = |field: &str| document.get_datetime(field).ok();
         let text = |field: &str| document.get_str(field).unwrap_or_default().to_owned();
@@ -46,12 +45,13 @@ impl Session {
     }
 }
 
-/// The most sessions that one list shows.
-const MOST: i64 = 200;
+/// Maximum length of a list.
+const MAX_LISTED: i64 = 200;
 
 impl Store {
+    /// Stores a session.
     pub async fn insert_session(&self, new: &NewSession<'_>) -> Result<(), Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         let document = doc! {
             "_id": new.key,
             "userId": new.user,
@@ -64,9 +64,9 @@ impl Store {
         Ok(())
     }
 
-    /// Whose session this is, if it is still there and not past its end.
+    /// The owner of a session that exists and has not expired.
     pub async fn session_owner(&self, key: &str, now_ms: i64) -> Result<Option<ObjectId>, Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         let found = sessions.find_one(doc! { "_id": key }).await?;
         Ok(found.and_then(|session| {
             let expires = session.get_datetime("expiresAt").ok()?.timestamp_millis();
@@ -75,45 +75,48 @@ impl Store {
         }))
     }
 
-    /// Ends a session. Ending one that is gone is fine.
+    /// Ends a session. Idempotent.
     pub async fn delete_session(&self, key: &str) -> Result<(), Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         sessions.delete_one(doc! { "_id": key }).await?;
         Ok(())
     }
 
-    /// The user's living sessions, newest first.
-    pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<Session>, Fault> {
+    /// The user's live sessions, newest first.
+    pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<StoredSession>, Fault> {
         let found = self
-            .collection(NAME)
+            .collection(SESSIONS)
             .await?
             .find(doc! { "userId": user, "expiresAt": { "$gt": DateTime::from_millis(now_ms) } })
             .sort(doc! { "createdAt": -1, "_id": 1 })
-            .limit(MOST)
+            .limit(MAX_LISTED)
             .await?;
         let found: Vec<Document> = found.try_collect().await?;
-        Ok(found.iter().filter_map(Session::from_document).collect())
+        Ok(found
+            .iter()
+            .filter_map(StoredSession::from_document)
+            .collect())
     }
 
-    /// Ends one of the user's own sessions; false where there is none.
+    /// Ends one of the user's sessions; false if there is no such session.
     pub async fn delete_own_session(&self, user: ObjectId, key: &str) -> Result<bool, Fault> {
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         let one = doc! { "_id": key, "userId": user };
         Ok(sessions.delete_one(one).await?.deleted_count > 0)
     }
 
-    /// Ends the user's sessions, all or all but one; returns how many.
+    /// Ends the user's sessions, except `but`; returns their number.
     pub async fn delete_sessions(&self, user: ObjectId, but: Option<&str>) -> Result<u64, Fault> {
         let mut those = doc! { "userId": user };
         if let Some(but) = but {
             those.insert("_id", doc! { "$ne": but });
         }
-        let sessions = self.collection(NAME).await?;
+        let sessions = self.collection(SESSIONS).await?;
         Ok(sessions.delete_many(those).await?.deleted_count)
     }
 
-    /// Removes sessions past their end; returns how many.
+    /// Removes expired sessions; returns their number.
     pub async fn purge_sessions(&self, now_ms: i64) -> Result<u64, Fault> {
-        self.purge(NAME, "expiresAt", now_ms).await
+        self.purge(SESSIONS, "expiresAt", now_ms).await
     }
 }

@@ -1,13 +1,16 @@
-//! The command line as typed.
+//! The command line.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use crokodial_crds::duration::DurationError;
+use crokodial_crds::TlsMode;
 
-use crate::preflight::Role;
+use super::values::{self, Given};
+use crate::leader::Timing;
+use crate::preflight::PreflightArgs;
+use crate::telemetry::LogFormat;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +37,7 @@ Examples:
   crokodial-operator preflight --uri-file /preflight/uri --database crokodial --role readWrite \\
       --timeout 15s --answer /dev/termination-log";
 
-/// What was typed on the command line.
+/// The parsed command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "crokodial-operator",
@@ -70,79 +73,122 @@ pub enum Command {
     Version,
 }
 
-/// Flags of `run` as typed. Values are plain text here, so that [`Config::from_args`](super::Config::from_args) can name all mistakes at once.
+/// Flags of `run`. A value keeps its mistakes, so that [`Config::from_args`](super::Config::from_args) can report all at
+/// once.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
     /// Namespaces whose CrokodialEnvironments are run, separated by commas (required)
-    #[arg(long, env = "CROKODIAL_WATCH_NAMESPACES", value_name = "NAMESPACES")]
-    pub watch_namespaces: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_WATCH_NAMESPACES",
+        value_name = "NAMESPACES",
+        value_parser = values::namespaces
+    )]
+    pub watch_namespaces: Option<Given<Vec<String>>>,
     /// The operator's own namespace, where it keeps its CA (required)
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
-    pub operator_namespace: Option<String>,
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        value_name = "NAMESPACE",
+        value_parser = values::operator_namespace
+    )]
+    pub operator_namespace: Option<Given<String>>,
     /// Ingress class of environments that name none [default: the cluster's default class]
-    #[arg(long, env = "CROKODIAL_INGRESS_CLASS", value_name = "CLASS")]
-    pub ingress_class: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_INGRESS_CLASS",
+        value_name = "CLASS",
+        value_parser = values::ingress_class
+    )]
+    pub ingress_class: Option<Given<String>>,
     /// TLS mode of environments that name none: SelfSigned or None [default: SelfSigned]
-    #[arg(long, env = "CROKODIAL_TLS_MODE", value_name = "MODE")]
-    pub tls_mode: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_TLS_MODE",
+        value_name = "MODE",
+        value_parser = values::tls_mode
+    )]
+    pub tls_mode: Option<Given<TlsMode>>,
     /// Registries spoken to without TLS, host or host:port, separated by commas [default: none]
-    #[arg(long, env = "CROKODIAL_PLAIN_HTTP_REGISTRIES", value_name = "HOSTS")]
-    pub plain_http_registries: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_PLAIN_HTTP_REGISTRIES",
+        value_name = "HOSTS",
+        value_parser = values::registries
+    )]
+    pub plain_http_registries: Option<Given<Vec<String>>>,
     /// Whether the operator may read ingress classes, true or false [default: false]
     #[arg(
         long,
         env = "CROKODIAL_READ_INGRESS_CLASSES",
         value_name = "BOOL",
+        value_parser = values::boolean,
         num_args = 0..=1,
         default_missing_value = "true"
     )]
-    pub allow_ingress_class_read: Option<String>,
+    pub allow_ingress_class_read: Option<Given<bool>>,
     /// Name of this replica in the lease [default: the host's name]
-    #[arg(long, env = "CROKODIAL_POD_NAME", value_name = "NAME")]
-    pub pod_name: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_POD_NAME",
+        value_name = "NAME",
+        value_parser = values::pod_name
+    )]
+    pub pod_name: Option<Given<String>>,
     /// How long a replica that leads may be silent before another takes over, 2s to 60s [default: 5s]
-    #[arg(long, env = "CROKODIAL_LEASE_DURATION", value_name = "DURATION")]
-    pub lease_duration: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_LEASE_DURATION",
+        value_name = "DURATION",
+        value_parser = values::lease_duration
+    )]
+    pub lease_duration: Option<Given<Timing>>,
     /// Image of preflight Jobs: the operator's own [default: none, and environments with preflight stay unproven]
-    #[arg(long, env = "CROKODIAL_PREFLIGHT_IMAGE", value_name = "IMAGE")]
-    pub preflight_image: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_PREFLIGHT_IMAGE",
+        value_name = "IMAGE",
+        value_parser = values::image
+    )]
+    pub preflight_image: Option<Given<String>>,
     /// Secret in each watched namespace that preflight Jobs pull that image with [default: those of the app]
-    #[arg(long, env = "CROKODIAL_PREFLIGHT_PULL_SECRET", value_name = "SECRET")]
-    pub preflight_pull_secret: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_PREFLIGHT_PULL_SECRET",
+        value_name = "SECRET",
+        value_parser = values::pull_secret
+    )]
+    pub preflight_pull_secret: Option<Given<String>>,
     /// How many environments are worked on at once, 1 to 1000 [default: 8]
-    #[arg(long, env = "CROKODIAL_CONCURRENCY", value_name = "N")]
-    pub concurrency: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_CONCURRENCY",
+        value_name = "N",
+        value_parser = values::concurrency
+    )]
+    pub concurrency: Option<Given<NonZeroU16>>,
     /// Address of /healthz, /readyz and /metrics [default: 0.0.0.0:8080]
-    #[arg(long, env = "CROKODIAL_LISTEN", value_name = "ADDRESS:PORT")]
-    pub listen: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_LISTEN",
+        value_name = "ADDRESS:PORT",
+        value_parser = values::listen
+    )]
+    pub listen: Option<Given<SocketAddr>>,
     /// Log format: text or json [default: text]
-    #[arg(long, env = "CROKODIAL_LOG_FORMAT", value_name = "FORMAT")]
-    pub log_format: Option<String>,
+    #[arg(
+        long,
+        env = "CROKODIAL_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_parser = values::log_format
+    )]
+    pub log_format: Option<Given<LogFormat>>,
     /// Log filter, e.g. debug or info,kube=warn [default: info]
-    #[arg(long, env = "CROKODIAL_LOG_LEVEL", value_name = "FILTER")]
-    pub log_level: Option<String>,
-}
-
-/// Flags of `preflight`.
-#[derive(Debug, Clone, Args)]
-pub struct PreflightArgs {
-    /// File that holds the connection string and nothing else
-    #[arg(long, value_name = "FILE")]
-    pub uri_file: PathBuf,
-    /// Database on which the role is needed
-    #[arg(long, value_name = "NAME")]
-    pub database: String,
-    /// Role that is needed
-    #[arg(long, value_enum, default_value = "readWrite")]
-    pub role: Role,
-    /// Time for all checks together, such as 15s
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration)]
-    pub timeout: Duration,
-    /// File to write the answer to, of at most 4096 bytes [default: standard output]
-    #[arg(long, value_name = "FILE")]
-    pub answer: Option<PathBuf>,
-}
-
-fn duration(text: &str) -> Result<Duration, DurationError> {
-    crokodial_crds::duration::parse(text)
+    #[arg(
+        long,
+        env = "CROKODIAL_LOG_LEVEL",
+        value_name = "FILTER",
+        value_parser = values::log_level
+    )]
+    pub log_level: Option<Given<String>>,
 }

@@ -1,4 +1,4 @@
-//! Watches only: what wakes a reconcile. All deciding is elsewhere.
+//! Watches that wake a reconcile. All decisions are elsewhere.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::controller::Error::ReconcilerFailed;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
@@ -24,30 +25,31 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Error;
+use super::error::Error;
+use super::model::children::ChildKind;
 use crate::context::Context;
 use crate::metrics::{FailureClass, Reconciled};
-use crate::release::gate::Place;
+use crate::release::gate::EnvironmentRef;
 
-/// A watch that says nothing for this long is opened anew: a connection that died silently is noticed.
-const WATCH_SECONDS: u32 = 40;
+/// Timeout of a watch in seconds. It is then opened again, so that a connection that died silently is noticed.
+const WATCH_TIMEOUT: u32 = 40;
 
-/// From a write that was refused because something else had changed to the next look.
-const STALE: Duration = Duration::from_millis(100);
+/// Time from a write that was refused because something else had changed to the next reconcile.
+const STALE_RETRY: Duration = Duration::from_millis(100);
 
-/// An environment as the watch hands it over: one that cannot be decoded is a value, so the others go on.
+/// Environment as the watch returns it: one that cannot be decoded is a value, so the others go on.
 type Guarded = DeserializeGuard<CrokodialEnvironment>;
 
-/// One namespace and the client that watches it.
+/// Namespace with the client that watches it.
 pub struct Watched {
-    /// Its name.
+    /// Name of the namespace.
     pub namespace: String,
-    /// With a connection of its own, for watches hold their streams for good.
+    /// Client with a connection of its own, because watches keep their streams.
     pub client: Client,
 }
 
 impl Watched {
-    /// Only metadata crosses the wire: values of Secrets stay where they are.
+    /// API that returns metadata only: values of Secrets do not cross the wire.
     fn metadata<K>(&self) -> Api<PartialObjectMeta<K>>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -64,7 +66,7 @@ impl std::fmt::Debug for Watched {
     }
 }
 
-/// Runs the environments of one namespace until `stop`. All of them are looked at whenever `terms` changes: when this
+/// Runs the environments of one namespace until `stop`. All of them are reconciled whenever `terms` changes: when this
 /// replica begins to lead.
 pub async fn run(
     ctx: Arc<Context>,
@@ -84,8 +86,13 @@ pub async fn run(
     controller
         .run(reconcile, on_error, ctx)
         .for_each(|outcome| async {
-            if let Err(error) = outcome {
-                tracing::warn!(%error, "a watch or a reconcile failed");
+            match outcome {
+                Ok(_) => {}
+                Err(ReconcilerFailed(error, environment)) => {
+                    let step = error.step();
+                    tracing::warn!(step, %error, %environment, "a reconcile failed");
+                }
+                Err(error) => tracing::warn!(%error, "a watch or a reconcile failed"),
             }
         })
         .await;
@@ -103,15 +110,12 @@ fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
     let controller = controller
         .reconcile_on(called(ctx, namespace))
         .reconcile_on(promoted(ctx, store));
-    let controller = child::<Deployment>(controller, watched);
     let controller = child::<Job>(controller, watched);
     let controller = child::<Pod>(controller, watched);
-    let controller = child::<Service>(controller, watched);
-    let controller = child::<ServiceAccount>(controller, watched);
-    let controller = child::<NetworkPolicy>(controller, watched);
-    let controller = child::<PodDisruptionBudget>(controller, watched);
-    let controller = child::<Ingress>(controller, watched);
-    controller
+    ChildKind::all()
+        .fold(controller, |controller, kind| {
+            children(controller, watched, kind)
+        })
         .watches(
             watched.metadata::<CrokodialRelease>(),
             ours(),
@@ -130,7 +134,30 @@ fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
         })
 }
 
-/// Wakes the environment that a child of this kind names in its label.
+/// Watches the children of a kind, unless another watch has them already.
+fn children(
+    controller: Controller<Guarded>,
+    watched: &Watched,
+    kind: ChildKind,
+) -> Controller<Guarded> {
+    match kind {
+        ChildKind::ServiceAccount => child::<ServiceAccount>(controller, watched),
+        ChildKind::NetworkPolicy => child::<NetworkPolicy>(controller, watched),
+        ChildKind::Service => child::<Service>(controller, watched),
+        ChildKind::Deployment => child::<Deployment>(controller, watched),
+        ChildKind::DisruptionBudget => child::<PodDisruptionBudget>(controller, watched),
+        ChildKind::Ingress => child::<Ingress>(controller, watched),
+        // With the other NetworkPolicies and Deployments.
+        ChildKind::CandidatePolicy | ChildKind::Candidate => controller,
+        // With the Secrets that users' specs name.
+        ChildKind::MongoActive
+        | ChildKind::ConfigActive
+        | ChildKind::ConfigCandidate
+        | ChildKind::Certificate => controller,
+    }
+}
+
+/// Wakes the environment that an object of this kind names in its label.
 fn child<K>(controller: Controller<Guarded>, watched: &Watched) -> Controller<Guarded>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -142,29 +169,29 @@ where
 }
 
 fn all() -> watcher::Config {
-    watcher::Config::default().timeout(WATCH_SECONDS)
+    watcher::Config::default().timeout(WATCH_TIMEOUT)
 }
 
-/// What carries the operator's label.
+/// Watch of the objects with the operator's label.
 fn ours() -> watcher::Config {
     all().labels(&format!("{LABEL_MANAGED_BY}={MANAGED_BY}"))
 }
 
-/// Who set which field is half of an object and nothing here asks for it.
+/// Drops the managed fields, which are half of an object and not used here.
 fn forget_managers(guarded: &mut Guarded) {
     if let Ok(environment) = &mut guarded.0 {
         environment.metadata.managed_fields = None;
     }
 }
 
-/// Environments that are called from beside their reconcile; what is promoted from them is told, for a probe's
-/// verdict may be what called.
+/// Environments that are woken from outside their reconcile. Those promoted from them are woken too, because the cause may
+/// be a probe's verdict.
 fn called(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarded>> + Send + use<> {
     let news = ctx.news.clone();
     ctx.wakes
         .of(namespace)
         .map(move |called: ObjectRef<Guarded>| {
-            news.tell(Place {
+            news.tell(EnvironmentRef {
                 namespace: called.namespace.clone().unwrap_or_default(),
                 name: called.name.clone(),
             });
@@ -172,7 +199,7 @@ fn called(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarde
         })
 }
 
-/// Environments that are promoted from one of which there is news.
+/// Environments that are promoted from one whose releases changed.
 fn promoted(
     ctx: &Context,
     store: Store<Guarded>,
@@ -182,20 +209,20 @@ fn promoted(
         .flat_map(move |source| stream::iter(dependents(&store, source.as_ref())))
 }
 
-/// The environments that are promoted from `source`; from any, where that is not known.
-fn dependents(store: &Store<Guarded>, source: Option<&Place>) -> Vec<ObjectRef<Guarded>> {
+/// Environments that are promoted from `source`; from any, where that is not known.
+fn dependents(store: &Store<Guarded>, source: Option<&EnvironmentRef>) -> Vec<ObjectRef<Guarded>> {
     let environments = store.state();
     let decoded = environments.iter().filter_map(|e| e.0.as_ref().ok());
     let concerned = decoded.filter_map(|e| {
         let own = e.namespace().unwrap_or_default();
-        let from = Place::of(e.spec.promotion.as_ref()?, &own);
+        let from = EnvironmentRef::of(e.spec.promotion.as_ref()?, &own);
         let concerned = source.is_none_or(|s| *s == from);
         concerned.then(|| ObjectRef::new(&e.name_any()).within(&own))
     });
     concerned.collect()
 }
 
-/// The environments that refer to an object by name, and the one whose child it is.
+/// Environments that refer to an object by name, and the one whose child it is.
 fn referring<K>(
     store: &Store<Guarded>,
     object: &PartialObjectMeta<K>,
@@ -214,16 +241,16 @@ fn referring<K>(
     found
 }
 
-/// The environment that a release's name names: labels may be edited.
-fn place_of(release: &ObjectMeta) -> Option<Place> {
+/// Environment of a release, from its name: labels may be edited.
+fn place_of(release: &ObjectMeta) -> Option<EnvironmentRef> {
     let (name, _) = release.name.as_deref()?.rsplit_once('-')?;
-    Some(Place {
+    Some(EnvironmentRef {
         namespace: release.namespace.clone()?,
         name: name.to_owned(),
     })
 }
 
-/// The environment that a child's label names.
+/// Environment of a child, from its label.
 fn owner_of(child: &ObjectMeta) -> Option<ObjectRef<Guarded>> {
     let name = child.labels.as_ref()?.get(LABEL_ENVIRONMENT)?;
     Some(ObjectRef::new(name).within(child.namespace.as_deref().unwrap_or_default()))
@@ -279,7 +306,7 @@ async fn look(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error>
     .await;
     drop(timer);
     if result.as_ref().is_err_and(Error::is_stale) {
-        return Ok(Action::requeue(STALE));
+        return Ok(Action::requeue(STALE_RETRY));
     }
     if let Err(error) = &result {
         ctx.metrics
@@ -293,7 +320,7 @@ async fn look(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error>
     result
 }
 
-/// What a person must mend waits for the edit; the rest is tried again soon. The queue does not grow a back-off
+/// Time of the next try: what a person must mend waits for the edit, the rest is tried again soon. The queue has no back-off
 /// of its own, so the wait is one that an API server in trouble can bear from fifty environments.
 #[allow(clippy::needless_pass_by_value)] // The controller's signature.
 fn on_error(_: Arc<Guarded>, error: &Error, _: Arc<Context>) -> Action {

@@ -1,7 +1,7 @@
-//! How requests reach the API server.
+//! Connections to the API server.
 //!
-//! A reconcile reads some twenty objects at once and a namespace has a dozen watches open. Over HTTP/1.1 each of
-//! them is a TLS connection with buffers of its own, and the pool keeps them; over HTTP/2 they are streams of one.
+//! A reconcile reads some twenty objects at once, and a namespace has a dozen watches open. Over HTTP/1.1 each of them
+//! needs a TLS connection with buffers of its own, which the pool keeps; over HTTP/2 they are streams of one connection.
 
 use std::time::Duration;
 
@@ -13,24 +13,26 @@ use kube::client::{Body, ConfigExt};
 use kube::{Client, Config};
 use tower::{BoxError, ServiceBuilder};
 
-/// From the last sign of life of a connection to the question whether the API server is still there, and how long
-/// it may take to answer. A connection that a dead node or a firewall keeps is given up after both.
-const ASK_AFTER: Duration = Duration::from_secs(10);
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Idle time after which an HTTP/2 ping is sent. A connection that a dead node or a firewall keeps open is closed after
+/// this and [`PING_TIMEOUT`].
+const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long a connection may take to be made: what the API server's clients in Go allow is six times as much, and
-/// a reconcile that waits is one that does not try again.
-const CONNECT: Duration = Duration::from_secs(5);
+/// Timeout of a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Bytes that may be under way on one stream and on all of one connection. A list is read as it comes, so this
-/// bounds only what waits in memory.
+/// Timeout for connecting. Kubernetes clients in Go have six times as much, but a reconcile that waits cannot retry.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// HTTP/2 flow control window of a stream in bytes. Lists are read as they arrive, so it limits only what is buffered.
 const STREAM_WINDOW: u32 = 256 << 10;
+
+/// HTTP/2 flow control window of a connection in bytes.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
-/// A client with one connection for all that it asks at the same time, where the API server speaks HTTP/2.
+/// A client with one connection for all concurrent requests, where the API server speaks HTTP/2.
 ///
-/// The API server allows some hundred streams on a connection. Watches hold theirs for good, so each namespace has
-/// a client of its own for them: however many namespaces there are, they do not crowd out the reads.
+/// The API server allows some hundred streams per connection. Watches occupy theirs permanently, so each namespace has a
+/// client of its own for them: however many namespaces there are, reads always find a free stream.
 ///
 /// # Errors
 /// When the configuration names certificates or credentials that cannot be used.
@@ -42,17 +44,17 @@ pub fn multiplexed(config: &Config) -> kube::Result<Client> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT));
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
     let mut http = pool();
     http.http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_keep_alive_interval(ASK_AFTER)
-        .http2_keep_alive_timeout(ANSWER_WITHIN)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIMEOUT)
         .http2_keep_alive_while_idle(true);
     over(config, http.build(tls.wrap_connector(tcp)))
 }
 
-/// Connections that are kept while they are used.
+/// A builder of clients that keep connections while these are in use.
 pub fn pool() -> Builder {
     let mut http = Http::builder(TokioExecutor::new());
     http.timer(TokioTimer::new())
@@ -62,7 +64,7 @@ pub fn pool() -> Builder {
     http
 }
 
-/// The client that authenticates as `config` says and sends by `http`.
+/// A client that authenticates by `config` and sends through `http`.
 ///
 /// # Errors
 /// When the configuration names credentials that cannot be used.

@@ -1,13 +1,13 @@
-//! Why a call to the API server failed.
+//! Errors of calls to the API server.
 
 use std::time::Duration;
 
 use crate::leader::NotLeading;
 
-/// A failed API call: what was tried, on what, and why it failed. Never holds an object's content.
+/// A failed API call: verb, object and cause. Never contains the content of an object.
 #[derive(Debug, thiserror::Error)]
 pub enum IoError {
-    /// The API server answered with an error, or could not be reached.
+    /// The API server responded with an error, or could not be reached.
     #[error("{verb} {kind} {name}: {}", describe(source))]
     Api {
         /// `get`, `list`, `apply`, …
@@ -19,7 +19,7 @@ pub enum IoError {
         /// The client's error.
         source: Box<kube::Error>,
     },
-    /// No answer within the deadline of a call, or for a write within what was left of the lease.
+    /// No response within the timeout of the call, or for a write within the rest of the lease.
     #[error("{verb} {kind} {name}: no answer from the API server within {:.1} s", after.as_secs_f64())]
     Deadline {
         /// `get`, `list`, `apply`, …
@@ -28,10 +28,10 @@ pub enum IoError {
         kind: String,
         /// The object's name, or the namespace of a list.
         name: String,
-        /// How long it was waited for.
+        /// The timeout.
         after: Duration,
     },
-    /// The write was not made: this replica does not lead.
+    /// The write was not sent: this replica does not lead.
     #[error("{verb} {kind} {name}: {NotLeading}")]
     NotLeading {
         /// `apply`, `create`, …
@@ -54,12 +54,12 @@ impl IoError {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 404))
     }
 
-    /// True when the API server found the object itself wrong (422), or a rule of the cluster's did.
+    /// True when the API server or a policy of the cluster refused the object as invalid (422).
     pub fn is_invalid(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 422))
     }
 
-    /// True when this replica does not lead, so nothing was sent.
+    /// True when nothing was sent because this replica does not lead.
     pub fn is_not_leading(&self) -> bool {
         matches!(self, Self::NotLeading { .. })
     }

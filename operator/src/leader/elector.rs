@@ -1,7 +1,7 @@
 //! The calls of the election: reads, watches and writes the Lease, and opens and closes the fence.
 //!
-//! Who waits watches: a release is seen within milliseconds, and the API server does nothing between two renewals.
-//! Polling as fast as that would be four reads a second from its storage for ever.
+//! A replica that waits watches the Lease: it notices a handover within milliseconds, and the API server does nothing
+//! between two renewals. Polling as fast as that would cost four reads per second from its storage.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,40 +17,42 @@ use kube::{Client, Error};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::LEASE;
 use super::fence::Fence;
-use super::state::{Answer, Candidate, Found, Record, Step, Timing};
-use crate::metrics::{Metrics, Verb, Written};
+use super::state::{Candidate, LeaseAction, LeaseRecord, ObservedLease, Timing, WriteOutcome};
+use crate::metrics::{Metrics, Verb, WrittenKind};
+
+/// Name of the Lease in the operator's namespace. The chart's Role names it too.
+pub const LEASE: &str = "crokodial-operator";
 
 /// Field manager of the Lease.
 const MANAGER: &str = "crokodial-leader";
 
-/// A watch is opened anew after this, so that no proxy between cuts it first.
-const WATCH_SECONDS: u32 = 240;
+/// Maximum duration of a watch in seconds; it is then opened again, before a proxy in between ends it.
+const WATCH_TIMEOUT_SECONDS: u32 = 240;
 
-/// Who hears that a term began or ended, and what keeps this replica from taking part.
-pub trait News: Send + 'static {
-    /// The fence opened, or closed.
+/// Callbacks of the election.
+pub trait LeadershipCallbacks: Send + 'static {
+    /// This replica leads from now on, or no longer does: the fence opened or closed.
     fn leads(&mut self, leads: bool);
-    /// The Lease cannot be used, e.g. for lack of rights; `None`: it can.
+    /// The Lease cannot be read or written, for example for lack of rights; `None`: it can.
     fn trouble(&mut self, trouble: Option<String>);
 }
 
 /// One replica's part in the election.
-pub struct Elector<N> {
+pub struct Elector<C> {
     api: Api<Lease>,
     candidate: Candidate,
     timing: Timing,
     fence: Fence,
     metrics: Metrics,
-    news: N,
-    /// The Lease's metadata as last seen: a person's labels stay.
+    callbacks: C,
+    /// Metadata of the Lease as last read, so that labels of others are kept.
     metadata: ObjectMeta,
     watch: Option<BoxStream<'static, kube::Result<WatchEvent<Lease>>>>,
     trouble: Option<String>,
 }
 
-impl<N> std::fmt::Debug for Elector<N> {
+impl<C> std::fmt::Debug for Elector<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Elector")
             .field("candidate", &self.candidate)
@@ -58,8 +60,9 @@ impl<N> std::fmt::Debug for Elector<N> {
     }
 }
 
-impl<N: News> Elector<N> {
-    /// `name` is the pod's; a random part is added, so that a restarted container is somebody else.
+impl<C: LeadershipCallbacks> Elector<C> {
+    /// An elector that does not lead yet. `name` is the pod's; a random part is added, so that a restarted container has
+    /// another identity.
     pub fn new(
         client: Client,
         namespace: &str,
@@ -67,7 +70,7 @@ impl<N: News> Elector<N> {
         timing: Timing,
         fence: Fence,
         metrics: Metrics,
-        news: N,
+        callbacks: C,
     ) -> Self {
         let identity = format!("{name}_{:08x}", rand::random::<u32>());
         Self {
@@ -76,14 +79,14 @@ impl<N: News> Elector<N> {
             timing,
             fence,
             metrics,
-            news,
+            callbacks,
             metadata: fresh(namespace),
             watch: None,
             trouble: None,
         }
     }
 
-    /// Takes part until `stop`, then hands over.
+    /// Takes part in the election until `stop`, then releases the Lease.
     pub async fn run(mut self, stop: CancellationToken) {
         tracing::info!(
             identity = self.candidate.identity(),
@@ -102,15 +105,15 @@ impl<N: News> Elector<N> {
         self.hand_over().await;
     }
 
-    async fn take(&mut self, step: Step) {
+    async fn take(&mut self, step: LeaseAction) {
         match step {
-            Step::Wait(until) => self.wait(until).await,
-            Step::Read => self.read().await,
-            Step::Create(_) | Step::Update(_) => self.write(step).await,
+            LeaseAction::Wait(until) => self.wait(until).await,
+            LeaseAction::Read => self.read().await,
+            LeaseAction::Create(_) | LeaseAction::Update(_) => self.write(step).await,
         }
     }
 
-    /// Opens the fence while there is a grant, closes it otherwise, and says so.
+    /// Opens the fence while there is a grant, closes it otherwise, and calls back.
     fn publish(&mut self) {
         let now = Instant::now();
         self.candidate.expire(now);
@@ -118,7 +121,7 @@ impl<N: News> Elector<N> {
             Some(grant) => {
                 if self.fence.open(grant, Timestamp::now()) {
                     tracing::info!("leading");
-                    self.news.leads(true);
+                    self.callbacks.leads(true);
                 }
             }
             None => {
@@ -126,13 +129,13 @@ impl<N: News> Elector<N> {
                     tracing::warn!(
                         "not leading any more: the lease was not renewed in time, or somebody else has it"
                     );
-                    self.news.leads(false);
+                    self.callbacks.leads(false);
                 }
             }
         }
     }
 
-    /// Until the moment, the grant's beginning or end, or news of the lease.
+    /// Waits until the given time, the start or end of the grant, or a change of the Lease.
     async fn wait(&mut self, until: Instant) {
         let now = Instant::now();
         let grant = self.candidate.grant();
@@ -159,7 +162,7 @@ impl<N: News> Elector<N> {
                 self.watch = None;
                 self.candidate.watched(None, now);
             }
-            // Its time was over, the version too old, or the connection broke: read, and watch from there.
+            // The watch timed out, its version was too old, or the connection broke: read, and watch from there.
             Some(Ok(WatchEvent::Error(_)) | Err(_)) | None => {
                 self.watch = None;
                 self.candidate.watched(None, now);
@@ -169,19 +172,19 @@ impl<N: News> Elector<N> {
     }
 
     async fn read(&mut self) {
-        let answer = timeout_at(self.latest(), self.api.get_opt(LEASE))
+        let answer = timeout_at(self.deadline(), self.api.get_opt(LEASE))
             .await
             .ok();
         let now = Instant::now();
         match answer {
             Some(Ok(found)) => {
-                self.say(None);
+                self.report(None);
                 let found = found.map(|lease| self.found(lease));
                 self.watch = found.as_ref().map(|found| self.follow(&found.version));
                 self.candidate.read(found, now);
             }
             other => {
-                self.say(Some(describe(other.and_then(Result::err))));
+                self.report(Some(describe(other.and_then(Result::err))));
                 self.candidate.pause(now, rand::random());
             }
         }
@@ -191,67 +194,69 @@ impl<N: News> Elector<N> {
         let (api, version) = (self.api.clone(), version.to_owned());
         let params = WatchParams::default()
             .fields(&format!("metadata.name={LEASE}"))
-            .timeout(WATCH_SECONDS);
+            .timeout(WATCH_TIMEOUT_SECONDS);
         once(async move { api.watch(&params, &version).await })
             .try_flatten()
             .boxed()
     }
 
-    async fn write(&mut self, step: Step) {
+    async fn write(&mut self, step: LeaseAction) {
         let sent = Instant::now();
         self.candidate.sending();
         let answer = self.send(&step).await;
         let now = Instant::now();
         let answer = match answer {
             Some(Ok(lease)) => {
-                self.say(None);
-                Answer::Done(self.found(lease))
+                self.report(None);
+                WriteOutcome::Done(self.found(lease))
             }
-            Some(Err(Error::Api(status))) if matches!(status.code, 404 | 409) => Answer::Changed,
+            Some(Err(Error::Api(status))) if matches!(status.code, 404 | 409) => {
+                WriteOutcome::Changed
+            }
             other => {
-                self.say(Some(describe(other.and_then(Result::err))));
-                Answer::Unknown
+                self.report(Some(describe(other.and_then(Result::err))));
+                WriteOutcome::Unknown
             }
         };
         self.candidate.wrote(sent, answer, now, rand::random());
     }
 
-    /// `None`: no answer in time.
-    async fn send(&mut self, step: &Step) -> Option<kube::Result<Lease>> {
+    /// Sends a create or update; `None`: no response in time.
+    async fn send(&mut self, step: &LeaseAction) -> Option<kube::Result<Lease>> {
         let params = PostParams {
             field_manager: Some(MANAGER.to_owned()),
             ..PostParams::default()
         };
-        let end = self.latest();
+        let end = self.deadline();
         match step {
-            Step::Create(record) => {
-                self.metrics.api_write(Verb::Create, Written::Lease);
+            LeaseAction::Create(record) => {
+                self.metrics.api_write(Verb::Create, WrittenKind::Lease);
                 let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
                 let lease = lease(fresh(namespace), record);
                 timeout_at(end, self.api.create(&params, &lease)).await.ok()
             }
-            Step::Update(Found {
+            LeaseAction::Update(ObservedLease {
                 record, version, ..
             }) => {
-                self.metrics.api_write(Verb::Replace, Written::Lease);
+                self.metrics.api_write(Verb::Replace, WrittenKind::Lease);
                 let mut lease = lease(self.metadata.clone(), record);
                 lease.metadata.resource_version = Some(version.clone());
                 timeout_at(end, self.api.replace(LEASE, &params, &lease))
                     .await
                     .ok()
             }
-            Step::Wait(_) | Step::Read => None,
+            LeaseAction::Wait(_) | LeaseAction::Read => None,
         }
     }
 
-    /// No call is waited for longer than it may take, nor beyond the grant.
-    fn latest(&self) -> Instant {
+    /// Deadline of a call: its timeout, but not beyond the grant.
+    fn deadline(&self) -> Instant {
         let latest = Instant::now() + self.timing.attempt();
         let grant = self.candidate.grant();
         grant.map_or(latest, |grant| grant.until.min(latest))
     }
 
-    fn found(&mut self, lease: Lease) -> Found {
+    fn found(&mut self, lease: Lease) -> ObservedLease {
         let version = lease.metadata.resource_version.clone().unwrap_or_default();
         let uid = lease.metadata.uid.clone().unwrap_or_default();
         let record = record(lease.spec.unwrap_or_default());
@@ -259,14 +264,14 @@ impl<N: News> Elector<N> {
             managed_fields: None,
             ..lease.metadata
         };
-        Found {
+        ObservedLease {
             record,
             version,
             uid,
         }
     }
 
-    fn say(&mut self, trouble: Option<String>) {
+    fn report(&mut self, trouble: Option<String>) {
         if trouble == self.trouble {
             return;
         }
@@ -278,14 +283,14 @@ impl<N: News> Elector<N> {
             );
         }
         self.trouble.clone_from(&trouble);
-        self.news.trouble(trouble);
+        self.callbacks.trouble(trouble);
     }
 
-    /// No write goes any more; when those on their way have ended, the lease is free. One whose end is not known keeps
-    /// it until it runs out by itself.
+    /// Closes the fence and releases the Lease once all writes in progress have ended. A write whose outcome is unknown
+    /// keeps the Lease until it expires.
     async fn hand_over(mut self) {
         let led = self.fence.close();
-        self.news.leads(false);
+        self.callbacks.leads(false);
         let quiet = self.fence.quiet(self.timing.margin());
         if timeout(self.timing.lease(), quiet).await.is_err() {
             return tracing::warn!("a write has no answer yet: the lease is left to run out");
@@ -297,11 +302,11 @@ impl<N: News> Elector<N> {
 
     async fn release(&mut self) {
         if self.candidate.doubts() {
-            // A write that was cut off may have been done.
+            // A write without a response may have been applied.
             self.read().await;
         }
         while let Some(free) = self.candidate.release(Instant::now(), Timestamp::now()) {
-            match self.send(&Step::Update(free)).await {
+            match self.send(&LeaseAction::Update(free)).await {
                 Some(Err(Error::Api(status))) if matches!(status.code, 404 | 409) => {}
                 Some(Ok(_)) => return,
                 _ => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -323,7 +328,7 @@ fn fresh(namespace: &str) -> ObjectMeta {
     }
 }
 
-fn lease(metadata: ObjectMeta, record: &Record) -> Lease {
+fn lease(metadata: ObjectMeta, record: &LeaseRecord) -> Lease {
     Lease {
         metadata,
         spec: Some(LeaseSpec {
@@ -337,9 +342,9 @@ fn lease(metadata: ObjectMeta, record: &Record) -> Lease {
     }
 }
 
-fn record(spec: LeaseSpec) -> Record {
+fn record(spec: LeaseSpec) -> LeaseRecord {
     let time = |time: Option<MicroTime>| time.map_or(Timestamp::UNIX_EPOCH, |t| t.0);
-    Record {
+    LeaseRecord {
         holder: spec.holder_identity.unwrap_or_default(),
         seconds: spec.lease_duration_seconds.unwrap_or_default(),
         acquired: time(spec.acquire_time),

@@ -1,8 +1,8 @@
-//! The fence: whether a write may go now, and how long it may take.
+//! The fence: whether a write is allowed now, and how long it may take.
 //!
-//! The elector opens and closes it; every write asks it three times: `KubeIo` before it makes the call, the layer
-//! of the client when it takes the request, and the socket when it takes the bytes. It is a matter of time alone, so
-//! a process that was stopped finds it closed when it goes on, before anybody told it anything.
+//! The elector opens and closes it; every write checks it three times: `KubeIo` before the call, the client's layer when
+//! it takes the request, and the socket when it takes the bytes. It depends on time alone, so a process that was
+//! suspended finds it closed when it resumes, before it has received any message.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,42 +19,42 @@ tokio::task_local! {
     static TERM: u64;
 }
 
-/// No write may go: another replica leads, or this one stops.
+/// No write is allowed: another replica leads, or this one shuts down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this replica does not lead, so it writes nothing")]
 pub struct NotLeading;
 
-/// Shared by the elector and everything that writes.
+/// The fence, shared by the elector and everything that writes. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Fence(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
-    /// A write ended.
+    /// Notified when a write ends.
     ended: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    /// `None`: for ever. Only where there is one operator by construction, as in a test.
+    /// `None`: always open. Only where there can be no other operator, as in a test.
     grant: Option<Grant>,
     term: u64,
     since: Option<Timestamp>,
     /// Cancelled when the term ends.
     over: CancellationToken,
-    under_way: usize,
-    /// When a write was last given up without its answer.
+    in_progress: usize,
+    /// When a write was last abandoned without a response.
     abandoned: Option<Instant>,
 }
 
 impl Fence {
-    /// Open for ever: the only operator there is.
+    /// A fence that is always open, for the only operator.
     pub fn always() -> Self {
         Self::new(None, CancellationToken::new())
     }
 
-    /// Closed until [`Self::open`].
+    /// A fence that is closed until [`Self::open`].
     pub fn closed() -> Self {
         let over = CancellationToken::new();
         over.cancel();
@@ -72,7 +72,7 @@ impl Fence {
             term: 0,
             since: None,
             over,
-            under_way: 0,
+            in_progress: 0,
             abandoned: None,
         };
         Self(Arc::new(Inner {
@@ -85,7 +85,7 @@ impl Fence {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens it for a new term, or moves the end of the one that runs. True when a term began.
+    /// Opens the fence for a new term, or extends the current one. True when a term began.
     pub fn open(&self, grant: Grant, now: Timestamp) -> bool {
         let mut state = self.state();
         state.grant = Some(grant);
@@ -98,7 +98,7 @@ impl Fence {
         begins
     }
 
-    /// Closes it. True when a term ended.
+    /// Closes the fence. True when a term ended.
     pub fn close(&self) -> bool {
         let mut state = self.state();
         let now = Instant::now();
@@ -111,40 +111,40 @@ impl Fence {
         ends
     }
 
-    /// How long a write that is made now may take.
+    /// Maximum duration of a write that is made now.
     ///
     /// # Errors
-    /// [`NotLeading`] when none may be made, or the caller's reconcile began in an earlier term.
+    /// [`NotLeading`] when no write is allowed, or the caller's reconcile began in an earlier term.
     pub fn left(&self) -> Result<Duration, NotLeading> {
         self.state().left()
     }
 
-    /// Counts a write that goes now, until the return value is dropped; with it, how long it may take.
+    /// Begins a write, which counts as in progress until the returned guard is dropped; with its maximum duration.
     ///
     /// # Errors
     /// [`NotLeading`], as [`Self::left`].
-    pub fn begin(&self) -> Result<(UnderWay, Duration), NotLeading> {
+    pub fn begin(&self) -> Result<(WriteInProgress, Duration), NotLeading> {
         let mut state = self.state();
         let left = state.left()?;
-        state.under_way += 1;
-        let under_way = UnderWay {
+        state.in_progress += 1;
+        let in_progress = WriteInProgress {
             fence: self.clone(),
             answered: false,
         };
-        Ok((under_way, left))
+        Ok((in_progress, left))
     }
 
-    /// True while writes may go.
+    /// True while writes are allowed.
     pub fn is_open(&self) -> bool {
         self.left().is_ok()
     }
 
-    /// When this replica last began to lead; `None` where it always did.
+    /// When this replica last began to lead; `None` for [`Self::always`].
     pub fn since(&self) -> Option<Timestamp> {
         self.state().since
     }
 
-    /// Runs `work` under the present term and drops it when the term ends.
+    /// Runs `work` in the current term and drops it when the term ends.
     ///
     /// # Errors
     /// [`NotLeading`] when there is no term, or it ended first.
@@ -161,17 +161,17 @@ impl Fence {
         }
     }
 
-    /// Waits until no write is on its way, nor can be: one that was given up may still arrive for so long as `margin`.
+    /// Waits until no write is in progress or in transit: an abandoned one may still arrive within `margin`.
     pub async fn quiet(&self, margin: Duration) {
         loop {
             let ended = self.0.ended.notified();
-            let (under_way, abandoned) = {
+            let (in_progress, abandoned) = {
                 let state = self.state();
-                (state.under_way, state.abandoned)
+                (state.in_progress, state.abandoned)
             };
             let settled = abandoned.map(|at| at + margin);
             match settled.filter(|at| Instant::now() < *at) {
-                _ if under_way > 0 => ended.await,
+                _ if in_progress > 0 => ended.await,
                 Some(at) => tokio::time::sleep_until(at).await,
                 None => return,
             }
@@ -195,24 +195,24 @@ impl State {
     }
 }
 
-/// A write on its way. Dropped without an answer it counts as given up.
+/// A write in progress. Dropped without a response it counts as abandoned.
 #[derive(Debug)]
-pub struct UnderWay {
+pub struct WriteInProgress {
     fence: Fence,
     answered: bool,
 }
 
-impl UnderWay {
-    /// The API server answered, so nothing of it will happen later.
+impl WriteInProgress {
+    /// The API server responded, so the write cannot take effect later.
     pub fn answered(mut self) {
         self.answered = true;
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for WriteInProgress {
     fn drop(&mut self) {
         let mut state = self.fence.state();
-        state.under_way = state.under_way.saturating_sub(1);
+        state.in_progress = state.in_progress.saturating_sub(1);
         if !self.answered {
             state.abandoned = Some(Instant::now());
         }
@@ -222,5 +222,5 @@ impl Drop for UnderWay {
 }
 
 #[cfg(test)]
-#[path = "fence_test.rs"]
+#[path = "fence_tests.rs"]
 mod tests;

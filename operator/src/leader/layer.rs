@@ -1,4 +1,4 @@
-//! The fence in the client: the last place where a write is still a request.
+//! The fence as a layer of the client, where a write is a complete request.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tower::{BoxError, service_fn};
 
 use super::fence::Fence;
 
-/// A client whose writes the fence may refuse. Reads pass.
+/// A client whose writes must pass the fence. Reads are not affected.
 pub fn fenced(client: &Client, fence: &Fence) -> Client {
     let namespace = client.default_namespace().to_owned();
     let (client, fence) = (client.clone(), fence.clone());
@@ -26,16 +26,16 @@ async fn send(
     if request.method() == Method::GET {
         return Ok(client.send(request).await?);
     }
-    let (under_way, left) = fence.begin()?;
+    let (write, left) = fence.begin()?;
     let answer = client.send(with_time_out(request, left)).await?;
-    // A server that gave up (504) or lost its storage (500) may have done it, or do it yet.
+    // A server that timed out (504) or lost its storage (500) may have applied the write, or may yet do so.
     if !answer.status().is_server_error() {
-        under_way.answered();
+        write.answered();
     }
     Ok(answer)
 }
 
-/// Tells the API server how long it may work on the request (`timeout`, counted from when it arrives).
+/// Limits the time in which the API server may process the request (`timeout`, counted from its arrival).
 fn with_time_out(request: Request<Body>, left: Duration) -> Request<Body> {
     if left == Duration::MAX {
         return request;

@@ -1,8 +1,8 @@
-//! Connections to the API server that keep the promises of the lease.
+//! Connections to the API server that carry no write after the lease has expired.
 //!
-//! Two things can make a write late after the fence let it pass: the process is stopped before the bytes reach the
-//! kernel, or the network takes them later than they were given. So the socket asks the fence again at each write,
-//! and the kernel is told to drop what is not acknowledged within the margin instead of sending it again for minutes.
+//! A write can be late although it passed the fence: the process is suspended before the bytes reach the kernel, or the
+//! network delays them. So the socket checks the fence again at each write, and the kernel drops what is not
+//! acknowledged within the margin instead of retransmitting it for minutes (TCP_USER_TIMEOUT).
 
 use std::io::{Error, ErrorKind};
 use std::pin::Pin;
@@ -22,8 +22,8 @@ use tower::{BoxError, Service};
 use super::fence::Fence;
 use crate::kube_io::connection;
 
-/// A client with connections of its own: short to connect, nothing sent again after `unacknowledged`, and with a
-/// fence nothing sent at all while it is closed.
+/// A client with connections of its own. `connect` is the timeout for connecting; nothing is retransmitted after
+/// `unacknowledged`; with a fence, nothing is sent while it is closed.
 ///
 /// # Errors
 /// When the configuration names certificates or credentials that cannot be used.

@@ -1,146 +1,146 @@
-//! The rules of the lease as values: what a candidate does next, given what it saw and when.
+//! Rules of the election: what a candidate does next, given what it observed and when. Pure; nothing here reads a clock.
 //!
-//! They are client-go's. A lease of somebody else's is over when its record has not changed for its whole length on
-//! *our* clock: times written in it are for people and never compared. Ours counts from the moment before the renewal
-//! was *sent*, so we think it over before anybody else can. Nothing here reads a clock.
+//! The rules are those of client-go. Another replica's lease has expired when its record has not changed for its whole
+//! duration on *our* clock: the times in it are for people and are never compared. Our own lease counts from the moment
+//! before the renewal was *sent*, so it expires for us before it can for anybody else.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// A record's own length is believed up to here. Anything else is a person's edit and counts as this: long enough to
-/// be safe, short enough that a takeover comes.
-const MOST_SECONDS: i32 = 60;
+/// Maximum lease duration in seconds that is accepted from a record. Any other value was edited by a person and counts
+/// as this one: long enough to be safe, short enough for a takeover.
+const MAX_LEASE_SECONDS: i32 = 60;
 
-/// The times that follow from the length of the lease.
+/// Times that follow from the lease duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// Length of the lease in whole seconds, as the record has it.
+    /// Lease duration in whole seconds, as in the record.
     pub seconds: u16,
 }
 
 impl Timing {
-    /// The length.
+    /// The lease duration.
     pub fn lease(self) -> Duration {
         Duration::from_secs(self.seconds.into())
     }
 
-    /// What no write may use at the end of the lease: clocks that run apart, and writes on their way.
+    /// Time at the end of the lease in which no write may be made, for clock drift and writes in transit.
     pub fn margin(self) -> Duration {
         self.lease() / 5
     }
 
-    /// From one renewal to the next.
+    /// Interval of renewals.
     pub fn renew_every(self) -> Duration {
         self.lease() / 3
     }
 
-    /// One call about the lease may take so long.
+    /// Timeout of one call about the lease.
     pub fn attempt(self) -> Duration {
         self.lease() / 4
     }
 
-    /// From a failed call to the next one: `jitter` (0 to 1) spreads the candidates.
+    /// Delay between a failed call and the next one; `jitter` (0 to 1) spreads the candidates.
     pub fn retry(self, jitter: f64) -> Duration {
         (self.lease() / 20).mul_f64(1.0 + jitter.clamp(0.0, 1.0))
     }
 }
 
-/// What the lease says.
+/// Content of the Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// Who holds it; empty: nobody.
+pub struct LeaseRecord {
+    /// Identity of the holder; empty: nobody.
     pub holder: String,
-    /// Its length in seconds.
+    /// Lease duration in seconds.
     pub seconds: i32,
-    /// Since when the holder has it, for people.
+    /// When the holder acquired it; for people only.
     pub acquired: Timestamp,
-    /// The last renewal, for people.
+    /// When it was last renewed; for people only.
     pub renewed: Timestamp,
-    /// How often it changed hands.
+    /// Number of changes of the holder.
     pub transitions: i32,
 }
 
-impl Record {
+impl LeaseRecord {
     fn lease(&self) -> Duration {
-        let given = Some(self.seconds).filter(|s| (1..=MOST_SECONDS).contains(s));
-        Duration::from_secs(given.unwrap_or(MOST_SECONDS).unsigned_abs().into())
+        let given = Some(self.seconds).filter(|s| (1..=MAX_LEASE_SECONDS).contains(s));
+        Duration::from_secs(given.unwrap_or(MAX_LEASE_SECONDS).unsigned_abs().into())
     }
 }
 
-/// The lease as the API server has it.
+/// The Lease as stored at the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct ObservedLease {
     /// Its content.
-    pub record: Record,
+    pub record: LeaseRecord,
     /// Its resourceVersion.
     pub version: String,
-    /// Its UID: one that was deleted and made anew is another.
+    /// Its UID, which changes when it is deleted and created again.
     pub uid: String,
 }
 
-/// What to do next.
+/// Next action of a candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Nothing, before this moment or a report of the watch.
+pub enum LeaseAction {
+    /// Wait until this time or an event of the watch.
     Wait(Instant),
-    /// Read the lease.
+    /// Read the Lease.
     Read,
-    /// Create it; one that exists is an answer too.
-    Create(Record),
-    /// Replace exactly the version that was seen.
-    Update(Found),
+    /// Create the Lease; that it exists already is a valid outcome.
+    Create(LeaseRecord),
+    /// Replace exactly the version that was observed.
+    Update(ObservedLease),
 }
 
-/// What became of a write.
+/// Outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Done; the lease as it is now.
-    Done(Found),
-    /// Refused: it is not, or no longer, what we saw (409, 404).
+pub enum WriteOutcome {
+    /// Applied; the Lease as it is now.
+    Done(ObservedLease),
+    /// Refused: the Lease differs from the version observed (409, 404).
     Changed,
-    /// Whether it was done is not known.
+    /// Unknown whether it was applied.
     Unknown,
 }
 
-/// When writes may go: not before, not after.
+/// Time in which writes are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// From here.
+    /// Its start.
     pub from: Instant,
-    /// To here.
+    /// Its end.
     pub until: Instant,
 }
 
 #[derive(Clone, Debug)]
-struct Seen {
-    found: Found,
-    /// When this version was first seen, on our clock.
+struct Observation {
+    found: ObservedLease,
+    /// When this version was first observed, on our clock.
     at: Instant,
     /// When it was last read from the API server itself.
     read: Instant,
 }
 
-/// One of those who want the lease.
+/// A replica that takes part in the election.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     identity: String,
     timing: Timing,
-    seen: Option<Seen>,
-    /// The API server was asked, and there is no lease.
+    seen: Option<Observation>,
+    /// The API server was asked, and there is no Lease.
     absent: bool,
-    /// What was seen may have changed by a write of ours whose answer is missing, or was a refusal.
+    /// What was observed may be outdated, because a write of ours was refused or has no response.
     doubtful: bool,
     grant: Option<Grant>,
-    /// Where the lease is one that we made, no write goes before this.
+    /// Earliest time of a write, where we created the Lease.
     not_before: Option<Instant>,
     renew_at: Option<Instant>,
     retry_at: Option<Instant>,
 }
 
 impl Candidate {
-    /// Knows nothing yet. `identity` must be no other process's, a restarted one's included.
+    /// A candidate that has observed nothing. `identity` must be unique per process, including restarts.
     pub fn new(identity: String, timing: Timing) -> Self {
         Self {
             identity,
@@ -155,37 +155,37 @@ impl Candidate {
         }
     }
 
-    /// Who this is.
+    /// The candidate's identity.
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
-    /// Until when writes may go, while the lease is ours.
+    /// When writes are allowed, while the lease is ours.
     pub fn grant(&self) -> Option<Grant> {
         self.grant
     }
 
-    /// What to do at `now`. `wall` is only written into the record.
-    pub fn next(&self, now: Instant, wall: Timestamp) -> Step {
+    /// The next action at `now`. `wall` is only written into the record.
+    pub fn next(&self, now: Instant, wall: Timestamp) -> LeaseAction {
         if let Some(retry) = self.retry_at.filter(|retry| now < *retry) {
-            return Step::Wait(retry);
+            return LeaseAction::Wait(retry);
         }
         if self.doubtful {
-            return Step::Read;
+            return LeaseAction::Read;
         }
         let Some(seen) = &self.seen else {
             return if self.absent {
-                Step::Create(self.record(wall, 0))
+                LeaseAction::Create(self.record(wall, 0))
             } else {
-                Step::Read
+                LeaseAction::Read
             };
         };
         if let Some(renew) = self.renew_at.filter(|renew| now < *renew) {
-            return Step::Wait(renew);
+            return LeaseAction::Wait(renew);
         }
         let record = &seen.found.record;
         if record.holder == self.identity {
-            return Step::Update(self.renewal(seen, wall));
+            return LeaseAction::Update(self.renewal(seen, wall));
         }
         let over = if record.holder.is_empty() {
             seen.at
@@ -193,20 +193,20 @@ impl Candidate {
             seen.at + record.lease()
         };
         if now < over {
-            Step::Wait(over)
+            LeaseAction::Wait(over)
         } else if seen.read < over {
-            // The watch may have been silent for reasons of its own.
-            Step::Read
+            // The watch may have missed a renewal.
+            LeaseAction::Read
         } else {
-            Step::Update(Found {
+            LeaseAction::Update(ObservedLease {
                 record: self.record(wall, record.transitions.saturating_add(1)),
                 ..seen.found.clone()
             })
         }
     }
 
-    fn record(&self, wall: Timestamp, transitions: i32) -> Record {
-        Record {
+    fn record(&self, wall: Timestamp, transitions: i32) -> LeaseRecord {
+        LeaseRecord {
             holder: self.identity.clone(),
             seconds: self.timing.seconds.into(),
             acquired: wall,
@@ -215,24 +215,24 @@ impl Candidate {
         }
     }
 
-    /// The time in it always moves, whatever the wall clock does: an update that changes nothing makes no new version,
-    /// and the others would see no renewal.
-    fn renewal(&self, seen: &Seen, wall: Timestamp) -> Found {
+    /// The record of a renewal. Its time always advances, whatever the wall clock does: an update without a change
+    /// creates no new version, and the others would not notice the renewal.
+    fn renewal(&self, seen: &Observation, wall: Timestamp) -> ObservedLease {
         let last = seen.found.record.renewed;
         let later = last.checked_add(SignedDuration::from_micros(1));
-        let record = Record {
+        let record = LeaseRecord {
             seconds: self.timing.seconds.into(),
             renewed: later.map_or(wall, |later| wall.max(later)),
             ..seen.found.record.clone()
         };
-        Found {
+        ObservedLease {
             record,
             ..seen.found.clone()
         }
     }
 
-    /// The lease was read at `now`, the answer's time: what it shows was so at the latest then.
-    pub fn read(&mut self, found: Option<Found>, now: Instant) {
+    /// Takes in a read of the Lease, answered at `now`: its content is that old at least.
+    pub fn read(&mut self, found: Option<ObservedLease>, now: Instant) {
         self.retry_at = None;
         self.doubtful = false;
         self.absent = found.is_none();
@@ -245,27 +245,26 @@ impl Candidate {
         }
     }
 
-    /// The watch showed the lease. Only somebody who waits listens: what a leader's own watch would show may be older
-    /// than its last renewal.
-    pub fn watched(&mut self, found: Option<Found>, now: Instant) {
+    /// Takes in an event of the watch. Ignored by a leader: its own watch may be older than its last renewal.
+    pub fn watched(&mut self, found: Option<ObservedLease>, now: Instant) {
         if self.grant.is_some() {
             return;
         }
         match found {
             Some(found) => self.see(found, now, None),
-            // Deleted, or so it seems: ask.
+            // It seems deleted: read it.
             None => self.doubtful = true,
         }
     }
 
-    /// Another version restarts the wait, whatever changed in it.
-    fn see(&mut self, found: Found, now: Instant, read: Option<Instant>) {
-        let new = |seen: &Seen| seen.found.uid != found.uid;
+    /// Takes in a version of the Lease. A new one restarts the wait, whatever changed.
+    fn see(&mut self, found: ObservedLease, now: Instant, read: Option<Instant>) {
+        let new = |seen: &Observation| seen.found.uid != found.uid;
         if found.record.holder != self.identity {
             self.lose();
         } else if self.seen.as_ref().is_none_or(new) {
-            // A create of ours made it: just now, or one that was given up and arrived late, after others had come and
-            // gone. Whoever held the lease before may think for one length more that it is theirs.
+            // We created it: just now, or by a request that timed out and arrived late, after others had held it. The
+            // previous holder may believe for one more lease duration that it leads.
             self.lose();
             self.not_before = Some(now + self.timing.lease());
         }
@@ -274,44 +273,44 @@ impl Candidate {
             .as_ref()
             .filter(|seen| seen.found.version == found.version);
         let (at, before) = known.map_or((now, now), |seen| (seen.at, seen.read));
-        self.seen = Some(Seen {
+        self.seen = Some(Observation {
             found,
             at,
             read: read.unwrap_or(before),
         });
     }
 
-    /// A create or update is sent: until it is answered, what we know may be old.
+    /// A create or update is being sent: until its response, what we know may be outdated.
     pub fn sending(&mut self) {
         self.doubtful = true;
     }
 
-    /// True when the lease may be another than the one we know.
+    /// True when the Lease may differ from what we know.
     pub fn doubts(&self) -> bool {
         self.doubtful
     }
 
-    /// A create or update that was sent at `sent` was answered, or not, by `now`.
-    pub fn wrote(&mut self, sent: Instant, answer: Answer, now: Instant, jitter: f64) {
+    /// Takes in the outcome at `now` of a create or update that was sent at `sent`.
+    pub fn wrote(&mut self, sent: Instant, answer: WriteOutcome, now: Instant, jitter: f64) {
         self.renew_at = None;
         self.retry_at = None;
         match answer {
-            Answer::Done(found) => {
+            WriteOutcome::Done(found) => {
                 self.absent = false;
                 self.doubtful = false;
                 self.see(found, now, Some(now));
                 self.renew_at = Some(sent + self.timing.renew_every());
                 self.grant = Some(self.granted(sent, now));
             }
-            Answer::Changed => self.doubtful = true,
-            Answer::Unknown => {
+            WriteOutcome::Changed => self.doubtful = true,
+            WriteOutcome::Unknown => {
                 self.doubtful = true;
                 self.retry_at = Some(now + self.timing.retry(jitter));
             }
         }
     }
 
-    /// Counted from before the write was sent: the API server may have done it as early as that.
+    /// The grant of a write. It counts from before the write was sent: the API server may have applied it that early.
     fn granted(&self, sent: Instant, now: Instant) -> Grant {
         let held = self.grant.filter(|grant| now < grant.until);
         let begins = self.not_before.map_or(now, |first| first.max(now));
@@ -321,12 +320,12 @@ impl Candidate {
         }
     }
 
-    /// A read or a watch failed: not again at once.
+    /// Delays the next call after a failed read or watch.
     pub fn pause(&mut self, now: Instant, jitter: f64) {
         self.retry_at = Some(now + self.timing.retry(jitter));
     }
 
-    /// Gives up a grant that has run out. True when it had.
+    /// Ends a grant that has expired. True when it had.
     pub fn expire(&mut self, now: Instant) -> bool {
         let over = self.grant.is_some_and(|grant| grant.until <= now);
         if over {
@@ -340,13 +339,13 @@ impl Candidate {
         self.renew_at = None;
     }
 
-    /// What to write to let the next one in at once: nobody's, and over in a second for those who do not know that.
-    /// `None` when there is nothing to give, or somebody before us may still think that it is theirs.
-    pub fn release(&self, now: Instant, wall: Timestamp) -> Option<Found> {
+    /// The update that releases the lease at once: no holder, and a duration of a second for clients that do not know what
+    /// that means. `None` when the lease is not ours, or the previous holder may still believe that it leads.
+    pub fn release(&self, now: Instant, wall: Timestamp) -> Option<ObservedLease> {
         let seen = self.seen.as_ref()?;
         let settled = self.not_before.is_none_or(|first| first <= now);
-        (settled && seen.found.record.holder == self.identity).then(|| Found {
-            record: Record {
+        (settled && seen.found.record.holder == self.identity).then(|| ObservedLease {
+            record: LeaseRecord {
                 holder: String::new(),
                 seconds: 1,
                 acquired: wall,

@@ -1,11 +1,11 @@
-//! The process's own memory.
+//! Memory of the process.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-/// The process's resident memory, read when somebody asks.
+/// Resident memory of the process, read at each scrape.
 #[derive(Debug)]
 pub(super) struct ResidentMemory;
 
@@ -15,7 +15,7 @@ impl Collector for ResidentMemory {
             .ok()
             .and_then(|status| resident_bytes(&status))
         else {
-            // Not Linux: no number is better than a wrong one.
+            // Not Linux: no value is better than a wrong one.
             return Ok(());
         };
         let gauge = ConstGauge::new(bytes);

@@ -1,4 +1,4 @@
-//! Which addresses are never dialled. Pure, so that the rule is one table of tests.
+//! Addresses that the operator never connects to. Pure, so that a table tests the rule.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,10 +7,10 @@ pub fn is_refused(ip: IpAddr, api_server_ips: &[IpAddr]) -> bool {
     refusal(ip, api_server_ips).is_some()
 }
 
-/// What kind of forbidden address `ip` is (`loopback`, `link-local`, …), or `None` when it may be dialled.
+/// Kind of forbidden address that `ip` is (`loopback`, `link-local`, …), or `None` when the operator may connect to it.
 ///
-/// Private networks are allowed: registries and load balancers live there. An IPv4 address inside an IPv6 one (mapped,
-/// compatible, NAT64 64:ff9b::/96, 6to4 2002::/16) is judged as the IPv4 address it reaches.
+/// Private networks are allowed: they hold registries and load balancers. An IPv4 address inside an IPv6 one (mapped,
+/// compatible, NAT64 64:ff9b::/96, 6to4 2002::/16) counts as the IPv4 address that it reaches.
 pub fn refusal(ip: IpAddr, api_server_ips: &[IpAddr]) -> Option<&'static str> {
     let ip = effective(ip);
     if api_server_ips.iter().any(|api| effective(*api) == ip) {
@@ -57,7 +57,7 @@ fn refusal_v6(ip: Ipv6Addr) -> Option<&'static str> {
     }
 }
 
-/// The address a packet to `ip` ends up at.
+/// The address that a packet to `ip` reaches.
 fn effective(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,

@@ -1,7 +1,7 @@
-//! HTTP/1.1 over the guard: one connection, one request, one answer.
+//! HTTP/1.1 over the guard: one connection, one request, one response.
 //!
-//! No pool: the operator asks a registry a few times an hour, and a fresh connection is also a fresh verdict of the
-//! guard. Nothing here has a total deadline; each caller sets one over all its exchanges.
+//! No connection pool: the operator sends a few requests per hour to a registry, and every new connection is checked by
+//! the guard. Nothing here has a total timeout; each caller sets one for all its exchanges.
 
 use std::time::Duration;
 
@@ -19,14 +19,16 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Guard, NetError, TlsFault, Trust};
+use super::error::{NetError, TlsFault};
+use super::guard::Guard;
+use super::trust::Trust;
 
-/// Time for a TLS handshake.
+/// Timeout of a TLS handshake.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest head of an answer in bytes. Signed redirect targets reach some 4 KiB.
+/// Maximum size of a response head in bytes. Signed redirect targets reach some 4 KiB.
 const MAX_HEAD: usize = 32 * 1024;
 
-/// How a request travels.
+/// URL scheme of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// Plain HTTP.
@@ -36,7 +38,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The port when a URL names none.
+    /// The port where a URL names none.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -45,16 +47,16 @@ impl Scheme {
     }
 }
 
-/// Where a request goes. `dial` and `name` differ when a site is measured at a known address.
+/// Destination of a request. `dial` and `name` differ when a site is probed at a known address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// http or https.
     pub scheme: Scheme,
-    /// The name or address that is connected to.
+    /// The name or address to connect to.
     pub dial: String,
-    /// The TCP port that is connected to.
+    /// The TCP port to connect to.
     pub port: u16,
-    /// The name that is asked for: TLS server name and Host header.
+    /// The requested name: TLS server name and Host header.
     pub name: String,
 }
 
@@ -69,7 +71,7 @@ impl Endpoint {
         }
     }
 
-    /// `name` or `name:port`, as a Host header and a URL write it.
+    /// `name` or `name:port`, as in a Host header and a URL.
     pub fn authority(&self) -> String {
         if self.port == self.scheme.default_port() {
             self.name.clone()
@@ -87,13 +89,13 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client for `guard` that believes the CAs of `trust`.
+    /// A client that connects through `guard` and trusts the CAs of `trust`.
     pub fn new(guard: Guard, trust: Trust) -> Self {
         Self { guard, trust }
     }
 
-    /// Connects, sends `request` (its URI is path and query only) and waits for the head of the answer. Redirects are
-    /// answers like any other. User-Agent is set here, and Host unless the request has one.
+    /// Connects, sends `request` (its URI is path and query only) and waits for the head of the response. Redirects are
+    /// responses like any other. User-Agent is set here, and Host unless the request has one.
     ///
     /// # Errors
     /// Every variant of [`NetError`] but `TooLarge` and `Deadline`.
@@ -106,10 +108,10 @@ impl HttpClient {
         self.send_over(tcp, endpoint, request).await
     }
 
-    /// The same over a connection that the caller opened to an address that [`Guard::refuses`] lets through.
+    /// As [`Self::send`], over a connection that the caller opened to an address that [`Guard::refuses`] allows.
     ///
     /// # Errors
-    /// As [`Self::send`], without those of connecting.
+    /// As [`Self::send`], except those of connecting.
     pub async fn send_over(
         &self,
         tcp: TcpStream,
@@ -158,7 +160,7 @@ impl HttpClient {
     }
 }
 
-/// An answer whose body is still on the wire. Dropping it closes the connection.
+/// A response whose body is not read yet. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Exchange {
     head: Response<()>,
@@ -187,7 +189,7 @@ impl Exchange {
             .map_err(protocol)?;
         let mut driver = JoinSet::new();
         driver.spawn(async move {
-            // A broken connection shows as an error of the request or of the body.
+            // A broken connection appears as an error of the request or of the body.
             let _ = connection.await;
         });
         let (head, body) = sender
@@ -208,7 +210,7 @@ impl Exchange {
         &self.head
     }
 
-    /// Status and headers, without the body: closes the connection.
+    /// Status and headers; closes the connection without reading the body.
     pub fn into_head(self) -> Response<()> {
         self.head
     }
@@ -226,7 +228,7 @@ impl Exchange {
             .map_err(|error| body_error(error.as_ref(), host, limit))
     }
 
-    /// Reads the body, at most `limit` bytes of it, and keeps nothing: what is sent that far must arrive.
+    /// Reads at most `limit` bytes of the body and drops them: up to there the body must arrive.
     ///
     /// # Errors
     /// [`NetError::Protocol`].
@@ -244,7 +246,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// SHA-256 of the whole body, which is not kept in memory.
+    /// SHA-256 of the whole body, of at most `limit` bytes, which is not kept in memory.
     ///
     /// # Errors
     /// As [`Self::into_bytes`].

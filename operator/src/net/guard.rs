@@ -1,4 +1,4 @@
-//! Resolve, judge, connect: in that order and with nothing in between.
+//! Resolution, check and connection, in this order and with nothing in between.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use super::{NetError, refusal};
+use super::address::refusal;
+use super::error::NetError;
 
-/// Time for one DNS look-up. The resolver's own default is 5 s a server and try (resolv.conf(5)).
+/// Timeout of a DNS lookup. The resolver's default is 5 s per server and attempt (resolv.conf(5)).
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for one address to accept; a SYN that is dropped gets two retries within it (1 s + 2 s on Linux).
+/// Timeout for one address to accept; a dropped SYN is sent twice more within it (after 1 s and 2 s on Linux).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A name with very many addresses is a trap, not a registry.
+/// Maximum number of addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 4;
 
 /// Opens TCP connections to addresses that passed [`refusal`], and to no other.
@@ -23,7 +24,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard that knows the API server's addresses: see [`api_server_ips`].
+    /// A guard that refuses the API server's addresses too; see [`api_server_ips`].
     pub fn new(api_server_ips: Vec<IpAddr>) -> Self {
         Self {
             api_server_ips,
@@ -31,7 +32,7 @@ impl Guard {
         }
     }
 
-    /// A guard that lets loopback through, because servers of a test listen there. Never for production code.
+    /// A guard that allows loopback, where servers of tests listen. Never for production code.
     #[doc(hidden)]
     pub fn for_tests_allowing_loopback() -> Self {
         Self {
@@ -40,7 +41,7 @@ impl Guard {
         }
     }
 
-    /// True for an address that is never dialled; for callers that have an address and open the socket themselves.
+    /// True for an address that the operator never connects to; for callers that open the socket themselves.
     pub fn refuses(&self, ip: IpAddr) -> bool {
         self.refusal(ip).is_some()
     }
@@ -48,13 +49,13 @@ impl Guard {
     /// Connects to `host` (a name, an IPv4 address, or an IPv6 address with or without brackets).
     ///
     /// # Errors
-    /// [`NetError::Dns`], [`NetError::Refused`] when no address may be dialled, [`NetError::Connect`].
+    /// [`NetError::Dns`], [`NetError::Refused`] when no address is allowed, [`NetError::Connect`].
     pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, NetError> {
         let allowed = self.addresses(host, port).await?;
         for address in allowed.into_iter().take(MAX_ADDRESSES) {
             if let Ok(Ok(stream)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-                // One small request and one answer: waiting to fill a packet only adds latency. Failing to say so
-                // is harmless.
+                // One small request and one response: waiting to fill a packet only adds latency. A failure to set
+                // this is harmless.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
@@ -96,8 +97,8 @@ impl Guard {
     }
 }
 
-/// The addresses behind `KUBERNETES_SERVICE_HOST`, which the kubelet sets in every pod (an address, rarely a name).
-/// Empty outside a cluster or when the name has no address.
+/// Addresses of `KUBERNETES_SERVICE_HOST`, which the kubelet sets in every pod (an address, rarely a name). Empty
+/// outside a cluster, or when the name has no address.
 pub async fn api_server_ips(service_host: Option<&str>) -> Vec<IpAddr> {
     let Some(host) = service_host else {
         return Vec::new();

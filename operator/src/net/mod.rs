@@ -1,117 +1,18 @@
-//! The only way this process opens a connection to an address that a user's resource chose.
+//! The only way in which this process connects to an address that a user's resource names.
 //!
-//! A resource names registries and sites; whoever may write one could otherwise make the operator talk to the cloud's
-//! metadata service, to its own loopback or to the API server. [`Guard`] looks the name up, refuses such addresses
-//! *after* resolution and connects to exactly the address it judged, so neither DNS rebinding nor a redirect gets
-//! around it. [`HttpClient`] speaks HTTP/1.1 over it, one fresh connection a request, with every size bounded.
+//! A resource names registries and sites; a user who may write one could otherwise make the operator connect to the
+//! cloud's metadata service, to its own loopback or to the API server. [`Guard`] resolves the name, refuses such
+//! addresses *after* resolution and connects to exactly the address that it checked, so neither DNS rebinding nor a
+//! redirect bypasses it. [`HttpClient`] speaks HTTP/1.1 over it, with one connection per request and every size bounded.
 
 mod address;
 mod client;
+mod error;
 mod guard;
 mod trust;
 
 pub use address::{is_refused, refusal};
 pub use client::{Endpoint, Exchange, HttpClient, Scheme};
+pub use error::{NetError, TlsFault};
 pub use guard::{Guard, api_server_ips};
 pub use trust::{Trust, TrustError};
-
-use std::time::Duration;
-
-/// What kept an HTTP exchange from happening. Its text names hosts and ports that the operator asked for and never
-/// anything the other side said.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NetError {
-    /// The name has no address, or the DNS server did not say.
-    #[error("no address found for {host}: check the name and the cluster's DNS")]
-    Dns {
-        /// The name that was looked up.
-        host: String,
-    },
-    /// Every address of the name is one the operator never dials.
-    #[error(
-        "{host} is at a {kind} address, which the operator never connects to: use a reachable public or private address"
-    )]
-    Refused {
-        /// The name that was looked up.
-        host: String,
-        /// What the address is, e.g. `link-local`.
-        kind: &'static str,
-    },
-    /// No address accepted a connection.
-    #[error(
-        "{host}:{port} does not accept connections: check that it runs and that no network policy is in the way"
-    )]
-    Connect {
-        /// The name that was dialled.
-        host: String,
-        /// The port that was dialled.
-        port: u16,
-    },
-    /// The TLS handshake failed.
-    #[error("TLS with {host}: {fault}")]
-    Tls {
-        /// The name the certificate was checked against.
-        host: String,
-        /// What was wrong.
-        fault: TlsFault,
-    },
-    /// The answer is not HTTP/1.1, or the connection broke in the middle of it.
-    #[error("{host} broke off or did not answer in HTTP")]
-    Protocol {
-        /// The name that was asked.
-        host: String,
-    },
-    /// The answer is larger than the operator reads.
-    #[error("the answer of {host} is larger than {limit} bytes")]
-    TooLarge {
-        /// The name that was asked.
-        host: String,
-        /// The largest accepted size in bytes.
-        limit: usize,
-    },
-    /// The exchange was not over in time.
-    #[error("{host} did not answer within {} s", .after.as_secs())]
-    Deadline {
-        /// The name that was asked.
-        host: String,
-        /// The time it had.
-        after: Duration,
-    },
-}
-
-impl NetError {
-    /// A stable CamelCase word for logs and tests.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Dns { .. } => "DnsFailure",
-            Self::Refused { .. } => "AddressRefused",
-            Self::Connect { .. } => "ConnectionFailed",
-            Self::Tls { .. } => "TlsFailure",
-            Self::Protocol { .. } => "ProtocolError",
-            Self::TooLarge { .. } => "AnswerTooLarge",
-            Self::Deadline { .. } => "DeadlineExceeded",
-        }
-    }
-}
-
-/// Why a TLS handshake failed, in our words: the library's text can quote names from the peer's certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TlsFault {
-    /// No trusted CA signed the certificate.
-    #[error(
-        "its certificate is not signed by a CA that is trusted here: mount a CA bundle and name it in SSL_CERT_FILE"
-    )]
-    UnknownIssuer,
-    /// The certificate is no longer valid.
-    #[error("its certificate has expired: renew it")]
-    Expired,
-    /// The certificate is not valid yet.
-    #[error("its certificate is not valid yet: check the clocks")]
-    NotYetValid,
-    /// The certificate is for other names.
-    #[error("its certificate is for another name: use the name the certificate carries")]
-    WrongName,
-    /// Anything else: the peer closed, spoke no TLS, or no common version.
-    #[error("the handshake failed: check that the port speaks TLS")]
-    Handshake,
-}

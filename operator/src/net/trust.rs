@@ -1,4 +1,4 @@
-//! Which certificate authorities a TLS client believes.
+//! Certificate authorities that a TLS client trusts.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// A reason why no TLS client configuration could be made.
+/// Why a TLS client configuration could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// The given text holds no certificate.
+    /// The text holds no certificate.
     #[error("the CA bundle holds no readable PEM certificate: give at least one CERTIFICATE block")]
     NoCertificate,
-    /// rustls refused the combination; only a broken build can cause it.
+    /// rustls refused the configuration; only a broken build causes it.
     #[error("TLS client configuration: {0}")]
     Config(#[from] rustls::Error),
 }
 
 impl TrustError {
-    /// A stable CamelCase word for logs and tests.
+    /// Stable CamelCase identifier for logs and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NoCertificate => "BadCaBundle",
@@ -27,14 +27,14 @@ impl TrustError {
     }
 }
 
-/// A TLS client configuration: HTTP/1.1 only, `ring` as the only provider.
+/// A TLS client configuration: HTTP/1.1 only, with `ring` as the provider.
 #[derive(Debug, Clone)]
 pub struct Trust(Arc<ClientConfig>);
 
 impl Trust {
-    /// The machine's CA bundle: `SSL_CERT_FILE` or the distribution's path (the image carries one). An empty bundle is
-    /// not an error here, since a cluster whose registries are all plain http needs none: it is logged, and each https
-    /// exchange then fails with an unknown issuer.
+    /// The CA bundle of the host: `SSL_CERT_FILE` or the distribution's path (the image contains one). An empty bundle
+    /// is logged, not an error, as a cluster whose registries all use plain HTTP needs none; HTTPS exchanges then fail
+    /// with an unknown issuer.
     ///
     /// # Errors
     /// [`TrustError::Config`].
@@ -50,7 +50,7 @@ impl Trust {
         Self::with_roots(roots)
     }
 
-    /// Only the CAs of this PEM text, e.g. the one that signs SelfSigned environments.
+    /// Only the CAs of this PEM text, such as the one that signs SelfSigned environments.
     ///
     /// # Errors
     /// [`TrustError::NoCertificate`], [`TrustError::Config`].
@@ -79,7 +79,7 @@ impl Trust {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // Connections are never reused, so remembered sessions would only be memory.
+        // Connections are never reused, so stored sessions would only use memory.
         config.resumption = rustls::client::Resumption::disabled();
         Ok(Self(Arc::new(config)))
     }

@@ -1,4 +1,4 @@
-//! From what the driver says to a reason that a person can act on. Pure; drops every text.
+//! The reason, which a person can act on, for an error of the MongoDB driver. Pure; drops all texts of the driver.
 
 use std::io;
 
@@ -7,17 +7,17 @@ use mongodb::error::{Error, ErrorKind};
 
 /// A check that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct FailedCheck {
     /// Why.
     pub reason: Reason,
-    /// The server it is about, from the connection string.
+    /// The server in question, from the connection string.
     pub host: Option<String>,
-    /// The server's error number.
+    /// The server's error code.
     pub code: Option<i32>,
 }
 
-impl Fault {
-    /// A fault that names no server.
+impl FailedCheck {
+    /// A failure without a server.
     pub fn of(reason: Reason) -> Self {
         Self {
             reason,
@@ -26,7 +26,7 @@ impl Fault {
         }
     }
 
-    /// A fault of one server.
+    /// A failure at one server.
     pub fn at(reason: Reason, host: &str) -> Self {
         Self {
             host: Some(host.to_owned()),
@@ -35,42 +35,42 @@ impl Fault {
     }
 }
 
-/// What the driver's error means.
-pub fn classify(error: &Error) -> Fault {
+/// The failed check behind an error of the driver.
+pub fn classify(error: &Error) -> FailedCheck {
     match &*error.kind {
-        ErrorKind::Authentication { .. } => Fault::of(Reason::AuthFailed),
+        ErrorKind::Authentication { .. } => FailedCheck::of(Reason::AuthFailed),
         ErrorKind::Command(refusal) => of_code(refusal.code),
-        ErrorKind::DnsResolve { .. } => Fault::of(Reason::DnsFailure),
-        ErrorKind::InvalidArgument { .. } => Fault::of(Reason::BadUri),
-        ErrorKind::InvalidTlsConfig { .. } => Fault::of(Reason::TlsFailure),
-        ErrorKind::ServerSelection { .. } => Fault::of(Reason::NoPrimary),
-        ErrorKind::Io(error) => Fault::of(of_io(error)),
-        ErrorKind::ConnectionPoolCleared { .. } => Fault::of(Reason::NotAnswering),
-        _ => Fault::of(Reason::UnexpectedAnswer),
+        ErrorKind::DnsResolve { .. } => FailedCheck::of(Reason::DnsFailure),
+        ErrorKind::InvalidArgument { .. } => FailedCheck::of(Reason::BadUri),
+        ErrorKind::InvalidTlsConfig { .. } => FailedCheck::of(Reason::TlsFailure),
+        ErrorKind::ServerSelection { .. } => FailedCheck::of(Reason::NoPrimary),
+        ErrorKind::Io(error) => FailedCheck::of(of_io(error)),
+        ErrorKind::ConnectionPoolCleared { .. } => FailedCheck::of(Reason::NotAnswering),
+        _ => FailedCheck::of(Reason::UnexpectedAnswer),
     }
 }
 
-/// What a server's error number means (`src/mongo/base/error_codes.yml` of the server).
-pub fn of_code(code: i32) -> Fault {
+/// The failed check behind a server's error code (`src/mongo/base/error_codes.yml` of the server).
+pub fn of_code(code: i32) -> FailedCheck {
     let reason = match code {
         // Unauthorized.
         13 => Reason::NotAuthorized,
         // UserNotFound, AuthenticationFailed, MechanismUnavailable.
         11 | 18 | 334 => Reason::AuthFailed,
-        // Atlas answers so to a command that a user may not give.
+        // Atlas responds so to a command that the user has no right to.
         8000 => Reason::NotAuthorized,
         // PrimarySteppedDown, ShutdownInProgress, NotWritablePrimary, InterruptedDueToReplStateChange,
         // NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary.
         189 | 91 | 10_107 | 11_602 | 13_435 | 13_436 => Reason::NoPrimary,
         _ => Reason::UnexpectedAnswer,
     };
-    Fault {
+    FailedCheck {
         code: Some(code),
-        ..Fault::of(reason)
+        ..FailedCheck::of(reason)
     }
 }
 
-/// What a failed connection means.
+/// The reason of a failed connection.
 pub fn of_io(error: &io::Error) -> Reason {
     if error
         .get_ref()
@@ -80,7 +80,7 @@ pub fn of_io(error: &io::Error) -> Reason {
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Reason::ConnectionRefused,
-        // A router or firewall says so at once; silence is the time-out's.
+        // Reported at once by a router or firewall; without a response the timeout decides.
         io::ErrorKind::TimedOut
         | io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
@@ -130,8 +130,8 @@ mod tests {
         let error = mongodb::options::ClientOptions::parse(uri)
             .await
             .unwrap_err();
-        let fault = classify(&error);
-        assert_eq!(fault, Fault::of(Reason::BadUri));
+        let failed = classify(&error);
+        assert_eq!(failed, FailedCheck::of(Reason::BadUri));
     }
 
     #[test]

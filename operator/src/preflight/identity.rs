@@ -1,40 +1,42 @@
-//! What identifies a database: what the server says it is, not what a connection string calls it.
+//! Identity of a database: what the server reports, not the name in a connection string.
 //!
-//! Marks are digests, so that an answer is small and shows no name. Two connection strings name the same database
-//! when they have a mark in common. ADR 0009 says why these.
+//! Marks are digests, so that a result is small and shows no name. Two connection strings name the same database when
+//! they have a mark in common. See docs/adr/0009.
 
 use mongodb::bson::{Bson, Document};
 use sha2::{Digest, Sha256};
 
 use super::reach::Reached;
 
-/// Hex digits of a mark: 128 bits.
+/// Length of a mark in hex digits: 128 bits.
 pub const MARK_LENGTH: usize = 32;
 
-/// A replica set has no more members (limits of the server), and DNS no longer names.
-const MOST_MEMBERS: usize = 50;
-const MOST_NAME: usize = 260;
+/// Maximum number of members of a replica set (limits of the server).
+const MAX_MEMBERS: usize = 50;
 
-/// What a server said of itself, and where it was reached.
+/// Maximum length of a member's name with its port (253 in DNS).
+const MAX_NAME: usize = 260;
+
+/// What a server reports about itself, and where it was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting {
-    /// Name of its replica set.
+    /// Name of its replica set, if any.
     pub set: Option<String>,
-    /// The set's members.
+    /// Members of the replica set.
     pub hosts: Vec<String>,
-    /// The number the running process gave itself.
+    /// Identifier that the running process gave itself.
     pub process: Option<String>,
-    /// Host and port as the connection string has them.
+    /// Host and port as in the connection string.
     pub name: String,
-    /// The address it answered at.
+    /// Address at which it responded.
     pub address: String,
 }
 
 impl Greeting {
-    /// Reads an answer to `hello`.
+    /// Reads a response to `hello`.
     pub fn read(hello: &Document, reached: Reached) -> Self {
         let short = |text: &str| {
-            let fits = (1..=MOST_NAME).contains(&text.len());
+            let fits = (1..=MAX_NAME).contains(&text.len());
             fits.then(|| text.to_owned())
         };
         let listed = ["hosts", "passives", "arbiters"]
@@ -46,7 +48,7 @@ impl Greeting {
             set: hello.get_str("setName").ok().and_then(short),
             hosts: listed
                 .filter_map(|host| short(host.as_str()?))
-                .take(MOST_MEMBERS)
+                .take(MAX_MEMBERS)
                 .collect(),
             process: version.and_then(|version| match version.get("processId") {
                 Some(Bson::ObjectId(id)) => Some(id.to_hex()),
@@ -58,13 +60,13 @@ impl Greeting {
     }
 }
 
-/// Marks of a database on the server that greeted.
+/// Marks of a database on a server.
 ///
-/// A replica set: its name with each member, so that a member added or removed changes nothing. Anything else (a
-/// standalone server, a router of a sharded cluster) names neither: then the running process, which the server
-/// numbers itself, the name it was asked by, and the address it answered at.
+/// For a replica set: its name with each member, so that adding or removing a member changes nothing. Anything else (a
+/// standalone server, a router of a sharded cluster) reports neither: then the identifier of the running process, the
+/// name in the connection string, and the address at which it responded.
 pub fn marks(greeting: &Greeting, database: &str) -> Vec<String> {
-    // Members that call themselves loopback are many servers' members.
+    // Many servers name their members by loopback addresses, which identify nothing.
     let members: Vec<&String> = greeting.hosts.iter().filter(|h| !is_loopback(h)).collect();
     let mut marks: Vec<String> = match &greeting.set {
         Some(set) if !members.is_empty() => members

@@ -1,4 +1,4 @@
-//! Login, rights and facts, through the driver that the application uses.
+//! Login, rights and server facts, through the driver that the application uses too.
 
 use std::time::Duration;
 
@@ -8,38 +8,39 @@ use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 use tokio::time::Instant;
 
-use super::classify::{Fault, classify, of_code};
+use super::classify::{FailedCheck, classify, of_code};
 use super::outcome::is_version;
-use super::{Deadlines, Question, rights};
+use super::request::{CheckRequest, Deadlines};
+use super::rights;
 
-/// What a server that let us in says of itself.
+/// What a server reports about itself after the login.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Facts {
-    /// Its answer to `hello`.
+pub struct ServerFacts {
+    /// Response to `hello`.
     pub hello: Document,
-    /// Its version, where it tells.
+    /// Version, if reported.
     pub version: Option<String>,
 }
 
-/// Logs in, checks the role, and asks for the facts.
+/// Logs in, checks the role, and reads the facts.
 ///
 /// # Errors
 /// The check that failed.
 pub async fn check(
     options: ClientOptions,
-    question: &Question,
+    request: &CheckRequest,
     deadlines: Deadlines,
-) -> Result<Facts, Fault> {
+) -> Result<ServerFacts, FailedCheck> {
     let client = client(options, deadlines)?;
-    let checked = checks(&client, question).await;
-    // Its background tasks end with it; nothing waits for them.
+    let checked = checks(&client, request).await;
+    // Ends its background tasks, which nothing waits for.
     drop(client);
     checked
 }
 
-fn client(mut options: ClientOptions, deadlines: Deadlines) -> Result<Client, Fault> {
+fn client(mut options: ClientOptions, deadlines: Deadlines) -> Result<Client, FailedCheck> {
     let left = deadlines.end.saturating_duration_since(Instant::now());
-    // Before the end of all: then the driver still says that there is no primary, instead of nothing.
+    // Shorter than the total timeout, so that the driver can still report that there is no primary.
     let selection = left
         .saturating_sub(Duration::from_millis(500))
         .max(left / 2);
@@ -51,27 +52,27 @@ fn client(mut options: ClientOptions, deadlines: Deadlines) -> Result<Client, Fa
     Client::with_options(options).map_err(|error| classify(&error))
 }
 
-async fn checks(client: &Client, question: &Question) -> Result<Facts, Fault> {
+async fn checks(client: &Client, request: &CheckRequest) -> Result<ServerFacts, FailedCheck> {
     let admin = client.database("admin");
-    // The first command through the driver: it logs in.
+    // The first command through the driver, which logs in.
     let status = command(&admin, doc! {"connectionStatus": 1, "showPrivileges": true}).await?;
-    if !rights::may(&status, question.role, &question.database) {
-        return Err(Fault::of(Reason::NotAuthorized));
+    if !rights::may(&status, request.role, &request.database) {
+        return Err(FailedCheck::of(Reason::NotAuthorized));
     }
-    let confirm = question.role.harmless_command();
-    command(&client.database(&question.database), confirm).await?;
+    let confirm = request.role.harmless_command();
+    command(&client.database(&request.database), confirm).await?;
     let hello = command(&admin, doc! {"hello": 1}).await?;
-    // Not every server lets everybody ask: a version is only told.
+    // Not every server allows everybody this command; the version is optional.
     let build = command(&admin, doc! {"buildInfo": 1}).await.ok();
     let version = build.and_then(|info| info.get_str("version").ok().map(str::to_owned));
-    Ok(Facts {
+    Ok(ServerFacts {
         hello,
         version: version.filter(|text| is_version(text)),
     })
 }
 
-/// A command whose answer may hold the refusal of a single write.
-async fn command(database: &Database, command: Document) -> Result<Document, Fault> {
+/// Runs a command, whose response may contain the refusal of a single write.
+async fn command(database: &Database, command: Document) -> Result<Document, FailedCheck> {
     let answer = database
         .run_command(command)
         .await

@@ -1,142 +1,101 @@
-//! What the preflight Job runs: does this connection string work, from here, with the rights that are needed?
+//! The check that a preflight Job runs: whether a connection string works from here, with the required rights.
 //!
-//! The checks go from the outside in and stop at the first that fails, so that each failure has the one reason that
-//! a person can act on: the text, names, TCP, TLS, the server's answer, the login, the rights. Nothing is changed on
-//! the server. The answer is an [`Outcome`]: words of our own, the host's name, a number; never a credential, and
-//! never text that a server sent.
+//! The checks go from the outside in and stop at the first failure, so that each failure has one reason that a person
+//! can act on: syntax, DNS, TCP, TLS, the server's response, the login, the rights. Nothing is changed on the server. The
+//! result is an [`Outcome`]: texts of our own, the host's name, a number; never a credential, and never text that a
+//! server sent.
 
 pub mod classify;
 pub mod identity;
 pub mod login;
 pub mod outcome;
 pub mod reach;
+pub mod request;
 pub mod rights;
 pub mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Args;
 use crokodial_crds::Reason;
+use crokodial_crds::duration;
 use mongodb::options::ClientOptions;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
-pub use classify::Fault;
-pub use outcome::{MOST_BYTES, Outcome};
+pub use classify::FailedCheck;
+pub use outcome::{MAX_BYTES, Outcome};
+pub use request::{CheckRequest, Deadlines};
 pub use rights::Role;
 
-/// What is to be proven.
-#[derive(Clone)]
-pub struct Question {
-    /// The connection string.
-    pub uri: String,
-    /// The database on which the role is needed.
-    pub database: String,
-    /// The role.
-    pub role: Role,
-    /// For all checks together.
-    pub timeout: Duration,
-}
-
-/// The credential stands in it: it is not printed.
-impl std::fmt::Debug for Question {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Question").finish_non_exhaustive()
-    }
-}
-
-/// When each check must be done. The later ones get what the earlier ones leave over, and all together the time-out.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadlines {
-    /// Names have addresses.
-    pub names: Instant,
-    /// An address accepts.
-    pub connect: Instant,
-    /// The handshake of TLS is done.
-    pub tls: Instant,
-    /// The server has said what it is.
-    pub hello: Instant,
-    /// Login and rights are known.
-    pub end: Instant,
-}
-
-impl Deadlines {
-    fn within(timeout: Duration) -> Self {
-        let start = Instant::now();
-        // A dropped SYN is sent again after 1 s and 3 s: a third of the default 15 s lets both of them try.
-        let part = |of: u32| start + timeout / 12 * of;
-        Self {
-            names: part(4),
-            connect: part(8),
-            tls: part(9),
-            hello: part(10),
-            end: part(12),
-        }
-    }
-}
-
-/// Answers the question.
-pub async fn answer(question: &Question) -> Outcome {
-    let deadlines = Deadlines::within(question.timeout);
-    match prove(question, deadlines).await {
+/// Runs the checks.
+pub async fn answer(request: &CheckRequest) -> Outcome {
+    let deadlines = Deadlines::within(request.timeout);
+    match check(request, deadlines).await {
         Ok(outcome) => outcome,
-        Err(fault) => Outcome::failed(&fault),
+        Err(failed) => Outcome::failed(&failed),
     }
 }
 
-async fn prove(question: &Question, deadlines: Deadlines) -> Result<Outcome, Fault> {
-    crokodial_crds::mongo_uri::parse(&question.uri).map_err(|_| Fault::of(Reason::BadUri))?;
+async fn check(request: &CheckRequest, deadlines: Deadlines) -> Result<Outcome, FailedCheck> {
+    crokodial_crds::mongo_uri::parse(&request.uri).map_err(|_| FailedCheck::of(Reason::BadUri))?;
     // For mongodb+srv the driver asks for the SRV and TXT records here.
-    let options = timeout_at(deadlines.names, ClientOptions::parse(&question.uri))
+    let options = timeout_at(deadlines.names, ClientOptions::parse(&request.uri))
         .await
-        .map_err(|_| Fault::of(Reason::DnsFailure))?
+        .map_err(|_| FailedCheck::of(Reason::DnsFailure))?
         .map_err(|error| classify::classify(&error))?;
     let reached = reach::reach(&options, deadlines).await?;
-    let facts = timeout_at(deadlines.end, login::check(options, question, deadlines))
+    let facts = timeout_at(deadlines.end, login::check(options, request, deadlines))
         .await
-        .map_err(|_| Fault::of(Reason::NotAnswering))??;
+        .map_err(|_| FailedCheck::of(Reason::NotAnswering))??;
     let greeting = identity::Greeting::read(&facts.hello, reached);
-    let marks = identity::marks(&greeting, &question.database);
+    let marks = identity::marks(&greeting, &request.database);
     Ok(Outcome::proven(facts.version, marks))
 }
 
-/// Arguments of the subcommand.
-#[derive(Debug, Clone)]
-pub struct Run {
-    /// File that holds the connection string.
+/// Flags of the subcommand `preflight`.
+#[derive(Debug, Clone, Args)]
+pub struct PreflightArgs {
+    /// File that holds the connection string and nothing else
+    #[arg(long, value_name = "FILE")]
     pub uri_file: PathBuf,
-    /// The database.
+    /// Database on which the role is needed
+    #[arg(long, value_name = "NAME")]
     pub database: String,
-    /// The role.
+    /// Role that is needed
+    #[arg(long, value_enum, default_value = "readWrite")]
     pub role: Role,
-    /// For all checks together.
+    /// Time for all checks together, such as 15s
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration::parse)]
     pub timeout: Duration,
-    /// Where the answer goes; `None`: standard output.
+    /// File to write the answer to, of at most 4096 bytes [default: standard output]
+    #[arg(long, value_name = "FILE")]
     pub answer: Option<PathBuf>,
 }
 
-/// Runs the checks and writes the answer. A verdict of any kind is success; an error means that there is none.
+/// Runs the checks and writes the result. Any result is success; an error means that there is none.
 ///
 /// # Errors
-/// The file cannot be read or the answer not written.
-pub async fn run(run: Run) -> anyhow::Result<()> {
+/// The file cannot be read, or the result cannot be written.
+pub async fn run(args: PreflightArgs) -> anyhow::Result<()> {
     use anyhow::Context;
-    let uri = tokio::fs::read_to_string(&run.uri_file)
+    let uri = tokio::fs::read_to_string(&args.uri_file)
         .await
         .with_context(|| {
             format!(
                 "reading the connection string from {}",
-                run.uri_file.display()
+                args.uri_file.display()
             )
         })?;
-    let outcome = answer(&Question {
+    let outcome = answer(&CheckRequest {
         uri: uri.trim().to_owned(),
-        database: run.database,
-        role: run.role,
-        timeout: run.timeout,
+        database: args.database,
+        role: args.role,
+        timeout: args.timeout,
     })
     .await;
     let text = outcome.to_text();
-    match run.answer {
+    match args.answer {
         Some(path) => tokio::fs::write(&path, text)
             .await
             .with_context(|| format!("writing the answer to {}", path.display())),

@@ -1,39 +1,40 @@
-//! The answer of a preflight Job, as it stands in the pod's termination message.
+//! Result of a preflight Job, stored in the pod's termination message.
 
 use crokodial_crds::Reason;
 use serde::{Deserialize, Serialize};
 
-use super::classify::Fault;
+use super::classify::FailedCheck;
+use super::identity::MARK_LENGTH;
 
-/// The kubelet keeps so much of a termination message.
-pub const MOST_BYTES: usize = 4096;
+/// Maximum size of a termination message in bytes (kubelet).
+pub const MAX_BYTES: usize = 4096;
 
-/// A replica set has at most 50 members; a server without one has three marks.
-const MOST_MARKS: usize = 53;
+/// Maximum number of marks. A replica set has at most 50 members; a server without one has three marks.
+const MAX_MARKS: usize = 53;
 
-/// What the checks came to.
+/// Result of the checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Outcome {
     /// `Proven`, or the [`Reason`] of the first check that failed.
     verdict: String,
-    /// The server that the verdict is about.
+    /// The server in question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     host: Option<String>,
-    /// The server's error number, where it gave one.
+    /// The server's error code, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<i32>,
-    /// Version of the server.
+    /// Version of the server, if reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
-    /// What identifies the database; see [`super::identity`].
+    /// Marks that identify the database; see [`super::identity`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     marks: Vec<String>,
 }
 
 const PROVEN: &str = "Proven";
 
-/// The reasons that a check may end with. An answer with another word is none.
+/// Reasons with which a check can fail. A result with another reason is not accepted.
 const VERDICTS: [Reason; 10] = [
     Reason::BadUri,
     Reason::DnsFailure,
@@ -60,36 +61,36 @@ impl Outcome {
     }
 
     /// A check failed.
-    pub fn failed(fault: &Fault) -> Self {
+    pub fn failed(check: &FailedCheck) -> Self {
         Self {
-            verdict: fault.reason.as_str().to_owned(),
-            host: fault.host.clone().filter(|host| is_host(host)),
-            code: fault.code,
+            verdict: check.reason.as_str().to_owned(),
+            host: check.host.clone().filter(|host| is_host(host)),
+            code: check.code,
             version: None,
             marks: Vec::new(),
         }
     }
 
-    /// For the termination log.
+    /// The JSON for the termination message.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads an answer. It comes out of a pod in the user's namespace: what is not exactly an answer is `None`.
+    /// Parses a result. It comes from a pod in the user's namespace: anything that is not exactly a result is `None`.
     pub fn read(text: &str) -> Option<Self> {
-        if text.len() > MOST_BYTES {
+        if text.len() > MAX_BYTES {
             return None;
         }
         let read: Self = serde_json::from_str(text).ok()?;
         let known = read.verdict == PROVEN || read.failure().is_some();
         let sound = read.host.as_deref().is_none_or(is_host)
             && read.version.as_deref().is_none_or(is_version)
-            && read.marks.len() <= MOST_MARKS
+            && read.marks.len() <= MAX_MARKS
             && read.marks.iter().all(|mark| is_mark(mark));
         (known && sound).then_some(read)
     }
 
-    /// Why it failed; `None` when all checks passed.
+    /// The reason of the failed check; `None` when all passed.
     pub fn failure(&self) -> Option<Reason> {
         let reason: Reason = self.verdict.parse().ok()?;
         VERDICTS.contains(&reason).then_some(reason)
@@ -100,12 +101,12 @@ impl Outcome {
         self.version.as_deref()
     }
 
-    /// What identifies the database.
+    /// Marks that identify the database.
     pub fn marks(&self) -> &[String] {
         &self.marks
     }
 
-    /// What was seen, for a condition: a clause without its full stop.
+    /// Message for a condition: a clause without its full stop.
     pub fn seen(&self, database: &str) -> String {
         let host = self.host.as_deref().unwrap_or("the server");
         let code = self
@@ -159,7 +160,7 @@ pub fn is_version(text: &str) -> bool {
 }
 
 fn is_mark(text: &str) -> bool {
-    text.len() == super::identity::MARK_LENGTH && text.bytes().all(|b| b.is_ascii_hexdigit())
+    text.len() == MARK_LENGTH && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -168,18 +169,18 @@ mod tests {
 
     #[test]
     fn an_answer_reads_back_and_fits_the_termination_message() {
-        let marks: Vec<String> = (0..MOST_MARKS).map(|n| format!("{n:032x}")).collect();
+        let marks: Vec<String> = (0..MAX_MARKS).map(|n| format!("{n:032x}")).collect();
         let largest = Outcome::proven(Some("8.0.0".to_owned()), marks);
-        assert!(largest.to_text().len() <= MOST_BYTES);
+        assert!(largest.to_text().len() <= MAX_BYTES);
         assert_eq!(Outcome::read(&largest.to_text()), Some(largest));
         for reason in VERDICTS {
-            let fault = Fault {
+            let failed = FailedCheck {
                 host: Some(format!("{}.example.com:27017", "x".repeat(200))),
                 code: Some(i32::MIN),
                 reason,
             };
-            let failed = Outcome::failed(&fault);
-            let read = Outcome::read(&failed.to_text()).unwrap();
+            let outcome = Outcome::failed(&failed);
+            let read = Outcome::read(&outcome.to_text()).unwrap();
             assert_eq!(read.failure(), Some(reason));
             assert!(!read.seen("app").ends_with('.'), "{reason}");
         }
@@ -199,7 +200,7 @@ mod tests {
         ] {
             assert_eq!(Outcome::read(text), None, "{text}");
         }
-        let padded = format!("{}{}", r#"{"verdict":"Proven"}"#, " ".repeat(MOST_BYTES));
+        let padded = format!("{}{}", r#"{"verdict":"Proven"}"#, " ".repeat(MAX_BYTES));
         assert_eq!(Outcome::read(&padded), None);
     }
 }

@@ -1,4 +1,4 @@
-//! From a name to a server that says what it is: addresses, TCP, TLS, `hello`.
+//! Reachability of a server: DNS, TCP, TLS, `hello`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,44 +15,45 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 
-use super::Deadlines;
-use super::classify::{Fault, of_io};
+use super::classify::{FailedCheck, of_io};
+use super::request::Deadlines;
 use super::wire;
 
-/// Servers of one connection string that are tried. Drivers try all; a list this long has the working one in front.
-const MOST_SERVERS: usize = 8;
-/// Addresses of one server that are tried.
-const MOST_ADDRESSES: usize = 4;
+/// Maximum number of servers of a connection string that are tried. Drivers try all; a longer list has a working one
+/// among the first.
+const MAX_SERVERS: usize = 8;
+/// Maximum number of addresses of a server that are tried.
+const MAX_ADDRESSES: usize = 4;
 
-/// A server that answered, and where.
+/// A server that responded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
-    /// Host and port as the connection string has them.
+    /// Host and port as in the connection string.
     pub name: String,
-    /// The address it answered at.
+    /// Address at which it responded.
     pub address: String,
 }
 
-/// Asks all servers side by side; one that answers is enough. Else the fault of the one that came furthest.
+/// Contacts all servers concurrently; one response is enough.
 ///
 /// # Errors
-/// Why no server could be asked.
-pub async fn reach(options: &ClientOptions, deadlines: Deadlines) -> Result<Reached, Fault> {
+/// The failed check of the server with which the connection got furthest.
+pub async fn reach(options: &ClientOptions, deadlines: Deadlines) -> Result<Reached, FailedCheck> {
     let security = security(options)?;
-    let servers = options.hosts.iter().take(MOST_SERVERS);
-    let asked = servers.map(|server| ask(server, &security, deadlines));
-    let mut worst = Fault::of(Reason::DnsFailure);
-    for answer in join_all(asked).await {
+    let servers = options.hosts.iter().take(MAX_SERVERS);
+    let contacts = servers.map(|server| contact(server, &security, deadlines));
+    let mut furthest = FailedCheck::of(Reason::DnsFailure);
+    for answer in join_all(contacts).await {
         match answer {
             Ok(reached) => return Ok(reached),
-            Err(fault) if depth(fault.reason) >= depth(worst.reason) => worst = fault,
+            Err(failed) if depth(failed.reason) >= depth(furthest.reason) => furthest = failed,
             Err(_) => {}
         }
     }
-    Err(worst)
+    Err(furthest)
 }
 
-/// How far a server was got to.
+/// How far the connection to a server got; larger is further.
 fn depth(reason: Reason) -> u8 {
     match reason {
         Reason::DnsFailure => 0,
@@ -63,46 +64,47 @@ fn depth(reason: Reason) -> u8 {
     }
 }
 
-async fn ask(
+async fn contact(
     server: &ServerAddress,
     security: &Security,
     deadlines: Deadlines,
-) -> Result<Reached, Fault> {
+) -> Result<Reached, FailedCheck> {
     let ServerAddress::Tcp { host, port } = server else {
-        return Err(Fault::of(Reason::BadUri));
+        return Err(FailedCheck::of(Reason::BadUri));
     };
     let port = port.unwrap_or(27_017);
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let name = format!("{}:{port}", host.to_ascii_lowercase());
-    let fault = |reason| Fault::at(reason, &name);
+    let failed = |reason| FailedCheck::at(reason, &name);
     let addresses: Vec<SocketAddr> = timeout_at(deadlines.names, lookup_host((bare, port)))
         .await
-        .map_err(|_| fault(Reason::DnsFailure))?
-        .map_err(|_| fault(Reason::DnsFailure))?
-        .take(MOST_ADDRESSES)
+        .map_err(|_| failed(Reason::DnsFailure))?
+        .map_err(|_| failed(Reason::DnsFailure))?
+        .take(MAX_ADDRESSES)
         .collect();
-    let (stream, address) = connect(addresses, deadlines).await.map_err(&fault)?;
+    let (stream, address) = connect(addresses, deadlines).await.map_err(&failed)?;
     let answered = match security {
         Security::Drivers => Ok(()),
         Security::None => hello(stream, true, deadlines).await,
         Security::Tls(tls) => {
             let server =
-                ServerName::try_from(bare.to_owned()).map_err(|_| fault(Reason::TlsFailure))?;
+                ServerName::try_from(bare.to_owned()).map_err(|_| failed(Reason::TlsFailure))?;
             let stream = timeout_at(deadlines.tls, tls.connect(server, stream))
                 .await
-                .map_err(|_| fault(Reason::TlsFailure))?
-                .map_err(|_| fault(Reason::TlsFailure))?;
+                .map_err(|_| failed(Reason::TlsFailure))?
+                .map_err(|_| failed(Reason::TlsFailure))?;
             hello(stream, false, deadlines).await
         }
     };
-    answered.map_err(&fault)?;
+    answered.map_err(&failed)?;
     Ok(Reached {
         name,
         address: address.to_string(),
     })
 }
 
-/// The first address that accepts, all tried side by side. One that refuses is worse than silence is: it is told.
+/// Connects to all addresses concurrently and takes the first that accepts. A refusal is reported rather than a
+/// timeout, as it says more.
 async fn connect(
     addresses: Vec<SocketAddr>,
     deadlines: Deadlines,
@@ -129,7 +131,7 @@ async fn connect(
     Err(reason)
 }
 
-/// `hello` without a login: whoever answers it speaks MongoDB.
+/// Sends `hello` without a login: a server that responds to it speaks MongoDB.
 async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     plain: bool,
@@ -142,7 +144,7 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
             Err(Reason::UnexpectedAnswer)
         }
-        // A server that wants TLS hangs up on who speaks without it.
+        // A server that requires TLS closes a connection without it.
         Ok(Err(_)) if plain => Err(Reason::TlsFailure),
         Ok(Err(_)) => Err(Reason::NotAnswering),
     }
@@ -151,13 +153,13 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
 /// How a connection is secured.
 enum Security {
     None,
-    /// As the driver does it from the same options.
+    /// By TLS as the driver sets it up from the same options.
     Tls(TlsConnector),
-    /// By what only the driver does (a client's certificate, no verification): its own connection is the check.
+    /// By options that only the driver implements (client certificate, no verification): the login is the check.
     Drivers,
 }
 
-fn security(options: &ClientOptions) -> Result<Security, Fault> {
+fn security(options: &ClientOptions) -> Result<Security, FailedCheck> {
     let Some(Tls::Enabled(wanted)) = &options.tls else {
         return Ok(Security::None);
     };
@@ -167,19 +169,19 @@ fn security(options: &ClientOptions) -> Result<Security, Fault> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|_| Fault::of(Reason::TlsFailure))?
+        .map_err(|_| FailedCheck::of(Reason::TlsFailure))?
         .with_root_certificates(roots(wanted)?)
         .with_no_client_auth();
     Ok(Security::Tls(TlsConnector::from(Arc::new(config))))
 }
 
-/// The public authorities, or the file that the options name.
-fn roots(wanted: &TlsOptions) -> Result<RootCertStore, Fault> {
+/// The public authorities, or those of the CA file in the options.
+fn roots(wanted: &TlsOptions) -> Result<RootCertStore, FailedCheck> {
     let mut roots = RootCertStore::empty();
     match &wanted.ca_file_path {
         Some(path) => {
-            let found =
-                CertificateDer::pem_file_iter(path).map_err(|_| Fault::of(Reason::TlsFailure))?;
+            let found = CertificateDer::pem_file_iter(path)
+                .map_err(|_| FailedCheck::of(Reason::TlsFailure))?;
             roots.add_parsable_certificates(found.flatten());
         }
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

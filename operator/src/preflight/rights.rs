@@ -1,5 +1,5 @@
-//! Does a login hold a role on a database? Pure reading of `connectionStatus`; the update that changes nothing
-//! confirms it.
+//! Whether a login has a role on a database: read from `connectionStatus` and confirmed by a command that changes
+//! nothing. Pure.
 
 use mongodb::bson::{Bson, Document, doc};
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,11 @@ pub enum Role {
     ReadWrite,
 }
 
-/// A collection that nobody has. Nothing is ever written to it.
+/// Name of a collection that does not exist. Nothing is ever written to it.
 const COLLECTION: &str = "crokodial.preflight";
 
 impl Role {
-    /// What it allows that an application cannot do without.
+    /// Actions of the role that an application needs.
     fn actions(self) -> &'static [&'static str] {
         match self {
             Self::Read => &["find"],
@@ -27,7 +27,7 @@ impl Role {
         }
     }
 
-    /// A command that only a login with the role may give, and that changes nothing.
+    /// A command that requires the role and changes nothing.
     pub fn harmless_command(self) -> Document {
         let nothing = doc! {"_id": "matches nothing"};
         match self {
@@ -40,8 +40,8 @@ impl Role {
     }
 }
 
-/// False when the server lists the login's privileges and the role's are not among them. A server that lists none
-/// (without access control, or one that keeps no roles) is not held against the login: the command decides.
+/// False when the server lists the login's privileges and those of the role are not among them. A server that lists none
+/// (without access control, or without roles) decides by its response to the command.
 pub fn may(status: &Document, role: Role, database: &str) -> bool {
     let Some(privileges) = status
         .get_document("authInfo")
@@ -63,7 +63,7 @@ fn grants(privilege: &Bson, action: &str, database: &str) -> bool {
     let covers = privilege.get_document("resource").is_ok_and(|resource| {
         let any = resource.get_bool("anyResource").unwrap_or(false);
         let named = |field: &str| resource.get_str(field).ok();
-        // An empty name is every name; a single collection is not the database.
+        // An empty name stands for every name; a single collection is not the whole database.
         any || (named("db").is_some_and(|db| db.is_empty() || db == database)
             && named("collection").is_some_and(str::is_empty))
     });

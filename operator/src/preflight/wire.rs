@@ -1,7 +1,7 @@
-//! One command and its answer on an open connection: OP_MSG of the MongoDB wire protocol, as far as `hello` needs it.
+//! One command and its response on an open connection: OP_MSG of the MongoDB wire protocol, as far as `hello` needs it.
 //!
-//! The driver's own first exchange cannot be told apart by its errors: it folds TLS, silence and refusal of every
-//! server into one text. So the first words are ours; login and commands are the driver's.
+//! The errors of the driver's own first exchange do not distinguish TLS failures, timeouts and refusals: it puts those of
+//! all servers into one text. So the first command is sent here; the driver does login and commands.
 
 use std::io;
 
@@ -10,17 +10,17 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Opcode of OP_MSG.
 const OP_MSG: i32 = 2013;
-/// Length, request, answered request, opcode.
+/// Size of the header in bytes: length, request ID, ID of the request responded to, opcode.
 const HEADER: usize = 16;
-/// Flags and the kind of the only section.
+/// Size in bytes of the flags and the kind of the only section.
 const PREFIX: usize = 5;
-/// An answer to `hello` has a few kilobytes; who sends more is no MongoDB.
-pub const MOST_ANSWER: usize = 256 * 1024;
+/// Maximum size of a message in bytes. A response to `hello` has a few kilobytes.
+pub const MAX_ANSWER: usize = 256 * 1024;
 
-/// Sends a command and reads its answer. The caller bounds the time.
+/// Sends a command and reads its response. The caller sets the timeout.
 ///
 /// # Errors
-/// The connection's, or `InvalidData` for what is no OP_MSG.
+/// Those of the connection, or `InvalidData` for a response that is not OP_MSG.
 pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     command: &Document,
@@ -30,10 +30,10 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     read(stream).await.map(|(_, answer)| answer)
 }
 
-/// A message as bytes.
+/// Encodes a message.
 ///
 /// # Errors
-/// A document that is too large or cannot be written.
+/// The document is too large or cannot be encoded.
 pub fn encode(document: &Document, request: i32, answers: i32) -> io::Result<Vec<u8>> {
     let body = bson::to_vec(document).map_err(invalid)?;
     let length = i32::try_from(HEADER + PREFIX + body.len()).map_err(invalid)?;
@@ -46,17 +46,17 @@ pub fn encode(document: &Document, request: i32, answers: i32) -> io::Result<Vec
     Ok(message)
 }
 
-/// The number of the next message and its document.
+/// Reads the next message: its request ID and document.
 ///
 /// # Errors
-/// The connection's, or `InvalidData` for what is no OP_MSG with one section.
+/// Those of the connection, or `InvalidData` for a message that is not OP_MSG with one section.
 pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<(i32, Document)> {
     let length = stream.read_i32_le().await?;
     let request = stream.read_i32_le().await?;
     let _answers = stream.read_i32_le().await?;
     let opcode = stream.read_i32_le().await?;
     let length = usize::try_from(length).map_err(invalid)?;
-    if opcode != OP_MSG || !(HEADER + PREFIX..=MOST_ANSWER).contains(&length) {
+    if opcode != OP_MSG || !(HEADER + PREFIX..=MAX_ANSWER).contains(&length) {
         return Err(io::Error::from(io::ErrorKind::InvalidData));
     }
     let mut rest = vec![0; length - HEADER];
@@ -66,7 +66,7 @@ pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<(i32, Docu
     Ok((request, document))
 }
 
-/// Drops the cause: it can quote what was sent.
+/// `InvalidData` without the cause, which can quote what was sent.
 fn invalid<E>(_: E) -> io::Error {
     io::Error::from(io::ErrorKind::InvalidData)
 }

@@ -1,4 +1,4 @@
-//! Pull secrets: which credential belongs to which image, by the kubelet's rules.
+//! Pull secrets and the credentials in them, matched to images by the kubelet's rules.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,15 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
 
-/// Names that all mean Docker Hub in a pull secret; the first is what images are written with.
+/// Names of Docker Hub in pull secrets; the first is the one in image names.
 const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
-/// Largest accepted pull secret in bytes; Kubernetes' own bound on a whole Secret is 1 MiB.
+/// Maximum size of a pull secret in bytes; Kubernetes limits a whole Secret to 1 MiB.
 const MAX_SECRET: usize = 256 * 1024;
 
-/// A reason why a pull secret is of no use. Never quotes the secret.
+/// Why a pull secret cannot be used. Never quotes the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// The text is not the JSON that `kubectl create secret docker-registry` writes.
+    /// Not the JSON that `kubectl create secret docker-registry` writes.
     #[error(
         "the pull secret is not Docker configuration JSON: create it with `kubectl create secret docker-registry`"
     )]
@@ -37,7 +37,7 @@ pub enum AuthError {
 }
 
 impl AuthError {
-    /// A stable CamelCase word for logs and tests.
+    /// Stable CamelCase identifier for logs and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NotDockerConfig => "PullSecretNotDockerConfig",
@@ -107,7 +107,7 @@ impl RegistryAuth {
         let read = entries
             .into_iter()
             .map(|(key, entry)| Self::from_entry(&key, entry));
-        // An entry without a credential stands for a credential helper, which only the machine it was made on has.
+        // An entry without a credential refers to a credential helper, which exists only on the user's machine.
         read.filter_map(Result::transpose).collect()
     }
 
@@ -139,7 +139,7 @@ impl RegistryAuth {
         if host.is_empty() {
             return Err(bad());
         }
-        // `https://index.docker.io/v1/` names an API version, not a repository.
+        // The path of `https://index.docker.io/v1/` is an API version, not a repository.
         let path = match path.trim_matches('/') {
             "v1" | "v2" => "",
             path => path.trim_start_matches("v1/").trim_start_matches("v2/"),
@@ -153,7 +153,7 @@ impl RegistryAuth {
         }))
     }
 
-    /// True when this credential is meant for `registry` (host or host:port, as the image writes it) and `repository`.
+    /// True when this credential applies to `registry` (host or host:port, as in the image) and `repository`.
     pub fn matches(&self, registry: &str, repository: &str) -> bool {
         let (host, port) = split_port(&registry.to_ascii_lowercase());
         let (host, pattern) = (canonical(&host), self.host.as_str());
@@ -170,7 +170,7 @@ impl RegistryAuth {
         same_host && port.unwrap_or(443) == self.port.or(port).unwrap_or(443) && same_path
     }
 
-    /// The credentials for an image, the most specific first.
+    /// The credentials that apply to an image, the most specific first.
     pub fn matching<'a>(auths: &'a [Self], registry: &str, repository: &str) -> Vec<&'a Self> {
         let mut found: Vec<&Self> = auths
             .iter()
@@ -193,8 +193,8 @@ impl RegistryAuth {
     }
 }
 
-/// The credentials of a pull secret, read by its type. One that cannot be read has none, and the log says why: what
-/// counts in the end is whether the registry shows the image.
+/// The credentials of a pull secret, parsed by its type. An invalid one has none, and the log says why: the registry
+/// decides in the end whether the image can be read.
 pub fn registry_auth(secret: &Secret) -> Vec<RegistryAuth> {
     let value = |key: &str| secret.data.as_ref().and_then(|data| data.get(key));
     let read = match (value(".dockerconfigjson"), value(".dockercfg")) {
@@ -238,7 +238,7 @@ fn split_port(authority: &str) -> (String, Option<u16>) {
     }
 }
 
-/// A glob with any number of `*` inside one DNS label.
+/// Whether a DNS label matches a glob with any number of `*`.
 fn label_matches(glob: &str, label: &str) -> bool {
     let Some((start, rest)) = glob.split_once('*') else {
         return glob == label;
@@ -252,5 +252,5 @@ fn label_matches(glob: &str, label: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "auth_test.rs"]
+#[path = "auth_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! One image's conversation with its registry: requests, redirects, sign-in.
+//! Session with the registry of one image: requests, redirects, sign-in.
 
 use bytes::Bytes;
 use crokodial_crds::names::{Digest, ImageRef};
@@ -8,10 +8,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::Empty;
 use serde::Deserialize;
 
-use super::{Refusal, RegistryAuth, Trouble};
+use super::auth::RegistryAuth;
+use super::error::{Refusal, SessionError, Trouble};
 use crate::net::{Endpoint, Exchange, HttpClient, NetError, Scheme};
 
-/// Manifest types that pods can run, indexes first, so that a digest covers every platform.
+/// Media types of manifests that pods can run. Indexes come first, so that a digest covers every platform.
 const MANIFEST_TYPES: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -20,33 +21,13 @@ const MANIFEST_TYPES: [&str; 4] = [
 ];
 const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
-/// Where registries name the digest (OCI distribution specification 1.1, "Pulling manifests").
+/// Header with the digest (OCI distribution specification 1.1, "Pulling manifests").
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-/// Largest manifest in bytes that registries must take (same specification, "Pushing manifests").
+/// Maximum size of a manifest in bytes that registries must accept (same specification, "Pushing manifests").
 const MAX_MANIFEST: usize = 4 * 1024 * 1024;
-/// Largest answer of a token service in bytes; tokens with long scopes reach some 8 KiB.
+/// Maximum size of a token service's response in bytes; tokens with long scopes reach some 8 KiB.
 const MAX_TOKEN_ANSWER: usize = 64 * 1024;
 const MAX_REDIRECTS: usize = 3;
-
-/// How a conversation fails.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
-    NotFound,
-    Refused(Refusal),
-    Trouble(Trouble),
-}
-
-impl From<NetError> for Fault {
-    fn from(error: NetError) -> Self {
-        Self::Trouble(Trouble::Net(error))
-    }
-}
-
-impl From<Trouble> for Fault {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
-    }
-}
 
 pub(super) struct Session<'a> {
     client: &'a HttpClient,
@@ -63,9 +44,9 @@ impl<'a> Session<'a> {
         plain_http: &'a [String],
         image: &'a ImageRef,
         credential: Option<&'a RegistryAuth>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, SessionError> {
         let name = match image.registry.to_ascii_lowercase() {
-            // Docker Hub's API is not at the name that images carry.
+            // Docker Hub's API has another host name than its images.
             hub if hub == "docker.io" => "registry-1.docker.io".to_owned(),
             name => name,
         };
@@ -87,12 +68,12 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Asks for a manifest by tag or digest, signing in when the registry wants it.
+    /// Requests a manifest by tag or digest, and signs in when the registry requires it.
     pub(super) async fn manifest(
         &mut self,
         method: Method,
         reference: &str,
-    ) -> Result<Exchange, Fault> {
+    ) -> Result<Exchange, SessionError> {
         let path = format!("/v2/{}/manifests/{reference}", self.repository);
         let answer = self.follow(&method, &path).await?;
         if answer.head().status() != StatusCode::UNAUTHORIZED || self.authorization.is_some() {
@@ -104,12 +85,14 @@ impl<'a> Session<'a> {
         self.follow(&method, &path).await
     }
 
-    /// What a final status means, `Ok` for 200.
-    pub(super) fn check(&self, status: StatusCode) -> Result<(), Fault> {
+    /// `Ok` for status 200, otherwise the error that the status stands for.
+    pub(super) fn check(&self, status: StatusCode) -> Result<(), SessionError> {
         match status {
             StatusCode::OK => Ok(()),
-            StatusCode::NOT_FOUND => Err(Fault::NotFound),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Fault::Refused(self.refusal())),
+            StatusCode::NOT_FOUND => Err(SessionError::NotFound),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(SessionError::Refused(self.refusal()))
+            }
             StatusCode::TOO_MANY_REQUESTS => Err(Trouble::TooManyRequests.into()),
             other => Err(Trouble::Status(other.as_u16()).into()),
         }
@@ -123,8 +106,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Sends one request and follows its redirects. The guard judges every hop; the sign-in stays at the registry.
-    async fn follow(&self, method: &Method, path: &str) -> Result<Exchange, Fault> {
+    /// Sends a request and follows redirects. The guard checks every hop; the authorization is sent to the registry only.
+    async fn follow(&self, method: &Method, path: &str) -> Result<Exchange, SessionError> {
         let (mut endpoint, mut path) = (self.registry.clone(), path.to_owned());
         for _ in 0..=MAX_REDIRECTS {
             let mut request = get(&path)?;
@@ -143,7 +126,7 @@ impl<'a> Session<'a> {
             }
             let answer = self.client.send(&endpoint, request).await?;
             let status = answer.head().status();
-            // 304 and 300 are no redirects to one place.
+            // 300 and 304 do not redirect to one location.
             if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(answer);
             }
@@ -181,22 +164,22 @@ impl<'a> Session<'a> {
         self.plain_http.contains(&target)
     }
 
-    /// The Authorization header that answers a challenge.
-    async fn sign_in(&self, challenge: Challenge) -> Result<HeaderValue, Fault> {
+    /// The Authorization header for a challenge.
+    async fn sign_in(&self, challenge: Challenge) -> Result<HeaderValue, SessionError> {
         match challenge {
             Challenge::Basic => match (self.credential, self.registry.scheme) {
                 (Some(credential), Scheme::Https) => {
                     secret(&credential.basic()).ok_or_else(|| Trouble::Challenge.into())
                 }
-                (Some(_), Scheme::Http) => Err(Fault::Refused(Refusal::PlainHttp)),
-                (None, _) => Err(Fault::Refused(Refusal::NoCredentials)),
+                (Some(_), Scheme::Http) => Err(SessionError::Refused(Refusal::PlainHttp)),
+                (None, _) => Err(SessionError::Refused(Refusal::NoCredentials)),
             },
             Challenge::Bearer { realm, service } => self.token(&realm, service.as_deref()).await,
         }
     }
 
-    /// The realm's own query with what the token is for. (The serializer is not `Send`: it must not live across
-    /// an await.)
+    /// The query of the realm, extended by service and scope. (The serializer is not `Send`: it must not live across an
+    /// await.)
     fn token_query(&self, realm: &Uri, service: Option<&str>) -> String {
         let mut query =
             form_urlencoded::Serializer::new(realm.query().unwrap_or_default().to_owned());
@@ -207,9 +190,9 @@ impl<'a> Session<'a> {
         query.finish()
     }
 
-    /// Docker's token scheme (distribution project, "Token authentication specification"). The scope is our own, never
-    /// the registry's wish: a token must not be good for more than reading this repository.
-    async fn token(&self, realm: &str, service: Option<&str>) -> Result<HeaderValue, Fault> {
+    /// A token by Docker's scheme (distribution project, "Token authentication specification"). The scope is set here, not
+    /// taken from the challenge: a token must not allow more than to read this repository.
+    async fn token(&self, realm: &str, service: Option<&str>) -> Result<HeaderValue, SessionError> {
         let realm: Uri = realm.parse().map_err(|_| Trouble::Challenge)?;
         let authority = realm.authority().ok_or(Trouble::Challenge)?;
         let endpoint = match realm.scheme_str() {
@@ -229,7 +212,7 @@ impl<'a> Session<'a> {
         match answer.head().status() {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Err(Fault::Refused(self.refusal()));
+                return Err(SessionError::Refused(self.refusal()));
             }
             StatusCode::TOO_MANY_REQUESTS => return Err(Trouble::TooManyRequests.into()),
             _ => return Err(Trouble::Token.into()),
@@ -247,7 +230,7 @@ struct TokenAnswer {
     access_token: Option<String>,
 }
 
-/// A way to sign in that the registry offers.
+/// A sign-in scheme that the registry offers.
 #[derive(Debug, PartialEq, Eq)]
 enum Challenge {
     Basic,
@@ -258,7 +241,7 @@ enum Challenge {
 }
 
 impl Challenge {
-    /// Bearer where it is offered, else Basic.
+    /// Bearer where offered, else Basic.
     fn best(headers: &HeaderMap) -> Option<Self> {
         let offered: Vec<Self> = headers
             .get_all(WWW_AUTHENTICATE)
@@ -309,7 +292,7 @@ fn get(path: &str) -> Result<Request<Empty<Bytes>>, Trouble> {
         .map_err(|_| Trouble::Redirect)
 }
 
-/// A header value that debug output does not show.
+/// A header value that is hidden in debug output.
 fn secret(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
@@ -328,14 +311,14 @@ fn is_manifest(head: &Response<()>) -> bool {
         .any(|known| kind.eq_ignore_ascii_case(known))
 }
 
-/// The digest that an answer names, when it is one of a manifest and sha256.
+/// The SHA-256 digest in the header of a response that is a manifest.
 pub(super) fn named_digest(head: &Response<()>) -> Option<Digest> {
     let text = head.headers().get(DOCKER_CONTENT_DIGEST)?.to_str().ok()?;
     text.parse().ok().filter(|_| is_manifest(head))
 }
 
-/// The digest of the manifest that an answer carries, which the registry must not contradict.
-pub(super) async fn hashed_digest(answer: Exchange) -> Result<Digest, Fault> {
+/// The digest of the manifest in a response, which must match the one in its header.
+pub(super) async fn hashed_digest(answer: Exchange) -> Result<Digest, SessionError> {
     if !is_manifest(answer.head()) {
         return Err(Trouble::NotAManifest.into());
     }

@@ -1,4 +1,4 @@
-//! What was decided about releases. Plain data.
+//! Result of a decision about releases. Plain data.
 
 use crokodial_crds::{HoldKind, Reason, ReleaseSpec, ReleaseStatus};
 use jiff::Timestamp;
@@ -6,37 +6,37 @@ use jiff::Timestamp;
 /// What the Deployment is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Run {
-    /// Leave it as it is: nothing was released yet, or what should run has no snapshot.
+    /// Unchanged: nothing was released yet, or the release to run has no snapshot.
     Keep,
-    /// This release's frozen template.
+    /// The frozen template of this release.
     Release(i64),
-    /// This release's frozen template with no pods: it failed and nothing good is left to return to.
+    /// The frozen template of this release with no pods: it failed, and there is no good release to return to.
     Zero(i64),
 }
 
-/// Where the rollout stands; the condition `RolledOut` says it to users.
+/// State of the rollout, reported in the condition `RolledOut`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rollout {
-    /// Nothing was ever asked for that could be resolved.
+    /// No spec could ever be resolved.
     NeverDeployed,
-    /// The gate keeps it.
+    /// The gate is closed.
     Gated {
         /// The release.
         release: i64,
         /// Why.
         reason: Reason,
-        /// The same in a sentence.
+        /// The reason in a sentence.
         message: String,
     },
-    /// Its release phase or its candidate runs; what is seen.
+    /// The release phase or the candidate of this release runs; a message.
     OnTrial(i64, String),
-    /// Its pods replace the old ones.
+    /// Pods of this release replace the old ones.
     Progressing(i64),
-    /// Under way, but something other than the release stands in its way.
+    /// This release is in flight, but something other than the release is in the way; the cause.
     Blocked(i64, String),
-    /// Runs everywhere and is watched until then.
+    /// This release runs everywhere and is watched until the given time.
     Baking(i64, Timestamp),
-    /// The wanted release is Good and runs everywhere, or is on its way back there.
+    /// This release is wanted and Good, and runs everywhere or is being restored there.
     Complete(i64),
     /// The wanted inputs failed before and are held.
     Held(Hold),
@@ -47,58 +47,58 @@ pub enum Rollout {
 /// Why the wanted inputs are not tried again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hold {
-    /// How it failed.
+    /// How the release failed.
     pub kind: HoldKind,
     /// The release that failed.
     pub release: i64,
-    /// Its inputs.
+    /// Hash of its inputs.
     pub inputs: String,
-    /// When.
+    /// When it failed.
     pub since: Option<Timestamp>,
-    /// The reason written in the record.
+    /// The reason in its record.
     pub reason: String,
-    /// What was seen.
+    /// The message in its record.
     pub message: String,
-    /// Nothing was put back: a person decides.
+    /// Nothing was rolled back: a person decides.
     pub paused: bool,
 }
 
-/// The release that a person keeps.
+/// A release that a person keeps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pin {
     /// The release.
     pub release: i64,
-    /// Its inputs.
+    /// Hash of its inputs.
     pub inputs: String,
-    /// Since when.
+    /// When the pin was noticed.
     pub since: Timestamp,
     /// `pinReason`.
     pub why: String,
 }
 
-/// The answer: at most one record to create, statuses to write, what to run, and when to look again.
+/// What to create, to write and to run, and when to decide again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// A record to make, with its snapshot.
+    /// A release record to create, with its snapshot.
     pub create: Option<ReleaseSpec>,
-    /// Statuses to write, by number.
+    /// Statuses to write, by release number.
     pub updates: Vec<(i64, ReleaseStatus)>,
     /// What the Deployment is to run.
     pub run: Run,
     /// The release whose release phase is to run, once.
     pub release_phase: Option<i64>,
-    /// The release to try in a pod without traffic; `None`: no such pod is wanted.
+    /// The release to run in a candidate pod; `None`: no candidate is wanted.
     pub candidate: Option<i64>,
-    /// Where it stands.
+    /// State of the rollout.
     pub rollout: Rollout,
-    /// What is to run is good, but does not get there.
+    /// The release to run is good, but its rollout does not complete in time.
     pub stuck: bool,
-    /// The next moment at which time alone changes the answer.
+    /// When time alone changes the decision.
     pub next: Option<Timestamp>,
 }
 
 impl Decision {
-    /// To do nothing.
+    /// A decision without any action.
     #[must_use]
     pub fn nothing() -> Self {
         Self {

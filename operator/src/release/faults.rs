@@ -1,6 +1,6 @@
-//! Which failures are the release's fault, and which the platform's.
+//! Faults of a rollout: which are the release's, and which the platform's. Pure.
 //!
-//! A release fault is held against the release; a platform fault only blocks it, for as long as it lasts.
+//! A fault of the release ends it; a fault of the platform blocks it for as long as the fault lasts.
 
 use std::time::Duration;
 
@@ -9,136 +9,137 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::workload::{PodView, Waiting};
 
-/// Third exit of one container: the kubelet restarts after 10 s and 20 s, so a crash loop is proven after
-/// about half a minute.
-const EXITS: i32 = 3;
+/// Exits of one container that count as a crash loop. The kubelet restarts after 10 s and 20 s, so a crash loop is
+/// detected after about half a minute.
+const CRASH_LOOP_EXITS: i32 = 3;
 
-/// More restarts than this during the bake, over all pods of the release, undo it.
-const BAKE_RESTARTS: i32 = 3;
+/// Maximum number of restarts during the bake, over all pods of the release; one more rolls it back.
+const MAX_BAKE_RESTARTS: i32 = 3;
 
-/// A running pod that is unready for this long during the bake undoes the release.
-const BAKE_UNREADY: SignedDuration = SignedDuration::from_secs(60);
+/// Time for which a running pod may be unready during the bake; after that the release is rolled back.
+const BAKE_UNREADY_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
-/// A verdict or an obstacle, with what was seen.
+/// A fault, with a message.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fault {
-    /// The release cannot work: it goes back, and its inputs are held.
+pub enum RolloutFault {
+    /// The release is faulty: it is rejected or rolled back, and its inputs are held.
     Release(Reason, String),
-    /// Something else is in the way: wait.
+    /// Something else is in the way; the release waits.
     Platform(String),
 }
 
-/// What a verdict looks at.
+/// State of a release's pods and what it is compared with.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
-    /// Pods of the release in question, terminating ones left out.
+pub struct PodEvidence<'a> {
+    /// Pods of the release, without terminating ones.
     pub pods: &'a [&'a PodView],
-    /// The last good release's pods still serve, or there is no last good release.
+    /// The pods of the last good release are ready, or there is no such release.
     pub last_good_ready: bool,
-    /// The registry says that the release's digest is gone or forbidden (404, 403).
+    /// The registry answers that the digest does not exist or is forbidden (404, 403).
     pub image_gone: bool,
-    /// When the release's time began: its start, or this process's if later.
+    /// When the release's time began to run: its start, or that of this process if later.
     pub since: Timestamp,
-    /// How long it may take.
+    /// Maximum time until its pods are ready.
     pub deadline: Duration,
-    /// Exits of one container that were not its fault.
+    /// Exits of one container that were not the release's fault.
     pub excused: i32,
-    /// Now.
+    /// Current time.
     pub now: Timestamp,
 }
 
-/// Judges a release that is rolling out. `None`: nothing wrong so far.
-pub fn rolling(scene: &Scene<'_>) -> Option<Fault> {
-    crash(scene)
-        .or_else(|| image(scene))
-        .or_else(|| config(scene))
-        .or_else(|| deadline(scene))
+/// The fault of a release that is rolling out; `None` while nothing is wrong.
+pub fn rolling(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
+    crash(evidence)
+        .or_else(|| image(evidence))
+        .or_else(|| config(evidence))
+        .or_else(|| deadline(evidence))
 }
 
-/// Judges a release in its bake, when it runs everywhere and no older pod is left to compare with.
-pub fn baking(scene: &Scene<'_>) -> Option<Fault> {
-    if let Some(pod) = crashed(scene) {
-        return Some(Fault::Release(Reason::CrashLoop, pod.told_exits()));
+/// The fault of a release in its bake, when it runs everywhere and no older pod is left to compare with.
+pub fn baking(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
+    if let Some(pod) = crashed(evidence) {
+        return Some(RolloutFault::Release(Reason::CrashLoop, pod.exit_summary()));
     }
-    let restarts = restarts(scene.pods);
-    if restarts > BAKE_RESTARTS.saturating_add(scene.excused) {
-        let told = ended(scene)
-            .map(|told| format!(": {told}"))
+    let restarts = restarts(evidence.pods);
+    if restarts > MAX_BAKE_RESTARTS.saturating_add(evidence.excused) {
+        let exits = ended(evidence)
+            .map(|exits| format!(": {exits}"))
             .unwrap_or_default();
-        let seen =
-            format!("{restarts} restarts during the bake, {BAKE_RESTARTS} are tolerated{told}");
-        return Some(Fault::Release(Reason::CrashLoop, seen));
+        let message = format!(
+            "{restarts} restarts during the bake, {MAX_BAKE_RESTARTS} are tolerated{exits}"
+        );
+        return Some(RolloutFault::Release(Reason::CrashLoop, message));
     }
     let unready = |p: &&&PodView| {
         p.running
             && !p.ready
             && p.ready_changed
-                .is_some_and(|at| scene.now.duration_since(at) >= BAKE_UNREADY)
+                .is_some_and(|at| evidence.now.duration_since(at) >= BAKE_UNREADY_TIMEOUT)
     };
-    scene.pods.iter().find(unready).map(|pod| {
-        let seen = format!(
+    evidence.pods.iter().find(unready).map(|pod| {
+        let message = format!(
             "pod {} was not ready for {} s during the bake",
             pod.name,
-            BAKE_UNREADY.as_secs()
+            BAKE_UNREADY_TIMEOUT.as_secs()
         );
-        Fault::Release(Reason::BakeFailed, seen)
+        RolloutFault::Release(Reason::BakeFailed, message)
     })
 }
 
-/// Most exits of any one of the pods.
+/// Largest number of exits of one of the pods.
 pub fn exits(pods: &[&PodView]) -> i32 {
     pods.iter().map(|p| p.exits).max().unwrap_or(0)
 }
 
-/// A pod whose container has proven to end again and again.
-fn crashed<'a>(scene: &Scene<'a>) -> Option<&'a PodView> {
-    let most = EXITS.saturating_add(scene.excused);
-    scene.pods.iter().find(|p| p.exits >= most).copied()
+/// A pod whose container is in a crash loop.
+fn crashed<'a>(evidence: &PodEvidence<'a>) -> Option<&'a PodView> {
+    let limit = CRASH_LOOP_EXITS.saturating_add(evidence.excused);
+    evidence.pods.iter().find(|p| p.exits >= limit).copied()
 }
 
-/// The pod that ended most often by its own fault, in words.
-pub fn ended(scene: &Scene<'_>) -> Option<String> {
-    let own = scene.pods.iter().filter(|p| p.exits > scene.excused);
-    own.max_by_key(|p| p.exits).map(|p| p.told_exits())
+/// Description of the exits of the pod that exited most often by the release's fault.
+pub fn ended(evidence: &PodEvidence<'_>) -> Option<String> {
+    let own = evidence.pods.iter().filter(|p| p.exits > evidence.excused);
+    own.max_by_key(|p| p.exits).map(|p| p.exit_summary())
 }
 
-/// Restarts of all the pods together.
+/// Sum of the restarts of all pods.
 pub fn restarts(pods: &[&PodView]) -> i32 {
     pods.iter().map(|p| p.restarts).fold(0, i32::saturating_add)
 }
 
-/// When a release with these pods has had its time. A pod that was only just given a node and an image has
-/// all of it before it: waiting for those is not the release's fault.
-pub fn deadline_at(scene: &Scene<'_>) -> Timestamp {
-    let begun = scene
+/// Deadline of a release with these pods. For a pod that has just been scheduled and has pulled its image it runs from
+/// then: waiting for these is not the release's fault.
+pub fn deadline_at(evidence: &PodEvidence<'_>) -> Timestamp {
+    let begun = evidence
         .pods
         .iter()
         .filter(|p| !p.ready && p.pulled)
         .filter_map(|p| p.started)
         .max();
-    let base = begun.map_or(scene.since, |b| b.max(scene.since));
-    base.saturating_add(SignedDuration::try_from(scene.deadline).unwrap_or(SignedDuration::MAX))
+    let base = begun.map_or(evidence.since, |b| b.max(evidence.since));
+    base.saturating_add(SignedDuration::try_from(evidence.deadline).unwrap_or(SignedDuration::MAX))
         .unwrap_or(Timestamp::MAX)
 }
 
-fn crash(scene: &Scene<'_>) -> Option<Fault> {
-    let pod = crashed(scene)?;
-    if !scene.last_good_ready {
-        return Some(Fault::Platform(format!(
+fn crash(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
+    let pod = crashed(evidence)?;
+    if !evidence.last_good_ready {
+        return Some(RolloutFault::Platform(format!(
             "{}, but the last good release's pods are not ready either",
-            pod.told_exits()
+            pod.exit_summary()
         )));
     }
-    Some(Fault::Release(Reason::CrashLoop, pod.told_exits()))
+    Some(RolloutFault::Release(Reason::CrashLoop, pod.exit_summary()))
 }
 
-fn image(scene: &Scene<'_>) -> Option<Fault> {
-    let pod = scene
+fn image(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
+    let pod = evidence
         .pods
         .iter()
         .find(|p| p.waiting == Some(Waiting::Image))?;
-    if scene.image_gone {
-        return Some(Fault::Release(
+    if evidence.image_gone {
+        return Some(RolloutFault::Release(
             Reason::ImagePull,
             format!(
                 "pod {} cannot pull the image, and the registry says it is gone or forbidden",
@@ -146,39 +147,45 @@ fn image(scene: &Scene<'_>) -> Option<Fault> {
             ),
         ));
     }
-    Some(Fault::Platform(format!(
+    Some(RolloutFault::Platform(format!(
         "pod {} cannot pull the image",
         pod.name
     )))
 }
 
-fn config(scene: &Scene<'_>) -> Option<Fault> {
-    let pod = scene
+fn config(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
+    let pod = evidence
         .pods
         .iter()
         .find(|p| p.waiting == Some(Waiting::Config))?;
-    Some(Fault::Release(
+    Some(RolloutFault::Release(
         Reason::ConfigError,
         format!("the kubelet cannot build the container of pod {}", pod.name),
     ))
 }
 
-fn deadline(scene: &Scene<'_>) -> Option<Fault> {
-    if let Some(pod) = scene.pods.iter().find(|p| p.unschedulable) {
-        return Some(Fault::Platform(format!("no node for pod {}", pod.name)));
+fn deadline(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
+    if let Some(pod) = evidence.pods.iter().find(|p| p.unschedulable) {
+        return Some(RolloutFault::Platform(format!(
+            "no node for pod {}",
+            pod.name
+        )));
     }
-    if scene.now < deadline_at(scene) {
+    if evidence.now < deadline_at(evidence) {
         return None;
     }
-    let Some(pod) = scene.pods.iter().find(|p| p.pulled && !p.ready) else {
-        return Some(Fault::Platform(
+    let Some(pod) = evidence.pods.iter().find(|p| p.pulled && !p.ready) else {
+        return Some(RolloutFault::Platform(
             "its pods have no image or were not created yet".to_owned(),
         ));
     };
-    let seen = format!(
+    let message = format!(
         "pod {} was not ready after {} s",
         pod.name,
-        scene.deadline.as_secs()
+        evidence.deadline.as_secs()
     );
-    Some(Fault::Release(Reason::ProgressDeadlineExceeded, seen))
+    Some(RolloutFault::Release(
+        Reason::ProgressDeadlineExceeded,
+        message,
+    ))
 }

@@ -1,16 +1,16 @@
-//! Freezes: times at which nothing new is released. Pure; local times are read with the time zones that are
-//! compiled in, so that a host's own tables (a scratch image has none) change nothing.
+//! Freezes: times at which nothing new is released. Pure; local times are read with the compiled-in time zone database,
+//! so the host's own (a scratch image has none) makes no difference.
 //!
-//! Where a local time is skipped or stands twice, as on the days clocks are changed, the freeze takes the longer
-//! reading: it begins at the earlier moment and ends at the later one.
+//! Where a local time does not exist or exists twice, as on the days of a clock change, the freeze takes the longer
+//! interpretation: it begins at the earlier moment and ends at the later one.
 
 use crokodial_crds::FreezeSpec;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp, ToSpan};
 
-/// Freezes that touch are followed so many times before they count as one without an end.
-const MOST_LINKS: usize = 500;
+/// Maximum number of adjoining freezes that are followed before they count as one without an end.
+const MAX_ADJOINING: usize = 500;
 
 /// A time at which nothing new is released.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,26 +26,26 @@ enum When {
     Weekly { start: Moment, end: Moment },
 }
 
-/// A time of the week.
+/// A time within the week.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Moment {
     day: Weekday,
     time: Time,
 }
 
-/// Why a freeze cannot be understood, and what to write instead.
+/// A mistake in a freeze, with what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FreezeError {
-    /// Neither or both ways of saying when.
+    /// Neither or both of `start` with `end`, and `weekly`.
     #[error("freeze \"{0}\": write either start and end, or weekly")]
     When(String),
-    /// Not a local date and time of the calendar.
+    /// Not a local date and time.
     #[error("freeze \"{0}\": {1} is no date and time: write one such as 2026-12-24T16:00")]
     DateTime(String, String),
     /// It ends before it begins.
     #[error("freeze \"{0}\": end must be later than start")]
     Backwards(String),
-    /// Not two times of the week.
+    /// Not two times within the week.
     #[error(
         "freeze \"{0}\": weekly: write two different days with times such as Fri 16:00-Mon 07:00"
     )]
@@ -55,17 +55,20 @@ pub enum FreezeError {
     Zone(String, String),
 }
 
-/// A freeze that is in force.
+/// A freeze that is in effect.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Frozen {
-    /// When it ends, freezes that follow without a gap included; `None`: they leave no gap.
+pub struct ActiveFreeze {
+    /// When it ends, including freezes that follow without a gap; `None`: there is no gap.
     pub until: Option<Timestamp>,
     /// Its reason.
     pub reason: String,
 }
 
 impl Freeze {
-    /// Reads a freeze as users write it.
+    /// Parses a freeze of the spec.
+    ///
+    /// # Errors
+    /// [`FreezeError`].
     pub fn of(spec: &FreezeSpec) -> Result<Self, FreezeError> {
         let name = || spec.reason.clone();
         let zone = TimeZoneDatabase::bundled()
@@ -95,13 +98,13 @@ impl Freeze {
         })
     }
 
-    /// When it ends, if it is in force at this time.
+    /// When it ends, if it is in effect at this time.
     fn end_at(&self, at: Timestamp) -> Option<Timestamp> {
         match &self.when {
             When::Once { start, end } => self.ends_after(*start, *end, at),
             When::Weekly { start, end } => {
                 let today = self.zone.to_datetime(at).date();
-                // A freeze that is in force began within the last week; a day more for changes of the clock.
+                // A freeze that is in effect began within the last week; one more day for clock changes.
                 (-8..=1)
                     .filter_map(|days: i64| today.checked_add(days.days()).ok())
                     .filter(|date| date.weekday() == start.day)
@@ -125,9 +128,9 @@ impl Freeze {
     }
 }
 
-/// The freeze in force at this time, until the end of all that overlap or follow without a gap. Of several the
-/// reason is that of the one that ends last.
-pub fn frozen(freezes: &[Freeze], at: Timestamp) -> Option<Frozen> {
+/// The freeze in effect at this time, up to the end of all that overlap or adjoin it. Of several the reason is that of
+/// the one that ends last.
+pub fn frozen(freezes: &[Freeze], at: Timestamp) -> Option<ActiveFreeze> {
     let last = |at: Timestamp| {
         freezes
             .iter()
@@ -136,24 +139,24 @@ pub fn frozen(freezes: &[Freeze], at: Timestamp) -> Option<Frozen> {
     };
     let (mut end, first) = last(at)?;
     let reason = first.reason.clone();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_ADJOINING {
         match last(end) {
             Some((later, _)) => end = later,
             None => {
-                return Some(Frozen {
+                return Some(ActiveFreeze {
                     until: Some(end),
                     reason,
                 });
             }
         }
     }
-    Some(Frozen {
+    Some(ActiveFreeze {
         until: None,
         reason,
     })
 }
 
-/// Days from the start of a weekly freeze to its end.
+/// Number of days from the start of a weekly freeze to its end.
 fn until(start: Moment, end: Moment) -> Span {
     let days = end.day.since(start.day);
     let days = if days == 0 && end.time <= start.time {

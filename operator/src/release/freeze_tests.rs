@@ -29,7 +29,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// Until when, as text; empty where nothing is frozen.
+/// End of the freeze as text; empty where nothing is frozen.
 fn until_when(specs: &[FreezeSpec], now: &str) -> String {
     frozen(&read(specs), at(now)).map_or_else(String::new, |f| {
         f.until
@@ -231,8 +231,8 @@ fn any_time() -> impl Strategy<Value = Timestamp> {
 }
 
 proptest! {
-    /// Against a model that only looks at the clock on the wall. The two may differ near a change of the clock
-    /// only, and there the freeze is the longer one.
+    /// Compared with a model that knows the local time only. The two may differ only near a clock change, where the
+    /// freeze is longer.
     #[test]
     fn a_weekly_freeze_holds_whenever_the_clock_on_the_wall_says_so((spec, (start, end)) in any_weekly(), now in any_time()) {
         let zone = TimeZoneDatabase::bundled().get(&spec.time_zone).unwrap();
@@ -255,7 +255,7 @@ proptest! {
         specs in prop::collection::vec(any_weekly().prop_map(|(s, _)| s), 1..4), now in any_time(), part in 0_i64..1000,
     ) {
         let freezes = read(&specs);
-        if let Some(Frozen { until: Some(until), .. }) = frozen(&freezes, now) {
+        if let Some(ActiveFreeze { until: Some(until), .. }) = frozen(&freezes, now) {
             prop_assert!(until > now);
             let between = now + SignedDuration::from_secs(until.duration_since(now).as_secs() * part / 1000);
             prop_assert_eq!(frozen(&freezes, between).and_then(|f| f.until), Some(until));

@@ -1,27 +1,27 @@
-//! Which release records may go.
+//! Retention of release records. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::record::{Record, last_good};
 
-/// Records kept at most, whatever `history` asks for.
-const MOST: usize = 500;
+/// Maximum number of records per environment, whatever `history` asks for.
+const MAX_RECORDS: usize = 500;
 
-/// Records that never ran everywhere are kept only so far: they are of use to whoever looks into the last few.
-const NEVER_SERVED: usize = 10;
+/// Maximum number of records of releases that never ran everywhere: only the last few help to find a fault.
+const MAX_NEVER_SERVED: usize = 10;
 
-/// What `history` asks for, with its defaults filled in.
+/// The spec's `history` with defaults applied. A record is kept while either limit asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keep {
-    /// At least this many of the newest.
+pub struct Retention {
+    /// Number of newest records that are kept.
     pub releases: usize,
-    /// At least those finished in this many days.
+    /// Records of releases that finished within this many days are kept.
     pub days: i64,
 }
 
-/// Numbers to delete, oldest first. The last good release, the newest and those under way are never among them,
-/// nor is any number in `in_use`.
-pub fn retired(records: &[Record], keep: Keep, in_use: &[i64], now: Timestamp) -> Vec<i64> {
+/// Numbers of the records to delete, oldest first. Never among them: the last good release, the newest one, those in
+/// flight, and the numbers in `in_use`.
+pub fn retired(records: &[Record], keep: Retention, in_use: &[i64], now: Timestamp) -> Vec<i64> {
     let mut newest_first: Vec<&Record> = records.iter().collect();
     newest_first.sort_by_key(|r| std::cmp::Reverse(r.number()));
     let good = last_good(records).map(Record::number);
@@ -32,10 +32,11 @@ pub fn retired(records: &[Record], keep: Keep, in_use: &[i64], now: Timestamp) -
     let mut retired = Vec::new();
     for (rank, record) in newest_first.into_iter().enumerate() {
         let number = record.number();
-        let mut wanted = rank < MOST && (rank < keep.releases || finished_after(record, horizon));
+        let mut wanted =
+            rank < MAX_RECORDS && (rank < keep.releases || finished_after(record, horizon));
         if !served(record) {
             never_served = never_served.saturating_add(1);
-            wanted = wanted && never_served <= NEVER_SERVED;
+            wanted = wanted && never_served <= MAX_NEVER_SERVED;
         }
         let needed =
             rank == 0 || Some(number) == good || in_use.contains(&number) || record.in_flight();
@@ -103,7 +104,7 @@ mod tests {
         assert_eq!(
             retired(
                 &records,
-                Keep {
+                Retention {
                     releases: 2,
                     days: 90
                 },
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!(
             retired(
                 &records,
-                Keep {
+                Retention {
                     releases: 2,
                     days: 96
                 },
@@ -136,7 +137,7 @@ mod tests {
         assert_eq!(
             retired(
                 &records,
-                Keep {
+                Retention {
                     releases: 1,
                     days: 1
                 },
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(
             retired(
                 &records,
-                Keep {
+                Retention {
                     releases: 50,
                     days: 90
                 },

@@ -1,57 +1,55 @@
-//! What keeps failed inputs from being tried again.
+//! Holds: failed inputs are not tried again until the spec changes or asks for a retry. Pure.
 
 use crokodial_crds::{HoldKind, Reason, ReleasePhase};
 
 use super::decision::Hold;
-use super::record::{Record, last_good};
+use super::record::Record;
 use super::view::View;
 
-/// The hold on the wanted inputs: the newest verdict on them was against them, and `retry` asks for no attempt
-/// that was not made already.
-pub fn hold(view: &View<'_>) -> Option<Hold> {
+/// The hold on the wanted inputs. They are held while the newest verdict on them is a failure and `rollout.retry`
+/// asks for no attempt that was not made before.
+pub(super) fn on_wanted(view: &View<'_>, last_good: Option<&Record>) -> Option<Hold> {
     let wanted = view.wanted?;
-    let serving = last_good(view.records);
-    if serving.is_some_and(|r| r.spec.inputs == wanted.inputs) {
+    if last_good.is_some_and(|r| r.spec.inputs == wanted.inputs) {
         return None;
     }
-    let same = || {
+    let same_inputs = || {
         view.records
             .iter()
             .filter(|r| r.spec.inputs == wanted.inputs)
     };
-    let judged = same()
+    let judged = same_inputs()
         .filter(|r| r.good() || r.failed())
         .max_by_key(|r| r.number())?;
-    let asked_again = !wanted.retry.is_empty() && same().all(|r| r.spec.retry != wanted.retry);
-    if judged.good() || asked_again {
+    let retry = !wanted.retry.is_empty() && same_inputs().all(|r| r.spec.retry != wanted.retry);
+    if judged.good() || retry {
         return None;
     }
     Some(of(judged))
 }
 
-/// The release that failed and was left where it is, for as long as nothing else was decided: no newer release,
-/// and no spec that asks for what was good before.
-pub fn paused<'a>(view: &View<'a>) -> Option<&'a Record> {
-    let newest = view.records.iter().max_by_key(|r| r.number())?;
-    let left = newest.failed() && newest.status.as_ref().is_some_and(|s| s.paused);
+/// Whether the newest release failed and was left in place, and nothing else was decided since: no newer release, and
+/// no spec that asks for what was good before.
+pub(super) fn is_paused(view: &View<'_>, newest: &Record, hold: Option<&Hold>) -> bool {
+    let left_in_place = newest.failed() && newest.status.as_ref().is_some_and(|s| s.paused);
     let undecided = view
         .wanted
-        .is_none_or(|_| hold(view).is_some_and(|h| h.release == newest.number()));
-    (left && undecided && view.snapshots.contains(&newest.number())).then_some(newest)
+        .is_none_or(|_| hold.is_some_and(|h| h.release == newest.number()));
+    left_in_place && undecided && view.snapshots.contains(&newest.number())
 }
 
-/// The hold that a failed record stands for.
-pub(super) fn of(judged: &Record) -> Hold {
-    let status = judged.status.clone().unwrap_or_default();
-    let rolled_back = judged.phase() == Some(ReleasePhase::RolledBack);
+/// The hold that follows from a failed release.
+pub(super) fn of(failed: &Record) -> Hold {
+    let status = failed.status.clone().unwrap_or_default();
+    let rolled_back = failed.phase() == Some(ReleasePhase::RolledBack);
     Hold {
         kind: if rolled_back {
             HoldKind::RolledBack
         } else {
             HoldKind::Rejected
         },
-        release: judged.number(),
-        inputs: judged.spec.inputs.clone(),
+        release: failed.number(),
+        inputs: failed.spec.inputs.clone(),
         since: status.finished_at.map(|t| t.0),
         reason: status
             .reason

@@ -1,8 +1,8 @@
-//! What makes a release: a hash of the spec as its author wrote it, without defaults.
+//! Hash of everything that makes a release: the spec as its author wrote it, without defaults.
 //!
-//! Defaults stay out so that an operator with other defaults makes no release and lifts no hold. The hash is
-//! the key of holds, so its recipe never changes for fields that exist; new optional fields join by being
-//! absent from the JSON until somebody sets them.
+//! Defaults are left out so that an operator with other defaults creates no release and lifts no hold. The hash is the
+//! key of holds, so its algorithm never changes for existing fields; a new optional field is absent from the hashed
+//! JSON until somebody sets it.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,14 @@ use crokodial_crds::names::Digest;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// Length of the hash in hex digits: 64 bits, ample to tell the few hundred specs of one environment apart.
+/// Length of the hash in hex digits: 64 bits, enough to distinguish the few hundred specs of one environment.
 const HEX_DIGITS: usize = 16;
 
 /// Hashes the inputs of a release. `config` is the merged content of the ConfigMaps.
 ///
-/// In: the digest, the stage, `config.env`, the ConfigMaps' content, the names in `config.secretRefs`,
-/// `mongo.envVar`, `runtime` without `replicas`, `health`, `smoke`, `releasePhase`. Out: credentials, replicas, route, TLS, pull secrets.
+/// Included: the digest, the stage, `config.env`, the ConfigMaps' content, the names in `config.secretRefs`,
+/// `mongo.envVar`, `runtime` without `replicas`, `health`, `smoke`, `releasePhase`. Excluded: credentials,
+/// replicas, route, TLS, pull secrets.
 pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, String>) -> String {
     let mut runtime = value(&spec.runtime);
     if let Some(fields) = runtime.as_object_mut() {
@@ -46,13 +47,13 @@ pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, S
     hash
 }
 
-/// Serialising our own types cannot fail; should one ever do so, the input counts as absent.
+/// The JSON of a part of the spec. Serialising our own types cannot fail; if it ever does, the part counts as absent.
 fn value<T: serde::Serialize>(part: &T) -> Value {
     serde_json::to_value(part).unwrap_or(Value::Null)
 }
 
-/// Sorts keys and drops what is null or empty, so that neither the order of our structs' fields nor a
-/// spelled-out `{}` changes the hash.
+/// Canonical form: keys sorted, null and empty values removed, so that neither the order of struct fields nor an
+/// explicit `{}` changes the hash.
 fn canonical(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -100,7 +101,7 @@ mod tests {
         )
     }
 
-    /// Holds are kept by this value: were it another one, every hold of every cluster would be lifted.
+    /// Holds are keyed by this value: with another one, every hold of every cluster would be lifted.
     #[test]
     fn the_hash_of_a_spec_is_what_it_was_when_the_first_release_was_made() {
         assert_eq!(hashed(&spec()), "4d27ca9842deab17");

@@ -1,73 +1,93 @@
-//! The release state machine: what happens next, as a pure function of what is there.
+//! The release state machine: the next step of an environment's releases, as a pure function of what is observed.
 //!
-//! One call brings the release under way to its next resting point; the caller writes that down and asks again.
-//! Each run looks at pins and at the newest spec first, so a person's word counts before every step.
+//! One call moves the release in flight to its next resting point; the caller writes the result and calls again. Each
+//! call looks at pins and at the newest spec first, so a person's decision takes precedence at every step.
 
 use crokodial_crds::{Reason, ReleasePhase, ReleaseSpec, ReleaseStatus};
 use jiff::Timestamp;
 
-use super::book::Book;
 pub use super::decision::{Decision, Hold, Pin, Rollout, Run};
-pub use super::hold::{hold, paused};
 pub use super::pin::pin;
-use super::record::{Record, last_good};
-use super::steps::{self, finish, later};
-pub use super::view::{Candidate, Gate, Lack, Probes, Proof, Smoke, Trial, View, Wanted};
+use super::record::Record;
+use super::situation::Situation;
+use super::status_updates::StatusUpdates;
+use super::steps::{self, InFlight, finish, later};
+pub use super::view::{
+    CandidateView, CredentialHealth, Gate, MissingPrerequisite, ProbeHealth, SmokeVerdict, Trial,
+    View, Wanted,
+};
 
 /// Decides the next step.
 pub fn decide(view: &View<'_>) -> Decision {
-    let mut book = Book::of(view.records);
-    super::pin::note(view, &mut book);
-    let pin = pin(view);
-    let going_on = current(view, pin.as_ref());
-    supersede(view, pin.as_ref(), going_on, &mut book);
-    let decision = match going_on {
-        Some(record) => under_way(view, record, pin.as_ref(), &mut book),
-        None => at_rest(view, pin.as_ref()),
+    let situation = Situation::of(view);
+    let mut updates = StatusUpdates::of(view.records);
+    super::pin::note(view, situation.pin.as_ref(), &mut updates);
+    supersede(view, &situation, &mut updates);
+    let decision = match situation.in_flight {
+        Some(record) => in_flight(view, &situation, record, &mut updates),
+        None => at_rest(view, &situation),
     };
     Decision {
-        updates: book.changed(),
+        updates: updates.changed(),
         ..decision
     }
 }
 
-/// The answer while nothing may be written: where things stand, and nothing to do about it.
+/// The decision while nothing may be written: the state of the rollout, and no action.
 pub fn frozen(view: &View<'_>) -> Decision {
-    let pin = pin(view);
     Decision {
-        rollout: resting_point(view, pin.as_ref()),
+        rollout: resting_point(&Situation::of(view)),
         ..Decision::nothing()
     }
 }
 
-/// The release under way takes its next step. A pin decides what runs meanwhile.
-fn under_way(view: &View<'_>, record: &Record, pin: Option<&Pin>, book: &mut Book<'_>) -> Decision {
+/// The hold on the wanted inputs, if any.
+pub fn hold(view: &View<'_>) -> Option<Hold> {
+    Situation::of(view).hold
+}
+
+/// The next step of the release in flight. A pin decides what runs meanwhile.
+fn in_flight(
+    view: &View<'_>,
+    situation: &Situation<'_>,
+    record: &Record,
+    updates: &mut StatusUpdates<'_>,
+) -> Decision {
     let number = record.number();
-    let step = steps::step(view, pin, record, book.status(number));
+    let release = InFlight {
+        view,
+        situation,
+        record,
+    };
+    let step = steps::step(release, updates.status(number));
     let phase = step.status.phase;
-    let run = run_under_way(view, record, &step.status, pin);
-    book.put(number, step.status);
+    let run = run_in_flight(view, situation, record, &step.status);
+    updates.put(number, step.status);
+    let pin = situation.pin.as_ref();
+    let stuck_at = pin.and_then(|_| stuck_at(view, situation));
     Decision {
         run,
         release_phase: (phase == ReleasePhase::ReleasePhase).then_some(number),
         candidate: (phase == ReleasePhase::Candidate).then_some(number),
         rollout: pin.map_or(step.rollout, |pin| Rollout::Pinned(pin.clone())),
-        stuck: pin.is_some() && stuck_at(view, pin).is_some_and(|at| at <= view.now),
+        stuck: stuck_at.is_some_and(|at| at <= view.now),
         next: step.next,
         ..Decision::nothing()
     }
 }
 
-fn at_rest(view: &View<'_>, pin: Option<&Pin>) -> Decision {
-    let create = view.wanted.and_then(|w| new_release(view, w));
-    let rollout = match (&create, pin) {
+/// The decision while no release is in flight: at most a new release.
+fn at_rest(view: &View<'_>, situation: &Situation<'_>) -> Decision {
+    let create = view.wanted.and_then(|w| new_release(view, situation, w));
+    let rollout = match (&create, &situation.pin) {
         (Some(spec), None) => Rollout::Progressing(spec.number),
-        _ => resting_point(view, pin),
+        _ => resting_point(situation),
     };
-    let stuck_at = stuck_at(view, pin).filter(|_| create.is_none() || pin.is_some());
+    let stuck_at =
+        stuck_at(view, situation).filter(|_| create.is_none() || situation.pin.is_some());
     Decision {
         create,
-        run: run_at_rest(view, pin),
+        run: run_at_rest(view, situation),
         rollout,
         stuck: stuck_at.is_some_and(|at| at <= view.now),
         next: stuck_at.filter(|at| *at > view.now),
@@ -75,36 +95,19 @@ fn at_rest(view: &View<'_>, pin: Option<&Pin>) -> Decision {
     }
 }
 
-/// The record under way, if the newest spec still asks for it. A record without status is taken up only if it
-/// is the newest and just what is wanted: its maker was interrupted before the status was written. A pin ends
-/// what has pods in the Service already.
-fn current<'a>(view: &View<'a>, pin: Option<&Pin>) -> Option<&'a Record> {
-    let newest = view.records.iter().max_by_key(|r| r.number())?;
-    let open = newest.in_flight() || (newest.status.is_none() && view.wanted.is_some());
-    let asked = view
-        .wanted
-        .is_none_or(|w| w.inputs == newest.spec.inputs || (w.patient && newest.in_flight()));
-    let rolling = matches!(
-        newest.phase(),
-        Some(ReleasePhase::Rolling | ReleasePhase::Baking)
-    );
-    let ended = pin.is_some() && rolling;
-    (open && asked && !ended && view.snapshots.contains(&newest.number())).then_some(newest)
-}
-
-/// Ends the records under way that nobody asks for any more.
-fn supersede(view: &View<'_>, pin: Option<&Pin>, keep: Option<&Record>, book: &mut Book<'_>) {
-    let keep = keep.map(Record::number);
+/// Ends the releases in flight that are no longer asked for.
+fn supersede(view: &View<'_>, situation: &Situation<'_>, updates: &mut StatusUpdates<'_>) {
+    let keep = situation.in_flight.map(Record::number);
     let open = view
         .records
         .iter()
         .filter(|r| r.in_flight() && Some(r.number()) != keep);
-    let why = match pin {
+    let why = match &situation.pin {
         Some(pin) => format!("release {} was pinned while it was rolled out", pin.release),
         None => "a newer spec took its place".to_owned(),
     };
     for record in open {
-        book.edit(record.number(), |status| {
+        updates.edit(record.number(), |status| {
             finish(
                 status,
                 ReleasePhase::Superseded,
@@ -116,11 +119,9 @@ fn supersede(view: &View<'_>, pin: Option<&Pin>, keep: Option<&Record>, book: &m
     }
 }
 
-/// A record to make for `wanted`: none while it serves, and none while its inputs are held.
-fn new_release(view: &View<'_>, wanted: &Wanted) -> Option<ReleaseSpec> {
-    if last_good(view.records).is_some_and(|r| r.spec.inputs == wanted.inputs)
-        || hold(view).is_some()
-    {
+/// The record to create for `wanted`: none while it serves, and none while its inputs are held.
+fn new_release(view: &View<'_>, situation: &Situation<'_>, wanted: &Wanted) -> Option<ReleaseSpec> {
+    if situation.serves(&wanted.inputs) || situation.hold.is_some() {
         return None;
     }
     let restores = view
@@ -141,12 +142,12 @@ fn new_release(view: &View<'_>, wanted: &Wanted) -> Option<ReleaseSpec> {
     })
 }
 
-/// What runs while `record` is under way and its status will be `status`.
-fn run_under_way(
+/// What runs while `record` is in flight and `status` is about to be written.
+fn run_in_flight(
     view: &View<'_>,
+    situation: &Situation<'_>,
     record: &Record,
     status: &ReleaseStatus,
-    pin: Option<&Pin>,
 ) -> Run {
     let rolls = |phase| matches!(phase, ReleasePhase::Rolling | ReleasePhase::Baking);
     match (record.phase(), status.phase) {
@@ -156,61 +157,58 @@ fn run_under_way(
         (_, ReleasePhase::Rejected | ReleasePhase::RolledBack) if status.paused => {
             Run::Release(record.number())
         }
-        _ => run_at_rest(view, pin),
+        _ => run_at_rest(view, situation),
     }
 }
 
-/// What runs between rollouts: what is pinned; else what failed and was left; else the last good release; no
-/// pods where the only release failed.
-fn run_at_rest(view: &View<'_>, pin: Option<&Pin>) -> Run {
-    if let Some(pin) = pin {
+/// What runs between rollouts: the pinned release; else the failed one that was left in place; else the last good one;
+/// no pods where the only release failed.
+fn run_at_rest(view: &View<'_>, situation: &Situation<'_>) -> Run {
+    if let Some(pin) = &situation.pin {
         return Run::Release(pin.release);
     }
-    if let Some(left) = paused(view) {
+    if let Some(left) = situation.paused {
         return Run::Release(left.number());
     }
     let with_snapshot = |n: i64| view.snapshots.contains(&n);
-    if let Some(good) = last_good(view.records) {
+    if let Some(good) = situation.last_good {
         return if with_snapshot(good.number()) {
             Run::Release(good.number())
         } else {
             Run::Keep
         };
     }
-    let newest = view
-        .records
-        .iter()
-        .max_by_key(|r| r.number())
-        // A superseded one counts when what took its place is held: nobody would judge its pods any more.
-        .filter(|r| {
-            let superseded = r.phase() == Some(ReleasePhase::Superseded);
-            r.failed() || (superseded && hold(view).is_some())
-        });
-    match newest.map(Record::number) {
+    // A superseded release counts when its successor is held: no step would judge its pods any more.
+    let failed = situation.newest.filter(|r| {
+        let superseded = r.phase() == Some(ReleasePhase::Superseded);
+        r.failed() || (superseded && situation.hold.is_some())
+    });
+    match failed.map(Record::number) {
         Some(failed) if with_snapshot(failed) => Run::Zero(failed),
         _ => Run::Keep,
     }
 }
 
-fn resting_point(view: &View<'_>, pin: Option<&Pin>) -> Rollout {
-    if let Some(pin) = pin {
+fn resting_point(situation: &Situation<'_>) -> Rollout {
+    if let Some(pin) = &situation.pin {
         return Rollout::Pinned(pin.clone());
     }
-    if let Some(hold) = hold(view).or_else(|| paused(view).map(super::hold::of)) {
+    let hold = situation.hold.clone();
+    if let Some(hold) = hold.or_else(|| situation.paused.map(super::hold::of)) {
         return Rollout::Held(hold);
     }
-    match last_good(view.records).map(Record::number) {
+    match situation.last_good.map(Record::number) {
         None => Rollout::NeverDeployed,
         Some(good) => Rollout::Complete(good),
     }
 }
 
-/// When the way back to a good release counts as stuck: to the pinned one, or to the last good one after a
-/// failure. `None` where it is there, or nothing is to be put back.
-fn stuck_at(view: &View<'_>, pin: Option<&Pin>) -> Option<Timestamp> {
-    let (target, from) = match pin {
+/// When the return to a good release counts as stuck: to the pinned one, or to the last good one after a failure.
+/// `None` where it is complete, or nothing is to be restored.
+fn stuck_at(view: &View<'_>, situation: &Situation<'_>) -> Option<Timestamp> {
+    let (target, from) = match &situation.pin {
         Some(pin) => (pin.release, pin.since),
-        None => put_back(view)?,
+        None => rolled_back(situation)?,
     };
     if view.workload.rolled_out(target) || view.workload.desired == 0 {
         return None;
@@ -218,20 +216,20 @@ fn stuck_at(view: &View<'_>, pin: Option<&Pin>) -> Option<Timestamp> {
     Some(later(from.max(view.leader_since), view.progress_deadline))
 }
 
-fn put_back(view: &View<'_>) -> Option<(i64, Timestamp)> {
-    let good = last_good(view.records)?;
-    let newest = view
-        .records
-        .iter()
-        .max_by_key(|r| r.number())
-        .filter(|r| r.failed())?;
+/// The release that a failure returns to, and when that failure was.
+fn rolled_back(situation: &Situation<'_>) -> Option<(i64, Timestamp)> {
+    let good = situation.last_good?;
+    let newest = situation.newest.filter(|r| r.failed())?;
     let failed_at = newest.status.as_ref()?.finished_at.as_ref()?.0;
-    paused(view).is_none().then_some((good.number(), failed_at))
+    situation
+        .paused
+        .is_none()
+        .then_some((good.number(), failed_at))
 }
 
 #[cfg(test)]
-#[path = "machine_world.rs"]
-mod world;
+#[path = "machine_fixture.rs"]
+mod fixture;
 
 #[cfg(test)]
 #[path = "machine_tests.rs"]

@@ -2,7 +2,7 @@ use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{HoldKind, ReleasePhase};
 use proptest::prelude::*;
 
-use super::world::*;
+use super::fixture::*;
 use super::*;
 use crate::release::record::Record;
 use crate::release::workload::{PodView, Waiting};
@@ -28,16 +28,16 @@ fn a_spec_that_cannot_be_resolved_changes_nothing() {
 #[test]
 fn a_release_waits_for_its_credentials_and_starts_when_they_are_there() {
     let mut world = World::new(vec![record(1, "a", ReleasePhase::Pending)], "a");
-    let lack = |under_way| {
-        Err(Lack {
-            seen: "there is no secret mongo in this namespace".to_owned(),
-            under_way,
+    let missing = |in_progress| {
+        Err(MissingPrerequisite {
+            message: "there is no secret mongo in this namespace".to_owned(),
+            in_progress,
         })
     };
-    world.prerequisites = lack(false);
+    world.prerequisites = missing(false);
     assert!(matches!(world.decide().rollout, Rollout::Blocked(1, _)));
     assert_eq!(world.decide().run, Run::Keep);
-    world.prerequisites = lack(true);
+    world.prerequisites = missing(true);
     assert!(matches!(world.decide().rollout, Rollout::OnTrial(1, _)));
     assert_eq!(world.decide().run, Run::Keep);
     world.prerequisites = Ok(());
@@ -261,8 +261,8 @@ fn phases() -> impl Strategy<Value = ReleasePhase> {
 }
 
 proptest! {
-    /// Whatever the history: at most one release is under way after a step, numbers are never reused, failed
-    /// inputs are not tried again without a new word, and what runs has a snapshot.
+    /// For any history: at most one release is in flight after a step, numbers are never reused, failed inputs are not
+    /// tried again without another `retry`, and what runs has a snapshot.
     #[test]
     fn no_history_breaks_the_invariants(
         history in prop::collection::vec((phases(), 0usize..3, 0usize..3), 0..6),

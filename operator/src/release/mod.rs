@@ -1,25 +1,26 @@
-//! The life of releases: pure functions of records, workload and time.
+//! The life cycle of releases: pure functions of records, workload and time.
 //!
-//! `inputs` says what makes a release, `snapshot` what it froze, `workload` what the cluster shows of it,
-//! `faults` which of that is the release's fault. `view` is all that a decision looks at, `decision` its answer;
-//! `machine` makes it, `steps` says how one release goes on, `hold` and `pin` what keeps it from that, `history`
-//! which records may go.
+//! `inputs` hashes what makes a release, `snapshot` stores what it runs, `workload` reads what the cluster shows of it,
+//! `faults` tells the release's faults from the platform's. `view` is the input of a decision, `decision` its result:
+//! `machine` makes it from the `situation`, `steps` moves the release in flight on, `hold` and `pin` keep releases from
+//! running, `gate` and `freeze` keep images out, and `history` decides which records are deleted.
 
-pub(crate) mod book;
 pub mod decision;
 pub mod faults;
 pub mod freeze;
 pub mod gate;
 pub mod history;
-pub mod hold;
+mod hold;
 pub mod inputs;
 pub mod machine;
 pub mod pin;
 pub mod record;
+mod situation;
 pub mod snapshot;
+pub(crate) mod status_updates;
 mod steps;
 pub mod view;
 pub mod workload;
 
 #[cfg(test)]
-mod model_test;
+mod model_tests;

@@ -1,24 +1,24 @@
-//! Pins: a person keeps one release until a person says otherwise. Nothing else undoes it.
+//! Pins: a person keeps one release running until a person removes the pin. Nothing else ends it. Pure.
 
 use crokodial_crds::condition::{self, ConditionStatus, ConditionType, whole_seconds};
 use crokodial_crds::{Reason, ReleaseStatus};
 use jiff::Timestamp;
 
-use super::book::Book;
 use super::decision::Pin;
 use super::record::Record;
+use super::status_updates::StatusUpdates;
 use super::view::View;
 
-/// The pin in force: of those that can be followed the one that was seen last, and of several seen at once the
-/// newest release.
-pub fn active<'a>(view: &View<'a>) -> Option<&'a Record> {
+/// The release whose pin is in effect: of the pins that can be followed the one noticed last; of several noticed at
+/// once, that of the newest release.
+fn active<'a>(view: &View<'a>) -> Option<&'a Record> {
     view.records
         .iter()
         .filter(|r| r.spec.pin && refusal(view, r).is_none())
         .max_by_key(|r| (since(view, r), r.number()))
 }
 
-/// The same as the decision tells it.
+/// The pin in effect.
 pub fn pin(view: &View<'_>) -> Option<Pin> {
     active(view).map(|record| Pin {
         release: record.number(),
@@ -28,8 +28,8 @@ pub fn pin(view: &View<'_>) -> Option<Pin> {
     })
 }
 
-/// Why a pin is not followed; `None` where it can be.
-pub fn refusal(view: &View<'_>, record: &Record) -> Option<&'static str> {
+/// Why a pin cannot be followed; `None` where it can.
+fn refusal(view: &View<'_>, record: &Record) -> Option<&'static str> {
     if !record.good() {
         return Some("it was never good");
     }
@@ -43,13 +43,13 @@ pub fn refusal(view: &View<'_>, record: &Record) -> Option<&'static str> {
     gone.then_some("its image is gone from the registry")
 }
 
-/// Writes down since when each pin is seen, and whether it is followed.
-pub(super) fn note(view: &View<'_>, book: &mut Book<'_>) {
-    let active = active(view).map(Record::number);
+/// Records since when each pin exists, and whether it is followed. `active` is the pin in effect.
+pub(super) fn note(view: &View<'_>, active: Option<&Pin>, updates: &mut StatusUpdates<'_>) {
+    let active = active.map(|pin| pin.release);
     for record in view.records.iter().filter(|r| r.status.is_some()) {
         let number = record.number();
         if !record.spec.pin {
-            book.edit(number, forget);
+            updates.edit(number, forget);
             continue;
         }
         let (status, reason, message) = match (refusal(view, record), active) {
@@ -70,7 +70,7 @@ pub(super) fn note(view: &View<'_>, book: &mut Book<'_>) {
             ),
         };
         let now = view.now;
-        book.edit(number, |s| {
+        updates.edit(number, |s| {
             s.pinned_at.get_or_insert_with(|| whole_seconds(now));
             let set = condition::set(
                 &s.conditions,
@@ -99,6 +99,6 @@ fn forget_condition(status: &mut ReleaseStatus) {
 }
 
 fn since(view: &View<'_>, record: &Record) -> Timestamp {
-    let seen = record.status.as_ref().and_then(|s| s.pinned_at.as_ref());
-    seen.map_or(view.now, |t| t.0)
+    let noticed = record.status.as_ref().and_then(|s| s.pinned_at.as_ref());
+    noticed.map_or(view.now, |t| t.0)
 }

@@ -1,19 +1,23 @@
-//! Release records as the machine sees them.
+//! Release records: spec and status of a CrokodialRelease.
 
 use crokodial_crds::{CrokodialRelease, ReleasePhase, ReleaseSpec, ReleaseStatus};
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-/// One release of one environment. Identified by name and spec, never by labels, which users may edit.
+/// Time between two checks whether a release can be rolled back to.
+const ROLLBACK_CHECK: SignedDuration = SignedDuration::from_hours(24);
+
+/// One release of one environment, identified by name and spec; never by labels, which users may edit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// What was decided when it was made.
+    /// Its spec, written when the record was created.
     pub spec: ReleaseSpec,
-    /// What became of it; `None` was never written, as after a restored backup.
+    /// Its status; `None` was never written, for example after a restored backup.
     pub status: Option<ReleaseStatus>,
 }
 
 impl Record {
-    /// Reads a record of `environment`; `None` for another's, or where name and spec disagree.
+    /// A release of `environment`; `None` for one of another environment, or where name and spec disagree.
     pub fn of(release: &CrokodialRelease, environment: &str) -> Option<Self> {
         let spec = &release.spec;
         let genuine = spec.environment == environment
@@ -24,22 +28,22 @@ impl Record {
         })
     }
 
-    /// Its number.
+    /// The release's number.
     pub fn number(&self) -> i64 {
         self.spec.number
     }
 
-    /// Its phase; `None` where no status was ever written.
+    /// The release's phase; `None` where no status was ever written.
     pub fn phase(&self) -> Option<ReleasePhase> {
         self.status.as_ref().map(|s| s.phase)
     }
 
-    /// True while its path is not at an end.
+    /// True in every phase that is not final.
     pub fn in_flight(&self) -> bool {
         self.phase().is_some_and(|phase| !phase.is_final())
     }
 
-    /// True after a verdict against it.
+    /// True after it was rejected or rolled back.
     pub fn failed(&self) -> bool {
         matches!(
             self.phase(),
@@ -47,16 +51,32 @@ impl Record {
         )
     }
 
-    /// True once it has proven itself. Good is permanent.
+    /// True once it has passed its bake. Good is permanent.
     pub fn good(&self) -> bool {
         self.phase() == Some(ReleasePhase::Good)
     }
 }
 
-/// The newest Good release: what serves between rollouts and what a rollback returns to.
+/// The newest Good release, which serves between rollouts and which a rollback returns to.
 pub fn last_good(records: &[Record]) -> Option<&Record> {
     records
         .iter()
         .filter(|r| r.good())
         .max_by_key(|r| r.number())
+}
+
+/// Good release whose last check whether it can be rolled back to is the oldest, and at least a day old. One for each
+/// reconcile, so that fifty of them are not checked at once.
+pub fn due_for_check(records: &[Record], now: Timestamp) -> Option<&Record> {
+    let checked = |r: &Record| {
+        let status = r.status.as_ref()?;
+        status.rollback_checked_at.as_ref().map(|t| t.0)
+    };
+    let due = |r: &&Record| {
+        r.good() && checked(r).is_none_or(|at| now.duration_since(at) >= ROLLBACK_CHECK)
+    };
+    records
+        .iter()
+        .filter(due)
+        .min_by_key(|r| (checked(r), r.number()))
 }

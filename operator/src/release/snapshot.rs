@@ -1,9 +1,9 @@
-//! What a release froze: its configuration and its rendered pod template.
+//! Snapshots: the frozen configuration and pod template of a release.
 //!
-//! A snapshot is the immutable ConfigMap `<env>-r<N>`. Its `data` are the merged values of `configMapRefs`,
-//! which the release's pods read as variables; its `binaryData` hold the pod template, which is applied as it
-//! stands for as long as the release lives, whatever later operators would render. (The kubelet makes variables
-//! of `data` only, so the template does not leak into the app's environment.)
+//! A snapshot is the immutable ConfigMap `<env>-r<N>`. Its `data` holds the merged values of `configMapRefs`, which the
+//! release's pods read as environment variables; its `binaryData` holds the rendered pod template, which is applied
+//! unchanged for as long as the release exists, whatever later operators would render. (The kubelet makes variables of
+//! `data` only, so the template does not leak into the app's environment.)
 
 use std::collections::BTreeMap;
 
@@ -14,54 +14,54 @@ use serde_json::Value;
 
 use crate::smoke::SmokePlan;
 
-/// Key of the template in `binaryData`.
+/// Key of [`Frozen`] in `binaryData`.
 const KEY: &str = "release.json";
 
-/// A ConfigMap holds at most 1 MiB; this leaves room for metadata.
-const MOST_BYTES: usize = 1_000_000;
+/// Maximum size of a snapshot in bytes. A ConfigMap holds 1 MiB; this leaves room for metadata.
+const MAX_BYTES: usize = 1_000_000;
 
-/// What release `number` runs.
+/// What a release runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// The facts kept as JSON.
+    /// The part stored as JSON.
     pub frozen: Frozen,
-    /// Merged content of the ConfigMaps.
+    /// Merged content of the referenced ConfigMaps.
     pub config: BTreeMap<String, String>,
 }
 
-/// The part of a snapshot that only the operator reads.
+/// The part of a snapshot that only the operator reads, stored as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Frozen {
     /// The release's number.
     pub number: i64,
-    /// The hash of its inputs, to recognise a snapshot whose record was not made yet.
+    /// Hash of its inputs, to recognise a snapshot whose record was not created yet.
     pub inputs: String,
     /// A core/v1 PodTemplateSpec.
     pub template: Value,
-    /// What its candidate must answer; snapshots of the first operators have none.
+    /// Smoke checks of its candidate; absent in snapshots of the first operator versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smoke: Option<SmokePlan>,
-    /// What runs before its first pod.
+    /// The release phase, which runs before its first pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_phase: Option<ReleaseCommand>,
 }
 
-/// The command of a release phase, with its defaults filled in.
+/// Command of a release phase, with defaults applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseCommand {
     /// The command and its arguments.
     pub command: Vec<String>,
-    /// How long it may run.
+    /// Maximum run time in seconds.
     pub timeout_seconds: u64,
-    /// Once it has run, no older release works any more.
+    /// After it has run, older releases no longer work.
     #[serde(default)]
     pub irreversible: bool,
 }
 
 impl Frozen {
-    /// The port that the release's container listens on.
+    /// The port named `http` of the release's container.
     pub fn port(&self) -> Option<u16> {
         let container = self.template.pointer("/spec/containers/0")?;
         let ports = container.get("ports")?.as_array()?;
@@ -69,27 +69,30 @@ impl Frozen {
         http["containerPort"].as_u64()?.try_into().ok()
     }
 
-    /// What its candidate must answer.
+    /// Smoke checks of its candidate; the default ones where none are stored.
     pub fn smoke(&self) -> SmokePlan {
         self.smoke.clone().unwrap_or_default()
     }
 }
 
-/// Why a ConfigMap is no snapshot, or a release has none.
+/// Why a ConfigMap is not a snapshot, or a release has none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
     /// Not written by this operator, or damaged.
     #[error("it holds no readable {KEY}")]
     Unreadable,
-    /// More than a ConfigMap can hold.
+    /// Larger than a ConfigMap can be, with its size in bytes.
     #[error(
-        "the referenced ConfigMaps and the pod template take {0} bytes together, {MOST_BYTES} fit: shorten them"
+        "the referenced ConfigMaps and the pod template take {0} bytes together, {MAX_BYTES} fit: shorten them"
     )]
     TooLarge(usize),
 }
 
 impl Snapshot {
     /// Reads a snapshot.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Unreadable`].
     pub fn of(object: &ConfigMap) -> Result<Self, SnapshotError> {
         let bytes = object
             .binary_data
@@ -103,7 +106,10 @@ impl Snapshot {
         })
     }
 
-    /// Writes the content; the caller adds metadata.
+    /// The ConfigMap without metadata, which the caller adds.
+    ///
+    /// # Errors
+    /// [`SnapshotError::TooLarge`].
     pub fn to_config_map(&self) -> Result<ConfigMap, SnapshotError> {
         let json = serde_json::to_vec(&self.frozen).map_err(|_| SnapshotError::Unreadable)?;
         let config: usize = self
@@ -112,7 +118,7 @@ impl Snapshot {
             .map(|(k, v)| k.len().saturating_add(v.len()))
             .sum();
         let size = config.saturating_add(json.len());
-        if size > MOST_BYTES {
+        if size > MAX_BYTES {
             return Err(SnapshotError::TooLarge(size));
         }
         Ok(ConfigMap {
@@ -173,10 +179,10 @@ mod tests {
 
     #[test]
     fn too_much_configuration_is_refused_with_its_size() {
-        let error = snapshot(&"x".repeat(MOST_BYTES))
+        let error = snapshot(&"x".repeat(MAX_BYTES))
             .to_config_map()
             .unwrap_err();
-        assert!(matches!(error, SnapshotError::TooLarge(size) if size > MOST_BYTES));
+        assert!(matches!(error, SnapshotError::TooLarge(size) if size > MAX_BYTES));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What stands between a release and its first pod with traffic, and whose fault a failure is.
+//! The steps before a release has its first pod with traffic, and who is to blame for a failure.
 
 use crokodial_crds::{OnFailure, ReleaseStatus};
 
-use super::world::{BAKING, GOOD, REJECTED, ROLLING, World, at, crashed, phase_of, pod, record};
+use super::fixture::{BAKING, GOOD, REJECTED, ROLLING, World, at, crashed, phase_of, pod, record};
 use super::*;
 use crate::release::workload::PodView;
 
@@ -14,7 +14,7 @@ fn second_in(phase: ReleasePhase) -> World {
     World::new(vec![record(1, "a", GOOD), record(2, "b", phase)], "b").running(1)
 }
 
-/// What was decided becomes what is there.
+/// Applies the decision to the records.
 fn write(world: &mut World, decision: &Decision) {
     for (number, status) in &decision.updates {
         let found = world.records.iter_mut().find(|r| r.number() == *number);
@@ -95,20 +95,32 @@ fn only_a_ready_candidate_with_good_pages_rolls() {
         (vec![], None, CANDIDATE),
         (vec![unready.clone()], None, CANDIDATE),
         (vec![pod(2)], None, CANDIDATE),
-        (vec![pod(1)], Some(Smoke::Passed(String::new())), CANDIDATE),
-        (vec![unready], Some(Smoke::Passed(String::new())), CANDIDATE),
         (
-            vec![pod(2)],
-            Some(Smoke::Unreachable("no route".to_owned())),
+            vec![pod(1)],
+            Some(SmokeVerdict::Passed(String::new())),
+            CANDIDATE,
+        ),
+        (
+            vec![unready],
+            Some(SmokeVerdict::Passed(String::new())),
             CANDIDATE,
         ),
         (
             vec![pod(2)],
-            Some(Smoke::Failed("/ answered 500".to_owned())),
+            Some(SmokeVerdict::Unreachable("no route".to_owned())),
+            CANDIDATE,
+        ),
+        (
+            vec![pod(2)],
+            Some(SmokeVerdict::Failed("/ answered 500".to_owned())),
             REJECTED,
         ),
         (vec![crashed(2, 3)], None, REJECTED),
-        (vec![pod(2)], Some(Smoke::Passed(String::new())), ROLLING),
+        (
+            vec![pod(2)],
+            Some(SmokeVerdict::Passed(String::new())),
+            ROLLING,
+        ),
     ] {
         world.candidate = Some((pods.clone(), smoke.clone()));
         assert_eq!(
@@ -122,11 +134,11 @@ fn only_a_ready_candidate_with_good_pages_rolls() {
 #[test]
 fn a_failure_is_held_against_the_release_only_when_the_database_is_proven_since() {
     for probes in [
-        Probes::Failing("it hangs".to_owned()),
-        Probes::Slow("it is slow".to_owned()),
+        ProbeHealth::Failing("it hangs".to_owned()),
+        ProbeHealth::Slow("it is slow".to_owned()),
     ] {
         let mut world = second_in(BAKING).running(2).at(30);
-        (world.probes, world.proof) = (probes, Proof::Works);
+        (world.probes, world.credential) = (probes, CredentialHealth::Works);
         let first = world.decide();
         assert_eq!(
             phase_of(&first, 2),
@@ -134,9 +146,9 @@ fn a_failure_is_held_against_the_release_only_when_the_database_is_proven_since(
             "a proof from before says nothing"
         );
         write(&mut world, &first);
-        world.proof = Proof::Pending;
+        world.credential = CredentialHealth::Pending;
         assert_eq!(phase_of(&world.decide(), 2).unwrap_or(BAKING), BAKING);
-        world.proof = Proof::Works;
+        world.credential = CredentialHealth::Works;
         let failed = world.decide();
         assert_eq!(phase_of(&failed, 2), Some(ReleasePhase::RolledBack));
         assert_eq!(failed.run, Run::Release(1));
@@ -147,16 +159,16 @@ fn a_failure_is_held_against_the_release_only_when_the_database_is_proven_since(
 fn while_the_database_is_away_nobody_is_blamed_and_afterwards_there_is_time_to_recover() {
     let mut world = second_in(BAKING).running(2).at(30);
     world.pods = vec![crashed(2, 3), pod(2)];
-    world.proof = Proof::Pending;
+    world.credential = CredentialHealth::Pending;
     let decision = world.decide();
     write(&mut world, &decision);
     let mut world = world.at(40);
-    world.proof = Proof::Fails("nothing listens".to_owned());
+    world.credential = CredentialHealth::Fails("nothing listens".to_owned());
     let blocked = world.decide();
     assert!(matches!(blocked.rollout, Rollout::Blocked(2, _)));
     write(&mut world, &blocked);
     let mut world = world.at(340);
-    world.proof = Proof::Works;
+    world.credential = CredentialHealth::Works;
     let forgiven = world.decide();
     assert_eq!(phase_of(&forgiven, 2), Some(BAKING));
     write(&mut world, &forgiven);
@@ -185,7 +197,7 @@ fn while_the_database_is_away_nobody_is_blamed_and_afterwards_there_is_time_to_r
 #[test]
 fn what_probes_saw_first_is_told_with_the_end_that_caused_it() {
     let mut world = second_in(BAKING).running(2).at(30);
-    world.probes = Probes::Failing("the site refuses connections".to_owned());
+    world.probes = ProbeHealth::Failing("the site refuses connections".to_owned());
     world.pods = vec![crashed(2, 1), pod(2)];
     let decision = world.decide();
     let (_, status) = decision.updates.iter().find(|(n, _)| *n == 2).unwrap();
@@ -200,13 +212,13 @@ fn what_probes_saw_first_is_told_with_the_end_that_caused_it() {
 #[test]
 fn without_a_proof_in_time_the_failure_counts_as_seen() {
     let mut world = second_in(BAKING).running(2).at(30);
-    world.probes = Probes::Failing("it hangs".to_owned());
-    world.proof = Proof::Pending;
+    world.probes = ProbeHealth::Failing("it hangs".to_owned());
+    world.credential = CredentialHealth::Pending;
     let decision = world.decide();
     write(&mut world, &decision);
     assert_eq!(phase_of(&world.decide(), 2).unwrap_or(BAKING), BAKING);
     let mut world = world.at(61);
-    world.proof = Proof::Pending;
+    world.credential = CredentialHealth::Pending;
     assert_eq!(phase_of(&world.decide(), 2), Some(ReleasePhase::RolledBack));
 }
 
@@ -214,7 +226,7 @@ fn without_a_proof_in_time_the_failure_counts_as_seen() {
 fn a_pause_leaves_what_failed_and_only_a_decision_moves_it() {
     let mut world = second_in(BAKING).running(2).at(30);
     world.on_failure = OnFailure::Pause;
-    world.probes = Probes::Failing("it hangs".to_owned());
+    world.probes = ProbeHealth::Failing("it hangs".to_owned());
     let failed = world.decide();
     assert_eq!(phase_of(&failed, 2), Some(ReleasePhase::RolledBack));
     assert_eq!(failed.run, Run::Release(2));
@@ -233,8 +245,8 @@ fn a_pause_leaves_what_failed_and_only_a_decision_moves_it() {
 #[test]
 fn unmeasured_time_extends_the_bake() {
     let mut world = second_in(BAKING).running(2).at(60);
-    world.probes = Probes::Unmeasured(std::time::Duration::from_secs(20));
+    world.probes = ProbeHealth::Unmeasured(std::time::Duration::from_secs(20));
     assert_eq!(world.decide().next, Some(at(80)));
-    world.probes = Probes::Fine;
+    world.probes = ProbeHealth::Fine;
     assert_eq!(phase_of(&world.decide(), 2), Some(GOOD));
 }

@@ -1,4 +1,4 @@
-//! What a decision about releases looks at: records, the cluster, the answers of the checks, and time. Plain data.
+//! Input of a decision about releases: records, the cluster, the answers of the checks, and time. Plain data.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::workload::{PodView, Workload};
 /// What the newest spec asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
-    /// Key of holds: the hash of all that makes a release.
+    /// Hash of everything that makes a release; the key of holds.
     pub inputs: String,
     /// `sha256:…`
     pub digest: String,
@@ -19,148 +19,148 @@ pub struct Wanted {
     pub image: String,
     /// The spec's `rollout.retry`.
     pub retry: String,
-    /// Nobody typed it: it was found at the registry or in the source, so it waits for the release under way
+    /// The image was found at the registry or in the source, not typed by a user: it waits for the release in flight
     /// instead of superseding it.
-    pub patient: bool,
+    pub automatic: bool,
 }
 
-/// All that a decision looks at.
+/// Everything that a decision depends on.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
-    /// The environment's name.
+    /// Name of the environment.
     pub environment: &'a str,
-    /// Every record of the environment, in any order.
+    /// All release records of the environment, in any order.
     pub records: &'a [Record],
-    /// `None` while the spec cannot be resolved; `Err` of that is a condition elsewhere.
+    /// The newest spec; `None` while it cannot be resolved, which a condition reports.
     pub wanted: Option<&'a Wanted>,
-    /// Numbers up to this one are spent, by records, snapshots or the Deployment's annotation.
+    /// Largest number in use by a record, a snapshot or the Deployment's annotation.
     pub spent: i64,
-    /// Numbers whose snapshot is present.
+    /// Numbers whose snapshot exists.
     pub snapshots: &'a [i64],
     /// The Deployment.
     pub workload: &'a Workload,
     /// Its pods.
     pub pods: &'a [PodView],
-    /// Whether what is wanted may go on.
+    /// Whether the wanted image may go on.
     pub gate: Gate,
     /// What must exist before a first pod can start.
-    pub prerequisites: Result<(), Lack>,
-    /// The release phase of the release under way.
+    pub prerequisites: Result<(), MissingPrerequisite>,
+    /// State of the release phase of the release in flight.
     pub release_phase: Trial,
     /// Its candidate; `None` where it has none.
-    pub candidate: Option<Candidate<'a>>,
-    /// Whether the database takes the credential that pods read.
-    pub proof: Proof,
-    /// What probing says of the release that bakes.
-    pub probes: Probes,
-    /// The registry says that the digest in flight is gone or forbidden.
+    pub candidate: Option<CandidateView<'a>>,
+    /// Whether the database accepts the credential that pods read.
+    pub credential: CredentialHealth,
+    /// What probes show of the baking release.
+    pub probes: ProbeHealth,
+    /// The registry answers that the digest in flight does not exist or is forbidden (404, 403).
     pub image_gone: bool,
-    /// What a failure after the roll-out began does.
+    /// What happens when a release fails after its rollout began.
     pub on_failure: OnFailure,
-    /// How long a release may take to roll out.
+    /// Maximum time for a release to roll out.
     pub progress_deadline: Duration,
-    /// How long it is watched after that.
+    /// Length of the bake.
     pub bake: Duration,
-    /// Since when this process looks after the environment: a release's time does not run while nobody looked.
+    /// When this process began to reconcile the environment: a release's time does not run before that.
     pub leader_since: Timestamp,
-    /// Now.
+    /// Current time.
     pub now: Timestamp,
 }
 
-/// Whether what is wanted may go on to its first pod.
+/// Whether the wanted image may go on to its first pod.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Gate {
     /// It may.
     Open {
-        /// Why, where a person let it pass over the rules.
+        /// The reason given in `promotion.allow`, where that overrode a rule.
         allowed: Option<String>,
     },
-    /// It waits, or is refused.
+    /// It waits or is refused.
     Closed {
         /// Why.
         reason: Reason,
-        /// The same in a sentence.
+        /// The reason in a sentence.
         message: String,
-        /// When time alone opens it.
+        /// When time alone opens the gate.
         until: Option<Timestamp>,
     },
 }
 
 impl Gate {
-    /// Nothing keeps it.
+    /// An open gate.
     #[must_use]
     pub fn open() -> Self {
         Self::Open { allowed: None }
     }
 }
 
-/// How a trial of the release outside the Service goes: its release phase, say.
+/// State of a check of the release outside the Service, such as its release phase.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trial {
-    /// The release asks for none.
+    /// The release has no such check.
     NotAsked,
-    /// Not begun, or under way; what is seen of it.
+    /// Not begun or in progress; a message.
     Running(String),
-    /// It went well.
+    /// Passed.
     Passed,
-    /// It went against the release.
+    /// Failed because of the release; why.
     Failed(String),
-    /// Something other than the release stands in its way.
+    /// Blocked by something other than the release; the cause.
     Blocked(String),
 }
 
-/// The pods that try a release without traffic, and what was found about them.
+/// Candidate pods, which get no traffic, and the result of the smoke checks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Candidate<'a> {
-    /// Pods of the candidate, of any release.
+pub struct CandidateView<'a> {
+    /// Candidate pods of any release.
     pub pods: &'a [PodView],
-    /// The smoke checks against the ready one; `None` until they have ended.
-    pub smoke: Option<&'a Smoke>,
+    /// Result of the smoke checks against the ready pod; `None` until they have finished.
+    pub smoke: Option<&'a SmokeVerdict>,
 }
 
-/// How the smoke checks ended.
+/// Result of the smoke checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Smoke {
-    /// Every page and every asset they name answered as asked; what was checked.
+pub enum SmokeVerdict {
+    /// Every page and every asset in them answered as expected; what was checked.
     Passed(String),
-    /// One did not; which, what was expected and what was seen.
+    /// One did not; which, the expected and the actual answer.
     Failed(String),
-    /// The pod could not be reached: that says nothing of the release.
+    /// The pod could not be reached, which says nothing about the release.
     Unreachable(String),
 }
 
-/// Whether the database takes the credential that pods read. While a release is suspected (`suspectedAt`), only an
-/// answer that was given since then counts.
+/// Whether the database accepts the credential that pods read. While a release is suspected (`suspectedAt`), only a
+/// check made since then counts.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Proof {
-    /// Nobody asks: `mongo.preflight.mode` is `Off`.
+pub enum CredentialHealth {
+    /// Not checked: `mongo.preflight.mode` is `Off`.
     Off,
-    /// There is no answer yet.
+    /// No result yet.
     Pending,
-    /// It does.
+    /// Accepted.
     Works,
-    /// It does not; why.
+    /// Refused; why.
     Fails(String),
 }
 
 /// What a first pod still needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lack {
-    /// What is missing, a sentence without its full stop.
-    pub seen: String,
-    /// It is being seen to: nobody has to do anything.
-    pub under_way: bool,
+pub struct MissingPrerequisite {
+    /// What is missing: a sentence without its full stop.
+    pub message: String,
+    /// The operator is working on it: nobody has to do anything.
+    pub in_progress: bool,
 }
 
-/// What probing says of the release that bakes.
+/// What probes show of the baking release.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Probes {
-    /// Nothing is wrong, or nothing is probed.
+pub enum ProbeHealth {
+    /// No failure, or no probes.
     Fine,
-    /// It fails; how.
+    /// The release fails; how.
     Failing(String),
-    /// It answers too slowly beside the last good release; how slowly.
+    /// It is slower than the last good release; by how much.
     Slow(String),
-    /// It could not be measured for so long: the bake grows by it.
+    /// Time without a measurement, by which the bake is extended.
     Unmeasured(Duration),
 }

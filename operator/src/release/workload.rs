@@ -1,4 +1,4 @@
-//! What the cluster shows of a rollout, reduced to the facts that a verdict needs.
+//! Deployment and pods of an environment, reduced to the facts that a verdict needs. Pure.
 
 use std::fmt;
 
@@ -15,20 +15,20 @@ use crokodial_crds::names;
 pub struct Workload {
     /// The release whose template the Deployment carries.
     pub release: Option<i64>,
-    /// The Deployment controller has seen the newest spec; before that its counts describe an older one.
+    /// The Deployment controller has observed the newest spec; before that its counts describe an older one.
     pub settled: bool,
-    /// Pods asked for.
+    /// Number of pods in the spec.
     pub desired: i32,
-    /// Pods of any template.
+    /// Number of pods, of any template.
     pub replicas: i32,
-    /// Pods of the newest template.
+    /// Number of pods of the newest template.
     pub updated: i32,
-    /// Pods of any template that serve.
+    /// Number of available pods, of any template.
     pub available: i32,
 }
 
 impl Workload {
-    /// Reads a Deployment; `None` where there is none.
+    /// Reads a Deployment; the default where there is none.
     pub fn of(deployment: Option<&Deployment>) -> Self {
         let Some(deployment) = deployment else {
             return Self::default();
@@ -48,7 +48,7 @@ impl Workload {
         }
     }
 
-    /// True when `release` runs everywhere and nothing else does.
+    /// True when `release` runs everywhere and no other release has pods.
     pub fn rolled_out(&self, release: i64) -> bool {
         self.release == Some(release)
             && self.settled
@@ -58,14 +58,14 @@ impl Workload {
     }
 }
 
-/// Why a container is not running, as far as it changes what we do.
+/// Why a container is waiting, as far as it matters for a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Waiting {
     /// The image could not be pulled.
     Image,
     /// The kubelet cannot build the container from its spec.
     Config,
-    /// Anything else: being created, in back-off after an exit.
+    /// Anything else, such as being created or in back-off after an exit.
     Other,
 }
 
@@ -76,66 +76,66 @@ pub struct PodView {
     pub name: String,
     /// The release its label names.
     pub release: Option<i64>,
-    /// It is being deleted.
+    /// Being deleted.
     pub terminating: bool,
     /// Condition Ready is True.
     pub ready: bool,
     /// When condition Ready last changed.
     pub ready_changed: Option<Timestamp>,
-    /// The scheduler looked for a node and found none.
+    /// The scheduler found no node for it.
     pub unschedulable: bool,
-    /// Its image is on the node: a container was created.
+    /// Its image is on the node, because a container was created.
     pub pulled: bool,
-    /// From when its first start counts: the container's start, else the kubelet's acknowledgement.
+    /// Start of its first container; else when the kubelet acknowledged the pod.
     pub started: Option<Timestamp>,
-    /// Its container runs now.
+    /// Its container is running.
     pub running: bool,
-    /// Restarts so far.
+    /// Number of restarts.
     pub restarts: i32,
-    /// Exits so far; start errors and out-of-memory kills count.
+    /// Number of exits, including start errors and out-of-memory kills.
     pub exits: i32,
-    /// How it last ended.
+    /// The last exit of its container.
     pub last_exit: Option<Exit>,
-    /// Why it waits, where it does.
+    /// Why its container is waiting, where it is.
     pub waiting: Option<Waiting>,
 }
 
-/// The end of a container, as the kubelet tells it. What the application left as its termination message is not
-/// read: it may hold anything.
+/// Exit of a container, as the kubelet reports it. The termination message of the application is not read: it may
+/// contain anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Exit {
-    /// It ended by itself, or was killed by a signal: 128 and the signal's number.
+    /// Exit code; 128 plus the signal's number for a container killed by a signal.
     Code(i32),
-    /// It was killed because it took more memory than its limit.
+    /// Killed because it used more memory than its limit.
     OutOfMemory,
-    /// Its first process could not be started; the container runtime's words.
+    /// Its first process could not be started; the container runtime's message.
     NotStarted(String),
 }
 
-/// The most characters of the container runtime's words that are told.
-const MOST_WORDS: usize = 200;
+/// Maximum length of a container runtime's message, in characters.
+const MAX_RUNTIME_MESSAGE: usize = 200;
 
-/// What runc writes before the part that helps, the outermost first.
-const BEFORE_THE_CAUSE: [&str; 2] = [
+/// Prefixes that runc writes before the cause, outermost first.
+const RUNC_PREFIXES: [&str; 2] = [
     "unable to start container process: ",
     "error during container init: ",
 ];
 
 impl Exit {
-    /// Reads an end.
+    /// Reads the termination state of a container.
     pub fn of(end: &ContainerStateTerminated) -> Self {
         match end.reason.as_deref() {
             Some("OOMKilled") => Self::OutOfMemory,
             Some("StartError" | "ContainerCannotRun") => {
-                let told = end.message.as_deref().unwrap_or("no cause is told");
-                let cause = BEFORE_THE_CAUSE.iter().fold(told, |told, before| {
-                    told.rsplit_once(before).map_or(told, |(_, cause)| cause)
+                let message = end.message.as_deref().unwrap_or("no cause is told");
+                let cause = RUNC_PREFIXES.iter().fold(message, |rest, prefix| {
+                    rest.rsplit_once(prefix).map_or(rest, |(_, cause)| cause)
                 });
                 let words = cause
                     .trim()
                     .chars()
                     .map(|c| if c.is_control() { ' ' } else { c });
-                Self::NotStarted(words.take(MOST_WORDS).collect())
+                Self::NotStarted(words.take(MAX_RUNTIME_MESSAGE).collect())
             }
             _ => Self::Code(end.exit_code),
         }
@@ -153,8 +153,8 @@ impl fmt::Display for Exit {
 }
 
 impl PodView {
-    /// How often it ended, and how it last did, in words: `pod shop-1 exited 3 times, last with exit code 1`.
-    pub fn told_exits(&self) -> String {
+    /// Number of exits and the last one, such as `pod shop-1 exited 3 times, last with exit code 1`.
+    pub fn exit_summary(&self) -> String {
         let times = match self.exits {
             1 => "once".to_owned(),
             many => format!("{many} times"),
@@ -166,7 +166,7 @@ impl PodView {
         format!("pod {} exited {times}{last}", self.name)
     }
 
-    /// Reads a pod. The container is the one named `web`; a pod without its status has none yet.
+    /// Reads a pod and its container named `web`, which a pod without a status does not have yet.
     pub fn of(pod: &Pod) -> Self {
         let status = pod.status.clone().unwrap_or_default();
         let conditions = status.conditions.unwrap_or_default();
@@ -239,7 +239,7 @@ impl ContainerFacts {
     }
 }
 
-/// The kubelet's waiting reasons (pkg/kubelet/images and kuberuntime) that name a cause.
+/// The cause of a waiting reason of the kubelet (pkg/kubelet/images and kuberuntime).
 fn waiting(reason: &str) -> Waiting {
     match reason {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull"
@@ -253,10 +253,10 @@ fn number(labels: Option<&std::collections::BTreeMap<String, String>>) -> Option
     labels?.get(names::LABEL_RELEASE)?.parse().ok()
 }
 
-/// Pods as tests need them; what a test is about it changes.
+/// Pods for tests; each test changes what it is about.
 #[cfg(test)]
 impl PodView {
-    /// Runs and serves since `since`.
+    /// A pod that has been ready since `since`.
     pub fn serving(name: &str, release: i64, since: Timestamp) -> Self {
         Self {
             name: name.to_owned(),
@@ -277,5 +277,5 @@ impl PodView {
 }
 
 #[cfg(test)]
-#[path = "workload_test.rs"]
+#[path = "workload_tests.rs"]
 mod tests;

@@ -1,19 +1,19 @@
-//! Which files of its own site an HTML page needs. Pure.
+//! Assets of an HTML page on its own site. Pure.
 //!
-//! A page that answers 200 while its scripts are missing is a blank page: this finds what a browser would load, as a
-//! browser would (`<base>`, relative and protocol-relative URLs, `srcset`), and leaves out what is not this site's.
+//! A page with status 200 whose scripts are missing is blank. This finds the files that a browser would load, by the same
+//! rules (`<base>`, relative and protocol-relative URLs, `srcset`), without those of other sites.
 
 use std::collections::BTreeSet;
 
 use html5gum::{DefaultEmitter, HtmlString, StartTag, Token, Tokenizer};
 use url::Url;
 
-/// A URL longer than this is no asset's: servers refuse such a request line.
-const LONGEST: usize = 8 * 1024;
+/// Maximum length of a URL in bytes; servers refuse longer request lines.
+const MAX_URL: usize = 8 * 1024;
 
-/// What a file is for.
+/// Type of an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum AssetKind {
     /// A script or module.
     Script,
     /// A style sheet.
@@ -22,8 +22,8 @@ pub enum Kind {
     Image,
 }
 
-impl Kind {
-    /// The word for a message.
+impl AssetKind {
+    /// Its name in messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Script => "script",
@@ -33,20 +33,20 @@ impl Kind {
     }
 }
 
-/// One file of the site.
+/// A file of the site that a page loads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asset {
-    /// What it is for.
-    pub kind: Kind,
+    /// Its type.
+    pub kind: AssetKind,
     /// Path and query.
     pub path: String,
 }
 
-/// The scripts, style sheets, images and icons that `html`, found at `page`, names on its own site: each once, in the
-/// order of the page, at most `most`.
-pub fn assets(html: &[u8], page: &Url, most: usize) -> Vec<Asset> {
+/// The scripts, style sheets, images and icons of the page `html` at the URL `page` that are on its own site: each once,
+/// in the order of the page, at most `limit`.
+pub fn assets(html: &[u8], page: &Url, limit: usize) -> Vec<Asset> {
     let mut emitter = DefaultEmitter::default();
-    // Text of scripts and styles is no markup.
+    // The text of scripts and styles is not markup.
     emitter.naively_switch_states(true);
     let mut reading = Reading {
         page,
@@ -54,7 +54,7 @@ pub fn assets(html: &[u8], page: &Url, most: usize) -> Vec<Asset> {
         templates: 0,
         known: BTreeSet::new(),
         found: Vec::new(),
-        most,
+        limit,
     };
     for Ok(token) in Tokenizer::new_with_emitter(html, emitter) {
         match token {
@@ -64,15 +64,14 @@ pub fn assets(html: &[u8], page: &Url, most: usize) -> Vec<Asset> {
             }
             _ => {}
         }
-        if reading.found.len() >= most {
+        if reading.found.len() >= limit {
             break;
         }
     }
     reading.found
 }
 
-/// Path and query of `target` if it is on the site of `page`, by http or https: whether a request came by https is
-/// decided before the application.
+/// Path and query of `target` if it is on the site of `page`, whether by HTTP or HTTPS: TLS ends before the application.
 pub fn on_site(target: &Url, page: &Url) -> Option<String> {
     let web = matches!(target.scheme(), "http" | "https");
     if !web || target.host_str() != page.host_str() || target.port().is_some() {
@@ -84,13 +83,13 @@ pub fn on_site(target: &Url, page: &Url) -> Option<String> {
 
 struct Reading<'a> {
     page: &'a Url,
-    /// Of the first `<base>`: what relative URLs behind it are relative to.
+    /// The URL of the first `<base>`, to which later URLs are relative.
     base: Option<Url>,
-    /// Depth of `<template>`: nothing in one is loaded.
+    /// Nesting depth of `<template>`, whose content is not loaded.
     templates: usize,
     known: BTreeSet<String>,
     found: Vec<Asset>,
-    most: usize,
+    limit: usize,
 }
 
 impl Reading<'_> {
@@ -104,15 +103,15 @@ impl Reading<'_> {
         }
         match name {
             b"base" => self.rebase(tag),
-            b"script" if is_script(tag) => self.attribute(tag, "src", Kind::Script),
+            b"script" if is_script(tag) => self.attribute(tag, "src", AssetKind::Script),
             b"link" => self.link(tag),
             b"img" => {
-                self.attribute(tag, "src", Kind::Image);
+                self.attribute(tag, "src", AssetKind::Image);
                 self.candidates(tag, "srcset");
             }
             b"source" => self.candidates(tag, "srcset"),
-            b"video" => self.attribute(tag, "poster", Kind::Image),
-            b"input" if is(tag, "type", "image") => self.attribute(tag, "src", Kind::Image),
+            b"video" => self.attribute(tag, "poster", AssetKind::Image),
+            b"input" if is(tag, "type", "image") => self.attribute(tag, "src", AssetKind::Image),
             _ => {}
         }
     }
@@ -129,16 +128,16 @@ impl Reading<'_> {
         let relation = value(tag, "rel").unwrap_or_default().to_ascii_lowercase();
         for word in relation.split_ascii_whitespace() {
             let kind = match word {
-                "stylesheet" => Kind::Style,
+                "stylesheet" => AssetKind::Style,
                 "icon" | "apple-touch-icon" | "apple-touch-icon-precomposed" | "mask-icon" => {
-                    Kind::Image
+                    AssetKind::Image
                 }
-                "modulepreload" => Kind::Script,
-                "preload" if is(tag, "as", "script") => Kind::Script,
-                "preload" if is(tag, "as", "style") => Kind::Style,
+                "modulepreload" => AssetKind::Script,
+                "preload" if is(tag, "as", "script") => AssetKind::Script,
+                "preload" if is(tag, "as", "style") => AssetKind::Style,
                 "preload" if is(tag, "as", "image") => {
                     self.candidates(tag, "imagesrcset");
-                    Kind::Image
+                    AssetKind::Image
                 }
                 _ => continue,
             };
@@ -146,7 +145,7 @@ impl Reading<'_> {
         }
     }
 
-    fn attribute(&mut self, tag: &StartTag<()>, name: &str, kind: Kind) {
+    fn attribute(&mut self, tag: &StartTag<()>, name: &str, kind: AssetKind) {
         if let Some(text) = value(tag, name) {
             self.add(&text, kind);
         }
@@ -154,13 +153,13 @@ impl Reading<'_> {
 
     fn candidates(&mut self, tag: &StartTag<()>, name: &str) {
         for url in srcset(&value(tag, name).unwrap_or_default()) {
-            self.add(url, Kind::Image);
+            self.add(url, AssetKind::Image);
         }
     }
 
-    fn add(&mut self, text: &str, kind: Kind) {
+    fn add(&mut self, text: &str, kind: AssetKind) {
         let text = text.trim();
-        if text.is_empty() || text.len() > LONGEST || self.found.len() >= self.most {
+        if text.is_empty() || text.len() > MAX_URL || self.found.len() >= self.limit {
             return;
         }
         let base = self.base.as_ref().unwrap_or(self.page);
@@ -177,7 +176,7 @@ impl Reading<'_> {
     }
 }
 
-/// A script that a browser runs: data blocks and templates have a type of their own, and their `src` is ignored.
+/// Whether a browser runs a script: data blocks and templates have other types, and their `src` is ignored.
 fn is_script(tag: &StartTag<()>) -> bool {
     let kind = value(tag, "type").unwrap_or_default().to_ascii_lowercase();
     matches!(kind.trim(), "" | "module")
@@ -194,7 +193,7 @@ fn value(tag: &StartTag<()>, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(found).into_owned())
 }
 
-/// The URLs of a `srcset` (HTML, "parse a srcset attribute"): a URL ends at white space, so it may hold commas.
+/// The URLs of a `srcset` (HTML, "parse a srcset attribute"). A URL ends at white space, so it may contain commas.
 fn srcset(text: &str) -> Vec<&str> {
     let mut urls = Vec::new();
     let mut rest = text;
@@ -216,7 +215,7 @@ fn srcset(text: &str) -> Vec<&str> {
     }
 }
 
-/// What follows the next comma outside parentheses.
+/// The text from the next comma outside parentheses on.
 fn behind_descriptors(text: &str) -> &str {
     let mut inside = false;
     for (at, character) in text.char_indices() {
@@ -231,5 +230,5 @@ fn behind_descriptors(text: &str) -> &str {
 }
 
 #[cfg(test)]
-#[path = "assets_test.rs"]
+#[path = "assets_tests.rs"]
 mod tests;

@@ -1,9 +1,9 @@
-//! What is asked of a candidate, with every default filled in. Pure.
+//! Smoke checks of a candidate, with defaults applied. Pure.
 
 use crokodial_crds::SmokeSpec;
 use serde::{Deserialize, Serialize};
 
-/// The statuses that a check accepts.
+/// Range of statuses that a check accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Statuses {
@@ -15,7 +15,7 @@ impl Statuses {
     /// 200 to 299.
     pub const SUCCESS: Self = Self { from: 200, to: 299 };
 
-    /// 200 and no other.
+    /// 200 only.
     pub const ONLY_OK: Self = Self { from: 200, to: 200 };
 
     /// True for an accepted status.
@@ -34,7 +34,7 @@ impl std::fmt::Display for Statuses {
     }
 }
 
-/// Why a text names no statuses.
+/// A text is not a status or a range of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a status: write one such as 200, or a range such as 200-299, the lower end first")]
 pub struct StatusError;
@@ -71,23 +71,23 @@ impl From<Statuses> for String {
     }
 }
 
-/// One request and the answer it must get.
+/// A request and its expected response.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Check {
     /// Path and query.
     pub path: String,
-    /// Statuses of the answer.
+    /// Expected statuses.
     pub status: Statuses,
-    /// Text that must be in it.
+    /// Text that the response must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
 }
 
-/// All that a candidate must answer. Kept in the release's snapshot, so that a later operator's default changes
-/// nothing for a release that exists.
+/// Smoke checks of a candidate. Stored in the release's snapshot, so that another default of a later operator changes
+/// nothing for an existing release.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SmokePlan {
-    /// Assets that the checked pages name must answer too.
+    /// Whether the assets of the checked pages are requested too.
     pub assets: bool,
     /// The requests.
     pub checks: Vec<Check>,
@@ -108,7 +108,10 @@ impl Default for SmokePlan {
 }
 
 impl SmokePlan {
-    /// Fills in the defaults. The error is for a status that the schema refuses.
+    /// The plan of a spec, with defaults applied.
+    ///
+    /// # Errors
+    /// A status that the schema refuses.
     pub fn of(spec: &SmokeSpec) -> Result<Self, StatusError> {
         let default = Self::default();
         let checks = match &spec.checks {

@@ -1,7 +1,7 @@
-//! Asks a candidate pod for its pages and their assets.
+//! Requests to a candidate pod for its pages and their assets.
 //!
-//! The pod runs code that nobody has tried yet: whatever it answers, only its own address is dialled, and time and
-//! memory are bounded. Nothing of an answer but statuses and paths gets into a message.
+//! The pod runs untested code: whatever it responds, connections go to its own address only, and time and memory are
+//! bounded. Messages contain statuses and paths, and nothing else of a response.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,60 +18,60 @@ use super::assets::{self, Asset, on_site};
 use super::plan::{Check, SmokePlan, Statuses};
 use crate::net::{Endpoint, Exchange, HttpClient, NetError, Scheme};
 
-/// Redirects followed from one request on.
-const MOST_REDIRECTS: usize = 5;
-/// Assets of all pages together. A page of the dialer names five.
-const MOST_ASSETS: usize = 200;
-/// Assets asked for at a time: a candidate has the resources of one pod.
-const AT_A_TIME: usize = 4;
-/// A path in a message is cut after so many characters.
-const LONGEST_PATH: usize = 120;
+/// Maximum number of redirects that are followed.
+const MAX_REDIRECTS: usize = 5;
+/// Maximum number of assets of all pages together. A page of the dialer has five.
+const MAX_ASSETS: usize = 200;
+/// Maximum number of concurrent requests for assets: a candidate has the resources of one pod.
+const MAX_CONCURRENT: usize = 4;
+/// Maximum length of a path in a message, in characters.
+const MAX_SHOWN_PATH: usize = 120;
 
-/// The pod, and the site it is to be.
+/// The pod, and the site that it is to serve.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SmokeTarget {
     /// Address of the pod, from its status.
     pub ip: String,
     /// Its port.
     pub port: u16,
-    /// The site's name: what a user's request would ask for.
+    /// The site's domain, as in a user's request.
     pub domain: String,
-    /// Users come by https; the application is told so, as the edge does.
+    /// Users connect by HTTPS, which a header reports to the application, as at the edge.
     pub https: bool,
 }
 
-/// What came of it.
+/// Result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SmokeResult {
-    /// Everything was answered as it should be.
+    /// All responses were as expected.
     Passed {
-        /// Pages asked for.
+        /// Number of requested pages.
         pages: usize,
-        /// Assets asked for.
+        /// Number of requested assets.
         assets: usize,
     },
-    /// An answer was not as it should be.
+    /// A response was not as expected.
     Failed {
-        /// Which path, what was expected and what was seen; a sentence without its full stop.
+        /// Path, expected and actual response: a sentence without its full stop.
         message: String,
     },
-    /// The pod could not be asked: it is gone, or something is in the way.
+    /// The pod could not be reached: it is gone, or the network is in the way.
     Unreachable {
-        /// What was tried.
+        /// What happened.
         message: String,
     },
 }
 
-/// Bounds of a run.
+/// Limits of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Of one request, from the connection to the end of what is read.
+    /// Timeout of a request, from the connection to the end of what is read.
     pub request: Duration,
-    /// Of everything together.
+    /// Timeout of the whole run.
     pub overall: Duration,
-    /// Bytes of a page that is looked into; a larger one fails.
+    /// Maximum size of a page in bytes; a larger one fails.
     pub page: usize,
-    /// Bytes of an asset that are read; the rest is not waited for.
+    /// Number of bytes of an asset that are read; the rest is not waited for.
     pub asset: usize,
 }
 
@@ -93,16 +93,16 @@ pub struct SmokeProbe {
     limits: Limits,
 }
 
-/// A page that was answered as it should be.
+/// A page with the expected response.
 struct Page {
-    /// Where it was found, redirects followed.
+    /// Its URL after redirects.
     url: Url,
-    /// Its body, where it is an HTML page whose assets matter.
+    /// Its body, where it is HTML and its assets are checked.
     html: Option<Bytes>,
 }
 
 impl SmokeProbe {
-    /// A probe over a guarded client, which refuses to dial loopback, link-local and API-server addresses.
+    /// A probe over a guarded client, which does not connect to loopback, link-local and API server addresses.
     pub fn new(client: HttpClient, limits: Limits) -> Self {
         Self { client, limits }
     }
@@ -136,8 +136,8 @@ impl Run<'_> {
         for check in &plan.checks {
             let page = self.page(check, plan.assets).await?;
             let html = page.html.unwrap_or_default();
-            for asset in assets::assets(&html, &page.url, MOST_ASSETS) {
-                if known.len() < MOST_ASSETS && known.insert(asset.path.clone()) {
+            for asset in assets::assets(&html, &page.url, MAX_ASSETS) {
+                if known.len() < MAX_ASSETS && known.insert(asset.path.clone()) {
                     named.push((check.path.clone(), asset));
                 }
             }
@@ -145,7 +145,7 @@ impl Run<'_> {
         let assets = named.len();
         stream::iter(named)
             .map(|(page, asset)| async move { self.asset(&page, &asset).await })
-            .buffered(AT_A_TIME)
+            .buffered(MAX_CONCURRENT)
             .try_collect::<()>()
             .await?;
         Ok(SmokeResult::Passed {
@@ -198,7 +198,7 @@ impl Run<'_> {
         let work = async {
             let ok = Statuses::ONLY_OK;
             let (_, exchange) = self.follow(&asset.path, ok, "*/*").await?;
-            // A single-page application's server answers any unknown path with its page.
+            // The server of a single-page application responds to any unknown path with its page.
             if is_html(exchange.head()) {
                 return Err(failed(format!("{path} was answered with an HTML page")));
             }
@@ -232,7 +232,7 @@ impl Run<'_> {
         })
     }
 
-    /// Asks for `path` and what it redirects to, as long as that is on the site.
+    /// Requests `path` and follows redirects within the site.
     async fn follow(
         &self,
         path: &str,
@@ -244,7 +244,7 @@ impl Run<'_> {
         let bad = || failed(format!("{} is no path", shown(path)));
         let site = Url::parse(&site).map_err(|_| bad())?;
         let mut url = site.join(path).map_err(|_| bad())?;
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             let here = on_site(&url, &site).ok_or_else(bad)?;
             let exchange = self.get(&here, accept).await?;
             let status = exchange.head().status();
@@ -269,12 +269,12 @@ impl Run<'_> {
                 })?;
         }
         Err(failed(format!(
-            "{} redirects more than {MOST_REDIRECTS} times",
+            "{} redirects more than {MAX_REDIRECTS} times",
             shown(path)
         )))
     }
 
-    /// A connection that breaks is tried once more: the pod may have ended, and then nobody accepts the second.
+    /// Sends a request, and again if the connection breaks: if the pod has ended, the second one is not accepted.
     async fn get(&self, path: &str, accept: &'static str) -> Result<Exchange, SmokeResult> {
         match self.send(path, accept).await {
             Err(NetError::Protocol { .. }) => self.send(path, accept).await,
@@ -323,7 +323,7 @@ fn redirect(head: &Response<()>) -> Option<String> {
     target.to_str().ok().map(str::to_owned)
 }
 
-/// Whose fault it is that there is no answer.
+/// Who is to blame for a missing response: the release, or the network.
 fn blame(error: &NetError, path: &str) -> SmokeResult {
     match error {
         NetError::TooLarge { limit, .. } => {
@@ -349,10 +349,10 @@ fn failed(message: String) -> SmokeResult {
     SmokeResult::Failed { message }
 }
 
-/// A path for a message: without its query, which may hold a secret, and of bearable length.
+/// A path as shown in a message: without its query, which may contain a secret, and shortened.
 fn shown(path: &str) -> String {
     let bare = path.split('?').next().unwrap_or_default();
-    let mut shown: String = bare.chars().take(LONGEST_PATH).collect();
+    let mut shown: String = bare.chars().take(MAX_SHOWN_PATH).collect();
     if shown.len() < bare.len() {
         shown.push('…');
     }
@@ -360,5 +360,5 @@ fn shown(path: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "run_test.rs"]
+#[path = "run_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Making certificates.
+//! The CA and the certificates that it issues.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -11,10 +11,17 @@ use rcgen::{
 };
 use sha2::{Digest as _, Sha256};
 
+use super::error::TlsError;
 use super::inspect::{CertInfo, inspect};
-use super::{BACKDATE, CA_LIFETIME, LEAF_LIFETIME, TlsError};
 
-/// Longest common name (RFC 5280, ub-common-name).
+/// Lifetime of a leaf: short enough for renewals to be routine, long enough for an operator that is down for weeks.
+pub const LEAF_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Lifetime of the CA, which people install in browsers by hand.
+pub const CA_LIFETIME: SignedDuration = SignedDuration::from_hours(3650 * 24);
+/// How long before its creation a certificate is valid, for clients whose clock is behind.
+const BACKDATE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Maximum length of a common name (RFC 5280, ub-common-name).
 const MAX_COMMON_NAME: usize = 64;
 
 /// A certificate authority with its key.
@@ -35,7 +42,7 @@ impl fmt::Debug for Ca {
 /// A certificate for one host, ready for a Secret of type `kubernetes.io/tls`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LeafPem {
-    /// `tls.crt`: the leaf. The CA signs it directly, so that nothing stands between.
+    /// `tls.crt`: the leaf, which the CA signs directly without an intermediate.
     pub cert_chain: String,
     /// `tls.key`: its private key in PKCS#8.
     pub key: String,
@@ -50,8 +57,8 @@ impl fmt::Debug for LeafPem {
 }
 
 impl Ca {
-    /// A new CA: ECDSA P-256, ten years, no CA below it. The key comes from the system's random source, as `ring` takes
-    /// no other. Its name ends in the key's fingerprint, so that two CAs are told apart in a browser's list.
+    /// A new CA: ECDSA P-256, ten years, no intermediate CAs. The key comes from the system's random source, the only one
+    /// that `ring` uses. Its name ends in the key's fingerprint, so that a browser's list shows which CA is which.
     ///
     /// # Errors
     /// [`TlsError::Generate`].
@@ -67,7 +74,7 @@ impl Ca {
         Self::from_pem(&cert_pem, &key.serialize_pem())
     }
 
-    /// A stored CA.
+    /// A CA that was stored before.
     ///
     /// # Errors
     /// [`TlsError::BadCertificate`], [`TlsError::BadKey`], [`TlsError::NotACa`], [`TlsError::KeyMismatch`].
@@ -88,10 +95,10 @@ impl Ca {
         })
     }
 
-    /// A certificate for `host` alone: ECDSA P-256, 90 days but never beyond the CA's own end.
+    /// A certificate for `host` only: ECDSA P-256, 90 days, but never beyond the end of the CA.
     ///
     /// # Errors
-    /// [`TlsError::CaNotValid`] when the CA's life is over or has not begun, [`TlsError::Generate`].
+    /// [`TlsError::CaNotValid`] when the CA has expired or is not valid yet, [`TlsError::Generate`].
     pub fn issue(&self, host: &DnsName, now: Timestamp) -> Result<LeafPem, TlsError> {
         if !self.info.is_valid_at(now) {
             return Err(TlsError::CaNotValid);
@@ -101,8 +108,8 @@ impl Ca {
             .ok()
             .map(|end| end.min(self.info.not_after));
         let mut params = params(now, end)?;
-        // Clients look at the alternative name only. A host too long for a common name gets a constant one, because an
-        // empty subject trips old libraries.
+        // Clients check the alternative name only. A host too long for a common name gets a constant one, because an
+        // empty subject breaks old libraries.
         let name = Some(host.as_str())
             .filter(|name| name.len() <= MAX_COMMON_NAME)
             .unwrap_or("Crokodial site");
@@ -121,22 +128,22 @@ impl Ca {
         })
     }
 
-    /// The CA's certificate, for clients to trust.
+    /// The CA's certificate in PEM, for clients to trust.
     pub fn cert_pem(&self) -> &str {
         &self.cert_pem
     }
 
-    /// The CA's private key, for the operator's own Secret and nothing else.
+    /// The CA's private key in PEM, for the operator's own Secret and nothing else.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
 
-    /// What the CA's certificate says.
+    /// Content of the CA's certificate.
     pub fn info(&self) -> &CertInfo {
         &self.info
     }
 
-    /// True while leaves of full length fit into the CA's life; after that a new CA should be made.
+    /// True while the CA outlives a leaf issued now; after that a new CA should be generated.
     pub fn outlives_a_leaf(&self, now: Timestamp) -> bool {
         now.checked_add(LEAF_LIFETIME)
             .is_ok_and(|end| end <= self.info.not_after)
@@ -148,7 +155,7 @@ fn params(now: Timestamp, end: Option<Timestamp>) -> Result<CertificateParams, T
     let start = now
         .checked_sub(BACKDATE)
         .map_err(|_| TlsError::CaNotValid)?;
-    // Years before 1970 or beyond 9999 have no form in a certificate.
+    // A certificate cannot hold years before 1970 or after 9999.
     let limit = Timestamp::UNIX_EPOCH.checked_add(SignedDuration::from_hours(24 * 365 * 8000));
     if start < Timestamp::UNIX_EPOCH || limit.is_ok_and(|limit| end > limit) {
         return Err(TlsError::CaNotValid);

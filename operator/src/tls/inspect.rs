@@ -1,15 +1,13 @@
-//! Reading certificates: what is in one, and whether it is time for another.
+//! Content of certificates.
 
-use crokodial_crds::names::DnsName;
-use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
+use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 
-use super::{Ca, TlsError};
+use super::error::TlsError;
 
-/// What a certificate says.
+/// Content of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertInfo {
     /// First moment of validity.
@@ -21,34 +19,6 @@ pub struct CertInfo {
     /// Alternative DNS names, in the certificate's order.
     pub hosts: Vec<String>,
     der: Vec<u8>,
-}
-
-/// Why a certificate must be replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RenewReason {
-    /// It is for another host, or for more than this one.
-    WrongHost,
-    /// Another CA signed it.
-    OtherCa,
-    /// It is not valid yet: the clock it was made by was ahead.
-    NotYetValid,
-    /// It is no longer valid.
-    Expired,
-    /// Two thirds of its life are over.
-    Due,
-}
-
-impl RenewReason {
-    /// A stable CamelCase word for Events, logs and tests.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WrongHost => "WrongHost",
-            Self::OtherCa => "OtherCa",
-            Self::NotYetValid => "NotYetValid",
-            Self::Expired => "Expired",
-            Self::Due => "Due",
-        }
-    }
 }
 
 /// Reads the first certificate of a PEM text.
@@ -90,61 +60,22 @@ pub fn inspect(pem: &str) -> Result<CertInfo, TlsError> {
     })
 }
 
-/// Whether a certificate in use for `host` must be replaced now, and why.
-pub fn needs_renewal(
-    info: &CertInfo,
-    host: &DnsName,
-    ca: &Ca,
-    now: Timestamp,
-) -> Option<RenewReason> {
-    if info.hosts != [host.as_str()] {
-        Some(RenewReason::WrongHost)
-    } else if !info.signed_by(ca) {
-        Some(RenewReason::OtherCa)
-    } else if now < info.not_before {
-        Some(RenewReason::NotYetValid)
-    } else if now > info.not_after {
-        Some(RenewReason::Expired)
-    } else if now >= renewal_time(info, host) {
-        Some(RenewReason::Due)
-    } else {
-        None
-    }
-}
-
-/// When a certificate becomes due: at two thirds of its life, earlier by up to a twentieth of it. The share depends on
-/// the host alone, so that sites made together are not renewed together and every run comes to the same moment.
-pub fn renewal_time(info: &CertInfo, host: &DnsName) -> Timestamp {
-    let life = info.not_after.duration_since(info.not_before);
-    let hash = Sha256::digest(host.as_str().as_bytes());
-    let share = hash
-        .iter()
-        .take(2)
-        .fold(0, |sum, byte| sum * 256 + i32::from(*byte));
-    // In whole seconds; a shorter life has no jitter worth having.
-    let jitter =
-        SignedDuration::from_secs((life / 20).as_secs().saturating_mul(i64::from(share)) / 65_536);
-    info.not_before
-        .checked_add(life / 3 * 2 - jitter)
-        .unwrap_or(info.not_after)
-}
-
 impl CertInfo {
-    /// Whether the CA's key made this certificate's signature. Says nothing about time.
-    pub fn signed_by(&self, ca: &Ca) -> bool {
-        let (Some(this), Some(signer)) = (parse(&self.der), parse(&ca.info().der)) else {
+    /// Whether this certificate was signed by the key of `issuer`, whatever the time.
+    pub(super) fn issued_by(&self, issuer: &Self) -> bool {
+        let (Some(this), Some(signer)) = (parse(&self.der), parse(&issuer.der)) else {
             return false;
         };
         this.issuer() == signer.subject()
             && this.verify_signature(Some(signer.public_key())).is_ok()
     }
 
-    /// Whether `key` (PEM) is this certificate's private key: a Secret may have been edited by hand.
+    /// Whether `key` (PEM) is this certificate's private key, which a person may have replaced in the Secret.
     pub fn matches_key(&self, key: &str) -> bool {
         rcgen::KeyPair::from_pem(key).is_ok_and(|key| self.has_public_key(key.public_key_raw()))
     }
 
-    /// Whether the certificate is valid at this moment.
+    /// Whether the certificate is valid at this time.
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
         self.not_before <= now && now <= self.not_after
     }
@@ -155,7 +86,7 @@ impl CertInfo {
         })
     }
 
-    /// Whether it is a CA's that may sign certificates.
+    /// Whether it is a CA's and may sign certificates.
     pub(super) fn may_sign(&self) -> bool {
         let Some(certificate) = parse(&self.der) else {
             return false;

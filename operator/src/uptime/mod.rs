@@ -1,10 +1,11 @@
-//! Whether sites answer, measured beside reconciling and met there only as a [`ProbeSummary`].
+//! Probes of sites, independent of reconciles, which only read a [`ProbeSummary`].
 //!
-//! `prober` asks (I/O, one loop an environment), `window` keeps the last results in a fixed size, `soak` and `bake`
-//! judge them; all but `probe` and `prober` is pure. Asked is the Service from inside the cluster: what the edge and
-//! DNS make of it is not measured here.
+//! `prober` probes (I/O, one loop per environment), `window` keeps the last results in a fixed size, `soak` and `bake`
+//! judge them; everything except `probe` and `prober` is pure. Probes go to the Service from inside the cluster: the
+//! edge and DNS are not measured here.
 
 pub mod bake;
+pub mod interval;
 pub mod probe;
 pub mod prober;
 pub mod soak;
@@ -15,24 +16,22 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use summary::{Bad, Failing, Latency, Outcome, ProbeSummary, Span, SpanKind, Verdict, Why};
+pub use interval::{BAKE_INTERVAL, INTERVAL};
+pub use summary::{
+    Failing, Latency, ProbeOutcome, ProbeSummary, ProbeVerdict, SiteFault, Span, SpanKind,
+    UnknownCause,
+};
 
-/// Time between two probes of one environment.
-pub const INTERVAL: SignedDuration = SignedDuration::from_secs(2);
-
-/// The same during a bake: half a minute of it must hold twenty samples ([`bake::LEAST_SAMPLES`]).
-pub const BRISK_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
-
-/// What is probed. The reconcile says it anew each time.
+/// What is probed. Every reconcile sets it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Namespace of the environment.
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// Its UID: what was measured for an earlier one of this name says nothing about it.
+    /// Its UID: measurements of an earlier environment of this name do not count.
     pub uid: String,
-    /// The Service's address: dialling it asks no DNS, so a fault of DNS is no result.
+    /// The Service's address, so that no DNS lookup is needed, and a fault of DNS is not a result.
     pub address: IpAddr,
     /// The Service's port.
     pub port: u16,
@@ -40,22 +39,22 @@ pub struct Target {
     pub path: String,
     /// Host header: the domain.
     pub host: String,
-    /// The one release that can have answered: no pod of another is ready.
+    /// The only release that can answer, as no other has a ready pod.
     pub release: Option<i64>,
-    /// Probe at [`BRISK_INTERVAL`].
-    pub brisk: bool,
-    /// Span of [`ProbeSummary::latency`].
+    /// A release bakes: probe at [`BAKE_INTERVAL`].
+    pub baking: bool,
+    /// Time span of [`ProbeSummary::latency`].
     pub latency_over: SignedDuration,
 }
 
-/// Measures environments, and wakes one when what its probes come to has changed.
+/// Probes environments, and requests a reconcile of one whose verdict has changed.
 pub trait Probes: Send + Sync {
-    /// From now on the environment is probed so.
+    /// Starts to probe an environment, or changes how it is probed.
     fn watch(&self, target: Target);
-    /// The environment is no longer probed, and what was measured is dropped.
+    /// Stops probing an environment and drops its results.
     fn forget(&self, namespace: &str, name: &str);
-    /// The same for all: another replica decides now, and which release answers is no longer known here.
+    /// Stops probing all environments: another replica leads now, and which release answers is no longer known here.
     fn forget_all(&self);
-    /// What is known of an environment; `None` where it is not probed.
+    /// What is known about an environment; `None` where it is not probed.
     fn summary(&self, namespace: &str, name: &str, now: Timestamp) -> Option<ProbeSummary>;
 }

@@ -1,7 +1,7 @@
-//! One probe: a GET to a Service over a fresh connection, and whose fault it is when it fails.
+//! One probe: a GET to a Service over a new connection, and who is to blame when it fails.
 //!
-//! A fault of the operator's own is never a result about the site. Whoever is refused or gets an answer knows; whoever
-//! waits in vain asks the API server, which is reached over the same network, whether the silence is its own.
+//! A fault of the operator itself is never a result about the site. A refusal or a response is conclusive; after a
+//! timeout the API server, which is on the same network, is contacted to find out whether the network is to blame.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
@@ -13,24 +13,24 @@ use http_body_util::Empty;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::summary::{Bad, Outcome, Why};
+use super::summary::{ProbeOutcome, SiteFault, UnknownCause};
 use crate::net::{Endpoint, Guard, HttpClient, NetError, Scheme};
 
-/// Time for one probe, from the first packet to the end of the answer.
+/// Timeout of a probe, from the first packet to the end of the response.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A probe that comes back this long after its time has waited for the operator, not for the site.
-const STALL: Duration = Duration::from_millis(500);
+/// Delay beyond the timeout that is blamed on the operator, not on the site.
+const MAX_STALL: Duration = Duration::from_millis(500);
 
-/// Time for the API server to accept a connection.
+/// Timeout for the API server to accept a connection.
 const REFERENCE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// So much of an answer is read; what a health path says fits many times.
-const MOST_BYTES: usize = 64 * 1024;
+/// Maximum number of bytes of a response that are read; the response of a health path is much smaller.
+const MAX_RESPONSE: usize = 64 * 1024;
 
-/// What one probe asks.
+/// Request of a probe.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct ProbeRequest {
     /// The Service's address.
     pub address: IpAddr,
     /// Its port.
@@ -39,7 +39,7 @@ pub struct Ask {
     pub path: String,
     /// Host header.
     pub host: String,
-    /// An earlier probe got through, so silence cannot be a network policy that was always there.
+    /// An earlier probe reached the site, so a timeout is not caused by a network policy that was always in effect.
     pub reached: bool,
 }
 
@@ -51,18 +51,18 @@ pub struct Dialler {
     reference: Option<SocketAddr>,
 }
 
-/// What a connection came to.
-enum Fault {
-    Bad(Bad),
-    Unknown(Why),
-    /// Nobody answered: the site's silence or our own.
-    Silence {
+/// Why an exchange has no status.
+enum ProbeError {
+    Bad(SiteFault),
+    Unknown(UnknownCause),
+    /// No response: because of the site, or of our own network.
+    NoResponse {
         connected: bool,
     },
 }
 
 impl Dialler {
-    /// `reference` is the API server; without one, silence is always the site's.
+    /// `reference` is the API server's address; without one, the site is always to blame for a timeout.
     pub fn new(guard: Guard, client: HttpClient, reference: Option<SocketAddr>) -> Self {
         Self {
             guard,
@@ -71,55 +71,55 @@ impl Dialler {
         }
     }
 
-    /// Asks once. Takes at most 3 s.
-    pub async fn ask(&self, ask: &Ask) -> Outcome {
+    /// Makes one probe. Takes at most 3 s.
+    pub async fn ask(&self, ask: &ProbeRequest) -> ProbeOutcome {
         let started = Instant::now();
         let answer = self.exchange(ask, started).await;
         let took = started.elapsed();
-        if took > TIMEOUT.saturating_add(STALL) {
-            return Outcome::Unknown(Why::Stalled);
+        if took > TIMEOUT.saturating_add(MAX_STALL) {
+            return ProbeOutcome::Unknown(UnknownCause::Stalled);
         }
         match answer {
-            // As the kubelet judges its probes; a redirect is an answer and is not followed.
-            Ok(200..=399) => Outcome::Good {
+            // As for the kubelet's probes; a redirect is a response and is not followed.
+            Ok(200..=399) => ProbeOutcome::Good {
                 latency_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
             },
-            Ok(status) => Outcome::Bad(Bad::Status(status)),
-            Err(Fault::Bad(bad)) => Outcome::Bad(bad),
-            Err(Fault::Unknown(why)) => Outcome::Unknown(why),
-            Err(Fault::Silence { connected: false }) if !ask.reached => {
-                Outcome::Unknown(Why::NotReached)
+            Ok(status) => ProbeOutcome::Bad(SiteFault::Status(status)),
+            Err(ProbeError::Bad(bad)) => ProbeOutcome::Bad(bad),
+            Err(ProbeError::Unknown(why)) => ProbeOutcome::Unknown(why),
+            Err(ProbeError::NoResponse { connected: false }) if !ask.reached => {
+                ProbeOutcome::Unknown(UnknownCause::NotReached)
             }
-            Err(Fault::Silence { .. }) if self.own_network_works().await => {
-                Outcome::Bad(Bad::Timeout)
+            Err(ProbeError::NoResponse { .. }) if self.own_network_works().await => {
+                ProbeOutcome::Bad(SiteFault::Timeout)
             }
-            Err(Fault::Silence { .. }) => Outcome::Unknown(Why::OwnNetwork),
+            Err(ProbeError::NoResponse { .. }) => ProbeOutcome::Unknown(UnknownCause::OwnNetwork),
         }
     }
 
-    /// The status of the answer, once all of it that matters was read.
-    async fn exchange(&self, ask: &Ask, started: Instant) -> Result<u16, Fault> {
+    /// The status of the response, once its body was read up to the maximum size.
+    async fn exchange(&self, ask: &ProbeRequest, started: Instant) -> Result<u16, ProbeError> {
         let deadline = started.checked_add(TIMEOUT).unwrap_or(started);
         if self.guard.refuses(ask.address) {
-            return Err(Fault::Unknown(Why::Address));
+            return Err(ProbeError::Unknown(UnknownCause::Address));
         }
         let connecting = TcpStream::connect((ask.address, ask.port));
         let tcp = timeout_at(deadline, connecting)
             .await
-            .map_err(|_| Fault::Silence { connected: false })?
+            .map_err(|_| ProbeError::NoResponse { connected: false })?
             .map_err(|error| connect_fault(error.kind()))?;
         let answering = self.answer(ask, tcp);
         timeout_at(deadline, answering)
             .await
-            .map_err(|_| Fault::Silence { connected: true })?
-            .map_err(|_| Fault::Bad(Bad::Protocol))
+            .map_err(|_| ProbeError::NoResponse { connected: true })?
+            .map_err(|_| ProbeError::Bad(SiteFault::Protocol))
     }
 
-    async fn answer(&self, ask: &Ask, tcp: TcpStream) -> Result<u16, NetError> {
+    async fn answer(&self, ask: &ProbeRequest, tcp: TcpStream) -> Result<u16, NetError> {
         let endpoint = Endpoint {
             scheme: Scheme::Http,
             dial: ask.address.to_string(),
-            // The default port stays out of the Host header, as with a browser at the domain.
+            // The default port is left out of the Host header, as with a browser at the domain.
             port: Scheme::Http.default_port(),
             name: ask.host.clone(),
         };
@@ -131,7 +131,7 @@ impl Dialler {
             })?;
         let exchange = self.client.send_over(tcp, &endpoint, request).await?;
         let status = exchange.head().status().as_u16();
-        match exchange.into_bytes(MOST_BYTES).await {
+        match exchange.into_bytes(MAX_RESPONSE).await {
             Ok(_) | Err(NetError::TooLarge { .. }) => Ok(status),
             Err(error) => Err(error),
         }
@@ -146,20 +146,20 @@ impl Dialler {
     }
 }
 
-/// A kernel's word on a connection. kube-proxy refuses for a Service without endpoints; an unreachable host is a
-/// node that is gone or a route that we lost, which the reference tells apart.
-fn connect_fault(kind: ErrorKind) -> Fault {
+/// The meaning of a connection error. kube-proxy refuses connections to a Service without endpoints; an unreachable host
+/// is a node that is gone or a route that we lost, which the reference distinguishes.
+fn connect_fault(kind: ErrorKind) -> ProbeError {
     match kind {
         ErrorKind::ConnectionRefused
         | ErrorKind::ConnectionReset
-        | ErrorKind::ConnectionAborted => Fault::Bad(Bad::Refused),
+        | ErrorKind::ConnectionAborted => ProbeError::Bad(SiteFault::Refused),
         ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-            Fault::Silence { connected: false }
+            ProbeError::NoResponse { connected: false }
         }
-        _ => Fault::Unknown(Why::OwnSockets),
+        _ => ProbeError::Unknown(UnknownCause::OwnSockets),
     }
 }
 
 #[cfg(test)]
-#[path = "probe_test.rs"]
+#[path = "probe_tests.rs"]
 mod tests;

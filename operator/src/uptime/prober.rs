@@ -1,4 +1,4 @@
-//! The loops: one an environment, at most one probe of it at a time, and a word to the reconcile when a verdict changes.
+//! Probe loops: one per environment with at most one probe at a time; a changed verdict requests a reconcile.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,40 +10,42 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::probe::{Ask, Dialler};
-use super::summary::{Outcome, ProbeSummary};
+use super::interval::{BAKE_INTERVAL, INTERVAL};
+use super::probe::{Dialler, ProbeRequest};
+use super::summary::{ProbeOutcome, ProbeSummary};
 use super::window::Window;
-use super::{BRISK_INTERVAL, INTERVAL, Probes, Target};
-use crate::context::Clock;
+use super::{Probes, Target};
+use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::wake::Wakes;
+use crate::requeue::RequeueTrigger;
 
-/// Probes at once. Each takes 3 s at most, so this many environments may hang without delaying another.
-const AT_ONCE: usize = 64;
+/// Maximum number of concurrent probes. Each takes at most 3 s, so this many environments may hang without delaying
+/// others.
+const MAX_CONCURRENT: usize = 64;
 
 type Key = (String, String);
 
-/// Probes every environment that the reconcile names, until it is dropped.
+/// Probes every environment that reconciles name, until dropped.
 #[derive(Debug)]
 pub struct Prober {
     shared: Arc<Shared>,
     watched: Mutex<HashMap<Key, Watched>>,
 }
 
-/// What all loops use.
+/// State that all loops share.
 #[derive(Debug)]
 struct Shared {
     dialler: Dialler,
     metrics: Metrics,
     clock: Clock,
     permits: Semaphore,
-    wakes: Wakes,
+    requeue: RequeueTrigger,
 }
 
 #[derive(Debug)]
 struct Watched {
     state: Arc<Mutex<State>>,
-    /// Ends the loop with the entry.
+    /// Ends the loop when the entry is removed.
     _loop: AbortOnDropHandle<()>,
 }
 
@@ -54,14 +56,14 @@ struct State {
 }
 
 impl Prober {
-    /// Nothing is probed yet.
-    pub fn new(dialler: Dialler, wakes: Wakes, metrics: Metrics, clock: Clock) -> Self {
+    /// A prober without targets.
+    pub fn new(dialler: Dialler, requeue: RequeueTrigger, metrics: Metrics, clock: Clock) -> Self {
         let shared = Shared {
             dialler,
             metrics,
             clock,
-            permits: Semaphore::new(AT_ONCE),
-            wakes,
+            permits: Semaphore::new(MAX_CONCURRENT),
+            requeue,
         };
         Self {
             shared: Arc::new(shared),
@@ -113,8 +115,8 @@ impl Probes for Prober {
     }
 }
 
-/// Probes one environment for ever. The first probe comes at a random moment of an interval, so that a restart does
-/// not line all of them up.
+/// Probes one environment until dropped. The first probe comes at a random time within an interval, so that probes of
+/// different environments do not coincide after a restart.
 async fn run(shared: Arc<Shared>, state: Arc<Mutex<State>>) {
     let interval = Duration::try_from(INTERVAL).unwrap_or_default();
     let start = rand::rng().random_range(Duration::ZERO..interval);
@@ -122,14 +124,14 @@ async fn run(shared: Arc<Shared>, state: Arc<Mutex<State>>) {
     loop {
         let begun = Instant::now();
         let pause = once(&shared, &state).await;
-        // A probe that took longer than its interval is followed by the next at once, never joined by it.
+        // A probe that took longer than its interval is followed by the next at once; they never overlap.
         sleep_until(begun.checked_add(pause).unwrap_or(begun)).await;
     }
 }
 
-/// One probe; returns the interval at which the next begins.
+/// Makes one probe; returns the interval until the next.
 async fn once(shared: &Shared, state: &Mutex<State>) -> Duration {
-    // The semaphore is never closed; were it, probing on would be right.
+    // The semaphore is never closed; if it were, probing on would be right.
     let permit = shared.permits.acquire().await;
     let (ask, asked_for) = {
         let state = lock(state);
@@ -140,27 +142,27 @@ async fn once(shared: &Shared, state: &Mutex<State>) -> Duration {
     drop(permit);
     shared.metrics.probed(outcome);
     let mut state = lock(state);
-    // While this probe was under way another release may have begun to answer: then it says nothing about either.
-    let told = if state.target.release == asked_for {
+    // If another release began to answer during this probe, the result says nothing about either.
+    let changed = if state.target.release == asked_for {
         state.window.record(at, outcome)
     } else {
         false
     };
-    let brisk = state.target.brisk;
-    if told {
+    let baking = state.target.baking;
+    if changed {
         log(&state, outcome);
         let Target {
             namespace, name, ..
         } = &state.target;
-        shared.wakes.wake(namespace, name);
+        shared.requeue.wake(namespace, name);
     }
-    let interval = if brisk { BRISK_INTERVAL } else { INTERVAL };
+    let interval = if baking { BAKE_INTERVAL } else { INTERVAL };
     Duration::try_from(interval).unwrap_or_default()
 }
 
-fn ask(state: &State) -> Ask {
+fn ask(state: &State) -> ProbeRequest {
     let target = &state.target;
-    Ask {
+    ProbeRequest {
         address: target.address,
         port: target.port,
         path: target.path.clone(),
@@ -169,16 +171,16 @@ fn ask(state: &State) -> Ask {
     }
 }
 
-fn log(state: &State, outcome: Outcome) {
+fn log(state: &State, outcome: ProbeOutcome) {
     let (namespace, environment) = (&state.target.namespace, &state.target.name);
     tracing::info!(namespace, environment, last = ?outcome, "another verdict of the probes");
 }
 
-/// A panic while a lock was held cannot leave these half written: their data stays usable.
+/// Locks a mutex. A panic while it was held cannot leave the data inconsistent, so it stays usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-#[path = "prober_test.rs"]
+#[path = "prober_tests.rs"]
 mod tests;

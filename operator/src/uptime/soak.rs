@@ -1,41 +1,41 @@
-//! Seconds for which a release served well, counted so that neither a crash nor a restart counts one twice. Pure.
+//! Soak: seconds for which a release served well, counted so that neither a crash nor a restart counts one twice. Pure.
 //!
-//! What is measured stands in the window's spans; what is persisted, in the release's status: `lastCountedAt` says up
-//! to where. Everything after it is counted afresh each time, so a write that was lost is simply made again, and a
-//! process that dies takes with it what it had not persisted: at most a minute.
+//! Measurements are in the window's spans; persisted counts are in the release's status, up to `lastCountedAt`.
+//! Everything after that is counted again each time, so a lost write is simply repeated, and a process that dies loses
+//! only what it has not persisted: at most a minute.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{ProbeFailure, ReleaseStatus};
 use jiff::{SignedDuration, Timestamp};
 
-use super::INTERVAL;
-use super::summary::{ProbeSummary, Span, SpanKind, reach};
+use super::interval::{INTERVAL, max_gap};
+use super::summary::{ProbeSummary, Span, SpanKind};
 
-/// Counts are persisted this far apart.
-const PERSIST_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// Interval at which counts are persisted.
+const PERSIST_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 
-/// Failures kept in a status.
-const MOST_FAILURES: usize = 16;
+/// Maximum number of failures in a status.
+const MAX_FAILURES: usize = 16;
 
-/// Measured seconds within which failures are one.
-const GRAIN: i64 = 300;
+/// Span of measured seconds whose failures are merged into one.
+const MERGE_SECONDS: i64 = 300;
 
-/// What was measured of a release in a span of time.
+/// Measurements of a release in a time span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Both probes of each interval were good.
+    /// Total of the intervals between two good probes.
     pub good: SignedDuration,
-    /// The intervals that ended with a failed probe.
+    /// Total of the intervals that ended with a failed probe.
     pub bad: SignedDuration,
-    /// All that was measured.
+    /// Total measured time.
     pub measured: SignedDuration,
     /// End of the newest measured interval.
     pub until: Option<Timestamp>,
-    /// End of the newest failed one.
+    /// End of the newest failed interval.
     pub failed_at: Option<Timestamp>,
 }
 
-/// Adds up the spans of `release` between `from` (`None`: the beginning) and `to`.
+/// Sums the spans of `release` between `from` (`None`: no lower limit) and `to`.
 pub fn tally(spans: &[Span], release: i64, from: Option<Timestamp>, to: Timestamp) -> Tally {
     let from = from.unwrap_or(Timestamp::MIN);
     let mut tally = Tally::default();
@@ -59,13 +59,13 @@ pub fn tally(spans: &[Span], release: i64, from: Option<Timestamp>, to: Timestam
     tally
 }
 
-/// Whole seconds of `release` for the soak between `from` and `to`.
+/// Whole seconds between `from` and `to` that count towards the soak of `release`.
 pub fn count(spans: &[Span], from: Option<Timestamp>, to: Timestamp, release: i64) -> i64 {
     tally(spans, release, from, to).good.as_secs()
 }
 
-/// The status with what was measured since it was last persisted. `None` while less than a minute of it is new, but
-/// the end of serving is written at once. `status.serving` must be up to date.
+/// The status with the measurements since it was last persisted. `None` while less than a minute is new, but the end of
+/// serving is written at once. `status.serving` must be up to date.
 pub fn counted(
     number: i64,
     status: &ReleaseStatus,
@@ -74,10 +74,10 @@ pub fn counted(
 ) -> Option<ReleaseStatus> {
     let from = status.last_counted_at.as_ref().map(|t| t.0);
     let ahead = tally(&summary.spans, number, from, now);
-    // Up to a whole second, as times are kept: what is beyond is counted next time.
+    // Up to a whole second, as times are stored so; the rest is counted next time.
     let until = whole_seconds(ahead.until?);
     let begun = begun(from, summary, number)?;
-    let due = !status.serving || until.0.duration_since(begun) >= PERSIST_EVERY;
+    let due = !status.serving || until.0.duration_since(begun) >= PERSIST_INTERVAL;
     if until.0 <= begun || !due {
         return None;
     }
@@ -99,8 +99,8 @@ pub fn counted(
     Some(status)
 }
 
-/// When [`counted`] will have something to write, for a reconcile to look then. `None` where that moment has passed
-/// without a measurement: there is nothing to write, and the next resync is soon enough.
+/// When [`counted`] will have something to write, for the next reconcile. `None` where that time has passed without a
+/// measurement: there is nothing to write, and the next resync is soon enough.
 pub fn next_count(
     number: i64,
     status: &ReleaseStatus,
@@ -110,14 +110,14 @@ pub fn next_count(
     let from = status.last_counted_at.as_ref().map(|t| t.0);
     let begun = begun(from, summary, number)?;
     let serves = status.serving && summary.release == Some(number);
-    // The probe that ends the minute must be there.
-    let after = PERSIST_EVERY.saturating_add(INTERVAL);
+    // The probe that ends the minute must be included.
+    let after = PERSIST_INTERVAL.saturating_add(INTERVAL);
     let at = begun.saturating_add(after).ok()?;
     (serves && at > now).then_some(at)
 }
 
-/// Seconds for the soak that are not in the status yet: the gate adds them to `goodSeconds`, so that it opens with the
-/// last needed second and not with the next write.
+/// Seconds of soak that are not in the status yet. The gate adds them to `goodSeconds`, so that it opens with the last
+/// required second and not with the next write.
 pub fn unpersisted(
     number: i64,
     status: &ReleaseStatus,
@@ -128,22 +128,22 @@ pub fn unpersisted(
     count(&summary.spans, from, now, number)
 }
 
-/// Up to when seconds of `release` are counted; `Some` only while they go on being counted.
+/// Time up to which seconds of `release` are counted; `Some` only while counting goes on.
 pub fn counting_until(release: i64, summary: &ProbeSummary, now: Timestamp) -> Option<Timestamp> {
     let newest = summary.spans.last()?;
     let goes_on = newest.release == release
         && newest.kind == SpanKind::Good
         && summary.last == Some(newest.to)
-        && now.duration_since(newest.to) <= reach();
+        && now.duration_since(newest.to) <= max_gap();
     goes_on.then_some(newest.to)
 }
 
-/// How much of the time that was measured a digest answered.
+/// Availability of a digest, in measured seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Availability {
     /// Seconds measured.
     pub measured: i64,
-    /// Of those, seconds that ended with a failed probe.
+    /// Seconds of the intervals that ended with a failed probe.
     pub bad: i64,
 }
 
@@ -157,8 +157,8 @@ impl Availability {
     }
 }
 
-/// Availability over the last `over` of measured serving: time that nobody measured is left out and reached past.
-/// `records` are those of one digest, newest first. `None` where nothing was ever measured.
+/// Availability over the last `over` of measured serving time, which reaches further back where time was not measured.
+/// `records` are those of one digest, newest first. `None` where nothing was measured.
 pub fn availability<'a>(
     records: impl IntoIterator<Item = (i64, &'a ReleaseStatus)>,
     summary: Option<&ProbeSummary>,
@@ -192,15 +192,17 @@ pub fn availability<'a>(
     (total.measured > 0).then_some(total)
 }
 
-/// Adds a failure. Failures of the same five measured minutes are one; where there are more than fit, those two become
-/// one that lie closest together for their age. So what is recent is told apart finely and what is old coarsely, as
-/// windows that reach further back need it.
+/// Adds a failure. Failures within five measured minutes are merged; beyond the maximum number, the two that are closest
+/// together in relation to their age are merged too. So recent failures are precise and old ones coarse, which is what
+/// long windows need.
 fn note(failures: &mut Vec<ProbeFailure>, new: ProbeFailure) {
     match failures.last_mut() {
-        Some(last) if last.measured / GRAIN == new.measured / GRAIN => *last = joined(last, &new),
+        Some(last) if last.measured / MERGE_SECONDS == new.measured / MERGE_SECONDS => {
+            *last = joined(last, &new)
+        }
         _ => failures.push(new),
     }
-    while failures.len() > MOST_FAILURES {
+    while failures.len() > MAX_FAILURES {
         let Some(at) = closest(failures) else { return };
         let earlier = failures.remove(at);
         if let Some(later) = failures.get_mut(at) {
@@ -209,15 +211,17 @@ fn note(failures: &mut Vec<ProbeFailure>, new: ProbeFailure) {
     }
 }
 
-/// The place of the failure to join with the next: where what comes of it covers least for its age. A failure covers
-/// the time since the one before.
+/// Index of the failure to merge with the next one: where the result covers the least time in relation to its age. A
+/// failure covers the time since the previous one.
 fn closest(failures: &[ProbeFailure]) -> Option<usize> {
     let newest = failures.last()?.measured;
     let before = std::iter::once(0).chain(failures.iter().map(|f| f.measured));
     let joinable = before.zip(failures.iter().skip(1)).enumerate();
     let cost = |begin: i64, later: &ProbeFailure| {
         let covered = later.measured.saturating_sub(begin).saturating_mul(1_000);
-        let age = newest.saturating_sub(later.measured).saturating_add(GRAIN);
+        let age = newest
+            .saturating_sub(later.measured)
+            .saturating_add(MERGE_SECONDS);
         covered.checked_div(age)
     };
     joinable
@@ -225,7 +229,7 @@ fn closest(failures: &[ProbeFailure]) -> Option<usize> {
         .map(|(at, _)| at)
 }
 
-/// Of two that become one the later place stands: joining never lets a failure out of a window early.
+/// The merged failure, at the later position: merging never removes a failure from a window early.
 fn joined(earlier: &ProbeFailure, later: &ProbeFailure) -> ProbeFailure {
     ProbeFailure {
         seconds: earlier.seconds.saturating_add(later.seconds),
@@ -233,7 +237,7 @@ fn joined(earlier: &ProbeFailure, later: &ProbeFailure) -> ProbeFailure {
     }
 }
 
-/// From when the next count runs.
+/// Start of the next count.
 fn begun(from: Option<Timestamp>, summary: &ProbeSummary, release: i64) -> Option<Timestamp> {
     let own = summary.spans.iter().filter(|s| s.release == release);
     from.or_else(|| own.map(|s| whole_seconds(s.from).0).min())
@@ -245,5 +249,5 @@ fn rounded_up(duration: SignedDuration) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "soak_test.rs"]
+#[path = "soak_tests.rs"]
 mod tests;

@@ -1,36 +1,38 @@
-//! What a reconcile sees of the prober: plain values. The full prober fills in the same.
+//! Results of probes as a reconcile takes them. Plain data.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
-/// One probe's result.
+use super::interval::max_gap;
+
+/// Result of one probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Outcome {
-    /// Answered well.
+pub enum ProbeOutcome {
+    /// The site answered well.
     Good {
-        /// From the first packet to the end of the answer.
+        /// Time from the first packet to the end of the response.
         latency_ms: u32,
     },
-    /// The site's fault.
-    Bad(Bad),
-    /// Nothing was learnt about the site.
-    Unknown(Why),
+    /// The site failed.
+    Bad(SiteFault),
+    /// Nothing is known about the site.
+    Unknown(UnknownCause),
 }
 
 /// How a site fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Bad {
-    /// Nothing listens, or the connection was cut before it was used.
+pub enum SiteFault {
+    /// Nothing listens, or the connection was reset before it was used.
     Refused,
-    /// No answer in time.
+    /// No response in time.
     Timeout,
-    /// A status that the kubelet would not take for healthy either (below 200, from 400).
+    /// A status that is not healthy for the kubelet either (below 200, or 400 and above).
     Status(u16),
-    /// Not HTTP, or broken off.
+    /// Not HTTP, or a broken connection.
     Protocol,
 }
 
-impl std::fmt::Display for Bad {
+impl std::fmt::Display for SiteFault {
     /// Continues a sentence that begins with the site.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -44,8 +46,8 @@ impl std::fmt::Display for Bad {
 
 /// Why a probe says nothing about the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Why {
-    /// No probe has ended yet.
+pub enum UnknownCause {
+    /// No probe has finished yet.
     Starting,
     /// No connection to this Service ever succeeded: a network policy looks the same as a site that is down.
     NotReached,
@@ -53,13 +55,13 @@ pub enum Why {
     OwnNetwork,
     /// The operator's own sockets fail.
     OwnSockets,
-    /// The operator's process stood still.
+    /// The operator's process was not running for a while.
     Stalled,
-    /// The address is one that the operator never dials.
+    /// An address that the operator never connects to.
     Address,
 }
 
-impl std::fmt::Display for Why {
+impl std::fmt::Display for UnknownCause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Starting => "no probe has ended yet",
@@ -74,89 +76,84 @@ impl std::fmt::Display for Why {
     }
 }
 
-/// What the last probes come to.
+/// Verdict of the last probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Verdict {
+pub enum ProbeVerdict {
     /// The site answers. A single failed probe does not change that.
     Answering,
-    /// The failure is confirmed.
+    /// A confirmed failure.
     Failing(Failing),
-    /// Not known.
-    Unmeasured(Why),
+    /// Unknown; why.
+    Unmeasured(UnknownCause),
 }
 
 /// A confirmed failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Failing {
-    /// The first of the failed probes.
+    /// Time of the first failed probe.
     pub since: Timestamp,
-    /// How that one failed.
-    pub bad: Bad,
-    /// The release whose pods alone were there for as many failed probes as confirm a failure.
+    /// How that probe failed.
+    pub bad: SiteFault,
+    /// The release to blame: the only one with pods during as many failed probes as confirm a failure.
     pub release: Option<i64>,
 }
 
-/// Probes in a row that lie close enough together to speak for the time between them.
+/// Consecutive probes that are close enough together to count for the time between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
-    /// The first probe.
+    /// Time of the first probe.
     pub from: Timestamp,
-    /// The last one.
+    /// Time of the last probe.
     pub to: Timestamp,
-    /// The release that alone was ready all along.
+    /// The only release that was ready throughout.
     pub release: i64,
-    /// What they showed.
+    /// What the probes showed.
     pub kind: SpanKind,
 }
 
-/// What the time between two probes was.
+/// Kind of the time between two probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum SpanKind {
-    /// Both were good: it counts for the soak.
+    /// Both were good: it counts towards the soak.
     Good,
-    /// The second failed.
+    /// The second one failed.
     Bad,
-    /// The first failed, the second was good: neither soak nor failure.
+    /// The first one failed and the second was good: it counts neither as soak nor as failure.
     Recovering,
 }
 
 /// Latency of the serving release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Latency {
-    /// 95 of 100 answers took at most this long. A time-out counts with its two seconds.
+    /// 95th percentile in milliseconds. A timeout counts as two seconds.
     pub p95_ms: u32,
-    /// Probes it is made of.
+    /// Number of probes.
     pub samples: usize,
 }
 
-/// All that is known of one environment.
+/// Everything known about one environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProbeSummary {
     /// When probing began.
     pub began: Timestamp,
-    /// The newest probe that was good or bad.
+    /// Time of the newest probe that was good or bad.
     pub last: Option<Timestamp>,
-    /// What the last probes come to.
-    pub verdict: Verdict,
-    /// The release that alone is ready.
+    /// Verdict of the last probes.
+    pub verdict: ProbeVerdict,
+    /// The only release that is ready.
     pub release: Option<i64>,
-    /// What was measured, oldest first; older ones than the ring holds are gone.
+    /// Measured spans, oldest first, as far as the ring buffer holds them.
     pub spans: Vec<Span>,
-    /// Latency of `release` over the span that its target asks for; `None` without a sample.
+    /// Latency of `release` over [`super::Target::latency_over`]; `None` without a sample.
     pub latency: Option<Latency>,
 }
 
 impl ProbeSummary {
-    /// The time up to which the site was measured: the last result where it is fresh, else `now`, as nothing says
-    /// what happened since.
+    /// Time up to which the site was measured: the last result where it is recent, else `now`, as nothing is known about
+    /// the time since.
     pub fn measured_until(&self, now: Timestamp) -> Timestamp {
         self.last
-            .filter(|last| now.duration_since(*last) <= reach())
+            .filter(|last| now.duration_since(*last) <= max_gap())
             .map_or(now, |last| last.min(now))
     }
-}
-
-/// Two probes further apart than this say nothing about the time between them: two intervals.
-pub fn reach() -> SignedDuration {
-    super::INTERVAL.saturating_mul(2)
 }

@@ -1,52 +1,55 @@
-//! The last results of one environment in a fixed size. Pure: time is an argument.
+//! The last probe results of one environment, in a fixed size. Pure: time is an argument.
 
 use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::interval::max_gap;
 use super::summary::{
-    Bad, Failing, Latency, Outcome, ProbeSummary, Span, SpanKind, Verdict, Why, reach,
+    Failing, Latency, ProbeOutcome, ProbeSummary, ProbeVerdict, SiteFault, Span, SpanKind,
+    UnknownCause,
 };
 
-/// Failed probes in a row that confirm a failure. One may be a lost packet and two a pod that was just replaced;
-/// three are four seconds at least, and still leave most of a minute for putting the last good release back.
-pub const CONFIRM: u32 = 3;
+/// Number of consecutive failed probes that confirm a failure. One may be a lost packet and two a pod that was just
+/// replaced; three take at least four seconds and leave most of a minute to roll back.
+pub const FAILURE_THRESHOLD: u32 = 3;
 
-/// Good probes in a row that end a confirmed failure, so that a site that answers now and then does not flap.
-pub const RECOVER: u32 = 2;
+/// Number of consecutive good probes that end a confirmed failure, so that a site that answers now and then does not
+/// flap.
+pub const SUCCESS_THRESHOLD: u32 = 2;
 
-/// Without a good or bad result for this long nothing is known any more: five intervals.
-const STALE: SignedDuration = SignedDuration::from_secs(10);
+/// Age of the last good or bad result after which the state is unknown: five intervals.
+const STALE_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-/// Latencies kept: three minutes of brisk probing, the longest span that is asked for.
-const MOST_LATENCIES: usize = 180;
+/// Maximum number of latencies: three minutes at the interval of a bake, the longest span that is judged.
+const MAX_LATENCIES: usize = 180;
 
-/// Spans kept. A steady site is one; one that fails every other probe makes one a probe, and is persisted each
-/// minute.
-const MOST_SPANS: usize = 64;
+/// Maximum number of spans. A steady site needs one; a site that fails every other probe adds one per probe, and is
+/// persisted every minute.
+const MAX_SPANS: usize = 64;
 
-/// What a time-out counts as in latencies.
-const TIMEOUT_MS: u32 = 2_000;
+/// Latency that a timeout counts as, in milliseconds.
+const TIMEOUT_LATENCY_MS: u32 = 2_000;
 
-/// The results of one environment: at most 64 spans of 48 bytes and 180 latencies of 16, so 8 KiB
-/// with what rings leave free.
+/// The results of one environment: at most 64 spans of 48 bytes and 180 latencies of 16 bytes, 8 KiB with the spare
+/// capacity of the ring buffers.
 #[derive(Clone, Debug)]
 pub struct Window {
     began: Timestamp,
     release: Option<i64>,
-    /// What may have answered has changed since the last result.
+    /// The release that can answer has changed since the last result.
     broken: bool,
     last: Option<(Timestamp, Known)>,
     known_at: Option<Timestamp>,
-    unknown: Option<Why>,
+    unknown: Option<UnknownCause>,
     streak: Streak,
     failing: Option<Failing>,
-    /// A probe was good once.
+    /// At least one probe was good.
     answered: bool,
     spans: VecDeque<Span>,
-    /// Unix milliseconds, latency.
+    /// Time in Unix milliseconds, and latency in milliseconds.
     latencies: VecDeque<(i64, u32)>,
-    told: Told,
+    reported: ReportedVerdict,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,21 +63,21 @@ enum Known {
 struct Streak {
     good: u32,
     bad: u32,
-    first_bad: Option<(Timestamp, Bad)>,
-    /// Of those, the newest that fell to the release that is there now.
+    first_bad: Option<(Timestamp, SiteFault)>,
+    /// The newest of these that the current release alone can have caused.
     of_release: u32,
 }
 
-/// The part of a verdict whose change is news.
+/// The part of a verdict whose change is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum ReportedVerdict {
     Answering,
     Failing(Option<i64>),
     Unmeasured,
 }
 
 impl Window {
-    /// Nothing measured yet.
+    /// An empty window.
     pub fn new(began: Timestamp) -> Self {
         Self {
             began,
@@ -88,11 +91,11 @@ impl Window {
             answered: false,
             spans: VecDeque::new(),
             latencies: VecDeque::new(),
-            told: Told::Unmeasured,
+            reported: ReportedVerdict::Unmeasured,
         }
     }
 
-    /// The one release that can answer from now on.
+    /// Sets the only release that can answer from now on.
     pub fn serve(&mut self, release: Option<i64>) {
         if self.release == release {
             return;
@@ -103,23 +106,23 @@ impl Window {
         self.latencies.clear();
     }
 
-    /// True once a probe got through to somebody.
+    /// True once a probe has reached the site.
     pub fn reached(&self) -> bool {
         self.known_at.is_some()
     }
 
-    /// Takes in the result of the probe that was sent at `at`. True when the verdict is another than was last told.
-    pub fn record(&mut self, at: Timestamp, outcome: Outcome) -> bool {
+    /// Adds the result of the probe that was sent at `at`. True when the verdict differs from the last reported one.
+    pub fn record(&mut self, at: Timestamp, outcome: ProbeOutcome) -> bool {
         let known = match outcome {
-            Outcome::Good { latency_ms } => {
+            ProbeOutcome::Good { latency_ms } => {
                 self.good(at, latency_ms);
                 Known::Good
             }
-            Outcome::Bad(bad) => {
+            ProbeOutcome::Bad(bad) => {
                 self.bad(at, bad);
                 Known::Bad
             }
-            Outcome::Unknown(why) => {
+            ProbeOutcome::Unknown(why) => {
                 self.unknown = Some(why);
                 Known::Not
             }
@@ -127,8 +130,8 @@ impl Window {
         self.span(at, known);
         self.last = Some((at, known));
         self.broken = false;
-        let told = told(self.verdict(at));
-        std::mem::replace(&mut self.told, told) != told
+        let reported = reported(self.verdict(at));
+        std::mem::replace(&mut self.reported, reported) != reported
     }
 
     fn good(&mut self, at: Timestamp, latency_ms: u32) {
@@ -139,13 +142,13 @@ impl Window {
             good: self.streak.good.saturating_add(1),
             ..Streak::default()
         };
-        if self.streak.good >= RECOVER {
+        if self.streak.good >= SUCCESS_THRESHOLD {
             self.failing = None;
         }
         self.latency(at, latency_ms);
     }
 
-    fn bad(&mut self, at: Timestamp, bad: Bad) {
+    fn bad(&mut self, at: Timestamp, bad: SiteFault) {
         self.known_at = Some(at);
         self.unknown = None;
         let streak = &mut self.streak;
@@ -153,29 +156,31 @@ impl Window {
         streak.bad = streak.bad.saturating_add(1);
         streak.of_release = streak.of_release.saturating_add(1);
         let (since, bad_first) = *streak.first_bad.get_or_insert((at, bad));
-        let blamed = self.release.filter(|_| streak.of_release >= CONFIRM);
+        let blamed = self
+            .release
+            .filter(|_| streak.of_release >= FAILURE_THRESHOLD);
         if let Some(failing) = &mut self.failing {
             failing.release = blamed;
-        } else if streak.bad >= CONFIRM {
+        } else if streak.bad >= FAILURE_THRESHOLD {
             self.failing = Some(Failing {
                 since,
                 bad: bad_first,
                 release: blamed,
             });
         }
-        if bad == Bad::Timeout {
-            self.latency(at, TIMEOUT_MS);
+        if bad == SiteFault::Timeout {
+            self.latency(at, TIMEOUT_LATENCY_MS);
         }
     }
 
     fn latency(&mut self, at: Timestamp, latency_ms: u32) {
-        if self.latencies.len() >= MOST_LATENCIES {
+        if self.latencies.len() >= MAX_LATENCIES {
             self.latencies.pop_front();
         }
         self.latencies.push_back((at.as_millisecond(), latency_ms));
     }
 
-    /// The time since the last result, if both speak for it.
+    /// Adds the span since the last result, if both results count for it.
     fn span(&mut self, at: Timestamp, known: Known) {
         let (Some((from, before)), Some(release)) = (self.last, self.release) else {
             return;
@@ -186,8 +191,8 @@ impl Window {
             (_, Known::Bad) => SpanKind::Bad,
             (Known::Bad, Known::Good) => SpanKind::Recovering,
         };
-        // A clock that was set back measures nothing.
-        if self.broken || at <= from || at.duration_since(from) > reach() {
+        // No measurement when the clock was set back.
+        if self.broken || at <= from || at.duration_since(from) > max_gap() {
             return;
         }
         if let Some(newest) = self.spans.back_mut()
@@ -198,7 +203,7 @@ impl Window {
             newest.to = at;
             return;
         }
-        if self.spans.len() >= MOST_SPANS {
+        if self.spans.len() >= MAX_SPANS {
             self.spans.pop_front();
         }
         self.spans.push_back(Span {
@@ -209,21 +214,21 @@ impl Window {
         });
     }
 
-    /// What the last probes come to at `now`.
-    pub fn verdict(&self, now: Timestamp) -> Verdict {
+    /// The verdict at `now`.
+    pub fn verdict(&self, now: Timestamp) -> ProbeVerdict {
         let fresh = self
             .known_at
-            .is_some_and(|at| now.duration_since(at) <= STALE);
+            .is_some_and(|at| now.duration_since(at) <= STALE_AFTER);
         match self.failing {
-            _ if !fresh => Verdict::Unmeasured(self.unknown.unwrap_or(Why::Starting)),
-            Some(failing) => Verdict::Failing(failing),
-            None if self.answered => Verdict::Answering,
-            // The first failures of a process that has seen nothing else yet.
-            None => Verdict::Unmeasured(Why::Starting),
+            _ if !fresh => ProbeVerdict::Unmeasured(self.unknown.unwrap_or(UnknownCause::Starting)),
+            Some(failing) => ProbeVerdict::Failing(failing),
+            None if self.answered => ProbeVerdict::Answering,
+            // The first failures of a process without any other result.
+            None => ProbeVerdict::Unmeasured(UnknownCause::Starting),
         }
     }
 
-    /// All of it as a reconcile sees it; `latency_over` is the span of the latency.
+    /// The summary for a reconcile; `latency_over` is the time span of the latency.
     pub fn summary(&self, latency_over: SignedDuration, now: Timestamp) -> ProbeSummary {
         ProbeSummary {
             began: self.began,
@@ -235,7 +240,7 @@ impl Window {
         }
     }
 
-    /// The nearest-rank percentile of what was measured in the last `over`.
+    /// The 95th percentile (nearest rank) of the latencies in the last `over`.
     fn p95(&self, over: SignedDuration, now: Timestamp) -> Option<Latency> {
         let since = now.saturating_sub(over).unwrap_or(Timestamp::MIN);
         let recent = self
@@ -251,14 +256,14 @@ impl Window {
     }
 }
 
-fn told(verdict: Verdict) -> Told {
+fn reported(verdict: ProbeVerdict) -> ReportedVerdict {
     match verdict {
-        Verdict::Answering => Told::Answering,
-        Verdict::Failing(failing) => Told::Failing(failing.release),
-        Verdict::Unmeasured(_) => Told::Unmeasured,
+        ProbeVerdict::Answering => ReportedVerdict::Answering,
+        ProbeVerdict::Failing(failing) => ReportedVerdict::Failing(failing.release),
+        ProbeVerdict::Unmeasured(_) => ReportedVerdict::Unmeasured,
     }
 }
 
 #[cfg(test)]
-#[path = "window_test.rs"]
+#[path = "window_tests.rs"]
 mod tests;

@@ -1,14 +1,14 @@
 //! What probes say: in the bake, of the soak, and of a site that stops answering.
 
-use crokodial_operator::uptime::{Bad, Outcome, Probes, Why};
+use crokodial_operator::uptime::{ProbeOutcome, Probes, SiteFault, UnknownCause};
 use serde_json::{Value, json};
 
 use crate::support::Site;
 
 const NEW: &str = "registry.test/dialer:2";
 
-const BROKEN: Outcome = Outcome::Bad(Bad::Status(503));
-const LOST: Outcome = Outcome::Unknown(Why::OwnNetwork);
+const BROKEN: ProbeOutcome = ProbeOutcome::Bad(SiteFault::Status(503));
+const LOST: ProbeOutcome = ProbeOutcome::Unknown(UnknownCause::OwnNetwork);
 
 /// Release 1 is good, release 2 in its bake.
 async fn baking() -> Site {
@@ -42,7 +42,7 @@ fn message(site: &Site, type_: &str) -> String {
 async fn a_release_that_answers_much_more_slowly_than_the_last_good_one_is_rolled_back() {
     let mut site = baking().await;
     assert_eq!(record(&site, "staging-1")["latencyP95Ms"], 20);
-    site.probes.answer(Outcome::Good { latency_ms: 450 });
+    site.probes.answer(ProbeOutcome::Good { latency_ms: 450 });
     after(&mut site, 29).await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
     after(&mut site, 1).await;
@@ -55,7 +55,7 @@ async fn a_release_that_answers_much_more_slowly_than_the_last_good_one_is_rolle
 #[tokio::test(start_paused = true)]
 async fn a_release_that_is_a_little_slower_becomes_good_and_the_next_is_compared_with_it() {
     let mut site = baking().await;
-    site.probes.answer(Outcome::Good { latency_ms: 120 });
+    site.probes.answer(ProbeOutcome::Good { latency_ms: 120 });
     after(&mut site, 60).await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
     assert_eq!(record(&site, "staging-2")["latencyP95Ms"], 120);
@@ -218,7 +218,7 @@ async fn what_cannot_answer_is_not_probed() {
         ("/api/health", "staging.example.com")
     );
     assert_eq!(
-        (target.release, target.port, target.brisk),
+        (target.release, target.port, target.baking),
         (Some(1), 80, false)
     );
     site.edit("staging", |spec| spec["runtime"]["replicas"] = json!(0));

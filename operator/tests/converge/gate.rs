@@ -1,7 +1,7 @@
 //! The promotion gate: what waits, what is refused, and when exactly it opens.
 
 use crokodial_operator::uptime::Probes as _;
-use crokodial_operator::uptime::{Bad, Outcome};
+use crokodial_operator::uptime::{ProbeOutcome, SiteFault};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -163,7 +163,7 @@ async fn a_source_that_fails_for_four_minutes_moves_the_end_by_as_much() {
     site.rest("prod").await;
     let told = earliest(&site);
     pass(&mut site, 60).await;
-    site.probes.answer(Outcome::Bad(Bad::Refused));
+    site.probes.answer(ProbeOutcome::Bad(SiteFault::Refused));
     pass(&mut site, 60).await;
     assert_eq!(site.status("prod")["promotion"]["earliest"], Value::Null);
     pass(&mut site, 180).await;

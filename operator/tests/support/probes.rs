@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crokodial_operator::uptime::window::Window;
-use crokodial_operator::uptime::{BRISK_INTERVAL, INTERVAL, Outcome, ProbeSummary, Probes, Target};
+use crokodial_operator::uptime::{
+    BAKE_INTERVAL, INTERVAL, ProbeOutcome, ProbeSummary, Probes, Target,
+};
 use jiff::Timestamp;
 
 /// What every site answers until a test says otherwise.
-const GOOD: Outcome = Outcome::Good { latency_ms: 20 };
+const GOOD: ProbeOutcome = ProbeOutcome::Good { latency_ms: 20 };
 
 /// Answers for all environments alike. It outlives the operator's restarts unless it is told to forget.
 #[derive(Debug)]
 pub struct ScriptedProbes {
     time: Arc<Mutex<Timestamp>>,
-    answer: Mutex<Outcome>,
+    answer: Mutex<ProbeOutcome>,
     watched: Mutex<BTreeMap<(String, String), Watched>>,
 }
 
@@ -44,7 +46,7 @@ impl ScriptedProbes {
     }
 
     /// From now on every probe ends so.
-    pub fn answer(&self, outcome: Outcome) {
+    pub fn answer(&self, outcome: ProbeOutcome) {
         let now = *self.time.lock().unwrap();
         let before = *self.answer.lock().unwrap();
         for watched in self.watched.lock().unwrap().values_mut() {
@@ -67,9 +69,9 @@ impl ScriptedProbes {
 }
 
 impl Watched {
-    fn catch_up(&mut self, answer: Outcome, now: Timestamp) {
-        let interval = if self.target.brisk {
-            BRISK_INTERVAL
+    fn catch_up(&mut self, answer: ProbeOutcome, now: Timestamp) {
+        let interval = if self.target.baking {
+            BAKE_INTERVAL
         } else {
             INTERVAL
         };

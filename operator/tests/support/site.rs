@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crokodial_crds::TlsMode;
-use crokodial_operator::context::{Clock, Context, Outside, Settings};
-use crokodial_operator::environment::effective::Defaults;
+use crokodial_operator::clock::Clock;
+use crokodial_operator::config::defaults::Defaults;
+use crokodial_operator::context::{Context, Outside, Settings};
 use crokodial_operator::environment::{self, Error};
 use crokodial_operator::kube_io::KubeIo;
 use crokodial_operator::metrics::Metrics;
-use crokodial_operator::wake::Wakes;
+use crokodial_operator::requeue::RequeueTrigger;
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
@@ -28,8 +29,8 @@ pub const LIVE: &str = "live";
 /// Where the operator lives.
 pub const SYSTEM: &str = "crokodial-system";
 
-/// Steps of operator and world until both must rest.
-const MOST_STEPS: usize = 400;
+/// Maximum number of steps of operator and cluster until both are at rest.
+const MAX_STEPS: usize = 400;
 
 /// An operator and its world.
 pub struct Site {
@@ -189,7 +190,7 @@ impl Site {
 
     /// Operator and world in turn, one step each, until neither has anything to do. Returns the reconciles made.
     pub async fn rest(&mut self, name: &str) -> usize {
-        for done in 1..=MOST_STEPS {
+        for done in 1..=MAX_STEPS {
             let before = self.api.version();
             self.reconcile(name).await;
             let moved = self.world.step().is_some();
@@ -198,12 +199,12 @@ impl Site {
                 return done;
             }
         }
-        panic!("{name} is not at rest after {MOST_STEPS} steps");
+        panic!("{name} is not at rest after {MAX_STEPS} steps");
     }
 
     /// Operator and world in turn, until the newest release is in this phase: `2 Rolling`.
     pub async fn until(&mut self, name: &str, line: &str) {
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             if self.phases(name).last().is_some_and(|l| l == line) {
                 return;
             }
@@ -388,7 +389,7 @@ fn context_with(
             probes: probes.clone(),
             smoke: smoke.clone(),
         },
-        Wakes::default(),
+        RequeueTrigger::default(),
         Metrics::new(),
         Clock::Fixed(time.clone()),
     ))

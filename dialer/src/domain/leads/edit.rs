@@ -1,18 +1,20 @@
-//! What people may change in a lead, and how it is stored.
+//! Edits of leads by users.
 
 use serde_json::{Map, Value};
 
 use super::{SOURCES, STATUSES};
-use crate::domain::{email, fields};
+use crate::domain::email;
+use crate::domain::fields;
 
-/// Longest text of a field and longest notes, in characters.
-const LONGEST: usize = 500;
-const LONGEST_NOTES: usize = 50_000;
+/// Maximum length of a field, in characters.
+const MAX_LENGTH: usize = 500;
+/// Maximum length of notes, in characters.
+const MAX_NOTES_LENGTH: usize = 50_000;
 
-/// Fields that may be emptied: an empty text is a value.
+/// Fields that can be cleared: empty text is a value.
 const CLEARABLE: [&str; 2] = ["disposition", "notes"];
 
-/// The rest: empty means unchanged.
+/// Other fields: empty text means unchanged.
 const OTHERS: [&str; 17] = [
     "name",
     "firstName",
@@ -35,7 +37,7 @@ const OTHERS: [&str; 17] = [
 
 /// A field and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct EditError {
     pub field: &'static str,
     pub advice: String,
 }
@@ -45,18 +47,18 @@ pub struct Refused {
 pub struct Edit(pub Vec<(&'static str, String)>);
 
 impl Edit {
-    /// The new value of a field that is changed.
+    /// The new value of a changed field.
     pub fn get(&self, field: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| *name == field);
         found.map(|(_, value)| value.as_str())
     }
 }
 
-/// Reads a body. What it holds besides is ignored, as ever: clients send whole leads back.
+/// Parses a body. Unknown fields are ignored, because clients send whole leads back.
 ///
 /// # Errors
-/// The first field whose value cannot be stored.
-pub fn parse(body: &Map<String, Value>) -> Result<Edit, Refused> {
+/// The first invalid field.
+pub fn parse(body: &Map<String, Value>) -> Result<Edit, EditError> {
     let mut edit = Edit::default();
     for field in CLEARABLE {
         if let Some(value) = text(body, field)? {
@@ -72,16 +74,19 @@ pub fn parse(body: &Map<String, Value>) -> Result<Edit, Refused> {
     Ok(edit)
 }
 
-fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<&'a str>, Refused> {
+fn text<'a>(
+    body: &'a Map<String, Value>,
+    field: &'static str,
+) -> Result<Option<&'a str>, EditError> {
     let value = match fields::text(body, field) {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),
         Err(advice) => return refuse(field, advice),
     };
     let most = if field == "notes" {
-        LONGEST_NOTES
+        MAX_NOTES_LENGTH
     } else {
-        LONGEST
+        MAX_LENGTH
     };
     if value.chars().count() > most {
         return refuse(field, format!("must have at most {most} characters"));
@@ -89,7 +94,7 @@ fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<
     Ok(Some(value))
 }
 
-fn stored(field: &'static str, value: &str) -> Result<String, Refused> {
+fn stored(field: &'static str, value: &str) -> Result<String, EditError> {
     match field {
         "email" => {
             let address = email::normalise(value);
@@ -104,15 +109,15 @@ fn stored(field: &'static str, value: &str) -> Result<String, Refused> {
     }
 }
 
-fn one_of(field: &'static str, value: &str, allowed: &[&str]) -> Result<String, Refused> {
+fn one_of(field: &'static str, value: &str, allowed: &[&str]) -> Result<String, EditError> {
     if allowed.contains(&value) {
         return Ok(value.to_owned());
     }
     refuse(field, format!("must be one of {}", allowed.join(", ")))
 }
 
-fn refuse<T>(field: &'static str, advice: impl Into<String>) -> Result<T, Refused> {
-    Err(Refused {
+fn refuse<T>(field: &'static str, advice: impl Into<String>) -> Result<T, EditError> {
+    Err(EditError {
         field,
         advice: advice.into(),
     })
@@ -124,7 +129,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn read(body: &Value) -> Result<Edit, Refused> {
+    fn read(body: &Value) -> Result<Edit, EditError> {
         parse(body.as_object().unwrap())
     }
 

@@ -1,4 +1,4 @@
-//! Telephone numbers by their digits. There is no numbering plan here: it would refuse 555-01xx, and old data holds
+//! Telephone numbers by their digits. No numbering plan is applied: it would refuse 555-01xx, and old data contains
 //! anything.
 
 /// The digits of a text, in order.
@@ -6,8 +6,8 @@ pub fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The E.164 form of a North American number, or of any number that was written with its country code: what two
-/// leads are compared by. `None` where the digits do not say.
+/// The E.164 form of a North American number, or of a number with its country code. Leads are compared by it. `None` if
+/// the digits are ambiguous.
 pub fn e164(text: &str) -> Option<String> {
     let digits = digits(text);
     let international = text.trim_start().starts_with('+');
@@ -20,7 +20,7 @@ pub fn e164(text: &str) -> Option<String> {
     }
 }
 
-/// As the old importer showed it: `(XXX) XXX-XXXX` for a North American number; else as it came.
+/// The old importer's format: `(XXX) XXX-XXXX` for North American numbers; other text unchanged.
 pub fn display(text: &str) -> String {
     let number = e164(text).unwrap_or_default();
     let national = number.strip_prefix("+1").filter(|n| n.len() == 10);
@@ -31,14 +31,13 @@ pub fn display(text: &str) -> String {
     }
 }
 
-/// A regular expression that finds these digits in a stored phone, which is written as somebody liked it: only its
-/// digits count.
+/// A regular expression that matches these digits in a stored phone number with any separators.
 pub fn pattern(digits: &str) -> String {
     let digits: Vec<String> = digits.chars().map(String::from).collect();
     digits.join("[^0-9]*")
 }
 
-/// The last ten digits, which dial counts are kept by; `None` with fewer than ten.
+/// The last ten digits, the key of dial counts; `None` if there are fewer.
 pub fn last_ten(text: &str) -> Option<String> {
     let digits = digits(text);
     let from = digits.len().checked_sub(10)?;
@@ -75,7 +74,53 @@ mod tests {
         assert_eq!(last_ten("12345"), None);
     }
 
+    /// Maximum number of digits that are searched for in their own text: longer patterns take long to compile.
+    const MAX_DIGITS: usize = 12;
+
+    fn check(text: &str) {
+        let digits = digits(text);
+        assert!(digits.bytes().all(|b| b.is_ascii_digit()));
+        let shown = display(text);
+        assert_eq!(display(&shown), shown);
+        assert_eq!(e164(&shown), e164(text), "{text:?}");
+        if let Some(number) = e164(text) {
+            let rest = number.strip_prefix('+').unwrap();
+            assert!((8..=15).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_digit()));
+            assert!(rest.ends_with(&digits), "{text:?}");
+            assert_eq!(e164(&number).as_ref(), Some(&number));
+        }
+        match last_ten(text) {
+            Some(last) => assert!(last.len() == 10 && digits.ends_with(&last)),
+            None => assert!(digits.len() < 10, "{text:?}"),
+        }
+        if digits.len() <= MAX_DIGITS {
+            let pattern = regex::Regex::new(&pattern(&digits)).unwrap();
+            assert!(pattern.is_match(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn odd_numbers() {
+        for text in [
+            "+1\u{fffd}555 0123456",
+            "+44 20 7946 0958",
+            "+123456789012345678901234567890",
+            "(555) 012-3456",
+            "1-555-012-3456",
+            "x+1 555 012 3456",
+            "\u{665}\u{665} \u{ff15} 555 012 3456",
+            "call me",
+        ] {
+            check(text);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_number_is_the_same_however_it_is_shown_or_searched(text in "([-+()x 0-9]{0,24}|\\PC{0,24})") {
+            check(&text);
+        }
+
         #[test]
         fn what_is_shown_is_the_same_number(text in "[-+() 0-9a-z]{0,20}") {
             prop_assert_eq!(e164(&display(&text)), e164(&text));

@@ -5,7 +5,7 @@ fn zone(name: &str) -> TimeZone {
     named_zone(name).unwrap()
 }
 
-fn ask(pairs: &[(&str, &str)]) -> Result<LeadQuery, Refused> {
+fn ask(pairs: &[(&str, &str)]) -> Result<LeadQuery, QueryError> {
     let pairs: Vec<(String, String)> = pairs
         .iter()
         .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))

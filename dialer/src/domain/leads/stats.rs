@@ -1,12 +1,12 @@
-//! What a tenant's leads are made of: counted in one pass over a few fields, the same on every database server.
+//! Statistics of leads, computed in one pass over a few fields, so that they are the same on every database.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::view::text;
+use crate::domain::to_json::text;
 
-/// Fields that are looked at.
+/// The fields that are counted.
 pub const FIELDS: [&str; 8] = [
     "state",
     "disposition",
@@ -18,23 +18,24 @@ pub const FIELDS: [&str; 8] = [
     "city",
 ];
 
-/// Longest lists: those a filter offers, and the other ones.
-const MOST_OPTIONS: usize = 100;
-const MOST_SHOWN: usize = 50;
+/// Maximum number of filter options.
+const MAX_OPTIONS: usize = 100;
+/// Maximum length of a breakdown.
+const MAX_SHOWN: usize = 50;
 
-/// Different values of one field that are told apart; what comes after is only counted as a lead. Far above what
-/// people type, and a bound on memory.
-const MOST_VALUES: usize = 20_000;
+/// Maximum number of distinct values per field; others are not counted by value. Far above real data, and a bound on
+/// memory.
+const MAX_VALUES: usize = 20_000;
 
 /// Counts so far.
 #[derive(Debug, Default)]
-pub struct Stats {
+pub struct LeadStats {
     leads: u64,
     values: BTreeMap<&'static str, BTreeMap<String, u64>>,
 }
 
-impl Stats {
-    /// Counts one more lead, of which [`FIELDS`] are there.
+impl LeadStats {
+    /// Counts a lead with [`FIELDS`].
     pub fn add(&mut self, lead: &Map<String, Value>) {
         self.leads = self.leads.saturating_add(1);
         for field in FIELDS {
@@ -43,14 +44,14 @@ impl Stats {
                 continue;
             }
             let counts = self.values.entry(field).or_default();
-            if counts.len() < MOST_VALUES || counts.contains_key(&value) {
+            if counts.len() < MAX_VALUES || counts.contains_key(&value) {
                 let count = counts.entry(value).or_default();
                 *count = count.saturating_add(1);
             }
         }
     }
 
-    /// Values that lists can be filtered by, in order.
+    /// Filter options, sorted.
     pub fn options(&self) -> Value {
         json!({
             "states": self.names("state"),
@@ -87,7 +88,7 @@ impl Stats {
         let counts = self.values.get(field).into_iter().flatten();
         counts
             .map(|(value, _)| value.as_str())
-            .take(MOST_OPTIONS)
+            .take(MAX_OPTIONS)
             .collect()
     }
 
@@ -96,7 +97,7 @@ impl Stats {
         let mut counts: Vec<(&String, &u64)> =
             self.values.get(field).into_iter().flatten().collect();
         counts.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
-        let shown = counts.into_iter().take(MOST_SHOWN);
+        let shown = counts.into_iter().take(MAX_SHOWN);
         shown
             .map(|(value, count)| json!({ "_id": value, "count": count }))
             .collect()
@@ -111,8 +112,8 @@ impl Stats {
 mod tests {
     use super::*;
 
-    fn stats(leads: &[Value]) -> Stats {
-        let mut stats = Stats::default();
+    fn stats(leads: &[Value]) -> LeadStats {
+        let mut stats = LeadStats::default();
         for lead in leads {
             stats.add(lead.as_object().unwrap());
         }

@@ -1,18 +1,18 @@
-//! Vendors' credential pairs as they are stored.
+//! Inspection of vendor credentials.
 
-use mongodb::bson::Document;
+use bson::Document;
 
-use super::{Finding, Seen, Severity};
-use crate::domain::keyring;
+use super::{Finding, Occurrences, Severity};
+use crate::security::keyring;
 
-/// Looks at pairs one after the other.
+/// Inspects credentials one by one.
 #[derive(Debug, Default)]
-pub struct Inspector {
-    plain: Seen,
-    odd: Seen,
+pub struct CredentialInspector {
+    plain: Occurrences,
+    odd: Occurrences,
 }
 
-impl Inspector {
+impl CredentialInspector {
     pub fn see(&mut self, row: &Document) {
         let id = row.get("_id");
         let whole = row.get_object_id("_id").is_ok()
@@ -50,15 +50,15 @@ impl Inspector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::doc;
-    use mongodb::bson::oid::ObjectId;
+    use bson::doc;
+    use bson::oid::ObjectId;
 
     #[test]
     fn plain_keys_are_pending_and_what_is_nobody_s_is_for_somebody_to_decide() {
         let pair = |key: &str| {
             doc! { "_id": ObjectId::new(), "tenantId": ObjectId::new(), "sid": "crk_1", "apiKey": key }
         };
-        let mut inspector = Inspector::default();
+        let mut inspector = CredentialInspector::default();
         inspector.see(&pair("sealed.v1.k1.abc"));
         assert_eq!(inspector.findings(), []);
         let (first, odd) = (pair("key_1"), doc! { "_id": "x", "apiKey": "key_3" });

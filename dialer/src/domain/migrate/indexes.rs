@@ -1,15 +1,15 @@
-//! Indexes: which are wanted, which of the old server's stand in the way. The application is right with any of them
-//! missing; they are speed, or a backstop.
+//! Indexes: required ones, and obstructive ones of the old server. The application is correct without any of them; they
+//! are for speed, or a safeguard.
 
-use mongodb::bson::{Bson, Document};
+use bson::{Bson, Document};
 
-use super::{Finding, Seen, Severity};
+use super::{Finding, Occurrences, Severity};
 
 /// An index by its keys; names differ between servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
     pub collection: &'static str,
-    /// Field and direction, 1 or -1.
+    /// Fields and directions, 1 or -1.
     pub keys: &'static [(&'static str, i32)],
     pub unique: bool,
 }
@@ -30,7 +30,7 @@ const fn unique(collection: &'static str, keys: &'static [(&'static str, i32)]) 
     }
 }
 
-/// What this version's queries use.
+/// Indexes that this version's queries use.
 pub const WANTED: &[Index] = &[
     unique("users", &[("email", 1)]),
     unique("users", &[("username", 1)]),
@@ -51,8 +51,8 @@ pub const WANTED: &[Index] = &[
     plain("textoptouts", &[("tenantId", 1), ("createdAt", -1)]),
 ];
 
-/// What the old server declared and this one must not have, and why. Dropped by `--contract` only: the old server
-/// makes them again at each start.
+/// Indexes that the old server declared and that are wrong for this one, with the reason. Only `--contract` drops them,
+/// because the old server recreates them at each start.
 pub const UNWANTED: &[(Index, &str)] = &[
     (
         unique("leads", &[("leadId", 1)]),
@@ -69,7 +69,7 @@ pub const UNWANTED: &[(Index, &str)] = &[
 ];
 
 impl Index {
-    /// `collection(field:1,field:-1)`, for people.
+    /// `collection(field:1,field:-1)`, for display.
     pub fn shown(&self) -> String {
         let keys: Vec<String> = self
             .keys
@@ -80,19 +80,19 @@ impl Index {
         format!("{}({}){unique}", self.collection, keys.join(","))
     }
 
-    /// The keys as MongoDB takes them.
+    /// The keys in MongoDB's format.
     pub fn keys(&self) -> Document {
         let keys = self.keys.iter();
         keys.map(|(field, direction)| ((*field).to_owned(), Bson::from(*direction)))
             .collect()
     }
 
-    /// True if that index serves as this one: uniqueness aside, which is a backstop only.
-    pub fn is_served_by(&self, present: &Present) -> bool {
+    /// True if an existing index has these keys. Uniqueness is ignored: it is only a safeguard.
+    pub fn is_served_by(&self, present: &ExistingIndex) -> bool {
         self.collection == present.collection && same_keys(self.keys, &present.keys)
     }
 
-    fn is(&self, present: &Present) -> bool {
+    fn is(&self, present: &ExistingIndex) -> bool {
         self.is_served_by(present) && self.unique == present.unique && !present.partial
     }
 }
@@ -115,27 +115,27 @@ fn same_keys(keys: &[(&str, i32)], found: &Document) -> bool {
             })
 }
 
-/// An index that is there.
+/// An existing index.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Present {
+pub struct ExistingIndex {
     pub collection: String,
     pub name: String,
     pub keys: Document,
     pub unique: bool,
-    /// Over some documents only.
+    /// Covers a part of the documents.
     pub partial: bool,
 }
 
-/// Those that are not there.
-pub fn missing(present: &[Present]) -> Vec<Index> {
+/// Required indexes that do not exist.
+pub fn missing(present: &[ExistingIndex]) -> Vec<Index> {
     let wanted = WANTED.iter().copied();
     wanted
         .filter(|index| !present.iter().any(|found| index.is_served_by(found)))
         .collect()
 }
 
-/// Those that are in the way, and why.
-pub fn in_the_way(present: &[Present]) -> Vec<(Present, &'static str)> {
+/// Existing unwanted indexes, with the reason.
+pub fn in_the_way(present: &[ExistingIndex]) -> Vec<(ExistingIndex, &'static str)> {
     let found = UNWANTED.iter().flat_map(|(index, why)| {
         let found = present.iter().filter(|found| index.is(found));
         found.map(|found| (found.clone(), *why))
@@ -143,9 +143,9 @@ pub fn in_the_way(present: &[Present]) -> Vec<(Present, &'static str)> {
     found.collect()
 }
 
-/// What is to be said of them.
-pub fn findings(present: &[Present]) -> Vec<Finding> {
-    let one = Seen {
+/// Findings about indexes.
+pub fn findings(present: &[ExistingIndex]) -> Vec<Finding> {
+    let one = Occurrences {
         count: 1,
         example: None,
     };
@@ -173,10 +173,10 @@ pub fn findings(present: &[Present]) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::doc;
+    use bson::doc;
 
-    fn present(collection: &str, keys: Document, unique: bool) -> Present {
-        Present {
+    fn present(collection: &str, keys: Document, unique: bool) -> ExistingIndex {
+        ExistingIndex {
             collection: collection.into(),
             name: "any".into(),
             keys,
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn an_index_is_known_by_its_keys_whatever_its_name_and_number_type() {
-        let all: Vec<Present> = WANTED
+        let all: Vec<ExistingIndex> = WANTED
             .iter()
             .map(|index| present(index.collection, index.keys(), index.unique))
             .collect();
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(conflicts.len(), 1);
         assert_eq!(conflicts[0].id, "indexes.old.leads.any");
         assert_eq!(missing(std::slice::from_ref(&old)).len(), WANTED.len() - 1);
-        let partial = Present {
+        let partial = ExistingIndex {
             partial: true,
             ..old
         };

@@ -1,17 +1,16 @@
-//! Leads as they are stored: whose they are, which are the same, and which fields hold another type than the old
-//! schema names.
+//! Inspection of leads: ownership, duplicates, and field types other than the old schema's.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document};
+use bson::oid::ObjectId;
+use bson::{Bson, Document};
 
-use super::{Finding, Seen, Severity, type_name};
-use crate::domain::leads::view;
-use crate::domain::vendor::same::Keys;
+use super::{Finding, Occurrences, Severity, type_name};
+use crate::domain::to_json;
+use crate::domain::vendor::matching::MatchKeys;
 
-/// Types of the old schema, by field.
+/// Field types of the old schema.
 const TEXT: &[&str] = &[
     "name",
     "firstName",
@@ -59,19 +58,19 @@ const FLAGS: &[&str] = &[
 ];
 const DATES: &[&str] = &["createdAt", "updatedAt", "lastContactedAt"];
 
-/// The most leads whose keys are remembered to find those that are the same (some 100 bytes each).
-const MOST_COMPARED: u64 = 500_000;
+/// Maximum number of leads whose keys are kept to find duplicates (about 100 bytes each).
+const MAX_COMPARED: u64 = 500_000;
 
-/// Looks at leads one after the other.
+/// Inspects leads one by one.
 #[derive(Debug, Default)]
-pub struct Inspector {
+pub struct LeadInspector {
     looked_at: u64,
-    unreadable: Seen,
-    unowned: Seen,
-    odd_owner: Seen,
-    undated: Seen,
-    same: Seen,
-    types: BTreeMap<(&'static str, &'static str), Seen>,
+    unreadable: Occurrences,
+    unowned: Occurrences,
+    odd_owner: Occurrences,
+    undated: Occurrences,
+    same: Occurrences,
+    types: BTreeMap<(&'static str, &'static str), Occurrences>,
     known: HashMap<(ObjectId, Key), Holders>,
 }
 
@@ -82,14 +81,14 @@ enum Key {
     Email(String),
 }
 
-/// Leads that have one key: with a vendor's id, and without.
+/// Leads that share a key, with and without a vendor id.
 #[derive(Debug, Default)]
 struct Holders {
     with_id: bool,
     without: bool,
 }
 
-impl Inspector {
+impl LeadInspector {
     pub fn see(&mut self, lead: &Document) {
         self.looked_at = self.looked_at.saturating_add(1);
         let id = lead.get("_id");
@@ -102,7 +101,7 @@ impl Inspector {
         self.see_types(lead);
         match lead.get("tenantId") {
             Some(Bson::ObjectId(tenant)) => {
-                if self.looked_at <= MOST_COMPARED && self.is_known(*tenant, lead) {
+                if self.looked_at <= MAX_COMPARED && self.is_known(*tenant, lead) {
                     self.same.at(id);
                 }
             }
@@ -132,9 +131,9 @@ impl Inspector {
         odd(DATES, |v| matches!(v, Bson::DateTime(_)));
     }
 
-    /// True if one seen before is the same lead (`vendor::same`).
+    /// True if an earlier lead is the same one (`vendor::matching`).
     fn is_known(&mut self, tenant: ObjectId, lead: &Document) -> bool {
-        let keys = Keys::of_stored(&view::fields(lead));
+        let keys = MatchKeys::of_stored(&to_json::fields(lead));
         let has_id = !keys.vendor_ids.is_empty();
         let ids = keys.vendor_ids.into_iter().map(Key::VendorId);
         let contact = [keys.phone.map(Key::Phone), keys.email.map(Key::Email)];
@@ -165,8 +164,8 @@ impl Inspector {
                 format!("{field} is of type {found}: read as it is and left as it is"),
             )
         });
-        let uncompared = Seen {
-            count: self.looked_at.saturating_sub(MOST_COMPARED),
+        let uncompared = Occurrences {
+            count: self.looked_at.saturating_sub(MAX_COMPARED),
             example: None,
         };
         let uncompared = Finding::new(
@@ -183,9 +182,9 @@ impl Inspector {
             .collect()
     }
 
-    /// What is not of one field.
+    /// Findings that are not about one field.
     fn of_whole_leads(&self) -> [Option<Finding>; 5] {
-        let of = |id: &str, severity, seen: &Seen, message: &str| {
+        let of = |id: &str, severity, seen: &Occurrences, message: &str| {
             Finding::new(format!("leads.{id}"), severity, seen, message)
         };
         [
@@ -228,10 +227,10 @@ impl Inspector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::{DateTime, doc};
+    use bson::{DateTime, doc};
 
     fn findings(leads: &[Document]) -> Vec<(String, u64)> {
-        let mut inspector = Inspector::default();
+        let mut inspector = LeadInspector::default();
         for lead in leads {
             inspector.see(lead);
         }

@@ -1,27 +1,27 @@
-//! Accounts as they are stored.
+//! Inspection of accounts.
 
 use std::collections::HashMap;
 
-use mongodb::bson::Document;
+use bson::Document;
 
-use super::{Finding, Seen, Severity};
+use super::{Finding, Occurrences, Severity};
 use crate::domain::email::normalise;
 
-/// Looks at accounts one after the other.
+/// Inspects accounts one by one.
 #[derive(Debug, Default)]
-pub struct Inspector {
-    unlowered: Seen,
-    no_email: Seen,
-    no_hash: Seen,
-    bcrypt: Seen,
-    role: Seen,
-    shared: Seen,
+pub struct UserInspector {
+    unlowered: Occurrences,
+    no_email: Occurrences,
+    no_hash: Occurrences,
+    bcrypt: Occurrences,
+    role: Occurrences,
+    shared: Occurrences,
     addresses: HashMap<String, u64>,
     admins: u64,
     all: u64,
 }
 
-/// What a user's `emailLower` should be, where it is not that yet. `None` where there is no address, or it is right.
+/// The correct `emailLower` of a user; `None` if there is no address, or it is correct already.
 pub fn lowered(user: &Document) -> Option<String> {
     let email = user.get_str("email").ok().filter(|e| !e.is_empty())?;
     let lower = normalise(email);
@@ -31,10 +31,10 @@ pub fn lowered(user: &Document) -> Option<String> {
 /// Prefixes of bcrypt hashes that every library reads.
 const BCRYPT: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
 
-/// Of what is stored where the old server is gone for good.
+/// Prefix of Argon2id hashes.
 const ARGON2ID: &str = "$argon2id$";
 
-impl Inspector {
+impl UserInspector {
     pub fn see(&mut self, user: &Document) {
         self.all = self.all.saturating_add(1);
         let id = user.get("_id");
@@ -61,7 +61,7 @@ impl Inspector {
         self.all > 0
     }
 
-    /// What is left of the old server's hashes where it is gone for good.
+    /// The finding about remaining bcrypt hashes, if the old server is gone for good.
     pub fn old_hashes(&self) -> Option<Finding> {
         Finding::new(
             "users.bcrypt",
@@ -72,10 +72,10 @@ impl Inspector {
     }
 
     pub fn findings(&self) -> Vec<Finding> {
-        let of = |id: &str, severity, seen: &Seen, message: &str| {
+        let of = |id: &str, severity, seen: &Occurrences, message: &str| {
             Finding::new(format!("users.{id}"), severity, seen, message)
         };
-        let no_admin = Seen {
+        let no_admin = Occurrences {
             count: u64::from(self.admins == 0),
             example: None,
         };
@@ -127,8 +127,8 @@ impl Inspector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::doc;
-    use mongodb::bson::oid::ObjectId;
+    use bson::doc;
+    use bson::oid::ObjectId;
 
     fn user(email: &str, more: Document) -> Document {
         let mut user = doc! {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn findings(users: &[Document]) -> Vec<(String, Severity, u64)> {
-        let mut inspector = Inspector::default();
+        let mut inspector = UserInspector::default();
         for user in users {
             inspector.see(user);
         }
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_hash_of_either_form_is_one_and_the_old_ones_are_counted() {
         let argon2id = doc! { "password": "$argon2id$v=19$m=19456,t=2,p=1$c$d" };
-        let mut inspector = Inspector::default();
+        let mut inspector = UserInspector::default();
         for user in [user("a@x.y", argon2id), user("b@x.y", doc! {})] {
             inspector.see(&user);
         }

@@ -1,27 +1,27 @@
-//! The pair that a vendor sends with every lead.
+//! The credential that a vendor sends with every lead.
 
-use mongodb::bson::oid::ObjectId;
+use bson::oid::ObjectId;
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::domain::keyring::{Context, KeyRing, Unopened};
+use crate::security::keyring::{KeyRing, SealContext, UnsealError};
 
-/// What the keys are sealed and looked up as.
+/// Purpose of sealing and look-up.
 pub const PURPOSE: &str = "nextgen";
 
-/// Longest text that can be half of a pair.
-pub const LONGEST: usize = 256;
+/// Maximum length of each part, in bytes.
+pub const MAX_LENGTH: usize = 256;
 
-/// A pair. The key is never shown by `Debug`, and compared by [`same`] only.
+/// A credential. `Debug` omits the key; compare keys with [`same`] only.
 #[derive(Clone)]
-pub struct Pair {
-    /// Names the credential; not secret.
+pub struct CredentialPair {
+    /// Identifies the credential; not secret.
     pub sid: String,
     pub api_key: String,
 }
 
-impl std::fmt::Debug for Pair {
+impl std::fmt::Debug for CredentialPair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pair")
             .field("sid", &self.sid)
@@ -29,8 +29,8 @@ impl std::fmt::Debug for Pair {
     }
 }
 
-impl Pair {
-    /// A new one: `crk_` and 128 random bits, `key_` and 256, as hex.
+impl CredentialPair {
+    /// A random credential: `crk_` and 128 bits, `key_` and 256 bits, in hex.
     pub fn fresh() -> Self {
         let (mut sid, mut key) = ([0_u8; 16], [0_u8; 32]);
         rand::rng().fill_bytes(&mut sid);
@@ -41,44 +41,48 @@ impl Pair {
         }
     }
 
-    /// What it is remembered by in memory, where the key itself has no business.
+    /// Fingerprint of the credential, for in-memory maps that must not contain the key.
     pub fn fingerprint(&self) -> [u8; 32] {
-        // Neither half can hold a zero byte: they are header values.
+        // Header values contain no zero byte.
         Sha256::digest(format!("{}\0{}", self.sid, self.api_key)).into()
     }
 }
 
-/// How a pair is stored, under the ring's first key.
+/// The stored form of a credential, sealed under the first key of the ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     pub api_key: String,
-    /// What the pair is found by.
+    /// Keyed hash for look-up.
     pub key_hash: String,
 }
 
-/// A key is sealed for its tenant: in another's row it does not open.
-pub fn context(tenant: ObjectId) -> Context {
-    Context {
+/// A key is sealed for its tenant and does not open in another tenant's row.
+pub fn context(tenant: ObjectId) -> SealContext {
+    SealContext {
         purpose: PURPOSE,
         user: tenant,
     }
 }
 
-/// Seals a tenant's pair, and opens it again: the plain key may be nowhere else afterwards.
+/// Seals a credential and opens it again, because the plain key may not exist anywhere else afterwards.
 ///
 /// # Errors
 /// Why it would not open.
-pub fn seal(ring: &KeyRing, tenant: ObjectId, pair: &Pair) -> Result<Sealed, Unopened> {
+pub fn seal(
+    ring: &KeyRing,
+    tenant: ObjectId,
+    pair: &CredentialPair,
+) -> Result<Sealed, UnsealError> {
     let api_key = ring.seal(context(tenant), &pair.api_key)?;
     if !same(&ring.open(context(tenant), &api_key)?, &pair.api_key) {
-        return Err(Unopened::Refused);
+        return Err(UnsealError::Refused);
     }
     let hashes = ring.look_ups(PURPOSE, &[&pair.sid, &pair.api_key]);
     let key_hash = hashes.into_iter().next().unwrap_or_default();
     Ok(Sealed { api_key, key_hash })
 }
 
-/// Whether two secrets are equal, in a time that tells neither where they differ nor how long they are.
+/// Compares two secrets in constant time.
 pub fn same(one: &str, other: &str) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
 }
@@ -89,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_fresh_pair_has_the_old_form_and_is_new() {
-        let (one, two) = (Pair::fresh(), Pair::fresh());
+        let (one, two) = (CredentialPair::fresh(), CredentialPair::fresh());
         let hex = |text: &str, mark: &str, length: usize| {
             let rest = text.strip_prefix(mark).unwrap();
             rest.len() == length && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
@@ -103,7 +107,7 @@ mod tests {
     #[test]
     fn a_sealed_pair_is_found_and_opens_for_its_tenant_only() {
         let ring = KeyRing::parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
-        let (tenant, pair) = (ObjectId::new(), Pair::fresh());
+        let (tenant, pair) = (ObjectId::new(), CredentialPair::fresh());
         let sealed = seal(&ring, tenant, &pair).unwrap();
         let opened = ring.open(context(tenant), &sealed.api_key).unwrap();
         assert_eq!(opened, pair.api_key);

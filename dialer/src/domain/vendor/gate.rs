@@ -1,27 +1,27 @@
-//! Who may knock at the webhook how often. Pairs that were right before have a rate of their own and are not held up by
-//! others' mistakes; everybody else may be wrong only so often, per `sid` and address and per address: a vendor sends for
-//! many tenants from one address, and one of them with an old key must not cost the others their leads.
+//! Rate limits of the webhook. A credential that was valid before has its own rate and is not affected by others.
+//! Everybody else is limited in the number of wrong credentials, per `sid` and address and per address: a vendor sends
+//! for many tenants from one address, and a tenant with an old key must not block the others.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::credential::Pair;
-use crate::domain::rate::{Buckets, Rate};
-use crate::domain::throttle::{Limits, Throttle};
+use super::credential::CredentialPair;
+use crate::security::rate::{Buckets, Rate};
+use crate::security::throttle::{Limits, Throttle};
 
-/// The most pairs whose rate is kept.
-const MOST_PAIRS: usize = 10_000;
+/// Maximum number of credentials with a rate.
+const MAX_PAIRS: usize = 10_000;
 
-/// Why a request is turned away, and the time until another is let in.
+/// Reason of a refusal, and the time until the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
-    /// The pair sends too fast.
+pub enum GateClosed {
+    /// The credential exceeds its rate.
     TooFast(Duration),
-    /// Too many wrong pairs came from there.
+    /// Too many wrong credentials from this address.
     TooManyWrong(Duration),
 }
 
-/// In memory, per process.
+/// In-memory limits of this process.
 #[derive(Debug)]
 pub struct Gate {
     rates: Buckets<[u8; 32]>,
@@ -31,39 +31,44 @@ pub struct Gate {
 impl Gate {
     pub fn new(rate: Rate, wrong: Limits) -> Self {
         Self {
-            rates: Buckets::new(rate, MOST_PAIRS),
+            rates: Buckets::new(rate, MAX_PAIRS),
             wrong: Throttle::new(wrong),
         }
     }
 
-    /// Before the pair is looked up.
+    /// Checks the limits before the credential is looked up.
     ///
     /// # Errors
-    /// It is not worth looking up.
-    pub fn enter(&mut self, pair: &Pair, from: IpAddr, now: Instant) -> Result<(), Closed> {
+    /// The look-up is refused.
+    pub fn enter(
+        &mut self,
+        pair: &CredentialPair,
+        from: IpAddr,
+        now: Instant,
+    ) -> Result<(), GateClosed> {
         let key = pair.fingerprint();
         if self.rates.knows(&key) {
-            return self.rates.look(&key, now).map_err(Closed::TooFast);
+            return self.rates.look(&key, now).map_err(GateClosed::TooFast);
         }
         let held = self.wrong.reserve(&pair.sid, from, now);
-        // Only looked at: many right requests may be under way at once.
-        self.wrong.release(held.map_err(Closed::TooManyWrong)?);
+        // Only a check: many valid requests may be in progress.
+        self.wrong.release(held.map_err(GateClosed::TooManyWrong)?);
         Ok(())
     }
 
-    /// The pair is right.
+    /// Counts a valid credential.
     ///
     /// # Errors
-    /// It sends too fast.
-    pub fn right(&mut self, pair: &Pair, now: Instant) -> Result<(), Closed> {
+    /// It exceeds its rate.
+    pub fn right(&mut self, pair: &CredentialPair, now: Instant) -> Result<(), GateClosed> {
         let taken = self.rates.take(pair.fingerprint(), now);
-        taken.map_err(Closed::TooFast)
+        taken.map_err(GateClosed::TooFast)
     }
 
-    /// The pair is wrong, perhaps since a moment ago.
-    pub fn wrong(&mut self, pair: &Pair, from: IpAddr, now: Instant) {
+    /// Counts a wrong credential, which may have been valid until now.
+    pub fn wrong(&mut self, pair: &CredentialPair, from: IpAddr, now: Instant) {
         self.rates.forget(&pair.fingerprint());
-        // Kept, so counted. Where it is refused there are enough already.
+        // Not released, so it counts. If it is refused, the limit is reached already.
         let _ = self.wrong.reserve(&pair.sid, from, now);
     }
 }
@@ -82,8 +87,8 @@ mod tests {
         window: Duration::from_secs(60),
     };
 
-    fn pair(sid: &str) -> Pair {
-        Pair {
+    fn pair(sid: &str) -> CredentialPair {
+        CredentialPair {
             sid: sid.to_owned(),
             api_key: "key".to_owned(),
         }
@@ -102,7 +107,7 @@ mod tests {
         }
         let second = Duration::from_secs(1);
         let refused = gate.enter(&pair("good"), ip(1), now);
-        assert_eq!(refused, Err(Closed::TooFast(second)));
+        assert_eq!(refused, Err(GateClosed::TooFast(second)));
         assert!(
             gate.right(&pair("good"), now).is_err(),
             "also if it entered before"
@@ -123,7 +128,7 @@ mod tests {
             gate.wrong(&pair("a"), ip(1), now);
         }
         let minute = Duration::from_secs(60);
-        let closed = Err(Closed::TooManyWrong(minute));
+        let closed = Err(GateClosed::TooManyWrong(minute));
         assert_eq!(gate.enter(&pair("a"), ip(1), now), closed);
         assert_eq!(gate.enter(&pair("b"), ip(1), now), Ok(()));
         for _ in 0..9 {
@@ -147,7 +152,7 @@ mod tests {
         }
         let refused = gate.enter(&pair("new"), ip(1), now);
         assert!(
-            matches!(refused, Err(Closed::TooManyWrong(_))),
+            matches!(refused, Err(GateClosed::TooManyWrong(_))),
             "{refused:?}"
         );
     }

@@ -1,4 +1,4 @@
-//! What surrounds every handler: request ids, access log, error bodies, CORS, security headers, time limit.
+//! Middleware around every handler: request id, access log, error body, CORS, security headers, timeout.
 
 mod access;
 mod cors;
@@ -18,39 +18,33 @@ use futures::future::BoxFuture;
 use http::StatusCode;
 use tower::{Layer, Service};
 
-pub use access::RequestId;
-
-use super::App;
-use super::csv_upload;
 use super::error::{ApiError, Code};
+use super::limits::{HANDLER_TIMEOUT, UPLOAD_PATH, UPLOAD_TIMEOUT};
+use super::state::App;
 use access::Exchange;
-use cors::Page;
+use cors::CorsRequest;
 
-/// Longest a handler may take, and one that is sent a whole file.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
-const UPLOAD_TIME_LIMIT: Duration = Duration::from_secs(300);
-
-/// All of it as one layer: a layer for each would clone the handler and box its answer as often, for every request.
+/// All middleware as one layer. Separate layers would each clone the handler and box its future for every request.
 #[derive(Debug, Clone)]
-pub struct Surround(pub App);
+pub struct MiddlewareLayer(pub App);
 
-impl<S> Layer<S> for Surround {
-    type Service = Surrounded<S>;
+impl<S> Layer<S> for MiddlewareLayer {
+    type Service = Middleware<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let app = Arc::clone(&self.0);
-        Surrounded { app, inner }
+        Middleware { app, inner }
     }
 }
 
-/// A handler with what surrounds it.
+/// A service with the middleware around it.
 #[derive(Debug, Clone)]
-pub struct Surrounded<S> {
+pub struct Middleware<S> {
     app: App,
     inner: S,
 }
 
-impl<S> Service<Request> for Surrounded<S>
+impl<S> Service<Request> for Middleware<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
     S::Future: Send + 'static,
@@ -65,7 +59,7 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let app = Arc::clone(&self.app);
-        let page = Page::of(&request, &app.origins);
+        let page = CorsRequest::of(&request, &app.origins);
         if page.preflight {
             let response = StatusCode::NO_CONTENT.into_response();
             return std::future::ready(Ok(finished(page, response))).boxed();
@@ -77,21 +71,21 @@ where
     }
 }
 
-fn finished(page: Page, mut response: Response) -> Response {
+fn finished(page: CorsRequest, mut response: Response) -> Response {
     page.mark(response.headers_mut());
     security::secured(response)
 }
 
 fn time_limit(request: &Request) -> Duration {
     let route = request.extensions().get::<MatchedPath>();
-    if route.is_some_and(|route| route.as_str() == csv_upload::PATH) {
-        UPLOAD_TIME_LIMIT
+    if route.is_some_and(|route| route.as_str() == UPLOAD_PATH) {
+        UPLOAD_TIMEOUT
     } else {
-        TIME_LIMIT
+        HANDLER_TIMEOUT
     }
 }
 
-/// The answer, or an error in its place when it is late or its handler panics.
+/// The response, or an error if the handler exceeds its timeout or panics.
 async fn guarded(
     limit: Duration,
     answer: impl Future<Output = Result<Response, Infallible>>,
@@ -106,7 +100,7 @@ async fn guarded(
     }
 }
 
-/// The panic itself was logged and reported by the hook.
+/// The hook has logged and reported the panic.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::new(Code::Panicked, "Something went wrong on the server.").into_response()
 }

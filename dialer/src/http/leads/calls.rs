@@ -1,4 +1,4 @@
-//! Calls that reps make from a lead: a `tel:` link dials, this only remembers.
+//! Calls from a lead: a `tel:` link dials, the server only records.
 
 use std::collections::BTreeMap;
 
@@ -8,26 +8,28 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::App;
 use super::super::answer::private;
 use super::super::auth::SignedInAs;
-use super::super::body::{Body, object_id};
+use super::super::body::Body;
 use super::super::error::ApiError;
+use super::super::query::Pairs;
+use super::super::schema::calls::{
+    CallCounts, CallDirection, CallMade, RecordedCall, TimeZoneParams,
+};
 use super::super::settings;
-use super::super::shapes::leads::{CallCounts, CallMade, RecordedCall, Zone};
-use super::{Pairs, marks, no_such_lead, refused_query};
-use crate::domain::leads::{query, view};
+use super::super::state::App;
+use super::{marks, no_such_lead, refused_query};
+use crate::domain::leads::query;
+use crate::domain::to_json;
 use crate::store::calls::NewCall;
 
-const LONGEST_PHONE: usize = 40;
-
-/// The caller's leads that were called today, each once.
+/// The caller's leads that were called today, each counted once.
 #[utoipa::path(
     get,
     path = "/api/leads/call-counts",
     tag = "calls",
     operation_id = "callCounts",
-    params(Zone),
+    params(TimeZoneParams),
     responses((status = 200, description = "The leads", body = CallCounts)),
 )]
 pub async fn counts(
@@ -51,7 +53,7 @@ pub async fn counts(
     Ok(private(Json(body).into_response()))
 }
 
-/// Remembers a call. 409 for one to a number on the caller's do-not-call list.
+/// Records a call. 409 for a call to a number on the caller's do-not-call list.
 #[utoipa::path(
     post,
     path = "/api/leads/record-call",
@@ -65,30 +67,26 @@ pub async fn record(
     SignedInAs(identity): SignedInAs,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let id = object_id("leadId", body.text("leadId")?)?;
-    let phone = body.text("phone")?;
-    if phone.chars().count() > LONGEST_PHONE {
-        return Err(ApiError::field("phone", "must have at most 40 characters"));
-    }
-    let direction = body.optional_text("direction")?.unwrap_or("outbound");
-    if !["outbound", "inbound"].contains(&direction) {
-        return Err(ApiError::field("direction", "must be outbound or inbound"));
-    }
+    let CallMade {
+        lead_id: id,
+        phone,
+        direction,
+    } = body.read()?;
     let scope = identity.scope();
     let lead = app.store.lead(scope, id).await?.ok_or_else(no_such_lead)?;
-    if direction == "outbound" {
-        marks::callable(&app, scope.user(), phone).await?;
+    if direction == CallDirection::Outbound {
+        marks::callable(&app, scope.user(), &phone).await?;
     }
     let call = app
         .store
         .insert_call(&NewCall {
             from: &identity.user.email,
-            to: phone,
-            direction,
+            to: &phone,
+            direction: direction.name(),
             agent: scope.user(),
             lead: lead.get_object_id("_id").unwrap_or(id),
         })
         .await?;
-    let body = json!({ "success": true, "call": view::fields(&call) });
+    let body = json!({ "success": true, "call": to_json::fields(&call) });
     Ok(private(Json(body).into_response()))
 }

@@ -1,4 +1,4 @@
-//! `/api/leads`: extract, ask the store within the caller's scope, respond.
+//! Handlers of `/api/leads`. Every query is limited to the caller's scope.
 
 pub mod calls;
 mod marks;
@@ -9,36 +9,37 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use bson::Document;
+use bson::oid::ObjectId;
 use http::{HeaderName, HeaderValue, StatusCode};
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::App;
 use super::answer::{private, said};
 use super::auth::SignedInAs;
 use super::body::{Body, object_id};
+use super::client::Client;
 use super::error::{ApiError, Code};
-use super::layers::RequestId;
-use super::origin::Origin;
+use super::query::Pairs;
+use super::request_id::RequestId;
+use super::schema::common::{Done, Id};
+use super::schema::leads::{
+    Lead, LeadChange, LeadFields, LeadListParams, Leads, Notes, NotesChange,
+};
 use super::settings;
-use super::shapes::leads::{Lead, LeadChange, LeadFields, LeadFilter, Leads, Notes, NotesChange};
-use super::shapes::{Done, Id};
+use super::state::App;
 use crate::accounts::Identity;
 use crate::domain::leads::edit::{self, Edit};
-use crate::domain::leads::query::{self, ALL_AT_MOST, LeadQuery};
+use crate::domain::leads::query::{self, LeadQuery, MAX_RESULTS};
 use crate::domain::leads::view;
 use crate::domain::notice::Notice;
 use crate::domain::tenant::Scope;
-use crate::store::audit::Action;
+use crate::domain::to_json;
+use crate::store::audit::AuditAction;
 use crate::store::leads::{Changed, Guard};
 
 const QUERY_TIME: HeaderName = HeaderName::from_static("x-query-time");
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
-
-/// Decoded pairs of a query string, repeated keys included.
-pub type Pairs = Query<Vec<(String, String)>>;
 
 /// Finds leads.
 #[utoipa::path(
@@ -46,7 +47,7 @@ pub type Pairs = Query<Vec<(String, String)>>;
     path = "/api/leads",
     tag = "leads",
     operation_id = "listLeads",
-    params(LeadFilter),
+    params(LeadListParams),
     responses((status = 200, description = "A page of them", body = Leads)),
 )]
 pub async fn list(
@@ -62,7 +63,7 @@ pub async fn list(
         return Err(ApiError::new(
             Code::TooMany,
             format!(
-                "{} leads match, and one answer holds {ALL_AT_MOST}. Narrow the filters, or use /api/leads/export.",
+                "{} leads match, and one answer holds {MAX_RESULTS}. Narrow the filters, or use /api/leads/export.",
                 page.total
             ),
         ));
@@ -80,7 +81,7 @@ pub async fn list(
     Ok(response)
 }
 
-/// [`Leads`] as it is written; `json!` would copy every lead.
+/// [`Leads`] as serialised; `json!` would copy every lead.
 #[derive(Serialize)]
 struct ListBody {
     leads: Vec<Map<String, Value>>,
@@ -88,7 +89,7 @@ struct ListBody {
     meta: Value,
 }
 
-/// The query string, read in the caller's time zone where it asks about days and names none.
+/// Parses the query string. The caller's time zone is loaded only if a date is given without `tz`.
 async fn question(
     app: &App,
     identity: &Identity,
@@ -104,16 +105,16 @@ async fn question(
 }
 
 fn pagination(query: &LeadQuery, total: u64) -> Value {
-    let limit = if query.all { ALL_AT_MOST } else { query.limit };
+    let limit = if query.all { MAX_RESULTS } else { query.limit };
     let pages = total.div_ceil(u64::from(limit.max(1)));
     json!({ "total": total, "page": query.page, "pages": pages, "limit": limit })
 }
 
-fn refused_query(refused: query::Refused) -> ApiError {
+fn refused_query(refused: query::QueryError) -> ApiError {
     ApiError::parameter(&refused.key, &refused.advice)
 }
 
-/// One lead, with `assignedTo` as `{_id,name,email}`.
+/// A lead, with `assignedTo` as `{_id,name,email}`.
 #[utoipa::path(
     get,
     path = "/api/leads/{id}",
@@ -142,7 +143,7 @@ pub async fn read(
     Ok(private(Json(shown).into_response()))
 }
 
-/// Makes a lead. Every rep may; it is theirs.
+/// Creates a lead, owned by the caller.
 #[utoipa::path(
     post,
     path = "/api/leads",
@@ -161,7 +162,7 @@ pub async fn create(
     shown(&app, &identity, StatusCode::CREATED, &lead).await
 }
 
-/// Changes a lead. With `ifUpdatedAt` one that changed meanwhile is 409.
+/// Changes a lead. With `ifUpdatedAt`, a lead that changed in the meantime is refused with 409.
 #[utoipa::path(
     put,
     path = "/api/leads/{id}",
@@ -180,12 +181,12 @@ pub async fn update(
     let (id, edit, guard) = (object_id("id", &id)?, edit_of(&body)?, guard_of(&body)?);
     let lead = change(&app, identity.scope(), id, &edit, guard).await?;
     if edit.get("notes").is_some() {
-        tell_notes(&app, identity.scope(), &lead);
+        publish_notes(&app, identity.scope(), &lead);
     }
     shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
-/// As `PUT`: fields that are not given stay.
+/// The same as `PUT`: fields that are absent stay unchanged.
 #[utoipa::path(
     patch,
     path = "/api/leads/{id}",
@@ -225,7 +226,7 @@ pub async fn update_notes(
     let notes = notes.ok_or_else(|| ApiError::field("notes", "is required"))?;
     let edit = Edit(vec![("notes", notes)]);
     let lead = change(&app, identity.scope(), id, &edit, guard_of(&body)?).await?;
-    tell_notes(&app, identity.scope(), &lead);
+    publish_notes(&app, identity.scope(), &lead);
     let notes = view::lead(&lead).remove("notes");
     let body = json!({ "success": true, "leadId": id.to_hex(), "notes": notes });
     Ok(private(Json(body).into_response()))
@@ -243,21 +244,21 @@ pub async fn update_notes(
 pub async fn delete(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let (scope, id) = (identity.scope(), object_id("id", &id)?);
     if !app.store.delete_lead(scope, id).await? {
         return Err(not_changeable(&app, scope, id).await?);
     }
-    let entry = identity.entry(Action::Delete, Some(id), &caller);
+    let entry = identity.entry(AuditAction::Delete, Some(id), &caller);
     app.store.insert_audit(&entry).await?;
     Ok(said(
         "The lead was deleted. It can be restored for 30 days.",
     ))
 }
 
-/// Brings a deleted lead back. No body is read.
+/// Restores a deleted lead. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/leads/{id}/restore",
@@ -269,7 +270,7 @@ pub async fn delete(
 pub async fn restore(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let (scope, id) = (identity.scope(), object_id("id", &id)?);
@@ -279,13 +280,13 @@ pub async fn restore(
             "There is no such deleted lead.",
         ));
     }
-    let entry = identity.entry(Action::Restore, Some(id), &caller);
+    let entry = identity.entry(AuditAction::Restore, Some(id), &caller);
     app.store.insert_audit(&entry).await?;
     let lead = app.store.lead(scope, id).await?.ok_or_else(no_such_lead)?;
     shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
-/// Makes a lead that nobody owns the caller's, an administrator's. No body is read.
+/// Assigns a lead without an owner to the caller, who must be an administrator. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/leads/{id}/claim",
@@ -304,7 +305,7 @@ pub async fn claim(
         .claim_lead(identity.scope(), object_id("id", &id)?)
         .await?;
     match claimed {
-        // One that is the caller's already needs no claim, and nothing is wrong with it.
+        // A lead that the caller already owns needs no claim; that is not an error.
         Changed::Done(lead) | Changed::Conflict(lead) => {
             shown(&app, &identity, StatusCode::OK, &lead).await
         }
@@ -312,15 +313,15 @@ pub async fn claim(
     }
 }
 
-/// The owner's other windows show what was written.
-fn tell_notes(app: &App, scope: Scope, lead: &Document) {
+/// Sends the new notes to the owner's other open windows.
+fn publish_notes(app: &App, scope: Scope, lead: &Document) {
     let shown = view::lead(lead);
     let notice = Notice::LeadNotes {
         lead: lead.get_object_id("_id").unwrap_or_default(),
-        notes: view::text(&shown, "notes"),
-        updated_at: view::text(&shown, "updatedAt"),
+        notes: to_json::text(&shown, "notes"),
+        updated_at: to_json::text(&shown, "updatedAt"),
     };
-    app.notices.tell(scope.user(), &notice);
+    app.notices.publish(scope.user(), &notice);
 }
 
 async fn change(
@@ -343,7 +344,7 @@ async fn change(
     }
 }
 
-/// Why a lead that was not found among the scope's own cannot be changed.
+/// The reason why a lead cannot be changed in this scope.
 async fn not_changeable(app: &App, scope: Scope, id: ObjectId) -> Result<ApiError, ApiError> {
     Ok(match app.store.lead(scope, id).await? {
         Some(_) => ApiError::new(

@@ -1,4 +1,4 @@
-//! What a tenant's leads are made of, which are new, and all of them as a file.
+//! Statistics, recent leads, and the export.
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -7,24 +7,26 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream;
 use http::{HeaderValue, header};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::App;
 use super::super::answer::private;
 use super::super::auth::SignedInAs;
+use super::super::client::Client;
 use super::super::error::ApiError;
-use super::super::origin::Origin;
-use super::super::shapes::leads::{FilterOptions, LeadFilter, RecentLead, Since, Stats};
-use super::{Pairs, question};
-use crate::domain::leads::{export, view};
-use crate::store::audit::Action;
+use super::super::query::Pairs;
+use super::super::schema::leads::{FilterOptions, LeadListParams, RecentLead, RecentParams, Stats};
+use super::super::state::App;
+use super::question;
+use crate::clock::now_ms;
+use crate::domain::leads::export;
+use crate::domain::to_json;
+use crate::store::audit::AuditAction;
 use crate::store::fault::Fault;
 
-/// Without a usable `since`, leads of the last five minutes are new.
+/// Default of `since`: five minutes ago.
 const RECENT_MS: i64 = 5 * 60_000;
 
-/// What the caller's leads are made of.
+/// Statistics of the caller's leads.
 #[utoipa::path(
     get,
     path = "/api/leads/stats",
@@ -64,7 +66,7 @@ pub async fn filters(
     path = "/api/leads/recent",
     tag = "leads",
     operation_id = "recentLeads",
-    params(Since),
+    params(RecentParams),
     responses((status = 200, description = "The leads", body = Vec<RecentLead>)),
 )]
 pub async fn recent(
@@ -76,15 +78,14 @@ pub async fn recent(
         let found = pairs.iter().find(|(k, _)| k == key);
         found.map(|(_, value)| value.as_str())
     };
-    let now = Timestamp::now().as_millisecond();
     let since = given("since").and_then(|s| s.parse().ok());
-    let since = since.unwrap_or_else(|| now.saturating_sub(RECENT_MS));
+    let since = since.unwrap_or_else(|| now_ms().saturating_sub(RECENT_MS));
     let source = given("source").filter(|s| !s.is_empty());
     let leads = app
         .store
         .recent_leads(identity.scope(), source, since)
         .await?;
-    let leads: Vec<Value> = leads.iter().map(|l| view::fields(l).into()).collect();
+    let leads: Vec<Value> = leads.iter().map(|l| to_json::fields(l).into()).collect();
     Ok(private(Json(leads).into_response()))
 }
 
@@ -94,17 +95,17 @@ pub async fn recent(
     path = "/api/leads/export",
     tag = "leads",
     operation_id = "exportLeads",
-    params(LeadFilter),
+    params(LeadListParams),
     responses((status = 200, description = "The file", body = String, content_type = "text/csv")),
 )]
 pub async fn export(
     State(app): State<App>,
     SignedInAs(identity): SignedInAs,
-    Origin(caller): Origin,
+    Client(caller): Client,
     Query(pairs): Pairs,
 ) -> Result<Response, ApiError> {
     let query = question(&app, &identity, &pairs).await?;
-    let entry = identity.entry(Action::Export, None, &caller);
+    let entry = identity.entry(AuditAction::Export, None, &caller);
     app.store.insert_audit(&entry).await?;
     let leads = app
         .store
@@ -112,8 +113,8 @@ pub async fn export(
         .await?;
     let head = stream::once(async { line(&export::COLUMNS.map(str::to_owned)) });
     let rows = leads.map(|lead| match lead {
-        Ok(lead) => line(&export::row(&view::fields(&lead))),
-        // The answer has begun: it is cut off, which a client sees as a failed download.
+        Ok(lead) => line(&export::row(&to_json::fields(&lead))),
+        // The response has started; cutting it off makes the download fail on the client.
         Err(fault) => Err(broken(fault)),
     });
     let mut response = private(Body::from_stream(head.chain(rows)).into_response());

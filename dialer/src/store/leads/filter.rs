@@ -1,33 +1,33 @@
-//! A checked question as a filter document. Values only ever stand as values: nothing of them is read as an operator.
+//! A query as a filter document. Input is only ever used as values, never as operators.
 
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 
 use crate::domain::leads::phone;
-use crate::domain::leads::query::{ALL_AT_MOST, LeadFilter, LeadQuery};
+use crate::domain::leads::query::{LeadFilter, LeadQuery, MAX_RESULTS};
 use crate::domain::tenant::Scope;
 
-/// Fields that `search` looks in, apart from the phone.
+/// Fields that `search` covers, in addition to the phone.
 const SEARCHED: [&str; 4] = ["name", "firstName", "lastName", "email"];
 
-/// Fewer digits than this would find almost everybody's phone.
-const LEAST_DIGITS: usize = 3;
+/// Minimum number of digits in a search by phone: fewer would match almost every number.
+const MIN_DIGITS: usize = 3;
 
 /// Skip and limit.
 pub(super) fn window(query: &LeadQuery) -> (u64, i64) {
     if query.all {
-        return (0, i64::from(ALL_AT_MOST));
+        return (0, i64::from(MAX_RESULTS));
     }
     let skip = u64::from(query.page.saturating_sub(1)) * u64::from(query.limit);
     (skip, i64::from(query.limit))
 }
 
-/// The order asked for. Equal values keep one order, or pages would repeat and miss leads.
+/// The requested order. The `_id` makes it total; otherwise pages would repeat and miss leads.
 pub(super) fn order(query: &LeadQuery) -> Document {
     let direction = if query.ascending { 1 } else { -1 };
     doc! { query.sort_by: direction, "_id": direction }
 }
 
-/// All parts must hold; the tenant's is one of them and cannot be replaced by another.
+/// All conditions must hold; the tenant's is always among them and cannot be replaced.
 pub(super) fn of(scope: Scope, filter: &LeadFilter) -> Document {
     let mut parts = vec![scope.readable()];
     if let Some(search) = &filter.search {
@@ -70,7 +70,7 @@ fn searched(text: &str) -> Document {
     any.push(doc! { "phone": { "$regex": &literal, "$options": "i" } });
     let digits = phone::digits(text);
     let looks_like_a_phone = !text.chars().any(char::is_alphabetic);
-    if looks_like_a_phone && digits.len() >= LEAST_DIGITS {
+    if looks_like_a_phone && digits.len() >= MIN_DIGITS {
         any.push(doc! { "phone": { "$regex": phone::pattern(&digits) } });
     }
     doc! { "$or": any }
@@ -79,7 +79,7 @@ fn searched(text: &str) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::oid::ObjectId;
+    use bson::oid::ObjectId;
 
     fn parts(filter: &LeadFilter) -> Vec<Bson> {
         let made = of(Scope::Own(ObjectId::new()), filter);

@@ -1,36 +1,34 @@
-//! The `leads` collection. Every question needs a [`Scope`]: nobody reaches another tenant's leads.
+//! The `leads` collection. Every query requires a [`Scope`]: nobody can access another tenant's leads.
 
 mod filter;
 mod read_many;
-mod write;
+pub(super) mod write;
 
+use bson::Document;
+use bson::oid::ObjectId;
 use futures::TryStreamExt;
-use mongodb::bson::Document;
-use mongodb::bson::oid::ObjectId;
 
-use super::Store;
+use super::collections::LEADS;
+use super::database::Store;
 use super::fault::Fault;
 use crate::domain::leads::query::LeadQuery;
 use crate::domain::tenant::Scope;
 
-pub(super) use write::blank;
 pub use write::{Changed, Guard};
 
-pub(super) const NAME: &str = "leads";
-
-/// One page of a list.
+/// A page of a list.
 #[derive(Debug)]
-pub struct Page {
+pub struct LeadPage {
     pub leads: Vec<Document>,
-    /// All that match.
+    /// Number of all matching leads.
     pub total: u64,
 }
 
 impl Store {
-    /// A page of leads. With `query.all` the first [`ALL_AT_MOST`](crate::domain::leads::query::ALL_AT_MOST); the
-    /// caller compares `total`.
-    pub async fn leads(&self, scope: Scope, query: &LeadQuery) -> Result<Page, Fault> {
-        let leads = self.collection(NAME).await?;
+    /// A page of leads. With `query.all` the first [`MAX_RESULTS`](crate::domain::leads::query::MAX_RESULTS); the
+    /// caller checks `total`.
+    pub async fn leads(&self, scope: Scope, query: &LeadQuery) -> Result<LeadPage, Fault> {
+        let leads = self.collection(LEADS).await?;
         let wanted = filter::of(scope, &query.filter);
         let total = leads.count_documents(wanted.clone()).await?;
         let (skip, limit) = filter::window(query);
@@ -40,15 +38,15 @@ impl Store {
             .skip(skip)
             .limit(limit)
             .await?;
-        Ok(Page {
+        Ok(LeadPage {
             leads: cursor.try_collect().await?,
             total,
         })
     }
 
-    /// One lead, if the scope may read it.
+    /// A lead, if the scope may read it.
     pub async fn lead(&self, scope: Scope, id: ObjectId) -> Result<Option<Document>, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let mut wanted = scope.readable();
         wanted.insert("_id", id);
         Ok(leads.find_one(wanted).await?)

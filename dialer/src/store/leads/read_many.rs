@@ -1,29 +1,30 @@
-//! Whole lists of leads, read as a stream: memory does not grow with their number.
+//! Streams of leads: memory does not grow with their number.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::{Stream, StreamExt, TryStreamExt};
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
-use super::{NAME, filter};
+use super::filter;
 use crate::domain::leads::query::{LeadFilter, LeadQuery};
-use crate::domain::leads::stats::{FIELDS, Stats};
-use crate::domain::leads::view;
+use crate::domain::leads::stats::{FIELDS, LeadStats};
 use crate::domain::tenant::Scope;
-use crate::store::Store;
+use crate::domain::to_json;
+use crate::store::collections::LEADS;
+use crate::store::database::Store;
 use crate::store::fault::Fault;
 
-/// The most leads that `/recent` names.
-const MOST_RECENT: i64 = 50;
+/// Maximum number of recent leads.
+const MAX_RECENT: i64 = 50;
 
 impl Store {
-    /// All leads that match, in the order asked for; only these fields of them.
+    /// All matching leads in the requested order, with these fields only.
     pub async fn stream_leads(
         &self,
         scope: Scope,
         query: &LeadQuery,
         fields: &[&str],
     ) -> Result<impl Stream<Item = Result<Document, Fault>> + Send + use<>, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let cursor = leads
             .find(filter::of(scope, &query.filter))
             .sort(filter::order(query))
@@ -32,28 +33,28 @@ impl Store {
         Ok(cursor.map(|lead| lead.map_err(Fault::from)))
     }
 
-    /// What the scope's leads are made of.
-    pub async fn lead_stats(&self, scope: Scope) -> Result<Stats, Fault> {
-        let leads = self.collection(NAME).await?;
+    /// Statistics of the scope's leads.
+    pub async fn lead_stats(&self, scope: Scope) -> Result<LeadStats, Fault> {
+        let leads = self.collection(LEADS).await?;
         let mut cursor = leads
             .find(filter::of(scope, &LeadFilter::default()))
             .projection(projection(&FIELDS))
             .await?;
-        let mut stats = Stats::default();
+        let mut stats = LeadStats::default();
         while let Some(lead) = cursor.try_next().await? {
-            stats.add(&view::fields(&lead));
+            stats.add(&to_json::fields(&lead));
         }
         Ok(stats)
     }
 
-    /// Leads of one source that came after a moment, oldest first.
+    /// Leads of a source created after a time, oldest first.
     pub async fn recent_leads(
         &self,
         scope: Scope,
         source: Option<&str>,
         since_ms: i64,
     ) -> Result<Vec<Document>, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let mut parts = vec![
             scope.readable(),
             doc! { "createdAt": { "$gt": DateTime::from_millis(since_ms) } },
@@ -64,7 +65,7 @@ impl Store {
         let cursor = leads
             .find(doc! { "$and": parts })
             .sort(doc! { "createdAt": 1, "_id": 1 })
-            .limit(MOST_RECENT)
+            .limit(MAX_RECENT)
             .projection(projection(&["name", "source", "createdAt"]))
             .await?;
         Ok(cursor.try_collect().await?)
@@ -76,7 +77,7 @@ impl Store {
         scope: Scope,
         ids: &[ObjectId],
     ) -> Result<Vec<ObjectId>, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let mut wanted = scope.readable();
         wanted.insert("_id", doc! { "$in": ids });
         let found: Vec<Document> = leads

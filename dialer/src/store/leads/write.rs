@@ -1,49 +1,50 @@
-//! Changes of leads. Each is by `_id` within the scope's own leads.
+//! Writes to leads, by `_id` within the scope's own leads.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
 
-use super::NAME;
 use crate::domain::leads::edit::Edit;
 use crate::domain::tenant::Scope;
+use crate::store::collections::LEADS;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
-use crate::store::{Store, number};
+use crate::store::numbers::number;
 
-/// Leads that were deleted, for [`KEPT_MS`].
+/// Deleted leads, kept for [`RETENTION_MS`].
 const DELETED: &str = "deletedleads";
 
-/// How long a deleted lead can be restored: 30 days.
-const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+/// Time in which a deleted lead can be restored: 30 days.
+const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
-/// What a change relies on.
+/// Precondition of a change.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Guard {
     /// The lead must not have changed since, in milliseconds since 1970.
     pub unless_changed_since_ms: Option<i64>,
 }
 
-/// What became of a change.
+/// Result of a change.
 #[derive(Debug)]
 pub enum Changed {
-    /// The lead as it is now.
+    /// The changed lead.
     Done(Document),
-    /// Somebody else was quicker; the lead as it is now.
+    /// The current lead: it was changed concurrently.
     Conflict(Document),
-    /// There is none that this scope may change.
+    /// There is no such lead that the scope may change.
     Missing,
 }
 
 impl Store {
     /// Creates a lead of the scope's user.
     pub async fn insert_lead(&self, scope: Scope, edit: &Edit) -> Result<Document, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let last = leads
             .find_one(scope.writable())
             .sort(doc! { "order": -1 })
             .projection(doc! { "order": 1 })
             .await?;
-        // A hint for people: two leads with the same place harm nothing.
+        // Only for display: duplicates are harmless.
         let order = last.and_then(|lead| number(lead.get("order")));
         let document = new_lead(scope, edit, order.map_or(0, |n| n.saturating_add(1)));
         leads.insert_one(&document).await?;
@@ -58,7 +59,7 @@ impl Store {
         edit: &Edit,
         guard: Guard,
     ) -> Result<Changed, Fault> {
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         let mut own = scope.writable();
         own.insert("_id", id);
         let mut wanted = own.clone();
@@ -81,28 +82,27 @@ impl Store {
         Ok(there.map_or(Changed::Missing, Changed::Conflict))
     }
 
-    /// Moves a lead to where it can be restored from. False where there is none.
+    /// Moves a lead to the deleted ones; false if there is no such lead.
     pub async fn delete_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
         let mut own = scope.writable();
         own.insert("_id", id);
-        self.move_lead((NAME, DELETED), own, |lead| {
+        self.move_lead((LEADS, DELETED), own, |lead| {
             lead.insert("deletedAt", DateTime::now());
         })
         .await
     }
 
-    /// Takes a deletion back. False where there is nothing to restore.
+    /// Moves a deleted lead back; false if there is no such lead.
     pub async fn restore_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
         let mut own = scope.writable();
         own.insert("_id", id);
-        self.move_lead((DELETED, NAME), own, |lead| {
+        self.move_lead((DELETED, LEADS), own, |lead| {
             lead.remove("deletedAt");
         })
         .await
     }
 
-    /// First the copy, then the original's end: wherever it breaks off the lead is still there, and the move can be
-    /// asked for again.
+    /// Copies, then deletes the original: if this is interrupted, the lead still exists, and the move can be repeated.
     async fn move_lead(
         &self,
         (from, to): (&str, &str),
@@ -117,7 +117,7 @@ impl Store {
         let target = self.collection(to).await?;
         match target.insert_one(&lead).await.map_err(Fault::from) {
             Ok(_) => {}
-            // From a move that broke off. A copy to restore from must be the newest; a living lead is left alone.
+            // Left by an interrupted move. A deleted copy must be the newest; a live lead is not overwritten.
             Err(fault) if fault.reason == Reason::DuplicateKey => {
                 if to == DELETED {
                     target.replace_one(own.clone(), lead).await?;
@@ -129,16 +129,16 @@ impl Store {
         Ok(true)
     }
 
-    /// Gives a lead without an owner to the scope's user, who is an administrator.
+    /// Assigns a lead without an owner to the scope's user, an administrator.
     pub async fn claim_lead(&self, scope: Scope, id: ObjectId) -> Result<Changed, Fault> {
         let Some(mut unowned) = scope.claimable() else {
             return Ok(Changed::Missing);
         };
-        let leads = self.collection(NAME).await?;
+        let leads = self.collection(LEADS).await?;
         unowned.insert("_id", id);
         let set = doc! { "tenantId": scope.user(), "updatedAt": DateTime::now() };
         let claimed = leads.update_one(unowned, doc! { "$set": set }).await?;
-        // Of two at once the later may have won on a server that does not compare and set in one step.
+        // Of two concurrent claims the later one may have won on a server without atomic compare-and-set.
         let mut own = scope.writable();
         own.insert("_id", id);
         Ok(match leads.find_one(own).await? {
@@ -148,14 +148,14 @@ impl Store {
         })
     }
 
-    /// Removes what was deleted long ago; returns how many.
+    /// Removes leads that were deleted long ago; returns their number.
     pub async fn purge_deleted_leads(&self, now_ms: i64) -> Result<u64, Fault> {
-        let until = now_ms.saturating_sub(KEPT_MS);
+        let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(DELETED, "deletedAt", until).await
     }
 }
 
-/// With the defaults of the old schema.
+/// A lead with the defaults of the old schema.
 pub(in crate::store) fn blank(id: ObjectId, tenant: ObjectId) -> Document {
     let now = DateTime::now();
     doc! {
@@ -187,7 +187,7 @@ pub(in crate::store) fn blank(id: ObjectId, tenant: ObjectId) -> Document {
     }
 }
 
-/// A lead that a rep makes for themselves.
+/// A lead created by a user.
 fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
     let mut lead = blank(ObjectId::new(), scope.user());
     lead.extend(doc! { "assignedTo": scope.user(), "source": "Manual Entry", "order": order });
@@ -200,7 +200,7 @@ fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::Bson;
+    use bson::Bson;
 
     #[test]
     fn a_new_lead_has_the_old_shape_and_belongs_to_who_made_it() {

@@ -1,29 +1,31 @@
-//! The `nextgencredentials` collection. Which pair is in force is not a flag that two requests could set against each
-//! other, but follows from what is there: the highest `generation` of a tenant. A rotation is one insert at the next
-//! generation, whose `_id` says so; of any number at once one succeeds. `active` and `rotatedAt` are set besides, for
-//! the old server and for people. Its own rows have no generation, a plain key, and as many active pairs as there are.
+//! The `nextgencredentials` collection. The credential in force is not a flag, which concurrent requests could set
+//! against each other: it is the one with a tenant's highest `generation`. A rotation inserts the next generation,
+//! which determines the `_id`, so of concurrent rotations one succeeds. `active` and `rotatedAt` are also set, for the
+//! old server and for people. Rows of the old server have no generation and a plain key, and several may be active.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
-use super::CREDENTIALS;
-use crate::domain::{ids, keyring};
+use crate::domain::ids;
+use crate::security::keyring;
+use crate::store::collections::CREDENTIALS;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
-use crate::store::{Store, number};
+use crate::store::numbers::number;
 
-/// The most rows looked at: a tenant of the old server has a handful.
-const MOST_ROWS: i64 = 100;
+/// Maximum number of rows read: tenants of the old server have a handful.
+const MAX_ROWS: i64 = 100;
 
-/// One pair as stored.
+/// A stored credential.
 #[derive(Clone)]
-pub struct Row {
+pub struct CredentialRow {
     pub id: ObjectId,
     pub tenant: ObjectId,
     pub sid: String,
     /// Sealed; plain in rows of the old server.
     pub api_key: String,
-    /// The keyed hash of the pair, for what is sealed.
+    /// Keyed hash of a sealed credential.
     pub key_hash: Option<String>,
     /// 0 for rows of the old server.
     pub generation: i64,
@@ -31,7 +33,7 @@ pub struct Row {
     pub created_ms: i64,
 }
 
-impl std::fmt::Debug for Row {
+impl std::fmt::Debug for CredentialRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Row")
             .field("id", &self.id)
@@ -39,7 +41,7 @@ impl std::fmt::Debug for Row {
     }
 }
 
-impl Row {
+impl CredentialRow {
     fn from_document(row: &Document) -> Option<Self> {
         let id = row.get_object_id("_id").ok()?;
         let created = row
@@ -57,7 +59,7 @@ impl Row {
     }
 }
 
-/// A pair to store, sealed.
+/// A sealed credential to store.
 #[derive(Debug)]
 pub struct NewCredential<'a> {
     pub tenant: ObjectId,
@@ -69,37 +71,44 @@ pub struct NewCredential<'a> {
 }
 
 impl Store {
-    /// Active rows that a pair may be: by its `sid`, or by one of its keyed hashes.
-    pub async fn vendor_rows(&self, sid: &str, hashes: &[String]) -> Result<Vec<Row>, Fault> {
+    /// Active rows that may match a credential, by `sid` or keyed hash.
+    pub async fn vendor_rows(
+        &self,
+        sid: &str,
+        hashes: &[String],
+    ) -> Result<Vec<CredentialRow>, Fault> {
         let any = vec![doc! { "sid": sid }, doc! { "keyHash": { "$in": hashes } }];
         self.credential_rows(doc! { "active": true, "$or": any })
             .await
     }
 
-    /// A tenant's active rows; the pair in force is among them.
-    pub async fn tenant_credentials(&self, tenant: ObjectId) -> Result<Vec<Row>, Fault> {
+    /// A tenant's active rows, which include the one in force.
+    pub async fn tenant_credentials(&self, tenant: ObjectId) -> Result<Vec<CredentialRow>, Fault> {
         self.credential_rows(doc! { "tenantId": tenant, "active": true })
             .await
     }
 
-    async fn credential_rows(&self, wanted: Document) -> Result<Vec<Row>, Fault> {
+    async fn credential_rows(&self, wanted: Document) -> Result<Vec<CredentialRow>, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
-        // The newest of them: only an old row can have that many beside it.
+        // The newest ones: only old rows can be that many.
         let newest = doc! { "generation": -1, "createdAt": -1, "_id": -1 };
-        let cursor = credentials.find(wanted).sort(newest).limit(MOST_ROWS);
+        let cursor = credentials.find(wanted).sort(newest).limit(MAX_ROWS);
         let rows: Vec<Document> = cursor.await?.try_collect().await?;
-        Ok(rows.iter().filter_map(Row::from_document).collect())
+        Ok(rows
+            .iter()
+            .filter_map(CredentialRow::from_document)
+            .collect())
     }
 
-    /// True if a newer pair of the tenant is in force.
-    pub async fn is_superseded(&self, row: &Row) -> Result<bool, Fault> {
+    /// True if a newer credential of the tenant is in force.
+    pub async fn is_superseded(&self, row: &CredentialRow) -> Result<bool, Fault> {
         let newer = doc! { "tenantId": row.tenant, "active": true, "generation": { "$gt": row.generation } };
         let credentials = self.collection(CREDENTIALS).await?;
         let found = credentials.find_one(newer).projection(doc! { "_id": 1 });
         Ok(found.await?.is_some())
     }
 
-    /// The highest generation that a tenant ever had; 0 if none.
+    /// The highest generation of a tenant; 0 if none.
     pub async fn newest_generation(&self, tenant: ObjectId) -> Result<i64, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
         let newest = credentials
@@ -111,7 +120,7 @@ impl Store {
         Ok(generation.unwrap_or(0))
     }
 
-    /// Stores a pair at its generation. False where there is one already.
+    /// Stores a credential at its generation; false if the generation exists.
     pub async fn insert_credential(&self, new: &NewCredential<'_>) -> Result<bool, Fault> {
         let (tenant, place) = (new.tenant.to_hex(), new.generation.to_string());
         let row = doc! {
@@ -134,7 +143,7 @@ impl Store {
         }
     }
 
-    /// Marks what is superseded already. However often, and by whomever, it never marks the pair in force.
+    /// Marks superseded rows as inactive. Never marks the one in force, however often it runs.
     pub async fn retire_credentials(&self, tenant: ObjectId) -> Result<(), Fault> {
         let rows = self.tenant_credentials(tenant).await?;
         let newest = rows.iter().map(|row| row.generation).max().unwrap_or(0);
@@ -147,26 +156,26 @@ impl Store {
     }
 
     /// Active rows that are sealed under one of these keys.
-    pub async fn credentials_under(&self, key_ids: &[&str]) -> Result<Vec<Row>, Fault> {
+    pub async fn credentials_under(&self, key_ids: &[&str]) -> Result<Vec<CredentialRow>, Fault> {
         let ids: Vec<&str> = key_ids.to_vec();
         self.credential_rows(doc! { "keyId": { "$in": ids }, "active": true })
             .await
     }
 
-    /// All pairs that lie in plain text, in force or not.
-    pub async fn plain_credentials(&self) -> Result<Vec<Row>, Fault> {
+    /// All credentials in plain text.
+    pub async fn plain_credentials(&self) -> Result<Vec<CredentialRow>, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
         let mut cursor = credentials.find(doc! {}).sort(doc! { "_id": 1 }).await?;
         let mut plain = Vec::new();
         while let Some(document) = cursor.try_next().await? {
-            let row = Row::from_document(&document);
+            let row = CredentialRow::from_document(&document);
             plain.extend(row.filter(|row| !keyring::is_sealed(&row.api_key)));
         }
         Ok(plain)
     }
 
-    /// The newest active pairs that are sealed.
-    pub async fn sealed_credentials(&self) -> Result<Vec<Row>, Fault> {
+    /// The newest active sealed credentials.
+    pub async fn sealed_credentials(&self) -> Result<Vec<CredentialRow>, Fault> {
         let mut rows = self
             .credential_rows(doc! { "active": true, "keyHash": { "$exists": true } })
             .await?;
@@ -174,10 +183,10 @@ impl Store {
         Ok(rows)
     }
 
-    /// Replaces how a row is sealed, unless somebody did.
+    /// Replaces the sealed text, unless it has changed.
     pub async fn reseal_credential(
         &self,
-        row: &Row,
+        row: &CredentialRow,
         sealed: &str,
         (key_id, key_hash): (&str, &str),
     ) -> Result<(), Fault> {
@@ -199,12 +208,13 @@ mod tests {
     fn old_rows_are_read_whatever_they_lack_and_show_no_key() {
         let (id, tenant) = (ObjectId::new(), ObjectId::new());
         let old = doc! { "_id": id, "tenantId": tenant, "sid": "crk_1", "apiKey": "key_1", "active": true };
-        let row = Row::from_document(&old).unwrap();
+        let row = CredentialRow::from_document(&old).unwrap();
         assert_eq!((row.generation, row.key_hash.as_deref()), (0, None));
         assert_eq!(row.created_ms, id.timestamp().timestamp_millis());
         assert!(!format!("{row:?}").contains("key_1"));
         assert!(
-            Row::from_document(&doc! { "_id": id, "sid": "x", "apiKey": { "$ne": 1 } }).is_none()
+            CredentialRow::from_document(&doc! { "_id": id, "sid": "x", "apiKey": { "$ne": 1 } })
+                .is_none()
         );
     }
 }

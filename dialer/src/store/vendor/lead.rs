@@ -1,72 +1,74 @@
-//! A vendor's lead into the `leads` collection. Right under races without any index: a new lead's `_id` comes from
-//! its key, so one insert succeeds; what is set is computed from what is there, until there is nothing left to set.
+//! Writes of received leads. Correct under concurrency without any index: the `_id` of a new lead is derived from its
+//! key, so one insert succeeds; updates are computed from the stored lead and repeated until nothing is left to change.
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::{Collection, error::Error};
 
-use crate::domain::leads::{phone, view};
+use crate::domain::leads::phone;
+use crate::domain::to_json;
+use crate::domain::vendor::lead::{Field, VendorLead};
+use crate::domain::vendor::matching::{self, MatchKeys};
 use crate::domain::vendor::merge::{Merge, Purchase, merge};
 use crate::domain::vendor::price::Cents;
-use crate::domain::vendor::same::{self, Keys};
-use crate::domain::vendor::{Field, VendorLead};
-use crate::store::Store;
+use crate::store::collections::LEADS;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
-use crate::store::leads::{NAME, blank};
+use crate::store::leads::write::blank;
 
-/// The most stored leads that are compared with one that came.
-const MOST_ALIKE: i64 = 50;
+/// Maximum number of stored leads that are compared with a received one.
+const MAX_CANDIDATES: i64 = 50;
 
-/// Writes of one message until it is at rest: each one lost is a write of somebody else's that succeeded.
-const MOST_TRIES: usize = 300;
+/// Maximum number of writes per message. Each failed one means that a concurrent write succeeded.
+const MAX_ATTEMPTS: usize = 300;
 
-/// What became of a message.
+/// Result of a received message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Received {
+pub struct ReceivedLead {
     /// The lead's `_id`.
     pub id: ObjectId,
-    /// This message made it.
+    /// True if this message created the lead.
     pub created: bool,
-    /// Something was bought that was not on record: people should hear of it.
+    /// True if the purchase was not on record.
     pub news: bool,
-    /// How many stored leads are the same by their surest key; more than one is a warning.
+    /// Number of stored leads that match by the most reliable key; more than one is a warning.
     pub alike: usize,
 }
 
 impl Store {
-    /// Stores what came for a tenant. `source` is the vendor's name in `leads`.
+    /// Stores a received lead. `source` is the vendor's name in `leads`.
     pub async fn receive_lead(
         &self,
         tenant: ObjectId,
         lead: &VendorLead,
         source: &str,
         now: Timestamp,
-    ) -> Result<Received, Fault> {
-        let leads = self.collection(NAME).await?;
-        let keys = Keys::of_vendor(lead);
+    ) -> Result<ReceivedLead, Fault> {
+        let leads = self.collection(LEADS).await?;
+        let keys = MatchKeys::of_vendor(lead);
         if let Some((id, alike)) = known(&leads, tenant, &keys, lead).await? {
             let own = doc! { "_id": id, "tenantId": tenant };
             let settled = settle(&leads, &own, &[lead], now, None).await?;
-            return Ok(Received {
+            return Ok(ReceivedLead {
                 id,
                 created: false,
                 news: settled.news,
                 alike,
             });
         }
-        let id = same::new_id(tenant, lead);
+        let id = matching::new_id(tenant, lead);
         let first = new_lead((tenant, id), lead, source, now);
         let created = match leads.insert_one(first).await.map_err(Fault::from) {
             Ok(_) => true,
             Err(fault) if fault.reason == Reason::DuplicateKey => false,
             Err(fault) => return Err(fault),
         };
-        // What was inserted holds all that came; else another message for the same lead was quicker.
+        // An inserted lead is complete; otherwise a concurrent message created it.
         let own = doc! { "_id": id, "tenantId": tenant };
         let news = created || settle(&leads, &own, &[lead], now, None).await?.news;
-        Ok(Received {
+        Ok(ReceivedLead {
             id,
             created,
             news,
@@ -75,11 +77,11 @@ impl Store {
     }
 }
 
-/// The stored lead that is the same.
+/// The stored lead that matches.
 async fn known(
     leads: &Collection<Document>,
     tenant: ObjectId,
-    keys: &Keys,
+    keys: &MatchKeys,
     lead: &VendorLead,
 ) -> Result<Option<(ObjectId, usize)>, Fault> {
     let mut any = Vec::new();
@@ -104,36 +106,36 @@ async fn known(
         .find(doc! { "$and": [{ "tenantId": tenant }, { "$or": any }] })
         .projection(doc! { "leadId": 1, "nextgenId": 1, "phone": 1, "email": 1 })
         .sort(doc! { "createdAt": 1, "_id": 1 })
-        .limit(MOST_ALIKE)
+        .limit(MAX_CANDIDATES)
         .await?
         .try_collect()
         .await?;
-    let alike: Vec<(Keys, ObjectId)> = found
+    let alike: Vec<(MatchKeys, ObjectId)> = found
         .iter()
         .filter_map(|l| {
             Some((
-                Keys::of_stored(&view::fields(l)),
+                MatchKeys::of_stored(&to_json::fields(l)),
                 l.get_object_id("_id").ok()?,
             ))
         })
         .collect();
-    Ok(same::find(keys, alike.iter().map(|(k, id)| (k, *id))))
+    Ok(matching::find(keys, alike.iter().map(|(k, id)| (k, *id))))
 }
 
-/// What setting came to.
+/// Result of updates.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     /// Something was bought that was not on record.
     pub news: bool,
-    /// The lead was changed.
+    /// True if the lead was changed.
     pub changed: bool,
-    /// Of each of the leads that came: whether it said something new.
+    /// For each received lead, whether it contained something new.
     pub told: Vec<bool>,
 }
 
-/// Sets what is to be set, once: what another message sets later stands. Only the price is looked at until it is the
-/// sum of its parts, on servers too that let two writes through at once. Of several leads that came, each is taken on
-/// top of the one before it, and only what they come to is written. `read` is the lead where it was just read.
+/// Updates a lead once; later changes by other messages are kept. Only the price is checked repeatedly until it is the
+/// sum of its parts, also on servers without atomic compare-and-set. Several received leads are applied in order and
+/// written together. `read` is the lead if it was just read.
 pub(super) async fn settle(
     leads: &Collection<Document>,
     own: &Document,
@@ -142,12 +144,12 @@ pub(super) async fn settle(
     mut read: Option<Document>,
 ) -> Result<Settled, Fault> {
     let mut settled = Settled::default();
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         let stored = match read.take() {
             Some(stored) => stored,
             None => match leads.find_one(own.clone()).await? {
                 Some(stored) => stored,
-                // Deleted in between: what its owner threw away does not come back.
+                // Deleted in the meantime by its owner: it is not restored.
                 None => return Ok(settled),
             },
         };
@@ -166,25 +168,25 @@ pub(super) async fn settle(
     Err(Fault::new(Reason::NoAnswer))
 }
 
-/// What leads that came change in a stored one.
-pub(super) struct Change {
-    /// By path; empty where it says all of it already.
+/// Diff between received leads and the stored lead.
+pub(super) struct LeadDiff {
+    /// Changed fields by path; empty if there is nothing new.
     pub set: Document,
     pub news: bool,
     pub told: Vec<bool>,
 }
 
-/// Takes one after the other. With `price_only` the rest is left alone.
+/// Applies received leads in order. With `price_only` other fields are unchanged.
 pub(super) fn fold(
     stored: &Document,
     came: &[&VendorLead],
     now: Timestamp,
     price_only: bool,
-) -> Change {
+) -> LeadDiff {
     let mut seen = stored.clone();
     let (mut all, mut news, mut told) = (Document::new(), false, Vec::new());
     for lead in came {
-        let mut merged = merge(&view::fields(&seen), lead, now);
+        let mut merged = merge(&to_json::fields(&seen), lead, now);
         if price_only {
             merged = Merge {
                 price: merged.price,
@@ -197,12 +199,12 @@ pub(super) fn fold(
         apply(&mut seen, set.clone());
         all.extend(set);
     }
-    // What a later one set back is no change.
+    // A value that a later lead reverted is not a change.
     let set = all
         .into_iter()
         .filter(|(path, value)| at(stored, path) != Some(value))
         .collect();
-    Change { set, news, told }
+    LeadDiff { set, news, told }
 }
 
 fn at<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {
@@ -212,7 +214,7 @@ fn at<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {
     }
 }
 
-/// As `$set` would.
+/// Applies fields by path, as `$set` does.
 pub(super) fn apply(document: &mut Document, set: Document) {
     for (path, value) in set {
         match path.split_once('.') {
@@ -235,7 +237,7 @@ async fn write(
 ) -> Result<bool, Error> {
     let mut unchanged = own.clone();
     let seen = read.get("updatedAt").cloned().unwrap_or(Bson::Null);
-    // Every write of ours moves it on; two of them within one millisecond must differ, too.
+    // Every write increases it, also two within the same millisecond.
     let last = seen.as_datetime().map_or(0, |at| at.timestamp_millis());
     let next = DateTime::now()
         .timestamp_millis()
@@ -246,7 +248,7 @@ async fn write(
     Ok(done.matched_count > 0)
 }
 
-/// With the defaults of the old schema, and all that came.
+/// A new lead: defaults of the old schema and all received fields.
 pub(super) fn new_lead(
     (tenant, id): (ObjectId, ObjectId),
     lead: &VendorLead,
@@ -270,7 +272,7 @@ pub(super) fn new_lead(
     document
 }
 
-/// What a merge sets, by path: each part of a map by itself, so that two products never overwrite each other.
+/// The fields that a merge sets, by path: parts of a map separately, so that two products never overwrite each other.
 fn set(merge: &Merge) -> Document {
     let mut set = Document::new();
     for (field, value) in &merge.fields {
@@ -301,6 +303,7 @@ fn set(merge: &Merge) -> Document {
     set
 }
 
+/// An entry of the purchase history.
 fn line(purchase: Purchase) -> Document {
     let price = purchase.price.map(Cents::amount);
     doc! { "price": price, "at": DateTime::from_millis(purchase.at.as_millisecond()) }

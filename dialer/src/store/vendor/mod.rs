@@ -1,4 +1,4 @@
-//! What vendors send: who may, the leads it becomes, and what was refused.
+//! Data of vendors: credentials, received leads, rejects and imports.
 
 mod credentials;
 pub mod journal;
@@ -6,7 +6,5 @@ mod lead;
 mod rejects;
 pub mod rows;
 
-pub use credentials::{NewCredential, Row};
-pub use lead::Received;
-
-pub(super) const CREDENTIALS: &str = "nextgencredentials";
+pub use credentials::{CredentialRow, NewCredential};
+pub use lead::ReceivedLead;

@@ -1,30 +1,30 @@
-//! The `webhookrejects` collection: authenticated messages that were refused, for their tenant to look at.
+//! The `webhookrejects` collection: authenticated messages that were refused, for their tenant to inspect.
 
+use bson::oid::ObjectId;
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
 
 use crate::domain::ids;
-use crate::store::Store;
+use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 
 const NAME: &str = "webhookrejects";
 
-/// How long they are kept: 30 days.
-const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+/// Retention of rejects: 30 days.
+const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
-/// The most that are kept of one tenant; then the oldest goes.
-const MOST_OF_A_TENANT: u64 = 1000;
+/// Maximum number of rejects per tenant; beyond it the oldest is removed.
+const MAX_PER_TENANT: u64 = 1000;
 
-/// The most of a refused body that is kept, in characters.
-const MOST_KEPT: usize = 16_384;
+/// Maximum stored length of a refused body, in characters.
+const MAX_BODY_LENGTH: usize = 16_384;
 
 fn since(now_ms: i64) -> DateTime {
-    DateTime::from_millis(now_ms.saturating_sub(KEPT_MS))
+    DateTime::from_millis(now_ms.saturating_sub(RETENTION_MS))
 }
 
 impl Store {
-    /// Keeps what was refused. The same again is kept once, as the latest.
+    /// Stores a refused message. A repeated one is stored once, with the latest time.
     pub async fn insert_reject(
         &self,
         tenant: ObjectId,
@@ -32,7 +32,7 @@ impl Store {
         why: &str,
     ) -> Result<(), Fault> {
         let text = String::from_utf8_lossy(body);
-        let kept: String = text.chars().take(MOST_KEPT).collect();
+        let kept: String = text.chars().take(MAX_BODY_LENGTH).collect();
         let now = DateTime::now();
         let id = ids::derived(&["reject", &tenant.to_hex(), &text]);
         let reject = doc! {
@@ -49,7 +49,7 @@ impl Store {
             Err(fault) => return Err(fault),
         }
         let own = doc! { "tenantId": tenant };
-        if rejects.count_documents(own.clone()).await? > MOST_OF_A_TENANT {
+        if rejects.count_documents(own.clone()).await? > MAX_PER_TENANT {
             let oldest = rejects.find_one(own).sort(doc! { "createdAt": 1 });
             if let Some(id) = oldest.await?.and_then(|r| r.get("_id").cloned()) {
                 rejects.delete_one(doc! { "_id": id }).await?;
@@ -58,7 +58,7 @@ impl Store {
         Ok(())
     }
 
-    /// A page of a tenant's, newest first, and how many there are.
+    /// A page of a tenant's rejects, newest first, and their number.
     pub async fn rejects(
         &self,
         tenant: ObjectId,
@@ -77,7 +77,7 @@ impl Store {
         Ok((cursor.try_collect().await?, total))
     }
 
-    /// Removes what was refused long ago; returns how many.
+    /// Removes old rejects; returns their number.
     pub async fn purge_rejects(&self, now_ms: i64) -> Result<u64, Fault> {
         self.purge(NAME, "createdAt", since(now_ms).timestamp_millis())
             .await

@@ -1,40 +1,40 @@
-//! Rows of a file into the `leads` collection, many at a time, by the rules of a single message. Rows that come again
-//! change nothing, so that an import that broke off is simply taken up.
+//! Writes of file rows to `leads` in batches, by the rules of a single message. Repeated rows change nothing, so an
+//! interrupted import is simply resumed.
 
 use std::collections::HashMap;
 
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, doc};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::ErrorKind;
 use mongodb::{Collection, error::Error};
 
-use super::lead::{Change, Settled, apply, fold, new_lead, settle};
-use crate::domain::leads::view;
-use crate::domain::vendor::VendorLead;
-use crate::domain::vendor::file::{Columns, Counts, Reading, Row, Vendor};
-use crate::domain::vendor::known::{Index, Known, Wanted};
-use crate::domain::vendor::same::{self, Keys};
-use crate::store::fault::{Fault, Reason};
-use crate::store::leads::NAME;
-use crate::store::{Store, number};
+use super::lead::{LeadDiff, Settled, apply, fold, new_lead, settle};
+use crate::domain::to_json;
+use crate::domain::vendor::file::columns::{Columns, Reading};
+use crate::domain::vendor::file::row::{Row, RowCounts};
+use crate::domain::vendor::file::vendor::Vendor;
+use crate::domain::vendor::lead::VendorLead;
+use crate::domain::vendor::lead_index::{KnownLead, LeadIndex, WantedKeys};
+use crate::domain::vendor::matching::{self, MatchKeys};
+use crate::store::collections::LEADS;
+use crate::store::database::Store;
+use crate::store::fault::{DUPLICATE_KEY, Fault, Reason};
+use crate::store::numbers::number;
 
-/// Leads that are changed at a time.
-const AT_ONCE: usize = 8;
+/// Maximum number of leads that are updated concurrently.
+const MAX_CONCURRENT: usize = 8;
 
-/// MongoDB's code for a duplicate key.
-const DUPLICATE_KEY: i32 = 11000;
-
-/// Whose rows they are, and what they are told apart by.
+/// An import in progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
     pub tenant: ObjectId,
     pub import: ObjectId,
     pub columns: &'a Columns,
-    /// When the import began: what it writes is the same whoever takes it up.
+    /// Start of the import: its writes are the same in whichever process.
     pub began: Timestamp,
-    /// Nothing is written.
+    /// True if nothing is written.
     pub dry: bool,
 }
 
@@ -52,21 +52,25 @@ impl Group {
 }
 
 impl Store {
-    /// The tenant's leads that some row could be of: one read of their keys, of which only these are kept.
-    pub async fn known_leads(&self, tenant: ObjectId, wanted: &Wanted) -> Result<Index, Fault> {
-        let leads = self.collection(NAME).await?;
+    /// The tenant's leads that some row could match: one query for their keys, of which only these are kept.
+    pub async fn known_leads(
+        &self,
+        tenant: ObjectId,
+        wanted: &WantedKeys,
+    ) -> Result<LeadIndex, Fault> {
+        let leads = self.collection(LEADS).await?;
         let mut cursor = leads
             .find(doc! { "tenantId": tenant })
             .projection(
                 doc! { "leadId": 1, "nextgenId": 1, "phone": 1, "email": 1, "createdAt": 1 },
             )
             .await?;
-        let mut index = Index::default();
+        let mut index = LeadIndex::default();
         while let Some(lead) = cursor.try_next().await? {
-            let keys = Keys::of_stored(&view::fields(&lead));
+            let keys = MatchKeys::of_stored(&to_json::fields(&lead));
             if let (true, Ok(id)) = (wanted.meets(&keys), lead.get_object_id("_id")) {
                 let created = lead.get_datetime("createdAt");
-                index.add(Known {
+                index.add(KnownLead {
                     id,
                     keys,
                     created_ms: created.map_or(i64::MAX, |at| at.timestamp_millis()),
@@ -80,17 +84,17 @@ impl Store {
         Ok(index)
     }
 
-    /// Takes rows in. Rows that are no leads are passed over.
+    /// Writes rows to leads. Rows without a lead are skipped.
     pub async fn take_rows(
         &self,
         job: &Job<'_>,
-        index: &mut Index,
+        index: &mut LeadIndex,
         rows: Vec<Row>,
-    ) -> Result<Counts, Fault> {
-        let leads = self.collection(NAME).await?;
+    ) -> Result<RowCounts, Fault> {
+        let leads = self.collection(LEADS).await?;
         let (known, new): (Vec<Group>, Vec<Group>) =
             grouped(job, index, rows).into_iter().partition(|g| g.known);
-        let mut counts = Counts::default();
+        let mut counts = RowCounts::default();
         let known = if job.dry {
             counts = counts.plus(planned(job, &new));
             known
@@ -104,16 +108,16 @@ impl Store {
             let (leads, read) = (leads.clone(), stored.remove(&group.id));
             async move { take(&leads, job, &group, read).await }
         });
-        let taken: Vec<Counts> = stream::iter(settling)
-            .buffer_unordered(AT_ONCE)
+        let taken: Vec<RowCounts> = stream::iter(settling)
+            .buffer_unordered(MAX_CONCURRENT)
             .try_collect()
             .await?;
-        Ok(taken.into_iter().fold(counts, Counts::plus))
+        Ok(taken.into_iter().fold(counts, RowCounts::plus))
     }
 }
 
-/// Each row to the lead it is of.
-fn grouped(job: &Job<'_>, index: &mut Index, rows: Vec<Row>) -> Vec<Group> {
+/// Groups rows by the lead that they match.
+fn grouped(job: &Job<'_>, index: &mut LeadIndex, rows: Vec<Row>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<ObjectId, usize> = HashMap::new();
     for row in rows {
@@ -121,12 +125,12 @@ fn grouped(job: &Job<'_>, index: &mut Index, rows: Vec<Row>) -> Vec<Group> {
         let Some(lead) = reading.lead.take() else {
             continue;
         };
-        let keys = Keys::of_vendor(&lead);
+        let keys = MatchKeys::of_vendor(&lead);
         let found = index.take(&keys);
-        let id = found.unwrap_or_else(|| same::new_id(job.tenant, &lead));
+        let id = found.unwrap_or_else(|| matching::new_id(job.tenant, &lead));
         if found.is_none() {
             let bought = lead.bought_at.map_or(job.began, |at| at.min(job.began));
-            index.add(Known {
+            index.add(KnownLead {
                 id,
                 phone_is_blank: lead.phone.is_none(),
                 created_ms: bought.as_millisecond(),
@@ -148,20 +152,21 @@ fn grouped(job: &Job<'_>, index: &mut Index, rows: Vec<Row>) -> Vec<Group> {
     groups
 }
 
-/// What inserting would come to.
-fn planned(job: &Job<'_>, new: &[Group]) -> Counts {
-    new.iter().fold(Counts::default(), |counts, group| {
+/// The counts that inserting would have.
+fn planned(job: &Job<'_>, new: &[Group]) -> RowCounts {
+    new.iter().fold(RowCounts::default(), |counts, group| {
         let told = document(job, group).map_or_else(Vec::new, |(_, told)| told);
         counts.plus(counted(group, &told, true))
     })
 }
 
-/// Inserts new leads. Those that somebody else made meanwhile, or this import before it broke off, are given back.
+/// Inserts new leads. Returns those that exist already, created concurrently or by this import before it was
+/// interrupted.
 async fn insert(
     leads: &Collection<Document>,
     job: &Job<'_>,
     new: Vec<Group>,
-) -> Result<(Counts, Vec<Group>), Fault> {
+) -> Result<(RowCounts, Vec<Group>), Fault> {
     let made: Vec<(Group, Document, Vec<bool>)> = new
         .into_iter()
         .filter_map(|group| {
@@ -170,7 +175,7 @@ async fn insert(
         })
         .collect();
     if made.is_empty() {
-        return Ok((Counts::default(), Vec::new()));
+        return Ok((RowCounts::default(), Vec::new()));
     }
     let documents = made.iter().map(|(_, document, _)| document);
     let inserted = leads.insert_many(documents).ordered(false).await;
@@ -178,7 +183,7 @@ async fn insert(
         Ok(_) => Vec::new(),
         Err(error) => duplicates(error)?,
     };
-    let (mut counts, mut others) = (Counts::default(), Vec::new());
+    let (mut counts, mut others) = (RowCounts::default(), Vec::new());
     for (at, (group, _, told)) in made.into_iter().enumerate() {
         if taken.contains(&at) {
             others.push(group);
@@ -189,7 +194,7 @@ async fn insert(
     Ok((counts, others))
 }
 
-/// Which of many inserts met a document with their `_id`.
+/// Positions of an insert that failed with a duplicate `_id`.
 fn duplicates(error: Error) -> Result<Vec<usize>, Fault> {
     if let ErrorKind::InsertMany(many) = error.kind.as_ref()
         && many.write_concern_error.is_none()
@@ -206,7 +211,7 @@ fn duplicates(error: Error) -> Result<Vec<usize>, Fault> {
     Err(error.into())
 }
 
-/// A new lead with all that its rows say, and which of them said something.
+/// A new lead from all its rows, and which of them contained something new.
 fn document(job: &Job<'_>, group: &Group) -> Option<(Document, Vec<bool>)> {
     let (row, reading, first) = group.rows.first()?;
     let vendor = job.columns.vendor;
@@ -237,7 +242,7 @@ fn document(job: &Job<'_>, group: &Group) -> Option<(Document, Vec<bool>)> {
     Some((document, told))
 }
 
-/// The stored leads of some groups: one read for all.
+/// The stored leads of some groups, with one query.
 async fn read(
     leads: &Collection<Document>,
     tenant: ObjectId,
@@ -259,21 +264,21 @@ async fn read(
     Ok(by_id.collect())
 }
 
-/// Takes rows of a lead that is there.
+/// Applies rows to an existing lead.
 async fn take(
     leads: &Collection<Document>,
     job: &Job<'_>,
     group: &Group,
     read: Option<Document>,
-) -> Result<Counts, Fault> {
-    // One that is planned only, or that its owner deleted meanwhile.
+) -> Result<RowCounts, Fault> {
+    // Only planned in a dry run, or deleted by its owner in the meantime.
     let Some(stored) = read else {
         return Ok(counted(group, &vec![job.dry; group.rows.len()], false));
     };
     let own_work = made_by(&stored, job, group);
     let came = group.came();
     let Settled { changed, told, .. } = if job.dry {
-        let Change { set, told, news } = fold(&stored, &came, job.began, false);
+        let LeadDiff { set, told, news } = fold(&stored, &came, job.began, false);
         Settled {
             news,
             changed: !set.is_empty(),
@@ -291,7 +296,7 @@ async fn take(
     ))
 }
 
-/// True where this very import made the lead from the first of these rows, before it broke off.
+/// True if this import created the lead from the first of these rows before it was interrupted.
 fn made_by(stored: &Document, job: &Job<'_>, group: &Group) -> bool {
     let (Ok(made), Some((row, ..))) = (stored.get_document("notesMetadata"), group.rows.first())
     else {
@@ -301,8 +306,8 @@ fn made_by(stored: &Document, job: &Job<'_>, group: &Group) -> bool {
     import == Ok(job.import) && number(made.get("row")) == Some(i64::from(row.number))
 }
 
-fn counted(group: &Group, told: &[bool], made: bool) -> Counts {
-    let mut counts = Counts::default();
+fn counted(group: &Group, told: &[bool], made: bool) -> RowCounts {
+    let mut counts = RowCounts::default();
     for at in 0..group.rows.len() {
         let count = match (made && at == 0, told.get(at)) {
             (true, _) => &mut counts.imported,

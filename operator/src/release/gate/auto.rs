@@ -1,22 +1,26 @@
-//! `promotion.auto`: which release of the source is taken without anybody asking. Pure.
+//! `promotion.auto`: the release of the source that is promoted automatically. Pure.
 //!
-//! A release is taken only once it passes, so none that is overtaken before it has soaked spends a number here,
-//! and the newest that passes is taken, so a source that moves faster than the soak does not starve this one.
+//! A release is taken only once it passes the gate, so one that is superseded before it has soaked uses no number here;
+//! and the newest that passes is taken, so a source that moves faster than the soak does not starve this environment.
 
 use crokodial_crds::Reason;
 use jiff::Timestamp;
 
-use super::{Asked, Question, Rules, Source, SourceRelease, Verdict, judge};
+use super::inputs::GateInputs;
+use super::judge::judge;
+use super::rules::Rules;
+use super::source::{RequestedImage, Source, SourceRelease};
+use super::verdict::GateVerdict;
 use crate::release::record::Record;
 
-/// What there is to run.
+/// The image to run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pick {
     /// A new release of the source.
     Take(SourceRelease),
-    /// What was last released here; nothing newer passes.
+    /// The last release here; nothing newer passes.
     Stay {
-        /// The image by its name there.
+        /// The image by its name in the source.
         image: String,
         /// Its digest.
         digest: String,
@@ -25,16 +29,16 @@ pub enum Pick {
     Nothing,
 }
 
-/// The answer of [`pick`].
+/// Result of [`pick`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picked {
-    /// What to run.
+    /// The image to run.
     pub pick: Pick,
-    /// Why the newest good release of the source is not taken, where it is not.
-    pub waits: Option<Verdict>,
+    /// Why the newest good release of the source is not taken, where that is so.
+    pub waits: Option<GateVerdict>,
 }
 
-/// Looks for the newest good release of the source, above the last one promoted, that passes.
+/// Picks the newest good release of the source above the last promoted one that passes the gate.
 pub fn pick(
     rules: &Rules,
     records: &[Record],
@@ -51,12 +55,12 @@ pub fn pick(
     candidates.sort_by_key(|r| std::cmp::Reverse(r.number));
     let mut waits = None;
     for candidate in candidates {
-        let verdict = judge(&Question {
+        let verdict = judge(&GateInputs {
             rules,
-            asked: Asked {
+            requested: RequestedImage {
                 image: &candidate.image,
                 digest: &candidate.digest,
-                // They belong to what is made of it later; none of those here are those of a candidate.
+                // Known only once a release is made of the image; no record here has empty inputs.
                 inputs: "",
             },
             records,
@@ -91,9 +95,9 @@ fn last_promoted(rules: &Rules, records: &[Record]) -> i64 {
         .unwrap_or(0)
 }
 
-fn nothing(rules: &Rules, source: &Source) -> Verdict {
+fn nothing(rules: &Rules, source: &Source) -> GateVerdict {
     source.absence(rules).unwrap_or_else(|| {
         let what = format!("no release of {} is good yet", rules.source);
-        Verdict::refused(Reason::NotInSource, what)
+        GateVerdict::refused(Reason::NotInSource, what)
     })
 }

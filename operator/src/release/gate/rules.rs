@@ -1,29 +1,29 @@
-//! What the spec asks of an image before it may come here, with its defaults. Pure.
+//! Rules of a promotion: the spec with its defaults applied. Pure.
 
 use std::time::Duration;
 
 use crokodial_crds::{AllowSpec, FreezeSpec, Percent, PromotionSpec, duration};
 use jiff::Timestamp;
 
-use crate::release::freeze::{self, Freeze, Frozen};
+use crate::release::freeze::{self, ActiveFreeze, Freeze};
 
-/// How long an image must have served well, where the spec does not say.
-const SOAK: Duration = Duration::from_secs(30 * 60);
+/// Default of `promotion.soak`: how long an image must have served well in the source.
+const DEFAULT_SOAK: Duration = Duration::from_secs(30 * 60);
 
-/// Availability is looked at over the soak, but never over less than this.
-const LEAST_WINDOW: Duration = Duration::from_secs(3600);
+/// Minimum span over which availability is measured; otherwise it is that of the soak.
+const MIN_WINDOW: Duration = Duration::from_secs(3600);
 
-/// Another environment.
+/// Reference to an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct EnvironmentRef {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
     pub name: String,
 }
 
-impl Place {
-    /// Where the environment in `own_namespace` promotes from.
+impl EnvironmentRef {
+    /// The source of a promotion that is written in `own_namespace`.
     pub fn of(spec: &PromotionSpec, own_namespace: &str) -> Self {
         Self {
             namespace: spec
@@ -36,42 +36,42 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for EnvironmentRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
 }
 
-/// A promotion with its defaults.
+/// A promotion with its defaults applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
-    /// Where images come from.
-    pub source: Place,
-    /// How long they must have served well there.
+    /// The environment that images come from.
+    pub source: EnvironmentRef,
+    /// How long an image must have served well there.
     pub soak: Duration,
-    /// What part of the checks there must have been good.
+    /// Minimum share of good checks there.
     pub min_availability: Percent,
-    /// Images are taken without anybody asking.
+    /// Images are promoted automatically.
     pub auto: bool,
-    /// The one image that a person lets through.
+    /// The one image that a person allows in spite of the rules.
     pub allow: Option<AllowSpec>,
-    /// When nothing comes.
+    /// Times at which nothing is promoted.
     pub freezes: Vec<Freeze>,
-    /// What of it cannot be understood: then nothing passes without a person's word.
+    /// A mistake in the promotion: nothing passes then, except the image in `allow`.
     pub problem: Option<String>,
 }
 
 impl Rules {
-    /// Reads a promotion; `own` is the environment it is written in. What the schema cannot see is told in
-    /// `problem`, so that the rest of the environment is looked after all the same.
-    pub fn of(spec: &PromotionSpec, own: &Place) -> Self {
-        let source = Place::of(spec, &own.namespace);
+    /// The rules of a promotion that is written in the environment `own`. Mistakes that the schema cannot detect are
+    /// reported in `problem`, so that the rest of the environment is still reconciled.
+    pub fn of(spec: &PromotionSpec, own: &EnvironmentRef) -> Self {
+        let source = EnvironmentRef::of(spec, &own.namespace);
         let itself = (source == *own)
             .then(|| "promotion.from: name another environment than this one".to_owned());
         let soak = spec
             .soak
             .as_deref()
-            .map_or(Ok(SOAK), duration::parse)
+            .map_or(Ok(DEFAULT_SOAK), duration::parse)
             .map_err(|e| format!("promotion.soak: {e}"));
         let availability = spec
             .min_availability
@@ -87,7 +87,7 @@ impl Rules {
         ];
         Self {
             source,
-            soak: soak.unwrap_or(SOAK),
+            soak: soak.unwrap_or(DEFAULT_SOAK),
             min_availability: availability.unwrap_or(Percent::AVAILABLE),
             auto: spec.auto.unwrap_or(false),
             allow: spec.allow.clone(),
@@ -96,16 +96,17 @@ impl Rules {
         }
     }
 
-    /// Over how much of its serving an image's availability is looked at.
+    /// Span of serving time over which an image's availability is measured.
     pub fn window(&self) -> Duration {
-        self.soak.max(LEAST_WINDOW)
+        self.soak.max(MIN_WINDOW)
     }
 
-    pub(super) fn frozen(&self, at: Timestamp) -> Option<Frozen> {
+    /// The freeze in effect at this time.
+    pub(super) fn frozen(&self, at: Timestamp) -> Option<ActiveFreeze> {
         freeze::frozen(&self.freezes, at)
     }
 
-    /// A person's word for this digest.
+    /// The reason in `promotion.allow`, if it allows this digest.
     pub(super) fn allows(&self, digest: &str) -> Option<&str> {
         let allow = self.allow.as_ref().filter(|a| a.digest == digest)?;
         Some(&allow.reason)

@@ -1,25 +1,27 @@
-//! The time that a release is given stops while something else is in its way.
+//! Time limits of a release. Its time does not run while something else is in the way.
 
 use std::time::Duration;
 
 use crokodial_crds::ReleaseStatus;
 use crokodial_crds::condition::whole_seconds;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-/// From now on its time stands still.
+use crate::release::view::{ProbeHealth, View};
+
+/// Stops the release's time from `now` on.
 pub(super) fn block(status: &mut ReleaseStatus, now: Timestamp) {
     status
         .blocked_since
         .get_or_insert_with(|| whole_seconds(now));
 }
 
-/// Its time runs again.
+/// Lets the release's time run again.
 pub(super) fn unblock(status: &mut ReleaseStatus, now: Timestamp) {
     status.blocked_seconds = i64::try_from(blocked(status, now).as_secs()).unwrap_or(i64::MAX);
     status.blocked_since = None;
 }
 
-/// For how long its time stood still in this phase.
+/// How long the release was blocked in its current phase.
 pub(super) fn blocked(status: &ReleaseStatus, now: Timestamp) -> Duration {
     let current = status
         .blocked_since
@@ -29,8 +31,28 @@ pub(super) fn blocked(status: &ReleaseStatus, now: Timestamp) -> Duration {
     Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
-/// Another phase with a time of its own begins.
+/// Resets blocked time: a phase with a time limit of its own begins.
 pub(super) fn restart(status: &mut ReleaseStatus) {
     status.blocked_since = None;
     status.blocked_seconds = 0;
+}
+
+/// When the bake ends: unmeasured and blocked time is added to it.
+pub(super) fn bake_end(view: &View<'_>, status: &ReleaseStatus) -> Timestamp {
+    let from = status.rolled_out_at.as_ref().map_or(view.now, |t| t.0);
+    let unmeasured = match view.probes {
+        ProbeHealth::Unmeasured(time) => time,
+        _ => Duration::ZERO,
+    };
+    let whole = view
+        .bake
+        .saturating_add(unmeasured)
+        .saturating_add(blocked(status, view.now));
+    later(from, whole)
+}
+
+/// `from` plus `by`, limited to [`Timestamp::MAX`].
+pub(in crate::release) fn later(from: Timestamp, by: Duration) -> Timestamp {
+    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+    from.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::domain::vendor::Product;
 use crate::domain::vendor::price::Cents;
+use crate::domain::vendor::product::Product;
 use proptest::prelude::*;
 
 fn columns(vendor: Vendor, cells: &[(&str, &str)]) -> (Columns, Row) {

@@ -1,35 +1,37 @@
-//! A whole file from top to bottom: what is in it, and its rows one by one to whoever wants them.
+//! A scan of a whole file: its content, and its rows one by one.
 
 use std::collections::HashSet;
 use std::io::Read;
 use std::ops::ControlFlow;
 
 use super::columns::{Columns, Reading};
-use super::sheet::{Line, Refused, Sheet};
-use super::{MOST_TOLD, Row, RowWarning, Vendor};
+use super::limits::MAX_WARNINGS;
+use super::row::{Row, RowWarning};
+use super::sheet::{FileError, Line, Sheet};
+use super::vendor::Vendor;
 use crate::domain::leads::phone;
 
-/// How a file is judged.
+/// Rules of a scan.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// A row that cannot be read is left out, instead of the whole file.
+    /// Skip an unreadable row instead of refusing the file.
     pub partial: bool,
-    /// E.164 numbers that nobody may call: their rows are skipped.
+    /// E.164 numbers that must not be called; their rows are skipped.
     pub blocked: HashSet<String>,
 }
 
-/// What is in a file.
+/// Result of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
     pub vendor: Vendor,
     pub headers: Vec<String>,
-    /// Rows that are leads.
+    /// Number of rows with a lead.
     pub leads: u32,
-    /// Rows that nobody could be reached by, or may be.
+    /// Number of rows without a contact, or with a blocked number.
     pub skipped: u32,
-    /// Rows that cannot be read; only with `partial`.
+    /// Number of unreadable rows; only with `partial`.
     pub errors: u32,
-    /// The first of them.
+    /// The first [`MAX_WARNINGS`] warnings.
     pub warnings: Vec<RowWarning>,
     pub warning_count: u32,
 }
@@ -38,14 +40,14 @@ impl Scan {
     fn warn(&mut self, warnings: impl IntoIterator<Item = RowWarning>) {
         for warning in warnings {
             self.warning_count = self.warning_count.saturating_add(1);
-            if self.warnings.len() < MOST_TOLD {
+            if self.warnings.len() < MAX_WARNINGS {
                 self.warnings.push(warning);
             }
         }
     }
 }
 
-/// Reads a file; `each` gets the rows that are leads and may end it early.
+/// Scans a file; `each` receives the rows with a lead and may stop the scan.
 ///
 /// # Errors
 /// The file cannot be read, or, unless `partial`, one of its rows.
@@ -53,7 +55,7 @@ pub fn scan(
     file: impl Read,
     rules: &Rules,
     mut each: impl FnMut(Row, &Reading) -> ControlFlow<()>,
-) -> Result<Scan, Refused> {
+) -> Result<Scan, FileError> {
     let mut sheet = Sheet::open(file)?;
     let columns = Columns::new(sheet.vendor, sheet.headers.clone());
     let mut scan = Scan {
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(file: &[u8], rules: &Rules) -> Result<(Scan, Vec<u32>), Refused> {
+    fn read(file: &[u8], rules: &Rules) -> Result<(Scan, Vec<u32>), FileError> {
         let mut rows = Vec::new();
         let scan = scan(file, rules, |row, _| {
             rows.push(row.number);
@@ -127,7 +129,7 @@ mod tests {
     #[test]
     fn a_row_that_cannot_be_read_refuses_the_file_or_is_counted() {
         let all = read(FILE, &Rules::default());
-        assert_eq!(all.unwrap_err(), Refused::NotText { row: 4, column: 2 });
+        assert_eq!(all.unwrap_err(), FileError::NotText { row: 4, column: 2 });
         let partial = Rules {
             partial: true,
             ..Rules::default()

@@ -1,29 +1,32 @@
-//! Reading a CSV file row by row, within bounds: whatever the file holds, memory does not grow with it.
+//! Reader of CSV files, row by row, with bounded memory.
 
 use std::io::{Chain, Cursor, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::{LONGEST_ROW, MOST_COLUMNS, MOST_ROWS, Row, Vendor};
+use super::limits::{MAX_COLUMNS, MAX_ROW_BYTES, MAX_ROWS};
+use super::row::Row;
+use super::vendor::Vendor;
 
-/// Read after the end of the file: inside an open quote it becomes part of the last cell, else a row of its own.
-/// So the parser itself says whether a quote was left open.
+/// Marker appended to the file: inside an open quote it becomes part of the last cell, otherwise a row of its own. So
+/// the parser itself detects an open quote.
 const END: &str = "\u{1e}end of the file\u{1e}";
 
-/// What the parser may have read ahead, in bytes.
-const AHEAD: u64 = 64 * 1024;
+/// Maximum read-ahead of the parser, in bytes.
+const READ_AHEAD: u64 = 64 * 1024;
 
-/// Some programs put a mark of three bytes before the first header. The parser drops it, if it gets it in one piece, and
-/// takes what is left for the end of the file, if that is nothing: it must get a byte more.
+/// Minimum size of the first read, in bytes. The parser removes a byte order mark (three bytes) only if it arrives in
+/// one piece, and treats an empty remainder as the end of the file.
 const MARK: usize = 4;
 
-/// Headers that a refusal shows, and how much of each.
-const SHOWN_HEADERS: usize = 30;
-const SHOWN_LENGTH: usize = 40;
+/// Maximum number of headers in an error message.
+const MAX_SHOWN_HEADERS: usize = 30;
+/// Maximum length of a header in an error message.
+const MAX_SHOWN_LENGTH: usize = 40;
 
-/// Why a whole file is refused.
+/// Reason why a file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum FileError {
     #[error("The file is empty: its first row must name the columns.")]
     Empty,
     #[error(
@@ -32,9 +35,9 @@ pub enum Refused {
         .0.join(", ")
     )]
     UnknownVendor(Vec<String>),
-    #[error("The file has more than {MOST_ROWS} rows. Split it into several files.")]
+    #[error("The file has more than {MAX_ROWS} rows. Split it into several files.")]
     TooManyRows,
-    #[error("Row {0} has more than {MOST_COLUMNS} columns.")]
+    #[error("Row {0} has more than {MAX_COLUMNS} columns.")]
     TooManyColumns(u32),
     #[error("Row {0} is longer than 1 MB: perhaps a quotation mark is missing.")]
     TooLong(u32),
@@ -46,7 +49,7 @@ pub enum Refused {
     Unreadable,
 }
 
-impl Refused {
+impl FileError {
     /// The row at fault.
     pub fn row(&self) -> Option<u32> {
         match self {
@@ -56,21 +59,21 @@ impl Refused {
         }
     }
 
-    /// True where only this row is lost, and the next can be read.
+    /// True if only this row is affected and the next one can be read.
     fn is_of_one_row(&self) -> bool {
         matches!(self, Self::TooManyColumns(_) | Self::NotText { .. })
     }
 }
 
-/// What stands in a file at some place.
+/// A line of the file.
 #[derive(Debug)]
 pub enum Line {
     Row(Row),
-    /// Cannot be read; the next one can.
-    Lost(Refused),
+    /// An unreadable row; the next one can be read.
+    Lost(FileError),
 }
 
-/// Gives the parser no more than a row may have.
+/// Limits how much the parser reads for one row.
 struct Bounded<R> {
     inner: R,
     given: u64,
@@ -99,12 +102,12 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// A file whose header has been read.
+/// A file whose header was read.
 pub struct Sheet<R> {
     reader: Reader<Bounded<Chain<R, Cursor<Vec<u8>>>>>,
     record: ByteRecord,
     next: Option<ByteRecord>,
-    /// Of the row that was read last.
+    /// Number of the last row.
     number: u32,
     pub headers: Vec<String>,
     pub vendor: Vendor,
@@ -122,8 +125,8 @@ impl<R: Read> Sheet<R> {
     /// Reads the header.
     ///
     /// # Errors
-    /// There is none, or it is of no known vendor.
-    pub fn open(file: R) -> Result<Self, Refused> {
+    /// There is none, or the vendor is unknown.
+    pub fn open(file: R) -> Result<Self, FileError> {
         let end = Cursor::new(format!("\n{END}\n").into_bytes());
         let bounded = Bounded {
             inner: file.chain(end),
@@ -146,13 +149,13 @@ impl<R: Read> Sheet<R> {
         };
         sheet.next = sheet.parse(1)?;
         match sheet.line()? {
-            None => Err(Refused::Empty),
+            None => Err(FileError::Empty),
             Some(Line::Lost(refused)) => Err(refused),
             Some(Line::Row(row)) => {
                 sheet.headers = row.cells;
                 let vendor = Vendor::recognise(&sheet.headers);
                 sheet.vendor =
-                    vendor.ok_or_else(|| Refused::UnknownVendor(shown(&sheet.headers)))?;
+                    vendor.ok_or_else(|| FileError::UnknownVendor(shown(&sheet.headers)))?;
                 Ok(sheet)
             }
         }
@@ -162,23 +165,23 @@ impl<R: Read> Sheet<R> {
     ///
     /// # Errors
     /// The rest of the file cannot be read.
-    pub fn line(&mut self) -> Result<Option<Line>, Refused> {
+    pub fn line(&mut self) -> Result<Option<Line>, FileError> {
         let Some(record) = self.next.take() else {
             return Ok(None);
         };
         let number = self.number + 1;
-        // Only the parser's last record can be the end mark, or what swallowed it.
+        // Only the parser's last record can be the end marker, or contain it.
         self.next = self.parse(number + 1)?;
         if self.next.is_none() {
             return if record.len() == 1 && record.get(0) == Some(END.as_bytes()) {
                 Ok(None)
             } else {
-                Err(Refused::OpenQuote(number))
+                Err(FileError::OpenQuote(number))
             };
         }
         self.number = number;
-        if number > MOST_ROWS + 1 {
-            return Err(Refused::TooManyRows);
+        if number > MAX_ROWS + 1 {
+            return Err(FileError::TooManyRows);
         }
         match cells(&record, number) {
             Ok(cells) => Ok(Some(Line::Row(Row { number, cells }))),
@@ -187,28 +190,28 @@ impl<R: Read> Sheet<R> {
         }
     }
 
-    fn parse(&mut self, number: u32) -> Result<Option<ByteRecord>, Refused> {
+    fn parse(&mut self, number: u32) -> Result<Option<ByteRecord>, FileError> {
         let begin = self.reader.position().byte();
-        self.reader.get_mut().most = begin.saturating_add(LONGEST_ROW + AHEAD);
+        self.reader.get_mut().most = begin.saturating_add(MAX_ROW_BYTES + READ_AHEAD);
         let read = self.reader.read_byte_record(&mut self.record);
         let length = self.reader.position().byte().saturating_sub(begin);
         match read {
-            Err(_) if self.reader.get_ref().exceeded => Err(Refused::TooLong(number)),
-            Err(_) => Err(Refused::Unreadable),
-            Ok(true) if length > LONGEST_ROW => Err(Refused::TooLong(number)),
+            Err(_) if self.reader.get_ref().exceeded => Err(FileError::TooLong(number)),
+            Err(_) => Err(FileError::Unreadable),
+            Ok(true) if length > MAX_ROW_BYTES => Err(FileError::TooLong(number)),
             Ok(true) => Ok(Some(std::mem::take(&mut self.record))),
             Ok(false) => Ok(None),
         }
     }
 }
 
-fn cells(record: &ByteRecord, row: u32) -> Result<Vec<String>, Refused> {
-    if record.len() > MOST_COLUMNS {
-        return Err(Refused::TooManyColumns(row));
+fn cells(record: &ByteRecord, row: u32) -> Result<Vec<String>, FileError> {
+    if record.len() > MAX_COLUMNS {
+        return Err(FileError::TooManyColumns(row));
     }
     let text = |(at, cell): (usize, &[u8])| match std::str::from_utf8(cell) {
         Ok(text) => Ok(text.trim().to_owned()),
-        Err(_) => Err(Refused::NotText {
+        Err(_) => Err(FileError::NotText {
             row,
             column: at + 1,
         }),
@@ -216,13 +219,13 @@ fn cells(record: &ByteRecord, row: u32) -> Result<Vec<String>, Refused> {
     record.iter().enumerate().map(text).collect()
 }
 
-/// Headers come from outside and are shown again.
+/// Headers come from clients and are repeated in messages.
 fn shown(headers: &[String]) -> Vec<String> {
     let short = |header: &String| -> String {
         let plain = header.chars().filter(|c| !c.is_control());
-        plain.take(SHOWN_LENGTH).collect()
+        plain.take(MAX_SHOWN_LENGTH).collect()
     };
-    headers.iter().take(SHOWN_HEADERS).map(short).collect()
+    headers.iter().take(MAX_SHOWN_HEADERS).map(short).collect()
 }
 
 #[cfg(test)]
@@ -231,7 +234,7 @@ mod tests {
     use crate::domain::leads::export::neutral;
     use proptest::prelude::*;
 
-    fn read(file: &[u8]) -> Result<Vec<Row>, Refused> {
+    fn read(file: &[u8]) -> Result<Vec<Row>, FileError> {
         let mut sheet = Sheet::open(file)?;
         let mut rows = Vec::new();
         while let Some(line) = sheet.line()? {
@@ -277,31 +280,34 @@ mod tests {
         let head = b"leadID,email\n".to_vec();
         let with = |rest: &[u8]| [head.clone(), rest.to_vec()].concat();
         for (file, refused) in [
-            (Vec::new(), Refused::Empty),
-            (b"\n\n".to_vec(), Refused::Empty),
+            (Vec::new(), FileError::Empty),
+            (b"\n\n".to_vec(), FileError::Empty),
             (
                 b"a,b\n1,2\n".to_vec(),
-                Refused::UnknownVendor(vec!["a".into(), "b".into()]),
+                FileError::UnknownVendor(vec!["a".into(), "b".into()]),
             ),
             (
                 b"LEADID\n1".to_vec(),
-                Refused::UnknownVendor(vec!["LEADID".into()]),
+                FileError::UnknownVendor(vec!["LEADID".into()]),
             ),
             (
                 with(b"1,a@b\n2,\xff\n"),
-                Refused::NotText { row: 3, column: 2 },
+                FileError::NotText { row: 3, column: 2 },
             ),
-            (with(b"1,\"open\n2,b\n"), Refused::OpenQuote(2)),
-            (with(b"1,\"open"), Refused::OpenQuote(2)),
-            (b"leadID,\"open\n".to_vec(), Refused::OpenQuote(1)),
-            (with(&vec![b','; 500]), Refused::TooManyColumns(2)),
-            (with(&vec![b','; 1_000_000]), Refused::TooManyColumns(2)),
-            (with(&vec![b'x'; 3_000_000]), Refused::TooLong(2)),
+            (with(b"1,\"open\n2,b\n"), FileError::OpenQuote(2)),
+            (with(b"1,\"open"), FileError::OpenQuote(2)),
+            (b"leadID,\"open\n".to_vec(), FileError::OpenQuote(1)),
+            (with(&vec![b','; 500]), FileError::TooManyColumns(2)),
+            (with(&vec![b','; 1_000_000]), FileError::TooManyColumns(2)),
+            (with(&vec![b'x'; 3_000_000]), FileError::TooLong(2)),
             (
                 with(&[b"1,\"".to_vec(), vec![b'\n'; 3_000_000]].concat()),
-                Refused::TooLong(2),
+                FileError::TooLong(2),
             ),
-            (with("1\n".repeat(15_001).as_bytes()), Refused::TooManyRows),
+            (
+                with("1\n".repeat(15_001).as_bytes()),
+                FileError::TooManyRows,
+            ),
         ] {
             assert_eq!(read(&file), Err(refused));
         }
@@ -344,7 +350,7 @@ mod tests {
         #[test]
         fn any_text_of_quotes_and_separators_is_read_or_refused(text in "[\",\r\na]{0,60}") {
             let read = read(format!("leadID\n{text}").as_bytes());
-            let told = matches!(read, Ok(_) | Err(Refused::OpenQuote(_)));
+            let told = matches!(read, Ok(_) | Err(FileError::OpenQuote(_)));
             prop_assert!(told, "{read:?}");
         }
     }

@@ -2,7 +2,7 @@ use super::*;
 use crate::release::gate::auto::{Pick, pick};
 
 fn picks(scene: &Scene) -> (String, Option<Reason>) {
-    let own = Place {
+    let own = EnvironmentRef {
         namespace: "live".to_owned(),
         name: "prod".to_owned(),
     };

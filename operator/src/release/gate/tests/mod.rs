@@ -1,6 +1,13 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::*;
-use crokodial_crds::{AllowSpec, FreezeSpec, PromotionSource, PromotionSpec, ReleaseStatus};
-use jiff::SignedDuration;
+use crate::release::record::Record;
+use crokodial_crds::{
+    AllowSpec, FreezeSpec, PromotedFrom, PromotionSource, PromotionSpec, PromotionVerdict, Reason,
+    ReleasePhase, ReleaseStatus,
+};
+use jiff::{SignedDuration, Timestamp};
 
 const OLD: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 const NEW: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
@@ -19,7 +26,7 @@ fn seconds(n: i64) -> SignedDuration {
     SignedDuration::from_secs(n)
 }
 
-/// A gate to ask; each test says only what differs.
+/// Inputs of the gate; each test changes only what it is about.
 #[derive(Clone)]
 struct Scene {
     spec: PromotionSpec,
@@ -33,7 +40,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// `app:2` was in staging for as long as it must, and `app:1` runs here.
+    /// `app:2` has soaked in staging, and `app:1` runs here.
     fn new() -> Self {
         Self {
             spec: PromotionSpec {
@@ -62,9 +69,9 @@ impl Scene {
         self.sources(&[tested(57, "app:2", NEW, good_seconds)])
     }
 
-    fn measure(&mut self, all: u64, bad: u64) {
-        if let Source::Found { measured, .. } = &mut self.source {
-            measured.insert(NEW.to_owned(), Measured { all, bad });
+    fn measure(&mut self, total: u64, bad: u64) {
+        if let Source::Found { availability, .. } = &mut self.source {
+            availability.insert(NEW.to_owned(), AvailabilityCount { total, bad });
         }
     }
 
@@ -91,14 +98,14 @@ impl Scene {
         self
     }
 
-    fn judge(&self) -> Verdict {
-        let own = Place {
+    fn judge(&self) -> GateVerdict {
+        let own = EnvironmentRef {
             namespace: "live".to_owned(),
             name: "prod".to_owned(),
         };
-        judge(&Question {
+        judge(&GateInputs {
             rules: &Rules::of(&self.spec, &own),
-            asked: Asked {
+            requested: RequestedImage {
                 image: &self.image,
                 digest: &self.digest,
                 inputs: &self.inputs,
@@ -134,7 +141,7 @@ fn record(number: i64, inputs: &str, digest: &str, phase: Option<ReleasePhase>) 
     }
 }
 
-/// A good release of the source that goes on being counted.
+/// A good release of the source whose seconds are still counted.
 fn tested(number: i64, image: &str, digest: &str, good_seconds: i64) -> SourceRelease {
     SourceRelease {
         number,
@@ -149,7 +156,7 @@ fn tested(number: i64, image: &str, digest: &str, good_seconds: i64) -> SourceRe
 fn found(releases: &[SourceRelease]) -> Source {
     Source::Found {
         releases: releases.to_vec(),
-        measured: BTreeMap::new(),
+        availability: BTreeMap::new(),
     }
 }
 

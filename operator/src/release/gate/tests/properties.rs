@@ -66,7 +66,7 @@ proptest! {
     #[test]
     fn nothing_passes_a_freeze_without_a_persons_word_but_what_was_good_or_has_passed(any in any_scene()) {
         let scene = any.scene();
-        let own = Place { namespace: "live".to_owned(), name: "prod".to_owned() };
+        let own = EnvironmentRef { namespace: "live".to_owned(), name: "prod".to_owned() };
         let frozen = Rules::of(&scene.spec, &own).frozen(scene.now).is_some();
         let known = matches!(any.here, Some((true, GOOD | ReleasePhase::Baking)));
         if frozen && !any.allow && !known {

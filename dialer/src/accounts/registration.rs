@@ -1,0 +1,91 @@
+//! Registration, and creation of accounts.
+
+use super::service::{Accounts, taken};
+use super::types::{AccountError, Caller, Registering, SignedIn};
+use crate::clock::now_ms;
+use crate::config::RegistrationMode;
+use crate::domain::passcode;
+use crate::store::audit::AuditAction;
+use crate::store::passcodes::InviteUse;
+use crate::store::users::{NewUser, User};
+
+/// Throttle key of wrong invite codes; no e-mail address can be equal to it.
+const INVITES: &str = "invite codes";
+
+impl Accounts {
+    /// Creates an account and signs it in. With invite-only registration, a use of the invite code is taken first, and
+    /// released if the registration fails.
+    ///
+    /// # Errors
+    /// `InviteNeeded`, `Invite`, `EmailTaken`, `TooMany`, `Busy`, `Database`.
+    pub async fn register(
+        &self,
+        new: Registering,
+        caller: &Caller,
+    ) -> Result<SignedIn, AccountError> {
+        let taken = match self.registration {
+            RegistrationMode::Open => None,
+            RegistrationMode::Invite => {
+                Some(self.take_invite(new.passcode.as_deref(), caller).await?)
+            }
+        };
+        let created = self
+            .create(&new.email, &new.name, new.password, "user")
+            .await;
+        match created {
+            Ok(user) => {
+                self.audit(AuditAction::Register, Some(user.id), &user.email, caller);
+                Ok(self.start_session(user, caller).await?.0)
+            }
+            Err(error) => {
+                if let Some(taken) = taken
+                    && let Err(fault) = self.store.release_passcode(&taken).await
+                {
+                    tracing::warn!(reason = %fault, "a place on an invite code could not be given back");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Creates an account. The caller has normalised `email`, and has checked it and the password.
+    ///
+    /// # Errors
+    /// `EmailTaken`, `Busy`, `Hashing`, `Database`.
+    pub async fn create(
+        &self,
+        email: &str,
+        name: &str,
+        password: String,
+        role: &str,
+    ) -> Result<User, AccountError> {
+        if self.store.email_is_taken(email, None).await? {
+            return Err(AccountError::EmailTaken);
+        }
+        let password_hash = self.hash(password).await?;
+        let new = NewUser {
+            email,
+            name,
+            password_hash: &password_hash,
+            role,
+        };
+        self.store.insert_user(&new).await.map_err(taken)
+    }
+
+    async fn take_invite(
+        &self,
+        passcode: Option<&str>,
+        caller: &Caller,
+    ) -> Result<InviteUse, AccountError> {
+        let code = passcode::normalise(passcode.unwrap_or_default());
+        if code.is_empty() {
+            return Err(AccountError::InviteNeeded);
+        }
+        let reservation = self.reserve(INVITES, caller.address)?;
+        let taken = self.store.take_passcode(&code, now_ms()).await;
+        if !matches!(taken, Ok(Err(_))) {
+            self.release(reservation);
+        }
+        Ok(taken??)
+    }
+}

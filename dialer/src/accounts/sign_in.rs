@@ -1,0 +1,175 @@
+//! Sign-in, sign-out, and identification of requests.
+
+use std::time::Duration;
+
+use bson::oid::ObjectId;
+use rand::RngCore;
+
+use super::service::Accounts;
+use super::types::{AccountError, Caller, Identity, SignedIn};
+use crate::clock::now_ms;
+use crate::domain::email;
+use crate::security::password::{self, HashScheme};
+use crate::security::token::{self, Claims};
+use crate::store::audit::AuditAction;
+use crate::store::sessions::NewSession;
+use crate::store::users::User;
+
+/// Minimum duration of a sign-in attempt that reached verification, so that timing reveals nothing.
+pub const LOGIN_FLOOR: Duration = Duration::from_millis(250);
+
+impl Accounts {
+    /// Verifies e-mail and password and starts a session. Takes at least `LOGIN_FLOOR` in any case.
+    ///
+    /// # Errors
+    /// `WrongCredentials` with the same text for every cause; `TooMany`, `Busy`, `Database`.
+    pub async fn login(
+        &self,
+        typed: &str,
+        password: String,
+        caller: &Caller,
+    ) -> Result<SignedIn, AccountError> {
+        let began = tokio::time::Instant::now();
+        let lower = email::normalise(typed);
+        let reservation = self.reserve(&lower, caller.address)?;
+        let result = self.attempt(typed, &lower, password, caller).await;
+        match &result {
+            // Only a wrong password is a failure; a success or an outage is not.
+            Err(AccountError::WrongCredentials) => {
+                self.audit(AuditAction::LoginFailed, None, &lower, caller);
+            }
+            Ok(SignedIn { user, .. }) => {
+                self.release(reservation);
+                self.audit(AuditAction::Login, Some(user.id), &user.email, caller);
+            }
+            Err(_) => self.release(reservation),
+        }
+        tokio::time::sleep_until(began + LOGIN_FLOOR).await;
+        result
+    }
+
+    async fn attempt(
+        &self,
+        typed: &str,
+        lower: &str,
+        password: String,
+        caller: &Caller,
+    ) -> Result<SignedIn, AccountError> {
+        let scheme = self.scheme().await?;
+        let (user, hash) = self.judge(typed, lower, password.clone(), scheme).await?;
+        let id = user.id;
+        let (signed_in, session) = self.start_session(user, caller).await?;
+        if let Some(hash) = self.still_fits(id, &password, hash).await? {
+            self.improve(id, scheme, password, hash);
+            return Ok(signed_in);
+        }
+        self.store.delete_session(&session).await?;
+        Err(AccountError::WrongCredentials)
+    }
+
+    /// The stored hash, if the password still opens the account. Changing a password and disabling an account both
+    /// write before they end sessions: either they see the session started here, or this check sees their write.
+    async fn still_fits(
+        &self,
+        id: ObjectId,
+        password: &str,
+        verified: String,
+    ) -> Result<Option<String>, AccountError> {
+        let Some(stored) = self.store.password_hash(id).await? else {
+            return Ok(None);
+        };
+        // Another sign-in at the same time may have stored a better hash of the same password.
+        let fits = stored == verified || self.fits(password.to_owned(), stored.clone()).await?;
+        let disabled = self.store.is_disabled(id).await?;
+        Ok((fits && !disabled).then_some(stored))
+    }
+
+    /// The account and the hash that the password matches.
+    async fn judge(
+        &self,
+        typed: &str,
+        lower: &str,
+        password: String,
+        scheme: HashScheme,
+    ) -> Result<(User, String), AccountError> {
+        let found = self.store.credentials(typed, lower).await?;
+        let (user, hash) = match found {
+            Some((user, hash)) if password::is_known(&hash) => (Some(user), hash),
+            _ => (None, scheme.dummy().to_owned()),
+        };
+        let right = self.fits(password, hash.clone()).await?;
+        let user = user
+            .filter(|_| right)
+            .ok_or(AccountError::WrongCredentials)?;
+        Ok((user, hash))
+    }
+
+    /// Starts a session; also returns its `_id`.
+    pub(super) async fn start_session(
+        &self,
+        user: User,
+        caller: &Caller,
+    ) -> Result<(SignedIn, String), AccountError> {
+        let created_ms = now_ms();
+        let mut sid = [0_u8; 16];
+        rand::rng().fill_bytes(&mut sid);
+        let sid = hex::encode(sid);
+        let iat = created_ms / 1000;
+        let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let claims = Claims {
+            _id: user.id.to_hex(),
+            sid,
+            iat,
+            exp: iat.saturating_add(lifetime),
+        };
+        let key = token::session_key(&claims.sid);
+        self.store
+            .insert_session(&NewSession {
+                key: &key,
+                user: user.id,
+                created_ms,
+                expires_ms: claims.exp.saturating_mul(1000),
+                user_agent: &caller.user_agent,
+                address: &caller.address.to_string(),
+            })
+            .await?;
+        let token = self.keys.sign(&claims).map_err(|_| AccountError::Hashing)?;
+        Ok((SignedIn { token, user }, key))
+    }
+
+    /// The owner of a token: verifies signature, session document and account.
+    ///
+    /// # Errors
+    /// `Token`, `Revoked` (also if the account is gone), `Database`.
+    pub async fn identify(&self, token: &str) -> Result<Identity, AccountError> {
+        let now = now_ms();
+        let claims = self.keys.read(token, now / 1000)?;
+        let session = token::session_key(&claims.sid);
+        let owner = self.store.session_owner(&session, now).await?;
+        let owner = owner
+            .filter(|owner| owner.to_hex() == claims._id)
+            .ok_or(AccountError::Revoked)?;
+        let user = self.store.user(owner).await?.ok_or(AccountError::Revoked)?;
+        let ends_ms = claims.exp.saturating_mul(1000);
+        Ok(Identity {
+            user,
+            session,
+            ends_ms,
+        })
+    }
+
+    /// Ends this session.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn logout(&self, identity: &Identity, caller: &Caller) -> Result<(), AccountError> {
+        self.store.delete_session(&identity.session).await?;
+        self.audit(
+            AuditAction::Logout,
+            Some(identity.user.id),
+            &identity.user.email,
+            caller,
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,304 @@
+//! The environment → `Config`. All problems are reported at once, by variable and with the fix, never with a value:
+//! most values are secrets.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use mongodb::options::{ConnectionString, HostInfo};
+
+use crate::security::keyring::KeyRing;
+use crate::security::throttle::Limits;
+
+mod parse;
+mod problem;
+mod secret;
+mod vendors;
+
+use parse::Reader;
+pub use problem::{ConfigError, Problem};
+pub use secret::Secret;
+pub use vendors::{FixedPair, VendorSettings};
+
+/// The database. Only the URI is secret.
+#[derive(Debug, Clone)]
+pub struct Mongo {
+    pub uri: Secret,
+    /// The URI's hosts, for messages.
+    pub hosts: String,
+    pub database: String,
+}
+
+/// Who may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationMode {
+    Open,
+    Invite,
+}
+
+/// Role of the process. A `Candidate` is started for inspection before it receives traffic; it must not run schedulers
+/// or send messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstanceRole {
+    Web,
+    Candidate,
+}
+
+impl InstanceRole {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Candidate => "candidate",
+        }
+    }
+}
+
+/// Format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Log settings.
+#[derive(Debug, Clone)]
+pub struct Logging {
+    pub format: LogFormat,
+    /// A valid EnvFilter expression.
+    pub filter: String,
+}
+
+/// Sentry settings.
+#[derive(Debug, Clone)]
+pub struct Sentry {
+    pub dsn: Secret,
+    pub environment: Option<String>,
+    pub release: String,
+}
+
+/// The whole configuration, read once in `main`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub mongo: Mongo,
+    pub jwt_secret: Secret,
+    pub port: u16,
+    /// Port of `/metrics`; `None`: not served.
+    pub metrics_port: Option<u16>,
+    /// Additional CORS origin, as a browser sends it.
+    pub client_origin: Option<String>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub registration: RegistrationMode,
+    pub role: InstanceRole,
+    /// The version in `/api/health`.
+    pub version: String,
+    pub logging: Logging,
+    pub sentry: Option<Sentry>,
+    pub login_limits: Limits,
+    pub session_lifetime: Duration,
+    /// Time zone of users who have not set one.
+    pub time_zone: TimeZone,
+    /// Keys that secrets are stored under; `None`: no secrets can be stored.
+    pub key_ring: Option<Arc<KeyRing>>,
+    pub vendors: VendorSettings,
+    /// Directory of uploads that are being read.
+    pub spool_dir: PathBuf,
+}
+
+/// The version of the image, or of the crate.
+pub fn version(variables: &BTreeMap<String, String>) -> String {
+    variables
+        .get("DIALER_VERSION")
+        .filter(|version| !version.trim().is_empty())
+        .cloned()
+        .unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
+}
+
+impl Config {
+    /// Reads `variables`; an empty value counts as absent.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn read(variables: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(variables);
+        let version = version(variables);
+        let mongo = reader.required(
+            "MONGODB_URI",
+            "set it to mongodb://USER:PASSWORD@HOST:27017/DATABASE or mongodb+srv://…",
+            parse_mongo,
+        );
+        let jwt_secret = reader.required(
+            "JWT_SECRET",
+            "set it to at least 32 random characters, for example the output of `openssl rand -hex 32`",
+            parse_jwt_secret,
+        );
+        let port = reader.or("PORT", 3005, parse::port);
+        let metrics_port = reader.optional("METRICS_PORT", |value| match parse::port(value)? {
+            metrics if metrics == port => {
+                Err("must differ from PORT: metrics are not for the public".to_owned())
+            }
+            metrics => Ok(metrics),
+        });
+        let logging = read_logging(&mut reader);
+        let registration = reader.or("REGISTRATION", RegistrationMode::Invite, parse_registration);
+        let role = reader.or("CROKODIAL_ROLE", InstanceRole::Web, parse_role);
+        let client_origin = reader.optional("CLIENT_URL", parse::origin);
+        let trusted_proxies = reader.or("TRUSTED_PROXIES", Vec::new(), parse::networks);
+        let sentry = read_sentry(&mut reader, &version);
+        let login_limits = read_login_limits(&mut reader);
+        let hours = reader.or("SESSION_HOURS", 12, parse::session_hours);
+        let time_zone = reader.or("DEFAULT_TIME_ZONE", TimeZone::UTC, parse::time_zone);
+        let key_ring = reader.optional("ENCRYPTION_KEYS", KeyRing::parse);
+        let vendors = vendors::read(&mut reader);
+        let spool_dir = reader.optional("SPOOL_DIR", parse::directory);
+        let (mongo, jwt_secret) = reader.finish(mongo, jwt_secret)?;
+        Ok(Self {
+            mongo,
+            jwt_secret,
+            port,
+            metrics_port,
+            client_origin,
+            trusted_proxies,
+            registration,
+            role,
+            version,
+            logging,
+            sentry,
+            login_limits,
+            session_lifetime: Duration::from_secs(3600) * hours,
+            time_zone,
+            key_ring: key_ring.map(Arc::new),
+            vendors,
+            spool_dir: spool_dir.unwrap_or_else(std::env::temp_dir),
+        })
+    }
+}
+
+fn read_logging(reader: &mut Reader<'_>) -> Logging {
+    Logging {
+        format: reader.or("LOG_FORMAT", LogFormat::Text, |value| match value {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("must be text or json".to_owned()),
+        }),
+        filter: reader.or("LOG_LEVEL", "info".to_owned(), parse::log_filter),
+    }
+}
+
+fn read_login_limits(reader: &mut Reader<'_>) -> Limits {
+    Limits {
+        per_account: reader.or("LOGIN_FAILURES_PER_ACCOUNT", 5, parse::count),
+        per_address: reader.or("LOGIN_FAILURES_PER_ADDRESS", 50, parse::count),
+        window: Duration::from_secs(60) * reader.or("LOGIN_WINDOW_MINUTES", 15, parse::minutes),
+    }
+}
+
+fn read_sentry(reader: &mut Reader<'_>, version: &str) -> Option<Sentry> {
+    let dsn = reader.optional("SENTRY_DSN", |value| {
+        value
+            .parse::<sentry::types::Dsn>()
+            .map(|_| Secret::new(value))
+            .map_err(|_| {
+                "is not a Sentry DSN: copy it from the project's Client Keys page".to_owned()
+            })
+    });
+    let environment = reader.optional("SENTRY_ENVIRONMENT", |value| Ok(value.to_owned()));
+    let release = reader.optional("SENTRY_RELEASE", |value| Ok(value.to_owned()));
+    dsn.map(|dsn| Sentry {
+        dsn,
+        environment,
+        release: release.unwrap_or_else(|| format!("dialer@{version}")),
+    })
+}
+
+fn parse_registration(value: &str) -> Result<RegistrationMode, String> {
+    match value {
+        "open" => Ok(RegistrationMode::Open),
+        "invite" => Ok(RegistrationMode::Invite),
+        _ => Err("must be invite (the default) or open".to_owned()),
+    }
+}
+
+fn parse_role(value: &str) -> Result<InstanceRole, String> {
+    match value {
+        "web" => Ok(InstanceRole::Web),
+        "candidate" => Ok(InstanceRole::Candidate),
+        _ => Err("must be web (the default) or candidate".to_owned()),
+    }
+}
+
+fn parse_mongo(value: &str) -> Result<Mongo, String> {
+    if value.trim() != value {
+        return Err(
+            "begins or ends with a space or line break: store it without, for example with printf instead of echo"
+                .to_owned(),
+        );
+    }
+    if !value.starts_with("mongodb://") && !value.starts_with("mongodb+srv://") {
+        return Err("must begin with mongodb:// or mongodb+srv://".to_owned());
+    }
+    // The driver's message may repeat parts of the URI, so ours replaces it.
+    let unusable = || {
+        "cannot be parsed: percent-encode @ : / ? # % in user name and password, and check host and options"
+            .to_owned()
+    };
+    // The driver slices two bytes after each %. It panics if that splits a character, and the panic shows the password.
+    let mut encoded = value.split('%').skip(1);
+    if encoded.any(|rest| rest.len() >= 2 && !rest.is_char_boundary(2)) {
+        return Err(unusable());
+    }
+    let parsed = ConnectionString::parse(value).map_err(|_| unusable())?;
+    let hosts = match &parsed.host_info {
+        HostInfo::HostIdentifiers(hosts) => hosts
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(","),
+        HostInfo::DnsRecord(name) => name.clone(),
+        _ => String::new(),
+    };
+    let database = parsed.default_database.filter(|name| !name.is_empty());
+    let Some(database) = database else {
+        return Err("names no database: put it after the host, …HOST:27017/DATABASE".to_owned());
+    };
+    Ok(Mongo {
+        uri: Secret::new(value),
+        hosts,
+        database,
+    })
+}
+
+fn parse_jwt_secret(value: &str) -> Result<Secret, String> {
+    if value.chars().count() < 32 {
+        return Err(
+            "is shorter than 32 characters: use the output of `openssl rand -hex 32`".to_owned(),
+        );
+    }
+    let mut distinct: Vec<char> = value.chars().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let lower = value.to_ascii_lowercase();
+    let sample = [
+        "placeholder",
+        "changeme",
+        "change-me",
+        "change_me",
+        "replace",
+        "your-",
+        "<",
+    ]
+    .iter()
+    .any(|word| lower.contains(word));
+    if distinct.len() < 8 || sample {
+        return Err(
+            "looks like a placeholder: use the output of `openssl rand -hex 32`".to_owned(),
+        );
+    }
+    Ok(Secret::new(value))
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,0 +1,41 @@
+//! Vendors of files.
+
+/// Vendor of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    NextGen,
+    Marketplace,
+}
+
+impl Vendor {
+    /// As in `leads.source`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NextGen => "NextGen",
+            Self::Marketplace => "Marketplace",
+        }
+    }
+
+    /// Parses a name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::NextGen, Self::Marketplace]
+            .into_iter()
+            .find(|vendor| vendor.name() == name)
+    }
+
+    /// Recognises the vendor by any header that only its files have; case-sensitive.
+    pub fn recognise(headers: &[String]) -> Option<Self> {
+        let has = |names: [&str; 3]| {
+            headers
+                .iter()
+                .any(|header| names.contains(&header.as_str()))
+        };
+        if has(["purchase_id", "vertical_id", "vendor_id"]) {
+            Some(Self::NextGen)
+        } else if has(["leadID", "utm_source", "primaryPhone"]) {
+            Some(Self::Marketplace)
+        } else {
+            None
+        }
+    }
+}

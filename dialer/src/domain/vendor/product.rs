@@ -1,0 +1,28 @@
+//! Products of vendors.
+
+/// A vendor's product: the data of a lead, or a call from an ad. Each has its own price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Product {
+    #[default]
+    Data,
+    Ad,
+}
+
+impl Product {
+    /// The stored form.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Ad => "ad",
+        }
+    }
+
+    /// `ad` in any case is an ad, everything else is data.
+    pub fn of(text: &str) -> Self {
+        if text.trim().eq_ignore_ascii_case("ad") {
+            Self::Ad
+        } else {
+            Self::Data
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! From an uploaded file to a journalled import.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::ops::ControlFlow;
+
+use bson::oid::ObjectId;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::runner::NOT_JOURNALLED;
+use crate::clock::now_ms;
+use crate::domain::lists::List;
+use crate::domain::vendor::file::columns::Columns;
+use crate::domain::vendor::file::row::{Row, RowCounts};
+use crate::domain::vendor::file::scan::{Rules, Scan, scan};
+use crate::domain::vendor::file::sheet::FileError;
+use crate::domain::vendor::lead_index::WantedKeys;
+use crate::domain::vendor::matching::MatchKeys;
+use crate::store::Store;
+use crate::store::fault::{Fault, Reason};
+use crate::store::lease::Lease;
+use crate::store::vendor::journal::UnfinishedImport;
+use crate::store::vendor::rows::Job;
+
+/// Maximum number of rows per batch.
+const MAX_BATCH_ROWS: usize = 500;
+/// Approximate maximum size of a batch, in bytes: far below MongoDB's 16 MB per document.
+const MAX_BATCH_BYTES: usize = 3 * 1024 * 1024;
+
+/// Reason why nothing was imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("{0}")]
+    File(#[from] FileError),
+    #[error("an import of this tenant has not ended yet")]
+    UnderWay,
+    #[error("{0}")]
+    Database(#[from] Fault),
+    #[error("the spooled file cannot be read")]
+    Spool,
+}
+
+/// A file that was read completely and can be imported.
+#[derive(Debug)]
+pub struct Checked {
+    file: File,
+    rules: Rules,
+    pub scan: Scan,
+    wanted: WantedKeys,
+}
+
+/// Reads a spooled file. Nothing is written.
+///
+/// # Errors
+/// `File`, `Database`, `Spool`.
+pub async fn check(
+    store: &Store,
+    tenant: ObjectId,
+    file: File,
+    partial: bool,
+) -> Result<Checked, ImportError> {
+    let blocked = store.all_listed(List::DoNotCall, tenant).await?;
+    let rules = Rules { partial, blocked };
+    tokio::task::spawn_blocking(move || {
+        let mut wanted = WantedKeys::default();
+        let scan = scan(rewound(&file)?, &rules, |_, reading| {
+            if let Some(lead) = &reading.lead {
+                wanted.add(&MatchKeys::of_vendor(lead));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(Checked {
+            file,
+            rules,
+            scan,
+            wanted,
+        })
+    })
+    .await
+    .map_err(|_| ImportError::Spool)?
+}
+
+fn rewound(mut file: &File) -> Result<&File, ImportError> {
+    file.seek(SeekFrom::Start(0))
+        .map_err(|_| ImportError::Spool)?;
+    Ok(file)
+}
+
+/// The result that an import would have. Nothing is written.
+///
+/// # Errors
+/// `Database`, `Spool`.
+pub async fn rehearse(
+    store: &Store,
+    tenant: ObjectId,
+    checked: Checked,
+) -> Result<RowCounts, ImportError> {
+    let columns = Columns::new(checked.scan.vendor, checked.scan.headers.clone());
+    let job = Job {
+        tenant,
+        import: ObjectId::new(),
+        columns: &columns,
+        began: Timestamp::now(),
+        dry: true,
+    };
+    let mut index = store.known_leads(tenant, &checked.wanted).await?;
+    let mut batches = batches(checked);
+    let mut counts = RowCounts::default();
+    while let Some(rows) = batches.recv().await {
+        counts = counts.plus(store.take_rows(&job, &mut index, rows?).await?);
+    }
+    Ok(counts)
+}
+
+/// Journals the file. After this the import completes even if this process ends.
+///
+/// # Errors
+/// `UnderWay`, `Database`, `Spool`: nothing will be imported.
+pub async fn journal(
+    store: &Store,
+    tenant: ObjectId,
+    file_name: &str,
+    checked: Checked,
+) -> Result<(UnfinishedImport, Lease), ImportError> {
+    let begun = store.begin_import(tenant, file_name, &checked.scan, now_ms());
+    let (mut import, lease) = begun.await?.ok_or(ImportError::UnderWay)?;
+    let journalled = fill(store, &mut import, &lease, checked).await;
+    if let Err(error) = journalled {
+        // Best effort: otherwise it is failed when its lease expires.
+        if let Err(fault) = store.fail_import(&import, NOT_JOURNALLED).await {
+            tracing::warn!(reason = %fault, "an import that could not be journalled is left to be given up");
+        }
+        return Err(error);
+    }
+    Ok((import, lease))
+}
+
+async fn fill(
+    store: &Store,
+    import: &mut UnfinishedImport,
+    lease: &Lease,
+    checked: Checked,
+) -> Result<(), ImportError> {
+    let mut batches = batches(checked);
+    let mut count = 0;
+    while let Some(rows) = batches.recv().await {
+        store.journal_rows(import, count, &rows?).await?;
+        count += 1;
+        store.renew_lease(lease, now_ms()).await?;
+    }
+    if store.start_import(import, count).await? {
+        return Ok(());
+    }
+    Err(Fault::new(Reason::NoAnswer).into())
+}
+
+/// The lead rows of a file in batches. At most one batch is read ahead.
+fn batches(checked: Checked) -> mpsc::Receiver<Result<Vec<Row>, ImportError>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        let (mut batch, mut size) = (Vec::new(), 0);
+        let read = rewound(&checked.file).and_then(|file| {
+            let scanned = scan(file, &checked.rules, |row, _| {
+                size += row.size();
+                batch.push(row);
+                if batch.len() < MAX_BATCH_ROWS && size < MAX_BATCH_BYTES {
+                    return ControlFlow::Continue(());
+                }
+                size = 0;
+                // The receiver is gone: the request was cancelled.
+                match sender.blocking_send(Ok(std::mem::take(&mut batch))) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            });
+            Ok(scanned?)
+        });
+        let last = match read {
+            Ok(_) if batch.is_empty() => return,
+            Ok(_) => Ok(batch),
+            Err(error) => Err(error),
+        };
+        let _ = sender.blocking_send(last);
+    });
+    receiver
+}

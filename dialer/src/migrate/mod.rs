@@ -1,0 +1,203 @@
+//! `dialer migrate`: run before and after the move from the old server.
+//!
+//! `--apply` only adds data, so that the old server and the previous release keep working. Everything that would break
+//! them is left to `--contract`.
+
+mod contract;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bson::oid::ObjectId;
+
+use crate::cli::{Migrate, Output};
+use crate::clock::now_ms;
+use crate::config::{Config, InstanceRole};
+use crate::domain::email::normalise;
+use crate::domain::migrate::{
+    Finding, Occurrences, Severity, credentials, exit_code, indexes, leads, report, uncontracted,
+    users,
+};
+use crate::security::keyring::KeyRing;
+use crate::store::Store;
+use crate::store::lease::{Chain, Lease, RENEW_INTERVAL};
+
+/// Interval of polling a lock that another runner holds.
+const LOCK_POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// Maximum number of polls.
+const MAX_LOCK_POLLS: u32 = 300;
+
+/// Number of documents between progress messages.
+const PROGRESS_INTERVAL: u64 = 10_000;
+
+/// Runs the command; returns the exit code.
+///
+/// # Errors
+/// A sentence: the database fails, the user is unknown, or another runner does not end.
+pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
+    if asked.contract && config.role == InstanceRole::Candidate {
+        bail!(
+            "--contract is not for a release phase: the release that serves could not read what it writes; run it once, \
+             by hand"
+        );
+    }
+    let store = Arc::new(Store::new(config.mongo.clone()));
+    let (hosts, database) = store.target();
+    eprintln!("database {database} at {hosts}");
+    if asked.check {
+        let findings = inspect(&store).await?;
+        print(&findings, asked.output)?;
+        return Ok(exit_code(&findings));
+    }
+    let lock = lock(&store).await?;
+    let done = tokio::select! {
+        done = change(&store, config.key_ring.as_deref(), asked) => done,
+        lost = lock.keep() => Err(lost),
+    };
+    lock.release().await;
+    done.map(|()| 0)
+}
+
+async fn change(store: &Store, ring: Option<&KeyRing>, asked: &Migrate) -> anyhow::Result<()> {
+    if let Some(user) = &asked.assign_unowned {
+        let id = owner(store, user).await?;
+        let given = store.assign_unowned(id).await?;
+        println!(
+            "{given} leads that nobody owned belong to user {} now",
+            id.to_hex()
+        );
+        return Ok(());
+    }
+    if asked.contract {
+        contract::contract(store, ring).await?;
+    }
+    apply(store).await?;
+    let findings = inspect(store).await?;
+    print(&findings, asked.output)
+}
+
+/// The account with this e-mail address or `_id`.
+async fn owner(store: &Store, named: &str) -> anyhow::Result<ObjectId> {
+    let found = match named.parse::<ObjectId>() {
+        Ok(id) => store.user(id).await?,
+        Err(_) => {
+            let found = store.credentials(named, &normalise(named)).await?;
+            found.map(|(user, _)| user)
+        }
+    };
+    let user = found.with_context(|| format!("--assign-unowned: there is no account {named}"))?;
+    Ok(user.id)
+}
+
+/// Inspects all data without changing it.
+///
+/// # Errors
+/// Errors of the database.
+pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
+    let (mut accounts, mut rows) = (
+        users::UserInspector::default(),
+        leads::LeadInspector::default(),
+    );
+    store.walk_users(|user| accounts.see(user)).await?;
+    let mut seen = 0_u64;
+    store
+        .walk_leads(|lead| {
+            rows.see(lead);
+            seen = seen.saturating_add(1);
+            if seen.is_multiple_of(PROGRESS_INTERVAL) {
+                eprintln!("{seen} leads looked at");
+            }
+        })
+        .await?;
+    let mut pairs = credentials::CredentialInspector::default();
+    store.walk_credentials(|pair| pairs.see(pair)).await?;
+    let mut findings = accounts.findings();
+    findings.extend(rows.findings());
+    findings.extend(pairs.findings());
+    if store.is_contracted().await? {
+        findings.extend(accounts.old_hashes());
+    } else if !store.is_fresh().await? {
+        findings.extend(uncontracted());
+    }
+    findings.extend(indexes::findings(&store.indexes().await?));
+    let missing = Occurrences {
+        count: u64::try_from(store.missing_dispositions().await?.len())?,
+        example: None,
+    };
+    findings.extend(Finding::new(
+        "dispositions.defaults",
+        Severity::Pending,
+        &missing,
+        "defaults that everybody has are missing; `--apply` adds them",
+    ));
+    Ok(findings)
+}
+
+/// Adds what is missing.
+async fn apply(store: &Store) -> anyhow::Result<()> {
+    let lowered = store.lower_emails().await?;
+    println!("users: emailLower added to {lowered}");
+    let author = store.first_administrator().await?;
+    // The id of no account.
+    let nobody = ObjectId::from_bytes([0; 12]);
+    let made = store.seed_dispositions(author.unwrap_or(nobody)).await?;
+    println!("dispositions: {} defaults added", made.len());
+    for (index, fault) in store.make_missing_indexes().await? {
+        println!(
+            "indexes: {} was not made ({fault}); the application is right without it, but slower",
+            index.shown()
+        );
+    }
+    Ok(())
+}
+
+fn print(findings: &[Finding], output: Output) -> anyhow::Result<()> {
+    match output {
+        Output::Text => print!("{}", report(findings)),
+        Output::Json => println!("{}", serde_json::to_string_pretty(findings)?),
+    }
+    Ok(())
+}
+
+/// The lock of this runner.
+struct Lock<'a> {
+    store: &'a Store,
+    lease: Lease,
+}
+
+/// Takes the lock, waiting for its holder.
+async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
+    for look in 0..MAX_LOCK_POLLS {
+        match store.take_lease(Chain::Migration, now_ms()).await? {
+            Ok(lease) => return Ok(Lock { store, lease }),
+            Err(held) if look == 0 => {
+                eprintln!("waiting for {}, which is migrating", held.holder);
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(LOCK_POLL_INTERVAL).await;
+    }
+    bail!("another migration does not end; if none is running, empty the collection `migrations`")
+}
+
+impl Lock<'_> {
+    /// Renews the lock; returns only when it is lost.
+    async fn keep(&self) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(RENEW_INTERVAL).await;
+            match self.store.renew_lease(&self.lease, now_ms()).await {
+                Ok(true) => {}
+                Ok(false) => return anyhow::anyhow!("another runner took over; run it again"),
+                Err(fault) => return fault.into(),
+            }
+        }
+    }
+
+    /// Best effort: a lock that is not released expires.
+    async fn release(&self) {
+        if let Err(fault) = self.store.release_lease(&self.lease).await {
+            tracing::debug!(%fault, "the lock was left to end by itself");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! State shared by sockets, requests and the poll.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bson::oid::ObjectId;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::hub::Hub;
+use crate::metrics::{Dropped, Metrics, SocketState};
+use crate::security::pending_sockets::PendingSockets;
+use crate::store::Store;
+use crate::store::fault::Reason;
+use crate::store::live::Event;
+
+/// Timeout of writing one event.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Shared state.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub store: Arc<Store>,
+    pub metrics: Arc<Metrics>,
+    /// Id of this process among the writers of events.
+    pub replica: String,
+    pub hub: Mutex<Hub>,
+    pub pending: Mutex<PendingSockets>,
+    /// Whether other replicas' events are polled. Changed only with the hub locked.
+    pub listening: watch::Sender<Listening>,
+    pub writes: Arc<Semaphore>,
+    pub stopping: CancellationToken,
+    pub sockets: TaskTracker,
+}
+
+/// State of the poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listening {
+    No,
+    Begins,
+    Yes,
+}
+
+impl Inner {
+    /// Stores an event for other replicas. False if the same event is already stored.
+    pub async fn write(&self, event: &Event) -> bool {
+        let stored = tokio::time::timeout(WRITE_TIMEOUT, self.store.insert_event(event)).await;
+        let why = match stored {
+            Ok(Ok(())) => return true,
+            Ok(Err(fault)) if fault.reason == Reason::DuplicateKey => return false,
+            Ok(Err(fault)) => fault.reason,
+            Err(_) => Reason::NoAnswer,
+        };
+        tracing::warn!(
+            reason = why.name(),
+            "a notice was not stored: other replicas are not told"
+        );
+        self.metrics.notices_dropped(Dropped::NotStored, 1);
+        true
+    }
+
+    /// Delivers a text to the sockets of this process.
+    pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) {
+        let delivery = self.hub().deliver(tenant, text);
+        self.metrics.notices_delivered(delivery.delivered);
+        self.metrics
+            .notices_dropped(Dropped::SlowSocket, delivery.dropped);
+    }
+
+    /// Updates the metric of open sockets.
+    pub fn count(&self, hub: &Hub) {
+        self.metrics.sockets(SocketState::Authenticated, hub.len());
+    }
+
+    pub fn hub(&self) -> MutexGuard<'_, Hub> {
+        lock(&self.hub)
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

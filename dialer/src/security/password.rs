@@ -1,0 +1,265 @@
+//! Rules for new passwords, and the schemes in which passwords are stored.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+
+/// Valid length of a password, in characters.
+pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// bcrypt work factor of new hashes, the same as the old server's, which can verify them.
+pub const COST: u32 = 10;
+
+/// bcrypt hash (cost 10) of a discarded random text. It is verified for unknown accounts, so that they take as long as
+/// known ones.
+pub const DUMMY_HASH: &str = "$2b$10$yd1QWm50ysh/.p8pxLgNvO1qw82oYVL.1hZR5BDDg26.xW2yTlQZe";
+
+/// The same for Argon2id. The hash itself is random, so that no text is known to have it.
+const ARGON2ID_DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$/E5fzYmESMiY2yi+w/QaMw$zK1JoNR6Mu0pKWC5wTGQeY9Gsrvgbrn9omqtOXCeeog";
+
+/// Memory of Argon2id: with the two below, the minimum that OWASP's Password Storage Cheat Sheet recommends (as of
+/// 2025). More would be better, but every replica needs it in addition to everything else.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Number of bytes that bcrypt reads of a password and its closing NUL.
+const BCRYPT_READS: usize = 72;
+
+static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    include_str!("common-passwords.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect()
+});
+
+/// Refuses a new password that is too short, too long or one of the 3,000 most common. There are no composition rules:
+/// they make passwords worse.
+///
+/// # Errors
+/// Advice for the user; it never repeats the password.
+pub fn check(password: &str) -> Result<(), &'static str> {
+    let length = password.chars().count();
+    if length < *LENGTH.start() {
+        return Err("must have at least 8 characters");
+    }
+    if length > *LENGTH.end() {
+        return Err("must have at most 128 characters");
+    }
+    if password.contains('\0') {
+        return Err("must not contain a NUL character");
+    }
+    if COMMON.contains(password.to_lowercase().as_str()) {
+        return Err("is one of the most common passwords: choose another");
+    }
+    Ok(())
+}
+
+/// Scheme in which passwords are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HashScheme {
+    /// bcrypt `$2b$`, which the old server reads.
+    Bcrypt,
+    /// Argon2id, once the old server is gone for good.
+    Argon2id,
+}
+
+/// No hash could be made: memory or random numbers are exhausted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashError;
+
+impl HashScheme {
+    /// For logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bcrypt => "bcrypt",
+            Self::Argon2id => "argon2id",
+        }
+    }
+
+    /// Hashes a password. Slow on purpose.
+    ///
+    /// # Errors
+    /// `HashError`.
+    pub fn hash(self, password: &str) -> Result<String, HashError> {
+        match self {
+            Self::Bcrypt => bcrypt::hash(password, COST).map_err(|_| HashError),
+            Self::Argon2id => {
+                let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| HashError)?;
+                let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+                    .hash_password(password.as_bytes());
+                hash.map(|hash: PasswordHash| hash.to_string())
+                    .map_err(|_| HashError)
+            }
+        }
+    }
+
+    /// A hash of no known password, to verify in place of a missing one: it costs as much as a real one.
+    pub const fn dummy(self) -> &'static str {
+        match self {
+            Self::Bcrypt => DUMMY_HASH,
+            Self::Argon2id => ARGON2ID_DUMMY,
+        }
+    }
+
+    /// True if a stored hash is weaker than those of this scheme.
+    pub fn improves(self, stored: &str) -> bool {
+        self == Self::Argon2id && !argon2id(stored).is_some_and(|hash| is_enough(&hash))
+    }
+}
+
+fn is_enough(hash: &PasswordHash) -> bool {
+    let current = u32::from(Version::V0x13);
+    hash.version == Some(current)
+        && Params::try_from(hash).is_ok_and(|params| {
+            params.m_cost() >= MEMORY_KIB && params.t_cost() >= PASSES && params.p_cost() >= LANES
+        })
+}
+
+fn argon2id(stored: &str) -> Option<PasswordHash> {
+    let hash = PasswordHash::new(stored).ok()?;
+    (hash.algorithm == argon2::ARGON2ID_IDENT && hash.salt.is_some() && hash.hash.is_some())
+        .then_some(hash)
+}
+
+/// Verifies a password against a hash of any scheme. As slow as hashing.
+pub fn verify(password: &str, stored: &str) -> bool {
+    match argon2id(stored) {
+        Some(hash) => Argon2::default()
+            .verify_password(password.as_bytes(), &hash)
+            .is_ok(),
+        None => bcrypt::verify(password, stored).unwrap_or(false),
+    }
+}
+
+/// True for a hash that [`verify`] supports.
+pub fn is_known(stored: &str) -> bool {
+    is_bcrypt(stored) || argon2id(stored).is_some()
+}
+
+/// True if bcrypt reads the whole password, not only its beginning or a repetition of something shorter: only then a
+/// match proves the password.
+pub fn is_read_whole(password: &str) -> bool {
+    password.len() < BCRYPT_READS && !password.contains('\0')
+}
+
+/// True for the bcrypt variants in existing data (`$2a$`, `$2b$`).
+pub fn is_bcrypt(hash: &str) -> bool {
+    hash.len() == 60 && (hash.starts_with("$2a$") || hash.starts_with("$2b$"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn table() {
+        assert!(check("short77").is_err());
+        assert!(check(&"x".repeat(129)).is_err());
+        assert!(check("Password123").is_err(), "common, whatever the case");
+        assert!(check("nul\0inside!").is_err());
+        assert_eq!(check("correct horse battery"), Ok(()));
+        assert_eq!(check("ünïcödé-pass"), Ok(()));
+        assert_eq!(COMMON.len(), 3000);
+    }
+
+    /// What of a hash says how slow it is.
+    fn cost(hash: &str) -> &str {
+        if is_bcrypt(hash) {
+            return &hash[..7];
+        }
+        hash.rsplitn(3, '$').last().unwrap()
+    }
+
+    #[test]
+    fn the_dummies_are_hashes_like_the_real_ones_and_nobody_s_password() {
+        for form in [HashScheme::Bcrypt, HashScheme::Argon2id] {
+            let (dummy, fresh) = (form.dummy(), form.hash("correct horse battery").unwrap());
+            assert!(is_known(dummy) && !verify("", dummy), "{form:?}");
+            assert_eq!(
+                cost(dummy),
+                cost(&fresh),
+                "same form and cost as new hashes"
+            );
+            assert_eq!(dummy.len(), fresh.len());
+            assert!(verify("correct horse battery", &fresh));
+            assert!(!verify("correct horse batterz", &fresh));
+            assert_ne!(form.hash("correct horse battery").unwrap(), fresh, "salted");
+        }
+    }
+
+    #[test]
+    fn new_hashes_have_owasp_s_parameters() {
+        let hash = HashScheme::Argon2id.hash("correct horse battery").unwrap();
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+    }
+
+    #[test]
+    fn weaker_hashes_are_improved_once_the_old_server_is_gone() {
+        let fresh = HashScheme::Argon2id.hash("correct horse battery").unwrap();
+        let bcrypt = DUMMY_HASH.to_owned();
+        for (stored, improved) in [
+            (fresh.clone(), false),
+            (fresh.replace("m=19456", "m=65536"), false),
+            (fresh.replace("m=19456", "m=8192"), true),
+            (fresh.replace("t=2", "t=1"), true),
+            (fresh.replace("v=19", "v=16"), true),
+            (fresh.replace("argon2id", "argon2i"), true),
+            (bcrypt, true),
+        ] {
+            assert_eq!(HashScheme::Argon2id.improves(&stored), improved, "{stored}");
+            assert!(
+                !HashScheme::Bcrypt.improves(&stored),
+                "the old server reads no other"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_is_not_known_and_fits_nothing() {
+        for odd in [
+            "",
+            "plain",
+            "$2b$10$short",
+            "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ",
+            "$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g",
+        ] {
+            assert!(!is_known(odd) && !verify("plain", odd), "{odd}");
+        }
+    }
+
+    #[test]
+    fn bcrypt_takes_a_beginning_or_a_repetition_for_the_password() {
+        let long = "x".repeat(80);
+        let stored = HashScheme::Bcrypt.hash(&long).unwrap();
+        assert!(verify(&"x".repeat(72), &stored));
+        assert!(!is_read_whole(&long) && !is_read_whole(&"x".repeat(72)));
+        assert!(!is_read_whole("a\0a") && is_read_whole(&"x".repeat(71)));
+    }
+
+    #[test]
+    fn hashes_written_by_the_old_server_verify() {
+        // bcryptjs 2.4.3, cost 10, of "legacy-password-1".
+        let bcryptjs = bcrypt::hash_with_salt("legacy-password-1", 10, *b"0123456789abcdef")
+            .unwrap()
+            .format_for_version(bcrypt::Version::TwoA);
+        assert!(is_bcrypt(&bcryptjs));
+        assert!(bcrypt::verify("legacy-password-1", &bcryptjs).unwrap());
+        assert!(!bcrypt::verify("legacy-password-2", &bcryptjs).unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_accepts_only_allowed_lengths(text in "\\PC{0,200}") {
+            if check(&text).is_ok() {
+                prop_assert!(LENGTH.contains(&text.chars().count()));
+            }
+        }
+    }
+}

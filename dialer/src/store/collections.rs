@@ -1,0 +1,6 @@
+//! Names of the collections that more than one file uses.
+
+pub(super) const CREDENTIALS: &str = "nextgencredentials";
+pub(super) const LEADS: &str = "leads";
+pub(super) const SESSIONS: &str = "sessions";
+pub(super) const USERS: &str = "users";

@@ -1,0 +1,15 @@
+//! Numbers in the types that shells, drivers and the old server used.
+
+use bson::Bson;
+use num_traits::ToPrimitive;
+
+/// A whole number of any numeric type.
+pub(super) fn number(value: Option<&Bson>) -> Option<i64> {
+    match value? {
+        Bson::Int32(n) => Some(i64::from(*n)),
+        Bson::Int64(n) => Some(*n),
+        // mongoose writes whole numbers, but shells write doubles.
+        Bson::Double(n) => n.round_ties_even().to_i64(),
+        _ => None,
+    }
+}

@@ -1,0 +1,26 @@
+//! Syntax of flag values.
+
+/// True for an RFC 1123 label, such as a namespace.
+pub fn is_dns_label(name: &str) -> bool {
+    name.len() <= 63
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// True for an RFC 1123 subdomain, such as an ingress class.
+pub fn is_dns_subdomain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_dns_label)
+}
+
+/// True for `host` or `host:port`.
+pub fn is_host_port(text: &str) -> bool {
+    match text.rsplit_once(':') {
+        Some((host, port)) => {
+            is_dns_subdomain(host) && port.parse::<u16>().is_ok_and(|port| port > 0)
+        }
+        None => is_dns_subdomain(text),
+    }
+}

@@ -1,0 +1,357 @@
+//! Metrics of the operator, in a registry that `main` owns.
+//!
+//! Label values come from the enums of this file only, never from object names, messages or `Debug` output, so the code
+//! determines the number of series. Every name begins with `crokodial_`, except those of the process itself.
+
+mod memory;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry, Unit};
+
+use self::memory::ResidentMemory;
+use crate::uptime::{ProbeOutcome, SiteFault};
+
+/// Media type of [`Metrics::render`].
+pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds in seconds of the duration of a reconcile: a no-op takes milliseconds, a registry lookup up to 10 s.
+const DURATION_BUCKETS: [f64; 9] = [0.005, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
+
+/// Upper bounds in seconds of the latency of a good probe, whose timeout is two seconds.
+const LATENCY_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0];
+
+/// Kinds that are reconciled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Reconciled {
+    /// The user's resource.
+    CrokodialEnvironment,
+    /// The record of a release.
+    CrokodialRelease,
+}
+
+/// Why a reconcile failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum FailureClass {
+    /// A retry may help.
+    Retry,
+    /// Only a person's edit helps.
+    Invalid,
+    /// The reconcile exceeded its deadline.
+    Deadline,
+}
+
+/// Kind of write to the API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Verb {
+    /// POST.
+    Create,
+    /// Server-side apply.
+    Apply,
+    /// Any other PATCH.
+    Patch,
+    /// PUT.
+    Replace,
+    /// A write to the status subresource.
+    Status,
+    /// DELETE.
+    Delete,
+}
+
+/// Kinds that the operator writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(missing_docs)] // Kubernetes' own names.
+pub enum WrittenKind {
+    ConfigMap,
+    CrokodialEnvironment,
+    CrokodialRelease,
+    Deployment,
+    Event,
+    Ingress,
+    Job,
+    Lease,
+    NetworkPolicy,
+    PodDisruptionBudget,
+    Secret,
+    Service,
+    ServiceAccount,
+}
+
+/// Outcome of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ReleaseOutcome {
+    /// It passed its bake.
+    Good,
+    /// It failed before its rollout was complete.
+    Rejected,
+    /// It failed after its rollout.
+    RolledBack,
+    /// A newer spec superseded it.
+    Superseded,
+}
+
+/// Outcome of an image lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ImageOutcome {
+    /// The digest was found.
+    Resolved,
+    /// The registry has no such image.
+    NotFound,
+    /// The registry requires other credentials.
+    Unauthorized,
+    /// The registry gave no usable response.
+    Unreachable,
+}
+
+/// Result of a probe of a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ProbeResult {
+    /// The site is healthy.
+    Good,
+    /// It refused the connection.
+    Refused,
+    /// It did not respond in time.
+    Timeout,
+    /// It responded with an error status.
+    Status,
+    /// The connection broke, or the response is not HTTP.
+    Protocol,
+    /// Nothing is known about the site.
+    Unknown,
+}
+
+impl From<ProbeOutcome> for ProbeResult {
+    fn from(outcome: ProbeOutcome) -> Self {
+        match outcome {
+            ProbeOutcome::Good { .. } => Self::Good,
+            ProbeOutcome::Bad(SiteFault::Refused) => Self::Refused,
+            ProbeOutcome::Bad(SiteFault::Timeout) => Self::Timeout,
+            ProbeOutcome::Bad(SiteFault::Status(_)) => Self::Status,
+            ProbeOutcome::Bad(SiteFault::Protocol) => Self::Protocol,
+            ProbeOutcome::Unknown(_) => Self::Unknown,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: Reconciled,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    kind: Reconciled,
+    class: FailureClass,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WriteLabels {
+    verb: Verb,
+    kind: WrittenKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReleaseLabel {
+    outcome: ReleaseOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ImageLabel {
+    outcome: ImageOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProbeLabel {
+    result: ProbeResult,
+}
+
+/// All metrics of a process. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    reconciles: Family<KindLabel, Counter>,
+    failures: Family<FailureLabels, Counter>,
+    durations: Family<KindLabel, Histogram, fn() -> Histogram>,
+    writes: Family<WriteLabels, Counter>,
+    undecodable: Family<KindLabel, Counter>,
+    releases: Family<ReleaseLabel, Counter>,
+    images: Family<ImageLabel, Counter>,
+    probes: Family<ProbeLabel, Counter>,
+    probe_latencies: Histogram,
+    leader: Gauge,
+    terms: Counter,
+}
+
+/// Creates metrics and registers them.
+struct Registering<'a>(&'a mut Registry);
+
+impl Registering<'_> {
+    fn add<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+        let metric = M::default();
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn seconds<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0
+            .register_with_unit(name, help, Unit::Seconds, metric.clone());
+        metric
+    }
+}
+
+impl Metrics {
+    /// New metrics, with the version of this build.
+    pub fn new() -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(ResidentMemory));
+        let durations: Family<KindLabel, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
+        let latencies = Histogram::new(LATENCY_BUCKETS);
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+
+        let ours = registry.sub_registry_with_prefix("crokodial");
+        ours.register("build", "Version of this operator", version);
+        let mut ours = Registering(ours);
+        let inner = Inner {
+            reconciles: ours.add("reconciles", "Reconciles that ended, failed ones included"),
+            failures: ours.add("reconcile_failures", "Reconciles that failed, by class"),
+            durations: ours.seconds("reconcile_duration", "Duration of a reconcile", durations),
+            writes: ours.add("api_writes", "Writes sent to the Kubernetes API"),
+            undecodable: ours.add(
+                "undecodable_objects",
+                "Objects that did not decode and were left alone",
+            ),
+            releases: ours.add("releases", "Releases that reached a final phase"),
+            images: ours.add("image_resolutions", "Tags looked up at a registry"),
+            probes: ours.add("probes", "Probes of sites through their Services"),
+            probe_latencies: ours.seconds(
+                "probe_latency",
+                "Time of a good probe to the end of the answer",
+                latencies,
+            ),
+            leader: ours.add("leader", "1 while this replica leads"),
+            terms: ours.add(
+                "leader_transitions",
+                "Times that this replica began to lead",
+            ),
+            registry,
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// Starts the timer of a reconcile. The run and its duration are counted when the timer is dropped, so that every
+    /// exit is measured.
+    pub fn start_reconcile(&self, kind: Reconciled) -> ReconcileTimer {
+        ReconcileTimer {
+            metrics: self.clone(),
+            kind,
+            started: Instant::now(),
+        }
+    }
+
+    /// Counts a reconcile that failed.
+    pub fn reconcile_failed(&self, kind: Reconciled, class: FailureClass) {
+        self.0
+            .failures
+            .get_or_create(&FailureLabels { kind, class })
+            .inc();
+    }
+
+    /// Counts a write sent to the API server, whatever its outcome.
+    pub fn api_write(&self, verb: Verb, kind: WrittenKind) {
+        self.0
+            .writes
+            .get_or_create(&WriteLabels { verb, kind })
+            .inc();
+    }
+
+    /// Counts an object that did not decode.
+    pub fn undecodable(&self, kind: Reconciled) {
+        self.0.undecodable.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// Counts a release that reached a final phase.
+    pub fn release_ended(&self, outcome: ReleaseOutcome) {
+        self.0
+            .releases
+            .get_or_create(&ReleaseLabel { outcome })
+            .inc();
+    }
+
+    /// Counts an image lookup.
+    pub fn image_resolved(&self, outcome: ImageOutcome) {
+        self.0.images.get_or_create(&ImageLabel { outcome }).inc();
+    }
+
+    /// Counts a probe, and the latency of a good one.
+    pub fn probed(&self, outcome: ProbeOutcome) {
+        let result = outcome.into();
+        self.0.probes.get_or_create(&ProbeLabel { result }).inc();
+        if let ProbeOutcome::Good { latency_ms } = outcome {
+            self.0.probe_latencies.observe(f64::from(latency_ms) / 1e3);
+        }
+    }
+
+    /// Records whether this replica leads.
+    pub fn leads(&self, leads: bool) {
+        if leads {
+            self.0.terms.inc();
+        }
+        self.0.leader.set(leads.into());
+    }
+
+    /// All metrics in the OpenMetrics text format ([`OPENMETRICS`]).
+    ///
+    /// # Errors
+    /// None in practice: formatting into a string cannot fail.
+    pub fn render(&self) -> Result<String, std::fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.0.registry)?;
+        Ok(out)
+    }
+
+    fn reconcile_ended(&self, kind: Reconciled, took: Duration) {
+        let label = KindLabel { kind };
+        self.0
+            .durations
+            .get_or_create(&label)
+            .observe(took.as_secs_f64());
+        self.0.reconciles.get_or_create(&label).inc();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Measures one reconcile; see [`Metrics::start_reconcile`].
+#[derive(Debug)]
+#[must_use = "the duration is counted when this is dropped"]
+pub struct ReconcileTimer {
+    metrics: Metrics,
+    kind: Reconciled,
+    started: Instant,
+}
+
+impl Drop for ReconcileTimer {
+    fn drop(&mut self) {
+        self.metrics
+            .reconcile_ended(self.kind, self.started.elapsed());
+    }
+}
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

@@ -1,0 +1,150 @@
+//! Tables of pull secrets.
+
+use super::*;
+
+fn one(key: &str) -> RegistryAuth {
+    let json = serde_json::json!({"auths": {key: {"username": "u", "password": "p"}}});
+    RegistryAuth::from_docker_config_json(json.to_string().as_bytes())
+        .unwrap()
+        .remove(0)
+}
+
+#[test]
+fn keys_match_images_as_the_kubelet_matches_them() {
+    let table = [
+        (
+            "https://index.docker.io/v1/",
+            "docker.io",
+            "library/nginx",
+            true,
+        ),
+        ("docker.io", "docker.io", "acme/app", true),
+        ("registry-1.docker.io", "index.docker.io", "acme/app", true),
+        ("docker.io/acme", "docker.io", "acme/app", true),
+        ("docker.io/acme", "docker.io", "acmecorp/app", false),
+        ("ghcr.io", "docker.io", "acme/app", false),
+        ("ghcr.io", "ghcr.io", "acme/app", true),
+        ("https://ghcr.io/v2/", "ghcr.io", "acme/app", true),
+        ("GHCR.io", "ghcr.io", "acme/app", true),
+        ("ghcr.io/acme/app", "ghcr.io", "acme/app", true),
+        ("ghcr.io/acme/app", "ghcr.io", "acme/application", false),
+        ("r.example:5000", "r.example:5000", "app", true),
+        ("r.example:5000", "r.example", "app", false),
+        ("r.example:443", "r.example", "app", true),
+        ("r.example", "r.example:5000", "app", true),
+        ("*.example", "r.example", "app", true),
+        ("*.example", "a.r.example", "app", false),
+        ("r*y.example", "registry.example", "app", true),
+        ("r*z.example", "registry.example", "app", false),
+        (
+            "*.dkr.ecr.*.amazonaws.com",
+            "1.dkr.ecr.eu-west-1.amazonaws.com",
+            "app",
+            true,
+        ),
+    ];
+    for (key, registry, repository, expected) in table {
+        assert_eq!(
+            one(key).matches(registry, repository),
+            expected,
+            "{key} for {registry}/{repository}"
+        );
+    }
+}
+
+#[test]
+fn the_most_specific_credential_comes_first() {
+    let auths = [
+        one("*.example"),
+        one("r.example/team/app"),
+        one("r.example"),
+        one("r.example/team"),
+    ];
+    let found = RegistryAuth::matching(&auths, "r.example", "team/app");
+    let order: Vec<(&str, &str)> = found
+        .iter()
+        .map(|auth| (auth.host.as_str(), auth.path.as_str()))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            ("r.example", "team/app"),
+            ("r.example", "team"),
+            ("r.example", ""),
+            ("*.example", "")
+        ]
+    );
+}
+
+#[test]
+fn both_secret_forms_and_both_spellings_of_a_credential_are_read() {
+    // "alice:s3:cret\0" in base64: the password holds a colon and Docker's padding.
+    let new = br#"{"auths":{"ghcr.io":{"auth":"YWxpY2U6czM6Y3JldAA="}},"credsStore":"x"}"#;
+    let old = br#"{"ghcr.io":{"username":"alice","password":"s3:cret","email":"a@example"}}"#;
+    let from_new = RegistryAuth::from_docker_config_json(new).unwrap();
+    let from_old = RegistryAuth::from_dockercfg(old).unwrap();
+    assert_eq!(from_new, from_old);
+    assert_eq!(from_new[0].basic(), "Basic YWxpY2U6czM6Y3JldA==");
+}
+
+#[test]
+fn entries_without_a_credential_are_left_out_and_broken_ones_are_named() {
+    let empty = br#"{"auths":{"ghcr.io":{}}}"#;
+    assert_eq!(RegistryAuth::from_docker_config_json(empty).unwrap(), []);
+    for auth in ["!!!", "YWxpY2U=", "/w=="] {
+        let json = format!(r#"{{"auths":{{"ghcr.io":{{"auth":"{auth}"}}}}}}"#);
+        let error = RegistryAuth::from_docker_config_json(json.as_bytes()).unwrap_err();
+        assert_eq!(error.reason(), "PullSecretBadEntry", "{auth}");
+        assert!(
+            error.to_string().contains("ghcr.io") && !error.to_string().contains(auth),
+            "{error}"
+        );
+    }
+    for bad in [&b""[..], b"[]", b"{}", b"\xff"] {
+        assert_eq!(
+            RegistryAuth::from_docker_config_json(bad).unwrap_err(),
+            AuthError::NotDockerConfig
+        );
+    }
+    let huge = vec![b' '; MAX_SECRET + 1];
+    assert_eq!(
+        RegistryAuth::from_dockercfg(&huge).unwrap_err(),
+        AuthError::TooLarge
+    );
+}
+
+#[test]
+fn a_secret_is_read_by_its_key_and_a_useless_one_gives_nothing() {
+    let secret = |key: &str, value: &str| Secret {
+        data: Some(
+            [(
+                key.to_owned(),
+                k8s_openapi::ByteString(value.as_bytes().to_vec()),
+            )]
+            .into(),
+        ),
+        ..Secret::default()
+    };
+    let entry = r#"{"ghcr.io":{"username":"alice","password":"p"}}"#;
+    let old = registry_auth(&secret(".dockercfg", entry));
+    let new = registry_auth(&secret(
+        ".dockerconfigjson",
+        &format!("{{\"auths\":{entry}}}"),
+    ));
+    assert_eq!((old.len(), &old), (1, &new));
+    assert_eq!(registry_auth(&secret("other", entry)), []);
+    assert_eq!(registry_auth(&secret(".dockerconfigjson", entry)), []);
+    assert_eq!(registry_auth(&Secret::default()), []);
+}
+
+#[test]
+fn debug_output_holds_no_credential() {
+    let auth =
+        RegistryAuth::from_dockercfg(br#"{"ghcr.io":{"username":"alice","password":"hunter2"}}"#)
+            .unwrap();
+    let text = format!("{auth:?}");
+    assert!(
+        text.contains("ghcr.io") && !text.contains("hunter2") && !text.contains("alice"),
+        "{text}"
+    );
+}

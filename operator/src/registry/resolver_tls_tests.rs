@@ -1,0 +1,193 @@
+//! The resolver over HTTPS: where credentials are sent, and which certificates are accepted.
+
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::tls::Ca;
+
+/// A server like [`Server`], over TLS as `localhost`.
+async fn start(ca: &Ca, answer: impl Fn(&Seen) -> Response + Send + Sync + 'static) -> Server {
+    let leaf = ca
+        .issue(&"localhost".parse().unwrap(), jiff::Timestamp::now())
+        .unwrap();
+    let chain = CertificateDer::pem_slice_iter(leaf.cert_chain.as_bytes())
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap();
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = Server {
+        address: listener.local_addr().unwrap(),
+        seen: Arc::default(),
+        answer: Arc::new(answer),
+    };
+    let router = server.router();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(router.clone()));
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    server
+}
+
+fn registry(server: &Server) -> String {
+    format!("localhost:{}", server.address.port())
+}
+
+fn image(server: &Server) -> ImageRef {
+    format!("{}/team/app:1", registry(server)).parse().unwrap()
+}
+
+fn resolver(ca: &Ca) -> Resolver {
+    let trust = Trust::only(ca.cert_pem()).unwrap();
+    let client = HttpClient::new(Guard::for_tests_allowing_loopback(), trust);
+    Resolver::new(client, Vec::new(), Metrics::new())
+}
+
+fn ca() -> Ca {
+    Ca::generate(jiff::Timestamp::now()).unwrap()
+}
+
+const ALICE: &str = "Basic YWxpY2U6czNjcmV0";
+
+#[tokio::test]
+async fn basic_and_bearer_take_the_matching_credential() {
+    let ca = ca();
+    let basic = start(&ca, |seen| match seen.header("authorization") {
+        ALICE => found(Some(digest().as_str())),
+        _ => challenge("Basic realm=\"r\""),
+    })
+    .await;
+    let bearer = start(&ca, |seen| {
+        match (
+            seen.path.starts_with("/token"),
+            seen.header("authorization"),
+        ) {
+            (true, ALICE) => Response::new(Body::from(r#"{"token":"t0k"}"#)),
+            (true, _) => status(401),
+            (false, "Bearer t0k") => found(Some(digest().as_str())),
+            (false, _) => challenge(&format!(
+                r#"Bearer realm="https://{}/token""#,
+                seen.header("host")
+            )),
+        }
+    })
+    .await;
+    for server in [&basic, &bearer] {
+        let good = auth(&registry(server), "alice", "s3cret");
+        let bad = auth(&format!("{}/team", registry(server)), "mallory", "wrong");
+        let other = auth("other.example", "alice", "s3cret");
+        let resolver = resolver(&ca);
+        // The more specific one is refused, so the next is tried.
+        let both = resolver.resolve(&image(server), &[good, bad.clone()]).await;
+        assert_eq!(both.unwrap().digest, digest());
+        for (auth, expected) in [
+            (vec![bad], Refusal::CredentialsRefused),
+            (vec![other], Refusal::NoCredentials),
+            (vec![], Refusal::NoCredentials),
+        ] {
+            let error = resolver.resolve(&image(server), &auth).await.unwrap_err();
+            let registry = registry(server);
+            assert_eq!(
+                error,
+                ResolveError::RegistryUnauthorized {
+                    registry,
+                    cause: expected
+                }
+            );
+            assert!(!format!("{error} {error:?}").contains("s3cret"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_https_registry_may_not_name_a_plain_realm() {
+    let thief = Server::start(|_| Response::new(Body::from(r#"{"token":"t0k"}"#))).await;
+    let (ca, realm) = (ca(), thief.address);
+    let server = start(&ca, move |_| {
+        challenge(&format!(r#"Bearer realm="http://{realm}/token""#))
+    })
+    .await;
+    let auth = [auth(&registry(&server), "alice", "s3cret")];
+    let error = resolver(&ca)
+        .resolve(&image(&server), &auth)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            ResolveError::RegistryUnreachable {
+                cause: Trouble::Challenge,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(thief.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_does_not_carry_the_sign_in_elsewhere() {
+    let ca = ca();
+    let mirror = start(&ca, |_| found(Some(digest().as_str()))).await;
+    let target = format!("https://{}/blob", registry(&mirror));
+    let server = start(&ca, move |seen| match seen.header(AUTHORIZATION.as_str()) {
+        ALICE => redirect(&target),
+        _ => challenge("Basic realm=\"r\""),
+    })
+    .await;
+    let auth = [auth(&registry(&server), "alice", "s3cret")];
+    assert_eq!(
+        resolver(&ca)
+            .resolve(&image(&server), &auth)
+            .await
+            .unwrap()
+            .digest,
+        digest()
+    );
+    let seen = mirror.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].header("authorization"), "");
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_ca_or_another_name_is_refused_with_its_cause() {
+    let (ours, theirs) = (ca(), ca());
+    let server = start(&theirs, |_| found(Some(digest().as_str()))).await;
+    let text = resolver(&ours)
+        .resolve(&image(&server), &[])
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("not signed by a CA that is trusted here"),
+        "{text}"
+    );
+    let text = resolver(&theirs)
+        .resolve(&server.image(), &[])
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("for another name"), "{text}");
+    assert!(server.seen().is_empty());
+}

@@ -1,0 +1,201 @@
+//! Verdict of the source and the calendar on an image: its record in the source, soak, availability and freezes. Pure.
+
+use std::time::Duration;
+
+use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::{Percent, Reason, ReleasePhase, duration};
+use jiff::{SignedDuration, Timestamp};
+
+use super::inputs::GateInputs;
+use super::rules::Rules;
+use super::source::{AvailabilityCount, Source, SourceRelease};
+use super::verdict::GateVerdict;
+
+/// Interval of checks while the last missing good second is overdue.
+const CHECK_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
+
+/// Maximum length of a digest in a message: enough to distinguish images.
+const MAX_DIGEST_LENGTH: usize = "sha256:0123456789ab".len();
+
+/// The verdict of the source and the calendar; `from` is the release of the source that decides.
+pub(super) fn verdict(inputs: &GateInputs<'_>, from: Option<&SourceRelease>) -> GateVerdict {
+    let GateInputs { rules, source, .. } = *inputs;
+    if let Some(problem) = &rules.problem {
+        return GateVerdict::refused(Reason::InvalidSpec, problem.clone());
+    }
+    if let Some(verdict) = source.absence(rules) {
+        return verdict;
+    }
+    let good_here = good_here(inputs);
+    match from {
+        // Records are deleted after a while: what is good here was in the source once.
+        None if good_here => {}
+        None => {
+            let what = format!(
+                "{} never ran {}",
+                rules.source,
+                shown(inputs.requested.digest)
+            );
+            return GateVerdict::refused(Reason::NotInSource, what);
+        }
+        Some(release) if !release.good() => return not_good(rules, release),
+        Some(_) => {}
+    }
+    measured_verdict(inputs, from, good_here)
+}
+
+fn good_here(inputs: &GateInputs<'_>) -> bool {
+    inputs
+        .records
+        .iter()
+        .any(|r| r.good() && r.spec.digest == inputs.requested.digest)
+}
+
+fn not_good(rules: &Rules, release: &SourceRelease) -> GateVerdict {
+    let phase = release.phase.map_or("not begun yet", ReleasePhase::as_str);
+    let what = format!("release {} of {} is {phase}", release.number, rules.source);
+    match release.phase {
+        Some(phase) if !phase.is_final() => GateVerdict::waiting(Reason::SourceNotGood, what),
+        _ => GateVerdict::refused(Reason::SourceNotGood, what),
+    }
+}
+
+/// The verdict on soak, availability and freezes.
+fn measured_verdict(
+    inputs: &GateInputs<'_>,
+    from: Option<&SourceRelease>,
+    good_here: bool,
+) -> GateVerdict {
+    let GateInputs { rules, now, .. } = *inputs;
+    let soak = Soak::of(inputs, good_here);
+    let availability = availability(inputs);
+    let mut verdict = match availability.filter(|a| *a < rules.min_availability) {
+        Some(low) => {
+            let what = format!(
+                "{low} % of the checks in {} were good, {} % must be",
+                rules.source, rules.min_availability
+            );
+            GateVerdict::waiting(Reason::AvailabilityTooLow, what)
+        }
+        None => in_time(inputs, &soak, from),
+    };
+    verdict.soaked = Some(soak.done.min(soak.required));
+    verdict.required = Some(soak.required);
+    verdict.availability = availability;
+    verdict.earliest = verdict
+        .earliest
+        .map(|at| at.max(now.saturating_add(CHECK_INTERVAL).unwrap_or(at)));
+    verdict
+}
+
+/// Soak of the requested digest, over all its releases in the source.
+struct Soak {
+    done: Duration,
+    required: Duration,
+    counted_until: Option<Timestamp>,
+}
+
+impl Soak {
+    fn of(inputs: &GateInputs<'_>, good_here: bool) -> Self {
+        let same = || {
+            inputs
+                .source
+                .releases()
+                .iter()
+                .filter(|r| r.digest == inputs.requested.digest)
+        };
+        let done = same()
+            .map(|r| u64::try_from(r.good_seconds).unwrap_or(0))
+            .fold(0, u64::saturating_add);
+        Self {
+            done: Duration::from_secs(done),
+            required: if good_here {
+                Duration::ZERO
+            } else {
+                inputs.rules.soak
+            },
+            counted_until: same().filter_map(|r| r.counted_until).max(),
+        }
+    }
+
+    fn remaining(&self) -> Duration {
+        self.required.saturating_sub(self.done)
+    }
+
+    /// When it is complete, provided that every second after the last counted one is good.
+    fn end(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.remaining().is_zero() {
+            return Some(now);
+        }
+        let remaining = SignedDuration::try_from(self.remaining()).ok()?;
+        self.counted_until?.checked_add(remaining).ok()
+    }
+}
+
+fn availability(inputs: &GateInputs<'_>) -> Option<Percent> {
+    let Source::Found { availability, .. } = inputs.source else {
+        return None;
+    };
+    let AvailabilityCount { total, bad } = *availability.get(inputs.requested.digest)?;
+    Percent::of(total.saturating_sub(bad), bad)
+}
+
+/// The verdict on what time alone opens, and when it does: the soak, then the freeze in effect at its end.
+fn in_time(inputs: &GateInputs<'_>, soak: &Soak, from: Option<&SourceRelease>) -> GateVerdict {
+    let GateInputs { rules, now, .. } = *inputs;
+    let soaked = soak.end(now);
+    let frozen_then = soaked.and_then(|at| rules.frozen(at));
+    let frozen_now = rules.frozen(now);
+    if soak.remaining().is_zero() {
+        return match frozen_now {
+            None => GateVerdict::allowed("it has proven itself"),
+            Some(frozen) => {
+                let what = format!("frozen {}: {}", until(frozen.until), frozen.reason);
+                let earliest = frozen.until;
+                GateVerdict {
+                    earliest,
+                    ..GateVerdict::waiting(Reason::Frozen, what)
+                }
+            }
+        };
+    }
+    let earliest = match &frozen_then {
+        Some(frozen) => frozen.until,
+        None => soaked,
+    };
+    let mut what = format!(
+        "{}{} must serve well in {} for {}",
+        shown(inputs.requested.digest),
+        from.map_or_else(String::new, |r| format!(" (release {})", r.number)),
+        rules.source,
+        duration::format(soak.required),
+    );
+    if let Some(at) = soaked {
+        what.push_str(&format!(", which it will have at {}", whole_seconds(at).0));
+    }
+    if soaked.is_none() {
+        what.push_str("; it is not measured to serve well there now, so the time stands still");
+    }
+    if let Some(frozen) = frozen_then {
+        what.push_str(&format!(
+            "; then frozen {}: {}",
+            until(frozen.until),
+            frozen.reason
+        ));
+    }
+    GateVerdict {
+        earliest,
+        ..GateVerdict::waiting(Reason::SoakNotMet, what)
+    }
+}
+
+fn shown(digest: &str) -> &str {
+    digest.get(..MAX_DIGEST_LENGTH).unwrap_or(digest)
+}
+
+fn until(end: Option<Timestamp>) -> String {
+    end.map_or_else(
+        || "without an end".to_owned(),
+        |at| format!("until {}", whole_seconds(at).0),
+    )
+}

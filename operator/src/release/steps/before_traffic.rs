@@ -1,0 +1,147 @@
+//! The steps before a pod of the release gets traffic: gate, preflight, release phase, candidate.
+
+use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::{Reason, ReleasePhase, ReleaseStatus};
+
+use super::clock;
+use super::outcome::{InFlight, StepOutcome, block, explain, pods_of};
+use super::verdict::{accuse, fail, watch};
+use crate::release::decision::Rollout;
+use crate::release::view::{CandidateView, Gate, SmokeVerdict, Trial, View};
+
+/// Goes as far as is possible now.
+pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcome {
+    if let Some(waits) = gate(release, &mut status) {
+        return waits;
+    }
+    if let Err(missing) = &release.view.prerequisites {
+        status.phase = ReleasePhase::Preflight;
+        return if missing.in_progress {
+            on_trial(release, status, &missing.message)
+        } else {
+            block(release, status, &missing.message)
+        };
+    }
+    if let Some(waits) = release_phase(release, &mut status) {
+        return waits;
+    }
+    if let Some(candidate) = release.view.candidate {
+        return self::candidate(release, status, candidate);
+    }
+    start_rolling(release, status)
+}
+
+/// The outcome while the gate is closed; `None` once the release has passed. A release that passed stays past the
+/// gate, except for a pin, which sends it back.
+fn gate(release: InFlight<'_>, status: &mut ReleaseStatus) -> Option<StepOutcome> {
+    let (reason, message, until) = match (&release.situation.pin, &release.view.gate) {
+        (Some(pin), _) => {
+            let message = format!(
+                "release {} is pinned, and this one waits for that to end",
+                pin.release
+            );
+            (Reason::Pinned, message, None)
+        }
+        (None, _) if passed_gate(status.phase) => return None,
+        (None, Gate::Open { allowed }) => {
+            status.allowed.clone_from(allowed);
+            return None;
+        }
+        (
+            None,
+            Gate::Closed {
+                reason,
+                message,
+                until,
+            },
+        ) => (*reason, message.clone(), *until),
+    };
+    let mut status = status.clone();
+    status.phase = ReleasePhase::Gated;
+    clock::restart(&mut status);
+    explain(&mut status, reason, &message);
+    let rollout = Rollout::Gated {
+        release: release.number(),
+        reason,
+        message,
+    };
+    Some(StepOutcome::new(status, rollout, until))
+}
+
+fn passed_gate(phase: ReleasePhase) -> bool {
+    !matches!(phase, ReleasePhase::Pending | ReleasePhase::Gated)
+}
+
+/// The outcome while the release phase is not over; `None` once it is, or where there is none. A return to an earlier
+/// release runs none.
+fn release_phase(release: InFlight<'_>, status: &mut ReleaseStatus) -> Option<StepOutcome> {
+    let done = status.phase == ReleasePhase::Candidate;
+    if done || release.record.spec.restores.is_some() {
+        return None;
+    }
+    let begun = || {
+        let mut status = status.clone();
+        status.phase = ReleasePhase::ReleasePhase;
+        status
+    };
+    match &release.view.release_phase {
+        Trial::NotAsked | Trial::Passed => None,
+        Trial::Running(message) => Some(on_trial(release, begun(), message)),
+        Trial::Failed(why) => Some(fail(release, begun(), Reason::ReleasePhaseFailed, why)),
+        Trial::Blocked(cause) => Some(block(release, begun(), cause)),
+    }
+}
+
+fn candidate(
+    release: InFlight<'_>,
+    mut status: ReleaseStatus,
+    candidate: CandidateView<'_>,
+) -> StepOutcome {
+    const STARTING: &str = "a pod without traffic is being started";
+    if status.phase != ReleasePhase::Candidate {
+        status.phase = ReleasePhase::Candidate;
+        begin(release.view, &mut status);
+        return on_trial(release, status, STARTING);
+    }
+    let pods = pods_of(candidate.pods, release.number());
+    let ready = pods.iter().any(|p| p.ready);
+    match candidate.smoke.filter(|_| ready) {
+        Some(SmokeVerdict::Passed(_)) => start_rolling(release, status),
+        Some(SmokeVerdict::Failed(what)) => {
+            accuse(release, status, &pods, Reason::SmokeFailed, what)
+        }
+        Some(SmokeVerdict::Unreachable(cause)) => block(release, status, cause),
+        None if ready => on_trial(
+            release,
+            status,
+            "its pages and their assets are being checked",
+        ),
+        None => watch(release, status, &pods, |status| {
+            on_trial(release, status, STARTING)
+        }),
+    }
+}
+
+fn on_trial(release: InFlight<'_>, mut status: ReleaseStatus, message: &str) -> StepOutcome {
+    clock::unblock(&mut status, release.view.now);
+    explain(&mut status, Reason::Progressing, message);
+    let rollout = Rollout::OnTrial(release.number(), message.to_owned());
+    StepOutcome::new(status, rollout, None)
+}
+
+fn start_rolling(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcome {
+    status.phase = ReleasePhase::Rolling;
+    begin(release.view, &mut status);
+    clock::unblock(&mut status, release.view.now);
+    let message = "pods of this release are being started";
+    explain(&mut status, Reason::Progressing, message);
+    StepOutcome::new(status, Rollout::Progressing(release.number()), None)
+}
+
+/// Starts the release's deadline, which runs from its first pod.
+fn begin(view: &View<'_>, status: &mut ReleaseStatus) {
+    if status.started_at.is_none() {
+        status.started_at = Some(whole_seconds(view.now));
+        clock::restart(status);
+    }
+}

@@ -1,0 +1,151 @@
+//! Verdicts on the release in flight: what its pods show is held against it, against the platform, or against the
+//! database.
+
+use crokodial_crds::{OnFailure, Reason, ReleasePhase, ReleaseStatus};
+
+use super::blame::{self, Blame};
+use super::clock;
+use super::outcome::{InFlight, StepOutcome, block, explain, finish, pods_of};
+use crate::release::decision::Rollout;
+use crate::release::faults::{self, PodEvidence, RolloutFault};
+use crate::release::record::Record;
+use crate::release::workload::PodView;
+
+/// Judges pods that are being started; `fine` gives the outcome while nothing is wrong with them.
+pub(super) fn watch(
+    release: InFlight<'_>,
+    mut status: ReleaseStatus,
+    pods: &[&PodView],
+    fine: impl FnOnce(ReleaseStatus) -> StepOutcome,
+) -> StepOutcome {
+    let now = release.view.now;
+    let deadline = faults::deadline_at(&evidence(release, &status, pods));
+    match faults::rolling(&evidence(release, &status, pods)) {
+        Some(RolloutFault::Release(reason, message)) => {
+            accuse(release, status, pods, reason, &message)
+        }
+        Some(RolloutFault::Platform(cause)) => StepOutcome {
+            next: Some(deadline).filter(|at| *at > now),
+            ..block(release, status, &cause)
+        },
+        None => {
+            blame::clear(&mut status, now);
+            let step = fine(status);
+            StepOutcome {
+                next: step.next.or(Some(deadline)),
+                ..step
+            }
+        }
+    }
+}
+
+/// Handles a failure of the release: it is rejected or rolled back, unless the database is to blame. A failure that
+/// only the release can have caused needs no check of the database.
+pub(super) fn accuse(
+    release: InFlight<'_>,
+    mut status: ReleaseStatus,
+    pods: &[&PodView],
+    reason: Reason,
+    message: &str,
+) -> StepOutcome {
+    if matches!(reason, Reason::ImagePull | Reason::ConfigError) {
+        return fail(release, status, reason, message);
+    }
+    let view = release.view;
+    if blame::recovering(&status, view.now) {
+        let message =
+            format!("{message}, and has time to recover: the database was away until just now");
+        return keep_watching(release, status, &message);
+    }
+    match blame::blame(view, &mut status, faults::exits(pods)) {
+        Blame::Release => fail(release, status, reason, message),
+        Blame::CheckPending => {
+            let message = format!("{message}; the database is asked before the release is judged");
+            let next = blame::check_deadline(&status, view);
+            StepOutcome {
+                next,
+                ..keep_watching(release, status, &message)
+            }
+        }
+        Blame::Database(why) => {
+            let cause = format!("{message}, and the database cannot be used: {why}");
+            block(release, status, &cause)
+        }
+        Blame::DatabaseRecovered => {
+            let message = "the database is back; the pods have time to recover";
+            keep_watching(release, status, message)
+        }
+    }
+}
+
+/// What a fault is judged by.
+pub(super) fn evidence<'a>(
+    release: InFlight<'_>,
+    status: &ReleaseStatus,
+    pods: &'a [&'a PodView],
+) -> PodEvidence<'a> {
+    let view = release.view;
+    let started = status.started_at.as_ref().map_or(view.now, |t| t.0);
+    PodEvidence {
+        pods,
+        last_good_ready: last_good_ready(release),
+        image_gone: view.image_gone,
+        since: started.max(view.leader_since),
+        // Blocked time does not count.
+        deadline: view
+            .progress_deadline
+            .saturating_add(clock::blocked(status, view.now)),
+        excused: status.excused_restarts,
+        now: view.now,
+    }
+}
+
+/// Whether the pods of the last good release serve. True without such a release, as there is nothing to compare with;
+/// and where the rollout has ended its last pod already, as waiting would leave the site down.
+fn last_good_ready(release: InFlight<'_>) -> bool {
+    let good = release.situation.last_good.map(Record::number);
+    match good.filter(|n| *n != release.number()) {
+        None => true,
+        Some(good) => pods_of(release.view.pods, good).iter().all(|p| p.ready),
+    }
+}
+
+/// The verdict against the release. Pods behind the Service are rolled back, or left in place for a person where
+/// `onFailure: Pause` asks for it and there is a release to return to.
+pub(super) fn fail(
+    release: InFlight<'_>,
+    mut status: ReleaseStatus,
+    reason: Reason,
+    message: &str,
+) -> StepOutcome {
+    let view = release.view;
+    let phase = if status.phase == ReleasePhase::Baking {
+        ReleasePhase::RolledBack
+    } else {
+        ReleasePhase::Rejected
+    };
+    let rolling = matches!(status.phase, ReleasePhase::Rolling | ReleasePhase::Baking);
+    status.paused =
+        rolling && view.on_failure == OnFailure::Pause && release.situation.last_good.is_some();
+    finish(&mut status, phase, reason, message, view.now);
+    StepOutcome::new(status, Rollout::Progressing(release.number()), None)
+}
+
+/// The release stays in its phase, with a message.
+fn keep_watching(release: InFlight<'_>, mut status: ReleaseStatus, message: &str) -> StepOutcome {
+    let (number, view) = (release.number(), release.view);
+    let baking = status.phase == ReleasePhase::Baking;
+    let reason = if baking {
+        Reason::Baking
+    } else {
+        Reason::Progressing
+    };
+    explain(&mut status, reason, message);
+    let next = status.excused_until.as_ref().map(|t| t.0);
+    let rollout = if baking {
+        Rollout::Baking(number, clock::bake_end(view, &status))
+    } else {
+        Rollout::OnTrial(number, message.to_owned())
+    };
+    StepOutcome::new(status, rollout, next.filter(|at| *at > view.now))
+}

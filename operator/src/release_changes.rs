@@ -1,0 +1,74 @@
+//! Notifications about environments whose releases changed, for the environments that promote from them: a watch
+//! covers one namespace only.
+
+use futures::{Stream, stream};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::release::gate::EnvironmentRef;
+
+/// Maximum number of pending notifications; a listener that falls behind by more learns that it missed some.
+const MAX_PENDING: usize = 256;
+
+/// Broadcast of changed environments to the controllers of all namespaces.
+#[derive(Clone, Debug)]
+pub struct ReleaseChanges(broadcast::Sender<EnvironmentRef>);
+
+impl Default for ReleaseChanges {
+    fn default() -> Self {
+        Self(broadcast::channel(MAX_PENDING).0)
+    }
+}
+
+impl ReleaseChanges {
+    /// Reports that a release of this environment changed, or how it answers. Needs no listener.
+    pub fn tell(&self, changed: EnvironmentRef) {
+        let _ = self.0.send(changed);
+    }
+
+    /// The changes from now on; `None`: some were missed, so anything may have changed.
+    pub fn listen(&self) -> impl Stream<Item = Option<EnvironmentRef>> + Send + use<> {
+        stream::unfold(self.0.subscribe(), |mut changes| async move {
+            match changes.recv().await {
+                Ok(changed) => Some((Some(changed), changes)),
+                Err(RecvError::Lagged(_)) => Some((None, changes)),
+                Err(RecvError::Closed) => None,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+
+    use super::*;
+
+    fn environment(name: &str) -> EnvironmentRef {
+        EnvironmentRef {
+            namespace: "shop".to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_told_is_heard_by_everybody_who_listens() {
+        let changes = ReleaseChanges::default();
+        changes.tell(environment("unheard"));
+        let mut listeners = [Box::pin(changes.listen()), Box::pin(changes.listen())];
+        changes.tell(environment("staging"));
+        for listener in &mut listeners {
+            assert_eq!(listener.next().await, Some(Some(environment("staging"))));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_falls_behind_learns_that_something_was_missed() {
+        let changes = ReleaseChanges::default();
+        let mut late = Box::pin(changes.listen());
+        for n in 0..=MAX_PENDING {
+            changes.tell(environment(&n.to_string()));
+        }
+        assert_eq!(late.next().await, Some(None));
+        assert_eq!(late.next().await, Some(Some(environment("1"))));
+    }
+}

@@ -1,0 +1,52 @@
+//! Errors of the SelfSigned mode.
+
+/// Why certificates could not be issued or read. Never quotes a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TlsError {
+    /// The text is not a certificate.
+    #[error("the text holds no readable PEM certificate: delete it, and a new one is made")]
+    BadCertificate,
+    /// The text is not a private key.
+    #[error(
+        "the text holds no readable PEM private key: delete it together with its certificate, and both are made anew"
+    )]
+    BadKey,
+    /// The certificate is not that of a CA.
+    #[error(
+        "the certificate is not a CA's: it needs basicConstraints CA:TRUE and the key usage keyCertSign"
+    )]
+    NotACa,
+    /// The key does not belong to the certificate.
+    #[error(
+        "the private key does not belong to the certificate: put back the matching pair, or delete both"
+    )]
+    KeyMismatch,
+    /// The CA is not valid at the requested time.
+    #[error(
+        "the CA is not valid at this time: check the clocks, or delete the CA so that a new one is made"
+    )]
+    CaNotValid,
+    /// The certificate could not be issued.
+    #[error("the certificate could not be made: {0}")]
+    Generate(String),
+}
+
+impl TlsError {
+    /// Stable CamelCase identifier for logs and tests.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::BadCertificate => "BadCertificate",
+            Self::BadKey => "BadKey",
+            Self::NotACa => "NotACa",
+            Self::KeyMismatch => "KeyMismatch",
+            Self::CaNotValid => "CaNotValid",
+            Self::Generate(_) => "CertificateNotMade",
+        }
+    }
+}
+
+impl From<rcgen::Error> for TlsError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Generate(error.to_string())
+    }
+}

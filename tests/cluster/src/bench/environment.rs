@@ -1,0 +1,247 @@
+//! The environment `bench`, on which most measurements are made.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use crokodial_crds::CrokodialEnvironment;
+use crokodial_crds::condition::{self, ConditionType};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use crate::deploy::environments;
+use crate::deploy::images::{self, Image, VERSION};
+use crate::edge::Edge;
+use crate::mongo::Accounts;
+use crate::wait::until;
+use crate::{Cluster, Ports, Progress, Stage};
+
+/// Name of the environment.
+pub(super) const NAME: &str = "bench";
+/// Domain of the environment.
+pub(super) const DOMAIN: &str = "bench.crokodial.test";
+/// Secret with the environment's connection string.
+const SECRET: &str = "bench-mongo";
+pub(super) const STAGE: Stage = Stage::Staging;
+/// Timeout for the environment to become ready, and for every measured event.
+const READY_TIMEOUT: Duration = Duration::from_secs(180);
+
+/// Polling interval of measured events: short compared with the times measured, and the same for the baseline.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The environment `bench`.
+pub(super) struct Bench<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) client: Client,
+    ca: String,
+    /// The image of its first release, and another one.
+    pub(super) images: [String; 2],
+}
+
+impl Edge for Bench<'_> {
+    fn ports(&self) -> Ports {
+        self.cluster.ports()
+    }
+
+    fn authority(&self) -> &str {
+        &self.ca
+    }
+}
+
+impl<'a> Bench<'a> {
+    /// Creates it and waits until its first release is good.
+    pub(super) async fn create(cluster: &'a Cluster, progress: &Progress) -> anyhow::Result<Self> {
+        let dialer = |tag| images::push(cluster, Image::Dialer, tag, &[], progress);
+        let images = [
+            dialer(VERSION).await?.reference,
+            dialer("bench").await?.reference,
+        ];
+        let client = cluster.client().await?;
+        let ca = environments::local_ca(&client).await?;
+        let bench = Self {
+            cluster,
+            client,
+            ca,
+            images,
+        };
+        // Of an interrupted run.
+        bench.remove(progress).await?;
+        bench.rotate(&bench.uri()?).await?;
+        let own = json!({
+            "domain": DOMAIN,
+            "mongo": {"uriSecretRef": {"name": SECRET}},
+            "runtime": {"replicas": 2},
+            "rollout": {"bake": "5s"},
+        });
+        let environment = overlay(STAGE, NAME, &own)?;
+        bench
+            .environments()
+            .create(&PostParams::default(), &environment)
+            .await
+            .context("creating the environment that is measured")?;
+        bench.ready(progress).await?;
+        Ok(bench)
+    }
+
+    /// Removes it with its Secret and the plain Deployment.
+    pub(super) async fn remove(&self, progress: &Progress) -> anyhow::Result<()> {
+        delete(&self.deployments(), super::rollout::PLAIN).await?;
+        delete(&self.environments(), NAME).await?;
+        delete(&self.secrets(), SECRET).await?;
+        let (environments, deployments) = (self.environments(), self.deployments());
+        until(progress, "the end of bench", READY_TIMEOUT, || async {
+            ensure!(environments.get_opt(NAME).await?.is_none(), "it is there");
+            ensure!(
+                deployments.get_opt(NAME).await?.is_none(),
+                "its Deployment is there"
+            );
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) fn environments(&self) -> Api<CrokodialEnvironment> {
+        Api::namespaced(self.client.clone(), &STAGE.namespace())
+    }
+
+    pub(super) fn deployments(&self) -> Api<Deployment> {
+        Api::namespaced(self.client.clone(), &STAGE.namespace())
+    }
+
+    fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), &STAGE.namespace())
+    }
+
+    /// A valid connection string.
+    pub(super) fn uri(&self) -> anyhow::Result<String> {
+        let accounts = Accounts::read(&self.cluster.layout)?;
+        let accounts = accounts.context("the Mongo accounts are missing: run `make up` again")?;
+        Ok(accounts.uri(STAGE))
+    }
+
+    /// Writes the connection string to the user's Secret.
+    pub(super) async fn rotate(&self, uri: &str) -> anyhow::Result<()> {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": SECRET}, "stringData": {"MONGODB_URI": uri}});
+        let params = PatchParams::apply("crokodial-bench").force();
+        let patch = Patch::Apply(&secret);
+        self.secrets()
+            .patch(SECRET, &params, &patch)
+            .await
+            .context("writing the connection string")?;
+        Ok(())
+    }
+
+    /// Applies a merge patch to the environment.
+    pub(super) async fn patch(&self, patch: &Value) -> anyhow::Result<()> {
+        self.environments()
+            .patch(NAME, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .context("editing the environment that is measured")?;
+        Ok(())
+    }
+
+    pub(super) async fn ready(&self, progress: &Progress) -> anyhow::Result<()> {
+        until(progress, "environment bench", READY_TIMEOUT, || {
+            self.holds(ConditionType::Ready)
+        })
+        .await
+    }
+
+    /// Fails until a condition of the newest spec is True.
+    async fn holds(&self, type_: ConditionType) -> anyhow::Result<()> {
+        holds(&self.environments(), NAME, type_, |c| c.status == "True").await
+    }
+
+    /// Fails until a condition of the newest spec has this reason.
+    pub(super) async fn has_reason(
+        &self,
+        type_: ConditionType,
+        reason: &str,
+    ) -> anyhow::Result<()> {
+        holds(&self.environments(), NAME, type_, |c| c.reason == reason).await
+    }
+
+    /// Sets the image; returns the time until the condition `RolledOut`.
+    pub(super) async fn roll(&self, image: &str) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        self.patch(&json!({"spec": {"image": image}})).await?;
+        poll("the roll-out", || self.holds(ConditionType::RolledOut)).await?;
+        Ok(began.elapsed())
+    }
+}
+
+/// Deletes an object that may not exist.
+pub(super) async fn delete<K>(api: &Api<K>, name: &str) -> anyhow::Result<()>
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    match api.delete(name, &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        other => other.map(drop).with_context(|| format!("removing {name}")),
+    }
+}
+
+/// Fails until a condition of an environment's newest spec satisfies `wanted`.
+pub(super) async fn holds(
+    environments: &Api<CrokodialEnvironment>,
+    name: &str,
+    type_: ConditionType,
+    wanted: impl Fn(&Condition) -> bool,
+) -> anyhow::Result<()> {
+    let found = environments.get(name).await?;
+    let status = found.status.unwrap_or_default();
+    match condition::find(&status.conditions, type_) {
+        Some(c) if status.observed_generation != found.metadata.generation => {
+            bail!("an older spec: {}", c.message)
+        }
+        Some(c) if wanted(c) => Ok(()),
+        Some(c) => bail!("{}: {}", c.reason, c.message),
+        None => bail!("not told yet"),
+    }
+}
+
+/// An environment as `make up` creates it, with another name and the merge patch `more`.
+pub(super) fn overlay(
+    stage: Stage,
+    name: &str,
+    more: &Value,
+) -> anyhow::Result<CrokodialEnvironment> {
+    let spec = serde_json::to_value(environments::environment(stage)?.spec)?;
+    let spec = serde_json::from_value(merged(spec, more))?;
+    Ok(CrokodialEnvironment::new(name, spec))
+}
+
+/// Repeats `attempt` at a short interval until it succeeds.
+pub(super) async fn poll<T, F>(what: &str, mut attempt: impl FnMut() -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<T>>,
+{
+    let began = Instant::now();
+    loop {
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error) if began.elapsed() > READY_TIMEOUT => {
+                return Err(
+                    error.context(format!("waited {} s for {what}", READY_TIMEOUT.as_secs()))
+                );
+            }
+            Err(_) => tokio::time::sleep(POLL_INTERVAL).await,
+        }
+    }
+}
+
+/// `base` with a merge patch applied.
+fn merged(mut base: Value, patch: &Value) -> Value {
+    if let (Some(base), Some(patch)) = (base.as_object_mut(), patch.as_object()) {
+        for (key, value) in patch {
+            let old = base.remove(key).unwrap_or(Value::Null);
+            base.insert(key.clone(), merged(old, value));
+        }
+        return Value::Object(base.clone());
+    }
+    patch.clone()
+}

@@ -1,0 +1,212 @@
+//! The report: measurements with their limits and baselines.
+
+// Writing into a String cannot fail.
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Unit of a measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Milliseconds.
+    Milliseconds,
+    /// A number of things.
+    Count,
+}
+
+/// A comparable measurement of something other than the product, of the same run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Baseline {
+    /// What was measured.
+    pub what: String,
+    /// Value, in the row's unit.
+    pub measured: u64,
+    /// The row's value divided by this one; absent when this one is 0.
+    pub ratio: Option<f64>,
+}
+
+/// A measurement.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// What was measured.
+    pub what: String,
+    /// Unit of the numbers.
+    pub unit: Unit,
+    /// Value.
+    pub measured: u64,
+    /// Maximum value; the run fails above it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Measurement that it is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+}
+
+impl Row {
+    /// A measurement without limit and baseline.
+    #[must_use]
+    pub fn new(what: impl Into<String>, unit: Unit, measured: u64) -> Self {
+        Self {
+            what: what.into(),
+            unit,
+            measured,
+            limit: None,
+            baseline: None,
+        }
+    }
+
+    /// A measured duration.
+    #[must_use]
+    pub fn time(what: impl Into<String>, measured: Duration) -> Self {
+        Self::new(what, Unit::Milliseconds, milliseconds(measured))
+    }
+
+    /// Sets the limit, in the row's unit.
+    #[must_use]
+    pub fn limit(mut self, limit: u64) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Sets the limit of a duration.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        self.limit(milliseconds(limit))
+    }
+
+    /// Sets the duration that it is compared with.
+    #[must_use]
+    pub fn compared_with(mut self, what: impl Into<String>, measured: Duration) -> Self {
+        let measured = milliseconds(measured);
+        self.baseline = Some(Baseline {
+            what: what.into(),
+            measured,
+            ratio: ratio(self.measured, measured),
+        });
+        self
+    }
+
+    fn above(&self) -> bool {
+        self.limit.is_some_and(|limit| self.measured > limit)
+    }
+
+    /// A line of the table: value, limit, baseline.
+    fn line(&self) -> String {
+        let limit = self
+            .limit
+            .map(|limit| format!("limit {}", shown(self.unit, limit)))
+            .unwrap_or_default();
+        let measured = shown(self.unit, self.measured);
+        let mut text = format!("{:<56} {measured:>10}  {limit:<14}", self.what);
+        if let Some(baseline) = &self.baseline {
+            let compared = shown(self.unit, baseline.measured);
+            let _ = write!(text, "  {} {compared}", baseline.what);
+            if let Some(ratio) = baseline.ratio {
+                let _ = write!(text, ", ratio {ratio:.2}");
+            }
+        }
+        let kept = text.trim_end().len();
+        text.truncate(kept);
+        if self.above() {
+            text.push_str("  ABOVE");
+        }
+        text
+    }
+}
+
+/// All measurements.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// In the order of measuring.
+    pub rows: Vec<Row>,
+}
+
+impl Report {
+    /// Adds a row and prints it on standard error, so that a run that is interrupted has printed its results.
+    pub fn add(&mut self, row: Row) {
+        eprintln!("measured: {}", row.line());
+        self.rows.push(row);
+    }
+
+    /// Names of the rows above their limit.
+    #[must_use]
+    pub fn above(&self) -> Vec<&str> {
+        let above = self.rows.iter().filter(|row| row.above());
+        above.map(|row| row.what.as_str()).collect()
+    }
+
+    /// The report as a table.
+    #[must_use]
+    pub fn table(&self) -> String {
+        self.rows.iter().map(|row| row.line() + "\n").collect()
+    }
+}
+
+fn shown(unit: Unit, value: u64) -> String {
+    match unit {
+        Unit::Bytes => format!("{} KiB", value / 1024),
+        Unit::Milliseconds => format!("{}.{:02} s", value / 1000, value % 1000 / 10),
+        Unit::Count => value.to_string(),
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// `value / base`, rounded down to hundredths.
+fn ratio(value: u64, base: u64) -> Option<f64> {
+    let hundredths = value.saturating_mul(100).checked_div(base)?;
+    u32::try_from(hundredths).ok().map(|n| f64::from(n) / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report::default();
+        let seconds = Duration::from_secs;
+        report.add(
+            Row::time("rolled out", seconds(6))
+                .within(seconds(15))
+                .compared_with("plain Deployment", seconds(4)),
+        );
+        report.add(Row::new("image", Unit::Bytes, 3 << 20).limit(2 << 20));
+        report.add(Row::new("requests", Unit::Count, 812));
+        report
+    }
+
+    #[test]
+    fn a_row_shows_value_limit_and_ratio_and_says_when_it_is_above() {
+        let table = report().table();
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(
+            lines[0].ends_with("6.00 s  limit 15.00 s   plain Deployment 4.00 s, ratio 1.50"),
+            "{}",
+            lines[0]
+        );
+        assert!(
+            lines[1].ends_with("3072 KiB  limit 2048 KiB  ABOVE"),
+            "{}",
+            lines[1]
+        );
+        assert!(lines[2].ends_with("812"), "{}", lines[2]);
+        assert_eq!(report().above(), ["image"]);
+    }
+
+    #[test]
+    fn the_json_contains_the_same() {
+        let json = serde_json::to_value(report()).unwrap();
+        assert_eq!(
+            json["rows"][0],
+            serde_json::json!({"what": "rolled out", "unit": "milliseconds", "measured": 6000, "limit": 15000,
+                "baseline": {"what": "plain Deployment", "measured": 4000, "ratio": 1.5}})
+        );
+        assert_eq!(ratio(1, 0), None);
+    }
+}

@@ -1,0 +1,7 @@
+//! `cluster`: the local Kubernetes of this checkout. See `cluster --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    crokodial_cluster::cli::main()
+}

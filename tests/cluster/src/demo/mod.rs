@@ -1,0 +1,50 @@
+//! Demonstrations: `make demo-promote` promotes a visibly changed image from staging to prod, `make demo-data` fills
+//! staging with leads.
+
+pub mod data;
+
+use anyhow::Context;
+use crokodial_crds::CrokodialEnvironment;
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::json;
+
+use crate::deploy::environments::wait_ready;
+use crate::deploy::images::{self, Image};
+use crate::{Cluster, Progress, Stage};
+
+/// Builds an image under a new tag and sets it in staging, then in prod.
+///
+/// # Errors
+/// When a step fails.
+pub async fn promote(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()> {
+    // Seconds since the epoch: larger than every earlier demo's number.
+    let tag = format!("dev-{}", Timestamp::now().as_second());
+    let pushed = images::push(cluster, Image::Dialer, &tag, &[], progress).await?;
+    let client = cluster.client().await?;
+    for stage in Stage::ALL {
+        progress.say(&format!("setting {} to {tag}", stage.as_str()));
+        set_image(&client, stage, &pushed.reference).await?;
+        wait_ready(&client, stage, progress).await?;
+        progress.say(&format!("{} serves {tag}", stage.as_str()));
+    }
+    Ok(())
+}
+
+/// Sets the image of an environment, the one field that a promotion edits.
+///
+/// # Errors
+/// When the API server refuses it.
+pub async fn set_image(client: &Client, stage: Stage, image: &str) -> anyhow::Result<()> {
+    let api: Api<CrokodialEnvironment> = Api::namespaced(client.clone(), &stage.namespace());
+    let patch = json!({"spec": {"image": image}});
+    api.patch(
+        stage.as_str(),
+        &PatchParams::default(),
+        &Patch::Merge(&patch),
+    )
+    .await
+    .with_context(|| format!("setting the image of {}", stage.as_str()))?;
+    Ok(())
+}

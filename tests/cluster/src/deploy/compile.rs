@@ -1,0 +1,156 @@
+//! Static release binaries for the images, with the same bytes from every checkout and dependencies compiled only once.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use super::images::Image;
+use crate::Progress;
+use crate::command::run;
+use crate::files::write_public;
+
+/// Prefixes of the variables that cargo sets for a program that it runs.
+const CARGO_VARIABLES: [&str; 4] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_",
+    "CARGO_CRATE_",
+];
+
+/// A compiled binary. Until this is dropped no other checkout compiles into the same target folder, so that the file
+/// cannot change before it is copied.
+#[derive(Debug)]
+pub struct Binary {
+    /// Path of the file.
+    pub path: PathBuf,
+    _lock: File,
+}
+
+/// Compiles an image's static release binary. Cargo decides what is up to date.
+///
+/// # Errors
+/// When cargo fails; its own output says why.
+pub fn compile(
+    checkout: &Path,
+    image: Image,
+    features: &[&str],
+    progress: &Progress,
+) -> anyhow::Result<Binary> {
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let folder = target_dir(checkout)?.join(&triple).join("release");
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let lock = lock(&folder, progress)?;
+    forget_other_checkout(checkout, &triple, &folder)?;
+    progress.say(&format!(
+        "bringing {} up to date (minutes when it is the first release build)",
+        image.package()
+    ));
+    let mut cargo = release(checkout, "build", &triple);
+    // Both binaries, whichever is requested: the last crate of each takes minutes on one core, and for one binary cargo
+    // would enable other features of shared crates and compile them twice (docs/adr/0023).
+    for image in [Image::Operator, Image::Dialer] {
+        cargo.args(["-p", image.package(), "--bin", image.binary()]);
+    }
+    for feature in features {
+        cargo.args(["--features", &format!("{}/{feature}", image.package())]);
+    }
+    cargo
+        .args(["--message-format", "short"])
+        .env("RUSTFLAGS", rustflags())
+        .env("DIALER_REQUIRE_UI", "1");
+    // Cargo's own output reports the progress.
+    let status = cargo
+        .stdin(Stdio::null())
+        .status()
+        .context("running cargo")?;
+    if !status.success() {
+        bail!("compiling {} failed: cargo says above why", image.package());
+    }
+    Ok(Binary {
+        path: folder.join(image.binary()),
+        _lock: lock,
+    })
+}
+
+/// A cargo command in the checkout, without the variables that another cargo set for this program. Build scripts that
+/// read them (ring's does) would run again, and everything that depends on them be compiled again, whenever this program is
+/// started in another way.
+#[must_use]
+pub fn cargo(checkout: &Path) -> Command {
+    let mut cargo = Command::new("cargo");
+    for (name, _) in std::env::vars_os() {
+        let has_prefix = |prefix: &&str| name.to_string_lossy().starts_with(*prefix);
+        if CARGO_VARIABLES.iter().any(has_prefix) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo.current_dir(checkout);
+    cargo
+}
+
+fn release(checkout: &Path, command: &str, triple: &str) -> Command {
+    let mut cargo = cargo(checkout);
+    cargo.args([command, "--release", "--locked", "--target", triple]);
+    cargo
+}
+
+/// Compiler flags for a static binary that does not contain the path of the user's home. The checkout needs no remapping:
+/// cargo names the workspace's files relative to it. Flags that named it would recompile every dependency in every
+/// checkout.
+fn rustflags() -> String {
+    let home = std::env::var("CARGO_HOME")
+        .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
+    let mut flags = "-C target-feature=+crt-static".to_owned();
+    if let Ok(home) = home {
+        flags.push_str(&format!(" --remap-path-prefix={home}=/cargo"));
+    }
+    flags
+}
+
+/// Locks the folder; waits while another checkout compiles into it.
+fn lock(folder: &Path, progress: &Progress) -> anyhow::Result<File> {
+    let path = folder.join("crokodial-images.lock");
+    let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    if file.try_lock().is_err() {
+        progress.say("waiting for another build of images in the same target folder");
+        file.lock()
+            .with_context(|| format!("locking {}", path.display()))?;
+    }
+    Ok(file)
+}
+
+/// Removes what another checkout compiled of the workspace's packages. Where checkouts share a target folder
+/// (`CARGO_TARGET_DIR`), cargo compares modification times, not content: it would take another checkout's later output for
+/// this one's. Dependencies are the same for all checkouts.
+fn forget_other_checkout(checkout: &Path, triple: &str, folder: &Path) -> anyhow::Result<()> {
+    let record = folder.join("crokodial-images.checkout");
+    let own = checkout.display().to_string();
+    if fs::read_to_string(&record).is_ok_and(|last| last == own) {
+        return Ok(());
+    }
+    let mut clean = release(checkout, "clean", triple);
+    for package in [
+        "crokodial-crds",
+        "crokodial-http-server",
+        "crokodial-operator",
+        "crokodial-dialer",
+    ] {
+        clean.args(["-p", package]);
+    }
+    run(&mut clean).context("removing what another checkout compiled")?;
+    write_public(&record, own.as_bytes())
+}
+
+fn target_dir(checkout: &Path) -> anyhow::Result<PathBuf> {
+    let mut cargo = cargo(checkout);
+    cargo.args(["metadata", "--format-version", "1", "--no-deps", "--locked"]);
+    let output = run(&mut cargo).context("asking cargo for its target folder")?;
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    let path = metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target folder")?;
+    Ok(PathBuf::from(path))
+}

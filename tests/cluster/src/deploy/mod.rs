@@ -1,0 +1,63 @@
+//! Deploys the product into a running cluster: images, the chart, two environments.
+//!
+//! Every step writes only what is missing or changed, so a second run changes nothing.
+
+pub mod compile;
+pub mod environments;
+pub mod helm;
+pub mod images;
+pub mod operators;
+pub mod pods;
+pub mod simulated;
+
+use anyhow::Context;
+
+use crate::files::write_public;
+use crate::{Cluster, Progress, Stage};
+
+/// Deploys the operator and both environments and prints how to reach them.
+///
+/// # Errors
+/// When a step fails, with where to look.
+pub async fn deploy(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()> {
+    ensure(cluster, progress).await?;
+    print!("{}", hints(cluster));
+    Ok(())
+}
+
+/// Deploys the operator and both environments, without output on standard output.
+///
+/// # Errors
+/// When a step fails, with where to look.
+pub async fn ensure(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()> {
+    let operator = images::ensure(cluster, images::Image::Operator, progress).await?;
+    images::ensure(cluster, images::Image::Dialer, progress).await?;
+    helm::ensure_installed(cluster, &operator, progress).await?;
+    let client = cluster.client().await?;
+    environments::ensure(cluster, &client, progress).await?;
+    for stage in Stage::ALL {
+        environments::wait_ready(&client, stage, progress).await?;
+    }
+    let ca = environments::local_ca(&client).await?;
+    write_public(&cluster.layout.path("ca.crt"), ca.as_bytes()).context("writing ca.crt")
+}
+
+/// The sites' URLs, and commands to copy.
+fn hints(cluster: &Cluster) -> String {
+    let (https, ca) = (cluster.ports().https, cluster.layout.path("ca.crt"));
+    let kubeconfig = cluster.kubeconfig();
+    let mut text = String::new();
+    for stage in Stage::ALL {
+        let domain = stage.domain();
+        text.push_str(&format!(
+            "\n{stage:8} https://{domain}:{https}/\n  curl --cacert {ca} --resolve {domain}:{https}:127.0.0.1 https://{domain}:{https}/api/health\n",
+            stage = stage.as_str(),
+            ca = ca.display(),
+        ));
+    }
+    text.push_str(&format!(
+        "\n  export KUBECONFIG={}\n  kubectl get cenv,crel -A\n",
+        kubeconfig.display()
+    ));
+    text
+}

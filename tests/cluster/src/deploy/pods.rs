@@ -1,0 +1,52 @@
+//! The pods of an environment.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+
+/// What identifies a pod and shows whether it was restarted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PodState {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Number of restarts of all its containers.
+    pub restarts: i32,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+}
+
+/// Pods of an environment's component (`web`, `candidate`), sorted by name.
+///
+/// # Errors
+/// When they cannot be listed.
+pub async fn of(
+    client: &Client,
+    namespace: &str,
+    environment: &str,
+    component: &str,
+) -> anyhow::Result<Vec<PodState>> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let selector =
+        format!("crokodial.com/environment={environment},app.kubernetes.io/component={component}");
+    let found = api.list(&ListParams::default().labels(&selector)).await?;
+    let state = |pod: &Pod| PodState {
+        name: pod.name_any(),
+        uid: pod.uid().unwrap_or_default(),
+        restarts: restarts(pod),
+        terminating: pod.metadata.deletion_timestamp.is_some(),
+    };
+    let mut all: Vec<PodState> = found.iter().map(state).collect();
+    all.sort();
+    Ok(all)
+}
+
+fn restarts(pod: &Pod) -> i32 {
+    let statuses = pod
+        .status
+        .as_ref()
+        .and_then(|s| s.container_statuses.as_deref())
+        .unwrap_or_default();
+    statuses.iter().map(|c| c.restart_count).sum()
+}

@@ -1,0 +1,169 @@
+//! Requests to a site, as a browser sends them: by name, to the forwarded port, trusting only the local authority.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::Edge;
+use crate::Ports;
+
+/// A response with its whole body.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Headers.
+    pub headers: http::HeaderMap,
+    /// Body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub fn json(&self) -> anyhow::Result<serde_json::Value> {
+        serde_json::from_slice(&self.body).with_context(|| format!("not JSON: {}", self.text()))
+    }
+}
+
+/// A client of one site. Each request uses a connection of its own.
+#[derive(Clone)]
+pub struct Site {
+    domain: String,
+    address: SocketAddr,
+    tls: Option<TlsConnector>,
+}
+
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site")
+            .field("domain", &self.domain)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Site {
+    /// A client over HTTPS that trusts only the local authority.
+    ///
+    /// # Errors
+    /// When the authority is not a certificate.
+    pub fn https(edge: &impl Edge, domain: &str) -> anyhow::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(
+            CertificateDer::from_pem_slice(edge.authority().as_bytes())
+                .context("the local authority")?,
+        )?;
+        let config = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self {
+            domain: domain.to_owned(),
+            address: Ports::local(edge.ports().https),
+            tls: Some(TlsConnector::from(Arc::new(config))),
+        })
+    }
+
+    /// A client over plain HTTP.
+    #[must_use]
+    pub fn http(edge: &impl Edge, domain: &str) -> Self {
+        let address = Ports::local(edge.ports().http);
+        Self {
+            domain: domain.to_owned(),
+            address,
+            tls: None,
+        }
+    }
+
+    /// Sends a GET request.
+    ///
+    /// # Errors
+    /// When there is no response within 10 s, or its certificate is not trusted.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.send(http::Request::get(path), Bytes::new()).await
+    }
+
+    /// Sends a POST request with JSON.
+    ///
+    /// # Errors
+    /// When there is no response within 10 s, or its certificate is not trusted.
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<Answer> {
+        let request = http::Request::post(path).header("content-type", "application/json");
+        self.send(request, Bytes::from(body.to_string())).await
+    }
+
+    /// Sends a request with JSON and the token of a signed-in user.
+    ///
+    /// # Errors
+    /// When there is no response within 10 s, or its certificate is not trusted.
+    pub async fn send_as(
+        &self,
+        token: &str,
+        method: http::Method,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> anyhow::Result<Answer> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json");
+        self.send(request, Bytes::from(body.to_string())).await
+    }
+
+    async fn send(&self, request: http::request::Builder, body: Bytes) -> anyhow::Result<Answer> {
+        let request = request.header("host", &self.domain).body(Full::new(body))?;
+        tokio::time::timeout(Duration::from_secs(10), self.exchange(request))
+            .await
+            .context("no answer in 10 s")?
+    }
+
+    async fn exchange(&self, request: http::Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+        let tcp = TcpStream::connect(self.address).await?;
+        match &self.tls {
+            None => exchange(tcp, request).await,
+            Some(tls) => {
+                let name = ServerName::try_from(self.domain.clone())?;
+                exchange(tls.connect(name, tcp).await.context("TLS")?, request).await
+            }
+        }
+    }
+}
+
+/// Sends one request over an open connection.
+///
+/// # Errors
+/// When the server does not speak HTTP or closes the connection.
+pub async fn exchange<S>(stream: S, request: http::Request<Full<Bytes>>) -> anyhow::Result<Answer>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    let body = body.collect().await?.to_bytes();
+    Ok(Answer {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body,
+    })
+}

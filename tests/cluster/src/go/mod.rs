@@ -1,0 +1,358 @@
+//! Binaries built from Go modules, cached outside the checkout and named by content.
+//!
+//! A binary's file name contains the hash of everything that determines it: the module's files (`go.sum` pins every
+//! source), the package, the linker flags, the patches, the Go version and the platform. So an empty cache is correct and
+//! a stale binary is not used.
+
+mod patch;
+mod programs;
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, bail};
+use sha2::{Digest, Sha256};
+
+pub use self::programs::{GoProgram, HELM, KUBECTL, PROGRAMS};
+use crate::layout::Layout;
+use crate::wait::Progress;
+
+/// Time after its last use at which a cached binary is removed.
+const RETENTION: Duration = Duration::from_secs(60 * 24 * 3600);
+/// Polling interval of a running compiler.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Flags of every build. The linker strips debug information (`-s -w`), so the compiler does not write it: that saves a
+/// sixth of its time.
+const FLAGS: [&str; 3] = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"];
+
+/// The folder of the cache: `$CROKODIAL_CACHE`, else `crokodial` in the user's cache folder.
+///
+/// # Errors
+/// When no home folder is known.
+pub fn cache_dir() -> anyhow::Result<PathBuf> {
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    variable("CROKODIAL_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|path| path.join("crokodial")))
+        .or_else(|| variable("HOME").map(|path| path.join(".cache/crokodial")))
+        .context("neither HOME nor CROKODIAL_CACHE is set: set one, binaries are kept there")
+}
+
+/// Builds the programs that the cache lacks and links all of them into the state directory's `bin`.
+///
+/// # Errors
+/// When Go is missing or a build fails, with its output.
+pub fn ensure(
+    checkout: &Path,
+    layout: &Layout,
+    programs: &[GoProgram],
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let cache = cache_dir()?.join("bin");
+    fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;
+    // Two checkouts must not build the same program at the same time.
+    let lock = File::create(cache.join(".lock")).context("opening the cache's lock")?;
+    if lock.try_lock().is_err() {
+        progress.say("another build uses the cache: waiting for it");
+        lock.lock().context("locking the cache")?;
+    }
+    let mut missing = Vec::new();
+    for program in programs {
+        let path = cache.join(cached_name(checkout, program)?);
+        if path.is_file() {
+            touch(&path)?;
+        } else {
+            missing.push((*program, path.clone()));
+        }
+        link(&path, &layout.binary(program.name))?;
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    progress.say(&format!(
+        "building {} programs from Go modules, once; about 12 min on 2 cores when all are missing",
+        missing.len()
+    ));
+    for (number, (program, path)) in missing.iter().enumerate() {
+        let title = format!("{} ({} of {})", program.name, number + 1, missing.len());
+        compile(checkout, program, path, &title, progress)?;
+    }
+    prune(&cache)
+}
+
+/// Links `kubectl` from PATH, or builds it.
+///
+/// # Errors
+/// When it must be built and that fails.
+pub fn ensure_kubectl(checkout: &Path, layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
+    match crate::command::find("kubectl") {
+        Some(found) => link(&found, &layout.binary("kubectl")),
+        None => ensure(checkout, layout, &[KUBECTL], progress),
+    }
+}
+
+/// `<name>-<hash>`: a program's file name in the cache.
+///
+/// # Errors
+/// When the module cannot be read or Go is missing.
+pub fn cached_name(checkout: &Path, program: &GoProgram) -> anyhow::Result<String> {
+    let module = checkout.join("tests/parts").join(program.module);
+    let output = Command::new("go")
+        .args(["env", "GOVERSION", "GOOS", "GOARCH"])
+        .current_dir(&module)
+        .output()
+        .context("running go: Go 1.26 or later is needed in PATH to build the cluster's parts")?;
+    if !output.status.success() {
+        bail!(
+            "go env in {}: {}",
+            module.display(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    let key = cache_key(
+        program,
+        &String::from_utf8_lossy(&output.stdout),
+        &module_files(&module)?,
+    );
+    Ok(format!("{}-{key}", program.name))
+}
+
+/// Hash of everything that determines a program's binary. Names and `Debug` output of [`patch::Patch`] are part of it:
+/// renaming a field or a variant there rebuilds the program on every machine.
+fn cache_key(program: &GoProgram, toolchain: &str, files: &[(String, Vec<u8>)]) -> String {
+    let mut hasher = Sha256::new();
+    let mut field = |bytes: &[u8]| {
+        // The length first, so that no two different lists of fields have the same hash.
+        hasher.update(bytes.len().to_be_bytes());
+        hasher.update(bytes);
+    };
+    for text in [
+        program.name,
+        program.package,
+        program.ldflags,
+        toolchain,
+        "CGO_ENABLED=0 -s -w",
+        &FLAGS.join(" "),
+    ] {
+        field(text.as_bytes());
+    }
+    for patch in program.patches {
+        field(format!("{patch:?}").as_bytes());
+    }
+    for (name, content) in files {
+        field(name.as_bytes());
+        field(content);
+    }
+    hex::encode(hasher.finalize()).chars().take(16).collect()
+}
+
+/// The module's own files, name and content, sorted by name.
+fn module_files(module: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
+    let entries = fs::read_dir(module).with_context(|| format!("listing {}", module.display()))?;
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("listing {}", module.display()))?
+            .path();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        if name.ends_with(".go") || name == "go.mod" || name == "go.sum" {
+            let content = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+            files.push((name, content));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn compile(
+    checkout: &Path,
+    program: &GoProgram,
+    target: &Path,
+    title: &str,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let partial = target.with_extension("partial");
+    let log = target.with_extension("log");
+    progress.say(&format!("building {title}"));
+    let module = checkout.join("tests/parts").join(program.module);
+    let scratch = tempfile::tempdir().context("making a scratch folder")?;
+    let modfile = match program.patches {
+        [] => Vec::<PathBuf>::new(),
+        patches => vec![
+            "-modfile".into(),
+            patch::write(patches, &module, scratch.path())?,
+        ],
+    };
+    let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
+    let mut child = Command::new("go")
+        .arg("build")
+        .args(FLAGS)
+        .args(["-ldflags", &format!("-s -w {}", program.ldflags), "-o"])
+        .arg(&partial)
+        .args(modfile)
+        .arg(program.package)
+        .current_dir(module)
+        .env("CGO_ENABLED", "0")
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().context("opening the build's log")?)
+        .stderr(output)
+        .spawn()
+        .context("running go build")?;
+    let status = wait(&mut child, started, title, progress)?;
+    let text = fs::read_to_string(&log).unwrap_or_default();
+    let _ = fs::remove_file(&log);
+    if !status.success() {
+        let _ = fs::remove_file(&partial);
+        bail!(
+            "go build of {} failed ({status}):\n{}",
+            program.name,
+            text.trim()
+        );
+    }
+    // Renamed when complete: an interrupted build leaves nothing that looks like a binary.
+    fs::rename(&partial, target).with_context(|| format!("writing {}", target.display()))?;
+    progress.say(&format!(
+        "built {title} in {} s",
+        started.elapsed().as_secs()
+    ));
+    Ok(())
+}
+
+/// Waits for the end of a build and reports its duration periodically.
+fn wait(
+    child: &mut Child,
+    started: Instant,
+    title: &str,
+    progress: &Progress,
+) -> anyhow::Result<ExitStatus> {
+    let mut reported = started;
+    loop {
+        if let Some(status) = child.try_wait().context("waiting for go build")? {
+            return Ok(status);
+        }
+        if reported.elapsed() >= progress.report_every() {
+            reported = Instant::now();
+            let seconds = started.elapsed().as_secs();
+            progress.say(&format!("building {title}: {seconds} s"));
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+}
+
+fn link(target: &Path, link: &Path) -> anyhow::Result<()> {
+    if fs::read_link(link).is_ok_and(|old| old == target) {
+        return Ok(());
+    }
+    if let Some(folder) = link.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    }
+    let _ = fs::remove_file(link);
+    symlink(target, link).with_context(|| format!("linking {}", link.display()))
+}
+
+/// Marks a binary as used now.
+fn touch(path: &Path) -> anyhow::Result<()> {
+    let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    file.set_modified(SystemTime::now())
+        .with_context(|| format!("touching {}", path.display()))
+}
+
+fn prune(cache: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(cache).context("listing the cache")? {
+        let entry = entry.context("listing the cache")?;
+        let old = entry
+            .metadata()
+            .and_then(|meta| meta.modified())
+            .ok()
+            .and_then(|at| at.elapsed().ok());
+        if entry.file_name() != ".lock" && old.is_some_and(|age| age > RETENTION) {
+            fs::remove_file(entry.path()).context("removing an old binary")?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROGRAM: GoProgram = GoProgram {
+        name: "p",
+        module: "m",
+        package: ".",
+        ldflags: "",
+        patches: &[],
+    };
+
+    #[test]
+    fn everything_that_determines_a_binary_is_in_its_key() {
+        let files = vec![("go.mod".to_owned(), b"module m".to_vec())];
+        let base = cache_key(&PROGRAM, "go1.26 linux amd64", &files);
+        assert_eq!(base, cache_key(&PROGRAM, "go1.26 linux amd64", &files));
+        assert_eq!(base.len(), 16);
+        let changed = [
+            cache_key(&PROGRAM, "go1.27 linux amd64", &files),
+            cache_key(&PROGRAM, "go1.26 linux arm64", &files),
+            cache_key(
+                &GoProgram {
+                    package: "./x",
+                    ..PROGRAM
+                },
+                "go1.26 linux amd64",
+                &files,
+            ),
+            cache_key(
+                &GoProgram {
+                    ldflags: "-X a=b",
+                    patches: &[],
+                    ..PROGRAM
+                },
+                "go1.26 linux amd64",
+                &files,
+            ),
+            cache_key(
+                &PROGRAM,
+                "go1.26 linux amd64",
+                &[("go.mod".to_owned(), b"module n".to_vec())],
+            ),
+            cache_key(
+                &PROGRAM,
+                "go1.26 linux amd64",
+                &[("go.modm".to_owned(), b"odule m".to_vec())],
+            ),
+        ];
+        assert!(changed.iter().all(|key| *key != base));
+    }
+
+    #[test]
+    fn every_program_has_its_module() {
+        let checkout = crate::options::checkout_root().unwrap();
+        for program in PROGRAMS.iter().chain([&HELM, &KUBECTL]) {
+            let files = module_files(&checkout.join("tests/parts").join(program.module)).unwrap();
+            assert!(
+                files.iter().any(|(name, _)| name == "go.mod"),
+                "{}",
+                program.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_link_follows_its_target() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bin/x");
+        link(Path::new("/one"), &path).unwrap();
+        link(Path::new("/two"), &path).unwrap();
+        assert_eq!(fs::read_link(&path).unwrap(), Path::new("/two"));
+    }
+}

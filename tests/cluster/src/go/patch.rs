@@ -1,0 +1,176 @@
+//! Patches to the source of Go modules at build time: a patched copy replaces the module through `-modfile`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::command::run;
+
+/// Changes to one module. Its `Debug` output is part of the cache key of the program: do not rename fields or variants.
+#[derive(Clone, Copy, Debug)]
+pub struct Patch {
+    /// The module's import path.
+    pub module: &'static str,
+    /// Files of the module and their changes.
+    pub files: &'static [(&'static str, Change)],
+}
+
+/// A change to a file.
+#[derive(Clone, Copy, Debug)]
+pub enum Change {
+    /// Replacements: a text that the file contains exactly once, and the new text.
+    Edits(&'static [(&'static str, &'static str)]),
+    /// New content.
+    Whole(&'static str),
+    /// Removal.
+    Removed,
+}
+
+/// Ends SCRAM as MongoDB does since 4.4. FerretDB 1 expects one more exchange, which the Rust driver does not make: every
+/// login of the driver would fail with "expected SCRAM authentication to have completed".
+pub const FERRETDB_SCRAM: Patch = Patch {
+    module: "github.com/FerretDB/FerretDB",
+    files: &[(
+        "internal/handler/msg_saslcontinue.go",
+        Change::Edits(&[
+            (
+                "\"done\", valid, // for compatibility, assign the validity of the conversation before [Step] was called",
+                "\"done\", conv.Valid(),",
+            ),
+            (
+                "\th.L.DebugContext(connCtx, \"saslContinue: step succeed\", attrs...)\n",
+                "\tif conv.Valid() {\n\t\tconninfo.Get(connCtx).SetBypassBackendAuth()\n\t}\n",
+            ),
+        ]),
+    )],
+};
+
+/// Removes the clients of some 180 DNS hosts from Traefik's ACME client. They are most of what there is to compile, and
+/// no certificate is requested through Traefik here.
+pub const TRAEFIK_WITHOUT_DNS_HOSTS: Patch = Patch {
+    module: "github.com/go-acme/lego/v4",
+    files: &[(
+        "providers/dns/zz_gen_dns_providers.go",
+        Change::Whole(include_str!(
+            "../../../parts/cluster/traefik_dns_providers.txt"
+        )),
+    )],
+};
+
+/// Removes Traefik's provider for Amazon's container service, and with it the largest package, Amazon's client for EC2.
+pub const TRAEFIK_WITHOUT_ECS: Patch = Patch {
+    module: "github.com/traefik/traefik/v3",
+    files: &[
+        (
+            "pkg/provider/ecs/ecs.go",
+            Change::Whole(include_str!("../../../parts/cluster/traefik_ecs.txt")),
+        ),
+        ("pkg/provider/ecs/config.go", Change::Removed),
+        ("pkg/provider/ecs/label.go", Change::Removed),
+    ],
+};
+
+impl Patch {
+    /// Copies the module into `folder`, patches the copy and returns the `replace` line of a `go.mod` that uses it.
+    fn write(&self, module: &Path, folder: &Path) -> anyhow::Result<String> {
+        let output = run(Command::new("go")
+            .args(["mod", "download", "-json", self.module])
+            .current_dir(module))?;
+        let answer: Value =
+            serde_json::from_slice(&output.stdout).context("reading go mod download's answer")?;
+        let Some(source) = answer["Dir"].as_str() else {
+            bail!("go mod download {} names no folder", self.module);
+        };
+        let copy = folder.join(self.module);
+        copy_tree(Path::new(source), &copy)?;
+        for (file, change) in self.files {
+            let path = copy.join(file);
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            match change.apply(&text) {
+                Ok(Some(text)) => fs::write(&path, text),
+                Ok(None) => fs::remove_file(&path),
+                Err(edit) => bail!(
+                    "{file} of {} changed: the correction {edit:?} does not fit",
+                    self.module
+                ),
+            }
+            .with_context(|| format!("correcting {}", path.display()))?;
+        }
+        Ok(format!("replace {} => {}\n", self.module, copy.display()))
+    }
+}
+
+impl Change {
+    /// The new content; `None` when the file is to be removed.
+    ///
+    /// # Errors
+    /// The text that the file does not contain exactly once.
+    fn apply(&self, text: &str) -> Result<Option<String>, &'static str> {
+        match self {
+            Self::Whole(text) => Ok(Some((*text).to_owned())),
+            Self::Removed => Ok(None),
+            Self::Edits(edits) => {
+                let mut text = text.to_owned();
+                for (from, to) in *edits {
+                    if text.matches(from).count() != 1 {
+                        return Err(from);
+                    }
+                    text = text.replace(from, to);
+                }
+                Ok(Some(text))
+            }
+        }
+    }
+}
+
+/// Writes patched copies of modules into `folder` and a `go.mod` that uses them; returns the path of that file.
+///
+/// # Errors
+/// When a module cannot be downloaded, or its source is not the one the patch was made for.
+pub fn write(patches: &[Patch], module: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let mut requirements = fs::read_to_string(module.join("go.mod")).context("reading go.mod")?;
+    requirements.push('\n');
+    for patch in patches {
+        requirements.push_str(&patch.write(module, folder)?);
+    }
+    let modfile = folder.join("go.mod");
+    fs::write(&modfile, requirements).context("writing go.mod")?;
+    fs::copy(module.join("go.sum"), folder.join("go.sum")).context("copying go.sum")?;
+    Ok(modfile)
+}
+
+/// Copies a tree with writable files: those of the module cache are read-only.
+fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("listing {}", from.display()))? {
+        let entry = entry.with_context(|| format!("listing {}", from.display()))?;
+        let target = to.join(entry.file_name());
+        if entry.file_type().context("looking at a file")?.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            let content = fs::read(entry.path()).context("copying a source file")?;
+            fs::write(&target, content).context("copying a source file")?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_that_does_not_fit_is_refused() {
+        let change = Change::Edits(&[("old", "new")]);
+        assert_eq!(
+            change.apply("an old one"),
+            Ok(Some("an new one".to_owned()))
+        );
+        assert_eq!(change.apply("another"), Err("old"));
+        assert_eq!(change.apply("old and old"), Err("old"));
+    }
+}

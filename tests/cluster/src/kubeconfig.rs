@@ -1,0 +1,97 @@
+//! Kubeconfig files for people and for parts.
+
+use std::path::Path;
+
+use anyhow::Context;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use crate::files::write_private;
+use crate::layout::{Layout, NODE_IP};
+use crate::options::{Mode, Ports};
+
+/// Clients of the API server, by the name of their certificate.
+const CLIENTS: [&str; 6] = [
+    "kubelet",
+    "controller-manager",
+    "scheduler",
+    "kube-proxy",
+    "coredns",
+    "traefik",
+];
+
+/// Writes the administrator's kubeconfig, for use on the host, and one for each part, for use in the namespace.
+///
+/// # Errors
+/// When a certificate is missing or a file cannot be written.
+pub fn write_all(layout: &Layout, mode: Mode, ports: &Ports) -> anyhow::Result<()> {
+    let host = format!("https://{}", Ports::local(ports.api));
+    let context = format!("crokodial-{}", mode.as_str());
+    write_if_changed(
+        &layout.kubeconfig(),
+        &render(layout, "admin", &host, &context)?,
+    )?;
+    let inside = format!("https://{NODE_IP}:6443");
+    for client in CLIENTS {
+        let path = layout.pki(&format!("{client}.kubeconfig"));
+        write_if_changed(&path, &render(layout, client, &inside, client)?)?;
+    }
+    Ok(())
+}
+
+fn write_if_changed(path: &Path, content: &str) -> anyhow::Result<()> {
+    if std::fs::read_to_string(path).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    write_private(path, content.as_bytes())
+}
+
+/// A kubeconfig with embedded certificates, so that it works from any folder. As JSON, which is YAML.
+fn render(layout: &Layout, identity: &str, server: &str, context: &str) -> anyhow::Result<String> {
+    let embed = |file: &str| -> anyhow::Result<String> {
+        let path = layout.pki(file);
+        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(STANDARD.encode(bytes))
+    };
+    let config = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": context,
+        "clusters": [{
+            "name": context,
+            "cluster": { "server": server, "certificate-authority-data": embed("ca.crt")? },
+        }],
+        "users": [{
+            "name": context,
+            "user": {
+                "client-certificate-data": embed(&format!("{identity}.crt"))?,
+                "client-key-data": embed(&format!("{identity}.key"))?,
+            },
+        }],
+        "contexts": [{ "name": context, "context": { "cluster": context, "user": context } }],
+    });
+    serde_json::to_string_pretty(&config).context("encoding a kubeconfig")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_administrators_context_carries_the_mode_and_the_chosen_port() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path()).unwrap();
+        crate::pki::ensure(&layout.path("pki")).unwrap();
+        let ports = Ports {
+            api: 16443,
+            ..Ports::default()
+        };
+        write_all(&layout, Mode::Local, &ports).unwrap();
+        let text = std::fs::read_to_string(layout.kubeconfig()).unwrap();
+        let config = kube::config::Kubeconfig::from_yaml(&text).unwrap();
+        assert_eq!(config.current_context.as_deref(), Some("crokodial-local"));
+        let cluster = config.clusters[0].cluster.as_ref().unwrap();
+        assert_eq!(cluster.server.as_deref(), Some("https://127.0.0.1:16443"));
+    }
+}

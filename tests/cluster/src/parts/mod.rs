@@ -1,0 +1,134 @@
+//! The processes of the local cluster, called parts: one file per part, each a pure function of the layout.
+
+mod containerd;
+mod dns;
+mod edge;
+mod etcd;
+mod kube;
+mod mongo;
+pub mod plan;
+pub mod probe;
+mod registry;
+pub mod spec;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use self::spec::PartSpec;
+use crate::layout::{Layout, NODE_IP};
+
+pub use edge::arguments as edge_arguments;
+pub use mongo::AdminPassword;
+
+/// Inputs of the parts' configuration other than the layout.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// Pause image, by its pull name.
+    pub pause_image: String,
+    /// FerretDB's administrator.
+    pub mongo_admin: AdminPassword,
+    /// containerd's snapshotter: `native` where overlayfs cannot be mounted on the state directory.
+    pub snapshotter: &'static str,
+    /// Programs of the distribution's packages.
+    pub programs: Programs,
+}
+
+/// Absolute paths of the programs of the distribution's packages.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// `containerd`.
+    pub containerd: PathBuf,
+    /// `docker-registry`.
+    pub registry: PathBuf,
+}
+
+/// All parts, in any order: each names the parts that must be ready before it starts.
+///
+/// # Errors
+/// When an address constant is malformed.
+pub fn all(layout: &Layout, inputs: &Inputs) -> anyhow::Result<Vec<PartSpec>> {
+    Ok(vec![
+        etcd::spec(layout)?,
+        registry::spec(layout, inputs)?,
+        mongo::spec(layout, inputs)?,
+        containerd::spec(layout, inputs),
+        kube::apiserver(layout)?,
+        kube::controller_manager(layout)?,
+        kube::scheduler(layout)?,
+        kube::kubelet(layout)?,
+        kube::proxy(layout)?,
+        dns::spec(layout)?,
+        edge::spec(layout)?,
+    ])
+}
+
+/// An address of the node, which pods can reach.
+fn on_node(port: u16) -> anyhow::Result<SocketAddr> {
+    Ok(SocketAddr::new(
+        NODE_IP.parse().context("the node's address")?,
+        port,
+    ))
+}
+
+/// An address of the loopback device of the cluster's namespace, which pods cannot reach.
+fn on_loopback(port: u16) -> SocketAddr {
+    crate::options::Ports::local(port)
+}
+
+#[cfg(test)]
+pub(crate) fn example_inputs() -> Inputs {
+    Inputs {
+        pause_image: "registry.crokodial.test:5000/crokodial/pause:abc".to_owned(),
+        mongo_admin: AdminPassword("secret-of-the-test".to_owned()),
+        snapshotter: "overlayfs",
+        programs: Programs {
+            containerd: "/usr/bin/containerd".into(),
+            registry: "/usr/bin/docker-registry".into(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_part_can_start_once_those_before_it_are_ready() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path()).unwrap();
+        let mut waiting = all(&layout, &example_inputs()).unwrap();
+        let mut ready = BTreeSet::new();
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            waiting.retain(|spec| {
+                let startable = spec.after.iter().all(|part| ready.contains(part));
+                if startable {
+                    ready.insert(spec.part);
+                }
+                !startable
+            });
+            assert!(waiting.len() < before, "a circle among {waiting:?}");
+        }
+        assert_eq!(ready.len(), 11);
+    }
+
+    #[test]
+    fn configuration_that_is_json_or_yaml_parses() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path()).unwrap();
+        for spec in all(&layout, &example_inputs()).unwrap() {
+            for (path, text) in &spec.files {
+                if path
+                    .extension()
+                    .is_some_and(|extension| extension == "json" || extension == "conflist")
+                {
+                    serde_json::from_str::<serde_json::Value>(text).unwrap();
+                }
+            }
+        }
+    }
+}

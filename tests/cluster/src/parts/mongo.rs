@@ -1,0 +1,42 @@
+//! FerretDB: the MongoDB protocol, stored in SQLite files.
+
+use std::fmt;
+
+use super::probe::Probe;
+use super::spec::{Part, PartSpec};
+use super::{Inputs, on_node};
+use crate::layout::{Layout, NODE_IP};
+
+/// Password of the user `admin`; `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AdminPassword(pub String);
+
+impl fmt::Debug for AdminPassword {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("AdminPassword(…)")
+    }
+}
+
+pub(super) fn spec(layout: &Layout, inputs: &Inputs) -> anyhow::Result<PartSpec> {
+    let data = layout.path("mongo");
+    // A TCP check only: logins are checked when the accounts are created.
+    let probe = Probe::Tcp(on_node(27017)?);
+    let mut spec = PartSpec::new(Part::Ferretdb, layout.binary("ferretdb"), probe);
+    spec.args = vec![
+        format!("--listen-addr={NODE_IP}:27017"),
+        "--handler=sqlite".to_owned(),
+        format!("--sqlite-url=file:{}/", data.display()),
+        format!("--state-dir={}", data.display()),
+        "--telemetry=disable".to_owned(),
+        "--debug-addr=-".to_owned(),
+        "--log-level=warn".to_owned(),
+        "--setup-database=admin".to_owned(),
+        "--setup-username=admin".to_owned(),
+        "--test-enable-new-auth".to_owned(),
+    ];
+    // A variable and not an argument, so that the process list does not show it.
+    spec.env
+        .insert("FERRETDB_SETUP_PASSWORD", inputs.mongo_admin.0.clone());
+    spec.folders = vec![data];
+    Ok(spec)
+}

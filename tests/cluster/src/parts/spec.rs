@@ -1,0 +1,134 @@
+//! The description of a part: its process, the parts it needs, its readiness check.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::probe::Probe;
+
+/// A part of the local cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Key-value store of the API server.
+    Etcd,
+    /// Kubernetes API server.
+    Apiserver,
+    /// Kubernetes controllers.
+    ControllerManager,
+    /// Kubernetes scheduler.
+    Scheduler,
+    /// Container runtime.
+    Containerd,
+    /// Kubernetes node agent.
+    Kubelet,
+    /// Services, by iptables rules.
+    KubeProxy,
+    /// Cluster DNS.
+    Coredns,
+    /// Ingress controller.
+    Traefik,
+    /// Image registry.
+    Registry,
+    /// MongoDB-protocol server.
+    Ferretdb,
+}
+
+impl Part {
+    /// Name of the log file, of the row in `cluster status` and of the argument of `cluster logs`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::Apiserver => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+            Self::Scheduler => "kube-scheduler",
+            Self::Containerd => "containerd",
+            Self::Kubelet => "kubelet",
+            Self::KubeProxy => "kube-proxy",
+            Self::Coredns => "coredns",
+            Self::Traefik => "traefik",
+            Self::Registry => "registry",
+            Self::Ferretdb => "ferretdb",
+        }
+    }
+}
+
+/// How to run a part.
+#[derive(Clone, Debug)]
+pub struct PartSpec {
+    /// Which part.
+    pub part: Part,
+    /// Absolute path of the binary.
+    pub program: PathBuf,
+    /// Arguments.
+    pub args: Vec<String>,
+    /// Environment variables other than PATH and HOME.
+    pub env: BTreeMap<&'static str, String>,
+    /// Configuration files to write before the start, readable by root only: path and content.
+    pub files: Vec<(PathBuf, String)>,
+    /// Folders to create before the start.
+    pub folders: Vec<PathBuf>,
+    /// Parts that must be ready before the start.
+    pub after: Vec<Part>,
+    /// Readiness check.
+    pub probe: Probe,
+    /// Timeout of the readiness check. Measured starts take less than 10 s; the rest is for a busy machine.
+    pub deadline: Duration,
+}
+
+impl PartSpec {
+    /// A part without configuration files, dependencies or environment.
+    #[must_use]
+    pub fn new(part: Part, program: PathBuf, probe: Probe) -> Self {
+        Self {
+            part,
+            program,
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            files: Vec::new(),
+            folders: Vec::new(),
+            after: Vec::new(),
+            probe,
+            deadline: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Hash of all parts. Equal hashes mean equal processes, as binaries are links to files named by content.
+#[must_use]
+pub fn plan_hash(specs: &[PartSpec]) -> String {
+    let mut hasher = Sha256::new();
+    for spec in specs {
+        let program = spec
+            .program
+            .canonicalize()
+            .unwrap_or_else(|_| spec.program.clone());
+        let text = format!(
+            "{:?}",
+            (spec.part, program, &spec.args, &spec.env, &spec.files)
+        );
+        hasher.update(text.as_bytes());
+    }
+    hex::encode(hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_follows_arguments_and_files() {
+        let probe = Probe::Unix("/x".into());
+        let spec = PartSpec::new(Part::Etcd, "/bin/true".into(), probe);
+        let base = plan_hash(std::slice::from_ref(&spec));
+        assert_eq!(base, plan_hash(std::slice::from_ref(&spec)));
+        let mut other = spec.clone();
+        other.args.push("--x".to_owned());
+        assert_ne!(base, plan_hash(&[other]));
+        let mut other = spec;
+        other.files.push(("/f".into(), "content".to_owned()));
+        assert_ne!(base, plan_hash(&[other]));
+    }
+}

@@ -1,0 +1,262 @@
+//! Scheduling of trials on one cluster: two run at the same time only if they touch different things.
+//!
+//! Each trial declares what it touches ([`Claim`]). Slots are granted in the order of the trials, up to a maximum number at
+//! a time. A trial waits for the running ones it conflicts with, and for those before it in the order. So trials with the
+//! same environment always run in the same order.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// An environment that a trial has to itself, together with the Secrets it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// The environment of staging.
+    Staging,
+    /// The environment of prod.
+    Prod,
+    /// The scratch environment, which trials create and remove.
+    Scratch,
+}
+
+/// What a trial must not share with another one, apart from environments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Nothing: it has long timeouts and needs little processor time.
+    None,
+    /// The processors must be idle otherwise: it measures times of a few seconds.
+    IdleProcessors,
+    /// It uses all processors for a while, or restarts the operator: nothing may be measured meanwhile.
+    BusyProcessors,
+    /// The whole cluster, with the operator and the database.
+    WholeCluster,
+}
+
+/// What a trial touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Environments that it has to itself.
+    pub environments: &'static [Environment],
+    /// Isolation from other trials.
+    pub isolation: Isolation,
+}
+
+impl Claim {
+    /// The whole cluster.
+    pub const ALONE: Self = Self {
+        environments: &[
+            Environment::Staging,
+            Environment::Prod,
+            Environment::Scratch,
+        ],
+        isolation: Isolation::WholeCluster,
+    };
+
+    /// A claim to these environments.
+    #[must_use]
+    pub const fn of(isolation: Isolation, environments: &'static [Environment]) -> Self {
+        Self {
+            environments,
+            isolation,
+        }
+    }
+
+    /// Whether two trials cannot run at the same time.
+    #[must_use]
+    pub fn conflicts(&self, other: &Self) -> bool {
+        let disturbs = matches!(
+            (self.isolation, other.isolation),
+            (Isolation::WholeCluster, _)
+                | (_, Isolation::WholeCluster)
+                | (Isolation::BusyProcessors, Isolation::IdleProcessors)
+                | (Isolation::IdleProcessors, Isolation::BusyProcessors)
+        );
+        disturbs
+            || self
+                .environments
+                .iter()
+                .any(|one| other.environments.contains(one))
+    }
+}
+
+/// Grants slots to trials.
+#[derive(Debug)]
+pub struct Scheduler {
+    max_running: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: BTreeMap<usize, Claim>,
+    running: BTreeMap<usize, Claim>,
+}
+
+/// Permission to run, until it is dropped.
+#[derive(Debug)]
+pub struct Slot<'a> {
+    scheduler: &'a Scheduler,
+    number: usize,
+}
+
+impl Scheduler {
+    /// A scheduler for at most `max_running` trials at a time, and at least one.
+    #[must_use]
+    pub fn new(max_running: usize) -> Self {
+        Self {
+            max_running: max_running.max(1),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Announces a trial, by its position in the order. Until it has run, later trials that conflict with it wait.
+    pub fn enlist(&self, number: usize, claim: Claim) {
+        self.state().waiting.insert(number, claim);
+    }
+
+    /// Waits for the slot of an announced trial.
+    pub fn wait(&self, number: usize) -> Slot<'_> {
+        let is_not_next = |state: &mut State| next(state, self.max_running) != Some(number);
+        let state = self.changed.wait_while(self.state(), is_not_next);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        if let Some(claim) = state.waiting.remove(&number) {
+            state.running.insert(number, claim);
+        }
+        drop(state);
+        // Another trial may start, too.
+        self.changed.notify_all();
+        Slot {
+            scheduler: self,
+            number,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is consistent also after a trial panicked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.scheduler.state().running.remove(&self.number);
+        self.scheduler.changed.notify_all();
+    }
+}
+
+/// The first waiting trial that conflicts neither with a running one nor with one before it.
+fn next(state: &State, max_running: usize) -> Option<usize> {
+    if state.running.len() >= max_running {
+        return None;
+    }
+    let mut before: Vec<&Claim> = state.running.values().collect();
+    for (number, claim) in &state.waiting {
+        if !before.iter().any(|other| claim.conflicts(other)) {
+            return Some(*number);
+        }
+        before.push(claim);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const PROD: Claim = Claim::of(Isolation::None, &[Environment::Prod]);
+    const STAGING: Claim = Claim::of(Isolation::None, &[Environment::Staging]);
+    const SCRATCH: Claim = Claim::of(Isolation::None, &[Environment::Scratch]);
+    const BOTH: Claim = Claim::of(
+        Isolation::IdleProcessors,
+        &[Environment::Staging, Environment::Prod],
+    );
+    const BUSY: Claim = Claim::of(Isolation::BusyProcessors, &[]);
+
+    /// The order in which trials start, when they end one by one in the order of their start.
+    fn order(claims: &[Claim], max_running: usize) -> Vec<usize> {
+        let mut state = State {
+            waiting: claims.iter().copied().enumerate().collect(),
+            running: BTreeMap::new(),
+        };
+        let (mut started, mut ended) = (Vec::new(), 0);
+        while ended < claims.len() {
+            while let Some(number) = next(&state, max_running) {
+                state.running.insert(number, claims[number]);
+                state.waiting.remove(&number);
+                started.push(number);
+            }
+            state.running.remove(&started[ended]);
+            ended += 1;
+        }
+        started
+    }
+
+    #[test]
+    fn one_at_a_time_is_the_order_itself() {
+        assert_eq!(
+            order(&[PROD, SCRATCH, Claim::ALONE, BOTH, BUSY], 1),
+            [0, 1, 2, 3, 4]
+        );
+    }
+
+    #[test]
+    fn different_environments_run_in_parallel_and_the_same_one_in_order() {
+        assert_eq!(order(&[PROD, PROD, STAGING, STAGING], 2), [0, 2, 1, 3]);
+    }
+
+    #[test]
+    fn no_trial_overtakes_one_that_waits_for_the_same_environment() {
+        // BOTH waits for PROD, STAGING waits for BOTH, SCRATCH for none.
+        assert_eq!(order(&[PROD, BOTH, STAGING, SCRATCH], 2), [0, 3, 1, 2]);
+    }
+
+    #[test]
+    fn one_that_claims_the_cluster_waits_for_all_before_it_and_is_not_overtaken() {
+        assert_eq!(
+            order(&[PROD, SCRATCH, Claim::ALONE, STAGING], 2),
+            [0, 1, 2, 3]
+        );
+    }
+
+    #[test]
+    fn nothing_is_measured_while_the_processors_are_busy() {
+        assert!(BUSY.conflicts(&BOTH) && BOTH.conflicts(&BUSY));
+        assert!(!BUSY.conflicts(&SCRATCH) && !BUSY.conflicts(&BUSY));
+    }
+
+    #[test]
+    fn no_more_threads_run_than_allowed_and_all_of_them_run() {
+        let scheduler = Scheduler::new(2);
+        let claims = [
+            PROD,
+            SCRATCH,
+            STAGING,
+            BOTH,
+            BUSY,
+            Claim::ALONE,
+            SCRATCH,
+            PROD,
+        ];
+        for (number, claim) in claims.into_iter().enumerate() {
+            scheduler.enlist(number, claim);
+        }
+        let (now, max) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for number in (0..claims.len()).rev() {
+                let (scheduler, now, max) = (&scheduler, &now, &max);
+                scope.spawn(move || {
+                    let slot = scheduler.wait(number);
+                    max.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    std::thread::yield_now();
+                    now.fetch_sub(1, Ordering::SeqCst);
+                    drop(slot);
+                });
+            }
+        });
+        assert!(max.load(Ordering::SeqCst) <= 2);
+        assert!(scheduler.state().waiting.is_empty() && scheduler.state().running.is_empty());
+    }
+}

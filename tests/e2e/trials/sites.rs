@@ -1,0 +1,149 @@
+//! The sites of `make up`: HTTPS, redirects, pages with their assets.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use crokodial_cluster::Stage;
+use crokodial_cluster::deploy;
+use crokodial_crds::condition::ConditionType;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, ResourceExt};
+
+use crate::support::world::World;
+use crokodial_cluster::edge::site::Site;
+
+/// Both sites answer over a verified certificate chain, with their database.
+pub async fn answer(world: &World) -> anyhow::Result<()> {
+    for stage in Stage::ALL {
+        let answer = Site::https(world, stage.domain())?
+            .get("/api/health")
+            .await?;
+        ensure!(
+            answer.status == 200,
+            "{}: {} {}",
+            stage.domain(),
+            answer.status,
+            answer.text()
+        );
+        let health = answer.json()?;
+        ensure!(health["version"] == deploy::images::VERSION, "{health}");
+    }
+    // The certificate must be rejected for another name.
+    let other = Site::https(world, "other.test")?.get("/").await;
+    ensure!(
+        other.is_err(),
+        "a certificate for another name was accepted"
+    );
+    Ok(())
+}
+
+/// The edge redirects to HTTPS, and the operator, which checks that, reports it.
+pub async fn redirect(world: &World) -> anyhow::Result<()> {
+    for stage in Stage::ALL {
+        let answer = Site::http(world, stage.domain()).get("/").await?;
+        let location = answer
+            .headers
+            .get("location")
+            .context("no Location")?
+            .to_str()?;
+        ensure!(
+            (301..=308).contains(&answer.status) && location.starts_with("https://"),
+            "{answer:?}"
+        );
+        let within = Duration::from_secs(90);
+        world
+            .condition(
+                (stage, stage.as_str()),
+                ConditionType::HttpsForced,
+                within,
+                |c| c.status == "True",
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+/// Every same-origin script, style, icon and image that the page names exists.
+pub async fn assets(world: &World) -> anyhow::Result<()> {
+    let site = Site::https(world, Stage::Prod.domain())?;
+    let page = site.get("/").await?;
+    ensure!(page.status == 200, "/ answers {}", page.status);
+    let html = page.text();
+    let named: Vec<&str> = html
+        .split(['"', '\''])
+        .filter(|part| part.starts_with('/') && part.contains('.'))
+        .collect();
+    ensure!(
+        named.len() >= 2,
+        "the page names {} assets: {html}",
+        named.len()
+    );
+    for path in named {
+        let asset = site.get(path).await?;
+        ensure!(asset.status == 200, "{path} answers {}", asset.status);
+        ensure!(!asset.body.is_empty(), "{path} is empty");
+    }
+    let missing = site.get("/assets/not-there-00000000.js").await?;
+    ensure!(
+        missing.status == 404,
+        "a missing asset answers {}",
+        missing.status
+    );
+    Ok(())
+}
+
+/// The documented columns of `kubectl get`.
+pub async fn columns(world: &World) -> anyhow::Result<()> {
+    let table = world.kubectl(&["get", "cenv,crel", "-n", &Stage::Prod.namespace()])?;
+    for column in [
+        "STAGE", "RELEASE", "SERVING", "IMAGE", "READY", "PHASE", "RESTARTS", "AGE", "Good", "True",
+    ] {
+        ensure!(table.contains(column), "no {column} in\n{table}");
+    }
+    let wide = world.kubectl(&[
+        "get",
+        "cenv,crel",
+        "-o",
+        "wide",
+        "-n",
+        &Stage::Prod.namespace(),
+    ])?;
+    for text in ["REASON", "MESSAGE", "is good and serving", "the bake ended"] {
+        ensure!(wide.contains(text), "no {text:?} in\n{wide}");
+    }
+    world.kubectl(&["get", "crokodial", "-A"])?;
+    Ok(())
+}
+
+/// Versions of everything that a second deploy could change.
+async fn versions(world: &World) -> anyhow::Result<Vec<String>> {
+    let mut versions = Vec::new();
+    for stage in Stage::ALL {
+        versions.push(format!(
+            "{:?}",
+            world.environment(stage).await?.resource_version()
+        ));
+        versions.push(format!("{:?}", world.pods(stage).await?));
+    }
+    let operators: Api<Deployment> = Api::namespaced(world.client.clone(), deploy::helm::NAMESPACE);
+    versions.push(format!(
+        "{:?}",
+        operators
+            .get("crokodial-operator")
+            .await?
+            .metadata
+            .generation
+    ));
+    Ok(versions)
+}
+
+/// A second deploy changes nothing.
+pub async fn idempotent(world: &World) -> anyhow::Result<()> {
+    let before = versions(world).await?;
+    deploy::deploy(&world.cluster, &world.progress).await?;
+    let after = versions(world).await?;
+    if before != after {
+        bail!("a second deploy changed something:\n{before:#?}\n{after:#?}");
+    }
+    Ok(())
+}

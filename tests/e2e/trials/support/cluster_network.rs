@@ -1,0 +1,64 @@
+//! Sockets of trials in the cluster's network namespace: a socket belongs to the namespace in which it was opened.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use anyhow::Context;
+use crokodial_cluster::Ports;
+use crokodial_cluster::layout::NODE_IP;
+use crokodial_cluster::supervisor::relay::Relay;
+
+use crate::support::world::World;
+
+/// Timeout of a connection. A running pod accepts one at once.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connects from the cluster's network, as the edge does.
+pub fn connect(
+    world: &World,
+    address: std::net::SocketAddr,
+) -> anyhow::Result<tokio::net::TcpStream> {
+    let stream = in_namespace(world, move || {
+        let stream = std::net::TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    })?;
+    Ok(tokio::net::TcpStream::from_std(stream)?)
+}
+
+/// Listens on a free port of an address in the cluster's network.
+pub fn listener(world: &World, address: &str) -> anyhow::Result<tokio::net::TcpListener> {
+    let address = address.to_owned();
+    let listener = in_namespace(world, move || {
+        let listener = TcpListener::bind((address.as_str(), 0))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    })?;
+    Ok(tokio::net::TcpListener::from_std(listener)?)
+}
+
+/// Forwards a port of the node to the database until this process ends; returns host and port, and the port. Blocking the
+/// port affects only the pods that use it.
+pub fn forward_to_mongo(world: &World) -> anyhow::Result<(String, u16)> {
+    let listener = listener(world, NODE_IP)?;
+    let address = listener.local_addr()?;
+    // The target is a port of the host, which the supervisor forwards back into the cluster's network.
+    let target = Ports::local(world.cluster.ports().mongo);
+    Relay::new(listener.into_std()?, target).start()?;
+    Ok((address.to_string(), address.port()))
+}
+
+/// Runs `work` in a thread that has entered the cluster's network.
+fn in_namespace<T: Send + 'static>(
+    world: &World,
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let netns = File::open(world.cluster.layout.netns()).context("the cluster's network")?;
+    let done = std::thread::spawn(move || {
+        nix::sched::setns(&netns, nix::sched::CloneFlags::CLONE_NEWNET)?;
+        work()
+    });
+    done.join()
+        .map_err(|_| anyhow::anyhow!("the thread in the cluster's network panicked"))?
+}

@@ -1,0 +1,54 @@
+//! The images that trials run. One is built at a time, as trials run in parallel and images share build contexts and names.
+
+use anyhow::Context;
+use crokodial_cluster::deploy::images::{self, Image, Pushed};
+use crokodial_cluster::deploy::simulated;
+use crokodial_cluster::image_builder::ImageBuild;
+use tokio::sync::Mutex;
+
+use crate::support::world::World;
+
+static BUILDING: Mutex<()> = Mutex::const_new(());
+
+/// Pushes the dialer under another tag, which it reports as its version.
+pub async fn dialer(world: &World, tag: &str) -> anyhow::Result<Pushed> {
+    push(world, Image::Dialer, tag, &[]).await
+}
+
+/// Pushes an image of the product, built with these features.
+pub async fn push(
+    world: &World,
+    image: Image,
+    tag: &str,
+    features: &[&str],
+) -> anyhow::Result<Pushed> {
+    let _building = BUILDING.lock().await;
+    images::push(&world.cluster, image, tag, features, &world.progress).await
+}
+
+/// Pushes the simulated application with the faults of `flags`.
+pub async fn simulated(world: &World, tag: &str, flags: &[&str]) -> anyhow::Result<String> {
+    let _building = BUILDING.lock().await;
+    simulated::image(&world.cluster, tag, flags)
+}
+
+/// Pushes an image that exits at once: the dialer with an unknown subcommand.
+pub async fn crashing(world: &World) -> anyhow::Result<String> {
+    let _building = BUILDING.lock().await;
+    let context = world.cluster.layout.path("images/crashing");
+    std::fs::create_dir_all(&context)?;
+    let dockerfile = context.join("Dockerfile");
+    let binary = world.cluster.layout.path("images/dialer/dialer");
+    std::fs::copy(binary, context.join("dialer")).context("copying the dialer's binary")?;
+    let entrypoint = "ENTRYPOINT [\"/dialer\", \"no-such-subcommand\"]";
+    std::fs::write(
+        &dockerfile,
+        format!("FROM scratch\nCOPY dialer /dialer\nUSER 65532:65532\n{entrypoint}\n"),
+    )?;
+    world.cluster.build_image(&ImageBuild {
+        dockerfile,
+        context,
+        name: "crokodial/dialer:crashing".to_owned(),
+        args: Vec::new(),
+    })
+}

@@ -1,0 +1,62 @@
+//! Ports of the node that are blocked for a while by the packet filter of the cluster's network namespace.
+
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+use crate::support::world::World;
+
+/// A rule of the packet filter, removed when it is dropped.
+pub struct PortBlock {
+    netns: String,
+    rule: Vec<String>,
+}
+
+impl PortBlock {
+    /// Drops packets, as a firewall does.
+    pub fn drop_packets(world: &World, port: u16) -> anyhow::Result<Self> {
+        Self::insert(world, port, &["DROP"])
+    }
+
+    /// Resets new and open connections, as if nothing listened on the port.
+    pub fn reset_connections(world: &World, port: u16) -> anyhow::Result<Self> {
+        Self::insert(world, port, &["REJECT", "--reject-with", "tcp-reset"])
+    }
+
+    fn insert(world: &World, port: u16, target: &[&str]) -> anyhow::Result<Self> {
+        let port = port.to_string();
+        let rule = ["-p", "tcp", "--dport", &port, "-j"];
+        let block = Self {
+            netns: world.cluster.layout.name.clone(),
+            rule: rule.iter().chain(target).map(|w| (*w).to_owned()).collect(),
+        };
+        block.iptables("-I").context("the packet filter")?;
+        Ok(block)
+    }
+
+    fn iptables(&self, action: &str) -> anyhow::Result<()> {
+        let mut command = Command::new("ip");
+        command.args([
+            "netns",
+            "exec",
+            &self.netns,
+            "iptables",
+            "-w",
+            action,
+            "INPUT",
+        ]);
+        let output = command
+            .args(&self.rule)
+            .output()
+            .context("running ip netns exec iptables")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{said}");
+        Ok(())
+    }
+}
+
+impl Drop for PortBlock {
+    fn drop(&mut self) {
+        let _ = self.iptables("-D");
+    }
+}

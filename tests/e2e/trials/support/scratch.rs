@@ -1,0 +1,179 @@
+//! The scratch environment: in staging's namespace, with Secrets of its own and the simulated application. Faults in it
+//! affect no other environment, and changes to staging do not affect it.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use crokodial_cluster::deploy::environments;
+use crokodial_cluster::layout::MONGO;
+use crokodial_cluster::{Stage, wait::until};
+use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, ReleasePhase};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use serde_json::json;
+
+use crate::support::world::World;
+use crokodial_cluster::edge::site::Site;
+
+const STAGING: Stage = Stage::Staging;
+/// Its Secrets: the database's URI and the application's configuration.
+const SECRETS: [&str; 2] = ["scratch-mongo", "scratch-dialer"];
+const DOMAIN: &str = "scratch.crokodial.test";
+
+/// The environment. [`ScratchEnvironment::close`] removes it.
+pub struct ScratchEnvironment<'a> {
+    world: &'a World,
+}
+
+impl<'a> ScratchEnvironment<'a> {
+    /// Its name.
+    pub const NAME: &'static str = "scratch";
+
+    /// Creates it with two pods, a first good release of `image`, and this duration of bakes.
+    pub async fn open(world: &'a World, image: &str, bake: &str) -> anyhow::Result<Self> {
+        Self::open_on(world, MONGO, image, bake).await
+    }
+
+    /// Creates it with another address of the database: host and port.
+    pub async fn open_on(
+        world: &'a World,
+        mongo: &str,
+        image: &str,
+        bake: &str,
+    ) -> anyhow::Result<Self> {
+        Self::remove(world).await?;
+        let uri = world.mongo_uri(STAGING)?.replace(MONGO, mongo);
+        let namespace = STAGING.namespace();
+        environments::secrets(&world.client, &namespace, "scratch-", &uri).await?;
+        let mut spec = environments::environment(STAGING)?.spec;
+        spec.domain = DOMAIN.to_owned();
+        spec.runtime.replicas = Some(2);
+        spec.runtime.drain = Some("3s".to_owned());
+        // The simulated application ignores SIGTERM.
+        spec.runtime.termination_grace = Some("6s".to_owned());
+        let mut made = serde_json::to_value(CrokodialEnvironment::new(Self::NAME, spec))?;
+        made["spec"]["image"] = json!(image);
+        made["spec"]["mongo"] = json!({"uriSecretRef": {"name": SECRETS[0]}});
+        made["spec"]["config"]["secretRefs"] = json!([{"name": SECRETS[1]}]);
+        made["spec"]["rollout"] = json!({"bake": "5s", "progressDeadline": "60s"});
+        let made = serde_json::from_value(made)?;
+        let environments = world.environments(STAGING);
+        environments.create(&PostParams::default(), &made).await?;
+        let scratch = Self { world };
+        scratch.until(1, &[ReleasePhase::Good]).await?;
+        scratch.edit(json!({"rollout": {"bake": bake}})).await?;
+        Ok(scratch)
+    }
+
+    /// Applies a merge patch to its spec.
+    pub async fn edit(&self, spec: serde_json::Value) -> anyhow::Result<()> {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        let environments = self.world.environments(STAGING);
+        environments
+            .patch(Self::NAME, &PatchParams::default(), &patch)
+            .await?;
+        Ok(())
+    }
+
+    /// Its releases, oldest first.
+    pub async fn releases(&self) -> anyhow::Result<Vec<CrokodialRelease>> {
+        self.world.releases_of(STAGING, Self::NAME).await
+    }
+
+    /// Waits until a release is in one of these phases.
+    pub async fn until(
+        &self,
+        number: i64,
+        phases: &[ReleasePhase],
+    ) -> anyhow::Result<CrokodialRelease> {
+        let what = format!("release {number} of {}", Self::NAME);
+        until(
+            &self.world.progress,
+            &what,
+            Duration::from_secs(240),
+            || async {
+                let releases = self.releases().await?;
+                let found = releases.into_iter().find(|r| r.spec.number == number);
+                let release = found.context("it does not exist yet")?;
+                let status = release.status.clone().unwrap_or_default();
+                let message = status.message.unwrap_or_default();
+                ensure!(
+                    phases.contains(&status.phase),
+                    "{} {}: {message}",
+                    status.phase.as_str(),
+                    status.reason.unwrap_or_default()
+                );
+                Ok(release)
+            },
+        )
+        .await
+    }
+
+    /// A client of its site.
+    pub fn site(&self) -> anyhow::Result<Site> {
+        Site::https(self.world, DOMAIN)
+    }
+
+    /// Its current status.
+    pub async fn status(&self) -> anyhow::Result<crokodial_crds::EnvironmentStatus> {
+        let found = self.world.environments(STAGING).get(Self::NAME).await?;
+        Ok(found.status.unwrap_or_default())
+    }
+
+    /// Removes it with its Secrets.
+    pub async fn close(self) -> anyhow::Result<()> {
+        Self::remove(self.world).await
+    }
+
+    /// Removes it with its Secrets, if it exists: a failed test may have left it.
+    pub async fn remove(world: &World) -> anyhow::Result<()> {
+        let environments = world.environments(STAGING);
+        if environments.get_opt(Self::NAME).await?.is_some() {
+            environments
+                .delete(Self::NAME, &DeleteParams::default())
+                .await?;
+        }
+        let within = Duration::from_secs(120);
+        until(
+            &world.progress,
+            "the removal of scratch",
+            within,
+            || async {
+                let left = world.releases_of(STAGING, Self::NAME).await?;
+                ensure!(left.is_empty(), "its releases are still there");
+                let arguments = [
+                    "-n",
+                    &STAGING.namespace(),
+                    "get",
+                    "deploy,pod",
+                    "-o",
+                    "name",
+                ];
+                let left = world.kubectl(
+                    &[&arguments[..], &["-l", "crokodial.com/environment=scratch"]].concat(),
+                )?;
+                ensure!(left.is_empty(), "{left}");
+                Ok(())
+            },
+        )
+        .await?;
+        let secrets = world.secrets(STAGING);
+        for name in SECRETS {
+            if secrets.get_opt(name).await?.is_some() {
+                secrets.delete(name, &DeleteParams::default()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the latency of a release was measured; returns it in milliseconds.
+    pub async fn latency(&self, number: i64) -> anyhow::Result<i32> {
+        let within = Duration::from_secs(120);
+        until(&self.world.progress, "its latency", within, || async {
+            let releases = self.releases().await?;
+            let found = releases.into_iter().find(|r| r.spec.number == number);
+            let status = found.and_then(|r| r.status).unwrap_or_default();
+            status.latency_p95_ms.context("not measured yet")
+        })
+        .await
+    }
+}

@@ -1,0 +1,43 @@
+//! Circles among imports.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graphmap::DiGraphMap;
+
+use crate::imports::Imports;
+
+/// Sets of files of which each imports each other one, directly or through others; each sorted, none of one file.
+pub fn circles(imports: &Imports) -> Vec<Vec<&PathBuf>> {
+    let graph: DiGraphMap<&PathBuf, ()> = imports.keys().map(|(from, to)| (from, to, ())).collect();
+    let mut found: Vec<Vec<&PathBuf>> = tarjan_scc(&graph);
+    found.retain(|circle| circle.len() > 1);
+    for circle in &mut found {
+        circle.sort();
+    }
+    found.sort();
+    found
+}
+
+/// The imports that tie a circle, a line each.
+pub fn arrows(imports: &Imports, circle: &[&PathBuf]) -> Vec<String> {
+    let inside = |file: &PathBuf| circle.contains(&file);
+    let tying = imports
+        .iter()
+        .filter(|((from, to), _)| inside(from) && inside(to));
+    tying
+        .map(|((from, to), names)| arrow(from, to, names))
+        .collect()
+}
+
+/// One import as a line.
+pub fn arrow(from: &Path, to: &Path, names: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!(
+        "{} -> {}: {}",
+        from.display(),
+        to.display(),
+        names.join(", ")
+    )
+}

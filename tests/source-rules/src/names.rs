@@ -1,0 +1,32 @@
+//! Names of the types that a crate shows.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use syn::{Item, Visibility};
+
+use crate::modules::Crate;
+
+/// Files of every name that more than one public type has. `pub` counts, narrower visibilities do not.
+pub fn repeated_types(read: &Crate) -> BTreeMap<String, Vec<PathBuf>> {
+    let mut found: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for module in read.modules.values() {
+        for name in module.items.iter().filter_map(public_type) {
+            found.entry(name).or_default().push(module.file.clone());
+        }
+    }
+    found.retain(|_, files| files.len() > 1);
+    found
+}
+
+fn public_type(item: &Item) -> Option<String> {
+    let (visibility, name) = match item {
+        Item::Enum(i) => (&i.vis, &i.ident),
+        Item::Struct(i) => (&i.vis, &i.ident),
+        Item::Trait(i) => (&i.vis, &i.ident),
+        Item::Type(i) => (&i.vis, &i.ident),
+        Item::Union(i) => (&i.vis, &i.ident),
+        _ => return None,
+    };
+    matches!(visibility, Visibility::Public(_)).then(|| name.to_string())
+}

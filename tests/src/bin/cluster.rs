@@ -1,7 +1,0 @@
-//! `cluster`: the local Kubernetes of this checkout. See `cluster --help`.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    crokodial_e2e::cluster::cli::main()
-}
