@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// Longest text accepted, in bytes; the schema has the same bound.
+/// Maximum length of the text, in bytes; the schema has the same limit.
 pub const MAX_LENGTH: usize = 16;
 
-/// Why a text is not a duration.
+/// Error of parsing a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// Empty, a sign, a fraction, an unknown unit, or a number without a unit.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Why a text is not one of the names of this module. The text itself is not repeated.
+/// Error of parsing a name. It does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not an [`EnvironmentName`].
@@ -28,7 +28,7 @@ fn is_lower_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit()
 }
 
-/// A label of RFC 1123, in lower case, of at most `max` bytes.
+/// Whether the text is a lower-case RFC 1123 label of at most `max` bytes.
 pub(crate) fn is_label(text: &str, max: usize) -> bool {
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
@@ -82,7 +82,7 @@ impl FromStr for DnsName {
     }
 }
 
-/// `sha256:` and 64 lower-case hex digits.
+/// Image digest: `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(String);
 
@@ -109,7 +109,7 @@ impl FromStr for Digest {
 pub struct DatabaseName(String);
 
 impl DatabaseName {
-    /// Whether the database belongs to the server itself and is none for an application.
+    /// Whether it is one of the server's own databases, which no application may use.
     #[must_use]
     pub fn is_system(&self) -> bool {
         ["admin", "local", "config"].contains(&self.as_str())

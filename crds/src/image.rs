@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use crate::identifiers::Digest;
 
-/// The registry of a reference that names none.
+/// Registry of a reference without one.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
 
-/// Why a text is not an image reference. The text itself is not repeated.
+/// Error of parsing an image reference. It does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// A scheme, a space, a missing name, upper case in the name.
@@ -31,16 +31,16 @@ pub enum ImageError {
     Digest,
 }
 
-/// A reference in its full form: `nginx` is `docker.io/library/nginx`. Written out it reads back as itself.
+/// Image reference in its full form: `nginx` is `docker.io/library/nginx`. Its `Display` form parses to the same value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageRef {
     /// Host and optional port, as pods name it.
     pub registry: String,
     /// Path in the registry.
     pub repository: String,
-    /// As given; absent is not `latest` here, because a rule distinguishes them.
+    /// Tag as given; absent is not `latest` here, because a rule of the schema distinguishes them.
     pub tag: Option<String>,
-    /// As given.
+    /// Digest as given.
     pub digest: Option<Digest>,
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for ImageRef {
     }
 }
 
-/// The first part is a registry when it looks like a host: a dot, a port, or `localhost`.
+/// Registry and rest. The first part is a registry when it has a dot or a port, or is `localhost`.
 fn split_registry(name: &str) -> (&str, &str) {
     match name.split_once('/') {
         Some(("index.docker.io", path)) => (DEFAULT_REGISTRY, path),
@@ -145,7 +145,7 @@ fn parse_tag(tag: &str) -> Result<String, ImageError> {
     }
 }
 
-/// Lower-case words joined by one dot, one or two underscores, or hyphens.
+/// Whether the text is lower-case words joined by one dot, one or two underscores, or hyphens.
 fn is_component(text: &str) -> bool {
     let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let separator_ok = |s: &str| s == "." || s == "_" || s == "__" || s.bytes().all(|b| b == b'-');

@@ -8,19 +8,19 @@ use percent_encoding::percent_decode_str;
 
 use crate::identifiers::DatabaseName;
 
-/// Longest connection string accepted, in bytes.
+/// Maximum length of a connection string, in bytes.
 pub const MAX_LENGTH: usize = 8192;
 
-/// Why a text is not a usable connection string. Holds nothing of the text.
+/// Error of parsing a connection string. It contains nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadUri {
-    /// Nothing there.
+    /// An empty value.
     #[error("the value is empty: write the connection string")]
     Empty,
     /// More than [`MAX_LENGTH`] bytes.
     #[error("the value has more than 8192 bytes: write only the connection string")]
     TooLong,
-    /// Often a line break at the end, from `echo`.
+    /// A space or line break, often at the end, from `echo`.
     #[error(
         "the value contains a space or a line break, perhaps at its end: write it without, for example with kubectl create secret --from-literal"
     )]
@@ -67,7 +67,7 @@ pub struct MongoHost {
     pub port: Option<u16>,
 }
 
-/// What of a connection string may be shown.
+/// The parts of a connection string that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MongoUri {
     /// The servers, at least one; with `srv` the one name to look up.
@@ -201,7 +201,7 @@ fn parse_port(text: &str) -> Result<u16, BadUri> {
         .ok_or(BadUri::Port)
 }
 
-/// Underscores appear in the names of container networks.
+/// Whether the text is a host name. Underscores appear in the names of container networks.
 fn is_host_name(text: &str) -> bool {
     let label = |l: &str| {
         (1..=63).contains(&l.len())
@@ -227,7 +227,7 @@ fn parse_database(path: &str) -> Result<Option<DatabaseName>, BadUri> {
     decoded.parse().map(Some).map_err(|_| BadUri::Database)
 }
 
-/// Whether an `@` stands in the options anywhere but in `appName`, where hosted services put one.
+/// Whether the options contain an `@` outside `appName`, where hosted services put one.
 fn has_stray_at(options: &str) -> bool {
     options.split('&').any(|option| {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));

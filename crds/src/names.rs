@@ -3,35 +3,35 @@
 pub use crate::identifiers::{DatabaseName, Digest, DnsName, EnvironmentName, NameError};
 pub use crate::image::{ImageError, ImageRef};
 
-/// Label on every object made for an environment, its releases and its pods: the environment's name.
+/// Label on every object created for an environment, its releases and its pods: the environment's name.
 pub const LABEL_ENVIRONMENT: &str = "crokodial.com/environment";
 /// Label on object metadata (never on pods): the uid of the environment.
 pub const LABEL_ENVIRONMENT_UID: &str = "crokodial.com/environment-uid";
 /// Label on pods and snapshots: the number of the release.
 pub const LABEL_RELEASE: &str = "crokodial.com/release";
-/// The application's name (Kubernetes' recommended labels, as the next four).
+/// Recommended label of Kubernetes: the application's name.
 pub const LABEL_NAME: &str = "app.kubernetes.io/name";
-/// The instance of the application: the environment's name.
+/// Recommended label of Kubernetes: the instance of the application, which is the environment's name.
 pub const LABEL_INSTANCE: &str = "app.kubernetes.io/instance";
-/// The part of the application: [`COMPONENT_WEB`], [`COMPONENT_CANDIDATE`], [`COMPONENT_RELEASE_PHASE`] or
+/// Recommended label of Kubernetes: the component, one of [`COMPONENT_WEB`], [`COMPONENT_CANDIDATE`], [`COMPONENT_RELEASE_PHASE`] or
 /// [`COMPONENT_PREFLIGHT`].
 pub const LABEL_COMPONENT: &str = "app.kubernetes.io/component";
-/// What the part belongs to.
+/// Recommended label of Kubernetes: the application the component belongs to.
 pub const LABEL_PART_OF: &str = "app.kubernetes.io/part-of";
-/// Who manages the object: [`MANAGED_BY`].
+/// Recommended label of Kubernetes: the manager of the object, [`MANAGED_BY`].
 pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Value of [`LABEL_MANAGED_BY`] on everything the operator makes.
+/// Value of [`LABEL_MANAGED_BY`] on every object the operator creates.
 pub const MANAGED_BY: &str = "crokodial-operator";
-/// Value of [`LABEL_COMPONENT`] on what answers requests.
+/// Value of [`LABEL_COMPONENT`] on the pods that serve traffic and their objects.
 pub const COMPONENT_WEB: &str = "web";
 /// Value of [`LABEL_COMPONENT`] on the pod that proves a release or new values; no Service selects it.
 pub const COMPONENT_CANDIDATE: &str = "candidate";
 /// Value of [`LABEL_COMPONENT`] on the pod that runs a release's command.
 pub const COMPONENT_RELEASE_PHASE: &str = "release-phase";
-/// Value of [`LABEL_COMPONENT`] on what proves a connection string.
+/// Value of [`LABEL_COMPONENT`] on the Job that checks a connection string, and its objects.
 pub const COMPONENT_PREFLIGHT: &str = "preflight";
 
-/// Names of what is made for one environment, all in its namespace.
+/// Names of the objects created for one environment, all in its namespace.
 #[derive(Clone, Copy, Debug)]
 pub struct Children<'a>(&'a EnvironmentName);
 
@@ -91,7 +91,7 @@ impl<'a> Children<'a> {
         format!("{}-tls", self.0)
     }
 
-    /// What release `number` froze.
+    /// ConfigMap with the snapshot of release `number`.
     #[must_use]
     pub fn snapshot(self, number: i64) -> String {
         format!("{}-r{number}", self.0)

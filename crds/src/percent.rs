@@ -3,14 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Thousandths of a percent in the whole.
+/// 100 %, in thousandths of a percent.
 const WHOLE: u64 = 100_000;
 
-/// From 0 to 100 percent, exact to a thousandth.
+/// Percentage from 0 to 100, exact to a thousandth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percent(u64);
 
-/// Why a text is not a percentage.
+/// Error of parsing a percentage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a percentage: write a number from 0 to 100 with at most three decimal places, such as 99.5"
@@ -18,10 +18,10 @@ pub struct Percent(u64);
 pub struct PercentError;
 
 impl Percent {
-    /// 99.5 %.
+    /// Default of `promotion.minAvailability`: 99.5 %.
     pub const AVAILABLE: Self = Self(99_500);
 
-    /// What part of all `good` and `bad` the good ones are, rounded down; `None` of nothing.
+    /// Share of `good` in `good + bad`, rounded down; `None` when both are 0.
     #[must_use]
     pub fn of(good: u64, bad: u64) -> Option<Self> {
         let (good, all) = (u128::from(good), u128::from(good) + u128::from(bad));

@@ -2,6 +2,7 @@
 //! [`server::KUBECONFIG`] names a real kube-apiserver the same cases run against that one: the fake is held to it.
 
 mod apply;
+mod apply_bodies;
 mod crds;
 mod delete;
 mod differences;

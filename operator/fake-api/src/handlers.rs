@@ -8,6 +8,7 @@ use crate::apply::{apply, check_body, writable};
 use crate::gc::{self, Propagation};
 use crate::ownership::{ManagerId, Managers};
 use crate::routes::{PatchKind, Route, Verb};
+use crate::schema;
 use crate::selectors::Selector;
 use crate::status::{ApiError, ApiResult};
 use crate::store::{Key, Store, Stored, meta_str};
@@ -217,13 +218,9 @@ fn patch(store: &mut Store, route: &Route, key: &Key) -> ApiResult<Answer> {
         }
     }
     let owners = Owners::ByChange(manager(route, false));
-    let written = update(
-        store,
-        &write(route, key),
-        &old,
-        tree::without_nulls(&body),
-        owners,
-    )?;
+    let new = tree::without_nulls(&body);
+    let written = update(store, &write(route, key), &old, new, owners)
+        .map_err(|refused| refused.of_patch(&body))?;
     Ok(ok(route, 200, &written))
 }
 
@@ -234,6 +231,9 @@ fn apply_patch(store: &mut Store, route: &Route, key: &Key) -> ApiResult<Answer>
         ));
     }
     check_body(&route.resource, &route.body, &key.name)?;
+    if let Some(why) = schema::untyped(&route.resource, &route.body) {
+        return Err(ApiError::untyped_patch(&route.resource, &route.body, &why));
+    }
     let force = route.param("force") == "true";
     let id = manager(route, true);
     let now = store.clock.stamp();

@@ -76,12 +76,10 @@ impl Managers {
         api_version: &str,
     ) -> ApiResult<()> {
         let written = changes.modified.union(&changes.added);
-        let lost: Vec<(String, String)> = self
-            .0
-            .iter()
-            .filter(|m| m.id != *id)
+        let others = self.0.iter().filter(|m| m.id != *id);
+        let lost: Vec<(String, String)> = others
             .flat_map(|m| {
-                let by = m.id.name.clone();
+                let by = m.described(api_version);
                 let paths = m.set.intersection(&written).0;
                 paths
                     .into_iter()
@@ -89,7 +87,7 @@ impl Managers {
             })
             .collect();
         if !force && !lost.is_empty() {
-            return Err(conflicts(&lost, api_version));
+            return Err(conflicts(&lost));
         }
         for manager in self.0.iter_mut().filter(|m| m.id != *id) {
             manager.set = manager
@@ -120,25 +118,43 @@ impl Managers {
     }
 }
 
-fn conflicts(lost: &[(String, String)], api_version: &str) -> ApiError {
-    let words: Vec<String> = lost
-        .iter()
-        .map(|(manager, path)| format!("conflict with \"{manager}\" using {api_version}: {path}"))
-        .collect();
-    let plural = if lost.len() == 1 { "" } else { "s" };
-    let mut error = ApiError::new(
-        409,
-        "Conflict",
-        format!(
-            "Apply failed with {} conflict{plural}: {}",
-            lost.len(),
-            words.join(", ")
-        ),
-    );
+impl Manager {
+    /// The manager in a conflict's message: one that updates is named with its version.
+    fn described(&self, api_version: &str) -> String {
+        let mut words = format!("{:?}", self.id.name);
+        if !self.id.subresource.is_empty() {
+            words.push_str(&format!(" with subresource {:?}", self.id.subresource));
+        }
+        if !self.id.apply {
+            words.push_str(&format!(" using {api_version}"));
+        }
+        words
+    }
+}
+
+/// The refusal of an apply, from the managers and the fields they would lose.
+fn conflicts(lost: &[(String, String)]) -> ApiError {
+    let message = match lost {
+        [(manager, path)] => {
+            format!("Apply failed with 1 conflict: conflict with {manager}: {path}")
+        }
+        _ => {
+            let mut lines = Vec::new();
+            for (at, (manager, path)) in lost.iter().enumerate() {
+                if at == 0 || lost[at - 1].0 != *manager {
+                    lines.push(format!("conflicts with {manager}:"));
+                }
+                lines.push(format!("- {path}"));
+            }
+            let lines = lines.join("\n");
+            format!("Apply failed with {} conflicts: {lines}", lost.len())
+        }
+    };
+    let mut error = ApiError::new(409, "Conflict", message);
     error.causes = lost
         .iter()
         .map(|(manager, path)| {
-            json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": path})
+            json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": path})
         })
         .collect();
     error

@@ -7,6 +7,9 @@ use crate::resources::ResourceType;
 use crate::status::{ApiError, ApiResult};
 use crate::store::meta_str;
 
+/// Beginning of the message about a value of another type than the schema's.
+const WRONG_TYPE: &str = "Invalid value: must be of type ";
+
 /// Prunes unknown fields (refuses them when `strict`), fills defaults, checks types, enums and required fields.
 pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResult<Value> {
     let Some(schema) = &resource.schema else {
@@ -32,9 +35,7 @@ pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResu
     }
     require(schema, &value, "", &mut wrong);
     if strict && let Some(first) = unknown.first() {
-        return Err(ApiError::bad_request(format!(
-            "strict decoding error: unknown field \"{first}\""
-        )));
+        return Err(ApiError::strict_decoding(resource, first));
     }
     match wrong.first() {
         Some((field, why)) => Err(ApiError::invalid(
@@ -45,6 +46,32 @@ pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResu
         )),
         None => Ok(value),
     }
+}
+
+/// The first field that cannot be typed by the schema of a custom type, with the reason: it is not declared, or its value
+/// has another type. `None` where the type has no schema.
+pub fn untyped(resource: &ResourceType, object: &Value) -> Option<String> {
+    let properties = resource.schema.as_ref()?.get("properties")?.as_object()?;
+    let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
+    for (name, child) in object.as_object()? {
+        match properties.get(name) {
+            _ if matches!(name.as_str(), "apiVersion" | "kind" | "metadata") => {}
+            Some(rule) => walk(rule, &mut child.clone(), name, &mut unknown, &mut wrong),
+            None => unknown.push(name.clone()),
+        }
+    }
+    if let Some(field) = unknown.first() {
+        return Some(format!(".{field}: field not declared in schema"));
+    }
+    wrong.iter().find_map(|(field, why)| {
+        let expected = match why.strip_prefix(WRONG_TYPE)? {
+            "integer" | "number" => "numeric (int or float)",
+            "array" => "list",
+            "object" => "map",
+            other => other,
+        };
+        Some(format!(".{field}: expected {expected}"))
+    })
 }
 
 fn walk(
@@ -125,10 +152,7 @@ fn check_value(schema: &Value, value: &Value, path: &str, wrong: &mut Vec<(Strin
     };
     if !fits {
         let kind = schema["type"].as_str().unwrap_or_default();
-        wrong.push((
-            path.into(),
-            format!("Invalid value: must be of type {kind}"),
-        ));
+        wrong.push((path.into(), format!("{WRONG_TYPE}{kind}")));
     }
     let allowed = schema.get("enum").and_then(Value::as_array);
     if let Some(allowed) = allowed

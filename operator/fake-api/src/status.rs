@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::resources::ResourceType;
 
+/// Beginning of the message about an unknown field.
+const STRICT: &str = "strict decoding error:";
+
 /// A refusal, sent to the client as a `Status` object with this HTTP code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiError {
@@ -58,6 +61,44 @@ impl ApiError {
         );
         error.causes = vec![json!({"reason": "FieldValueInvalid", "message": why, "field": field})];
         error
+    }
+
+    /// An apply of what the schema cannot type. Other writes drop an undeclared field, and find a wrong value invalid.
+    pub fn untyped_patch(resource: &ResourceType, body: &Value, why: &str) -> Self {
+        let metadata = |name: &str| body["metadata"][name].as_str().unwrap_or_default();
+        Self::new(
+            500,
+            "",
+            format!(
+                "failed to create typed patch object ({}/{}; {}, Kind={}): {why}",
+                metadata("namespace"),
+                metadata("name"),
+                resource.api_version(),
+                resource.kind
+            ),
+        )
+    }
+
+    /// An unknown field in a body with `fieldValidation=Strict`.
+    pub fn strict_decoding(resource: &ResourceType, field: &str) -> Self {
+        let (kind, version) = (&resource.kind, &resource.version);
+        Self::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {STRICT} unknown field \"{field}\""
+        ))
+    }
+
+    /// The same where the body is a patch: then the patched object is what is refused.
+    pub fn of_patch(self, patched: &Value) -> Self {
+        let Some(at) = self.message.find(STRICT).filter(|_| self.code == 400) else {
+            return self;
+        };
+        let why = &self.message[at..];
+        let value = Value::from(patched.to_string());
+        Self::new(
+            422,
+            "Invalid",
+            format!(" \"\" is invalid: patch: Invalid value: {value}: {why}"),
+        )
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {

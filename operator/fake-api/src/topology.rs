@@ -94,6 +94,10 @@ fn list(resource: &ResourceType, names: &[&str]) -> Topology {
     if resource.kind == "ServiceAccount" && names == ["secrets"] {
         return list_map(&["name"]);
     }
+    // Merged by name in a pod, and replaced whole in a ServiceAccount.
+    if resource.kind == "ServiceAccount" && names == ["imagePullSecrets"] {
+        return Topology::Atomic;
+    }
     let custom_leaf = resource.is_custom() && names.len() > 2;
     LIST_MAPS
         .iter()

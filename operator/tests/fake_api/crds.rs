@@ -1,6 +1,6 @@
 //! A type installed from its CRD: unknown fields, defaults, required fields, list keys.
 
-use kube::api::{Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::server::Server;
@@ -24,46 +24,55 @@ async fn the_schema_prunes_defaults_and_refuses() {
     let server = Server::start().await;
     let samples = server.install(schema()).await;
     let sample = |spec: Value| server.sample(spec);
-    let made = apply(
-        &samples,
-        "op",
-        true,
-        &sample(json!({"stage": "prod", "typo": 1})),
-    )
-    .await
-    .unwrap();
-    assert_eq!(made["spec"], json!({"stage": "prod", "count": 3}));
-    let strict = PatchParams::apply("op").force().validation_strict();
     let typo = sample(json!({"stage": "prod", "typo": 1}));
-    let (code, _, message) = refused(samples.patch("one", &strict, &Patch::Apply(&typo)).await);
-    assert_eq!(
-        (code, message.as_str()),
-        (400, "strict decoding error: unknown field \"spec.typo\"")
-    );
+    let (code, _, message) = refused(apply(&samples, "op", true, &typo).await);
+    assert_eq!(code, 500);
+    let words = ": .spec.typo: field not declared in schema";
+    assert!(message.ends_with(words), "{message}");
+
+    let post = PostParams::default();
+    let object = serde_json::from_value(typo.clone()).unwrap();
+    let made: DynamicObject = samples.create(&post, &object).await.unwrap();
+    assert_eq!(made.data["spec"], json!({"stage": "prod", "count": 3}));
+    let strict = PatchParams::default().validation_strict();
+    let patch = Patch::Merge(&typo);
+    let (code, _, message) = refused(samples.patch("one", &strict, &patch).await);
+    assert_eq!(code, 422);
+    let words = "strict decoding error: unknown field \"spec.typo\"";
+    assert!(message.ends_with(words), "{message}");
     let wrong = [
-        (json!({}), "spec.stage: Required value"),
-        (json!({"stage": "dev"}), "spec.stage: Unsupported value"),
+        (json!({}), 422, "spec.stage: Required value"),
+        (
+            json!({"stage": "dev"}),
+            422,
+            "spec.stage: Unsupported value",
+        ),
         (
             json!({"stage": "prod", "count": "3"}),
-            "must be of type integer",
+            500,
+            ".spec.count: expected numeric (int or float)",
         ),
         (
             json!({"stage": "prod", "env": [{"name": "A", "value": "long"}]}),
+            422,
             "Too long",
         ),
     ];
-    for (spec, words) in wrong {
-        let body = json!({"spec": spec});
-        let answer = apply(&samples, "other", true, &{
-            let mut e = sample(spec);
-            e["metadata"]["name"] = json!("new");
-            e
-        })
-        .await;
-        let (code, _, message) = refused(answer);
-        assert_eq!(code, 422, "{body}");
+    for (spec, expected, words) in wrong {
+        let mut object = sample(spec);
+        object["metadata"]["name"] = json!("new");
+        let (code, _, message) = refused(apply(&samples, "other", true, &object).await);
+        assert_eq!(code, expected, "{message}");
         assert!(message.contains(words), "{message}");
     }
+    // Where nothing is merged, the value is invalid.
+    let count = sample(json!({"stage": "prod", "count": "3"}));
+    let answer = samples
+        .patch("one", &PatchParams::default(), &Patch::Merge(&count))
+        .await;
+    let (code, _, message) = refused(answer);
+    assert_eq!(code, 422);
+    assert!(message.contains("must be of type integer"), "{message}");
 }
 
 #[tokio::test]
@@ -85,7 +94,7 @@ async fn list_types_come_from_the_schema() {
         json!(["B"]),
         "an untyped list is atomic"
     );
-    let status = server.sample_status(json!({"phase": "x", "typo": 1}));
+    let status = server.sample_status(json!({"phase": "x"}));
     let after = samples
         .patch_status(
             "one",

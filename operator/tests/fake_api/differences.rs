@@ -1,4 +1,13 @@
-//! What the fake does not share with a real server, and why it is left so. Everything else is tried on both.
+//! What the fake does not share with a real server, and why it is left so. Every other case runs on both.
+//!
+//! | the fake | a real server | why it is left |
+//! |---|---|---|
+//! | keeps unknown fields of built-in types | drops them, and refuses an apply of them | it would need the schemas of all types; k8s-openapi's types know no others |
+//! | creates in any namespace | answers 404 where the namespace does not exist | the operator makes no namespace, and its tests would each have to |
+//! | names the first invalid field | names all of them | the operator reads the code and shows the message |
+//! | merges a strategic patch as an apply, without directives | knows `$patch`, `$retainKeys`, … | only kubectl sends them |
+//! | collects garbage within the write | does so a moment later | each test would have to wait; the cases wait on a real server |
+//! | gives any number of watch events again until `compact()` | forgets the oldest when its cache is full | a test decides when |
 
 /// Why a case runs on the fake alone.
 #[derive(Debug, Clone, Copy)]

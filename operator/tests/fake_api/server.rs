@@ -191,18 +191,23 @@ impl Server {
             field_manager: Some("test".into()),
             ..PostParams::default()
         };
-        let put = match objects.get_opt(&name).await.unwrap() {
-            Some(old) => {
-                object["metadata"]["resourceVersion"] = json!(old.metadata.resource_version);
-                let object = serde_json::from_value(object).unwrap();
-                objects.replace(&name, &params, &object).await
+        loop {
+            let old = objects.get_opt(&name).await.unwrap();
+            object["metadata"]["resourceVersion"] = json!(
+                old.as_ref()
+                    .and_then(|old| old.metadata.resource_version.clone())
+            );
+            let new = serde_json::from_value(object.clone()).unwrap();
+            let put = match old {
+                Some(_) => objects.replace(&name, &params, &new).await,
+                None => objects.create(&params, &new).await,
+            };
+            match put {
+                // A real controller wrote in between.
+                Err(kube::Error::Api(status)) if status.is_conflict() => {}
+                put => return serde_json::to_value(put.unwrap()).unwrap(),
             }
-            None => {
-                let object = serde_json::from_value(object).unwrap();
-                objects.create(&params, &object).await
-            }
-        };
-        serde_json::to_value(put.unwrap()).unwrap()
+        }
     }
 
     /// The object, or `None` when it is absent.

@@ -28,12 +28,14 @@ fn sign(event: &WatchEvent<ConfigMap>) -> String {
 }
 
 async fn take(stream: impl Stream<Item = kube::Result<WatchEvent<ConfigMap>>>, n: usize) -> String {
-    let events: Vec<_> = stream
+    let mut events: Vec<_> = stream
         .try_filter(|event| future::ready(ours(event)))
         .take(n)
         .try_collect()
         .await
         .unwrap();
+    // A real server sends as many bookmarks as it likes.
+    events.dedup_by(|b, a| matches!((a, b), (WatchEvent::Bookmark(_), WatchEvent::Bookmark(_))));
     events.iter().map(sign).collect::<Vec<_>>().join(" ")
 }
 
@@ -94,14 +96,14 @@ async fn a_watch_follows_and_a_selector_turns_changes_into_arrivals() {
 
 #[tokio::test]
 async fn a_compacted_version_is_expired() {
-    let server = Server::start().await;
-    let maps: Api<ConfigMap> = server.api();
-    server.put(config_map("a", json!({}))).await;
-    if let Some(fake) = server.fake() {
-        fake.compact();
-    }
-    // A real server has long forgotten the first version.
-    let mut expired = pin!(maps.watch(&WatchParams::default(), "1").await.unwrap());
+    let Some((fake, _)) = fake_only(FakeOnly::Restarts) else {
+        return;
+    };
+    let maps: Api<ConfigMap> = api(&fake);
+    fake.put(in_namespace(config_map("a", json!({}))));
+    let old = fake.version().to_string();
+    fake.compact();
+    let mut expired = pin!(maps.watch(&WatchParams::default(), &old).await.unwrap());
     assert_eq!(sign(&expired.next().await.unwrap().unwrap()), "!410");
     assert!(expired.next().await.is_none());
 }
