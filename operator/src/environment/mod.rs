@@ -70,58 +70,43 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
 
     let observed = observe::observe(ctx, &owner, spec, &effective).await;
     let seen = observed.map_err(Error::Observe)?;
-    let clock = clock(ctx, &owner, &effective);
-    let now = clock.now;
-    let mut valid = validate::validate(&owner, spec, &effective, &seen, clock);
-    let step = decide::decide(&owner, &effective, &valid, &seen, clock);
-    let certificate =
-        certificate::plan(spec, &effective, &valid, &seen, now).map_err(ValidateError::from)?;
-    let desired = build::build(build::Plan {
-        owner: &owner,
-        spec,
-        effective: &effective,
-        valid: &valid,
-        step: &step,
-        frozen: &seen.frozen,
-        certificate: &certificate,
-        operator_namespace: &ctx.settings.operator_namespace,
-    });
     let subject = Subject {
         environment: &environment,
         owner: &owner,
         effective: &effective,
     };
+    let clock = clock(ctx, &owner, &effective);
+    let now = clock.now;
+    let mut answers = answer(subject, &seen, clock, &ctx.settings.operator_namespace)?;
     let (more, plan) = match effective.suspend {
-        Suspend::None => {
-            let built = Built {
-                desired: &desired,
-                certificate: &certificate,
-            };
-            let more = carry_out(ctx, subject, built, &step, &mut valid, &seen).await?;
-            (more, None)
-        }
+        Suspend::None => (carry_out(ctx, subject, &mut answers, &seen).await?, None),
         Suspend::Plan => {
-            let plan = withhold::plan(&owner, &step, &desired, &seen);
+            let plan = withhold::plan(&owner, &answers.step, &answers.desired, &seen);
             (false, Some(plan))
         }
         Suspend::All => (false, None),
     };
 
-    let facts = status::StatusInputs {
+    let Answers {
+        valid,
+        step,
+        certificate,
+        ..
+    } = &answers;
+    let inputs = status::StatusInputs {
         environment: &environment,
         owner: &owner,
         effective: &effective,
-        valid: &valid,
-        step: &step,
+        valid,
+        step,
         seen: &seen,
-        certificate: &certificate,
+        certificate,
         plan: plan.as_ref(),
     };
-    let new = status::compute(facts, now);
+    let new = status::compute(inputs, now);
     events::announce(ctx, &environment, &new, now).await;
     let written = status::write(ctx, &environment, &new).await;
     written.map_err(Error::Status)?;
-    let jitter = jitter(&environment);
     Ok(Action::requeue(if more {
         // A step was written: look again at once.
         Duration::ZERO
@@ -129,8 +114,51 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         // The registry's answer is on its way.
         Duration::from_millis(500)
     } else {
-        decide::requeue_after(&step, &valid, &seen, follow(&effective, now), now, jitter)
+        let (follow, jitter) = (follow(&effective, now), jitter(&environment));
+        decide::requeue_after(step, valid, &seen, follow, now, jitter)
     }))
+}
+
+/// Answers of the pure steps.
+struct Answers {
+    valid: Valid,
+    step: Step,
+    certificate: Certificate,
+    desired: Desired,
+}
+
+/// Validates, decides and builds.
+fn answer(
+    subject: Subject<'_>,
+    seen: &Observed,
+    clock: TrialClock,
+    operator_namespace: &str,
+) -> Result<Answers, ValidateError> {
+    let Subject {
+        environment,
+        owner,
+        effective,
+    } = subject;
+    let spec = &environment.spec;
+    let valid = validate::validate(owner, spec, effective, seen, clock);
+    let step = decide::decide(owner, effective, &valid, seen, clock);
+    let certificate = certificate::plan(spec, effective, &valid, seen, clock.now)?;
+    let desired = build::build(build::Plan {
+        owner,
+        spec,
+        effective,
+        valid: &valid,
+        step: &step,
+        frozen: &seen.frozen,
+        certificate: &certificate,
+        operator_namespace,
+    });
+    Ok(Answers {
+        valid,
+        step,
+        certificate,
+        desired,
+    })
 }
 
 /// Reads the environment again: the newest spec decides, not the one of the watch. One that is being deleted counts as gone.
@@ -160,21 +188,12 @@ fn follow(effective: &Effective, now: Timestamp) -> Option<Timestamp> {
     Some(now.saturating_add(every).unwrap_or(now))
 }
 
-/// Objects to write.
-#[derive(Clone, Copy)]
-struct Built<'a> {
-    desired: &'a Desired,
-    certificate: &'a Certificate,
-}
-
 /// Writes the operator's own Secrets, records, children and what follows from them, in an order that any crash leaves
 /// mendable. True when there is more to do at once.
 async fn carry_out(
-    ctx: &Arc<Context>,
+    ctx: &Context,
     subject: Subject<'_>,
-    built: Built<'_>,
-    step: &Step,
-    valid: &mut Valid,
+    answers: &mut Answers,
     seen: &Observed,
 ) -> Result<bool, Error> {
     let Subject {
@@ -182,13 +201,19 @@ async fn carry_out(
         owner,
         effective,
     } = subject;
+    let Answers {
+        valid,
+        step,
+        certificate,
+        desired,
+    } = answers;
     if valid.conflict.is_none() {
-        let new_authority = built.certificate.new_authority.as_ref();
+        let new_authority = certificate.new_authority.as_ref();
         let created = authority::create(ctx, seen.new_key.as_ref(), new_authority).await;
         created.map_err(Error::Apply)?;
     }
     let more = records::write(ctx, subject, step, valid, seen).await?;
-    let applied = apply::apply(ctx, environment, owner, built.desired, &seen.children).await;
+    let applied = apply::apply(ctx, environment, owner, desired, &seen.children).await;
     applied.map_err(Error::Apply)?;
     if valid.conflict.is_none() {
         records::adopt(ctx, subject, step, seen).await?;
