@@ -12,25 +12,17 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, Resource};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use self::error::IoError;
 pub use self::kinds::{Kind, Writable};
 use crate::leader::{Fence, layer};
-use crate::metrics::{Metrics, Verb, WrittenKind};
+use crate::metrics::{Metrics, Verb};
 
 /// Timeout of an API call. The API server normally responds within milliseconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
