@@ -1,4 +1,4 @@
-//! `dialer admin`: the first administrator, and a password for somebody who has none.
+//! `dialer admin`: creates administrators and resets passwords.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::domain::email;
 use crate::security::token::TokenKeys;
 use crate::store::Store;
 
-/// Creates an administrator and returns the password, which is stored only as a hash.
+/// Creates an administrator and returns the password, of which only a hash is stored.
 ///
 /// # Errors
-/// A sentence: the address is unusable or taken, or the database cannot be used.
+/// A sentence: the address is invalid or taken, or the database fails.
 pub async fn create(config: &Config, typed: &str, name: &str) -> anyhow::Result<String> {
     let address = normal(typed)?;
     let password = random_password();
@@ -25,10 +25,10 @@ pub async fn create(config: &Config, typed: &str, name: &str) -> anyhow::Result<
     Ok(password)
 }
 
-/// Gives an account a random password and returns it. Its sessions end.
+/// Sets a random password, returns it, and ends the account's sessions.
 ///
 /// # Errors
-/// A sentence: there is no such account, it is disabled, or the database cannot be used.
+/// A sentence: the account does not exist or is disabled, or the database fails.
 pub async fn reset(config: &Config, typed: &str) -> anyhow::Result<String> {
     let address = normal(typed)?;
     let password = random_password();

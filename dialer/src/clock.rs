@@ -1,6 +1,6 @@
-//! The system clock, as one number.
+//! The system clock.
 
-/// Milliseconds since 1970.
+/// The current time in milliseconds since 1970.
 pub fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }

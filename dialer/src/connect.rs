@@ -1,4 +1,4 @@
-//! Reaching the database in the background: the process starts without it, says why it is missing, and goes on.
+//! Connection to the database in the background: the process starts without it, reports why it is missing, and retries.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,19 +10,19 @@ use crate::store::Store;
 use crate::store::fault::Fault;
 use crate::store::health::HealthCheck;
 
-/// First and longest pause between attempts.
+/// First and longest pause between connection attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
-/// Longer than any attempt can take, so that its own reason is heard.
+/// Timeout of an attempt: longer than the driver's own timeouts, so that the driver's reason is reported.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often ended sessions are removed. Their tokens are refused before that.
+/// Interval of removing ended sessions. Their tokens are refused before that.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// How often old events are removed: they are many, and looked through once a second.
+/// Interval of removing old events: there are many, and they are queried every second.
 const PURGE_EVENTS_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The one checker of this process. Logs a line whenever what it finds changes, and only then.
+/// The health check of this process. Logs a line whenever the result changes.
 pub fn health_of(store: &Arc<Store>) -> Arc<HealthCheck> {
     let store = Arc::clone(store);
     let known: Arc<Mutex<Option<Result<(), Fault>>>> = Arc::default();
@@ -57,7 +57,7 @@ fn log(store: &Store, found: Result<(), Fault>) {
     }
 }
 
-/// Tries until the database answers or `stop`. True if it answers.
+/// Retries until the database answers or `stop`. True if it answers.
 pub async fn until_reached(health: &HealthCheck, stop: &CancellationToken) -> bool {
     let (mut pause, longest) = BACKOFF;
     loop {
@@ -68,7 +68,7 @@ pub async fn until_reached(health: &HealthCheck, stop: &CancellationToken) -> bo
         if attempt.is_ok() {
             return true;
         }
-        // Replicas that started together must not come back together.
+        // Replicas that started together must not retry together.
         let jittered = pause.mul_f64(rand::random_range(0.5..=1.0));
         tokio::select! {
             () = stop.cancelled() => return false,
@@ -78,17 +78,17 @@ pub async fn until_reached(health: &HealthCheck, stop: &CancellationToken) -> bo
     }
 }
 
-fn tell(what: &str, purged: Result<u64, Fault>) {
+fn log_removal(what: &str, purged: Result<u64, Fault>) {
     match purged {
         Ok(purged) => tracing::debug!(purged, "{what} removed"),
         Err(fault) => tracing::warn!(reason = %fault, "{what} not removed"),
     }
 }
 
-/// Removes what replicas told each other and all have seen, for ever.
+/// Removes events that all replicas have read, until `stop`.
 pub async fn purge_events(store: &Store, stop: &CancellationToken) {
     loop {
-        tell("old events", store.purge_events(now_ms()).await);
+        log_removal("old events", store.purge_events(now_ms()).await);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PURGE_EVENTS_INTERVAL) => {}
@@ -96,8 +96,7 @@ pub async fn purge_events(store: &Store, stop: &CancellationToken) {
     }
 }
 
-/// What a serving process does once the database is there: indexes, then, for ever, the removal of what is past its
-/// time.
+/// Maintenance of a serving process: creates indexes, then removes expired data until `stop`.
 pub async fn maintain(store: &Store, stop: &CancellationToken) {
     match store.make_missing_indexes().await {
         Ok(failed) => {
@@ -112,12 +111,12 @@ pub async fn maintain(store: &Store, stop: &CancellationToken) {
     }
     loop {
         let now = now_ms();
-        tell("ended sessions", store.purge_sessions(now).await);
-        tell("ended reset links", store.purge_resets(now).await);
-        tell("access of disabled accounts", store.settle_disabled().await);
-        tell("old refused webhooks", store.purge_rejects(now).await);
-        tell("old imports", store.purge_imports(now).await);
-        tell(
+        log_removal("ended sessions", store.purge_sessions(now).await);
+        log_removal("ended reset links", store.purge_resets(now).await);
+        log_removal("access of disabled accounts", store.settle_disabled().await);
+        log_removal("old refused webhooks", store.purge_rejects(now).await);
+        log_removal("old imports", store.purge_imports(now).await);
+        log_removal(
             "leads deleted long ago",
             store.purge_deleted_leads(now).await,
         );

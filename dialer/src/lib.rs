@@ -1,4 +1,4 @@
-//! The sales dialer: an HTTP API on MongoDB, with the React UI embedded. It knows nothing of Kubernetes.
+//! The sales dialer: an HTTP API on MongoDB with the React UI embedded. It has no Kubernetes dependency.
 
 pub mod accounts;
 pub mod admin;
@@ -35,7 +35,7 @@ use crate::ui::Embedded;
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// If the port cannot be bound. A missing database is no error: it is waited for.
+/// If the port cannot be bound. An unreachable database is not an error: the connection is retried.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = listen(config.port, "PORT").await?;
     let metrics_listener = match config.metrics_port {
@@ -49,7 +49,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(%address, version = config.version, role = config.role.name(), "dialer listens");
 
     let stop = CancellationToken::new();
-    // A candidate is only looked at: it leaves the data as it is.
+    // A candidate must not change data.
     let maintains = config.role == InstanceRole::Web;
     let background = tokio::spawn(maintain(Arc::clone(&app), maintains, stop.clone()));
     let serving = tokio::spawn(server::serve(
@@ -73,19 +73,19 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if !served.unwrap_or(false) {
         tracing::warn!("some requests did not finish in time");
     }
-    // What the last requests told.
+    // Notices of the last requests.
     app.notices.settled().await;
     background.abort();
     tracing::info!("stopped");
     Ok(())
 }
 
-/// What goes on beside the requests, once the database was reached.
+/// Background work, once the database is reachable.
 async fn maintain(app: Arc<AppState>, maintains: bool, stop: CancellationToken) {
     if !connect::until_reached(&app.health, &stop).await {
         return;
     }
-    app.accounts.tell_form().await;
+    app.accounts.log_scheme().await;
     if maintains {
         tokio::join!(
             connect::maintain(&app.store, &stop),

@@ -9,7 +9,7 @@ use crokodial_dialer::cli::{Admin, Cli, Command};
 use crokodial_dialer::config::{self, Config};
 use crokodial_dialer::{admin, http, migrate, serve, telemetry};
 
-/// Threads for requests: more only cost memory, the work is waiting.
+/// Maximum number of worker threads. The work is mostly waiting, so more would only use memory.
 const MAX_THREADS: usize = 4;
 
 fn main() -> ExitCode {
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The exit code.
+/// Runs a command; returns the exit code.
 fn run(cli: Cli) -> anyhow::Result<u8> {
     // Before anything can open a TLS connection.
     rustls::crypto::ring::default_provider()

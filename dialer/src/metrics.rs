@@ -1,5 +1,5 @@
-//! What this process counts, for Prometheus. Labels hold route templates and words of this file only: never a path,
-//! an address, an id or anything of a person.
+//! Metrics for Prometheus. Labels are route templates and constants of this file, never paths, addresses, ids or
+//! personal data.
 
 use std::time::Duration;
 
@@ -14,36 +14,36 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 /// Media type of [`Metrics::render`].
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds in seconds; a handler has 30.
+/// Upper bounds in seconds; the timeout of a handler is 30 s.
 const LATENCY_BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-/// What became of a message at a vendor's webhook.
+/// Result of a message to a vendor's webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum LeadResult {
     Created,
-    /// Something was bought that was not on record.
+    /// A purchase that was not on record.
     Updated,
-    /// It came again.
+    /// A repeated message.
     Known,
-    /// Kept for its tenant to look at.
+    /// Stored as a reject for the tenant.
     Refused,
-    /// Too many at once.
+    /// Over the rate limit.
     Throttled,
 }
 
-/// A socket, by whether it said who it is.
+/// State of a socket, by authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum SocketState {
     Waiting,
     Authenticated,
 }
 
-/// Why a notice did not get everywhere.
+/// Reason why a notice was not delivered everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Dropped {
-    /// A socket did not read what it was sent.
+    /// The queue of a socket was full.
     SlowSocket,
-    /// The other replicas will not hear of it.
+    /// The event was not stored, so other replicas do not receive it.
     NotStored,
 }
 
@@ -130,7 +130,7 @@ impl Default for Metrics {
     }
 }
 
-/// A metric, registered.
+/// Registers a metric.
 fn counted<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     let metric = M::default();
     registry.register(name, help, metric.clone());
@@ -138,7 +138,7 @@ fn counted<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, hel
 }
 
 impl Metrics {
-    /// Counts an answer. `route` is the template.
+    /// Counts a response. `route` is the template.
     pub fn answered(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
         let labels = RequestLabels {
             route: route.to_owned(),
@@ -154,19 +154,19 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// How many sockets there are now.
+    /// Sets the number of open sockets.
     pub fn sockets(&self, state: SocketState, open: usize) {
         let open = i64::try_from(open).unwrap_or(i64::MAX);
         self.sockets.get_or_create(&SocketLabel { state }).set(open);
     }
 
-    /// Counts sockets that a notice was handed to.
+    /// Counts deliveries of a notice, one per socket.
     pub fn notices_delivered(&self, sockets: usize) {
         self.delivered
             .inc_by(u64::try_from(sockets).unwrap_or_default());
     }
 
-    /// Counts what missed a notice.
+    /// Counts missed deliveries of a notice.
     pub fn notices_dropped(&self, reason: Dropped, count: usize) {
         self.dropped
             .get_or_create(&DroppedLabel { reason })
@@ -177,12 +177,12 @@ impl Metrics {
         self.logins_failed.inc();
     }
 
-    /// Counts a vendor's message.
+    /// Counts a message of a vendor.
     pub fn lead_received(&self, result: LeadResult) {
         self.leads.get_or_create(&LeadLabel { result }).inc();
     }
 
-    /// Everything in the OpenMetrics text format ([`OPENMETRICS`]).
+    /// All metrics in the OpenMetrics text format ([`OPENMETRICS`]).
     ///
     /// # Errors
     /// None in practice: formatting into a string cannot fail.
@@ -194,7 +194,7 @@ impl Metrics {
     }
 }
 
-/// A client may send any word for a method.
+/// The method as a label; clients may send any word.
 fn known(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -208,6 +208,7 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
+/// The class of a status as a label.
 fn class(status: StatusCode) -> &'static str {
     match status.as_u16() / 100 {
         1 => "1xx",

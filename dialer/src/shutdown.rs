@@ -1,10 +1,10 @@
-//! SIGTERM and SIGINT.
+//! Shutdown on SIGTERM and SIGINT.
 
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long requests under way may take once shutdown began. The old server's figure; the platform kills later.
+/// Timeout of requests in progress once shutdown began, as on the old server. The platform kills the process later.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Waits for the first SIGTERM or SIGINT and returns its name.

@@ -1,4 +1,4 @@
-//! Logs, and errors to Sentry. What goes to Sentry is scrubbed of everything a request carried.
+//! Logs, and errors to Sentry. Events to Sentry are scrubbed of everything that a request carried.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, LogFormat, Logging, Sentry};
 use crate::security::scrub;
 
-/// Starts logs and Sentry. Keep what is returned until the end: dropping it sends what is waiting.
+/// Starts logs and Sentry. Keep the returned guard until the end: dropping it flushes pending events.
 pub fn start(config: &Config) -> Option<ClientInitGuard> {
     start_logs(&config.logging);
     start_sentry(config.sentry.as_ref())
 }
 
-/// Starts the logs on standard output, and logs panics without their secrets.
+/// Starts logging to standard output, and logs panics without secrets.
 fn start_logs(logging: &Logging) {
     let mut filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    // Below that these show what clients send, tokens too.
+    // Below this level they log what clients send, including tokens.
     for quiet in ["tungstenite=info", "tokio_tungstenite=info"] {
         if let Ok(quiet) = quiet.parse() {
             filter = filter.add_directive(quiet);
@@ -39,7 +39,7 @@ fn start_logs(logging: &Logging) {
     }));
 }
 
-/// If configured; its panic hook runs before ours.
+/// Starts Sentry if configured. Its panic hook runs before ours.
 fn start_sentry(config: Option<&Sentry>) -> Option<ClientInitGuard> {
     let config = config?;
     Some(sentry::init(sentry_options(config)))
@@ -56,7 +56,7 @@ fn sentry_options(config: &Sentry) -> ClientOptions {
     options
 }
 
-/// Removes what belongs to a request or a user, and credentials from all remaining text.
+/// Removes everything that belongs to a request or user, and credentials from all remaining text.
 pub fn scrub_event(mut event: Event<'static>) -> Event<'static> {
     event.request = None;
     event.user = None;
@@ -97,7 +97,7 @@ fn scrub_value(value: &mut Value) {
     }
 }
 
-/// Sends a 5xx answer. `route` is the template, `cause` free of request values.
+/// Reports a 5xx response. `route` is the template; `cause` contains no value of the request.
 pub fn report_failure(
     method: &str,
     route: &str,

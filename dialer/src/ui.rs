@@ -1,4 +1,4 @@
-//! The React build, embedded at compile time; each file may have `.br` and `.gz` siblings made by that build.
+//! The React build, embedded at compile time. A file may have `.br` and `.gz` variants made by that build.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use crate::http::encoding::{Encoding, acceptable};
 #[folder = "ui/dist"]
 struct Dist;
 
-/// A file as it goes out.
+/// A file ready to be served.
 #[derive(Debug)]
 pub struct Asset {
     pub body: Cow<'static, [u8]>,
     pub mime: String,
     pub encoding: Encoding,
-    /// Of this encoding's bytes, quoted, ready for the header.
+    /// Of the encoded bytes, quoted, as the header's value.
     pub etag: String,
 }
 
-/// A stored file.
+/// A file as stored.
 #[derive(Debug)]
 pub struct StoredFile {
     pub body: Cow<'static, [u8]>,
@@ -28,7 +28,7 @@ pub struct StoredFile {
     pub mime: String,
 }
 
-/// Where files come from: the embedded build, or a table in tests.
+/// Source of files: the embedded build, or a table in tests.
 pub trait Files: Send + Sync + std::fmt::Debug {
     fn get(&self, path: &str) -> Option<StoredFile>;
 }
@@ -48,8 +48,8 @@ impl Files for Embedded {
     }
 }
 
-/// The file at `path` (no leading slash) in the best encoding the client takes. The compressed siblings are not
-/// files of their own.
+/// The file at `path` (without leading slash) in the best encoding that the client accepts. The compressed variants are
+/// not served as files of their own.
 pub fn find(files: &dyn Files, path: &str, accept_encoding: &str) -> Option<Asset> {
     if path.ends_with(".br") || path.ends_with(".gz") {
         return None;

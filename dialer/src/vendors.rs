@@ -1,5 +1,4 @@
-//! Who may send leads, and the pair that a tenant gives to a vendor: the order of the steps. Rules are in `domain`,
-//! data in `store`.
+//! Authentication of vendors and rotation of their credentials. Rules are in `domain`, data in `store`.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,10 +15,10 @@ use crate::store::Store;
 use crate::store::fault::Fault;
 use crate::store::vendor::{CredentialRow, NewCredential};
 
-/// How often what is sealed under a replaced key is sealed again.
+/// Interval of sealing credentials again that are sealed under a replaced key.
 const RESEAL_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Why it did not happen.
+/// Reason of a failed operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VendorError {
     #[error("the headers sid and apikey are missing or wrong")]
@@ -40,7 +39,7 @@ impl From<GateClosed> for VendorError {
     }
 }
 
-/// The pair in force.
+/// The credential in force.
 #[derive(Debug)]
 pub struct CurrentPair {
     pub pair: CredentialPair,
@@ -74,10 +73,10 @@ impl Vendors {
         self.ring.as_deref().ok_or(VendorError::NoKeys)
     }
 
-    /// Whose leads a pair brings.
+    /// The tenant that a credential belongs to.
     ///
     /// # Errors
-    /// `Wrong`, `GateClosed`, `Database`; `NoKeys` and `UnsealError` where the pair cannot be judged.
+    /// `Wrong`, `Throttled`, `Database`; `NoKeys` and `Unopened` if the credential cannot be verified.
     pub async fn authenticate(
         &self,
         pair: &CredentialPair,
@@ -100,7 +99,7 @@ impl Vendors {
         for row in self.store.vendor_rows(&pair.sid, &hashes).await? {
             let right = match &row.key_hash {
                 Some(hash) => hashes.iter().any(|h| same(h, hash)),
-                // Of the old server. What is sealed is never a key by itself.
+                // A row of the old server. A sealed text is never itself a key.
                 None => !keyring::is_sealed(&row.api_key) && same(&row.api_key, &pair.api_key),
             };
             if right && !self.store.is_superseded(&row).await? {
@@ -116,16 +115,17 @@ impl Vendors {
                 return self.enabled(fixed.tenant).await;
             }
         }
-        // A vendor that hears "wrong" may give up for good; this is the server's fault and may pass.
+        // A vendor that receives "wrong" may stop for good; this is a fault of the server and may be temporary.
         unjudged.map_or(Ok(None), Err)
     }
 
-    /// Nobody, where the account is disabled: its pairs say so only once that was finished.
+    /// The tenant, unless the account is disabled. Its credentials are marked inactive only when disabling has
+    /// finished.
     async fn enabled(&self, tenant: ObjectId) -> Result<Option<ObjectId>, VendorError> {
         Ok((!self.store.is_disabled(tenant).await?).then_some(tenant))
     }
 
-    /// Why nobody can say whether a key is that of a row.
+    /// The reason why a key cannot be compared with a row's.
     fn unjudged(&self, row: &CredentialRow) -> Option<VendorError> {
         let id = keyring::key_id(&row.api_key)?;
         match &self.ring {
@@ -135,10 +135,10 @@ impl Vendors {
         }
     }
 
-    /// The tenant's pair in force.
+    /// The tenant's credential in force.
     ///
     /// # Errors
-    /// `NoKeys`, `UnsealError`, `Database`.
+    /// `NoKeys`, `Unopened`, `Database`.
     pub async fn current(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let rows = self.store.tenant_credentials(tenant).await?;
         let newest = rows
@@ -160,10 +160,11 @@ impl Vendors {
         }))
     }
 
-    /// Puts a new pair in force and tells which is. Of two rotations at once one makes it, and both tell the same.
+    /// Puts a new credential in force and returns the one in force. Of concurrent rotations one succeeds, and all
+    /// return the same.
     ///
     /// # Errors
-    /// `NoKeys`, `UnsealError`, `Database`.
+    /// `NoKeys`, `Unopened`, `Database`.
     pub async fn rotate(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let ring = self.ring()?;
         let before = self.store.newest_generation(tenant).await?;
@@ -172,7 +173,7 @@ impl Vendors {
         self.current(tenant).await
     }
 
-    /// A new account's pair. That it is missing hurts nobody: `rotate` makes one.
+    /// Creates the first credential of a new account. Failure is harmless: `rotate` creates one.
     pub async fn first_pair(&self, tenant: ObjectId) {
         let Ok(ring) = self.ring() else { return };
         if let Err(error) = self.make(ring, tenant, 1).await {
@@ -200,8 +201,8 @@ impl Vendors {
         Ok(())
     }
 
-    /// Until `stop`, seals again what is under a key that is not the first, so that the old key can be dropped. Not at
-    /// once: replicas that do not know the new key yet may still be running.
+    /// Seals credentials under the first key of the ring until `stop`, so that older keys can be removed. Not
+    /// immediately: replicas that do not know the new key may still be running.
     pub async fn keep_sealed(&self, stop: &CancellationToken) {
         let Ok(ring) = self.ring() else { return };
         loop {
@@ -217,10 +218,10 @@ impl Vendors {
         }
     }
 
-    /// One pass; how many rows it looked at.
+    /// A single pass; returns the number of rows it checked.
     ///
     /// # Errors
-    /// The first that failed.
+    /// The first failure.
     pub async fn reseal(&self, ring: &KeyRing) -> Result<usize, VendorError> {
         let rows = self.store.credentials_under(&ring.other_ids()).await?;
         for row in &rows {
@@ -231,11 +232,11 @@ impl Vendors {
     }
 }
 
-/// Seals a stored pair under the first key: sealed text, key's id and keyed hash come in one write, so that it is
-/// valid before and after it. A write that is lost is seen by whoever looks again.
+/// Seals a stored credential under the first key. Sealed text, key id and keyed hash change in one write, so the row is
+/// valid before and after it. A lost write is found by the next pass.
 ///
 /// # Errors
-/// `UnsealError`, `Database`.
+/// `Unopened`, `Database`.
 pub async fn seal_row(
     store: &Store,
     ring: &KeyRing,

@@ -222,7 +222,7 @@ async fn ended_and_deleted_sessions_are_refused() {
     db.finish().await;
 }
 
-/// A token of these claims, signed with this secret.
+/// A token with these claims, signed with this secret.
 fn signed(claims: &Value, secret: &str) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()

@@ -1,4 +1,4 @@
-//! What administrators do to accounts, on a real MongoDB-protocol server.
+//! Administration of accounts, on a real MongoDB-protocol server.
 
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, PASSWORD, Person, audited, do_to, login};
@@ -204,7 +204,7 @@ async fn a_disabled_account_has_no_access_and_looks_like_a_wrong_password() {
     let link = do_to(&admin, &rep, "reset-link").await;
     assert_eq!(link.json()["code"], "ACCOUNT_DISABLED", "{}", link.text);
 
-    // What a process that died half-way would have left.
+    // The state after a process ended half-way.
     let sessions = db.database.collection::<Document>("sessions");
     let left = doc! {
         "_id": "0".repeat(64), "userId": rep.id, "expiresAt": DateTime::from_millis(i64::MAX / 2),

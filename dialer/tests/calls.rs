@@ -1,4 +1,4 @@
-//! Dispositions, calls and dial counts, and what is told about all leads, on a real MongoDB-protocol server.
+//! Dispositions, calls, dial counts and reports about leads, on a real MongoDB-protocol server.
 
 use crate::support::app;
 use crate::support::mongo::scratch;
@@ -14,7 +14,7 @@ fn names(answer: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Somebody else's can neither be seen, nor changed, nor deleted.
+/// Another user's dispositions can neither be read, nor changed, nor deleted.
 async fn is_not_theirs(two: &Person<'_>, path: &str, hot: &Value) {
     for (method, body) in [
         (Method::GET, None),
@@ -179,7 +179,7 @@ async fn a_call_is_remembered_and_its_lead_counts_as_called_today() {
     db.finish().await;
 }
 
-/// A formula is no formula any more, and a quotation mark ends no cell.
+/// Formulas are neutralised, and quotation marks are escaped.
 async fn exports_its_two_leads(one: &Person<'_>) {
     let file = one
         .get("/api/leads/export?sortBy=name&sortDirection=asc")

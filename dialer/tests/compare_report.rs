@@ -1,4 +1,4 @@
-//! The comparison's verdicts; what it measures is `bench/compare`.
+//! The verdicts of the comparison in `bench/compare`.
 
 #[path = "../bench/compare/report.rs"]
 #[allow(dead_code, reason = "the rest is for the comparison itself")]

@@ -1,5 +1,5 @@
-//! The contract table: every rule of the old application's interface, what became of it, and the tests that show it.
-//! `tests/contract/rows.toml` is checked here and makes `docs/dialer-compat.md` (`make generate` writes it).
+//! The contract table: every rule of the old application's interface, its status, and the tests that cover it.
+//! `tests/contract/rows.toml` is checked here and generates `docs/dialer-compat.md` (`make generate`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// Points of the list of defects that must not come back.
+/// Number of known defects of the old application.
 const DEFECTS: u32 = 49;
 
-/// Files of `dialer/tests` that are about something else: this one, and the benchmark's report.
+/// Files of `dialer/tests` without rows: this one, and the benchmark's report.
 const OTHERS: [&str; 2] = ["contract", "compare_report"];
 
 #[derive(Debug, Deserialize)]
@@ -24,10 +24,10 @@ struct Table {
 struct Row {
     /// `C-<section of the contract>-<number>`, or `H-<number>` for a defect.
     id: String,
-    /// The rule in own words.
+    /// The rule.
     rule: String,
     verdict: Verdict,
-    /// Why it is not kept as it was.
+    /// Reason of the difference.
     #[serde(default)]
     reason: String,
     /// `<file of dialer/tests>::<function>`, or `src/<path>.rs::<function>`.
@@ -54,7 +54,7 @@ fn rows() -> Vec<Row> {
     table.row
 }
 
-/// Names of the functions of a file that are tests.
+/// Names of the tests in a file.
 fn tests_of(file: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(file).unwrap_or_default();
     let mut found = BTreeSet::new();
@@ -71,7 +71,7 @@ fn tests_of(file: &Path) -> BTreeSet<String> {
     found
 }
 
-/// Where a test is: the file, and the function's name.
+/// File and function of a test.
 fn place(test: &str) -> Option<(PathBuf, &str)> {
     let (file, function) = test.rsplit_once("::")?;
     let file = if file.starts_with("src/") {
@@ -272,7 +272,7 @@ fn title(section: &str) -> &'static str {
     }
 }
 
-/// Only `main.rs` is a target of cargo's: a file that it does not name would hold tests that nobody runs.
+/// Only `main.rs` is a Cargo target: tests in a file that it does not name would never run.
 #[test]
 fn every_file_of_tests_is_compiled() {
     for package in ["crds", "dialer", "operator"] {

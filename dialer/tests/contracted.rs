@@ -1,5 +1,5 @@
-//! What `dialer migrate --contract` ends for good, and a database that never had an old server: on a real
-//! MongoDB-protocol server.
+//! The effects of `dialer migrate --contract`, and a database that never had an old server: on a real MongoDB-protocol
+//! server.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,14 +19,14 @@ use futures::future::{join, join_all};
 use http::StatusCode;
 use serde_json::json;
 
-/// How every hash begins once the old server is gone.
+/// Prefix of every hash once the old server is gone.
 const ARGON2ID: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 async fn run(db: &Scratch, asked: &Migrate, more: &[(&str, &str)]) -> anyhow::Result<u8> {
     migrate::run(&config(&db.uri, more), asked).await
 }
 
-/// As an operator runs it: with the keys.
+/// As an administrator runs it: with the keys.
 async fn ok(db: &Scratch, asked: &Migrate) -> u8 {
     run(db, asked, &[("ENCRYPTION_KEYS", K1)]).await.unwrap()
 }
@@ -54,7 +54,7 @@ async fn insert(db: &Scratch, email: &str, password: &str) {
     users.insert_one(account).await.unwrap();
 }
 
-/// It is stored beside the answer.
+/// The hash is stored in the background.
 async fn improved(db: &Scratch, email: &str) -> String {
     let stored = async {
         loop {
@@ -167,7 +167,7 @@ async fn a_contraction_that_broke_off_is_run_again() {
         old_pair(&db.database, tenant, name).await;
     }
     assert_eq!(ok(&db, &CONTRACT).await, 0);
-    // As if it had died after the first pair, and the old server had gone on for a while.
+    // As if it had ended after the first credential, and the old server had continued for a while.
     let marks = db.database.collection::<Document>("migrationmarks");
     marks
         .delete_one(doc! { "_id": "contracted" })
@@ -202,7 +202,7 @@ async fn a_database_without_an_old_server_starts_contracted() {
     let first = admin::create(&settings, "admin@example.com", "First").await;
     assert!(is_marked(&db).await);
     let chief = Person::signed_in(&app, "admin@example.com", &first.unwrap()).await;
-    // The other replica looked before there was an account, and looks again within a minute.
+    // The other replica's cache is older than the account, and expires within a minute.
     let app = crate::support::app(&db.uri, OPEN);
     let rep_here = Person::registered(&app, "rep@example.com").await;
     let mut hashes = vec![
@@ -257,7 +257,7 @@ async fn hashes_stay_the_old_server_s_until_contraction_and_then_become_better_b
 
     ok(&db, &CONTRACT).await;
     assert_eq!(ok(&db, &CHECK).await, 0, "what is left is only noted");
-    // A replica that has not noticed yet.
+    // A replica whose cache is out of date.
     Person::signed_in(&before, "old@example.com", "legacy-password-1").await;
     assert!(hash_of(&db, "old@example.com").await.starts_with("$2a$10$"));
 
@@ -272,7 +272,7 @@ async fn hashes_stay_the_old_server_s_until_contraction_and_then_become_better_b
         let wrong = login(replica, "old@example.com", "legacy-password-2").await;
         assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     }
-    // bcrypt took the first 72 bytes for the password: what was typed may be something else.
+    // bcrypt reads only the first 72 bytes, so the typed password may be a different one.
     let typed = format!("{}and more", "x".repeat(72));
     Person::signed_in(&after, "long@example.com", &typed).await;
     Person::signed_in(&after, "new@example.com", PASSWORD).await;
@@ -306,7 +306,7 @@ async fn sign_ins_at_once_all_succeed_while_the_hash_becomes_better() {
         let all = replicas.iter().cycle().take(6);
         let all = all.map(|replica| login(replica, "old@example.com", "legacy-password-1"));
         let name = format!("Name {round}");
-        // The same one again: the others must not be refused.
+        // The same one again, so that the throttle does not refuse the others.
         let change = json!({
             "name": name, "password": "legacy-password-1", "currentPassword": "legacy-password-1",
         });

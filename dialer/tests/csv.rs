@@ -1,4 +1,4 @@
-//! Vendors' files on a real MongoDB-protocol server.
+//! Vendor files on a real MongoDB-protocol server.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use bson::{DateTime, Document, doc};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// Everything of the row is there, and what has no field is kept as it came.
+/// All of the row is stored; cells without a field are stored as they came.
 fn is_row_17(lead: &Document, rep: ObjectId) {
     for (field, value) in [
         ("name", "Ann Lee, 17"),
@@ -113,11 +113,11 @@ async fn rows_and_messages_of_one_lead_are_one_lead_at_one_price() {
         line(1, "call", "ad", "2.55"),
         line(1, "spring", "data", "10"),
         line(1, "spring", "data", "10"),
-        // The same person without an id: known by phone.
+        // The same person without an id matches by phone.
         ",p,,,555-012-0001,,,,spring,data,10,,\n".to_owned(),
         // Another id is another lead, whatever phone it has.
         "V-2,p,,,555-012-0001,,,,,data,1,,\n".to_owned(),
-        // Digits that no one can dial are a key, too.
+        // Invalid numbers are keys as well.
         ",p,,,12-34,,,,,data,1,,\n".to_owned(),
     ];
     let file = format!("{HEAD}{}", rows.concat());

@@ -118,7 +118,7 @@ async fn lists_take_whole_requests_of_numbers_or_nothing() {
         .await;
     assert_eq!(odd.json()["errors"][0]["field"], "number");
     assert!(numbers(&one, DO_NOT_CALL).await.is_empty());
-    // The same from everywhere at once.
+    // The same concurrently.
     let all: Vec<String> = (0..20).map(|n| format!("55500001{n:02}")).collect();
     let body = json!({ "numbers": all });
     let answers = join_all((0..5).map(|_| add(&one, DO_NOT_CALL, &body))).await;

@@ -1,6 +1,6 @@
-//! The dialer's tests over its whole interface: one program, for each would be linked with everything again.
+//! Tests of the dialer's interfaces, in one program, because each program would be linked separately.
 //!
-//! Those that ask for a database are skipped with a line where `MONGODB_TEST_URI` is not set; `make e2e` sets it.
+//! Tests that need a database are skipped with a line unless `MONGODB_TEST_URI` is set; `make e2e` sets it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

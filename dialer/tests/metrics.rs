@@ -1,4 +1,4 @@
-//! What is counted, and who may see it.
+//! Metrics, and who may read them.
 
 use crate::support::mongo::scratch;
 use crate::support::{NOWHERE, TestApp, app, get, post, post_with};

@@ -1,4 +1,4 @@
-//! What open sockets are told, by two servers on one real MongoDB-protocol database.
+//! Notices to open sockets, from two servers on one MongoDB-protocol database.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-/// The person's credential pair of a vendor.
+/// The user's vendor credential.
 async fn credentials(db: &Scratch, person: &Person<'_>) {
     let pair = doc! { "tenantId": person.id, "sid": "crk_1", "apiKey": "key", "active": true };
     let credentials = db.database.collection::<Document>("nextgencredentials");
@@ -43,7 +43,7 @@ async fn note(person: &Person<'_>, lead: &str, notes: &str) -> Value {
     answer.json()
 }
 
-/// Asserts that this is heard next.
+/// Asserts that this is the next message.
 async fn hears_note(client: &mut Client, lead: &str, notes: &str) -> Value {
     let heard = client.hear().await;
     assert_eq!(heard["type"], "LEAD_NOTES_UPDATED", "{heard}");
@@ -91,7 +91,7 @@ async fn a_hundred_deliveries_are_told_once_on_every_replica_and_to_nobody_else(
         hears_note(client, lead, "called").await;
     }
 
-    // A second purchase is told, too, but is no new lead; here at the other replica.
+    // A second purchase is also sent, but not as a new lead; here at the other replica.
     futures::future::join_all((0..20).map(|_| sell(&two, "ad"))).await;
     two.app.notices.settled().await;
     note(&owner, lead, "twice").await;
@@ -144,12 +144,12 @@ async fn a_purchase_that_two_replicas_tell_is_heard_once() {
         updated_at: String::new(),
     };
     for app in [&one, &two, &one, &two] {
-        app.app.notices.tell(owner.id, &sold);
+        app.app.notices.publish(owner.id, &sold);
     }
     one.app.notices.settled().await;
     two.app.notices.settled().await;
-    one.app.notices.tell(owner.id, &mark("one"));
-    two.app.notices.tell(owner.id, &mark("two"));
+    one.app.notices.publish(owner.id, &mark("one"));
+    two.app.notices.publish(owner.id, &mark("two"));
     for client in [&mut near, &mut far] {
         let mut heard = Vec::new();
         for _ in 0..3 {
@@ -213,7 +213,7 @@ async fn signing_out_at_one_replica_ends_the_session_s_sockets_at_the_other() {
     let mut late = Client::connect(there).await;
     late.authenticate(rep.token()).await;
     late.refused("INVALID_TOKEN").await;
-    // The other session is alive; then its time is over.
+    // The other session is live until it expires.
     stays.say("hello").await;
     assert_eq!(stays.hear().await["type"], "error");
     let sessions = db.database.collection::<Document>("sessions");
@@ -327,7 +327,7 @@ async fn an_import_is_told_to_its_tenant_and_to_nobody_else() {
     let summary = hers.hear().await;
     assert_eq!(summary["type"], "CSV_IMPORT_SUMMARY", "{summary}");
     assert_eq!(summary["data"]["imported"], 5);
-    // The other tenant's socket works, and what it hears first is its own.
+    // The other tenant's socket works, and its first message is its own.
     let lead = other.lead(&json!({ "name": "Own" })).await;
     note(&other, &lead, "mine").await;
     hears_note(&mut theirs, &lead, "mine").await;

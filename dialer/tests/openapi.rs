@@ -1,4 +1,4 @@
-//! The API's description itself; that answers are as it says is checked by every test (`support/described.rs`).
+//! The API description itself; every test checks responses against it (`support/described.rs`).
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Health and readiness against a real MongoDB-protocol server that comes and goes.
+//! Health and readiness with a MongoDB-protocol server that fails and recovers.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crokodial_dialer::connect;
 use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-/// Asks until health has this status; the deadline is far above what it takes.
+/// Polls until health has this status; the timeout is generous.
 async fn health_becomes(app: &TestApp, status: StatusCode) -> Answer {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {

@@ -70,7 +70,7 @@ async fn invites_admit_as_many_as_they_say() {
         "INVITE_NEEDED"
     );
 
-    // A registration that fails gives its place back.
+    // A failed registration releases its place.
     let admitted = answers
         .iter()
         .find(|a| a.status == StatusCode::CREATED)
@@ -86,7 +86,7 @@ async fn invites_admit_as_many_as_they_say() {
     db.finish().await;
 }
 
-/// What anyone may ask of a code, from an address of their own.
+/// Validates a code from a separate address.
 async fn look_at(app: &TestApp, what: &str, code: &Value, from: &str) -> Answer {
     let path = format!("/api/auth/{what}-passcode");
     let body = json!({ "code": code });
@@ -103,7 +103,7 @@ async fn looking_at_a_code_says_what_it_is_and_uses_nothing() {
     };
     store_passcodes(&db).await;
     let app = app(&db.uri, PROXIED);
-    // Somebody registered with one of the two places that are left.
+    // One of the two remaining places has been used.
     let body = json!({
         "email": "a@example.com", "password": PASSWORD, "name": "A", "passcode": "THREE3",
     });
@@ -174,7 +174,7 @@ async fn codes_cannot_be_guessed_quickly() {
     store_passcodes(&db).await;
     let app = app(&db.uri, PROXIED);
     for (what, allowed, window) in [("validate", 5, 900), ("consume", 3, 3600)] {
-        // The right one counts like a wrong one.
+        // A valid code counts like a wrong one.
         for code in ["THREE3", "WRONG1", "WRONG2", "WRONG3", "WRONG4"]
             .iter()
             .take(allowed)

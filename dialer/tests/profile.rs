@@ -1,4 +1,4 @@
-//! Changes of one's own account and sessions, on a real MongoDB-protocol server.
+//! Changes of the own account and sessions, on a real MongoDB-protocol server.
 
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, PASSWORD, Person, login};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const PROFILE: &str = "/api/auth/profile";
 const SESSIONS: &str = "/api/auth/sessions";
 
-/// A picture of so many bytes, as far as anyone looks.
+/// A picture of a given size with a valid signature.
 fn picture(length: usize) -> String {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     bytes.resize(length, 0);
@@ -43,7 +43,7 @@ async fn name_and_picture_change_without_a_password_and_nothing_else_does() {
     let app = app(&db.uri, OPEN);
     let rep = Person::registered(&app, "rep@example.com").await;
     let before = stored(&db, rep.id).await;
-    // The largest that is allowed: a body of 1.4 MB.
+    // The maximum size: a body of 1.4 MB.
     let largest = picture(1024 * 1024);
     let form = json!({
         "name": " New Name ", "email": "rep@example.com", "password": "", "profilePicture": largest,
@@ -60,7 +60,7 @@ async fn name_and_picture_change_without_a_password_and_nothing_else_does() {
     for field in ["email", "username", "password", "role", "createdAt"] {
         assert_eq!(after.get(field), before.get(field), "{field}");
     }
-    // Signing in neither reads nor tells it.
+    // Sign-in neither reads nor returns it.
     let again = login(&app, "rep@example.com", PASSWORD).await.json();
     assert!(again["user"].get("profilePicture").is_none());
     for (body, status) in [

@@ -1,4 +1,4 @@
-//! Passwords that administrators let somebody choose, on a real MongoDB-protocol server.
+//! Password reset links, on a real MongoDB-protocol server.
 
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, PASSWORD, Person, audited, do_to, login};

@@ -1,4 +1,4 @@
-//! The real socket: slow clients, and the end.
+//! The HTTP server on a real socket: slow clients and shutdown.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ struct Running {
     address: std::net::SocketAddr,
     stop: CancellationToken,
     done: JoinHandle<bool>,
-    /// Told when a request to /slow has begun, and ends it.
+    /// Notified when a request to /slow has started; ends it.
     began: Arc<Notify>,
     finish: Arc<Notify>,
 }

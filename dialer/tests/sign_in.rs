@@ -1,4 +1,4 @@
-//! Signing in and failing to, on a real MongoDB-protocol server.
+//! Successful and failed sign-ins, on a real MongoDB-protocol server.
 
 use std::time::{Duration, Instant};
 
@@ -114,7 +114,7 @@ async fn signing_in_and_failing_to_are_remembered() {
         ),
         (doc! { "action": "REGISTER", "userId": rep.id }, 1),
     ] {
-        // They are written beside the answer.
+        // They are written in the background.
         let written = async {
             while audit.count_documents(filter.clone()).await.unwrap() < count {
                 tokio::task::yield_now().await;

@@ -31,7 +31,7 @@ fn token(secret: &str, seconds: i64) -> String {
     TokenKeys::new(secret.as_bytes()).sign(&claims).unwrap()
 }
 
-/// Signed here, as the old server did: without a `sid`.
+/// A token as the old server signed it: without a `sid`.
 fn old_token() -> String {
     let claims = json!({ "_id": ObjectId::new().to_hex(), "iat": 1, "exp": 99_999_999_999_i64 });
     let key = jsonwebtoken::EncodingKey::from_secret(JWT_SECRET.as_bytes());
@@ -209,8 +209,8 @@ async fn a_notice_that_cannot_be_stored_is_still_told_here_and_fails_nothing() {
         ends_ms: i64::MAX,
     };
     let notices = &app.app.notices;
-    let mut seat = notices.join(&identity).await.unwrap();
-    notices.tell(
+    let mut subscription = notices.join(&identity).await.unwrap();
+    notices.publish(
         id,
         &Notice::NewLead {
             lead: ObjectId::new(),
@@ -222,7 +222,7 @@ async fn a_notice_that_cannot_be_stored_is_still_told_here_and_fails_nothing() {
             process_ms: 1,
         },
     );
-    let told = seat.ends.queue.recv().await.unwrap();
+    let told = subscription.inbox.queue.recv().await.unwrap();
     assert!(told.contains("new_lead_notification"), "{told}");
     notices.settled().await;
     let metrics = app.app.metrics.render(false).unwrap();
@@ -235,7 +235,7 @@ async fn a_notice_that_cannot_be_stored_is_still_told_here_and_fails_nothing() {
     }
 }
 
-/// What was logged.
+/// The log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! One account, its session, and its leads, with everything in them that an answer shows.
+//! An account, its session, and its leads with every field that a response shows.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crokodial_dialer::security::password::DUMMY_HASH;
 use crokodial_dialer::security::token::{Claims, TokenKeys, session_key};
 use mongodb::Database;
 
-/// Signs the session; the servers get it too.
+/// Signing key of the session, also passed to the servers.
 pub const JWT_SECRET: &str = "a secret of the comparison, 32 characters";
 
 /// The account's address.
@@ -18,12 +18,12 @@ pub const EMAIL: &str = "rep@example.com";
 const LEADS: i32 = 200;
 const SESSION: Duration = Duration::from_secs(3600);
 
-/// What the requests need.
+/// Parameters of the requests.
 #[derive(Debug)]
 pub struct Data {
     /// The value of `Authorization`.
     pub authorization: String,
-    /// Of every lead.
+    /// Id of every lead.
     pub ids: Vec<ObjectId>,
 }
 

@@ -1,4 +1,4 @@
-//! What the largest file of leads costs in memory: a fresh dialer, which did nothing before, imports it for real.
+//! Memory used by the largest file of leads: a fresh dialer imports it.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -15,24 +15,24 @@ use super::report::{Report, Row};
 use super::same::ask;
 use super::server::{Server, Servers};
 
-/// As many as one file may have.
+/// Maximum number of rows per file.
 const ROWS: u32 = 15_000;
 
-/// What fills a row, so that the file is just below the 50 MB that one may have.
+/// Padding of a row, so that the file is just below the maximum of 50 MB.
 const FILLING: usize = 3_300;
 
 const BOUNDARY: &str = "a-boundary";
 const PATH: &str = "/api/csv-upload";
 
-/// Longest from the upload to the last write.
+/// Timeout from the upload to the last write.
 const PATIENCE: Duration = Duration::from_secs(900);
 
 const LIMIT_MIB: f64 = 64.0;
 
-/// Measures it.
+/// Measures the import.
 ///
 /// # Errors
-/// When the file is refused or not imported in time.
+/// If the file is refused or not imported in time.
 pub async fn memory(servers: &Servers, data: &Data, report: &mut Report) -> anyhow::Result<()> {
     let dialer = servers.fresh_dialer().await?;
     // The driver's connections are part of being idle.
@@ -57,7 +57,7 @@ pub async fn memory(servers: &Servers, data: &Data, report: &mut Report) -> anyh
     Ok(())
 }
 
-/// What it came to.
+/// The result.
 async fn import(
     dialer: &Server,
     data: &Data,

@@ -1,4 +1,4 @@
-//! Clients that keep their connections and ask again as soon as they are answered.
+//! Clients that keep their connections open and send the next request as soon as they receive a response.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// One client.
+/// A client.
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -27,7 +27,7 @@ impl Connection {
         Ok(Self { sender })
     }
 
-    /// Asks, and reads the whole answer. A body that is not empty is JSON.
+    /// Sends a request and reads the whole response. A body that is not empty is JSON.
     pub async fn ask(
         &mut self,
         method: Method,
@@ -49,7 +49,7 @@ impl Connection {
         self.send(request.body(body)?).await
     }
 
-    /// Sends it, and reads the whole answer.
+    /// Sends it and reads the whole response.
     pub async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -61,7 +61,7 @@ impl Connection {
     }
 }
 
-/// What the clients ask for.
+/// Requests of the clients.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// In turn.
@@ -69,12 +69,12 @@ pub struct Route {
     pub authorization: Option<String>,
 }
 
-/// What came of it.
+/// Result of a load.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// How long each took.
+    /// Latencies.
     pub latencies: Vec<Duration>,
-    /// From the first request to the last answer.
+    /// From the first request to the last response.
     pub took: Duration,
 }
 
@@ -87,7 +87,7 @@ impl Answers {
         f64::from(self.count()) / self.took.as_secs_f64()
     }
 
-    /// Of a hundred answers, 99 were not slower.
+    /// The 99th percentile of the latencies.
     pub fn p99(&self) -> Duration {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
@@ -96,10 +96,10 @@ impl Answers {
     }
 }
 
-/// So many clients for so long; every answer must be 200.
+/// Runs a number of clients for a time; every response must be 200.
 ///
 /// # Errors
-/// When one is not.
+/// If a response is not.
 pub async fn run(
     address: SocketAddr,
     route: &Route,

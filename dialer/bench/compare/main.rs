@@ -1,5 +1,5 @@
-//! The dialer beside the same endpoints written plainly in Express and Fastify: same database, same answers, requests
-//! per second of the server's own CPU. `make bench-dialer` runs it.
+//! Comparison of the dialer with the same endpoints in plain Express and Fastify: same database, same responses,
+//! requests per second of the server's own CPU. `make bench-dialer` runs it.
 
 mod data;
 mod file;
@@ -36,7 +36,7 @@ struct Options {
     /// Only the speed of routes whose name holds this, such as `health`: to try a change quickly.
     #[arg(long)]
     only: Option<String>,
-    /// Cargo passes it.
+    /// Passed by Cargo.
     #[arg(long, hide = true)]
     bench: bool,
 }

@@ -1,4 +1,4 @@
-//! What is measured, and how long.
+//! Measurements and their durations.
 
 use std::time::Duration;
 
@@ -13,40 +13,40 @@ use super::load::{self, Answers, Connection, Route};
 use super::report::{Bound, Report, Row};
 use super::server::{Server, Servers};
 
-/// Connections of a measured load.
+/// Number of connections of a load.
 const CLIENTS: usize = 16;
 
-/// Of the list that is read beside a storm: fewer, so that its time is not spent in its own queue.
+/// Number of connections that read the list during a storm: fewer, so that they do not queue behind each other.
 const CALM_CLIENTS: usize = 4;
 
-/// Clients that try passwords.
+/// Number of clients that try passwords.
 const STORMERS: usize = 8;
 
-/// How long the list is read beside a storm, and without one.
+/// Duration of reading the list, during a storm and without one.
 const STORM: Duration = Duration::from_secs(20);
 
-/// How often, and whether everything.
+/// Number of runs, and selection of routes.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub runs: usize,
-    /// Only routes whose name holds this.
+    /// Only routes whose name contains this.
     pub only: Option<String>,
 }
 
-/// What one route is measured with.
+/// Parameters of a route's measurement.
 struct Case {
     what: &'static str,
     route: Route,
-    /// One run.
+    /// Duration of a run.
     takes: Duration,
     bounds: Bounds,
 }
 
-/// What the dialer must reach in requests per CPU-second.
+/// Required ratio of the dialer's requests per CPU-second.
 enum Bounds {
-    /// So many times Fastify's and Express's.
+    /// Minimum ratio to Fastify and to Express.
     Each(f64, f64),
-    /// So many times the faster one's.
+    /// Minimum ratio to the faster one.
     Faster(f64),
 }
 
@@ -80,10 +80,10 @@ fn cases(data: &Data) -> [Case; 3] {
 
 const LIST: &str = "/api/leads?limit=50";
 
-/// Measures everything.
+/// Runs all measurements.
 ///
 /// # Errors
-/// When an answer is not what it should be.
+/// If a response is wrong.
 pub async fn all(servers: &Servers, data: &Data, plan: Plan) -> anyhow::Result<Report> {
     let mut report = Report::default();
     report.note(format!("load of the machine before: {}", machine()?));
@@ -170,7 +170,7 @@ fn memory(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The list's slowest answers while others try passwords, beside those without.
+/// Tail latency of the list during a password storm, compared with that without one.
 async fn storm(dialer: &Server, data: &Data, report: &mut Report) -> anyhow::Result<()> {
     let list = Route {
         paths: vec![LIST.to_owned()],
@@ -220,7 +220,7 @@ async fn try_passwords(
     Ok((judged, busy))
 }
 
-/// Processes that ran or waited for a core, on average of 1, 5 and 15 minutes.
+/// Load average of 1, 5 and 15 minutes.
 fn machine() -> anyhow::Result<String> {
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let cores = std::thread::available_parallelism()?;

@@ -1,10 +1,10 @@
-//! What was measured, beside its limits.
+//! The report: measurements and their limits.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-/// What a ratio must keep.
+/// Limit of a ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Bound {
@@ -31,16 +31,16 @@ impl Bound {
 /// The dialer's value divided by another.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ratio {
-    /// Whose or which other value.
+    /// Name of the other value.
     pub to: String,
     pub ratio: f64,
     pub bound: Bound,
     pub kept: bool,
-    /// A goal is told, and does not fail the run.
+    /// A goal is reported and does not fail the run.
     pub goal: bool,
 }
 
-/// One measured thing.
+/// A measurement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     pub what: String,
@@ -50,14 +50,14 @@ pub struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub express: Option<f64>,
     pub ratios: Vec<Ratio>,
-    /// The dialer's values divided by Fastify's and Express's, run by run: the medians of that.
+    /// Medians of the dialer's values divided by Fastify's and Express's, run by run.
     #[serde(skip)]
     paired: Option<[f64; 2]>,
 }
 
 impl Row {
-    /// Of the dialer, Fastify and Express, in alternating runs. A shared machine is twice as fast in one minute as in
-    /// the next: so values of one run are compared with each other, not the median of one with that of another.
+    /// Values of the dialer, Fastify and Express in alternating runs. The speed of a shared machine varies by a factor
+    /// of two, so values of the same run are compared, not medians.
     pub fn runs(what: impl Into<String>, values: &[Vec<f64>; 3]) -> Self {
         let [dialer, fastify, express] = values;
         let beside = |others: &[f64]| {
@@ -70,7 +70,7 @@ impl Row {
         }
     }
 
-    /// Of the dialer, Fastify and Express.
+    /// Values of the dialer, Fastify and Express.
     pub fn new(what: impl Into<String>, [dialer, fastify, express]: [f64; 3]) -> Self {
         Self {
             fastify: Some(fastify),
@@ -79,7 +79,7 @@ impl Row {
         }
     }
 
-    /// Of the dialer only.
+    /// Value of the dialer only.
     pub fn alone(what: impl Into<String>, dialer: f64) -> Self {
         Self {
             what: what.into(),
@@ -91,19 +91,19 @@ impl Row {
         }
     }
 
-    /// A limit beside Fastify.
+    /// Limit relative to Fastify.
     pub fn fastify(self, bound: Bound) -> Self {
         let [ratio, _] = self.beside();
         self.bound("Fastify", ratio, bound, false)
     }
 
-    /// A limit beside Express.
+    /// Limit relative to Express.
     pub fn express(self, bound: Bound) -> Self {
         let [_, ratio] = self.beside();
         self.bound("Express", ratio, bound, false)
     }
 
-    /// A limit beside whichever has more.
+    /// Limit relative to the larger of the two.
     pub fn larger(self, bound: Bound) -> Self {
         let [fastify, express] = self.beside();
         if fastify <= express {
@@ -113,7 +113,7 @@ impl Row {
         }
     }
 
-    /// A limit beside whichever has less.
+    /// Limit relative to the smaller of the two.
     pub fn smaller(self, bound: Bound) -> Self {
         let [fastify, express] = self.beside();
         if fastify >= express {
@@ -130,13 +130,13 @@ impl Row {
         self.paired.unwrap_or(ratios)
     }
 
-    /// A goal beside another value of the dialer's own.
+    /// Goal relative to another value of the dialer.
     pub fn goal(self, to: &str, base: f64, bound: Bound) -> Self {
         let ratio = self.dialer / base;
         self.bound(&format!("{to} ({base:.1})"), ratio, bound, true)
     }
 
-    /// A limit of its own.
+    /// Absolute limit.
     pub fn limit(self, what: &str, most: f64) -> Self {
         let ratio = self.dialer / most;
         self.bound(what, ratio, Bound::AtMost(1.0), false)
@@ -155,7 +155,7 @@ impl Row {
     }
 }
 
-/// Everything that was measured.
+/// All measurements.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     pub rows: Vec<Row>,
@@ -171,14 +171,14 @@ impl Report {
         self.notes.push(note);
     }
 
-    /// Limits that were not kept.
+    /// Exceeded limits.
     pub fn missed(&self) -> Vec<&str> {
         let missed = |row: &&Row| row.ratios.iter().any(|r| !r.kept && !r.goal);
         let rows = self.rows.iter().filter(missed);
         rows.map(|row| row.what.as_str()).collect()
     }
 
-    /// For people.
+    /// As text.
     pub fn table(&self) -> String {
         let mut text = format!(
             "{:<42} {:>9} {:>9} {:>9}\n",
@@ -213,7 +213,7 @@ impl Report {
     }
 }
 
-/// The middle one; of an even number the lower of the two. 0 of none.
+/// The median; the lower one of two, and 0 of none.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);

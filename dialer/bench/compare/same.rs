@@ -1,4 +1,4 @@
-//! Three servers that are compared must give the same answers.
+//! Checks that the compared servers give the same responses.
 
 use anyhow::{Context, ensure};
 use http::{Method, StatusCode};
@@ -11,7 +11,7 @@ use super::server::{Server, Servers};
 /// Fails with the first difference.
 ///
 /// # Errors
-/// When there is one.
+/// If there is a difference.
 pub async fn check(servers: &Servers, data: &Data) -> anyhow::Result<()> {
     let lead = data.ids.first().context("no leads")?;
     let read = format!("/api/leads/{lead}");
@@ -47,7 +47,7 @@ pub async fn check(servers: &Servers, data: &Data) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The JSON that a server answers with 200.
+/// The JSON of a response with 200.
 pub async fn ask(server: &Server, path: &str, data: Option<&Data>) -> anyhow::Result<Value> {
     let authorization = data.map(|data| data.authorization.as_str());
     let mut connection = Connection::open(server.address).await?;
@@ -56,7 +56,7 @@ pub async fn ask(server: &Server, path: &str, data: Option<&Data>) -> anyhow::Re
     Ok(serde_json::from_slice(&body)?)
 }
 
-/// No token, and one that was not signed here.
+/// No token, and one with a foreign signature.
 async fn refuses_strangers(server: &Server) -> anyhow::Result<()> {
     for authorization in [None, Some("Bearer eyJhbGciOiJIUzI1NiJ9.e30.AAAA")] {
         let mut connection = Connection::open(server.address).await?;

@@ -1,4 +1,4 @@
-//! The three servers as processes of their own, and what the kernel says of them.
+//! The three servers as separate processes, and their resource usage.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,16 +12,16 @@ use http::Method;
 use super::data::JWT_SECRET;
 use super::load::Connection;
 
-/// Longest from start to the first answer.
+/// Timeout from the start to the first response.
 const START: Duration = Duration::from_secs(30);
 
-/// The kernel counts a process's time in these, on every Linux that this runs on.
+/// Clock ticks per second, in which the kernel counts CPU time.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Failures of sign-in that a storm may have before it is refused without a look at the password: the setting's most.
+/// Number of failed sign-ins before the throttle refuses them: the maximum of the setting.
 const FAILURES: &str = "10000";
 
-/// A server that runs until this is dropped.
+/// A server process, stopped on drop.
 #[derive(Debug)]
 pub struct Server {
     pub name: &'static str,
@@ -95,7 +95,7 @@ impl Server {
         }
     }
 
-    /// CPU time that it used so far.
+    /// CPU time so far.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The name before it is in brackets and may hold anything.
@@ -105,12 +105,12 @@ impl Server {
         Ok(TICK * ticks)
     }
 
-    /// The most memory that it had, in KiB.
+    /// Peak memory, in KiB.
     pub fn peak_kib(&self) -> anyhow::Result<u32> {
         self.memory_kib("VmHWM:")
     }
 
-    /// The memory that it has, in KiB.
+    /// Current memory, in KiB.
     pub fn now_kib(&self) -> anyhow::Result<u32> {
         self.memory_kib("VmRSS:")
     }
@@ -124,7 +124,7 @@ impl Server {
     }
 }
 
-/// All of them, in the order of the report.
+/// All servers, in the order of the report.
 #[derive(Debug)]
 pub struct Servers {
     pub dialer: Server,
@@ -135,7 +135,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts them on one database. `DIALER_BIN` names another dialer than the one that was built with this.
+    /// Starts them on one database. `DIALER_BIN` selects a dialer other than the one built with this benchmark.
     pub async fn start(uri: &str) -> anyhow::Result<Self> {
         let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
         std::fs::create_dir_all(&logs)?;
@@ -158,7 +158,7 @@ impl Servers {
         })
     }
 
-    /// Another dialer, which has done nothing yet.
+    /// A fresh dialer.
     pub async fn fresh_dialer(&self) -> anyhow::Result<Server> {
         Server::start("fresh dialer", dialer(), &self.uri, &self.logs).await
     }

@@ -1,4 +1,4 @@
-//! Who calls, from where: headers and sockets.
+//! Clients of requests: headers and sockets.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::input::{halves, text};
 
-/// The peer's address and X-Forwarded-For, a line each.
+/// The peer's address and X-Forwarded-For, one per line.
 pub fn client_address(data: &[u8]) {
     let text = text(data);
     let (peer, header) = halves(&text);
@@ -32,7 +32,7 @@ pub fn client_address(data: &[u8]) {
         resolve(peer, None, &trusted),
         resolve(peer, Some(""), &trusted)
     );
-    // Whatever a client writes, the proxy's own entry stands right of it.
+    // The proxy's own entry is to the right of everything that a client writes.
     let stranger = IpAddr::from([203, 0, 113, 7]);
     let appended = format!("{header},{stranger}");
     assert_eq!(resolve(proxy, Some(&appended), &trusted), stranger);
@@ -53,7 +53,7 @@ pub fn token_header(data: &[u8]) {
     }
 }
 
-/// A message of a client.
+/// A message from a client.
 pub fn socket(data: &[u8]) {
     let said = ClientMessage::read(data);
     let padded = [b" \r\n", data, b"\t\n"].concat();

@@ -1,4 +1,4 @@
-//! Bodies of requests that set something. What was read from one is sent again, and must be read as the same.
+//! Bodies of requests that set something. What was parsed from one is sent again and must parse as the same.
 
 use bson::Document;
 use crokodial_dialer::domain::dispositions::DispositionEdit;
@@ -6,21 +6,21 @@ use crokodial_dialer::domain::email;
 use crokodial_dialer::domain::passcode::{self as code, InviteSpec};
 use crokodial_dialer::domain::profile as account;
 use crokodial_dialer::domain::settings as setting;
-use crokodial_dialer::http::schema::accounts::CodeLimits;
-use crokodial_dialer::http::schema::leads::DispositionChange;
+use crokodial_dialer::http::schema::dispositions::DispositionChange;
+use crokodial_dialer::http::schema::passcodes::CodeLimits;
 use crokodial_dialer::http::schema::read::{ReadError, read};
 use crokodial_dialer::security::password;
 use serde_json::{Map, Value, json};
 
 use crate::input::{fields, moment_of, object, text};
 
-/// What an account's address is before it is changed.
+/// The account's current address.
 const NOW: &str = "rep@example.com";
 
-/// 2025, in milliseconds.
+/// A time in 2025, in milliseconds.
 const NOW_MS: i64 = 1_750_000_000_000;
 
-/// A body, and as the text of a code by itself.
+/// A body, and the text of a code.
 pub fn passcode(data: &[u8]) {
     let typed = text(data);
     let normal = code::normalise(&typed);
@@ -71,7 +71,7 @@ pub fn settings(data: &[u8]) {
     assert_eq!(setting::shown("u", &self::stored(&again)), shown);
 }
 
-/// What is set by path as a document.
+/// Fields by path as a document.
 fn stored(set: &Document) -> Document {
     let mut stored = Document::new();
     for (path, value) in set {

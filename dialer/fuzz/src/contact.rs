@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::input::{fields, object};
 
-/// The body that adds to a do-not-call list.
+/// The body of a request that adds numbers to a list.
 pub fn numbers(data: &[u8]) {
     let Some(body) = object(data) else { return };
     let Ok(addition) = lists::parse(&body) else {

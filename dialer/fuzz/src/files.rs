@@ -22,10 +22,10 @@ use serde_json::json;
 use crate::input::{fields, halves, text};
 use crate::vendor::usable;
 
-/// What of a row is kept beside its lead, in characters.
+/// Maximum stored length of a row, in characters.
 const KEPT_ROW: usize = 16_000;
 
-/// A file that was read to its end, or as far as it could be.
+/// A file that was read to its end or to its first error.
 #[derive(Debug, PartialEq, Eq)]
 struct File {
     vendor: Vendor,
@@ -58,7 +58,7 @@ fn read(file: impl Read) -> Result<File, FileError> {
     })
 }
 
-/// Gives one byte at a time.
+/// Returns one byte at a time.
 struct Dripping<'a>(&'a [u8]);
 
 impl Read for Dripping<'_> {
@@ -92,7 +92,7 @@ pub fn csv_sheet(data: &[u8]) {
     }
 }
 
-/// Every cell in quotes: what is in it is the same.
+/// Quoting every cell does not change its content.
 fn written_again(file: &File) {
     let rows = file.rows.iter().map(|row| &row.cells);
     let lines: Vec<String> = std::iter::once(&file.headers)
@@ -112,7 +112,7 @@ fn quoted(cells: &[String]) -> String {
     format!("{}\n", cells.join(","))
 }
 
-/// The leads of a file, row by row, and what is said about it.
+/// The leads of a file, row by row, and the warnings.
 fn leads(data: &[u8], partial: bool, blocked: &[String]) -> Result<(Vec<Row>, Scan), FileError> {
     let rules = Rules {
         partial,
@@ -159,7 +159,7 @@ pub fn csv_scan(data: &[u8]) {
     }
 }
 
-/// A row as it is kept: by names that can be stored, and no two the same.
+/// A row as stored: under storable names without duplicates.
 fn original(columns: &Columns, row: &Row) {
     let (kept, cut) = columns.original(row);
     let names: HashSet<&String> = kept.iter().map(|(name, _)| name).collect();
@@ -177,7 +177,7 @@ fn original(columns: &Columns, row: &Row) {
     assert!(characters <= KEPT_ROW);
 }
 
-/// A line of headers and a line of cells, both with tabs between.
+/// A line of headers and a line of cells, separated by tabs.
 pub fn csv_row(data: &[u8]) {
     let text = text(data);
     let (headers, cells) = halves(&text);
@@ -217,7 +217,7 @@ fn bounded(columns: &Columns, reading: &Reading) {
     assert!((1..=100).contains(&disposition.chars().count()));
 }
 
-/// What was made of a phone, an address, a birthday and a moment is read as itself.
+/// A formatted phone, address, birthday and time parse as themselves.
 fn read_again(vendor: Vendor, reading: &Reading) {
     let Some(lead) = &reading.lead else { return };
     let names = match vendor {
@@ -249,7 +249,7 @@ fn read_again(vendor: Vendor, reading: &Reading) {
     assert!(kept || dob.is_empty());
 }
 
-/// The same lead by webhook is the same lead. A spreadsheet's ways with numbers are none of the webhook's.
+/// The same lead by webhook is the same lead. Only files contain numbers that a spreadsheet changed.
 fn as_a_message(columns: &Columns, row: &Row, reading: &Reading) {
     let cell = |name: &str| {
         let place = columns.headers.iter().position(|header| header == name);

@@ -1,4 +1,4 @@
-//! Bytes as what a target reads.
+//! Conversions of fuzz input.
 
 use std::borrow::Cow;
 
@@ -6,22 +6,22 @@ use crokodial_dialer::http::body;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-/// As text; what is not UTF-8 is a replacement character, as where the dialer reads headers and variables.
+/// As text; invalid UTF-8 becomes replacement characters, as where the dialer reads headers and variables.
 pub fn text(data: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(data)
 }
 
-/// The first line, and the rest.
+/// The first line and the rest.
 pub fn halves(text: &str) -> (&str, &str) {
     text.split_once('\n').unwrap_or((text, ""))
 }
 
-/// As the body of a request.
+/// As a request body.
 pub fn object(data: &[u8]) -> Option<Map<String, Value>> {
     body::object(data).ok()
 }
 
-/// The object of `json!({…})`.
+/// The map of `json!({…})`.
 pub fn fields(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
@@ -29,8 +29,8 @@ pub fn fields(value: Value) -> Map<String, Value> {
     }
 }
 
-/// A moment in ISO-8601, from milliseconds since 1970. By whole seconds: of the calendar's last second jiff reads
-/// milliseconds that it does not make from their number.
+/// A time in ISO 8601, from milliseconds since 1970. Built from whole seconds, because in the calendar's last second
+/// jiff parses milliseconds that it cannot construct.
 pub fn moment_of(ms: i64) -> String {
     let second = Timestamp::from_second(ms.div_euclid(1000));
     let ms = ms.rem_euclid(1000);
@@ -45,8 +45,7 @@ pub fn pairs(data: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(data).into_owned().collect()
 }
 
-/// A text of plain characters with a piece of it cut out and another put in: the first byte says where, the second
-/// how much, and the rest is what.
+/// An ASCII text with a part replaced: the first byte is the position, the second the length, the rest the replacement.
 pub fn altered(genuine: &str, data: &[u8]) -> String {
     let (place, cut, put) = match data {
         [place, cut, put @ ..] => (usize::from(*place), usize::from(*cut), put),

@@ -1,4 +1,4 @@
-//! How leads are asked for, edited and shown.
+//! Queries, edits and views of leads.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::input::{moment_of, object, pairs, text};
 
-/// What a spreadsheet takes for the beginning of a formula.
+/// Characters that start a formula in a spreadsheet.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 pub fn lead_query(data: &[u8]) {
@@ -107,7 +107,7 @@ pub fn notes(data: &[u8]) {
     assert!(shown.lines().all(|line| text.contains(line.trim())));
 }
 
-/// The cells of a lead, a line each, there and back.
+/// The cells of a lead, one per line, written and parsed again.
 pub fn export(data: &[u8]) {
     let text = text(data);
     let cells = table::COLUMNS.iter().zip(text.split('\n'));
@@ -140,7 +140,7 @@ pub fn export(data: &[u8]) {
     assert_eq!(read, [row]);
 }
 
-/// A document as it is stored: as extended JSON, or in its own form.
+/// A stored document, as extended JSON or as BSON.
 pub fn lead_view(data: &[u8]) {
     let document = match object(data) {
         Some(fields) => Document::try_from(fields).ok(),
@@ -163,7 +163,7 @@ pub fn lead_view(data: &[u8]) {
     }
 }
 
-/// Shown as the same number; JSON has no form for what is none.
+/// Shown as the same number; JSON cannot represent NaN and infinity.
 fn number(stored: f64) {
     let shown = to_json::value(&Bson::Double(stored)).as_f64();
     assert_eq!(shown, Some(stored).filter(|number| number.is_finite()));

@@ -1,7 +1,6 @@
-//! Fuzz targets for everything the dialer parses. A target takes any bytes and asserts what must hold of whatever is
-//! read from them: that it fits its bounds, that reading what was written gives the same, that two ways to one value
-//! agree. `scripts/fuzz.sh` lets libFuzzer look for bytes of which it does not hold; the unit tests here try the seeds
-//! in `seeds/<target>/` and a few hundred variations of them.
+//! Fuzz targets for the dialer's parsers. A target takes arbitrary bytes and asserts properties of whatever is parsed
+//! from them: limits, round trips, and agreement of equivalent paths. `scripts/fuzz.sh` lets libFuzzer search for
+//! counterexamples; the unit tests here run the seeds in `seeds/<target>/` and a few hundred variations of them.
 
 mod access;
 mod bodies;
@@ -14,12 +13,12 @@ mod scrub;
 mod secrets;
 mod vendor;
 
-/// Something to be fuzzed.
+/// A fuzz target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// Also the name of its directory of seeds.
+    /// Also the name of its seed directory.
     pub name: &'static str,
-    /// Panics where something does not hold.
+    /// Panics if a property does not hold.
     pub check: fn(&[u8]),
 }
 
@@ -27,7 +26,7 @@ const fn target(name: &'static str, check: fn(&[u8])) -> Target {
     Target { name, check }
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     target("client_address", access::client_address),
     target("config", process::config),

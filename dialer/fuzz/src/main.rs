@@ -1,4 +1,4 @@
-//! libFuzzer's program. It has the main function; here is only which target it calls.
+//! The libFuzzer program. libFuzzer provides the main function; this selects the target.
 #![no_main]
 
 use std::sync::OnceLock;
@@ -14,7 +14,7 @@ fuzz_target!(init: choose(), |data| {
     }
 });
 
-/// By a variable: libFuzzer takes the arguments for itself.
+/// Selected by a variable, because libFuzzer parses the arguments.
 fn choose() {
     let wanted = std::env::var("FUZZ_TARGET").unwrap_or_default();
     let Some(target) = named(&wanted) else {

@@ -7,16 +7,16 @@ use crokodial_dialer::http::cors::Origins;
 
 use crate::input::text;
 
-/// Shorter values stand in the advice by chance.
+/// Shorter values may be part of the advice by chance.
 const MIN_SECRET: usize = 24;
 
-/// Longer words of the advice itself, which the fuzzer finds out.
+/// Longer words of the advice itself, which the fuzzer discovers.
 const ADVICE: [&str; 2] = [
     "mongodb://USER:PASSWORD@HOST:27017/DATABASE",
     "https://dialer.example.com,",
 ];
 
-/// Variables, a line each.
+/// Variables, one per line.
 pub fn config(data: &[u8]) {
     let text = text(data);
     let lines = text.lines().filter_map(|line| line.split_once('='));

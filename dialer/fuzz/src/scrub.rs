@@ -1,14 +1,14 @@
-//! What leaves the process for logs and Sentry: whatever stands around a credential, it goes.
+//! Scrubbing of text for logs and Sentry: a credential is removed in any context.
 
 use crokodial_dialer::security::scrub::text as scrubbed;
 use serde_json::json;
 
 use crate::input::{halves, text};
 
-/// Nothing that is in the text by chance.
+/// A value that no input contains by chance.
 const PLANTED: &str = "q7HunterZ2x9";
 
-/// Two lines: what stands before, and what after.
+/// Two lines: the text before and the text after the credential.
 pub fn scrub(data: &[u8]) {
     let text = text(data);
     if text.contains(PLANTED) {

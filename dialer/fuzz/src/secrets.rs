@@ -1,4 +1,4 @@
-//! What is signed or sealed: only what was made here is read, to the last bit.
+//! Signed and sealed texts: only genuine ones are accepted, to the last bit.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::input::{altered, text};
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
-/// A key of a ring, which is no secret of anybody.
+/// A key for these tests only.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 const CONTEXT: SealContext = SealContext {
@@ -18,13 +18,13 @@ const CONTEXT: SealContext = SealContext {
     user: ObjectId::from_bytes([1; 12]),
 };
 
-/// Shorter texts stand in the advice by chance.
+/// Shorter texts may be part of the advice by chance.
 const MIN_SECRET: usize = 20;
 
 static RING: LazyLock<Option<KeyRing>> =
     LazyLock::new(|| KeyRing::parse(&format!("k1:{KEY}")).ok());
 
-/// Its nonce is drawn: it is another one in each run.
+/// The nonce is random, so the text differs in each run.
 static SEALED: LazyLock<String> = LazyLock::new(|| {
     let ring = RING.as_ref();
     let sealed = ring.and_then(|ring| ring.seal(CONTEXT, "hunter2").ok());
@@ -48,7 +48,7 @@ fn claims(id: &str, sid: &str) -> Claims {
     }
 }
 
-/// The text of ENCRYPTION_KEYS.
+/// A value of ENCRYPTION_KEYS.
 pub fn keyring(data: &[u8]) {
     let typed = text(data);
     let ring = match KeyRing::parse(&typed) {
@@ -82,7 +82,7 @@ pub fn keyring(data: &[u8]) {
     assert_ne!(look_ups, ring.look_ups("fuzz", &["ab"]));
 }
 
-/// A sealed text that was changed somewhere, and any text.
+/// A modified sealed text, and arbitrary text.
 pub fn sealed(data: &[u8]) {
     let Some(ring) = RING.as_ref() else { return };
     assert_eq!(ring.open(CONTEXT, &SEALED).as_deref(), Ok("hunter2"));
@@ -101,7 +101,7 @@ pub fn sealed(data: &[u8]) {
     assert_eq!(rings::is_sealed(&any), any.starts_with("sealed.v1."));
 }
 
-/// A token that was changed somewhere, any text, and a token of any claims.
+/// A modified token, arbitrary text, and a token with arbitrary claims.
 pub fn token(data: &[u8]) {
     let keys = TokenKeys::new(SECRET);
     let any = text(data);

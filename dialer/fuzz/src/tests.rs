@@ -1,4 +1,4 @@
-//! Every target over its seeds, hostile inputs and variations of both: what `make test` has of the fuzzing.
+//! Runs every target over its seeds, hostile inputs and variations of both: the part of fuzzing that `make test` runs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::{TARGETS, Target};
 
-/// Variations of each target's seeds.
+/// Number of variations per target.
 const VARIATIONS: u64 = 300;
 
-/// Longest input that is told in full.
+/// Maximum length of an input in a message.
 const SHOWN: usize = 2_000;
 
 fn seeds(target: &str) -> PathBuf {
@@ -28,7 +28,7 @@ fn inputs(target: &Target) -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
-/// Tries inputs of every target, also after one did not hold: all that is wrong is told at once.
+/// Runs targets on inputs and continues after failures, so that all of them are reported.
 fn check(tries: impl Iterator<Item = (&'static Target, Vec<Vec<u8>>)>) {
     let mut broken = Vec::new();
     for (target, inputs) in tries {
@@ -59,7 +59,7 @@ impl Random {
         usize::try_from(self.next() % u64::try_from(most.max(1)).unwrap()).unwrap()
     }
 
-    /// Bytes that mean something somewhere, and any others.
+    /// Bytes with a meaning to some parser, and arbitrary ones.
     fn byte(&mut self) -> u8 {
         const MEANT: &[u8] = b"\"\\',;:=&?%+-.@/$#{}[]()<>*~\n\r\t \0\x1e\xff\xc3\xe2019azAZ_eE";
         match self.below(3) {

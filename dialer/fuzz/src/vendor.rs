@@ -1,4 +1,4 @@
-//! What vendors send: their messages, what those change in a lead, and which leads are the same.
+//! Vendors: their messages, what these change in a lead, and matching of leads.
 
 use bson::oid::ObjectId;
 use crokodial_dialer::domain::email;
@@ -15,10 +15,10 @@ use crate::input::{fields, halves, object, text};
 
 const TENANT: ObjectId = ObjectId::from_bytes([7; 12]);
 
-/// Longest text of a message's field, in characters.
+/// Maximum length of a message's field, in characters.
 const MAX_LENGTH: usize = 500;
 
-/// Most messages that one lead gets.
+/// Maximum number of messages per lead.
 const MAX_MESSAGES: usize = 8;
 
 pub fn price(data: &[u8]) {
@@ -40,7 +40,7 @@ pub fn price(data: &[u8]) {
     }
 }
 
-/// What is stored and written is read as the same.
+/// Stored and printed amounts parse as the same amount.
 fn amount(cents: Cents) {
     let amount = cents.amount();
     assert!((0.0..=1_000_000.0).contains(&amount), "{amount}");
@@ -73,7 +73,7 @@ fn written_out(body: &Map<String, Value>) -> Map<String, Value> {
     body.iter().map(|(k, v)| (k.clone(), text(v))).collect()
 }
 
-/// Fit to be stored: nothing that is empty, nothing without an end.
+/// Storable: not empty, and within its maximum length.
 pub fn usable(lead: &VendorLead) {
     let plain = |text: &str, most: usize| {
         assert!(!text.is_empty() && text.trim() == text, "{text:?}");
@@ -107,7 +107,7 @@ pub fn usable(lead: &VendorLead) {
         .for_each(|(_, text)| plain(text, MAX_LENGTH));
 }
 
-/// Two stored leads, a line each; the first also as a message.
+/// Two stored leads, one per line; the first also as a message.
 pub fn same(data: &[u8]) {
     let text = text(data);
     let (one, other) = halves(&text);
@@ -135,7 +135,7 @@ pub fn same(data: &[u8]) {
     assert_ne!(id, sameness::new_id(ObjectId::from_bytes([8; 12]), &lead));
 }
 
-/// A stored lead, then messages about it, a line each.
+/// A stored lead, then messages about it, one per line.
 pub fn merge(data: &[u8]) {
     let text = text(data);
     let (first, messages) = halves(&text);
@@ -163,7 +163,7 @@ pub fn merge(data: &[u8]) {
     }
 }
 
-/// As the store sets it.
+/// Applies a merge as the store does.
 fn store(lead: &mut Map<String, Value>, merge: &Merge) {
     for (field, value) in &merge.fields {
         let value = match value {

@@ -1,5 +1,6 @@
-//! What administrators do to accounts. There is always one of them left who can sign in: what would take the last
-//! away is looked at before it is written and again after it, and undone. Of two that race at least one sees both.
+//! Administration of accounts. At least one administrator can always sign in: an operation that could remove the last
+//! one checks before and after the write, and is undone if necessary. Of two concurrent operations at least one sees
+//! both.
 
 use bson::oid::ObjectId;
 use rand::RngCore;
@@ -12,13 +13,13 @@ use crate::security::token;
 use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::users::User;
 
-/// How long a reset link serves: an hour.
+/// Lifetime of a reset link: one hour.
 const RESET_MS: i64 = 3_600_000;
 
-/// The throttle's account name for reset links that are wrong, which no e-mail address can equal.
+/// Throttle key of wrong reset links; no e-mail address can be equal to it.
 const RESETS: &str = "password resets";
 
-/// A one-time link that lets somebody choose a password. Only its hash is stored.
+/// A one-time token to set a password. Only its hash is stored.
 #[derive(Clone)]
 pub struct ResetToken {
     /// 256 bits as 64 hex digits.
@@ -65,8 +66,8 @@ impl Accounts {
         self.known(target).await
     }
 
-    /// Keeps an account from signing in and ends its sessions, reset links and vendors' credentials. Again is fine,
-    /// and finishes what failed half-way.
+    /// Disables sign-in and ends the account's sessions, reset links and vendor credentials. Idempotent: repeating it
+    /// completes a partial failure.
     ///
     /// # Errors
     /// `NoSuchUser`, `LastAdministrator`, `Database`.
@@ -89,7 +90,7 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Lets an account sign in again. Vendors' credentials stay off.
+    /// Enables sign-in. Vendor credentials stay revoked.
     ///
     /// # Errors
     /// `NoSuchUser`, `Database`.
@@ -106,7 +107,7 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Makes a link that lets somebody choose a password once. Older links of theirs end.
+    /// Creates a one-time token to set a password, and revokes older ones.
     ///
     /// # Errors
     /// `NoSuchUser`, `Disabled`, `Database`.
@@ -133,7 +134,7 @@ impl Accounts {
         Ok(ResetToken { token, expires_ms })
     }
 
-    /// Uses a reset link: the account has this password, which the caller has checked, and no session any more.
+    /// Sets a password with a reset token and ends all sessions. The caller has checked the password.
     ///
     /// # Errors
     /// `ResetRefused`, `TooMany`, `Busy`, `Hashing`, `Database`.
@@ -166,7 +167,7 @@ impl Accounts {
         if self.store.is_disabled(owner).await? {
             return Err(AccountError::ResetRefused);
         }
-        // Before the link is used up: this is the step that may have to be tried again.
+        // Before the link is consumed, because this step may have to be retried.
         let hash = self.hash(password).await?;
         if !self.store.take_reset(&key).await? {
             return Err(AccountError::ResetRefused);
@@ -184,7 +185,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Gives the account with this address a new password and ends its sessions, from the command line.
+    /// Sets the password of the account with this address and ends its sessions, for the command line.
     ///
     /// # Errors
     /// `NoSuchUser`, also when several accounts differ in case only; `Disabled`, `Busy`, `Hashing`, `Database`.
@@ -218,7 +219,7 @@ impl Accounts {
         Err(AccountError::LastAdministrator)
     }
 
-    /// Writes an entry before the answer, but never instead of it: what it tells of is done.
+    /// Writes an audit entry before the response. A failure does not fail the operation, which is done.
     pub(super) async fn record(&self, entry: AuditEntry) {
         if let Err(fault) = self.store.insert_audit(&entry).await {
             tracing::warn!(action = ?entry.action, reason = %fault, "audit entry not written");
@@ -226,7 +227,7 @@ impl Accounts {
     }
 }
 
-/// An entry of something that was done to an account by whoever holds its link.
+/// An audit entry for an operation by the holder of a link.
 fn of(user: &User, action: AuditAction, caller: &Caller) -> AuditEntry {
     AuditEntry {
         action,

@@ -1,11 +1,11 @@
-//! Hashing off the async threads, one at a time: it is meant to be slow, and with Argon2id to take 19 MiB, and must not
-//! take the machine with it.
+//! Password hashing on blocking threads, one at a time: hashing is deliberately slow, takes 19 MiB with Argon2id, and
+//! must not exhaust the machine.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// Callers that may wait for the permit. At some 60 ms each the last waits about a second.
+/// Maximum number of callers that wait for the permit. At about 60 ms each, the last one waits a second.
 const QUEUE_LENGTH: usize = 16;
 
 /// The queue is full.
@@ -28,10 +28,10 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    /// Runs `work` when its turn comes. A caller that goes away gives up its place only when its work is done.
+    /// Runs `work` in turn. A cancelled caller gives up its place only when its work is done.
     ///
     /// # Errors
-    /// `Busy` at once when the queue is full; also if the work panicked.
+    /// `Busy` immediately if the queue is full; also if the work panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -51,7 +51,7 @@ impl Hasher {
         .map_err(|_| Busy)
     }
 
-    /// Runs `work` if nobody else hashes or waits to; `None` otherwise, also if it panicked.
+    /// Runs `work` if nothing is being hashed or waiting; `None` otherwise, also if it panicked.
     pub async fn run_if_idle<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -9,7 +9,7 @@ use crate::security::throttle::{Limits, Throttle};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How often each was asked. Every request counts, successful or not.
+/// Rate limits of invite code requests. Every request counts, successful or not.
 #[derive(Debug)]
 pub(super) struct InviteLimits {
     pub validate: Mutex<Throttle>,

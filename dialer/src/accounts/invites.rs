@@ -1,4 +1,4 @@
-//! Invite codes: how often they may be tried and managed, and what administrators make of them.
+//! Operations on invite codes and their rate limits.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,23 +12,23 @@ use crate::domain::passcode::{self, InviteCode, InviteRefusal, InviteSpec};
 use crate::store::audit::AuditAction;
 use crate::store::fault::Reason;
 
-/// Random codes tried before giving up: with 40 bits each, the second is never needed.
+/// Maximum number of random codes to try: with 40 bits each, a second one is practically never needed.
 const MAX_ATTEMPTS: usize = 10;
 
-/// What somebody wants to know of a code. Each has a limit of its own.
+/// Purpose of a look-up; each has its own rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Five in 15 minutes from one address.
+    /// Five per address in 15 minutes.
     Validate,
-    /// Three in an hour from one address.
+    /// Three per address in an hour.
     Consume,
 }
 
 impl Accounts {
-    /// Looks at a code without using it: only registering does.
+    /// Looks up a code without using it: only registration does.
     ///
     /// # Errors
-    /// `Invite` where nobody can register with it, `TooMany`, `Database`.
+    /// `Invite` if it cannot be used to register, `TooMany`, `Database`.
     pub async fn look_at_invite(
         &self,
         typed: &str,
@@ -46,7 +46,7 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Counts a request of an administrator about codes: 20 in 5 minutes, from wherever they are.
+    /// Counts an administrator's request against the limit: 20 in 5 minutes, from any address.
     ///
     /// # Errors
     /// `TooMany`.
@@ -55,7 +55,7 @@ impl Accounts {
         spend(&self.invite_limits.manage, &who.user.id.to_hex(), anywhere)
     }
 
-    /// Makes a code: this one, or a random one.
+    /// Creates a code: the given one, or a random one.
     ///
     /// # Errors
     /// `CodeTaken`, `Database`.
@@ -86,7 +86,7 @@ impl Accounts {
         Err(AccountError::CodeTaken)
     }
 
-    /// Switches a code off; its text, or `None` where there is none.
+    /// Deactivates a code and returns its text; `None` if there is no such code.
     ///
     /// # Errors
     /// `Database`.
@@ -104,7 +104,7 @@ impl Accounts {
         Ok(code)
     }
 
-    /// Removes a code; false where there is none.
+    /// Deletes a code; false if there is no such code.
     ///
     /// # Errors
     /// `Database`.

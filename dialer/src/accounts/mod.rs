@@ -1,4 +1,5 @@
-//! Signing in and out, registering, and what is done to accounts: the order of the steps. Rules are in `domain`, data in `store`.
+//! Accounts: sign-in, registration, administration, invite codes. This is the order of the steps; rules are in `domain`
+//! and `security`, data in `store`.
 
 mod administration;
 pub mod hasher;

@@ -1,4 +1,4 @@
-//! Passwords as they are stored: the form in force, and the slow steps.
+//! Stored password hashes: the current scheme, and the slow steps.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,37 +11,36 @@ use crate::security::password::{self, HashScheme};
 use crate::store::fault::Fault;
 
 impl Accounts {
-    /// What passwords are stored as: Argon2id once the old server is gone for good.
+    /// The current hash scheme: Argon2id once the old server is gone for good.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn form(&self) -> Result<HashScheme, Fault> {
-        if let Some(form) = self.known.get(Instant::now()) {
-            return Ok(form);
+    /// Errors of the database.
+    pub async fn scheme(&self) -> Result<HashScheme, Fault> {
+        if let Some(scheme) = self.known.get(Instant::now()) {
+            return Ok(scheme);
         }
-        let form = if self.store.is_contracted().await? {
+        let scheme = if self.store.is_contracted().await? {
             HashScheme::Argon2id
         } else {
             HashScheme::Bcrypt
         };
-        self.known.set(form, Instant::now());
-        Ok(form)
+        self.known.set(scheme, Instant::now());
+        Ok(scheme)
     }
 
-    /// Looks at the start, and says what it found.
-    pub async fn tell_form(&self) {
-        match self.form().await {
-            Ok(form) => tracing::info!(form = form.name(), "how new passwords are stored"),
+    /// Logs the hash scheme at the start.
+    pub async fn log_scheme(&self) {
+        match self.scheme().await {
+            Ok(scheme) => tracing::info!(form = scheme.name(), "how new passwords are stored"),
             Err(fault) => tracing::warn!(reason = %fault, "how passwords are stored is unknown"),
         }
     }
 
-    /// The form for a password that is about to be stored. A database without an account never had an old server, and
-    /// with its first account it says so.
-    async fn form_to_write(&self) -> Result<HashScheme, Fault> {
-        let form = self.form().await?;
-        if form == HashScheme::Argon2id || !self.store.is_fresh().await? {
-            return Ok(form);
+    /// The scheme for a new hash. A database without accounts never had an old server; its first account marks it so.
+    async fn scheme_to_write(&self) -> Result<HashScheme, Fault> {
+        let scheme = self.scheme().await?;
+        if scheme == HashScheme::Argon2id || !self.store.is_fresh().await? {
+            return Ok(scheme);
         }
         self.store
             .mark_contracted("there was no old server")
@@ -56,29 +55,29 @@ impl Accounts {
     }
 
     pub(super) async fn hash(&self, password: String) -> Result<String, AccountError> {
-        let form = self.form_to_write().await?;
-        let hash = move || form.hash(&password);
+        let scheme = self.scheme_to_write().await?;
+        let hash = move || scheme.hash(&password);
         self.hasher
             .run(hash)
             .await?
             .map_err(|_| AccountError::Hashing)
     }
 
-    /// Stores a password that was just verified in the form in force, if that is better: beside the answer, and only
-    /// if nobody waits for the hasher. Else the next sign-in does it.
+    /// Replaces a just verified hash by one of the current scheme, if that is stronger. Runs in the background, and
+    /// only if the hasher is idle; otherwise the next sign-in does it.
     pub(super) fn improve(
         &self,
         user: ObjectId,
-        form: HashScheme,
+        scheme: HashScheme,
         password: String,
         verified: String,
     ) {
-        if !form.improves(&verified) || !password::is_read_whole(&password) {
+        if !scheme.improves(&verified) || !password::is_read_whole(&password) {
             return;
         }
         let (store, hasher) = (Arc::clone(&self.store), self.hasher.clone());
         tokio::spawn(async move {
-            let hash = move || form.hash(&password);
+            let hash = move || scheme.hash(&password);
             let Some(Ok(better)) = hasher.run_if_idle(hash).await else {
                 return;
             };

@@ -1,4 +1,4 @@
-//! What somebody does to their own account and sessions.
+//! Changes of the caller's own account and sessions.
 
 use super::service::{Accounts, taken};
 use super::types::{AccountError, Caller, Identity};
@@ -8,16 +8,15 @@ use crate::store::audit::AuditAction;
 use crate::store::profile::ProfileUpdate;
 use crate::store::users::User;
 
-/// A sign-in at the same time may store a better hash of the password between its proof and the write: once, so that
-/// the second try meets no other.
+/// Attempts to write a change. A concurrent sign-in may replace the hash between its verification and the write, but
+/// only once.
 const MAX_ATTEMPTS: u32 = 2;
 
 impl Accounts {
-    /// Changes the caller's account, all of it or nothing. A new password ends their other sessions and any reset
-    /// link.
+    /// Changes the caller's account, completely or not at all. A new password ends all other sessions and reset links.
     ///
     /// # Errors
-    /// `WrongPassword`, also when the password was changed meanwhile; `EmailTaken`, `TooMany`, `Busy`, `Database`.
+    /// `WrongPassword`, also if the password changed in the meantime; `EmailTaken`, `TooMany`, `Busy`, `Database`.
     pub async fn change_profile(
         &self,
         who: &Identity,
@@ -41,7 +40,7 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Proves who asks, where that is needed, and writes.
+    /// Verifies the current password, if required, and writes.
     async fn write_change(
         &self,
         who: &Identity,
@@ -75,8 +74,8 @@ impl Accounts {
         Err(AccountError::WrongPassword)
     }
 
-    /// The stored hash, if `typed` fits it. Wrong ones count as failed sign-ins: a stolen session must not be a way
-    /// to guess the password.
+    /// The stored hash, if `typed` matches it. Wrong passwords count as failed sign-ins, so that a stolen session
+    /// cannot be used to guess the password.
     async fn verify_current(
         &self,
         who: &Identity,
@@ -97,7 +96,7 @@ impl Accounts {
         judged
     }
 
-    /// Ends one of the caller's sessions; false where they have none like that.
+    /// Ends one of the caller's sessions; false if they have no such session.
     ///
     /// # Errors
     /// `Database`.

@@ -1,4 +1,4 @@
-//! New accounts.
+//! Registration, and creation of accounts.
 
 use super::service::{Accounts, taken};
 use super::types::{AccountError, Caller, Registering, SignedIn};
@@ -9,12 +9,12 @@ use crate::store::audit::AuditAction;
 use crate::store::passcodes::InviteUse;
 use crate::store::users::{NewUser, User};
 
-/// The throttle's account name for wrong invite codes, which no e-mail address can equal.
+/// Throttle key of wrong invite codes; no e-mail address can be equal to it.
 const INVITES: &str = "invite codes";
 
 impl Accounts {
-    /// Creates an account and signs it in. Under `invite` a place on the passcode is taken first and given back if
-    /// the registration fails.
+    /// Creates an account and signs it in. With invite-only registration, a use of the invite code is taken first, and
+    /// released if the registration fails.
     ///
     /// # Errors
     /// `InviteNeeded`, `Invite`, `EmailTaken`, `TooMany`, `Busy`, `Database`.
@@ -48,7 +48,7 @@ impl Accounts {
         }
     }
 
-    /// Creates an account. `email` is normalised and, like the password, checked by the caller.
+    /// Creates an account. The caller has normalised `email`, and has checked it and the password.
     ///
     /// # Errors
     /// `EmailTaken`, `Busy`, `Hashing`, `Database`.

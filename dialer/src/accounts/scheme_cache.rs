@@ -1,26 +1,27 @@
-//! The form that passwords are stored in, as last looked at.
+//! Cache of the current hash scheme.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::security::password::HashScheme;
 
-/// How long a replica may store passwords in a form that is not in force any more. Both are read at any time.
+/// Maximum age of the cached scheme. A replica may use the previous scheme for this long; both can be verified at any
+/// time.
 const CACHE_TTL: Duration = Duration::from_secs(60);
 
-/// The form in force, when last looked at.
+/// The scheme that was last read, and when.
 #[derive(Debug, Default)]
 pub(super) struct SchemeCache(Mutex<Option<(HashScheme, Instant)>>);
 
 impl SchemeCache {
     pub(super) fn get(&self, now: Instant) -> Option<HashScheme> {
         let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (form, at) = known?;
-        (now.saturating_duration_since(at) < CACHE_TTL).then_some(form)
+        let (scheme, at) = known?;
+        (now.saturating_duration_since(at) < CACHE_TTL).then_some(scheme)
     }
 
-    pub(super) fn set(&self, form: HashScheme, now: Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((form, now));
+    pub(super) fn set(&self, scheme: HashScheme, now: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((scheme, now));
     }
 }
 

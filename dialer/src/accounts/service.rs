@@ -1,4 +1,4 @@
-//! The service itself, and what all of its steps use.
+//! The accounts service and its shared helpers.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +18,7 @@ use crate::store::Store;
 use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::fault::{Fault, Reason};
 
+/// The accounts service.
 #[derive(Debug)]
 pub struct Accounts {
     pub(super) store: Arc<Store>,
@@ -69,7 +70,7 @@ impl Accounts {
             .release(reservation);
     }
 
-    /// Written beside the answer: a full log must not keep anyone out.
+    /// Writes an audit entry in the background, so that a failing log cannot block sign-ins.
     pub(super) fn audit(
         &self,
         action: AuditAction,
@@ -82,7 +83,7 @@ impl Accounts {
             user,
             entity: None,
             change: None,
-            // What was typed into the e-mail field may be a password.
+            // A password may have been typed into the e-mail field.
             email: if email::check(email).is_ok() {
                 email.to_owned()
             } else {
@@ -100,7 +101,7 @@ impl Accounts {
     }
 }
 
-/// A second document with an address is the address being taken.
+/// Maps a duplicate key to a taken address.
 pub(super) fn taken(fault: Fault) -> AccountError {
     match fault.reason {
         Reason::DuplicateKey => AccountError::EmailTaken,

@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! Sign-in, sign-out, and identification of requests.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::store::audit::AuditAction;
 use crate::store::sessions::NewSession;
 use crate::store::users::User;
 
-/// Every judged sign-in takes at least this long, so that its duration tells nothing.
+/// Minimum duration of a sign-in attempt that reached verification, so that timing reveals nothing.
 pub const LOGIN_FLOOR: Duration = Duration::from_millis(250);
 
 impl Accounts {
-    /// Checks e-mail and password and starts a session. Takes at least `LOGIN_FLOOR` whether they are right or not.
+    /// Verifies e-mail and password and starts a session. Takes at least `LOGIN_FLOOR` in any case.
     ///
     /// # Errors
-    /// `WrongCredentials` with one text for every cause; `TooMany`, `Busy`, `Database`.
+    /// `WrongCredentials` with the same text for every cause; `TooMany`, `Busy`, `Database`.
     pub async fn login(
         &self,
         typed: &str,
@@ -55,21 +55,20 @@ impl Accounts {
         password: String,
         caller: &Caller,
     ) -> Result<SignedIn, AccountError> {
-        let form = self.form().await?;
-        let (user, hash) = self.judge(typed, lower, password.clone(), form).await?;
+        let scheme = self.scheme().await?;
+        let (user, hash) = self.judge(typed, lower, password.clone(), scheme).await?;
         let id = user.id;
         let (signed_in, session) = self.start_session(user, caller).await?;
         if let Some(hash) = self.still_fits(id, &password, hash).await? {
-            self.improve(id, form, password, hash);
+            self.improve(id, scheme, password, hash);
             return Ok(signed_in);
         }
         self.store.delete_session(&session).await?;
         Err(AccountError::WrongCredentials)
     }
 
-    /// The stored hash, if the password that `verified` was compared with still opens the account. Whoever changes
-    /// the password or disables the account does so before they end its sessions: either they see the one that was
-    /// started before this, or this sees what they did.
+    /// The stored hash, if the password still opens the account. Changing a password and disabling an account both
+    /// write before they end sessions: either they see the session started here, or this check sees their write.
     async fn still_fits(
         &self,
         id: ObjectId,
@@ -85,18 +84,18 @@ impl Accounts {
         Ok((fits && !disabled).then_some(stored))
     }
 
-    /// The account and the hash that the password fits.
+    /// The account and the hash that the password matches.
     async fn judge(
         &self,
         typed: &str,
         lower: &str,
         password: String,
-        form: HashScheme,
+        scheme: HashScheme,
     ) -> Result<(User, String), AccountError> {
         let found = self.store.credentials(typed, lower).await?;
         let (user, hash) = match found {
             Some((user, hash)) if password::is_known(&hash) => (Some(user), hash),
-            _ => (None, form.dummy().to_owned()),
+            _ => (None, scheme.dummy().to_owned()),
         };
         let right = self.fits(password, hash.clone()).await?;
         let user = user
@@ -105,7 +104,7 @@ impl Accounts {
         Ok((user, hash))
     }
 
-    /// The session, and its `_id`.
+    /// Starts a session; also returns its `_id`.
     pub(super) async fn start_session(
         &self,
         user: User,
@@ -138,10 +137,10 @@ impl Accounts {
         Ok((SignedIn { token, user }, key))
     }
 
-    /// Who a token belongs to: signature, session document, then account.
+    /// The owner of a token: verifies signature, session document and account.
     ///
     /// # Errors
-    /// `Token`, `Revoked` (also when the account is gone), `Database`.
+    /// `Token`, `Revoked` (also if the account is gone), `Database`.
     pub async fn identify(&self, token: &str) -> Result<Identity, AccountError> {
         let now = now_ms();
         let claims = self.keys.read(token, now / 1000)?;
@@ -159,7 +158,7 @@ impl Accounts {
         })
     }
 
-    /// Ends the session of this identity.
+    /// Ends this session.
     ///
     /// # Errors
     /// `Database`.

@@ -1,4 +1,4 @@
-//! Who asks, and what can go wrong.
+//! Types of the accounts service.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::fault::Fault;
 use crate::store::users::User;
 
-/// What every failed sign-in says. It mentions the reset, because accounts whose password was last changed in the
-/// old application's profile page cannot sign in anywhere, and cannot be told apart.
+/// Message of every failed sign-in. It mentions the reset, because accounts whose password was last changed on the old
+/// application's profile page cannot sign in anywhere and cannot be detected.
 pub const LOGIN_FAILED: &str = "E-mail or password is wrong. If you are sure of both, ask an administrator to reset your password.";
 
-/// Where a request came from, for throttling and the audit log.
+/// Client of a request, for throttling and the audit log.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub address: IpAddr,
@@ -25,35 +25,35 @@ pub struct Caller {
     pub user_agent: String,
 }
 
-/// A fresh session.
+/// A new session.
 #[derive(Debug)]
 pub struct SignedIn {
     pub token: String,
     pub user: User,
 }
 
-/// Who sends a request.
+/// The authenticated user of a request.
 #[derive(Debug, Clone)]
 pub struct Identity {
     pub user: User,
     /// `_id` of the session document.
     pub session: String,
-    /// When it ends by itself, milliseconds since 1970.
+    /// Time of expiry, in milliseconds since 1970.
     pub ends_ms: i64,
 }
 
 impl Identity {
-    /// Whose leads they may touch.
+    /// The leads that the user may access.
     pub fn scope(&self) -> Scope {
         Scope::of(self.user.id, &self.user.role)
     }
 
-    /// True for those who look after accounts and defaults.
+    /// True for administrators.
     pub fn is_administrator(&self) -> bool {
         matches!(self.scope(), Scope::OwnOrUnowned(_))
     }
 
-    /// What is to be remembered of something they did to an entity; `None`: to their own account, or to many leads.
+    /// An audit entry about an operation of the user. `entity` is `None` for their own account and for several leads.
     pub fn entry(
         &self,
         action: AuditAction,
@@ -72,7 +72,7 @@ impl Identity {
     }
 }
 
-/// Why an account operation did not happen.
+/// Reason why an operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
     #[error("{LOGIN_FAILED}")]
@@ -115,7 +115,7 @@ impl From<Busy> for AccountError {
     }
 }
 
-/// What registering takes; checked by the caller of `register`.
+/// A new account; checked by the caller of `register`.
 #[derive(Debug)]
 pub struct Registering {
     /// Normalised.

@@ -1,5 +1,5 @@
-//! The environment → `Config`. Everything wrong is reported at once, by name and with the fix, never with a value:
-//! most of these values are secrets.
+//! The environment → `Config`. All problems are reported at once, by variable and with the fix, never with a value:
+//! most values are secrets.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
 pub use vendors::{FixedPair, VendorSettings};
 
-/// Where the data is. Only the URI is secret.
+/// The database. Only the URI is secret.
 #[derive(Debug, Clone)]
 pub struct Mongo {
     pub uri: Secret,
@@ -32,14 +32,15 @@ pub struct Mongo {
     pub database: String,
 }
 
+/// Who may register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistrationMode {
     Open,
     Invite,
 }
 
-/// `Candidate`: started only to be looked at before it gets traffic; it must leave schedulers and outgoing
-/// messages alone.
+/// Role of the process. A `Candidate` is started for inspection before it receives traffic; it must not run schedulers
+/// or send messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceRole {
     Web,
@@ -55,19 +56,22 @@ impl InstanceRole {
     }
 }
 
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
     Json,
 }
 
+/// Log settings.
 #[derive(Debug, Clone)]
 pub struct Logging {
     pub format: LogFormat,
-    /// An EnvFilter expression that is known to parse.
+    /// A valid EnvFilter expression.
     pub filter: String,
 }
 
+/// Sentry settings.
 #[derive(Debug, Clone)]
 pub struct Sentry {
     pub dsn: Secret,
@@ -81,29 +85,29 @@ pub struct Config {
     pub mongo: Mongo,
     pub jwt_secret: Secret,
     pub port: u16,
-    /// Where `/metrics` is, if anywhere.
+    /// Port of `/metrics`; `None`: not served.
     pub metrics_port: Option<u16>,
-    /// One more origin for CORS, as a browser sends it.
+    /// Additional CORS origin, as a browser sends it.
     pub client_origin: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub registration: RegistrationMode,
     pub role: InstanceRole,
-    /// What `/api/health` calls this build.
+    /// The version in `/api/health`.
     pub version: String,
     pub logging: Logging,
     pub sentry: Option<Sentry>,
     pub login_limits: Limits,
     pub session_lifetime: Duration,
-    /// Where a day begins and ends for those who have not said.
+    /// Time zone of users who have not set one.
     pub time_zone: TimeZone,
-    /// What secrets are stored under; without it none are.
+    /// Keys that secrets are stored under; `None`: no secrets can be stored.
     pub key_ring: Option<Arc<KeyRing>>,
     pub vendors: VendorSettings,
-    /// Where uploads are kept while they are read.
+    /// Directory of uploads that are being read.
     pub spool_dir: PathBuf,
 }
 
-/// The version an image was given, else the crate's.
+/// The version of the image, or of the crate.
 pub fn version(variables: &BTreeMap<String, String>) -> String {
     variables
         .get("DIALER_VERSION")
@@ -113,7 +117,7 @@ pub fn version(variables: &BTreeMap<String, String>) -> String {
 }
 
 impl Config {
-    /// Reads `variables`, an empty value counting as absent.
+    /// Reads `variables`; an empty value counts as absent.
     ///
     /// # Errors
     /// All problems at once.
@@ -138,20 +142,8 @@ impl Config {
             metrics => Ok(metrics),
         });
         let logging = read_logging(&mut reader);
-        let registration = reader.or(
-            "REGISTRATION",
-            RegistrationMode::Invite,
-            |value| match value {
-                "open" => Ok(RegistrationMode::Open),
-                "invite" => Ok(RegistrationMode::Invite),
-                _ => Err("must be invite (the default) or open".to_owned()),
-            },
-        );
-        let role = reader.or("CROKODIAL_ROLE", InstanceRole::Web, |value| match value {
-            "web" => Ok(InstanceRole::Web),
-            "candidate" => Ok(InstanceRole::Candidate),
-            _ => Err("must be web (the default) or candidate".to_owned()),
-        });
+        let registration = reader.or("REGISTRATION", RegistrationMode::Invite, parse_registration);
+        let role = reader.or("CROKODIAL_ROLE", InstanceRole::Web, parse_role);
         let client_origin = reader.optional("CLIENT_URL", parse::origin);
         let trusted_proxies = reader.or("TRUSTED_PROXIES", Vec::new(), parse::networks);
         let sentry = read_sentry(&mut reader, &version);
@@ -221,6 +213,22 @@ fn read_sentry(reader: &mut Reader<'_>, version: &str) -> Option<Sentry> {
     })
 }
 
+fn parse_registration(value: &str) -> Result<RegistrationMode, String> {
+    match value {
+        "open" => Ok(RegistrationMode::Open),
+        "invite" => Ok(RegistrationMode::Invite),
+        _ => Err("must be invite (the default) or open".to_owned()),
+    }
+}
+
+fn parse_role(value: &str) -> Result<InstanceRole, String> {
+    match value {
+        "web" => Ok(InstanceRole::Web),
+        "candidate" => Ok(InstanceRole::Candidate),
+        _ => Err("must be web (the default) or candidate".to_owned()),
+    }
+}
+
 fn parse_mongo(value: &str) -> Result<Mongo, String> {
     if value.trim() != value {
         return Err(
@@ -236,7 +244,7 @@ fn parse_mongo(value: &str) -> Result<Mongo, String> {
         "cannot be parsed: percent-encode @ : / ? # % in user name and password, and check host and options"
             .to_owned()
     };
-    // The driver cuts off two bytes after each %. It panics where that is within a letter, and shows the password.
+    // The driver slices two bytes after each %. It panics if that splits a character, and the panic shows the password.
     let mut encoded = value.split('%').skip(1);
     if encoded.any(|rest| rest.len() >= 2 && !rest.is_char_boundary(2)) {
         return Err(unusable());

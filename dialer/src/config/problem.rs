@@ -1,15 +1,15 @@
-//! What is wrong with the configuration.
+//! Problems of the configuration.
 
 use std::fmt;
 
-/// One variable's fault: its name, and what to do.
+/// A problem of one variable, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub variable: &'static str,
     pub advice: String,
 }
 
-/// Everything that is wrong, in one error.
+/// All problems as one error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 

@@ -1,4 +1,4 @@
-//! Values that must not be shown.
+//! Secret values.
 
 use std::fmt;
 

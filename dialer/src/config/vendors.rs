@@ -1,4 +1,4 @@
-//! What vendors may send, and the one pair that the environment may hold.
+//! Settings of vendors, including the credential that the environment may define.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::domain::vendor::credential::MAX_LENGTH;
 use crate::security::rate::Rate;
 use crate::security::throttle::Limits;
 
-/// Shorter keys can be guessed.
+/// Minimum length of a key: shorter ones can be guessed.
 const MIN_KEY_LENGTH: usize = 16;
 
 const PAIR_ADVICE: &str =
     "NEXTGEN_SID, NEXTGEN_API_KEY and ADMIN_TENANT_ID go together: set all three or none";
 
-/// A pair that is not in the database, and whose leads it brings.
+/// A credential that is not in the database, and its tenant.
 #[derive(Debug, Clone)]
 pub struct FixedPair {
     pub sid: Secret,
@@ -24,12 +24,13 @@ pub struct FixedPair {
     pub tenant: ObjectId,
 }
 
+/// Settings of vendors.
 #[derive(Debug, Clone)]
 pub struct VendorSettings {
     pub pair: Option<FixedPair>,
-    /// Messages of one pair.
+    /// Rate limit per credential.
     pub rate: Rate,
-    /// Wrong pairs of one address, and of one `sid` among them.
+    /// Limits of wrong credentials per address, and per `sid` of an address.
     pub wrong: Limits,
 }
 
@@ -40,7 +41,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> VendorSettings {
     };
     let per_address = reader.or("WEBHOOK_FAILURES_PER_ADDRESS", 50, parse::count);
     let wrong = Limits {
-        // One wrong pair must not close the address to all others.
+        // A single wrong credential must not block the address for all others.
         per_account: per_address.div_ceil(5),
         per_address,
         window: Duration::from_secs(60) * reader.or("WEBHOOK_WINDOW_MINUTES", 15, parse::minutes),
@@ -55,7 +56,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> VendorSettings {
 fn pair(reader: &mut Reader<'_>) -> Option<FixedPair> {
     const TENANT: &str = "ADMIN_TENANT_ID";
     if !reader.is_set("NEXTGEN_SID") && !reader.is_set("NEXTGEN_API_KEY") {
-        // By itself it says nothing, but a wrong one is worth hearing of.
+        // Unused on its own, but an invalid value is still reported.
         reader.optional(TENANT, tenant);
         return None;
     }

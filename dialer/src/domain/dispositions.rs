@@ -1,8 +1,8 @@
-//! Dispositions: the names that reps give to the outcome of a call.
+//! Dispositions: names for the outcome of a call.
 
 use serde_json::Value;
 
-/// Name, colour and place of those that everybody has (contract 2.3).
+/// Name, colour and place of the default dispositions (contract 2.3).
 pub const DEFAULTS: [(&str, &str, i32); 14] = [
     ("Positive Contact", "#38A169", 0),
     ("Negative Contact", "#E53E3E", 1),
@@ -26,10 +26,10 @@ pub const GHOST: (&str, &str) = ("Ghosted", "👻");
 const MAX_NAME_LENGTH: usize = 60;
 const MAX_EMOJI_LENGTH: usize = 16;
 
-/// Places a list can have.
+/// Valid places in a list.
 const PLACES: std::ops::RangeInclusive<i64> = 0..=10_000;
 
-/// What a body asks to set.
+/// Fields to set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DispositionEdit {
     pub name: Option<String>,

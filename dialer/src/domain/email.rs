@@ -1,18 +1,18 @@
 //! E-mail addresses as account names.
 
-/// Longest address accepted for a new account (RFC 5321 path limit, without the angle brackets).
+/// Maximum length of the address of a new account (RFC 5321 path limit, without the angle brackets).
 pub const MAX_LENGTH: usize = 254;
 
-/// The form new accounts are stored and looked up in: trimmed, ASCII letters lower-cased.
-/// Letters outside ASCII stay as they are: their case rules differ by language.
+/// The form in which new addresses are stored and looked up: trimmed, with ASCII letters in lower case. Other letters
+/// stay as they are, because their case rules depend on the language.
 pub fn normalise(email: &str) -> String {
     email.trim().to_ascii_lowercase()
 }
 
-/// Refuses what cannot be an address. Deliberately loose: only a sent message proves one.
+/// Refuses text that cannot be an address. Deliberately loose: only a delivered message proves one.
 ///
 /// # Errors
-/// A sentence for the person who typed it.
+/// Advice for the user.
 pub fn check(email: &str) -> Result<(), &'static str> {
     if email.len() > MAX_LENGTH {
         return Err("is longer than 254 characters");

@@ -1,15 +1,15 @@
-//! Which events of other replicas were seen. Clocks differ and an insert may be late, so each look goes back further
-//! than the last one, and what is found again is left out.
+//! Deduplication of other replicas' events. Clocks differ and inserts may be late, so each poll reads further back than
+//! the last one and skips what it has seen.
 
 use std::collections::HashSet;
 
-/// How far a look goes back behind the last good one: 30 s.
+/// How far a poll reads back before the last successful one: 30 s.
 const OVERLAP_MS: i64 = 30_000;
 
-/// How far it goes back at most, however long ago that was: who was away longer reads everything anew.
+/// Maximum look-back after an outage; after a longer one, clients reload their data.
 const MAX_LOOKBACK_MS: i64 = 120_000;
 
-/// What the last look found.
+/// The events of the last poll.
 #[derive(Debug, Default)]
 pub struct EventDedup {
     ids: HashSet<String>,
@@ -18,7 +18,8 @@ pub struct EventDedup {
 }
 
 impl EventDedup {
-    /// From when on to look. It never goes back: all of a former look that can be found again was in the last one.
+    /// The start of the next poll. It never moves back: everything of an earlier poll that can be found again was in
+    /// the last one.
     pub fn since(&mut self, now_ms: i64) -> i64 {
         let last = self.last_ms.unwrap_or(now_ms).min(now_ms);
         let from = last
@@ -28,8 +29,8 @@ impl EventDedup {
         self.since_ms
     }
 
-    /// What of a look, begun at `now_ms`, is new. The first look finds what was told before anybody listened here:
-    /// nothing of it is.
+    /// The new events of a poll that began at `now_ms`. Events of the first poll are older than any socket here, so
+    /// none of them is new.
     pub fn news<T>(&mut self, found: Vec<(String, T)>, now_ms: i64) -> Vec<(String, T)> {
         let first = self.last_ms.is_none();
         self.last_ms = Some(now_ms);

@@ -5,15 +5,15 @@ use serde_json::{Map, Value};
 /// A field of a body and what is wrong with it, in words that follow the field's name.
 pub type FieldError<Advice = String> = (&'static str, Advice);
 
-/// A field; `None` where it is absent or null.
+/// A field; `None` if it is absent or null.
 pub fn given<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
     body.get(field).filter(|value| !value.is_null())
 }
 
-/// A text field; `None` where it is absent or null.
+/// A text field; `None` if it is absent or null.
 ///
 /// # Errors
-/// Advice, where it is something else.
+/// Advice, if it is not text.
 pub fn text<'a>(
     body: &'a Map<String, Value>,
     field: &str,

@@ -1,10 +1,10 @@
-//! `_id`s that follow from what a document is about: of any number of inserts at once one succeeds.
+//! `_id`s derived from a document's content: of concurrent inserts of the same content one succeeds.
 
 use bson::oid::ObjectId;
 use sha2::{Digest, Sha256};
 
-/// The first 12 bytes of SHA-256 over the parts. None of them but the last may hold a zero byte, so that no two lists
-/// run into one.
+/// The first 12 bytes of SHA-256 over the parts, joined with zero bytes. Only the last part may contain a zero byte, so
+/// that different lists have different ids.
 pub fn derived(parts: &[&str]) -> ObjectId {
     let hash: [u8; 32] = Sha256::digest(parts.join("\0").as_bytes()).into();
     let mut id = [0; 12];

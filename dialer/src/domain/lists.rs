@@ -1,17 +1,17 @@
-//! Numbers that must not be called, or not be written to: whose they are, how they are compared.
+//! Do-not-call and text opt-out lists: ownership and comparison of numbers.
 
 use serde_json::{Map, Value};
 
 use super::fields::FieldError;
 use super::leads::phone;
 
-/// The most numbers of one request.
+/// Maximum number of numbers per request.
 pub const MAX_NUMBERS: usize = 1000;
 
 const MAX_NUMBER_LENGTH: usize = 40;
 const MAX_NOTE_LENGTH: usize = 200;
 
-/// A tenant's lists.
+/// The lists of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum List {
     DoNotCall,
@@ -19,7 +19,7 @@ pub enum List {
 }
 
 impl List {
-    /// What people call it.
+    /// Name of the list for users.
     pub fn name(self) -> &'static str {
         match self {
             Self::DoNotCall => "do-not-call list",
@@ -31,17 +31,17 @@ impl List {
 /// Numbers to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addition {
-    /// E.164, each once, in order of the first.
+    /// E.164, without duplicates, in the order of the first occurrence.
     pub numbers: Vec<String>,
-    /// Why.
+    /// Reason.
     pub note: Option<String>,
 }
 
-/// Reads `{phone}` or `{numbers:[…]}`, and `note`. One number that is none refuses all: a list that somebody believes
-/// to be complete must be.
+/// Parses `{phone}` or `{numbers:[…]}`, and `note`. A single invalid number refuses the request: a list that is
+/// believed to be complete must be complete.
 ///
 /// # Errors
-/// The first field that cannot be stored.
+/// The first invalid field.
 pub fn parse(body: &Map<String, Value>) -> Result<Addition, FieldError> {
     let mut numbers = Vec::new();
     match (body.get("phone"), body.get("numbers")) {
@@ -98,8 +98,8 @@ fn note(value: Option<&Value>) -> Result<Option<String>, FieldError> {
     }
 }
 
-/// The listed number that a stored phone would be. Rather one too many than one too few: digits that only lack their
-/// `+` count as a number with its country code.
+/// The listed form of a stored phone number. When in doubt it matches: digits that only lack their `+` count as a
+/// number with its country code.
 pub fn listed_as(phone: &str) -> Option<String> {
     phone::e164(phone).or_else(|| {
         let digits = phone::digits(phone);

@@ -1,4 +1,4 @@
-//! Pure rules: no I/O, no clock (time is an argument), no web framework.
+//! Pure rules: no I/O, no clock (time is an argument), no web framework, no database driver.
 
 pub mod dispositions;
 pub mod email;

@@ -1,4 +1,4 @@
-//! What is told to a tenant's open sockets, as it goes over the wire.
+//! Notices to a tenant's open sockets, in their wire format.
 
 use bson::oid::ObjectId;
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ use super::to_json;
 use super::vendor::file::row::RowCounts;
 use super::vendor::product::Product;
 
-/// Something that happened to a tenant's leads.
+/// An event about a tenant's leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// A vendor sold a lead. Clients make a noise only if it `is_new` and `source` is `NextGen` in any case.
+    /// A purchased lead. Clients play a sound only if it `is_new` and `source` is `NextGen` in any case.
     NewLead {
         lead: ObjectId,
         name: String,
@@ -20,24 +20,24 @@ pub enum Notice {
         is_new: bool,
         process_ms: u64,
     },
-    /// `updated_at` as in the lead's own JSON.
+    /// Changed notes. `updated_at` is as in the lead's JSON.
     LeadNotes {
         lead: ObjectId,
         notes: String,
         updated_at: String,
     },
-    /// How far an import is, in batches of its rows.
+    /// Progress of an import, in batches.
     CsvProgress {
         import: ObjectId,
         done: i64,
         batches: i64,
     },
-    /// An import that is over, in rows that made, changed and told nothing new of a lead.
+    /// Result of an import, in rows.
     CsvSummary { import: ObjectId, counts: RowCounts },
 }
 
 impl Notice {
-    /// The JSON text that clients get; `now_ms` is milliseconds since 1970.
+    /// The JSON text; `now_ms` is milliseconds since 1970.
     pub fn text(&self, now_ms: i64) -> String {
         self.json(&to_json::date(now_ms)).to_string()
     }
@@ -61,7 +61,7 @@ impl Notice {
                 }
                 json!({ "type": "new_lead_notification", "data": data, "timestamp": timestamp })
             }
-            // Never had a wrapper.
+            // This message never had a `data` wrapper.
             Self::LeadNotes {
                 lead,
                 notes,
@@ -89,8 +89,8 @@ impl Notice {
         }
     }
 
-    /// What of its kind is told once only, whoever is the first to tell it: a lead's purchase. Two servers, or two
-    /// requests on a server whose writes are not compared and set in one step, may both think it theirs to tell.
+    /// Key of a notice that is sent only once, whichever process sends it first: a purchase. Two replicas, or two
+    /// requests on a database without atomic compare-and-set, may both consider it theirs to send.
     pub fn once(&self, tenant: ObjectId) -> Option<String> {
         match self {
             Self::NewLead { lead, product, .. } => {

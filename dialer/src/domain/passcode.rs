@@ -1,4 +1,4 @@
-//! Invite codes: what they may be, and whom they admit.
+//! Invite codes: their form, and whether they can be used.
 
 use bson::oid::ObjectId;
 use jiff::Timestamp;
@@ -6,19 +6,19 @@ use serde_json::Value;
 
 use super::fields::FieldError;
 
-/// Uses a code may have at most: a bound on work, far above any real invite.
+/// Maximum number of uses: a bound on work, far above any real invite.
 pub const MAX_USES: i64 = 10_000;
 
 /// Length of a code, in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 6..=20;
 
-/// Longest description, in characters.
+/// Maximum length of a description, in characters.
 const MAX_DESCRIPTION_LENGTH: usize = 200;
 
-/// Letters and digits that nobody takes for one another. Thirty-two, so that a random byte picks evenly.
+/// Letters and digits that cannot be confused. There are 32, so that a random byte selects evenly.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-/// Why a code does not admit. The words `expired` and `maximum usage` are what the clients look for.
+/// Reason why a code cannot be used. Clients look for the words `expired` and `maximum usage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InviteRefusal {
     #[error("the invite code is not valid")]
@@ -36,9 +36,9 @@ pub struct InviteCode {
     pub code: String,
     pub is_active: bool,
     pub max_uses: i64,
-    /// What the old server counted in the document itself.
+    /// Uses that the old server counted in the document.
     pub old_uses: i64,
-    /// Places taken since, each a document.
+    /// Later uses, each a document.
     pub taken: i64,
     pub created_by: Option<ObjectId>,
     pub created_ms: Option<i64>,
@@ -47,23 +47,23 @@ pub struct InviteCode {
 }
 
 impl InviteCode {
-    /// Neither switched off nor past its end.
+    /// True if it is active and has not expired.
     pub fn is_valid(&self, now_ms: i64) -> bool {
         self.is_active && self.expires_ms.is_none_or(|end| end > now_ms)
     }
 
-    /// Uses of old and new.
+    /// Old and new uses.
     pub fn current_uses(&self) -> i64 {
         self.old_uses.saturating_add(self.taken)
     }
 
-    /// Registrations it still admits, were it valid.
+    /// Number of remaining registrations, if it is valid.
     pub fn remaining_uses(&self) -> i64 {
         let left = self.max_uses.saturating_sub(self.current_uses());
         left.clamp(0, MAX_USES)
     }
 
-    /// How many places there are for new uses: what the old server counted is gone already.
+    /// Number of places for new uses, excluding the old server's.
     ///
     /// # Errors
     /// Why there are none.
@@ -81,7 +81,7 @@ impl InviteCode {
         Ok(places.min(MAX_USES))
     }
 
-    /// Whether somebody could register with it now.
+    /// Checks that it can be used to register.
     ///
     /// # Errors
     /// Why not.
@@ -94,7 +94,7 @@ impl InviteCode {
     }
 }
 
-/// What an administrator wants a code to be.
+/// Properties of a new code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteSpec {
     pub max_uses: i64,
@@ -102,15 +102,15 @@ pub struct InviteSpec {
     pub description: Option<String>,
 }
 
-/// Codes are compared trimmed and upper-cased, as they are stored.
+/// The form in which codes are stored and compared: trimmed, in upper case.
 pub fn normalise(code: &str) -> String {
     code.trim().to_uppercase()
 }
 
-/// A normalised code that is fit to be made.
+/// Normalises and checks a new code.
 ///
 /// # Errors
-/// A sentence for the administrator.
+/// Advice for the administrator.
 pub fn new_code(typed: &str) -> Result<String, &'static str> {
     let code = normalise(typed);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -120,7 +120,7 @@ pub fn new_code(typed: &str) -> Result<String, &'static str> {
     Ok(code)
 }
 
-/// A code made of random bytes; 40 bits of them.
+/// A code of 40 random bits.
 pub fn from_random(bytes: [u8; 8]) -> String {
     let letters = bytes.map(|byte| {
         let letter = ALPHABET.get(usize::from(byte % 32));
@@ -129,7 +129,7 @@ pub fn from_random(bytes: [u8; 8]) -> String {
     letters.iter().collect()
 }
 
-/// The number of uses that a body asks for; one, unless it says.
+/// The requested number of uses; default 1.
 ///
 /// # Errors
 /// Advice for the administrator.
@@ -143,7 +143,7 @@ pub fn max_uses(given: Option<&Value>) -> Result<i64, &'static str> {
     }
 }
 
-/// The time of expiry that a body asks for.
+/// The requested time of expiry.
 ///
 /// # Errors
 /// Advice for the administrator.
@@ -160,7 +160,7 @@ pub fn expiry(given: Option<&Value>) -> Result<Option<Timestamp>, &'static str> 
     }
 }
 
-/// The description that a body asks for.
+/// The requested description.
 ///
 /// # Errors
 /// Advice for the administrator.

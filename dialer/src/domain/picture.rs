@@ -1,15 +1,15 @@
-//! Profile pictures: data URLs, as the old clients send and show them.
+//! Profile pictures as data URLs, which old clients send and show.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Largest picture, decoded.
+/// Maximum size of a decoded picture, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
-/// Whether a file begins as it should.
+/// Checks the first bytes of a file.
 type Begins = fn(&[u8]) -> bool;
 
-/// Media types and how their files begin. WebP's length stands between its two marks.
+/// Media types and the signatures of their files. In WebP, the length is between the two parts of the signature.
 const KINDS: [(&str, Begins); 3] = [
     ("image/png", |bytes| bytes.starts_with(b"\x89PNG\r\n\x1a\n")),
     ("image/jpeg", |bytes| bytes.starts_with(b"\xff\xd8\xff")),
@@ -18,11 +18,11 @@ const KINDS: [(&str, Begins); 3] = [
     }),
 ];
 
-/// Accepts `data:image/…;base64,…` whose bytes are what the type says. What the client calls the type proves
-/// nothing: a page served as a picture would be a script.
+/// Accepts `data:image/…;base64,…` whose content has the signature of its type. The type that the client states proves
+/// nothing: a page served as a picture could contain a script.
 ///
 /// # Errors
-/// A sentence for the person who sent it.
+/// Advice for the user.
 pub fn check(data_url: &str) -> Result<(), &'static str> {
     const SHAPE: &str = "must be a data URL of a PNG, JPEG or WebP picture";
     let (head, encoded) = data_url.split_once(',').ok_or(SHAPE)?;

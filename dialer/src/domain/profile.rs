@@ -1,4 +1,4 @@
-//! What somebody changes in their own account.
+//! Changes of the own account.
 
 use serde_json::{Map, Value};
 
@@ -6,22 +6,22 @@ use super::fields::{self, FieldError};
 use super::{email, picture};
 use crate::security::password;
 
-/// Longest name, in characters.
+/// Maximum length of a name, in characters.
 const MAX_NAME_LENGTH: usize = 200;
 
-/// Longest password looked at when it is compared; bcrypt reads 72 bytes of it.
+/// Maximum length of a password to verify, in bytes; bcrypt reads 72 of them.
 pub const MAX_TYPED_LENGTH: usize = 1024;
 
-/// What a body asks to change. `None` is unchanged.
+/// Fields to change. `None`: unchanged.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ProfileEdit {
     pub name: Option<String>,
     /// Normalised.
     pub email: Option<String>,
     pub password: Option<String>,
-    /// `Some(None)` takes the picture away.
+    /// `Some(None)` removes the picture.
     pub picture: Option<Option<String>>,
-    /// What was typed to prove who asks; there whenever e-mail or password change.
+    /// Present whenever e-mail or password change.
     pub current_password: Option<String>,
 }
 
@@ -34,7 +34,7 @@ impl std::fmt::Debug for ProfileEdit {
 /// A name without the spaces around it.
 ///
 /// # Errors
-/// A sentence for the person who typed it.
+/// Advice for the user.
 pub fn name(typed: &str) -> Result<String, &'static str> {
     let name = typed.trim();
     if name.is_empty()
@@ -46,12 +46,11 @@ pub fn name(typed: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// Reads a body for the account that now has the address `now`. Absent and null are unchanged, and so are the
-/// address that the account has and an empty password: clients send their whole form. An empty or null picture
-/// takes it away.
+/// Parses a body for the account with the address `now`. Absent and null fields are unchanged, and so are the current
+/// address and an empty password, because clients send the whole form. An empty or null picture removes it.
 ///
 /// # Errors
-/// The first field that cannot be stored.
+/// The first invalid field.
 pub fn parse(
     body: &Map<String, Value>,
     now: &str,

@@ -1,4 +1,4 @@
-//! What a user may set for themselves, in the shape of the old schema; `timeZone` is new.
+//! User settings in the format of the old schema; `timeZone` is new.
 
 use bson::{Bson, Document, doc};
 use jiff::tz::TimeZone;
@@ -8,18 +8,18 @@ use super::fields::{FieldError, given};
 
 const THEMES: [&str; 3] = ["light", "dark", "system"];
 
-/// Ways to be told, and whether the old schema had them on.
+/// Notification channels and their defaults in the old schema.
 const NOTIFICATIONS: [(&str, bool); 3] = [("email", true), ("sms", false), ("inApp", true)];
 
 const MAX_FIELDS: usize = 50;
 const MAX_NAME_LENGTH: usize = 60;
 const MAX_VALUE_LENGTH: usize = 500;
 
-/// Reads a body: what is to be set, by path. Absent and null mean unchanged, but for `timeZone`, where null goes back
-/// to the server's.
+/// Parses a body into the fields to set, by path. Absent and null fields are unchanged, except `timeZone`, which null
+/// resets to the server's.
 ///
 /// # Errors
-/// The first field that cannot be stored.
+/// The first invalid field.
 pub fn parse(body: &Map<String, Value>) -> Result<Document, FieldError> {
     let mut set = Document::new();
     if let Some(theme) = given(body, "theme") {
@@ -98,18 +98,18 @@ fn time_zone(value: &Value) -> Result<String, FieldError> {
     })
 }
 
-/// A zone by its IANA name. The name for "not known" is none.
+/// A time zone by its IANA name, except "Etc/Unknown".
 fn zone(name: &str) -> Option<TimeZone> {
     let zone = TimeZone::get(name).ok()?;
     (!zone.is_unknown()).then_some(zone)
 }
 
-/// The time zone of stored settings; `None` where there is no usable one.
+/// The time zone of stored settings; `None` if there is no valid one.
 pub fn zone_of(stored: &Document) -> Option<TimeZone> {
     zone(stored.get_str("timeZone").ok()?)
 }
 
-/// Stored settings, or those of nobody, as clients get them.
+/// Stored settings, or the defaults, as clients see them.
 pub fn shown(user: &str, stored: &Document) -> Value {
     let theme = stored.get_str("theme").ok();
     let theme = theme.filter(|t| THEMES.contains(t)).unwrap_or("system");

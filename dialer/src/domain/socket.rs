@@ -1,28 +1,28 @@
-//! What is said over a WebSocket, and how one ends.
+//! The WebSocket protocol: messages, and reasons to close.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// Longest message and longest frame that a client may send, in bytes.
+/// Maximum size of a message and of a frame from a client, in bytes.
 pub const MAX_MESSAGE: usize = 16 * 1024;
 
-/// Sockets of one user on one replica. The next one is refused and none is closed for it: two that take each other's
-/// place, each coming back, would never end.
+/// Maximum number of sockets per user and replica. Further ones are refused, and none is closed in exchange: two
+/// clients that replaced each other and reconnected would never end.
 pub const MAX_PER_USER: usize = 10;
 
-/// What a client says.
+/// A message from a client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientMessage {
     /// The token, if there is one.
     Authenticate(Option<String>),
-    /// A type that means nothing here.
+    /// A type that is ignored.
     Other,
     NotJson,
 }
 
 impl ClientMessage {
-    /// Reads a message, text or not.
+    /// Parses a text or binary message.
     pub fn read(message: &[u8]) -> Self {
         let Ok(message) = serde_json::from_slice::<Value>(message) else {
             return Self::NotJson;
@@ -35,13 +35,13 @@ impl ClientMessage {
     }
 }
 
-/// Why a token was not accepted. Clients throw theirs away on the first two, and never come back by themselves after
-/// any.
+/// Reason why a token was refused. Clients discard their token on the first two, and never reconnect by themselves
+/// after any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthFailure {
     /// Expired, revoked, or without `_id` or `sid`.
     InvalidToken,
-    /// Signed by somebody else.
+    /// Not signed by this server.
     TokenMismatch,
     /// No token at all.
     AuthError,
@@ -65,19 +65,19 @@ impl AuthFailure {
     }
 }
 
-/// Why the server ends a socket.
+/// Reason why the server closes a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
     Refused(AuthFailure),
-    /// It did not say who it is.
+    /// No `authenticate` message in time.
     NotInTime,
-    /// The database cannot say whose the token is. The token may be good, so the client must come back.
+    /// The database is not available, so the token may be valid and the client must reconnect.
     Unavailable,
-    /// The user has enough of them, or the server has.
+    /// Too many sockets of the user or on the server.
     TooMany,
-    /// It does not read what it is sent.
+    /// The client does not read its messages.
     TooSlow,
-    /// It says too much.
+    /// The client sends too many messages.
     TooBusy,
     TooLong,
     NotText,
@@ -86,7 +86,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Status (RFC 6455, section 7.4.1) and reason.
+    /// Status code (RFC 6455, section 7.4.1) and reason.
     pub fn frame(self) -> (u16, &'static str) {
         match self {
             Self::Refused(_) => (1008, "authentication failed"),
@@ -102,7 +102,7 @@ impl CloseReason {
         }
     }
 
-    /// What is said before the closing frame.
+    /// The message before the close frame.
     pub fn last_words(self) -> Option<String> {
         let Self::Refused(failure) = self else {
             return None;
@@ -113,17 +113,17 @@ impl CloseReason {
     }
 }
 
-/// Said when a socket is authenticated.
+/// The message after authentication.
 pub fn welcome() -> String {
     json!({ "type": "auth_success", "message": "You are connected." }).to_string()
 }
 
-/// Said of a message that is not JSON.
+/// The response to a message that is not JSON.
 pub fn not_json() -> String {
     json!({ "type": "error", "message": "The message is not valid JSON." }).to_string()
 }
 
-/// How many frames a client may send: a burst, and one more for every `REFILL` that passes. They have little to say.
+/// Rate limit of frames from a client: a burst, and one more per `REFILL`.
 #[derive(Debug)]
 pub struct Allowance {
     left: u32,
@@ -141,7 +141,7 @@ impl Allowance {
         }
     }
 
-    /// Counts a frame; false if it is one too many.
+    /// Counts a frame; false if it exceeds the limit.
     pub fn take(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.since).as_millis() / REFILL.as_millis();
         let more = u32::try_from(passed).unwrap_or(u32::MAX);

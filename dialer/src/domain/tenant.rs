@@ -1,12 +1,12 @@
-//! Whose leads a request may touch. The store cannot be asked about leads without one of these.
+//! Scope of a request: the leads that it may access. The store requires a scope for every query about leads.
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 
-/// The field that names a lead's owner.
+/// The field that contains a lead's owner.
 const OWNER: &str = "tenantId";
 
-/// What an account may do.
+/// Role of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     User,
@@ -14,7 +14,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// As stored in an account: what is not exactly an administrator is a user.
+    /// Parses the stored role: everything except exactly `admin` is a user.
     pub fn of(stored: &str) -> Self {
         if stored == Self::Administrator.name() {
             Self::Administrator
@@ -23,7 +23,7 @@ impl Role {
         }
     }
 
-    /// As it is stored.
+    /// The stored form.
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -32,17 +32,17 @@ impl Role {
     }
 }
 
-/// Exactly two answers: nobody ever sees another tenant's leads.
+/// The leads that a user may access. Nobody ever sees another tenant's leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// The user's own leads.
     Own(ObjectId),
-    /// An administrator's own leads, and, to read and to claim, those that have no owner: old rows.
+    /// An administrator's own leads, and, to read and to claim, those without an owner (old rows).
     OwnOrUnowned(ObjectId),
 }
 
 impl Scope {
-    /// By role, as stored in the account.
+    /// The scope of a user with a stored role.
     pub fn of(user: ObjectId, role: &str) -> Self {
         match Role::of(role) {
             Role::Administrator => Self::OwnOrUnowned(user),
@@ -50,14 +50,14 @@ impl Scope {
         }
     }
 
-    /// Who asks.
+    /// The user.
     pub fn user(self) -> ObjectId {
         match self {
             Self::Own(user) | Self::OwnOrUnowned(user) => user,
         }
     }
 
-    /// What may be read.
+    /// Filter of readable leads.
     pub fn readable(self) -> Document {
         match self {
             Self::Own(user) => doc! { OWNER: user },
@@ -66,12 +66,12 @@ impl Scope {
         }
     }
 
-    /// What may be changed. Leads without an owner are read-only until somebody claims them.
+    /// Filter of writable leads. Leads without an owner are read-only until they are claimed.
     pub fn writable(self) -> Document {
         doc! { OWNER: self.user() }
     }
 
-    /// What may be claimed: nothing, but for administrators.
+    /// Filter of claimable leads; `None` except for administrators.
     pub fn claimable(self) -> Option<Document> {
         match self {
             Self::Own(_) => None,

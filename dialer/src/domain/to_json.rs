@@ -1,4 +1,4 @@
-//! Stored values as JSON, as the old server wrote it.
+//! Stored values as JSON, in the format of the old server.
 
 use bson::{Bson, Document};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ pub fn fields(document: &Document) -> Map<String, Value> {
         .collect()
 }
 
-/// A value as the old server's JSON had it: ids as 24 hex digits, dates as ISO-8601 UTC with milliseconds.
+/// A value: ids as 24 hex digits, dates as ISO 8601 UTC with milliseconds.
 pub fn value(stored: &Bson) -> Value {
     match stored {
         Bson::ObjectId(id) => id.to_hex().into(),
@@ -32,12 +32,12 @@ pub fn value(stored: &Bson) -> Value {
             let fields = document.iter().map(|(name, v)| (name.clone(), value(v)));
             Value::Object(fields.collect())
         }
-        // Nothing of ours, and nothing that JSON has a form for.
+        // Not used by this application, and not representable in JSON.
         _ => Value::Null,
     }
 }
 
-/// A field as text: what is not text or a number is empty.
+/// A field as text: empty unless it is text or a number.
 pub fn text(view: &Map<String, Value>, name: &str) -> String {
     match view.get(name) {
         Some(Value::String(text)) => text.clone(),
@@ -46,7 +46,7 @@ pub fn text(view: &Map<String, Value>, name: &str) -> String {
     }
 }
 
-/// Whole numbers without a decimal point, as JavaScript writes them.
+/// A number; whole ones without a decimal point, as JavaScript writes them.
 pub fn number(number: f64) -> Value {
     // Minus zero is no integer in JSON.
     let negative_zero = number == 0.0 && number.is_sign_negative();
@@ -60,7 +60,7 @@ pub fn number(number: f64) -> Value {
     shown.map_or(Value::Null, Value::Number)
 }
 
-/// ISO-8601 UTC with exactly three digits of fraction; empty for a time that no calendar has.
+/// ISO 8601 UTC with three fractional digits; empty for a time outside the calendar.
 pub fn date(milliseconds: i64) -> String {
     let at = Timestamp::from_millisecond(milliseconds);
     at.map_or_else(|_| String::new(), |at| format!("{at:.3}"))

@@ -1,4 +1,4 @@
-//! What somebody does to their own account: `/api/auth/{profile,sessions,reset}`.
+//! The caller's own account: `/api/auth/{profile,sessions,reset}`.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -21,7 +21,7 @@ use crate::store::sessions::StoredSession;
 
 /// Changes the caller's account.
 ///
-/// `currentPassword` is needed for a new password or address; a new password ends all other sessions.
+/// `currentPassword` is required for a new password or e-mail address. A new password ends all other sessions.
 #[utoipa::path(
     put,
     path = "/api/auth/profile",
@@ -75,7 +75,7 @@ fn shown(session: &StoredSession, current: &str) -> Value {
     })
 }
 
-/// Ends one of the caller's sessions; the current one too.
+/// Ends one of the caller's sessions, which may be the current one.
 #[utoipa::path(
     delete,
     path = "/api/auth/sessions/{id}",
@@ -100,7 +100,7 @@ pub async fn end_session(
     Ok(said("The session has ended."))
 }
 
-/// Gives the account of a reset link a new password and ends its sessions. The link serves once.
+/// Sets a new password with a reset link and ends the account's sessions. A link can be used once.
 #[utoipa::path(
     post,
     path = "/api/auth/reset",

@@ -1,4 +1,4 @@
-//! Answers that many handlers give.
+//! Responses that many handlers use.
 
 use axum::Json;
 use axum::http::{HeaderValue, header};
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::schema::common::Done;
 
-/// Personal data stays out of every cache.
+/// Marks a response as personal data: no cache may store it.
 pub(super) fn private(mut response: Response) -> Response {
     response.headers_mut().insert(
         header::CACHE_CONTROL,
@@ -15,7 +15,7 @@ pub(super) fn private(mut response: Response) -> Response {
     response
 }
 
-/// What was done, in words for people.
+/// A message for people about what was done.
 pub(super) fn said(message: impl Into<String>) -> Response {
     let done = Done {
         success: true,

@@ -1,4 +1,4 @@
-//! `/api/auth`: extract, call `accounts`, respond.
+//! Handlers of `/api/auth`, and the extractors of the caller.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
@@ -20,7 +20,7 @@ use crate::domain::profile::MAX_TYPED_LENGTH;
 use crate::security::token;
 use crate::store::users::User;
 
-/// The caller, if the request carries a token of a living session; 401 else.
+/// Extractor of the caller. Rejects with 401 unless the request carries the token of a live session.
 #[derive(Debug)]
 pub struct SignedInAs(pub Identity);
 
@@ -32,7 +32,7 @@ impl FromRequestParts<App> for SignedInAs {
     }
 }
 
-/// The caller, if they are an administrator; 403 else.
+/// Extractor of a caller who is an administrator. Rejects others with 403.
 #[derive(Debug)]
 pub struct Administrator(pub Identity);
 
@@ -86,7 +86,7 @@ pub async fn login(
     Ok(session_response(StatusCode::OK, &session))
 }
 
-/// Makes an account and signs in. A `role` is ignored.
+/// Creates an account and signs in. A `role` is ignored.
 #[utoipa::path(
     post,
     path = "/api/auth/register",
@@ -129,7 +129,7 @@ pub async fn profile(
     Ok(private(Json(profile).into_response()))
 }
 
-/// Tells whose token it is; 401 with `valid:false`.
+/// Returns the owner of a token; 401 with `valid:false`.
 #[utoipa::path(
     get,
     path = "/api/auth/verify",
@@ -148,7 +148,7 @@ pub async fn verify(State(app): State<App>, headers: HeaderMap) -> Result<Respon
     ))
 }
 
-/// Ends the session: the token is worthless afterwards. No body is read.
+/// Ends the session, which revokes its token. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/auth/logout",

@@ -1,5 +1,4 @@
-//! JSON bodies, field by field, so that a refusal names the field. An operator object where text belongs is
-//! refused here and never reaches a query.
+//! JSON bodies. Errors name the field. An operator object in place of text is refused here and never reaches a query.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -45,10 +44,10 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
-/// A JSON object.
+/// Parses a JSON object.
 ///
 /// # Errors
-/// 400 that says where it is wrong, without what it holds.
+/// 400 with the position of the error, without the content.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(fields)) => Ok(fields),
@@ -67,7 +66,7 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// An `_id` as it stands in a path or a body.
+/// Parses an `_id` of a path or a body.
 ///
 /// # Errors
 /// 400 naming the field.
@@ -90,12 +89,12 @@ impl Body {
         Ok(read(&self.0)?)
     }
 
-    /// All of it, for rules that read many fields.
+    /// All fields, for rules that read many of them.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.0
     }
 
-    /// Text that may be absent or null.
+    /// A text field; `None` if it is absent or null.
     ///
     /// # Errors
     /// 400 naming the field.

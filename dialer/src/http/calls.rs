@@ -1,4 +1,4 @@
-//! Dial counts and the history of calls.
+//! Dial counts and call history.
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -10,16 +10,16 @@ use super::auth::SignedInAs;
 use super::body::Body;
 use super::error::{ApiError, Code};
 use super::query::Pairs;
-use super::schema::leads::{Call, DialCount, DialCounts, Dialled, PhoneParams};
+use super::schema::calls::{Call, DialCount, DialCounts, Dialled, PhoneParams};
 use super::schema::refusal::Refusal;
 use super::state::App;
 use crate::domain::leads::phone;
 use crate::domain::to_json;
 
-/// The most numbers that are asked about at once.
+/// Maximum number of phone numbers per request.
 const MAX_PHONES: usize = 500;
 
-/// Counts that a number was dialled.
+/// Increments the dial count of a number.
 #[utoipa::path(
     post,
     path = "/api/dial-counts/increment",
@@ -40,7 +40,7 @@ pub async fn increment(
     ))
 }
 
-/// How often numbers were dialled; only those that were.
+/// Dial counts of numbers. Numbers that were never dialled are omitted.
 #[utoipa::path(
     get,
     path = "/api/dial-counts",
@@ -83,7 +83,7 @@ pub async fn history(
     Ok(private(Json(calls).into_response()))
 }
 
-/// 501: it never worked; a `tel:` link dials.
+/// Not implemented (501): the server places no calls; a `tel:` link dials.
 #[utoipa::path(
     post,
     path = "/api/calls/initiate",

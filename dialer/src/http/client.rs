@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! The client of a request: its address and user agent.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use super::state::App;
 use crate::accounts::Caller;
 use crate::http::client_address;
 
-/// The client's address and program.
+/// Extractor of the client's address and user agent.
 #[derive(Debug)]
 pub struct Client(pub Caller);
 
@@ -49,7 +49,7 @@ impl FromRequestParts<App> for Client {
     }
 }
 
-/// Without this setting all clients behind the proxy share one throttle, so it is said, but once.
+/// Logs once that the header is ignored: without TRUSTED_PROXIES, all clients behind a proxy share one throttle.
 fn warn_once(app: &App) {
     if !app.proxy_warning_given.swap(true, Ordering::Relaxed) {
         tracing::warn!(

@@ -1,12 +1,12 @@
-//! Which address a request comes from, when proxies stand in between.
+//! The client's address behind reverse proxies.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The rightmost address that no trusted proxy vouches for. `forwarded` is the `X-Forwarded-For` value, all
-/// header lines joined with commas; it is read only if `peer` is trusted, and only as far as it is well formed:
-/// what stands left of a stranger's address was written by the stranger.
+/// The rightmost address that is not a trusted proxy's. `forwarded` is the value of `X-Forwarded-For`, all header lines
+/// joined with commas. It is read only if `peer` is trusted, from the right, and only as far as it parses: entries left
+/// of an untrusted address were written by that client.
 pub fn resolve(peer: IpAddr, forwarded: Option<&str>, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
     let mut client = peer.to_canonical();

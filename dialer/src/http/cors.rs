@@ -1,17 +1,17 @@
-//! Which foreign pages may call the API.
+//! Cross-origin rules: which other origins may call the API.
 
-/// Pages of the product that always may, beside the development servers and CLIENT_URL.
+/// Origins that are always allowed, in addition to the development servers and CLIENT_URL.
 const PRODUCT_ORIGINS: [&str; 2] = ["https://crokodial.com", "https://www.crokodial.com"];
 
-/// Methods named in a pre-flight answer.
+/// Methods in the response to a preflight request.
 pub const METHODS: &str = "GET,HEAD,PUT,PATCH,POST,DELETE";
 
-/// The allowed origins, compared whole and never by substring.
+/// The allowed origins. They are compared as a whole, never by substring.
 #[derive(Debug, Clone)]
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// `port` is the server's own; `client` one more origin, without a path.
+    /// `port` is the server's own port; `client` is an additional origin, without a path.
     pub fn new(port: u16, client: Option<&str>) -> Self {
         let mut origins: Vec<String> = PRODUCT_ORIGINS.map(str::to_owned).into();
         for host in ["localhost", "127.0.0.1"] {
@@ -27,7 +27,7 @@ impl Origins {
     }
 }
 
-/// True if `origin`, as a browser sends it, is the host and port that the request was sent to.
+/// True if `origin`, as a browser sends it, has the host and port of the request.
 pub fn same_host(origin: &str, host: &str) -> bool {
     let authority = origin
         .strip_prefix("https://")

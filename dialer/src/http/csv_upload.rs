@@ -1,4 +1,4 @@
-//! `/api/csv-upload`: a vendor's file of leads.
+//! Handlers of `/api/csv-upload`: a vendor's file of leads.
 
 use std::fs::File;
 use std::time::Duration;
@@ -34,15 +34,16 @@ use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::lease::Lease;
 use crate::store::vendor::journal::{UnfinishedImport, read_counts};
 
-/// Longest pause of a client that sends a file.
+/// Timeout of one read while a client sends a file.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long an answer waits for the last write. The import goes on without it.
+/// Timeout of the response for the import's last write. The import continues without the client.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(240);
 
+/// Maximum length of a stored file name, in characters.
 const MAX_NAME_LENGTH: usize = 200;
 
-/// What the query asks for.
+/// Options of the query string.
 #[derive(Debug, Clone, Copy, Default)]
 struct Options {
     dry_run: bool,
@@ -57,7 +58,7 @@ fn options(pairs: &[(String, String)]) -> Result<Options, ApiError> {
             ("dryRun", _) => return Err(ApiError::field("dryRun", "must be true or false")),
             ("mode", "partial" | "all") => options.partial = value == "partial",
             ("mode", _) => return Err(ApiError::field("mode", "must be all or partial")),
-            // As ever, what else there is does not matter.
+            // Unknown keys were always ignored.
             _ => {}
         }
     }
@@ -66,7 +67,8 @@ fn options(pairs: &[(String, String)]) -> Result<Options, ApiError> {
 
 /// Imports a file of leads.
 ///
-/// 200 after the last write; 202 if that takes longer than four minutes or the server is stopping: the import goes on.
+/// 200 after the last write; 202 if that takes longer than four minutes or the server is stopping: the import
+/// continues.
 #[utoipa::path(
     post,
     path = "/api/csv-upload",
@@ -102,7 +104,7 @@ pub async fn upload(
     }
     let entry = identity.entry(AuditAction::Import, None, &caller);
     let work = import(App::clone(&app), place, tenant, name, checked, entry);
-    // A task of its own: it goes on when the client hangs up.
+    // A separate task, which continues if the client disconnects.
     match tokio::time::timeout(ANSWER_TIMEOUT, tokio::spawn(work)).await {
         Ok(Ok(imported)) => imported,
         Ok(Err(_)) => Err(ApiError::new(
@@ -149,7 +151,7 @@ async fn run(
     }
 }
 
-/// How far an import is, or what it came to.
+/// The state or result of an import.
 #[utoipa::path(
     get,
     path = "/api/csv-upload/{id}",
@@ -169,7 +171,7 @@ pub async fn read(
     Ok(private(Json(shown(&import)).into_response()))
 }
 
-/// The last 20 imports, newest first, without their warnings.
+/// The last 20 imports, newest first, without warnings.
 #[utoipa::path(
     get,
     path = "/api/csv-upload",
@@ -187,7 +189,7 @@ pub async fn list(
     Ok(private(Json(body).into_response()))
 }
 
-/// The one file of a body, spooled, and its name.
+/// Spools the single file of a body; returns it and its name.
 async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), ApiError> {
     let mut received = None;
     while let Some(field) = within(multipart.next_field()).await? {
@@ -216,7 +218,7 @@ async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), 
     received.ok_or_else(no_file)
 }
 
-/// Writes a file to disk as it comes.
+/// Writes a file to disk while it is received.
 async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
     let file = app.imports.spool().map_err(|error| no_room(&error))?;
     let mut file = tokio::fs::File::from_std(file);
@@ -234,7 +236,7 @@ async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
     Ok(file.into_std().await)
 }
 
-/// What a client sends, unless it stops sending.
+/// The result of a read, or an error if the client stops sending.
 async fn within<T>(read: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
     match tokio::time::timeout(CHUNK_TIMEOUT, read).await {
         Ok(Ok(read)) => Ok(read),
@@ -263,7 +265,7 @@ fn no_file() -> ApiError {
     )
 }
 
-/// The kind says which it is, a full disk or one that is read-only; nothing of the file is in it.
+/// The error kind tells a full disk from a read-only one; it contains nothing of the file.
 fn no_room(error: &std::io::Error) -> ApiError {
     ApiError {
         cause: Some(format!("SPOOL_DIR cannot be written to: {}", error.kind())),
@@ -313,7 +315,7 @@ fn warning(warning: &RowWarning) -> Value {
     json!({ "row": warning.row, "column": warning.column, "message": warning.message })
 }
 
-/// Rows of the file are `processed` + `skipped` + `errors`.
+/// The rows of a file are `processed` + `skipped` + `errors`.
 fn stats(counts: RowCounts, skipped: i64, errors: i64) -> Value {
     json!({
         "imported": counts.imported,
@@ -325,7 +327,7 @@ fn stats(counts: RowCounts, skipped: i64, errors: i64) -> Value {
     })
 }
 
-/// An import as stored, as clients get it.
+/// A stored import as clients see it.
 fn shown(import: &Document) -> Value {
     let fields = to_json::fields(import);
     let field = |name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
@@ -354,7 +356,7 @@ fn shown(import: &Document) -> Value {
     shown.into()
 }
 
-/// The import has begun and will be finished, but not before this answer.
+/// Response for an import that is not finished yet.
 fn goes_on(import: Option<&UnfinishedImport>) -> Response {
     let body = json!({
         "success": true,

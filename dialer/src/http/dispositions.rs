@@ -1,4 +1,4 @@
-//! `/api/dispositions`.
+//! Handlers of `/api/dispositions`.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -13,7 +13,9 @@ use super::auth::{Administrator, SignedInAs};
 use super::body::{Body, object_id};
 use super::error::{ApiError, Code};
 use super::schema::common::{Done, Id};
-use super::schema::leads::{Disposition, DispositionChange, Dispositions, NewDisposition, Seeded};
+use super::schema::dispositions::{
+    Disposition, DispositionChange, Dispositions, NewDisposition, Seeded,
+};
 use super::state::App;
 use crate::accounts::Identity;
 use crate::domain::dispositions::DispositionEdit;
@@ -39,7 +41,7 @@ pub async fn list(
     ))
 }
 
-/// Once every tenant's; now an administrator's own view is all there is.
+/// The default dispositions and the caller's own; kept for old clients, which asked for every tenant's.
 #[utoipa::path(
     get,
     path = "/api/dispositions/all",
@@ -51,7 +53,7 @@ pub async fn list_all(app: State<App>, caller: SignedInAs) -> Result<Response, A
     list(app, caller).await
 }
 
-/// One disposition that the caller can use.
+/// A disposition that the caller can use.
 #[utoipa::path(
     get,
     path = "/api/dispositions/{id}",
@@ -70,7 +72,7 @@ pub async fn read(
     Ok(shown(StatusCode::OK, &found.ok_or_else(none)?))
 }
 
-/// Makes a disposition of the caller's own.
+/// Creates a disposition of the caller's own.
 #[utoipa::path(
     post,
     path = "/api/dispositions",
@@ -101,7 +103,7 @@ pub async fn create(
     Ok(shown(StatusCode::CREATED, &made.ok_or_else(taken)?))
 }
 
-/// Changes a disposition. The defaults are the administrators'.
+/// Changes a disposition. Only administrators can change the defaults.
 #[utoipa::path(
     put,
     path = "/api/dispositions/{id}",
@@ -136,7 +138,7 @@ pub async fn update(
     }
 }
 
-/// Deletes a disposition. Leads keep the text.
+/// Deletes a disposition. Leads keep its name.
 #[utoipa::path(
     delete,
     path = "/api/dispositions/{id}",
@@ -161,7 +163,7 @@ pub async fn delete(
     Ok(said("The disposition was deleted."))
 }
 
-/// Makes the default dispositions that are missing. No body is read.
+/// Creates the missing default dispositions. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/dispositions/seed-defaults",

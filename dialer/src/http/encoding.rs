@@ -1,6 +1,6 @@
-//! Content negotiation of the precompressed assets.
+//! Content negotiation for precompressed assets.
 
-/// An encoding an asset may be stored in, best first.
+/// Encoding of a stored asset, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     Brotli,
@@ -9,7 +9,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The suffix of the stored file beside the plain one.
+    /// File name suffix of an asset in this encoding.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Brotli => ".br",
@@ -18,7 +18,7 @@ impl Encoding {
         }
     }
 
-    /// The value of `Content-Encoding`, none for the plain file.
+    /// The value of `Content-Encoding`; `None` for the uncompressed file.
     pub fn token(self) -> Option<&'static str> {
         match self {
             Self::Brotli => Some("br"),
@@ -28,8 +28,8 @@ impl Encoding {
     }
 }
 
-/// The encodings the client takes, best for us first. The plain file always comes last: a client that refuses
-/// even that gets it rather than a 406.
+/// The encodings that the client accepts, best first. The uncompressed file is always last: a client that refuses even
+/// that receives it instead of a 406.
 pub fn acceptable(accept_encoding: &str) -> Vec<Encoding> {
     let mut encodings: Vec<Encoding> = [Encoding::Brotli, Encoding::Gzip]
         .into_iter()

@@ -1,4 +1,5 @@
-//! One error type that is a response: `{success:false, message, error, code, requestId, errors?}`.
+//! The error type of all handlers, which is also the response: `{success:false, message, error, code, requestId,
+//! errors?}`.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -16,7 +17,7 @@ use crate::security::keyring::UnsealError;
 use crate::store::fault::Fault;
 use crate::vendors;
 
-/// Stable codes; clients may compare them.
+/// Stable error codes; clients may compare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
@@ -61,7 +62,7 @@ pub enum Code {
     MethodNotAllowed,
     Timeout,
     Internal,
-    /// Internal, and reported to Sentry by the panic hook already.
+    /// Internal error that the panic hook has already reported to Sentry.
     #[strum(serialize = "INTERNAL")]
     Panicked,
 }
@@ -131,19 +132,19 @@ impl PartialSchema for Code {
 
 impl ToSchema for Code {}
 
-/// A refused request. The body is written by `layers`, which knows the request's id.
+/// A refused request. `layers` writes the body, because only it knows the request id.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     pub code: Code,
     pub message: String,
-    /// The field, or key of the query, at fault; the message says what is wrong with it.
+    /// The field, or key of the query string, at fault; the message says what is wrong with it.
     pub field: Option<String>,
     pub retry_after_seconds: Option<u64>,
-    /// For logs and Sentry only. Holds no value of the request.
+    /// Cause for logs and Sentry only. Contains no value of the request.
     pub cause: Option<String>,
     /// Adds `valid:false`, as `/api/auth/verify` always did.
     pub invalid: bool,
-    /// What there is now, where somebody else was quicker.
+    /// The current state, for edit conflicts.
     pub current: Option<Box<Value>>,
 }
 
@@ -165,7 +166,7 @@ impl ApiError {
         Self::parameter(field, advice)
     }
 
-    /// 400 naming a key of the query string, which may be one that is not known.
+    /// 400 naming a key of the query string, which may be unknown.
     pub fn parameter(key: &str, advice: &str) -> Self {
         Self {
             field: Some(key.to_owned()),
@@ -327,7 +328,7 @@ impl From<GateClosed> for ApiError {
                 wait,
             ),
         };
-        // Rounded up: a moment early is refused again.
+        // Rounded up: a request that is early by a fraction is refused again.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Self::new(code, message).retry_after(seconds)
     }
@@ -342,7 +343,7 @@ impl ApiError {
     }
 }
 
-/// First letter large, full stop at the end.
+/// Capitalises the first letter and adds a full stop.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     match characters.next() {

@@ -1,4 +1,4 @@
-//! `/api/integrations/nextgen`: the pair to give to the vendor, and what came with it and was refused.
+//! Handlers of `/api/integrations/nextgen`: the vendor's credential, and rejected webhook messages.
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -20,10 +20,10 @@ use crate::domain::to_json;
 use crate::store::audit::AuditAction;
 use crate::vendors::CurrentPair;
 
-/// The most of a refused body that a list shows, in characters.
+/// Maximum length of a rejected body in a list, in characters.
 const MAX_SHOWN_BODY: usize = 4096;
 
-/// The pair to give to the vendor; 404 with `connected:false` where there is none.
+/// The vendor's credential; 404 with `connected:false` if there is none.
 #[utoipa::path(
     get,
     path = "/api/integrations/nextgen/credentials",
@@ -38,7 +38,7 @@ pub async fn credentials(
     shown(app.vendors.current(identity.user.id).await?)
 }
 
-/// Makes a new pair; older ones are worthless from then on. No body is read.
+/// Creates a new credential and revokes older ones. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/integrations/nextgen/credentials/rotate",
@@ -70,7 +70,7 @@ fn shown(pair: Option<CurrentPair>) -> Result<Response, ApiError> {
     Ok(private(Json(body).into_response()))
 }
 
-/// What came with the caller's pair and was refused in the last 30 days, newest first.
+/// Rejected webhook messages of the last 30 days that carried the caller's credential, newest first.
 #[utoipa::path(
     get,
     path = "/api/integrations/nextgen/rejects",

@@ -1,5 +1,5 @@
-//! What the old server had and this one has not: not built yet (501), or gone for good with something better in its
-//! place (410). Nothing here reads a body or the database, so none of it needs a session.
+//! Routes of the old server that do not exist any more: 501 for features that are not implemented, 410 for features
+//! that were replaced. None reads a body or the database, so none requires a session.
 
 use axum::Router;
 use axum::routing::any;
@@ -16,7 +16,7 @@ const PULL: &str = "Leads are no longer fetched from vendors. They come by webho
 const REORDER: &str = "Leads have no order of their own any more. Sort the list: GET /api/leads?sortBy=…&sortDirection=….";
 const REPAIR: &str = "This maintenance is gone: an import finds the same lead by itself. Change leads with PUT /api/leads/<id>.";
 
-/// Path, code and what to do instead. Any method.
+/// Path, code and advice. Any method.
 const RETIRED: &[(&str, Code, &str)] = &[
     ("/api/groupme", Code::NotImplemented, GROUPME),
     ("/api/groupme/{*rest}", Code::NotImplemented, GROUPME),
@@ -73,7 +73,7 @@ const RETIRED: &[(&str, Code, &str)] = &[
     ),
 ];
 
-/// All of them.
+/// All legacy routes.
 pub fn routes() -> Router<App> {
     RETIRED
         .iter()

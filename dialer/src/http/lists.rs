@@ -1,4 +1,4 @@
-//! Numbers that a tenant must not call, or not write to: `/api/do-not-call` and `/api/text-opt-outs`, alike.
+//! Handlers of the do-not-call list and the text opt-out list: `/api/do-not-call` and `/api/text-opt-outs`.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -37,7 +37,7 @@ pub async fn show_do_not_call(
     show(&app, &who, List::DoNotCall, &pairs).await
 }
 
-/// Puts numbers on the list.
+/// Adds numbers to the list.
 #[utoipa::path(
     post,
     path = "/api/do-not-call",
@@ -55,7 +55,7 @@ pub async fn add_do_not_call(
     add(&app, (&who, &from), List::DoNotCall, &body).await
 }
 
-/// Takes a number off the list; 404 if it is not on it.
+/// Removes a number from the list; 404 if it is not listed.
 #[utoipa::path(
     delete,
     path = "/api/do-not-call/{number}",
@@ -90,7 +90,7 @@ pub async fn show_text_opt_outs(
     show(&app, &who, List::TextOptOut, &pairs).await
 }
 
-/// Puts numbers on the list.
+/// Adds numbers to the list.
 #[utoipa::path(
     post,
     path = "/api/text-opt-outs",
@@ -108,7 +108,7 @@ pub async fn add_text_opt_outs(
     add(&app, (&who, &from), List::TextOptOut, &body).await
 }
 
-/// Takes a number off the list; 404 if it is not on it.
+/// Removes a number from the list; 404 if it is not listed.
 #[utoipa::path(
     delete,
     path = "/api/text-opt-outs/{number}",

@@ -1,4 +1,4 @@
-//! `/metrics`, on a port of its own: it is not for those who can reach the application.
+//! `/metrics`, on a port of its own: it must not be reachable by the application's clients.
 
 use axum::Router;
 use axum::extract::State;
@@ -10,7 +10,7 @@ use super::state::App;
 use crate::metrics::OPENMETRICS;
 use crate::store::health::CHECK_TIMEOUT;
 
-/// `GET /metrics` and nothing else.
+/// The router of the metrics port: `GET /metrics` only.
 pub fn router(app: App) -> Router {
     Router::new().route("/metrics", get(render)).with_state(app)
 }

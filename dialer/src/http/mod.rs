@@ -1,4 +1,5 @@
-//! HTTP: extract and respond, no decisions. `router` needs no socket, so tests drive it directly.
+//! HTTP: handlers extract and respond; decisions are made elsewhere. `router` needs no socket, so tests drive it
+//! directly.
 
 pub mod account;
 mod answer;
@@ -56,12 +57,12 @@ pub fn router(app: App) -> Router {
     layered(api, app)
 }
 
-/// The API's description, in the terms of OpenAPI 3.1.
+/// The OpenAPI 3.1 description of the API.
 pub fn description() -> OpenApi {
     openapi::complete(described().into_openapi())
 }
 
-/// Every address that the API's description has: a handler is served at the method and path that describe it.
+/// All routes of the API description. Each handler is served at the method and path of its description.
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(system::health))
@@ -91,7 +92,7 @@ fn accounts() -> OpenApiRouter<App> {
         .routes(routes!(settings::read, settings::update))
 }
 
-/// For administrators only.
+/// Routes for administrators.
 fn administration() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(passcodes::list, passcodes::create))
@@ -158,13 +159,13 @@ fn vendors_and_lists() -> OpenApiRouter<App> {
         .routes(routes!(lists::remove_text_opt_out))
 }
 
-/// Adds the fallbacks and everything that surrounds a handler. Apart from `router` so that tests can add a route.
+/// Adds the fallbacks and the middleware. Separate from `router` so that tests can add routes.
 pub fn layered(routes: Router<App>, app: App) -> Router {
     routes
         .fallback(pages::fallback)
         .method_not_allowed_fallback(method_not_allowed)
         .layer((
-            layers::Surround(Arc::clone(&app)),
+            layers::MiddlewareLayer(Arc::clone(&app)),
             DefaultBodyLimit::max(MAX_BODY),
         ))
         .with_state(app)

@@ -1,4 +1,4 @@
-//! What the API's description has besides its addresses: who may call them, and how everything is refused.
+//! The part of the API description that is not derived from handlers: security schemes, tags, and the refusal response.
 
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -12,7 +12,7 @@ use utoipa::openapi::{
 
 use super::schema::refusal::Refusal;
 
-/// What everybody who reads the description must know first.
+/// The introduction of the description.
 const ABOUT: &str = "\
 The sales dialer's API. Bodies are JSON unless said otherwise, at most 1 MB. Every refusal has the same form, and its \
 `code` does not change.
@@ -34,7 +34,7 @@ const TAGS: [(&str, &str); 6] = [
     ("system", "Health"),
 ];
 
-/// Adds it.
+/// Completes the description.
 pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api.info = InfoBuilder::new()
         .title("Crokodial dialer")
@@ -55,7 +55,7 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api
 }
 
-/// No role is needed.
+/// No role is required.
 const NOBODY_SPECIAL: [&str; 0] = [];
 
 fn tag((name, about): (&str, &str)) -> Tag {
@@ -92,7 +92,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     one.into_iter().flatten()
 }
 
-/// Whatever is not described is a refusal.
+/// Adds the default response: whatever is not described is a refusal.
 fn refusable(operation: &mut Operation) {
     let refusal = ContentBuilder::new().schema(Some(Ref::from_schema_name("Refusal")));
     let response = ResponseBuilder::new()

@@ -1,4 +1,4 @@
-//! The UI: its files, and `index.html` for every address the browser's router knows.
+//! The UI: static files, and `index.html` for every path of the client-side router.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::ui::{self, Asset};
 
 const INDEX: &str = "index.html";
 
-/// Everything no route took.
+/// Handler of all requests that match no route.
 pub async fn fallback(
     State(app): State<App>,
     method: Method,
@@ -49,7 +49,7 @@ pub async fn fallback(
     }
 }
 
-/// A missing file must be 404 and never the page: a browser would try to run HTML as a script.
+/// True for the path of a file. A missing file must be 404, not the page: a browser would run HTML as a script.
 fn is_file(path: &str) -> bool {
     path.starts_with("/assets/")
         || path
@@ -59,7 +59,7 @@ fn is_file(path: &str) -> bool {
 }
 
 fn respond(asset: Asset, path: &str, request: &HeaderMap) -> Response {
-    // The build puts a content hash into the names below assets/, nowhere else.
+    // Only names below assets/ contain a content hash.
     let cache = if path.starts_with("assets/") {
         "public, max-age=31536000, immutable"
     } else {

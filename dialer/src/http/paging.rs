@@ -1,14 +1,17 @@
-//! Pages of short lists: `page` from 1, `limit` up to 100.
+//! Paging of short lists: `page` from 1, `limit` up to 100.
 
 use serde_json::{Value, json};
 
 use super::error::ApiError;
 
+/// Maximum page number.
 const MAX_PAGE: u64 = 1_000_000;
+/// Default of `limit`.
 const DEFAULT_LIMIT: u64 = 50;
+/// Maximum of `limit`.
 const MAX_LIMIT: u64 = 100;
 
-/// Which page of a list.
+/// The requested page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
     page: u64,
@@ -16,7 +19,7 @@ pub struct Paging {
 }
 
 impl Paging {
-    /// Reads `page` and `limit`; other keys are somebody else's.
+    /// Parses `page` and `limit`; other keys are ignored.
     ///
     /// # Errors
     /// 400 naming the key.
@@ -46,7 +49,7 @@ impl Paging {
         ((self.page - 1) * self.limit, limit)
     }
 
-    /// `{total, page, pages, limit}`, as lists of leads have it.
+    /// `{total, page, pages, limit}`, as in lists of leads.
     pub fn shown(self, total: u64) -> Value {
         let pages = total.div_ceil(self.limit);
         json!({ "total": total, "page": self.page, "pages": pages, "limit": self.limit })

@@ -1,4 +1,4 @@
-//! Invite codes: anyone may look at one, administrators manage them.
+//! Invite codes: anyone may validate one, administrators manage them.
 
 use std::collections::HashMap;
 
@@ -14,10 +14,10 @@ use super::auth::Administrator;
 use super::body::{Body, object_id};
 use super::client::Client;
 use super::error::{ApiError, Code};
-use super::schema::accounts::{
+use super::schema::common::{Done, Id};
+use super::schema::passcodes::{
     CodeLimits, EndedCode, MadeCode, NewCode, Passcodes, TypedCode, UsedCode, ValidCode,
 };
-use super::schema::common::{Done, Id};
 use super::state::App;
 use crate::accounts::{Caller, Identity, Purpose};
 use crate::clock::now_ms;
@@ -25,7 +25,7 @@ use crate::domain::passcode::InviteCode;
 use crate::domain::to_json::date;
 use crate::store::users::User;
 
-/// Looks at an invite code.
+/// Validates an invite code.
 #[utoipa::path(
     post,
     path = "/api/auth/validate-passcode",
@@ -52,9 +52,9 @@ pub async fn validate(
     Ok(done(StatusCode::OK, "The invite code is valid.", data))
 }
 
-/// Looks at an invite code, in another shape.
+/// Validates an invite code, in another response format.
 ///
-/// Consumes nothing: registering does, and clients call this just before.
+/// Consumes nothing: registration does. Clients call this just before it.
 #[utoipa::path(
     post,
     path = "/api/auth/consume-passcode",
@@ -143,7 +143,7 @@ fn shown(passcode: &InviteCode, makers: &HashMap<ObjectId, User>, now_ms: i64) -
     })
 }
 
-/// Makes an invite code that somebody thought of.
+/// Creates an invite code with a given text.
 #[utoipa::path(
     post,
     path = "/api/auth/passcodes",
@@ -164,7 +164,7 @@ pub async fn create(
     make(&app, &identity, Some(&code), limits, &caller).await
 }
 
-/// Makes a random invite code.
+/// Creates a random invite code.
 #[utoipa::path(
     post,
     path = "/api/auth/passcodes/generate",
@@ -208,7 +208,7 @@ async fn make(
     ))
 }
 
-/// Switches an invite code off. No body is read.
+/// Deactivates an invite code. The body is not read.
 #[utoipa::path(
     put,
     path = "/api/auth/passcodes/{id}/deactivate",

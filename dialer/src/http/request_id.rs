@@ -1,4 +1,4 @@
-//! Request ids: the header `X-Request-Id`, of requests and of answers.
+//! Request ids: the header `X-Request-Id` of requests and responses.
 
 use std::convert::Infallible;
 
@@ -9,7 +9,7 @@ use rand::Rng;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request, for handlers that tell it: the caller's if it is short and plain, else a fresh one of 128 bits.
+/// The id of a request: the client's if it is short and plain, otherwise a random one of 128 bits.
 #[derive(Debug, Clone)]
 pub struct RequestId(HeaderValue);
 
@@ -34,7 +34,7 @@ impl RequestId {
         Self(HeaderValue::from_static(""))
     }
 
-    /// As a header's value.
+    /// The id as a header value.
     pub fn into_value(self) -> HeaderValue {
         self.0
     }

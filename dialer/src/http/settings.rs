@@ -1,4 +1,4 @@
-//! `/api/settings`: what a user sets for themselves.
+//! Handlers of `/api/settings`: per-user settings.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,7 +16,7 @@ use super::state::App;
 use crate::domain::settings;
 use crate::domain::to_json;
 
-/// What the caller has set for themselves.
+/// The caller's settings.
 #[utoipa::path(
     get,
     path = "/api/settings",
@@ -60,10 +60,10 @@ fn shown(user: ObjectId, stored: &Document) -> Response {
     private(Json(shown).into_response())
 }
 
-/// Where a user's days end: as they said, else as the server has it.
+/// The user's time zone, or the server's default.
 ///
 /// # Errors
-/// The database's.
+/// Errors of the database.
 pub async fn time_zone(app: &App, user: ObjectId) -> Result<TimeZone, ApiError> {
     let stored = app.store.settings(user).await?;
     Ok(settings::zone_of(&stored).unwrap_or_else(|| app.time_zone.clone()))

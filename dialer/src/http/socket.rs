@@ -1,5 +1,5 @@
-//! The WebSocket, on `/` and `/ws`. A client connects, says `{type:"authenticate", token}`, and listens. It has
-//! nothing else to say: other types are ignored, a second `authenticate` too.
+//! The WebSocket, on `/` and `/ws`. A client connects, sends `{type:"authenticate", token}` and receives notices.
+//! Messages of other types are ignored, and so is a second `authenticate`.
 
 use std::time::{Duration, Instant};
 
@@ -25,28 +25,29 @@ use crate::http::cors::same_host;
 use crate::notices::{Inbox, PendingSocket};
 use crate::security::token::TokenRefusal;
 
-/// What is kept for reading and writing. The library's own 128 KB each would be much for a thousand sockets.
+/// Size of the read and write buffers, in bytes. The library's default of 128 KB each is too much for a thousand
+/// sockets.
 const BUFFER_SIZE: usize = 4 * 1024;
 
-/// The most that is kept of what a client does not take: longer than the longest notes.
+/// Maximum size of unsent data per socket, in bytes: more than the longest notes.
 const MAX_UNSENT: usize = 1024 * 1024;
 
-/// Longest wait for the database to say whose a token is.
+/// Timeout of the database query for a token's owner.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest that a client may take to read one message: while it is sent, nobody looks for its pongs.
+/// Timeout of one message to a client: pongs are not checked while it is sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How a socket ends.
 enum End {
     /// The client closed it.
     Left,
-    /// There is nobody to say anything to.
+    /// The connection is lost.
     Gone,
     Close(CloseReason),
 }
 
-/// `GET /` and `GET /ws`: 101 for who asks for a WebSocket, else the page. A `?token=` is not looked at.
+/// `GET /` and `GET /ws`: 101 for a WebSocket handshake, otherwise the page. A `?token=` is ignored.
 pub async fn upgrade_or_page(
     State(app): State<App>,
     Client(caller): Client,
@@ -96,7 +97,7 @@ fn asks_for_socket(headers: &HeaderMap) -> bool {
     upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// A page of this site, or one that may call the API; programs send no origin.
+/// True for a page of this site or of an allowed origin, and for programs, which send no origin.
 fn is_welcome(app: &App, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
@@ -123,12 +124,12 @@ async fn converse(app: &App, socket: &mut WebSocket, waiting: PendingSocket) -> 
         Ok(identity) => identity,
         Err(end) => return end,
     };
-    let mut seat = match app.notices.join(&identity).await {
-        Ok(seat) => seat,
+    let mut subscription = match app.notices.join(&identity).await {
+        Ok(subscription) => subscription,
         Err(closing) => return End::Close(closing),
     };
     drop(waiting);
-    let Inbox { queue, closing } = &mut seat.ends;
+    let Inbox { queue, closing } = &mut subscription.inbox;
     tokio::select! {
         biased;
         end = told_to_end(closing) => end,
@@ -143,7 +144,7 @@ async fn told_to_end(closing: &mut watch::Receiver<Option<CloseReason>>) -> End 
     }
 }
 
-/// Waits until the client says who it is.
+/// Waits for the `authenticate` message.
 async fn authenticate(
     app: &App,
     socket: &mut WebSocket,
@@ -182,7 +183,7 @@ async fn token(socket: &mut WebSocket, allowance: &mut Allowance) -> Result<Opti
     }
 }
 
-/// Passes on what is told, and sees to it that somebody is there.
+/// Forwards notices, and pings the client.
 async fn attend(
     socket: &mut WebSocket,
     queue: &mut tokio::sync::mpsc::Receiver<std::sync::Arc<str>>,
@@ -227,7 +228,7 @@ async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
     }
 }
 
-/// What was said, if anything.
+/// The client's message, if any.
 fn hear(
     heard: Option<Result<Message, axum::Error>>,
     allowance: &mut Allowance,
@@ -242,7 +243,7 @@ fn hear(
     }
     match message {
         Message::Text(text) => Ok(Some(ClientMessage::read(text.as_str().as_bytes()))),
-        // The old server did not tell the two apart.
+        // The old server did not distinguish the two.
         Message::Binary(bytes) => Ok(Some(ClientMessage::read(&bytes))),
         Message::Close(_) => Err(End::Left),
         Message::Ping(_) | Message::Pong(_) => Ok(None),
@@ -262,7 +263,7 @@ fn broken(error: axum::Error) -> End {
     })
 }
 
-/// Says why, and lets the other side close: who hangs up first may take the last words away.
+/// Sends the close frame and waits for the client's: closing the connection first could lose the last message.
 async fn part(socket: &mut WebSocket, end: End) {
     let said = match end {
         End::Gone => return,

@@ -1,4 +1,4 @@
-//! What every handler shares: the application's services, and what the configuration says of requests.
+//! State that all handlers share: the application's services and its request-related configuration.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use crate::store::health::HealthCheck;
 use crate::ui::Files;
 use crate::vendors::Vendors;
 
-/// What every handler sees.
+/// State that all handlers share.
 #[derive(Debug)]
 pub struct AppState {
     pub accounts: Accounts,
@@ -34,13 +34,13 @@ pub struct AppState {
     pub files: Box<dyn Files>,
     pub origins: Origins,
     pub trusted_proxies: Vec<IpNet>,
-    /// Where days end for those who have not said.
+    /// Time zone of users who have not set one.
     pub time_zone: TimeZone,
     pub version: String,
     pub role: &'static str,
     pub port: u16,
     pub started: Instant,
-    /// The warning about an untrusted X-Forwarded-For is given once.
+    /// Whether the warning about an untrusted X-Forwarded-For was logged.
     pub proxy_warning_given: AtomicBool,
     stopping: AtomicBool,
 }
@@ -88,7 +88,7 @@ impl AppState {
         }
     }
 
-    /// From now on `/readyz` says no.
+    /// Makes `/readyz` fail and stops imports.
     pub fn begin_shutdown(&self) {
         self.stopping.store(true, Ordering::Release);
         self.imports.stop();

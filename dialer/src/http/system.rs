@@ -12,9 +12,10 @@ use super::schema::system::{Health, Liveness, MessageBody, Readiness, WebhookHea
 use super::state::App;
 use crate::store::health::CHECK_TIMEOUT;
 
-/// Tells whether the application can do its work.
+/// Reports whether the application works.
 ///
-/// 200 only if the database answers the application's own credentials. Answers within 2 s. Keeps the old server's fields.
+/// 200 only if the database answers with the application's own credentials. Answers within 2 s. Keeps the old server's
+/// fields.
 #[utoipa::path(
     get,
     path = "/api/health",
@@ -47,10 +48,10 @@ pub async fn health(State(app): State<App>) -> Response {
     uncached(status, body)
 }
 
-/// Tells whether requests should be sent here.
+/// Reports whether requests should be sent here.
 ///
-/// 200 once the database was reached and until shutdown begins. A later outage does not count: taking every replica out
-/// of service would only replace the application's own answer by the proxy's.
+/// 200 from the first database connection until shutdown begins. A later outage does not count: removing every replica
+/// from service would only replace the application's own error by the proxy's.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -77,7 +78,7 @@ fn not_ready(reason: &str, message: &str) -> Response {
     uncached(StatusCode::SERVICE_UNAVAILABLE, body)
 }
 
-/// Answers while the process answers at all.
+/// Reports that the process is alive.
 #[utoipa::path(
     get,
     path = "/livez",
@@ -90,7 +91,7 @@ pub async fn livez() -> Response {
     uncached(StatusCode::OK, json!({ "alive": true }))
 }
 
-/// Tells vendors that the webhook is there.
+/// Reports to vendors that the webhook is available.
 #[utoipa::path(
     get,
     path = "/api/webhooks/health",
@@ -110,7 +111,7 @@ pub async fn webhooks_health() -> Response {
     )
 }
 
-/// The old server's sign of life.
+/// The old server's health check.
 #[utoipa::path(
     get,
     path = "/api/test",
@@ -124,7 +125,7 @@ pub async fn test(State(app): State<App>) -> Response {
     uncached(StatusCode::OK, json!({ "message": message }))
 }
 
-/// ISO 8601, UTC, milliseconds.
+/// The current time in ISO 8601, UTC, with milliseconds.
 fn timestamp() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }

@@ -1,4 +1,4 @@
-//! `/api/users`: accounts, for administrators.
+//! Handlers of `/api/users`: accounts, for administrators.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -20,7 +20,7 @@ use crate::domain::to_json::date;
 use crate::store::administration::ListedAccount;
 use crate::store::users::User;
 
-/// Accounts, the oldest first.
+/// Accounts, oldest first.
 #[utoipa::path(
     get,
     path = "/api/users",
@@ -51,7 +51,7 @@ fn listed(one: &ListedAccount) -> Value {
     shown
 }
 
-/// Gives an account a role. 409 for the last administrator.
+/// Sets the role of an account. 409 for the last administrator.
 #[utoipa::path(
     put,
     path = "/api/users/{id}/role",
@@ -75,9 +75,9 @@ pub async fn set_role(
     Ok(done("The role is set.", &changed))
 }
 
-/// Disables an account. 409 for the last administrator. No body is read.
+/// Disables an account. 409 for the last administrator. The body is not read.
 ///
-/// Nobody signs in to it, its sessions have ended, vendors' credentials of this tenant bring no leads.
+/// Sign-in is refused, sessions end, and vendor credentials of this tenant are revoked.
 #[utoipa::path(
     post,
     path = "/api/users/{id}/disable",
@@ -98,7 +98,7 @@ pub async fn disable(
     Ok(done("The account is disabled.", &disabled))
 }
 
-/// Enables an account. Vendors' credentials stay off. No body is read.
+/// Enables an account. Vendor credentials stay revoked. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/users/{id}/enable",
@@ -120,7 +120,7 @@ pub async fn enable(
     Ok(done(message, &enabled))
 }
 
-/// Makes a reset link, shown once. No body is read.
+/// Creates a password reset link, which is shown once. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/users/{id}/reset-link",

@@ -1,4 +1,4 @@
-//! `POST /api/webhooks/nextgen`: leads that a vendor sends.
+//! `POST /api/webhooks/nextgen`: leads from a vendor.
 
 use std::time::Instant;
 
@@ -26,10 +26,10 @@ use crate::vendors;
 
 const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 
-/// The source that these leads have.
+/// The `source` of these leads.
 const SOURCE: &str = "NextGen";
 
-/// Takes a lead from a vendor. A message that comes again changes nothing.
+/// Receives a lead from a vendor. A repeated message changes nothing.
 #[utoipa::path(
     post,
     path = "/api/webhooks/nextgen",
@@ -69,7 +69,7 @@ pub async fn receive(
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     app.metrics.lead_received(result_of(&received));
     if received.news {
-        app.notices.tell(tenant, &notice(&lead, &received, took));
+        app.notices.publish(tenant, &notice(&lead, &received, took));
     }
     let (status, message) = if received.created {
         (StatusCode::CREATED, "The lead was created.")
@@ -98,7 +98,7 @@ pub async fn receive(
     Ok(response)
 }
 
-/// Where an older integration sends to.
+/// Receives a lead from a vendor, at the path of an older integration.
 #[utoipa::path(
     post,
     path = "/api/integration/nextgen",
@@ -144,7 +144,7 @@ fn notice(lead: &VendorLead, received: &ReceivedLead, took: u64) -> Notice {
     }
 }
 
-/// The pair of the headers, as far as it can be one.
+/// The credential in the headers.
 fn pair(headers: &HeaderMap) -> Result<CredentialPair, vendors::VendorError> {
     let given = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());

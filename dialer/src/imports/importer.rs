@@ -1,4 +1,4 @@
-//! What a process has for imports.
+//! Resources of a process for imports.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::notices::Notices;
 use crate::store::Store;
 
-/// Imports that a process works on at a time: each holds some megabytes.
+/// Maximum number of concurrent imports per process: each holds several megabytes.
 const MAX_CONCURRENT: usize = 2;
 
-/// What a process needs for imports.
+/// Resources of a process for imports.
 #[derive(Debug)]
 pub struct Importer {
     pub store: Arc<Store>,
@@ -34,20 +34,20 @@ impl Importer {
         }
     }
 
-    /// One of the places of this process; `None` while all are taken.
+    /// A slot for an import; `None` if all are taken.
     pub fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// A file that is gone when it is closed, however that comes about: it has no name.
+    /// An unnamed temporary file, which is removed when it is closed.
     ///
     /// # Errors
-    /// The directory cannot be written to.
+    /// The directory is not writable.
     pub fn spool(&self) -> std::io::Result<File> {
         tempfile::tempfile_in(&self.spool_dir)
     }
 
-    /// From now on imports stop after the batch they are at; another process goes on with them.
+    /// Makes imports stop after the current batch; another process continues them.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
     }

@@ -1,5 +1,5 @@
-//! A vendor's file into leads: the order of the steps. The file is spooled, read whole, journalled, and only then
-//! written; from there on the import is finished by whoever is there to do it.
+//! Imports of vendor files. The file is spooled, read completely, journalled, and only then written to leads; from then
+//! on any process can finish the import.
 
 mod importer;
 pub mod runner;

@@ -1,4 +1,4 @@
-//! Doing what the journal says, and taking up what others left.
+//! Execution of journalled imports, including abandoned ones.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,32 +18,32 @@ use crate::store::lease::{Chain, Lease, RENEW_INTERVAL};
 use crate::store::vendor::journal::UnfinishedImport;
 use crate::store::vendor::rows::Job;
 
-/// How often imports that somebody left are looked for.
+/// Interval of looking for abandoned imports.
 const RESUME_INTERVAL: Duration = Duration::from_secs(60);
 
-/// An import that the database refuses this often, while it can be reached, is given up.
+/// Maximum number of attempts of an import that fails although the database is reachable.
 const MAX_ATTEMPTS: i64 = 5;
 
-/// What an import says that was given up before anything was written.
+/// Message of an import that failed before anything was written.
 pub const NOT_JOURNALLED: &str =
     "The import broke off before anything was written. Send the file again.";
 
-/// What an import says that was given up later.
+/// Message of an import that failed later.
 const GIVEN_UP: &str = "The import could not be finished. Send the file again: what is imported already stays as it is.";
 
-/// How a piece of work ended.
+/// Result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// The import is done.
     Done,
-    /// It is for somebody else to go on: this process stops, or lost the lease.
+    /// Another process must continue: this one is stopping, or lost the lease.
     Left,
 }
 
-/// Works on an import that is journalled, until it is done.
+/// Runs a journalled import to its end.
 ///
 /// # Errors
-/// The database's. The lease is given back, so that the import is soon taken up.
+/// Errors of the database. The lease is released, so that the import is resumed soon.
 pub async fn run(
     imports: &Importer,
     import: &UnfinishedImport,
@@ -113,26 +113,26 @@ async fn work(imports: &Importer, import: &UnfinishedImport) -> Result<Ended, Fa
             done: at + 1,
             batches: import.batches,
         };
-        imports.notices.tell(import.tenant, &progress);
+        imports.notices.publish(import.tenant, &progress);
     }
     let summary = Notice::CsvSummary {
         import: import.id,
         counts: store.finish_import(import).await?,
     };
-    imports.notices.tell(import.tenant, &summary);
+    imports.notices.publish(import.tenant, &summary);
     Ok(Ended::Done)
 }
 
-/// Takes up every import whose worker is gone. Returns how many were ended, one way or the other.
+/// Resumes all imports whose worker is gone. Returns the number of those that ended, either way.
 ///
 /// # Errors
-/// The database's.
+/// Errors of the database.
 pub async fn resume(imports: &Importer) -> Result<usize, Fault> {
     let store = &imports.store;
     store.clear_ended_imports().await?;
     let mut ended = 0;
     for import in store.unfinished_imports().await? {
-        // As for uploads, memory bounds how many there are at a time.
+        // Memory limits the number of concurrent imports, as for uploads.
         let Some(_place) = imports.place() else {
             break;
         };
@@ -156,7 +156,7 @@ pub async fn resume(imports: &Importer) -> Result<usize, Fault> {
     Ok(ended)
 }
 
-/// At the start and every minute, until `stop`.
+/// Resumes abandoned imports at the start and every minute, until `stop`.
 pub async fn keep_resuming(imports: &Importer, stop: &CancellationToken) {
     loop {
         if let Err(fault) = resume(imports).await {

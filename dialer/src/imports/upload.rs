@@ -23,12 +23,12 @@ use crate::store::lease::Lease;
 use crate::store::vendor::journal::UnfinishedImport;
 use crate::store::vendor::rows::Job;
 
-/// Most rows of a batch, and about the most it takes in memory and in the database, in bytes: below MongoDB's 16 MB
-/// for a document.
+/// Maximum number of rows per batch.
 const MAX_BATCH_ROWS: usize = 500;
+/// Approximate maximum size of a batch, in bytes: far below MongoDB's 16 MB per document.
 const MAX_BATCH_BYTES: usize = 3 * 1024 * 1024;
 
-/// Why nothing was imported.
+/// Reason why nothing was imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error("{0}")]
@@ -41,7 +41,7 @@ pub enum ImportError {
     Spool,
 }
 
-/// A file that was read to its end and may be imported.
+/// A file that was read completely and can be imported.
 #[derive(Debug)]
 pub struct Checked {
     file: File,
@@ -50,7 +50,7 @@ pub struct Checked {
     wanted: WantedKeys,
 }
 
-/// Reads a spooled file for a tenant. Nothing is written.
+/// Reads a spooled file. Nothing is written.
 ///
 /// # Errors
 /// `File`, `Database`, `Spool`.
@@ -87,7 +87,7 @@ fn rewound(mut file: &File) -> Result<&File, ImportError> {
     Ok(file)
 }
 
-/// What importing the file would come to. Nothing is written.
+/// The result that an import would have. Nothing is written.
 ///
 /// # Errors
 /// `Database`, `Spool`.
@@ -113,7 +113,7 @@ pub async fn rehearse(
     Ok(counts)
 }
 
-/// Journals the file: from now on the import goes forward, whatever happens to this process.
+/// Journals the file. After this the import completes even if this process ends.
 ///
 /// # Errors
 /// `UnderWay`, `Database`, `Spool`: nothing will be imported.
@@ -127,7 +127,7 @@ pub async fn journal(
     let (mut import, lease) = begun.await?.ok_or(ImportError::UnderWay)?;
     let journalled = fill(store, &mut import, &lease, checked).await;
     if let Err(error) = journalled {
-        // Best effort: else it is given up when its lease ends.
+        // Best effort: otherwise it is failed when its lease expires.
         if let Err(fault) = store.fail_import(&import, NOT_JOURNALLED).await {
             tracing::warn!(reason = %fault, "an import that could not be journalled is left to be given up");
         }
@@ -155,7 +155,7 @@ async fn fill(
     Err(Fault::new(Reason::NoAnswer).into())
 }
 
-/// The rows of a file that are leads, in batches. One of them is read ahead at most.
+/// The lead rows of a file in batches. At most one batch is read ahead.
 fn batches(checked: Checked) -> mpsc::Receiver<Result<Vec<Row>, ImportError>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::task::spawn_blocking(move || {
@@ -168,7 +168,7 @@ fn batches(checked: Checked) -> mpsc::Receiver<Result<Vec<Row>, ImportError>> {
                     return ControlFlow::Continue(());
                 }
                 size = 0;
-                // Nobody listens any more: the request was given up.
+                // The receiver is gone: the request was cancelled.
                 match sender.blocking_send(Ok(std::mem::take(&mut batch))) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),

@@ -1,5 +1,5 @@
-//! `--contract`: what keeps the old server from ever using the database again. Every step may be done twice, and the
-//! mark that says it is done comes last, so that a run that broke off is simply run again.
+//! `--contract`: changes after which the old server cannot use the database any more. Every step is idempotent and the
+//! completion mark is written last, so an interrupted run can be repeated.
 
 use anyhow::{Context, bail};
 
@@ -10,21 +10,21 @@ use crate::store::Store;
 use crate::store::vendor::CredentialRow;
 use crate::vendors::seal_row;
 
-/// Pairs are looked for again after they were sealed. More often than this something makes plain ones.
+/// Maximum number of passes over plain-text credentials. If more remain, something keeps creating them.
 const MAX_PASSES: u32 = 5;
 
-/// What there is to do.
+/// The changes to make.
 struct Plan {
     plain: Vec<CredentialRow>,
     old: Vec<(ExistingIndex, &'static str)>,
-    /// Passwords are of the old server's form until now.
+    /// True if passwords are still stored in the old server's scheme.
     first: bool,
 }
 
-/// Prints what will be gone, then does it.
+/// Prints the irreversible changes, then makes them.
 ///
 /// # Errors
-/// A sentence. Without the keys that are needed nothing is changed.
+/// A sentence. If required keys are missing, nothing is changed.
 pub(super) async fn contract(store: &Store, ring: Option<&KeyRing>) -> anyhow::Result<()> {
     let plan = Plan {
         plain: store.plain_credentials().await?,
@@ -43,8 +43,7 @@ pub(super) async fn contract(store: &Store, ring: Option<&KeyRing>) -> anyhow::R
     Ok(())
 }
 
-/// The ring, if there is something to seal and the servers can open what it seals: as far as can be told from here,
-/// if it opens what they sealed.
+/// The key ring, if there is something to seal and it opens the credentials that servers have sealed.
 async fn usable<'a>(
     store: &Store,
     ring: Option<&'a KeyRing>,
@@ -97,7 +96,7 @@ fn announce(plan: &Plan, ring: Option<&KeyRing>) {
     }
 }
 
-/// Until there is nothing plain: also what a write was lost for, or was made meanwhile.
+/// Seals until no plain-text credential is left, including those of lost writes and new ones.
 async fn seal_all(store: &Store, ring: &KeyRing) -> anyhow::Result<()> {
     for _ in 0..MAX_PASSES {
         let plain = store.plain_credentials().await?;

@@ -1,7 +1,7 @@
-//! `dialer migrate`: what an owner runs before and after the move from the old server.
+//! `dialer migrate`: run before and after the move from the old server.
 //!
-//! `--apply` only adds, so the old server and the previous release still work after it; what they would stumble over
-//! waits for `--contract`.
+//! `--apply` only adds data, so that the old server and the previous release keep working. Everything that would break
+//! them is left to `--contract`.
 
 mod contract;
 
@@ -23,17 +23,18 @@ use crate::security::keyring::KeyRing;
 use crate::store::Store;
 use crate::store::lease::{Chain, Lease, RENEW_INTERVAL};
 
-/// How often one that waits for another looks, and how often at most.
+/// Interval of polling a lock that another runner holds.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// Maximum number of polls.
 const MAX_LOCK_POLLS: u32 = 300;
 
-/// Progress is told once for so many documents.
+/// Number of documents between progress messages.
 const PROGRESS_INTERVAL: u64 = 10_000;
 
-/// Does what the command line asks for; the process's exit code.
+/// Runs the command; returns the exit code.
 ///
 /// # Errors
-/// A sentence: the database cannot be used, the user is unknown, or another runner does not end.
+/// A sentence: the database fails, the user is unknown, or another runner does not end.
 pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
     if asked.contract && config.role == InstanceRole::Candidate {
         bail!(
@@ -76,7 +77,7 @@ async fn change(store: &Store, ring: Option<&KeyRing>, asked: &Migrate) -> anyho
     print(&findings, asked.output)
 }
 
-/// The account that an e-mail address or an `_id` names.
+/// The account with this e-mail address or `_id`.
 async fn owner(store: &Store, named: &str) -> anyhow::Result<ObjectId> {
     let found = match named.parse::<ObjectId>() {
         Ok(id) => store.user(id).await?,
@@ -89,10 +90,10 @@ async fn owner(store: &Store, named: &str) -> anyhow::Result<ObjectId> {
     Ok(user.id)
 }
 
-/// Looks at everything; changes nothing.
+/// Inspects all data without changing it.
 ///
 /// # Errors
-/// When the database cannot be used.
+/// Errors of the database.
 pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
     let (mut accounts, mut rows) = (
         users::UserInspector::default(),
@@ -133,12 +134,12 @@ pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Only adds.
+/// Adds what is missing.
 async fn apply(store: &Store) -> anyhow::Result<()> {
     let lowered = store.lower_emails().await?;
     println!("users: emailLower added to {lowered}");
     let author = store.first_administrator().await?;
-    // Nobody's: an account that does not exist has this id.
+    // The id of no account.
     let nobody = ObjectId::from_bytes([0; 12]);
     let made = store.seed_dispositions(author.unwrap_or(nobody)).await?;
     println!("dispositions: {} defaults added", made.len());
@@ -159,13 +160,13 @@ fn print(findings: &[Finding], output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// This runner's hold on the lock.
+/// The lock of this runner.
 struct Lock<'a> {
     store: &'a Store,
     lease: Lease,
 }
 
-/// Takes the lock, or waits for whoever has it.
+/// Takes the lock, waiting for its holder.
 async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
     for look in 0..MAX_LOCK_POLLS {
         match store.take_lease(Chain::Migration, now_ms()).await? {
@@ -181,7 +182,7 @@ async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
 }
 
 impl Lock<'_> {
-    /// Ends only when the lock is lost.
+    /// Renews the lock; returns only when it is lost.
     async fn keep(&self) -> anyhow::Error {
         loop {
             tokio::time::sleep(RENEW_INTERVAL).await;
@@ -193,7 +194,7 @@ impl Lock<'_> {
         }
     }
 
-    /// Best effort: a lock that is left ends by itself.
+    /// Best effort: a lock that is not released expires.
     async fn release(&self) {
         if let Err(fault) = self.store.release_lease(&self.lease).await {
             tracing::debug!(%fault, "the lock was left to end by itself");

@@ -1,4 +1,4 @@
-//! The sockets that are open here: who they belong to, and a bounded queue for each.
+//! The subscriptions of this process: owner and bounded queue of each socket.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::domain::socket::{AuthFailure, CloseReason, MAX_PER_USER};
 
-/// Sockets of this process.
+/// Maximum number of authenticated sockets per process.
 pub const MAX_SOCKETS: usize = 2048;
 
-/// Notices that wait for one socket. A burst of a vendor's leads fits; who falls further behind is closed, comes back
-/// and reads everything anew.
+/// Maximum number of queued notices per socket. A burst of leads fits; a client that falls further behind is
+/// disconnected and reloads its data when it reconnects.
 pub const QUEUE_LENGTH: usize = 256;
 
-/// What the hub holds of a socket.
+/// The hub's side of a subscription.
 #[derive(Debug)]
 struct Subscriber {
     user: ObjectId,
@@ -25,31 +25,31 @@ struct Subscriber {
     closing: watch::Sender<Option<CloseReason>>,
 }
 
-/// What a socket holds: what it is to send, and when it is to end.
+/// The socket's side of a subscription: notices to send, and the reason to close.
 #[derive(Debug)]
 pub struct Inbox {
     pub queue: mpsc::Receiver<Arc<str>>,
     pub closing: watch::Receiver<Option<CloseReason>>,
 }
 
-/// Sockets a notice got to, and those that missed it.
+/// Number of sockets that received a notice, and of those that missed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delivery {
     pub delivered: usize,
     pub dropped: usize,
 }
 
-/// All of them, by number.
+/// All subscribers, by number.
 #[derive(Debug, Default)]
 pub struct Hub {
-    seats: HashMap<u64, Subscriber>,
+    subscribers: HashMap<u64, Subscriber>,
     of_user: HashMap<ObjectId, HashSet<u64>>,
     next: u64,
     closed: bool,
 }
 
 impl Hub {
-    /// A place for a socket, and its number.
+    /// Adds a subscriber; returns its number.
     ///
     /// # Errors
     /// `TooMany`, `ShuttingDown`.
@@ -63,95 +63,99 @@ impl Hub {
             return Err(CloseReason::ShuttingDown);
         }
         let own = self.of_user.get(&user).map_or(0, HashSet::len);
-        if own >= MAX_PER_USER || self.seats.len() >= MAX_SOCKETS {
+        if own >= MAX_PER_USER || self.subscribers.len() >= MAX_SOCKETS {
             return Err(CloseReason::TooMany);
         }
         let (to_queue, queue) = mpsc::channel(QUEUE_LENGTH);
         let (close, closing) = watch::channel(None);
         let number = self.next;
         self.next += 1;
-        let seat = Subscriber {
+        let subscriber = Subscriber {
             user,
             session: session.to_owned(),
             ends_ms,
             queue: to_queue,
             closing: close,
         };
-        self.seats.insert(number, seat);
+        self.subscribers.insert(number, subscriber);
         self.of_user.entry(user).or_default().insert(number);
         Ok((number, Inbox { queue, closing }))
     }
 
-    /// A socket has ended.
+    /// Removes a subscriber.
     pub fn leave(&mut self, number: u64) {
-        let Some(seat) = self.seats.remove(&number) else {
+        let Some(subscriber) = self.subscribers.remove(&number) else {
             return;
         };
-        if let Some(own) = self.of_user.get_mut(&seat.user) {
+        if let Some(own) = self.of_user.get_mut(&subscriber.user) {
             own.remove(&number);
             if own.is_empty() {
-                self.of_user.remove(&seat.user);
+                self.of_user.remove(&subscriber.user);
             }
         }
     }
 
     pub fn len(&self) -> usize {
-        self.seats.len()
+        self.subscribers.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.seats.is_empty()
+        self.subscribers.is_empty()
     }
 
-    /// True if somebody of this tenant listens here.
+    /// True if the tenant has a socket here.
     pub fn has(&self, tenant: ObjectId) -> bool {
         self.of_user.contains_key(&tenant)
     }
 
-    /// Hands a text to every socket of a tenant, who is the user that owns the leads.
+    /// Queues a text for every socket of a tenant.
     pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) -> Delivery {
         let mut delivery = Delivery::default();
         for number in self.of_user.get(&tenant).into_iter().flatten() {
-            let Some(seat) = self.seats.get(number) else {
+            let Some(subscriber) = self.subscribers.get(number) else {
                 continue;
             };
-            match seat.queue.try_send(Arc::clone(text)) {
+            match subscriber.queue.try_send(Arc::clone(text)) {
                 Ok(()) => delivery.delivered += 1,
                 Err(_) => {
                     delivery.dropped += 1;
-                    seat.close(CloseReason::TooSlow);
+                    subscriber.close(CloseReason::TooSlow);
                 }
             }
         }
         delivery
     }
 
-    /// The sessions that sockets are open for.
+    /// The sessions with open sockets.
     pub fn sessions(&self) -> Vec<String> {
-        let keys: HashSet<&String> = self.seats.values().map(|seat| &seat.session).collect();
+        let keys: HashSet<&String> = self
+            .subscribers
+            .values()
+            .map(|subscriber| &subscriber.session)
+            .collect();
         keys.into_iter().cloned().collect()
     }
 
-    /// Ends the sockets of sessions that are `gone`, and those past their end.
+    /// Closes sockets of revoked and expired sessions.
     pub fn end(&self, gone: &HashSet<String>, now_ms: i64) {
-        for seat in self.seats.values() {
-            if seat.ends_ms <= now_ms || gone.contains(&seat.session) {
-                seat.close(CloseReason::Refused(AuthFailure::InvalidToken));
+        for subscriber in self.subscribers.values() {
+            if subscriber.ends_ms <= now_ms || gone.contains(&subscriber.session) {
+                subscriber.close(CloseReason::Refused(AuthFailure::InvalidToken));
             }
         }
     }
 
-    /// Ends all, and takes no more.
+    /// Closes all sockets and refuses new ones.
     pub fn close(&mut self) {
         self.closed = true;
-        for seat in self.seats.values() {
-            seat.close(CloseReason::ShuttingDown);
+        for subscriber in self.subscribers.values() {
+            subscriber.close(CloseReason::ShuttingDown);
         }
     }
 }
 
 impl Subscriber {
-    /// The first reason stands.
+    /// Sets the reason to close. The first one is kept.
     fn close(&self, why: CloseReason) {
         self.closing.send_if_modified(|closing| {
             let first = closing.is_none();

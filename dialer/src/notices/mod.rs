@@ -1,5 +1,5 @@
-//! Telling people at once what happened to their leads. Sockets that are open here are told directly; other replicas
-//! find it in the database within about a second. Everything is told at most once: who was away reads anew.
+//! Push notices about leads over WebSockets. Sockets of this process receive them directly, other replicas read them
+//! from the database within about a second. Delivery is at most once: a client that reconnects reloads its data.
 
 mod hub;
 mod poll;
@@ -25,16 +25,16 @@ use crate::store::live::Event;
 pub use hub::Inbox;
 use shared::{Inner, Listening, lock};
 
-/// Notices on their way to the database at once; what comes beyond is told here only.
+/// Maximum number of concurrent event writes. Notices beyond it are delivered in this process only.
 const MAX_WRITES: u32 = 64;
 
-/// Longest wait of a new socket until what others tell is listened to.
+/// Timeout of a new socket for the first poll of other replicas' events.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest that sockets may take to end at shutdown.
+/// Timeout of closing all sockets at shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The open sockets, and the way to tell them. Cloning shares them.
+/// The open sockets, and delivery to them. Clones share state.
 #[derive(Debug, Clone)]
 pub struct Notices(Arc<Inner>);
 
@@ -45,7 +45,7 @@ impl Notices {
             metrics,
             replica: ObjectId::new().to_hex(),
             hub: Mutex::default(),
-            doorway: Mutex::default(),
+            pending: Mutex::default(),
             listening: watch::Sender::new(Listening::No),
             writes: Arc::new(Semaphore::new(MAX_WRITES.try_into().unwrap_or(1))),
             stopping: CancellationToken::new(),
@@ -53,12 +53,13 @@ impl Notices {
         }))
     }
 
-    /// Tells the owner of a lead. Returns at once and never fails: that the event was not stored is logged.
-    pub fn tell(&self, tenant: ObjectId, notice: &Notice) {
+    /// Sends a notice to the owner of a lead. Returns immediately and never fails; a failure to store the event is
+    /// logged.
+    pub fn publish(&self, tenant: ObjectId, notice: &Notice) {
         let at_ms = now_ms();
         let text: Arc<str> = notice.text(at_ms).into();
         let once = notice.once(tenant);
-        // Of what is told once only, the database says who is the first.
+        // For notices that are sent once only, the database decides who is first.
         let told = once.is_none();
         if told {
             self.0.deliver(tenant, &text);
@@ -88,16 +89,16 @@ impl Notices {
         });
     }
 
-    /// Waits until all that was told so far is stored, and handed to the sockets that are open here.
+    /// Waits until all notices so far are stored and delivered to the sockets of this process.
     pub async fn settled(&self) {
         let _all = self.0.writes.acquire_many(MAX_WRITES).await;
     }
 
-    /// Room for a socket that is not authenticated yet, until the guard is dropped.
+    /// Counts a socket that is not authenticated yet, until the guard is dropped; `None` if there are too many.
     pub fn admit(&self, address: IpAddr) -> Option<PendingSocket> {
-        let mut doorway = lock(&self.0.doorway);
-        doorway.enter(address).then(|| {
-            let waiting = doorway.waiting();
+        let mut pending = lock(&self.0.pending);
+        pending.enter(address).then(|| {
+            let waiting = pending.waiting();
             self.0.metrics.sockets(SocketState::Waiting, waiting);
             PendingSocket {
                 inner: Arc::clone(&self.0),
@@ -106,22 +107,23 @@ impl Notices {
         })
     }
 
-    /// A place for a socket of somebody who signed in. What is told once this has returned, anywhere, is heard.
+    /// Subscribes the socket of an authenticated user. It receives every notice that is sent anywhere after this
+    /// returns.
     ///
     /// # Errors
     /// `TooMany`, `ShuttingDown`.
     pub async fn join(&self, identity: &Identity) -> Result<Subscription, CloseReason> {
         let mut listening = self.0.listening.subscribe();
-        let seat = {
+        let subscription = {
             let mut hub = self.0.hub();
             let (user, session) = (identity.user.id, &identity.session);
-            let (number, ends) = hub.join(user, session, identity.ends_ms)?;
+            let (number, inbox) = hub.join(user, session, identity.ends_ms)?;
             self.0.count(&hub);
             self.begin_listening();
             Subscription {
                 inner: Arc::clone(&self.0),
                 number,
-                ends,
+                inbox,
             }
         };
         let heard = listening.wait_for(|now| *now == Listening::Yes);
@@ -129,10 +131,10 @@ impl Notices {
             _ = tokio::time::timeout(LISTEN_TIMEOUT, heard) => {}
             () = self.0.stopping.cancelled() => {}
         }
-        Ok(seat)
+        Ok(subscription)
     }
 
-    /// Call with the hub locked.
+    /// Starts the poll, if it is not running. Call with the hub locked.
     fn begin_listening(&self) {
         let begins = self.0.listening.send_if_modified(|now| {
             let begins = *now == Listening::No;
@@ -146,22 +148,22 @@ impl Notices {
         }
     }
 
-    /// Sockets of people who signed in.
+    /// Number of authenticated sockets.
     pub fn open(&self) -> usize {
         self.0.hub().len()
     }
 
-    /// Cancelled when every socket must end.
+    /// Cancelled when all sockets must close.
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
     }
 
-    /// Tracks a socket's task, so that shutdown waits for it.
+    /// Tracks socket tasks, so that shutdown waits for them.
     pub fn sockets(&self) -> &TaskTracker {
         &self.0.sockets
     }
 
-    /// Ends every socket and waits, not for ever, until they have ended and what was told is stored.
+    /// Closes every socket and waits, up to a timeout, until they have closed and notices are stored.
     pub async fn shut_down(&self) {
         self.0.stopping.cancel();
         self.0.hub().close();
@@ -185,19 +187,19 @@ pub struct PendingSocket {
 
 impl Drop for PendingSocket {
     fn drop(&mut self) {
-        let mut doorway = lock(&self.inner.doorway);
-        doorway.leave(self.address);
-        let waiting = doorway.waiting();
+        let mut pending = lock(&self.inner.pending);
+        pending.leave(self.address);
+        let waiting = pending.waiting();
         self.inner.metrics.sockets(SocketState::Waiting, waiting);
     }
 }
 
-/// A socket's place, until this is dropped.
+/// The subscription of a socket, until it is dropped.
 #[derive(Debug)]
 pub struct Subscription {
     inner: Arc<Inner>,
     number: u64,
-    pub ends: Inbox,
+    pub inbox: Inbox,
 }
 
 impl Drop for Subscription {

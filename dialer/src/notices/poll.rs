@@ -1,5 +1,4 @@
-//! Looks once a second at what other replicas tell, and at whether the sessions of open sockets still live. Runs only
-//! while a socket is open here.
+//! Polls every second for events of other replicas and for revoked sessions. Runs only while a socket is open here.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,10 +11,10 @@ use crate::clock::now_ms;
 use crate::domain::event_dedup::EventDedup;
 use crate::store::fault::{Fault, Reason};
 
-/// With the time of the look itself, sockets end within 2 s of their session.
+/// With the duration of a poll, sockets close within 2 s of their session's end.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Longest look.
+/// Timeout of one poll.
 const POLL_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(inner: Arc<Inner>) {
@@ -33,7 +32,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
             Ok((heard, ended)) => heard.and(ended),
             Err(_) => Err(Fault::new(Reason::NoAnswer)),
         };
-        // Without a database, too, there is nothing to wait for.
+        // Also after a failed poll: new sockets must not wait for the database.
         inner.listening.send_if_modified(|now| {
             let begins = *now != Listening::Yes;
             *now = Listening::Yes;
@@ -50,7 +49,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
     }
 }
 
-/// True, and nobody listens from now on, if no socket is open.
+/// True if no socket is open; listening then ends.
 fn stops(inner: &Inner) -> bool {
     let hub = inner.hub();
     if hub.is_empty() {
@@ -81,7 +80,7 @@ async fn listen(inner: &Inner, seen: &mut EventDedup) -> Result<(), Fault> {
 async fn end_sockets(inner: &Inner) -> Result<(), Fault> {
     let asked = inner.hub().sessions();
     let now = now_ms();
-    // These need no answer.
+    // Expired ones can be closed without a query.
     inner.hub().end(&HashSet::new(), now);
     let living = inner.store.living_sessions(&asked, now).await?;
     let gone = asked.into_iter().filter(|s| !living.contains(s)).collect();

@@ -1,4 +1,4 @@
-//! What the sockets, the requests and the poll of one process share.
+//! State shared by sockets, requests and the poll.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,24 +15,26 @@ use crate::store::Store;
 use crate::store::fault::Reason;
 use crate::store::live::Event;
 
-/// Longest wait for the database to take one.
+/// Timeout of writing one event.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Shared state.
 #[derive(Debug)]
 pub(super) struct Inner {
     pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
-    /// This process, among those that write events.
+    /// Id of this process among the writers of events.
     pub replica: String,
     pub hub: Mutex<Hub>,
-    pub doorway: Mutex<PendingSockets>,
-    /// Whether what others tell is listened to. Changed only with the hub locked.
+    pub pending: Mutex<PendingSockets>,
+    /// Whether other replicas' events are polled. Changed only with the hub locked.
     pub listening: watch::Sender<Listening>,
     pub writes: Arc<Semaphore>,
     pub stopping: CancellationToken,
     pub sockets: TaskTracker,
 }
 
+/// State of the poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listening {
     No,
@@ -41,7 +43,7 @@ pub(super) enum Listening {
 }
 
 impl Inner {
-    /// Stores an event for the other replicas. False if somebody else told the same.
+    /// Stores an event for other replicas. False if the same event is already stored.
     pub async fn write(&self, event: &Event) -> bool {
         let stored = tokio::time::timeout(WRITE_TIMEOUT, self.store.insert_event(event)).await;
         let why = match stored {
@@ -58,6 +60,7 @@ impl Inner {
         true
     }
 
+    /// Delivers a text to the sockets of this process.
     pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) {
         let delivery = self.hub().deliver(tenant, text);
         self.metrics.notices_delivered(delivery.delivered);
@@ -65,6 +68,7 @@ impl Inner {
             .notices_dropped(Dropped::SlowSocket, delivery.dropped);
     }
 
+    /// Updates the metric of open sockets.
     pub fn count(&self, hub: &Hub) {
         self.metrics.sockets(SocketState::Authenticated, hub.len());
     }

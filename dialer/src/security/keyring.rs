@@ -1,5 +1,5 @@
-//! Secrets at rest: sealed under a ring of keys, of which the first seals and all open. Each sealed text names its key,
-//! so that a key can be replaced: put a new one first, wait until nothing is left under the old one, drop that.
+//! Encryption at rest with a ring of keys: the first key seals, all keys open. A sealed text contains the id of its
+//! key, so keys can be replaced: put a new one first, wait until nothing is sealed under the old one, then remove it.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -8,24 +8,24 @@ use rand::RngCore;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 
-/// What every sealed text begins with. No secret of the old server does.
+/// Prefix of sealed texts. No secret of the old server has it.
 const MARK: &str = "sealed.v1.";
 
-/// Bytes of a key.
+/// Length of a key, in bytes.
 const KEY_LEN: usize = 32;
 
-/// The most keys of a ring: each is one more look-up value in every question.
+/// Maximum number of keys: each adds a look-up value to every query.
 const MAX_KEYS: usize = 8;
 
 const MAX_ID_LENGTH: usize = 32;
 
-/// Fewer distinct bytes than this in 32 are no random key (chance below 2^-60).
+/// Minimum number of distinct bytes in a random key of 32 (probability of fewer: below 2^-60).
 const MIN_DISTINCT_BYTES: usize = 12;
 
 const ADVICE: &str = "must be a comma-separated list of id:key, the key being 32 random bytes in base64, for example \
                       k1: and the output of `openssl rand -base64 32`";
 
-/// What a secret is for and whose: a text sealed for one purpose or user does not open for another.
+/// Purpose and owner of a secret: a text sealed for one purpose or user does not open for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealContext {
     pub purpose: &'static str,
@@ -38,7 +38,7 @@ impl SealContext {
     }
 }
 
-/// Why a text does not open.
+/// Reason why a text does not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsealError {
     #[error("the stored text is not a sealed one")]
@@ -57,7 +57,7 @@ struct Key {
     looks_up: hmac::Key,
 }
 
-/// The keys. Shows only their ids.
+/// The keys. `Debug` shows only their ids.
 pub struct KeyRing {
     first: Key,
     others: Vec<Key>,
@@ -72,7 +72,7 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Reads `id:base64,id:base64`.
+    /// Parses `id:base64,id:base64`.
     ///
     /// # Errors
     /// What is wrong, without a value.
@@ -106,7 +106,7 @@ impl KeyRing {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    /// The id of the key that seals.
+    /// The id of the sealing key.
     pub fn first_id(&self) -> &str {
         &self.first.id
     }
@@ -116,12 +116,12 @@ impl KeyRing {
         self.others.iter().map(|key| key.id.as_str()).collect()
     }
 
-    /// True if it opens what is sealed under a key of this id.
+    /// True if the ring contains a key with this id.
     pub fn holds(&self, id: &str) -> bool {
         self.all().any(|key| key.id == id)
     }
 
-    /// Seals under the first key. The nonce is drawn here: no caller may choose, and so repeat, one.
+    /// Seals under the first key. The nonce is random and never chosen by the caller, so that none is reused.
     ///
     /// # Errors
     /// `Refused` for a text of many gigabytes.
@@ -141,10 +141,10 @@ impl KeyRing {
         Ok(format!("{MARK}{}.{data}", self.first.id))
     }
 
-    /// Opens what was sealed under any key of the ring.
+    /// Opens a text sealed under any key of the ring.
     ///
     /// # Errors
-    /// Why it cannot.
+    /// The reason.
     pub fn open(&self, context: SealContext, text: &str) -> Result<String, UnsealError> {
         let (id, data) = split(text).ok_or(UnsealError::Malformed)?;
         let data = URL_SAFE_NO_PAD
@@ -164,8 +164,8 @@ impl KeyRing {
         String::from_utf8(plain.to_vec()).map_err(|_| UnsealError::Refused)
     }
 
-    /// Values to look a secret up by without storing it, one for each key, the sealing key's first: what was stored
-    /// under any of them is found. `parts` hold no zero byte.
+    /// Values to look up a secret without storing it, one per key, the sealing key's first. `parts` contain no zero
+    /// byte.
     pub fn look_ups(&self, purpose: &str, parts: &[&str]) -> Vec<String> {
         let text = [&[purpose][..], parts].concat().join("\0");
         let tag = |key: &Key| hex::encode(hmac::sign(&key.looks_up, text.as_bytes()));
@@ -173,12 +173,12 @@ impl KeyRing {
     }
 }
 
-/// True for a text of [`KeyRing::seal`], whatever key it is under.
+/// True for a text of [`KeyRing::seal`], under any key.
 pub fn is_sealed(text: &str) -> bool {
     text.starts_with(MARK)
 }
 
-/// The id of the key that a text is sealed under.
+/// The id of the key that sealed a text.
 pub fn key_id(text: &str) -> Option<&str> {
     split(text).map(|(id, _)| id)
 }
@@ -205,7 +205,7 @@ fn secret_of(text: &str) -> Result<[u8; KEY_LEN], String> {
     Ok(secret)
 }
 
-/// Two keys of one secret, so that neither use tells anything about the other.
+/// Derives two keys from one secret, so that neither use reveals anything about the other.
 fn derived(id: &str, secret: &[u8]) -> Result<Key, ring::error::Unspecified> {
     let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"crokodial dialer").extract(secret);
     let seals: UnboundKey = root.expand(&[&b"seal"[..]], &CHACHA20_POLY1305)?.into();

@@ -1,4 +1,4 @@
-//! Credentials and limits: passwords, tokens, keys at rest, throttles. Pure: time is an argument.
+//! Credentials and limits: passwords, tokens, encryption at rest, throttles. Pure: time is an argument.
 
 pub mod keyring;
 pub mod password;

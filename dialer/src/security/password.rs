@@ -1,4 +1,4 @@
-//! What a new password must be, and the forms that passwords are stored in.
+//! Rules for new passwords, and the schemes in which passwords are stored.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -6,26 +6,26 @@ use std::sync::LazyLock;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
-/// Shortest and longest password accepted, in characters.
+/// Valid length of a password, in characters.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
-/// bcrypt work factor of new hashes. The old server wrote 10 and can still verify this.
+/// bcrypt work factor of new hashes, the same as the old server's, which can verify them.
 pub const COST: u32 = 10;
 
-/// bcrypt (cost 10) of a random text that was thrown away: verified for unknown accounts, so that they take as
-/// long as known ones.
+/// bcrypt hash (cost 10) of a discarded random text. It is verified for unknown accounts, so that they take as long as
+/// known ones.
 pub const DUMMY_HASH: &str = "$2b$10$yd1QWm50ysh/.p8pxLgNvO1qw82oYVL.1hZR5BDDg26.xW2yTlQZe";
 
-/// The same for Argon2id. What it stands for is random, so that no text is known to have it.
+/// The same for Argon2id. The hash itself is random, so that no text is known to have it.
 const ARGON2ID_DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$/E5fzYmESMiY2yi+w/QaMw$zK1JoNR6Mu0pKWC5wTGQeY9Gsrvgbrn9omqtOXCeeog";
 
-/// Argon2id's parameters are the least that OWASP's Password Storage Cheat Sheet recommends (as of 2025): 19 MiB, two
-/// passes, one lane. More memory would be better, but each replica must have it beside everything else.
+/// Memory of Argon2id: with the two below, the minimum that OWASP's Password Storage Cheat Sheet recommends (as of
+/// 2025). More would be better, but every replica needs it in addition to everything else.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// bcrypt reads so many bytes of a password and its closing NUL.
+/// Number of bytes that bcrypt reads of a password and its closing NUL.
 const BCRYPT_READS: usize = 72;
 
 static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
@@ -35,11 +35,11 @@ static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Refuses a new password that is too short, too long or one of the 3,000 most common. No composition rules:
+/// Refuses a new password that is too short, too long or one of the 3,000 most common. There are no composition rules:
 /// they make passwords worse.
 ///
 /// # Errors
-/// A sentence for the person who typed it; it never repeats the password.
+/// Advice for the user; it never repeats the password.
 pub fn check(password: &str) -> Result<(), &'static str> {
     let length = password.chars().count();
     if length < *LENGTH.start() {
@@ -57,16 +57,16 @@ pub fn check(password: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// What passwords are stored as.
+/// Scheme in which passwords are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashScheme {
     /// bcrypt `$2b$`, which the old server reads.
     Bcrypt,
-    /// Argon2id, where that server is gone for good.
+    /// Argon2id, once the old server is gone for good.
     Argon2id,
 }
 
-/// No hash could be made: the machine has no memory or no random numbers left.
+/// No hash could be made: memory or random numbers are exhausted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashError;
 
@@ -79,7 +79,7 @@ impl HashScheme {
         }
     }
 
-    /// What to store for a password. Slow on purpose.
+    /// Hashes a password. Slow on purpose.
     ///
     /// # Errors
     /// `HashError`.
@@ -96,7 +96,7 @@ impl HashScheme {
         }
     }
 
-    /// Nobody's hash, to verify where there is none: it costs as much as those that this form makes.
+    /// A hash of no known password, to verify in place of a missing one: it costs as much as a real one.
     pub const fn dummy(self) -> &'static str {
         match self {
             Self::Bcrypt => DUMMY_HASH,
@@ -104,7 +104,7 @@ impl HashScheme {
         }
     }
 
-    /// True for a stored hash that is easier to guess at than those that this form makes.
+    /// True if a stored hash is weaker than those of this scheme.
     pub fn improves(self, stored: &str) -> bool {
         self == Self::Argon2id && !argon2id(stored).is_some_and(|hash| is_enough(&hash))
     }
@@ -124,7 +124,7 @@ fn argon2id(stored: &str) -> Option<PasswordHash> {
         .then_some(hash)
 }
 
-/// True if this is the password that a hash, of whichever form, was made of. As slow as making one.
+/// Verifies a password against a hash of any scheme. As slow as hashing.
 pub fn verify(password: &str, stored: &str) -> bool {
     match argon2id(stored) {
         Some(hash) => Argon2::default()
@@ -134,18 +134,18 @@ pub fn verify(password: &str, stored: &str) -> bool {
     }
 }
 
-/// True for a stored hash that [`verify`] can compare with.
+/// True for a hash that [`verify`] supports.
 pub fn is_known(stored: &str) -> bool {
     is_bcrypt(stored) || argon2id(stored).is_some()
 }
 
-/// True if bcrypt read all of a password that fits, and not only its beginning, or several turns of something shorter:
-/// only then it is known to be the password.
+/// True if bcrypt reads the whole password, not only its beginning or a repetition of something shorter: only then a
+/// match proves the password.
 pub fn is_read_whole(password: &str) -> bool {
     password.len() < BCRYPT_READS && !password.contains('\0')
 }
 
-/// True for the bcrypt forms found in existing data (`$2a$`, `$2b$`).
+/// True for the bcrypt variants in existing data (`$2a$`, `$2b$`).
 pub fn is_bcrypt(hash: &str) -> bool {
     hash.len() == 60 && (hash.starts_with("$2a$") || hash.starts_with("$2b$"))
 }

@@ -1,16 +1,16 @@
-//! How many sockets may wait, not signed in yet: in all, and from one address.
+//! Limits of sockets that are not authenticated yet, in total and per address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::throttle::network;
 
-/// Beyond these, new ones are turned away. Behind a proxy that is not trusted everyone has one address, and after a
-/// restart everyone comes back at once: it is not small.
+/// Maximum number of pending sockets. After a restart all clients reconnect at once, so it is not small.
 pub const MAX_PENDING: usize = 512;
+/// Maximum number of pending sockets per address. Behind an untrusted proxy all clients share one.
 pub const MAX_PENDING_PER_ADDRESS: usize = 64;
 
-/// Who waits.
+/// Counts of pending sockets.
 #[derive(Debug, Default)]
 pub struct PendingSockets {
     total: usize,
@@ -18,7 +18,7 @@ pub struct PendingSockets {
 }
 
 impl PendingSockets {
-    /// False if there is no room.
+    /// Adds a socket; false if a limit is reached.
     pub fn enter(&mut self, address: IpAddr) -> bool {
         let address = network(address);
         let here = self.by_address.get(&address).copied().unwrap_or_default();
@@ -30,7 +30,7 @@ impl PendingSockets {
         true
     }
 
-    /// One that entered waits no longer.
+    /// Removes a socket that was added.
     pub fn leave(&mut self, address: IpAddr) {
         let address = network(address);
         if let Some(here) = self.by_address.get_mut(&address) {
@@ -42,7 +42,7 @@ impl PendingSockets {
         }
     }
 
-    /// How many wait.
+    /// Number of pending sockets.
     pub fn waiting(&self) -> usize {
         self.total
     }
@@ -56,37 +56,37 @@ mod tests {
 
     #[test]
     fn an_address_cannot_take_all_the_room_and_all_addresses_cannot_take_more() {
-        let mut door = PendingSockets::default();
+        let mut pending = PendingSockets::default();
         let address = |n: u8| IpAddr::from([192, 0, 2, n]);
         for n in 0..=20 {
-            let let_in = (0..100).filter(|_| door.enter(address(n))).count();
+            let let_in = (0..100).filter(|_| pending.enter(address(n))).count();
             let room = MAX_PENDING.saturating_sub(usize::from(n) * MAX_PENDING_PER_ADDRESS);
             assert_eq!(let_in, MAX_PENDING_PER_ADDRESS.min(room), "{n}");
         }
-        assert_eq!(door.waiting(), MAX_PENDING);
+        assert_eq!(pending.waiting(), MAX_PENDING);
     }
 
     proptest! {
         #[test]
         fn what_is_counted_is_who_is_there(steps in prop::collection::vec((any::<bool>(), 0_u8..4), 0..300)) {
-            let mut door = PendingSockets::default();
+            let mut pending = PendingSockets::default();
             let mut there = Vec::new();
             for (enters, n) in steps {
                 let address = IpAddr::from([10, 0, 0, n]);
                 if enters {
-                    if door.enter(address) {
+                    if pending.enter(address) {
                         there.push(address);
                     }
                 } else if let Some(place) = there.iter().position(|a| *a == address) {
                     there.remove(place);
-                    door.leave(address);
+                    pending.leave(address);
                 }
-                prop_assert_eq!(door.waiting(), there.len());
+                prop_assert_eq!(pending.waiting(), there.len());
             }
             for address in there {
-                door.leave(address);
+                pending.leave(address);
             }
-            prop_assert!(door.by_address.is_empty());
+            prop_assert!(pending.by_address.is_empty());
         }
 
         /// A burst reaches the bounds, and neighbours in one IPv6 network count as one address.

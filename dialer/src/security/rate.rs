@@ -1,11 +1,11 @@
-//! How often something may be done: a token bucket for each key. It is kept as one moment, that at which the bucket is
-//! full again, so that there is no number to round and nothing to refill.
+//! Rate limits: a token bucket per key. A bucket is stored as the time at which it is full again, so nothing is rounded
+//! or refilled.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// `burst` at once, and `per_second` for ever.
+/// `burst` at once, then `per_second` continuously.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// At least 1.
@@ -17,16 +17,16 @@ pub struct Rate {
 /// In memory, per process: two replicas allow twice as much.
 #[derive(Debug, Clone)]
 pub struct Buckets<K> {
-    /// In which one token comes back.
+    /// Time in which one token is refilled.
     interval: Duration,
-    /// In which an empty bucket fills.
+    /// Time in which an empty bucket is refilled.
     depth: Duration,
     most: usize,
     full_at: HashMap<K, Instant>,
 }
 
 impl<K: Hash + Eq + Clone> Buckets<K> {
-    /// Keeps at most `most` keys; beyond it the key whose bucket is fullest goes.
+    /// Keeps at most `most` keys; beyond it the fullest bucket is dropped.
     pub fn new(rate: Rate, most: usize) -> Self {
         let interval = Duration::from_secs(1) / rate.per_second.max(1);
         Self {
@@ -42,7 +42,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         self.full_at.contains_key(key)
     }
 
-    /// Whether a token could be taken.
+    /// Checks whether a token could be taken.
     ///
     /// # Errors
     /// The time until one can.
@@ -68,7 +68,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         self.full_at.remove(key);
     }
 
-    /// When the bucket would be full again after one more token was taken.
+    /// The time at which the bucket would be full again after taking one more token.
     fn after_one(&self, key: &K, now: Instant) -> Result<Instant, Duration> {
         let full_at = self.full_at.get(key).map_or(now, |at| (*at).max(now));
         let after = full_at + self.interval;

@@ -1,26 +1,26 @@
-//! Takes credentials out of text that leaves the process. The rule elsewhere is not to put them in; this is the
-//! net below, used for panics and for everything sent to Sentry.
+//! Removal of credentials from text that leaves the process. Elsewhere the rule is not to include them; this is the
+//! safety net for panics and everything sent to Sentry.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The name of a secret and what stands between it and its value, also where JSON stands as text in other text and
-/// its quotes have backslashes. What stands before the name does not matter: `OAUTH2_CLIENT_SECRET` is one.
+/// The name of a secret and the separator before its value, also where JSON is escaped within other text. A prefix of
+/// the name does not matter: `OAUTH2_CLIENT_SECRET` is one.
 const NAME: &str = r#"\\*["']?[a-z0-9_\-]*(?:password|passwd|passcode|secret|token|api_?key|sid|authorization|cookie)\\*["']?\s*[=:]\s*"#;
 
-/// A value in quotes, to the quote that ends it: JSON's, the same within other text, or single ones.
+/// A quoted value to its closing quote: JSON's, the same within other text, or single quotes.
 const QUOTED: &str =
     r#""(?:[^"\\]|\\.)*"|\\"(?:[^"\\]|\\{3}"|\\{4}|\\{1,2}[^"\\])*\\"|'(?:[^'\\]|\\.)*'"#;
 
-/// Any other.
+/// An unquoted value.
 const BARE: &str = r"[^\s,;&}\)]+";
 
-/// Words before a value that are none of it.
+/// Words before a value that are not part of it.
 const SCHEMES: &str = r"(?:(?:bearer|basic)\s+)";
 
-/// Shapes of secrets, each with what replaces it.
+/// Patterns of secrets, and their replacements.
 static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
         // user:password@ of any URI; greedy, because passwords may hold an unescaped @.
@@ -28,8 +28,8 @@ static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
             r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)[^\s/]+@".to_owned(),
             "${scheme}[redacted]@",
         ),
-        // What stands after a name may be a name again: `token: password: x`. Before the next one, which would take the
-        // name in `Bearer token: x` for the value.
+        // A name may be followed by another name: `token: password: x`. Must precede the next pattern, which would take
+        // the name in `Bearer token: x` for the value.
         (
             format!("(?is)(?P<name>{NAME})(?:{QUOTED}|(?:{SCHEMES}|{NAME})*(?:{QUOTED}|{BARE}))"),
             "${name}[redacted]",

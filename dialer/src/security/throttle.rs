@@ -1,11 +1,11 @@
-//! Counts failed sign-ins, per account and address and per address alone. No account is ever locked: an attacker
-//! must not be able to keep its owner out from elsewhere.
+//! Throttle of failed sign-ins, per account and address and per address alone. Accounts are never locked: an attacker
+//! must not be able to keep the owner out.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// How many failures are allowed in which time.
+/// Maximum numbers of failures within a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub per_account: usize,
@@ -13,7 +13,7 @@ pub struct Limits {
     pub window: Duration,
 }
 
-/// Most keys kept. Beyond it the key whose last failure is oldest goes, so that memory stays bounded.
+/// Maximum number of keys. Beyond it the key with the oldest failure is dropped, which bounds memory.
 const MAX_KEYS: usize = 20_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,8 +22,8 @@ enum Key {
     Address(IpAddr),
 }
 
-/// An attempt that counts as failed until it is released. Counting first means that a hundred attempts at once
-/// are a hundred attempts.
+/// An attempt that counts as failed until it is released. Counting first ensures that a hundred concurrent attempts
+/// count as a hundred.
 #[derive(Debug)]
 #[must_use = "release it when the attempt was not a failure"]
 pub struct Reservation {
@@ -49,7 +49,7 @@ impl Throttle {
     /// Counts an attempt on `account` from `address`.
     ///
     /// # Errors
-    /// The time until the next attempt is allowed, when too many failed within the window.
+    /// The time until the next attempt is allowed, if too many failed within the window.
     pub fn reserve(
         &mut self,
         account: &str,
@@ -77,7 +77,7 @@ impl Throttle {
         Ok(Reservation { keys, at: now })
     }
 
-    /// Counts a use by `who` from `address` that is not given back. Only `per_account` applies.
+    /// Counts a use by `who` from `address` that is not released. Only `per_account` applies.
     ///
     /// # Errors
     /// The time until the next use is allowed.
@@ -91,7 +91,7 @@ impl Throttle {
         Ok(())
     }
 
-    /// Takes an attempt back: it succeeded, or was never judged.
+    /// Releases an attempt that succeeded or was never verified.
     pub fn release(&mut self, reservation: Reservation) {
         for key in &reservation.keys {
             if let Some(times) = self.failures.get_mut(key) {
@@ -137,7 +137,7 @@ impl Throttle {
     }
 }
 
-/// One subscriber usually has a whole IPv6 /64: counting single addresses would count nothing.
+/// The address, or the /64 network of an IPv6 address: a subscriber usually has a whole one.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),

@@ -5,8 +5,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The claims, in the order they are written. All ASCII without `>`, `?` or `~`, so that the base64url payload
-/// never holds `-` or `_` and the old clients' `atob` reads it.
+/// The claims, in the order in which they are written. All ASCII without `>`, `?` or `~`, so that the base64url payload
+/// never contains `-` or `_` and old clients' `atob` can read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user's id, 24 hex digits.
@@ -15,27 +15,27 @@ pub struct Claims {
     pub sid: String,
     /// Issued at, seconds since 1970.
     pub iat: i64,
-    /// Ends at, seconds since 1970.
+    /// Expires at, seconds since 1970.
     pub exp: i64,
 }
 
-/// Why a token is refused.
+/// Reason why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
     #[error("the session has ended: sign in again")]
     Expired,
-    /// Signed here, but without what a session needs.
+    /// Signed by this server, but without a required claim.
     #[error("the token is not valid: sign in again")]
     Invalid,
     /// Not signed with this secret.
     #[error("the token is not valid: sign in again")]
     Forged,
-    /// No token at all.
+    /// Not a token.
     #[error("the token is not valid: sign in again")]
     Malformed,
 }
 
-/// Signs and reads tokens with one secret.
+/// Signs and verifies tokens with one secret.
 #[derive(Clone)]
 pub struct TokenKeys {
     encoding: EncodingKey,
@@ -57,13 +57,15 @@ impl TokenKeys {
         }
     }
 
+    /// Signs a token.
+    ///
     /// # Errors
-    /// Only if the claims cannot be serialised, which these can.
+    /// Only if the claims cannot be serialised, which does not happen.
     pub fn sign(&self, claims: &Claims) -> Result<String, jsonwebtoken::errors::Error> {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding)
     }
 
-    /// Reads a token as of `now` (seconds since 1970). Tokens of the old server carry no `sid` and are refused.
+    /// Verifies a token as of `now` (seconds since 1970). Tokens of the old server have no `sid` and are refused.
     ///
     /// # Errors
     /// `Expired` for a genuine token past its end; `Invalid`, `Forged`, `Malformed`.
@@ -86,7 +88,7 @@ impl TokenKeys {
     }
 }
 
-/// The `_id` of a session document, or of a reset link's: a stolen database holds no usable token.
+/// The `_id` of a session or reset document: a stolen database contains no usable token.
 pub fn session_key(sid: &str) -> String {
     hex::encode(Sha256::digest(sid.as_bytes()))
 }
@@ -106,7 +108,7 @@ pub fn check_key(text: &str) -> Result<(), &'static str> {
     Err("must be 64 hexadecimal digits")
 }
 
-/// The token of an `Authorization` header. The old clients send it with or without `Bearer`.
+/// The token of an `Authorization` header. Old clients send it with or without `Bearer`.
 pub fn from_header(value: &str) -> Option<&str> {
     let value = value.trim();
     let token = match value.split_once(' ') {

@@ -1,6 +1,5 @@
-//! What administrators see and decide of accounts. A disabled account has a document in `disabledusers` with its
-//! `_id`: the insert and the delete of it are what disabling and enabling are, and cannot be lost beside another
-//! write to the account.
+//! Administration of accounts. A disabled account has a document with its `_id` in `disabledusers`: inserting and
+//! deleting it is disabling and enabling, and cannot be lost to a concurrent write to the account.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,7 +24,7 @@ pub struct ListedAccount {
 }
 
 impl Store {
-    /// A page of all accounts, the oldest first, and how many there are.
+    /// A page of all accounts, oldest first, and their number.
     pub async fn users(
         &self,
         (skip, limit): (u64, i64),
@@ -57,7 +56,7 @@ impl Store {
         Ok((listed.collect(), total))
     }
 
-    /// Accounts by id, as far as they exist.
+    /// Existing accounts by id.
     pub async fn users_by_id(&self, ids: &[ObjectId]) -> Result<Vec<User>, Fault> {
         let found = self
             .collection(USERS)
@@ -69,7 +68,7 @@ impl Store {
         Ok(found.iter().filter_map(User::from_document).collect())
     }
 
-    /// True if there is an administrator who may sign in, besides this account.
+    /// True if an administrator other than this account may sign in.
     pub async fn another_administrator(&self, but: ObjectId) -> Result<bool, Fault> {
         let found = self
             .collection(USERS)
@@ -86,7 +85,7 @@ impl Store {
         Ok(ids.len() > disabled.len())
     }
 
-    /// Sets the role; false where the account is gone.
+    /// Sets the role; false if the account does not exist.
     pub async fn set_role(&self, id: ObjectId, role: &str) -> Result<bool, Fault> {
         let users = self.collection(USERS).await?;
         let update = doc! { "$set": { "role": role, "updatedAt": DateTime::now() } };
@@ -94,7 +93,7 @@ impl Store {
         Ok(changed.matched_count > 0)
     }
 
-    /// True if the account may not sign in.
+    /// True if sign-in to the account is disabled.
     pub async fn is_disabled(&self, id: ObjectId) -> Result<bool, Fault> {
         let disabled = self.collection(DISABLED).await?;
         Ok(disabled.find_one(doc! { "_id": id }).await?.is_some())
@@ -115,7 +114,7 @@ impl Store {
         Ok(ids.collect())
     }
 
-    /// From now on nobody signs in to this account. Again is fine.
+    /// Disables sign-in. Idempotent.
     pub async fn disable_user(&self, id: ObjectId, by: ObjectId) -> Result<(), Fault> {
         let document = doc! { "_id": id, "by": by, "createdAt": DateTime::now() };
         let disabled = self.collection(DISABLED).await?;
@@ -125,14 +124,14 @@ impl Store {
         }
     }
 
-    /// Lets the account sign in again. An account that is enabled stays so.
+    /// Enables sign-in. Idempotent.
     pub async fn enable_user(&self, id: ObjectId) -> Result<(), Fault> {
         let disabled = self.collection(DISABLED).await?;
         disabled.delete_one(doc! { "_id": id }).await?;
         Ok(())
     }
 
-    /// Ends all that an account can act with: sessions, reset links, vendors' credentials.
+    /// Ends the account's sessions, reset links and vendor credentials.
     pub async fn end_access(&self, id: ObjectId) -> Result<(), Fault> {
         self.delete_sessions(id, None).await?;
         self.delete_resets(id).await?;
@@ -144,7 +143,8 @@ impl Store {
         Ok(())
     }
 
-    /// Finishes what a crash left half done: no disabled account keeps its access. Returns how many there are.
+    /// Completes disabling that was interrupted: no disabled account keeps its access. Returns the number of disabled
+    /// accounts.
     pub async fn settle_disabled(&self) -> Result<u64, Fault> {
         let mut settled = 0;
         for id in self.disabled(doc! {}).await? {

@@ -1,5 +1,5 @@
-//! The `auditlogs` collection: who signed in or failed to, who changed whose rights, credentials or lists of numbers,
-//! and who brought leads in, took them out or away.
+//! The `auditlogs` collection: sign-ins, changes of rights, credentials and lists, and imports, exports and deletions
+//! of leads.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -8,7 +8,7 @@ use super::database::Store;
 use super::fault::Fault;
 use crate::domain::lists::List;
 
-/// Things worth keeping.
+/// Audited actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditAction {
     Login,
@@ -36,7 +36,7 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    /// What kind of thing the entry's entity is.
+    /// Type of the entry's entity.
     fn entity_type(self) -> &'static str {
         match self {
             Self::Export | Self::Delete | Self::Restore | Self::Import => "lead",
@@ -47,7 +47,7 @@ impl AuditAction {
         }
     }
 
-    /// How many things it was done to, where that is told.
+    /// Number of affected entities, if it is recorded.
     fn count(self) -> Option<i64> {
         match self {
             Self::ListAdd(_, count) => i64::try_from(count).ok(),
@@ -83,14 +83,14 @@ impl AuditAction {
     }
 }
 
-/// One entry, in the shape of the old schema.
+/// An entry in the format of the old schema.
 #[derive(Debug)]
 pub struct AuditEntry {
     pub action: AuditAction,
     pub user: Option<ObjectId>,
-    /// The lead, account or passcode it was done to; `None`: the user's own account, or many leads.
+    /// The affected lead, account or passcode; `None`: the user's own account, or several leads.
     pub entity: Option<ObjectId>,
-    /// A field, what it was and what it is now. Never a secret.
+    /// A field, its old and its new value. Never a secret.
     pub change: Option<(&'static str, String, String)>,
     pub email: String,
     pub address: String,
@@ -98,6 +98,7 @@ pub struct AuditEntry {
 }
 
 impl Store {
+    /// Writes an entry.
     pub async fn insert_audit(&self, entry: &AuditEntry) -> Result<(), Fault> {
         let now = DateTime::now();
         let mut metadata =

@@ -1,4 +1,4 @@
-//! The `calls` collection: what reps dialled, in the shape of the old schema.
+//! The `calls` collection: recorded calls, in the format of the old schema.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -9,14 +9,15 @@ use super::fault::Fault;
 
 const NAME: &str = "calls";
 
-/// The most calls that a history holds, and that one day's look at called leads reads.
+/// Maximum number of calls in a history.
 const MAX_HISTORY: i64 = 200;
+/// Maximum number of calls that are read to find the leads called today.
 const MAX_CALLS_PER_DAY: i64 = 10_000;
 
-/// A call to remember.
+/// A call to record.
 #[derive(Debug)]
 pub struct NewCall<'a> {
-    /// The rep's e-mail address: there is no other caller.
+    /// The user's e-mail address; the old schema has no other caller.
     pub from: &'a str,
     pub to: &'a str,
     /// `outbound` or `inbound`.
@@ -26,12 +27,12 @@ pub struct NewCall<'a> {
 }
 
 impl Store {
-    /// Remembers a call that is over.
+    /// Records a completed call.
     pub async fn insert_call(&self, new: &NewCall<'_>) -> Result<Document, Fault> {
         let (id, now) = (ObjectId::new(), DateTime::now());
         let call = doc! {
             "_id": id,
-            // Required and unique in the old schema; it was `manual-<milliseconds>`, which two reps could share.
+            // Required and unique in the old schema. It was `manual-<milliseconds>`, which was not unique.
             "twilioSid": format!("manual-{}", id.to_hex()),
             "from": new.from,
             "to": new.to,
@@ -48,7 +49,7 @@ impl Store {
         Ok(call)
     }
 
-    /// Leads that somebody called since a moment, each once.
+    /// Leads that the user called since a time, without duplicates.
     pub async fn leads_called(
         &self,
         agent: ObjectId,
@@ -75,7 +76,7 @@ impl Store {
         Ok(leads)
     }
 
-    /// Somebody's calls, newest first.
+    /// The user's calls, newest first.
     pub async fn calls(&self, agent: ObjectId) -> Result<Vec<Document>, Fault> {
         let calls = self.collection(NAME).await?;
         let cursor = calls

@@ -1,4 +1,4 @@
-//! The connection, made by the first use.
+//! The database connection, which the first use opens.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,14 +12,14 @@ use super::collections::SESSIONS;
 use super::fault::{Fault, Reason};
 use crate::config::Mongo;
 
-/// Bounds of the driver, unless the URI sets its own. The driver's 30 s would outlast every caller.
+/// Timeouts of the driver, unless the URI sets its own. The driver's default of 30 s would outlast every caller.
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// SRV and TXT look-ups of a `mongodb+srv://` URI.
+/// Timeout of SRV and TXT look-ups of a `mongodb+srv://` URI.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The database, connected or not yet.
+/// The database, which may not be connected yet.
 #[derive(Debug)]
 pub struct Store {
     config: Mongo,
@@ -28,7 +28,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Connects to nothing: the first use does.
+    /// Connects lazily, on first use.
     pub fn new(config: Mongo) -> Self {
         Self {
             config,
@@ -37,21 +37,21 @@ impl Store {
         }
     }
 
-    /// Hosts and database, for messages. Holds no credential.
+    /// Hosts and database, for messages. Contains no credential.
     pub fn target(&self) -> (&str, &str) {
         (&self.config.hosts, &self.config.database)
     }
 
-    /// True once MongoDB answered; a later outage does not undo it.
+    /// True once MongoDB has answered; a later outage does not reset it.
     pub fn was_reached(&self) -> bool {
         self.reached.load(Ordering::Acquire)
     }
 
-    /// Reads one document by `_id` from the database itself: unlike `ping`, this needs working credentials and
-    /// rights on the very data the application uses.
+    /// Reads a document by `_id` from the application's own database: unlike `ping`, this requires valid credentials
+    /// and rights.
     ///
     /// # Errors
-    /// Why it cannot.
+    /// The reason of the failure.
     pub async fn probe(&self) -> Result<(), Fault> {
         let sessions = self.database().await?.collection::<Document>(SESSIONS);
         sessions.find_one(doc! { "_id": "health" }).await?;
@@ -83,7 +83,7 @@ impl Store {
         Ok(self.database().await?.collection(name))
     }
 
-    /// Removes what has a moment in `field` that is not after this one; returns how many. TTL indexes are not
+    /// Removes documents whose time in `field` is not after `until_ms`; returns their number. TTL indexes are not
     /// available everywhere.
     pub(super) async fn purge(
         &self,

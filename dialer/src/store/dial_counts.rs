@@ -1,4 +1,4 @@
-//! The `dialcounts` collection: how often a rep dialled a number. A lost increment harms nobody.
+//! The `dialcounts` collection: how often a user dialled a number. A lost increment is harmless.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::numbers::number;
 const NAME: &str = "dialcounts";
 
 impl Store {
-    /// One more; the count now. `phone` is ten digits.
+    /// Increments and returns a count. `phone` is ten digits.
     pub async fn count_dial(&self, user: ObjectId, phone: &str) -> Result<i64, Fault> {
         let now = DateTime::now();
         let change = doc! {
@@ -32,7 +32,7 @@ impl Store {
         Ok(counted.as_ref().map_or(1, count))
     }
 
-    /// Counts of those numbers that were dialled at all.
+    /// Counts of those numbers that were dialled.
     pub async fn dial_counts(
         &self,
         user: ObjectId,

@@ -1,4 +1,4 @@
-//! The `dispositions` collection: everybody's defaults, and each user's own.
+//! The `dispositions` collection: the defaults, and each user's own.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -12,17 +12,17 @@ use crate::domain::dispositions::{DEFAULTS, DispositionEdit, GHOST};
 
 const NAME: &str = "dispositions";
 
-/// The most that one list shows.
+/// Maximum length of a list.
 const MAX_LISTED: i64 = 500;
 
-/// Which dispositions somebody may use.
+/// Dispositions that an operation may affect.
 #[derive(Debug, Clone, Copy)]
 pub enum DispositionScope {
-    /// The defaults and their own.
+    /// The defaults and the user's own.
     Usable(ObjectId),
-    /// Their own.
+    /// The user's own.
     Own(ObjectId),
-    /// The defaults, which administrators look after, and their own.
+    /// The user's own and the defaults, for administrators.
     OwnOrDefault(ObjectId),
 }
 
@@ -42,7 +42,7 @@ impl DispositionScope {
 }
 
 impl Store {
-    /// The defaults first, then by place and name.
+    /// Dispositions: defaults first, then by place and name.
     pub async fn dispositions(&self, whose: DispositionScope) -> Result<Vec<Document>, Fault> {
         let found = self
             .collection(NAME)
@@ -54,7 +54,7 @@ impl Store {
         Ok(found.try_collect().await?)
     }
 
-    /// One of them.
+    /// A disposition by id.
     pub async fn disposition(
         &self,
         whose: DispositionScope,
@@ -64,7 +64,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Creates one of the user's own; `None` where the name is in use among those they can see.
+    /// Creates a disposition of the user's own; `None` if a visible one has the name.
     pub async fn insert_disposition(
         &self,
         user: ObjectId,
@@ -81,7 +81,7 @@ impl Store {
         let made = document(user, (name, color, emoji), next, false);
         match self.collection(NAME).await?.insert_one(&made).await {
             Ok(_) => Ok(Some(made)),
-            // An index of the old server made names unique across users; `migrate --contract` drops it.
+            // The old server's index makes names unique across users; `migrate --contract` drops it.
             Err(error) => match Fault::from(error) {
                 fault if fault.reason == Reason::DuplicateKey => Ok(None),
                 fault => Err(fault),
@@ -102,7 +102,7 @@ impl Store {
         }))
     }
 
-    /// Sets fields of one of them; `None` where there is none.
+    /// Sets fields of a disposition; `None` if there is no such disposition.
     pub async fn update_disposition(
         &self,
         whose: DispositionScope,
@@ -130,7 +130,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// False where there is none.
+    /// Deletes a disposition; false if there is no such disposition.
     pub async fn delete_disposition(
         &self,
         whose: DispositionScope,
@@ -140,7 +140,7 @@ impl Store {
         Ok(dispositions.delete_one(whose.one(id)).await?.deleted_count > 0)
     }
 
-    /// The defaults that are missing: name, colour and place.
+    /// Missing defaults: name, colour and place.
     pub async fn missing_dispositions(
         &self,
     ) -> Result<Vec<(&'static str, &'static str, i32)>, Fault> {
@@ -154,7 +154,7 @@ impl Store {
             .collect())
     }
 
-    /// Creates the defaults that are missing; those that were made, by this user.
+    /// Creates missing defaults in this user's name; returns them.
     pub async fn seed_dispositions(&self, user: ObjectId) -> Result<Vec<Document>, Fault> {
         let dispositions = self.collection(NAME).await?;
         let mut made = Vec::new();
@@ -168,7 +168,7 @@ impl Store {
     }
 }
 
-/// In the shape of the old schema.
+/// A disposition in the format of the old schema.
 fn document(
     user: ObjectId,
     (name, color, emoji): (&str, &str, &str),

@@ -1,22 +1,22 @@
-//! What can be wrong with the database, by name. The driver's own texts hold hosts, values and sometimes
-//! credentials, so they never leave this file.
+//! Database errors by name. The driver's texts contain hosts, values and sometimes credentials, so they never leave
+//! this file.
 
 use std::fmt;
 
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 
-/// Server error codes used here (MongoDB's `error_codes.yml`).
+/// Server error codes (MongoDB's `error_codes.yml`).
 const UNAUTHORIZED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
 const ATLAS_ERROR: i32 = 8000;
 pub(super) const DUPLICATE_KEY: i32 = 11000;
 
-/// The cause, as shown in `/api/health` and logs.
+/// Reason of an error, as shown in `/api/health` and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The first attempt has not ended yet.
+    /// The first attempt has not finished yet.
     Connecting,
-    /// An attempt took longer than the caller can wait, and none ended before.
+    /// An attempt exceeded the caller's timeout, and no earlier one finished.
     NoAnswer,
     AuthFailed,
     AccessDenied,
@@ -71,13 +71,13 @@ impl Reason {
         }
     }
 
-    /// True if trying again later may help without anyone's doing: the caller answers 503.
+    /// True if a later retry may succeed: the caller answers 503.
     pub fn is_outage(self) -> bool {
         !matches!(self, Self::DuplicateKey | Self::ServerError)
     }
 }
 
-/// A failed database operation: the reason and, if the server sent one, its error code.
+/// A failed database operation: the reason and the server's error code, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     pub reason: Reason,
@@ -139,7 +139,7 @@ fn reason(error: &Error, code: Option<i32>) -> Reason {
     }
 }
 
-/// The driver reports why no server is known only as text.
+/// The driver reports the cause of an unknown server only as text.
 fn from_text(message: &str) -> Reason {
     let message = message.to_ascii_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));

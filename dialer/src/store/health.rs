@@ -1,4 +1,4 @@
-//! One database check a second, however many ask, and never a long wait for the answer.
+//! Health check of the database: at most one query per second for any number of callers, with a bounded wait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,27 +9,27 @@ use tokio::time::Instant;
 
 use super::fault::Reason;
 
-/// A result younger than this is answered again instead of asking the database.
+/// Maximum age of a result that is returned without a query.
 const CACHE_TTL: Duration = Duration::from_secs(1);
 
-/// Longest wait of one caller; with the rest of a request it stays below 2 s.
+/// Timeout of a caller; with the rest of the request it stays below 2 s.
 pub const CHECK_TIMEOUT: Duration = Duration::from_millis(1_700);
 
-/// What a check found, and when it ended.
+/// Result of a check.
 pub type Outcome = Result<(), Reason>;
 
 type Check = Box<dyn Fn() -> BoxFuture<'static, Outcome> + Send + Sync>;
 
-/// The checker. Cheap to share behind an `Arc`.
+/// The health check. Cheap to share behind an `Arc`.
 pub struct HealthCheck {
     check: Check,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
-    /// When the newest check began and where its result appears.
+    /// Start of the newest check, and its result.
     newest: Option<(Instant, watch::Receiver<Option<Outcome>>)>,
-    /// The last result there was.
+    /// The last result.
     last: Option<Outcome>,
 }
 
@@ -50,8 +50,8 @@ impl HealthCheck {
         }
     }
 
-    /// The state of the database, waiting at most `patience` for a check. When the check takes longer, an earlier
-    /// failure's reason is given, else that there was no answer.
+    /// The state of the database, waiting at most `patience`. If the check takes longer, the result is the reason of
+    /// the last failure, otherwise `NoAnswer`.
     pub async fn ask(&self, patience: Duration) -> Outcome {
         let mut result = self.join_or_start();
         match tokio::time::timeout(patience, result.wait_for(Option::is_some)).await {

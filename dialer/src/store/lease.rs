@@ -1,6 +1,6 @@
-//! Who works on what only one may work on. A lease is one of a chain of numbered documents, so that of any number of
-//! takers one inserts the next; the highest number counts. A holder that lost its lease and does not know yet must do
-//! no harm: what it writes is what the next one writes.
+//! Leases for exclusive work. A lease is a document in a numbered chain: of concurrent takers one inserts the next
+//! number, and the highest number counts. A holder that has lost its lease without knowing must be harmless: it writes
+//! the same as its successor.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use super::database::Store;
 use super::fault::{Fault, Reason};
 use super::numbers::number;
 
-/// How long a holder that says nothing is waited for.
+/// Time until an unrenewed lease expires.
 pub const LEASE_MS: i64 = 60_000;
 
-/// A third of that: two renewals may be lost.
+/// Interval of renewals: a third of the lease, so that two may be lost.
 pub const RENEW_INTERVAL: Duration = Duration::from_millis(LEASE_MS.unsigned_abs() / 3);
 
-/// What people read where somebody else has a lease.
+/// Name of this process, shown to others while it holds a lease.
 static THIS_PROCESS: LazyLock<String> = LazyLock::new(|| {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "this machine".to_owned());
     format!("{host}-{:08x}", rand::random::<u32>())
 });
 
-/// What a lease is for. How the documents look is what earlier releases read, which may run beside this one.
+/// Purpose of a lease. The format of the documents is fixed: earlier releases may run at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chain {
     /// `dialer migrate`: `_id` = the number.
@@ -41,7 +41,7 @@ impl Chain {
         }
     }
 
-    /// The field that the chain is ordered by.
+    /// The field that orders the chain.
     const fn order(self) -> &'static str {
         match self {
             Self::Migration => "_id",
@@ -73,25 +73,25 @@ impl Chain {
     }
 }
 
-/// The right to work for [`LEASE_MS`].
+/// The right to work until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     chain: Chain,
-    /// How often the work was taken up, from 1.
+    /// Number of the attempt, from 1.
     pub number: i64,
 }
 
-/// Somebody else has the lease.
+/// Another process holds the lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseHeld {
     pub holder: String,
 }
 
 impl Store {
-    /// Takes the lease, unless somebody has it.
+    /// Takes the lease, unless it is held.
     ///
     /// # Errors
-    /// `Ok(Err(_))` names who has it.
+    /// `Ok(Err(_))` names the holder.
     pub async fn take_lease(
         &self,
         chain: Chain,
@@ -114,8 +114,8 @@ impl Store {
         {
             return Err(fault);
         }
-        // Also where it was inserted: to one that looked long ago a number seems free that was taken, given back and
-        // removed since. Whoever removed it had inserted a higher one before.
+        // Also after a successful insert: since the first query, the number may have been taken, released and removed.
+        // Whoever removed it had inserted a higher one.
         match self.last_lease(chain).await? {
             Some((last, _)) if last == number && inserted.is_ok() => {}
             Some((_, lease)) => return Ok(Err(held(&lease))),
@@ -136,7 +136,7 @@ impl Store {
         Ok(last.and_then(|lease| Some((number(lease.get(chain.order()))?, lease))))
     }
 
-    /// Keeps it for another while; false where somebody else has it by now, or the work is done.
+    /// Renews the lease; false if another process has taken over, or the work is done.
     pub async fn renew_lease(&self, lease: &Lease, now_ms: i64) -> Result<bool, Fault> {
         let last = self.last_lease(lease.chain).await?.map(|(last, _)| last);
         if last != Some(lease.number) {
@@ -145,13 +145,13 @@ impl Store {
         self.end_lease_at(lease, until_after(now_ms)).await
     }
 
-    /// Gives it back, for whoever comes next. Its document stays, so that the next one has a number of its own.
+    /// Releases the lease. The document stays, so that the next holder has another number.
     pub async fn release_lease(&self, lease: &Lease) -> Result<(), Fault> {
         self.end_lease_at(lease, DateTime::from_millis(0)).await?;
         Ok(())
     }
 
-    /// Nobody but its holder writes this document.
+    /// Sets the expiry. Only the holder writes this document.
     async fn end_lease_at(&self, lease: &Lease, until: DateTime) -> Result<bool, Fault> {
         let own = doc! { "_id": lease.chain.id(lease.number) };
         let leases = self.collection(lease.chain.collection()).await?;
@@ -159,7 +159,7 @@ impl Store {
         Ok(leases.update_one(own, set).await?.matched_count > 0)
     }
 
-    /// For what is done for good.
+    /// Deletes the chain of finished work.
     pub(super) async fn delete_leases(&self, chain: Chain) -> Result<(), Fault> {
         let leases = self.collection(chain.collection()).await?;
         leases.delete_many(chain.all()).await?;

@@ -1,5 +1,5 @@
-//! The collections `donotcall` and `textoptouts`: `_id` = `<tenant>:<E.164>`, so that adding a number again, from
-//! anywhere, changes nothing.
+//! The collections `donotcall` and `textoptouts`: `_id` = `<tenant>:<E.164>`, so that adding a number again changes
+//! nothing.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use super::database::Store;
 use super::fault::{DUPLICATE_KEY, Fault};
 use crate::domain::lists::{Addition, List};
 
-/// The most numbers in one question.
+/// Maximum number of ids per query.
 const MAX_IDS_PER_QUERY: usize = 1000;
 
 fn collection(list: List) -> &'static str {
@@ -27,7 +27,7 @@ fn id(tenant: ObjectId, number: &str) -> String {
 }
 
 impl Store {
-    /// Adds numbers; how many of them were not listed.
+    /// Adds numbers; returns how many were new.
     pub async fn list_numbers(
         &self,
         list: List,
@@ -58,7 +58,7 @@ impl Store {
         }
     }
 
-    /// Takes a number off the list. False if it was not on it.
+    /// Removes a number; false if it was not listed.
     pub async fn unlist_number(
         &self,
         list: List,
@@ -72,7 +72,7 @@ impl Store {
         Ok(done.deleted_count > 0)
     }
 
-    /// A page of the list, newest first, and how many numbers it has.
+    /// A page of the list, newest first, and the number of entries.
     pub async fn numbers(
         &self,
         list: List,
@@ -130,7 +130,7 @@ impl Store {
     }
 }
 
-/// How many documents of an unordered insert existed; `None` if anything else went wrong.
+/// Number of duplicates in an unordered insert; `None` if anything else failed.
 fn already_there(error: &Error) -> Option<usize> {
     let ErrorKind::InsertMany(failed) = error.kind.as_ref() else {
         return None;

@@ -1,4 +1,4 @@
-//! What open sockets need: what other replicas have to tell, and which sessions still live.
+//! Queries for open sockets: events of other replicas, and live sessions.
 
 use std::collections::HashSet;
 
@@ -10,31 +10,33 @@ use super::collections::SESSIONS;
 use super::database::Store;
 use super::fault::Fault;
 
-/// Notices, for the other replicas to find.
+/// Events for other replicas.
 const EVENTS: &str = "events";
 
-/// How long they are kept: 5 minutes.
+/// Retention of events: 5 minutes.
 const RETENTION_MS: i64 = 5 * 60_000;
 
-/// The most that one look finds. Beyond it the newest wait for the next look.
+/// Maximum number of events per poll. The newest beyond it are found by the next poll.
 const MAX_EVENTS: i64 = 10_000;
 
 /// A notice to store.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Of two with one id only the first is stored.
+    /// Unique: only the first event with an id is stored.
     pub id: String,
     pub tenant: ObjectId,
-    /// The replica it is from.
+    /// The replica that stored it.
     pub from: String,
-    /// As sent to clients.
+    /// The text for clients.
     pub text: String,
     pub at_ms: i64,
 }
 
 impl Store {
+    /// Stores an event.
+    ///
     /// # Errors
-    /// `DuplicateKey` if one with this id is there.
+    /// `DuplicateKey` if an event with this id exists.
     pub async fn insert_event(&self, event: &Event) -> Result<(), Fault> {
         let document = doc! {
             "_id": &event.id,
@@ -48,7 +50,7 @@ impl Store {
         Ok(())
     }
 
-    /// Ids and tenants of what others told since a moment, oldest first.
+    /// Ids and tenants of other replicas' events since a time, oldest first.
     pub async fn events_since(
         &self,
         since_ms: i64,
@@ -77,7 +79,7 @@ impl Store {
         Ok(found.iter().filter_map(event).collect())
     }
 
-    /// Tenants and texts of these events, oldest first.
+    /// Tenants and texts of events, oldest first.
     pub async fn event_texts(&self, ids: &[String]) -> Result<Vec<(ObjectId, String)>, Fault> {
         let found: Vec<Document> = self
             .collection(EVENTS)
@@ -97,13 +99,13 @@ impl Store {
         Ok(found.iter().filter_map(event).collect())
     }
 
-    /// Removes events that everybody has seen; returns how many.
+    /// Removes old events; returns their number.
     pub async fn purge_events(&self, now_ms: i64) -> Result<u64, Fault> {
         let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(EVENTS, "at", until).await
     }
 
-    /// Those of these sessions that are there and not past their end.
+    /// Those of these sessions that exist and have not expired.
     pub async fn living_sessions(
         &self,
         keys: &[String],

@@ -1,4 +1,4 @@
-//! What `dialer migrate` reads and writes.
+//! Queries and writes of `dialer migrate`.
 
 use std::collections::BTreeSet;
 
@@ -14,23 +14,23 @@ use super::fault::{Fault, Reason};
 use crate::domain::migrate::indexes::{self, ExistingIndex, Index};
 use crate::domain::migrate::users::lowered;
 
-/// `namespace does not exist` (MongoDB's `error_codes.yml`): the collection is not there yet.
+/// `namespace does not exist` (MongoDB's `error_codes.yml`): the collection does not exist yet.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// What was done to the database for good. Not in `migrations`: to an earlier release everything there is its lock.
+/// Marks of irreversible changes. Not in `migrations`, where earlier releases treat every document as their lock.
 const MARKS: &str = "migrationmarks";
 
-/// `_id` of the mark of a database that the old server never uses again.
+/// `_id` of the mark of a database that the old server will never use again.
 const CONTRACTED: &str = "contracted";
 
 impl Store {
-    /// True if the old server never uses this database again.
+    /// True if the old server will never use this database again.
     pub async fn is_contracted(&self) -> Result<bool, Fault> {
         let marks = self.collection(MARKS).await?;
         Ok(marks.find_one(doc! { "_id": CONTRACTED }).await?.is_some())
     }
 
-    /// From now on, and for good, it does not. `why` is for people.
+    /// Sets that mark. `why` is for people.
     pub async fn mark_contracted(&self, why: &str) -> Result<(), Fault> {
         let mark = doc! { "_id": CONTRACTED, "why": why, "at": DateTime::now() };
         let marks = self.collection(MARKS).await?;
@@ -40,7 +40,7 @@ impl Store {
         }
     }
 
-    /// True for a database that no server has stored anything in that another could want.
+    /// True for a database without users, leads and credentials.
     pub async fn is_fresh(&self) -> Result<bool, Fault> {
         for name in [USERS, LEADS, CREDENTIALS] {
             let any = self.collection(name).await?;
@@ -52,18 +52,18 @@ impl Store {
         Ok(true)
     }
 
-    /// Shows every vendor's pair to `see`.
+    /// Passes every vendor credential to `see`.
     pub async fn walk_credentials(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         self.walk(CREDENTIALS, doc! {}, see).await
     }
 
-    /// Shows every account to `see`, without pictures.
+    /// Passes every account to `see`, without pictures.
     pub async fn walk_users(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         let without = doc! { "profilePicture": 0, "groupMe": 0, "integrations": 0 };
         self.walk(USERS, without, see).await
     }
 
-    /// Shows every lead to `see`, without what an import kept beside its fields.
+    /// Passes every lead to `see`, without import metadata.
     pub async fn walk_leads(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         let without = doc! { "notesMetadata": 0, "formattedJson": 0, "policyDocuments": 0 };
         self.walk(LEADS, without, see).await
@@ -87,7 +87,7 @@ impl Store {
         Ok(())
     }
 
-    /// Indexes of every collection that one is wanted or unwanted on.
+    /// Indexes of the collections with required or unwanted ones.
     pub async fn indexes(&self) -> Result<Vec<ExistingIndex>, Fault> {
         let unwanted = indexes::UNWANTED.iter().map(|(index, _)| index);
         let names: BTreeSet<&str> = indexes::WANTED
@@ -108,7 +108,7 @@ impl Store {
         Ok(present)
     }
 
-    /// Makes one index.
+    /// Creates an index.
     pub async fn make_index(&self, index: &Index) -> Result<(), Fault> {
         let options = index
             .unique
@@ -122,7 +122,7 @@ impl Store {
         Ok(())
     }
 
-    /// Makes those that are missing, as far as the server and the data allow it. Returns those it could not make.
+    /// Creates missing indexes, as far as the server and the data allow. Returns the failures.
     pub async fn make_missing_indexes(&self) -> Result<Vec<(Index, Fault)>, Fault> {
         let mut failed = Vec::new();
         for index in indexes::missing(&self.indexes().await?) {
@@ -136,14 +136,14 @@ impl Store {
         Ok(failed)
     }
 
-    /// Drops one.
+    /// Drops an index.
     pub async fn drop_index(&self, index: &ExistingIndex) -> Result<(), Fault> {
         let collection = self.collection(&index.collection).await?;
         collection.drop_index(&index.name).await?;
         Ok(())
     }
 
-    /// Adds `emailLower` where it is missing or wrong; returns to how many accounts.
+    /// Adds or corrects `emailLower`; returns the number of changed accounts.
     pub async fn lower_emails(&self) -> Result<u64, Fault> {
         let mut wrong = Vec::new();
         self.walk_users(|user| {
@@ -155,7 +155,7 @@ impl Store {
         let users = self.collection(USERS).await?;
         let mut changed = 0_u64;
         for ((id, email), lower) in wrong {
-            // Whoever changed the address meanwhile lowered it, too.
+            // A concurrent change of the address sets emailLower as well.
             let same = doc! { "_id": id, "email": email };
             let set = doc! { "$set": { "emailLower": lower } };
             changed = changed.saturating_add(users.update_one(same, set).await?.matched_count);
@@ -163,7 +163,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// Gives the leads that nobody owns to a user; returns how many.
+    /// Assigns leads without an owner to a user; returns their number.
     pub async fn assign_unowned(&self, user: ObjectId) -> Result<u64, Fault> {
         let leads = self.collection(LEADS).await?;
         let given = leads

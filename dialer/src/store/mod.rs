@@ -1,5 +1,5 @@
-//! MongoDB. Only this module talks to it. What must hold under races holds by inserts and deletes by `_id`;
-//! indexes are a backstop and may be missing.
+//! MongoDB. Only this module uses the driver. Invariants under concurrency are kept by inserts and deletes by `_id`;
+//! indexes are a safeguard and may be missing.
 
 pub mod administration;
 pub mod audit;

@@ -1,9 +1,9 @@
-//! Numbers as shells, drivers and the old server stored them.
+//! Numbers in the types that shells, drivers and the old server used.
 
 use bson::Bson;
 use num_traits::ToPrimitive;
 
-/// A whole number, of whatever type it was stored as.
+/// A whole number of any numeric type.
 pub(super) fn number(value: Option<&Bson>) -> Option<i64> {
     match value? {
         Bson::Int32(n) => Some(i64::from(*n)),

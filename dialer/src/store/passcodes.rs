@@ -1,5 +1,5 @@
-//! Invite codes. A use is a document of its own, `_id` = `<code>:<slot>`, so that the last place goes to exactly one
-//! of any number of callers. `passcodes` is the old server's collection; `currentUses` there is only read.
+//! Invite codes. Each use is a document, `_id` = `<code>:<slot>`, so that of concurrent callers exactly one gets the
+//! last place. `passcodes` is the old server's collection; its `currentUses` is only read.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,14 +16,14 @@ use crate::domain::passcode::{InviteCode, InviteRefusal, InviteSpec};
 const NAME: &str = "passcodes";
 const USES: &str = "passcodeuses";
 
-/// The most codes that one list shows.
+/// Maximum length of a list.
 const MAX_LISTED: i64 = 500;
 
 /// A place taken on a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteUse(String);
 
-/// `None` for a document without what makes it a code.
+/// Parses a document; `None` if a required field is missing.
 fn passcode(document: &Document) -> Option<InviteCode> {
     let time = |field: &str| {
         let at = document.get_datetime(field).ok();
@@ -44,7 +44,7 @@ fn passcode(document: &Document) -> Option<InviteCode> {
     })
 }
 
-/// The same for the same code: of any number of inserts one succeeds, index or not.
+/// The `_id` of a code, derived from its text: of concurrent inserts one succeeds, with or without an index.
 fn id_of(code: &str) -> ObjectId {
     let digest = Sha256::digest(format!("passcode:{code}"));
     let mut id = [0_u8; 12];
@@ -53,7 +53,7 @@ fn id_of(code: &str) -> ObjectId {
 }
 
 impl Store {
-    /// The normalised code with its uses counted.
+    /// A normalised code with the number of its uses.
     pub async fn passcode(&self, code: &str) -> Result<Option<InviteCode>, Fault> {
         let passcodes = self.collection(NAME).await?;
         let found = passcodes.find_one(doc! { "code": code }).await?;
@@ -66,7 +66,7 @@ impl Store {
         Ok(Some(found))
     }
 
-    /// The newest, with their uses counted.
+    /// The newest codes with the numbers of their uses.
     pub async fn passcodes(&self) -> Result<Vec<InviteCode>, Fault> {
         let newest = self
             .collection(NAME)
@@ -99,7 +99,7 @@ impl Store {
     /// Stores a normalised code.
     ///
     /// # Errors
-    /// `DuplicateKey` if there is one already; of any number of callers at once one succeeds.
+    /// `DuplicateKey` if it exists; of concurrent callers one succeeds.
     pub async fn insert_passcode(
         &self,
         code: &str,
@@ -108,7 +108,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<InviteCode, Fault> {
         let passcodes = self.collection(NAME).await?;
-        // Those of the old server have ids of their own.
+        // The old server's codes have random ids.
         if passcodes.find_one(doc! { "code": code }).await?.is_some() {
             return Err(Fault::new(Reason::DuplicateKey));
         }
@@ -138,7 +138,7 @@ impl Store {
         })
     }
 
-    /// Switches a code off; its text, or `None` where there is none.
+    /// Deactivates a code and returns its text; `None` if it does not exist.
     pub async fn deactivate_passcode(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let Some(code) = self.code_of(id).await? else {
             return Ok(None);
@@ -149,8 +149,8 @@ impl Store {
         Ok((changed.matched_count > 0).then_some(code))
     }
 
-    /// Removes a code and what was counted of it: one that is made anew with the same text begins at nothing.
-    /// Its text, or `None` where there is none.
+    /// Deletes a code and its uses, so that a new code with the same text starts at zero. Returns its text; `None` if
+    /// it does not exist.
     pub async fn delete_passcode(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let Some(code) = self.code_of(id).await? else {
             return Ok(None);
@@ -178,7 +178,7 @@ impl Store {
     /// Takes a place on a normalised code.
     ///
     /// # Errors
-    /// The outer one is the database's.
+    /// The outer error is the database's.
     pub async fn take_passcode(
         &self,
         code: &str,
@@ -208,7 +208,7 @@ impl Store {
         Ok(Err(InviteRefusal::UsedUp))
     }
 
-    /// Only saves inserts that would fail: the insert alone decides.
+    /// Only avoids inserts that would fail; the insert decides.
     async fn taken_places(&self, code: &str) -> Result<HashSet<String>, Fault> {
         let uses = self.collection(USES).await?;
         let mut found = uses.find(doc! { "code": code }).await?;
@@ -219,7 +219,7 @@ impl Store {
         Ok(taken)
     }
 
-    /// Gives a place back when the registration it was taken for failed.
+    /// Releases a place if the registration failed.
     pub async fn release_passcode(&self, taken: &InviteUse) -> Result<(), Fault> {
         let uses = self.collection(USES).await?;
         uses.delete_one(doc! { "_id": &taken.0 }).await?;

@@ -1,4 +1,4 @@
-//! Changes of an account by its owner, and its password.
+//! Changes of an account by its owner, and of its password.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -8,17 +8,17 @@ use super::database::Store;
 use super::fault::{Fault, Reason};
 use super::users::User;
 
-/// What to write. `None` stays as it is.
+/// Fields to write. `None`: unchanged.
 #[derive(Debug, Default)]
 pub struct ProfileUpdate<'a> {
     pub name: Option<&'a str>,
     /// Normalised.
     pub email: Option<&'a str>,
-    /// Of the form in force.
+    /// In the current scheme.
     pub password_hash: Option<&'a str>,
-    /// `Some(None)` takes the picture away.
+    /// `Some(None)` removes the picture.
     pub picture: Option<Option<&'a str>>,
-    /// The hash that the current password was compared with: nothing is written if it is another by now.
+    /// The hash that the current password was verified against: nothing is written if the stored hash differs.
     pub verified: Option<&'a str>,
 }
 
@@ -58,11 +58,11 @@ impl Store {
         Ok(found.and_then(|user| user.get_str("password").ok().map(str::to_owned)))
     }
 
-    /// Writes the change at once; the account as it is then, or `None` where the account is gone or its password is
-    /// another than `verified`.
+    /// Writes the change in one step and returns the account; `None` if the account does not exist or its hash is not
+    /// `verified`.
     ///
     /// # Errors
-    /// `DuplicateKey` if another account has the address; of any number of callers at once one gets it.
+    /// `DuplicateKey` if another account has the address; of concurrent callers one gets it.
     pub async fn update_profile(
         &self,
         user: &User,
@@ -74,7 +74,7 @@ impl Store {
         }
         let written = self.write_profile(user.id, update, now).await;
         if let Some(email) = update.email {
-            // The address that nobody has now: the old one, or the new one if nothing was written.
+            // The address to release: the old one, or the new one if nothing was written.
             let freed = match written {
                 Ok(true) => &user.email,
                 _ => email,
@@ -97,7 +97,7 @@ impl Store {
         if let Some(email) = update.email
             && self.email_is_taken(email, Some(id)).await?
         {
-            // Accounts of the old server have no claim.
+            // The old server's accounts have no claim.
             return Err(Fault::new(Reason::DuplicateKey));
         }
         let mut which = doc! { "_id": id };
@@ -109,8 +109,8 @@ impl Store {
         Ok(written.matched_count > 0)
     }
 
-    /// Replaces a hash by a better one of the same password, unless the password is another by now. Losing this is
-    /// harmless. The account is not changed otherwise, so neither is `updatedAt`.
+    /// Replaces a hash by a stronger one of the same password, unless the password has changed. A lost write is
+    /// harmless. `updatedAt` stays, because the account does not change.
     pub async fn improve_hash(
         &self,
         id: ObjectId,
@@ -124,7 +124,7 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces the hash of a password that was forgotten; false where the account is gone.
+    /// Replaces the hash after a reset; false if the account does not exist.
     pub async fn set_password(&self, id: ObjectId, hash: &str) -> Result<bool, Fault> {
         let update = ProfileUpdate {
             password_hash: Some(hash),

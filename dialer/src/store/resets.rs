@@ -1,5 +1,5 @@
-//! The `passwordresets` collection: one-time links that let somebody choose a password. `_id` = SHA-256 of the
-//! link's secret; using one deletes it, so it serves exactly one of any number of callers.
+//! The `passwordresets` collection: one-time reset links. `_id` = SHA-256 of the link's secret; using a link deletes
+//! it, so exactly one caller succeeds.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, doc};
@@ -10,7 +10,7 @@ use super::fault::Fault;
 const NAME: &str = "passwordresets";
 
 impl Store {
-    /// Stores a link in place of any older one of this user. Times are milliseconds since 1970.
+    /// Stores a link in place of the user's older ones. Times are milliseconds since 1970.
     pub async fn insert_reset(
         &self,
         key: &str,
@@ -27,7 +27,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whose link this is, if it is still there and not past its end.
+    /// The owner of a link that exists and has not expired.
     pub async fn reset_owner(&self, key: &str, now_ms: i64) -> Result<Option<ObjectId>, Fault> {
         let found = self
             .collection(NAME)
@@ -41,20 +41,20 @@ impl Store {
         }))
     }
 
-    /// Uses a link up: true for exactly one caller.
+    /// Consumes a link: true for exactly one caller.
     pub async fn take_reset(&self, key: &str) -> Result<bool, Fault> {
         let links = self.collection(NAME).await?;
         Ok(links.delete_one(doc! { "_id": key }).await?.deleted_count > 0)
     }
 
-    /// Makes the user's links worthless.
+    /// Revokes the user's links.
     pub async fn delete_resets(&self, user: ObjectId) -> Result<(), Fault> {
         let links = self.collection(NAME).await?;
         links.delete_many(doc! { "userId": user }).await?;
         Ok(())
     }
 
-    /// Removes links past their end; returns how many.
+    /// Removes expired links; returns their number.
     pub async fn purge_resets(&self, now_ms: i64) -> Result<u64, Fault> {
         self.purge(NAME, "expiresAt", now_ms).await
     }

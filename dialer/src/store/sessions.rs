@@ -1,4 +1,4 @@
-//! The `sessions` collection: `_id` = SHA-256 of the token's `sid`. A document that is absent is a revoked session.
+//! The `sessions` collection: `_id` = SHA-256 of the token's `sid`. A missing document is a revoked session.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -19,15 +19,15 @@ pub struct NewSession<'a> {
     pub address: &'a str,
 }
 
-/// A living session, for its owner to look at.
+/// A live session, as shown to its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSession {
-    /// The `_id`: it ends the session, but nobody can sign in with it.
+    /// The `_id`: it can end the session, but not be used to sign in.
     pub key: String,
     pub created_ms: i64,
     pub expires_ms: i64,
     pub user_agent: String,
-    /// Empty for sessions that began before addresses were kept.
+    /// Empty for sessions that started before addresses were stored.
     pub address: String,
 }
 
@@ -45,10 +45,11 @@ impl StoredSession {
     }
 }
 
-/// The most sessions that one list shows.
+/// Maximum length of a list.
 const MAX_LISTED: i64 = 200;
 
 impl Store {
+    /// Stores a session.
     pub async fn insert_session(&self, new: &NewSession<'_>) -> Result<(), Fault> {
         let sessions = self.collection(SESSIONS).await?;
         let document = doc! {
@@ -63,7 +64,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whose session this is, if it is still there and not past its end.
+    /// The owner of a session that exists and has not expired.
     pub async fn session_owner(&self, key: &str, now_ms: i64) -> Result<Option<ObjectId>, Fault> {
         let sessions = self.collection(SESSIONS).await?;
         let found = sessions.find_one(doc! { "_id": key }).await?;
@@ -74,14 +75,14 @@ impl Store {
         }))
     }
 
-    /// Ends a session. Ending one that is gone is fine.
+    /// Ends a session. Idempotent.
     pub async fn delete_session(&self, key: &str) -> Result<(), Fault> {
         let sessions = self.collection(SESSIONS).await?;
         sessions.delete_one(doc! { "_id": key }).await?;
         Ok(())
     }
 
-    /// The user's living sessions, newest first.
+    /// The user's live sessions, newest first.
     pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<StoredSession>, Fault> {
         let found = self
             .collection(SESSIONS)
@@ -97,14 +98,14 @@ impl Store {
             .collect())
     }
 
-    /// Ends one of the user's own sessions; false where there is none.
+    /// Ends one of the user's sessions; false if there is no such session.
     pub async fn delete_own_session(&self, user: ObjectId, key: &str) -> Result<bool, Fault> {
         let sessions = self.collection(SESSIONS).await?;
         let one = doc! { "_id": key, "userId": user };
         Ok(sessions.delete_one(one).await?.deleted_count > 0)
     }
 
-    /// Ends the user's sessions, all or all but one; returns how many.
+    /// Ends the user's sessions, except `but`; returns their number.
     pub async fn delete_sessions(&self, user: ObjectId, but: Option<&str>) -> Result<u64, Fault> {
         let mut those = doc! { "userId": user };
         if let Some(but) = but {
@@ -114,7 +115,7 @@ impl Store {
         Ok(sessions.delete_many(those).await?.deleted_count)
     }
 
-    /// Removes sessions past their end; returns how many.
+    /// Removes expired sessions; returns their number.
     pub async fn purge_sessions(&self, now_ms: i64) -> Result<u64, Fault> {
         self.purge(SESSIONS, "expiresAt", now_ms).await
     }

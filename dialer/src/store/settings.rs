@@ -1,5 +1,5 @@
-//! The `settings` collection: one document for each user, `_id` = the user's id. The old schema had an `_id` of its own
-//! and a unique `user`; such a document goes on being used.
+//! The `settings` collection: one document per user, `_id` = the user's id. The old schema had an `_id` of its own and
+//! a unique `user`; such documents are still used.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -21,7 +21,7 @@ impl Store {
         Ok(Document::new())
     }
 
-    /// Sets some of them, by path; returns all.
+    /// Sets fields by path; returns all settings.
     pub async fn set_settings(&self, user: ObjectId, set: Document) -> Result<Document, Fault> {
         let settings = self.collection(NAME).await?;
         let now = DateTime::now();
@@ -31,7 +31,7 @@ impl Store {
                 doc! { "_id": user, "user": user, "createdAt": now, "updatedAt": now, "__v": 0 };
             match settings.insert_one(first).await.map_err(Fault::from) {
                 Ok(_) => {}
-                // Another request was quicker: what is set is set there.
+                // A concurrent request created it.
                 Err(fault) if fault.reason == Reason::DuplicateKey => {}
                 Err(fault) => return Err(fault),
             }

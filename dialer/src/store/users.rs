@@ -1,5 +1,5 @@
-//! The `users` collection, in the shape the old server wrote. Reading is tolerant: old documents may lack fields
-//! or hold more of them.
+//! The `users` collection in the format of the old server. Reading is lenient: old documents may lack fields or have
+//! additional ones.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -8,10 +8,10 @@ use super::collections::USERS;
 use super::database::Store;
 use super::fault::{Fault, Reason};
 
-/// One document per e-mail address, `_id` = the address: inserting it is what makes an address unique, index or not.
+/// Claims of e-mail addresses, `_id` = the address: the insert makes an address unique, with or without an index.
 const CLAIMS: &str = "useremails";
 
-/// A claim whose account never came is free again after this time: the process died between the two inserts.
+/// Age at which a claim without an account is free again: the process ended between the two inserts.
 const CLAIM_STALE_MS: i64 = 60_000;
 
 /// An account without its password and picture.
@@ -40,7 +40,7 @@ impl User {
     }
 }
 
-/// What a new account is made of. `email` is normalised, `password_hash` of the form in force.
+/// A new account. `email` is normalised, `password_hash` is in the current scheme.
 #[derive(Debug)]
 pub struct NewUser<'a> {
     pub email: &'a str,
@@ -50,7 +50,7 @@ pub struct NewUser<'a> {
 }
 
 impl NewUser<'_> {
-    /// The document the old server's schema would have written, and `emailLower`.
+    /// The document of the old schema, and `emailLower`.
     fn document(&self, id: ObjectId, now: DateTime) -> Document {
         doc! {
             "_id": id,
@@ -73,7 +73,7 @@ pub(super) fn identity() -> Document {
 }
 
 impl Store {
-    /// The account with this id.
+    /// An account by id.
     pub async fn user(&self, id: ObjectId) -> Result<Option<User>, Fault> {
         let users = self.collection(USERS).await?;
         let found = users
@@ -83,7 +83,7 @@ impl Store {
         Ok(found.as_ref().and_then(User::from_document))
     }
 
-    /// The data URL of the account's picture, if it has one.
+    /// The data URL of the account's picture.
     pub async fn profile_picture(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let users = self.collection(USERS).await?;
         let found = users
@@ -94,8 +94,8 @@ impl Store {
         Ok(picture.filter(|picture| !picture.is_empty()))
     }
 
-    /// The account to sign in as and its stored hash: the exact address first, else the one account whose address
-    /// differs only in case. More than one such account is nobody, and is logged.
+    /// The account to sign in to and its hash: with the exact address, otherwise the only account whose address differs
+    /// just in case. Several such accounts are logged and none is used.
     pub async fn credentials(
         &self,
         typed: &str,
@@ -151,16 +151,16 @@ impl Store {
         Ok(false)
     }
 
-    /// Creates the account.
+    /// Creates an account.
     ///
     /// # Errors
-    /// `DuplicateKey` if the address is in use; of any number of callers at once one succeeds.
+    /// `DuplicateKey` if the address is in use; of concurrent callers one succeeds.
     pub async fn insert_user(&self, new: &NewUser<'_>) -> Result<User, Fault> {
         let id = ObjectId::new();
         let now = DateTime::now();
         self.claim_email(new.email, id, now).await?;
         let inserted = async {
-            // Accounts of the old server have no claim.
+            // The old server's accounts have no claim.
             if self.email_is_taken(new.email, None).await? {
                 return Err(Fault::new(Reason::DuplicateKey));
             }
@@ -220,7 +220,7 @@ impl Store {
         Ok(())
     }
 
-    /// Best effort: a claim left behind goes stale.
+    /// Best effort: a claim that is left becomes stale.
     pub(super) async fn release_email(&self, email: &str, user: ObjectId) {
         if let Ok(claims) = self.collection(CLAIMS).await {
             let released = claims

@@ -1,4 +1,4 @@
-//! One of everything that a tenant can have.
+//! One object of every kind that a tenant can have.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::support::files::{file, upload};
 use crate::support::pairs::{pair_of, rotated, send_to};
 use crate::support::people::Person;
 
-/// In everything that belongs to somebody.
+/// Marker in everything that belongs to a tenant.
 pub const SECRET: &str = "bea-secret";
 
 const NUMBER: &str = "5550123499";
 
-/// Ids of somebody's objects.
+/// Ids of a tenant's objects.
 pub struct Belongings {
-    /// 24 hexadecimal digits, as the rest but for the session's.
+    /// 24 hexadecimal digits, like all except the session's.
     pub owner: String,
     lead: String,
     deleted_lead: String,
@@ -69,8 +69,7 @@ impl Belongings {
         }
     }
 
-    /// A path of the description with their object in its place. An address that is new here must be told what its
-    /// place is for.
+    /// A path of the description with the tenant's object as its parameter. A new route must be added here.
     pub fn path(&self, template: &str) -> String {
         let (of, _) = template.split_once('{').unwrap_or((template, ""));
         let own = match of {
@@ -87,7 +86,7 @@ impl Belongings {
         template.replace("{id}", own).replace("{number}", own)
     }
 
-    /// A value that a field takes.
+    /// A valid value of a field.
     pub fn sample(&self, field: &str) -> Value {
         match field {
             "leadId" => json!(self.lead),
@@ -117,7 +116,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// All documents by collection, but for those that tell what happened.
+/// All documents by collection, without logs and events.
 pub async fn everything(database: &Database) -> BTreeMap<String, Vec<Document>> {
     let mut all = BTreeMap::new();
     for name in database.list_collection_names().await.unwrap() {

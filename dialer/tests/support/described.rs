@@ -1,5 +1,5 @@
-//! What an answer must look like: the API's description, held against every answer that a test gets and every body
-//! that was taken. The description allows fields it does not name; here it does not, so that none is forgotten.
+//! Checks every response, and every accepted body, against the API description. The description allows additional
+//! fields; here they are errors, so that no field is forgotten.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -25,12 +25,12 @@ type Validators = Mutex<HashMap<String, Arc<Validator>>>;
 
 static VALIDATORS: LazyLock<Validators> = LazyLock::new(Validators::default);
 
-/// The path as described, and the operation. None for pages, files and what is described nowhere.
+/// The described path and the operation. None for pages, files and undescribed routes.
 pub fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Value)> {
     let method = method.as_str().to_lowercase();
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     let fitting = paths.iter().filter(|(template, _)| fits(template, path));
-    // A word comes before a place holder, as for the router.
+    // A literal takes precedence over a parameter, as in the router.
     let (template, item) = fitting.min_by_key(|(template, _)| template.matches('{').count())?;
     Some((template.as_str(), item.get(&method)?))
 }
@@ -45,7 +45,7 @@ fn fits(template: &str, path: &str) -> bool {
             .all(|(wanted, given)| wanted == given || wanted.starts_with('{') && !given.is_empty())
 }
 
-/// Fails with what is not as described.
+/// Fails with all differences from the description.
 pub fn check(method: &Method, path: &str, sent: Option<&[u8]>, answer: &Answer) {
     let Some((template, operation)) = operation(method, path) else {
         return;
@@ -102,7 +102,7 @@ fn conforms(what: &str, schema: &Value, value: &Value, components: &Value) {
     );
 }
 
-/// No fields but those that are named.
+/// Forbids additional fields.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -117,7 +117,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// Every operation: method, path as described, and what is said of it.
+/// Every operation: method, described path, and description.
 pub fn operations() -> Vec<(Method, &'static str, &'static Value)> {
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     let all = paths.iter().flat_map(|(path, item)| {
@@ -129,7 +129,7 @@ pub fn operations() -> Vec<(Method, &'static str, &'static Value)> {
     all.collect()
 }
 
-/// The schema itself, where a reference stands.
+/// Resolves a reference to its schema.
 pub fn resolved(schema: &'static Value) -> &'static Value {
     match schema["$ref"].as_str() {
         Some(reference) => DESCRIPTION
@@ -139,7 +139,7 @@ pub fn resolved(schema: &'static Value) -> &'static Value {
     }
 }
 
-/// The fields that an operation's body may have; none where it takes no JSON.
+/// The fields of an operation's body; none if it takes no JSON.
 pub fn fields(operation: &'static Value) -> Vec<&'static str> {
     let body = &operation["requestBody"]["content"]["application/json"]["schema"];
     let body = resolved(body);
@@ -150,7 +150,7 @@ pub fn fields(operation: &'static Value) -> Vec<&'static str> {
     names.map(String::as_str).collect()
 }
 
-/// True if an operation asks for a session, and of an administrator.
+/// Whether an operation requires a session, and an administrator's.
 pub fn session_needed(operation: &Value) -> (bool, bool) {
     let default = json!([{ "session": [] }]);
     let security = operation.get("security").unwrap_or(&default);

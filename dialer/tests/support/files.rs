@@ -1,4 +1,4 @@
-//! Files of leads, uploads of them, and what they come to.
+//! Lead files, uploads, and their results.
 
 use std::ops::ControlFlow;
 
@@ -55,7 +55,7 @@ pub async fn upload(app: &TestApp, person: &Person<'_>, query: &str, file: &[u8]
     send(&app.router, request(person, query, Body::from(form(file)))).await
 }
 
-/// A body that comes when the test sends it.
+/// A body that the test sends in parts.
 pub type Slow = UnboundedSender<Result<Bytes, std::io::Error>>;
 
 pub fn slow() -> (Slow, Body) {
@@ -63,7 +63,7 @@ pub fn slow() -> (Slow, Body) {
     (sender, Body::from_stream(receiver))
 }
 
-/// A body that says this and then nothing more, and word of when it was read so far.
+/// A body that stops after this content, and a notification when it was read.
 pub fn silent_after(first: Bytes) -> (Receiver<()>, Body) {
     let (read, heard) = channel();
     let silence = async move {
@@ -108,7 +108,7 @@ pub async fn leads_of(db: &Scratch, tenant: ObjectId) -> Vec<Document> {
     all(db, "leads", doc! { "tenantId": tenant }).await
 }
 
-/// Nothing is left of an import but what it came to.
+/// Asserts that only the result of an import is left.
 pub async fn journal_is_empty(db: &Scratch) {
     for collection in [
         "csvimportrows",
@@ -142,7 +142,7 @@ pub fn scanned(file: &str) -> (Scan, Vec<Row>) {
     (scan.unwrap(), rows)
 }
 
-/// As if whoever had them had died a minute ago.
+/// Expires all leases, as if their holders had ended a minute ago.
 pub async fn end_leases(db: &Scratch) {
     let leases = db.database.collection::<Document>("csvimportleases");
     let ended = doc! { "$set": { "until": DateTime::from_millis(0) } };

@@ -1,4 +1,4 @@
-//! What `dialer migrate` is asked for.
+//! Arguments of `dialer migrate`.
 
 use crokodial_dialer::cli::{Migrate, Output};
 

@@ -1,4 +1,4 @@
-//! Shared by the tests: an application without a socket, and requests to it.
+//! Shared helpers: an application without a socket, and requests to it.
 
 pub mod belongings;
 pub mod described;
@@ -28,7 +28,7 @@ use tower::ServiceExt;
 
 pub const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// Nothing listens there; the driver gives up quickly.
+/// An address without a server; the driver fails quickly.
 pub const NOWHERE: &str = "mongodb://app:s3cr3t-pw@127.0.0.1:1/crokodial?serverSelectionTimeoutMS=300&connectTimeoutMS=300";
 
 pub struct TestApp {
@@ -70,7 +70,7 @@ pub fn app(uri: &str, more: &[(&str, &str)]) -> TestApp {
     app_with_files(uri, more, Box::new(Embedded))
 }
 
-/// An answer, read whole.
+/// A response with its body.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -90,7 +90,7 @@ impl Answer {
     }
 }
 
-/// Sends it, and holds the answer against the API's description.
+/// Sends a request and checks the response against the API description.
 pub async fn send(router: &Router, request: Request<Body>) -> Answer {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let (request, sent) = remembered(request).await;
@@ -106,7 +106,7 @@ pub async fn send(router: &Router, request: Request<Body>) -> Answer {
     answer
 }
 
-/// A body that is there in one piece; one that comes bit by bit goes on doing so.
+/// Buffers a body of known size; a streamed one stays streamed.
 async fn remembered(request: Request<Body>) -> (Request<Body>, Option<Bytes>) {
     let (parts, body) = request.into_parts();
     if body.size_hint().exact().is_none() {

@@ -1,5 +1,5 @@
-//! A database of its own for each test, on the server that MONGODB_TEST_URI names (with rights to make and drop
-//! databases), and a relay in front of it that can be cut.
+//! A separate database for each test, on the server in MONGODB_TEST_URI (with rights to create and drop databases), and
+//! a relay in front of it that can be interrupted.
 #![allow(dead_code, reason = "the benchmark includes it for a part")]
 
 use std::io::Write;
@@ -17,7 +17,7 @@ pub struct Scratch {
     pub database: Database,
 }
 
-/// None, and a line that says so past the test harness's capture, when there is no server to test against.
+/// None, with an uncaptured message, if there is no server to test against.
 pub async fn scratch(test: &str) -> Option<Scratch> {
     let Ok(uri) = std::env::var("MONGODB_TEST_URI") else {
         let _ = writeln!(
@@ -41,7 +41,7 @@ impl Scratch {
     }
 }
 
-/// The same server and user, another database. The user stays where it was: `authSource` is made explicit.
+/// The same server and user, another database. `authSource` is made explicit, because the user stays in its database.
 fn with_database(uri: &str, name: &str) -> String {
     let (base, options) = uri.split_once('?').unwrap_or((uri, ""));
     let (scheme, rest) = base.split_once("://").unwrap();
@@ -66,7 +66,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay that is off: its port refuses connections.
+    /// A relay that is off and refuses connections.
     pub async fn off(uri: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0")
             .await
@@ -75,7 +75,7 @@ impl Relay {
             .unwrap();
         let (before, after) = uri.split_once('@').unwrap();
         let (target, path) = after.split_once('/').unwrap();
-        // One server only: a replica set's members would be found behind the relay's back.
+        // A direct connection: the driver would discover a replica set's members and bypass the relay.
         let direct = if path.contains("directConnection=") {
             ""
         } else {
@@ -107,7 +107,7 @@ impl Relay {
         });
     }
 
-    /// Cuts every connection and refuses new ones.
+    /// Closes every connection and refuses new ones.
     pub async fn turn_off(&mut self) {
         if let Some(off) = self.on.take() {
             off.cancel();

@@ -1,4 +1,4 @@
-//! A database as the two old servers left it.
+//! A database of the two old servers.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use futures::TryStreamExt;
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 
-/// The password of every account whose hash is in order.
+/// The password of every account with a valid hash.
 pub const PASSWORD: &str = "correct horse 1";
 
-/// Who is there.
+/// The accounts.
 pub struct Old {
     pub admin: ObjectId,
     pub rep: ObjectId,
 }
 
-/// bcrypt with `$2a$`, as bcryptjs wrote it. A low cost: the test is not about that.
+/// bcrypt with `$2a$`, as bcryptjs wrote it, at a low cost for speed.
 fn hash(password: &str) -> String {
     let parts = bcrypt::hash_with_result(password, 4).unwrap();
     parts.format_for_version(bcrypt::Version::TwoA)
@@ -32,7 +32,7 @@ fn user(id: ObjectId, email: &str, role: &str, password: &str) -> Document {
     }
 }
 
-/// Fills an empty database. The indexes are those that the old servers declared and that stand in the way.
+/// Fills an empty database, with the obstructive indexes of the old servers.
 pub async fn fill(db: &Database) -> Old {
     let old = Old {
         admin: ObjectId::new(),
@@ -84,13 +84,13 @@ fn leads(old: &Old) -> Vec<Document> {
             "_id": ObjectId::new(), "tenantId": old.rep, "name": "Max M", "phone": "15550123457", "nextgenId": "M-1",
             "leadId": "m-1", "price": "12.00", "status": "New", "createdAt": at, "updatedAt": at, "__v": 0,
         },
-        // An importer that knew no schema.
+        // An importer without a schema.
         doc! {
             "_id": ObjectId::new(), "tenantId": old.rep, "leadId": "i-1", "name": Bson::Null, "zipcode": 7001, "military": "yes",
             "disposition": Bson::Null, "vendorData": { "x": [1, 2.5, { "when": 3 }] }, "source_hash": "h", "importedAt": at,
             "createdAt": "2024-01-02T03:04:05Z", "order": 4.0,
         },
-        // Before there were tenants.
+        // From before tenants existed.
         doc! { "_id": ObjectId::new(), "leadId": "u-1", "name": "No One's", "phone": "555-0188", "createdAt": at },
         doc! { "_id": "64b0000000000000000000zz", "tenantId": old.rep, "leadId": "x-1", "name": "Odd Id", "createdAt": at },
     ]

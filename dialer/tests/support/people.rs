@@ -1,4 +1,4 @@
-//! People who are signed in, and what they ask for.
+//! Signed-in users and their requests.
 
 use axum::body::Body;
 use bson::oid::ObjectId;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::{Answer, TestApp, post, send};
 
-/// Anyone may register.
+/// Open registration.
 pub const OPEN: &[(&str, &str)] = &[("REGISTRATION", "open")];
 
-/// The password of everybody who registers here.
+/// The password of all users.
 pub const PASSWORD: &str = "correct horse 1";
 
 pub async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
@@ -32,7 +32,7 @@ pub fn old_account(email: &str, password: &str) -> Document {
     }
 }
 
-/// Somebody who is signed in.
+/// A signed-in user.
 pub struct Person<'a> {
     app: &'a TestApp,
     token: String,
@@ -52,7 +52,7 @@ impl<'a> Person<'a> {
         }
     }
 
-    /// With an account that exists.
+    /// Signs in to an existing account.
     pub async fn signed_in(app: &'a TestApp, email: &str, password: &str) -> Self {
         let answer = login(app, email, password).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
@@ -64,7 +64,7 @@ impl<'a> Person<'a> {
         }
     }
 
-    /// True while their session lives.
+    /// True while the session is live.
     pub async fn is_signed_in(&self) -> bool {
         let answer = self.get("/api/auth/profile").await;
         match answer.status {
@@ -85,7 +85,7 @@ impl<'a> Person<'a> {
         person
     }
 
-    /// As it stands after `Bearer`.
+    /// The token after `Bearer`.
     pub fn token(&self) -> &str {
         &self.token
     }
@@ -100,7 +100,7 @@ impl<'a> Person<'a> {
         send(&self.app.router, request.body(body).unwrap()).await
     }
 
-    /// `Authorization`, for requests that are no JSON.
+    /// The `Authorization` header, for requests without JSON.
     pub fn authorization(&self) -> String {
         format!("Bearer {}", self.token)
     }
@@ -121,7 +121,7 @@ impl<'a> Person<'a> {
         self.ask(Method::DELETE, path, None).await
     }
 
-    /// A lead of theirs: its id.
+    /// Creates a lead; returns its id.
     pub async fn lead(&self, body: &Value) -> String {
         let made = self.ask(Method::POST, "/api/leads", Some(body)).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
@@ -140,13 +140,13 @@ impl<'a> Person<'a> {
     }
 }
 
-/// Disables, enables or makes a reset link for somebody.
+/// Disables or enables an account, or creates a reset link.
 pub async fn do_to(who: &Person<'_>, target: &Person<'_>, what: &str) -> Answer {
     who.post(&format!("/api/users/{}/{what}", target.id), &json!({}))
         .await
 }
 
-/// Entries of the audit log about somebody.
+/// Audit entries about a user.
 pub async fn audited(database: &Database, action: &str, target: ObjectId) -> Vec<Document> {
     let audit = database.collection::<Document>("auditlogs");
     let mut found = audit

@@ -1,4 +1,4 @@
-//! A real server of the application, and WebSocket clients of it.
+//! A real server of the application, and WebSocket clients.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{TestApp, config};
 
-/// Longer than anything that is waited for takes.
+/// Timeout of every wait.
 const LONG: Duration = Duration::from_secs(60);
 
-/// An application whose sockets wait as long as this.
+/// An application with these socket timeouts.
 pub fn app_with(uri: &str, more: &[(&str, &str)], timeouts: SocketTimeouts) -> TestApp {
     let config = config(uri, more);
     let store = Arc::new(Store::new(config.mongo.clone()));
@@ -41,7 +41,7 @@ pub fn app_with(uri: &str, more: &[(&str, &str)], timeouts: SocketTimeouts) -> T
     }
 }
 
-/// Serves it on a port of its own, for as long as the test runs.
+/// Serves it on a free port until the test ends.
 pub async fn serve(app: &TestApp) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -59,7 +59,7 @@ impl Client {
         Self::knock(address, "/", None).await.unwrap()
     }
 
-    /// The status, if there is no socket.
+    /// The status, if the handshake is refused.
     pub async fn knock(
         address: SocketAddr,
         path: &str,
@@ -100,7 +100,7 @@ impl Client {
         self.0.send(message).await.unwrap();
     }
 
-    /// What comes next, but for pings.
+    /// The next message, except pings.
     async fn next(&mut self) -> Message {
         loop {
             let next = tokio::time::timeout(LONG, self.0.next()).await;
@@ -111,7 +111,7 @@ impl Client {
         }
     }
 
-    /// The text that comes next.
+    /// The next text.
     pub async fn hear(&mut self) -> Value {
         match self.next().await {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
@@ -119,7 +119,7 @@ impl Client {
         }
     }
 
-    /// The status it is closed with, which comes next.
+    /// The close status, which must be next.
     pub async fn closed(&mut self) -> u16 {
         match self.next().await {
             Message::Close(Some(frame)) => frame.code.into(),
@@ -127,7 +127,7 @@ impl Client {
         }
     }
 
-    /// Asserts that it is refused with this code.
+    /// Asserts that authentication fails with this code.
     pub async fn refused(&mut self, code: &str) {
         let failure = self.hear().await;
         assert_eq!(failure["type"], "auth_failure");
@@ -135,13 +135,13 @@ impl Client {
         assert_eq!(self.closed().await, 1008);
     }
 
-    /// Closes it from this side, and waits until the other has, too.
+    /// Closes the socket and waits for the server's close.
     pub async fn leave(mut self) {
         self.send(Message::Close(None)).await;
         while let Some(Ok(_)) = self.0.next().await {}
     }
 
-    /// The connection below, to read from without answering.
+    /// The underlying connection, to read without responding.
     pub fn raw(&mut self) -> &mut TcpStream {
         self.0.get_mut()
     }

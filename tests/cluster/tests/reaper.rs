@@ -1,4 +1,4 @@
-//! Alone in its process: it collects whatever ends below it.
+//! A test program of its own, as a reaper also reaps the processes of other tests.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -13,17 +13,17 @@ use std::time::Duration;
 use crokodial_cluster::supervisor::reaper::Reaper;
 use tokio::process::Command;
 
-/// `Z` and so on, `None` when there is no such process.
+/// State of a process, such as `Z`; `None` when there is no such process.
 fn state(pid: i32) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
 #[tokio::test]
-async fn orphans_are_collected_and_children_keep_their_status() {
+async fn orphans_are_reaped_and_children_keep_their_status() {
     let reaper = Reaper::start().unwrap();
     tokio::spawn(reaper.clone().run());
-    // A shell that leaves a process behind and prints its number.
+    // A shell that leaves an orphan and prints its process id.
     let mut shell = Command::new("sh");
     shell
         .args(["-c", "sh -c 'exec sleep 0.2' & echo $!; exit 7"])
@@ -32,7 +32,7 @@ async fn orphans_are_collected_and_children_keep_their_status() {
     let id = i32::try_from(shell.id().unwrap()).unwrap();
     let output = shell.wait_with_output().await.unwrap();
     reaper.awaited(id);
-    // Its own child's status was left for the one who awaits it.
+    // The exit status of the child was left to this test.
     assert_eq!(output.status.code(), Some(7));
     let orphan: i32 = String::from_utf8(output.stdout)
         .unwrap()

@@ -1,4 +1,4 @@
-//! What people may change in a lead, and how it is stored.
+//! Edits of leads by users.
 
 use serde_json::{Map, Value};
 
@@ -6,14 +6,15 @@ use super::{SOURCES, STATUSES};
 use crate::domain::email;
 use crate::domain::fields;
 
-/// Longest text of a field and longest notes, in characters.
+/// Maximum length of a field, in characters.
 const MAX_LENGTH: usize = 500;
+/// Maximum length of notes, in characters.
 const MAX_NOTES_LENGTH: usize = 50_000;
 
-/// Fields that may be emptied: an empty text is a value.
+/// Fields that can be cleared: empty text is a value.
 const CLEARABLE: [&str; 2] = ["disposition", "notes"];
 
-/// The rest: empty means unchanged.
+/// Other fields: empty text means unchanged.
 const OTHERS: [&str; 17] = [
     "name",
     "firstName",
@@ -46,17 +47,17 @@ pub struct EditError {
 pub struct Edit(pub Vec<(&'static str, String)>);
 
 impl Edit {
-    /// The new value of a field that is changed.
+    /// The new value of a changed field.
     pub fn get(&self, field: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| *name == field);
         found.map(|(_, value)| value.as_str())
     }
 }
 
-/// Reads a body. What it holds besides is ignored, as ever: clients send whole leads back.
+/// Parses a body. Unknown fields are ignored, because clients send whole leads back.
 ///
 /// # Errors
-/// The first field whose value cannot be stored.
+/// The first invalid field.
 pub fn parse(body: &Map<String, Value>) -> Result<Edit, EditError> {
     let mut edit = Edit::default();
     for field in CLEARABLE {

@@ -1,11 +1,11 @@
-//! Leads as a CSV file.
+//! CSV export of leads.
 
 use serde_json::{Map, Value};
 
 use super::query::LeadFilter;
 use crate::domain::to_json::text;
 
-/// The columns, as ever.
+/// The columns, as on the old server.
 pub const COLUMNS: [&str; 8] = [
     "id",
     "name",
@@ -17,7 +17,7 @@ pub const COLUMNS: [&str; 8] = [
     "createdAt",
 ];
 
-/// A lead's cells, in the order of [`COLUMNS`].
+/// The cells of a lead, in the order of [`COLUMNS`].
 pub fn row(lead: &Map<String, Value>) -> Vec<String> {
     let value = |column: &&str| {
         let field = if **column == *"id" { "_id" } else { column };
@@ -26,7 +26,7 @@ pub fn row(lead: &Map<String, Value>) -> Vec<String> {
     COLUMNS.iter().map(value).collect()
 }
 
-/// A text that no spreadsheet takes for a formula (OWASP, "CSV Injection").
+/// Escapes text that a spreadsheet would interpret as a formula (OWASP, "CSV Injection").
 pub fn neutral(cell: &str) -> String {
     let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if formula {
@@ -50,8 +50,7 @@ pub fn file_name(filter: &LeadFilter) -> String {
     format!("CrokodialCSV ({disposition}, {source}).csv")
 }
 
-/// `Content-Disposition` for a name of any characters (RFC 6266): the name as far as it is plain, and all of it
-/// encoded.
+/// `Content-Disposition` for any file name (RFC 6266): an ASCII approximation and the encoded name.
 pub fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()

@@ -1,5 +1,5 @@
-//! Leads: how they are shown, asked for, edited and told apart. Data is the document as the old servers stored it,
-//! with whatever it lacks or holds besides.
+//! Rules about leads: views, queries, edits. A lead is the document that the old servers stored, with missing and
+//! additional fields.
 
 pub mod edit;
 pub mod export;
@@ -13,7 +13,7 @@ pub mod view;
 /// Values of `status` (contract 2.2).
 pub const STATUSES: [&str; 5] = ["New", "Contacted", "Follow-up", "Won", "Lost"];
 
-/// Values of `source` (contract 2.2), by the word that `pipelineSource` has for them.
+/// Values of `pipelineSource` and `source` (contract 2.2).
 pub const SOURCES: [(&str, &str); 6] = [
     ("nextgen", "NextGen"),
     ("marketplace", "Marketplace"),

@@ -1,7 +1,7 @@
-//! Notes as they are shown. Importers of the old server wrote their own lines into them; those are left out on the
-//! way out and stay in the data.
+//! Notes as shown. Importers of the old server wrote lines into them; these are removed from views and stay in the
+//! data.
 
-/// Beginnings of whole lines that importers wrote.
+/// Prefixes of lines that importers wrote.
 const IMPORTERS: [&str; 9] = [
     "Imported on:",
     "File:",
@@ -14,10 +14,10 @@ const IMPORTERS: [&str; 9] = [
     "Original Status:",
 ];
 
-/// Headlines, after an optional star emoji.
+/// Headlines of importers, after an optional star emoji.
 const HEADLINES: [&str; 2] = ["New Marketplace Lead", "New NextGen Lead"];
 
-/// Without the importers' lines, and trimmed (contract 3.2).
+/// Notes without importers' lines, trimmed (contract 3.2).
 pub fn sanitise(notes: &str) -> String {
     // A carriage return that is left at the end of a line would be part of the next line break.
     let lines = notes.lines().map(|line| line.trim_end_matches('\r'));
@@ -37,7 +37,7 @@ fn is_zero_width(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
 }
 
-/// Stars as importers wrote them; U+FE0F asks for the emoji form of the character before it.
+/// Stars that importers wrote; U+FE0F selects the emoji form of the preceding character.
 fn is_star(c: char) -> bool {
     matches!(c, '\u{2B50}' | '\u{1F31F}' | '\u{2605}' | '\u{FE0F}')
 }

@@ -1,4 +1,4 @@
-//! Telephone numbers by their digits. There is no numbering plan here: it would refuse 555-01xx, and old data holds
+//! Telephone numbers by their digits. No numbering plan is applied: it would refuse 555-01xx, and old data contains
 //! anything.
 
 /// The digits of a text, in order.
@@ -6,8 +6,8 @@ pub fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The E.164 form of a North American number, or of any number that was written with its country code: what two
-/// leads are compared by. `None` where the digits do not say.
+/// The E.164 form of a North American number, or of a number with its country code. Leads are compared by it. `None` if
+/// the digits are ambiguous.
 pub fn e164(text: &str) -> Option<String> {
     let digits = digits(text);
     let international = text.trim_start().starts_with('+');
@@ -20,7 +20,7 @@ pub fn e164(text: &str) -> Option<String> {
     }
 }
 
-/// As the old importer showed it: `(XXX) XXX-XXXX` for a North American number; else as it came.
+/// The old importer's format: `(XXX) XXX-XXXX` for North American numbers; other text unchanged.
 pub fn display(text: &str) -> String {
     let number = e164(text).unwrap_or_default();
     let national = number.strip_prefix("+1").filter(|n| n.len() == 10);
@@ -31,14 +31,13 @@ pub fn display(text: &str) -> String {
     }
 }
 
-/// A regular expression that finds these digits in a stored phone, which is written as somebody liked it: only its
-/// digits count.
+/// A regular expression that matches these digits in a stored phone number with any separators.
 pub fn pattern(digits: &str) -> String {
     let digits: Vec<String> = digits.chars().map(String::from).collect();
     digits.join("[^0-9]*")
 }
 
-/// The last ten digits, which dial counts are kept by; `None` with fewer than ten.
+/// The last ten digits, the key of dial counts; `None` if there are fewer.
 pub fn last_ten(text: &str) -> Option<String> {
     let digits = digits(text);
     let from = digits.len().checked_sub(10)?;

@@ -1,4 +1,4 @@
-//! What a list of leads is asked for with: the query string, checked and in one piece.
+//! Queries of leads: parsing and validation of the query string.
 
 use std::fmt;
 
@@ -8,18 +8,20 @@ use jiff::{Timestamp, ToSpan};
 
 use super::SOURCES;
 
-/// Bounds and default of `limit`.
+/// Valid values of `limit`.
 const LIMIT: std::ops::RangeInclusive<u32> = 10..=500;
+/// Default of `limit`.
 const DEFAULT_LIMIT: u32 = 50;
 
-/// With `getAllResults`: the most leads that one answer holds. More are refused, not cut off.
+/// Maximum number of leads in a response with `getAllResults`. Larger results are refused, not truncated.
 pub const MAX_RESULTS: u32 = 10_000;
 
-/// Longest text of any key, in characters, and most items of a list.
+/// Maximum length of a value, in characters.
 const MAX_LENGTH: usize = 200;
+/// Maximum number of items in a list.
 const MAX_ITEMS: usize = 200;
 
-/// The token that stands for leads without a disposition.
+/// The value that selects leads without a disposition.
 const NO_DISPOSITION: &str = "No Disposition";
 
 const SORTS: [&str; 7] = [
@@ -32,45 +34,45 @@ const SORTS: [&str; 7] = [
     "timeZone",
 ];
 
-/// A checked question.
+/// A valid query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeadQuery {
     /// From 1.
     pub page: u32,
-    /// Leads a page.
+    /// Leads per page.
     pub limit: u32,
-    /// All of them in one answer.
+    /// True if all leads are requested in one response.
     pub all: bool,
-    /// One of the fields that may be sorted by.
+    /// A sortable field.
     pub sort_by: &'static str,
     pub ascending: bool,
     pub filter: LeadFilter,
 }
 
 impl LeadQuery {
-    /// True where all are wanted and one answer cannot hold them.
+    /// True if all leads are requested and one response cannot contain them.
     pub fn is_too_much(&self, total: u64) -> bool {
         self.all && total > u64::from(MAX_RESULTS)
     }
 }
 
-/// Which leads. All parts must hold.
+/// Filter of leads; all conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {
-    /// Found literally, ignoring case, in names, e-mail or phone; a phone also by its digits.
+    /// Case-insensitive literal text in names, e-mail or phone; a phone also by its digits.
     pub search: Option<String>,
     pub states: Vec<String>,
     pub dispositions: Vec<String>,
-    /// Leads without a disposition, besides those of `dispositions`.
+    /// Leads without a disposition, in addition to `dispositions`.
     pub no_disposition: bool,
     pub sources: Vec<String>,
-    /// Milliseconds since 1970, the first included.
+    /// Milliseconds since 1970, inclusive.
     pub created_from_ms: Option<i64>,
-    /// Milliseconds since 1970, the last included.
+    /// Milliseconds since 1970, inclusive.
     pub created_to_ms: Option<i64>,
 }
 
-/// What is wrong with a question.
+/// A key of the query string and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryError {
     pub key: String,
@@ -90,15 +92,15 @@ fn refuse<T>(key: &str, advice: impl Into<String>) -> Result<T, QueryError> {
     })
 }
 
-/// Keys come from outside and are shown again.
+/// Keys come from clients and are repeated in messages.
 fn shortened(key: &str) -> String {
     key.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
-/// Reads the decoded pairs of a query string. `zone` is where days end unless the query has `tz`.
+/// Parses the decoded pairs of a query string. `zone` is the time zone of days unless the query has `tz`.
 ///
 /// # Errors
-/// The first key that is unknown or has no usable value.
+/// The first key that is unknown or invalid.
 pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, QueryError> {
     let mut query = LeadQuery {
         page: 1,
@@ -117,7 +119,7 @@ pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, Q
             return refuse(key, "is too long");
         }
         match key.as_str() {
-            // Which request it is does not matter to the answer.
+            // Sent by old clients; has no effect.
             "requestId" => {}
             _ if value.is_empty() => {}
             "page" => query.page = page(value)?,
@@ -154,7 +156,7 @@ pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, Q
 }
 
 fn page(value: &str) -> Result<u32, QueryError> {
-    // So far that no database is asked to skip what nobody reads.
+    // Bounded, so that the database never has to skip unreasonably far.
     match value.parse() {
         Ok(page @ 1..=1_000_000) => Ok(page),
         _ => refuse("page", "must be a whole number from 1"),
@@ -192,7 +194,7 @@ fn short(key: &str, value: &str) -> Result<String, QueryError> {
     Ok(value.to_owned())
 }
 
-/// Repeated keys and lists with commas mean the same.
+/// Repeated keys and comma-separated lists are equivalent.
 fn extend(list: &mut Vec<String>, key: &str, value: &str) -> Result<(), QueryError> {
     for item in value.split(',').map(str::trim).filter(|i| !i.is_empty()) {
         list.push(short(key, item)?);
@@ -216,7 +218,7 @@ pub fn named_zone(name: &str) -> Result<TimeZone, QueryError> {
     })
 }
 
-/// A moment stands for itself, a day for its first one.
+/// A time, or the first millisecond of a day.
 fn begin(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     if let Ok(at) = value.parse::<Timestamp>() {
         return Ok(at.as_millisecond());
@@ -228,7 +230,7 @@ fn begin(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     }
 }
 
-/// The last millisecond of the day, also of the day that a moment falls on.
+/// The last millisecond of a day, or of the day of a time.
 fn end(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     let next = day(key, value, zone)?.checked_add(1.day());
     let begin = next.and_then(|next| next.to_zoned(zone.clone()));

@@ -1,4 +1,4 @@
-//! What a tenant's leads are made of: counted in one pass over a few fields, the same on every database server.
+//! Statistics of leads, computed in one pass over a few fields, so that they are the same on every database.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::to_json::text;
 
-/// Fields that are looked at.
+/// The fields that are counted.
 pub const FIELDS: [&str; 8] = [
     "state",
     "disposition",
@@ -18,12 +18,13 @@ pub const FIELDS: [&str; 8] = [
     "city",
 ];
 
-/// Longest lists: those a filter offers, and the other ones.
+/// Maximum number of filter options.
 const MAX_OPTIONS: usize = 100;
+/// Maximum length of a breakdown.
 const MAX_SHOWN: usize = 50;
 
-/// Different values of one field that are told apart; what comes after is only counted as a lead. Far above what
-/// people type, and a bound on memory.
+/// Maximum number of distinct values per field; others are not counted by value. Far above real data, and a bound on
+/// memory.
 const MAX_VALUES: usize = 20_000;
 
 /// Counts so far.
@@ -34,7 +35,7 @@ pub struct LeadStats {
 }
 
 impl LeadStats {
-    /// Counts one more lead, of which [`FIELDS`] are there.
+    /// Counts a lead with [`FIELDS`].
     pub fn add(&mut self, lead: &Map<String, Value>) {
         self.leads = self.leads.saturating_add(1);
         for field in FIELDS {
@@ -50,7 +51,7 @@ impl LeadStats {
         }
     }
 
-    /// Values that lists can be filtered by, in order.
+    /// Filter options, sorted.
     pub fn options(&self) -> Value {
         json!({
             "states": self.names("state"),

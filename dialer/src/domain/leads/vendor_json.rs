@@ -1,12 +1,12 @@
-//! `formattedJson`: a lead in a vendor's own words, as text. The desktop client reads it.
+//! `formattedJson`: a lead in a vendor's format, as text for the desktop client.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::to_json::{number, text};
 
-/// In the contract's order (3.2). Flags are the texts `true` and `false`; only `has_medicare_parts_a_b` is JSON's
-/// `true`, or empty text.
+/// In the order of the contract (3.2). Flags are the texts `true` and `false`, except `has_medicare_parts_a_b`, which
+/// is JSON's `true` or empty text.
 #[derive(Debug, Serialize)]
 struct VendorJson {
     created_at: String,
@@ -122,7 +122,7 @@ fn of(lead: &Map<String, Value>) -> VendorJson {
     }
 }
 
-/// A number, also of the older server's text; 0 where there is none.
+/// The price as a number, also if the old server stored text; 0 if there is none.
 fn price(stored: Option<&Value>) -> Value {
     match stored {
         Some(Value::Number(number)) => Value::Number(number.clone()),

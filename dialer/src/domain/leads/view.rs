@@ -1,4 +1,4 @@
-//! A lead as clients get it: the raw document without `__v`, its text fields as text, and `formattedJson`.
+//! The view of a lead: the document without `__v`, its text fields as text, and `formattedJson`.
 
 use bson::Document;
 use serde_json::{Map, Value};

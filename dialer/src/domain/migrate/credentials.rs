@@ -1,11 +1,11 @@
-//! Vendors' credential pairs as they are stored.
+//! Inspection of vendor credentials.
 
 use bson::Document;
 
 use super::{Finding, Occurrences, Severity};
 use crate::security::keyring;
 
-/// Looks at pairs one after the other.
+/// Inspects credentials one by one.
 #[derive(Debug, Default)]
 pub struct CredentialInspector {
     plain: Occurrences,

@@ -1,5 +1,5 @@
-//! Indexes: which are wanted, which of the old server's stand in the way. The application is right with any of them
-//! missing; they are speed, or a backstop.
+//! Indexes: required ones, and obstructive ones of the old server. The application is correct without any of them; they
+//! are for speed, or a safeguard.
 
 use bson::{Bson, Document};
 
@@ -9,7 +9,7 @@ use super::{Finding, Occurrences, Severity};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
     pub collection: &'static str,
-    /// Field and direction, 1 or -1.
+    /// Fields and directions, 1 or -1.
     pub keys: &'static [(&'static str, i32)],
     pub unique: bool,
 }
@@ -30,7 +30,7 @@ const fn unique(collection: &'static str, keys: &'static [(&'static str, i32)]) 
     }
 }
 
-/// What this version's queries use.
+/// Indexes that this version's queries use.
 pub const WANTED: &[Index] = &[
     unique("users", &[("email", 1)]),
     unique("users", &[("username", 1)]),
@@ -51,8 +51,8 @@ pub const WANTED: &[Index] = &[
     plain("textoptouts", &[("tenantId", 1), ("createdAt", -1)]),
 ];
 
-/// What the old server declared and this one must not have, and why. Dropped by `--contract` only: the old server
-/// makes them again at each start.
+/// Indexes that the old server declared and that are wrong for this one, with the reason. Only `--contract` drops them,
+/// because the old server recreates them at each start.
 pub const UNWANTED: &[(Index, &str)] = &[
     (
         unique("leads", &[("leadId", 1)]),
@@ -69,7 +69,7 @@ pub const UNWANTED: &[(Index, &str)] = &[
 ];
 
 impl Index {
-    /// `collection(field:1,field:-1)`, for people.
+    /// `collection(field:1,field:-1)`, for display.
     pub fn shown(&self) -> String {
         let keys: Vec<String> = self
             .keys
@@ -80,14 +80,14 @@ impl Index {
         format!("{}({}){unique}", self.collection, keys.join(","))
     }
 
-    /// The keys as MongoDB takes them.
+    /// The keys in MongoDB's format.
     pub fn keys(&self) -> Document {
         let keys = self.keys.iter();
         keys.map(|(field, direction)| ((*field).to_owned(), Bson::from(*direction)))
             .collect()
     }
 
-    /// True if that index serves as this one: uniqueness aside, which is a backstop only.
+    /// True if an existing index has these keys. Uniqueness is ignored: it is only a safeguard.
     pub fn is_served_by(&self, present: &ExistingIndex) -> bool {
         self.collection == present.collection && same_keys(self.keys, &present.keys)
     }
@@ -115,18 +115,18 @@ fn same_keys(keys: &[(&str, i32)], found: &Document) -> bool {
             })
 }
 
-/// An index that is there.
+/// An existing index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExistingIndex {
     pub collection: String,
     pub name: String,
     pub keys: Document,
     pub unique: bool,
-    /// Over some documents only.
+    /// Covers a part of the documents.
     pub partial: bool,
 }
 
-/// Those that are not there.
+/// Required indexes that do not exist.
 pub fn missing(present: &[ExistingIndex]) -> Vec<Index> {
     let wanted = WANTED.iter().copied();
     wanted
@@ -134,7 +134,7 @@ pub fn missing(present: &[ExistingIndex]) -> Vec<Index> {
         .collect()
 }
 
-/// Those that are in the way, and why.
+/// Existing unwanted indexes, with the reason.
 pub fn in_the_way(present: &[ExistingIndex]) -> Vec<(ExistingIndex, &'static str)> {
     let found = UNWANTED.iter().flat_map(|(index, why)| {
         let found = present.iter().filter(|found| index.is(found));
@@ -143,7 +143,7 @@ pub fn in_the_way(present: &[ExistingIndex]) -> Vec<(ExistingIndex, &'static str
     found.collect()
 }
 
-/// What is to be said of them.
+/// Findings about indexes.
 pub fn findings(present: &[ExistingIndex]) -> Vec<Finding> {
     let one = Occurrences {
         count: 1,

@@ -1,5 +1,4 @@
-//! Leads as they are stored: whose they are, which are the same, and which fields hold another type than the old
-//! schema names.
+//! Inspection of leads: ownership, duplicates, and field types other than the old schema's.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -11,7 +10,7 @@ use super::{Finding, Occurrences, Severity, type_name};
 use crate::domain::to_json;
 use crate::domain::vendor::matching::MatchKeys;
 
-/// Types of the old schema, by field.
+/// Field types of the old schema.
 const TEXT: &[&str] = &[
     "name",
     "firstName",
@@ -59,10 +58,10 @@ const FLAGS: &[&str] = &[
 ];
 const DATES: &[&str] = &["createdAt", "updatedAt", "lastContactedAt"];
 
-/// The most leads whose keys are remembered to find those that are the same (some 100 bytes each).
+/// Maximum number of leads whose keys are kept to find duplicates (about 100 bytes each).
 const MAX_COMPARED: u64 = 500_000;
 
-/// Looks at leads one after the other.
+/// Inspects leads one by one.
 #[derive(Debug, Default)]
 pub struct LeadInspector {
     looked_at: u64,
@@ -82,7 +81,7 @@ enum Key {
     Email(String),
 }
 
-/// Leads that have one key: with a vendor's id, and without.
+/// Leads that share a key, with and without a vendor id.
 #[derive(Debug, Default)]
 struct Holders {
     with_id: bool,
@@ -132,7 +131,7 @@ impl LeadInspector {
         odd(DATES, |v| matches!(v, Bson::DateTime(_)));
     }
 
-    /// True if one seen before is the same lead (`vendor::same`).
+    /// True if an earlier lead is the same one (`vendor::matching`).
     fn is_known(&mut self, tenant: ObjectId, lead: &Document) -> bool {
         let keys = MatchKeys::of_stored(&to_json::fields(lead));
         let has_id = !keys.vendor_ids.is_empty();
@@ -183,7 +182,7 @@ impl LeadInspector {
             .collect()
     }
 
-    /// What is not of one field.
+    /// Findings that are not about one field.
     fn of_whole_leads(&self) -> [Option<Finding>; 5] {
         let of = |id: &str, severity, seen: &Occurrences, message: &str| {
             Finding::new(format!("leads.{id}"), severity, seen, message)

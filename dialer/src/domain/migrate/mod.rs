@@ -1,5 +1,4 @@
-//! What an owner must know before the old server's data are served, and what is done about it. Pure: documents in,
-//! findings out.
+//! Inspection of the old server's data: documents in, findings out. Pure.
 
 pub mod credentials;
 pub mod indexes;
@@ -10,30 +9,30 @@ use bson::Bson;
 use bson::oid::ObjectId;
 use serde::Serialize;
 
-/// How much of a finding's matter is left to do.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Read as it is. Good to know.
+    /// For information; the data is used as it is.
     Note,
-    /// `--apply` or `--contract` does it.
+    /// `--apply` or `--contract` will fix it.
     Pending,
-    /// Somebody has to decide: nothing is done about it.
+    /// Requires a decision; nothing is changed.
     Conflict,
 }
 
-/// One thing found in the data.
+/// A finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Stable name, `<collection>.<what>`.
     pub id: String,
     pub severity: Severity,
-    /// Documents, or indexes, that have it.
+    /// Number of affected documents or indexes.
     pub count: u64,
     /// `_id` of one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
-    /// What it is, and what happens to it.
+    /// Meaning and consequence.
     pub message: String,
 }
 
@@ -54,7 +53,7 @@ impl Finding {
     }
 }
 
-/// How often something was seen, and where first.
+/// Number of occurrences, and the first one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Occurrences {
     pub count: u64,
@@ -62,7 +61,7 @@ pub struct Occurrences {
 }
 
 impl Occurrences {
-    /// Once more, in the document with this `_id`.
+    /// Counts an occurrence in the document with this `_id`.
     pub fn at(&mut self, id: Option<&Bson>) {
         self.count = self.count.saturating_add(1);
         if self.example.is_none() {
@@ -70,7 +69,7 @@ impl Occurrences {
         }
     }
 
-    /// Once more where `yes`.
+    /// Counts an occurrence if `yes`.
     pub fn at_if(&mut self, yes: bool, id: Option<&Bson>) {
         if yes {
             self.at(id);
@@ -78,7 +77,7 @@ impl Occurrences {
     }
 }
 
-/// An `_id` for people. One that is no ObjectId may be anything, so it is only named by its type.
+/// An `_id` for display. Ids other than ObjectIds may contain anything, so only their type is shown.
 fn shown(id: &Bson) -> String {
     match id {
         Bson::ObjectId(id) => id.to_hex(),
@@ -105,7 +104,7 @@ pub fn type_name(value: &Bson) -> &'static str {
     }
 }
 
-/// What is to be said of a database that the old server may still use.
+/// The finding of a database that the old server may still use.
 pub fn uncontracted() -> Option<Finding> {
     let once = Occurrences {
         count: 1,
@@ -128,7 +127,7 @@ pub fn exit_code(findings: &[Finding]) -> u8 {
     }
 }
 
-/// The report for people: what needs somebody first.
+/// The report as text, highest severity first.
 pub fn report(findings: &[Finding]) -> String {
     if findings.is_empty() {
         return "nothing to report: the data are as this version wants them\n".to_owned();

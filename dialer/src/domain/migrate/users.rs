@@ -1,4 +1,4 @@
-//! Accounts as they are stored.
+//! Inspection of accounts.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use bson::Document;
 use super::{Finding, Occurrences, Severity};
 use crate::domain::email::normalise;
 
-/// Looks at accounts one after the other.
+/// Inspects accounts one by one.
 #[derive(Debug, Default)]
 pub struct UserInspector {
     unlowered: Occurrences,
@@ -21,7 +21,7 @@ pub struct UserInspector {
     all: u64,
 }
 
-/// What a user's `emailLower` should be, where it is not that yet. `None` where there is no address, or it is right.
+/// The correct `emailLower` of a user; `None` if there is no address, or it is correct already.
 pub fn lowered(user: &Document) -> Option<String> {
     let email = user.get_str("email").ok().filter(|e| !e.is_empty())?;
     let lower = normalise(email);
@@ -31,7 +31,7 @@ pub fn lowered(user: &Document) -> Option<String> {
 /// Prefixes of bcrypt hashes that every library reads.
 const BCRYPT: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
 
-/// Of what is stored where the old server is gone for good.
+/// Prefix of Argon2id hashes.
 const ARGON2ID: &str = "$argon2id$";
 
 impl UserInspector {
@@ -61,7 +61,7 @@ impl UserInspector {
         self.all > 0
     }
 
-    /// What is left of the old server's hashes where it is gone for good.
+    /// The finding about remaining bcrypt hashes, if the old server is gone for good.
     pub fn old_hashes(&self) -> Option<Finding> {
         Finding::new(
             "users.bcrypt",

@@ -1,4 +1,4 @@
-//! The pair that a vendor sends with every lead.
+//! The credential that a vendor sends with every lead.
 
 use bson::oid::ObjectId;
 use rand::RngCore;
@@ -7,16 +7,16 @@ use subtle::ConstantTimeEq;
 
 use crate::security::keyring::{KeyRing, SealContext, UnsealError};
 
-/// What the keys are sealed and looked up as.
+/// Purpose of sealing and look-up.
 pub const PURPOSE: &str = "nextgen";
 
-/// Longest text that can be half of a pair.
+/// Maximum length of each part, in bytes.
 pub const MAX_LENGTH: usize = 256;
 
-/// A pair. The key is never shown by `Debug`, and compared by [`same`] only.
+/// A credential. `Debug` omits the key; compare keys with [`same`] only.
 #[derive(Clone)]
 pub struct CredentialPair {
-    /// Names the credential; not secret.
+    /// Identifies the credential; not secret.
     pub sid: String,
     pub api_key: String,
 }
@@ -30,7 +30,7 @@ impl std::fmt::Debug for CredentialPair {
 }
 
 impl CredentialPair {
-    /// A new one: `crk_` and 128 random bits, `key_` and 256, as hex.
+    /// A random credential: `crk_` and 128 bits, `key_` and 256 bits, in hex.
     pub fn fresh() -> Self {
         let (mut sid, mut key) = ([0_u8; 16], [0_u8; 32]);
         rand::rng().fill_bytes(&mut sid);
@@ -41,22 +41,22 @@ impl CredentialPair {
         }
     }
 
-    /// What it is remembered by in memory, where the key itself has no business.
+    /// Fingerprint of the credential, for in-memory maps that must not contain the key.
     pub fn fingerprint(&self) -> [u8; 32] {
-        // Neither half can hold a zero byte: they are header values.
+        // Header values contain no zero byte.
         Sha256::digest(format!("{}\0{}", self.sid, self.api_key)).into()
     }
 }
 
-/// How a pair is stored, under the ring's first key.
+/// The stored form of a credential, sealed under the first key of the ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     pub api_key: String,
-    /// What the pair is found by.
+    /// Keyed hash for look-up.
     pub key_hash: String,
 }
 
-/// A key is sealed for its tenant: in another's row it does not open.
+/// A key is sealed for its tenant and does not open in another tenant's row.
 pub fn context(tenant: ObjectId) -> SealContext {
     SealContext {
         purpose: PURPOSE,
@@ -64,7 +64,7 @@ pub fn context(tenant: ObjectId) -> SealContext {
     }
 }
 
-/// Seals a tenant's pair, and opens it again: the plain key may be nowhere else afterwards.
+/// Seals a credential and opens it again, because the plain key may not exist anywhere else afterwards.
 ///
 /// # Errors
 /// Why it would not open.
@@ -82,7 +82,7 @@ pub fn seal(
     Ok(Sealed { api_key, key_hash })
 }
 
-/// Whether two secrets are equal, in a time that tells neither where they differ nor how long they are.
+/// Compares two secrets in constant time.
 pub fn same(one: &str, other: &str) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
 }

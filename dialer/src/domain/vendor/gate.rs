@@ -1,6 +1,6 @@
-//! Who may knock at the webhook how often. Pairs that were right before have a rate of their own and are not held up by
-//! others' mistakes; everybody else may be wrong only so often, per `sid` and address and per address: a vendor sends for
-//! many tenants from one address, and one of them with an old key must not cost the others their leads.
+//! Rate limits of the webhook. A credential that was valid before has its own rate and is not affected by others.
+//! Everybody else is limited in the number of wrong credentials, per `sid` and address and per address: a vendor sends
+//! for many tenants from one address, and a tenant with an old key must not block the others.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -9,19 +9,19 @@ use super::credential::CredentialPair;
 use crate::security::rate::{Buckets, Rate};
 use crate::security::throttle::{Limits, Throttle};
 
-/// The most pairs whose rate is kept.
+/// Maximum number of credentials with a rate.
 const MAX_PAIRS: usize = 10_000;
 
-/// Why a request is turned away, and the time until another is let in.
+/// Reason of a refusal, and the time until the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GateClosed {
-    /// The pair sends too fast.
+    /// The credential exceeds its rate.
     TooFast(Duration),
-    /// Too many wrong pairs came from there.
+    /// Too many wrong credentials from this address.
     TooManyWrong(Duration),
 }
 
-/// In memory, per process.
+/// In-memory limits of this process.
 #[derive(Debug)]
 pub struct Gate {
     rates: Buckets<[u8; 32]>,
@@ -36,10 +36,10 @@ impl Gate {
         }
     }
 
-    /// Before the pair is looked up.
+    /// Checks the limits before the credential is looked up.
     ///
     /// # Errors
-    /// It is not worth looking up.
+    /// The look-up is refused.
     pub fn enter(
         &mut self,
         pair: &CredentialPair,
@@ -51,24 +51,24 @@ impl Gate {
             return self.rates.look(&key, now).map_err(GateClosed::TooFast);
         }
         let held = self.wrong.reserve(&pair.sid, from, now);
-        // Only looked at: many right requests may be under way at once.
+        // Only a check: many valid requests may be in progress.
         self.wrong.release(held.map_err(GateClosed::TooManyWrong)?);
         Ok(())
     }
 
-    /// The pair is right.
+    /// Counts a valid credential.
     ///
     /// # Errors
-    /// It sends too fast.
+    /// It exceeds its rate.
     pub fn right(&mut self, pair: &CredentialPair, now: Instant) -> Result<(), GateClosed> {
         let taken = self.rates.take(pair.fingerprint(), now);
         taken.map_err(GateClosed::TooFast)
     }
 
-    /// The pair is wrong, perhaps since a moment ago.
+    /// Counts a wrong credential, which may have been valid until now.
     pub fn wrong(&mut self, pair: &CredentialPair, from: IpAddr, now: Instant) {
         self.rates.forget(&pair.fingerprint());
-        // Kept, so counted. Where it is refused there are enough already.
+        // Not released, so it counts. If it is refused, the limit is reached already.
         let _ = self.wrong.reserve(&pair.sid, from, now);
     }
 }

@@ -1,5 +1,4 @@
-//! Which stored lead a row belongs to, for many rows at once: the stored leads' keys, in memory, as far as the rows
-//! have use for them.
+//! In-memory index of stored leads by their keys, to match many rows at once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,10 +6,10 @@ use bson::oid::ObjectId;
 
 use super::matching::{self, MatchKeys};
 
-/// The most leads of one key that are looked at, the oldest first; as for a single message.
+/// Maximum number of leads per key, the oldest first; the same as for a single message.
 const MAX_CANDIDATES: usize = 50;
 
-/// Everything that some rows could be known by. A stored lead that has none of it is of no use to them.
+/// All keys of some rows. Stored leads without any of them are irrelevant.
 #[derive(Debug, Default)]
 pub struct WantedKeys(HashSet<Key>);
 
@@ -34,24 +33,24 @@ impl WantedKeys {
         self.0.extend(all(keys));
     }
 
-    /// True if some row could be of a lead with these keys.
+    /// True if a row could match a lead with these keys.
     pub fn meets(&self, keys: &MatchKeys) -> bool {
         all(keys).iter().any(|key| self.0.contains(key))
     }
 }
 
-/// A stored lead, or one that is about to be.
+/// A stored lead, or one that is about to be stored.
 #[derive(Debug, Clone)]
 pub struct KnownLead {
     pub id: ObjectId,
     pub keys: MatchKeys,
-    /// Milliseconds since 1970: the oldest of several is taken.
+    /// Milliseconds since 1970; the oldest match is chosen.
     pub created_ms: i64,
-    /// Its phone may be filled in.
+    /// True if its phone can be filled in.
     pub phone_is_blank: bool,
 }
 
-/// Known leads by their keys.
+/// Leads by their keys.
 #[derive(Debug, Default)]
 pub struct LeadIndex {
     known: Vec<KnownLead>,
@@ -78,8 +77,8 @@ impl LeadIndex {
         }
     }
 
-    /// The lead that is the same as one that came, by the rule of a single message. What fills its blanks is
-    /// remembered, as if it had been written.
+    /// The lead that matches, by the rule for a single message. Blank fields of it that the row fills are recorded, as
+    /// if they had been written.
     pub fn take(&mut self, incoming: &MatchKeys) -> Option<ObjectId> {
         let mut places: Vec<usize> = all(incoming)
             .iter()

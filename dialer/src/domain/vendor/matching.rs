@@ -1,4 +1,4 @@
-//! When two leads are the same, within one tenant, and the `_id` of a new one.
+//! Matching of leads within a tenant, and the `_id` of a new lead.
 
 use bson::oid::ObjectId;
 use serde_json::{Map, Value};
@@ -8,19 +8,19 @@ use crate::domain::email;
 use crate::domain::ids;
 use crate::domain::leads::phone;
 
-/// What a lead is known by.
+/// Keys that identify a lead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MatchKeys {
-    /// Lower-cased; the old servers had two fields for it.
+    /// In lower case; the old servers used two fields.
     pub vendor_ids: Vec<String>,
     /// E.164.
     pub phone: Option<String>,
-    /// Lower-cased.
+    /// In lower case.
     pub email: Option<String>,
 }
 
 impl MatchKeys {
-    /// Of a stored lead.
+    /// Keys of a stored lead.
     pub fn of_stored(lead: &Map<String, Value>) -> Self {
         let text = |field: &str| lead.get(field).and_then(Value::as_str).unwrap_or_default();
         let mut vendor_ids: Vec<String> = ["leadId", "nextgenId"]
@@ -36,7 +36,7 @@ impl MatchKeys {
         }
     }
 
-    /// Of one that came.
+    /// Keys of a received lead.
     pub fn of_vendor(lead: &VendorLead) -> Self {
         Self {
             vendor_ids: lead.vendor_id.iter().map(|id| id.to_lowercase()).collect(),
@@ -45,8 +45,8 @@ impl MatchKeys {
         }
     }
 
-    /// By what the two are the same. Phone and e-mail only count where one side has no vendor id: a family shares
-    /// them, and two ids of one vendor are two leads.
+    /// The key by which two leads match. Phone and e-mail count only if one of the leads has no vendor id: families
+    /// share them, and two ids of a vendor are two leads.
     pub fn same(&self, other: &Self) -> Option<MatchedBy> {
         if !self.vendor_ids.is_empty() && !other.vendor_ids.is_empty() {
             let shared = self
@@ -61,8 +61,8 @@ impl MatchKeys {
         (self.email.is_some() && self.email == other.email).then_some(MatchedBy::Email)
     }
 
-    /// The `_id` of a new lead with these keys: the same for every copy of one message, so that of any number of
-    /// inserts at once one succeeds. `None` without a key.
+    /// The `_id` of a new lead with these keys: the same for every copy of a message, so that of concurrent inserts one
+    /// succeeds. `None` without a key.
     pub fn new_id(&self, tenant: ObjectId) -> Option<ObjectId> {
         let id = self.vendor_ids.first().map(|id| ("vendor", id));
         let (kind, key) = id
@@ -72,7 +72,7 @@ impl MatchKeys {
     }
 }
 
-/// The `_id` of a new lead. Where nothing is a key, what was sent as a phone is one: the same message makes the same
+/// The `_id` of a new lead. Without any key, the phone as sent is the key, so that the same message creates the same
 /// lead.
 pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
     let by_key = MatchKeys::of_vendor(lead).new_id(tenant);
@@ -88,7 +88,7 @@ pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
     by_key.or_else(by_digits).unwrap_or_default()
 }
 
-/// By what two leads are the same; the surest first.
+/// Key by which two leads match, the most reliable first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MatchedBy {
     VendorId,
@@ -96,8 +96,8 @@ pub enum MatchedBy {
     Email,
 }
 
-/// Of some stored leads, oldest first, the one that is the same: by the surest key, then the oldest. The number says
-/// how many are the same by that key.
+/// Of some stored leads, oldest first, the one that matches: by the most reliable key, then the oldest. Also the number
+/// of matches by that key.
 pub fn find<'a, T>(
     incoming: &MatchKeys,
     stored: impl IntoIterator<Item = (&'a MatchKeys, T)>,

@@ -1,7 +1,8 @@
-//! What a message changes in a lead, and what a new lead is made of.
+//! Merging of a message into a lead, and the content of a new lead.
 //!
-//! A vendor never touches `status`, `disposition`, `assignedTo`, `order` or notes: those are the rep's. Fields about
-//! the person fill blanks, so that a number the rep corrected stays. Fields about the purchase follow the newest.
+//! A vendor never changes `status`, `disposition`, `assignedTo`, `order` or notes: they are the user's. Fields about
+//! the person fill blanks only, so that a corrected number is kept. Fields about the purchase follow the latest
+//! message.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -11,46 +12,46 @@ use super::price::{Cents, PriceParts};
 use super::product::Product;
 use crate::domain::to_json;
 
-/// What to store. Empty where the lead says all of it already.
+/// Changes to store. Empty if the lead contains all of it already.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Merge {
     /// Texts, flags and lists, by field.
     pub fields: Vec<(&'static str, Field)>,
-    /// The parts of the price and their sum, where they change.
+    /// The parts of the price and their sum, if they change.
     pub price: Option<PriceParts>,
-    /// The product that the lead is shown as, where it changes.
+    /// The shown product, if it changes.
     pub product: Option<Product>,
     /// A purchase that is not on record yet.
     pub purchase: Option<Purchase>,
 }
 
-/// A line of the purchase history: one for each product.
+/// An entry of the purchase history: one per product.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Purchase {
     pub product: Product,
     pub price: Option<Cents>,
-    /// As the vendor says, else when it came.
+    /// Time stated by the vendor, otherwise the time of receipt.
     pub at: Timestamp,
 }
 
 impl Merge {
-    /// True where nothing is to be stored.
+    /// True if nothing changes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// True where somebody should hear of it: something was bought that was not on record.
+    /// True if users should be notified: the purchase was not on record.
     pub fn is_news(&self) -> bool {
         self.purchase.is_some()
     }
 }
 
-/// Compares what came with what is stored; `stored` is empty for a new lead.
+/// Compares a message with the stored lead; `stored` is empty for a new lead.
 pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> Merge {
     let mut merge = Merge::default();
     let blank = |field: &str| is_blank(stored.get(field));
     let mut contact: Vec<(&'static str, Field)> = Vec::new();
-    // Both fields of the old servers, so that whoever looks by one of them finds it.
+    // Both fields of the old servers, so that a look-up by either finds it.
     for (field, value) in [
         (
             "leadId",
@@ -64,7 +65,7 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
     }
     let person = contact.into_iter().chain(lead.person.iter().cloned());
     merge.fields.extend(person.filter(|(field, value)| {
-        // A flag that is false says nothing: that is what every lead begins with. Nor does a name that is there
+        // A false flag carries no information: it is the default of every lead. Nor does a name that is stored
         // already and only looks like the default.
         let there = matches!(value, Field::Text(text) if to_json::text(stored, field) == *text);
         blank(field) && !matches!(value, Field::Flag(false)) && !there
@@ -79,8 +80,8 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
 
     let before = PriceParts::of(stored);
     let after = before.with(lead.product, lead.price);
-    // An old server's lead gets its parts with the first price that comes; a sum that is not that of the parts was
-    // left by somebody who died between two writes.
+    // An old server's lead gets its parts with the first price. A sum that differs from the parts was left by a
+    // process that ended between two writes.
     let split = stored.contains_key("priceParts");
     let known = split || lead.price.is_some();
     if after != before || known && !(split && is_shown(stored.get("price"), after.sum())) {
@@ -100,13 +101,13 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
     merge
 }
 
-/// True where the stored price is this sum, which may be more than any single price.
+/// True if the stored price is this sum, which may exceed the maximum of a single price.
 fn is_shown(stored: Option<&Value>, sum: Cents) -> bool {
     let written = stored.and_then(Value::as_f64) == Some(sum.amount());
     written || stored.and_then(Cents::of_json) == Some(sum)
 }
 
-/// A lead whose data was bought is one of data, whatever was bought besides.
+/// A lead whose data was bought is shown as data, whatever else was bought.
 fn shown_product(stored: &Map<String, Value>, incoming: Product) -> Product {
     let known = to_json::text(stored, "product");
     if known.is_empty() {
@@ -118,7 +119,7 @@ fn shown_product(stored: &Map<String, Value>, incoming: Product) -> Product {
     }
 }
 
-/// The old servers kept no history: their lead's own product is on record.
+/// The old servers kept no history: the product of their lead counts as bought.
 fn is_on_record(stored: &Map<String, Value>, product: Product) -> bool {
     match stored.get("purchases") {
         Some(Value::Object(purchases)) => purchases.contains_key(product.name()),
@@ -126,7 +127,7 @@ fn is_on_record(stored: &Map<String, Value>, product: Product) -> bool {
     }
 }
 
-/// Nothing that a person or a vendor wrote: absent, empty, or the default of the old schema.
+/// True for a value that neither a user nor a vendor wrote: absent, empty, or the old schema's default.
 fn is_blank(stored: Option<&Value>) -> bool {
     match stored {
         None | Some(Value::Null | Value::Bool(false)) => true,

@@ -1,5 +1,5 @@
-//! Leads that vendors send, by webhook or as a file: one core for both. It is pure: what is stored is computed from
-//! what is there and what came, so that a message that comes again changes nothing.
+//! Leads from vendors, by webhook or as a file; the core is the same for both. Pure: what to store is computed from the
+//! stored lead and the message, so that a repeated message changes nothing.
 
 pub mod credential;
 pub mod file;

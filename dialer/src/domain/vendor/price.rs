@@ -1,27 +1,27 @@
-//! Prices. A lead's price is a state, the sum of one part for each product, and no counter: a message that comes
-//! twice sets its part twice to the same.
+//! Prices. The price of a lead is the sum of one part per product, not a counter: a repeated message sets its part
+//! again to the same amount.
 
 use num_traits::ToPrimitive;
 use serde_json::{Map, Value};
 
 use super::product::Product;
 
-/// An amount of money, in hundredths: sums of those are exact.
+/// An amount of money in hundredths, so that sums are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Cents(i64);
 
-/// More than anybody pays for a lead: what is above is a typing error.
+/// Maximum price of a lead; larger values are input errors.
 const MAX_AMOUNT: f64 = 1_000_000.0;
 
 impl Cents {
-    /// Reads `12.5`, `$12.50` or a number; negative and absurd amounts are none.
+    /// Parses `12.5`, `$12.50` or another number; `None` for negative and absurd amounts.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('$').trim_start();
         let amount: f64 = text.parse().ok()?;
         Self::of(amount)
     }
 
-    /// An amount in whole units.
+    /// From an amount in whole units, rounded to hundredths.
     pub fn of(amount: f64) -> Option<Self> {
         if !(0.0..=MAX_AMOUNT).contains(&amount) {
             return None;
@@ -29,7 +29,7 @@ impl Cents {
         (amount * 100.0).round().to_i64().map(Self)
     }
 
-    /// A number as stored.
+    /// Parses a stored price.
     pub fn of_json(value: &Value) -> Option<Self> {
         match value {
             Value::Number(number) => Self::of(number.as_f64()?),
@@ -38,7 +38,7 @@ impl Cents {
         }
     }
 
-    /// In whole units, as stored.
+    /// The amount in whole units, as stored.
     pub fn amount(self) -> f64 {
         // Exact: a sum of prices is far below 2^53 hundredths.
         self.0.to_f64().unwrap_or_default() / 100.0
@@ -57,7 +57,7 @@ pub struct PriceParts {
 }
 
 impl PriceParts {
-    /// Those of a stored lead. One that an old server wrote has only a price: it is the part of its product.
+    /// The parts of a stored lead. The price of an old server's lead is the part of its product.
     pub fn of(lead: &Map<String, Value>) -> Self {
         if let Some(Value::Object(parts)) = lead.get("priceParts") {
             let part = |name: &str| parts.get(name).and_then(Cents::of_json);
@@ -72,7 +72,7 @@ impl PriceParts {
         Self::default().with(Product::of(product.unwrap_or_default()), price)
     }
 
-    /// With one product's part set; without a price it stays as it is.
+    /// Sets the part of a product; unchanged without a price.
     #[must_use]
     pub fn with(self, product: Product, price: Option<Cents>) -> Self {
         match product {
@@ -87,7 +87,7 @@ impl PriceParts {
         }
     }
 
-    /// What the lead cost.
+    /// The price of the lead.
     pub fn sum(self) -> Cents {
         let part = |cents: Option<Cents>| cents.unwrap_or_default();
         part(self.data).plus(part(self.ad))

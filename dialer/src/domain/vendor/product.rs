@@ -1,6 +1,6 @@
-//! What vendors sell.
+//! Products of vendors.
 
-/// What a vendor sold: a lead's data, or the call on it. Each has a price of its own.
+/// A vendor's product: the data of a lead, or a call from an ad. Each has its own price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Product {
     #[default]
@@ -9,7 +9,7 @@ pub enum Product {
 }
 
 impl Product {
-    /// As stored.
+    /// The stored form.
     pub fn name(self) -> &'static str {
         match self {
             Self::Data => "data",
@@ -17,7 +17,7 @@ impl Product {
         }
     }
 
-    /// `ad` in any case is one, everything else is data.
+    /// `ad` in any case is an ad, everything else is data.
     pub fn of(text: &str) -> Self {
         if text.trim().eq_ignore_ascii_case("ad") {
             Self::Ad

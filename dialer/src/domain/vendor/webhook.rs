@@ -1,5 +1,5 @@
-//! The body of the vendor's webhook (contract 5.1), read tolerantly: a number counts as text, null and empty as
-//! absent, and what is not usable is left out with a warning. Only a lead that nobody could be reached by is refused.
+//! The body of the vendor's webhook (contract 5.1), parsed leniently: numbers count as text, null and empty text as
+//! absent, and invalid values are ignored with a warning. Only a lead without any contact is refused.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -11,13 +11,13 @@ use super::price::Cents;
 use super::product::Product;
 use crate::domain::email;
 
-/// Longest text of any field, in characters; what is longer is left out.
+/// Maximum length of a field, in characters; longer values are ignored.
 const MAX_LENGTH: usize = 500;
 
-/// Most conditions.
+/// Maximum number of medical conditions per lead.
 const MAX_ITEMS: usize = 50;
 
-/// Texts about the person: the vendor's name, and ours.
+/// Text fields about the person: the vendor's name, and ours.
 const PERSON: [(&str, &str); 10] = [
     ("first_name", "firstName"),
     ("last_name", "lastName"),
@@ -40,7 +40,7 @@ const FLAGS: [(&str, &str); 6] = [
     ("has_medical_condition", "hasMedicalCondition"),
 ];
 
-/// Texts about the purchase.
+/// Text fields about the purchase.
 const PURCHASE: [(&str, &str); 9] = [
     ("campaign_name", "campaignName"),
     ("vendor_name", "vendorName"),
@@ -53,7 +53,7 @@ const PURCHASE: [(&str, &str); 9] = [
     ("sub_id_hash", "subIdHash"),
 ];
 
-/// A lead and what was left out of it; `None` without an id, a phone and an e-mail address.
+/// A lead and warnings; `None` without id, phone and e-mail address.
 pub fn parse(body: &Map<String, Value>) -> (Option<VendorLead>, Vec<FieldWarning>) {
     let mut reader = Reader {
         body,
@@ -134,7 +134,7 @@ impl Reader<'_> {
         purchase
     }
 
-    /// A number is text; null and empty are absent.
+    /// A text or number; `None` if it is null or empty.
     fn text(&mut self, field: &str) -> Option<String> {
         let text = match self.body.get(field)? {
             Value::String(text) => text.trim().to_owned(),
@@ -194,7 +194,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A list of texts, or one text with commas.
+    /// A list of texts, or one comma-separated text.
     fn list(&mut self, field: &str) -> Vec<String> {
         let items: Vec<String> = match self.body.get(field) {
             Some(Value::Array(items)) => items
@@ -213,7 +213,7 @@ impl Reader<'_> {
         items.take(MAX_ITEMS).map(str::to_owned).collect()
     }
 
-    /// When it was bought: a moment, or a local time of which nobody says where, which is taken for UTC.
+    /// Time of purchase. A local time without a zone is taken as UTC.
     fn bought_at(&mut self) -> Option<Timestamp> {
         for field in ["created_at", "created", "order_time"] {
             let Some(text) = self.text(field) else {
@@ -242,7 +242,7 @@ impl Reader<'_> {
     }
 }
 
-/// Digits alone are inches: `F'I"`. Everything else is kept as it came.
+/// Formats inches as `F'I"`; other text is unchanged.
 fn height(text: &str) -> String {
     match text.parse::<u32>() {
         Ok(inches @ 12..=107) => format!("{}'{}\"", inches / 12, inches % 12),

@@ -1,4 +1,4 @@
-//! Request ids, error bodies, the access log, and what is counted of every request.
+//! Per-request concerns: request id, error body, access log, metrics.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,18 @@ use crate::http::request_id::{REQUEST_ID, RequestId};
 use crate::http::state::App;
 use crate::telemetry;
 
-/// A request that is being answered.
+/// A request in progress.
 #[derive(Debug)]
 pub struct Exchange {
     id: RequestId,
     method: Method,
-    /// The template, never the path: paths and queries hold ids and tokens.
+    /// The route template, never the path: paths and queries contain ids and tokens.
     route: Option<MatchedPath>,
     began: Instant,
 }
 
 impl Exchange {
-    /// Gives the request an id.
+    /// Assigns the request id.
     pub fn begin(request: &mut Request) -> Self {
         let id = RequestId::of(request.headers());
         request.extensions_mut().insert(id.clone());
@@ -34,7 +34,7 @@ impl Exchange {
         }
     }
 
-    /// Writes the body of an error, logs the access and reports 5xx; counts.
+    /// Writes the body of an error, logs the access, reports 5xx and counts the response.
     pub fn end(self, app: &App, mut response: Response) -> Response {
         let error = response.extensions_mut().remove::<ApiError>();
         if let Some(error) = &error {
@@ -65,7 +65,7 @@ impl Exchange {
     }
 }
 
-/// Keeps headers a handler set beside its error, such as Allow.
+/// Keeps headers that a handler set alongside its error, such as Allow.
 fn merge(into: &mut HeaderMap, from: HeaderMap) {
     for (name, value) in &from {
         if *name != header::CONTENT_LENGTH && !into.contains_key(name) {
@@ -84,7 +84,7 @@ struct Access<'a> {
 }
 
 impl Access<'_> {
-    /// Probes come every few seconds and say nothing when all is well.
+    /// Probes arrive every few seconds and are logged at debug level.
     fn is_probe(&self) -> bool {
         matches!(
             self.route,
@@ -92,7 +92,7 @@ impl Access<'_> {
         )
     }
 
-    /// What is not built is no failure, however often old clients ask for it.
+    /// 501 is not a failure, however often old clients call removed features.
     fn is_failure(&self) -> bool {
         self.status.is_server_error() && self.status != StatusCode::NOT_IMPLEMENTED
     }
@@ -114,7 +114,8 @@ impl Access<'_> {
         }
     }
 
-    /// Panics were reported by the hook, with their backtrace; probes say 503 by design.
+    /// Reports to Sentry. Panics are excluded, because the hook reported them with a backtrace, and so are probes,
+    /// which return 503 by design.
     fn report(&self) {
         let panicked = self.error.is_some_and(|error| error.code == Code::Panicked);
         if self.is_failure() && !self.is_probe() && !panicked {

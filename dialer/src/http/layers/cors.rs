@@ -1,15 +1,15 @@
-//! Which other sites' pages may read an answer.
+//! CORS headers.
 
 use axum::extract::Request;
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::http::cors::{METHODS, Origins};
 
-/// What a request says of the page it comes from. A foreign page's request gets its answer without the marks, so its
-/// browser withholds it; no `Origin` (vendors, command line) needs none.
+/// The CORS part of a request. A request from another origin is answered without CORS headers, so its browser withholds
+/// the response; requests without `Origin` (vendors, command line) need none.
 #[derive(Debug)]
 pub struct CorsRequest {
-    /// Of the page, if it may read the answer.
+    /// The origin, if it is allowed.
     allowed: Option<HeaderValue>,
     pub preflight: bool,
     asked_headers: Option<HeaderValue>,
@@ -28,7 +28,7 @@ impl CorsRequest {
         }
     }
 
-    /// Marks the answer to the request.
+    /// Adds the headers to the response.
     pub fn mark(self, headers: &mut HeaderMap) {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
         let Some(origin) = self.allowed else {

@@ -1,4 +1,4 @@
-//! What surrounds every handler: request ids, access log, error bodies, CORS, security headers, time limit.
+//! Middleware around every handler: request id, access log, error body, CORS, security headers, timeout.
 
 mod access;
 mod cors;
@@ -24,27 +24,27 @@ use super::state::App;
 use access::Exchange;
 use cors::CorsRequest;
 
-/// All of it as one layer: a layer for each would clone the handler and box its answer as often, for every request.
+/// All middleware as one layer. Separate layers would each clone the handler and box its future for every request.
 #[derive(Debug, Clone)]
-pub struct Surround(pub App);
+pub struct MiddlewareLayer(pub App);
 
-impl<S> Layer<S> for Surround {
-    type Service = Surrounded<S>;
+impl<S> Layer<S> for MiddlewareLayer {
+    type Service = Middleware<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let app = Arc::clone(&self.0);
-        Surrounded { app, inner }
+        Middleware { app, inner }
     }
 }
 
-/// A handler with what surrounds it.
+/// A service with the middleware around it.
 #[derive(Debug, Clone)]
-pub struct Surrounded<S> {
+pub struct Middleware<S> {
     app: App,
     inner: S,
 }
 
-impl<S> Service<Request> for Surrounded<S>
+impl<S> Service<Request> for Middleware<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
     S::Future: Send + 'static,
@@ -85,7 +85,7 @@ fn time_limit(request: &Request) -> Duration {
     }
 }
 
-/// The answer, or an error in its place when it is late or its handler panics.
+/// The response, or an error if the handler exceeds its timeout or panics.
 async fn guarded(
     limit: Duration,
     answer: impl Future<Output = Result<Response, Infallible>>,
@@ -100,7 +100,7 @@ async fn guarded(
     }
 }
 
-/// The panic itself was logged and reported by the hook.
+/// The hook has logged and reported the panic.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::new(Code::Panicked, "Something went wrong on the server.").into_response()
 }

@@ -1,11 +1,11 @@
-//! Headers that every answer has.
+//! Security headers of every response.
 
 use std::sync::LazyLock;
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// What the old server sent (helmet 7), and a content security policy. `data:` images are profile pictures.
+/// The headers of the old server (helmet 7) and a content security policy. `data:` images are profile pictures.
 const SECURITY_HEADERS: [(&str, &str); 12] = [
     (
         "content-security-policy",
@@ -29,10 +29,10 @@ const SECURITY_HEADERS: [(&str, &str); 12] = [
     ("x-xss-protection", "0"),
 ];
 
-/// How many headers an answer has at most, as a rule: with room for them, none is moved when one is added.
+/// Capacity of a header map, so that adding a header rarely reallocates.
 const EXPECTED_HEADERS: usize = 24;
 
-/// Made once: a copy of it costs less than to enter each.
+/// Built once: cloning the map is cheaper than inserting each header.
 static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     let mut headers = HeaderMap::with_capacity(EXPECTED_HEADERS);
     for (name, value) in SECURITY_HEADERS {
@@ -44,7 +44,7 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     headers
 });
 
-/// The answer with them. What its handler set stays.
+/// Adds the security headers to a response. Headers that the handler set take precedence.
 pub fn secured(mut response: Response) -> Response {
     let own = std::mem::replace(response.headers_mut(), HEADERS.clone());
     response.headers_mut().extend(own);

@@ -1,4 +1,4 @@
-//! Calls that reps make from a lead: a `tel:` link dials, this only remembers.
+//! Calls from a lead: a `tel:` link dials, the server only records.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::super::auth::SignedInAs;
 use super::super::body::Body;
 use super::super::error::ApiError;
 use super::super::query::Pairs;
-use super::super::schema::leads::{
+use super::super::schema::calls::{
     CallCounts, CallDirection, CallMade, RecordedCall, TimeZoneParams,
 };
 use super::super::settings;
@@ -23,7 +23,7 @@ use crate::domain::leads::query;
 use crate::domain::to_json;
 use crate::store::calls::NewCall;
 
-/// The caller's leads that were called today, each once.
+/// The caller's leads that were called today, each counted once.
 #[utoipa::path(
     get,
     path = "/api/leads/call-counts",
@@ -53,7 +53,7 @@ pub async fn counts(
     Ok(private(Json(body).into_response()))
 }
 
-/// Remembers a call. 409 for one to a number on the caller's do-not-call list.
+/// Records a call. 409 for a call to a number on the caller's do-not-call list.
 #[utoipa::path(
     post,
     path = "/api/leads/record-call",

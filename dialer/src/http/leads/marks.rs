@@ -1,5 +1,5 @@
-//! What a lead's view has besides the lead: `doNotCall: true` where its number is on the caller's do-not-call list; and
-//! whether a number may be called at all.
+//! Additions to a lead's view: `doNotCall: true` if its number is on the caller's do-not-call list. Also the check that
+//! a number may be called.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::domain::leads::view;
 use crate::domain::lists::{self, List};
 use crate::domain::to_json;
 
-/// The views of leads, by one question about all their numbers. Leads that are handed over are dropped one by one: a
+/// The views of leads, with one query for all their numbers. Leads that are passed by value are dropped one by one: a
 /// page is never in memory twice.
 pub(super) async fn views(
     app: &App,
@@ -45,14 +45,16 @@ pub(super) async fn one(
     Ok(views.into_iter().next().unwrap_or_default())
 }
 
-/// Old leads have their number in another field.
+/// The lead's phone number; old leads have it in another field.
 fn number(view: &Map<String, Value>) -> Option<String> {
     let phones = ["phone", "phoneNumber"].map(|field| to_json::text(view, field));
     phones.iter().find_map(|phone| lists::listed_as(phone))
 }
 
+/// Checks a number against the caller's do-not-call list.
+///
 /// # Errors
-/// 409 where the caller must not call this number.
+/// 409 if the number is listed.
 pub(super) async fn callable(app: &App, tenant: ObjectId, phone: &str) -> Result<(), ApiError> {
     let number: Vec<String> = lists::listed_as(phone).into_iter().collect();
     let listed = app.store.listed(List::DoNotCall, tenant, &number).await?;

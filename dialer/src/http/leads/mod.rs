@@ -1,4 +1,4 @@
-//! `/api/leads`: extract, ask the store within the caller's scope, respond.
+//! Handlers of `/api/leads`. Every query is limited to the caller's scope.
 
 pub mod calls;
 mod marks;
@@ -81,7 +81,7 @@ pub async fn list(
     Ok(response)
 }
 
-/// [`Leads`] as it is written; `json!` would copy every lead.
+/// [`Leads`] as serialised; `json!` would copy every lead.
 #[derive(Serialize)]
 struct ListBody {
     leads: Vec<Map<String, Value>>,
@@ -89,7 +89,7 @@ struct ListBody {
     meta: Value,
 }
 
-/// The query string, read in the caller's time zone where it asks about days and names none.
+/// Parses the query string. The caller's time zone is loaded only if a date is given without `tz`.
 async fn question(
     app: &App,
     identity: &Identity,
@@ -114,7 +114,7 @@ fn refused_query(refused: query::QueryError) -> ApiError {
     ApiError::parameter(&refused.key, &refused.advice)
 }
 
-/// One lead, with `assignedTo` as `{_id,name,email}`.
+/// A lead, with `assignedTo` as `{_id,name,email}`.
 #[utoipa::path(
     get,
     path = "/api/leads/{id}",
@@ -143,7 +143,7 @@ pub async fn read(
     Ok(private(Json(shown).into_response()))
 }
 
-/// Makes a lead. Every rep may; it is theirs.
+/// Creates a lead, owned by the caller.
 #[utoipa::path(
     post,
     path = "/api/leads",
@@ -162,7 +162,7 @@ pub async fn create(
     shown(&app, &identity, StatusCode::CREATED, &lead).await
 }
 
-/// Changes a lead. With `ifUpdatedAt` one that changed meanwhile is 409.
+/// Changes a lead. With `ifUpdatedAt`, a lead that changed in the meantime is refused with 409.
 #[utoipa::path(
     put,
     path = "/api/leads/{id}",
@@ -181,12 +181,12 @@ pub async fn update(
     let (id, edit, guard) = (object_id("id", &id)?, edit_of(&body)?, guard_of(&body)?);
     let lead = change(&app, identity.scope(), id, &edit, guard).await?;
     if edit.get("notes").is_some() {
-        tell_notes(&app, identity.scope(), &lead);
+        publish_notes(&app, identity.scope(), &lead);
     }
     shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
-/// As `PUT`: fields that are not given stay.
+/// The same as `PUT`: fields that are absent stay unchanged.
 #[utoipa::path(
     patch,
     path = "/api/leads/{id}",
@@ -226,7 +226,7 @@ pub async fn update_notes(
     let notes = notes.ok_or_else(|| ApiError::field("notes", "is required"))?;
     let edit = Edit(vec![("notes", notes)]);
     let lead = change(&app, identity.scope(), id, &edit, guard_of(&body)?).await?;
-    tell_notes(&app, identity.scope(), &lead);
+    publish_notes(&app, identity.scope(), &lead);
     let notes = view::lead(&lead).remove("notes");
     let body = json!({ "success": true, "leadId": id.to_hex(), "notes": notes });
     Ok(private(Json(body).into_response()))
@@ -258,7 +258,7 @@ pub async fn delete(
     ))
 }
 
-/// Brings a deleted lead back. No body is read.
+/// Restores a deleted lead. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/leads/{id}/restore",
@@ -286,7 +286,7 @@ pub async fn restore(
     shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
-/// Makes a lead that nobody owns the caller's, an administrator's. No body is read.
+/// Assigns a lead without an owner to the caller, who must be an administrator. The body is not read.
 #[utoipa::path(
     post,
     path = "/api/leads/{id}/claim",
@@ -305,7 +305,7 @@ pub async fn claim(
         .claim_lead(identity.scope(), object_id("id", &id)?)
         .await?;
     match claimed {
-        // One that is the caller's already needs no claim, and nothing is wrong with it.
+        // A lead that the caller already owns needs no claim; that is not an error.
         Changed::Done(lead) | Changed::Conflict(lead) => {
             shown(&app, &identity, StatusCode::OK, &lead).await
         }
@@ -313,15 +313,15 @@ pub async fn claim(
     }
 }
 
-/// The owner's other windows show what was written.
-fn tell_notes(app: &App, scope: Scope, lead: &Document) {
+/// Sends the new notes to the owner's other open windows.
+fn publish_notes(app: &App, scope: Scope, lead: &Document) {
     let shown = view::lead(lead);
     let notice = Notice::LeadNotes {
         lead: lead.get_object_id("_id").unwrap_or_default(),
         notes: to_json::text(&shown, "notes"),
         updated_at: to_json::text(&shown, "updatedAt"),
     };
-    app.notices.tell(scope.user(), &notice);
+    app.notices.publish(scope.user(), &notice);
 }
 
 async fn change(
@@ -344,7 +344,7 @@ async fn change(
     }
 }
 
-/// Why a lead that was not found among the scope's own cannot be changed.
+/// The reason why a lead cannot be changed in this scope.
 async fn not_changeable(app: &App, scope: Scope, id: ObjectId) -> Result<ApiError, ApiError> {
     Ok(match app.store.lead(scope, id).await? {
         Some(_) => ApiError::new(

@@ -1,4 +1,4 @@
-//! What a tenant's leads are made of, which are new, and all of them as a file.
+//! Statistics, recent leads, and the export.
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -23,10 +23,10 @@ use crate::domain::to_json;
 use crate::store::audit::AuditAction;
 use crate::store::fault::Fault;
 
-/// Without a usable `since`, leads of the last five minutes are new.
+/// Default of `since`: five minutes ago.
 const RECENT_MS: i64 = 5 * 60_000;
 
-/// What the caller's leads are made of.
+/// Statistics of the caller's leads.
 #[utoipa::path(
     get,
     path = "/api/leads/stats",
@@ -114,7 +114,7 @@ pub async fn export(
     let head = stream::once(async { line(&export::COLUMNS.map(str::to_owned)) });
     let rows = leads.map(|lead| match lead {
         Ok(lead) => line(&export::row(&to_json::fields(&lead))),
-        // The answer has begun: it is cut off, which a client sees as a failed download.
+        // The response has started; cutting it off makes the download fail on the client.
         Err(fault) => Err(broken(fault)),
     });
     let mut response = private(Body::from_stream(head.chain(rows)).into_response());

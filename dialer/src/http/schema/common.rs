@@ -1,4 +1,4 @@
-//! Parts of many bodies.
+//! Types used by several bodies.
 
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -8,12 +8,12 @@ use utoipa::{IntoParams, ToSchema};
 #[schema(pattern = "^[0-9a-f]{24}$", example = "64b7f0c2a1b2c3d4e5f60718")]
 pub struct Id(pub String);
 
-/// ISO-8601, UTC, milliseconds.
+/// A time in ISO 8601, UTC, with milliseconds.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(format = DateTime, example = "2025-07-21T15:04:05.000Z")]
 pub struct Moment(pub String);
 
-/// What was done, in words for people.
+/// A message about what was done.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Done {
@@ -21,24 +21,24 @@ pub struct Done {
     pub message: String,
 }
 
-/// Which part of a list was answered.
+/// The page of a list that was returned.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Pagination {
-    /// Of all pages together.
+    /// Number of entries on all pages.
     pub total: u64,
     pub page: u64,
     pub pages: u64,
     pub limit: u64,
 }
 
-/// Which part of a list is wanted.
+/// The requested page of a list.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
     /// From 1.
     #[param(minimum = 1, maximum = 1_000_000)]
     pub page: Option<u64>,
-    /// Entries a page; 50 unless said.
+    /// Entries per page; default 50.
     #[param(minimum = 1, maximum = 100)]
     pub limit: Option<u64>,
 }

@@ -1,35 +1,27 @@
-//! Leads, dispositions, calls.
+//! Leads.
 
 use std::collections::BTreeMap;
 
-use bson::oid::ObjectId;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::common::{Id, Moment, Pagination};
-use super::read::{checked, optional};
-use crate::domain::dispositions::{self, DispositionEdit};
-use crate::domain::leads::phone;
+use super::common::{Id, Pagination};
 
-/// Maximum length of a dialled number, in characters.
-const MAX_PHONE_LENGTH: usize = 40;
-
-/// A lead. Beside the fields named here it has whatever was stored with it; most of them are text, but the old server
-/// left numbers and null in any of them.
+/// A lead. It contains everything that was stored, including fields that are not named here. Most values are text, but
+/// the old server stored numbers and null in any field.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lead {
-    /// 24 hexadecimal digits; the old server let imports bring others.
+    /// 24 hexadecimal digits; leads imported by the old server may have other ids.
     #[serde(rename = "_id")]
     pub id: String,
-    /// Empty where there is none.
+    /// Empty if there is none.
     pub disposition: Option<String>,
     pub notes: Option<String>,
     /// The lead as lines of text, for the clipboard.
     pub formatted_json: Option<String>,
-    /// The owner; absent where nobody owns it.
+    /// The owner; absent if the lead has none.
     pub tenant_id: Option<Value>,
     pub name: Option<Value>,
     pub first_name: Option<Value>,
@@ -42,9 +34,9 @@ pub struct Lead {
     pub price: Option<Value>,
     pub created_at: Option<Value>,
     pub updated_at: Option<Value>,
-    /// An id; `{_id, name, email}` where one lead is read.
+    /// An id, or `{_id, name, email}` when a single lead is read.
     pub assigned_to: Option<Value>,
-    /// True where its number is on the caller's do-not-call list.
+    /// True if the number is on the caller's do-not-call list.
     pub do_not_call: Option<bool>,
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
@@ -67,13 +59,13 @@ pub struct Meta {
     pub request_id: String,
 }
 
-/// Fields of a lead to set. What a body holds besides is ignored: clients may send whole leads back.
+/// Fields of a lead to set. Other fields are ignored, because clients may send whole leads back.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LeadFields {
-    /// May be emptied.
+    /// Empty text clears it.
     pub disposition: Option<String>,
-    /// May be emptied.
+    /// Empty text clears it.
     #[schema(max_length = 50_000)]
     pub notes: Option<String>,
     pub name: Option<String>,
@@ -96,13 +88,13 @@ pub struct LeadFields {
     pub source: Option<String>,
 }
 
-/// Fields to set in a lead that is there.
+/// Fields to set on an existing lead.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LeadChange {
     #[serde(flatten)]
     pub fields: LeadFields,
-    /// The lead's `updatedAt` as it was read: 409 if it changed meanwhile.
+    /// The `updatedAt` that was read: 409 if the lead has changed since.
     pub if_updated_at: Option<String>,
 }
 
@@ -112,11 +104,11 @@ pub struct LeadChange {
 pub struct NotesChange {
     #[schema(max_length = 50_000)]
     pub notes: String,
-    /// The lead's `updatedAt` as it was read: 409 if it changed meanwhile.
+    /// The `updatedAt` that was read: 409 if the lead has changed since.
     pub if_updated_at: Option<String>,
 }
 
-/// Notes as they are now.
+/// The current notes.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Notes {
@@ -125,43 +117,43 @@ pub struct Notes {
     pub notes: String,
 }
 
-/// Which leads, and in which order.
+/// Filter and order of a list of leads.
 #[derive(Debug, Serialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct LeadListParams {
     /// From 1.
     pub page: Option<u32>,
-    /// Leads a page; 50 unless said.
+    /// Leads per page; default 50.
     #[param(minimum = 10, maximum = 500)]
     pub limit: Option<u32>,
-    /// `createdAt` unless said, or `name`, `email`, `phone`, `state`, `disposition`, `timeZone`.
+    /// `createdAt` (default), `name`, `email`, `phone`, `state`, `disposition` or `timeZone`.
     pub sort_by: Option<String>,
-    /// `asc` or `desc`; `desc` unless said.
+    /// `asc` or `desc` (default).
     pub sort_direction: Option<String>,
-    /// `true`: all in one answer, at most 10,000.
+    /// `true`: all leads in one response, at most 10,000.
     pub get_all_results: Option<String>,
-    /// `csv` is as `getAllResults=true`.
+    /// `csv`: the same as `getAllResults=true`.
     pub format: Option<String>,
-    /// Found literally, ignoring case, in names, e-mail address or telephone number.
+    /// Case-insensitive literal text in names, e-mail address or telephone number.
     pub search: Option<String>,
-    /// Separated by commas, or repeated.
+    /// Comma-separated or repeated.
     pub states: Option<String>,
-    /// Separated by commas, or repeated. `No Disposition` stands for leads without one.
+    /// Comma-separated or repeated. `No Disposition` selects leads without one.
     pub dispositions: Option<String>,
-    /// Separated by commas, or repeated.
+    /// Comma-separated or repeated.
     pub sources: Option<String>,
-    /// One source, by its short word.
+    /// A single source, by its short name.
     pub pipeline_source: Option<String>,
-    /// The first day, or a moment in it.
+    /// First day, as a date or a time within it.
     pub created_at_start: Option<String>,
-    /// The last day, or a moment in it.
+    /// Last day, as a date or a time within it.
     pub created_at_end: Option<String>,
-    /// Where days end: an IANA name; unless said, as in the caller's settings.
+    /// Time zone of the days, as an IANA name; default: the caller's setting.
     pub tz: Option<String>,
 }
 
-/// What the caller's leads are made of.
+/// Statistics of the caller's leads.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Stats {
     pub success: bool,
@@ -186,7 +178,7 @@ pub struct FilterOptions {
     pub sources: Vec<String>,
 }
 
-/// The most frequent first.
+/// The most frequent values first.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Breakdowns {
@@ -216,16 +208,16 @@ pub struct Counts {
     pub unique_cities: u64,
 }
 
-/// Which leads are new.
+/// Filter of recent leads.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RecentParams {
-    /// Milliseconds since 1970; the last five minutes unless said.
+    /// Milliseconds since 1970; default: five minutes ago.
     pub since: Option<String>,
     pub source: Option<String>,
 }
 
-/// A lead that came.
+/// A recent lead.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecentLead {
@@ -234,281 +226,4 @@ pub struct RecentLead {
     pub name: Option<Value>,
     pub source: Option<Value>,
     pub created_at: Option<Value>,
-}
-
-/// Leads that were called today.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CallCounts {
-    pub success: bool,
-    /// 1 for each, by the lead's id.
-    pub call_counts: BTreeMap<String, u64>,
-    /// As `YYYY-MM-DD`.
-    pub today: String,
-}
-
-/// Where the day ends.
-#[derive(Debug, Serialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct TimeZoneParams {
-    /// An IANA name; unless said, as in the caller's settings.
-    pub tz: Option<String>,
-}
-
-/// A call to remember.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CallMade {
-    #[schema(value_type = Id)]
-    #[serde(deserialize_with = "object_id")]
-    pub lead_id: ObjectId,
-    #[schema(max_length = 40)]
-    #[serde(deserialize_with = "dialled_phone")]
-    pub phone: String,
-    /// `outbound` unless said, or `inbound`.
-    #[schema(value_type = Option<String>)]
-    #[serde(deserialize_with = "direction")]
-    pub direction: CallDirection,
-}
-
-/// The call that is remembered.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RecordedCall {
-    pub success: bool,
-    pub call: Call,
-}
-
-/// A call. Those of the old server may hold more.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Call {
-    #[serde(rename = "_id")]
-    pub id: Id,
-    pub from: Option<Value>,
-    pub to: Option<Value>,
-    pub direction: Option<Value>,
-    pub lead: Option<Value>,
-    pub created_at: Option<Value>,
-    #[serde(flatten)]
-    pub more: BTreeMap<String, Value>,
-}
-
-/// A number that was dialled.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct Dialled {
-    #[serde(deserialize_with = "ten_digits")]
-    pub phone: String,
-}
-
-/// How often a number was dialled.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DialCount {
-    /// The last ten digits.
-    pub phone: String,
-    pub count: u64,
-}
-
-/// How often numbers were dialled.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DialCounts {
-    /// By the last ten digits.
-    pub counts: BTreeMap<String, u64>,
-}
-
-/// Which numbers.
-#[derive(Debug, Serialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct PhoneParams {
-    /// Separated by commas, at most 500.
-    pub phones: Option<String>,
-}
-
-/// The dispositions that the caller can use.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Dispositions {
-    pub dispositions: Vec<Disposition>,
-}
-
-/// A name for the outcome of a call. Those of the old server may hold more.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Disposition {
-    #[serde(rename = "_id")]
-    pub id: Id,
-    pub name: Option<Value>,
-    pub color: Option<Value>,
-    pub emoji: Option<Value>,
-    /// True for those that everybody has.
-    pub is_default: Option<Value>,
-    pub sort_order: Option<Value>,
-    pub created_at: Option<Moment>,
-    #[serde(flatten)]
-    pub more: BTreeMap<String, Value>,
-}
-
-/// A new disposition.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NewDisposition {
-    #[schema(min_length = 1, max_length = 60)]
-    pub name: String,
-    #[schema(example = "#38A169")]
-    pub color: String,
-    pub emoji: Option<String>,
-}
-
-/// What is to change; absent means unchanged.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DispositionChange {
-    #[schema(min_length = 1, max_length = 60)]
-    #[serde(deserialize_with = "disposition_name")]
-    pub name: Option<String>,
-    #[serde(deserialize_with = "color")]
-    pub color: Option<String>,
-    #[serde(deserialize_with = "emoji")]
-    pub emoji: Option<String>,
-    #[schema(minimum = 0, maximum = 10_000)]
-    #[serde(deserialize_with = "place")]
-    pub sort_order: Option<i64>,
-}
-
-/// The defaults that were made.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Seeded {
-    pub message: String,
-    pub dispositions: Vec<Disposition>,
-}
-
-/// Who placed a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallDirection {
-    Outbound,
-    Inbound,
-}
-
-impl CallDirection {
-    /// As stored.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Outbound => "outbound",
-            Self::Inbound => "inbound",
-        }
-    }
-}
-
-fn object_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectId, D::Error> {
-    checked(deserializer, |text| {
-        ObjectId::parse_str(text).map_err(|_| "must be 24 hexadecimal digits")
-    })
-}
-
-fn ten_digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    checked(deserializer, |text| {
-        phone::last_ten(text).ok_or("must have at least ten digits")
-    })
-}
-
-fn dialled_phone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    checked(deserializer, |text| {
-        let fits = text.chars().count() <= MAX_PHONE_LENGTH;
-        fits.then(|| text.to_owned())
-            .ok_or("must have at most 40 characters")
-    })
-}
-
-fn direction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CallDirection, D::Error> {
-    let given = optional(deserializer, |text| match text {
-        "outbound" => Ok(CallDirection::Outbound),
-        "inbound" => Ok(CallDirection::Inbound),
-        _ => Err("must be outbound or inbound"),
-    })?;
-    Ok(given.unwrap_or(CallDirection::Outbound))
-}
-
-fn disposition_name<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<String>, D::Error> {
-    optional(deserializer, dispositions::name)
-}
-
-fn color<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    optional(deserializer, dispositions::color)
-}
-
-fn emoji<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    optional(deserializer, dispositions::emoji)
-}
-
-fn place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    let given = Option::<Value>::deserialize(deserializer)?;
-    given
-        .as_ref()
-        .map(dispositions::place)
-        .transpose()
-        .map_err(D::Error::custom)
-}
-
-impl From<DispositionChange> for DispositionEdit {
-    fn from(change: DispositionChange) -> Self {
-        Self {
-            name: change.name,
-            color: change.color,
-            emoji: change.emoji,
-            sort_order: change.sort_order,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::dispositions::DEFAULTS;
-    use crate::http::schema::read::{ReadError, read};
-    use serde_json::json;
-
-    fn edit(body: &Value) -> Result<DispositionEdit, ReadError> {
-        let change: DispositionChange = read(body.as_object().unwrap())?;
-        Ok(change.into())
-    }
-
-    #[test]
-    fn what_is_absent_is_unchanged() {
-        assert_eq!(
-            edit(&json!({ "createdBy": "x" })),
-            Ok(DispositionEdit::default())
-        );
-        let nulls = json!({ "name": null, "color": null, "emoji": null, "sortOrder": null });
-        assert_eq!(edit(&nulls), Ok(DispositionEdit::default()));
-        let change =
-            edit(&json!({ "name": " Hot ", "color": "#abc", "emoji": "", "sortOrder": 3 }))
-                .unwrap();
-        assert_eq!(change.name.as_deref(), Some("Hot"));
-        assert_eq!(change.emoji.as_deref(), Some(""));
-        assert_eq!(change.sort_order, Some(3));
-    }
-
-    #[test]
-    fn what_cannot_be_stored_is_named() {
-        for (body, field) in [
-            (json!({ "name": "" }), "name"),
-            (json!({ "name": "x".repeat(61) }), "name"),
-            (json!({ "name": { "$ne": 1 } }), "name"),
-            (json!({ "color": "red" }), "color"),
-            (json!({ "color": "#12345" }), "color"),
-            (json!({ "emoji": "x".repeat(17) }), "emoji"),
-            (json!({ "sortOrder": -1 }), "sortOrder"),
-            (json!({ "sortOrder": "1" }), "sortOrder"),
-        ] {
-            assert_eq!(edit(&body).unwrap_err().field, field, "{body}");
-        }
-    }
-
-    #[test]
-    fn defaults_are_fit_to_store() {
-        for (name, color, place) in DEFAULTS {
-            let body = json!({ "name": name, "color": color, "sortOrder": place });
-            assert!(edit(&body).is_ok(), "{name}");
-        }
-    }
 }

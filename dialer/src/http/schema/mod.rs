@@ -1,11 +1,14 @@
-//! Shapes of bodies, for the API's description (`dialer openapi`). Handlers read field by field, so that a refusal
-//! names the field, and write what is stored; so nothing is built from these types. What keeps them true is the tests:
-//! every answer that any of them gets, and every body that was taken, is checked against the description
-//! (`tests/support/described.rs`).
+//! Types of request and response bodies, for the API description (`dialer openapi`). Most request bodies are read into
+//! these types (`read.rs`); leads, lists, settings and profiles are read by the rules of `domain/`, which distinguish
+//! absent and null fields. Responses are built from stored documents; tests check every response against the
+//! description (`tests/support/described.rs`).
 
 pub mod accounts;
+pub mod calls;
 pub mod common;
+pub mod dispositions;
 pub mod leads;
+pub mod passcodes;
 pub mod read;
 pub mod refusal;
 pub mod system;

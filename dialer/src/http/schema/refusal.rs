@@ -10,21 +10,21 @@ use crate::http::error::Code;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// False.
+    /// Always false.
     pub success: bool,
     /// What is wrong and what to do.
     pub message: String,
-    /// The same text, where old clients look for it.
+    /// The same text as `message`, for old clients.
     pub error: String,
-    /// Does not change: clients may compare it.
+    /// Stable code; clients may compare it.
     pub code: Code,
     /// Also in the header `X-Request-Id` and in the server's log.
     pub request_id: String,
-    /// The field, or key of the query, at fault.
+    /// The field, or key of the query string, at fault.
     pub errors: Option<Vec<FieldRefusal>>,
-    /// Seconds, also in the header `Retry-After`.
+    /// Seconds; also in the header `Retry-After`.
     pub retry_after: Option<u64>,
-    /// The lead as it is now, with `CONFLICT`.
+    /// The current lead, with `CONFLICT`.
     pub current: Option<Lead>,
     /// False, from `/api/auth/verify`.
     pub valid: Option<bool>,

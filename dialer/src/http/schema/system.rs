@@ -1,11 +1,11 @@
-//! Health and the server's own addresses.
+//! Health and system endpoints.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::common::Moment;
 
-/// Whether the application can do its work.
+/// State of the application.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
@@ -16,14 +16,14 @@ pub struct Health {
     pub role: String,
     /// `connected` or `unreachable`.
     pub database: String,
-    /// A number as text, as ever.
+    /// The port as text, for old clients.
     pub port: String,
-    /// Seconds.
+    /// Seconds since the start.
     pub uptime: f64,
     pub timestamp: Moment,
-    /// Why not, as one word.
+    /// Cause of the failure, as one word.
     pub reason: Option<String>,
-    /// Why not, and what to do.
+    /// Cause of the failure, and what to do.
     pub message: Option<String>,
 }
 
@@ -35,13 +35,13 @@ pub struct Readiness {
     pub message: Option<String>,
 }
 
-/// The process answers.
+/// The process is alive.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Liveness {
     pub alive: bool,
 }
 
-/// The webhook is there.
+/// The webhook is available.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookHealth {
     pub status: &'static str,
@@ -49,7 +49,7 @@ pub struct WebhookHealth {
     pub timestamp: Moment,
 }
 
-/// A sign of life.
+/// A message.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Said)]
 pub struct MessageBody {

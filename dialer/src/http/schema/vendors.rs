@@ -1,4 +1,4 @@
-//! Vendors: credentials, webhook, files, and the numbers that must not be called or written to.
+//! Vendors: credentials, webhook, files, and the do-not-call and opt-out lists.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::common::{Id, Moment, Pagination};
 
-/// The pair to give to the vendor.
+/// The credential that the vendor sends.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pair {
@@ -18,7 +18,7 @@ pub struct Pair {
     pub created_at: Moment,
 }
 
-/// What came with the pair and was refused.
+/// Rejected webhook messages.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Rejects {
     pub rejects: Vec<Reject>,
@@ -30,17 +30,17 @@ pub struct Rejects {
 pub struct Reject {
     #[serde(rename = "_id")]
     pub id: Id,
-    /// Why.
+    /// Reason of the rejection.
     pub message: String,
-    /// The start of what came.
+    /// The start of the message.
     pub body: String,
-    /// There was more.
+    /// True if the message was longer.
     pub body_cut: bool,
     pub created_at: Moment,
 }
 
-/// A lead as a vendor sends it: an id, a telephone number or an e-mail address at least. Any other field is kept where
-/// it is known, and any may be text or a number.
+/// A lead from a vendor. An id, a telephone number or an e-mail address is required. Other known fields are stored, and
+/// any field may be text or a number.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = VendorLead)]
 pub struct VendorLeadBody {
@@ -50,14 +50,14 @@ pub struct VendorLeadBody {
     pub last_name: Option<Value>,
     pub phone: Option<Value>,
     pub email: Option<Value>,
-    /// `data` unless said, or `ad`: each has its part of the price.
+    /// `data` (default) or `ad`; each has its own part of the price.
     pub product: Option<Value>,
     pub price: Option<Value>,
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }
 
-/// What became of a lead that was sent.
+/// Result of a received lead.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Received {
@@ -69,7 +69,7 @@ pub struct Received {
     pub warnings: Option<Vec<Warning>>,
 }
 
-/// A value that was left out, and why.
+/// A value that was ignored, and why.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Warning {
     pub field: Option<String>,
@@ -84,17 +84,17 @@ pub struct File {
     pub file: Vec<u8>,
 }
 
-/// How a file is read.
+/// Options of an upload.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct UploadParams {
-    /// `true`: only tell what would come of it.
+    /// `true`: only report what the import would do.
     pub dry_run: Option<String>,
-    /// `all` unless said: one bad row refuses the file; `partial`: bad rows are left out.
+    /// `all` (default): one invalid row refuses the file; `partial`: invalid rows are skipped.
     pub mode: Option<String>,
 }
 
-/// What an import came to, or how far it is.
+/// Result or progress of an import.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Import {
@@ -107,16 +107,16 @@ pub struct Import {
     pub dry_run: Option<bool>,
     pub file_name: Option<String>,
     pub warnings: Option<Vec<RowWarningBody>>,
-    /// Of all warnings; the list holds the first hundred.
+    /// Number of all warnings; the list contains the first hundred.
     pub warning_count: Option<u64>,
     pub started_at: Option<Moment>,
     pub finished_at: Option<Moment>,
-    /// With something to write.
+    /// Number of rows with a lead.
     pub rows: Option<u64>,
     pub stats: ImportStats,
 }
 
-/// Rows of the file are `processed` + `skipped` + `errors`.
+/// Row counts. The rows of the file are `processed` + `skipped` + `errors`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImportStats {
     pub imported: u64,
@@ -127,7 +127,7 @@ pub struct ImportStats {
     pub errors: u64,
 }
 
-/// What was left out of a row, and why.
+/// A value of a row that was ignored, and why.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RowWarning)]
 pub struct RowWarningBody {
@@ -143,7 +143,7 @@ pub struct Imports {
     pub imports: Vec<Import>,
 }
 
-/// Numbers of a list, the newest first.
+/// Numbers on a list, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Numbers {
     pub numbers: Vec<ListedNumber>,
@@ -159,7 +159,7 @@ pub struct ListedNumber {
     pub created_at: Moment,
 }
 
-/// Numbers to put on a list: either `phone` or `numbers`.
+/// Numbers to add to a list: either `phone` or `numbers`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NewNumbers {
     pub phone: Option<String>,
@@ -169,7 +169,7 @@ pub struct NewNumbers {
     pub note: Option<String>,
 }
 
-/// How many are on the list now, and were already.
+/// Number of added numbers, and of those that were already listed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AddedNumbers {
     pub success: bool,

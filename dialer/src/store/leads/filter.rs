@@ -1,4 +1,4 @@
-//! A checked question as a filter document. Values only ever stand as values: nothing of them is read as an operator.
+//! A query as a filter document. Input is only ever used as values, never as operators.
 
 use bson::{Bson, DateTime, Document, doc};
 
@@ -6,10 +6,10 @@ use crate::domain::leads::phone;
 use crate::domain::leads::query::{LeadFilter, LeadQuery, MAX_RESULTS};
 use crate::domain::tenant::Scope;
 
-/// Fields that `search` looks in, apart from the phone.
+/// Fields that `search` covers, in addition to the phone.
 const SEARCHED: [&str; 4] = ["name", "firstName", "lastName", "email"];
 
-/// Fewer digits than this would find almost everybody's phone.
+/// Minimum number of digits in a search by phone: fewer would match almost every number.
 const MIN_DIGITS: usize = 3;
 
 /// Skip and limit.
@@ -21,13 +21,13 @@ pub(super) fn window(query: &LeadQuery) -> (u64, i64) {
     (skip, i64::from(query.limit))
 }
 
-/// The order asked for. Equal values keep one order, or pages would repeat and miss leads.
+/// The requested order. The `_id` makes it total; otherwise pages would repeat and miss leads.
 pub(super) fn order(query: &LeadQuery) -> Document {
     let direction = if query.ascending { 1 } else { -1 };
     doc! { query.sort_by: direction, "_id": direction }
 }
 
-/// All parts must hold; the tenant's is one of them and cannot be replaced by another.
+/// All conditions must hold; the tenant's is always among them and cannot be replaced.
 pub(super) fn of(scope: Scope, filter: &LeadFilter) -> Document {
     let mut parts = vec![scope.readable()];
     if let Some(search) = &filter.search {

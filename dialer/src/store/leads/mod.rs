@@ -1,4 +1,4 @@
-//! The `leads` collection. Every question needs a [`Scope`]: nobody reaches another tenant's leads.
+//! The `leads` collection. Every query requires a [`Scope`]: nobody can access another tenant's leads.
 
 mod filter;
 mod read_many;
@@ -16,17 +16,17 @@ use crate::domain::tenant::Scope;
 
 pub use write::{Changed, Guard};
 
-/// One page of a list.
+/// A page of a list.
 #[derive(Debug)]
 pub struct LeadPage {
     pub leads: Vec<Document>,
-    /// All that match.
+    /// Number of all matching leads.
     pub total: u64,
 }
 
 impl Store {
-    /// A page of leads. With `query.all` the first [`ALL_AT_MOST`](crate::domain::leads::query::MAX_RESULTS); the
-    /// caller compares `total`.
+    /// A page of leads. With `query.all` the first [`MAX_RESULTS`](crate::domain::leads::query::MAX_RESULTS); the
+    /// caller checks `total`.
     pub async fn leads(&self, scope: Scope, query: &LeadQuery) -> Result<LeadPage, Fault> {
         let leads = self.collection(LEADS).await?;
         let wanted = filter::of(scope, &query.filter);
@@ -44,7 +44,7 @@ impl Store {
         })
     }
 
-    /// One lead, if the scope may read it.
+    /// A lead, if the scope may read it.
     pub async fn lead(&self, scope: Scope, id: ObjectId) -> Result<Option<Document>, Fault> {
         let leads = self.collection(LEADS).await?;
         let mut wanted = scope.readable();

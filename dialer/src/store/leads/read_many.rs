@@ -1,4 +1,4 @@
-//! Whole lists of leads, read as a stream: memory does not grow with their number.
+//! Streams of leads: memory does not grow with their number.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -13,11 +13,11 @@ use crate::store::collections::LEADS;
 use crate::store::database::Store;
 use crate::store::fault::Fault;
 
-/// The most leads that `/recent` names.
+/// Maximum number of recent leads.
 const MAX_RECENT: i64 = 50;
 
 impl Store {
-    /// All leads that match, in the order asked for; only these fields of them.
+    /// All matching leads in the requested order, with these fields only.
     pub async fn stream_leads(
         &self,
         scope: Scope,
@@ -33,7 +33,7 @@ impl Store {
         Ok(cursor.map(|lead| lead.map_err(Fault::from)))
     }
 
-    /// What the scope's leads are made of.
+    /// Statistics of the scope's leads.
     pub async fn lead_stats(&self, scope: Scope) -> Result<LeadStats, Fault> {
         let leads = self.collection(LEADS).await?;
         let mut cursor = leads
@@ -47,7 +47,7 @@ impl Store {
         Ok(stats)
     }
 
-    /// Leads of one source that came after a moment, oldest first.
+    /// Leads of a source created after a time, oldest first.
     pub async fn recent_leads(
         &self,
         scope: Scope,

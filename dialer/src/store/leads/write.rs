@@ -1,4 +1,4 @@
-//! Changes of leads. Each is by `_id` within the scope's own leads.
+//! Writes to leads, by `_id` within the scope's own leads.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -11,27 +11,27 @@ use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::numbers::number;
 
-/// Leads that were deleted, for [`RETENTION_MS`].
+/// Deleted leads, kept for [`RETENTION_MS`].
 const DELETED: &str = "deletedleads";
 
-/// How long a deleted lead can be restored: 30 days.
+/// Time in which a deleted lead can be restored: 30 days.
 const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
-/// What a change relies on.
+/// Precondition of a change.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Guard {
     /// The lead must not have changed since, in milliseconds since 1970.
     pub unless_changed_since_ms: Option<i64>,
 }
 
-/// What became of a change.
+/// Result of a change.
 #[derive(Debug)]
 pub enum Changed {
-    /// The lead as it is now.
+    /// The changed lead.
     Done(Document),
-    /// Somebody else was quicker; the lead as it is now.
+    /// The current lead: it was changed concurrently.
     Conflict(Document),
-    /// There is none that this scope may change.
+    /// There is no such lead that the scope may change.
     Missing,
 }
 
@@ -44,7 +44,7 @@ impl Store {
             .sort(doc! { "order": -1 })
             .projection(doc! { "order": 1 })
             .await?;
-        // A hint for people: two leads with the same place harm nothing.
+        // Only for display: duplicates are harmless.
         let order = last.and_then(|lead| number(lead.get("order")));
         let document = new_lead(scope, edit, order.map_or(0, |n| n.saturating_add(1)));
         leads.insert_one(&document).await?;
@@ -82,7 +82,7 @@ impl Store {
         Ok(there.map_or(Changed::Missing, Changed::Conflict))
     }
 
-    /// Moves a lead to where it can be restored from. False where there is none.
+    /// Moves a lead to the deleted ones; false if there is no such lead.
     pub async fn delete_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
         let mut own = scope.writable();
         own.insert("_id", id);
@@ -92,7 +92,7 @@ impl Store {
         .await
     }
 
-    /// Takes a deletion back. False where there is nothing to restore.
+    /// Moves a deleted lead back; false if there is no such lead.
     pub async fn restore_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
         let mut own = scope.writable();
         own.insert("_id", id);
@@ -102,8 +102,7 @@ impl Store {
         .await
     }
 
-    /// First the copy, then the original's end: wherever it breaks off the lead is still there, and the move can be
-    /// asked for again.
+    /// Copies, then deletes the original: if this is interrupted, the lead still exists, and the move can be repeated.
     async fn move_lead(
         &self,
         (from, to): (&str, &str),
@@ -118,7 +117,7 @@ impl Store {
         let target = self.collection(to).await?;
         match target.insert_one(&lead).await.map_err(Fault::from) {
             Ok(_) => {}
-            // From a move that broke off. A copy to restore from must be the newest; a living lead is left alone.
+            // Left by an interrupted move. A deleted copy must be the newest; a live lead is not overwritten.
             Err(fault) if fault.reason == Reason::DuplicateKey => {
                 if to == DELETED {
                     target.replace_one(own.clone(), lead).await?;
@@ -130,7 +129,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Gives a lead without an owner to the scope's user, who is an administrator.
+    /// Assigns a lead without an owner to the scope's user, an administrator.
     pub async fn claim_lead(&self, scope: Scope, id: ObjectId) -> Result<Changed, Fault> {
         let Some(mut unowned) = scope.claimable() else {
             return Ok(Changed::Missing);
@@ -139,7 +138,7 @@ impl Store {
         unowned.insert("_id", id);
         let set = doc! { "tenantId": scope.user(), "updatedAt": DateTime::now() };
         let claimed = leads.update_one(unowned, doc! { "$set": set }).await?;
-        // Of two at once the later may have won on a server that does not compare and set in one step.
+        // Of two concurrent claims the later one may have won on a server without atomic compare-and-set.
         let mut own = scope.writable();
         own.insert("_id", id);
         Ok(match leads.find_one(own).await? {
@@ -149,14 +148,14 @@ impl Store {
         })
     }
 
-    /// Removes what was deleted long ago; returns how many.
+    /// Removes leads that were deleted long ago; returns their number.
     pub async fn purge_deleted_leads(&self, now_ms: i64) -> Result<u64, Fault> {
         let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(DELETED, "deletedAt", until).await
     }
 }
 
-/// With the defaults of the old schema.
+/// A lead with the defaults of the old schema.
 pub(in crate::store) fn blank(id: ObjectId, tenant: ObjectId) -> Document {
     let now = DateTime::now();
     doc! {
@@ -188,7 +187,7 @@ pub(in crate::store) fn blank(id: ObjectId, tenant: ObjectId) -> Document {
     }
 }
 
-/// A lead that a rep makes for themselves.
+/// A lead created by a user.
 fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
     let mut lead = blank(ObjectId::new(), scope.user());
     lead.extend(doc! { "assignedTo": scope.user(), "source": "Manual Entry", "order": order });

@@ -1,7 +1,7 @@
-//! The `nextgencredentials` collection. Which pair is in force is not a flag that two requests could set against each
-//! other, but follows from what is there: the highest `generation` of a tenant. A rotation is one insert at the next
-//! generation, whose `_id` says so; of any number at once one succeeds. `active` and `rotatedAt` are set besides, for
-//! the old server and for people. Its own rows have no generation, a plain key, and as many active pairs as there are.
+//! The `nextgencredentials` collection. The credential in force is not a flag, which concurrent requests could set
+//! against each other: it is the one with a tenant's highest `generation`. A rotation inserts the next generation,
+//! which determines the `_id`, so of concurrent rotations one succeeds. `active` and `rotatedAt` are also set, for the
+//! old server and for people. Rows of the old server have no generation and a plain key, and several may be active.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -14,10 +14,10 @@ use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::numbers::number;
 
-/// The most rows looked at: a tenant of the old server has a handful.
+/// Maximum number of rows read: tenants of the old server have a handful.
 const MAX_ROWS: i64 = 100;
 
-/// One pair as stored.
+/// A stored credential.
 #[derive(Clone)]
 pub struct CredentialRow {
     pub id: ObjectId,
@@ -25,7 +25,7 @@ pub struct CredentialRow {
     pub sid: String,
     /// Sealed; plain in rows of the old server.
     pub api_key: String,
-    /// The keyed hash of the pair, for what is sealed.
+    /// Keyed hash of a sealed credential.
     pub key_hash: Option<String>,
     /// 0 for rows of the old server.
     pub generation: i64,
@@ -59,7 +59,7 @@ impl CredentialRow {
     }
 }
 
-/// A pair to store, sealed.
+/// A sealed credential to store.
 #[derive(Debug)]
 pub struct NewCredential<'a> {
     pub tenant: ObjectId,
@@ -71,7 +71,7 @@ pub struct NewCredential<'a> {
 }
 
 impl Store {
-    /// Active rows that a pair may be: by its `sid`, or by one of its keyed hashes.
+    /// Active rows that may match a credential, by `sid` or keyed hash.
     pub async fn vendor_rows(
         &self,
         sid: &str,
@@ -82,7 +82,7 @@ impl Store {
             .await
     }
 
-    /// A tenant's active rows; the pair in force is among them.
+    /// A tenant's active rows, which include the one in force.
     pub async fn tenant_credentials(&self, tenant: ObjectId) -> Result<Vec<CredentialRow>, Fault> {
         self.credential_rows(doc! { "tenantId": tenant, "active": true })
             .await
@@ -90,7 +90,7 @@ impl Store {
 
     async fn credential_rows(&self, wanted: Document) -> Result<Vec<CredentialRow>, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
-        // The newest of them: only an old row can have that many beside it.
+        // The newest ones: only old rows can be that many.
         let newest = doc! { "generation": -1, "createdAt": -1, "_id": -1 };
         let cursor = credentials.find(wanted).sort(newest).limit(MAX_ROWS);
         let rows: Vec<Document> = cursor.await?.try_collect().await?;
@@ -100,7 +100,7 @@ impl Store {
             .collect())
     }
 
-    /// True if a newer pair of the tenant is in force.
+    /// True if a newer credential of the tenant is in force.
     pub async fn is_superseded(&self, row: &CredentialRow) -> Result<bool, Fault> {
         let newer = doc! { "tenantId": row.tenant, "active": true, "generation": { "$gt": row.generation } };
         let credentials = self.collection(CREDENTIALS).await?;
@@ -108,7 +108,7 @@ impl Store {
         Ok(found.await?.is_some())
     }
 
-    /// The highest generation that a tenant ever had; 0 if none.
+    /// The highest generation of a tenant; 0 if none.
     pub async fn newest_generation(&self, tenant: ObjectId) -> Result<i64, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
         let newest = credentials
@@ -120,7 +120,7 @@ impl Store {
         Ok(generation.unwrap_or(0))
     }
 
-    /// Stores a pair at its generation. False where there is one already.
+    /// Stores a credential at its generation; false if the generation exists.
     pub async fn insert_credential(&self, new: &NewCredential<'_>) -> Result<bool, Fault> {
         let (tenant, place) = (new.tenant.to_hex(), new.generation.to_string());
         let row = doc! {
@@ -143,7 +143,7 @@ impl Store {
         }
     }
 
-    /// Marks what is superseded already. However often, and by whomever, it never marks the pair in force.
+    /// Marks superseded rows as inactive. Never marks the one in force, however often it runs.
     pub async fn retire_credentials(&self, tenant: ObjectId) -> Result<(), Fault> {
         let rows = self.tenant_credentials(tenant).await?;
         let newest = rows.iter().map(|row| row.generation).max().unwrap_or(0);
@@ -162,7 +162,7 @@ impl Store {
             .await
     }
 
-    /// All pairs that lie in plain text, in force or not.
+    /// All credentials in plain text.
     pub async fn plain_credentials(&self) -> Result<Vec<CredentialRow>, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
         let mut cursor = credentials.find(doc! {}).sort(doc! { "_id": 1 }).await?;
@@ -174,7 +174,7 @@ impl Store {
         Ok(plain)
     }
 
-    /// The newest active pairs that are sealed.
+    /// The newest active sealed credentials.
     pub async fn sealed_credentials(&self) -> Result<Vec<CredentialRow>, Fault> {
         let mut rows = self
             .credential_rows(doc! { "active": true, "keyHash": { "$exists": true } })
@@ -183,7 +183,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// Replaces how a row is sealed, unless somebody did.
+    /// Replaces the sealed text, unless it has changed.
     pub async fn reseal_credential(
         &self,
         row: &CredentialRow,

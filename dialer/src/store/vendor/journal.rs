@@ -1,6 +1,6 @@
-//! The journal of imports: `csvimports`, one document each, and `csvimportrows`, the rows that are still to be taken
-//! in. From the moment an import is `running` it only goes forward, whoever does the work. Of a batch that is done
-//! only its counts are left, inserted once; an import's are their sum, so that nothing is counted twice.
+//! The journal of imports: `csvimports`, one document each, and `csvimportrows`, the rows to be written. Once an import
+//! is `running` it only moves forward, in whichever process. Of a finished batch only its counts remain, inserted once;
+//! an import's counts are their sum, so nothing is counted twice.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -17,20 +17,19 @@ use crate::store::numbers::number;
 const IMPORTS: &str = "csvimports";
 const ROWS: &str = "csvimportrows";
 
-/// What each batch came to, apart from the rows: to tell how far an import is must not read them.
+/// Counts of finished batches, separate from rows, so that progress can be read without them.
 const COUNTS: &str = "csvimportcounts";
 
-/// One document for each tenant with an import under way, `_id` = the tenant: inserting it is what keeps a second
-/// import out.
+/// One document per tenant with an unfinished import, `_id` = the tenant: the insert excludes a second import.
 const LOCKS: &str = "csvimportlocks";
 
-/// How long a finished import is remembered: 90 days.
+/// Retention of finished imports: 90 days.
 const RETENTION_MS: i64 = 90 * 24 * 3_600_000;
 
-/// The most imports that a list shows.
+/// Maximum length of a list.
 const MAX_LISTED: i64 = 20;
 
-/// Rows are being journalled: nothing is written to leads yet.
+/// Rows are being journalled; no lead has been written yet.
 const PREPARING: &str = "preparing";
 const RUNNING: &str = "running";
 const DONE: &str = "done";
@@ -46,7 +45,7 @@ pub struct UnfinishedImport {
     /// Milliseconds since 1970.
     pub began_ms: i64,
     pub batches: i64,
-    /// Its rows are journalled.
+    /// True if its rows are journalled.
     pub running: bool,
 }
 
@@ -69,13 +68,13 @@ impl UnfinishedImport {
 }
 
 impl Store {
-    /// True while an import of this tenant has not ended.
+    /// True while the tenant has an unfinished import.
     pub async fn import_under_way(&self, tenant: ObjectId) -> Result<bool, Fault> {
         let locks = self.collection(LOCKS).await?;
         Ok(locks.find_one(doc! { "_id": tenant }).await?.is_some())
     }
 
-    /// Begins an import, with its lease; `None` while another one of the tenant has not ended.
+    /// Begins an import and takes its lease; `None` while the tenant has an unfinished one.
     pub async fn begin_import(
         &self,
         tenant: ObjectId,
@@ -84,7 +83,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<Option<(UnfinishedImport, Lease)>, Fault> {
         let id = ObjectId::new();
-        // First of all: an import without a lease is one whose worker died.
+        // First, because an import without a lease counts as abandoned.
         let Ok(lease) = self.take_lease(Chain::Import(id), now_ms).await? else {
             return Ok(None);
         };
@@ -107,7 +106,7 @@ impl Store {
             "warningCount": i64::from(scan.warning_count),
             "createdAt": DateTime::from_millis(now_ms),
         };
-        // Before the lock: a lock always has its import, and who cleans up after one removes the other.
+        // Before the lock, so that a lock always has an import; cleanup removes both.
         let imports = self.collection(IMPORTS).await?;
         imports.insert_one(&document).await?;
         let locks = self.collection(LOCKS).await?;
@@ -149,7 +148,7 @@ impl Store {
         Ok(())
     }
 
-    /// All rows are journalled: from now on the import only goes forward. False where it was given up meanwhile.
+    /// Marks all rows as journalled: from now on the import only moves forward. False if it was failed in the meantime.
     pub async fn start_import(
         &self,
         import: &mut UnfinishedImport,
@@ -164,7 +163,7 @@ impl Store {
         Ok(import.running)
     }
 
-    /// The rows of a batch; `None` where it is done.
+    /// The rows of a batch; `None` if it is finished.
     pub async fn journalled_rows(
         &self,
         import: &UnfinishedImport,
@@ -180,7 +179,7 @@ impl Store {
         Ok(rows.map(|rows| rows.iter().filter_map(row).collect()))
     }
 
-    /// A batch is done: its counts stay, its rows go.
+    /// Finishes a batch: stores its counts, removes its rows.
     pub async fn finish_batch(
         &self,
         import: &UnfinishedImport,
@@ -192,7 +191,7 @@ impl Store {
         document.extend(stored(counts));
         let done = self.collection(COUNTS).await?;
         match done.insert_one(document).await.map_err(Fault::from) {
-            // Whoever did it before died here: what they counted is right.
+            // An earlier worker stored the counts and ended here; they are correct.
             Err(fault) if fault.reason != Reason::DuplicateKey => return Err(fault),
             _ => {}
         }
@@ -201,7 +200,7 @@ impl Store {
         Ok(())
     }
 
-    /// What the batches that are done came to.
+    /// Sum of the counts of finished batches.
     pub async fn import_counts(&self, import: ObjectId) -> Result<RowCounts, Fault> {
         let done = self.collection(COUNTS).await?;
         let mut batches = done.find(doc! { "importId": import }).await?;
@@ -212,7 +211,7 @@ impl Store {
         Ok(counts)
     }
 
-    /// Every batch is done: the journal is cleared and the tenant may import again. What it came to.
+    /// Finishes an import: clears the journal and unlocks the tenant. Returns the counts.
     pub async fn finish_import(&self, import: &UnfinishedImport) -> Result<RowCounts, Fault> {
         let counts = self.import_counts(import.id).await?;
         let set = doc! { "state": DONE, "counts": stored(counts), "finishedAt": DateTime::now() };
@@ -220,7 +219,7 @@ impl Store {
         Ok(counts)
     }
 
-    /// An import that cannot go on. What it has written stays; the same file can be sent again.
+    /// Fails an import. Written leads stay; the same file can be sent again.
     pub async fn fail_import(&self, import: &UnfinishedImport, why: &str) -> Result<(), Fault> {
         let counts = self.import_counts(import.id).await?;
         let set = doc! {
@@ -237,7 +236,7 @@ impl Store {
         set: Document,
     ) -> Result<(), Fault> {
         let imports = self.collection(IMPORTS).await?;
-        // Whoever comes second finds nothing to count.
+        // A second call does not match.
         let own = doc! { "_id": import.id, "state": state };
         imports.update_one(own, doc! { "$set": set }).await?;
         self.clear(import.id, import.tenant).await
@@ -249,14 +248,14 @@ impl Store {
             journal.delete_many(doc! { "importId": import }).await?;
         }
         self.delete_leases(Chain::Import(import)).await?;
-        // Last: what has no lock is not looked at again.
+        // Last: an import without a lock is never cleaned up again.
         let locks = self.collection(LOCKS).await?;
         let lock = doc! { "_id": tenant, "importId": import };
         locks.delete_one(lock).await?;
         Ok(())
     }
 
-    /// Imports that have not ended.
+    /// Unfinished imports of all tenants.
     pub async fn unfinished_imports(&self) -> Result<Vec<UnfinishedImport>, Fault> {
         let imports = self.collection(IMPORTS).await?;
         let found: Vec<Document> = imports
@@ -270,7 +269,7 @@ impl Store {
             .collect())
     }
 
-    /// Clears up after imports that have ended: somebody died before the last step.
+    /// Cleans up ended imports whose worker ended before the last step.
     pub async fn clear_ended_imports(&self) -> Result<(), Fault> {
         let locks = self.collection(LOCKS).await?;
         let imports = self.collection(IMPORTS).await?;
@@ -304,7 +303,7 @@ impl Store {
         }
     }
 
-    /// One that has not ended has no counts of its own yet.
+    /// Adds the counts so far to an unfinished import.
     async fn with_counts(&self, mut import: Document) -> Result<Document, Fault> {
         if !import.contains_key("counts")
             && let Ok(id) = import.get_object_id("_id")
@@ -315,7 +314,7 @@ impl Store {
         Ok(import)
     }
 
-    /// The last imports of this tenant, newest first, without their warnings.
+    /// The last imports of this tenant, newest first, without warnings.
     pub async fn imports(&self, tenant: ObjectId) -> Result<Vec<Document>, Fault> {
         let imports = self.collection(IMPORTS).await?;
         let mut found = imports
@@ -331,7 +330,7 @@ impl Store {
         Ok(imports)
     }
 
-    /// Forgets imports that ended long ago; returns how many.
+    /// Removes imports that ended long ago; returns their number.
     pub async fn purge_imports(&self, now_ms: i64) -> Result<u64, Fault> {
         let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(IMPORTS, "finishedAt", until).await
@@ -361,7 +360,7 @@ fn stored(counts: RowCounts) -> Document {
     }
 }
 
-/// Counts as stored; what is absent is none.
+/// Parses stored counts; missing ones are 0.
 pub fn read_counts(counts: &Document) -> RowCounts {
     let count = |name: &str| {
         let count = number(counts.get(name)).and_then(|n| u32::try_from(n).ok());

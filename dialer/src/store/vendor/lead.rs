@@ -1,5 +1,5 @@
-//! A vendor's lead into the `leads` collection. Right under races without any index: a new lead's `_id` comes from
-//! its key, so one insert succeeds; what is set is computed from what is there, until there is nothing left to set.
+//! Writes of received leads. Correct under concurrency without any index: the `_id` of a new lead is derived from its
+//! key, so one insert succeeds; updates are computed from the stored lead and repeated until nothing is left to change.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -18,27 +18,27 @@ use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::leads::write::blank;
 
-/// The most stored leads that are compared with one that came.
+/// Maximum number of stored leads that are compared with a received one.
 const MAX_CANDIDATES: i64 = 50;
 
-/// Writes of one message until it is at rest: each one lost is a write of somebody else's that succeeded.
+/// Maximum number of writes per message. Each failed one means that a concurrent write succeeded.
 const MAX_ATTEMPTS: usize = 300;
 
-/// What became of a message.
+/// Result of a received message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceivedLead {
     /// The lead's `_id`.
     pub id: ObjectId,
-    /// This message made it.
+    /// True if this message created the lead.
     pub created: bool,
-    /// Something was bought that was not on record: people should hear of it.
+    /// True if the purchase was not on record.
     pub news: bool,
-    /// How many stored leads are the same by their surest key; more than one is a warning.
+    /// Number of stored leads that match by the most reliable key; more than one is a warning.
     pub alike: usize,
 }
 
 impl Store {
-    /// Stores what came for a tenant. `source` is the vendor's name in `leads`.
+    /// Stores a received lead. `source` is the vendor's name in `leads`.
     pub async fn receive_lead(
         &self,
         tenant: ObjectId,
@@ -65,7 +65,7 @@ impl Store {
             Err(fault) if fault.reason == Reason::DuplicateKey => false,
             Err(fault) => return Err(fault),
         };
-        // What was inserted holds all that came; else another message for the same lead was quicker.
+        // An inserted lead is complete; otherwise a concurrent message created it.
         let own = doc! { "_id": id, "tenantId": tenant };
         let news = created || settle(&leads, &own, &[lead], now, None).await?.news;
         Ok(ReceivedLead {
@@ -77,7 +77,7 @@ impl Store {
     }
 }
 
-/// The stored lead that is the same.
+/// The stored lead that matches.
 async fn known(
     leads: &Collection<Document>,
     tenant: ObjectId,
@@ -122,20 +122,20 @@ async fn known(
     Ok(matching::find(keys, alike.iter().map(|(k, id)| (k, *id))))
 }
 
-/// What setting came to.
+/// Result of updates.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     /// Something was bought that was not on record.
     pub news: bool,
-    /// The lead was changed.
+    /// True if the lead was changed.
     pub changed: bool,
-    /// Of each of the leads that came: whether it said something new.
+    /// For each received lead, whether it contained something new.
     pub told: Vec<bool>,
 }
 
-/// Sets what is to be set, once: what another message sets later stands. Only the price is looked at until it is the
-/// sum of its parts, on servers too that let two writes through at once. Of several leads that came, each is taken on
-/// top of the one before it, and only what they come to is written. `read` is the lead where it was just read.
+/// Updates a lead once; later changes by other messages are kept. Only the price is checked repeatedly until it is the
+/// sum of its parts, also on servers without atomic compare-and-set. Several received leads are applied in order and
+/// written together. `read` is the lead if it was just read.
 pub(super) async fn settle(
     leads: &Collection<Document>,
     own: &Document,
@@ -149,7 +149,7 @@ pub(super) async fn settle(
             Some(stored) => stored,
             None => match leads.find_one(own.clone()).await? {
                 Some(stored) => stored,
-                // Deleted in between: what its owner threw away does not come back.
+                // Deleted in the meantime by its owner: it is not restored.
                 None => return Ok(settled),
             },
         };
@@ -168,15 +168,15 @@ pub(super) async fn settle(
     Err(Fault::new(Reason::NoAnswer))
 }
 
-/// What leads that came change in a stored one.
+/// Diff between received leads and the stored lead.
 pub(super) struct LeadDiff {
-    /// By path; empty where it says all of it already.
+    /// Changed fields by path; empty if there is nothing new.
     pub set: Document,
     pub news: bool,
     pub told: Vec<bool>,
 }
 
-/// Takes one after the other. With `price_only` the rest is left alone.
+/// Applies received leads in order. With `price_only` other fields are unchanged.
 pub(super) fn fold(
     stored: &Document,
     came: &[&VendorLead],
@@ -199,7 +199,7 @@ pub(super) fn fold(
         apply(&mut seen, set.clone());
         all.extend(set);
     }
-    // What a later one set back is no change.
+    // A value that a later lead reverted is not a change.
     let set = all
         .into_iter()
         .filter(|(path, value)| at(stored, path) != Some(value))
@@ -214,7 +214,7 @@ fn at<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {
     }
 }
 
-/// As `$set` would.
+/// Applies fields by path, as `$set` does.
 pub(super) fn apply(document: &mut Document, set: Document) {
     for (path, value) in set {
         match path.split_once('.') {
@@ -237,7 +237,7 @@ async fn write(
 ) -> Result<bool, Error> {
     let mut unchanged = own.clone();
     let seen = read.get("updatedAt").cloned().unwrap_or(Bson::Null);
-    // Every write of ours moves it on; two of them within one millisecond must differ, too.
+    // Every write increases it, also two within the same millisecond.
     let last = seen.as_datetime().map_or(0, |at| at.timestamp_millis());
     let next = DateTime::now()
         .timestamp_millis()
@@ -248,7 +248,7 @@ async fn write(
     Ok(done.matched_count > 0)
 }
 
-/// With the defaults of the old schema, and all that came.
+/// A new lead: defaults of the old schema and all received fields.
 pub(super) fn new_lead(
     (tenant, id): (ObjectId, ObjectId),
     lead: &VendorLead,
@@ -272,7 +272,7 @@ pub(super) fn new_lead(
     document
 }
 
-/// What a merge sets, by path: each part of a map by itself, so that two products never overwrite each other.
+/// The fields that a merge sets, by path: parts of a map separately, so that two products never overwrite each other.
 fn set(merge: &Merge) -> Document {
     let mut set = Document::new();
     for (field, value) in &merge.fields {
@@ -303,6 +303,7 @@ fn set(merge: &Merge) -> Document {
     set
 }
 
+/// An entry of the purchase history.
 fn line(purchase: Purchase) -> Document {
     let price = purchase.price.map(Cents::amount);
     doc! { "price": price, "at": DateTime::from_millis(purchase.at.as_millisecond()) }

@@ -1,4 +1,4 @@
-//! What vendors send: who may, the leads it becomes, and what was refused.
+//! Data of vendors: credentials, received leads, rejects and imports.
 
 mod credentials;
 pub mod journal;

@@ -1,4 +1,4 @@
-//! The `webhookrejects` collection: authenticated messages that were refused, for their tenant to look at.
+//! The `webhookrejects` collection: authenticated messages that were refused, for their tenant to inspect.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -10,13 +10,13 @@ use crate::store::fault::{Fault, Reason};
 
 const NAME: &str = "webhookrejects";
 
-/// How long they are kept: 30 days.
+/// Retention of rejects: 30 days.
 const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
-/// The most that are kept of one tenant; then the oldest goes.
+/// Maximum number of rejects per tenant; beyond it the oldest is removed.
 const MAX_PER_TENANT: u64 = 1000;
 
-/// The most of a refused body that is kept, in characters.
+/// Maximum stored length of a refused body, in characters.
 const MAX_BODY_LENGTH: usize = 16_384;
 
 fn since(now_ms: i64) -> DateTime {
@@ -24,7 +24,7 @@ fn since(now_ms: i64) -> DateTime {
 }
 
 impl Store {
-    /// Keeps what was refused. The same again is kept once, as the latest.
+    /// Stores a refused message. A repeated one is stored once, with the latest time.
     pub async fn insert_reject(
         &self,
         tenant: ObjectId,
@@ -58,7 +58,7 @@ impl Store {
         Ok(())
     }
 
-    /// A page of a tenant's, newest first, and how many there are.
+    /// A page of a tenant's rejects, newest first, and their number.
     pub async fn rejects(
         &self,
         tenant: ObjectId,
@@ -77,7 +77,7 @@ impl Store {
         Ok((cursor.try_collect().await?, total))
     }
 
-    /// Removes what was refused long ago; returns how many.
+    /// Removes old rejects; returns their number.
     pub async fn purge_rejects(&self, now_ms: i64) -> Result<u64, Fault> {
         self.purge(NAME, "createdAt", since(now_ms).timestamp_millis())
             .await

@@ -1,5 +1,5 @@
-//! Rows of a file into the `leads` collection, many at a time, by the rules of a single message. Rows that come again
-//! change nothing, so that an import that broke off is simply taken up.
+//! Writes of file rows to `leads` in batches, by the rules of a single message. Repeated rows change nothing, so an
+//! interrupted import is simply resumed.
 
 use std::collections::HashMap;
 
@@ -23,18 +23,18 @@ use crate::store::database::Store;
 use crate::store::fault::{DUPLICATE_KEY, Fault, Reason};
 use crate::store::numbers::number;
 
-/// Leads that are changed at a time.
+/// Maximum number of leads that are updated concurrently.
 const MAX_CONCURRENT: usize = 8;
 
-/// Whose rows they are, and what they are told apart by.
+/// An import in progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
     pub tenant: ObjectId,
     pub import: ObjectId,
     pub columns: &'a Columns,
-    /// When the import began: what it writes is the same whoever takes it up.
+    /// Start of the import: its writes are the same in whichever process.
     pub began: Timestamp,
-    /// Nothing is written.
+    /// True if nothing is written.
     pub dry: bool,
 }
 
@@ -52,7 +52,7 @@ impl Group {
 }
 
 impl Store {
-    /// The tenant's leads that some row could be of: one read of their keys, of which only these are kept.
+    /// The tenant's leads that some row could match: one query for their keys, of which only these are kept.
     pub async fn known_leads(
         &self,
         tenant: ObjectId,
@@ -84,7 +84,7 @@ impl Store {
         Ok(index)
     }
 
-    /// Takes rows in. Rows that are no leads are passed over.
+    /// Writes rows to leads. Rows without a lead are skipped.
     pub async fn take_rows(
         &self,
         job: &Job<'_>,
@@ -116,7 +116,7 @@ impl Store {
     }
 }
 
-/// Each row to the lead it is of.
+/// Groups rows by the lead that they match.
 fn grouped(job: &Job<'_>, index: &mut LeadIndex, rows: Vec<Row>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<ObjectId, usize> = HashMap::new();
@@ -152,7 +152,7 @@ fn grouped(job: &Job<'_>, index: &mut LeadIndex, rows: Vec<Row>) -> Vec<Group> {
     groups
 }
 
-/// What inserting would come to.
+/// The counts that inserting would have.
 fn planned(job: &Job<'_>, new: &[Group]) -> RowCounts {
     new.iter().fold(RowCounts::default(), |counts, group| {
         let told = document(job, group).map_or_else(Vec::new, |(_, told)| told);
@@ -160,7 +160,8 @@ fn planned(job: &Job<'_>, new: &[Group]) -> RowCounts {
     })
 }
 
-/// Inserts new leads. Those that somebody else made meanwhile, or this import before it broke off, are given back.
+/// Inserts new leads. Returns those that exist already, created concurrently or by this import before it was
+/// interrupted.
 async fn insert(
     leads: &Collection<Document>,
     job: &Job<'_>,
@@ -193,7 +194,7 @@ async fn insert(
     Ok((counts, others))
 }
 
-/// Which of many inserts met a document with their `_id`.
+/// Positions of an insert that failed with a duplicate `_id`.
 fn duplicates(error: Error) -> Result<Vec<usize>, Fault> {
     if let ErrorKind::InsertMany(many) = error.kind.as_ref()
         && many.write_concern_error.is_none()
@@ -210,7 +211,7 @@ fn duplicates(error: Error) -> Result<Vec<usize>, Fault> {
     Err(error.into())
 }
 
-/// A new lead with all that its rows say, and which of them said something.
+/// A new lead from all its rows, and which of them contained something new.
 fn document(job: &Job<'_>, group: &Group) -> Option<(Document, Vec<bool>)> {
     let (row, reading, first) = group.rows.first()?;
     let vendor = job.columns.vendor;
@@ -241,7 +242,7 @@ fn document(job: &Job<'_>, group: &Group) -> Option<(Document, Vec<bool>)> {
     Some((document, told))
 }
 
-/// The stored leads of some groups: one read for all.
+/// The stored leads of some groups, with one query.
 async fn read(
     leads: &Collection<Document>,
     tenant: ObjectId,
@@ -263,14 +264,14 @@ async fn read(
     Ok(by_id.collect())
 }
 
-/// Takes rows of a lead that is there.
+/// Applies rows to an existing lead.
 async fn take(
     leads: &Collection<Document>,
     job: &Job<'_>,
     group: &Group,
     read: Option<Document>,
 ) -> Result<RowCounts, Fault> {
-    // One that is planned only, or that its owner deleted meanwhile.
+    // Only planned in a dry run, or deleted by its owner in the meantime.
     let Some(stored) = read else {
         return Ok(counted(group, &vec![job.dry; group.rows.len()], false));
     };
@@ -295,7 +296,7 @@ async fn take(
     ))
 }
 
-/// True where this very import made the lead from the first of these rows, before it broke off.
+/// True if this import created the lead from the first of these rows before it was interrupted.
 fn made_by(stored: &Document, job: &Job<'_>, group: &Group) -> bool {
     let (Ok(made), Some((row, ..))) = (stored.get_document("notesMetadata"), group.rows.first())
     else {

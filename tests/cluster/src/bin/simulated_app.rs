@@ -19,7 +19,7 @@ struct Faults {
     delay_after: Duration,
     /// The script that its page names does not exist.
     no_assets: bool,
-    /// It exits at once with success.
+    /// It exits immediately with success.
     end_well: bool,
 }
 

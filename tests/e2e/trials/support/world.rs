@@ -82,7 +82,7 @@ impl World {
             ca,
             progress,
         };
-        // Most trials roll out prod on its own; that of the gate sets the promotion itself.
+        // Most trials roll out prod without a promotion; the gate's trial sets one.
         world.block_on(world.edit(Stage::Prod, serde_json::json!({"promotion": null})))?;
         Ok(world)
     }

@@ -1,5 +1,4 @@
-//! A row's cells as a lead. Each column has a name in the webhook's vocabulary, so a cell is read by the rules of
-//! the webhook; what differs is said here.
+//! Rows as leads. Each column maps to a field of the webhook and is parsed by its rules; exceptions are here.
 
 use std::collections::HashMap;
 
@@ -12,14 +11,15 @@ use crate::domain::leads::{STATUSES, phone};
 use crate::domain::vendor::lead::{Field, VendorLead};
 use crate::domain::vendor::webhook;
 
-/// Longest state and disposition, in characters.
+/// Maximum length of state and disposition, in characters.
 const MAX_LENGTH: usize = 100;
 
-/// How much of the original row is kept, in characters: of a cell, and of all.
+/// Maximum stored length of an original cell, in characters.
 const MAX_KEPT_CELL: usize = 1_000;
+/// Maximum stored length of an original row, in characters.
 const MAX_KEPT_ROW: usize = 16_000;
 
-/// The webhook's name of a field, and the columns it stands in: the first that is not empty counts.
+/// A webhook field and its columns, of which the first non-empty one counts.
 type Names = &'static [(&'static str, &'static [&'static str])];
 
 const NEXTGEN: Names = &[
@@ -86,7 +86,7 @@ const MARKETPLACE: Names = &[
     ("created_at", &["created"]),
 ];
 
-/// Ids of a NextGen purchase: the old schema dropped them, and the vendor-style view shows them.
+/// Ids of a NextGen purchase: the old schema dropped them, `formattedJson` shows them.
 const PURCHASE_IDS: [(&str, &str); 5] = [
     ("purchaseId", "purchase_id"),
     ("vendorId", "vendor_id"),
@@ -111,7 +111,7 @@ impl Vendor {
     }
 }
 
-/// Where which column is.
+/// Positions of columns.
 #[derive(Debug, Clone)]
 pub struct Columns {
     pub vendor: Vendor,
@@ -119,12 +119,12 @@ pub struct Columns {
     places: HashMap<String, usize>,
 }
 
-/// What a row says.
+/// A parsed row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// `None`: it has neither phone nor e-mail.
+    /// `None`: the row has neither phone nor e-mail.
     pub lead: Option<VendorLead>,
-    /// For a new lead only: on a known one these are the rep's. Absent: as every new lead.
+    /// For a new lead only: on an existing one, status and disposition are the user's. `None`: the default.
     pub status: Option<String>,
     pub disposition: Option<String>,
     pub warnings: Vec<RowWarning>,
@@ -134,7 +134,7 @@ impl Columns {
     pub fn new(vendor: Vendor, headers: Vec<String>) -> Self {
         let mut places = HashMap::new();
         for (place, header) in headers.iter().enumerate() {
-            // Of two columns of one name the first counts.
+            // Of columns with the same name the first counts.
             places.entry(header.clone()).or_insert(place);
         }
         Self {
@@ -144,7 +144,7 @@ impl Columns {
         }
     }
 
-    /// The first of these columns that has something in it.
+    /// The first of these columns that is not empty.
     fn first<'a>(&self, row: &'a Row, names: &[&'static str]) -> Option<(&'static str, &'a str)> {
         names.iter().find_map(|name| {
             let cell = row.cells.get(*self.places.get(*name)?)?;
@@ -152,7 +152,7 @@ impl Columns {
         })
     }
 
-    /// Reads a row.
+    /// Parses a row.
     pub fn read(&self, row: &Row) -> Reading {
         let mut told = Told {
             row: row.number,
@@ -198,7 +198,7 @@ impl Columns {
         }
     }
 
-    /// The row as a message of the webhook, and which column each field came from.
+    /// The row as a webhook message, and the column of each field.
     fn body(
         &self,
         row: &Row,
@@ -230,7 +230,7 @@ impl Columns {
         (body, origins)
     }
 
-    /// In the form in which people read it; without a digit it is none.
+    /// Formats the phone number; without a digit it is not a number.
     fn phone(&self, row: &Row, lead: &mut VendorLead, told: &mut Told) {
         let Some(text) = lead.phone.take() else {
             return;
@@ -247,7 +247,7 @@ impl Columns {
         }
     }
 
-    /// What the webhook has no name for, or another rule.
+    /// Fields that the webhook does not have, or parses differently.
     fn more(&self, row: &Row, lead: &mut VendorLead, told: &mut Told) {
         if let Some((column, text)) = self.first(row, self.vendor.state()) {
             if text.chars().count() <= MAX_LENGTH {
@@ -267,8 +267,8 @@ impl Columns {
         }
     }
 
-    /// The row as it came, to be kept beside the lead: cells that hold something, by names that can be stored. True
-    /// where something was cut off.
+    /// The original row, to be stored with the lead: non-empty cells under storable names. True if something was
+    /// truncated.
     pub fn original(&self, row: &Row) -> (Vec<(String, String)>, bool) {
         let mut kept: Vec<(String, String)> = Vec::new();
         let (mut room, mut cut) = (MAX_KEPT_ROW, false);
@@ -282,7 +282,7 @@ impl Columns {
             cut |= text.len() < cell.len();
             room = room.saturating_sub(text.chars().count());
             let mut name = storable(self.headers.get(place).map_or("", String::as_str), place);
-            // The first column of a name has it; the others are told apart by their place. That, too, may be a name.
+            // The first column keeps its name; others get their position, which may again be the name of a column.
             while kept.iter().any(|(other, _)| *other == name) {
                 name = format!("{name} (column {})", place + 1);
             }
@@ -292,7 +292,7 @@ impl Columns {
     }
 }
 
-/// A header as the name of a stored field, which can hold no dot, no zero and no dollar sign at its start.
+/// A header as a field name, without dots, control characters and dollar signs.
 fn storable(header: &str, place: usize) -> String {
     let plain = header.chars().filter(|c| !c.is_control()).take(MAX_LENGTH);
     let plain: String = plain
@@ -305,6 +305,7 @@ fn storable(header: &str, place: usize) -> String {
     }
 }
 
+/// Warnings about a row.
 struct Told {
     row: u32,
     warnings: Vec<RowWarning>,

@@ -1,5 +1,5 @@
-//! Leads that come as a vendor's CSV file (contract section 6). A row is read by the rules of the webhook; this is
-//! what is different about files: columns, limits, and what is said about single rows.
+//! Vendor leads as CSV files (contract section 6). A row is parsed by the rules of the webhook; this module adds what
+//! is specific to files: columns, limits, warnings about rows.
 
 pub mod columns;
 pub mod limits;

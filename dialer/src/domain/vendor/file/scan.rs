@@ -1,4 +1,4 @@
-//! A whole file from top to bottom: what is in it, and its rows one by one to whoever wants them.
+//! A scan of a whole file: its content, and its rows one by one.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -11,27 +11,27 @@ use super::sheet::{FileError, Line, Sheet};
 use super::vendor::Vendor;
 use crate::domain::leads::phone;
 
-/// How a file is judged.
+/// Rules of a scan.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// A row that cannot be read is left out, instead of the whole file.
+    /// Skip an unreadable row instead of refusing the file.
     pub partial: bool,
-    /// E.164 numbers that nobody may call: their rows are skipped.
+    /// E.164 numbers that must not be called; their rows are skipped.
     pub blocked: HashSet<String>,
 }
 
-/// What is in a file.
+/// Result of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
     pub vendor: Vendor,
     pub headers: Vec<String>,
-    /// Rows that are leads.
+    /// Number of rows with a lead.
     pub leads: u32,
-    /// Rows that nobody could be reached by, or may be.
+    /// Number of rows without a contact, or with a blocked number.
     pub skipped: u32,
-    /// Rows that cannot be read; only with `partial`.
+    /// Number of unreadable rows; only with `partial`.
     pub errors: u32,
-    /// The first of them.
+    /// The first [`MAX_WARNINGS`] warnings.
     pub warnings: Vec<RowWarning>,
     pub warning_count: u32,
 }
@@ -47,7 +47,7 @@ impl Scan {
     }
 }
 
-/// Reads a file; `each` gets the rows that are leads and may end it early.
+/// Scans a file; `each` receives the rows with a lead and may stop the scan.
 ///
 /// # Errors
 /// The file cannot be read, or, unless `partial`, one of its rows.

@@ -1,4 +1,4 @@
-//! Reading a CSV file row by row, within bounds: whatever the file holds, memory does not grow with it.
+//! Reader of CSV files, row by row, with bounded memory.
 
 use std::io::{Chain, Cursor, Read};
 
@@ -8,22 +8,23 @@ use super::limits::{MAX_COLUMNS, MAX_ROW_BYTES, MAX_ROWS};
 use super::row::Row;
 use super::vendor::Vendor;
 
-/// Read after the end of the file: inside an open quote it becomes part of the last cell, else a row of its own.
-/// So the parser itself says whether a quote was left open.
+/// Marker appended to the file: inside an open quote it becomes part of the last cell, otherwise a row of its own. So
+/// the parser itself detects an open quote.
 const END: &str = "\u{1e}end of the file\u{1e}";
 
-/// What the parser may have read ahead, in bytes.
+/// Maximum read-ahead of the parser, in bytes.
 const READ_AHEAD: u64 = 64 * 1024;
 
-/// Some programs put a mark of three bytes before the first header. The parser drops it, if it gets it in one piece, and
-/// takes what is left for the end of the file, if that is nothing: it must get a byte more.
+/// Minimum size of the first read, in bytes. The parser removes a byte order mark (three bytes) only if it arrives in
+/// one piece, and treats an empty remainder as the end of the file.
 const MARK: usize = 4;
 
-/// Headers that a refusal shows, and how much of each.
+/// Maximum number of headers in an error message.
 const MAX_SHOWN_HEADERS: usize = 30;
+/// Maximum length of a header in an error message.
 const MAX_SHOWN_LENGTH: usize = 40;
 
-/// Why a whole file is refused.
+/// Reason why a file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     #[error("The file is empty: its first row must name the columns.")]
@@ -58,21 +59,21 @@ impl FileError {
         }
     }
 
-    /// True where only this row is lost, and the next can be read.
+    /// True if only this row is affected and the next one can be read.
     fn is_of_one_row(&self) -> bool {
         matches!(self, Self::TooManyColumns(_) | Self::NotText { .. })
     }
 }
 
-/// What stands in a file at some place.
+/// A line of the file.
 #[derive(Debug)]
 pub enum Line {
     Row(Row),
-    /// Cannot be read; the next one can.
+    /// An unreadable row; the next one can be read.
     Lost(FileError),
 }
 
-/// Gives the parser no more than a row may have.
+/// Limits how much the parser reads for one row.
 struct Bounded<R> {
     inner: R,
     given: u64,
@@ -101,12 +102,12 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// A file whose header has been read.
+/// A file whose header was read.
 pub struct Sheet<R> {
     reader: Reader<Bounded<Chain<R, Cursor<Vec<u8>>>>>,
     record: ByteRecord,
     next: Option<ByteRecord>,
-    /// Of the row that was read last.
+    /// Number of the last row.
     number: u32,
     pub headers: Vec<String>,
     pub vendor: Vendor,
@@ -124,7 +125,7 @@ impl<R: Read> Sheet<R> {
     /// Reads the header.
     ///
     /// # Errors
-    /// There is none, or it is of no known vendor.
+    /// There is none, or the vendor is unknown.
     pub fn open(file: R) -> Result<Self, FileError> {
         let end = Cursor::new(format!("\n{END}\n").into_bytes());
         let bounded = Bounded {
@@ -169,7 +170,7 @@ impl<R: Read> Sheet<R> {
             return Ok(None);
         };
         let number = self.number + 1;
-        // Only the parser's last record can be the end mark, or what swallowed it.
+        // Only the parser's last record can be the end marker, or contain it.
         self.next = self.parse(number + 1)?;
         if self.next.is_none() {
             return if record.len() == 1 && record.get(0) == Some(END.as_bytes()) {
@@ -218,7 +219,7 @@ fn cells(record: &ByteRecord, row: u32) -> Result<Vec<String>, FileError> {
     record.iter().enumerate().map(text).collect()
 }
 
-/// Headers come from outside and are shown again.
+/// Headers come from clients and are repeated in messages.
 fn shown(headers: &[String]) -> Vec<String> {
     let short = |header: &String| -> String {
         let plain = header.chars().filter(|c| !c.is_control());

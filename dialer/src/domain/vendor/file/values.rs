@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, DateTime, Time};
 
-/// A number that a spreadsheet shortened: `5.55012E+09`. Its digits are gone.
+/// True for a number that a spreadsheet shortened (`5.55012E+09`), which loses its digits.
 pub fn is_mangled(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let Some((mantissa, exponent)) = lower.split_once("e+") else {
@@ -13,7 +13,7 @@ pub fn is_mangled(text: &str) -> bool {
     number(mantissa) && number(exponent)
 }
 
-/// Without the `.0` of a whole number that was taken for a decimal one.
+/// Removes the `.0` that a spreadsheet adds to whole numbers.
 pub fn whole(text: &str) -> &str {
     match text.strip_suffix(".0") {
         Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => digits,
@@ -21,8 +21,8 @@ pub fn whole(text: &str) -> &str {
     }
 }
 
-/// A day with a year of four digits as `MM/DD/YYYY`; the first part is a day where it can be no month. Everything
-/// else is kept as it came.
+/// A date with a four-digit year as `MM/DD/YYYY`; the first part is the day if it cannot be the month. Other text is
+/// unchanged.
 pub fn birthday(text: &str) -> String {
     date(text).map_or_else(
         || text.to_owned(),
@@ -30,10 +30,10 @@ pub fn birthday(text: &str) -> String {
     )
 }
 
-/// The moment of a purchase in ISO-8601, where it is written as in the United States; else as it came.
+/// A time of purchase in ISO 8601, from the formats used in the United States. Other text is unchanged.
 pub fn moment(text: &str) -> String {
     let (day, rest) = text.split_once([' ', 'T']).unwrap_or((text, ""));
-    // Also a day without a time: it begins at midnight.
+    // A date without a time means midnight.
     let read = date(day).zip(time(rest.trim()));
     read.map_or_else(
         || text.to_owned(),
@@ -68,7 +68,7 @@ fn date(text: &str) -> Option<Date> {
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// `14:05`, `14:05:09` or `2:05 PM`; empty is midnight.
+/// `14:05`, `14:05:09` or `2:05 PM`; empty means midnight.
 fn time(text: &str) -> Option<Time> {
     if text.is_empty() {
         return Some(Time::midnight());

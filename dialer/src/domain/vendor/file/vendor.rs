@@ -1,6 +1,6 @@
-//! Whose file it is.
+//! Vendors of files.
 
-/// Who made the file.
+/// Vendor of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vendor {
     NextGen,
@@ -16,14 +16,14 @@ impl Vendor {
         }
     }
 
-    /// By its name.
+    /// Parses a name.
     pub fn named(name: &str) -> Option<Self> {
         [Self::NextGen, Self::Marketplace]
             .into_iter()
             .find(|vendor| vendor.name() == name)
     }
 
-    /// By any one header that only this vendor has; case matters.
+    /// Recognises the vendor by any header that only its files have; case-sensitive.
     pub fn recognise(headers: &[String]) -> Option<Self> {
         let has = |names: [&str; 3]| {
             headers
