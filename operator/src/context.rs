@@ -11,7 +11,7 @@ use kube::runtime::events::{Event, EventType, Recorder};
 
 use crate::clock::Clock;
 use crate::config::defaults::Defaults;
-use crate::edge::{Edge, Measured};
+use crate::edge::{Edge, PlainHttpAnswer};
 use crate::fingerprint::Key;
 use crate::kube_io::KubeIo;
 use crate::lookups::Lookups;
@@ -81,13 +81,13 @@ pub struct Context {
     /// Existence of digests, by image, digest and credentials.
     pub existences: Lookups<(String, String, Vec<RegistryAuth>), Existence>,
     /// Measurements at the edge, by address and domain.
-    pub measurements: Lookups<(String, String), Measured>,
+    pub measurements: Lookups<(String, String), PlainHttpAnswer>,
     /// Smoke runs, by the pod's UID and the target.
     pub smokes: Lookups<(String, SmokeTarget), SmokeResult>,
     /// Requeues an environment whose answer has come.
-    pub wakes: RequeueTrigger,
+    pub requeue: RequeueTrigger,
     /// Changes of releases, for the environments that are promoted from them.
-    pub news: ReleaseChanges,
+    pub release_changes: ReleaseChanges,
     /// Results of server-side applies.
     pub applied: AppliedCache,
     /// Troubles without an Event yet.
@@ -115,7 +115,7 @@ impl Context {
         io: KubeIo,
         settings: Settings,
         outside: Outside,
-        wakes: RequeueTrigger,
+        requeue: RequeueTrigger,
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
@@ -139,8 +139,8 @@ impl Context {
             existences: Lookups::default(),
             measurements: Lookups::default(),
             smokes: Lookups::default(),
-            wakes,
-            news: ReleaseChanges::default(),
+            requeue,
+            release_changes: ReleaseChanges::default(),
             applied: AppliedCache::default(),
             warnings: PendingWarnings::default(),
             resumed: ResumeTimes::default(),

@@ -16,7 +16,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Response of a domain over plain HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Measured {
+pub enum PlainHttpAnswer {
     /// A redirect to an HTTPS URL.
     Redirects {
         /// Status of the redirect, e.g. 308.
@@ -57,7 +57,7 @@ const HTTP_PORT: u16 = 80;
 /// Measurements at the edge.
 pub trait Edge: Send + Sync {
     /// Answer to `http://<domain>/` at `address`.
-    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured>;
+    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, PlainHttpAnswer>;
 }
 
 /// Sends real requests through the guarded client.
@@ -74,7 +74,7 @@ impl EdgeProbe {
 
     /// Requests `http://<domain>/` at `address` (a name or an IP address) without following a redirect. `port` is 80 except
     /// in tests. Takes at most 5 s.
-    pub async fn https_forced(&self, address: &str, port: u16, domain: &str) -> Measured {
+    pub async fn https_forced(&self, address: &str, port: u16, domain: &str) -> PlainHttpAnswer {
         let endpoint = Endpoint {
             scheme: Scheme::Http,
             dial: address.to_owned(),
@@ -82,13 +82,13 @@ impl EdgeProbe {
             name: domain.to_owned(),
         };
         match self.ask(&endpoint, "/").await {
-            Ok(head) if redirects_to_https(&head) => Measured::Redirects {
+            Ok(head) if redirects_to_https(&head) => PlainHttpAnswer::Redirects {
                 status: head.status().as_u16(),
             },
-            Ok(head) => Measured::DoesNotRedirect {
+            Ok(head) => PlainHttpAnswer::DoesNotRedirect {
                 status: head.status().as_u16(),
             },
-            Err(error) => Measured::Unreachable { error },
+            Err(error) => PlainHttpAnswer::Unreachable { error },
         }
     }
 
@@ -119,7 +119,7 @@ impl EdgeProbe {
 }
 
 impl Edge for EdgeProbe {
-    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured> {
+    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, PlainHttpAnswer> {
         let probe = self.clone();
         Box::pin(async move { Self::https_forced(&probe, &address, HTTP_PORT, &domain).await })
     }
@@ -204,8 +204,8 @@ mod tests {
         for (status, location, forced) in table {
             let port = edge(status, location).await;
             let expected = match forced {
-                true => Measured::Redirects { status },
-                false => Measured::DoesNotRedirect { status },
+                true => PlainHttpAnswer::Redirects { status },
+                false => PlainHttpAnswer::DoesNotRedirect { status },
             };
             assert_eq!(
                 probe().https_forced("127.0.0.1", port, DOMAIN).await,
@@ -234,7 +234,7 @@ mod tests {
 
     async fn reason(probe: &EdgeProbe, address: &str, port: u16) -> &'static str {
         match probe.https_forced(address, port, DOMAIN).await {
-            Measured::Unreachable { error } => error.reason(),
+            PlainHttpAnswer::Unreachable { error } => error.reason(),
             other => panic!("{other:?}"),
         }
     }

@@ -21,12 +21,12 @@ impl Default for ReleaseChanges {
 
 impl ReleaseChanges {
     /// Reports that a release of this environment changed, or how it answers. Needs no listener.
-    pub fn tell(&self, changed: EnvironmentRef) {
+    pub fn notify(&self, changed: EnvironmentRef) {
         let _ = self.0.send(changed);
     }
 
     /// The changes from now on; `None`: some were missed, so anything may have changed.
-    pub fn listen(&self) -> impl Stream<Item = Option<EnvironmentRef>> + Send + use<> {
+    pub fn subscribe(&self) -> impl Stream<Item = Option<EnvironmentRef>> + Send + use<> {
         stream::unfold(self.0.subscribe(), |mut changes| async move {
             match changes.recv().await {
                 Ok(changed) => Some((Some(changed), changes)),
@@ -53,9 +53,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_told_is_heard_by_everybody_who_listens() {
         let changes = ReleaseChanges::default();
-        changes.tell(environment("unheard"));
-        let mut listeners = [Box::pin(changes.listen()), Box::pin(changes.listen())];
-        changes.tell(environment("staging"));
+        changes.notify(environment("unheard"));
+        let mut listeners = [Box::pin(changes.subscribe()), Box::pin(changes.subscribe())];
+        changes.notify(environment("staging"));
         for listener in &mut listeners {
             assert_eq!(listener.next().await, Some(Some(environment("staging"))));
         }
@@ -64,9 +64,9 @@ mod tests {
     #[tokio::test]
     async fn who_falls_behind_learns_that_something_was_missed() {
         let changes = ReleaseChanges::default();
-        let mut late = Box::pin(changes.listen());
+        let mut late = Box::pin(changes.subscribe());
         for n in 0..=MAX_PENDING {
-            changes.tell(environment(&n.to_string()));
+            changes.notify(environment(&n.to_string()));
         }
         assert_eq!(late.next().await, Some(None));
         assert_eq!(late.next().await, Some(Some(environment("1"))));

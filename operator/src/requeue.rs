@@ -22,12 +22,12 @@ impl Default for RequeueTrigger {
 impl RequeueTrigger {
     /// Requests a reconcile of one environment. Without a listener the request is dropped, which is no error: the
     /// environment is reconciled at its next resync.
-    pub fn wake(&self, namespace: &str, name: &str) {
+    pub fn request(&self, namespace: &str, name: &str) {
         let _ = self.0.send((namespace.to_owned(), name.to_owned()));
     }
 
     /// The requests for environments of one namespace.
-    pub fn of<K>(&self, namespace: &str) -> impl Stream<Item = ObjectRef<K>> + Send + use<K>
+    pub fn requests<K>(&self, namespace: &str) -> impl Stream<Item = ObjectRef<K>> + Send + use<K>
     where
         K: Resource<DynamicType = ()> + Send + 'static,
     {
@@ -57,10 +57,10 @@ mod tests {
     #[tokio::test]
     async fn a_call_is_heard_in_its_namespace_only() {
         let trigger = RequeueTrigger::default();
-        trigger.wake("shop", "unheard");
-        let mut heard = Box::pin(trigger.of::<CrokodialEnvironment>("shop"));
-        trigger.wake("other", "prod");
-        trigger.wake("shop", "staging");
+        trigger.request("shop", "unheard");
+        let mut heard = Box::pin(trigger.requests::<CrokodialEnvironment>("shop"));
+        trigger.request("other", "prod");
+        trigger.request("shop", "staging");
         let first = heard.next().await.unwrap();
         assert_eq!(
             (first.name.as_str(), first.namespace.as_deref()),
@@ -71,9 +71,9 @@ mod tests {
     #[tokio::test]
     async fn too_many_calls_cost_the_oldest_and_nothing_else() {
         let trigger = RequeueTrigger::default();
-        let mut heard = Box::pin(trigger.of::<CrokodialEnvironment>("shop"));
+        let mut heard = Box::pin(trigger.requests::<CrokodialEnvironment>("shop"));
         for n in 0..=MAX_PENDING {
-            trigger.wake("shop", &n.to_string());
+            trigger.request("shop", &n.to_string());
         }
         assert_eq!(heard.next().await.unwrap().name, "1");
     }

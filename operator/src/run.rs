@@ -175,11 +175,11 @@ async fn context(
     ));
     let smoke = Arc::new(SmokeProbe::new(http.clone(), Limits::default()));
     let edge = Arc::new(EdgeProbe::new(http.clone()));
-    let wakes = RequeueTrigger::default();
+    let requeue = RequeueTrigger::default();
     let dialler = Dialler::new(guard, http, api_server());
     let probes = Arc::new(Prober::new(
         dialler,
-        wakes.clone(),
+        requeue.clone(),
         metrics.clone(),
         Clock::System,
     ));
@@ -192,7 +192,7 @@ async fn context(
             probes,
             smoke,
         },
-        wakes,
+        requeue,
         metrics,
         Clock::System,
     ))

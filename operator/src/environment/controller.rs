@@ -106,7 +106,7 @@ fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
     let kept = reflector(writer, kept).applied_objects();
     let controller = Controller::for_stream(kept, store.clone());
     let (secrets, maps) = (store.clone(), store.clone());
-    let news = ctx.news.clone();
+    let changes = ctx.release_changes.clone();
     let controller = controller
         .reconcile_on(called(ctx, namespace))
         .reconcile_on(promoted(ctx, store));
@@ -121,7 +121,7 @@ fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
             ours(),
             move |release| {
                 if let Some(changed) = place_of(&release.metadata) {
-                    news.tell(changed);
+                    changes.notify(changed);
                 }
                 owner_of(&release.metadata)
             },
@@ -187,11 +187,11 @@ fn forget_managers(guarded: &mut Guarded) {
 /// Environments that are woken from outside their reconcile. Those promoted from them are woken too, because the cause may
 /// be a probe's verdict.
 fn called(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarded>> + Send + use<> {
-    let news = ctx.news.clone();
-    ctx.wakes
-        .of(namespace)
+    let changes = ctx.release_changes.clone();
+    ctx.requeue
+        .requests(namespace)
         .map(move |called: ObjectRef<Guarded>| {
-            news.tell(EnvironmentRef {
+            changes.notify(EnvironmentRef {
                 namespace: called.namespace.clone().unwrap_or_default(),
                 name: called.name.clone(),
             });
@@ -204,8 +204,8 @@ fn promoted(
     ctx: &Context,
     store: Store<Guarded>,
 ) -> impl Stream<Item = ObjectRef<Guarded>> + Send + use<> {
-    ctx.news
-        .listen()
+    ctx.release_changes
+        .subscribe()
         .flat_map(move |source| stream::iter(dependents(&store, source.as_ref())))
 }
 

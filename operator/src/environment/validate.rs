@@ -19,7 +19,7 @@ use super::model::image::{self, Image};
 use super::model::objects::{carries, published_address};
 use super::model::observed::Observed;
 use super::model::owner::Owner;
-use crate::edge::Measured;
+use crate::edge::PlainHttpAnswer;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
 
@@ -277,18 +277,18 @@ fn https(effective: &Effective, seen: &Observed) -> Option<Finding> {
             Reason::NotMeasured,
             "no address is published yet to send a request to",
         ),
-        Some(Measured::Redirects { .. }) => Finding::yes(
+        Some(PlainHttpAnswer::Redirects { .. }) => Finding::yes(
             Reason::Succeeded,
             "a request by http was redirected to https",
         ),
-        Some(Measured::DoesNotRedirect { status }) => {
+        Some(PlainHttpAnswer::DoesNotRedirect { status }) => {
             let how = how_to_redirect(&seen.class);
             let what = format!(
                 "a request by http was answered with {status} instead of a redirect; {how}"
             );
             Finding::no(Reason::ControllerNeedsConfig, what)
         }
-        Some(Measured::Unreachable { .. }) => Finding::unknown(
+        Some(PlainHttpAnswer::Unreachable { .. }) => Finding::unknown(
             Reason::NotMeasured,
             "no answer to a request by http at the published address",
         ),

@@ -27,7 +27,7 @@ pub enum ResolveError {
         /// Host and port.
         registry: String,
         /// Details.
-        cause: Trouble,
+        cause: UnusableResponse,
     },
 }
 
@@ -60,7 +60,7 @@ pub enum Refusal {
 
 /// Why a registry's response cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum UnusableResponse {
     /// No response.
     #[error(transparent)]
     Net(#[from] NetError),
@@ -94,17 +94,17 @@ pub enum Trouble {
 pub(super) enum SessionError {
     NotFound,
     Refused(Refusal),
-    Trouble(Trouble),
+    UnusableResponse(UnusableResponse),
 }
 
 impl From<NetError> for SessionError {
     fn from(error: NetError) -> Self {
-        Self::Trouble(Trouble::Net(error))
+        Self::UnusableResponse(UnusableResponse::Net(error))
     }
 }
 
-impl From<Trouble> for SessionError {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
+impl From<UnusableResponse> for SessionError {
+    fn from(trouble: UnusableResponse) -> Self {
+        Self::UnusableResponse(trouble)
     }
 }

@@ -8,7 +8,7 @@ mod error;
 mod session;
 
 pub use auth::{AuthError, RegistryAuth, registry_auth};
-pub use error::{Refusal, ResolveError, Trouble};
+pub use error::{Refusal, ResolveError, UnusableResponse};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,10 +116,12 @@ impl Resolver {
         // The semaphore is never closed; without a permit the work is merely unbounded.
         let _slot = self.slots.acquire().await;
         timeout(LOOKUP_TIMEOUT, work).await.unwrap_or_else(|_| {
-            Err(SessionError::Trouble(Trouble::Net(NetError::Deadline {
-                host: image.registry.clone(),
-                after: LOOKUP_TIMEOUT,
-            })))
+            Err(SessionError::UnusableResponse(UnusableResponse::Net(
+                NetError::Deadline {
+                    host: image.registry.clone(),
+                    after: LOOKUP_TIMEOUT,
+                },
+            )))
         })
     }
 
@@ -221,7 +223,9 @@ fn error(image: &ImageRef, fault: SessionError) -> ResolveError {
             image: image.to_string(),
         },
         SessionError::Refused(cause) => ResolveError::RegistryUnauthorized { registry, cause },
-        SessionError::Trouble(cause) => ResolveError::RegistryUnreachable { registry, cause },
+        SessionError::UnusableResponse(cause) => {
+            ResolveError::RegistryUnreachable { registry, cause }
+        }
     }
 }
 

@@ -42,19 +42,19 @@ async fn endless_answers_are_cut_at_their_limit() {
         .as_bytes();
     let body = trouble(resolve_at(dripping(BODY, chunk).await).await);
     assert!(
-        matches!(body, Trouble::Net(NetError::TooLarge { .. })),
+        matches!(body, UnusableResponse::Net(NetError::TooLarge { .. })),
         "{body:?}"
     );
     let head = trouble(
         resolve_at(dripping(b"HTTP/1.1 200 OK\r\n", b"X-Filler: 0123456789\r\n").await).await,
     );
     assert!(
-        matches!(head, Trouble::Net(NetError::Protocol { .. })),
+        matches!(head, UnusableResponse::Net(NetError::Protocol { .. })),
         "{head:?}"
     );
     let noise = trouble(resolve_at(dripping(b"\0\0\0\0", b"").await).await);
     assert!(
-        matches!(noise, Trouble::Net(NetError::Protocol { .. })),
+        matches!(noise, UnusableResponse::Net(NetError::Protocol { .. })),
         "{noise:?}"
     );
 }
@@ -64,7 +64,7 @@ async fn a_silent_registry_costs_ten_seconds_and_no_more() {
     let started = std::time::Instant::now();
     let silent = trouble(resolve_at(dripping(b"HTTP/1.1 200", b"").await).await);
     assert!(
-        matches!(silent, Trouble::Net(NetError::Deadline { .. })),
+        matches!(silent, UnusableResponse::Net(NetError::Deadline { .. })),
         "{silent:?}"
     );
     assert!(started.elapsed() >= LOOKUP_TIMEOUT && started.elapsed() < LOOKUP_TIMEOUT * 2);

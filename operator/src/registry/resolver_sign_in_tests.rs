@@ -57,9 +57,12 @@ async fn credentials_are_never_sent_over_plain_http() {
 #[tokio::test]
 async fn an_unknown_sign_in_or_a_useless_token_service_is_said_to_be_so() {
     let negotiate = Server::start(|_| challenge("Negotiate")).await;
-    assert_eq!(trouble(negotiate.resolve().await), Trouble::Challenge);
+    assert_eq!(
+        trouble(negotiate.resolve().await),
+        UnusableResponse::Challenge
+    );
     let silent = Server::start(|_| status(401)).await;
-    assert_eq!(trouble(silent.resolve().await), Trouble::Challenge);
+    assert_eq!(trouble(silent.resolve().await), UnusableResponse::Challenge);
     for (code, body) in [
         (500, ""),
         (200, "not json"),
@@ -79,7 +82,7 @@ async fn an_unknown_sign_in_or_a_useless_token_service_is_said_to_be_so() {
         .await;
         assert_eq!(
             trouble(server.resolve().await),
-            Trouble::Token,
+            UnusableResponse::Token,
             "{code} {body}"
         );
     }

@@ -146,7 +146,7 @@ fn auth(registry: &str, user: &str, password: &str) -> RegistryAuth {
         .remove(0)
 }
 
-fn trouble(outcome: Result<Digest, ResolveError>) -> Trouble {
+fn trouble(outcome: Result<Digest, ResolveError>) -> UnusableResponse {
     match outcome {
         Err(ResolveError::RegistryUnreachable { cause, .. }) => cause,
         other => panic!("{other:?}"),
@@ -217,7 +217,10 @@ async fn a_digest_that_the_manifest_contradicts_is_not_believed() {
         }
     })
     .await;
-    assert_eq!(trouble(server.resolve().await), Trouble::DigestMismatch);
+    assert_eq!(
+        trouble(server.resolve().await),
+        UnusableResponse::DigestMismatch
+    );
 }
 
 #[tokio::test]
@@ -230,7 +233,7 @@ async fn a_login_page_is_no_manifest() {
     };
     assert_eq!(
         trouble(Server::start(page).await.resolve().await),
-        Trouble::NotAManifest
+        UnusableResponse::NotAManifest
     );
 }
 
@@ -280,11 +283,12 @@ async fn redirects_are_followed_but_not_to_forbidden_places_and_not_for_ever() {
     assert_eq!(hop.resolve().await, Ok(digest()));
 
     let circle = Server::start(|seen| redirect(&seen.path)).await;
-    assert_eq!(trouble(circle.resolve().await), Trouble::Redirect);
+    assert_eq!(trouble(circle.resolve().await), UnusableResponse::Redirect);
     assert_eq!(circle.seen().len(), 4);
 
     let metadata = Server::start(|_| redirect("https://169.254.169.254/latest/meta-data/")).await;
-    let Trouble::Net(NetError::Refused { host, kind }) = trouble(metadata.resolve().await) else {
+    let UnusableResponse::Net(NetError::Refused { host, kind }) = trouble(metadata.resolve().await)
+    else {
         panic!("not refused");
     };
     assert_eq!((host.as_str(), kind), ("169.254.169.254", "link-local"));
@@ -300,7 +304,7 @@ async fn redirects_are_followed_but_not_to_forbidden_places_and_not_for_ever() {
         let server = Server::start(move |_| redirect(target)).await;
         assert_eq!(
             trouble(server.resolve().await),
-            Trouble::Redirect,
+            UnusableResponse::Redirect,
             "{target}"
         );
     }
@@ -357,7 +361,7 @@ async fn a_registry_that_is_not_on_the_list_is_spoken_to_by_tls() {
         matches!(
             &error,
             ResolveError::RegistryUnreachable {
-                cause: Trouble::Net(NetError::Tls { .. }),
+                cause: UnusableResponse::Net(NetError::Tls { .. }),
                 ..
             }
         ),

@@ -137,7 +137,7 @@ async fn an_https_registry_may_not_name_a_plain_realm() {
         matches!(
             error,
             ResolveError::RegistryUnreachable {
-                cause: Trouble::Challenge,
+                cause: UnusableResponse::Challenge,
                 ..
             }
         ),

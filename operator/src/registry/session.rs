@@ -9,7 +9,7 @@ use http_body_util::Empty;
 use serde::Deserialize;
 
 use super::auth::RegistryAuth;
-use super::error::{Refusal, SessionError, Trouble};
+use super::error::{Refusal, SessionError, UnusableResponse};
 use crate::net::{Endpoint, Exchange, HttpClient, NetError, Scheme};
 
 /// Media types of manifests that pods can run. Indexes come first, so that a digest covers every platform.
@@ -57,7 +57,7 @@ impl<'a> Session<'a> {
         };
         let authority: Authority = name
             .parse()
-            .map_err(|_| Trouble::Net(NetError::Dns { host: name }))?;
+            .map_err(|_| UnusableResponse::Net(NetError::Dns { host: name }))?;
         Ok(Self {
             client,
             plain_http,
@@ -79,7 +79,8 @@ impl<'a> Session<'a> {
         if answer.head().status() != StatusCode::UNAUTHORIZED || self.authorization.is_some() {
             return Ok(answer);
         }
-        let challenge = Challenge::best(answer.head().headers()).ok_or(Trouble::Challenge)?;
+        let challenge =
+            Challenge::best(answer.head().headers()).ok_or(UnusableResponse::Challenge)?;
         drop(answer);
         self.authorization = Some(self.sign_in(challenge).await?);
         self.follow(&method, &path).await
@@ -93,8 +94,8 @@ impl<'a> Session<'a> {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(SessionError::Refused(self.refusal()))
             }
-            StatusCode::TOO_MANY_REQUESTS => Err(Trouble::TooManyRequests.into()),
-            other => Err(Trouble::Status(other.as_u16()).into()),
+            StatusCode::TOO_MANY_REQUESTS => Err(UnusableResponse::TooManyRequests.into()),
+            other => Err(UnusableResponse::Status(other.as_u16()).into()),
         }
     }
 
@@ -132,19 +133,19 @@ impl<'a> Session<'a> {
             }
             (endpoint, path) = self.redirect_target(&endpoint, answer.head().headers())?;
         }
-        Err(Trouble::Redirect.into())
+        Err(UnusableResponse::Redirect.into())
     }
 
     fn redirect_target(
         &self,
         from: &Endpoint,
         headers: &HeaderMap,
-    ) -> Result<(Endpoint, String), Trouble> {
+    ) -> Result<(Endpoint, String), UnusableResponse> {
         let location = headers
             .get(LOCATION)
             .and_then(|value| value.to_str().ok())
-            .ok_or(Trouble::Redirect)?;
-        let target: Uri = location.parse().map_err(|_| Trouble::Redirect)?;
+            .ok_or(UnusableResponse::Redirect)?;
+        let target: Uri = location.parse().map_err(|_| UnusableResponse::Redirect)?;
         let path = target
             .path_and_query()
             .map_or("/", |path| path.as_str())
@@ -155,7 +156,7 @@ impl<'a> Session<'a> {
             (Some("http"), Some(authority)) if self.is_plain(authority) => {
                 Ok((endpoint(Scheme::Http, authority), path))
             }
-            _ => Err(Trouble::Redirect),
+            _ => Err(UnusableResponse::Redirect),
         }
     }
 
@@ -169,7 +170,7 @@ impl<'a> Session<'a> {
         match challenge {
             Challenge::Basic => match (self.credential, self.registry.scheme) {
                 (Some(credential), Scheme::Https) => {
-                    secret(&credential.basic()).ok_or_else(|| Trouble::Challenge.into())
+                    secret(&credential.basic()).ok_or_else(|| UnusableResponse::Challenge.into())
                 }
                 (Some(_), Scheme::Http) => Err(SessionError::Refused(Refusal::PlainHttp)),
                 (None, _) => Err(SessionError::Refused(Refusal::NoCredentials)),
@@ -193,19 +194,19 @@ impl<'a> Session<'a> {
     /// A token by Docker's scheme (distribution project, "Token authentication specification"). The scope is set here, not
     /// taken from the challenge: a token must not allow more than to read this repository.
     async fn token(&self, realm: &str, service: Option<&str>) -> Result<HeaderValue, SessionError> {
-        let realm: Uri = realm.parse().map_err(|_| Trouble::Challenge)?;
-        let authority = realm.authority().ok_or(Trouble::Challenge)?;
+        let realm: Uri = realm.parse().map_err(|_| UnusableResponse::Challenge)?;
+        let authority = realm.authority().ok_or(UnusableResponse::Challenge)?;
         let endpoint = match realm.scheme_str() {
             Some("https") => endpoint(Scheme::Https, authority),
             Some("http") if self.registry.scheme == Scheme::Http => {
                 endpoint(Scheme::Http, authority)
             }
-            _ => return Err(Trouble::Challenge.into()),
+            _ => return Err(UnusableResponse::Challenge.into()),
         };
         let query = self.token_query(&realm, service);
         let mut request = get(&format!("{}?{query}", realm.path()))?;
         if let Some(credential) = self.credential.filter(|_| endpoint.scheme == Scheme::Https) {
-            let basic = secret(&credential.basic()).ok_or(Trouble::Challenge)?;
+            let basic = secret(&credential.basic()).ok_or(UnusableResponse::Challenge)?;
             request.headers_mut().insert(AUTHORIZATION, basic);
         }
         let answer = self.client.send(&endpoint, request).await?;
@@ -214,13 +215,17 @@ impl<'a> Session<'a> {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return Err(SessionError::Refused(self.refusal()));
             }
-            StatusCode::TOO_MANY_REQUESTS => return Err(Trouble::TooManyRequests.into()),
-            _ => return Err(Trouble::Token.into()),
+            StatusCode::TOO_MANY_REQUESTS => return Err(UnusableResponse::TooManyRequests.into()),
+            _ => return Err(UnusableResponse::Token.into()),
         }
         let body = answer.into_bytes(MAX_TOKEN_ANSWER).await?;
-        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| Trouble::Token)?;
-        let token = answer.token.or(answer.access_token).ok_or(Trouble::Token)?;
-        secret(&format!("Bearer {token}")).ok_or_else(|| Trouble::Token.into())
+        let answer: TokenAnswer =
+            serde_json::from_slice(&body).map_err(|_| UnusableResponse::Token)?;
+        let token = answer
+            .token
+            .or(answer.access_token)
+            .ok_or(UnusableResponse::Token)?;
+        secret(&format!("Bearer {token}")).ok_or_else(|| UnusableResponse::Token.into())
     }
 }
 
@@ -286,10 +291,10 @@ fn endpoint(scheme: Scheme, authority: &Authority) -> Endpoint {
     )
 }
 
-fn get(path: &str) -> Result<Request<Empty<Bytes>>, Trouble> {
+fn get(path: &str) -> Result<Request<Empty<Bytes>>, UnusableResponse> {
     Request::get(path)
         .body(Empty::new())
-        .map_err(|_| Trouble::Redirect)
+        .map_err(|_| UnusableResponse::Redirect)
 }
 
 /// A header value that is hidden in debug output.
@@ -320,15 +325,15 @@ pub(super) fn named_digest(head: &Response<()>) -> Option<Digest> {
 /// The digest of the manifest in a response, which must match the one in its header.
 pub(super) async fn hashed_digest(answer: Exchange) -> Result<Digest, SessionError> {
     if !is_manifest(answer.head()) {
-        return Err(Trouble::NotAManifest.into());
+        return Err(UnusableResponse::NotAManifest.into());
     }
     let named = named_digest(answer.head());
     let hash = answer.into_sha256(MAX_MANIFEST).await?;
     let digest: Digest = format!("sha256:{}", hex::encode(hash))
         .parse()
-        .map_err(|_| Trouble::NotAManifest)?;
+        .map_err(|_| UnusableResponse::NotAManifest)?;
     match named {
-        Some(named) if named != digest => Err(Trouble::DigestMismatch.into()),
+        Some(named) if named != digest => Err(UnusableResponse::DigestMismatch.into()),
         _ => Ok(digest),
     }
 }

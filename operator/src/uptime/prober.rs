@@ -154,7 +154,7 @@ async fn once(shared: &Shared, state: &Mutex<State>) -> Duration {
         let Target {
             namespace, name, ..
         } = &state.target;
-        shared.requeue.wake(namespace, name);
+        shared.requeue.request(namespace, name);
     }
     let interval = if baking { BAKE_INTERVAL } else { INTERVAL };
     Duration::try_from(interval).unwrap_or_default()

@@ -87,7 +87,7 @@ fn verdict(prober: &Prober, name: &str) -> ProbeVerdict {
 type Calls = BoxStream<'static, ObjectRef<CrokodialEnvironment>>;
 
 fn calls(prober: &Prober) -> Calls {
-    prober.shared.requeue.of("shop").boxed()
+    prober.shared.requeue.requests("shop").boxed()
 }
 
 async fn news(calls: &mut Calls) -> String {

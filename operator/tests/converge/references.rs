@@ -1,6 +1,6 @@
 //! What a spec refers to: image, Secrets, ConfigMaps.
 
-use crokodial_operator::registry::{ResolveError, Trouble};
+use crokodial_operator::registry::{ResolveError, UnusableResponse};
 use serde_json::{Value, json};
 
 use crate::support::{NS, Site, digest_of, secret};
@@ -53,7 +53,7 @@ async fn an_unreachable_registry_is_waited_for() {
     let mut site = Site::good().await;
     let error = ResolveError::RegistryUnreachable {
         registry: "registry.test".to_owned(),
-        cause: Trouble::Status(503),
+        cause: UnusableResponse::Status(503),
     };
     site.images.refuses(NEW, error);
     site.image("staging", NEW);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use crokodial_crds::names::{Digest, ImageRef};
 
-use crokodial_operator::edge::{Edge, Measured};
+use crokodial_operator::edge::{Edge, PlainHttpAnswer};
 use crokodial_operator::registry::{Existence, Images, RegistryAuth, ResolveError};
 use crokodial_operator::smoke::{Smoke, SmokePlan, SmokeResult, SmokeTarget};
 use futures::future::BoxFuture;
@@ -94,8 +94,8 @@ impl Images for ScriptedImages {
 pub struct ScriptedEdge;
 
 impl Edge for ScriptedEdge {
-    fn https_forced(&self, _: String, _: String) -> BoxFuture<'static, Measured> {
-        Box::pin(async { Measured::Redirects { status: 308 } })
+    fn https_forced(&self, _: String, _: String) -> BoxFuture<'static, PlainHttpAnswer> {
+        Box::pin(async { PlainHttpAnswer::Redirects { status: 308 } })
     }
 }
 

@@ -11,7 +11,7 @@ use super::class::Class;
 use super::image::Image;
 use super::promotion::Promotion;
 use super::trials::Trials;
-use crate::edge::Measured;
+use crate::edge::PlainHttpAnswer;
 use crate::environment::credential_check::attempt::Attempt;
 use crate::environment::hosts::Claim;
 use crate::environment::isolation::Isolation;
@@ -69,7 +69,7 @@ pub struct Observed {
     /// Claims to the domain; empty while our own Ingress carries it.
     pub claims: Vec<Claim>,
     /// Answer to a request by http; `None` where it was not measured yet.
-    pub https: Option<Measured>,
+    pub https: Option<PlainHttpAnswer>,
     /// Result of probing the site; `None` while nothing is probed.
     pub probes: Option<ProbeSummary>,
 }

@@ -8,7 +8,7 @@ use crokodial_crds::{EnvironmentSpec, Reason, RouteKind};
 use k8s_openapi::api::networking::v1::Ingress;
 
 use crate::context::{Context, Resolution};
-use crate::edge::Measured;
+use crate::edge::PlainHttpAnswer;
 use crate::environment::effective::Effective;
 use crate::environment::model::image::{self, Image};
 use crate::environment::model::objects::{carries, published_address};
@@ -162,7 +162,7 @@ pub(super) async fn https(
     spec: &EnvironmentSpec,
     effective: &Effective,
     live: Option<&Ingress>,
-) -> Option<Measured> {
+) -> Option<PlainHttpAnswer> {
     let routed = match effective.route {
         RouteKind::Ingress => true,
         RouteKind::None => false,

@@ -45,11 +45,11 @@ pub(super) async fn smoke(
         https,
     };
     let key = (pod.uid.clone(), target.clone());
-    let (smoke, wakes, plan) = (ctx.smoke.clone(), ctx.wakes.clone(), release.smoke());
+    let (smoke, requeue, plan) = (ctx.smoke.clone(), ctx.requeue.clone(), release.smoke());
     let (namespace, name) = (owner.namespace.clone(), owner.name.to_string());
     let ask = || async move {
         let result = smoke.run(target, plan).await;
-        wakes.wake(&namespace, &name);
+        requeue.request(&namespace, &name);
         result
     };
     let answer = ctx
