@@ -35,6 +35,11 @@ pub mod suspend;
 pub mod trials;
 pub mod validate;
 
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tables;
+
 use std::sync::Arc;
 use std::time::Duration;
 

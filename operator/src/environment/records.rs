@@ -163,7 +163,7 @@ async fn create(
     Ok(())
 }
 
-fn snapshot(
+pub(super) fn snapshot(
     owner: &Owner,
     spec: &EnvironmentSpec,
     effective: &Effective,
