@@ -5,6 +5,7 @@
 //! durations and connection strings are parsed once, at the edge, into the newtypes of [`names`],
 //! [`image`], [`duration`] and [`mongo_uri`].
 
+pub mod actor;
 pub mod condition;
 pub mod duration;
 pub mod environment;
@@ -22,6 +23,7 @@ pub mod reason;
 pub mod release;
 pub mod schema;
 
+pub use actor::Actor;
 pub use condition::{ConditionStatus, ConditionType};
 pub use environment::{
     ConfigSpec, CrokodialEnvironment, DeletionPolicy, EnvVar, EnvironmentSpec, HealthSpec,

@@ -1,6 +1,6 @@
 //! Every reason a condition, an Event or a release may carry: what it means, the next step and who takes it.
 
-use strum::{EnumMessage, EnumProperty};
+use strum::EnumMessage;
 
 /// One word that says why. The rustdoc of a variant is its published meaning, `message` the next step,
 /// `who` the one to take it (`nobody` where nothing needs doing).
@@ -486,21 +486,6 @@ impl Reason {
     pub fn next_step(self) -> &'static str {
         self.get_message().unwrap_or_default()
     }
-
-    /// What was seen, a sentence without its full stop, and then the next step and who takes it.
-    #[must_use]
-    pub fn sentence(self, seen: &str) -> String {
-        match self.who() {
-            "nobody" => format!("{seen}."),
-            who => format!("{seen}. Next ({who}): {}", self.next_step()),
-        }
-    }
-
-    /// Who does it: `nobody`, `user` or `cluster administrator`.
-    #[must_use]
-    pub fn who(self) -> &'static str {
-        self.get_str("who").unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
@@ -513,10 +498,6 @@ mod tests {
         for reason in Reason::iter() {
             assert!(reason.meaning().ends_with('.'), "{reason}");
             assert!(reason.next_step().ends_with('.'), "{reason}");
-            assert!(
-                ["nobody", "user", "cluster administrator"].contains(&reason.who()),
-                "{reason}"
-            );
         }
     }
 

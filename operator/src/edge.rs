@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::header::LOCATION;
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::Empty;
@@ -48,6 +49,15 @@ pub enum SiteAnswer {
         /// Why.
         error: NetError,
     },
+}
+
+/// Port of plain http at the edge.
+const HTTP_PORT: u16 = 80;
+
+/// Measurements at the edge.
+pub trait Edge: Send + Sync {
+    /// Answer to `http://<domain>/` at `address`.
+    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured>;
 }
 
 /// Sends real requests through the guarded client.
@@ -105,6 +115,13 @@ impl EdgeProbe {
             after: DEADLINE,
         })??;
         Ok(exchange.into_head())
+    }
+}
+
+impl Edge for EdgeProbe {
+    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured> {
+        let probe = self.clone();
+        Box::pin(async move { Self::https_forced(&probe, &address, HTTP_PORT, &domain).await })
     }
 }
 

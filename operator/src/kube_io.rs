@@ -5,6 +5,7 @@
 
 pub mod connection;
 mod error;
+pub mod object;
 
 use std::fmt::Debug;
 use std::pin::Pin;

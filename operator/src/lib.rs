@@ -5,13 +5,17 @@
 //! which asks candidate pods, and in `uptime`, which measures whether sites answer.
 //! `preflight` is what a Job of the operator's own image runs beside the application.
 
+pub mod clock;
 pub mod config;
 pub mod context;
 pub mod edge;
 pub mod environment;
+pub mod fingerprint;
 pub mod http;
 pub mod kube_io;
 pub mod leader;
+pub mod lookups;
+pub mod memory;
 pub mod metrics;
 pub mod net;
 pub mod news;

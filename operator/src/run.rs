@@ -5,25 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crokodial_crds::{CrokodialEnvironment, CrokodialRelease};
-use futures::future::{BoxFuture, join_all};
+use futures::future::join_all;
 use kube::CustomResourceExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::context::{Clock, Context, Edge, Outside, Settings, Smoke};
-use crate::edge::{EdgeProbe, Measured};
+use crate::config::defaults::Defaults;
+use crate::context::{Context, Outside, Settings};
+use crate::edge::EdgeProbe;
 use crate::environment::controller;
-use crate::environment::effective::Defaults;
 use crate::http::{self, Readiness};
 use crate::kube_io::{IoError, Kind, KubeIo, connection};
 use crate::leader::{Elector, Fence, News, socket};
 use crate::metrics::Metrics;
 use crate::net::{Guard, HttpClient, Trust, api_server_ips};
 use crate::registry::Resolver;
+use crate::smoke::SmokeProbe;
 use crate::smoke::run::Limits;
-use crate::smoke::{SmokePlan, SmokeProbe, SmokeResult, SmokeTarget};
 use crate::uptime::Probes;
 use crate::uptime::probe::Dialler;
 use crate::uptime::prober::Prober;
@@ -31,9 +32,6 @@ use crate::wake::Wakes;
 
 /// How often a missing kind is looked for again.
 const RECHECK: Duration = Duration::from_secs(5);
-
-/// Plain http at the edge.
-const HTTP_PORT: u16 = 80;
 
 /// Runs until SIGTERM or SIGINT; reconciles under way are finished first.
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -202,20 +200,6 @@ fn api_server() -> Option<SocketAddr> {
     let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
     let port = std::env::var("KUBERNETES_SERVICE_PORT").ok()?;
     Some(SocketAddr::new(host.parse().ok()?, port.parse().ok()?))
-}
-
-impl Edge for EdgeProbe {
-    fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, Measured> {
-        let probe = self.clone();
-        Box::pin(async move { EdgeProbe::https_forced(&probe, &address, HTTP_PORT, &domain).await })
-    }
-}
-
-impl Smoke for SmokeProbe {
-    fn run(&self, target: SmokeTarget, plan: SmokePlan) -> BoxFuture<'static, SmokeResult> {
-        let probe = self.clone();
-        Box::pin(async move { SmokeProbe::run(&probe, &target, &plan).await })
-    }
 }
 
 /// Waits until both kinds can be listed in every namespace; says meanwhile what is missing. A missing kind makes

@@ -122,7 +122,8 @@ async fn pair() -> (Site, Replica, Replica) {
 }
 
 fn is_not_leading(error: &environment::Error) -> bool {
-    matches!(error, environment::Error::Io(io) if io.is_not_leading())
+    use environment::Error::{Apply, Observe, Status};
+    matches!(error, Observe(io) | Apply(io) | Status(io) if io.is_not_leading())
 }
 
 #[tokio::test(start_paused = true)]

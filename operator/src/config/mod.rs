@@ -4,6 +4,7 @@
 //! shows all that is to be fixed.
 
 mod cli;
+pub mod defaults;
 mod words;
 
 pub use cli::{Cli, Command, PreflightArgs, RunArgs};

@@ -1,39 +1,31 @@
-//! The certificate of an environment, from the operator's own authority.
+//! Certificate of an environment, from the operator's own authority. Pure but for the randomness of new keys.
 //!
 //! The authority is the Secret `crokodial-ca` in the operator's namespace. Browsers do not trust it by
 //! themselves: it is for staging, for clusters behind another proxy, and until a public issuer is set up.
 
+use std::collections::BTreeMap;
+
 use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::names::{DnsName, NameError};
 use crokodial_crds::{CertificateStatus, EnvironmentSpec, Reason, RouteKind, TlsMode};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::api::networking::v1::Ingress;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use std::collections::BTreeMap;
 
-use crokodial_crds::names::{DnsName, LABEL_MANAGED_BY, MANAGED_BY};
-
+use super::credentials::Data;
 use super::effective::Effective;
 use super::finding::Finding;
-use super::observe::Observed;
+use super::model::objects::first_host;
+use super::model::observed::Observed;
 use super::validate::Valid;
-use crate::context::Context;
-use crate::kube_io::IoError;
-use crate::tls::{self, Ca, LeafPem, TlsError};
+use crate::tls::{self, Ca, CertInfo, LeafPem, TlsError};
 
 /// Name of the authority's Secret.
 pub const CA_SECRET: &str = "crokodial-ca";
 
-/// Field manager of the authority's Secret.
-const MANAGER: &str = "crokodial-ca";
-
-/// Why there is no authority to ask.
+/// Failure to issue a certificate.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The API server.
-    #[error(transparent)]
-    Io(#[from] IoError),
+enum IssueError {
     /// Key or certificate cannot be made or read.
     #[error(
         "secret {CA_SECRET} in the operator's namespace: {0}. Restore it, or delete it to have a new authority made"
@@ -46,65 +38,167 @@ pub enum Error {
     Incomplete(&'static str),
 }
 
-/// A new leaf with its authority.
-#[derive(Clone)]
-pub struct Issued {
-    /// Chain and key.
-    pub leaf: LeafPem,
-    /// The authority's certificate, PEM.
-    pub ca: String,
-}
-
-/// Keys stand here, so nothing of it is printed.
-impl std::fmt::Debug for Issued {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Issued").finish_non_exhaustive()
-    }
-}
-
 /// What is to be done about the certificate.
-#[derive(Clone, Debug)]
 pub struct Certificate {
     /// Condition `CertificateReady`.
     pub finding: Finding,
-    /// For the status.
+    /// Field `status.certificate`.
     pub status: Option<CertificateStatus>,
-    /// A new one to write; `None` keeps what is there.
-    pub issued: Option<Issued>,
+    /// Content of the Secret `<env>-tls`, new or as it is; `None`: it is left alone.
+    pub data: Option<Data>,
+    /// Authority to store, where none is stored yet.
+    pub new_authority: Option<Ca>,
 }
 
-/// Looks at the certificate and issues a new one where one is due. A failure keeps the old one and is told.
-pub async fn plan(
-    ctx: &Context,
+/// Holds keys: the content is not printed.
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Certificate")
+            .field("finding", &self.finding)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Judges the certificate and issues a new one where one is due. A failure keeps the old one and is reported. Pure but for
+/// the randomness of new keys.
+pub fn plan(
     spec: &EnvironmentSpec,
     effective: &Effective,
     valid: &Valid,
     seen: &Observed,
     now: Timestamp,
-) -> Result<Certificate, super::Error> {
-    if effective.tls_mode == TlsMode::None {
-        let finding = Finding::yes(Reason::Disabled, "the spec asks for no certificate");
-        return Ok(Certificate {
-            finding,
-            status: None,
-            issued: None,
-        });
-    }
-    let host: DnsName = routed_host(spec, effective, valid, seen).parse()?;
-    let live = seen.children.certificate.as_ref();
-    let chain = live.and_then(|s| text(s, "tls.crt"));
-    let key = live.and_then(|s| text(s, "tls.key"));
-    match ensure_ca(ctx, now)
-        .await
-        .and_then(|ca| judge(&ca, &host, chain.as_deref(), key.as_deref(), now))
-    {
-        Ok(certificate) => Ok(certificate),
-        Err(Error::Io(error)) => Err(error.into()),
-        Err(error) => Ok(failed(&error, chain.as_deref(), now)),
+) -> Result<Certificate, NameError> {
+    match effective.tls_mode {
+        TlsMode::None => Ok(disabled()),
+        TlsMode::SelfSigned => {
+            let host: DnsName = routed_host(spec, effective, valid, seen).parse()?;
+            let live = Live::of(seen.children.certificate());
+            let withheld = effective.suspended() || valid.conflict.is_some();
+            Ok(self_signed(
+                seen.authority.as_ref(),
+                &host,
+                live,
+                withheld,
+                now,
+            ))
+        }
     }
 }
 
-/// The host to certify. While the domain may not be routed (another environment has it, or there is no controller)
+fn disabled() -> Certificate {
+    Certificate {
+        finding: Finding::yes(Reason::Disabled, "the spec asks for no certificate"),
+        status: None,
+        data: None,
+        new_authority: None,
+    }
+}
+
+/// Certificate that exists.
+struct Live {
+    data: Option<Data>,
+    has_chain: bool,
+    info: Option<CertInfo>,
+    key: Option<String>,
+}
+
+impl Live {
+    fn of(secret: Option<&Secret>) -> Self {
+        let chain = secret.and_then(|s| text(s, "tls.crt"));
+        Self {
+            data: secret.and_then(|s| s.data.clone()),
+            info: chain.as_deref().and_then(|pem| tls::inspect(pem).ok()),
+            has_chain: chain.is_some(),
+            key: secret.and_then(|s| text(s, "tls.key")),
+        }
+    }
+
+    fn usable(&self, now: Timestamp) -> Option<&CertInfo> {
+        let valid = |info: &&CertInfo| info.not_before <= now && now < info.not_after;
+        self.info.as_ref().filter(valid)
+    }
+
+    /// A Secret may have been edited by hand: without its own key a certificate serves nobody.
+    fn is_good(&self, host: &DnsName, ca: &Ca, now: Timestamp) -> bool {
+        let (Some(info), Some(key)) = (&self.info, &self.key) else {
+            return false;
+        };
+        info.matches_key(key) && tls::needs_renewal(info, host, ca, now).is_none()
+    }
+}
+
+/// Certificate from the stored authority, or from a new one where none is stored.
+fn self_signed(
+    stored: Option<&Secret>,
+    host: &DnsName,
+    live: Live,
+    withheld: bool,
+    now: Timestamp,
+) -> Certificate {
+    let authority = match stored {
+        Some(secret) => read(secret),
+        None => Ca::generate(now).map_err(IssueError::from),
+    };
+    let ca = match authority {
+        Ok(ca) => ca,
+        Err(error) => return failed(&error.to_string(), live, now),
+    };
+    if live.is_good(host, &ca, now) {
+        let (finding, status) = in_force(live.info.as_ref(), &ca, now);
+        return Certificate {
+            finding,
+            status,
+            data: live.data,
+            new_authority: None,
+        };
+    }
+    let issued = ca.issue(host, now);
+    let inspected = issued.and_then(|leaf| Ok((tls::inspect(&leaf.cert_chain)?, leaf)));
+    let (info, leaf) = match inspected {
+        Ok(issued) => issued,
+        Err(error) => return failed(&IssueError::from(error).to_string(), live, now),
+    };
+    let data = Some(content(&leaf, &ca));
+    if withheld {
+        return Certificate {
+            data,
+            ..due(live, &ca, now)
+        };
+    }
+    let (finding, status) = in_force(Some(&info), &ca, now);
+    Certificate {
+        finding,
+        status,
+        data,
+        new_authority: stored.is_none().then_some(ca),
+    }
+}
+
+/// A new certificate is due and may not be written: the one that exists is reported. The new one differs at every look,
+/// and is issued for the plan only.
+fn due(live: Live, ca: &Ca, now: Timestamp) -> Certificate {
+    if live.usable(now).is_none() {
+        return failed("a certificate is due and nothing is written now", live, now);
+    }
+    let (finding, status) = in_force(live.info.as_ref(), ca, now);
+    Certificate {
+        finding,
+        status,
+        data: None,
+        new_authority: None,
+    }
+}
+
+fn content(leaf: &LeafPem, ca: &Ca) -> Data {
+    let pem = |text: &str| ByteString(text.as_bytes().to_vec());
+    BTreeMap::from([
+        ("tls.crt".to_owned(), pem(&leaf.cert_chain)),
+        ("tls.key".to_owned(), pem(&leaf.key)),
+        ("ca.crt".to_owned(), pem(ca.cert_pem())),
+    ])
+}
+
+/// Host to certify. While the domain may not be routed (another environment has it, or there is no controller)
 /// the old route goes on serving, and needs its certificate.
 fn routed_host<'a>(
     spec: &'a EnvironmentSpec,
@@ -112,53 +206,20 @@ fn routed_host<'a>(
     valid: &Valid,
     seen: &'a Observed,
 ) -> &'a str {
-    let live = seen.children.ingress.as_ref().and_then(first_host);
-    live.filter(|_| effective.route == RouteKind::Ingress && !valid.route.write)
-        .unwrap_or(&spec.domain)
+    let live = seen.children.ingress().and_then(first_host);
+    let keeps = match effective.route {
+        RouteKind::Ingress => !valid.route.write,
+        RouteKind::None => false,
+    };
+    live.filter(|_| keeps).unwrap_or(&spec.domain)
 }
 
-fn first_host(ingress: &Ingress) -> Option<&str> {
-    let rules = ingress.spec.as_ref()?.rules.as_deref()?;
-    rules.iter().find_map(|r| r.host.as_deref())
-}
-
-/// Pure but for the randomness of a new key.
-fn judge(
-    ca: &Ca,
-    host: &DnsName,
-    chain: Option<&str>,
-    key: Option<&str>,
-    now: Timestamp,
-) -> Result<Certificate, Error> {
-    let known = chain.and_then(|pem| tls::inspect(pem).ok());
-    // A Secret may have been edited by hand: without its own key a certificate serves nobody.
-    let kept = known.as_ref().is_some_and(|info| {
-        key.is_some_and(|key| info.matches_key(key))
-            && tls::needs_renewal(info, host, ca, now).is_none()
-    });
-    if kept {
-        return Ok(valid(known, None, ca, now));
-    }
-    let leaf = ca.issue(host, now)?;
-    let info = tls::inspect(&leaf.cert_chain)?;
-    Ok(valid(
-        Some(info),
-        Some(Issued {
-            leaf,
-            ca: ca.cert_pem().to_owned(),
-        }),
-        ca,
-        now,
-    ))
-}
-
-fn valid(
-    info: Option<tls::CertInfo>,
-    issued: Option<Issued>,
+fn in_force(
+    info: Option<&CertInfo>,
     ca: &Ca,
     now: Timestamp,
-) -> Certificate {
-    let status = info.as_ref().map(|info| CertificateStatus {
+) -> (Finding, Option<CertificateStatus>) {
+    let status = info.map(|info| CertificateStatus {
         not_after: Some(whole_seconds(info.not_after)),
         issuer: Some(info.issuer.clone()),
         cause: None,
@@ -179,83 +240,32 @@ fn valid(
         );
         Finding::yes(Reason::AuthorityExpiring, what)
     };
-    Certificate {
-        finding,
-        status,
-        issued,
-    }
+    (finding, status)
 }
 
-fn failed(error: &Error, chain: Option<&str>, now: Timestamp) -> Certificate {
-    let info = chain.and_then(|pem| tls::inspect(pem).ok());
-    let usable = info
-        .as_ref()
-        .is_some_and(|info| info.not_before <= now && now < info.not_after);
-    let status = info.map(|info| CertificateStatus {
-        not_after: Some(whole_seconds(info.not_after)),
-        issuer: Some(info.issuer),
-        cause: Some(error.to_string()),
-    });
-    let reason = if usable || chain.is_none() {
+fn failed(cause: &str, live: Live, now: Timestamp) -> Certificate {
+    let reason = if live.usable(now).is_some() || !live.has_chain {
         Reason::RenewalFailed
     } else {
         Reason::Expired
     };
+    let status = live.info.map(|info| CertificateStatus {
+        not_after: Some(whole_seconds(info.not_after)),
+        issuer: Some(info.issuer),
+        cause: Some(cause.to_owned()),
+    });
     Certificate {
-        finding: Finding::no(reason, error.to_string()),
+        finding: Finding::no(reason, cause),
         status,
-        issued: None,
+        data: live.data,
+        new_authority: None,
     }
 }
 
-/// The authority, made where there is none. Two makers cannot both win: the second one's create is refused, and
-/// it reads the first one's.
-async fn ensure_ca(ctx: &Context, now: Timestamp) -> Result<Ca, Error> {
-    let namespace = ctx.settings.operator_namespace.as_str();
-    if let Some(found) = ctx.io.get::<Secret>(namespace, CA_SECRET).await? {
-        return read(&found);
-    }
-    let ca = Ca::generate(now)?;
-    match ctx
-        .io
-        .create(namespace, MANAGER, &secret(&ca, namespace))
-        .await
-    {
-        Ok(_) => Ok(ca),
-        Err(error) if error.is_conflict() => {
-            let found = ctx.io.get::<Secret>(namespace, CA_SECRET).await?;
-            read(&found.ok_or(Error::Incomplete("content"))?)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn read(secret: &Secret) -> Result<Ca, Error> {
-    let certificate = text(secret, "tls.crt").ok_or(Error::Incomplete("tls.crt"))?;
-    let key = text(secret, "tls.key").ok_or(Error::Incomplete("tls.key"))?;
+fn read(secret: &Secret) -> Result<Ca, IssueError> {
+    let certificate = text(secret, "tls.crt").ok_or(IssueError::Incomplete("tls.crt"))?;
+    let key = text(secret, "tls.key").ok_or(IssueError::Incomplete("tls.key"))?;
     Ok(Ca::from_pem(&certificate, &key)?)
-}
-
-fn secret(ca: &Ca, namespace: &str) -> Secret {
-    let pem = |text: &str| ByteString(text.as_bytes().to_vec());
-    Secret {
-        metadata: ObjectMeta {
-            name: Some(CA_SECRET.to_owned()),
-            namespace: Some(namespace.to_owned()),
-            labels: Some(BTreeMap::from([(
-                LABEL_MANAGED_BY.to_owned(),
-                MANAGED_BY.to_owned(),
-            )])),
-            ..ObjectMeta::default()
-        },
-        type_: Some("kubernetes.io/tls".to_owned()),
-        data: Some(BTreeMap::from([
-            ("tls.crt".to_owned(), pem(ca.cert_pem())),
-            ("tls.key".to_owned(), pem(&ca.key_pem())),
-            ("ca.crt".to_owned(), pem(ca.cert_pem())),
-        ])),
-        ..Secret::default()
-    }
 }
 
 fn text(secret: &Secret, key: &str) -> Option<String> {

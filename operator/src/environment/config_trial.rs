@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 
-use super::build::secrets::{GENERATION, RELEASE, SINCE, VERDICT};
 use super::credentials::{self, Active, Data};
-use super::decide::serving;
+use super::decide::serving::serving;
 use super::finding::Finding;
-use super::observe::Observed;
+use super::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
+use super::model::observed::Observed;
 use crate::release::faults::{self, Fault, Scene};
 use crate::release::record::{Record, last_good};
 use crate::release::workload::{PodView, Workload};
@@ -72,9 +72,9 @@ impl ConfigTrial {
     }
 }
 
-/// Time, as far as a trial needs it.
+/// Times that a trial depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub struct TrialClock {
     /// How long a trial may take.
     pub deadline: Duration,
     /// Since when this process looks after the environment.
@@ -85,8 +85,8 @@ pub struct Clock {
 
 /// Where no release is good yet, and where the copy in use is missing, the values are taken as they are: nothing
 /// serves that they could harm.
-pub fn decide(spec: &EnvironmentSpec, seen: &Observed, clock: Clock) -> ConfigTrial {
-    let live = seen.children.config_active.as_ref();
+pub fn decide(spec: &EnvironmentSpec, seen: &Observed, clock: TrialClock) -> ConfigTrial {
+    let live = seen.children.config_active();
     let taken = credentials::config(spec, &seen.config_secrets, live);
     let Some(values) = taken.advance.clone() else {
         return ConfigTrial::settled(taken);
@@ -125,7 +125,7 @@ pub fn decide(spec: &EnvironmentSpec, seen: &Observed, clock: Clock) -> ConfigTr
 
 /// The release whose template tries values: the good one that serves, which a pin or a rollback may have put back.
 fn tries(seen: &Observed) -> Option<i64> {
-    let workload = Workload::of(seen.children.deployment.as_ref());
+    let workload = Workload::of(seen.children.deployment());
     let good = |n: &i64| seen.records.iter().any(|r| r.number() == *n && r.good());
     serving(seen, &workload)
         .filter(good)
@@ -141,7 +141,7 @@ enum Verdict {
 
 /// What is on trial already if it is just this, else a new trial with a number of its own.
 fn staged(data: Data, release: i64, live: &Secret, seen: &Observed, now: Timestamp) -> Staged {
-    let known = seen.children.config_candidate.as_ref();
+    let known = seen.children.config_candidate();
     let note = |key: &str| known.and_then(|s| s.annotations().get(key).cloned());
     let number = |key: &str| note(key).and_then(|t| t.parse::<i64>().ok());
     let same = known.is_some_and(|s| s.data.clone().unwrap_or_default() == data)
@@ -165,7 +165,7 @@ fn staged(data: Data, release: i64, live: &Secret, seen: &Observed, now: Timesta
     }
 }
 
-fn judge(staged: &Staged, seen: &Observed, clock: Clock) -> Verdict {
+fn judge(staged: &Staged, seen: &Observed, clock: TrialClock) -> Verdict {
     if let Some(why) = &staged.verdict {
         return Verdict::Fails(why.clone());
     }
@@ -234,7 +234,7 @@ pub fn slot<'a>(
     release: Option<i64>,
     trial: &'a ConfigTrial,
     seen: &Observed,
-    clock: Clock,
+    clock: TrialClock,
 ) -> Slot<'a> {
     let (release, values) = match (release, trial.wanted()) {
         (None, None) => return Slot::Free,
@@ -252,5 +252,5 @@ pub fn slot<'a>(
 }
 
 #[cfg(test)]
-#[path = "config_trial_test.rs"]
+#[path = "config_trial_tests.rs"]
 mod tests;

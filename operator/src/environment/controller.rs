@@ -15,6 +15,7 @@ use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::controller::Error::ReconcilerFailed;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
@@ -24,7 +25,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Error;
+use super::error::Error;
 use crate::context::Context;
 use crate::metrics::{FailureClass, Reconciled};
 use crate::release::gate::Place;
@@ -84,8 +85,13 @@ pub async fn run(
     controller
         .run(reconcile, on_error, ctx)
         .for_each(|outcome| async {
-            if let Err(error) = outcome {
-                tracing::warn!(%error, "a watch or a reconcile failed");
+            match outcome {
+                Ok(_) => {}
+                Err(ReconcilerFailed(error, environment)) => {
+                    let step = error.step();
+                    tracing::warn!(step, %error, %environment, "a reconcile failed");
+                }
+                Err(error) => tracing::warn!(%error, "a watch or a reconcile failed"),
             }
         })
         .await;

@@ -12,9 +12,8 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 
-use super::build::pod_template::MONGO_KEY;
-use super::build::secrets::GENERATION;
 use super::finding::Finding;
+use super::model::annotations::{GENERATION, MONGO_KEY};
 
 /// Content of a Secret.
 pub type Data = BTreeMap<String, ByteString>;

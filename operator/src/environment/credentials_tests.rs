@@ -30,15 +30,15 @@ fn spec(key: Option<&str>, database: Option<&str>) -> MongoSpec {
 
 /// What becomes of the copy where nobody proves anything.
 fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Active {
-    let owner = super::super::owner::Owner {
+    let owner = crate::environment::model::owner::Owner {
         name: "staging".parse().unwrap(),
         namespace: "a".to_owned(),
         uid: "u".to_owned(),
         created: None,
     };
-    let key = super::super::isolation::Key::new(b"k");
+    let key = crate::fingerprint::Key::new(b"k");
     let candidate = candidate(spec, secret);
-    let known = super::super::proof::plan::Known {
+    let known = crate::environment::credential_check::plan::Known {
         spec,
         jobs: Ok(()),
         off: true,
@@ -54,7 +54,7 @@ fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Ac
         recheck: None,
         now: jiff::Timestamp::UNIX_EPOCH,
     };
-    super::super::proof::plan::plan(known).active
+    crate::environment::credential_check::plan::plan(known).active
 }
 
 fn copy(uri: &str, generation: i64) -> Secret {

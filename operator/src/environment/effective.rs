@@ -10,22 +10,10 @@ use crokodial_crds::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use crate::config::defaults::Defaults;
 use crate::release::history::Keep;
 use crate::release::snapshot::ReleaseCommand;
 use crate::smoke::SmokePlan;
-
-/// What the chart sets for all environments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Defaults {
-    /// Ingress class where the spec names none; `None`: the cluster's default class.
-    pub ingress_class: Option<String>,
-    /// TLS mode where the spec names none.
-    pub tls_mode: TlsMode,
-    /// Image of preflight Jobs: the operator's own.
-    pub preflight_image: Option<String>,
-    /// Secret in the environment's namespace with which that image is pulled; `None`: those of its ServiceAccount.
-    pub preflight_pull_secret: Option<String>,
-}
 
 /// How a connection string is proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,7 +157,10 @@ impl Effective {
 
     /// True while the operator holds back what it would do.
     pub fn suspended(&self) -> bool {
-        self.suspend != Suspend::None
+        match self.suspend {
+            Suspend::None => false,
+            Suspend::Plan | Suspend::All => true,
+        }
     }
 
     /// The stage-dependent part, as `status.effective` echoes it.

@@ -7,69 +7,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crokodial_crds::names::{LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
 use crokodial_crds::{Reason, Stage};
-use futures::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
-use ring::hmac;
 
 use super::credentials::Active;
 use super::finding::Finding;
-use super::owner::Owner;
-use super::proof::live::{MARKS, list};
-use crate::context::Context;
-use crate::kube_io::IoError;
+use super::model::annotations::{STAGE, VALUES};
+use super::model::owner::Owner;
+use crate::fingerprint::Key;
 
 /// Name of the key's Secret.
 pub const KEY_SECRET: &str = "crokodial-hmac";
-/// Field manager of the key's Secret.
-const MANAGER: &str = "crokodial-hmac";
-const KEY_NAME: &str = "key";
-const KEY_BYTES: usize = 32;
 
-/// Annotation on an active copy: the stage of its environment.
-pub const STAGE: &str = "crokodial.com/stage";
-/// Annotation on the copy of `config.secretRefs`: fingerprints of its longer values.
-pub const VALUES: &str = "crokodial.com/value-marks";
+/// Key of the bytes in its data.
+pub const KEY_DATA: &str = "key";
 
-/// Shorter values are equal by chance or by design: `true`, `info`, a port.
-const SHORTEST_VALUE: usize = 16;
-/// Hex digits of a fingerprint: 128 bits.
-const MARK_LENGTH: usize = 32;
-/// An object's annotations may have 256 KiB together.
-const MOST_VALUES: usize = 2000;
+/// Minimum length in bytes of a value that is compared. Shorter values are equal by chance or by design: `true`, `info`, a
+/// port.
+const MIN_VALUE_BYTES: usize = 16;
 
-/// The key.
-#[derive(Clone)]
-pub struct Key(hmac::Key);
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Key")
-    }
-}
-
-impl Key {
-    /// Of 32 random bytes.
-    pub fn new(bytes: &[u8]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
-    }
-
-    /// Fingerprint of something of a kind.
-    fn mark(&self, kind: &str, content: &[u8]) -> String {
-        let mut context = hmac::Context::with_key(&self.0);
-        context.update(kind.as_bytes());
-        context.update(&[0]);
-        context.update(content);
-        let mut text = hex::encode(context.sign());
-        text.truncate(MARK_LENGTH);
-        text
-    }
-}
+/// Maximum number of fingerprints on one object: its annotations may have 256 KiB together.
+const MAX_VALUES: usize = 2000;
 
 /// Another environment's active copies, as far as they can be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +112,7 @@ impl Isolation {
             return None;
         }
         let uses = |other: &Other, value: &ByteString| {
-            value.0.len() >= SHORTEST_VALUE
+            value.0.len() >= MIN_VALUE_BYTES
                 && other.values.contains(&self.key.mark("value", &value.0))
         };
         let found = self.others.iter().find_map(|other| {
@@ -181,9 +142,9 @@ impl Isolation {
         let Some(values) = &active.advance else {
             return;
         };
-        let long = values.values().filter(|v| v.0.len() >= SHORTEST_VALUE);
+        let long = values.values().filter(|v| v.0.len() >= MIN_VALUE_BYTES);
         let marks: BTreeSet<String> = long
-            .take(MOST_VALUES)
+            .take(MAX_VALUES)
             .map(|value| self.key.mark("value", &value.0))
             .collect();
         let marks: Vec<String> = marks.into_iter().collect();
@@ -194,85 +155,11 @@ impl Isolation {
     }
 }
 
-/// Reads what is compared. Only metadata crosses the wire. The key is made where there is none: the first to ask
-/// wins, as with the certificate authority.
-pub async fn observe(ctx: &Context, owner: &Owner, stage: Stage) -> Result<Isolation, IoError> {
-    let key = key(ctx).await?;
-    let selector = format!("{LABEL_MANAGED_BY}={MANAGED_BY}");
-    let namespaces = &ctx.settings.watch_namespaces;
-    let reads = namespaces
-        .iter()
-        .map(|ns| ctx.io.list_metadata::<Secret>(ns, &selector));
-    let found = try_join_all(reads).await?.into_iter().flatten();
-    let others = found.filter_map(|secret| other(&secret.metadata, owner));
-    Ok(Isolation::new(owner, stage, key, others.collect()))
-}
-
-fn other(copy: &ObjectMeta, owner: &Owner) -> Option<Other> {
-    let annotations = copy.annotations.as_ref()?;
-    let stage = annotations.get(STAGE)?.clone();
-    let name = copy.labels.as_ref()?.get(LABEL_ENVIRONMENT)?;
-    let namespace = copy.namespace.as_deref().unwrap_or_default();
-    if (namespace, name.as_str()) == (owner.namespace.as_str(), owner.name.as_str()) {
-        return None;
-    }
-    let entries = |key: &str| annotations.get(key).map(|t| list(t)).unwrap_or_default();
-    Some(Other {
-        environment: format!("{namespace}/{name}"),
-        stage,
-        since: copy.creation_timestamp.as_ref().map(|t| t.0),
-        database: entries(MARKS),
-        values: entries(VALUES).into_iter().collect(),
-    })
-}
-
-async fn key(ctx: &Context) -> Result<Key, IoError> {
-    let namespace = ctx.settings.operator_namespace.as_str();
-    ctx.key
-        .get_or_try_init(|| async {
-            if let Some(found) = ctx.io.get::<Secret>(namespace, KEY_SECRET).await? {
-                return Ok(read(&found));
-            }
-            let bytes: [u8; KEY_BYTES] = rand::random();
-            match ctx
-                .io
-                .create(namespace, MANAGER, &secret(&bytes, namespace))
-                .await
-            {
-                Ok(_) => Ok(Key::new(&bytes)),
-                Err(error) if error.is_conflict() => {
-                    let found = ctx.io.get::<Secret>(namespace, KEY_SECRET).await?;
-                    Ok(read(&found.unwrap_or_default()))
-                }
-                Err(error) => Err(error),
-            }
-        })
-        .await
-        .cloned()
-}
-
-/// An emptied Secret gives the empty key: fingerprints are then only as hard to guess as what they are of, and all
-/// comparisons go on.
-fn read(secret: &Secret) -> Key {
-    let bytes = secret.data.as_ref().and_then(|data| data.get(KEY_NAME));
+/// Key of a stored Secret. An emptied Secret gives the empty key: fingerprints are then only as hard to guess as their
+/// contents, and all comparisons go on.
+pub fn stored_key(secret: &Secret) -> Key {
+    let bytes = secret.data.as_ref().and_then(|data| data.get(KEY_DATA));
     Key::new(bytes.map(|b| b.0.as_slice()).unwrap_or_default())
-}
-
-fn secret(bytes: &[u8], namespace: &str) -> Secret {
-    let labels = BTreeMap::from([(LABEL_MANAGED_BY.to_owned(), MANAGED_BY.to_owned())]);
-    let data = BTreeMap::from([(KEY_NAME.to_owned(), ByteString(bytes.to_vec()))]);
-    Secret {
-        metadata: ObjectMeta {
-            name: Some(KEY_SECRET.to_owned()),
-            namespace: Some(namespace.to_owned()),
-            labels: Some(labels),
-            ..ObjectMeta::default()
-        },
-        immutable: Some(true),
-        type_: Some("Opaque".to_owned()),
-        data: Some(data),
-        ..Secret::default()
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fingerprint::{KEY_BYTES, MARK_LENGTH};
 
 fn owner() -> Owner {
     Owner {

@@ -1,38 +1,25 @@
 //! One reconcile of one environment: observe → validate → decide → build → apply → status.
 //!
-//! I/O stands at the two ends; between them everything is a function of values. What cannot be observed again
-//! (numbers, phases) is kept in release records, so a crash at any call leaves a state that the next run mends.
+//! I/O is done at the two ends, in `observe/`, `apply/` and `status/`; between them everything is a function of values. What
+//! cannot be observed again (numbers, phases) is kept in release records, so a crash at any call leaves a state that the
+//! next reconcile mends.
 
 pub mod apply;
 pub mod build;
 pub mod certificate;
-pub mod claims;
-pub mod class;
 pub mod config_trial;
 pub mod controller;
+pub mod credential_check;
 pub mod credentials;
 pub mod decide;
-pub mod drift;
 pub mod effective;
-pub mod events;
+pub mod error;
 pub mod finding;
-mod glance;
 pub mod hosts;
-pub mod images;
 pub mod isolation;
-pub mod lookups;
-pub mod notes;
+pub mod model;
 pub mod observe;
-pub mod outside;
-pub mod owner;
-pub mod probed;
-pub mod promotion;
-pub mod proof;
-pub mod records;
-mod rollout;
 pub mod status;
-pub mod suspend;
-pub mod trials;
 pub mod validate;
 
 #[cfg(test)]
@@ -43,120 +30,86 @@ mod tables;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crokodial_crds::{CrokodialEnvironment, PlanStatus, Reason, Suspend};
+use crokodial_crds::{CrokodialEnvironment, Reason, Suspend};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
-use self::build::{Applied, Desired, Prepared};
+use self::apply::records::{self, Subject};
+use self::apply::{authority, credential_check as checks, withhold};
+use self::certificate::Certificate;
+use self::config_trial::TrialClock;
 use self::decide::Step;
 use self::effective::Effective;
-use self::observe::Observed;
-use self::owner::Owner;
+pub use self::error::Error;
+use self::error::{RECONCILE_TIMEOUT, ValidateError};
+use self::model::children::Desired;
+use self::model::observed::Observed;
+use self::model::owner::Owner;
+use self::status::events;
 use self::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
-use crate::metrics::FailureClass;
 
-/// Why a reconcile did not come to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The API server.
-    #[error(transparent)]
-    Io(#[from] IoError),
-    /// A release's content does not fit its snapshot.
-    #[error(transparent)]
-    Snapshot(#[from] crate::release::snapshot::SnapshotError),
-    /// An image that was accepted before does not parse.
-    #[error(transparent)]
-    Image(#[from] crokodial_crds::names::ImageError),
-    /// A name, digest or host that was accepted before does not parse.
-    #[error(transparent)]
-    Name(#[from] crokodial_crds::names::NameError),
-    /// A field that got past the schema.
-    #[error("spec.{field}: {problem}")]
-    Field {
-        /// The field, below `spec`.
-        field: &'static str,
-        /// What is wrong with it and what to write instead.
-        problem: String,
-    },
-    /// The certificate authority.
-    #[error(transparent)]
-    Certificate(#[from] certificate::Error),
-    /// Nothing ended within the deadline.
-    #[error("not done within {} s", DEADLINE.as_secs())]
-    Deadline,
-}
-
-impl Error {
-    /// True when what was read had changed before it was written: nothing is wrong, and the next look is a fresh one.
-    pub fn is_stale(&self) -> bool {
-        matches!(self, Self::Io(error) if error.is_conflict() || error.is_not_leading())
-    }
-
-    /// Whether trying again may help, for metrics and for how soon to try.
-    pub fn class(&self) -> FailureClass {
-        match self {
-            Self::Io(_) | Self::Certificate(_) => FailureClass::Retry,
-            Self::Deadline => FailureClass::Deadline,
-            Self::Snapshot(_) | Self::Image(_) | Self::Name(_) | Self::Field { .. } => {
-                FailureClass::Invalid
-            }
-        }
-    }
-}
-
-/// One reconcile has so long: some forty calls of 10 s at most, most of them side by side.
-const DEADLINE: Duration = Duration::from_secs(120);
-
-/// Reconciles the environment of this name, as it is now. Absent or on its way out, it needs nothing: children
-/// with an owner reference are collected, the others stay on purpose.
+/// Reconciles the environment of this name as it is now. One that is gone or being deleted needs nothing: children with an
+/// owner reference are garbage-collected, the others stay on purpose.
 pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
     // Boxed: the whole of it is too much for a small stack.
-    match tokio::time::timeout(DEADLINE, Box::pin(run(ctx, namespace, name))).await {
+    match tokio::time::timeout(RECONCILE_TIMEOUT, Box::pin(run(ctx, namespace, name))).await {
         Ok(result) => result,
-        Err(_) => Err(Error::Deadline),
+        Err(_) => Err(Error::Timeout),
     }
 }
 
 async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
-    let Some(environment) = there(ctx, namespace, name).await? else {
+    let found = get(ctx, namespace, name).await.map_err(Error::Observe)?;
+    let Some(environment) = found else {
         ctx.probes.forget(namespace, name);
-        ctx.lasting.forget(namespace, name);
+        ctx.warnings.forget(namespace, name);
         return Ok(Action::await_change());
     };
-    let owner = Owner::of(&environment)?;
+    let owner = Owner::of(&environment).map_err(ValidateError::from)?;
     let spec = &environment.spec;
     let effective = Effective::of(spec, &ctx.settings.defaults)
-        .map_err(|(field, problem)| Error::Field { field, problem })?;
+        .map_err(|(field, problem)| ValidateError::Field { field, problem })?;
 
-    let seen = observe::observe(ctx, &owner, spec, &effective).await?;
+    let observed = observe::observe(ctx, &owner, spec, &effective).await;
+    let seen = observed.map_err(Error::Observe)?;
     let clock = clock(ctx, &owner, &effective);
     let now = clock.now;
     let mut valid = validate::validate(&owner, spec, &effective, &seen, clock);
-    let step = decide::decide(&owner, &effective, &valid, &seen, clock.leader_since, now);
-    let certificate = certificate::plan(ctx, spec, &effective, &valid, &seen, now).await?;
+    let step = decide::decide(&owner, &effective, &valid, &seen, clock);
+    let certificate =
+        certificate::plan(spec, &effective, &valid, &seen, now).map_err(ValidateError::from)?;
     let desired = build::build(build::Plan {
         owner: &owner,
         spec,
         effective: &effective,
         valid: &valid,
         step: &step,
-        seen: &seen,
+        frozen: &seen.frozen,
         certificate: &certificate,
         operator_namespace: &ctx.settings.operator_namespace,
-        clock,
     });
-    let done = if effective.suspended() {
-        Done::withheld(&owner, desired, &step, &seen, effective.suspend)
-    } else {
-        let subject = records::Subject {
-            environment: &environment,
-            owner: &owner,
-            effective: &effective,
-        };
-        carry_out(ctx, subject, desired, &step, &mut valid, &seen).await?
+    let subject = Subject {
+        environment: &environment,
+        owner: &owner,
+        effective: &effective,
+    };
+    let (more, plan) = match effective.suspend {
+        Suspend::None => {
+            let built = Built {
+                desired: &desired,
+                certificate: &certificate,
+            };
+            let more = carry_out(ctx, subject, built, &step, &mut valid, &seen).await?;
+            (more, None)
+        }
+        Suspend::Plan => {
+            let plan = withhold::plan(&owner, &step, &desired, &seen);
+            (false, Some(plan))
+        }
+        Suspend::All => (false, None),
     };
 
     let facts = status::Facts {
@@ -167,14 +120,14 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         step: &step,
         seen: &seen,
         certificate: &certificate,
-        applied: &done.applied,
-        plan: done.plan.as_ref(),
+        plan: plan.as_ref(),
     };
     let new = status::compute(facts, now);
     events::announce(ctx, &environment, &new, now).await;
-    status::write(ctx, &environment, &new).await?;
+    let written = status::write(ctx, &environment, &new).await;
+    written.map_err(Error::Status)?;
     let jitter = jitter(&environment);
-    Ok(Action::requeue(if done.more {
+    Ok(Action::requeue(if more {
         // A step was written: look again at once.
         Duration::ZERO
     } else if valid.image.reason == Reason::Progressing {
@@ -185,8 +138,8 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     }))
 }
 
-/// Read afresh: the newest spec decides, not the one that woke us. What is on its way out is not there.
-async fn there(
+/// Reads the environment again: the newest spec decides, not the one of the watch. One that is being deleted counts as gone.
+async fn get(
     ctx: &Context,
     namespace: &str,
     name: &str,
@@ -195,84 +148,68 @@ async fn there(
     Ok(environment.filter(|e| e.metadata.deletion_timestamp.is_none()))
 }
 
-/// The time of this reconcile, and since when its environment is attended to.
-fn clock(ctx: &Context, owner: &Owner, effective: &Effective) -> config_trial::Clock {
+/// Times of this reconcile. Deadlines count from when this process leads and the environment is not suspended.
+fn clock(ctx: &Context, owner: &Owner, effective: &Effective) -> TrialClock {
     let now = ctx.now();
-    let attended = ctx.attention.since(&owner.uid, effective.suspended(), now);
-    config_trial::Clock {
+    let attended = ctx.resumed.since(&owner.uid, effective.suspended(), now);
+    TrialClock {
         deadline: effective.progress_deadline,
         leader_since: attended.max(ctx.since()),
         now,
     }
 }
 
-/// When a tag that is followed is looked up again.
+/// Time of the next look-up of a tag that is followed.
 fn follow(effective: &Effective, now: Timestamp) -> Option<Timestamp> {
     let every = SignedDuration::try_from(effective.follow?).unwrap_or(SignedDuration::MAX);
     Some(now.saturating_add(every).unwrap_or(now))
 }
 
-/// What became of a decision.
-struct Done {
-    applied: Desired<Applied>,
-    plan: Option<PlanStatus>,
-    /// There is more to do at once.
-    more: bool,
+/// Objects to write.
+#[derive(Clone, Copy)]
+struct Built<'a> {
+    desired: &'a Desired,
+    certificate: &'a Certificate,
 }
 
-impl Done {
-    /// Nothing was done; what would have been is told where a plan was asked for.
-    fn withheld(
-        owner: &Owner,
-        desired: Desired<Prepared>,
-        step: &Step,
-        seen: &Observed,
-        suspend: Suspend,
-    ) -> Self {
-        let (applied, objects) = suspend::withhold(owner, desired, &seen.children);
-        Self {
-            applied,
-            plan: (suspend == Suspend::Plan).then(|| suspend::plan(step, seen, objects)),
-            more: false,
-        }
-    }
-}
-
-/// Writes records, children and what follows from them, in an order that any crash leaves mendable.
+/// Writes the operator's own Secrets, records, children and what follows from them, in an order that any crash leaves
+/// mendable. True when there is more to do at once.
 async fn carry_out(
     ctx: &Arc<Context>,
-    subject: records::Subject<'_>,
-    desired: Desired<Prepared>,
+    subject: Subject<'_>,
+    built: Built<'_>,
     step: &Step,
     valid: &mut Valid,
     seen: &Observed,
-) -> Result<Done, Error> {
-    let records::Subject {
+) -> Result<bool, Error> {
+    let Subject {
         environment,
         owner,
         effective,
     } = subject;
+    if valid.conflict.is_none() {
+        let new_authority = built.certificate.new_authority.as_ref();
+        let created = authority::create(ctx, seen.new_key.as_ref(), new_authority).await;
+        created.map_err(Error::Apply)?;
+    }
     let more = records::write(ctx, subject, step, valid, seen).await?;
-    let applied = apply::apply(ctx, environment, owner, desired, &seen.children).await?;
+    let applied = apply::apply(ctx, environment, owner, built.desired, &seen.children).await;
+    applied.map_err(Error::Apply)?;
     if valid.conflict.is_none() {
         records::adopt(ctx, subject, step, seen).await?;
     }
     records::retire(ctx, step, seen).await?;
     if valid.conflict.is_none() {
         // After the account and the policy that the Job's pod runs under.
-        let acted = proof::act::act(ctx, owner, effective, &valid.proof, &seen.attempts).await?;
-        if let Some(blocked) = acted {
+        let started = checks::carry_out(ctx, owner, effective, &valid.check, &seen.attempts).await;
+        if let Some(blocked) = started.map_err(Error::Apply)? {
             valid.mongo.finding = blocked;
         }
     }
-    Ok(Done {
-        applied,
-        plan: None,
-        more,
-    })
+    Ok(more)
 }
 
-/// Up to 10 s, the same for one environment, so that a restart does not line all of them up for ever.
+/// Delay of up to 10 s, always the same for one environment, so that a restart does not line all of them up for good.
 fn jitter(environment: &CrokodialEnvironment) -> Duration {
     let sum: u64 = environment
         .uid()

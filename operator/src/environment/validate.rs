@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use crokodial_crds::{EnvironmentSpec, PreflightMode, Reason, ReleasePhase, RouteKind};
 use jiff::Timestamp;
-use kube::{Resource, ResourceExt};
 
-use super::build::Children;
-use super::build::pod_template::CREDENTIALS;
-use super::config_trial::{self, ConfigTrial};
+use super::config_trial::{self, ConfigTrial, TrialClock};
+use super::credential_check::plan::{self, CheckPlan};
+use super::credential_check::{self, CredentialState};
 use super::credentials::{self, Active};
 use super::effective::Effective;
 use super::finding::Finding;
 use super::hosts;
-use super::images::{self, Image};
-use super::observe::{Class, Observed, carries};
-use super::outside::published_address;
-use super::owner::Owner;
-use super::proof::plan::{self, Proof};
-use super::proof::{self, CredentialState};
+use super::model::annotations::CREDENTIALS;
+use super::model::children::{ChildKind, Children};
+use super::model::class::Class;
+use super::model::image::{self, Image};
+use super::model::objects::{carries, published_address};
+use super::model::observed::Observed;
+use super::model::owner::Owner;
 use crate::edge::Measured;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
@@ -36,8 +36,8 @@ pub struct Valid {
     pub mongo: Active,
     /// What is known of the Mongo URI that pods read.
     pub credentials: CredentialState,
-    /// How the Mongo URI is proven.
-    pub proof: Proof,
+    /// Plan of the checks of the Mongo URI.
+    pub check: CheckPlan,
     /// Condition `DatabaseIsolated`.
     pub isolated: Finding,
     /// The values of `secretRefs`, in use and on trial.
@@ -65,27 +65,27 @@ pub fn validate(
     spec: &EnvironmentSpec,
     effective: &Effective,
     seen: &Observed,
-    clock: config_trial::Clock,
+    clock: TrialClock,
 ) -> Valid {
     let config_values = config_values(spec, seen);
     let wanted = wanted(spec, seen, &config_values);
     let live = &seen.children;
     let counted = counted(live);
     let config = config(spec, seen, counted.1, clock);
-    let proof = planned(spec, effective, seen, clock.now);
-    let mut mongo = proof
+    let check = planned(spec, effective, seen, clock.now);
+    let mut mongo = check
         .active
         .clone()
-        .counting_from(counted.0, live.mongo_active.as_ref());
+        .counting_from(counted.0, live.mongo_active());
     seen.isolation.label_database(&mut mongo);
     Valid {
-        image: images::finding(&seen.image, &seen.image_name),
+        image: image::finding(&seen.image, &seen.image_name),
         wanted,
         config_values: config_values.unwrap_or_default(),
-        isolated: isolated(&proof, &config.active, seen),
-        credentials: proof.state.clone(),
+        isolated: isolated(&check, &config.active, seen),
+        credentials: check.state.clone(),
         mongo,
-        proof,
+        check,
         config,
         route: route(owner, spec, effective, seen),
         https: https(effective, seen),
@@ -93,14 +93,9 @@ pub fn validate(
     }
 }
 
-fn config(
-    spec: &EnvironmentSpec,
-    seen: &Observed,
-    counted: i64,
-    clock: config_trial::Clock,
-) -> ConfigTrial {
+fn config(spec: &EnvironmentSpec, seen: &Observed, counted: i64, clock: TrialClock) -> ConfigTrial {
     let trial = config_trial::decide(spec, seen, clock);
-    let live = seen.children.config_active.as_ref();
+    let live = seen.children.config_active();
     let mut active = trial.active.counting_from(counted, live);
     seen.isolation.label_values(&mut active);
     ConfigTrial { active, ..trial }
@@ -111,7 +106,7 @@ fn planned(
     effective: &Effective,
     seen: &Observed,
     now: Timestamp,
-) -> Proof {
+) -> CheckPlan {
     let candidate = credentials::candidate(&spec.mongo, seen.mongo_secret.as_ref());
     plan::plan(plan::Known {
         spec: &spec.mongo,
@@ -123,32 +118,31 @@ fn planned(
         },
         off: effective.preflight.mode == PreflightMode::Off,
         candidate: candidate.as_ref(),
-        live: seen.children.mongo_active.as_ref(),
+        live: seen.children.mongo_active(),
         attempts: &seen.attempts,
         isolation: &seen.isolation,
-        recheck: proof::oldest_allowed(&seen.records, now),
+        recheck: credential_check::oldest_allowed(&seen.records, now),
         now,
     })
 }
 
 /// A shared database is told before a shared value.
-fn isolated(proof: &Proof, config: &Active, seen: &Observed) -> Finding {
-    let live = seen.children.config_active.as_ref();
+fn isolated(check: &CheckPlan, config: &Active, seen: &Observed) -> Finding {
+    let live = seen.children.config_active();
     let values = config
         .advance
         .as_ref()
         .or(live.and_then(|s| s.data.as_ref()));
     match values.and_then(|values| seen.isolation.shared(values)) {
-        Some(shared) if proof.isolated.is_true() => shared,
-        _ => proof.isolated.clone(),
+        Some(shared) if check.isolated.is_true() => shared,
+        _ => check.isolated.clone(),
     }
 }
 
 /// The counters of both copies, as the Deployment's pods carry them; 0 where there are none.
 fn counted(live: &Children) -> (i64, i64) {
     let template = live
-        .deployment
-        .as_ref()
+        .deployment()
         .and_then(|d| d.spec.as_ref()?.template.metadata.as_ref());
     let text = template.and_then(|m| m.annotations.as_ref()?.get(CREDENTIALS));
     let number = |text: &str| text.parse().unwrap_or(0);
@@ -163,7 +157,7 @@ fn wanted(
 ) -> Result<Wanted, Finding> {
     let digest = match &seen.image {
         Image::Resolved(digest) | Image::Stale(digest, _) => digest,
-        other => return Err(images::finding(other, &seen.image_name)),
+        other => return Err(image::finding(other, &seen.image_name)),
     };
     let config = config.as_ref().map_err(Clone::clone)?;
     Ok(Wanted {
@@ -220,12 +214,16 @@ fn config_values(
 }
 
 fn route(owner: &Owner, spec: &EnvironmentSpec, effective: &Effective, seen: &Observed) -> Route {
-    if effective.route == RouteKind::None {
-        return Route {
+    match effective.route {
+        RouteKind::Ingress => ingress(owner, spec, seen),
+        RouteKind::None => Route {
             finding: Finding::yes(Reason::Disabled, "the spec asks for no route"),
             write: false,
-        };
+        },
     }
+}
+
+fn ingress(owner: &Owner, spec: &EnvironmentSpec, seen: &Observed) -> Route {
     if let Class::Missing(name) = &seen.class {
         let what = match name {
             Some(name) => format!("there is no IngressClass {name}"),
@@ -249,11 +247,7 @@ fn route(owner: &Owner, spec: &EnvironmentSpec, effective: &Effective, seen: &Ob
             write: false,
         };
     }
-    let live = seen
-        .children
-        .ingress
-        .as_ref()
-        .filter(|i| carries(i, &spec.domain));
+    let live = seen.children.ingress().filter(|i| carries(i, &spec.domain));
     let finding = match live.and_then(published_address) {
         Some(address) => Finding::yes(
             Reason::Succeeded,
@@ -271,7 +265,11 @@ fn route(owner: &Owner, spec: &EnvironmentSpec, effective: &Effective, seen: &Ob
 }
 
 fn https(effective: &Effective, seen: &Observed) -> Option<Finding> {
-    if !effective.force_https || effective.route == RouteKind::None {
+    let routed = match effective.route {
+        RouteKind::Ingress => true,
+        RouteKind::None => false,
+    };
+    if !effective.force_https || !routed {
         return None;
     }
     Some(match &seen.https {
@@ -310,49 +308,17 @@ fn how_to_redirect(class: &Class) -> &'static str {
     }
 }
 
-/// Any object of a child's name that is not labelled ours.
+/// Finding about objects of our children's names that are not labelled ours.
 fn conflict(owner: &Owner, live: &Children) -> Option<Finding> {
-    let Children {
-        service_account,
-        network_policy,
-        mongo_active,
-        config_active,
-        config_candidate,
-        candidate_policy,
-        candidate,
-        // Listed by our labels.
-        release_jobs: _,
-        deployment,
-        service,
-        disruption_budget,
-        certificate,
-        ingress,
-    } = live;
-    let foreign: Vec<String> = [
-        foreign(owner, service_account.as_ref()),
-        foreign(owner, network_policy.as_ref()),
-        foreign(owner, mongo_active.as_ref()),
-        foreign(owner, config_active.as_ref()),
-        foreign(owner, config_candidate.as_ref()),
-        foreign(owner, candidate_policy.as_ref()),
-        foreign(owner, candidate.as_ref()),
-        foreign(owner, deployment.as_ref()),
-        foreign(owner, service.as_ref()),
-        foreign(owner, disruption_budget.as_ref()),
-        foreign(owner, certificate.as_ref()),
-        foreign(owner, ingress.as_ref()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let foreign = |kind: ChildKind| {
+        let metadata = live.get(kind)?.metadata();
+        let name = metadata.name.as_deref().unwrap_or_default();
+        (!owner.labelled(metadata)).then(|| format!("{} {name}", kind.api().kind()))
+    };
+    let foreign: Vec<String> = ChildKind::all().filter_map(foreign).collect();
     let what = format!(
         "{} exists and was not made by this operator; nothing was changed",
         foreign.join(", ")
     );
     (!foreign.is_empty()).then(|| Finding::no(Reason::NameConflict, what))
-}
-
-fn foreign<K: Resource<DynamicType = ()>>(owner: &Owner, live: Option<&K>) -> Option<String> {
-    let object = live.filter(|o| !owner.owns(*o))?;
-    Some(format!("{} {}", K::kind(&()), object.name_any()))
 }

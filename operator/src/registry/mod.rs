@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crokodial_crds::Reason;
 use crokodial_crds::names::{Digest, ImageRef};
+use futures::future::BoxFuture;
 use http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -305,6 +306,49 @@ fn error(image: &ImageRef, fault: Fault) -> ResolveError {
         },
         Fault::Refused(cause) => ResolveError::RegistryUnauthorized { registry, cause },
         Fault::Trouble(cause) => ResolveError::RegistryUnreachable { registry, cause },
+    }
+}
+
+/// Registries, as far as the operator asks them.
+pub trait Images: Send + Sync {
+    /// Digest that a tag names now.
+    fn resolve(
+        &self,
+        image: ImageRef,
+        auth: Vec<RegistryAuth>,
+    ) -> BoxFuture<'static, Result<Digest, ResolveError>>;
+
+    /// Whether the registry still has a digest.
+    fn exists(
+        &self,
+        image: ImageRef,
+        digest: Digest,
+        auth: Vec<RegistryAuth>,
+    ) -> BoxFuture<'static, Existence>;
+}
+
+impl Images for Resolver {
+    fn resolve(
+        &self,
+        image: ImageRef,
+        auth: Vec<RegistryAuth>,
+    ) -> BoxFuture<'static, Result<Digest, ResolveError>> {
+        let resolver = self.clone();
+        Box::pin(async move {
+            Self::resolve(&resolver, &image, &auth)
+                .await
+                .map(|found| found.digest)
+        })
+    }
+
+    fn exists(
+        &self,
+        image: ImageRef,
+        digest: Digest,
+        auth: Vec<RegistryAuth>,
+    ) -> BoxFuture<'static, Existence> {
+        let resolver = self.clone();
+        Box::pin(async move { Self::exists(&resolver, &image, &digest, &auth).await })
     }
 }
 

@@ -1,7 +1,11 @@
 //! Release records as the machine sees them.
 
 use crokodial_crds::{CrokodialRelease, ReleasePhase, ReleaseSpec, ReleaseStatus};
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+
+/// Time between two checks whether a release can be rolled back to.
+const ROLLBACK_CHECK: SignedDuration = SignedDuration::from_hours(24);
 
 /// One release of one environment. Identified by name and spec, never by labels, which users may edit.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,4 +63,20 @@ pub fn last_good(records: &[Record]) -> Option<&Record> {
         .iter()
         .filter(|r| r.good())
         .max_by_key(|r| r.number())
+}
+
+/// Good release whose last check whether it can be rolled back to is the oldest, and at least a day old. One for each
+/// reconcile, so that fifty of them are not checked at once.
+pub fn due_for_check(records: &[Record], now: Timestamp) -> Option<&Record> {
+    let checked = |r: &Record| {
+        let status = r.status.as_ref()?;
+        status.rollback_checked_at.as_ref().map(|t| t.0)
+    };
+    let due = |r: &&Record| {
+        r.good() && checked(r).is_none_or(|at| now.duration_since(at) >= ROLLBACK_CHECK)
+    };
+    records
+        .iter()
+        .filter(due)
+        .min_by_key(|r| (checked(r), r.number()))
 }

@@ -14,7 +14,7 @@ use super::probe::{Ask, Dialler};
 use super::summary::{Outcome, ProbeSummary};
 use super::window::Window;
 use super::{BRISK_INTERVAL, INTERVAL, Probes, Target};
-use crate::context::Clock;
+use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::wake::Wakes;
 

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crokodial_crds::names::{Digest, ImageRef};
-use crokodial_operator::context::{Edge, Smoke};
-use crokodial_operator::edge::Measured;
-use crokodial_operator::environment::images::Images;
-use crokodial_operator::registry::{Existence, RegistryAuth, ResolveError};
-use crokodial_operator::smoke::{SmokePlan, SmokeResult, SmokeTarget};
+
+use crokodial_operator::edge::{Edge, Measured};
+use crokodial_operator::registry::{Existence, Images, RegistryAuth, ResolveError};
+use crokodial_operator::smoke::{Smoke, SmokePlan, SmokeResult, SmokeTarget};
 use futures::future::BoxFuture;
 use sha2::Digest as _;
 

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crokodial_crds::TlsMode;
-use crokodial_operator::context::{Clock, Context, Outside, Settings};
-use crokodial_operator::environment::effective::Defaults;
+use crokodial_operator::clock::Clock;
+use crokodial_operator::config::defaults::Defaults;
+use crokodial_operator::context::{Context, Outside, Settings};
 use crokodial_operator::environment::{self, Error};
 use crokodial_operator::kube_io::KubeIo;
 use crokodial_operator::metrics::Metrics;

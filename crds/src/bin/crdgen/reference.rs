@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crokodial_crds::{ConditionType, Reason};
+use crokodial_crds::{Actor, ConditionType, Reason};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
@@ -92,8 +92,8 @@ pub fn conditions() -> String {
             line(reason.next_step())
         );
         match reason.who() {
-            "nobody" => page.push('\n'),
-            who => {
+            Actor::Nobody => page.push('\n'),
+            who @ (Actor::User | Actor::ClusterAdministrator) => {
                 let _ = writeln!(page, " (By: {who}.)");
             }
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crokodial_crds::{ConditionType, Reason};
+use crokodial_crds::{Actor, ConditionType, Reason};
 use strum::IntoEnumIterator;
 
 use super::reference::line;
@@ -34,10 +34,10 @@ fn section(page: &mut String, reason: Reason) {
         places(reason)
     );
     match reason.who() {
-        "nobody" => {
+        Actor::Nobody => {
             let _ = writeln!(page, "- **Next**: {}", line(reason.next_step()));
         }
-        who => {
+        who @ (Actor::User | Actor::ClusterAdministrator) => {
             let _ = writeln!(
                 page,
                 "- **Next**, by the {who}: {}",

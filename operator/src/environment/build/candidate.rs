@@ -7,11 +7,9 @@ use crokodial_crds::names::{
 use serde_json::{Value, json};
 
 use super::network_policy::egress;
-use super::pod_template::{CREDENTIALS, set_role};
-use crate::environment::owner::Owner;
-
-/// Annotation on a candidate's pods that try values of `config.secretRefs`: which, by their counter.
-pub const TRIES_CONFIG: &str = "crokodial.com/tries-config";
+use super::pod_template::set_role;
+use crate::environment::model::annotations::{CREDENTIALS, TRIES_CONFIG};
+use crate::environment::model::owner::Owner;
 
 /// What the candidate is made of.
 #[derive(Clone, Debug)]
@@ -100,5 +98,5 @@ pub fn network_policy(owner: &Owner, operator_namespace: &str) -> Value {
 }
 
 #[cfg(test)]
-#[path = "beside_test.rs"]
+#[path = "candidate_tests.rs"]
 mod tests;

@@ -1,172 +1,63 @@
-//! Children as values: one kind per file, no I/O, no clock.
+//! Wanted state of the children: one builder per file. No I/O, no clock, no decisions.
 
+pub mod authority;
 pub mod candidate;
 pub mod network_policy;
 pub mod pod_template;
+pub mod preflight;
+pub mod release;
 pub mod release_job;
 pub mod route;
 pub mod secrets;
 pub mod workload;
 
-use std::marker::PhantomData;
+use std::collections::BTreeMap;
 
 use crokodial_crds::names::Children as Names;
-use crokodial_crds::{EnvironmentSpec, RouteKind, TlsMode};
-use k8s_openapi::api::apps::v1::Deployment;
+use crokodial_crds::{EnvironmentSpec, RouteKind};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::Value;
 
 use super::certificate::Certificate;
-use super::config_trial::{self, Slot};
 use super::credentials::Active;
 use super::decide::Step;
+use super::decide::release_jobs::ReleaseJobStep;
 use super::effective::Effective;
-use super::observe::Observed;
-use super::owner::Owner;
-use super::trials::{self, ReleaseJobState};
+use super::model::children::{Child, ChildKind, Desired, JobChange};
+use super::model::owner::Owner;
 use super::validate::Valid;
 use crate::release::machine::Run;
+use crate::release::snapshot::Snapshot;
 
-/// Made by the builders, not yet sent.
-#[derive(Clone, Copy, Debug)]
-pub struct Prepared;
-
-/// Sent and answered.
-#[derive(Clone, Copy, Debug)]
-pub struct Applied;
-
-/// What is to be done about one child.
-#[derive(Clone, PartialEq)]
-pub enum Child {
-    /// Bring it to this state.
-    Apply(Value),
-    /// Leave it as it is: what it should be is not known, or may not be changed now.
-    Keep,
-    /// Remove it, if it is ours.
-    Remove,
-}
-
-/// A Secret may be in it: only what is to be done is printed.
-impl std::fmt::Debug for Child {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Apply(_) => "Apply",
-            Self::Keep => "Keep",
-            Self::Remove => "Remove",
-        })
-    }
-}
-
-/// What is to be done about one Job. A Job cannot be changed.
-#[derive(Clone, Debug, PartialEq)]
-pub enum JobChange {
-    /// Make it.
-    Create(Box<Job>),
-    /// Delete exactly this one.
-    Delete(Box<ObjectMeta>),
-}
-
-/// All children of an environment. `apply` takes it apart without `..`, so a kind that nobody applies does not
-/// compile.
-#[derive(Clone, Debug)]
-pub struct Desired<S> {
-    /// Identity of the pods; mounts no token.
-    pub service_account: Child,
-    /// What may reach the pods, and what they may reach.
-    pub network_policy: Child,
-    /// The Mongo URI that pods read.
-    pub mongo_active: Child,
-    /// The values of `secretRefs` that pods read.
-    pub config_active: Child,
-    /// Values of `secretRefs` that are tried, or were and do not work.
-    pub config_candidate: Child,
-    /// What may reach the pods that get no traffic.
-    pub candidate_policy: Child,
-    /// The pod that proves a release or values.
-    pub candidate: Child,
-    /// Release phases.
-    pub release_jobs: Vec<JobChange>,
-    /// The pods.
-    pub deployment: Child,
-    /// Their stable address.
-    pub service: Child,
-    /// Keeps a drain from taking all of them.
-    pub disruption_budget: Child,
-    /// The certificate and its key.
-    pub certificate: Child,
-    /// The way in.
-    pub ingress: Child,
-    /// Prepared or Applied.
-    pub state: PhantomData<S>,
-}
-
-/// The children as they are now.
-#[derive(Clone, Default)]
-pub struct Children {
-    /// `<env>`
-    pub service_account: Option<ServiceAccount>,
-    /// `<env>`
-    pub network_policy: Option<NetworkPolicy>,
-    /// `<env>-mongo-active`
-    pub mongo_active: Option<Secret>,
-    /// `<env>-config-active`
-    pub config_active: Option<Secret>,
-    /// `<env>-config-candidate`
-    pub config_candidate: Option<Secret>,
-    /// `<env>-candidate`
-    pub candidate_policy: Option<NetworkPolicy>,
-    /// `<env>-candidate`
-    pub candidate: Option<Deployment>,
-    /// `<env>-release-<N>`, those that are ours.
-    pub release_jobs: Vec<Job>,
-    /// `<env>`
-    pub deployment: Option<Deployment>,
-    /// `<env>`
-    pub service: Option<Service>,
-    /// `<env>`
-    pub disruption_budget: Option<PodDisruptionBudget>,
-    /// `<env>-tls`
-    pub certificate: Option<Secret>,
-    /// `<env>`
-    pub ingress: Option<Ingress>,
-}
-
-/// Secrets stand in here, so nothing of it is printed.
-impl std::fmt::Debug for Children {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Children").finish_non_exhaustive()
-    }
-}
-
-/// What the builders need. All of it is validated.
+/// Inputs of the builders. All of them are validated.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
-    /// Identity.
+    /// Identity of the environment.
     pub owner: &'a Owner,
-    /// The spec as written.
+    /// Spec as written.
     pub spec: &'a EnvironmentSpec,
-    /// The spec with defaults.
+    /// Spec with defaults.
     pub effective: &'a Effective,
-    /// What validation found.
+    /// Result of validation.
     pub valid: &'a Valid,
-    /// What was decided.
+    /// What was decided about releases.
     pub step: &'a Step,
-    /// What was observed.
-    pub seen: &'a Observed,
-    /// The certificate.
+    /// Content of the snapshots that may run, by release number.
+    pub frozen: &'a BTreeMap<i64, Snapshot>,
+    /// Certificate of the site.
     pub certificate: &'a Certificate,
-    /// Where the operator's pods are.
+    /// Namespace of the operator's pods.
     pub operator_namespace: &'a str,
-    /// Time, as far as trials need it.
-    pub clock: config_trial::Clock,
 }
 
-/// Builds every child.
-pub fn build(plan: Plan<'_>) -> Desired<Prepared> {
+/// Builds every child. Where a name is taken, nothing is written.
+pub fn build(plan: Plan<'_>) -> Desired {
+    if plan.valid.conflict.is_some() {
+        return Desired::nothing();
+    }
+    Desired::of(|kind| child(plan, kind), release_jobs(plan))
+}
+
+fn child(plan: Plan<'_>, kind: ChildKind) -> Child {
     let Plan {
         owner,
         spec,
@@ -175,51 +66,35 @@ pub fn build(plan: Plan<'_>) -> Desired<Prepared> {
         ..
     } = plan;
     let policy = effective.deletion_policy;
-    let names = Names::of(&owner.name);
-    if valid.conflict.is_some() {
-        return nothing();
-    }
-    Desired {
-        service_account: Child::Apply(workload::service_account(owner, spec, effective)),
-        network_policy: Child::Apply(network_policy::build(owner, effective.port, policy)),
-        mongo_active: active(plan, &names.mongo_active(), &valid.mongo),
-        config_active: active(plan, &names.config_active(), &valid.config.active),
-        config_candidate: match &valid.config.staged {
+    let name = kind.name(Names::of(&owner.name));
+    match kind {
+        ChildKind::ServiceAccount => {
+            Child::Apply(workload::service_account(owner, spec, effective))
+        }
+        ChildKind::NetworkPolicy => {
+            Child::Apply(network_policy::build(owner, effective.port, policy))
+        }
+        ChildKind::MongoActive => active(plan, &name, &valid.mongo),
+        ChildKind::ConfigActive => active(plan, &name, &valid.config.active),
+        ChildKind::ConfigCandidate => match &valid.config.staged {
             Some(staged) => Child::Apply(secrets::staged(owner, staged)),
             None => Child::Remove,
         },
-        candidate_policy: Child::Apply(candidate::network_policy(owner, plan.operator_namespace)),
-        candidate: candidate(plan),
-        release_jobs: release_jobs(plan),
-        deployment: deployment(plan),
-        service: Child::Apply(workload::service(owner, policy)),
-        disruption_budget: if effective.replicas > 1 {
+        ChildKind::CandidatePolicy => {
+            Child::Apply(candidate::network_policy(owner, plan.operator_namespace))
+        }
+        ChildKind::Candidate => candidate(plan),
+        ChildKind::Service => Child::Apply(workload::service(owner, policy)),
+        ChildKind::Deployment => deployment(plan),
+        ChildKind::DisruptionBudget if effective.replicas > 1 => {
             Child::Apply(workload::disruption_budget(owner, policy))
-        } else {
-            Child::Remove
+        }
+        ChildKind::DisruptionBudget => Child::Remove,
+        ChildKind::Certificate => match &plan.certificate.data {
+            Some(data) => Child::Apply(secrets::certificate(owner, &name, data, policy)),
+            None => Child::Keep,
         },
-        certificate: certificate(plan, &names.tls()),
-        ingress: ingress(plan),
-        state: PhantomData,
-    }
-}
-
-fn nothing() -> Desired<Prepared> {
-    Desired {
-        service_account: Child::Keep,
-        network_policy: Child::Keep,
-        mongo_active: Child::Keep,
-        config_active: Child::Keep,
-        config_candidate: Child::Keep,
-        candidate_policy: Child::Keep,
-        candidate: Child::Keep,
-        release_jobs: Vec::new(),
-        deployment: Child::Keep,
-        service: Child::Keep,
-        disruption_budget: Child::Keep,
-        certificate: Child::Keep,
-        ingress: Child::Keep,
-        state: PhantomData,
+        ChildKind::Ingress => ingress(plan),
     }
 }
 
@@ -233,78 +108,40 @@ fn active(plan: Plan<'_>, name: &str, active: &Active) -> Child {
     }
 }
 
-/// The one pod outside the Service, for whoever has it.
+/// The one pod outside the Service.
 fn candidate(plan: Plan<'_>) -> Child {
-    let Plan {
-        owner,
-        valid,
-        step,
-        seen,
-        ..
-    } = plan;
-    let slot = config_trial::slot(step.decision.candidate, &valid.config, seen, plan.clock);
-    let (release, generation, config) = match slot {
-        Slot::Free => return Child::Remove,
-        Slot::Release(release) => (release, valid.config.active.generation, None),
-        Slot::Config(staged) => (staged.release, staged.generation, Some(staged.generation)),
+    let Some(run) = plan.step.candidate else {
+        return Child::Remove;
     };
-    let Some(snapshot) = seen.frozen.get(&release) else {
+    let Some(snapshot) = plan.frozen.get(&run.release) else {
         return Child::Remove;
     };
     let trying = candidate::Trying {
         template: &snapshot.frozen.template,
-        credentials: format!("{}.{generation}", valid.mongo.generation),
-        config,
+        credentials: format!("{}.{}", plan.valid.mongo.generation, run.generation),
+        config: run.config,
     };
-    Child::Apply(candidate::deployment(owner, &trying))
+    Child::Apply(candidate::deployment(plan.owner, &trying))
 }
 
-/// The wanted release phase is begun once; one that came to no verdict is made anew. Of those that nobody waits for,
-/// the newest stays as long as it is at its end, so that its log can be read.
 fn release_jobs(plan: Plan<'_>) -> Vec<JobChange> {
-    let (seen, wanted) = (plan.seen, plan.step.decision.release_phase);
-    let live = &seen.children.release_jobs;
-    let newest = live.iter().filter_map(trials::release_of).max();
-    let over = |number: i64| match seen.trials.jobs.get(&number) {
-        Some(ReleaseJobState::Platform { over, .. }) => *over,
-        Some(ReleaseJobState::Running) | None => false,
-        Some(ReleaseJobState::Succeeded | ReleaseJobState::Failed(_)) => true,
-    };
-    let barren = |number: i64| {
-        over(number)
-            && matches!(
-                seen.trials.jobs.get(&number),
-                Some(ReleaseJobState::Platform { .. })
-            )
-    };
-    let gone = live.iter().filter(|job| {
-        let number = trials::release_of(job).unwrap_or(0);
-        if wanted == Some(number) {
-            barren(number)
-        } else {
-            !over(number) || Some(number) != newest || wanted.is_some()
-        }
+    let steps = plan.step.release_jobs.iter();
+    let changes = steps.filter_map(|step| match step {
+        ReleaseJobStep::Create(number) => release_job(plan, *number).map(JobChange::Create),
+        ReleaseJobStep::Delete(job) => Some(JobChange::Delete(job.clone())),
     });
-    let mut changes: Vec<JobChange> = gone
-        .map(|job| JobChange::Delete(Box::new(job.metadata.clone())))
-        .collect();
-    let made = wanted.filter(|n| !live.iter().any(|job| trials::release_of(job) == Some(*n)));
-    changes.extend(
-        made.and_then(|number| release_job(plan, number))
-            .map(JobChange::Create),
-    );
-    changes
+    changes.collect()
 }
 
 fn release_job(plan: Plan<'_>, number: i64) -> Option<Box<Job>> {
-    let frozen = &plan.seen.frozen.get(&number)?.frozen;
+    let frozen = &plan.frozen.get(&number)?.frozen;
     let command = frozen.release_phase.as_ref()?;
     let credentials = credentials(plan.valid);
     let job = release_job::build(plan.owner, number, &frozen.template, command, &credentials);
     serde_json::from_value(job).ok().map(Box::new)
 }
 
-/// Counters of what the pods that serve read.
+/// Generations of the credentials that the serving pods read.
 fn credentials(valid: &Valid) -> String {
     format!(
         "{}.{}",
@@ -318,7 +155,7 @@ fn deployment(plan: Plan<'_>) -> Child {
         effective,
         valid,
         step,
-        seen,
+        frozen,
         ..
     } = plan;
     let (number, replicas) = match step.decision.run {
@@ -326,7 +163,7 @@ fn deployment(plan: Plan<'_>) -> Child {
         Run::Zero(number) => (number, 0),
         Run::Keep => return Child::Keep,
     };
-    let Some(snapshot) = seen.frozen.get(&number) else {
+    let Some(snapshot) = frozen.get(&number) else {
         return Child::Keep;
     };
     let running = workload::Running {
@@ -338,23 +175,6 @@ fn deployment(plan: Plan<'_>) -> Child {
     Child::Apply(workload::deployment(owner, effective, &running))
 }
 
-fn certificate(plan: Plan<'_>, name: &str) -> Child {
-    let policy = plan.effective.deletion_policy;
-    match &plan.certificate.issued {
-        Some(leaf) => Child::Apply(secrets::certificate(plan.owner, name, leaf, policy)),
-        // The same content again: labels and owner references follow the environment and its policy.
-        None => live_certificate(plan, name).map_or(Child::Keep, Child::Apply),
-    }
-}
-
-fn live_certificate(plan: Plan<'_>, name: &str) -> Option<Value> {
-    let live = plan.seen.children.certificate.as_ref()?;
-    let data = live.data.as_ref()?;
-    let wanted = plan.effective.tls_mode == TlsMode::SelfSigned;
-    let policy = plan.effective.deletion_policy;
-    wanted.then(|| secrets::kept_certificate(plan.owner, name, data, policy))
-}
-
 fn ingress(plan: Plan<'_>) -> Child {
     let Plan {
         owner,
@@ -363,18 +183,15 @@ fn ingress(plan: Plan<'_>) -> Child {
         valid,
         ..
     } = plan;
-    if effective.route == RouteKind::None {
-        return Child::Remove;
+    match effective.route {
+        RouteKind::None => Child::Remove,
+        RouteKind::Ingress if !valid.route.write => Child::Keep,
+        RouteKind::Ingress => Child::Apply(route::ingress(
+            owner,
+            &spec.domain,
+            effective.ingress_class.as_deref(),
+            effective.tls_mode,
+            effective.deletion_policy,
+        )),
     }
-    if !valid.route.write {
-        return Child::Keep;
-    }
-    let class = effective.ingress_class.as_deref();
-    Child::Apply(route::ingress(
-        owner,
-        &spec.domain,
-        class,
-        effective.tls_mode,
-        effective.deletion_policy,
-    ))
 }

@@ -6,7 +6,7 @@ use crokodial_crds::names::{
 };
 use serde_json::{Value, json};
 
-use crate::environment::owner::Owner;
+use crate::environment::model::owner::Owner;
 
 /// The clouds' metadata service, which hands out node credentials.
 const METADATA_SERVICE: &str = "169.254.169.254/32";

@@ -5,14 +5,8 @@ use crokodial_crds::names::{COMPONENT_WEB, Children as Names};
 use serde_json::{Value, json};
 
 use crate::environment::effective::Effective;
-use crate::environment::owner::Owner;
-
-/// Key of the URI in `<env>-mongo-active`.
-pub const MONGO_KEY: &str = "uri";
-
-/// Annotation on the template that makes pods roll when the credentials they read have changed. The only thing
-/// that is added to a frozen template.
-pub const CREDENTIALS: &str = "crokodial.com/credentials";
+use crate::environment::model::annotations::MONGO_KEY;
+use crate::environment::model::owner::Owner;
 
 /// Variable that tells the app what it runs as: it is idle but for requests unless this is `web`.
 const ROLE: &str = "CROKODIAL_ROLE";

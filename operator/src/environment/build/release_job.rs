@@ -5,8 +5,9 @@ use crokodial_crds::names::{
 };
 use serde_json::{Value, json};
 
-use super::pod_template::{CREDENTIALS, set_role};
-use crate::environment::owner::Owner;
+use super::pod_template::set_role;
+use crate::environment::model::annotations::CREDENTIALS;
+use crate::environment::model::owner::Owner;
 use crate::release::snapshot::ReleaseCommand;
 
 /// Runs `command` with the frozen template's image, variables, volumes and rights.

@@ -1,12 +1,12 @@
-//! The Ingress.
+//! Ingress of the site.
 
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{DeletionPolicy, TlsMode};
 use serde_json::{Value, json};
 
-use crate::environment::owner::Owner;
+use crate::environment::model::owner::Owner;
 
-/// One host, every path, to the Service. No annotations: two routes for one host with different ones make
+/// Ingress: one host, every path, to the Service. No annotations: two routes for one host with different ones make
 /// external controllers flap.
 pub fn ingress(
     owner: &Owner,
@@ -29,8 +29,11 @@ pub fn ingress(
     if let Some(class) = class {
         spec["ingressClassName"] = json!(class);
     }
-    if tls == TlsMode::SelfSigned {
-        spec["tls"] = json!([{"hosts": [domain], "secretName": names.tls()}]);
+    match tls {
+        TlsMode::SelfSigned => {
+            spec["tls"] = json!([{"hosts": [domain], "secretName": names.tls()}]);
+        }
+        TlsMode::None => {}
     }
     json!({
         "apiVersion": "networking.k8s.io/v1",

@@ -9,22 +9,10 @@ use crokodial_crds::names::{COMPONENT_CANDIDATE, Children as Names};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
-use crate::environment::certificate::Issued;
 use crate::environment::config_trial::Staged;
 use crate::environment::credentials::Active;
-use crate::environment::owner::Owner;
-
-/// Annotation on an active copy: how often its content has changed. A counter, never a hash of the values.
-pub const GENERATION: &str = "crokodial.com/generation";
-
-/// Annotation on values that are tried: the release whose template tries them.
-pub const RELEASE: &str = "crokodial.com/tried-with";
-
-/// Annotation on values that are tried: since when.
-pub const SINCE: &str = "crokodial.com/since";
-
-/// Annotation on values that were tried: why they do not work.
-pub const VERDICT: &str = "crokodial.com/verdict";
+use crate::environment::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
+use crate::environment::model::owner::Owner;
 
 /// Values that one pod tries before those that serve read them.
 pub fn staged(owner: &Owner, staged: &Staged) -> Value {
@@ -55,19 +43,8 @@ pub fn active(
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(data)})
 }
 
-/// A certificate with its key, as Ingress controllers expect it.
-pub fn certificate(owner: &Owner, name: &str, issued: &Issued, policy: DeletionPolicy) -> Value {
-    let pem = |text: &str| ByteString(text.as_bytes().to_vec());
-    let data = BTreeMap::from([
-        ("tls.crt".to_owned(), pem(&issued.leaf.cert_chain)),
-        ("tls.key".to_owned(), pem(&issued.leaf.key)),
-        ("ca.crt".to_owned(), pem(&issued.ca)),
-    ]);
-    kept_certificate(owner, name, &data, policy)
-}
-
-/// A certificate that is there already: its content as it is.
-pub fn kept_certificate(
+/// Certificate with its key, as Ingress controllers expect it.
+pub fn certificate(
     owner: &Owner,
     name: &str,
     data: &BTreeMap<String, ByteString>,

@@ -4,28 +4,24 @@ use crokodial_crds::names::Children as Names;
 use crokodial_crds::{DeletionPolicy, EnvironmentSpec};
 use serde_json::{Value, json};
 
-use super::pod_template::CREDENTIALS;
 use crate::environment::effective::Effective;
-use crate::environment::owner::Owner;
+use crate::environment::model::annotations::{CREDENTIALS, LARGEST_RELEASE};
+use crate::environment::model::owner::Owner;
 
-/// Annotation on the Deployment: the largest release number it ever carried. With it no number is spent twice,
-/// even after every record was deleted.
-pub const LARGEST_RELEASE: &str = "crokodial.com/largest-release";
-
-/// What the Deployment is to run.
+/// What the Deployment runs.
 #[derive(Clone, Debug)]
 pub struct Running<'a> {
-    /// The frozen template.
+    /// Frozen template of the release.
     pub template: &'a Value,
-    /// Pods to run.
+    /// Number of pods.
     pub replicas: i32,
-    /// Counters of the credentials that the pods read.
+    /// Generations of the credentials that the pods read.
     pub credentials: String,
-    /// The largest number spent so far.
+    /// Largest release number in use.
     pub largest_release: i64,
 }
 
-/// The pods' identity. It mounts no token: the app has no business with the API server.
+/// Identity of the pods. It mounts no token: the app has no business with the API server.
 pub fn service_account(owner: &Owner, spec: &EnvironmentSpec, effective: &Effective) -> Value {
     let secrets: Vec<Value> = spec
         .image_pull_secrets
@@ -44,7 +40,7 @@ pub fn service_account(owner: &Owner, spec: &EnvironmentSpec, effective: &Effect
     account
 }
 
-/// The Deployment: the frozen template and the credentials' counters, nothing else.
+/// Deployment: the frozen template and the generations of the credentials, nothing else.
 pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -> Value {
     let mut template = running.template.clone();
     template["metadata"]["annotations"][CREDENTIALS] = json!(running.credentials);
@@ -69,7 +65,7 @@ pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -
     })
 }
 
-/// The Service; its port names the container's by name, so the number stands in one place.
+/// Service; its port names the container's by name, so the number stands in one place.
 pub fn service(owner: &Owner, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "v1",
@@ -83,7 +79,7 @@ pub fn service(owner: &Owner, policy: DeletionPolicy) -> Value {
     })
 }
 
-/// One pod at a time may be evicted, and an unready one always.
+/// PodDisruptionBudget: one pod at a time may be evicted, and an unready one always.
 pub fn disruption_budget(owner: &Owner, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "policy/v1",

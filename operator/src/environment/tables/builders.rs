@@ -1,20 +1,19 @@
 //! What each builder depends on.
 
+use std::collections::BTreeMap;
+
 use crokodial_crds::{DeletionPolicy, TlsMode};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
 use super::super::build::workload::{self, Running};
 use super::super::build::{candidate, network_policy, pod_template, release_job, route, secrets};
-use super::super::certificate::Issued;
 use super::super::effective::Effective;
-use super::super::fixture::{OPERATOR_NAMESPACE, at, defaults, environment, serving};
-use super::super::owner::Owner;
-use super::build::applied;
+use super::super::fixture::{OPERATOR_NAMESPACE, defaults, environment};
+use super::super::model::owner::Owner;
 use crate::release::snapshot::ReleaseCommand;
-use crate::tls::Ca;
 
-fn owner() -> Owner {
+pub(super) fn owner() -> Owner {
     Owner::of(&environment(&json!({}))).unwrap()
 }
 
@@ -31,6 +30,7 @@ fn template(spec: Value) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row a situation")]
 fn the_pod_template_has_what_is_asked_for_and_nothing_else() {
     let of = |spec: Value, pointer: &str| {
         template(spec)
@@ -200,31 +200,13 @@ fn network_policies_let_out_everything_but_the_metadata_service() {
 }
 
 #[test]
-fn a_new_certificate_comes_with_its_authority() {
-    let ca = Ca::generate(at(0)).unwrap();
-    let leaf = ca.issue(&"shop.test".parse().unwrap(), at(0)).unwrap();
-    let issued = Issued {
-        leaf: leaf.clone(),
-        ca: ca.cert_pem().to_owned(),
-    };
-    let object = secrets::certificate(&owner(), "shop-tls", &issued, DeletionPolicy::Delete);
-    let wanted = [
-        ("ca.crt", ca.cert_pem()),
-        ("tls.crt", leaf.cert_chain.as_str()),
-        ("tls.key", leaf.key.as_str()),
-    ]
-    .map(|(key, pem)| (key.to_owned(), ByteString(pem.as_bytes().to_vec())));
-    assert_eq!(
-        object["data"],
-        json!(secrets::encoded(&wanted.into_iter().collect()))
-    );
-    assert_eq!(
-        (object["type"].as_str(), object["metadata"]["name"].as_str()),
-        (Some("kubernetes.io/tls"), Some("shop-tls"))
-    );
-    let mut case = serving("spec: {tls: {mode: SelfSigned}}, certificate: {tls.crt: old}");
-    case.certificate.issued = Some(issued);
-    assert_eq!(applied(&case.desired().certificate)["data"], object["data"]);
+fn a_certificate_is_kept_as_ingress_controllers_expect_it() {
+    let data = BTreeMap::from([("tls.crt".to_owned(), ByteString(b"pem".to_vec()))]);
+    let object = secrets::certificate(&owner(), "shop-tls", &data, DeletionPolicy::Delete);
+    assert_eq!(object["data"], json!({"tls.crt": "cGVt"}));
+    assert_eq!(object["type"], "kubernetes.io/tls");
+    assert_eq!(object["metadata"]["name"], "shop-tls");
+    assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "u1");
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn image_resolved() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row a situation")]
 fn credentials_valid() {
     check(
         T::CredentialsValid,
@@ -271,8 +272,8 @@ fn route_accepted() {
                 "True Succeeded: shop.test is routed at 192.0.2.1",
             ),
             (
-                "foreign: [service]",
-                "False NameConflict: Service their-service exists and was not made by this operator; nothing was changed",
+                "foreign: [Service]",
+                "False NameConflict: Service shop exists and was not made by this operator; nothing was changed",
             ),
         ],
     );

@@ -60,6 +60,7 @@ fn default_of(description: &str) -> Option<String> {
 }
 
 /// The defaults of a stage, in the words of the text.
+#[expect(clippy::too_many_lines, reason = "a line a default")]
 fn taken(stage: &str) -> BTreeMap<&'static str, String> {
     let spec = json!({
         "stage": stage,

@@ -5,8 +5,9 @@ use crokodial_crds::{
 };
 use serde_json::{Value, json};
 
-use super::super::effective::{Defaults, Effective};
+use super::super::effective::Effective;
 use super::super::fixture::{defaults, environment};
+use crate::config::defaults::Defaults;
 use crate::smoke::SmokePlan;
 
 fn of(spec: &Value) -> Result<Effective, (&'static str, String)> {

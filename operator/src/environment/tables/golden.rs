@@ -5,56 +5,39 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::super::build::{Child, Desired, JobChange, Prepared};
-use super::super::drift::hash;
+use super::super::apply::drift::hash;
 use super::super::fixture::serving;
+use super::super::model::children::{Child, ChildKind, Desired, JobChange};
 
-/// Every child by its name, in the order they are applied.
-fn children(desired: Desired<Prepared>) -> Value {
-    let Desired {
-        service_account,
-        network_policy,
-        mongo_active,
-        config_active,
-        config_candidate,
-        candidate_policy,
-        candidate,
-        release_jobs,
-        deployment,
-        service,
-        disruption_budget,
-        certificate,
-        ingress,
-        state: _,
-    } = desired;
-    let of = |child: Child| match child {
-        Child::Apply(object) => object,
+/// Every child by its kind, in the order in which they are applied.
+fn children(desired: &Desired) -> Value {
+    let of = |kind: ChildKind| match desired.get(kind) {
+        // A new certificate has another key each time.
+        Child::Apply(object) if kind == ChildKind::Certificate => {
+            let mut object = object.clone();
+            let data = object["data"].as_object_mut().unwrap();
+            data.values_mut().for_each(|pem| *pem = json!("PEM"));
+            object
+        }
+        Child::Apply(object) => object.clone(),
         other => json!(format!("{other:?}")),
     };
-    let job = |change: JobChange| match change {
+    let job = |change: &JobChange| match change {
         JobChange::Create(job) => json!({"create": job}),
         JobChange::Delete(metadata) => json!({"delete": metadata.name}),
     };
-    json!({
-        "serviceAccount": of(service_account),
-        "networkPolicy": of(network_policy),
-        "mongoActive": of(mongo_active),
-        "configActive": of(config_active),
-        "configCandidate": of(config_candidate),
-        "candidatePolicy": of(candidate_policy),
-        "candidate": of(candidate),
-        "releaseJobs": release_jobs.into_iter().map(job).collect::<Vec<_>>(),
-        "service": of(service),
-        "deployment": of(deployment),
-        "disruptionBudget": of(disruption_budget),
-        "certificate": of(certificate),
-        "ingress": of(ingress),
-    })
+    let mut all = serde_json::Map::new();
+    for kind in ChildKind::all() {
+        all.insert(format!("{kind:?}"), of(kind));
+    }
+    let jobs = desired.release_jobs.iter().map(job).collect();
+    all.insert("ReleaseJobs".to_owned(), Value::Array(jobs));
+    Value::Object(all)
 }
 
 /// Compares with `golden/<name>.yaml`.
 fn golden(name: &str, given: &str) {
-    let built = children(serving(given).desired());
+    let built = children(&serving(given).desired());
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("src/environment/tables/golden")
         .join(format!("{name}.yaml"));
@@ -94,7 +77,6 @@ spec:
   stage: {stage}
   tls: {{mode: {tls}}}
   route: {{kind: {route}}}
-certificate: {{tls.crt: chain, tls.key: key}}
 "
                 );
                 golden(&name, &given);

@@ -2,6 +2,7 @@
 
 mod build;
 mod builders;
+mod certificate;
 mod conditions;
 mod decide;
 mod defaults;
@@ -9,6 +10,7 @@ mod effective;
 mod golden;
 mod plan;
 mod ready;
+mod records;
 mod rollout;
 mod secrecy;
 mod status;

@@ -29,7 +29,7 @@ fn a_plan_names_what_would_be_done() {
                 "spec: {route: {kind: None}}",
                 &format!(" | {}", all.replace("change Ingress", "delete Ingress")),
             ),
-            ("foreign: [service]", " | "),
+            ("foreign: [Service]", " | "),
         ],
         |given| lines(&serving(given)),
     );

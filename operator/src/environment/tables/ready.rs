@@ -26,6 +26,7 @@ fn needs(seen: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row a situation")]
 fn ready_is_about_what_the_spec_asks_for() {
     let ready = format!("True Ready: release 1 is good and serving | {CALM} | {UNSTUCK}");
     let new = "spec: {image: 'registry.test/app:2'}";
@@ -101,9 +102,9 @@ fn ready_is_about_what_the_spec_asks_for() {
                 ),
             ),
             (
-                "foreign: [service]",
+                "foreign: [Service]",
                 &needs(
-                    "NameConflict: Service their-service exists and was not made by this operator; nothing was changed",
+                    "NameConflict: Service shop exists and was not made by this operator; nothing was changed",
                 ),
             ),
             (
@@ -115,9 +116,9 @@ fn ready_is_about_what_the_spec_asks_for() {
                 &needs("Suspended: spec.suspend tells the operator to change nothing"),
             ),
             (
-                "spec: {suspend: All}, foreign: [service]",
+                "spec: {suspend: All}, foreign: [Service]",
                 &needs(
-                    "NameConflict: Service their-service exists and was not made by this operator; nothing was changed",
+                    "NameConflict: Service shop exists and was not made by this operator; nothing was changed",
                 ),
             ),
             // Plain http that answers is told, and is no reason against Ready.

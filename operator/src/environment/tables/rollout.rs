@@ -6,6 +6,7 @@ use super::super::fixture::{serving, table};
 use super::conditions::check;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row a situation")]
 fn rolled_out() {
     check(
         T::RolledOut,

@@ -44,7 +44,7 @@ const SITUATIONS: [&str; 26] = [
     "candidates: ['1 config=2'], smoke: passed",
     "releases: {2: {v: '2', phase: Rolling, started: -10}}",
     "releases: {2: {v: '2', phase: Rejected, reason: CrashLoop, message: it crashed}}",
-    "foreign: [config-active, mongo-active, certificate]",
+    "foreign: [ConfigActive, MongoActive, Certificate]",
     "image: NotFound",
     "deployment: null, pods: []",
 ];

@@ -1,7 +1,7 @@
 //! What validation finds beside the conditions: what is wanted, the counters of the copies, what may be written.
 
+use super::super::credential_check::CredentialState;
 use super::super::fixture::{case, digest, found, serving, table};
-use super::super::proof::CredentialState;
 use crate::release::inputs;
 
 #[test]
@@ -209,27 +209,24 @@ fn each_child_of_somebody_elses_is_named() {
         )
     };
     for (child, object) in [
-        ("service-account", "ServiceAccount their-service-account"),
-        ("network-policy", "NetworkPolicy their-network-policy"),
-        ("mongo-active", "Secret their-mongo-active"),
-        ("config-active", "Secret their-config-active"),
-        ("config-candidate", "Secret their-config-candidate"),
-        ("candidate-policy", "NetworkPolicy their-candidate-policy"),
-        ("candidate", "Deployment their-candidate"),
-        ("service", "Service their-service"),
-        (
-            "disruption-budget",
-            "PodDisruptionBudget their-disruption-budget",
-        ),
-        ("certificate", "Secret their-certificate"),
-        ("ingress", "Ingress their-ingress"),
+        ("ServiceAccount", "ServiceAccount shop"),
+        ("NetworkPolicy", "NetworkPolicy shop"),
+        ("MongoActive", "Secret shop-mongo-active"),
+        ("ConfigActive", "Secret shop-config-active"),
+        ("ConfigCandidate", "Secret shop-config-candidate"),
+        ("CandidatePolicy", "NetworkPolicy shop-candidate"),
+        ("Candidate", "Deployment shop-candidate"),
+        ("Service", "Service shop"),
+        ("DisruptionBudget", "PodDisruptionBudget shop"),
+        ("Certificate", "Secret shop-tls"),
+        ("Ingress", "Ingress shop"),
     ] {
         assert_eq!(of(&format!("foreign: [{child}]")), one(object));
         assert_eq!(of(&format!("ours: [{child}]")), "-");
     }
     assert_eq!(
-        of("deployment: null, foreign: [deployment, service]"),
-        one("Deployment their-deployment, Service their-service")
+        of("deployment: null, foreign: [Deployment, Service]"),
+        one("Service shop, Deployment shop")
     );
 }
 
@@ -248,7 +245,7 @@ fn the_copies_say_of_which_stage_they_are() {
 
 #[test]
 fn a_check_that_cannot_be_run_is_told_and_one_that_is_not_wanted_is_not() {
-    let of = |given: &str| found(&serving(given).valid.proof.active.finding);
+    let of = |given: &str| found(&serving(given).valid.check.active.finding);
     table(
         &[
             (

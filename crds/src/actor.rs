@@ -1,0 +1,82 @@
+//! Who takes the next step after a reason, and whether anybody has to.
+
+use strum::EnumProperty;
+
+use crate::reason::Reason;
+
+/// Who takes the next step.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::Display,
+    strum::EnumIter,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+pub enum Actor {
+    /// Nobody: nothing needs doing.
+    #[strum(serialize = "nobody")]
+    Nobody,
+    /// The person who wrote the spec.
+    #[strum(serialize = "user")]
+    User,
+    /// The person who runs the cluster and installed the operator.
+    #[strum(serialize = "cluster administrator")]
+    ClusterAdministrator,
+}
+
+impl Reason {
+    /// Who takes the next step.
+    #[must_use]
+    pub fn who(self) -> Actor {
+        self.declared_actor().unwrap_or(Actor::Nobody)
+    }
+
+    fn declared_actor(self) -> Option<Actor> {
+        self.get_str("who")?.parse().ok()
+    }
+
+    /// Sentence about what was observed (given without its full stop), then the next step and who takes it.
+    #[must_use]
+    pub fn sentence(self, seen: &str) -> String {
+        match self.who() {
+            Actor::Nobody => format!("{seen}."),
+            who @ (Actor::User | Actor::ClusterAdministrator) => {
+                format!("{seen}. Next ({who}): {}", self.next_step())
+            }
+        }
+    }
+
+    /// True for a reason that ends by itself, or with the world's help but without an edit.
+    #[must_use]
+    pub fn ends_by_itself(self) -> bool {
+        matches!(
+            self,
+            Self::Progressing
+                | Self::Baking
+                | Self::Blocked
+                | Self::NotAccepted
+                | Self::RegistryUnreachable
+                | Self::NotMeasured
+                | Self::NeverDeployed
+                | Self::Unknown
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::IntoEnumIterator;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_says_who_takes_the_next_step() {
+        for reason in Reason::iter() {
+            assert!(reason.declared_actor().is_some(), "{reason}");
+        }
+    }
+}

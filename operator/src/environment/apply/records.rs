@@ -1,0 +1,271 @@
+//! Writes release records and their snapshots, and publishes their Events: a release that was created, is good, was
+//! rejected or rolled back, and a pin.
+
+use crokodial_crds::condition::{self, ConditionStatus, ConditionType};
+use crokodial_crds::names::Children as Names;
+use crokodial_crds::{
+    CrokodialEnvironment, CrokodialRelease, ReleasePhase, ReleaseSpec, ReleaseStatus,
+};
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
+use kube::Resource;
+use kube::runtime::events::EventType;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::environment::build::release;
+use crate::environment::decide::Step;
+use crate::environment::effective::Effective;
+use crate::environment::error::ApplyError;
+use crate::environment::model::observed::Observed;
+use crate::environment::model::owner::Owner;
+use crate::environment::validate::Valid;
+use crate::metrics::ReleaseOutcome;
+
+/// Field manager of records and snapshots.
+const MANAGER: &str = "crokodial-release";
+
+/// Environment whose releases are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Resource of the environment.
+    pub environment: &'a CrokodialEnvironment,
+    /// Identity of the environment.
+    pub owner: &'a Owner,
+    /// Spec with defaults.
+    pub effective: &'a Effective,
+}
+
+/// Writes the statuses that changed, and makes the record that is wanted. True when there is more to do at once.
+pub async fn write(
+    ctx: &Context,
+    subject: Subject<'_>,
+    step: &Step,
+    valid: &Valid,
+    seen: &Observed,
+) -> Result<bool, ApplyError> {
+    for (number, status) in &step.decision.updates {
+        write_status(ctx, subject, seen, *number, status).await?;
+        announce(ctx, subject, *number, status, seen).await;
+        announce_pin(ctx, subject, *number, status, seen).await;
+    }
+    if let Some(spec) = &step.decision.create {
+        create(ctx, subject, spec, valid, seen).await?;
+    }
+    Ok(step.decision.create.is_some()
+        || step
+            .decision
+            .updates
+            .iter()
+            .any(|(n, s)| moved(*n, s, seen)))
+}
+
+/// Deletes retired records, then what no record names any more. The record goes first: while it exists, what it
+/// froze does too.
+pub async fn retire(ctx: &Context, step: &Step, seen: &Observed) -> Result<(), ApplyError> {
+    for number in &step.retired {
+        if let Some(release) = untouched(seen, step, *number) {
+            ctx.io.delete::<CrokodialRelease>(&release.metadata).await?;
+        }
+    }
+    let newest = seen
+        .releases
+        .iter()
+        .map(|r| r.spec.number)
+        .max()
+        .unwrap_or(0);
+    let gone = |n: i64| step.retired.contains(&n) && untouched(seen, step, n).is_some();
+    let recorded = |n: i64| seen.releases.iter().any(|r| r.spec.number == n) && !gone(n);
+    for (number, metadata) in seen
+        .snapshots
+        .iter()
+        .filter(|(n, _)| **n < newest && !recorded(**n))
+    {
+        let running = step.workload.release == Some(*number);
+        if !running {
+            ctx.io.delete::<ConfigMap>(metadata).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Follows a changed `deletionPolicy`: records and snapshots go with the environment, or outlive it, as its other
+/// children do.
+pub async fn adopt(
+    ctx: &Context,
+    subject: Subject<'_>,
+    step: &Step,
+    seen: &Observed,
+) -> Result<(), ApplyError> {
+    let Subject {
+        owner, effective, ..
+    } = subject;
+    let policy = effective.deletion_policy;
+    let patch = json!({"metadata": {"ownerReferences": owner.references(policy)}});
+    let numbers = seen.releases.iter().map(|r| r.spec.number);
+    for release in numbers.filter_map(|number| untouched(seen, step, number)) {
+        if !owner.refers(&release.metadata, policy) {
+            ctx.io
+                .merge::<CrokodialRelease>(&release.metadata, MANAGER, &patch)
+                .await?;
+        }
+    }
+    for metadata in seen.snapshots.values() {
+        if !owner.refers(metadata, policy) {
+            ctx.io.merge::<ConfigMap>(metadata, MANAGER, &patch).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The release, unless its status was written a moment ago: then what was read is old, and its turn is the next one.
+fn untouched<'a>(seen: &'a Observed, step: &Step, number: i64) -> Option<&'a CrokodialRelease> {
+    let written = step.decision.updates.iter().any(|(n, _)| *n == number);
+    seen.releases
+        .iter()
+        .find(|r| r.spec.number == number)
+        .filter(|_| !written)
+}
+
+/// The snapshot first: a record without one cannot run, a snapshot without a record is taken up by the next run.
+async fn create(
+    ctx: &Context,
+    subject: Subject<'_>,
+    spec: &ReleaseSpec,
+    valid: &Valid,
+    seen: &Observed,
+) -> Result<(), ApplyError> {
+    let Subject {
+        environment,
+        owner,
+        effective,
+    } = subject;
+    if !seen.snapshots.contains_key(&spec.number) {
+        let snapshot = release::snapshot(owner, &environment.spec, effective, spec, valid)?;
+        ctx.io.create(&owner.namespace, MANAGER, &snapshot).await?;
+    }
+    let record = release::record(owner, effective, spec);
+    ctx.io.create(&owner.namespace, MANAGER, &record).await?;
+    let note = format!("release {} of image {} was made", spec.number, spec.image);
+    let about = Some(reference(owner, spec.number));
+    ctx.event_on(
+        environment,
+        about,
+        EventType::Normal,
+        "ReleaseCreated",
+        &note,
+    )
+    .await;
+    Ok(())
+}
+
+async fn write_status(
+    ctx: &Context,
+    subject: Subject<'_>,
+    seen: &Observed,
+    number: i64,
+    status: &ReleaseStatus,
+) -> Result<(), ApplyError> {
+    let Some(release) = seen.releases.iter().find(|r| r.spec.number == number) else {
+        return Ok(());
+    };
+    let name = Names::of(&subject.owner.name).release(number);
+    let object = json!({
+        "apiVersion": CrokodialRelease::api_version(&()),
+        "kind": CrokodialRelease::kind(&()),
+        "metadata": {"name": name},
+        "status": status,
+    });
+    ctx.io
+        .apply_status::<CrokodialRelease>(&release.metadata, MANAGER, &object)
+        .await?;
+    Ok(())
+}
+
+/// A change of phase is an Event and, at the end, a count.
+async fn announce(
+    ctx: &Context,
+    subject: Subject<'_>,
+    number: i64,
+    status: &ReleaseStatus,
+    seen: &Observed,
+) {
+    if !moved(number, status, seen) {
+        return;
+    }
+    let outcome = match status.phase {
+        ReleasePhase::Good => Some(ReleaseOutcome::Good),
+        ReleasePhase::Rejected => Some(ReleaseOutcome::Rejected),
+        ReleasePhase::RolledBack => Some(ReleaseOutcome::RolledBack),
+        ReleasePhase::Superseded => Some(ReleaseOutcome::Superseded),
+        _ => None,
+    };
+    if let Some(outcome) = outcome {
+        ctx.metrics.release_ended(outcome);
+    }
+    let failed = matches!(
+        status.phase,
+        ReleasePhase::Rejected | ReleasePhase::RolledBack
+    );
+    let type_ = if failed {
+        EventType::Warning
+    } else {
+        EventType::Normal
+    };
+    let reason = format!("Release{}", status.phase.as_str());
+    let note = format!(
+        "release {number}: {}",
+        status.message.as_deref().unwrap_or_default()
+    );
+    let about = Some(reference(subject.owner, number));
+    ctx.event_on(subject.environment, about, type_, &reason, &note)
+        .await;
+}
+
+/// A pin that is followed, refused or shadowed is an Event.
+async fn announce_pin(
+    ctx: &Context,
+    subject: Subject<'_>,
+    number: i64,
+    status: &ReleaseStatus,
+    seen: &Observed,
+) {
+    let before = seen.records.iter().find(|r| r.number() == number);
+    let old = before.and_then(|r| r.status.as_ref());
+    let pinned = |s: &ReleaseStatus| condition::find(&s.conditions, ConditionType::Pinned).cloned();
+    let Some(new) = pinned(status) else { return };
+    if old
+        .and_then(pinned)
+        .is_some_and(|old| old.reason == new.reason)
+    {
+        return;
+    }
+    let followed = new.status == ConditionStatus::True.as_str();
+    let type_ = if followed {
+        EventType::Normal
+    } else {
+        EventType::Warning
+    };
+    let about = Some(reference(subject.owner, number));
+    ctx.event_on(subject.environment, about, type_, &new.reason, &new.message)
+        .await;
+}
+
+fn reference(owner: &Owner, number: i64) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(CrokodialRelease::api_version(&()).into_owned()),
+        kind: Some(CrokodialRelease::kind(&()).into_owned()),
+        name: Some(Names::of(&owner.name).release(number)),
+        namespace: Some(owner.namespace.clone()),
+        ..ObjectReference::default()
+    }
+}
+
+/// True when this status has another phase than the one observed.
+pub(super) fn moved(number: i64, status: &ReleaseStatus, seen: &Observed) -> bool {
+    let before = seen
+        .records
+        .iter()
+        .find(|r| r.number() == number)
+        .and_then(|r| r.phase());
+    before != Some(status.phase)
+}

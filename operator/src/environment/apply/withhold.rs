@@ -1,0 +1,74 @@
+//! `spec.suspend`: nothing is written, and the plan is reported where it is asked for. Pure.
+
+use crokodial_crds::PlanStatus;
+use crokodial_crds::names::Children as Names;
+use kube::ResourceExt;
+
+use super::drift;
+use super::records;
+use crate::environment::decide::Step;
+use crate::environment::model::children::{Child, ChildRow, Children, Desired, JobChange};
+use crate::environment::model::observed::Observed;
+use crate::environment::model::owner::Owner;
+use crate::release::machine::Run;
+
+/// Maximum number of lines of each list in a plan.
+const MAX_LINES: usize = 40;
+
+/// Field `status.plan`: names and phases only, no value of any object.
+pub fn plan(owner: &Owner, step: &Step, desired: &Desired, seen: &Observed) -> PlanStatus {
+    let mut objects = objects(owner, desired, &seen.children);
+    let decision = &step.decision;
+    let made = decision
+        .create
+        .as_ref()
+        .map(|spec| format!("make release {} of image {}", spec.number, spec.image));
+    let moved = decision
+        .updates
+        .iter()
+        .filter(|(n, status)| records::moved(*n, status, seen))
+        .map(|(n, status)| format!("bring release {n} to phase {}", status.phase.as_str()));
+    let runs = match decision.run {
+        Run::Release(n) if step.workload.release != Some(n) => Some(format!("run release {n}")),
+        Run::Zero(n) => Some(format!("run no pod of release {n}")),
+        _ => None,
+    };
+    let mut releases: Vec<String> = made.into_iter().chain(moved).chain(runs).collect();
+    releases.extend(step.retired.iter().map(|n| format!("forget release {n}")));
+    releases.truncate(MAX_LINES);
+    objects.truncate(MAX_LINES);
+    PlanStatus { releases, objects }
+}
+
+/// One line for each object that `apply` would write.
+fn objects(owner: &Owner, desired: &Desired, live: &Children) -> Vec<String> {
+    let children = desired.rows(live).filter_map(|row| line(owner, row));
+    children
+        .chain(desired.release_jobs.iter().map(job_line))
+        .collect()
+}
+
+fn job_line(change: &JobChange) -> String {
+    match change {
+        JobChange::Create(job) => format!("create Job {}", job.name_any()),
+        JobChange::Delete(job) => {
+            format!("delete Job {}", job.name.as_deref().unwrap_or_default())
+        }
+    }
+}
+
+fn line(owner: &Owner, row: ChildRow<'_>) -> Option<String> {
+    let (api, name) = (row.kind.api().kind(), row.kind.name(Names::of(&owner.name)));
+    match (row.wanted, row.live) {
+        (Child::Apply(_), None) => Some(format!("create {api} {name}")),
+        (Child::Apply(wanted), Some(live)) => {
+            let found = live.to_value()?;
+            let same = drift::covers(&found, &drift::stamp(wanted.clone()));
+            (!same).then(|| format!("change {api} {name}"))
+        }
+        (Child::Remove, Some(live)) if owner.labelled(live.metadata()) => {
+            Some(format!("delete {api} {name}"))
+        }
+        (Child::Remove, _) | (Child::Keep, _) => None,
+    }
+}

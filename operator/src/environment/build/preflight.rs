@@ -1,0 +1,111 @@
+//! The Secret and the Job of one attempt.
+
+use crokodial_crds::names::{COMPONENT_PREFLIGHT, Children as Names, LABEL_COMPONENT};
+use serde_json::{Value, json};
+
+use super::secrets::encoded;
+use crate::environment::credential_check::plan::Start;
+use crate::environment::effective::Preflight;
+use crate::environment::model::annotations::{CANDIDATE, MONGO_KEY, TRY};
+use crate::environment::model::owner::Owner;
+
+/// On top of the checks' own time: a node has to be found and the image pulled.
+const START_SECONDS: u64 = 60;
+/// A finished Job is deleted by the operator when the next one is there; after a day the cluster does it.
+const TTL_SECONDS: u64 = 86_400;
+/// The user of the operator's image.
+const USER: i64 = 65_532;
+
+/// The immutable copy of the content that is tried.
+pub fn secret(owner: &Owner, start: &Start) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata(owner, start.number),
+        "type": "Opaque",
+        "immutable": true,
+        "data": encoded(&start.content),
+    })
+}
+
+/// The Job: under the app's account, in its network, out of its Service. `secret` is the uid of the copy.
+pub fn job(
+    owner: &Owner,
+    preflight: &Preflight,
+    image: &str,
+    start: &Start,
+    secret: &str,
+) -> Value {
+    let mut metadata = metadata(owner, start.number);
+    metadata["annotations"] = json!({CANDIDATE: secret, TRY: start.tries.to_string()});
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {
+            // A failed pod is no verdict: it is the operator that tries again, later.
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": preflight.timeout.as_secs().saturating_add(START_SECONDS),
+            "ttlSecondsAfterFinished": TTL_SECONDS,
+            "template": {
+                "metadata": {"labels": labels(owner)},
+                "spec": pod(owner, preflight, image, start),
+            },
+        },
+    })
+}
+
+fn pod(owner: &Owner, preflight: &Preflight, image: &str, start: &Start) -> Value {
+    let names = Names::of(&owner.name);
+    let mut pod = json!({
+        "restartPolicy": "Never",
+        "serviceAccountName": names.deployment(),
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "terminationGracePeriodSeconds": 1,
+        "securityContext": {
+            "runAsNonRoot": true, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [{
+            "name": "preflight",
+            "image": image,
+            "imagePullPolicy": "IfNotPresent",
+            "args": [
+                "preflight", "--uri-file", format!("/preflight/{MONGO_KEY}"), "--database", start.database,
+                "--role", preflight.role.as_str(), "--timeout", format!("{}s", preflight.timeout.as_secs()),
+                "--answer", "/dev/termination-log",
+            ],
+            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+            "securityContext": {
+                "allowPrivilegeEscalation": false,
+                "readOnlyRootFilesystem": true,
+                "runAsNonRoot": true,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            "volumeMounts": [{"name": "uri", "mountPath": "/preflight", "readOnly": true}],
+        }],
+        "volumes": [{
+            "name": "uri",
+            "secret": {"secretName": names.preflight(start.number), "defaultMode": 0o440},
+        }],
+    });
+    if let Some(name) = &preflight.pull_secret {
+        pod["imagePullSecrets"] = json!([{"name": name}]);
+    }
+    pod
+}
+
+/// Always with an owner reference: an attempt is of no use without its environment.
+fn metadata(owner: &Owner, number: i64) -> Value {
+    owner.metadata_beside(
+        &Names::of(&owner.name).preflight(number),
+        COMPONENT_PREFLIGHT,
+    )
+}
+
+fn labels(owner: &Owner) -> Value {
+    let mut labels = json!(owner.common_labels());
+    labels[LABEL_COMPONENT] = json!(COMPONENT_PREFLIGHT);
+    labels
+}

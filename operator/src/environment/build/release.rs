@@ -1,0 +1,57 @@
+//! Record of a new release, and the snapshot of what it froze.
+
+use crokodial_crds::names::{Children as Names, ImageRef, LABEL_RELEASE};
+use crokodial_crds::{CrokodialRelease, EnvironmentSpec, ReleaseSpec};
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::pod_template;
+use crate::environment::effective::Effective;
+use crate::environment::error::BuildError;
+use crate::environment::model::owner::Owner;
+use crate::environment::validate::Valid;
+use crate::release::snapshot::{Frozen, Snapshot};
+
+/// Snapshot of a new release.
+pub fn snapshot(
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    release: &ReleaseSpec,
+    valid: &Valid,
+) -> Result<ConfigMap, BuildError> {
+    let image: ImageRef = release.image.parse()?;
+    let pinned = image.at(release.digest.parse()?).to_string();
+    let template = pod_template::build(owner, spec, effective, release.number, &pinned);
+    let frozen = Frozen {
+        number: release.number,
+        inputs: release.inputs.clone(),
+        template,
+        smoke: Some(effective.smoke.clone()),
+        release_phase: effective.release_phase.clone(),
+    };
+    let snapshot = Snapshot {
+        frozen,
+        config: valid.config_values.clone(),
+    };
+    let name = Names::of(&owner.name).snapshot(release.number);
+    let mut object = snapshot.to_config_map()?;
+    object.metadata = metadata(owner, &name, release.number, effective);
+    Ok(object)
+}
+
+/// Record of a new release.
+pub fn record(owner: &Owner, effective: &Effective, release: &ReleaseSpec) -> CrokodialRelease {
+    let name = Names::of(&owner.name).release(release.number);
+    let mut record = CrokodialRelease::new(&name, release.clone());
+    record.metadata = metadata(owner, &name, release.number, effective);
+    record
+}
+
+fn metadata(owner: &Owner, name: &str, number: i64, effective: &Effective) -> ObjectMeta {
+    let mut metadata: ObjectMeta =
+        serde_json::from_value(owner.metadata(name, effective.deletion_policy)).unwrap_or_default();
+    let labels = metadata.labels.get_or_insert_default();
+    labels.insert(LABEL_RELEASE.to_owned(), number.to_string());
+    metadata
+}

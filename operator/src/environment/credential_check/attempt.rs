@@ -1,0 +1,261 @@
+//! Attempts at a proof, read from what is there: a Job, the Secret that it reads, its pod. Pure.
+
+use crokodial_crds::names::Children as Names;
+use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
+
+use crate::environment::credentials::Data;
+use crate::environment::model::annotations::{CANDIDATE, TRY};
+use crate::environment::model::owner::Owner;
+use crate::preflight::Outcome;
+
+/// One attempt.
+#[derive(Clone, PartialEq)]
+pub struct Attempt {
+    /// Its number.
+    pub number: i64,
+    /// What is tried; `None` where its Secret is gone.
+    pub content: Option<Data>,
+    /// The Secret as it was seen.
+    pub secret: Option<ObjectMeta>,
+    /// The Job as it was seen.
+    pub job: Option<ObjectMeta>,
+    /// The how-manieth try of this content.
+    pub tries: i64,
+    /// How far it came.
+    pub state: State,
+}
+
+/// Contents stand in it: they are not printed.
+impl std::fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attempt")
+            .field("number", &self.number)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far an attempt came.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// There is no Job yet.
+    Unstarted,
+    /// The Job is not done; why it cannot go on, where that is to be seen.
+    Running(Option<String>),
+    /// There is an answer.
+    Answered(Timestamp, Outcome),
+    /// The Job ended without one.
+    Lost(Timestamp, &'static str),
+}
+
+impl Attempt {
+    /// True while it may still come to an answer.
+    pub fn is_running(&self) -> bool {
+        matches!(self.state, State::Running(_))
+    }
+}
+
+/// All attempts, oldest first.
+pub fn read(owner: &Owner, jobs: &[Job], secrets: &[Secret], pods: &[Pod]) -> Vec<Attempt> {
+    let prefix = Names::of(&owner.name).preflight(0);
+    let prefix = prefix.trim_end_matches('0');
+    let number = |name: &str| name.strip_prefix(prefix)?.parse::<i64>().ok();
+    let mut numbers: Vec<i64> = jobs
+        .iter()
+        .map(ResourceExt::name_any)
+        .chain(secrets.iter().map(ResourceExt::name_any))
+        .filter_map(|name| number(&name))
+        .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let one = |n: i64| {
+        let name = Names::of(&owner.name).preflight(n);
+        let job = jobs.iter().find(|j| j.name_any() == name);
+        let secret = secrets.iter().find(|s| s.name_any() == name);
+        attempt(n, job, secret, pods)
+    };
+    numbers.into_iter().map(one).collect()
+}
+
+fn attempt(number: i64, job: Option<&Job>, secret: Option<&Secret>, pods: &[Pod]) -> Attempt {
+    let annotation = |key: &str| job.and_then(|j| j.annotations().get(key));
+    let made_for = annotation(CANDIDATE).map(String::as_str);
+    let read = secret.filter(|s| job.is_none() || s.metadata.uid.as_deref() == made_for);
+    Attempt {
+        number,
+        content: read.map(|s| s.data.clone().unwrap_or_default()),
+        secret: secret.map(|s| s.metadata.clone()),
+        job: job.map(|j| j.metadata.clone()),
+        tries: annotation(TRY).and_then(|t| t.parse().ok()).unwrap_or(1),
+        state: job.map_or(State::Unstarted, |job| state(job, pods)),
+    }
+}
+
+fn state(job: &Job, pods: &[Pod]) -> State {
+    let uid = job.metadata.uid.as_deref().unwrap_or_default();
+    let of_job = |pod: &&Pod| pod.owner_references().iter().any(|o| o.uid == uid);
+    let pods: Vec<&Pod> = pods.iter().filter(of_job).collect();
+    let conditions = job
+        .status
+        .as_ref()
+        .and_then(|s| s.conditions.as_deref())
+        .unwrap_or_default();
+    let ended = conditions
+        .iter()
+        .find(|c| c.status == "True" && (c.type_ == "Complete" || c.type_ == "Failed"));
+    let Some(ended) = ended else {
+        return State::Running(pods.iter().find_map(|pod| trouble(pod)));
+    };
+    let at = ended
+        .last_transition_time
+        .as_ref()
+        .map_or(Timestamp::UNIX_EPOCH, |t| t.0);
+    let answer = pods.iter().find_map(|pod| Outcome::read(&message(pod)?));
+    match (answer, ended.type_.as_str(), ended.reason.as_deref()) {
+        (Some(outcome), "Complete", _) => State::Answered(at, outcome),
+        (None, "Complete", _) => State::Lost(at, "the check's answer could not be read"),
+        (_, _, Some("DeadlineExceeded")) => {
+            State::Lost(at, "the check's pod did not start and end in time")
+        }
+        _ => State::Lost(at, "the check's pod failed without an answer"),
+    }
+}
+
+fn container(pod: &Pod) -> Option<&ContainerStatus> {
+    pod.status.as_ref()?.container_statuses.as_ref()?.first()
+}
+
+fn message(pod: &Pod) -> Option<String> {
+    let ended = container(pod)?.state.as_ref()?.terminated.as_ref()?;
+    ended.message.clone()
+}
+
+/// What keeps a pod from starting. The kubelet's words for it are its own, ours are fixed.
+fn trouble(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let unscheduled = status
+        .conditions
+        .iter()
+        .flatten()
+        .any(|c| c.type_ == "PodScheduled" && c.status == "False");
+    if unscheduled {
+        return Some("no node takes the check's pod".to_owned());
+    }
+    let waiting = container(pod)?.state.as_ref()?.waiting.as_ref()?;
+    match waiting.reason.as_deref()? {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull"
+        | "ImageInspectError" => Some(format!(
+            "the check's image, the operator's own, cannot be pulled in this namespace (pod {})",
+            pod.name_any()
+        )),
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+            Some(format!(
+                "the kubelet cannot start the check's pod {}",
+                pod.name_any()
+            ))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn job(conditions: Value) -> Job {
+        serde_json::from_value(
+            json!({"metadata": {"name": "prod-preflight-2", "uid": "j", "annotations":
+            {CANDIDATE: "s", TRY: "3"}}, "status": {"conditions": conditions}}),
+        )
+        .unwrap()
+    }
+
+    fn ended(type_: &str, reason: &str) -> Value {
+        json!([{"type": type_, "status": "True", "reason": reason, "lastTransitionTime": "2026-01-01T00:00:09Z"}])
+    }
+
+    fn pod(owner: &str, status: Value) -> Pod {
+        serde_json::from_value(json!({"metadata": {"name": "p", "ownerReferences":
+            [{"apiVersion": "batch/v1", "kind": "Job", "name": "prod-preflight-2", "uid": owner}]}, "status": status}))
+        .unwrap()
+    }
+
+    fn says(text: &str) -> Value {
+        json!({"containerStatuses": [{"name": "preflight", "image": "", "imageID": "", "ready": false,
+            "restartCount": 0, "state": {"terminated": {"exitCode": 0, "message": text}}}]})
+    }
+
+    fn waits(reason: &str) -> Value {
+        json!({"containerStatuses": [{"name": "preflight", "image": "", "imageID": "", "ready": false,
+            "restartCount": 0, "state": {"waiting": {"reason": reason}}}]})
+    }
+
+    const PROVEN: &str = r#"{"verdict":"Proven"}"#;
+
+    #[test]
+    fn a_jobs_end_and_its_own_pods_message_are_the_answer() {
+        let done = job(ended("Complete", "CompletionsReached"));
+        let at = "2026-01-01T00:00:09Z".parse().unwrap();
+        let answered = State::Answered(at, Outcome::read(PROVEN).unwrap());
+        assert_eq!(state(&done, &[pod("j", says(PROVEN))]), answered);
+        for pods in [
+            vec![],
+            vec![pod("another", says(PROVEN))],
+            vec![pod("j", says("Proven"))],
+        ] {
+            assert!(matches!(state(&done, &pods), State::Lost(..)));
+        }
+        let failed = job(ended("Failed", "BackoffLimitExceeded"));
+        assert!(
+            matches!(state(&failed, &[pod("j", says(PROVEN))]), State::Lost(..)),
+            "a failed Job proves nothing"
+        );
+        let late = job(ended("Failed", "DeadlineExceeded"));
+        assert!(matches!(state(&late, &[]), State::Lost(_, why) if why.contains("in time")));
+    }
+
+    #[test]
+    fn a_pod_that_cannot_start_is_told_while_the_job_runs() {
+        let running = job(json!([]));
+        assert_eq!(state(&running, &[]), State::Running(None));
+        let unscheduled = json!({"conditions": [{"type": "PodScheduled", "status": "False"}]});
+        for (status, word) in [
+            (unscheduled, "node"),
+            (waits("ImagePullBackOff"), "pulled"),
+            (waits("CreateContainerConfigError"), "kubelet"),
+        ] {
+            let found = state(&running, &[pod("j", status)]);
+            assert!(
+                matches!(&found, State::Running(Some(why)) if why.contains(word)),
+                "{found:?}"
+            );
+        }
+        let creating = pod("j", waits("ContainerCreating"));
+        assert_eq!(state(&running, &[creating]), State::Running(None));
+    }
+
+    #[test]
+    fn a_job_speaks_only_of_the_secret_it_was_made_for() {
+        let secret = |uid: &str| -> Secret {
+            serde_json::from_value(json!({"metadata": {"name": "prod-preflight-2", "uid": uid}, "data": {"uri": "eA=="}}))
+                .unwrap()
+        };
+        let job = job(json!([]));
+        let own = attempt(2, Some(&job), Some(&secret("s")), &[]);
+        assert!(own.content.is_some());
+        assert_eq!((own.number, own.tries), (2, 3));
+        let another = attempt(2, Some(&job), Some(&secret("t")), &[]);
+        assert_eq!(another.content, None, "made again under the same name");
+        let seen = another.secret.and_then(|s| s.uid);
+        assert_eq!(seen.as_deref(), Some("t"), "and deleted with the Job");
+        let alone = attempt(2, None, Some(&secret("t")), &[]);
+        assert_eq!(alone.state, State::Unstarted);
+        assert!(alone.content.is_some());
+    }
+}

@@ -1,0 +1,75 @@
+//! What is recorded with the active copy about its proof: annotations on `<env>-mongo-active`. Pure.
+
+use std::collections::BTreeMap;
+
+use crokodial_crds::condition::whole_seconds;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+
+use crate::environment::model::annotations::{MARKS, NONCE, VERIFIED, VERSION, list};
+
+/// The record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// See [`VERIFIED`].
+    pub verified: Option<Timestamp>,
+    /// See [`VERSION`].
+    pub version: Option<String>,
+    /// See [`MARKS`].
+    pub marks: Vec<String>,
+    /// See [`NONCE`].
+    pub nonce: String,
+}
+
+impl Record {
+    /// Reads it. A copy made before there were proofs has none.
+    pub fn of(live: Option<&Secret>) -> Self {
+        let Some(live) = live else {
+            return Self::default();
+        };
+        let text = |key: &str| live.annotations().get(key).cloned();
+        Self {
+            verified: text(VERIFIED).and_then(|t| t.parse().ok()),
+            version: text(VERSION),
+            marks: text(MARKS).map(|t| list(&t)).unwrap_or_default(),
+            nonce: text(NONCE).unwrap_or_default(),
+        }
+    }
+
+    /// The annotations; what is not known is left out.
+    pub fn annotations(&self) -> BTreeMap<String, String> {
+        let marks = (!self.marks.is_empty()).then(|| self.marks.join(","));
+        let nonce = (!self.nonce.is_empty()).then(|| self.nonce.clone());
+        let verified = self.verified.map(|at| whole_seconds(at).0.to_string());
+        [
+            (VERIFIED, verified),
+            (VERSION, self.version.clone()),
+            (MARKS, marks),
+            (NONCE, nonce),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back() {
+        let record = Record {
+            verified: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+            version: Some("7.0.5".to_owned()),
+            marks: vec!["a".to_owned(), "b".to_owned()],
+            nonce: "1".to_owned(),
+        };
+        let mut secret = Secret::default();
+        secret.metadata.annotations = Some(record.annotations());
+        assert_eq!(Record::of(Some(&secret)), record);
+        assert_eq!(Record::of(Some(&Secret::default())), Record::default());
+        assert!(Record::default().annotations().is_empty());
+    }
+}

@@ -1,0 +1,386 @@
+//! From what is there to what is to be done about the Mongo credential. Pure.
+
+use crokodial_crds::{MongoSpec, Reason, RotationMode, mongo_uri};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Secret;
+
+use super::CredentialState;
+use super::attempt::{Attempt, State};
+use super::live::Record;
+use super::standing::{Standing, next_try};
+use crate::environment::credentials::{self, Active, Data};
+use crate::environment::finding::Finding;
+use crate::environment::isolation::Isolation;
+use crate::environment::model::annotations::MONGO_KEY;
+
+/// What the plan is made from.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// The spec's part.
+    pub spec: &'a MongoSpec,
+    /// Jobs are to prove it; `Err`: why none can.
+    pub jobs: Result<(), &'static str>,
+    /// Nobody is to prove anything.
+    pub off: bool,
+    /// What the user's Secret holds, with the database that it names.
+    pub candidate: Result<&'a (Data, String), &'a Finding>,
+    /// The active copy.
+    pub live: Option<&'a Secret>,
+    /// Attempts so far.
+    pub attempts: &'a [Attempt],
+    /// Whose databases are whose.
+    pub isolation: &'a Isolation,
+    /// The active copy's proof must not be older than this.
+    pub recheck: Option<SignedDuration>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Contents stand in it: they are not printed.
+impl std::fmt::Debug for Known<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Known").finish_non_exhaustive()
+    }
+}
+
+/// An attempt to make.
+#[derive(Clone, PartialEq)]
+pub struct Start {
+    /// Its number.
+    pub number: i64,
+    /// What is tried.
+    pub content: Data,
+    /// The database.
+    pub database: String,
+    /// Which try of this content it is.
+    pub tries: i64,
+    /// Its Secret is there already: the uid.
+    pub secret: Option<String>,
+}
+
+/// Contents stand in it: they are not printed.
+impl std::fmt::Debug for Start {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Start")
+            .field("number", &self.number)
+            .field("tries", &self.tries)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckPlan {
+    /// The active copy.
+    pub active: Active,
+    /// For whoever decides on the active copy.
+    pub state: CredentialState,
+    /// Condition `DatabaseIsolated`.
+    pub isolated: Finding,
+    /// What `status.mongo.candidate` says.
+    pub candidate: Option<&'static str>,
+    /// The record of the active copy, after this.
+    pub record: Record,
+    /// An attempt to make.
+    pub start: Option<Start>,
+    /// Attempts to remove, by number.
+    pub remove: Vec<i64>,
+    /// When to look again.
+    pub next: Option<Timestamp>,
+}
+
+/// Plans.
+pub fn plan(known: Known<'_>) -> CheckPlan {
+    let here = Here::of(known);
+    let (active, record, isolated) = here.active();
+    let (start, next) = here.start();
+    CheckPlan {
+        state: here.state(&active, &isolated),
+        candidate: here.candidate(&active),
+        remove: here.remove(start.as_ref()),
+        active,
+        record,
+        isolated,
+        start,
+        next,
+    }
+}
+
+struct Here<'a> {
+    known: Known<'a>,
+    /// Content of the active copy.
+    live: Option<Data>,
+    record: Record,
+}
+
+impl<'a> Here<'a> {
+    fn of(known: Known<'a>) -> Self {
+        Self {
+            known,
+            live: known.live.map(|s| s.data.clone().unwrap_or_default()),
+            record: Record::of(known.live),
+        }
+    }
+
+    fn in_use(&self, content: &Data) -> bool {
+        self.live.as_ref() == Some(content)
+    }
+
+    fn standing(&self, content: &Data) -> Standing {
+        let verified = self.record.verified.filter(|_| self.in_use(content));
+        Standing::of(content, self.known.attempts, verified)
+    }
+
+    /// The copy as it is to be, what is recorded with it, and whether its database is this stage's own.
+    fn active(&self) -> (Active, Record, Finding) {
+        let name = &self.known.spec.uri_secret_ref.name;
+        let (content, database) = match self.known.candidate {
+            Ok(candidate) => candidate,
+            Err(finding) => return self.stay(finding.clone()),
+        };
+        if self.known.off {
+            let seen =
+                format!("the URI in secret {name} is in use for database {database}, unproven");
+            let active = self.advance(
+                Finding::unknown(Reason::NotVerified, seen),
+                content,
+                database,
+            );
+            return (active, Record::default(), unproven());
+        }
+        match self.standing(content) {
+            Standing::Proven(at, outcome) => self.proven(content, database, at, outcome.as_ref()),
+            Standing::Refused(_, outcome, _) => {
+                let reason = outcome.failure().unwrap_or(Reason::UnexpectedAnswer);
+                let seen = format!("the URI in secret {name}: {}", outcome.seen(database));
+                self.stay(Finding::no(reason, seen))
+            }
+            Standing::Lost(_, why, _) => self.blocked(why),
+            Standing::Checking(Some(why)) => self.blocked(&why),
+            Standing::Checking(None) | Standing::Untried => match self.known.jobs {
+                Err(why) => self.blocked(why),
+                Ok(()) => {
+                    let seen =
+                        format!("the URI in secret {name} is being proven for database {database}");
+                    self.stay(Finding::unknown(Reason::PreflightRunning, seen))
+                }
+            },
+        }
+    }
+
+    fn blocked(&self, why: &str) -> (Active, Record, Finding) {
+        self.stay(Finding::unknown(Reason::PreflightBlocked, why))
+    }
+
+    fn proven(
+        &self,
+        content: &Data,
+        database: &str,
+        at: Timestamp,
+        outcome: Option<&crate::preflight::Outcome>,
+    ) -> (Active, Record, Finding) {
+        let (name, spec) = (&self.known.spec.uri_secret_ref.name, self.known.spec);
+        let in_use = self.in_use(content);
+        let mut record = Record {
+            verified: Some(at),
+            ..self.record.clone()
+        };
+        if let Some(outcome) = outcome {
+            record.marks = self.known.isolation.keyed(outcome.marks());
+            record.version = outcome.version().map(str::to_owned);
+        }
+        let isolated = self
+            .known
+            .isolation
+            .judge(&record.marks, in_use.then_some(self.known.live).flatten());
+        if isolated.is_false() && !in_use {
+            let seen = format!(
+                "the URI in secret {name} was proven, and is not used for what DatabaseIsolated says"
+            );
+            let (active, record, _) = self.stay(Finding::yes(Reason::Succeeded, seen));
+            return (active, record, isolated);
+        }
+        let held =
+            spec.rotation == Some(RotationMode::Manual) && spec.rotate_nonce == self.record.nonce;
+        if !in_use && self.live.is_some() && held {
+            let seen = format!("the URI in secret {name} was proven for database {database}");
+            return self.stay(Finding::yes(Reason::RotationPending, seen));
+        }
+        record.nonce.clone_from(&spec.rotate_nonce);
+        let seen = format!("the URI in secret {name} was proven for database {database}");
+        let mut active = self.advance(Finding::yes(Reason::Succeeded, seen), content, database);
+        active.annotations = record.annotations();
+        (active, record, isolated)
+    }
+
+    fn advance(&self, finding: Finding, content: &Data, database: &str) -> Active {
+        let mut active = credentials::advance(finding, content.clone(), self.known.live);
+        active.database = Some(database.to_owned());
+        active
+    }
+
+    /// Everything stays; labels and owner references follow the environment all the same.
+    fn stay(&self, finding: Finding) -> (Active, Record, Finding) {
+        let mut active = credentials::stay(finding, self.known.live);
+        active.advance.clone_from(&self.live);
+        active.annotations = self.record.annotations();
+        active.database = self.live.as_ref().and_then(database_of);
+        let isolated = match (self.known.live, self.record.verified) {
+            (Some(live), Some(_)) => self.known.isolation.judge(&self.record.marks, Some(live)),
+            _ => unproven(),
+        };
+        (active, self.record.clone(), isolated)
+    }
+
+    fn state(&self, active: &Active, isolated: &Finding) -> CredentialState {
+        let bad = |finding: &Finding| CredentialState::Bad(finding.reason, finding.seen.clone());
+        if self.known.off {
+            return CredentialState::Off;
+        }
+        let will_hold = active.advance.as_ref();
+        let Some(content) = will_hold else {
+            return if active.finding.is_false() {
+                bad(&active.finding)
+            } else if isolated.is_false() {
+                bad(isolated)
+            } else {
+                CredentialState::Checking
+            };
+        };
+        match self.standing(content) {
+            Standing::Proven(at, _) if self.is_fresh(at) => CredentialState::Proven,
+            Standing::Refused(_, outcome, _) => {
+                let reason = outcome.failure().unwrap_or(Reason::UnexpectedAnswer);
+                let database = active.database.as_deref().unwrap_or_default();
+                CredentialState::Bad(reason, outcome.seen(database))
+            }
+            _ => CredentialState::Checking,
+        }
+    }
+
+    fn is_fresh(&self, proven: Timestamp) -> bool {
+        self.known
+            .recheck
+            .is_none_or(|most| self.known.now.duration_since(proven) <= most)
+    }
+
+    fn candidate(&self, active: &Active) -> Option<&'static str> {
+        let (content, _) = self.known.candidate.ok()?;
+        if self.known.off || active.advance.as_ref() == Some(content) {
+            return None;
+        }
+        Some(match self.standing(content) {
+            Standing::Proven(..) => "Proven",
+            Standing::Refused(..) => "Refused",
+            _ => "Checking",
+        })
+    }
+
+    /// The contents that want a proof, the more pressing first: what pods read, where somebody asked, then what the
+    /// user wrote.
+    fn wanting(&self) -> Vec<(Data, String)> {
+        if self.known.off {
+            return Vec::new();
+        }
+        let mut wanting = Vec::new();
+        if let (Some(live), Some(_)) = (&self.live, self.known.recheck) {
+            let proven = match self.standing(live) {
+                Standing::Proven(at, _) => self.is_fresh(at),
+                _ => false,
+            };
+            let database = database_of(live).filter(|_| !proven);
+            wanting.extend(database.map(|database| (live.clone(), database)));
+        }
+        if let Ok((content, database)) = self.known.candidate {
+            let proven = matches!(self.standing(content), Standing::Proven(..));
+            if !proven && !wanting.iter().any(|(w, _)| w == content) {
+                wanting.push((content.clone(), database.clone()));
+            }
+        }
+        wanting
+    }
+
+    /// The attempt to make now, and when the next one is due.
+    fn start(&self) -> (Option<Start>, Option<Timestamp>) {
+        let wanting = self.wanting();
+        let under_way = |a: &Attempt| a.is_running() && self.is_wanted(a, &wanting);
+        if self.known.jobs.is_err() || self.known.attempts.iter().any(under_way) {
+            return (None, None);
+        }
+        let mut next = None;
+        for (content, database) in wanting {
+            match next_try(&content, self.known.attempts) {
+                Some((at, tries)) if at <= self.known.now => {
+                    return (Some(self.attempt(content, database, tries)), None);
+                }
+                Some((at, _)) => next = Some(next.map_or(at, |n: Timestamp| n.min(at))),
+                None => {}
+            }
+        }
+        (None, next)
+    }
+
+    fn attempt(&self, content: Data, database: String, tries: i64) -> Start {
+        let begun = self
+            .known
+            .attempts
+            .iter()
+            .rev()
+            .find(|a| a.state == State::Unstarted && a.content.as_ref() == Some(&content));
+        let newest = self.known.attempts.last().map_or(0, |a| a.number);
+        Start {
+            number: begun.map_or(newest.saturating_add(1), |a| a.number),
+            secret: begun.and_then(|a| a.secret.as_ref()?.uid.clone()),
+            content,
+            database,
+            tries,
+        }
+    }
+
+    fn is_wanted(&self, attempt: &Attempt, wanting: &[(Data, String)]) -> bool {
+        wanting
+            .iter()
+            .any(|(w, _)| attempt.content.as_ref() == Some(w))
+    }
+
+    /// What is neither the newest attempt, nor under way, nor the last word on a content that matters.
+    fn remove(&self, start: Option<&Start>) -> Vec<i64> {
+        let wanting = self.wanting();
+        let candidate = self.known.candidate.ok().map(|(content, _)| content);
+        let last_word = |content: Option<&Data>| {
+            let content = content?;
+            let of = |a: &&Attempt| {
+                a.content.as_ref() == Some(content) && matches!(a.state, State::Answered(..))
+            };
+            self.known.attempts.iter().rev().find(of).map(|a| a.number)
+        };
+        let words = [last_word(candidate), last_word(self.live.as_ref())];
+        let newest = self.known.attempts.last().map(|a| a.number);
+        let keep = |a: &Attempt| match &a.state {
+            _ if self.known.off => false,
+            State::Running(_) => self.is_wanted(a, &wanting),
+            State::Unstarted => start.is_some_and(|s| s.number == a.number),
+            State::Answered(..) => Some(a.number) == newest || words.contains(&Some(a.number)),
+            State::Lost(..) => Some(a.number) == newest,
+        };
+        let gone = self.known.attempts.iter().filter(|a| !keep(a));
+        gone.map(|a| a.number).collect()
+    }
+}
+
+fn unproven() -> Finding {
+    Finding::unknown(
+        Reason::NotVerified,
+        "which database it is was not proven, so it was not compared",
+    )
+}
+
+/// The database that a copy's URI names.
+fn database_of(content: &Data) -> Option<String> {
+    let text = std::str::from_utf8(&content.get(MONGO_KEY)?.0).ok()?;
+    Some(mongo_uri::parse(text).ok()?.database?.to_string())
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,206 @@
+//! What the attempts say of one content. Pure.
+
+use std::time::Duration;
+
+use crokodial_crds::Reason;
+use jiff::{SignedDuration, Timestamp};
+
+use super::attempt::{Attempt, State};
+use crate::environment::credentials::Data;
+use crate::preflight::Outcome;
+
+/// A refused login is tried again no sooner: servers lock accounts.
+const MOST_WAIT: Duration = Duration::from_secs(300);
+/// The first wait of everything else; it doubles.
+const FIRST_WAIT: Duration = Duration::from_secs(15);
+
+/// What is known of one content.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// Never tried.
+    Untried,
+    /// Being tried; what keeps the check from going on.
+    Checking(Option<String>),
+    /// Proven then. With the answer, where it is still there.
+    Proven(Timestamp, Option<Outcome>),
+    /// Tried and refused then, at the n-th try.
+    Refused(Timestamp, Outcome, i64),
+    /// The check was lost then, at the n-th try.
+    Lost(Timestamp, &'static str, i64),
+}
+
+impl Standing {
+    /// Of the newest attempt at `content`. `verified`: when it was last proven, as recorded with the active copy. A
+    /// check that was lost takes nothing from a proof.
+    pub fn of(content: &Data, attempts: &[Attempt], verified: Option<Timestamp>) -> Self {
+        let of_content = || {
+            let same = |a: &&Attempt| a.content.as_ref() == Some(content);
+            attempts.iter().rev().filter(same)
+        };
+        // While a verdict is looked at again it stands: a condition must not come and go with every try.
+        let answered = of_content().find_map(|a| match &a.state {
+            State::Answered(at, outcome) => Some((*at, outcome, a.tries)),
+            _ => None,
+        });
+        let recorded = verified.map(|at| Self::Proven(at, None));
+        match (answered, recorded) {
+            (Some((at, _, _)), Some(Self::Proven(then, _))) if then > at => {
+                Self::Proven(then, None)
+            }
+            (Some((at, outcome, _)), _) if outcome.failure().is_none() => {
+                Self::Proven(at, Some(outcome.clone()))
+            }
+            (Some((at, _, _)), Some(recorded)) if Some(at) == verified => recorded,
+            (Some((at, outcome, tries)), _) => Self::Refused(at, outcome.clone(), tries),
+            (None, Some(recorded)) => recorded,
+            (None, None) => {
+                of_content()
+                    .next()
+                    .map_or(Self::Untried, |newest| match &newest.state {
+                        State::Lost(at, why) => Self::Lost(*at, why, newest.tries),
+                        State::Running(trouble) => Self::Checking(trouble.clone()),
+                        State::Unstarted | State::Answered(..) => Self::Untried,
+                    })
+            }
+        }
+    }
+}
+
+/// When the newest attempt at a content allows another one; `None` while one is running. The second value is which try
+/// that is.
+pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)> {
+    let newest = attempts
+        .iter()
+        .rev()
+        .find(|a| a.content.as_ref() == Some(content));
+    let Some(newest) = newest else {
+        return Some((Timestamp::UNIX_EPOCH, 1));
+    };
+    let after = |at: Timestamp, wait: Duration| {
+        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO);
+        let then = at.checked_add(wait).unwrap_or(at);
+        Some((then, newest.tries.saturating_add(1)))
+    };
+    match &newest.state {
+        State::Running(_) => None,
+        State::Unstarted => Some((Timestamp::UNIX_EPOCH, newest.tries)),
+        State::Lost(at, _) => after(*at, wait(newest.tries)),
+        State::Answered(at, outcome) => match outcome.failure() {
+            // A new proof of the same content was asked for: it is another question.
+            None => Some((Timestamp::UNIX_EPOCH, 1)),
+            Some(Reason::AuthFailed | Reason::BadUri) => after(*at, MOST_WAIT),
+            Some(_) => after(*at, wait(newest.tries)),
+        },
+    }
+}
+
+/// 15 s, 30 s, 1 min, 2 min, 4 min, then 5 min.
+fn wait(tries: i64) -> Duration {
+    let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or(0).min(8);
+    FIRST_WAIT
+        .saturating_mul(2_u32.saturating_pow(doublings))
+        .min(MOST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::ByteString;
+
+    use super::*;
+
+    fn content(text: &str) -> Data {
+        Data::from([("uri".to_owned(), ByteString(text.into()))])
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn attempt(number: i64, text: &str, state: State) -> Attempt {
+        Attempt {
+            number,
+            content: Some(content(text)),
+            secret: None,
+            job: None,
+            tries: 1,
+            state,
+        }
+    }
+
+    fn answer(second: i64, verdict: &str) -> State {
+        let text = format!(r#"{{"verdict":"{verdict}"}}"#);
+        State::Answered(at(second), Outcome::read(&text).unwrap())
+    }
+
+    #[test]
+    fn the_newest_attempt_at_this_very_content_counts() {
+        let attempts = [
+            attempt(1, "a", answer(1, "AuthFailed")),
+            attempt(2, "a", answer(2, "Proven")),
+            attempt(3, "b", answer(3, "AuthFailed")),
+        ];
+        let of = |text: &str| Standing::of(&content(text), &attempts, None);
+        assert!(matches!(of("a"), Standing::Proven(t, Some(_)) if t == at(2)));
+        assert!(matches!(of("b"), Standing::Refused(..)));
+        assert_eq!(of("c"), Standing::Untried);
+    }
+
+    #[test]
+    fn a_recorded_proof_is_undone_by_a_later_refusal_only() {
+        let of = |state: State| {
+            let attempts = [attempt(1, "a", state)];
+            Standing::of(&content("a"), &attempts, Some(at(100)))
+        };
+        assert!(matches!(of(answer(99, "AuthFailed")), Standing::Proven(t, None) if t == at(100)));
+        assert!(matches!(
+            of(answer(101, "AuthFailed")),
+            Standing::Refused(..)
+        ));
+        assert!(matches!(of(answer(101, "Proven")), Standing::Proven(t, Some(_)) if t == at(101)));
+        assert!(matches!(
+            of(State::Lost(at(101), "x")),
+            Standing::Proven(..)
+        ));
+        assert!(matches!(of(State::Running(None)), Standing::Proven(..)));
+    }
+
+    #[test]
+    fn a_verdict_stands_while_it_is_looked_at_again() {
+        for state in [
+            State::Running(None),
+            State::Unstarted,
+            State::Lost(at(9), "x"),
+        ] {
+            let attempts = [
+                attempt(1, "a", answer(1, "AuthFailed")),
+                attempt(2, "a", state),
+            ];
+            let standing = Standing::of(&content("a"), &attempts, None);
+            assert!(matches!(standing, Standing::Refused(..)), "{standing:?}");
+        }
+        let first = [attempt(1, "a", State::Running(None))];
+        let standing = Standing::of(&content("a"), &first, None);
+        assert_eq!(standing, Standing::Checking(None));
+    }
+
+    #[test]
+    fn tries_are_spaced_out_and_a_refused_login_most_of_all() {
+        let mut one = attempt(1, "a", State::Lost(at(0), "x"));
+        let mut waits = Vec::new();
+        for tries in 1..=7 {
+            one.tries = tries;
+            let (then, next) = next_try(&content("a"), std::slice::from_ref(&one)).unwrap();
+            assert_eq!(next, tries + 1);
+            waits.push(then.as_second());
+        }
+        assert_eq!(waits, [15, 30, 60, 120, 240, 300, 300]);
+        let of = |state| next_try(&content("a"), &[attempt(1, "a", state)]);
+        assert_eq!(of(answer(0, "AuthFailed")), Some((at(300), 2)));
+        assert_eq!(of(answer(0, "ConnectionRefused")), Some((at(15), 2)));
+        assert_eq!(of(State::Running(None)), None);
+        assert_eq!(
+            next_try(&content("b"), &[]),
+            Some((Timestamp::UNIX_EPOCH, 1))
+        );
+    }
+}

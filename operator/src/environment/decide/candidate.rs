@@ -1,0 +1,40 @@
+//! Pod outside the Service that tries a release, or new values. Pure.
+
+use crate::environment::config_trial::{self, Slot, TrialClock};
+use crate::environment::model::observed::Observed;
+use crate::environment::validate::Valid;
+use crate::release::machine::Decision;
+
+/// What the candidate runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CandidateRun {
+    /// Release whose template it runs.
+    pub release: i64,
+    /// Generation of the values of `config.secretRefs` that it reads.
+    pub generation: i64,
+    /// Generation of the values on trial; `None`: the release itself is on trial.
+    pub config: Option<i64>,
+}
+
+/// The one candidate, for the release or the values whose turn it is; `None` where there is none to run.
+pub fn candidate(
+    decision: &Decision,
+    valid: &Valid,
+    seen: &Observed,
+    clock: TrialClock,
+) -> Option<CandidateRun> {
+    let run = match config_trial::slot(decision.candidate, &valid.config, seen, clock) {
+        Slot::Free => return None,
+        Slot::Release(release) => CandidateRun {
+            release,
+            generation: valid.config.active.generation,
+            config: None,
+        },
+        Slot::Config(staged) => CandidateRun {
+            release: staged.release,
+            generation: staged.generation,
+            config: Some(staged.generation),
+        },
+    };
+    seen.frozen.contains_key(&run.release).then_some(run)
+}

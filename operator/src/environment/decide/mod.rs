@@ -1,0 +1,220 @@
+//! From what may be done to what this reconcile does about releases. Pure.
+
+pub mod candidate;
+pub mod notes;
+pub mod probes;
+pub mod release_jobs;
+pub mod serving;
+pub mod view;
+
+use std::time::Duration;
+
+use crokodial_crds::{Reason, ReleasePhase};
+use jiff::Timestamp;
+
+use self::candidate::CandidateRun;
+use self::release_jobs::ReleaseJobStep;
+use self::view::{TrialResults, ViewInputs};
+use super::config_trial::TrialClock;
+use super::effective::Effective;
+use super::model::observed::Observed;
+use super::model::owner::Owner;
+use super::validate::Valid;
+use crate::release::gate::{self, Asked, Question, Verdict};
+use crate::release::history;
+use crate::release::machine::{self, Decision, Hold, Pin, Run, View};
+use crate::release::record::{Record, last_good};
+use crate::release::workload::Workload;
+
+/// What this reconcile does about releases.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Answer of the release machine.
+    pub decision: Decision,
+    /// Pod to run as the candidate; `None`: there is to be none.
+    pub candidate: Option<CandidateRun>,
+    /// Jobs of release phases to create and to delete.
+    pub release_jobs: Vec<ReleaseJobStep>,
+    /// Hold on what the spec wants.
+    pub hold: Option<Hold>,
+    /// Pin in force.
+    pub pin: Option<Pin>,
+    /// State of the Deployment.
+    pub workload: Workload,
+    /// Release whose pods answer requests.
+    pub serving: Option<i64>,
+    /// Newest Good release.
+    pub last_good: Option<i64>,
+    /// Release that the spec asks for: the one in flight, or the last good one with the same inputs, or the held one.
+    pub desired: Option<i64>,
+    /// Largest release number in use.
+    pub spent: i64,
+    /// Numbers of the records to delete.
+    pub retired: Vec<i64>,
+    /// Next moment to look at the results of probing.
+    pub look: Option<Timestamp>,
+    /// Verdict of the promotion gate on what is wanted.
+    pub gate: Verdict,
+    /// Reason why `promotion.auto` does not take the newest good release of the source, where it waits for something.
+    pub waits: Option<Verdict>,
+}
+
+/// Decides what this reconcile does about releases.
+pub fn decide(
+    owner: &Owner,
+    effective: &Effective,
+    valid: &Valid,
+    seen: &Observed,
+    clock: TrialClock,
+) -> Step {
+    let now = clock.now;
+    let workload = Workload::of(seen.children.deployment());
+    let trials = TrialResults::of(seen);
+    let mut view = view::view(
+        ViewInputs {
+            owner,
+            effective,
+            valid,
+            seen,
+            workload: &workload,
+            since: clock.leader_since,
+            now,
+        },
+        &trials,
+    );
+    let pin = machine::pin(&view);
+    let gate = gate(seen, valid, pin.as_ref(), now);
+    view.gate = gate.for_machine();
+    let serving = serving::serving(seen, &workload);
+    let decision = if valid.conflict.is_some() {
+        machine::frozen(&view)
+    } else {
+        let decision = promoted(machine::decide(&view), &gate);
+        notes::note(decision, seen, serving, now)
+    };
+    let last_good = last_good(&seen.records).map(Record::number);
+    let hold = machine::hold(&view);
+    let desired = desired(&decision, &hold, &view, last_good);
+    let mut in_use: Vec<i64> = serving.into_iter().chain(workload.release).collect();
+    in_use.extend(match decision.run {
+        Run::Release(n) | Run::Zero(n) => Some(n),
+        Run::Keep => None,
+    });
+    let pinned = seen.records.iter().filter(|r| r.spec.pin);
+    in_use.extend(pinned.map(Record::number));
+    let retired = history::retired(&seen.records, effective.history, &in_use, now);
+    Step {
+        candidate: candidate::candidate(&decision, valid, seen, clock),
+        release_jobs: release_jobs::steps(&decision, seen),
+        hold,
+        pin,
+        workload: workload.clone(),
+        serving,
+        last_good,
+        desired,
+        spent: view::spent(seen),
+        retired,
+        look: probes::next_look(seen, effective, serving, now),
+        decision,
+        gate,
+        waits: seen
+            .promotion
+            .as_ref()
+            .and_then(|p| p.picked.as_ref()?.waits.clone()),
+    }
+}
+
+/// What the gate says of what is wanted; nothing is asked without a promotion.
+fn gate(seen: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> Verdict {
+    let Some(promotion) = &seen.promotion else {
+        return Verdict::open();
+    };
+    let wanted = match &valid.wanted {
+        Ok(wanted) => wanted,
+        Err(finding) => {
+            let waits = promotion.picked.as_ref().and_then(|p| p.waits.clone());
+            return waits
+                .unwrap_or_else(|| Verdict::waiting(Reason::Progressing, finding.seen.clone()));
+        }
+    };
+    gate::judge(&Question {
+        rules: &promotion.rules,
+        asked: Asked {
+            image: &wanted.image,
+            digest: &wanted.digest,
+            inputs: &wanted.inputs,
+        },
+        records: &seen.records,
+        source: &promotion.source,
+        pinned: pin.map(|p| p.release),
+        now,
+    })
+}
+
+/// A record that is made says where its image proved itself.
+fn promoted(mut decision: Decision, gate: &Verdict) -> Decision {
+    if let Some(spec) = &mut decision.create {
+        spec.promoted_from.clone_from(&gate.promoted_from);
+    }
+    decision
+}
+
+/// When to look again though nothing changed: the machine's next moment, the gate's, that of a trial, a proof or a
+/// followed tag, at most a minute away.
+pub fn requeue_after(
+    step: &Step,
+    valid: &Valid,
+    seen: &Observed,
+    follow: Option<Timestamp>,
+    now: Timestamp,
+    jitter: Duration,
+) -> Duration {
+    const RESYNC: Duration = Duration::from_secs(60);
+    let until =
+        |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
+    let resync = RESYNC.saturating_add(jitter);
+    // These moments are exact: the jitter spreads only the resyncs.
+    let waits = step.waits.as_ref().and_then(|v| v.earliest);
+    [
+        step.decision.next,
+        step.look,
+        step.gate.earliest,
+        waits,
+        follow,
+        valid.config.next,
+        valid.check.next,
+    ]
+    .into_iter()
+    .flatten()
+    .map(until)
+    .chain(seen.trials.again())
+    .min()
+    .map_or(resync, |wait| wait.min(resync))
+}
+
+fn desired(
+    decision: &Decision,
+    hold: &Option<Hold>,
+    view: &View<'_>,
+    last_good: Option<i64>,
+) -> Option<i64> {
+    if let Some(spec) = &decision.create {
+        return Some(spec.number);
+    }
+    let in_flight = view
+        .records
+        .iter()
+        .filter(|r| r.in_flight())
+        .map(Record::number)
+        .max();
+    let superseded = |n: &i64| {
+        decision
+            .updates
+            .iter()
+            .any(|(m, s)| m == n && s.phase == ReleasePhase::Superseded)
+    };
+    in_flight
+        .filter(|n| !superseded(n))
+        .or(hold.as_ref().map(|h| h.release))
+        .or(last_good)
+}

@@ -1,0 +1,65 @@
+//! Facts written into every release record, alongside the steps of the machine. Pure.
+
+use crokodial_crds::ReleasePhase;
+use crokodial_crds::condition::whole_seconds;
+use jiff::Timestamp;
+
+use crate::environment::model::observed::Observed;
+use crate::registry::Existence;
+use crate::release::book::Book;
+use crate::release::machine::Decision;
+use crate::release::record::{Record, due_for_check};
+use crate::uptime::{bake, soak};
+
+/// Adds to a decision the facts that every record has, whatever its phase.
+pub fn note(decision: Decision, seen: &Observed, serving: Option<i64>, now: Timestamp) -> Decision {
+    let mut book = Book::of(&seen.records);
+    for (number, status) in decision.updates {
+        book.put(number, status);
+    }
+    for record in &seen.records {
+        let number = record.number();
+        book.edit(number, |status| status.serving = serving == Some(number));
+        count(&mut book, record, seen, now);
+    }
+    if let Some((number, rollbackable)) = rollback_readiness(seen, now) {
+        book.edit(number, |status| {
+            status.rollbackable = Some(rollbackable);
+            status.rollback_checked_at = Some(whole_seconds(now));
+        });
+    }
+    Decision {
+        updates: book.changed(),
+        ..decision
+    }
+}
+
+/// What was measured of the release: what it has served for, once a minute and at the end of serving, and its latency
+/// when it becomes Good, or as soon after a short bake as there were answers enough.
+fn count(book: &mut Book<'_>, record: &Record, seen: &Observed, now: Timestamp) {
+    let Some(probes) = &seen.probes else {
+        return;
+    };
+    let number = record.number();
+    book.edit(number, |status| {
+        if status.phase == ReleasePhase::Good && status.latency_p95_ms.is_none() {
+            status.latency_p95_ms = bake::latency_to_record(number, probes);
+        }
+        if let Some(counted) = soak::counted(number, status, probes, now) {
+            *status = counted;
+        }
+    });
+}
+
+/// The answer about it; none while the registry has not said, or cannot say.
+fn rollback_readiness(seen: &Observed, now: Timestamp) -> Option<(i64, bool)> {
+    let number = due_for_check(&seen.records, now)?.number();
+    if !seen.snapshots.contains_key(&number) {
+        return Some((number, false));
+    }
+    match seen.kept_image.filter(|(n, _)| *n == number)? {
+        (_, Existence::Exists) => Some((number, true)),
+        (_, Existence::Gone) => Some((number, false)),
+        (_, Existence::Unknown) => None,
+    }
+}

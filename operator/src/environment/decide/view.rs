@@ -1,0 +1,172 @@
+//! Input of the release machine, from what was observed and validated. Pure.
+
+use crokodial_crds::{OnFailure, Reason};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::probes;
+use crate::environment::credential_check::CredentialState;
+use crate::environment::effective::Effective;
+use crate::environment::model::annotations::LARGEST_RELEASE;
+use crate::environment::model::observed::Observed;
+use crate::environment::model::owner::Owner;
+use crate::environment::model::trials;
+use crate::environment::validate::Valid;
+use crate::release::machine::{Candidate, Gate, Lack, Proof, Smoke, Trial, View};
+use crate::release::record::Record;
+use crate::release::workload::{PodView, Workload};
+
+/// Snapshots that are there, and the results of the newest release's trials before traffic. A view borrows them.
+#[derive(Debug)]
+pub struct TrialResults {
+    release_phase: Trial,
+    snapshots: Vec<i64>,
+    pods: Vec<PodView>,
+    smoke: Option<Smoke>,
+    /// Once its release phase has begun, no older release may be put back by itself.
+    irreversible: bool,
+}
+
+impl TrialResults {
+    /// Results that were observed.
+    pub fn of(seen: &Observed) -> Self {
+        let newest = seen.records.iter().max_by_key(|r| r.number());
+        let number = newest.map(Record::number);
+        Self {
+            release_phase: release_phase(seen, number),
+            snapshots: seen.frozen.keys().copied().collect(),
+            pods: number.map_or(Vec::new(), |n| seen.trials.of_release(n)),
+            smoke: number.and_then(|n| seen.trials.smoke_of_release(n)),
+            irreversible: newest.is_some_and(|r| irreversible(seen, r)),
+        }
+    }
+}
+
+/// Inputs of a view.
+#[derive(Clone, Copy, Debug)]
+pub struct ViewInputs<'a> {
+    /// Identity of the environment.
+    pub owner: &'a Owner,
+    /// Spec with defaults.
+    pub effective: &'a Effective,
+    /// Result of validation.
+    pub valid: &'a Valid,
+    /// State of the world.
+    pub seen: &'a Observed,
+    /// State of the Deployment.
+    pub workload: &'a Workload,
+    /// Time from which deadlines count: since when this process looks after the environment.
+    pub since: Timestamp,
+    /// Current time.
+    pub now: Timestamp,
+}
+
+/// The view, with an open gate: whether it is one depends on the pin, which is found in the view.
+pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
+    let ViewInputs {
+        owner,
+        effective,
+        valid,
+        seen,
+        workload,
+        since,
+        now,
+    } = inputs;
+    View {
+        environment: owner.name.as_str(),
+        records: &seen.records,
+        wanted: valid.wanted.as_ref().ok(),
+        spent: unclaimed(seen, valid).map_or_else(|| spent(seen), |n| n.saturating_sub(1)),
+        snapshots: &trials.snapshots,
+        workload,
+        pods: &seen.pods,
+        gate: Gate::open(),
+        prerequisites: prerequisites(valid),
+        release_phase: trials.release_phase.clone(),
+        candidate: Some(Candidate {
+            pods: &trials.pods,
+            smoke: trials.smoke.as_ref(),
+        }),
+        proof: proof(&valid.credentials),
+        probes: probes::verdict(seen, effective, now),
+        on_failure: if trials.irreversible {
+            OnFailure::Pause
+        } else {
+            effective.on_failure
+        },
+        image_gone: seen.image_gone,
+        progress_deadline: effective.progress_deadline,
+        bake: effective.bake,
+        leader_since: since,
+        now,
+    }
+}
+
+/// Whether the database takes what pods read.
+fn proof(credentials: &CredentialState) -> Proof {
+    match credentials {
+        CredentialState::Off => Proof::Off,
+        CredentialState::Checking => Proof::Pending,
+        CredentialState::Proven => Proof::Works,
+        CredentialState::Bad(_, seen) => Proof::Fails(seen.clone()),
+    }
+}
+
+/// True for a release whose own release phase has run and cannot be undone. A return to an earlier one runs none.
+fn irreversible(seen: &Observed, record: &Record) -> bool {
+    let frozen = seen.frozen.get(&record.number());
+    let phase = frozen.and_then(|s| s.frozen.release_phase.as_ref());
+    record.spec.restores.is_none() && phase.is_some_and(|p| p.irreversible)
+}
+
+/// The release phase of the newest release, as frozen with it.
+fn release_phase(seen: &Observed, newest: Option<i64>) -> Trial {
+    let frozen = newest.and_then(|n| seen.frozen.get(&n));
+    let asked = frozen.is_some_and(|s| s.frozen.release_phase.is_some());
+    let state = newest.and_then(|n| seen.trials.jobs.get(&n));
+    trials::release_phase(asked, state, seen.image_gone)
+}
+
+/// What must exist before a first pod can start.
+fn prerequisites(valid: &Valid) -> Result<(), Lack> {
+    let missing: Vec<_> = [&valid.mongo, &valid.config.active]
+        .into_iter()
+        .filter(|active| !active.usable)
+        .map(|active| &active.finding)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let running = [Reason::PreflightRunning, Reason::CandidateRunning];
+    let seen: Vec<&str> = missing.iter().map(|f| f.seen.as_str()).collect();
+    Err(Lack {
+        seen: seen.join("; "),
+        under_way: missing.iter().all(|f| running.contains(&f.reason)),
+    })
+}
+
+/// The largest number seen in records, snapshots and the Deployment's annotation: no number is spent twice. Numbers
+/// that follow it are skipped while somebody else's object has the name of their snapshot.
+pub fn spent(seen: &Observed) -> i64 {
+    let annotation = seen
+        .children
+        .deployment()
+        .and_then(|d| d.annotations().get(LARGEST_RELEASE)?.parse().ok());
+    let records = seen.records.iter().map(Record::number);
+    let largest = records
+        .chain(seen.snapshots.keys().copied())
+        .chain(annotation)
+        .max()
+        .unwrap_or(0);
+    let free = (largest..).find(|n| !seen.taken.contains(&n.saturating_add(1)));
+    free.unwrap_or(largest)
+}
+
+/// A snapshot above every record, made for just what is wanted: its maker was interrupted before the record.
+fn unclaimed(seen: &Observed, valid: &Valid) -> Option<i64> {
+    let (number, snapshot) = seen.frozen.iter().next_back()?;
+    let newest = seen.records.iter().map(Record::number).max().unwrap_or(0);
+    let wanted = valid.wanted.as_ref().ok()?;
+    (*number > newest && *number == spent(seen) && snapshot.frozen.inputs == wanted.inputs)
+        .then_some(*number)
+}

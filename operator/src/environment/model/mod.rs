@@ -1,0 +1,11 @@
+//! Plain data of one reconcile, which every step may read. No I/O, no clock.
+
+pub mod annotations;
+pub mod children;
+pub mod class;
+pub mod image;
+pub mod objects;
+pub mod observed;
+pub mod owner;
+pub mod promotion;
+pub mod trials;

@@ -1,0 +1,39 @@
+//! Small questions to Kubernetes objects.
+
+use crokodial_crds::names::LABEL_COMPONENT;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::ResourceExt;
+
+/// Component that an object or pod belongs to, from its label.
+pub fn component_of(object: &impl ResourceExt) -> Option<&str> {
+    object.labels().get(LABEL_COMPONENT).map(String::as_str)
+}
+
+/// True when an Ingress has a rule for the host.
+pub fn carries(ingress: &Ingress, host: &str) -> bool {
+    let rules = ingress
+        .spec
+        .as_ref()
+        .and_then(|s| s.rules.as_deref())
+        .unwrap_or_default();
+    rules.iter().any(|r| r.host.as_deref() == Some(host))
+}
+
+/// Host of the first rule of an Ingress.
+pub fn first_host(ingress: &Ingress) -> Option<&str> {
+    let rules = ingress.spec.as_ref()?.rules.as_deref()?;
+    rules.iter().find_map(|r| r.host.as_deref())
+}
+
+/// First address that the controller wrote into the Ingress: an IP address or a host name.
+pub fn published_address(ingress: &Ingress) -> Option<String> {
+    let published = ingress
+        .status
+        .as_ref()?
+        .load_balancer
+        .as_ref()?
+        .ingress
+        .as_ref()?
+        .first()?;
+    published.ip.clone().or_else(|| published.hostname.clone())
+}

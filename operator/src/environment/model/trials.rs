@@ -1,0 +1,245 @@
+//! Pods that run alongside the app: the candidate with its answers, and the Jobs of release phases.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crokodial_crds::names::{COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, LABEL_RELEASE};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use super::annotations::TRIES_CONFIG;
+use super::objects::component_of;
+use crate::release::machine::{Smoke, Trial};
+use crate::release::workload::{Exit, PodView, Waiting};
+use crate::smoke::SmokeResult;
+
+/// Time after which a failed smoke run is repeated. A verdict is passed on it at once; it is older only while the database
+/// is to blame.
+pub const FAILURE_AGE: Duration = Duration::from_secs(15);
+
+/// Time after which a pod that could not be reached is dialled again.
+pub const UNREACHABLE_AGE: Duration = Duration::from_secs(5);
+
+/// One pod that tries a release, or values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CandidatePod {
+    /// The facts that a verdict needs; its release is the one whose template it runs.
+    pub view: PodView,
+    /// Its UID: what it answered, no other pod did.
+    pub uid: String,
+    /// Where it is dialled.
+    pub ip: Option<String>,
+    /// The values of `config.secretRefs` that it tries, by their counter; `None`: it tries the release itself.
+    pub config: Option<i64>,
+}
+
+/// A release phase, as its Job and pods show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReleaseJobState {
+    /// Under way.
+    Running,
+    /// Its command ended with 0.
+    Succeeded,
+    /// Its command did not; how.
+    Failed(String),
+    /// Something else stands in its way; what.
+    Platform {
+        /// In a sentence without its full stop.
+        message: String,
+        /// The Job is at its end without a verdict: only another one can bring one.
+        over: bool,
+    },
+}
+
+/// All that is seen beside the app.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trials {
+    /// Candidate pods.
+    pub pods: Vec<CandidatePod>,
+    /// What the pod of this UID answered.
+    pub smoke: Option<(String, SmokeResult)>,
+    /// Release phases, by release.
+    pub jobs: BTreeMap<i64, ReleaseJobState>,
+}
+
+impl Trials {
+    /// Reads pods of every component; the smoke run comes later.
+    pub fn of(pods: &[Pod], jobs: &[Job]) -> Self {
+        let of = |component: &'static str| {
+            pods.iter()
+                .filter(move |p| component_of(*p) == Some(component))
+        };
+        let workers: Vec<&Pod> = of(COMPONENT_RELEASE_PHASE).collect();
+        let state = |job: &Job| Some((release_of(job)?, job_state(job, &workers)));
+        Self {
+            pods: of(COMPONENT_CANDIDATE).map(CandidatePod::of).collect(),
+            smoke: None,
+            jobs: jobs.iter().filter_map(state).collect(),
+        }
+    }
+
+    /// Pods that try the release itself.
+    pub fn of_release(&self, release: i64) -> Vec<PodView> {
+        let of = |p: &&CandidatePod| p.config.is_none() && p.view.release == Some(release);
+        self.pods
+            .iter()
+            .filter(of)
+            .map(|p| p.view.clone())
+            .collect()
+    }
+
+    /// Pods that try these values with the template of `release`.
+    pub fn of_config(&self, release: i64, generation: i64) -> Vec<&CandidatePod> {
+        let of = |p: &&CandidatePod| {
+            p.config == Some(generation) && p.view.release == Some(release) && !p.view.terminating
+        };
+        self.pods.iter().filter(of).collect()
+    }
+
+    /// What the pod that tries the release itself answered.
+    pub fn smoke_of_release(&self, release: i64) -> Option<Smoke> {
+        let (uid, result) = self.smoke.as_ref()?;
+        let asked = |p: &&CandidatePod| {
+            p.uid == *uid && p.config.is_none() && p.view.release == Some(release)
+        };
+        self.pods.iter().find(asked).map(|_| smoke_of(result))
+    }
+
+    /// When the candidate's answers are worth another look, though nothing changes in the cluster: a result wakes
+    /// the environment, and this is for one that got lost.
+    pub fn again(&self) -> Option<Duration> {
+        let ready = self.pods.iter().any(CandidatePod::askable);
+        match &self.smoke {
+            _ if !ready => None,
+            None => Some(Duration::from_secs(1)),
+            Some((_, SmokeResult::Passed { .. })) => None,
+            Some((_, SmokeResult::Failed { .. })) => Some(FAILURE_AGE),
+            Some((_, SmokeResult::Unreachable { .. })) => Some(UNREACHABLE_AGE),
+        }
+    }
+}
+
+impl CandidatePod {
+    fn of(pod: &Pod) -> Self {
+        Self {
+            view: PodView::of(pod),
+            uid: pod.uid().unwrap_or_default(),
+            ip: pod.status.as_ref().and_then(|s| s.pod_ip.clone()),
+            config: pod
+                .annotations()
+                .get(TRIES_CONFIG)
+                .and_then(|t| t.parse().ok()),
+        }
+    }
+
+    /// True when the pod can be asked for its pages.
+    pub fn askable(&self) -> bool {
+        self.view.ready && !self.view.terminating && self.ip.is_some()
+    }
+}
+
+/// In the machine's words.
+fn smoke_of(result: &SmokeResult) -> Smoke {
+    match result {
+        SmokeResult::Passed { pages, assets } => Smoke::Passed(format!(
+            "{pages} pages and {assets} assets answered as they should"
+        )),
+        SmokeResult::Failed { message } => Smoke::Failed(message.clone()),
+        SmokeResult::Unreachable { message } => Smoke::Unreachable(message.clone()),
+    }
+}
+
+/// What the release under way is told of its release phase. `image_gone`: the registry says so.
+pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image_gone: bool) -> Trial {
+    if !asked {
+        return Trial::NotAsked;
+    }
+    match state {
+        None => Trial::Running("its release phase is being started".to_owned()),
+        Some(ReleaseJobState::Running) => Trial::Running("its release phase runs".to_owned()),
+        Some(ReleaseJobState::Succeeded) => Trial::Passed,
+        Some(ReleaseJobState::Failed(why)) => Trial::Failed(why.clone()),
+        Some(ReleaseJobState::Platform { message, .. }) if image_gone => Trial::Failed(format!(
+            "{message}, and the registry says that it is gone or forbidden"
+        )),
+        Some(ReleaseJobState::Platform { message, .. }) => Trial::Blocked(message.clone()),
+    }
+}
+
+/// The release that a Job belongs to.
+pub fn release_of(job: &Job) -> Option<i64> {
+    job.labels().get(LABEL_RELEASE)?.parse().ok()
+}
+
+/// A Job is over when the controller says so; its pod tells why.
+fn job_state(job: &Job, pods: &[&Pod]) -> ReleaseJobState {
+    let name = job.name_any();
+    let uid = job.uid().unwrap_or_default();
+    let own = |p: &&&Pod| p.owner_references().iter().any(|o| o.uid == uid);
+    let pod = pods
+        .iter()
+        .filter(own)
+        .max_by_key(|p| p.creation_timestamp());
+    let conditions = job.status.as_ref().and_then(|s| s.conditions.as_ref());
+    let is = |wanted: &str| {
+        conditions.is_some_and(|all| all.iter().any(|c| c.type_ == wanted && c.status == "True"))
+    };
+    if is("Complete") {
+        return ReleaseJobState::Succeeded;
+    }
+    let view = pod.map(|p| PodView::of(p));
+    if is("Failed") {
+        return ended(&name, pod.unwrap_or(&&Pod::default()), view.as_ref());
+    }
+    match view {
+        Some(view) if view.unschedulable => under_way(format!("no node for pod {}", view.name)),
+        Some(view) if view.waiting == Some(Waiting::Image) => {
+            under_way(format!("pod {} cannot pull the image", view.name))
+        }
+        Some(view) if view.waiting == Some(Waiting::Config) => ReleaseJobState::Failed(format!(
+            "the kubelet cannot build the container of pod {}",
+            view.name
+        )),
+        _ => ReleaseJobState::Running,
+    }
+}
+
+fn under_way(message: String) -> ReleaseJobState {
+    ReleaseJobState::Platform {
+        message,
+        over: false,
+    }
+}
+
+fn ended(job: &str, pod: &Pod, view: Option<&PodView>) -> ReleaseJobState {
+    let status = pod.status.clone().unwrap_or_default();
+    let containers = status.container_statuses.unwrap_or_default();
+    let end = containers
+        .iter()
+        .find_map(|c| c.state.as_ref()?.terminated.clone());
+    let over = |message: String| ReleaseJobState::Platform {
+        message,
+        over: true,
+    };
+    let too_long = status.reason.as_deref() == Some("DeadlineExceeded");
+    match (end, view) {
+        (_, Some(view)) if too_long && view.pulled => {
+            ReleaseJobState::Failed(format!("the command of Job {job} did not end in time"))
+        }
+        (_, Some(_)) if too_long => {
+            over(format!("Job {job} got no image in time, and is made anew"))
+        }
+        (Some(end), _) => {
+            let end = Exit::of(&end);
+            ReleaseJobState::Failed(format!("the command of Job {job} ended {end}"))
+        }
+        (None, _) => over(format!(
+            "the pod of Job {job} is gone, and the Job is made anew"
+        )),
+    }
+}
+
+#[cfg(test)]
+#[path = "trials_tests.rs"]
+mod tests;

@@ -1,0 +1,42 @@
+//! Secrets of the operator itself: the certificate authority and the key of fingerprints. They are only read here; where
+//! one is missing, `apply` creates it.
+
+use k8s_openapi::api::core::v1::Secret;
+
+use crate::context::Context;
+use crate::environment::certificate::CA_SECRET;
+use crate::environment::effective::Effective;
+use crate::environment::isolation::{KEY_SECRET, stored_key};
+use crate::fingerprint::{Key, NewKey};
+use crate::kube_io::IoError;
+use crokodial_crds::TlsMode;
+
+/// Reads the authority, where a certificate is wanted.
+pub(super) async fn read(ctx: &Context, effective: &Effective) -> Result<Option<Secret>, IoError> {
+    match effective.tls_mode {
+        TlsMode::None => Ok(None),
+        TlsMode::SelfSigned => {
+            let namespace = ctx.settings.operator_namespace.as_str();
+            ctx.io.get(namespace, CA_SECRET).await
+        }
+    }
+}
+
+/// Key of fingerprints: the stored one, which is read once a process, or a new one to store.
+pub(super) async fn key(ctx: &Context) -> Result<(Key, Option<NewKey>), IoError> {
+    if let Some(key) = ctx.key.get() {
+        return Ok((key.clone(), None));
+    }
+    let namespace = ctx.settings.operator_namespace.as_str();
+    let found: Option<Secret> = ctx.io.get(namespace, KEY_SECRET).await?;
+    Ok(match found {
+        Some(secret) => {
+            let key = ctx.key.get_or_init(|| stored_key(&secret));
+            (key.clone(), None)
+        }
+        None => {
+            let new = NewKey::generate();
+            (new.key(), Some(new))
+        }
+    })
+}

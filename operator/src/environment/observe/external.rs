@@ -1,0 +1,196 @@
+//! Answers from outside the cluster's API: registries and the edge. They are asked alongside the reconcile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crokodial_crds::names::{Digest, ImageRef};
+use crokodial_crds::{EnvironmentSpec, Reason, RouteKind};
+use k8s_openapi::api::networking::v1::Ingress;
+
+use crate::context::{Context, Resolution};
+use crate::edge::Measured;
+use crate::environment::effective::Effective;
+use crate::environment::model::image::{self, Image};
+use crate::environment::model::objects::{carries, published_address};
+use crate::environment::model::owner::Owner;
+use crate::environment::model::promotion::Promotion;
+use crate::registry::{Existence, RegistryAuth, ResolveError};
+use crate::release::record::{Record, due_for_check};
+use crate::release::workload::{PodView, Waiting};
+
+/// Time that a reconcile waits for a registry or the edge before it goes on without the answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Maximum age of a measurement at the edge.
+const MAX_EDGE_AGE: Duration = Duration::from_secs(60);
+
+/// Maximum age of a registry's answer whether a digest exists.
+const MAX_EXISTENCE_AGE: Duration = Duration::from_secs(30);
+
+/// Maximum age of a registry's refusal: a push may have come meanwhile, and a registry that counts requests is not to be
+/// worn out.
+const MAX_REFUSAL_AGE: Duration = Duration::from_secs(300);
+
+/// Time to the next request to a registry that could not be reached.
+const UNREACHABLE_RETRY: Duration = Duration::from_secs(15);
+
+/// Maximum age of a digest: long enough to make the record that has it from then on.
+const MAX_DIGEST_AGE: Duration = Duration::from_secs(60);
+
+/// The image to run, by its name and as far as its digest is known: from the source of a promotion, the spec, a
+/// record, or the registry.
+pub(super) async fn image(
+    ctx: &Arc<Context>,
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    promotion: Option<&Promotion>,
+    records: &[Record],
+    auth: &[RegistryAuth],
+) -> (String, Image) {
+    if let Some(picked) = promotion.and_then(|p| p.picked.as_ref()) {
+        return image::picked(picked);
+    }
+    let written = spec.image.clone().unwrap_or_default();
+    let image: ImageRef = match written.parse() {
+        Ok(image) => image,
+        Err(error) => return (written, Image::Unresolved(image::invalid(&error))),
+    };
+    let known = image::known(&written, &image, &spec.rollout.retry, records).or_else(|| {
+        let tested = promotion.and_then(|p| p.source.digest_of(&written))?;
+        tested.parse().ok()
+    });
+    let found = match (known, effective.follow) {
+        (Some(digest), None) => Image::Resolved(digest),
+        (known, follow) => {
+            let key = (
+                owner.uid.clone(),
+                written.clone(),
+                spec.rollout.retry.clone(),
+                auth.to_vec(),
+            );
+            look_up(ctx, key, image, follow, known).await
+        }
+    };
+    (written, found)
+}
+
+/// Asks the registry: once, or again and again where the tag is followed. While it does not say, what is `known`
+/// stands.
+async fn look_up(
+    ctx: &Arc<Context>,
+    key: Resolution,
+    image: ImageRef,
+    follow: Option<Duration>,
+    known: Option<Digest>,
+) -> Image {
+    let (registry, auth) = (ctx.images.clone(), key.3.clone());
+    let max_age = |answer: &Result<Digest, ResolveError>| match (follow, answer) {
+        (Some(every), Ok(_)) => every,
+        // A registry that refuses is not asked more often than one that is asked once.
+        (Some(every), Err(_)) => every.max(max_age_of(answer)),
+        (None, _) => max_age_of(answer),
+    };
+    let answer = ctx
+        .resolutions
+        .get(&key, ctx.now(), ANSWER_TIMEOUT, max_age, || {
+            registry.resolve(image, auth)
+        })
+        .await;
+    match (answer, known) {
+        (Some(Ok(digest)), _) | (None, Some(digest)) => Image::Resolved(digest),
+        (None, None) => Image::Asked,
+        (Some(Err(error)), Some(known)) => Image::Stale(known, image::refused(&error)),
+        (Some(Err(error)), None) => Image::Unresolved(image::refused(&error)),
+    }
+}
+
+/// Asks about the newest release's digest, and only while a pod of it cannot pull.
+pub(super) async fn image_gone(
+    ctx: &Arc<Context>,
+    records: &[Record],
+    pods: &[PodView],
+    auth: &[RegistryAuth],
+) -> bool {
+    let Some(newest) = records
+        .iter()
+        .max_by_key(|r| r.number())
+        .filter(|r| r.in_flight())
+    else {
+        return false;
+    };
+    let stuck =
+        |p: &&PodView| p.release == Some(newest.number()) && p.waiting == Some(Waiting::Image);
+    pods.iter().any(|p| stuck(&p)) && existence(ctx, newest, auth).await == Some(Existence::Gone)
+}
+
+/// Asks about the image of the good release whose readiness for a return is due to be looked at.
+pub(super) async fn kept_image(
+    ctx: &Arc<Context>,
+    records: &[Record],
+    auth: &[RegistryAuth],
+) -> Option<(i64, Existence)> {
+    let due = due_for_check(records, ctx.now())?;
+    let answer = existence(ctx, due, auth).await?;
+    Some((due.number(), answer))
+}
+
+/// Whether the registry still has a release's digest.
+async fn existence(
+    ctx: &Arc<Context>,
+    record: &Record,
+    auth: &[RegistryAuth],
+) -> Option<Existence> {
+    let image: ImageRef = record.spec.image.parse().ok()?;
+    let digest: Digest = record.spec.digest.parse().ok()?;
+    let key = (image.to_string(), digest.to_string(), auth.to_vec());
+    let (registry, auth) = (ctx.images.clone(), auth.to_vec());
+    ctx.existences
+        .get(
+            &key,
+            ctx.now(),
+            ANSWER_TIMEOUT,
+            |_| MAX_EXISTENCE_AGE,
+            || registry.exists(image, digest, auth),
+        )
+        .await
+}
+
+/// Asks the address that the Ingress publishes, so DNS need not point there yet.
+pub(super) async fn https(
+    ctx: &Arc<Context>,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    live: Option<&Ingress>,
+) -> Option<Measured> {
+    let routed = match effective.route {
+        RouteKind::Ingress => true,
+        RouteKind::None => false,
+    };
+    if !effective.force_https || !routed {
+        return None;
+    }
+    let address = live
+        .filter(|i| carries(i, &spec.domain))
+        .and_then(published_address)?;
+    let key = (address.clone(), spec.domain.clone());
+    let (edge, domain) = (ctx.edge.clone(), spec.domain.clone());
+    ctx.measurements
+        .get(
+            &key,
+            ctx.now(),
+            ANSWER_TIMEOUT,
+            |_| MAX_EDGE_AGE,
+            || edge.https_forced(address, domain),
+        )
+        .await
+}
+
+/// Maximum age of an answer of the registry.
+fn max_age_of(answer: &Result<Digest, ResolveError>) -> Duration {
+    match answer {
+        Ok(_) => MAX_DIGEST_AGE,
+        Err(error) if error.reason() == Reason::RegistryUnreachable => UNREACHABLE_RETRY,
+        Err(_) => MAX_REFUSAL_AGE,
+    }
+}

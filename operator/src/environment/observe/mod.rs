@@ -1,0 +1,176 @@
+//! Reads everything one reconcile decides on. The only step that asks; what it returns is plain data.
+
+mod attempts;
+mod authority;
+mod children;
+mod claims;
+mod class;
+mod external;
+mod isolation;
+mod probed;
+mod promotion;
+mod releases;
+mod trials;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crokodial_crds::EnvironmentSpec;
+use crokodial_crds::names::{COMPONENT_WEB, LABEL_ENVIRONMENT};
+use futures::future::{try_join, try_join_all, try_join4};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+
+use self::releases::Releases;
+use super::effective::Effective;
+use super::model::objects::component_of;
+use super::model::observed::Observed;
+use super::model::owner::Owner;
+use super::model::trials::Trials;
+use crate::context::Context;
+use crate::kube_io::{IoError, Kind};
+use crate::registry::{RegistryAuth, registry_auth};
+use crate::release::workload::PodView;
+
+/// Reads the world.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one thing that is read after the other"
+)]
+pub async fn observe(
+    ctx: &Arc<Context>,
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+) -> Result<Observed, IoError> {
+    let ((children, own, referenced), (class, found)) = try_join(
+        async {
+            tokio::try_join!(
+                children::read(ctx, owner),
+                releases::read(ctx, owner),
+                referenced(ctx, owner, spec)
+            )
+        },
+        try_join(class::read(ctx, effective), pods(ctx, owner)),
+    )
+    .await?;
+    let Releases {
+        releases,
+        records,
+        snapshots,
+        taken,
+    } = own;
+    let (mongo_secret, config_secrets, config_maps, auth) = referenced;
+    // The edge is asked meanwhile: its answer is only reported, and nothing that is to be done waits for it.
+    let (https, read) = tokio::join!(
+        external::https(ctx, spec, effective, children.ingress()),
+        async {
+            tokio::try_join!(
+                attempts::read(ctx, owner, &found),
+                isolation::read(ctx, owner, spec.stage),
+                releases::frozen(ctx, owner, &records, &snapshots),
+                claims::read(ctx, owner, spec, &children),
+                promotion::read(ctx, owner, spec, &records),
+                authority::read(ctx, effective),
+            )
+        },
+    );
+    let (attempts, (isolation, new_key), frozen, claims, promotion, authority) = read?;
+    let (image_name, image) = external::image(
+        ctx,
+        owner,
+        spec,
+        effective,
+        promotion.as_ref(),
+        &records,
+        &auth,
+    )
+    .await;
+    let all: Vec<PodView> = found.iter().map(PodView::of).collect();
+    let image_gone = external::image_gone(ctx, &records, &all, &auth).await;
+    let mut trials = Trials::of(&found, &children.release_jobs);
+    trials.smoke = trials::smoke(ctx, owner, spec, effective, &trials, &frozen).await;
+    let web = found
+        .iter()
+        .filter(|p| component_of(*p) == Some(COMPONENT_WEB));
+    let pods: Vec<PodView> = web.map(PodView::of).collect();
+    let kept_image = external::kept_image(ctx, &records, &auth).await;
+    let target = probed::target(owner, spec, effective, &children, &pods, &records);
+    let probes = probed::observe(ctx, owner, target);
+    Ok(Observed {
+        mongo_secret,
+        config_secrets,
+        config_maps,
+        children,
+        releases,
+        records,
+        snapshots,
+        taken,
+        frozen,
+        attempts,
+        isolation,
+        new_key,
+        authority,
+        pods,
+        image_name,
+        trials,
+        image,
+        promotion,
+        image_gone,
+        kept_image,
+        class,
+        claims,
+        https,
+        probes,
+    })
+}
+
+type Referenced = (
+    Option<Secret>,
+    BTreeMap<String, Option<Secret>>,
+    BTreeMap<String, Option<ConfigMap>>,
+    Vec<RegistryAuth>,
+);
+
+async fn referenced(
+    ctx: &Context,
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+) -> Result<Referenced, IoError> {
+    let ns = owner.namespace.as_str();
+    let secrets = spec.config.secret_refs.iter().map(|r| r.name.as_str());
+    let maps = spec.config.config_map_refs.iter().map(|r| r.name.as_str());
+    let pulls = spec.image_pull_secrets.iter().map(|r| r.name.as_str());
+    let (mongo, secrets, maps, pulls) = try_join4(
+        ctx.io.get::<Secret>(ns, &spec.mongo.uri_secret_ref.name),
+        try_join_all(secrets.map(|name| named::<Secret>(ctx, ns, name))),
+        try_join_all(maps.map(|name| named::<ConfigMap>(ctx, ns, name))),
+        try_join_all(pulls.map(|name| named::<Secret>(ctx, ns, name))),
+    )
+    .await?;
+    // A pull secret that is missing or not one is no error here: the registry says what it thinks without it.
+    let auth = pulls
+        .iter()
+        .filter_map(|(_, secret)| secret.as_ref())
+        .flat_map(registry_auth)
+        .collect();
+    Ok((
+        mongo,
+        secrets.into_iter().collect(),
+        maps.into_iter().collect(),
+        auth,
+    ))
+}
+
+async fn named<K: Kind>(
+    ctx: &Context,
+    ns: &str,
+    name: &str,
+) -> Result<(String, Option<K>), IoError> {
+    Ok((name.to_owned(), ctx.io.get(ns, name).await?))
+}
+
+/// Pods of every component.
+async fn pods(ctx: &Context, owner: &Owner) -> Result<Vec<Pod>, IoError> {
+    let selector = format!("{LABEL_ENVIRONMENT}={}", owner.name);
+    ctx.io.list(&owner.namespace, &selector).await
+}

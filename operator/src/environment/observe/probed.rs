@@ -1,0 +1,93 @@
+//! Probe target of an environment, and the results so far.
+
+use std::collections::BTreeSet;
+
+use crokodial_crds::{EnvironmentSpec, ReleasePhase};
+
+use crate::context::Context;
+use crate::environment::effective::Effective;
+use crate::environment::model::children::Children;
+use crate::environment::model::owner::Owner;
+use crate::release::record::Record;
+use crate::release::workload::{PodView, Workload};
+use crate::uptime::bake::latency_span;
+use crate::uptime::{ProbeSummary, Target};
+
+/// Port of the Service.
+const PORT: u16 = 80;
+
+/// Reads the results of probing, and sets the target from now on.
+pub(super) fn observe(
+    ctx: &Context,
+    owner: &Owner,
+    target: Option<Target>,
+) -> Option<ProbeSummary> {
+    let (namespace, name) = (owner.namespace.as_str(), owner.name.as_str());
+    // Read first: the results so far are those of the target so far.
+    let summary = ctx.probes.summary(namespace, name, ctx.now());
+    match target {
+        Some(target) => ctx.probes.watch(target),
+        None => ctx.probes.forget(namespace, name),
+    }
+    summary
+}
+
+/// Target of probes; `None` where nothing can be expected to answer: no Service of ours, no pods asked for, or none of any
+/// release was ever ready.
+pub(super) fn target(
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    children: &Children,
+    pods: &[PodView],
+    records: &[Record],
+) -> Option<Target> {
+    let service = children.service().filter(|s| owner.owns(*s))?;
+    let address = service.spec.as_ref()?.cluster_ip.as_ref()?.parse().ok()?;
+    let workload = Workload::of(children.deployment());
+    let ran = records
+        .iter()
+        .any(|r| r.status.as_ref().is_some_and(|s| s.rolled_out_at.is_some()));
+    if workload.desired == 0 || !(ran || pods.iter().any(|p| p.ready)) {
+        return None;
+    }
+    let release = alone(pods);
+    let bakes = |r: &Record| r.phase() == Some(ReleasePhase::Baking);
+    Some(Target {
+        namespace: owner.namespace.clone(),
+        name: owner.name.to_string(),
+        uid: owner.uid.clone(),
+        address,
+        port: PORT,
+        path: effective.health_path.clone(),
+        host: spec.domain.clone(),
+        release,
+        brisk: records.iter().any(bakes),
+        latency_over: latency_span(effective.bake),
+    })
+}
+
+/// The one release that can have answered: of the ready pods, or, where none is ready, of all that are there.
+fn alone(pods: &[PodView]) -> Option<i64> {
+    let there = || pods.iter().filter(|p| !p.terminating);
+    let releases = |ready: bool| -> BTreeSet<Option<i64>> {
+        there()
+            .filter(|p| p.ready || !ready)
+            .map(|p| p.release)
+            .collect()
+    };
+    let ready = releases(true);
+    let candidates = if ready.is_empty() {
+        releases(false)
+    } else {
+        ready
+    };
+    match candidates.first() {
+        Some(release) if candidates.len() == 1 => *release,
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "probed_tests.rs"]
+mod tests;

@@ -1,0 +1,123 @@
+//! Environment that images are promoted from. What was tested there is what comes here: the digest of a promoted image
+//! is the one in the source's records.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crokodial_crds::{CrokodialEnvironment, CrokodialRelease, EnvironmentSpec};
+use futures::future::try_join;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::context::Context;
+use crate::environment::model::owner::Owner;
+use crate::environment::model::promotion::Promotion;
+use crate::kube_io::IoError;
+use crate::release::gate::{Measured, Place, Rules, Source, SourceRelease, auto};
+use crate::release::record::Record;
+use crate::uptime::{ProbeSummary, soak};
+
+/// Reads the source, where the spec names one.
+pub(super) async fn read(
+    ctx: &Context,
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    records: &[Record],
+) -> Result<Option<Promotion>, IoError> {
+    let Some(promotion) = &spec.promotion else {
+        return Ok(None);
+    };
+    let own = Place {
+        namespace: owner.namespace.clone(),
+        name: owner.name.to_string(),
+    };
+    let rules = Rules::of(promotion, &own);
+    let source = source(ctx, &rules).await?;
+    let pinned = records.iter().filter(|r| r.spec.pin && r.good());
+    let pinned = pinned.map(Record::number).max();
+    let picked = rules
+        .auto
+        .then(|| auto::pick(&rules, records, &source, pinned, ctx.now()));
+    Ok(Some(Promotion {
+        rules,
+        source,
+        picked,
+    }))
+}
+
+async fn source(ctx: &Context, rules: &Rules) -> Result<Source, IoError> {
+    let Place { namespace, name } = &rules.source;
+    if !ctx.settings.watch_namespaces.contains(namespace) {
+        return Ok(Source::NotWatched);
+    }
+    let (environment, releases) = try_join(
+        ctx.io.get::<CrokodialEnvironment>(namespace, name),
+        ctx.io.list::<CrokodialRelease>(namespace, ""),
+    )
+    .await?;
+    if environment.is_none() {
+        return Ok(Source::NotFound);
+    }
+    let records: Vec<Record> = releases
+        .iter()
+        .filter_map(|r| Record::of(r, name))
+        .collect();
+    let now = ctx.now();
+    let probes = ctx.probes.summary(namespace, name, now);
+    Ok(found(&records, probes.as_ref(), rules.window(), now))
+}
+
+/// What is known of a source: what its records say, and what was measured since they were written.
+fn found(
+    records: &[Record],
+    probes: Option<&ProbeSummary>,
+    window: Duration,
+    now: Timestamp,
+) -> Source {
+    let releases: Vec<SourceRelease> = records.iter().map(|r| release(r, probes, now)).collect();
+    let mut measured = BTreeMap::new();
+    for digest in records.iter().map(|r| &r.spec.digest) {
+        if let Some(answered) = answered(records, digest, probes, window, now) {
+            measured.insert(digest.clone(), answered);
+        }
+    }
+    Source::Found { releases, measured }
+}
+
+fn release(record: &Record, probes: Option<&ProbeSummary>, now: Timestamp) -> SourceRelease {
+    let number = record.number();
+    let status = record.status.as_ref();
+    let written = status.map_or(0, |s| s.good_seconds);
+    let ahead = status.zip(probes).map_or(0, |(status, probes)| {
+        soak::unpersisted(number, status, probes, now)
+    });
+    SourceRelease {
+        number,
+        image: record.spec.image.clone(),
+        digest: record.spec.digest.clone(),
+        phase: record.phase(),
+        good_seconds: written.saturating_add(ahead),
+        counted_until: probes.and_then(|p| soak::counting_until(number, p, now)),
+    }
+}
+
+/// How a digest answered over the last `window` of its serving.
+fn answered(
+    records: &[Record],
+    digest: &str,
+    probes: Option<&ProbeSummary>,
+    window: Duration,
+    now: Timestamp,
+) -> Option<Measured> {
+    let mut same: Vec<_> = records
+        .iter()
+        .filter(|r| r.spec.digest == digest)
+        .filter_map(|r| Some((r.number(), r.status.as_ref()?)))
+        .collect();
+    same.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
+    let over = SignedDuration::try_from(window).ok()?;
+    let found = soak::availability(same, probes, over, now)?;
+    Some(Measured {
+        all: u64::try_from(found.measured).ok()?,
+        bad: u64::try_from(found.bad).ok()?,
+    })
+}

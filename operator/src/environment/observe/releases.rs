@@ -1,0 +1,97 @@
+//! Releases of an environment: their records and snapshots.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crokodial_crds::CrokodialRelease;
+use crokodial_crds::names::Children as Names;
+use futures::future::{try_join, try_join_all};
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::context::Context;
+use crate::environment::model::owner::Owner;
+use crate::kube_io::IoError;
+use crate::release::record::{Record, last_good};
+use crate::release::snapshot::Snapshot;
+
+/// Releases of an environment; for the fields see [`Observed`](crate::environment::model::observed::Observed).
+pub(super) struct Releases {
+    pub(super) releases: Vec<CrokodialRelease>,
+    pub(super) records: Vec<Record>,
+    pub(super) snapshots: BTreeMap<i64, ObjectMeta>,
+    pub(super) taken: BTreeSet<i64>,
+}
+
+/// Reads the records and the metadata of the snapshots, whose content can be large.
+pub(super) async fn read(ctx: &Context, owner: &Owner) -> Result<Releases, IoError> {
+    let (all, metas) = try_join(
+        ctx.io.list::<CrokodialRelease>(&owner.namespace, ""),
+        ctx.io.list_metadata::<ConfigMap>(&owner.namespace, ""),
+    )
+    .await?;
+    let releases: Vec<_> = all
+        .into_iter()
+        .filter(|r| Record::of(r, owner.name.as_str()).is_some())
+        .collect();
+    let records = releases
+        .iter()
+        .filter_map(|r| Record::of(r, owner.name.as_str()))
+        .collect();
+    let prefix = format!("{}-r", owner.name);
+    let numbered = |meta: ObjectMeta| {
+        let number = meta.name.as_deref()?.strip_prefix(&prefix)?.parse().ok()?;
+        Some((number, meta))
+    };
+    let (ours, foreign): (BTreeMap<i64, ObjectMeta>, BTreeMap<_, _>) = metas
+        .into_iter()
+        .filter_map(|m| numbered(m.metadata))
+        .partition(|(_, meta)| owner.labelled(meta));
+    Ok(Releases {
+        releases,
+        records,
+        snapshots: ours,
+        taken: foreign.into_keys().collect(),
+    })
+}
+
+/// Reads the snapshots that a step may run: those of the newest release, the last good one and the pinned ones.
+pub(super) async fn frozen(
+    ctx: &Context,
+    owner: &Owner,
+    records: &[Record],
+    snapshots: &BTreeMap<i64, ObjectMeta>,
+) -> Result<BTreeMap<i64, Snapshot>, IoError> {
+    let newest = records.iter().map(Record::number).max();
+    let mut numbers: Vec<i64> = newest
+        .into_iter()
+        .chain(last_good(records).map(Record::number))
+        .chain(records.iter().filter(|r| r.spec.pin).map(Record::number))
+        .collect();
+    // A snapshot above every record waits for the record it was made for.
+    numbers.extend(
+        snapshots
+            .keys()
+            .next_back()
+            .copied()
+            .filter(|n| newest.is_none_or(|newest| *n > newest)),
+    );
+    numbers.sort_unstable();
+    numbers.dedup();
+    let names = Names::of(&owner.name);
+    let reads = numbers
+        .into_iter()
+        .filter(|n| snapshots.contains_key(n))
+        .map(|number| {
+            let name = names.snapshot(number);
+            async move {
+                Ok((
+                    number,
+                    ctx.io.get::<ConfigMap>(&owner.namespace, &name).await?,
+                ))
+            }
+        });
+    let found = try_join_all(reads).await?.into_iter();
+    Ok(found
+        .filter_map(|(number, object)| Some((number, Snapshot::of(&object?).ok()?)))
+        .collect())
+}

@@ -1,0 +1,60 @@
+//! Condition `Available`. Pure.
+
+use crokodial_crds::Reason;
+use crokodial_crds::condition::whole_seconds;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::environment::decide::Step;
+use crate::environment::finding::Finding;
+use crate::uptime::{ProbeSummary, Verdict, Why};
+
+/// Time since the start of probing after which a site without any result counts as one that cannot be measured.
+const FIRST_RESULT_TIMEOUT: SignedDuration = SignedDuration::from_secs(15);
+
+/// Condition `Available`: the pods of the site are ready and probes get an answer, whichever release serves. The message
+/// says which of the two is not so.
+pub fn available(step: &Step, probes: Option<&ProbeSummary>, now: Timestamp) -> Finding {
+    let load = &step.workload;
+    match step.serving {
+        Some(n) if load.available > 0 => {
+            let pods = format!("{} pods are ready", load.available);
+            measured(&pods, probes, now).unwrap_or_else(|| {
+                Finding::yes(Reason::Serving, format!("{pods}, release {n} serves"))
+            })
+        }
+        _ if load.desired == 0 && step.last_good.is_some() => {
+            Finding::no(Reason::ScaledToZero, "runtime.replicas is 0")
+        }
+        _ if step.last_good.is_none() => {
+            Finding::unknown(Reason::NeverDeployed, "no release of it was ever good")
+        }
+        _ => Finding::no(Reason::Down, "no pod is ready"),
+    }
+}
+
+/// Verdict of probes against ready pods. A prober that has only just begun has none yet: a restart of the operator changes
+/// no condition.
+fn measured(pods: &str, probes: Option<&ProbeSummary>, now: Timestamp) -> Option<Finding> {
+    let probes = probes?;
+    match probes.verdict {
+        Verdict::Answering => None,
+        Verdict::Failing(failing) => Some(Finding::no(
+            Reason::Down,
+            format!(
+                "{pods}, but the site {} since {} when asked through its Service",
+                failing.bad,
+                whole_seconds(failing.since).0
+            ),
+        )),
+        Verdict::Unmeasured(Why::Starting) => None,
+        Verdict::Unmeasured(_) if now.duration_since(probes.began) < FIRST_RESULT_TIMEOUT => None,
+        Verdict::Unmeasured(why) => Some(Finding::unknown(
+            Reason::Unknown,
+            format!("{pods}, but the site could not be asked: {why}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+#[path = "available_tests.rs"]
+mod tests;

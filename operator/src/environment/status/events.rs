@@ -1,0 +1,256 @@
+//! Events: one for each condition that changed. What needs a person is reported at once, what may end by itself when it
+//! lasts.
+
+use crokodial_crds::condition::{self, ConditionType};
+use crokodial_crds::{Actor, CrokodialEnvironment, EnvironmentStatus, Reason};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+use kube::runtime::events::EventType;
+
+use crate::context::Context;
+use crate::memory::{EnvironmentWarnings, PendingWarning};
+
+/// Conditions whose changes are news. `Reconciling` and `Stalled` repeat `Ready`.
+const REPORTED: [ConditionType; 11] = [
+    ConditionType::Ready,
+    ConditionType::ImageResolved,
+    ConditionType::CredentialsValid,
+    ConditionType::DatabaseIsolated,
+    ConditionType::ConfigSecretsValid,
+    ConditionType::Promotable,
+    ConditionType::RouteAccepted,
+    ConditionType::CertificateReady,
+    ConditionType::HttpsForced,
+    ConditionType::Available,
+    ConditionType::GitDiverged,
+];
+
+/// Time after which a trouble that may end by itself is reported: at every first creation the route, for one, is not
+/// admitted yet.
+const WARNING_DELAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// Publishes an Event for each change between the status of `environment` and `new`.
+pub async fn announce(
+    ctx: &Context,
+    environment: &CrokodialEnvironment,
+    new: &EnvironmentStatus,
+    now: Timestamp,
+) {
+    let old = environment
+        .status
+        .as_ref()
+        .map(|s| s.conditions.as_slice())
+        .unwrap_or_default();
+    let (namespace, name) = (
+        environment.namespace().unwrap_or_default(),
+        environment.name_any(),
+    );
+    let news = ctx.warnings.update((&namespace, &name), |pending| {
+        news(old, &new.conditions, pending, now)
+    });
+    for condition in news {
+        let type_ = if is_trouble(condition) {
+            EventType::Warning
+        } else {
+            EventType::Normal
+        };
+        let note = format!("{}: {}", condition.type_, condition.message);
+        ctx.event(environment, type_, &condition.reason, &note)
+            .await;
+    }
+}
+
+/// Conditions to report.
+fn news<'a>(
+    old: &[Condition],
+    new: &'a [Condition],
+    pending: &mut EnvironmentWarnings,
+    now: Timestamp,
+) -> Vec<&'a Condition> {
+    let told = REPORTED
+        .iter()
+        .filter_map(|type_| condition::find(new, *type_).map(|c| (*type_, c)));
+    let news = told.filter(|(type_, c)| {
+        if is_trouble(c) && may_end(c) {
+            return lasts(pending, *type_, c, now);
+        }
+        let kept_quiet = pending
+            .remove(type_)
+            .is_some_and(|trouble| !trouble.reported);
+        // A trouble that nobody was told of ends as quietly; but that the wanted release serves is always news.
+        changed(condition::find(old, *type_), c)
+            && (!kept_quiet || is_trouble(c) || *type_ == ConditionType::Ready)
+    });
+    news.map(|(_, c)| c).collect()
+}
+
+/// True for another status or reason than before, and for a pin that is a day older. A first answer that is good is no
+/// news.
+fn changed(before: Option<&Condition>, now: &Condition) -> bool {
+    before.map_or(is_trouble(now), |before| {
+        let reminds = now.type_ == ConditionType::GitDiverged.as_str()
+            && now.reason == Reason::Pinned.as_str()
+            && before.message != now.message;
+        before.status != now.status || before.reason != now.reason || reminds
+    })
+}
+
+/// True once for each trouble, when it has lasted long enough.
+fn lasts(
+    pending: &mut EnvironmentWarnings,
+    type_: ConditionType,
+    condition: &Condition,
+    now: Timestamp,
+) -> bool {
+    let known = pending
+        .get(&type_)
+        .filter(|known| known.reason == condition.reason);
+    let mut trouble = known.cloned().unwrap_or_else(|| PendingWarning {
+        reason: condition.reason.clone(),
+        since: now,
+        reported: false,
+    });
+    let due = !trouble.reported && now.duration_since(trouble.since) >= WARNING_DELAY;
+    trouble.reported |= due;
+    pending.insert(type_, trouble);
+    due
+}
+
+fn may_end(condition: &Condition) -> bool {
+    condition.reason.parse().is_ok_and(Reason::ends_by_itself)
+}
+
+/// True for a condition that somebody has to do something about.
+fn is_trouble(condition: &Condition) -> bool {
+    let somebody = condition
+        .reason
+        .parse::<Reason>()
+        .is_ok_and(|r| r.who() != Actor::Nobody);
+    let bad_when = if condition.type_ == ConditionType::GitDiverged.as_str() {
+        "True"
+    } else {
+        "False"
+    };
+    // A warning is told although the condition holds.
+    let warned = condition.reason == Reason::SharedSecret.as_str();
+    somebody && (condition.status == bad_when || warned)
+}
+
+#[cfg(test)]
+mod tests {
+    use crokodial_crds::ConditionStatus::{False, True};
+
+    use super::*;
+    use crate::environment::finding::Finding;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn condition(type_: ConditionType, finding: &Finding) -> Vec<Condition> {
+        vec![finding.condition(type_, &[], Some(1), at(0))]
+    }
+
+    fn route(reason: Reason) -> Vec<Condition> {
+        let status = if reason == Reason::Succeeded {
+            True
+        } else {
+            False
+        };
+        let finding = Finding {
+            status,
+            reason,
+            seen: "seen".to_owned(),
+        };
+        condition(ConditionType::RouteAccepted, &finding)
+    }
+
+    /// Reasons told of at each look, one look after the other.
+    fn told(looks: &[(i64, Reason)]) -> Vec<Vec<String>> {
+        let (mut old, mut lasting) = (Vec::new(), EnvironmentWarnings::new());
+        let mut all = Vec::new();
+        for (second, reason) in looks {
+            let new = route(*reason);
+            let news = news(&old, &new, &mut lasting, at(*second));
+            all.push(news.iter().map(|c| c.reason.clone()).collect());
+            old = new;
+        }
+        all
+    }
+
+    #[test]
+    fn a_route_that_is_admitted_in_a_moment_is_told_of_by_no_event() {
+        use Reason::{NotAccepted, Succeeded};
+        let none: Vec<String> = Vec::new();
+        assert_eq!(
+            told(&[(0, NotAccepted), (3, Succeeded), (90, Succeeded)]),
+            [none.clone(), none.clone(), none.clone()]
+        );
+        // Each time anew: two short ones are not a long one.
+        assert_eq!(
+            told(&[
+                (0, NotAccepted),
+                (30, Succeeded),
+                (40, NotAccepted),
+                (70, NotAccepted)
+            ]),
+            [none.clone(), none.clone(), none.clone(), none]
+        );
+    }
+
+    #[test]
+    fn one_that_lasts_is_told_once_and_so_is_its_end() {
+        use Reason::{NotAccepted, Succeeded};
+        let looks = [
+            (0, NotAccepted),
+            (59, NotAccepted),
+            (60, NotAccepted),
+            (120, NotAccepted),
+            (180, Succeeded),
+            (240, Succeeded),
+        ];
+        let wanted: [&[&str]; 6] = [&[], &[], &["NotAccepted"], &[], &["Succeeded"], &[]];
+        assert_eq!(told(&looks), wanted);
+    }
+
+    #[test]
+    fn what_needs_a_person_is_told_at_once() {
+        use Reason::{HostTaken, NotAccepted};
+        let looks = [(0, HostTaken), (1, HostTaken), (2, NotAccepted)];
+        let wanted: [&[&str]; 3] = [&["HostTaken"], &[], &[]];
+        assert_eq!(told(&looks), wanted);
+        assert_eq!(
+            told(&[(0, NotAccepted), (1, HostTaken)]),
+            [vec![], vec!["HostTaken".to_owned()]]
+        );
+    }
+
+    #[test]
+    fn a_pin_is_told_of_at_once_and_again_each_day() {
+        let pinned = |days: &str| {
+            let finding = Finding::yes(Reason::Pinned, format!("release 1 is pinned{days}"));
+            condition(ConditionType::GitDiverged, &finding)
+        };
+        let (first, later) = (pinned(""), pinned(" for 1 day"));
+        let told = |old: &[Condition], new: &[Condition]| {
+            news(old, new, &mut EnvironmentWarnings::new(), at(0)).len()
+        };
+        assert_eq!(told(&[], &first), 1);
+        assert_eq!(told(&first, &first), 0);
+        assert_eq!(told(&first, &later), 1);
+        assert_eq!(told(&later, &later), 0);
+    }
+
+    #[test]
+    fn that_the_wanted_release_serves_is_always_told() {
+        let waiting = condition(
+            ConditionType::Ready,
+            &Finding::no(Reason::NotAccepted, "seen"),
+        );
+        let ready = condition(ConditionType::Ready, &Finding::yes(Reason::Ready, "seen"));
+        let mut lasting = EnvironmentWarnings::new();
+        assert!(news(&[], &waiting, &mut lasting, at(0)).is_empty());
+        assert_eq!(news(&waiting, &ready, &mut lasting, at(5)).len(), 1);
+    }
+}

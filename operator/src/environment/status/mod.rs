@@ -1,0 +1,318 @@
+//! Status of the environment: a pure function of what was observed and decided, and one write.
+
+mod available;
+pub mod events;
+mod promotable;
+mod rollout;
+
+use crokodial_crds::condition::ConditionType;
+use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::{
+    CrokodialEnvironment, EnvironmentReleaseStatus, EnvironmentStatus, HoldKind, HoldStatus,
+    MongoStatus, PlanStatus, Reason, RouteKind, TlsMode,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+
+use super::certificate::Certificate;
+use super::decide::Step;
+use super::effective::Effective;
+use super::finding::Finding;
+use super::model::observed::Observed;
+use super::model::owner::Owner;
+use super::validate::Valid;
+use crate::context::Context;
+use crate::kube_io::IoError;
+use crate::release::machine::{Hold, Rollout};
+
+/// Field manager of the status.
+const MANAGER: &str = "crokodial-status";
+
+/// Inputs of a status.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Resource of the environment, with its old status.
+    pub environment: &'a CrokodialEnvironment,
+    /// Identity of the environment.
+    pub owner: &'a Owner,
+    /// Spec with defaults.
+    pub effective: &'a Effective,
+    /// Result of validation.
+    pub valid: &'a Valid,
+    /// What was decided about releases.
+    pub step: &'a Step,
+    /// State of the world.
+    pub seen: &'a Observed,
+    /// Certificate of the site.
+    pub certificate: &'a Certificate,
+    /// Plan of what is withheld, where the spec asks for one.
+    pub plan: Option<&'a PlanStatus>,
+}
+
+/// Computes the status.
+pub fn compute(facts: Facts<'_>, now: Timestamp) -> EnvironmentStatus {
+    let Facts {
+        environment,
+        owner,
+        effective,
+        valid,
+        step,
+        certificate,
+        seen,
+        plan,
+        ..
+    } = facts;
+    let old = environment
+        .status
+        .as_ref()
+        .map(|s| s.conditions.clone())
+        .unwrap_or_default();
+    let generation = environment.metadata.generation;
+    EnvironmentStatus {
+        observed_generation: generation,
+        url: url(&environment.spec.domain, effective),
+        replicas: Some(step.workload.replicas),
+        selector: Some(owner.selector_text()),
+        effective: Some(effective.status()),
+        release: release(facts),
+        hold: held_status(step),
+        promotion: seen.promotion.as_ref().map(|_| promotable::status(step)),
+        plan: plan.cloned(),
+        mongo: mongo(valid),
+        certificate: certificate.status.clone(),
+        next_check: step
+            .decision
+            .next
+            .into_iter()
+            .chain(valid.check.next)
+            .min()
+            .map(whole_seconds),
+        conditions: conditions(facts, &old, generation, now),
+    }
+}
+
+/// Writes the status if it is another one.
+pub async fn write(
+    ctx: &Context,
+    environment: &CrokodialEnvironment,
+    status: &EnvironmentStatus,
+) -> Result<(), IoError> {
+    if environment.status.as_ref() == Some(status) {
+        return Ok(());
+    }
+    let object = json!({
+        "apiVersion": CrokodialEnvironment::api_version(&()),
+        "kind": CrokodialEnvironment::kind(&()),
+        "metadata": {"name": environment.name_any()},
+        "status": status,
+    });
+    ctx.io
+        .apply_status::<CrokodialEnvironment>(&environment.metadata, MANAGER, &object)
+        .await
+        .map(|_| ())
+}
+
+fn url(domain: &str, effective: &Effective) -> Option<String> {
+    let scheme = match effective.tls_mode {
+        TlsMode::SelfSigned => "https",
+        TlsMode::None => "http",
+    };
+    match effective.route {
+        RouteKind::Ingress => Some(format!("{scheme}://{domain}")),
+        RouteKind::None => None,
+    }
+}
+
+fn release(facts: Facts<'_>) -> EnvironmentReleaseStatus {
+    let Facts { step, seen, .. } = facts;
+    let serving = step
+        .serving
+        .and_then(|n| seen.records.iter().find(|r| r.number() == n));
+    EnvironmentReleaseStatus {
+        desired: step.desired,
+        serving: step.serving,
+        last_good: step.last_good,
+        image: serving.map(|r| {
+            format!(
+                "{}@{}",
+                r.spec.image.split('@').next().unwrap_or_default(),
+                r.spec.digest
+            )
+        }),
+        since: serving.and_then(|r| r.status.as_ref()?.rolled_out_at.clone()),
+    }
+}
+
+/// A pin before a hold: it is what runs.
+fn held_status(step: &Step) -> Option<HoldStatus> {
+    let pinned = step.pin.as_ref().map(|pin| HoldStatus {
+        kind: HoldKind::Pin,
+        release: pin.release,
+        inputs: pin.inputs.clone(),
+        since: whole_seconds(pin.since),
+        lift: "set spec.pin of that CrokodialRelease to false".to_owned(),
+    });
+    pinned.or_else(|| step.hold.as_ref().map(hold))
+}
+
+fn hold(hold: &Hold) -> HoldStatus {
+    HoldStatus {
+        kind: hold.kind,
+        release: hold.release,
+        inputs: hold.inputs.clone(),
+        since: whole_seconds(hold.since.unwrap_or(Timestamp::UNIX_EPOCH)),
+        lift: "set a new image or configuration, or a new rollout.retry".to_owned(),
+    }
+}
+
+fn mongo(valid: &Valid) -> MongoStatus {
+    let record = &valid.check.record;
+    MongoStatus {
+        generation: (valid.mongo.generation > 0).then_some(valid.mongo.generation),
+        verified_at: record.verified.map(whole_seconds),
+        candidate: valid.check.candidate.map(str::to_owned),
+        server_version: record.version.clone(),
+        reason: valid
+            .mongo
+            .finding
+            .is_false()
+            .then(|| valid.mongo.finding.reason.as_str().to_owned()),
+        database: valid.mongo.database.clone(),
+    }
+}
+
+fn conditions(
+    facts: Facts<'_>,
+    old: &[Condition],
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let Facts {
+        valid,
+        step,
+        seen,
+        certificate,
+        ..
+    } = facts;
+    let route = valid
+        .conflict
+        .clone()
+        .unwrap_or_else(|| valid.route.finding.clone());
+    let mut concerns = vec![
+        (ConditionType::ImageResolved, valid.image.clone()),
+        (ConditionType::CredentialsValid, valid.mongo.finding.clone()),
+        (ConditionType::DatabaseIsolated, valid.isolated.clone()),
+        (ConditionType::ConfigSecretsValid, config(valid)),
+        (ConditionType::RolledOut, rollout::rolled_out(step)),
+        (ConditionType::RouteAccepted, route),
+        (ConditionType::CertificateReady, certificate.finding.clone()),
+    ];
+    if seen.promotion.is_some() {
+        // Before the roll-out, which it keeps: of the two it is the cause.
+        concerns.insert(3, (ConditionType::Promotable, promotable::finding(step)));
+    }
+    let ready = ready(facts, &concerns);
+    let mut all = vec![
+        (ConditionType::Ready, ready.clone()),
+        (ConditionType::Reconciling, reconciling(&ready, step)),
+        (ConditionType::Stalled, stalled(&ready, step)),
+    ];
+    all.extend(concerns);
+    all.extend(
+        valid
+            .https
+            .clone()
+            .map(|finding| (ConditionType::HttpsForced, finding)),
+    );
+    all.push((
+        ConditionType::Available,
+        available::available(step, seen.probes.as_ref(), now),
+    ));
+    all.push((ConditionType::GitDiverged, rollout::diverged(step, now)));
+    all.into_iter()
+        .map(|(type_, finding)| finding.condition(type_, old, generation, now))
+        .collect()
+}
+
+/// A ConfigMap that is missing has no condition of its own: it is told where the other references are.
+fn config(valid: &Valid) -> Finding {
+    match &valid.wanted {
+        Err(finding) if finding.reason == Reason::ConfigMapNotFound => finding.clone(),
+        _ => valid.config.active.finding.clone(),
+    }
+}
+
+/// `Ready` is about what the spec asks for. The first concern that is not met gives the reason, and of several
+/// one that waits for a person: what ends by itself must not hide it.
+fn ready(facts: Facts<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
+    let Facts { valid, step, .. } = facts;
+    if let Some(conflict) = &valid.conflict {
+        return conflict.clone();
+    }
+    if facts.effective.suspended() {
+        let what = "spec.suspend tells the operator to change nothing";
+        return Finding::no(Reason::Suspended, what);
+    }
+    let unmet = |type_: &ConditionType, finding: &Finding| match type_ {
+        // Unproven is no reason to distrust: only a proof to the contrary counts.
+        ConditionType::CredentialsValid
+        | ConditionType::ConfigSecretsValid
+        | ConditionType::DatabaseIsolated => finding.is_false(),
+        // What `auto` waits for is not wanted yet.
+        ConditionType::Promotable => !step.gate.passes(),
+        ConditionType::RolledOut => !serves_what_is_wanted(step),
+        _ => !finding.is_true(),
+    };
+    let unmet = || {
+        concerns
+            .iter()
+            .filter(|(type_, finding)| unmet(type_, finding))
+    };
+    let first = unmet()
+        .find(|(_, finding)| !waits(finding.reason, step))
+        .or_else(|| unmet().next());
+    match first {
+        Some((_, finding)) => Finding {
+            status: crokodial_crds::ConditionStatus::False,
+            ..finding.clone()
+        },
+        None => Finding::yes(
+            Reason::Ready,
+            format!("release {} is good and serving", step.serving.unwrap_or(0)),
+        ),
+    }
+}
+
+/// The wanted release is Good and answers. A pod that is replaced or added does not change that.
+fn serves_what_is_wanted(step: &Step) -> bool {
+    match step.decision.rollout {
+        Rollout::Complete(n) => {
+            step.serving == Some(n) && step.workload.available > 0 && !step.decision.stuck
+        }
+        _ => false,
+    }
+}
+
+/// True for a reason that ends without an edit, the gate's verdict among them.
+fn waits(reason: Reason, step: &Step) -> bool {
+    let gate = reason == step.gate.reason && step.gate.ends_by_itself();
+    gate || reason.ends_by_itself()
+}
+
+fn reconciling(ready: &Finding, step: &Step) -> Finding {
+    if !ready.is_true() && waits(ready.reason, step) {
+        Finding::yes(ready.reason, ready.seen.clone())
+    } else {
+        Finding::no(Reason::Succeeded, "nothing is under way")
+    }
+}
+
+fn stalled(ready: &Finding, step: &Step) -> Finding {
+    if step.decision.stuck || (!ready.is_true() && !waits(ready.reason, step)) {
+        Finding::yes(ready.reason, ready.seen.clone())
+    } else {
+        Finding::no(Reason::Succeeded, "nothing waits for a person")
+    }
+}

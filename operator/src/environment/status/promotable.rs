@@ -1,0 +1,50 @@
+//! Verdict of the promotion gate, as users read it: the condition `Promotable` and `status.promotion`. Pure.
+
+use std::time::Duration;
+
+use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::{PromotionStatus, duration};
+
+use crate::environment::decide::Step;
+use crate::environment::finding::Finding;
+use crate::release::gate::Verdict;
+
+/// Verdict on what is wanted, or what keeps `auto` from wanting something newer.
+fn reported(step: &Step) -> &Verdict {
+    match &step.waits {
+        Some(waits) if step.gate.passes() => waits,
+        _ => &step.gate,
+    }
+}
+
+/// Condition `Promotable`.
+pub fn finding(step: &Step) -> Finding {
+    let verdict = reported(step);
+    if verdict.passes() {
+        Finding::yes(verdict.reason, verdict.message.clone())
+    } else {
+        Finding::no(verdict.reason, verdict.message.clone())
+    }
+}
+
+/// Field `status.promotion`.
+pub fn status(step: &Step) -> PromotionStatus {
+    let verdict = reported(step);
+    PromotionStatus {
+        verdict: verdict.verdict,
+        reason: verdict.reason.as_str().to_owned(),
+        digest: verdict.digest.clone(),
+        soaked: verdict
+            .soaked
+            .map(|done| duration::format(coarse(done, verdict.required.unwrap_or_default()))),
+        required: verdict.required.map(duration::format),
+        availability: verdict.availability.map(|a| a.to_string()),
+        earliest: verdict.earliest.map(whole_seconds),
+    }
+}
+
+/// Time rounded down to a thirtieth of what is required, so that a soak is not a write for every second of it.
+fn coarse(done: Duration, required: Duration) -> Duration {
+    let step = (required.as_secs() / 30).max(1);
+    Duration::from_secs(done.as_secs() / step * step)
+}

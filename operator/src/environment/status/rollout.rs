@@ -1,0 +1,152 @@
+//! What users are told of the releases: the conditions `RolledOut` and `GitDiverged`. Pure.
+
+use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::{HoldKind, Reason};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::environment::decide::Step;
+use crate::environment::finding::Finding;
+use crate::release::machine::{Hold, Pin, Rollout};
+
+/// The condition `RolledOut`.
+pub(super) fn rolled_out(step: &Step) -> Finding {
+    let load = &step.workload;
+    match &step.decision.rollout {
+        _ if step.decision.stuck => {
+            let what = format!(
+                "release {} does not become ready again",
+                step.last_good.unwrap_or(0)
+            );
+            Finding::no(Reason::RollbackStuck, what)
+        }
+        Rollout::NeverDeployed => {
+            Finding::unknown(Reason::NeverDeployed, "no release was made yet")
+        }
+        Rollout::Gated {
+            release,
+            reason,
+            message,
+        } => Finding::no(*reason, format!("release {release} waits: {message}")),
+        Rollout::OnTrial(n, seen) => {
+            Finding::no(Reason::Progressing, format!("release {n}: {seen}"))
+        }
+        Rollout::Pinned(pin) => pinned(pin, step),
+        Rollout::Progressing(n) => {
+            let what = format!(
+                "release {n} is rolling out: {} of {} pods are new",
+                load.updated, load.desired
+            );
+            Finding::no(Reason::Progressing, what)
+        }
+        Rollout::Blocked(n, cause) => {
+            Finding::unknown(Reason::Blocked, format!("release {n} waits: {cause}"))
+        }
+        Rollout::Baking(n, until) => {
+            let until = whole_seconds(*until).0;
+            Finding::yes(
+                Reason::Baking,
+                format!("release {n} runs everywhere and is watched until {until}"),
+            )
+        }
+        Rollout::Complete(_) if load.desired == 0 => {
+            Finding::no(Reason::ScaledToZero, "runtime.replicas is 0")
+        }
+        Rollout::Complete(n) if load.rolled_out(*n) => Finding::yes(
+            Reason::Succeeded,
+            format!("release {n} is good and runs everywhere"),
+        ),
+        Rollout::Complete(n) => {
+            let what = format!(
+                "release {n} is good; {} of {} pods are available",
+                load.available, load.desired
+            );
+            Finding::no(Reason::Progressing, what)
+        }
+        Rollout::Held(hold) => held(hold),
+    }
+}
+
+fn held(hold: &Hold) -> Finding {
+    if hold.paused {
+        let what = format!(
+            "release {} failed and nothing was put back: {}",
+            hold.release, hold.message
+        );
+        return Finding::no(Reason::Paused, what);
+    }
+    let reason = match hold.kind {
+        HoldKind::RolledBack => Reason::RolledBack,
+        HoldKind::Rejected | HoldKind::Pin => hold.reason.parse().unwrap_or(Reason::Held),
+    };
+    Finding::no(
+        reason,
+        format!(
+            "release {} failed and is held: {}",
+            hold.release, hold.message
+        ),
+    )
+}
+
+fn pinned(pin: &Pin, step: &Step) -> Finding {
+    let runs = if step.workload.rolled_out(pin.release) {
+        "runs everywhere"
+    } else {
+        "is on its way"
+    };
+    let why = match pin.why.as_str() {
+        "" => String::new(),
+        why => format!(" ({why})"),
+    };
+    let since = whole_seconds(pin.since).0;
+    let what = format!(
+        "release {} is pinned since {since}{why} and {runs}",
+        pin.release
+    );
+    Finding::no(Reason::Pinned, what)
+}
+
+/// True while something else runs than the spec asks for, on purpose. Of a pin the words change once a day, and with
+/// them an Event reminds of it.
+pub(super) fn diverged(step: &Step, now: Timestamp) -> Finding {
+    if let Some(pin) = &step.pin {
+        let what = format!(
+            "release {} is pinned{}, whatever the spec asks for",
+            pin.release,
+            for_days(now.duration_since(pin.since))
+        );
+        return Finding::yes(Reason::Pinned, what);
+    }
+    match &step.hold {
+        Some(hold) => Finding::yes(
+            Reason::Held,
+            format!(
+                "the spec asks for what release {} failed with",
+                hold.release
+            ),
+        ),
+        None => Finding::no(
+            Reason::InSync,
+            "the cluster runs, or is on its way to, what the spec asks for",
+        ),
+    }
+}
+
+fn for_days(duration: SignedDuration) -> String {
+    match duration.as_hours() / 24 {
+        ..=0 => String::new(),
+        1 => " for 1 day".to_owned(),
+        days => format!(" for {days} days"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_about_a_pin_change_once_a_day() {
+        let hours = [0, 23, 24, 47, 48].map(|h| for_days(SignedDuration::from_hours(h)));
+        assert_eq!(hours, ["", "", " for 1 day", " for 1 day", " for 2 days"]);
+        assert_eq!(for_days(SignedDuration::from_secs(-1)), "");
+    }
+}

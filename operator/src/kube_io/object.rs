@@ -1,0 +1,160 @@
+//! Objects whose kind is known at run time only, for code that treats all kinds alike.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
+
+use super::{Basis, IoError, KubeIo, Writable};
+
+/// Object of any kind that this operator writes.
+#[derive(Clone)]
+pub struct Object(Arc<dyn AnyObject>);
+
+impl Object {
+    /// Wraps an object.
+    pub fn new<K: Writable>(object: K) -> Self {
+        Self(Arc::new(object))
+    }
+
+    /// The object as its own type; `None` when it is of another kind.
+    pub fn typed<K: Writable>(&self) -> Option<&K> {
+        self.0.as_any().downcast_ref()
+    }
+
+    /// Metadata of the object.
+    pub fn metadata(&self) -> &ObjectMeta {
+        self.0.metadata()
+    }
+
+    /// The object as JSON; `None` when it cannot be serialised, which no kind of Kubernetes does.
+    pub fn to_value(&self) -> Option<Value> {
+        self.0.to_value()
+    }
+}
+
+/// May be a Secret: the content is not printed.
+impl std::fmt::Debug for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Object")
+            .field(&self.metadata().name)
+            .finish_non_exhaustive()
+    }
+}
+
+trait AnyObject: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn metadata(&self) -> &ObjectMeta;
+    fn to_value(&self) -> Option<Value>;
+}
+
+impl<K: Writable> AnyObject for K {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn metadata(&self) -> &ObjectMeta {
+        self.meta()
+    }
+
+    fn to_value(&self) -> Option<Value> {
+        serde_json::to_value(self).ok()
+    }
+}
+
+/// API of one kind of object.
+pub trait ObjectApi: Send + Sync {
+    /// Name of the kind, such as `Deployment`.
+    fn kind(&self) -> Cow<'static, str>;
+
+    /// Reference to the object of this name.
+    fn reference(&self, namespace: &str, name: &str) -> ObjectReference;
+
+    /// See [`KubeIo::get`].
+    fn get<'a>(
+        &self,
+        io: &'a KubeIo,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Object>, IoError>>;
+
+    /// See [`KubeIo::apply`].
+    fn apply<'a>(
+        &self,
+        io: &'a KubeIo,
+        namespaced_name: (&'a str, &'a str),
+        manager: &'a str,
+        object: &'a Value,
+        basis: Basis<'a>,
+    ) -> BoxFuture<'a, Result<Object, IoError>>;
+
+    /// See [`KubeIo::delete`].
+    fn delete<'a>(
+        &self,
+        io: &'a KubeIo,
+        observed: &'a ObjectMeta,
+    ) -> BoxFuture<'a, Result<(), IoError>>;
+}
+
+/// API of the kind `K`.
+#[derive(Clone, Copy, Debug)]
+pub struct Typed<K>(PhantomData<fn() -> K>);
+
+impl<K> Typed<K> {
+    /// The API; it holds nothing.
+    pub const API: Self = Self(PhantomData);
+}
+
+impl<K: Writable> ObjectApi for Typed<K> {
+    fn kind(&self) -> Cow<'static, str> {
+        K::kind(&())
+    }
+
+    fn reference(&self, namespace: &str, name: &str) -> ObjectReference {
+        ObjectReference {
+            api_version: Some(K::api_version(&()).into_owned()),
+            kind: Some(K::kind(&()).into_owned()),
+            name: Some(name.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            ..ObjectReference::default()
+        }
+    }
+
+    fn get<'a>(
+        &self,
+        io: &'a KubeIo,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Object>, IoError>> {
+        async move { Ok(io.get::<K>(namespace, name).await?.map(Object::new)) }.boxed()
+    }
+
+    fn apply<'a>(
+        &self,
+        io: &'a KubeIo,
+        namespaced_name: (&'a str, &'a str),
+        manager: &'a str,
+        object: &'a Value,
+        basis: Basis<'a>,
+    ) -> BoxFuture<'a, Result<Object, IoError>> {
+        async move {
+            let applied = io.apply::<K>(namespaced_name, manager, object, basis);
+            applied.await.map(Object::new)
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(
+        &self,
+        io: &'a KubeIo,
+        observed: &'a ObjectMeta,
+    ) -> BoxFuture<'a, Result<(), IoError>> {
+        io.delete::<K>(observed).boxed()
+    }
+}
