@@ -80,7 +80,7 @@ fn a_leak_would_be_seen() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn no_value_of_any_secret_is_told(situations in subsequence(SITUATIONS.to_vec(), 0..=8)) {
