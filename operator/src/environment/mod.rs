@@ -22,6 +22,11 @@ pub mod observe;
 pub mod status;
 pub mod validate;
 
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tables;
+
 use std::sync::Arc;
 use std::time::Duration;
 

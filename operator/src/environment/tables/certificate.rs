@@ -1,0 +1,133 @@
+//! The certificate: what is reported, and whether it is issued anew.
+
+use crokodial_crds::ConditionType as T;
+
+use super::super::fixture::{Case, at, serving, table};
+use crate::tls;
+
+const DAY: i64 = 86_400;
+
+/// With the operator's own authority.
+fn signed(more: &str) -> Case {
+    serving(&format!("spec: {{tls: {{mode: SelfSigned}}}}, {more}"))
+}
+
+/// The condition, and whether the content is new.
+fn of(more: &str) -> String {
+    let case = signed(more);
+    let live = case
+        .seen
+        .children
+        .certificate()
+        .and_then(|s| s.data.clone());
+    let content = match &case.certificate.data {
+        None => "nothing",
+        data if *data == live => "kept",
+        Some(_) => "new",
+    };
+    let authority = if case.certificate.new_authority.is_some() {
+        ", new authority"
+    } else {
+        ""
+    };
+    format!(
+        "{} ({content}{authority})",
+        case.condition(T::CertificateReady)
+    )
+}
+
+fn leaf(days: i64) -> String {
+    format!(
+        "authority: {{made: {}}}, leaf: {{issued: {}}}",
+        -900 * DAY,
+        days * DAY
+    )
+}
+
+#[test]
+fn each_finding_and_what_is_written() {
+    let lost = "secret crokodial-ca in the operator's namespace has no tls.key. Restore it, or delete it to have a new authority made";
+    let broken = |days: i64| leaf(days).replace("made", "lost: [tls.key], made");
+    let fresh = "True Succeeded: the certificate is valid until 2026-04-01T00:00:00Z";
+    let due = "a certificate is due and nothing is written now";
+    let other =
+        |more: &str| format!("authority: {{made: -864000}}, leaf: {{issued: -86400, {more}}}");
+    table(
+        &[
+            ("now: 0", &format!("{fresh} (new, new authority)")),
+            ("authority: {made: -5}", &format!("{fresh} (new)")),
+            (
+                &leaf(-1),
+                "True Succeeded: the certificate is valid until 2026-03-31T00:00:00Z (kept)",
+            ),
+            (&leaf(-89), &format!("{fresh} (new)")),
+            (&leaf(-100), &format!("{fresh} (new)")),
+            (&other("host: other.test"), &format!("{fresh} (new)")),
+            (&other("otherKey: true"), &format!("{fresh} (new)")),
+            // The old route goes on with its host while the new one may not be written.
+            (
+                &other("host: old.test").replace(
+                    "authority",
+                    "class: missing, ingress: {host: old.test}, authority",
+                ),
+                "True Succeeded: the certificate is valid until 2026-03-31T00:00:00Z (kept)",
+            ),
+            (
+                &other("host: old.test")
+                    .replace("authority", "ingress: {host: old.test}, authority"),
+                &format!("{fresh} (new)"),
+            ),
+            (
+                "authority: {made: -5, lost: [tls.key]}",
+                &format!("False RenewalFailed: {lost} (nothing)"),
+            ),
+            (&broken(-1), &format!("False RenewalFailed: {lost} (kept)")),
+            (&broken(-90), &format!("False Expired: {lost} (kept)")),
+            // What is suspended or in somebody's way is only reported.
+            (
+                "foreign: [Service]",
+                &format!("False RenewalFailed: {due} (new)"),
+            ),
+            (
+                &format!("foreign: [Service], {}", leaf(-89)),
+                "True Succeeded: the certificate is valid until 2026-01-02T00:00:00Z (new)",
+            ),
+            (
+                &format!("foreign: [Service], {}", leaf(-90)),
+                &format!("False Expired: {due} (new)"),
+            ),
+        ],
+        of,
+    );
+    assert_eq!(
+        serving("").condition(T::CertificateReady),
+        "True Disabled: the spec asks for no certificate"
+    );
+}
+
+#[test]
+fn an_authority_that_ends_before_a_next_certificate_is_a_warning() {
+    let made = tls::LEAF_LIFETIME.as_secs() - tls::CA_LIFETIME.as_secs() + DAY;
+    let told =
+        signed(&format!("authority: {{made: {}}}", made - 2 * DAY)).condition(T::CertificateReady);
+    assert!(
+        told.starts_with("True AuthorityExpiring: the certificate is valid until "),
+        "{told}"
+    );
+    assert!(
+        told.contains("no later than its authority, secret crokodial-ca, which ends "),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_status_tells_of_the_certificate_in_use() {
+    let status = signed(&leaf(-1)).status().certificate.unwrap();
+    assert_eq!(status.not_after.unwrap().0, at(89 * DAY));
+    assert!(status.issuer.unwrap().contains("Crokodial"));
+    assert_eq!(status.cause, None);
+    let broken = signed(&leaf(-1).replace("made", "lost: [tls.crt], made"));
+    let cause = broken.status().certificate.unwrap().cause.unwrap();
+    assert!(cause.contains("has no tls.crt"), "{cause}");
+    assert_eq!(serving("").status().certificate, None);
+}

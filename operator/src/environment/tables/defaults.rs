@@ -1,0 +1,346 @@
+//! Every default that the CRD's text names is the one that the operator takes.
+
+use std::collections::BTreeMap;
+
+use crokodial_crds::duration;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray,
+};
+use serde_json::{Value, json};
+
+use super::super::effective::Effective;
+use super::super::fixture::{case, defaults, environment, serving};
+use crate::release::gate::{Place, Rules};
+
+/// What the text says after `Default:`, by field.
+fn published() -> BTreeMap<String, String> {
+    let crd = crokodial_crds::schema::all().swap_remove(0);
+    let schema = crd.spec.versions[0]
+        .schema
+        .clone()
+        .unwrap()
+        .open_api_v3_schema
+        .unwrap();
+    let mut found = BTreeMap::new();
+    walk("", &schema, &mut found);
+    found
+        .into_iter()
+        .filter_map(|(path, text)| Some((path.strip_prefix("spec.")?.to_owned(), text)))
+        .collect()
+}
+
+fn walk(path: &str, schema: &JSONSchemaProps, found: &mut BTreeMap<String, String>) {
+    if let Some(text) = schema.description.as_deref().and_then(default_of) {
+        found.insert(path.to_owned(), text);
+    }
+    for (name, field) in schema.properties.iter().flatten() {
+        let below = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        walk(&below, field, found);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items {
+        walk(&format!("{path}[]"), items, found);
+    }
+}
+
+/// The sentence after `Default:`, or the word before `(the default)`.
+fn default_of(description: &str) -> Option<String> {
+    if let Some((_, after)) = description.split_once("Default: ") {
+        // A full stop ends it, unless a file or a version goes on.
+        let end = after
+            .find(". ")
+            .unwrap_or(after.len() - usize::from(after.ends_with('.')));
+        return Some(after[..end].trim_end_matches('.').to_owned());
+    }
+    let (before, _) = description.split_once(" (the default)")?;
+    before.rsplit(' ').next().map(str::to_owned)
+}
+
+/// The defaults of a stage, in the words of the text.
+#[expect(clippy::too_many_lines, reason = "a line a default")]
+fn taken(stage: &str) -> BTreeMap<&'static str, String> {
+    let spec = json!({
+        "stage": stage,
+        "releasePhase": {"command": ["/migrate"]},
+        "smoke": {"checks": [{"path": "/x"}]},
+        "promotion": {"from": {"name": "other"}},
+    });
+    let bare = environment(&json!({"stage": stage}));
+    let of = |spec: &Value| Effective::of(&environment(spec).spec, &defaults()).unwrap();
+    let effective = of(&json!({"stage": stage}));
+    let fuller = of(&spec);
+    let fuller_spec = environment(&spec).spec;
+    let own = Place {
+        namespace: "apps".to_owned(),
+        name: "shop".to_owned(),
+    };
+    let rules = Rules::of(fuller_spec.promotion.as_ref().unwrap(), &own);
+    let word = |value: Value| format!("`{}`", value.as_str().unwrap());
+    let time = |value: std::time::Duration| format!("`{}`", duration::format(value));
+    let none = |absent: bool, text: &str| {
+        if absent {
+            text.to_owned()
+        } else {
+            "something".to_owned()
+        }
+    };
+    let phase = fuller.release_phase.as_ref().unwrap();
+    let resources = &effective.resources;
+    let amount =
+        |list: &BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
+         name: &str| list[name].0.clone();
+    BTreeMap::from([
+        ("deletionPolicy", word(json!(effective.deletion_policy))),
+        (
+            "follow",
+            none(effective.follow.is_none(), "the tag is looked up once"),
+        ),
+        (
+            "health.livenessPath",
+            none(effective.liveness_path.is_none(), "none, no such check"),
+        ),
+        ("health.path", format!("`{}`", effective.health_path)),
+        (
+            "health.readinessPath",
+            format!("`{}`", effective.readiness_path),
+        ),
+        (
+            "health.startup",
+            format!("`{}s`", effective.startup.as_secs()),
+        ),
+        ("history.days", effective.history.days.to_string()),
+        ("history.releases", effective.history.releases.to_string()),
+        ("mongo.envVar", format!("`{}`", effective.mongo_env_var)),
+        (
+            "mongo.preflight.mode",
+            word(json!(effective.preflight.mode)),
+        ),
+        (
+            "mongo.preflight.role",
+            word(json!(effective.preflight.role)),
+        ),
+        ("mongo.preflight.timeout", time(effective.preflight.timeout)),
+        (
+            "mongo.rotation",
+            none(rolls_at_once(stage), "`VerifyThenRoll`"),
+        ),
+        ("mongo.uriSecretRef.key", keys()),
+        (
+            "promotion",
+            none(
+                bare.spec.promotion.is_none() && opens(stage),
+                "nowhere, every image may come",
+            ),
+        ),
+        ("promotion.auto", rules.auto.to_string()),
+        (
+            "promotion.from.namespace",
+            none(
+                rules.source.namespace == own.namespace,
+                "this environment's",
+            ),
+        ),
+        (
+            "promotion.minAvailability",
+            format!("`\"{}\"`", rules.min_availability),
+        ),
+        ("promotion.soak", time(rules.soak)),
+        (
+            "releasePhase",
+            none(effective.release_phase.is_none(), "none"),
+        ),
+        ("releasePhase.irreversible", phase.irreversible.to_string()),
+        (
+            "releasePhase.timeout",
+            time(std::time::Duration::from_secs(phase.timeout_seconds)),
+        ),
+        ("rollout.bake", time(effective.bake)),
+        ("rollout.onFailure", word(json!(effective.on_failure))),
+        (
+            "rollout.progressDeadline",
+            time(effective.progress_deadline),
+        ),
+        ("route.ingressClassName", classes(stage)),
+        ("route.kind", word(json!(effective.route))),
+        ("runtime.drain", time(effective.drain)),
+        ("runtime.port", effective.port.to_string()),
+        ("runtime.replicas", effective.replicas.to_string()),
+        (
+            "runtime.resources",
+            format!(
+                "requests of {} CPU and {} memory, limit of {} memory",
+                amount(&resources.requests, "cpu"),
+                amount(&resources.requests, "memory"),
+                amount(&resources.limits, "memory"),
+            ),
+        ),
+        (
+            "runtime.terminationGrace",
+            time(effective.termination_grace),
+        ),
+        (
+            "runtime.writablePaths",
+            effective
+                .writable_paths
+                .iter()
+                .map(|p| format!("`{p}`"))
+                .collect(),
+        ),
+        ("smoke.assets", effective.smoke.assets.to_string()),
+        (
+            "smoke.checks",
+            effective
+                .smoke
+                .checks
+                .iter()
+                .map(|c| {
+                    format!(
+                        "the path `{}` with a status from {}",
+                        c.path,
+                        c.status.to_string().replace('-', " to ")
+                    )
+                })
+                .collect(),
+        ),
+        (
+            "smoke.checks[].contains",
+            none(fuller.smoke.checks[0].contains.is_none(), "none"),
+        ),
+        (
+            "smoke.checks[].status",
+            format!("`{}`", fuller.smoke.checks[0].status),
+        ),
+        ("suspend", word(json!(effective.suspend))),
+        ("tls.forceHttps", effective.force_https.to_string()),
+        (
+            "tls.mode",
+            none(follows_the_chart(stage), "the operator's setting"),
+        ),
+    ])
+}
+
+/// A new connection string that was proven is handed over without another word.
+fn rolls_at_once(stage: &str) -> bool {
+    let case = serving(&format!(
+        "spec: {{stage: {stage}}}, secrets: {{mongo: {{data: {{MONGODB_URI: 'mongodb://app:new@db.test/shop'}}}}}}, attempts: [{{n: 1, password: new, state: Proven}}]"
+    ));
+    case.valid.mongo.generation == 2
+}
+
+/// Without a promotion the gate stands open.
+fn opens(stage: &str) -> bool {
+    case(&format!("spec: {{stage: {stage}}}"))
+        .step
+        .gate
+        .passes()
+}
+
+/// The keys that are tried, in the words of the text.
+fn keys() -> String {
+    let missing = serving("secrets: {mongo: {data: {MONGODB_URI: null}}}")
+        .valid
+        .mongo
+        .finding
+        .seen;
+    let keys: Vec<&str> = missing
+        .strip_prefix("secret mongo has no key ")
+        .unwrap()
+        .split(", nor ")
+        .collect();
+    let [first, second, third] = keys[..] else {
+        panic!("{keys:?}")
+    };
+    format!("`{first}`; when the Secret has no such key, `{second}` and `{third}` are tried")
+}
+
+fn classes(stage: &str) -> String {
+    let class = |chart: &str| {
+        case(&format!("spec: {{stage: {stage}}}, chart: {{{chart}}}"))
+            .effective
+            .ingress_class
+    };
+    let follows = (class("ingressClass: nginx").as_deref(), class("")) == (Some("nginx"), None);
+    if follows {
+        "the operator's setting, and without one the cluster's default class".to_owned()
+    } else {
+        "another".to_owned()
+    }
+}
+
+fn follows_the_chart(stage: &str) -> bool {
+    ["None", "SelfSigned"].iter().all(|mode| {
+        let case = case(&format!("spec: {{stage: {stage}}}, chart: {{tls: {mode}}}"));
+        json!(case.effective.tls_mode) == *mode
+    })
+}
+
+/// What the text says of a stage: `X for staging, Y for prod` is one of the two.
+fn of_stage(text: &str, stage: &str) -> String {
+    let part = |part: &str| {
+        part.trim()
+            .strip_suffix(&format!(" for {stage}"))
+            .map(str::to_owned)
+    };
+    text.split(", ")
+        .find_map(part)
+        .unwrap_or_else(|| text.to_owned())
+}
+
+/// Fields whose text says more than the operator does, with what it does.
+const DIFFER: [(&str, &str, &str); 1] =
+    [("tls.forceHttps", "true, except with mode `None`", "true")];
+
+#[test]
+fn every_default_that_is_published_is_the_one_that_is_taken() {
+    let published = published();
+    for stage in ["staging", "prod"] {
+        let taken = taken(stage);
+        let of_text: Vec<&str> = published.keys().map(String::as_str).collect();
+        let of_code: Vec<&str> = taken.keys().copied().collect();
+        assert_eq!(
+            of_text, of_code,
+            "each field whose text names a default, and no other"
+        );
+        for (field, text) in &published {
+            let text = DIFFER
+                .iter()
+                .find(|(name, says, _)| name == field && says == text)
+                .map_or_else(|| of_stage(text, stage), |d| d.2.to_owned());
+            let minutes = |text: &str| duration::parse(text.trim_matches('`')).ok();
+            let same = taken[field.as_str()] == text
+                || (minutes(&text).is_some() && minutes(&text) == minutes(&taken[field.as_str()]));
+            assert!(
+                same,
+                "{field} at {stage}: the text says {text}, the operator takes {}",
+                taken[field.as_str()]
+            );
+        }
+    }
+}
+
+#[test]
+fn as_many_defaults_are_compared_as_the_text_names() {
+    let sources = [
+        "environment.rs",
+        "environment_mongo.rs",
+        "environment_proof.rs",
+        "environment_runtime.rs",
+        "promotion.rs",
+    ];
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/src/");
+    let count = |name: &&str| {
+        std::fs::read_to_string(format!("{root}{name}"))
+            .unwrap()
+            .matches("Default:")
+            .count()
+    };
+    let written: usize = sources.iter().map(|name| count(&name)).sum();
+    let named_otherwise = published()
+        .values()
+        .filter(|text| ["`Ingress`", "`Rollback`"].contains(&text.as_str()))
+        .count();
+    assert_eq!(published().len(), written + named_otherwise);
+}

@@ -1,0 +1,242 @@
+//! What the conditions about releases are written with: reason and cause, a row each.
+
+use crokodial_crds::ConditionType as T;
+
+use super::super::fixture::{serving, table};
+use super::conditions::check;
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a row a situation")]
+fn rolled_out() {
+    check(
+        T::RolledOut,
+        &[
+            ("", "True Succeeded: release 1 is good and runs everywhere"),
+            (
+                "releases: null, deployment: null, pods: [], image: Asked",
+                "Unknown NeverDeployed: no release was made yet",
+            ),
+            (
+                "releases: null, deployment: null, pods: []",
+                "False Progressing: release 1 is rolling out: 0 of 0 pods are new",
+            ),
+            (
+                "spec: {runtime: {replicas: 2}}, deployment: {desired: 2, available: 1, updated: 2, total: 2}",
+                "False Progressing: release 1 is good; 1 of 2 pods are available",
+            ),
+            (
+                "deployment: {desired: 0}, pods: []",
+                "False ScaledToZero: runtime.replicas is 0",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}",
+                "False Progressing: release 2 is rolling out: 1 of 1 pods are new",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Candidate, started: -10}}, candidates: ['2']",
+                "False Progressing: release 2: its pages and their assets are being checked",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 2, updated: 1, total: 3, available: 2}, pods: ['1', '1', 2 unready since=-9]",
+                "False Progressing: release 2 is rolling out: 1 of 2 pods are new",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 2, updated: 1, total: 3, available: 2}, pods: ['1', '1', 2 unschedulable]",
+                "Unknown Blocked: release 2 waits: no node for pod shop-2",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Baking, started: -10, rolledOut: -5}}, deployment: {release: 2}, pods: ['2']",
+                "True Baking: release 2 runs everywhere and is watched until 2026-01-01T00:00:56Z",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rejected, reason: CrashLoop, message: pod shop-2 exited 3 times, finished: -5}}",
+                "False CrashLoop: release 2 failed and is held: pod shop-2 exited 3 times",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rejected, reason: Nonsense, message: pod shop-2 exited 3 times, finished: -5}}",
+                "False Held: release 2 failed and is held: pod shop-2 exited 3 times",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: RolledBack, reason: ProbeFailed, message: it did not answer, finished: -5}}",
+                "False RolledBack: release 2 failed and is held: it did not answer",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: RolledBack, paused: true, reason: ProbeFailed, message: it did not answer, finished: -5}}",
+                "False Paused: release 2 failed and nothing was put back: it did not answer",
+            ),
+            (
+                "releases: {1: {pin: true, pinned: -50}}",
+                "False Pinned: release 1 is pinned since 2025-12-31T23:59:10Z and runs everywhere",
+            ),
+            (
+                "releases: {1: {pin: true, pinned: -50, why: INC-7}}, deployment: {available: 0}",
+                "False Pinned: release 1 is pinned since 2025-12-31T23:59:10Z (INC-7) and is on its way",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rejected, finished: -301}}, deployment: {available: 0}, pods: [1 unready]",
+                "False RollbackStuck: release 1 does not become ready again",
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rejected, message: it crashed, finished: -299}}, deployment: {available: 0}, pods: [1 unready]",
+                "False Held: release 2 failed and is held: it crashed",
+            ),
+            // What the first pod still needs, both copies named.
+            (
+                "releases: {1: {phase: Pending}}, mongo: null, config: null, secrets: null",
+                "Unknown Blocked: release 1 waits: there is no secret mongo in this namespace",
+            ),
+            (
+                "releases: {1: {phase: Pending}}, mongo: null",
+                "False Progressing: release 1: the URI in secret mongo is being proven for database shop",
+            ),
+            (
+                "releases: {1: {phase: Pending}}, spec: {config: {secretRefs: [{name: app}]}}, mongo: null, config: null",
+                "Unknown Blocked: release 1 waits: the URI in secret mongo is being proven for database shop; there is no secret app in this namespace",
+            ),
+            (
+                "spec: {stage: prod, image: 'registry.test/app:2', promotion: {from: {name: staging}}}, releases: {2: {v: '2', phase: Pending}}",
+                "False SourceNotFound: release 2 waits: there is no environment apps/staging",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn promotable() {
+    let prod = |given: &'static str| {
+        format!(
+            "spec: {{stage: prod, image: 'registry.test/app:2', promotion: {{from: {{name: staging}}}}}}, {given}"
+        )
+    };
+    assert_eq!(serving("").condition(T::Promotable), "-");
+    table(
+        &[
+            (
+                "source: NotFound",
+                "False SourceNotFound: there is no environment apps/staging",
+            ),
+            (
+                "source: NotWatched",
+                "False SourceNotWatched: the namespace of apps/staging is not watched by this operator",
+            ),
+            (
+                "source: {Found: {releases: {}}}",
+                "False NotInSource: apps/staging never ran sha256:000000000000",
+            ),
+            (
+                "source: {Found: {releases: {4: {v: '2', phase: Baking}}}}",
+                "False SourceNotGood: release 4 of apps/staging is Baking",
+            ),
+            (
+                "source: {Found: {releases: {4: {v: '2', phase: Rejected}}}}",
+                "False SourceNotGood: release 4 of apps/staging is Rejected",
+            ),
+            (
+                "source: {Found: {releases: {4: {v: '2', phase: Good, good: 60, until: 0}}}}",
+                "False SoakNotMet: sha256:000000000000 (release 4) must serve well in apps/staging for 30m, which it will have at 2026-01-01T00:29:00Z",
+            ),
+            (
+                "source: {Found: {releases: {4: {v: '2', phase: Good, good: 1800}}}}",
+                "True Succeeded: it has proven itself",
+            ),
+            (
+                "source: {Found: {releases: {4: {v: '2', phase: Good, good: 1800}}, measured: {'2': [1000, 10]}}}",
+                "False AvailabilityTooLow: 99 % of the checks in apps/staging were good, 99.5 % must be",
+            ),
+            (
+                "image: Asked, source: {Found: {releases: {}}}",
+                "False Progressing: the registry of registry.test/app:2 was asked",
+            ),
+            (
+                "releases: {1: {pin: true, pinned: -50}}, source: {Found: {releases: {4: {v: '2', phase: Good, good: 1800}}}}",
+                "False Pinned: release 1 is pinned here",
+            ),
+        ],
+        |given| serving(&prod(given)).condition(T::Promotable),
+    );
+}
+
+#[test]
+fn available() {
+    check(
+        T::Available,
+        &[
+            ("", "True Serving: 1 pods are ready, release 1 serves"),
+            (
+                "deployment: {available: 0}, pods: [1 unready]",
+                "False Down: no pod is ready",
+            ),
+            (
+                "deployment: {desired: 0}, pods: []",
+                "False ScaledToZero: runtime.replicas is 0",
+            ),
+            (
+                "releases: null, deployment: null, pods: []",
+                "Unknown NeverDeployed: no release of it was ever good",
+            ),
+            (
+                "releases: {1: {phase: Rejected}}, deployment: {available: 0}, pods: []",
+                "Unknown NeverDeployed: no release of it was ever good",
+            ),
+            (
+                "releases: {1: {phase: Rejected}}, deployment: {desired: 0}, pods: []",
+                "Unknown NeverDeployed: no release of it was ever good",
+            ),
+            (
+                "probes: {verdict: answering}",
+                "True Serving: 1 pods are ready, release 1 serves",
+            ),
+            (
+                "probes: {verdict: starting}",
+                "True Serving: 1 pods are ready, release 1 serves",
+            ),
+            (
+                "probes: {verdict: failing, since: -9}",
+                "False Down: 1 pods are ready, but the site does not answer within 2 s since 2025-12-31T23:59:51Z when asked through its Service",
+            ),
+            (
+                "probes: {verdict: unmeasured, began: -14}",
+                "True Serving: 1 pods are ready, release 1 serves",
+            ),
+            (
+                "probes: {verdict: unmeasured, began: -15}",
+                "Unknown Unknown: 1 pods are ready, but the site could not be asked: the operator does not reach the API server either",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn git_diverged() {
+    let second = "spec: {image: 'registry.test/app:2'}";
+    let held = format!("{second}, releases: {{2: {{v: '2', phase: Rejected, finished: -5}}}}");
+    check(
+        T::GitDiverged,
+        &[
+            (
+                "",
+                "False InSync: the cluster runs, or is on its way to, what the spec asks for",
+            ),
+            (
+                second,
+                "False InSync: the cluster runs, or is on its way to, what the spec asks for",
+            ),
+            (
+                &held,
+                "True Held: the spec asks for what release 2 failed with",
+            ),
+            (
+                "releases: {1: {pin: true, pinned: -50}}",
+                "True Pinned: release 1 is pinned, whatever the spec asks for",
+            ),
+            (
+                "releases: {1: {pin: true, pinned: -86400}}",
+                "True Pinned: release 1 is pinned for 1 day, whatever the spec asks for",
+            ),
+            (
+                "releases: {1: {pin: true, pinned: -200000}}",
+                "True Pinned: release 1 is pinned for 2 days, whatever the spec asks for",
+            ),
+        ],
+    );
+}
