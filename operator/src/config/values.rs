@@ -185,7 +185,7 @@ fn named(text: &str, fix: &'static str, what: &str, valid: fn(&str) -> bool) -> 
     })
 }
 
-/// Values separated by commas, sorted and without repeats.
+/// Values separated by commas, normalised, without repeats, in the order of the text as given.
 fn list(
     text: &str,
     fix: &'static str,

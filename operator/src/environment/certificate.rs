@@ -174,11 +174,20 @@ fn self_signed(
     }
 }
 
-/// A new certificate is due and may not be written: the one that exists is reported. The new one differs at every look,
-/// and is issued for the plan only.
+/// A new certificate is due and may not be written: the one that exists is reported. The new one differs at every
+/// reconcile, and is issued for the plan only. That none exists yet is no failure, so nobody is warned.
 fn due(live: Live, ca: &Ca, now: Timestamp) -> Certificate {
     if live.usable(now).is_none() {
-        return failed("a certificate is due and nothing is written now", live, now);
+        let cause = "a certificate is due, and none is written while the environment is suspended or a name is taken";
+        let unknown = Finding::unknown(Reason::RenewalFailed, cause);
+        let missing = !live.has_chain;
+        let failed = failed(cause, live, now);
+        let finding = if missing {
+            unknown
+        } else {
+            failed.finding.clone()
+        };
+        return Certificate { finding, ..failed };
     }
     let (finding, status) = in_force(live.info.as_ref(), ca, now);
     Certificate {

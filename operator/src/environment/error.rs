@@ -14,19 +14,19 @@ pub const RECONCILE_TIMEOUT: Duration = Duration::from_secs(120);
 /// Failure of a reconcile, by step.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The API server did not answer a read.
+    /// The API server refused a read or did not answer it.
     #[error(transparent)]
     Observe(IoError),
-    /// The spec has what the schema refuses.
+    /// The spec, or the host of the live route, does not parse.
     #[error(transparent)]
     Validate(#[from] ValidateError),
     /// A release cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The API server did not take a write.
+    /// The API server refused a write or did not answer it.
     #[error(transparent)]
     Apply(IoError),
-    /// The API server did not take the status.
+    /// The API server refused the status or did not answer.
     #[error(transparent)]
     Status(IoError),
     /// The reconcile did not end in time.
@@ -67,7 +67,7 @@ pub enum BuildError {
 /// Failure to write release records: what is written is built on the way.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The API server did not take a write.
+    /// The API server refused a write or did not answer it.
     #[error(transparent)]
     Io(#[from] IoError),
     /// A release cannot be built.

@@ -11,8 +11,8 @@ use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
 use crate::tls::Ca;
 
-/// Stores the key of fingerprints and the certificate authority, as far as they are new. Nothing may be written before
-/// that was made with them.
+/// Stores the key of fingerprints and the certificate authority, as far as they are new. It comes before every other
+/// write: what is made with a new key or authority may be written only once that one is stored.
 pub async fn create(
     ctx: &Context,
     new_key: Option<&NewKey>,

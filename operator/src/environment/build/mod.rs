@@ -29,7 +29,7 @@ use crate::release::machine::Run;
 use crate::release::snapshot::Snapshot;
 
 /// Inputs of the builders. All of them are validated.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Plan<'a> {
     /// Identity of the environment.
     pub owner: &'a Owner,
@@ -47,6 +47,15 @@ pub struct Plan<'a> {
     pub certificate: &'a Certificate,
     /// Namespace of the operator's pods.
     pub operator_namespace: &'a str,
+}
+
+/// Holds contents of ConfigMaps and Secrets: only the environment is printed.
+impl std::fmt::Debug for Plan<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan")
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Builds every child. Where a name is taken, nothing is written.

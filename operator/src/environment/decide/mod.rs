@@ -45,7 +45,8 @@ pub struct Step {
     pub serving: Option<i64>,
     /// Newest Good release.
     pub last_good: Option<i64>,
-    /// Release that the spec asks for: the one in flight, or the last good one with the same inputs, or the held one.
+    /// Release that the spec asks for: the one being created, else the one in flight, else the held one, else the last good
+    /// one.
     pub desired: Option<i64>,
     /// Largest release number in use.
     pub spent: i64,

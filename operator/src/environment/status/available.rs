@@ -32,7 +32,7 @@ pub fn available(step: &Step, probes: Option<&ProbeSummary>, now: Timestamp) -> 
     }
 }
 
-/// ProbeVerdict of probes against ready pods. A prober that has only just begun has none yet: a restart of the operator changes
+/// Verdict of the probes on ready pods. A prober that has only just begun has none yet: a restart of the operator changes
 /// no condition.
 fn measured(pods: &str, probes: Option<&ProbeSummary>, now: Timestamp) -> Option<Finding> {
     let probes = probes?;

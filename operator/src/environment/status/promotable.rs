@@ -1,4 +1,4 @@
-//! GateVerdict of the promotion gate, as users read it: the condition `Promotable` and `status.promotion`. Pure.
+//! Verdict of the promotion gate, as users read it: the condition `Promotable` and `status.promotion`. Pure.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::environment::decide::Step;
 use crate::environment::finding::Finding;
 use crate::release::gate::GateVerdict;
 
-/// GateVerdict on what is wanted, or what keeps `auto` from wanting something newer.
+/// Verdict on what is wanted, or what keeps `auto` from wanting something newer.
 fn reported(step: &Step) -> &GateVerdict {
     match &step.waits {
         Some(waits) if step.gate.passes() => waits,

@@ -49,7 +49,7 @@ fn each_finding_and_what_is_written() {
     let lost = "secret crokodial-ca in the operator's namespace has no tls.key. Restore it, or delete it to have a new authority made";
     let broken = |days: i64| leaf(days).replace("made", "lost: [tls.key], made");
     let fresh = "True Succeeded: the certificate is valid until 2026-04-01T00:00:00Z";
-    let due = "a certificate is due and nothing is written now";
+    let due = "a certificate is due, and none is written while the environment is suspended or a name is taken";
     let other =
         |more: &str| format!("authority: {{made: -864000}}, leaf: {{issued: -86400, {more}}}");
     table(
@@ -86,7 +86,7 @@ fn each_finding_and_what_is_written() {
             // What is suspended or in somebody's way is only reported.
             (
                 "foreign: [Service]",
-                &format!("False RenewalFailed: {due} (new)"),
+                &format!("Unknown RenewalFailed: {due} (new)"),
             ),
             (
                 &format!("foreign: [Service], {}", leaf(-89)),

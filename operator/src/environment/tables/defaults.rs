@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::effective::Effective;
 use super::super::fixture::{case, defaults, environment, serving};
-use crate::release::gate::{Place, Rules};
+use crate::release::gate::{EnvironmentRef, Rules};
 
 /// What the text says after `Default:`, by field.
 fn published() -> BTreeMap<String, String> {
@@ -73,7 +73,7 @@ fn taken(stage: &str) -> BTreeMap<&'static str, String> {
     let effective = of(&json!({"stage": stage}));
     let fuller = of(&spec);
     let fuller_spec = environment(&spec).spec;
-    let own = Place {
+    let own = EnvironmentRef {
         namespace: "apps".to_owned(),
         name: "shop".to_owned(),
     };
@@ -337,7 +337,7 @@ fn as_many_defaults_are_compared_as_the_text_names() {
             .matches("Default:")
             .count()
     };
-    let written: usize = sources.iter().map(|name| count(&name)).sum();
+    let written: usize = sources.iter().map(|name| count(name)).sum();
     let named_otherwise = published()
         .values()
         .filter(|text| ["`Ingress`", "`Rollback`"].contains(&text.as_str()))

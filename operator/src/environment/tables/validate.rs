@@ -20,7 +20,7 @@ fn what_is_wanted_is_the_image_by_digest_with_all_that_makes_a_release() {
         (wanted.digest.as_str(), wanted.image.as_str()),
         (digest("1").to_string().as_str(), "registry.test/app:1")
     );
-    assert_eq!((wanted.retry.as_str(), wanted.patient), ("a", false));
+    assert_eq!((wanted.retry.as_str(), wanted.automatic), ("a", false));
     let stale = serving("image: {Stale: ['3', 503]}").valid.wanted.unwrap();
     assert_eq!(stale.digest, digest("3").to_string());
 }
@@ -67,7 +67,7 @@ fn what_is_not_known_is_not_wanted_and_says_why() {
 
 #[test]
 fn only_what_nobody_typed_waits_for_the_release_under_way() {
-    let of = |given: &str| serving(given).valid.wanted.unwrap().patient.to_string();
+    let of = |given: &str| serving(given).valid.wanted.unwrap().automatic.to_string();
     let moved = |release: &str, spec: &str| {
         format!(
             "spec: {{follow: {{interval: 1m}}{spec}}}, image: {{Is: '9'}}, releases: {{2: {{phase: {release}}}}}"
@@ -113,7 +113,7 @@ fn only_what_nobody_typed_waits_for_the_release_under_way() {
             .valid
             .wanted
             .unwrap()
-            .patient,
+            .automatic,
         "there is no release yet"
     );
 }
