@@ -337,7 +337,7 @@ fn as_many_defaults_are_compared_as_the_text_names() {
             .matches("Default:")
             .count()
     };
-    let written: usize = sources.iter().map(|name| count(name)).sum();
+    let written: usize = sources.iter().map(count).sum();
     let named_otherwise = published()
         .values()
         .filter(|text| ["`Ingress`", "`Rollback`"].contains(&text.as_str()))
