@@ -56,12 +56,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         listener,
         http::router(Arc::clone(&app)),
         stop.clone(),
-        server::Patience::default(),
+        server::ServerTimeouts::default(),
     ));
     if let Some(listener) = metrics_listener {
         let router = http::metrics::router(Arc::clone(&app));
-        let patience = server::Patience::default();
-        tokio::spawn(server::serve(listener, router, stop.clone(), patience));
+        let timeouts = server::ServerTimeouts::default();
+        tokio::spawn(server::serve(listener, router, stop.clone(), timeouts));
     }
     let signal = shutdown::requested()
         .await

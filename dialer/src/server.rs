@@ -1,4 +1,4 @@
-//! The socket: accepts connections, hands requests to the router, drains on shutdown.
+//! The HTTP server: accepts connections, passes requests to the router, drains on shutdown.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,19 +16,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
-/// How long things may take.
+/// Timeouts of the server.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// For a client to send its request line and headers. Hyper counts from the end of the previous answer, so this
-    /// is also how long an idle connection is kept.
+pub struct ServerTimeouts {
+    /// Timeout of the request line and headers. Hyper counts from the end of the previous response, so this is also the
+    /// idle timeout of a connection.
     pub headers: Duration,
-    /// For requests under way once shutdown began.
+    /// Timeout of requests in progress at shutdown.
     pub drain: Duration,
 }
 
-impl Default for Patience {
-    /// Longer than proxies reuse idle connections (Traefik and Go 90 s, nginx 60 s): the one who closes first must
-    /// be the proxy, or it sends a request into a closing connection.
+impl Default for ServerTimeouts {
+    /// Longer than proxies reuse idle connections (Traefik and Go 90 s, nginx 60 s): the proxy must close first, or it
+    /// may send a request into a connection that is being closed.
     fn default() -> Self {
         Self {
             headers: Duration::from_secs(100),
@@ -40,16 +40,16 @@ impl Default for Patience {
 /// Maximum number of open connections; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 2048;
 
-/// Serves until `stop`, then finishes what is under way for at most `patience.drain`. True if everything finished.
+/// Serves until `stop`, then waits up to `timeouts.drain` for requests in progress. True if all of them finished.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     stop: CancellationToken,
-    patience: Patience,
+    timeouts: ServerTimeouts,
 ) -> bool {
     let limits = Limits {
         connections: MAX_CONNECTIONS,
-        header_timeout: patience.headers,
+        header_timeout: timeouts.headers,
         head_bytes: None,
         lifetime: None,
         close_timeout: None,
@@ -57,7 +57,7 @@ pub async fn serve(
     let service = |stream: &TcpStream, peer| service(&router, stream, peer);
     let connections = accept(&listener, limits, stop, service, log).await;
     drop(listener);
-    connections.drain(patience.drain).await
+    connections.drain(timeouts.drain).await
 }
 
 /// The router, with the peer's address in each request.
@@ -84,7 +84,7 @@ fn service(
 fn log(failure: Failure) {
     match failure {
         Failure::Accept(error) => tracing::warn!(%error, "cannot accept a connection"),
-        // Clients that hang up are everyday; nothing of the request is in this text.
+        // Disconnecting clients are common; the text contains nothing of the request.
         Failure::Connection(error) => tracing::debug!(%error, "connection ended early"),
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
-use crokodial_dialer::server::{Patience, serve};
+use crokodial_dialer::server::{ServerTimeouts, serve};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,7 +21,7 @@ struct Running {
     finish: Arc<Notify>,
 }
 
-async fn start(patience: Patience) -> Running {
+async fn start(timeouts: ServerTimeouts) -> Running {
     let (began, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (b, f) = (Arc::clone(&began), Arc::clone(&finish));
     let slow = move || {
@@ -38,7 +38,7 @@ async fn start(patience: Patience) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let done = tokio::spawn(serve(listener, router, stop.clone(), patience));
+    let done = tokio::spawn(serve(listener, router, stop.clone(), timeouts));
     Running {
         address,
         stop,
@@ -48,7 +48,7 @@ async fn start(patience: Patience) -> Running {
     }
 }
 
-const PATIENCE: Patience = Patience {
+const TIMEOUTS: ServerTimeouts = ServerTimeouts {
     headers: Duration::from_secs(60),
     drain: Duration::from_secs(20),
 };
@@ -62,9 +62,9 @@ async fn request(address: std::net::SocketAddr, path: &str) -> TcpStream {
 
 #[tokio::test]
 async fn a_client_that_never_finishes_its_headers_is_cut_off() {
-    let running = start(Patience {
+    let running = start(ServerTimeouts {
         headers: Duration::from_millis(200),
-        ..PATIENCE
+        ..TIMEOUTS
     })
     .await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_client_that_never_finishes_its_headers_is_cut_off() {
 
 #[tokio::test]
 async fn shutdown_finishes_what_is_under_way_and_takes_nothing_new() {
-    let running = start(PATIENCE).await;
+    let running = start(TIMEOUTS).await;
     let mut idle = request(running.address, "/quick").await;
     let mut first = [0_u8; 12];
     idle.read_exact(&mut first).await.unwrap();
@@ -105,9 +105,9 @@ async fn shutdown_finishes_what_is_under_way_and_takes_nothing_new() {
 
 #[tokio::test]
 async fn shutdown_does_not_wait_for_ever() {
-    let running = start(Patience {
+    let running = start(ServerTimeouts {
         drain: Duration::from_millis(200),
-        ..PATIENCE
+        ..TIMEOUTS
     })
     .await;
     let _slow = request(running.address, "/slow").await;

@@ -25,7 +25,7 @@ const BOUNDARY: &str = "a-boundary";
 const PATH: &str = "/api/csv-upload";
 
 /// Timeout from the upload to the last write.
-const PATIENCE: Duration = Duration::from_secs(900);
+const IMPORT_TIMEOUT: Duration = Duration::from_secs(900);
 
 const LIMIT_MIB: f64 = 64.0;
 
@@ -86,7 +86,7 @@ async fn import(
         return Ok(serde_json::from_slice(&answer)?);
     }
     // It takes longer than an answer may.
-    while began.elapsed() < PATIENCE {
+    while began.elapsed() < IMPORT_TIMEOUT {
         let imports = ask(dialer, PATH, Some(data)).await?;
         let newest = imports.pointer("/imports/0").context("no import")?;
         match newest["state"].as_str() {
@@ -95,7 +95,7 @@ async fn import(
             _ => bail!("the import failed: {newest}"),
         }
     }
-    bail!("the import was not done in {} s", PATIENCE.as_secs())
+    bail!("the import was not done in {} s", IMPORT_TIMEOUT.as_secs())
 }
 
 fn form() -> Vec<u8> {

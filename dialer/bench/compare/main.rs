@@ -24,7 +24,7 @@ use measure::Plan;
 use report::Report;
 use server::Servers;
 
-/// Measures the dialer beside Express and Fastify; needs MONGODB_TEST_URI and the packages of `bench/node`.
+/// Compares the dialer with Express and Fastify; needs MONGODB_TEST_URI and the packages of `bench/node`.
 #[derive(Debug, Parser)]
 struct Options {
     /// Print JSON instead of a table.

@@ -31,12 +31,12 @@ pub fn scrub(data: &[u8]) {
         format!("{before} {name}password={PLANTED} {after}"),
         format!("{before} {name}_SECRET: {PLANTED} {after}"),
         format!("{before} {PLANTED}@example.com {after}"),
-        // A password of any characters, as it stands in a body.
+        // A password of any characters in a body.
         format!(
             "{} {after}",
             json!({ "name": "x", "password": format!("{before}{PLANTED}") })
         ),
-        // And in a body that stands as text in another, or in a debug print.
+        // And in a body escaped within another text, or in debug output.
         format!(
             "{:?}",
             json!({ "token": format!("{before}{PLANTED}"), "name": after }).to_string()

@@ -97,7 +97,7 @@ pub fn sealed(data: &[u8]) {
         }
         Err(_) => {}
     }
-    // What the old server stored in the clear is told from what is sealed.
+    // Plain text of the old server is distinguished from sealed text.
     assert_eq!(rings::is_sealed(&any), any.starts_with("sealed.v1."));
 }
 

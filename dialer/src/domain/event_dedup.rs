@@ -70,7 +70,7 @@ mod tests {
     }
 
     proptest! {
-        /// Events are told at some time by a clock that is off by up to 20 s and stored up to 5 s later; looks come
+        /// Events carry the time of a clock that is off by up to 20 s and are stored up to 5 s later; polls run
         /// every second, and some fail.
         #[test]
         fn every_event_is_news_exactly_once(

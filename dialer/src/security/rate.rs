@@ -134,7 +134,7 @@ mod tests {
     }
 
     proptest! {
-        /// Over any stretch of time no more than the burst and what came back meanwhile; and the wait that is told is
+        /// In any period at most the burst and the refilled tokens are taken, and the returned wait is
         /// right to the nanosecond.
         #[test]
         fn never_more_than_burst_and_rate(

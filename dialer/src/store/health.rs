@@ -50,11 +50,11 @@ impl HealthCheck {
         }
     }
 
-    /// The state of the database, waiting at most `patience`. If the check takes longer, the result is the reason of
+    /// The state of the database, waiting at most `wait`. If the check takes longer, the result is the reason of
     /// the last failure, otherwise `NoAnswer`.
-    pub async fn ask(&self, patience: Duration) -> Outcome {
+    pub async fn ask(&self, wait: Duration) -> Outcome {
         let mut result = self.join_or_start();
-        match tokio::time::timeout(patience, result.wait_for(Option::is_some)).await {
+        match tokio::time::timeout(wait, result.wait_for(Option::is_some)).await {
             Ok(Ok(outcome)) => outcome.unwrap_or(Err(Reason::NoAnswer)),
             // The check was dropped without a result: it panicked.
             Ok(Err(_)) => Err(Reason::ServerError),

@@ -46,8 +46,8 @@ pub async fn serve(app: &TestApp) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (router, stop) = (app.router.clone(), CancellationToken::new());
-    let patience = server::Patience::default();
-    tokio::spawn(server::serve(listener, router, stop, patience));
+    let timeouts = server::ServerTimeouts::default();
+    tokio::spawn(server::serve(listener, router, stop, timeouts));
     address
 }
 
