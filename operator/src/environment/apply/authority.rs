@@ -11,8 +11,8 @@ use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
 use crate::tls::Ca;
 
-/// Stores the key of fingerprints and the certificate authority, as far as they are new. Nothing may be written before
-/// that was made with them.
+/// Creates the key of fingerprints and the certificate authority, as far as they are new. They come before everything that was
+/// made with them.
 pub async fn create(
     ctx: &Context,
     new_key: Option<&NewKey>,
@@ -29,7 +29,7 @@ pub async fn create(
     Ok(())
 }
 
-/// The field manager of a Secret has its name.
+/// Creates a Secret; its field manager has the name of the Secret.
 async fn store(ctx: &Context, manager: &str, secret: &Secret) -> Result<(), IoError> {
     let namespace = ctx.settings.operator_namespace.as_str();
     ctx.io.create(namespace, manager, secret).await.map(drop)
