@@ -65,17 +65,17 @@ pub fn plan(
     spec: &EnvironmentSpec,
     effective: &Effective,
     valid: &Valid,
-    seen: &Observed,
+    observed: &Observed,
     now: Timestamp,
 ) -> Result<Certificate, NameError> {
     match effective.tls_mode {
         TlsMode::None => Ok(disabled()),
         TlsMode::SelfSigned => {
-            let host: DnsName = routed_host(spec, effective, valid, seen).parse()?;
-            let live = Live::of(seen.children.certificate());
+            let host: DnsName = routed_host(spec, effective, valid, observed).parse()?;
+            let live = Live::of(observed.children.certificate());
             let withheld = effective.suspended() || valid.conflict.is_some();
             Ok(self_signed(
-                seen.authority.as_ref(),
+                observed.authority.as_ref(),
                 &host,
                 live,
                 withheld,
@@ -118,7 +118,7 @@ impl Live {
         self.info.as_ref().filter(valid)
     }
 
-    /// A Secret may have been edited by hand: without its own key a certificate serves nobody.
+    /// True when the certificate needs no renewal and its key belongs to it: a Secret may have been edited by hand.
     fn is_good(&self, host: &DnsName, ca: &Ca, now: Timestamp) -> bool {
         let (Some(info), Some(key)) = (&self.info, &self.key) else {
             return false;
@@ -213,9 +213,9 @@ fn routed_host<'a>(
     spec: &'a EnvironmentSpec,
     effective: &Effective,
     valid: &Valid,
-    seen: &'a Observed,
+    observed: &'a Observed,
 ) -> &'a str {
-    let live = seen.children.ingress().and_then(first_host);
+    let live = observed.children.ingress().and_then(first_host);
     let keeps = match effective.route {
         RouteKind::Ingress => !valid.route.write,
         RouteKind::None => false,

@@ -1,4 +1,4 @@
-//! New values of `config.secretRefs` are tried by one pod before the pods that serve read them. Pure.
+//! Trial of new values of `config.secretRefs`: one pod tries them before the pods that serve read them. Pure.
 //!
 //! The values wait in the Secret `<env>-config-candidate`, which also keeps the verdict against them: a value that
 //! failed is not tried again until it changes, or another release serves.
@@ -20,22 +20,22 @@ use crate::release::record::{Record, last_good};
 use crate::release::workload::{PodView, Workload};
 use crate::smoke::SmokeResult;
 
-/// Values on trial: the content of `<env>-config-candidate`.
+/// Values on trial, the content of `<env>-config-candidate`.
 #[derive(Clone, PartialEq)]
 pub struct Staged {
-    /// The values.
+    /// Values by name.
     pub data: Data,
-    /// Their counter; above that of the values in use.
+    /// Generation of the values; above that of the values in use.
     pub generation: i64,
-    /// The release whose template tries them.
+    /// Release whose template tries them.
     pub release: i64,
-    /// Since when.
+    /// Start of the trial.
     pub since: Timestamp,
-    /// Why they do not work; `None` while that is not known.
+    /// Cause of their failure; `None` while the trial is open.
     pub verdict: Option<String>,
 }
 
-/// Values stand in `data`: they are not printed.
+/// Holds values: they are not printed.
 impl std::fmt::Debug for Staged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Staged")
@@ -46,19 +46,19 @@ impl std::fmt::Debug for Staged {
     }
 }
 
-/// What is done about the values.
+/// Result of a trial so far.
 #[derive(Clone, Debug)]
 pub struct ConfigTrial {
-    /// The copy in use.
+    /// Copy that pods read.
     pub active: Active,
     /// Values on trial, or found not to work; `None`: there are none.
     pub staged: Option<Staged>,
-    /// When time alone changes the answer.
+    /// Next moment at which time alone changes the result.
     pub next: Option<Timestamp>,
 }
 
 impl ConfigTrial {
-    /// The values that a pod is to try now.
+    /// Values that a pod is to try now.
     pub fn wanted(&self) -> Option<&Staged> {
         self.staged.as_ref().filter(|s| s.verdict.is_none())
     }
@@ -75,31 +75,31 @@ impl ConfigTrial {
 /// Times that a trial depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct TrialClock {
-    /// How long a trial may take.
+    /// Maximum time of a trial.
     pub deadline: Duration,
-    /// Since when this process looks after the environment.
+    /// Time from which deadlines count: since when this process looks after the environment.
     pub leader_since: Timestamp,
-    /// Now.
+    /// Current time.
     pub now: Timestamp,
 }
 
-/// Where no release is good yet, and where the copy in use is missing, the values are taken as they are: nothing
-/// serves that they could harm.
-pub fn decide(spec: &EnvironmentSpec, seen: &Observed, clock: TrialClock) -> ConfigTrial {
-    let live = seen.children.config_active();
-    let taken = credentials::config(spec, &seen.config_secrets, live);
+/// Decides about the values. Where no release is good yet, and where the copy in use is missing, they are taken untried:
+/// nothing serves that they could harm.
+pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) -> ConfigTrial {
+    let live = observed.children.config_active();
+    let taken = credentials::config(spec, &observed.config_secrets, live);
     let Some(values) = taken.advance.clone() else {
         return ConfigTrial::settled(taken);
     };
-    let (Some(live), Some(release)) = (live, tries(seen)) else {
+    let (Some(live), Some(release)) = (live, tries(observed)) else {
         return ConfigTrial::settled(taken);
     };
     if live.data.clone().unwrap_or_default() == values {
         return ConfigTrial::settled(taken);
     }
-    let staged = staged(values, release, live, seen, clock.now);
+    let staged = staged(values, release, live, observed, clock.now);
     let kept = |finding| credentials::stay(finding, Some(live));
-    let (active, verdict, next) = match judge(&staged, seen, clock) {
+    let (active, verdict, next) = match judge(&staged, observed, clock) {
         Verdict::Works => {
             let mut active = taken;
             active.generation = staged.generation;
@@ -110,8 +110,8 @@ pub fn decide(spec: &EnvironmentSpec, seen: &Observed, clock: TrialClock) -> Con
             let finding = Finding::no(Reason::CandidateFailed, what);
             (kept(finding), Some(why), None)
         }
-        Verdict::Open(seen, next) => {
-            let what = format!("the newest values are tried with release {release}: {seen}");
+        Verdict::Open(progress, next) => {
+            let what = format!("the newest values are tried with release {release}: {progress}");
             let finding = Finding::unknown(Reason::CandidateRunning, what);
             (kept(finding), None, next)
         }
@@ -123,14 +123,19 @@ pub fn decide(spec: &EnvironmentSpec, seen: &Observed, clock: TrialClock) -> Con
     }
 }
 
-/// The release whose template tries values: the good one that serves, which a pin or a rollback may have put back.
-fn tries(seen: &Observed) -> Option<i64> {
-    let workload = Workload::of(seen.children.deployment());
-    let good = |n: &i64| seen.records.iter().any(|r| r.number() == *n && r.good());
-    serving(seen, &workload)
+/// Release whose template tries values: the good one that serves, which a pin or a rollback may have put back.
+fn tries(observed: &Observed) -> Option<i64> {
+    let workload = Workload::of(observed.children.deployment());
+    let good = |n: &i64| {
+        observed
+            .records
+            .iter()
+            .any(|r| r.number() == *n && r.good())
+    };
+    serving(observed, &workload)
         .filter(good)
-        .or_else(|| last_good(&seen.records).map(Record::number))
-        .filter(|n| seen.frozen.contains_key(n))
+        .or_else(|| last_good(&observed.records).map(Record::number))
+        .filter(|n| observed.frozen.contains_key(n))
 }
 
 enum Verdict {
@@ -139,9 +144,9 @@ enum Verdict {
     Open(String, Option<Timestamp>),
 }
 
-/// What is on trial already if it is just this, else a new trial with a number of its own.
-fn staged(data: Data, release: i64, live: &Secret, seen: &Observed, now: Timestamp) -> Staged {
-    let known = seen.children.config_candidate();
+/// Trial of these values: the one under way, or a new one with a generation of its own.
+fn staged(data: Data, release: i64, live: &Secret, observed: &Observed, now: Timestamp) -> Staged {
+    let known = observed.children.config_candidate();
     let note = |key: &str| known.and_then(|s| s.annotations().get(key).cloned());
     let number = |key: &str| note(key).and_then(|t| t.parse::<i64>().ok());
     let same = known.is_some_and(|s| s.data.clone().unwrap_or_default() == data)
@@ -165,15 +170,15 @@ fn staged(data: Data, release: i64, live: &Secret, seen: &Observed, now: Timesta
     }
 }
 
-fn judge(staged: &Staged, seen: &Observed, clock: TrialClock) -> Verdict {
+fn judge(staged: &Staged, observed: &Observed, clock: TrialClock) -> Verdict {
     if let Some(why) = &staged.verdict {
         return Verdict::Fails(why.clone());
     }
-    let trying = seen.trials.of_config(staged.release, staged.generation);
+    let trying = observed.trials.of_config(staged.release, staged.generation);
     let pods: Vec<&PodView> = trying.iter().map(|p| &p.view).collect();
-    let smoke = seen.trials.smoke.as_ref();
+    let smoke = observed.trials.smoke.as_ref();
     let smoke = smoke.filter(|(uid, _)| trying.iter().any(|p| p.uid == *uid && p.view.ready));
-    let site_ready = site_ready(seen, staged.release);
+    let site_ready = site_ready(observed, staged.release);
     let scene = PodEvidence {
         pods: &pods,
         last_good_ready: site_ready,
@@ -208,32 +213,32 @@ fn judge(staged: &Staged, seen: &Observed, clock: TrialClock) -> Verdict {
     }
 }
 
-/// The old values work for the pods that serve; else a failure says nothing of the new ones.
-fn site_ready(seen: &Observed, release: i64) -> bool {
-    let mut of = seen
+/// True when the pods that serve are ready with the old values; else a failure says nothing about the new ones.
+fn site_ready(observed: &Observed, release: i64) -> bool {
+    let mut of = observed
         .pods
         .iter()
         .filter(|p| p.release == Some(release) && !p.terminating);
     of.all(|p| p.ready)
 }
 
-/// Who has the one candidate pod.
+/// Use of the one candidate pod.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Slot<'a> {
-    /// Nobody.
+    /// Not used.
     Free,
-    /// This release.
+    /// Trial of this release.
     Release(i64),
-    /// These values.
+    /// Trial of these values.
     Config(&'a Staged),
 }
 
-/// Values go first where both wait: a release may need what was added for it. But a trial that has begun is not
+/// Use of the candidate pod now. Values go first where both wait: a release may need what was added for it. But a trial that has begun is not
 /// interrupted, and one without an end does not keep a release, which may be the cure.
 pub fn slot<'a>(
     release: Option<i64>,
     trial: &'a ConfigTrial,
-    seen: &Observed,
+    observed: &Observed,
     clock: TrialClock,
 ) -> Slot<'a> {
     let (release, values) = match (release, trial.wanted()) {
@@ -242,7 +247,7 @@ pub fn slot<'a>(
         (None, Some(values)) => return Slot::Config(values),
         (Some(release), Some(values)) => (release, values),
     };
-    let begun = !seen.trials.of_release(release).is_empty();
+    let begun = !observed.trials.of_release(release).is_empty();
     let waited = Duration::try_from(clock.now.duration_since(values.since)).unwrap_or_default();
     if begun || waited >= clock.deadline {
         Slot::Release(release)

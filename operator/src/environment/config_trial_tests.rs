@@ -125,13 +125,13 @@ fn seen(given: &str) -> Observed {
 
 /// The same after the values were written to `<env>-config-candidate`.
 fn staged_world(given: &str, seconds: i64) -> Observed {
-    let mut seen = seen(given);
-    let trial = decide(&spec(), &seen, clock(seconds));
-    seen.children.put(
+    let mut observed = seen(given);
+    let trial = decide(&spec(), &observed, clock(seconds));
+    observed.children.put(
         ChildKind::ConfigCandidate,
         trial.staged.as_ref().map(written),
     );
-    seen
+    observed
 }
 
 fn written(staged: &Staged) -> Secret {
@@ -185,16 +185,16 @@ fn new_values_wait_for_a_pod_that_works_with_them() {
     );
     assert_eq!((in_use(&first), reason(&first)), (false, RUNNING));
     assert_eq!(first.wanted(), Some(&staged));
-    let mut seen = staged_world("new", 0);
-    let again = decide(&spec(), &seen, clock(10));
+    let mut observed = staged_world("new", 0);
+    let again = decide(&spec(), &observed, clock(10));
     assert_eq!(
         again.staged,
         Some(staged),
         "the same trial, with the time it began"
     );
-    seen.trials.pods = vec![candidate(true, 4)];
+    observed.trials.pods = vec![candidate(true, 4)];
     assert_eq!(
-        reason(&decide(&spec(), &seen, clock(10))),
+        reason(&decide(&spec(), &observed, clock(10))),
         RUNNING,
         "not asked yet"
     );
@@ -202,87 +202,89 @@ fn new_values_wait_for_a_pod_that_works_with_them() {
         pages: 1,
         assets: 3,
     };
-    seen.trials.smoke = Some(("c1".to_owned(), passed));
-    let done = decide(&spec(), &seen, clock(10));
+    observed.trials.smoke = Some(("c1".to_owned(), passed));
+    let done = decide(&spec(), &observed, clock(10));
     assert_eq!((in_use(&done), done.active.generation), (true, 4));
     assert_eq!(reason(&done), (ConditionStatus::True, Reason::Succeeded));
 }
 
 #[test]
 fn another_pods_answer_proves_nothing() {
-    let mut seen = staged_world("new", 0);
-    seen.trials.pods = vec![candidate(true, 3)];
+    let mut observed = staged_world("new", 0);
+    observed.trials.pods = vec![candidate(true, 3)];
     let passed = SmokeResult::Passed {
         pages: 1,
         assets: 3,
     };
-    seen.trials.smoke = Some(("c1".to_owned(), passed));
-    assert_eq!(reason(&decide(&spec(), &seen, clock(10))), RUNNING);
+    observed.trials.smoke = Some(("c1".to_owned(), passed));
+    assert_eq!(reason(&decide(&spec(), &observed, clock(10))), RUNNING);
 }
 
 #[test]
 fn values_that_do_not_work_change_nothing_until_they_or_the_release_change() {
-    let mut seen = staged_world("bad", 0);
+    let mut observed = staged_world("bad", 0);
     let mut crashing = candidate(false, 4);
     crashing.view.exits = 3;
-    seen.trials.pods = vec![crashing];
-    let failed = decide(&spec(), &seen, clock(40));
+    observed.trials.pods = vec![crashing];
+    let failed = decide(&spec(), &observed, clock(40));
     assert_eq!((in_use(&failed), reason(&failed)), (false, FAILED));
     assert_eq!(failed.wanted(), None, "no pod tries them any more");
-    seen.children.put(
+    observed.children.put(
         ChildKind::ConfigCandidate,
         failed.staged.as_ref().map(written),
     );
-    seen.trials = Trials::default();
-    let later = decide(&spec(), &seen, clock(100_000));
+    observed.trials = Trials::default();
+    let later = decide(&spec(), &observed, clock(100_000));
     assert_eq!(
         (later.staged.clone(), reason(&later)),
         (failed.staged, FAILED)
     );
-    seen.config_secrets
+    observed
+        .config_secrets
         .insert("dialer".to_owned(), Some(secret("better", &[])));
-    let other = decide(&spec(), &seen, clock(100_001)).staged.unwrap();
+    let other = decide(&spec(), &observed, clock(100_001)).staged.unwrap();
     assert_eq!((other.generation, other.verdict), (5, None));
-    seen.config_secrets
+    observed
+        .config_secrets
         .insert("dialer".to_owned(), Some(secret("old", &[])));
-    let back = decide(&spec(), &seen, clock(100_002));
+    let back = decide(&spec(), &observed, clock(100_002));
     assert_eq!((back.staged.clone(), in_use(&back)), (None, true));
 }
 
 #[test]
 fn a_missing_page_and_a_pod_that_is_never_ready_are_failures_too() {
-    let mut seen = staged_world("bad", 0);
-    seen.trials.pods = vec![candidate(true, 4)];
+    let mut observed = staged_world("bad", 0);
+    observed.trials.pods = vec![candidate(true, 4)];
     let message = "/ was answered with status 500, expected 200-299".to_owned();
-    seen.trials.smoke = Some(("c1".to_owned(), SmokeResult::Failed { message }));
-    let failed = decide(&spec(), &seen, clock(10));
+    observed.trials.smoke = Some(("c1".to_owned(), SmokeResult::Failed { message }));
+    let failed = decide(&spec(), &observed, clock(10));
     assert_eq!(reason(&failed), FAILED);
     assert!(
         failed.active.finding.seen.contains("status 500"),
         "{:?}",
         failed.active.finding
     );
-    seen.trials.smoke = None;
-    seen.trials.pods = vec![candidate(false, 4)];
-    assert_eq!(reason(&decide(&spec(), &seen, clock(299))), RUNNING);
-    assert_eq!(reason(&decide(&spec(), &seen, clock(300))), FAILED);
+    observed.trials.smoke = None;
+    observed.trials.pods = vec![candidate(false, 4)];
+    assert_eq!(reason(&decide(&spec(), &observed, clock(299))), RUNNING);
+    assert_eq!(reason(&decide(&spec(), &observed, clock(300))), FAILED);
 }
 
 #[test]
 fn while_the_site_itself_is_in_trouble_the_values_are_not_blamed() {
-    let mut seen = staged_world("new", 0);
+    let mut observed = staged_world("new", 0);
     let mut crashing = candidate(false, 4);
     crashing.view.exits = 3;
-    seen.trials.pods = vec![crashing];
-    seen.pods = vec![web("prod-1", 7, false)];
-    let trial = decide(&spec(), &seen, clock(400));
+    observed.trials.pods = vec![crashing];
+    observed.pods = vec![web("prod-1", 7, false)];
+    let trial = decide(&spec(), &observed, clock(400));
     assert_eq!((in_use(&trial), reason(&trial)), (false, RUNNING));
     let unreachable = SmokeResult::Unreachable {
         message: "no answer".to_owned(),
     };
-    seen.trials.pods = vec![candidate(true, 4)];
-    seen.trials.smoke = Some(("c1".to_owned(), unreachable));
-    assert_eq!(reason(&decide(&spec(), &seen, clock(400))), RUNNING);
+    observed.trials.pods = vec![candidate(true, 4)];
+    observed.trials.smoke = Some(("c1".to_owned(), unreachable));
+    assert_eq!(reason(&decide(&spec(), &observed, clock(400))), RUNNING);
 }
 
 #[test]
@@ -303,25 +305,34 @@ fn with_nothing_good_or_no_copy_the_values_are_taken_as_they_are() {
 
 #[test]
 fn one_candidate_at_a_time_and_none_waits_for_ever() {
-    let mut seen = staged_world("new", 0);
-    let trial = decide(&spec(), &seen, clock(0));
+    let mut observed = staged_world("new", 0);
+    let trial = decide(&spec(), &observed, clock(0));
     let values = trial.staged.clone().unwrap();
-    assert_eq!(slot(None, &trial, &seen, clock(0)), Slot::Config(&values));
     assert_eq!(
-        slot(Some(8), &trial, &seen, clock(299)),
+        slot(None, &trial, &observed, clock(0)),
         Slot::Config(&values)
     );
-    assert_eq!(slot(Some(8), &trial, &seen, clock(300)), Slot::Release(8));
+    assert_eq!(
+        slot(Some(8), &trial, &observed, clock(299)),
+        Slot::Config(&values)
+    );
+    assert_eq!(
+        slot(Some(8), &trial, &observed, clock(300)),
+        Slot::Release(8)
+    );
     let begun = CandidatePod {
         config: None,
         view: web("prod-candidate-2", 8, false),
         ..candidate(false, 0)
     };
-    seen.trials.pods = vec![begun];
-    assert_eq!(slot(Some(8), &trial, &seen, clock(0)), Slot::Release(8));
+    observed.trials.pods = vec![begun];
+    assert_eq!(slot(Some(8), &trial, &observed, clock(0)), Slot::Release(8));
     let settled = decide(&spec(), &self::seen("old"), clock(0));
-    assert_eq!(slot(Some(8), &settled, &seen, clock(0)), Slot::Release(8));
-    assert_eq!(slot(None, &settled, &seen, clock(0)), Slot::Free);
+    assert_eq!(
+        slot(Some(8), &settled, &observed, clock(0)),
+        Slot::Release(8)
+    );
+    assert_eq!(slot(None, &settled, &observed, clock(0)), Slot::Free);
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! From the user's Secrets to the copies that pods read. Pure.
+//! Copies of the user's Secrets that pods read. Pure.
 //!
 //! Pods never read a user's Secret: they read `<env>-mongo-active` and `<env>-config-active`, which change only
-//! when what they would be changed to is usable. So a bad edit reaches no pod, not even after a node drain.
+//! when their new content is usable. So a bad edit reaches no pod, not even after a node drain.
 
 use std::collections::BTreeMap;
 
@@ -18,32 +18,32 @@ use super::model::annotations::{GENERATION, MONGO_KEY};
 /// Content of a Secret.
 pub type Data = BTreeMap<String, ByteString>;
 
-/// The key read unless the spec names one.
+/// Key that is read unless the spec names one.
 const DEFAULT_KEY: &str = "MONGODB_URI";
 
 /// Keys that the Atlas operator writes, tried when the default key is absent.
 const ATLAS_KEYS: [&str; 2] = ["connectionStringStandardSrv", "connectionStringStandard"];
 
-/// What is known of one active copy.
+/// Active copy: what pods read, and what it is to become.
 #[derive(Clone, PartialEq)]
 pub struct Active {
-    /// For the condition.
+    /// Finding for the condition.
     pub finding: Finding,
-    /// What the copy is to hold; `None` leaves it as it is.
+    /// Content to write; `None` leaves the copy as it is.
     pub advance: Option<Data>,
-    /// How often its content has changed, after this advance.
+    /// Number of times the content has changed, this write included.
     pub generation: i64,
-    /// The copy exists already, or will after this advance.
+    /// True when the copy exists, or will after this write.
     pub usable: bool,
-    /// The database that the URI in use names, where this is the Mongo copy.
+    /// Database that the URI in use names, where this is the Mongo copy.
     pub database: Option<String>,
-    /// What is recorded with the copy, beside its counter.
+    /// Annotations of the copy, without the generation.
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Active {
-    /// Where there is no copy, its counter goes on from `counted`, which the running pods carry: a counter that
-    /// began anew could name other values by a number that pods have already.
+    /// Copy whose generation goes on from `counted`, which the running pods carry, where the copy is gone: a generation that
+    /// started over could give other values a number that pods have already.
     pub fn counting_from(mut self, counted: i64, live: Option<&Secret>) -> Self {
         if live.is_none() {
             let next = i64::from(self.advance.is_some());
@@ -53,7 +53,7 @@ impl Active {
     }
 }
 
-/// Values stand in `advance`: they are not printed.
+/// Holds values: they are not printed.
 impl std::fmt::Debug for Active {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Active")
@@ -63,15 +63,14 @@ impl std::fmt::Debug for Active {
     }
 }
 
-/// What the copy of the Mongo URI would hold, with the database that the URI names: `secret` is what the spec refers
-/// to.
+/// Content for the copy of the Mongo URI with the database that the URI names. `secret` is the one that the spec names.
 pub fn candidate(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(Data, String), Finding> {
     let (uri, database) = usable_uri(spec, secret)?;
     let data = BTreeMap::from([(MONGO_KEY.to_owned(), ByteString(uri.into_bytes()))]);
     Ok((data, database))
 }
 
-/// The values of `config.secretRefs`, merged in their order.
+/// Copy of the values of `config.secretRefs`, merged in their order.
 pub fn config(
     spec: &EnvironmentSpec,
     secrets: &BTreeMap<String, Option<Secret>>,
@@ -93,7 +92,7 @@ pub fn config(
     advance(Finding::yes(Reason::Succeeded, seen), merged, live)
 }
 
-/// The copy stays as it is.
+/// Copy that stays as it is.
 pub fn stay(finding: Finding, live: Option<&Secret>) -> Active {
     Active {
         finding,
@@ -105,7 +104,7 @@ pub fn stay(finding: Finding, live: Option<&Secret>) -> Active {
     }
 }
 
-/// The copy gets this content, and another number where that is not what it holds.
+/// Copy that gets this content, and a new generation where the content differs.
 pub fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
     let same = live.is_some_and(|s| s.data.clone().unwrap_or_default() == data);
     let generation = if same {
@@ -123,14 +122,14 @@ pub fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
     }
 }
 
-/// The counter on a copy; 0 where there is none yet.
+/// Generation of a copy; 0 where there is none.
 pub(super) fn generation(live: Option<&Secret>) -> i64 {
     live.and_then(|s| s.annotations().get(GENERATION))
         .and_then(|text| text.parse().ok())
         .unwrap_or(0)
 }
 
-/// The URI to hand to pods, with the name of its database.
+/// URI for pods, with the name of its database.
 fn usable_uri(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(String, String), Finding> {
     let reference = &spec.uri_secret_ref;
     let secret = allowed(
@@ -166,7 +165,7 @@ fn usable_uri(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(String, Stri
     with_database(text, &uri, spec.database.as_deref()).map_err(bad)
 }
 
-/// The URI with its database in it. Where only the spec names one it is put into the path, and the database to
+/// URI with its database in it. Where only the spec names one it is put into the path, and the database to
 /// log in at, which is `admin` while the path is empty, stays what it was.
 fn with_database(
     text: &str,
@@ -210,7 +209,7 @@ fn missing(name: &str) -> Finding {
     )
 }
 
-/// Some Secrets are never handed to an app, whoever names them.
+/// The Secret, unless its kind is never handed to an app.
 fn allowed<'a>(secret: &'a Secret, name: &str) -> Result<&'a Secret, Finding> {
     let kind = secret.type_.as_deref().unwrap_or_default();
     let forbidden = match kind {

@@ -1,4 +1,4 @@
-//! The spec with every default filled in. Pure; the only place that knows a default.
+//! Spec with every default filled in. Pure; the only place that knows a default.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::release::history::Retention;
 use crate::release::snapshot::ReleaseCommand;
 use crate::smoke::SmokePlan;
 
-/// How a connection string is proven.
+/// Settings of the check of a connection string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preflight {
-    /// Where.
+    /// Place of the check: a Job, or none.
     pub mode: PreflightMode,
-    /// Time for all checks together.
+    /// Timeout of all checks together.
     pub timeout: Duration,
-    /// The role that is needed.
+    /// Role that the app needs.
     pub role: PreflightRole,
     /// See [`Defaults::preflight_image`].
     pub image: Option<String>,
@@ -30,24 +30,24 @@ pub struct Preflight {
     pub pull_secret: Option<String>,
 }
 
-/// A spec with its defaults.
+/// Spec with its defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effective {
     /// Variable under which the app reads the Mongo URI.
     pub mongo_env_var: String,
-    /// How a connection string is proven.
+    /// Check of the connection string.
     pub preflight: Preflight,
     /// Port of the app.
     pub port: i32,
-    /// Pods to run.
+    /// Number of pods.
     pub replicas: i32,
-    /// Directories that are writable.
+    /// Writable directories.
     pub writable_paths: Vec<String>,
-    /// Requests and limits.
+    /// Requests and limits of the container.
     pub resources: ResourcesSpec,
-    /// How long a pod goes on serving after it was told to stop.
+    /// Time that a pod goes on serving after it was told to stop.
     pub drain: Duration,
-    /// How long a pod has to end.
+    /// Time that a pod has to end.
     pub termination_grace: Duration,
     /// Path of the startup probe.
     pub health_path: String,
@@ -55,33 +55,33 @@ pub struct Effective {
     pub readiness_path: String,
     /// Path of the liveness probe; none unless given.
     pub liveness_path: Option<String>,
-    /// How long a pod may take to answer on `health_path` for the first time.
+    /// Maximum time from the start of a pod to its first answer on `health_path`.
     pub startup: Duration,
-    /// What a candidate must answer.
+    /// Smoke checks that a candidate must pass.
     pub smoke: SmokePlan,
-    /// What runs before a release's first pod.
+    /// Command that runs before a release's first pod.
     pub release_phase: Option<ReleaseCommand>,
-    /// How long a release may take to roll out.
+    /// Maximum time of a roll-out.
     pub progress_deadline: Duration,
-    /// How long a release is watched before it is Good.
+    /// Time that a release is watched before it is Good.
     pub bake: Duration,
-    /// How often the tag is looked up again; `None`: it is not.
+    /// Time between two look-ups of the tag; `None`: it is not followed.
     pub follow: Option<Duration>,
-    /// What a failure after the roll-out began does.
+    /// Reaction to a failure after the roll-out began.
     pub on_failure: OnFailure,
-    /// How far the operator holds back.
+    /// Extent of the suspension.
     pub suspend: Suspend,
     /// Kind of route.
     pub route: RouteKind,
     /// Ingress class, where one is named.
     pub ingress_class: Option<String>,
-    /// Where the certificate comes from.
+    /// Source of the certificate.
     pub tls_mode: TlsMode,
-    /// Plain http must redirect.
+    /// True when http must redirect to https.
     pub force_https: bool,
-    /// What happens to the children of a deleted environment.
+    /// Fate of the children of a deleted environment.
     pub deletion_policy: DeletionPolicy,
-    /// How many records stay.
+    /// Number of records to keep.
     pub history: Retention,
 }
 
@@ -155,7 +155,7 @@ impl Effective {
         })
     }
 
-    /// True while the operator holds back what it would do.
+    /// True while the operator writes nothing but the status.
     pub fn suspended(&self) -> bool {
         match self.suspend {
             Suspend::None => false,
@@ -163,7 +163,7 @@ impl Effective {
         }
     }
 
-    /// The stage-dependent part, as `status.effective` echoes it.
+    /// Field `status.effective`.
     pub fn status(&self) -> EffectiveStatus {
         EffectiveStatus {
             replicas: self.replicas,
@@ -216,7 +216,7 @@ fn release_phase(spec: &EnvironmentSpec) -> Result<Option<ReleaseCommand>, (&'st
     }))
 }
 
-/// Enough for the dialer with room to spare; without a memory limit one leak takes the node.
+/// Default requests and limits: enough for the dialer with room to spare; without a memory limit one leak takes the node.
 fn default_resources() -> ResourcesSpec {
     let quantities = |list: &[(&str, &str)]| -> BTreeMap<String, Quantity> {
         list.iter()

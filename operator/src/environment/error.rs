@@ -50,6 +50,12 @@ pub enum ValidateError {
     },
 }
 
+impl From<(&'static str, String)> for ValidateError {
+    fn from((field, problem): (&'static str, String)) -> Self {
+        Self::Field { field, problem }
+    }
+}
+
 /// Failure to build a release.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {

@@ -1,23 +1,23 @@
-//! What was found about one concern, and how it becomes a condition.
+//! Finding about one concern, and the condition made of it.
 
 use crokodial_crds::Reason;
 use crokodial_crds::condition::{self, ConditionStatus, ConditionType};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-/// A status with its reason and what was seen.
+/// Finding about one concern: a status, its reason and what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// True, False or Unknown.
     pub status: ConditionStatus,
-    /// Why.
+    /// Reason of the status.
     pub reason: Reason,
     /// What was seen, a sentence without its full stop.
     pub seen: String,
 }
 
 impl Finding {
-    /// It holds.
+    /// Finding of status True.
     pub fn yes(reason: Reason, seen: impl Into<String>) -> Self {
         Self {
             status: ConditionStatus::True,
@@ -26,7 +26,7 @@ impl Finding {
         }
     }
 
-    /// It does not hold.
+    /// Finding of status False.
     pub fn no(reason: Reason, seen: impl Into<String>) -> Self {
         Self {
             status: ConditionStatus::False,
@@ -35,7 +35,7 @@ impl Finding {
         }
     }
 
-    /// It cannot be said.
+    /// Finding of status Unknown.
     pub fn unknown(reason: Reason, seen: impl Into<String>) -> Self {
         Self {
             status: ConditionStatus::Unknown,
@@ -44,22 +44,22 @@ impl Finding {
         }
     }
 
-    /// True for a finding that does not hold.
+    /// True for a finding of status False.
     pub fn is_false(&self) -> bool {
         self.status == ConditionStatus::False
     }
 
-    /// True for a finding that holds.
+    /// True for a finding of status True.
     pub fn is_true(&self) -> bool {
         self.status == ConditionStatus::True
     }
 
-    /// What was seen, then the one next step and who takes it.
+    /// Message of the condition: what was seen, then the next step and who takes it.
     pub fn message(&self) -> String {
         self.reason.sentence(&self.seen)
     }
 
-    /// The condition to write; `old` keeps its transition time where the status is the same.
+    /// Condition to write; `old` keeps its transition time where the status is the same.
     pub fn condition(
         &self,
         type_: ConditionType,

@@ -1,21 +1,21 @@
-//! Who may answer on a host. Pure.
+//! Claims to a host. Pure.
 
 use jiff::Timestamp;
 
-/// One environment's claim to a host.
+/// Claim of an environment to a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Namespace of the environment.
     pub namespace: String,
-    /// Its name.
+    /// Name of the environment.
     pub name: String,
-    /// When it was created.
+    /// Creation time of the environment.
     pub created: Option<Timestamp>,
-    /// Its Ingress carries the host already.
+    /// True when its Ingress carries the host already.
     pub routed: bool,
 }
 
-/// The one that keeps the host: whose Ingress already carries it, else the older, else by namespace and name.
+/// Claim that wins: the one whose Ingress already carries the host, else the oldest, else the first by namespace and name.
 pub fn keeper(claims: &[Claim]) -> Option<&Claim> {
     claims.iter().min_by_key(|c| {
         (

@@ -1,6 +1,6 @@
-//! Is this stage's database the other stage's too? And does prod use a secret of staging's?
+//! Isolation of the stages: whether a database is used by both stages, and whether prod has a secret of staging.
 //!
-//! Compared are keyed fingerprints that stand as annotations on the active copies of all watched namespaces: what the
+//! It compares keyed fingerprints, which are annotations on the active copies of all watched namespaces: what the
 //! server says it is (see [`crate::preflight::identity`]) and the longer values of `config.secretRefs`. The key is the
 //! Secret `crokodial-hmac` in the operator's namespace; without it a fingerprint says nothing. Values themselves are
 //! never read from another environment.
@@ -32,14 +32,14 @@ const MIN_VALUE_BYTES: usize = 16;
 /// Maximum number of fingerprints on one object: its annotations may have 256 KiB together.
 const MAX_VALUES: usize = 2000;
 
-/// Another environment's active copies, as far as they can be compared.
+/// Active copies of another environment, as far as they can be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
     /// `namespace/name` of the environment.
     pub environment: String,
-    /// Its stage.
+    /// Stage of the environment.
     pub stage: String,
-    /// When the copy was made.
+    /// Creation time of the copy.
     pub since: Option<Timestamp>,
     /// Fingerprints of its database.
     pub database: Vec<String>,
@@ -47,7 +47,7 @@ pub struct Other {
     pub values: BTreeSet<String>,
 }
 
-/// All that a comparison needs.
+/// Data for the comparison of one environment with the others.
 #[derive(Clone, Debug)]
 pub struct Isolation {
     stage: Stage,
@@ -57,7 +57,7 @@ pub struct Isolation {
 }
 
 impl Isolation {
-    /// Of an environment, against those of the other stage among `others`.
+    /// Comparison of an environment with those of the other stage among `others`.
     pub fn new(owner: &Owner, stage: Stage, key: Key, others: Vec<Other>) -> Self {
         let own = stage.as_str();
         Self {
@@ -68,14 +68,14 @@ impl Isolation {
         }
     }
 
-    /// Fingerprints of a database's marks.
+    /// Fingerprints of the marks that identify a database.
     pub fn keyed(&self, marks: &[String]) -> Vec<String> {
         let mark = |mark: &String| self.key.mark("database", mark.as_bytes());
         marks.iter().map(mark).collect()
     }
 
-    /// Is the database with these fingerprints the other stage's? `live` is our copy where it holds that database
-    /// already: then only one that was there earlier has a better right. A newcomer has none against anybody.
+    /// Finding whether the database with these fingerprints belongs to the other stage. `live` is our copy where it holds
+    /// that database already: then only an older copy has a better claim. A new copy has a claim against nobody.
     pub fn judge(&self, marks: &[String], live: Option<&Secret>) -> Finding {
         if marks.is_empty() {
             return Finding::unknown(
@@ -106,7 +106,7 @@ impl Isolation {
         }
     }
 
-    /// The warning for prod: variables whose value is one of staging's.
+    /// Warning for prod: variables whose value staging has too.
     pub fn shared(&self, values: &BTreeMap<String, ByteString>) -> Option<Finding> {
         if self.stage != Stage::Prod {
             return None;

@@ -51,6 +51,9 @@ use self::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
 
+/// Time to the next reconcile while a registry's answer is on its way.
+const RESOLVE_RETRY: Duration = Duration::from_millis(500);
+
 /// Reconciles the environment of this name as it is now. One that is gone or being deleted needs nothing: children with an
 /// owner reference are garbage-collected, the others stay on purpose.
 pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
@@ -70,11 +73,9 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     };
     let owner = Owner::of(&environment).map_err(ValidateError::from)?;
     let spec = &environment.spec;
-    let effective = Effective::of(spec, &ctx.settings.defaults)
-        .map_err(|(field, problem)| ValidateError::Field { field, problem })?;
-
+    let effective = Effective::of(spec, &ctx.settings.defaults).map_err(ValidateError::from)?;
     let observed = observe::observe(ctx, &owner, spec, &effective).await;
-    let seen = observed.map_err(Error::Observe)?;
+    let observed = observed.map_err(Error::Observe)?;
     let subject = Subject {
         environment: &environment,
         owner: &owner,
@@ -82,11 +83,14 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     };
     let clock = clock(ctx, &owner, &effective);
     let now = clock.now;
-    let mut answers = answer(subject, &seen, clock, &ctx.settings.operator_namespace)?;
+    let mut answers = answer(subject, &observed, clock, &ctx.settings.operator_namespace)?;
     let (more, plan) = match effective.suspend {
-        Suspend::None => (carry_out(ctx, subject, &mut answers, &seen).await?, None),
+        Suspend::None => {
+            let more = carry_out(ctx, subject, &mut answers, &observed).await?;
+            (more, None)
+        }
         Suspend::Plan => {
-            let plan = withhold::plan(&owner, &answers.step, &answers.desired, &seen);
+            let plan = withhold::plan(&owner, &answers.step, &answers.desired, &observed);
             (false, Some(plan))
         }
         Suspend::All => (false, None),
@@ -104,7 +108,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         effective: &effective,
         valid,
         step,
-        seen: &seen,
+        observed: &observed,
         certificate,
         plan: plan.as_ref(),
     };
@@ -116,11 +120,10 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
         // A step was written: look again at once.
         Duration::ZERO
     } else if valid.image.reason == Reason::Progressing {
-        // The registry's answer is on its way.
-        Duration::from_millis(500)
+        RESOLVE_RETRY
     } else {
         let (follow, jitter) = (follow(&effective, now), jitter(&environment));
-        decide::requeue_after(step, valid, &seen, follow, now, jitter)
+        decide::requeue_after(step, valid, &observed, follow, now, jitter)
     }))
 }
 
@@ -135,7 +138,7 @@ struct Answers {
 /// Validates, decides and builds.
 fn answer(
     subject: Subject<'_>,
-    seen: &Observed,
+    observed: &Observed,
     clock: TrialClock,
     operator_namespace: &str,
 ) -> Result<Answers, ValidateError> {
@@ -145,16 +148,16 @@ fn answer(
         effective,
     } = subject;
     let spec = &environment.spec;
-    let valid = validate::validate(owner, spec, effective, seen, clock);
-    let step = decide::decide(owner, effective, &valid, seen, clock);
-    let certificate = certificate::plan(spec, effective, &valid, seen, clock.now)?;
+    let valid = validate::validate(owner, spec, effective, observed, clock);
+    let step = decide::decide(owner, effective, &valid, observed, clock);
+    let certificate = certificate::plan(spec, effective, &valid, observed, clock.now)?;
     let desired = build::build(build::Plan {
         owner,
         spec,
         effective,
         valid: &valid,
         step: &step,
-        frozen: &seen.frozen,
+        frozen: &observed.frozen,
         certificate: &certificate,
         operator_namespace,
     });
@@ -199,7 +202,7 @@ async fn carry_out(
     ctx: &Context,
     subject: Subject<'_>,
     answers: &mut Answers,
-    seen: &Observed,
+    observed: &Observed,
 ) -> Result<bool, Error> {
     let Subject {
         environment,
@@ -214,19 +217,20 @@ async fn carry_out(
     } = answers;
     if valid.conflict.is_none() {
         let new_authority = certificate.new_authority.as_ref();
-        let created = authority::create(ctx, seen.new_key.as_ref(), new_authority).await;
+        let created = authority::create(ctx, observed.new_key.as_ref(), new_authority).await;
         created.map_err(Error::Apply)?;
     }
-    let more = records::write(ctx, subject, step, valid, seen).await?;
-    let applied = apply::apply(ctx, environment, owner, desired, &seen.children).await;
+    let more = records::write(ctx, subject, step, valid, observed).await?;
+    let applied = apply::apply(ctx, environment, owner, desired, &observed.children).await;
     applied.map_err(Error::Apply)?;
     if valid.conflict.is_none() {
-        records::adopt(ctx, subject, step, seen).await?;
+        records::adopt(ctx, subject, step, observed).await?;
     }
-    records::retire(ctx, step, seen).await?;
+    records::retire(ctx, step, observed).await?;
     if valid.conflict.is_none() {
         // After the account and the policy that the Job's pod runs under.
-        let started = checks::carry_out(ctx, owner, effective, &valid.check, &seen.attempts).await;
+        let started =
+            checks::carry_out(ctx, owner, effective, &valid.check, &observed.attempts).await;
         if let Some(blocked) = started.map_err(Error::Apply)? {
             valid.mongo.finding = blocked;
         }

@@ -1,4 +1,4 @@
-//! From spec and observations to what may be done, and why the rest may not. Pure.
+//! Validation of the spec against the world: what may be done, and why the rest may not. Pure.
 
 use std::collections::BTreeMap;
 
@@ -23,91 +23,96 @@ use crate::edge::PlainHttpAnswer;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
 
-/// What validation found, by concern.
+/// Result of validation, by concern.
 #[derive(Debug)]
 pub struct Valid {
     /// Condition `ImageResolved`.
     pub image: Finding,
-    /// What the spec asks to run; the error says why that is not known.
+    /// Release that the spec asks for; `Err`: why it is not known.
     pub wanted: Result<Wanted, Finding>,
     /// Merged content of the ConfigMaps.
     pub config_values: BTreeMap<String, String>,
-    /// The Mongo URI.
+    /// Copy of the Mongo URI that pods read.
     pub mongo: Active,
-    /// What is known of the Mongo URI that pods read.
+    /// State of the Mongo URI that pods read.
     pub credentials: CredentialState,
     /// Plan of the checks of the Mongo URI.
     pub check: CheckPlan,
     /// Condition `DatabaseIsolated`.
     pub isolated: Finding,
-    /// The values of `secretRefs`, in use and on trial.
+    /// Values of `config.secretRefs`, in use and on trial.
     pub config: ConfigTrial,
-    /// The way in.
+    /// Route to the site.
     pub route: Route,
     /// Condition `HttpsForced`; `None` where nothing is to be forced.
     pub https: Option<Finding>,
-    /// Objects of our children's names that are not ours; where there is one, nothing is written.
+    /// Finding about objects that are not ours and have the name of a child; where there is one, nothing is written.
     pub conflict: Option<Finding>,
 }
 
-/// The way in.
+/// Route to the site.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// Condition `RouteAccepted`.
     pub finding: Finding,
-    /// The Ingress may be written as the spec says; else the old one stays.
+    /// True when the Ingress may be written as the spec says; else the old one stays.
     pub write: bool,
 }
 
-/// Validates.
+/// Validates the spec against the world.
 pub fn validate(
     owner: &Owner,
     spec: &EnvironmentSpec,
     effective: &Effective,
-    seen: &Observed,
+    observed: &Observed,
     clock: TrialClock,
 ) -> Valid {
-    let config_values = config_values(spec, seen);
-    let wanted = wanted(spec, seen, &config_values);
-    let live = &seen.children;
+    let config_values = config_values(spec, observed);
+    let wanted = wanted(spec, observed, &config_values);
+    let live = &observed.children;
     let counted = counted(live);
-    let config = config(spec, seen, counted.1, clock);
-    let check = planned(spec, effective, seen, clock.now);
+    let config = config(spec, observed, counted.1, clock);
+    let check = planned(spec, effective, observed, clock.now);
     let mut mongo = check
         .active
         .clone()
         .counting_from(counted.0, live.mongo_active());
-    seen.isolation.label_database(&mut mongo);
+    observed.isolation.label_database(&mut mongo);
     Valid {
-        image: image::finding(&seen.image, &seen.image_name),
+        image: image::finding(&observed.image, &observed.image_name),
         wanted,
         config_values: config_values.unwrap_or_default(),
-        isolated: isolated(&check, &config.active, seen),
+        isolated: isolated(&check, &config.active, observed),
         credentials: check.state.clone(),
         mongo,
         check,
         config,
-        route: route(owner, spec, effective, seen),
-        https: https(effective, seen),
-        conflict: conflict(owner, &seen.children),
+        route: route(owner, spec, effective, observed),
+        https: https(effective, observed),
+        conflict: conflict(owner, &observed.children),
     }
 }
 
-fn config(spec: &EnvironmentSpec, seen: &Observed, counted: i64, clock: TrialClock) -> ConfigTrial {
-    let trial = config_trial::decide(spec, seen, clock);
-    let live = seen.children.config_active();
+fn config(
+    spec: &EnvironmentSpec,
+    observed: &Observed,
+    counted: i64,
+    clock: TrialClock,
+) -> ConfigTrial {
+    let trial = config_trial::decide(spec, observed, clock);
+    let live = observed.children.config_active();
     let mut active = trial.active.counting_from(counted, live);
-    seen.isolation.label_values(&mut active);
+    observed.isolation.label_values(&mut active);
     ConfigTrial { active, ..trial }
 }
 
 fn planned(
     spec: &EnvironmentSpec,
     effective: &Effective,
-    seen: &Observed,
+    observed: &Observed,
     now: Timestamp,
 ) -> CheckPlan {
-    let candidate = credentials::candidate(&spec.mongo, seen.mongo_secret.as_ref());
+    let candidate = credentials::candidate(&spec.mongo, observed.mongo_secret.as_ref());
     plan::plan(plan::Known {
         spec: &spec.mongo,
         jobs: match effective.preflight.image {
@@ -118,28 +123,28 @@ fn planned(
         },
         off: effective.preflight.mode == PreflightMode::Off,
         candidate: candidate.as_ref(),
-        live: seen.children.mongo_active(),
-        attempts: &seen.attempts,
-        isolation: &seen.isolation,
-        recheck: credential_check::oldest_allowed(&seen.records, now),
+        live: observed.children.mongo_active(),
+        attempts: &observed.attempts,
+        isolation: &observed.isolation,
+        recheck: credential_check::oldest_allowed(&observed.records, now),
         now,
     })
 }
 
-/// A shared database is told before a shared value.
-fn isolated(check: &CheckPlan, config: &Active, seen: &Observed) -> Finding {
-    let live = seen.children.config_active();
+/// Condition `DatabaseIsolated`. A shared database is reported before a shared value.
+fn isolated(check: &CheckPlan, config: &Active, observed: &Observed) -> Finding {
+    let live = observed.children.config_active();
     let values = config
         .advance
         .as_ref()
         .or(live.and_then(|s| s.data.as_ref()));
-    match values.and_then(|values| seen.isolation.shared(values)) {
+    match values.and_then(|values| observed.isolation.shared(values)) {
         Some(shared) if check.isolated.is_true() => shared,
         _ => check.isolated.clone(),
     }
 }
 
-/// The counters of both copies, as the Deployment's pods carry them; 0 where there are none.
+/// Generations of both copies (Mongo, config), as the Deployment's pods carry them; 0 where there are none.
 fn counted(live: &Children) -> (i64, i64) {
     let template = live
         .deployment()
@@ -152,20 +157,20 @@ fn counted(live: &Children) -> (i64, i64) {
 
 fn wanted(
     spec: &EnvironmentSpec,
-    seen: &Observed,
+    observed: &Observed,
     config: &Result<BTreeMap<String, String>, Finding>,
 ) -> Result<Wanted, Finding> {
-    let digest = match &seen.image {
+    let digest = match &observed.image {
         Image::Resolved(digest) | Image::Stale(digest, _) => digest,
-        other => return Err(image::finding(other, &seen.image_name)),
+        other => return Err(image::finding(other, &observed.image_name)),
     };
     let config = config.as_ref().map_err(Clone::clone)?;
     Ok(Wanted {
         inputs: inputs::hash(digest, spec, config),
         digest: digest.to_string(),
-        image: seen.image_name.clone(),
+        image: observed.image_name.clone(),
         retry: spec.rollout.retry.clone(),
-        automatic: found_not_typed(spec, seen, config),
+        automatic: found_not_typed(spec, observed, config),
     })
 }
 
@@ -173,11 +178,11 @@ fn wanted(
 /// moved, or `auto` found a newer release. What has not begun yet is not waited for.
 fn found_not_typed(
     spec: &EnvironmentSpec,
-    seen: &Observed,
+    observed: &Observed,
     config: &BTreeMap<String, String>,
 ) -> bool {
-    let auto = seen.promotion.as_ref().is_some_and(|p| p.rules.auto);
-    let Some(newest) = seen.records.iter().max_by_key(|r| r.number()) else {
+    let auto = observed.promotion.as_ref().is_some_and(|p| p.rules.auto);
+    let Some(newest) = observed.records.iter().max_by_key(|r| r.number()) else {
         return false;
     };
     let begun = !matches!(
@@ -193,14 +198,14 @@ fn found_not_typed(
     begun && (auto || followed) && same_but_digest && newest.spec.retry == spec.rollout.retry
 }
 
-/// Later ConfigMaps win over earlier ones, as with `envFrom`.
+/// Merged content of the ConfigMaps. Later ones win over earlier ones, as with `envFrom`.
 fn config_values(
     spec: &EnvironmentSpec,
-    seen: &Observed,
+    observed: &Observed,
 ) -> Result<BTreeMap<String, String>, Finding> {
     let mut values = BTreeMap::new();
     for reference in &spec.config.config_map_refs {
-        let Some(found) = seen
+        let Some(found) = observed
             .config_maps
             .get(&reference.name)
             .and_then(Option::as_ref)
@@ -213,9 +218,14 @@ fn config_values(
     Ok(values)
 }
 
-fn route(owner: &Owner, spec: &EnvironmentSpec, effective: &Effective, seen: &Observed) -> Route {
+fn route(
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    observed: &Observed,
+) -> Route {
     match effective.route {
-        RouteKind::Ingress => ingress(owner, spec, seen),
+        RouteKind::Ingress => ingress(owner, spec, observed),
         RouteKind::None => Route {
             finding: Finding::yes(Reason::Disabled, "the spec asks for no route"),
             write: false,
@@ -223,8 +233,8 @@ fn route(owner: &Owner, spec: &EnvironmentSpec, effective: &Effective, seen: &Ob
     }
 }
 
-fn ingress(owner: &Owner, spec: &EnvironmentSpec, seen: &Observed) -> Route {
-    if let Class::Missing(name) = &seen.class {
+fn ingress(owner: &Owner, spec: &EnvironmentSpec, observed: &Observed) -> Route {
+    if let Class::Missing(name) = &observed.class {
         let what = match name {
             Some(name) => format!("there is no IngressClass {name}"),
             None => "the cluster has no default IngressClass, and none is named".to_owned(),
@@ -234,7 +244,7 @@ fn ingress(owner: &Owner, spec: &EnvironmentSpec, seen: &Observed) -> Route {
             write: false,
         };
     }
-    let keeper = hosts::keeper(&seen.claims);
+    let keeper = hosts::keeper(&observed.claims);
     if let Some(other) =
         keeper.filter(|c| c.namespace != owner.namespace || c.name != owner.name.as_str())
     {
@@ -247,7 +257,10 @@ fn ingress(owner: &Owner, spec: &EnvironmentSpec, seen: &Observed) -> Route {
             write: false,
         };
     }
-    let live = seen.children.ingress().filter(|i| carries(i, &spec.domain));
+    let live = observed
+        .children
+        .ingress()
+        .filter(|i| carries(i, &spec.domain));
     let finding = match live.and_then(published_address) {
         Some(address) => Finding::yes(
             Reason::Succeeded,
@@ -264,7 +277,7 @@ fn ingress(owner: &Owner, spec: &EnvironmentSpec, seen: &Observed) -> Route {
     }
 }
 
-fn https(effective: &Effective, seen: &Observed) -> Option<Finding> {
+fn https(effective: &Effective, observed: &Observed) -> Option<Finding> {
     let routed = match effective.route {
         RouteKind::Ingress => true,
         RouteKind::None => false,
@@ -272,7 +285,7 @@ fn https(effective: &Effective, seen: &Observed) -> Option<Finding> {
     if !effective.force_https || !routed {
         return None;
     }
-    Some(match &seen.https {
+    Some(match &observed.https {
         None => Finding::unknown(
             Reason::NotMeasured,
             "no address is published yet to send a request to",
@@ -282,7 +295,7 @@ fn https(effective: &Effective, seen: &Observed) -> Option<Finding> {
             "a request by http was redirected to https",
         ),
         Some(PlainHttpAnswer::DoesNotRedirect { status }) => {
-            let how = how_to_redirect(&seen.class);
+            let how = how_to_redirect(&observed.class);
             let what = format!(
                 "a request by http was answered with {status} instead of a redirect; {how}"
             );
@@ -295,7 +308,7 @@ fn https(effective: &Effective, seen: &Observed) -> Option<Finding> {
     })
 }
 
-/// What to set, by the controller that serves the class.
+/// Setting that makes the controller of the class redirect.
 fn how_to_redirect(class: &Class) -> &'static str {
     match class {
         Class::Known(controller) if controller.starts_with("traefik.io/") => {

@@ -1,9 +1,9 @@
 //! A person's word: pins, pauses and suspension.
 
 use crokodial_operator::registry::Existence;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{NS, Site};
+use crate::support::{NS, SYSTEM, Site};
 use crokodial_fake_api::Behaviour;
 
 const FIRST: &str = "registry.test/dialer:1";
@@ -177,6 +177,28 @@ async fn suspended_it_writes_nothing_but_its_status_and_shows_the_plan() {
     site.rest("staging").await;
     site.bake("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn suspended_from_the_start_it_creates_nothing_and_its_status_rests() {
+    let mut site = Site::new();
+    site.edit("staging", |spec| spec["suspend"] = json!("Plan"));
+    site.rest("staging").await;
+    assert_eq!(site.api.list("secrets", SYSTEM), [] as [Value; 0]);
+    let plan = site.status("staging")["plan"].clone();
+    let planned = plan["objects"].as_array().unwrap();
+    assert!(
+        planned.contains(&json!("create Secret staging-tls")),
+        "{plan}"
+    );
+    // Keys and certificates of a plan differ at every look; nothing that is written may.
+    site.advance(1);
+    assert_eq!(site.writes_of("staging", 3).await, []);
+    site.edit("staging", |spec| spec["suspend"] = json!("None"));
+    site.rest("staging").await;
+    site.bake("staging").await;
+    assert_eq!(site.condition("staging", "Ready"), "True Ready");
+    assert_eq!(site.api.list("secrets", SYSTEM).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

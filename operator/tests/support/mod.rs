@@ -10,4 +10,4 @@ pub mod stand_in_mongo;
 pub use objects::{environment, secret, simulated_preflight};
 pub use outside::{ScriptedEdge, ScriptedImages, ScriptedSmoke, digest_of};
 pub use probes::ScriptedProbes;
-pub use site::{LIVE, NS, Site};
+pub use site::{LIVE, NS, SYSTEM, Site};

@@ -29,7 +29,7 @@ pub async fn create(
     Ok(())
 }
 
-/// The field manager of a Secret has its name.
+/// Creates a Secret; its field manager has the name of the Secret.
 async fn store(ctx: &Context, manager: &str, secret: &Secret) -> Result<(), IoError> {
     let namespace = ctx.settings.operator_namespace.as_str();
     ctx.io.create(namespace, manager, secret).await.map(drop)

@@ -1,4 +1,4 @@
-//! Does what was planned about attempts. The only step that writes them.
+//! Starts and removes attempts to check a Mongo URI.
 
 use crokodial_crds::Reason;
 use k8s_openapi::api::batch::v1::Job;
@@ -18,8 +18,8 @@ use crate::kube_io::{IoError, Writable};
 /// Field manager of Jobs and their Secrets.
 const MANAGER: &str = "crokodial-preflight";
 
-/// Removes and starts. What the API server refuses for good (a quota, an admission rule, a name that is taken) is no
-/// error but what keeps the check from running: it is returned for the condition.
+/// Carries out a plan. What the API server refuses for good (a quota, an admission rule, a name that is taken) is no error but
+/// an obstacle to the check: it is returned for the condition.
 pub async fn carry_out(
     ctx: &Context,
     owner: &Owner,
@@ -44,7 +44,7 @@ pub async fn carry_out(
     }
 }
 
-/// The Secret first, so that the Job can name its uid. A crash in between leaves a Secret that the next run uses.
+/// Creates the Secret, then the Job, which names its UID. A crash in between leaves a Secret that the next reconcile uses.
 async fn begin(
     ctx: &Context,
     owner: &Owner,
@@ -87,7 +87,7 @@ async fn remove(ctx: &Context, attempt: &Attempt) -> Result<(), IoError> {
     Ok(())
 }
 
-/// A Job that has just come further is looked at again: the change wakes the next run.
+/// Success for an object that has changed meanwhile: the change wakes the next reconcile.
 fn unless_changed(deleted: Result<(), IoError>) -> Result<(), IoError> {
     match deleted {
         Err(changed) if changed.is_conflict() => Ok(()),

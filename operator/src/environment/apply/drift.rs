@@ -1,4 +1,4 @@
-//! Whether an object is as it should be, so that nothing is written when it is. Pure.
+//! Comparison of an object with its wanted state, so that nothing is written when they agree. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::environment::model::annotations::APPLIED;
 
-/// Keys by which the API server merges lists of objects, in the order they are looked for.
+/// Keys by which the API server merges lists of objects, in the order in which they are tried.
 const LIST_KEYS: [&str; 6] = ["name", "mountPath", "containerPort", "port", "uid", "type"];
 
 /// Adds the hash of an object to it.
@@ -17,15 +17,14 @@ pub fn stamp(mut object: Value) -> Value {
     object
 }
 
-/// A short hash of a JSON value, independent of the order of its keys.
+/// Short hash of a JSON value, independent of the order of its keys.
 pub fn hash(value: &Value) -> String {
     let mut hash = hex::encode(Sha256::digest(sorted(value).to_string()));
     hash.truncate(16);
     hash
 }
 
-/// True when `live` says all that `wanted` says. What it says beyond that (defaults, other managers' fields) is
-/// not ours to judge.
+/// True when `live` has all that `wanted` has. What it has beyond that (defaults, other managers' fields) is not compared.
 pub fn covers(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
@@ -50,7 +49,7 @@ pub fn covers(live: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// The manager, other than `ours`, that last changed an object's own fields; from `metadata.managedFields`.
+/// Manager, other than `ours`, that last changed an object's own fields; from `metadata.managedFields`.
 pub fn last_foreign_manager(live: &Value, ours: &str) -> Option<String> {
     let entries = live.pointer("/metadata/managedFields")?.as_array()?;
     let text = |entry: &Value, key: &str| {

@@ -35,47 +35,47 @@ pub struct Subject<'a> {
     pub effective: &'a Effective,
 }
 
-/// Writes the statuses that changed, and makes the record that is wanted. True when there is more to do at once.
+/// Writes the statuses that changed, and creates the record that is wanted. True when there is more to do at once.
 pub async fn write(
     ctx: &Context,
     subject: Subject<'_>,
     step: &Step,
     valid: &Valid,
-    seen: &Observed,
+    observed: &Observed,
 ) -> Result<bool, ApplyError> {
     for (number, status) in &step.decision.updates {
-        write_status(ctx, subject, seen, *number, status).await?;
-        announce(ctx, subject, *number, status, seen).await;
-        announce_pin(ctx, subject, *number, status, seen).await;
+        write_status(ctx, subject, observed, *number, status).await?;
+        announce(ctx, subject, *number, status, observed).await;
+        announce_pin(ctx, subject, *number, status, observed).await;
     }
     if let Some(spec) = &step.decision.create {
-        create(ctx, subject, spec, valid, seen).await?;
+        create(ctx, subject, spec, valid, observed).await?;
     }
     Ok(step.decision.create.is_some()
         || step
             .decision
             .updates
             .iter()
-            .any(|(n, s)| moved(*n, s, seen)))
+            .any(|(n, s)| moved(*n, s, observed)))
 }
 
-/// Deletes retired records, then what no record names any more. The record goes first: while it exists, what it
-/// froze does too.
-pub async fn retire(ctx: &Context, step: &Step, seen: &Observed) -> Result<(), ApplyError> {
+/// Deletes retired records, then the snapshots that no record names. The record goes first: while it exists, so does its
+/// snapshot.
+pub async fn retire(ctx: &Context, step: &Step, observed: &Observed) -> Result<(), ApplyError> {
     for number in &step.retired {
-        if let Some(release) = untouched(seen, step, *number) {
+        if let Some(release) = untouched(observed, step, *number) {
             ctx.io.delete::<CrokodialRelease>(&release.metadata).await?;
         }
     }
-    let newest = seen
+    let newest = observed
         .releases
         .iter()
         .map(|r| r.spec.number)
         .max()
         .unwrap_or(0);
-    let gone = |n: i64| step.retired.contains(&n) && untouched(seen, step, n).is_some();
-    let recorded = |n: i64| seen.releases.iter().any(|r| r.spec.number == n) && !gone(n);
-    for (number, metadata) in seen
+    let gone = |n: i64| step.retired.contains(&n) && untouched(observed, step, n).is_some();
+    let recorded = |n: i64| observed.releases.iter().any(|r| r.spec.number == n) && !gone(n);
+    for (number, metadata) in observed
         .snapshots
         .iter()
         .filter(|(n, _)| **n < newest && !recorded(**n))
@@ -88,28 +88,28 @@ pub async fn retire(ctx: &Context, step: &Step, seen: &Observed) -> Result<(), A
     Ok(())
 }
 
-/// Follows a changed `deletionPolicy`: records and snapshots go with the environment, or outlive it, as its other
+/// Follows a changed `deletionPolicy`: records and snapshots are deleted with the environment, or outlive it, as its other
 /// children do.
 pub async fn adopt(
     ctx: &Context,
     subject: Subject<'_>,
     step: &Step,
-    seen: &Observed,
+    observed: &Observed,
 ) -> Result<(), ApplyError> {
     let Subject {
         owner, effective, ..
     } = subject;
     let policy = effective.deletion_policy;
     let patch = json!({"metadata": {"ownerReferences": owner.references(policy)}});
-    let numbers = seen.releases.iter().map(|r| r.spec.number);
-    for release in numbers.filter_map(|number| untouched(seen, step, number)) {
+    let numbers = observed.releases.iter().map(|r| r.spec.number);
+    for release in numbers.filter_map(|number| untouched(observed, step, number)) {
         if !owner.refers(&release.metadata, policy) {
             ctx.io
                 .merge::<CrokodialRelease>(&release.metadata, MANAGER, &patch)
                 .await?;
         }
     }
-    for metadata in seen.snapshots.values() {
+    for metadata in observed.snapshots.values() {
         if !owner.refers(metadata, policy) {
             ctx.io.merge::<ConfigMap>(metadata, MANAGER, &patch).await?;
         }
@@ -117,29 +117,32 @@ pub async fn adopt(
     Ok(())
 }
 
-/// The release, unless its status was written a moment ago: then what was read is old, and its turn is the next one.
-fn untouched<'a>(seen: &'a Observed, step: &Step, number: i64) -> Option<&'a CrokodialRelease> {
+/// Release of this number, unless this reconcile has written its status: then what was read is stale, and the next reconcile
+/// takes care of it.
+fn untouched<'a>(observed: &'a Observed, step: &Step, number: i64) -> Option<&'a CrokodialRelease> {
     let written = step.decision.updates.iter().any(|(n, _)| *n == number);
-    seen.releases
+    observed
+        .releases
         .iter()
         .find(|r| r.spec.number == number)
         .filter(|_| !written)
 }
 
-/// The snapshot first: a record without one cannot run, a snapshot without a record is taken up by the next run.
+/// Creates the snapshot, then the record: a record without a snapshot cannot run, a snapshot without a record is used by the
+/// next reconcile.
 async fn create(
     ctx: &Context,
     subject: Subject<'_>,
     spec: &ReleaseSpec,
     valid: &Valid,
-    seen: &Observed,
+    observed: &Observed,
 ) -> Result<(), ApplyError> {
     let Subject {
         environment,
         owner,
         effective,
     } = subject;
-    if !seen.snapshots.contains_key(&spec.number) {
+    if !observed.snapshots.contains_key(&spec.number) {
         let snapshot = release::snapshot(owner, &environment.spec, effective, spec, valid)?;
         ctx.io.create(&owner.namespace, MANAGER, &snapshot).await?;
     }
@@ -161,11 +164,11 @@ async fn create(
 async fn write_status(
     ctx: &Context,
     subject: Subject<'_>,
-    seen: &Observed,
+    observed: &Observed,
     number: i64,
     status: &ReleaseStatus,
 ) -> Result<(), ApplyError> {
-    let Some(release) = seen.releases.iter().find(|r| r.spec.number == number) else {
+    let Some(release) = observed.releases.iter().find(|r| r.spec.number == number) else {
         return Ok(());
     };
     let name = Names::of(&subject.owner.name).release(number);
@@ -181,15 +184,15 @@ async fn write_status(
     Ok(())
 }
 
-/// A change of phase is an Event and, at the end, a count.
+/// Publishes an Event about a change of phase, and counts the end of a release.
 async fn announce(
     ctx: &Context,
     subject: Subject<'_>,
     number: i64,
     status: &ReleaseStatus,
-    seen: &Observed,
+    observed: &Observed,
 ) {
-    if !moved(number, status, seen) {
+    if !moved(number, status, observed) {
         return;
     }
     let outcome = match status.phase {
@@ -221,15 +224,15 @@ async fn announce(
         .await;
 }
 
-/// A pin that is followed, refused or shadowed is an Event.
+/// Publishes an Event about a pin that is followed, refused or shadowed.
 async fn announce_pin(
     ctx: &Context,
     subject: Subject<'_>,
     number: i64,
     status: &ReleaseStatus,
-    seen: &Observed,
+    observed: &Observed,
 ) {
-    let before = seen.records.iter().find(|r| r.number() == number);
+    let before = observed.records.iter().find(|r| r.number() == number);
     let old = before.and_then(|r| r.status.as_ref());
     let pinned = |s: &ReleaseStatus| condition::find(&s.conditions, ConditionType::Pinned).cloned();
     let Some(new) = pinned(status) else { return };
@@ -260,9 +263,9 @@ fn reference(owner: &Owner, number: i64) -> ObjectReference {
     }
 }
 
-/// True when this status has another phase than the one observed.
-pub(super) fn moved(number: i64, status: &ReleaseStatus, seen: &Observed) -> bool {
-    let before = seen
+/// True when this status has another phase than the observed one.
+pub(super) fn moved(number: i64, status: &ReleaseStatus, observed: &Observed) -> bool {
+    let before = observed
         .records
         .iter()
         .find(|r| r.number() == number)

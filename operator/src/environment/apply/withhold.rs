@@ -16,8 +16,8 @@ use crate::release::machine::Run;
 const MAX_LINES: usize = 40;
 
 /// Field `status.plan`: names and phases only, no value of any object.
-pub fn plan(owner: &Owner, step: &Step, desired: &Desired, seen: &Observed) -> PlanStatus {
-    let mut objects = objects(owner, desired, &seen.children);
+pub fn plan(owner: &Owner, step: &Step, desired: &Desired, observed: &Observed) -> PlanStatus {
+    let mut objects = objects(owner, desired, &observed.children);
     let decision = &step.decision;
     let made = decision
         .create
@@ -26,7 +26,7 @@ pub fn plan(owner: &Owner, step: &Step, desired: &Desired, seen: &Observed) -> P
     let moved = decision
         .updates
         .iter()
-        .filter(|(n, status)| records::moved(*n, status, seen))
+        .filter(|(n, status)| records::moved(*n, status, observed))
         .map(|(n, status)| format!("bring release {n} to phase {}", status.phase.as_str()));
     let runs = match decision.run {
         Run::Release(n) if step.workload.release != Some(n) => Some(format!("run release {n}")),
@@ -40,7 +40,7 @@ pub fn plan(owner: &Owner, step: &Step, desired: &Desired, seen: &Observed) -> P
     PlanStatus { releases, objects }
 }
 
-/// One line for each object that `apply` would write.
+/// Lines of the plan, one for each object that `apply` would write.
 fn objects(owner: &Owner, desired: &Desired, live: &Children) -> Vec<String> {
     let children = desired.rows(live).filter_map(|row| line(owner, row));
     children

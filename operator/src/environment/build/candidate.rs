@@ -1,4 +1,4 @@
-//! The pod that proves a release, or new values, before anything of it serves; and what may reach such pods.
+//! Candidate: the pod that tries a release, or new values, before they serve; and the NetworkPolicy of such pods.
 
 use crokodial_crds::names::{
     COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT,
@@ -11,19 +11,19 @@ use super::pod_template::set_role;
 use crate::environment::model::annotations::{CREDENTIALS, TRIES_CONFIG};
 use crate::environment::model::owner::Owner;
 
-/// What the candidate is made of.
+/// Inputs of the candidate.
 #[derive(Clone, Debug)]
 pub struct Trying<'a> {
-    /// The frozen template of the release that it runs.
+    /// Frozen template of the release that it runs.
     pub template: &'a Value,
-    /// Counters of the credentials that it reads.
+    /// Generations of the credentials that it reads.
     pub credentials: String,
-    /// The counter of the values that are tried; `None`: the release itself is.
+    /// Generation of the values on trial; `None`: the release itself is on trial.
     pub config: Option<i64>,
 }
 
-/// One pod of the frozen template outside the Service. It is told that it is a candidate, so that it keeps schedulers
-/// and outgoing messages idle, and ends at once: nobody's request has to be waited for.
+/// Deployment of the candidate: one pod of the frozen template outside the Service. A variable names it a candidate, so that
+/// it keeps schedulers and outgoing messages idle. It ends at once, because it serves no requests.
 pub fn deployment(owner: &Owner, trying: &Trying<'_>) -> Value {
     let names = Names::of(&owner.name);
     let mut template = trying.template.clone();
@@ -58,7 +58,7 @@ pub fn deployment(owner: &Owner, trying: &Trying<'_>) -> Value {
     })
 }
 
-/// The Secret that is tried takes the place of the one in use.
+/// Replaces the Secret in use by the one on trial.
 fn read_tried_values(template: &mut Value, names: Names<'_>) {
     let active = json!(names.config_active());
     let containers = template["spec"]["containers"].as_array_mut();
@@ -74,8 +74,8 @@ fn read_tried_values(template: &mut Value, names: Names<'_>) {
     }
 }
 
-/// In: the operator, which asks a candidate for its pages. Out: as the app. The pods of a release phase are under the
-/// same policy.
+/// NetworkPolicy of candidates and release phases. Ingress: from the operator, which asks a candidate for its pages. Egress:
+/// as the app.
 pub fn network_policy(owner: &Owner, operator_namespace: &str) -> Value {
     let components = [COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE];
     json!({

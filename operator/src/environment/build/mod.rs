@@ -117,7 +117,7 @@ fn active(plan: Plan<'_>, name: &str, active: &Active) -> Child {
     }
 }
 
-/// The one pod outside the Service.
+/// Candidate, the one pod outside the Service.
 fn candidate(plan: Plan<'_>) -> Child {
     let Some(run) = plan.step.candidate else {
         return Child::Remove;

@@ -1,4 +1,4 @@
-//! The NetworkPolicy of the pods that serve, and of those that prove what these will use.
+//! NetworkPolicy of the pods that serve, and of preflights.
 
 use crokodial_crds::DeletionPolicy;
 use crokodial_crds::names::{
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::environment::model::owner::Owner;
 
-/// The clouds' metadata service, which hands out node credentials.
+/// Metadata service of the clouds, which returns node credentials.
 const METADATA_SERVICE: &str = "169.254.169.254/32";
 
-/// In: the app's port from anywhere. Out: anything but the metadata service. A preflight runs under the same policy: what
-/// it reaches, the app will.
+/// NetworkPolicy. Ingress: the app's port from anywhere. Egress: anything but the metadata service. A preflight runs under
+/// the same policy: what it reaches, the app will.
 pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1",
@@ -32,7 +32,7 @@ pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     })
 }
 
-/// Anywhere but the metadata service.
+/// Egress to anything but the metadata service.
 pub fn egress() -> Value {
     json!([
         {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}]},

@@ -1,4 +1,4 @@
-//! The pod template of a release. Rendered once, frozen in the release's snapshot, applied verbatim from then on.
+//! Pod template of a release. It is rendered once, frozen in the release's snapshot, and applied verbatim from then on.
 
 use crokodial_crds::EnvironmentSpec;
 use crokodial_crds::names::{COMPONENT_WEB, Children as Names};
@@ -8,14 +8,14 @@ use crate::environment::effective::Effective;
 use crate::environment::model::annotations::MONGO_KEY;
 use crate::environment::model::owner::Owner;
 
-/// Variable that tells the app what it runs as: it is idle but for requests unless this is `web`.
+/// Variable with the role of the app: unless it is `web`, the app does nothing but answer requests.
 const ROLE: &str = "CROKODIAL_ROLE";
 
-/// The kubelet asks this often whether a pod has started; a fast start is seen fast.
+/// Period of the startup probe: short, so that a fast start is noticed fast.
 const STARTUP_PERIOD_SECONDS: u64 = 1;
 
-/// How often the kubelet asks whether a pod is ready. Another number stands here in the build that tests use to show
-/// that an operator with a changed template restarts nothing.
+/// Period of the readiness probe. It differs in the build that tests use to show that an operator with a changed template
+/// restarts nothing.
 const READINESS_PERIOD_SECONDS: u64 = if cfg!(feature = "simulated-template-change") {
     7
 } else {
@@ -109,7 +109,7 @@ fn container(
     container
 }
 
-/// `config.env` as given, then what is reserved; the schema keeps the two apart.
+/// Variables: `config.env` as given, then the reserved ones; the schema keeps the two apart.
 fn variables(
     names: &Names,
     spec: &EnvironmentSpec,
@@ -138,7 +138,7 @@ fn variables(
     variables
 }
 
-/// Makes a container of a frozen template know itself as something other than what serves.
+/// Sets the role of a container of a frozen template.
 pub fn set_role(container: &mut Value, role: &str) {
     let variables = container.get_mut("env").and_then(Value::as_array_mut);
     for variable in variables.into_iter().flatten() {

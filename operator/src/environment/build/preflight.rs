@@ -1,4 +1,4 @@
-//! The Secret and the Job of one attempt.
+//! Secret and Job of one attempt to check a Mongo URI.
 
 use crokodial_crds::names::{COMPONENT_PREFLIGHT, Children as Names, LABEL_COMPONENT};
 use serde_json::{Value, json};
@@ -9,14 +9,14 @@ use crate::environment::effective::Preflight;
 use crate::environment::model::annotations::{CANDIDATE, MONGO_KEY, TRY};
 use crate::environment::model::owner::Owner;
 
-/// On top of the checks' own time: a node has to be found and the image pulled.
+/// Time in seconds to find a node and pull the image, on top of the timeout of the checks.
 const START_SECONDS: u64 = 60;
-/// A finished Job is deleted by the operator when the next one is there; after a day the cluster does it.
+/// Time in seconds after which the cluster deletes a finished Job. The operator deletes it when there is a newer one.
 const TTL_SECONDS: u64 = 86_400;
-/// The user of the operator's image.
+/// UID of the user in the operator's image.
 const USER: i64 = 65_532;
 
-/// The immutable copy of the content that is tried.
+/// Immutable Secret with the content to check.
 pub fn secret(owner: &Owner, start: &Start) -> Value {
     json!({
         "apiVersion": "v1",
@@ -28,7 +28,7 @@ pub fn secret(owner: &Owner, start: &Start) -> Value {
     })
 }
 
-/// The Job: under the app's account, in its network, out of its Service. `secret` is the uid of the copy.
+/// Job of the check, with the app's account and network and outside its Service. `secret` is the UID of the copy.
 pub fn job(
     owner: &Owner,
     preflight: &Preflight,
@@ -96,7 +96,7 @@ fn pod(owner: &Owner, preflight: &Preflight, image: &str, start: &Start) -> Valu
     pod
 }
 
-/// Always with an owner reference: an attempt is of no use without its environment.
+/// Metadata, always with an owner reference: an attempt is of no use without its environment.
 fn metadata(owner: &Owner, number: i64) -> Value {
     owner.metadata_beside(
         &Names::of(&owner.name).preflight(number),

@@ -1,4 +1,4 @@
-//! The Job of a release phase: the release's own container with another command, once.
+//! Job of a release phase: the release's own container with another command, once.
 
 use crokodial_crds::names::{
     COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT, LABEL_RELEASE,
@@ -10,7 +10,7 @@ use crate::environment::model::annotations::CREDENTIALS;
 use crate::environment::model::owner::Owner;
 use crate::release::snapshot::ReleaseCommand;
 
-/// Runs `command` with the frozen template's image, variables, volumes and rights.
+/// Job that runs `command` with the image, variables, volumes and rights of the frozen template.
 ///
 /// The time limit is the pod's own, not the Job's: it counts from when a node took the pod, the ended pod stays to be
 /// read, and a queue for a node or a slow registry is not the release's fault. A pod that a drain or a lost node ends

@@ -1,4 +1,4 @@
-//! The Secrets that pods and the edge read.
+//! Secrets that pods and the edge read.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::environment::credentials::Active;
 use crate::environment::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
 use crate::environment::model::owner::Owner;
 
-/// Values that one pod tries before those that serve read them.
+/// Secret of values on trial.
 pub fn staged(owner: &Owner, staged: &Staged) -> Value {
     let name = Names::of(&owner.name).config_candidate();
     let mut metadata = owner.metadata_beside(&name, COMPONENT_CANDIDATE);
@@ -29,7 +29,7 @@ pub fn staged(owner: &Owner, staged: &Staged) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(&staged.data)})
 }
 
-/// An active copy: the values that pods read, how often they have changed, and what is recorded with them.
+/// Secret of an active copy: the values that pods read, their generation and the other annotations.
 pub fn active(
     owner: &Owner,
     name: &str,
@@ -43,7 +43,7 @@ pub fn active(
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(data)})
 }
 
-/// Certificate with its key, as Ingress controllers expect it.
+/// Secret of a certificate with its key, as Ingress controllers expect it.
 pub fn certificate(
     owner: &Owner,
     name: &str,
@@ -59,7 +59,7 @@ pub fn certificate(
     })
 }
 
-/// Content as the API has it.
+/// Content in the encoding of the API, base64.
 pub fn encoded(data: &BTreeMap<String, ByteString>) -> BTreeMap<&str, String> {
     data.iter()
         .map(|(key, value)| (key.as_str(), STANDARD.encode(&value.0)))

@@ -1,4 +1,4 @@
-//! The workload: ServiceAccount, Deployment, Service and PodDisruptionBudget.
+//! Workload: ServiceAccount, Deployment, Service and PodDisruptionBudget.
 
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{DeletionPolicy, EnvironmentSpec};
@@ -21,7 +21,7 @@ pub struct Running<'a> {
     pub largest_release: i64,
 }
 
-/// Identity of the pods. It mounts no token: the app has no business with the API server.
+/// ServiceAccount of the pods. It mounts no token: the app has no business with the API server.
 pub fn service_account(owner: &Owner, spec: &EnvironmentSpec, effective: &Effective) -> Value {
     let secrets: Vec<Value> = spec
         .image_pull_secrets
@@ -65,7 +65,7 @@ pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -
     })
 }
 
-/// Service; its port names the container's by name, so the number stands in one place.
+/// Service; its port names the container's by name, so the number is in one place.
 pub fn service(owner: &Owner, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "v1",

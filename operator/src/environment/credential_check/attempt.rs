@@ -1,4 +1,4 @@
-//! Attempts at a proof, read from what is there: a Job, the Secret that it reads, its pod. Pure.
+//! Attempts to check a content, each read from a Job, the Secret that it reads, and its pod. Pure.
 
 use crokodial_crds::names::Children as Names;
 use jiff::Timestamp;
@@ -12,24 +12,24 @@ use crate::environment::model::annotations::{CANDIDATE, TRY};
 use crate::environment::model::owner::Owner;
 use crate::preflight::Outcome;
 
-/// One attempt.
+/// Attempt to check a content.
 #[derive(Clone, PartialEq)]
 pub struct Attempt {
-    /// Its number.
+    /// Number of the attempt.
     pub number: i64,
-    /// What is tried; `None` where its Secret is gone.
+    /// Content that is checked; `None` where its Secret is gone.
     pub content: Option<Data>,
-    /// The Secret as it was seen.
+    /// Metadata of its Secret.
     pub secret: Option<ObjectMeta>,
-    /// The Job as it was seen.
+    /// Metadata of its Job.
     pub job: Option<ObjectMeta>,
-    /// The how-manieth try of this content.
+    /// Number of this try of the same content, from 1.
     pub tries: i64,
-    /// How far it came.
+    /// State of the attempt.
     pub state: State,
 }
 
-/// Contents stand in it: they are not printed.
+/// Holds a content: it is not printed.
 impl std::fmt::Debug for Attempt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Attempt")
@@ -39,21 +39,21 @@ impl std::fmt::Debug for Attempt {
     }
 }
 
-/// How far an attempt came.
+/// State of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// There is no Job yet.
+    /// Without a Job yet.
     Unstarted,
-    /// The Job is not done; why it cannot go on, where that is to be seen.
+    /// With a running Job; the obstacle, where one is known.
     Running(Option<String>),
-    /// There is an answer.
+    /// With an answer, since then.
     Answered(Timestamp, Outcome),
-    /// The Job ended without one.
+    /// Ended without an answer, then; the cause.
     Lost(Timestamp, &'static str),
 }
 
 impl Attempt {
-    /// True while it may still come to an answer.
+    /// True while its Job runs.
     pub fn is_running(&self) -> bool {
         matches!(self.state, State::Running(_))
     }
@@ -134,7 +134,7 @@ fn message(pod: &Pod) -> Option<String> {
     ended.message.clone()
 }
 
-/// What keeps a pod from starting. The kubelet's words for it are its own, ours are fixed.
+/// Obstacle to the start of a pod, in words of our own: those of the kubelet may change.
 fn trouble(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     let unscheduled = status

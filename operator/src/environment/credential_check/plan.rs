@@ -1,4 +1,4 @@
-//! From what is there to what is to be done about the Mongo credential. Pure.
+//! Plan for the Mongo credential: what pods read, and which checks to start and to remove. Pure.
 
 use crokodial_crds::{MongoSpec, Reason, RotationMode, mongo_uri};
 use jiff::{SignedDuration, Timestamp};
@@ -13,52 +13,52 @@ use crate::environment::finding::Finding;
 use crate::environment::isolation::Isolation;
 use crate::environment::model::annotations::MONGO_KEY;
 
-/// What the plan is made from.
+/// Inputs of a plan.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
-    /// The spec's part.
+    /// Part of the spec.
     pub spec: &'a MongoSpec,
-    /// Jobs are to prove it; `Err`: why none can.
+    /// Whether Jobs can check it; `Err`: why none can.
     pub jobs: Result<(), &'static str>,
-    /// Nobody is to prove anything.
+    /// True when nothing is checked.
     pub off: bool,
-    /// What the user's Secret holds, with the database that it names.
+    /// Content of the user's Secret, with the database that it names.
     pub candidate: Result<&'a (Data, String), &'a Finding>,
-    /// The active copy.
+    /// Active copy.
     pub live: Option<&'a Secret>,
     /// Attempts so far.
     pub attempts: &'a [Attempt],
-    /// Whose databases are whose.
+    /// Databases of the other stage.
     pub isolation: &'a Isolation,
-    /// The active copy's proof must not be older than this.
+    /// Maximum age of the check of the active copy.
     pub recheck: Option<SignedDuration>,
-    /// Now.
+    /// Current time.
     pub now: Timestamp,
 }
 
-/// Contents stand in it: they are not printed.
+/// Holds a content: it is not printed.
 impl std::fmt::Debug for Known<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Known").finish_non_exhaustive()
     }
 }
 
-/// An attempt to make.
+/// Attempt to start.
 #[derive(Clone, PartialEq)]
 pub struct Start {
-    /// Its number.
+    /// Number of the attempt.
     pub number: i64,
-    /// What is tried.
+    /// Content to check.
     pub content: Data,
-    /// The database.
+    /// Database that the content names.
     pub database: String,
-    /// Which try of this content it is.
+    /// Number of this try of the same content, from 1.
     pub tries: i64,
-    /// Its Secret is there already: the uid.
+    /// UID of its Secret, where that exists already.
     pub secret: Option<String>,
 }
 
-/// Contents stand in it: they are not printed.
+/// Holds a content: it is not printed.
 impl std::fmt::Debug for Start {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Start")
@@ -68,28 +68,28 @@ impl std::fmt::Debug for Start {
     }
 }
 
-/// What is to be done.
+/// Plan for the Mongo credential.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckPlan {
-    /// The active copy.
+    /// Active copy.
     pub active: Active,
-    /// For whoever decides on the active copy.
+    /// State of the active copy.
     pub state: CredentialState,
     /// Condition `DatabaseIsolated`.
     pub isolated: Finding,
-    /// What `status.mongo.candidate` says.
+    /// Field `status.mongo.candidate`.
     pub candidate: Option<&'static str>,
-    /// The record of the active copy, after this.
+    /// Record of the active copy, this plan included.
     pub record: CheckRecord,
-    /// An attempt to make.
+    /// Attempt to start.
     pub start: Option<Start>,
     /// Attempts to remove, by number.
     pub remove: Vec<i64>,
-    /// When to look again.
+    /// Next moment at which time alone changes the plan.
     pub next: Option<Timestamp>,
 }
 
-/// Plans.
+/// Plans the next step.
 pub fn plan(known: Known<'_>) -> CheckPlan {
     let here = Here::of(known);
     let (active, record, isolated) = here.active();
@@ -131,7 +131,7 @@ impl<'a> Here<'a> {
         Standing::of(content, self.known.attempts, verified)
     }
 
-    /// The copy as it is to be, what is recorded with it, and whether its database is this stage's own.
+    /// Active copy, its record, and the finding whether its database belongs to this stage.
     fn active(&self) -> (Active, CheckRecord, Finding) {
         let name = &self.known.spec.uri_secret_ref.name;
         let (content, database) = match self.known.candidate {
@@ -219,7 +219,7 @@ impl<'a> Here<'a> {
         active
     }
 
-    /// Everything stays; labels and owner references follow the environment all the same.
+    /// Active copy with its present content; labels and owner references follow the environment all the same.
     fn stay(&self, finding: Finding) -> (Active, CheckRecord, Finding) {
         let mut active = credentials::stay(finding, self.known.live);
         active.advance.clone_from(&self.live);
@@ -276,8 +276,7 @@ impl<'a> Here<'a> {
         })
     }
 
-    /// The contents that want a proof, the more pressing first: what pods read, where somebody asked, then what the
-    /// user wrote.
+    /// Contents to check, the more urgent first: what pods read, where a fresh check is asked for, then what the user wrote.
     fn wanting(&self) -> Vec<(Data, String)> {
         if self.known.off {
             return Vec::new();
@@ -300,7 +299,7 @@ impl<'a> Here<'a> {
         wanting
     }
 
-    /// The attempt to make now, and when the next one is due.
+    /// Attempt to start now, and the time of the next one.
     fn start(&self) -> (Option<Start>, Option<Timestamp>) {
         let wanting = self.wanting();
         let under_way = |a: &Attempt| a.is_running() && self.is_wanted(a, &wanting);
@@ -343,7 +342,7 @@ impl<'a> Here<'a> {
             .any(|(w, _)| attempt.content.as_ref() == Some(w))
     }
 
-    /// What is neither the newest attempt, nor under way, nor the last word on a content that matters.
+    /// Attempts that are neither the newest, nor running, nor the last answer about a content in use.
     fn remove(&self, start: Option<&Start>) -> Vec<i64> {
         let wanting = self.wanting();
         let candidate = self.known.candidate.ok().map(|(content, _)| content);
@@ -375,7 +374,7 @@ fn unproven() -> Finding {
     )
 }
 
-/// The database that a copy's URI names.
+/// Database that the URI of a copy names.
 fn database_of(content: &Data) -> Option<String> {
     let text = std::str::from_utf8(&content.get(MONGO_KEY)?.0).ok()?;
     Some(mongo_uri::parse(text).ok()?.database?.to_string())

@@ -1,4 +1,4 @@
-//! What the attempts say of one content. Pure.
+//! Result of the attempts at one content. Pure.
 
 use std::time::Duration;
 
@@ -14,30 +14,30 @@ const MAX_WAIT: Duration = Duration::from_secs(300);
 /// Time before the second try of everything else; it doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
-/// What is known of one content.
+/// Result for one content.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Standing {
-    /// Never tried.
+    /// Never checked.
     Untried,
-    /// Being tried; what keeps the check from going on.
+    /// Being checked; the obstacle, where one is known.
     Checking(Option<String>),
-    /// Proven then. With the answer, where it is still there.
+    /// Checked with success, then; the answer, where it still exists.
     Proven(Timestamp, Option<Outcome>),
-    /// Tried and refused then, at the n-th try.
+    /// Refused, then, at the n-th try.
     Refused(Timestamp, Outcome, i64),
-    /// The check was lost then, at the n-th try.
+    /// Ended without an answer, then, at the n-th try; the cause.
     Lost(Timestamp, &'static str, i64),
 }
 
 impl Standing {
-    /// Of the newest attempt at `content`. `verified`: when it was last proven, as recorded with the active copy. A
-    /// check that was lost takes nothing from a proof.
+    /// Result of the newest attempt at `content`. `verified`: time of its last success, from the record of the active copy. An
+    /// attempt without an answer takes nothing from a success.
     pub fn of(content: &Data, attempts: &[Attempt], verified: Option<Timestamp>) -> Self {
         let of_content = || {
             let same = |a: &&Attempt| a.content.as_ref() == Some(content);
             attempts.iter().rev().filter(same)
         };
-        // While a verdict is looked at again it stands: a condition must not come and go with every try.
+        // While a check is repeated, its last verdict counts: a condition must not come and go with every try.
         let answered = of_content().find_map(|a| match &a.state {
             State::Answered(at, outcome) => Some((*at, outcome, a.tries)),
             _ => None,
@@ -66,8 +66,7 @@ impl Standing {
     }
 }
 
-/// When the newest attempt at a content allows another one; `None` while one is running. The second value is which try
-/// that is.
+/// Time of the next attempt at a content, and the number of that try; `None` while one is running.
 pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)> {
     let newest = attempts
         .iter()
@@ -94,7 +93,7 @@ pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)
     }
 }
 
-/// 15 s, 30 s, 1 min, 2 min, 4 min, then 5 min.
+/// Time after this many tries: 15 s, 30 s, 1 min, 2 min, 4 min, then 5 min.
 fn wait(tries: i64) -> Duration {
     let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or(0).min(8);
     FIRST_WAIT

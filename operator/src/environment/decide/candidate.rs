@@ -20,10 +20,10 @@ pub struct CandidateRun {
 pub fn candidate(
     decision: &Decision,
     valid: &Valid,
-    seen: &Observed,
+    observed: &Observed,
     clock: TrialClock,
 ) -> Option<CandidateRun> {
-    let run = match config_trial::slot(decision.candidate, &valid.config, seen, clock) {
+    let run = match config_trial::slot(decision.candidate, &valid.config, observed, clock) {
         Slot::Free => return None,
         Slot::Release(release) => CandidateRun {
             release,
@@ -36,5 +36,5 @@ pub fn candidate(
             config: Some(staged.generation),
         },
     };
-    seen.frozen.contains_key(&run.release).then_some(run)
+    observed.frozen.contains_key(&run.release).then_some(run)
 }

@@ -65,18 +65,18 @@ pub fn decide(
     owner: &Owner,
     effective: &Effective,
     valid: &Valid,
-    seen: &Observed,
+    observed: &Observed,
     clock: TrialClock,
 ) -> Step {
     let now = clock.now;
-    let workload = Workload::of(seen.children.deployment());
-    let trials = TrialResults::of(seen);
+    let workload = Workload::of(observed.children.deployment());
+    let trials = TrialResults::of(observed);
     let mut view = view::view(
         ViewInputs {
             owner,
             effective,
             valid,
-            seen,
+            observed,
             workload: &workload,
             since: clock.leader_since,
             now,
@@ -84,16 +84,16 @@ pub fn decide(
         &trials,
     );
     let pin = machine::pin(&view);
-    let gate = gate(seen, valid, pin.as_ref(), now);
+    let gate = gate(observed, valid, pin.as_ref(), now);
     view.gate = gate.for_machine();
-    let serving = serving::serving(seen, &workload);
+    let serving = serving::serving(observed, &workload);
     let decision = if valid.conflict.is_some() {
         machine::frozen(&view)
     } else {
         let decision = promoted(machine::decide(&view), &gate);
-        notes::note(decision, seen, serving, now)
+        notes::note(decision, observed, serving, now)
     };
-    let last_good = last_good(&seen.records).map(Record::number);
+    let last_good = last_good(&observed.records).map(Record::number);
     let hold = machine::hold(&view);
     let desired = desired(&decision, &hold, &view, last_good);
     let mut in_use: Vec<i64> = serving.into_iter().chain(workload.release).collect();
@@ -101,33 +101,33 @@ pub fn decide(
         Run::Release(n) | Run::Zero(n) => Some(n),
         Run::Keep => None,
     });
-    let pinned = seen.records.iter().filter(|r| r.spec.pin);
+    let pinned = observed.records.iter().filter(|r| r.spec.pin);
     in_use.extend(pinned.map(Record::number));
-    let retired = history::retired(&seen.records, effective.history, &in_use, now);
+    let retired = history::retired(&observed.records, effective.history, &in_use, now);
     Step {
-        candidate: candidate::candidate(&decision, valid, seen, clock),
-        release_jobs: release_jobs::steps(&decision, seen),
+        candidate: candidate::candidate(&decision, valid, observed, clock),
+        release_jobs: release_jobs::steps(&decision, observed),
         hold,
         pin,
         workload: workload.clone(),
         serving,
         last_good,
         desired,
-        spent: view::spent(seen),
+        spent: view::spent(observed),
         retired,
-        look: probes::next_look(seen, effective, serving, now),
+        look: probes::next_look(observed, effective, serving, now),
         decision,
         gate,
-        waits: seen
+        waits: observed
             .promotion
             .as_ref()
             .and_then(|p| p.picked.as_ref()?.waits.clone()),
     }
 }
 
-/// What the gate says of what is wanted; nothing is asked without a promotion.
-fn gate(seen: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> GateVerdict {
-    let Some(promotion) = &seen.promotion else {
+/// Verdict of the gate on what is wanted; always open without a promotion.
+fn gate(observed: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> GateVerdict {
+    let Some(promotion) = &observed.promotion else {
         return GateVerdict::open();
     };
     let wanted = match &valid.wanted {
@@ -146,14 +146,14 @@ fn gate(seen: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> Ga
             digest: &wanted.digest,
             inputs: &wanted.inputs,
         },
-        records: &seen.records,
+        records: &observed.records,
         source: &promotion.source,
         pinned: pin.map(|p| p.release),
         now,
     })
 }
 
-/// A record that is made says where its image proved itself.
+/// Decision whose new record names the release of the source that proved its image.
 fn promoted(mut decision: Decision, gate: &GateVerdict) -> Decision {
     if let Some(spec) = &mut decision.create {
         spec.promoted_from.clone_from(&gate.promoted_from);
@@ -161,12 +161,12 @@ fn promoted(mut decision: Decision, gate: &GateVerdict) -> Decision {
     decision
 }
 
-/// When to look again though nothing changed: the machine's next moment, the gate's, that of a trial, a proof or a
-/// followed tag, at most a minute away.
+/// Time to the next reconcile when nothing changes: the next moment of the machine, the gate, a trial, a check or a followed
+/// tag, at most a minute.
 pub fn requeue_after(
     step: &Step,
     valid: &Valid,
-    seen: &Observed,
+    observed: &Observed,
     follow: Option<Timestamp>,
     now: Timestamp,
     jitter: Duration,
@@ -189,7 +189,7 @@ pub fn requeue_after(
     .into_iter()
     .flatten()
     .map(until)
-    .chain(seen.trials.again())
+    .chain(observed.trials.again())
     .min()
     .map_or(resync, |wait| wait.min(resync))
 }

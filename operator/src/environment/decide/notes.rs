@@ -12,17 +12,22 @@ use crate::release::status_updates::StatusUpdates;
 use crate::uptime::{bake, soak};
 
 /// Adds to a decision the facts that every record has, whatever its phase.
-pub fn note(decision: Decision, seen: &Observed, serving: Option<i64>, now: Timestamp) -> Decision {
-    let mut updates = StatusUpdates::of(&seen.records);
+pub fn note(
+    decision: Decision,
+    observed: &Observed,
+    serving: Option<i64>,
+    now: Timestamp,
+) -> Decision {
+    let mut updates = StatusUpdates::of(&observed.records);
     for (number, status) in decision.updates {
         updates.put(number, status);
     }
-    for record in &seen.records {
+    for record in &observed.records {
         let number = record.number();
         updates.edit(number, |status| status.serving = serving == Some(number));
-        count(&mut updates, record, seen, now);
+        count(&mut updates, record, observed, now);
     }
-    if let Some((number, rollbackable)) = rollback_readiness(seen, now) {
+    if let Some((number, rollbackable)) = rollback_readiness(observed, now) {
         updates.edit(number, |status| {
             status.rollbackable = Some(rollbackable);
             status.rollback_checked_at = Some(whole_seconds(now));
@@ -34,10 +39,10 @@ pub fn note(decision: Decision, seen: &Observed, serving: Option<i64>, now: Time
     }
 }
 
-/// What was measured of the release: what it has served for, once a minute and at the end of serving, and its latency
-/// when it becomes Good, or as soon after a short bake as there were answers enough.
-fn count(updates: &mut StatusUpdates<'_>, record: &Record, seen: &Observed, now: Timestamp) {
-    let Some(probes) = &seen.probes else {
+/// Counts what was measured of the release: its good seconds, once a minute and at the end of serving, and its latency when
+/// it becomes Good, or as soon after a short bake as there are enough answers.
+fn count(updates: &mut StatusUpdates<'_>, record: &Record, observed: &Observed, now: Timestamp) {
+    let Some(probes) = &observed.probes else {
         return;
     };
     let number = record.number();
@@ -51,13 +56,13 @@ fn count(updates: &mut StatusUpdates<'_>, record: &Record, seen: &Observed, now:
     });
 }
 
-/// The answer about it; none while the registry has not said, or cannot say.
-fn rollback_readiness(seen: &Observed, now: Timestamp) -> Option<(i64, bool)> {
-    let number = due_for_check(&seen.records, now)?.number();
-    if !seen.snapshots.contains_key(&number) {
+/// Whether the release that is due can be rolled back to; `None` while the registry has not answered, or cannot.
+fn rollback_readiness(observed: &Observed, now: Timestamp) -> Option<(i64, bool)> {
+    let number = due_for_check(&observed.records, now)?.number();
+    if !observed.snapshots.contains_key(&number) {
         return Some((number, false));
     }
-    match seen.kept_image.filter(|(n, _)| *n == number)? {
+    match observed.kept_image.filter(|(n, _)| *n == number)? {
         (_, Existence::Exists) => Some((number, true)),
         (_, Existence::Gone) => Some((number, false)),
         (_, Existence::Unknown) => None,

@@ -13,8 +13,8 @@ use crate::uptime::bake::{Bake, BakeVerdict};
 use crate::uptime::soak;
 
 /// Verdict of probing on the release that bakes.
-pub fn verdict(seen: &Observed, effective: &Effective, now: Timestamp) -> ProbeHealth {
-    let Some(bake) = baking(seen, effective, now) else {
+pub fn verdict(observed: &Observed, effective: &Effective, now: Timestamp) -> ProbeHealth {
+    let Some(bake) = baking(observed, effective, now) else {
         return ProbeHealth::Fine;
     };
     match bake.judge() {
@@ -29,30 +29,34 @@ pub fn verdict(seen: &Observed, effective: &Effective, now: Timestamp) -> ProbeH
 
 /// Next moment at which time alone may change the verdict, or at which results are to be written.
 pub fn next_look(
-    seen: &Observed,
+    observed: &Observed,
     effective: &Effective,
     serving: Option<i64>,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let probes = seen.probes.as_ref()?;
-    let record = seen.records.iter().find(|r| Some(r.number()) == serving);
+    let probes = observed.probes.as_ref()?;
+    let record = observed
+        .records
+        .iter()
+        .find(|r| Some(r.number()) == serving);
     let count = record.and_then(|r| {
         let status = r.status.as_ref()?;
         soak::next_count(r.number(), status, probes, now)
     });
-    let slow = baking(seen, effective, now).and_then(|bake| bake.next_look());
+    let slow = baking(observed, effective, now).and_then(|bake| bake.next_look());
     count.into_iter().chain(slow).min()
 }
 
-fn baking<'a>(seen: &'a Observed, effective: &Effective, now: Timestamp) -> Option<Bake<'a>> {
+fn baking<'a>(observed: &'a Observed, effective: &Effective, now: Timestamp) -> Option<Bake<'a>> {
     let bakes = |r: &&Record| r.phase() == Some(ReleasePhase::Baking);
-    let record = seen.records.iter().find(bakes)?;
+    let record = observed.records.iter().find(bakes)?;
     let status = record.status.as_ref()?;
     Some(Bake {
         number: record.number(),
         status,
-        probes: seen.probes.as_ref(),
-        good_p95_ms: last_good(&seen.records).and_then(|good| good.status.as_ref()?.latency_p95_ms),
+        probes: observed.probes.as_ref(),
+        good_p95_ms: last_good(&observed.records)
+            .and_then(|good| good.status.as_ref()?.latency_p95_ms),
         rolled_out_at: status.rolled_out_at.as_ref()?.0,
         bake: effective.bake,
         now,

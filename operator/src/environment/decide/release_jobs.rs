@@ -17,11 +17,11 @@ pub enum ReleaseJobStep {
 
 /// Changes to the Jobs. The wanted release phase runs once; a Job without a verdict is created again. Of the Jobs that
 /// nobody waits for, the newest one stays once it has ended, so that its log can be read.
-pub fn steps(decision: &Decision, seen: &Observed) -> Vec<ReleaseJobStep> {
+pub fn steps(decision: &Decision, observed: &Observed) -> Vec<ReleaseJobStep> {
     let wanted = decision.release_phase;
-    let live = &seen.children.release_jobs;
+    let live = &observed.children.release_jobs;
     let newest = live.iter().filter_map(trials::release_of).max();
-    let over = |number: i64| match seen.trials.jobs.get(&number) {
+    let over = |number: i64| match observed.trials.jobs.get(&number) {
         Some(ReleaseJobState::Platform { over, .. }) => *over,
         Some(ReleaseJobState::Running) | None => false,
         Some(ReleaseJobState::Succeeded | ReleaseJobState::Failed(_)) => true,
@@ -29,7 +29,7 @@ pub fn steps(decision: &Decision, seen: &Observed) -> Vec<ReleaseJobStep> {
     let barren = |number: i64| {
         over(number)
             && matches!(
-                seen.trials.jobs.get(&number),
+                observed.trials.jobs.get(&number),
                 Some(ReleaseJobState::Platform { .. })
             )
     };

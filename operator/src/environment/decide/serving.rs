@@ -5,7 +5,7 @@ use crate::release::workload::Workload;
 
 /// Release whose pods answer requests: the one that the Deployment runs once it is everywhere, else the newest with a
 /// ready pod that is not still under way.
-pub fn serving(seen: &Observed, workload: &Workload) -> Option<i64> {
+pub fn serving(observed: &Observed, workload: &Workload) -> Option<i64> {
     if let Some(everywhere) = workload
         .release
         .filter(|n| workload.rolled_out(*n) && workload.desired > 0)
@@ -13,13 +13,15 @@ pub fn serving(seen: &Observed, workload: &Workload) -> Option<i64> {
         return Some(everywhere);
     }
     let ready = || {
-        seen.pods
+        observed
+            .pods
             .iter()
             .filter(|p| p.ready && !p.terminating)
             .filter_map(|p| p.release)
     };
     let in_flight = |n: i64| {
-        seen.records
+        observed
+            .records
             .iter()
             .any(|r| r.number() == n && r.in_flight())
     };

@@ -31,15 +31,15 @@ pub struct TrialResults {
 
 impl TrialResults {
     /// Results that were observed.
-    pub fn of(seen: &Observed) -> Self {
-        let newest = seen.records.iter().max_by_key(|r| r.number());
+    pub fn of(observed: &Observed) -> Self {
+        let newest = observed.records.iter().max_by_key(|r| r.number());
         let number = newest.map(Record::number);
         Self {
-            release_phase: release_phase(seen, number),
-            snapshots: seen.frozen.keys().copied().collect(),
-            pods: number.map_or(Vec::new(), |n| seen.trials.of_release(n)),
-            smoke: number.and_then(|n| seen.trials.smoke_of_release(n)),
-            irreversible: newest.is_some_and(|r| irreversible(seen, r)),
+            release_phase: release_phase(observed, number),
+            snapshots: observed.frozen.keys().copied().collect(),
+            pods: number.map_or(Vec::new(), |n| observed.trials.of_release(n)),
+            smoke: number.and_then(|n| observed.trials.smoke_of_release(n)),
+            irreversible: newest.is_some_and(|r| irreversible(observed, r)),
         }
     }
 }
@@ -54,7 +54,7 @@ pub struct ViewInputs<'a> {
     /// Result of validation.
     pub valid: &'a Valid,
     /// State of the world.
-    pub seen: &'a Observed,
+    pub observed: &'a Observed,
     /// State of the Deployment.
     pub workload: &'a Workload,
     /// Time from which deadlines count: since when this process looks after the environment.
@@ -63,25 +63,25 @@ pub struct ViewInputs<'a> {
     pub now: Timestamp,
 }
 
-/// The view, with an open gate: whether it is one depends on the pin, which is found in the view.
+/// View with an open gate: the gate depends on the pin, which is found in the view.
 pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
     let ViewInputs {
         owner,
         effective,
         valid,
-        seen,
+        observed,
         workload,
         since,
         now,
     } = inputs;
     View {
         environment: owner.name.as_str(),
-        records: &seen.records,
+        records: &observed.records,
         wanted: valid.wanted.as_ref().ok(),
-        spent: unclaimed(seen, valid).map_or_else(|| spent(seen), |n| n.saturating_sub(1)),
+        spent: unclaimed(observed, valid).map_or_else(|| spent(observed), |n| n.saturating_sub(1)),
         snapshots: &trials.snapshots,
         workload,
-        pods: &seen.pods,
+        pods: &observed.pods,
         gate: Gate::open(),
         prerequisites: prerequisites(valid),
         release_phase: trials.release_phase.clone(),
@@ -90,13 +90,13 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
             smoke: trials.smoke.as_ref(),
         }),
         credential: proof(&valid.credentials),
-        probes: probes::verdict(seen, effective, now),
+        probes: probes::verdict(observed, effective, now),
         on_failure: if trials.irreversible {
             OnFailure::Pause
         } else {
             effective.on_failure
         },
-        image_gone: seen.image_gone,
+        image_gone: observed.image_gone,
         progress_deadline: effective.progress_deadline,
         bake: effective.bake,
         leader_since: since,
@@ -104,7 +104,7 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
     }
 }
 
-/// Whether the database takes what pods read.
+/// State of the credential in the words of the machine.
 fn proof(credentials: &CredentialState) -> CredentialHealth {
     match credentials {
         CredentialState::Off => CredentialHealth::Off,
@@ -115,21 +115,21 @@ fn proof(credentials: &CredentialState) -> CredentialHealth {
 }
 
 /// True for a release whose own release phase has run and cannot be undone. A return to an earlier one runs none.
-fn irreversible(seen: &Observed, record: &Record) -> bool {
-    let frozen = seen.frozen.get(&record.number());
+fn irreversible(observed: &Observed, record: &Record) -> bool {
+    let frozen = observed.frozen.get(&record.number());
     let phase = frozen.and_then(|s| s.frozen.release_phase.as_ref());
     record.spec.restores.is_none() && phase.is_some_and(|p| p.irreversible)
 }
 
-/// The release phase of the newest release, as frozen with it.
-fn release_phase(seen: &Observed, newest: Option<i64>) -> Trial {
-    let frozen = newest.and_then(|n| seen.frozen.get(&n));
+/// Trial of the newest release by its release phase, as frozen with it.
+fn release_phase(observed: &Observed, newest: Option<i64>) -> Trial {
+    let frozen = newest.and_then(|n| observed.frozen.get(&n));
     let asked = frozen.is_some_and(|s| s.frozen.release_phase.is_some());
-    let state = newest.and_then(|n| seen.trials.jobs.get(&n));
-    trials::release_phase(asked, state, seen.image_gone)
+    let state = newest.and_then(|n| observed.trials.jobs.get(&n));
+    trials::release_phase(asked, state, observed.image_gone)
 }
 
-/// What must exist before a first pod can start.
+/// Prerequisites of a first pod.
 fn prerequisites(valid: &Valid) -> Result<(), MissingPrerequisite> {
     let missing: Vec<_> = [&valid.mongo, &valid.config.active]
         .into_iter()
@@ -147,28 +147,33 @@ fn prerequisites(valid: &Valid) -> Result<(), MissingPrerequisite> {
     })
 }
 
-/// The largest number seen in records, snapshots and the Deployment's annotation: no number is spent twice. Numbers
-/// that follow it are skipped while somebody else's object has the name of their snapshot.
-pub fn spent(seen: &Observed) -> i64 {
-    let annotation = seen
+/// Largest release number in records, snapshots and the Deployment's annotation: no number is used twice. The numbers after it
+/// are skipped while an object that is not ours has the name of their snapshot.
+pub fn spent(observed: &Observed) -> i64 {
+    let annotation = observed
         .children
         .deployment()
         .and_then(|d| d.annotations().get(LARGEST_RELEASE)?.parse().ok());
-    let records = seen.records.iter().map(Record::number);
+    let records = observed.records.iter().map(Record::number);
     let largest = records
-        .chain(seen.snapshots.keys().copied())
+        .chain(observed.snapshots.keys().copied())
         .chain(annotation)
         .max()
         .unwrap_or(0);
-    let free = (largest..).find(|n| !seen.taken.contains(&n.saturating_add(1)));
+    let free = (largest..).find(|n| !observed.taken.contains(&n.saturating_add(1)));
     free.unwrap_or(largest)
 }
 
-/// A snapshot above every record, made for just what is wanted: its maker was interrupted before the record.
-fn unclaimed(seen: &Observed, valid: &Valid) -> Option<i64> {
-    let (number, snapshot) = seen.frozen.iter().next_back()?;
-    let newest = seen.records.iter().map(Record::number).max().unwrap_or(0);
+/// Snapshot above every record, made for exactly what is wanted: its reconcile was interrupted before the record.
+fn unclaimed(observed: &Observed, valid: &Valid) -> Option<i64> {
+    let (number, snapshot) = observed.frozen.iter().next_back()?;
+    let newest = observed
+        .records
+        .iter()
+        .map(Record::number)
+        .max()
+        .unwrap_or(0);
     let wanted = valid.wanted.as_ref().ok()?;
-    (*number > newest && *number == spent(seen) && snapshot.frozen.inputs == wanted.inputs)
+    (*number > newest && *number == spent(observed) && snapshot.frozen.inputs == wanted.inputs)
         .then_some(*number)
 }

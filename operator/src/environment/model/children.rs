@@ -240,3 +240,40 @@ impl Desired {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_kinds_have_the_same_object() {
+        let environment = "prod".parse().unwrap();
+        let object = |kind: ChildKind| (kind.api().kind(), kind.name(Names::of(&environment)));
+        let objects: BTreeSet<_> = ChildKind::all().map(object).collect();
+        assert_eq!(objects.len(), ChildKind::all().count());
+    }
+
+    #[test]
+    fn what_others_need_is_applied_first() {
+        for (first, then) in [
+            (ChildKind::ServiceAccount, ChildKind::Candidate),
+            (ChildKind::NetworkPolicy, ChildKind::Deployment),
+            (ChildKind::CandidatePolicy, ChildKind::Candidate),
+            (ChildKind::MongoActive, ChildKind::Candidate),
+            (ChildKind::ConfigActive, ChildKind::Candidate),
+            (ChildKind::ConfigCandidate, ChildKind::Candidate),
+            // Release phases run between the two.
+            (ChildKind::Candidate, ChildKind::Service),
+            (ChildKind::Certificate, ChildKind::Ingress),
+        ] {
+            assert!(first < then, "{first:?} before {then:?}");
+        }
+        let order: Vec<ChildKind> = Desired::nothing()
+            .rows(&Children::default())
+            .map(|row| row.kind)
+            .collect();
+        assert_eq!(order, ChildKind::all().collect::<Vec<_>>());
+    }
+}

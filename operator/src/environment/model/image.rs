@@ -1,4 +1,4 @@
-//! From the image in the spec to a digest.
+//! Image of the spec and its digest.
 //!
 //! A digest in the spec is itself the answer. A tag that stands in a record of the environment means that
 //! record's digest, so a moved tag changes nothing that runs; only a `retry` that no record of the image
@@ -12,20 +12,20 @@ use crate::registry::ResolveError;
 use crate::release::gate::auto::{Pick, Picked};
 use crate::release::record::Record;
 
-/// What is known of the image in the spec.
+/// Image of the spec, as far as its digest is known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Image {
-    /// The digest it stands for.
+    /// Resolved to this digest.
     Resolved(Digest),
-    /// Why it stands for none.
+    /// Not resolved; why.
     Unresolved(Finding),
-    /// The digest that a followed tag named when it was last looked up, and why it cannot be now.
+    /// Resolved to this digest at the last look-up of a followed tag; why the newest look-up failed.
     Stale(Digest, Finding),
-    /// The registry was asked and has not answered yet.
+    /// Being resolved: the registry has not answered yet.
     Asked,
 }
 
-/// The digest, where the spec or a record says it; `None`: the registry must be asked.
+/// Digest from the spec or a record; `None`: the registry must be asked.
 pub fn known(written: &str, image: &ImageRef, retry: &str, records: &[Record]) -> Option<Digest> {
     if let Some(digest) = &image.digest {
         return Some(digest.clone());
@@ -42,7 +42,7 @@ pub fn known(written: &str, image: &ImageRef, retry: &str, records: &[Record]) -
         .and_then(|r| r.spec.digest.parse().ok())
 }
 
-/// What `promotion.auto` runs.
+/// Image that `promotion.auto` runs.
 pub fn picked(picked: &Picked) -> (String, Image) {
     let (image, digest) = match &picked.pick {
         Pick::Take(release) => (&release.image, &release.digest),
@@ -66,7 +66,7 @@ pub fn picked(picked: &Picked) -> (String, Image) {
     (image.clone(), found)
 }
 
-/// The condition `ImageResolved`.
+/// Condition `ImageResolved`.
 pub fn finding(image: &Image, written: &str) -> Finding {
     match image {
         Image::Resolved(digest) => {
@@ -80,12 +80,12 @@ pub fn finding(image: &Image, written: &str) -> Finding {
     }
 }
 
-/// An image that does not parse.
+/// Finding about an image that does not parse.
 pub fn invalid(error: &ImageError) -> Finding {
     Finding::no(Reason::InvalidSpec, format!("spec.image: {error}"))
 }
 
-/// An image that the registry does not hand out.
+/// Finding about an image that the registry does not return.
 pub fn refused(error: &ResolveError) -> Finding {
     match error.reason() {
         // The registry may be back in a moment: nothing is known against the image.

@@ -1,4 +1,4 @@
-//! Who owns what: labels, owner references, and what may be written to.
+//! Identity of an environment: its labels, selectors and owner references.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 
-/// An environment's identity.
+/// Identity of an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Name of the environment.
     pub name: EnvironmentName,
-    /// Its namespace.
+    /// Namespace of the environment.
     pub namespace: String,
-    /// Its UID.
+    /// UID of the environment.
     pub uid: String,
-    /// When it was created; decides between two that claim one host.
+    /// Creation time; decides between two that claim one host.
     pub created: Option<Timestamp>,
 }
 
 impl Owner {
-    /// Reads an environment's metadata; the error is for a name that the schema refuses.
+    /// Identity from the metadata; the error is for a name that the schema refuses.
     pub fn of(environment: &CrokodialEnvironment) -> Result<Self, NameError> {
         Ok(Self {
             name: environment.name_any().parse()?,
@@ -48,7 +48,7 @@ impl Owner {
         labels
     }
 
-    /// The selector as text, for `status.selector` and list calls.
+    /// Selector of the serving pods as text, for `status.selector` and list calls.
     pub fn selector_text(&self) -> String {
         let pairs: Vec<String> = self
             .selector()
@@ -86,8 +86,8 @@ impl Owner {
         metadata
     }
 
-    /// Metadata of what runs beside the app: of another component, and gone with the environment whatever its
-    /// deletion policy says.
+    /// Metadata of what runs alongside the app: of another component, and deleted with the environment whatever its deletion
+    /// policy says.
     pub fn metadata_beside(&self, name: &str, component: &str) -> Value {
         let mut metadata = self.metadata(name, DeletionPolicy::Delete);
         metadata["labels"][names::LABEL_COMPONENT] = json!(component);
@@ -124,7 +124,7 @@ impl Owner {
         self.labelled(live.meta())
     }
 
-    /// The same, by an object's metadata alone.
+    /// The same as [`Self::owns`], from the metadata alone.
     pub fn labelled(&self, live: &ObjectMeta) -> bool {
         let labels = live.labels.as_ref();
         let is =

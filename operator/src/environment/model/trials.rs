@@ -21,50 +21,50 @@ pub const FAILURE_AGE: Duration = Duration::from_secs(15);
 /// Time after which a pod that could not be reached is dialled again.
 pub const UNREACHABLE_AGE: Duration = Duration::from_secs(5);
 
-/// One pod that tries a release, or values.
+/// Candidate pod: it tries a release, or values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CandidatePod {
-    /// The facts that a verdict needs; its release is the one whose template it runs.
+    /// State of the pod; its release is the one whose template it runs.
     pub view: PodView,
-    /// Its UID: what it answered, no other pod did.
+    /// UID of the pod: its answers are those of no other pod.
     pub uid: String,
-    /// Where it is dialled.
+    /// Address of the pod.
     pub ip: Option<String>,
-    /// The values of `config.secretRefs` that it tries, by their counter; `None`: it tries the release itself.
+    /// Generation of the values of `config.secretRefs` that it tries; `None`: it tries the release itself.
     pub config: Option<i64>,
 }
 
-/// A release phase, as its Job and pods show it.
+/// State of a release phase, from its Job and pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReleaseJobState {
-    /// Under way.
+    /// Running.
     Running,
-    /// Its command ended with 0.
+    /// Ended with exit code 0.
     Succeeded,
-    /// Its command did not; how.
+    /// Failed; how its command ended.
     Failed(String),
-    /// Something else stands in its way; what.
+    /// Kept from running by something other than the release.
     Platform {
-        /// In a sentence without its full stop.
+        /// Obstacle, a sentence without its full stop.
         message: String,
-        /// The Job is at its end without a verdict: only another one can bring one.
+        /// True when the Job has ended without a verdict: only another Job can bring one.
         over: bool,
     },
 }
 
-/// All that is seen beside the app.
+/// Pods and Jobs that run alongside the app.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trials {
     /// Candidate pods.
     pub pods: Vec<CandidatePod>,
-    /// What the pod of this UID answered.
+    /// Result of the smoke run against the pod of this UID.
     pub smoke: Option<(String, SmokeResult)>,
     /// Release phases, by release.
     pub jobs: BTreeMap<i64, ReleaseJobState>,
 }
 
 impl Trials {
-    /// Reads pods of every component; the smoke run comes later.
+    /// Trials among the pods of every component, without a smoke run.
     pub fn of(pods: &[Pod], jobs: &[Job]) -> Self {
         let of = |component: &'static str| {
             pods.iter()
@@ -97,7 +97,7 @@ impl Trials {
         self.pods.iter().filter(of).collect()
     }
 
-    /// What the pod that tries the release itself answered.
+    /// Result of the smoke run against the pod that tries the release itself.
     pub fn smoke_of_release(&self, release: i64) -> Option<SmokeVerdict> {
         let (uid, result) = self.smoke.as_ref()?;
         let asked = |p: &&CandidatePod| {
@@ -106,8 +106,8 @@ impl Trials {
         self.pods.iter().find(asked).map(|_| smoke_of(result))
     }
 
-    /// When the candidate's answers are worth another look, though nothing changes in the cluster: a result wakes
-    /// the environment, and this is for one that got lost.
+    /// Time after which the smoke run is looked at again though nothing changes in the cluster. A result wakes the environment;
+    /// this is for one that got lost.
     pub fn again(&self) -> Option<Duration> {
         let ready = self.pods.iter().any(CandidatePod::askable);
         match &self.smoke {
@@ -139,7 +139,7 @@ impl CandidatePod {
     }
 }
 
-/// In the machine's words.
+/// Result of a smoke run in the words of the release machine.
 fn smoke_of(result: &SmokeResult) -> SmokeVerdict {
     match result {
         SmokeResult::Passed { pages, assets } => SmokeVerdict::Passed(format!(
@@ -150,7 +150,7 @@ fn smoke_of(result: &SmokeResult) -> SmokeVerdict {
     }
 }
 
-/// What the release under way is told of its release phase. `image_gone`: the registry says so.
+/// Trial of a release by its release phase. `image_gone`: the registry says that the image is gone.
 pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image_gone: bool) -> Trial {
     if !asked {
         return Trial::NotAsked;
@@ -167,12 +167,12 @@ pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image_gone: b
     }
 }
 
-/// The release that a Job belongs to.
+/// Release that a Job belongs to.
 pub fn release_of(job: &Job) -> Option<i64> {
     job.labels().get(LABEL_RELEASE)?.parse().ok()
 }
 
-/// A Job is over when the controller says so; its pod tells why.
+/// State of a Job: it has ended when its controller says so, and its pod has the cause.
 fn job_state(job: &Job, pods: &[&Pod]) -> ReleaseJobState {
     let name = job.name_any();
     let uid = job.uid().unwrap_or_default();

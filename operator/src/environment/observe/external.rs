@@ -37,8 +37,8 @@ const UNREACHABLE_RETRY: Duration = Duration::from_secs(15);
 /// Maximum age of a digest: long enough to make the record that has it from then on.
 const MAX_DIGEST_AGE: Duration = Duration::from_secs(60);
 
-/// The image to run, by its name and as far as its digest is known: from the source of a promotion, the spec, a
-/// record, or the registry.
+/// Image to run by its name, and its digest as far as it is known: from the source of a promotion, the spec, a record, or the
+/// registry.
 pub(super) async fn image(
     ctx: &Arc<Context>,
     owner: &Owner,
@@ -75,8 +75,8 @@ pub(super) async fn image(
     (written, found)
 }
 
-/// Asks the registry: once, or again and again where the tag is followed. While it does not say, what is `known`
-/// stands.
+/// Digest from the registry, which is asked once, or periodically where the tag is followed. Without an answer, `known` is
+/// used.
 async fn look_up(
     ctx: &Arc<Context>,
     key: Resolution,
@@ -105,7 +105,7 @@ async fn look_up(
     }
 }
 
-/// Asks about the newest release's digest, and only while a pod of it cannot pull.
+/// True when the registry says that the newest release's digest is gone. It is asked only while a pod cannot pull.
 pub(super) async fn image_gone(
     ctx: &Arc<Context>,
     records: &[Record],
@@ -124,7 +124,7 @@ pub(super) async fn image_gone(
     pods.iter().any(|p| stuck(&p)) && existence(ctx, newest, auth).await == Some(Existence::Gone)
 }
 
-/// Asks about the image of the good release whose readiness for a return is due to be looked at.
+/// Existence of the image of the good release that is due for its daily check.
 pub(super) async fn kept_image(
     ctx: &Arc<Context>,
     records: &[Record],
@@ -135,7 +135,7 @@ pub(super) async fn kept_image(
     Some((due.number(), answer))
 }
 
-/// Whether the registry still has a release's digest.
+/// Existence of a release's digest in the registry.
 async fn existence(
     ctx: &Arc<Context>,
     record: &Record,
@@ -156,7 +156,7 @@ async fn existence(
         .await
 }
 
-/// Asks the address that the Ingress publishes, so DNS need not point there yet.
+/// Answer to a request by http at the address that the Ingress publishes, so DNS need not point there yet.
 pub(super) async fn https(
     ctx: &Arc<Context>,
     spec: &EnvironmentSpec,

@@ -1,4 +1,4 @@
-//! Reads everything one reconcile decides on. The only step that asks; what it returns is plain data.
+//! Reads everything that one reconcile decides on. The only step that reads; its result is plain data.
 
 mod attempts;
 mod authority;
@@ -169,7 +169,7 @@ async fn named<K: Kind>(
     Ok((name.to_owned(), ctx.io.get(ns, name).await?))
 }
 
-/// Pods of every component.
+/// Reads the pods of every component.
 async fn pods(ctx: &Context, owner: &Owner) -> Result<Vec<Pod>, IoError> {
     let selector = format!("{LABEL_ENVIRONMENT}={}", owner.name);
     ctx.io.list(&owner.namespace, &selector).await

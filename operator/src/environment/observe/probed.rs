@@ -67,7 +67,7 @@ pub(super) fn target(
     })
 }
 
-/// The one release that can have answered: of the ready pods, or, where none is ready, of all that are there.
+/// Release that alone can have answered: that of the ready pods, or, where none is ready, of all pods.
 fn alone(pods: &[PodView]) -> Option<i64> {
     let there = || pods.iter().filter(|p| !p.terminating);
     let releases = |ready: bool| -> BTreeSet<Option<i64>> {

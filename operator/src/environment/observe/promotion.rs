@@ -66,7 +66,7 @@ async fn source(ctx: &Context, rules: &Rules) -> Result<Source, IoError> {
     Ok(found(&records, probes.as_ref(), rules.window(), now))
 }
 
-/// What is known of a source: what its records say, and what was measured since they were written.
+/// Source with what its records say and what was measured since they were written.
 fn found(
     records: &[Record],
     probes: Option<&ProbeSummary>,
@@ -103,7 +103,7 @@ fn release(record: &Record, probes: Option<&ProbeSummary>, now: Timestamp) -> So
     }
 }
 
-/// How a digest answered over the last `window` of its serving.
+/// Measurements of a digest over the last `window` of its serving.
 fn answered(
     records: &[Record],
     digest: &str,

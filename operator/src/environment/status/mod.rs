@@ -44,7 +44,7 @@ pub struct StatusInputs<'a> {
     /// What was decided about releases.
     pub step: &'a Step,
     /// State of the world.
-    pub seen: &'a Observed,
+    pub observed: &'a Observed,
     /// Certificate of the site.
     pub certificate: &'a Certificate,
     /// Plan of what is withheld, where the spec asks for one.
@@ -60,7 +60,7 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
         valid,
         step,
         certificate,
-        seen,
+        observed,
         plan,
         ..
     } = facts;
@@ -78,7 +78,10 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
         effective: Some(effective.status()),
         release: release(facts),
         hold: held_status(step),
-        promotion: seen.promotion.as_ref().map(|_| promotable::status(step)),
+        promotion: observed
+            .promotion
+            .as_ref()
+            .map(|_| promotable::status(step)),
         plan: plan.cloned(),
         mongo: mongo(valid),
         certificate: certificate.status.clone(),
@@ -93,7 +96,7 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
     }
 }
 
-/// Writes the status if it is another one.
+/// Writes the status if it differs.
 pub async fn write(
     ctx: &Context,
     environment: &CrokodialEnvironment,
@@ -126,10 +129,10 @@ fn url(domain: &str, effective: &Effective) -> Option<String> {
 }
 
 fn release(facts: StatusInputs<'_>) -> EnvironmentReleaseStatus {
-    let StatusInputs { step, seen, .. } = facts;
+    let StatusInputs { step, observed, .. } = facts;
     let serving = step
         .serving
-        .and_then(|n| seen.records.iter().find(|r| r.number() == n));
+        .and_then(|n| observed.records.iter().find(|r| r.number() == n));
     EnvironmentReleaseStatus {
         desired: step.desired,
         serving: step.serving,
@@ -145,7 +148,7 @@ fn release(facts: StatusInputs<'_>) -> EnvironmentReleaseStatus {
     }
 }
 
-/// A pin before a hold: it is what runs.
+/// Field `status.hold`. A pin comes before a hold: it is what runs.
 fn held_status(step: &Step) -> Option<HoldStatus> {
     let pinned = step.pin.as_ref().map(|pin| HoldStatus {
         kind: HoldKind::Pin,
@@ -192,7 +195,7 @@ fn conditions(
     let StatusInputs {
         valid,
         step,
-        seen,
+        observed,
         certificate,
         ..
     } = facts;
@@ -209,7 +212,7 @@ fn conditions(
         (ConditionType::RouteAccepted, route),
         (ConditionType::CertificateReady, certificate.finding.clone()),
     ];
-    if seen.promotion.is_some() {
+    if observed.promotion.is_some() {
         // Before the roll-out, which it keeps: of the two it is the cause.
         concerns.insert(3, (ConditionType::Promotable, promotable::finding(step)));
     }
@@ -228,7 +231,7 @@ fn conditions(
     );
     all.push((
         ConditionType::Available,
-        available::available(step, seen.probes.as_ref(), now),
+        available::available(step, observed.probes.as_ref(), now),
     ));
     all.push((ConditionType::GitDiverged, rollout::diverged(step, now)));
     all.into_iter()
@@ -236,7 +239,7 @@ fn conditions(
         .collect()
 }
 
-/// A ConfigMap that is missing has no condition of its own: it is told where the other references are.
+/// Condition `ConfigSecretsValid`. A missing ConfigMap has no condition of its own and is reported here.
 fn config(valid: &Valid) -> Finding {
     match &valid.wanted {
         Err(finding) if finding.reason == Reason::ConfigMapNotFound => finding.clone(),
@@ -244,8 +247,8 @@ fn config(valid: &Valid) -> Finding {
     }
 }
 
-/// `Ready` is about what the spec asks for. The first concern that is not met gives the reason, and of several
-/// one that waits for a person: what ends by itself must not hide it.
+/// Condition `Ready`, about what the spec asks for. The first concern that is not met gives the reason, and of several one
+/// that waits for a person: what ends by itself must not hide it.
 fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     let StatusInputs { valid, step, .. } = facts;
     if let Some(conflict) = &valid.conflict {
@@ -285,7 +288,7 @@ fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Find
     }
 }
 
-/// The wanted release is Good and answers. A pod that is replaced or added does not change that.
+/// True when the wanted release is Good and answers. A pod that is replaced or added does not change that.
 fn serves_what_is_wanted(step: &Step) -> bool {
     match step.decision.rollout {
         Rollout::Complete(n) => {

@@ -1,4 +1,4 @@
-//! What users are told of the releases: the conditions `RolledOut` and `GitDiverged`. Pure.
+//! Conditions about releases: `RolledOut` and `GitDiverged`. Pure.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{HoldKind, Reason};
@@ -8,7 +8,7 @@ use crate::environment::decide::Step;
 use crate::environment::finding::Finding;
 use crate::release::machine::{Hold, Pin, Rollout};
 
-/// The condition `RolledOut`.
+/// Condition `RolledOut`.
 pub(super) fn rolled_out(step: &Step) -> Finding {
     let load = &step.workload;
     match &step.decision.rollout {
@@ -105,8 +105,8 @@ fn pinned(pin: &Pin, step: &Step) -> Finding {
     Finding::no(Reason::Pinned, what)
 }
 
-/// True while something else runs than the spec asks for, on purpose. Of a pin the words change once a day, and with
-/// them an Event reminds of it.
+/// Condition `GitDiverged`: something other than the spec asks for runs on purpose. The message about a pin changes once a
+/// day, and an Event reminds of it then.
 pub(super) fn diverged(step: &Step, now: Timestamp) -> Finding {
     if let Some(pin) = &step.pin {
         let what = format!(
