@@ -76,7 +76,7 @@ impl Vendors {
     /// The tenant that a credential belongs to.
     ///
     /// # Errors
-    /// `Wrong`, `Throttled`, `Database`; `NoKeys` and `Unopened` if the credential cannot be verified.
+    /// `Wrong`, `Throttled`, `Database`; `NoKeys` and `UnsealError` if the credential cannot be verified.
     pub async fn authenticate(
         &self,
         pair: &CredentialPair,
@@ -138,7 +138,7 @@ impl Vendors {
     /// The tenant's credential in force.
     ///
     /// # Errors
-    /// `NoKeys`, `Unopened`, `Database`.
+    /// `NoKeys`, `UnsealError`, `Database`.
     pub async fn current(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let rows = self.store.tenant_credentials(tenant).await?;
         let newest = rows
@@ -164,7 +164,7 @@ impl Vendors {
     /// return the same.
     ///
     /// # Errors
-    /// `NoKeys`, `Unopened`, `Database`.
+    /// `NoKeys`, `UnsealError`, `Database`.
     pub async fn rotate(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let ring = self.ring()?;
         let before = self.store.newest_generation(tenant).await?;
@@ -236,7 +236,7 @@ impl Vendors {
 /// valid before and after it. A lost write is found by the next pass.
 ///
 /// # Errors
-/// `Unopened`, `Database`.
+/// `UnsealError`, `Database`.
 pub async fn seal_row(
     store: &Store,
     ring: &KeyRing,

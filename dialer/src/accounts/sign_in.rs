@@ -19,7 +19,8 @@ use crate::store::users::User;
 pub const LOGIN_FLOOR: Duration = Duration::from_millis(250);
 
 impl Accounts {
-    /// Verifies e-mail and password and starts a session. Takes at least `LOGIN_FLOOR` in any case.
+    /// Verifies e-mail and password and starts a session. Takes at least `LOGIN_FLOOR` unless it is throttled,
+    /// whether they are right or wrong.
     ///
     /// # Errors
     /// `WrongCredentials` with the same text for every cause; `TooMany`, `Busy`, `Database`.

@@ -67,6 +67,7 @@ mod tests {
             "a@b\u{a0}",
             "a@b@c",
             " Rep.One+X@Example.COM\n",
+            "rep@example.com",
             "\u{c4}NNA@\u{212a}elvin.example",
         ] {
             check_any(typed);

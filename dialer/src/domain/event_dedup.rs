@@ -6,7 +6,7 @@ use std::collections::HashSet;
 /// How far a poll reads back before the last successful one: 30 s.
 const OVERLAP_MS: i64 = 30_000;
 
-/// Maximum look-back after an outage; after a longer one, clients reload their data.
+/// Maximum look-back after an outage. Events of a longer one are not delivered; the poll logs that they may be missing.
 const MAX_LOOKBACK_MS: i64 = 120_000;
 
 /// The events of the last poll.

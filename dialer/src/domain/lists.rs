@@ -159,6 +159,27 @@ mod tests {
         assert!(read(&second).unwrap_err().1.contains("place 2"));
     }
 
+    #[test]
+    fn odd_numbers_are_listed_as_themselves() {
+        for text in [
+            "+1\u{fffd}555 0123456",
+            "+44 20 7946 0958",
+            "+123456789012345678901234567890",
+            "(555) 012-3456",
+            "1-555-012-3456",
+            "x+1 555 012 3456",
+            "\u{665}\u{665} \u{ff15} 555 012 3456",
+            "call me",
+        ] {
+            if let Some(number) = phone::e164(text) {
+                assert_eq!(listed_as(text), Some(number), "{text:?}");
+            }
+            if let Some(number) = listed_as(text) {
+                assert_eq!(listed_as(&number), Some(number), "{text:?}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn a_stored_phone_is_found_however_it_is_written(digits in "[2-9][0-9]{9}", a in "[-( ]{0,2}", b in "[-) .]{0,2}") {

@@ -164,7 +164,7 @@ pub fn expiry(given: Option<&Value>) -> Result<Option<Timestamp>, &'static str> 
 ///
 /// # Errors
 /// Advice for the administrator.
-pub fn description(given: Option<&Value>) -> Result<Option<String>, &'static str> {
+fn description(given: Option<&Value>) -> Result<Option<String>, &'static str> {
     match given {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.chars().count() <= MAX_DESCRIPTION_LENGTH => {
@@ -176,17 +176,19 @@ pub fn description(given: Option<&Value>) -> Result<Option<String>, &'static str
 
 impl InviteSpec {
     /// # Errors
-    /// The time of expiry has passed.
+    /// The time of expiry has passed, or the description is refused; the former is named first.
     pub fn new(
         max_uses: i64,
         expires: Option<Timestamp>,
-        description: Option<String>,
+        description: Option<&Value>,
         now_ms: i64,
     ) -> Result<Self, FieldError<&'static str>> {
         let expires_ms = expires.map(Timestamp::as_millisecond);
         if expires_ms.is_some_and(|end| end <= now_ms) {
             return Err(("expiresAt", "must be in the future"));
         }
+        let description =
+            self::description(description).map_err(|advice| ("description", advice))?;
         Ok(Self {
             max_uses,
             expires_ms,

@@ -102,6 +102,8 @@ mod tests {
             ",;,",
             "br;q=nan, gzip;q=inf",
             "GZIP; Q=1.0",
+            "gzip, deflate, br, zstd",
+            "br;q=0, gzip;q=0.5",
         ] {
             check(header);
         }

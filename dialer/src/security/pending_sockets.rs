@@ -52,7 +52,7 @@ impl PendingSockets {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     #[test]
     fn an_address_cannot_take_all_the_room_and_all_addresses_cannot_take_more() {
@@ -96,6 +96,14 @@ mod tests {
         }
     }
 
+    /// The addresses that count as one, said once more: the model must not share the rule it is held against.
+    fn one_network(address: IpAddr) -> IpAddr {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => IpAddr::V4(v4),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        }
+    }
+
     fn check(steps: &[(u8, u8)]) {
         let mut pending = PendingSockets::default();
         let mut there: HashMap<IpAddr, usize> = HashMap::new();
@@ -107,12 +115,12 @@ mod tests {
             };
             if what % 4 == 0 {
                 pending.leave(address);
-                let here = there.entry(network(address)).or_default();
+                let here = there.entry(one_network(address)).or_default();
                 *here = here.saturating_sub(1);
             } else {
                 for _ in 0..*what {
                     let all: usize = there.values().sum();
-                    let here = there.entry(network(address)).or_default();
+                    let here = there.entry(one_network(address)).or_default();
                     let full = all >= MAX_PENDING || *here >= MAX_PENDING_PER_ADDRESS;
                     assert_eq!(pending.enter(address), !full);
                     *here += usize::from(!full);

@@ -51,7 +51,7 @@ impl HealthCheck {
     }
 
     /// The state of the database, waiting at most `wait`. If the check takes longer, the result is the reason of
-    /// the last failure, otherwise `NoAnswer`.
+    /// the last failure; `NoAnswer` if the last check succeeded, `Connecting` before the first result.
     pub async fn ask(&self, wait: Duration) -> Outcome {
         let mut result = self.join_or_start();
         match tokio::time::timeout(wait, result.wait_for(Option::is_some)).await {

@@ -1,4 +1,4 @@
-//! MongoDB. Only this module uses the driver. Invariants under concurrency are kept by inserts and deletes by `_id`;
+//! MongoDB. Only this module talks to the server. Invariants under concurrency are kept by inserts and deletes by `_id`;
 //! indexes are a safeguard and may be missing.
 
 pub mod administration;

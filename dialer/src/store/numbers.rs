@@ -3,7 +3,7 @@
 use bson::Bson;
 use num_traits::ToPrimitive;
 
-/// A whole number of any numeric type.
+/// An integer or a double, rounded to the nearest whole number, ties to even. `None` for Decimal128.
 pub(super) fn number(value: Option<&Bson>) -> Option<i64> {
     match value? {
         Bson::Int32(n) => Some(i64::from(*n)),

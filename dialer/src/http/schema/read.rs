@@ -49,6 +49,10 @@ impl Error for ReadError {
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self::custom(format_args!("must be {expected}"))
     }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::custom(format_args!("must be one of {}", expected.join(", ")))
+    }
 }
 
 /// Reads a body.
