@@ -96,11 +96,11 @@ fn taken(stage: &str) -> BTreeMap<&'static str, String> {
         ("deletionPolicy", word(json!(effective.deletion_policy))),
         (
             "follow",
-            none(effective.follow.is_none(), "the tag is looked up once"),
+            none(effective.follow.is_none(), "the tag is resolved once"),
         ),
         (
             "health.livenessPath",
-            none(effective.liveness_path.is_none(), "none, no such check"),
+            none(effective.liveness_path.is_none(), "no such check"),
         ),
         ("health.path", format!("`{}`", effective.health_path)),
         (
@@ -132,7 +132,7 @@ fn taken(stage: &str) -> BTreeMap<&'static str, String> {
             "promotion",
             none(
                 bare.spec.promotion.is_none() && opens(stage),
-                "nowhere, every image may come",
+                "none, every image is released",
             ),
         ),
         ("promotion.auto", rules.auto.to_string()),
@@ -198,7 +198,7 @@ fn taken(stage: &str) -> BTreeMap<&'static str, String> {
                 .iter()
                 .map(|c| {
                     format!(
-                        "the path `{}` with a status from {}",
+                        "one request to `{}`, answered with a status from {}",
                         c.path,
                         c.status.to_string().replace('-', " to ")
                     )
@@ -323,21 +323,14 @@ fn every_default_that_is_published_is_the_one_that_is_taken() {
 
 #[test]
 fn as_many_defaults_are_compared_as_the_text_names() {
-    let sources = [
-        "environment.rs",
-        "environment_mongo.rs",
-        "environment_proof.rs",
-        "environment_runtime.rs",
-        "promotion.rs",
-    ];
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/src/");
-    let count = |name: &&str| {
-        std::fs::read_to_string(format!("{root}{name}"))
-            .unwrap()
-            .matches("Default:")
-            .count()
-    };
-    let written: usize = sources.iter().map(count).sum();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../crds/src");
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let texts = files
+        .filter(|path| path.is_file())
+        .map(|path| std::fs::read_to_string(path).unwrap());
+    let written: usize = texts.map(|text| text.matches("Default:").count()).sum();
     let named_otherwise = published()
         .values()
         .filter(|text| ["`Ingress`", "`Rollback`"].contains(&text.as_str()))
