@@ -52,18 +52,83 @@ impl Reason {
 
     /// True for a reason that ends by itself, or with the world's help but without an edit.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn ends_by_itself(self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Progressing
-                | Self::Baking
-                | Self::Blocked
-                | Self::NotAccepted
-                | Self::RegistryUnreachable
-                | Self::NotMeasured
-                | Self::NeverDeployed
-                | Self::Unknown
-        )
+            | Self::Baking
+            | Self::Blocked
+            | Self::NotAccepted
+            | Self::RegistryUnreachable
+            | Self::NotMeasured
+            | Self::NeverDeployed
+            | Self::Unknown => true,
+            Self::Ready
+            | Self::Succeeded
+            | Self::Disabled
+            | Self::InSync
+            | Self::InvalidSpec
+            | Self::ConfigMapNotFound
+            | Self::ImageNotFound
+            | Self::RegistryUnauthorized
+            | Self::NotVerified
+            | Self::PreflightRunning
+            | Self::PreflightBlocked
+            | Self::RotationPending
+            | Self::DnsFailure
+            | Self::ConnectionRefused
+            | Self::NetworkBlocked
+            | Self::TlsFailure
+            | Self::NotAnswering
+            | Self::AuthFailed
+            | Self::NotAuthorized
+            | Self::NoPrimary
+            | Self::UnexpectedAnswer
+            | Self::WrongDatabase
+            | Self::SharedSecret
+            | Self::SecretNotFound
+            | Self::KeyNotFound
+            | Self::BadUri
+            | Self::SecretNotAllowed
+            | Self::Allowed
+            | Self::SoakNotMet
+            | Self::AvailabilityTooLow
+            | Self::NotInSource
+            | Self::SourceNotGood
+            | Self::SourceNotFound
+            | Self::SourceNotWatched
+            | Self::Frozen
+            | Self::CandidateRunning
+            | Self::CandidateFailed
+            | Self::CrashLoop
+            | Self::ImagePull
+            | Self::ConfigError
+            | Self::ProgressDeadlineExceeded
+            | Self::BakeFailed
+            | Self::ProbeFailed
+            | Self::SlowResponses
+            | Self::RolledBack
+            | Self::Held
+            | Self::Paused
+            | Self::ReleasePhaseFailed
+            | Self::SmokeFailed
+            | Self::Pinned
+            | Self::PinShadowed
+            | Self::PinRefused
+            | Self::Suspended
+            | Self::Superseded
+            | Self::ScaledToZero
+            | Self::RollbackStuck
+            | Self::ControllerMissing
+            | Self::HostTaken
+            | Self::NameConflict
+            | Self::Expired
+            | Self::RenewalFailed
+            | Self::AuthorityExpiring
+            | Self::ControllerNeedsConfig
+            | Self::Serving
+            | Self::Down => false,
+        }
     }
 }
 

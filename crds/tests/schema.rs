@@ -205,3 +205,23 @@ fn columns_and_names_are_the_published_ones() {
             .is_some()
     );
 }
+
+/// The chart's `tls.mode` is the default of `spec.tls.mode`.
+#[test]
+fn the_chart_takes_every_mode_of_tls() {
+    let chart = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../charts/crokodial-operator/values.schema.json"
+    );
+    let chart: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(chart).unwrap()).unwrap();
+    let modes = &chart["properties"]["tls"]["properties"]["mode"]["enum"];
+    let all = nodes();
+    let (_, published) = all
+        .iter()
+        .find(|(path, _)| path == "CrokodialEnvironment.spec.tls.mode")
+        .unwrap();
+    let published: Vec<_> = published.enum_.iter().flatten().map(|v| &v.0).collect();
+    let modes: Vec<_> = modes.as_array().unwrap().iter().collect();
+    assert_eq!(modes, published);
+}

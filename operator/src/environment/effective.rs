@@ -6,7 +6,7 @@ use std::time::Duration;
 use crokodial_crds::duration;
 use crokodial_crds::{
     DeletionPolicy, EffectiveStatus, EnvironmentSpec, OnFailure, PreflightMode, PreflightRole,
-    PreflightSpec, ResourcesSpec, RouteKind, Stage, Suspend, TlsMode,
+    PreflightSpec, ResourcesSpec, RouteKind, RouteSpec, Stage, Suspend, TlsMode, TlsSpec,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -91,6 +91,12 @@ impl Effective {
     pub fn of(spec: &EnvironmentSpec, defaults: &Defaults) -> Result<Self, (&'static str, String)> {
         let prod = spec.stage == Stage::Prod;
         let (runtime, health, rollout) = (&spec.runtime, &spec.health, &spec.rollout);
+        // Taken apart: a new field of the route or of TLS does not compile before it is answered here.
+        let RouteSpec {
+            kind,
+            ingress_class_name,
+        } = &spec.route;
+        let TlsSpec { mode, force_https } = &spec.tls;
         let history = (
             spec.history.releases.unwrap_or(50),
             spec.history.days.unwrap_or(90),
@@ -135,14 +141,12 @@ impl Effective {
                 .transpose()?,
             on_failure: rollout.on_failure.unwrap_or(OnFailure::Rollback),
             suspend: spec.suspend.unwrap_or(Suspend::None),
-            route: spec.route.kind.unwrap_or(RouteKind::Ingress),
-            ingress_class: spec
-                .route
-                .ingress_class_name
+            route: kind.unwrap_or(RouteKind::Ingress),
+            ingress_class: ingress_class_name
                 .clone()
                 .or_else(|| defaults.ingress_class.clone()),
-            tls_mode: spec.tls.mode.unwrap_or(defaults.tls_mode),
-            force_https: spec.tls.force_https.unwrap_or(true),
+            tls_mode: mode.unwrap_or(defaults.tls_mode),
+            force_https: force_https.unwrap_or(true),
             deletion_policy: spec.deletion_policy.unwrap_or(if prod {
                 DeletionPolicy::Retain
             } else {

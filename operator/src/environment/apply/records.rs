@@ -200,7 +200,13 @@ async fn announce(
         ReleasePhase::Rejected => Some(ReleaseOutcome::Rejected),
         ReleasePhase::RolledBack => Some(ReleaseOutcome::RolledBack),
         ReleasePhase::Superseded => Some(ReleaseOutcome::Superseded),
-        _ => None,
+        ReleasePhase::Pending
+        | ReleasePhase::Gated
+        | ReleasePhase::Preflight
+        | ReleasePhase::ReleasePhase
+        | ReleasePhase::Candidate
+        | ReleasePhase::Rolling
+        | ReleasePhase::Baking => None,
     };
     if let Some(outcome) = outcome {
         ctx.metrics.release_ended(outcome);
