@@ -87,7 +87,7 @@ e2e: packages ui ## tests with real pods, on a cluster of their own
 	@cargo test --workspace --locked --test e2e -- --ignored --nocapture
 
 .PHONY: fuzz
-fuzz: packages ui ## fuzz every parser of the dialer; FUZZ_SECONDS=60 each, FUZZ_SEED=1
+fuzz: packages ui ## fuzz the parsers of the dialer; FUZZ_SECONDS=60 each, FUZZ_SEED=1
 	@scripts/fuzz.sh
 
 .PHONY: test-long
