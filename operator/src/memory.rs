@@ -16,7 +16,7 @@ const MAX_RESULTS: usize = 10_000;
 pub struct AppliedCache(Mutex<HashMap<String, String>>);
 
 impl AppliedCache {
-    /// Stores the hash of the result of applying `wanted`.
+    /// Records that applying the object with hash `wanted` resulted in an object with hash `result`.
     pub fn put(&self, wanted: String, result: String) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() > MAX_RESULTS {
@@ -25,7 +25,7 @@ impl AppliedCache {
         known.insert(wanted, result);
     }
 
-    /// True when `result` is the hash of the result of applying `wanted`.
+    /// True when applying the object with hash `wanted` last resulted in one with hash `result`.
     pub fn is(&self, wanted: &str, result: &str) -> bool {
         self.0
             .lock()

@@ -75,7 +75,7 @@ impl KeyRing {
     /// Parses `id:base64,id:base64`.
     ///
     /// # Errors
-    /// What is wrong, without a value.
+    /// What is wrong; the message contains no key.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut keys: Vec<Key> = Vec::new();
         let mut seen: Vec<[u8; KEY_LEN]> = Vec::new();

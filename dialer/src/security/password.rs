@@ -25,7 +25,7 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Number of bytes that bcrypt reads of a password and its closing NUL.
+/// Number of bytes that bcrypt reads: the password and its terminating NUL together.
 const BCRYPT_READS: usize = 72;
 
 static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {

@@ -32,7 +32,7 @@ impl Store {
         Ok(counted.as_ref().map_or(1, count))
     }
 
-    /// Counts of those numbers that were dialled.
+    /// Number of calls to each of these phone numbers; numbers that were never dialled are absent.
     pub async fn dial_counts(
         &self,
         user: ObjectId,

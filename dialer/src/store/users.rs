@@ -11,7 +11,8 @@ use super::fault::{Fault, Reason};
 /// Claims of e-mail addresses, `_id` = the address: the insert makes an address unique, with or without an index.
 const CLAIMS: &str = "useremails";
 
-/// Age at which a claim without an account is free again: the process ended between the two inserts.
+/// Age after which a claim without an account may be taken over: the process that inserted the claim ended before it
+/// inserted the account.
 const CLAIM_STALE_MS: i64 = 60_000;
 
 /// An account without its password and picture.

@@ -49,7 +49,7 @@ impl std::fmt::Debug for Staged {
 /// Result of a trial so far.
 #[derive(Clone, Debug)]
 pub struct ConfigTrial {
-    /// Copy that pods read.
+    /// The values that pods currently read.
     pub active: Active,
     /// Values on trial, or found not to work; `None`: there are none.
     pub staged: Option<Staged>,

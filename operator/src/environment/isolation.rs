@@ -19,10 +19,10 @@ use super::model::annotations::{STAGE, VALUES};
 use super::model::owner::Owner;
 use crate::fingerprint::Key;
 
-/// Name of the key's Secret.
+/// Name of the Secret with the HMAC key of fingerprints.
 pub const KEY_SECRET: &str = "crokodial-hmac";
 
-/// Key of the bytes in its data.
+/// Name of the entry in that Secret's data that holds the key.
 pub const KEY_DATA: &str = "key";
 
 /// Minimum length in bytes of a value that is compared. Shorter values are equal by chance or by design: `true`, `info`, a

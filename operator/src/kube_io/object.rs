@@ -100,6 +100,10 @@ pub trait ObjectApi: Send + Sync {
         io: &'a KubeIo,
         observed: &'a ObjectMeta,
     ) -> BoxFuture<'a, Result<(), IoError>>;
+
+    /// Object of this kind from its JSON.
+    #[cfg(test)]
+    fn decode(&self, json: Value) -> Object;
 }
 
 /// API of the kind `K`.
@@ -156,5 +160,10 @@ impl<K: Writable> ObjectApi for Typed<K> {
         observed: &'a ObjectMeta,
     ) -> BoxFuture<'a, Result<(), IoError>> {
         io.delete::<K>(observed).boxed()
+    }
+
+    #[cfg(test)]
+    fn decode(&self, json: Value) -> Object {
+        Object::new(serde_json::from_value::<K>(json).unwrap())
     }
 }

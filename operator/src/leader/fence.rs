@@ -119,7 +119,8 @@ impl Fence {
         self.state().left()
     }
 
-    /// Begins a write, which counts as in progress until the returned guard is dropped; with its maximum duration.
+    /// Begins a write, which counts as in progress until the returned guard is dropped. Also returns the maximum
+    /// duration of the write.
     ///
     /// # Errors
     /// [`NotLeading`], as [`Self::left`].

@@ -82,7 +82,7 @@ impl Bake<'_> {
         }
     }
 
-    /// When the bake ends: unmeasured time is added, except that before the first measurement.
+    /// When the bake ends: unmeasured time is added, as [`Self::extended_by`] counts it.
     pub fn ends_at(&self) -> Timestamp {
         let bake = SignedDuration::try_from(self.bake).unwrap_or(SignedDuration::MAX);
         let end = self

@@ -19,8 +19,8 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::requeue::RequeueTrigger;
 
-/// Maximum number of concurrent probes. Each takes at most 3 s, so this many environments may hang without delaying
-/// others.
+/// Maximum number of concurrent probes. Each takes at most 3 s, so other environments are delayed only when at least
+/// this many hang.
 const MAX_CONCURRENT: usize = 64;
 
 type Key = (String, String);

@@ -211,8 +211,8 @@ fn note(failures: &mut Vec<ProbeFailure>, new: ProbeFailure) {
     }
 }
 
-/// Index of the failure to merge with the next one: where the result covers the least time in relation to its age. A
-/// failure covers the time since the previous one.
+/// Index of the failure to merge with the one after it: the pair whose merged failure covers the shortest time
+/// relative to its age. A failure covers the measured time since the failure before it.
 fn closest(failures: &[ProbeFailure]) -> Option<usize> {
     let newest = failures.last()?.measured;
     let before = std::iter::once(0).chain(failures.iter().map(|f| f.measured));

@@ -230,7 +230,7 @@ impl Server {
         self.put(object).await
     }
 
-    /// Deletes an object in the background.
+    /// Deletes an object with propagation policy Background.
     pub async fn delete(&self, api_version: &str, kind: &str, name: &str) {
         let objects = self.objects(api_version, kind);
         objects

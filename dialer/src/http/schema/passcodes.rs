@@ -68,7 +68,7 @@ pub struct CodeLimits {
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "expiry")]
     pub expires_at: Option<Timestamp>,
-    /// Judged with the time of expiry, which needs a clock: of several faults the first one is named.
+    // Judged with the time of expiry, which needs a clock: of several faults the first one is named.
     #[schema(value_type = Option<String>)]
     pub description: Option<Value>,
 }
@@ -86,7 +86,7 @@ pub struct NewCode {
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "expiry")]
     pub expires_at: Option<Timestamp>,
-    /// Judged with the time of expiry, which needs a clock: of several faults the first one is named.
+    // Judged with the time of expiry, which needs a clock: of several faults the first one is named.
     #[schema(value_type = Option<String>)]
     pub description: Option<Value>,
 }

@@ -47,7 +47,7 @@ pub enum ChildKind {
 }
 
 impl ChildKind {
-    /// All of them, in the order in which they are applied.
+    /// All kinds of children, in the order in which they are applied.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::iter()
     }
@@ -115,6 +115,12 @@ impl Children {
             Some(object) => self.objects.insert(kind, Object::new(object)),
             None => self.objects.remove(&kind),
         };
+    }
+
+    /// Sets the object of this kind.
+    #[cfg(test)]
+    pub fn put_object(&mut self, kind: ChildKind, object: Object) {
+        self.objects.insert(kind, object);
     }
 
     /// Object of this kind.

@@ -289,7 +289,8 @@ fn of_stage(text: &str, stage: &str) -> String {
         .unwrap_or_else(|| text.to_owned())
 }
 
-/// Fields whose text says more than the operator does, with what it does.
+/// Fields whose published default is longer than the value the operator applies: field, published text, applied
+/// value.
 const DIFFER: [(&str, &str, &str); 1] =
     [("tls.forceHttps", "true, except with mode `None`", "true")];
 

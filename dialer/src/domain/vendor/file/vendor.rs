@@ -1,6 +1,6 @@
-//! Vendors of files.
+//! Vendors whose CSV exports can be imported.
 
-/// Vendor of a file.
+/// Vendor that exported a CSV file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vendor {
     NextGen,
