@@ -153,7 +153,9 @@ fn children(
         ChildKind::MongoActive
         | ChildKind::ConfigActive
         | ChildKind::ConfigCandidate
-        | ChildKind::Certificate => controller,
+        | ChildKind::Certificate
+        // With the ConfigMaps that users' specs name.
+        | ChildKind::Example => controller,
     }
 }
 
