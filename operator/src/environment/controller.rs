@@ -153,9 +153,7 @@ fn children(
         ChildKind::MongoActive
         | ChildKind::ConfigActive
         | ChildKind::ConfigCandidate
-        | ChildKind::Certificate
-        // With the ConfigMaps that users' specs name.
-        | ChildKind::Example => controller,
+        | ChildKind::Certificate => controller,
     }
 }
 

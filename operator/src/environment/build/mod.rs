@@ -104,11 +104,6 @@ fn child(plan: Plan<'_>, kind: ChildKind) -> Child {
             None => Child::Keep,
         },
         ChildKind::Ingress => ingress(plan),
-        ChildKind::Example => Child::Apply(serde_json::json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": owner.metadata(&name, policy),
-        })),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crokodial_crds::names::Children as Names;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -44,8 +44,6 @@ pub enum ChildKind {
     Certificate,
     /// Route to the Service.
     Ingress,
-    /// Example of a further kind.
-    Example,
 }
 
 impl ChildKind {
@@ -66,7 +64,6 @@ impl ChildKind {
             Self::Service => &Typed::<Service>::API,
             Self::DisruptionBudget => &Typed::<PodDisruptionBudget>::API,
             Self::Ingress => &Typed::<Ingress>::API,
-            Self::Example => &Typed::<ConfigMap>::API,
         }
     }
 
@@ -84,7 +81,6 @@ impl ChildKind {
             Self::ConfigCandidate => names.config_candidate(),
             Self::CandidatePolicy | Self::Candidate => names.candidate(),
             Self::Certificate => names.tls(),
-            Self::Example => format!("{}-example", names.deployment()),
         }
     }
 }
