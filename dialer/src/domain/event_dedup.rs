@@ -18,8 +18,8 @@ pub struct EventDedup {
 }
 
 impl EventDedup {
-    /// The start of the next poll. It never moves back: everything of an earlier poll that can be found again was in
-    /// the last one.
+    /// The start of the next poll. It never decreases, so the ids of the last poll are enough to recognise repeated
+    /// events.
     pub fn since(&mut self, now_ms: i64) -> i64 {
         let last = self.last_ms.unwrap_or(now_ms).min(now_ms);
         let from = last

@@ -98,8 +98,8 @@ fn note(value: Option<&Value>) -> Result<Option<String>, FieldError> {
     }
 }
 
-/// The listed form of a stored phone number. When in doubt it matches: digits that only lack their `+` count as a
-/// number with its country code.
+/// The form in which a stored phone number appears on a list. Digits that only lack their `+` are read as a number
+/// with its country code: it is better to block a number too many.
 pub fn listed_as(phone: &str) -> Option<String> {
     phone::e164(phone).or_else(|| {
         let digits = phone::digits(phone);

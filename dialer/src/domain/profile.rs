@@ -1,4 +1,4 @@
-//! Changes of the own account.
+//! Changes that users make to their own account.
 
 use serde_json::{Map, Value};
 

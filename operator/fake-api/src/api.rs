@@ -114,7 +114,7 @@ impl FakeApi {
         self.lock().faults.calls.clone()
     }
 
-    /// The same, and forgets them.
+    /// Returns all calls, as [`Self::calls`], and clears the record.
     pub fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.lock().faults.calls)
     }
@@ -126,7 +126,7 @@ impl FakeApi {
         calls
     }
 
-    /// Requests to paths the server does not know or could not read; tests assert it is empty.
+    /// Requests with an unknown path or an unreadable body; tests assert that there are none.
     pub fn unexpected(&self) -> Vec<String> {
         self.lock().faults.unexpected.clone()
     }
@@ -167,8 +167,8 @@ impl FakeApi {
         entries.collect()
     }
 
-    /// Creates or replaces an object with its status as given, by its apiVersion and kind, as manager
-    /// `test`: the user's or another controller's hand.
+    /// Creates or replaces an object, including its status, by its apiVersion and kind, as field manager `test`:
+    /// simulates a user or another controller.
     pub fn put(&self, object: Value) -> Value {
         let stored = self.put_as("test", object);
         self.announce();

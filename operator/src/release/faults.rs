@@ -33,7 +33,7 @@ pub enum RolloutFault {
 pub struct PodEvidence<'a> {
     /// Pods of the release, without terminating ones.
     pub pods: &'a [&'a PodView],
-    /// The pods of the last good release are ready, or there is no such release.
+    /// No pod of the last good release is unready: all are ready, or none exist.
     pub last_good_ready: bool,
     /// The registry answers that the digest does not exist or is forbidden (404, 403).
     pub image_gone: bool,
@@ -108,8 +108,8 @@ pub fn restarts(pods: &[&PodView]) -> i32 {
     pods.iter().map(|p| p.restarts).fold(0, i32::saturating_add)
 }
 
-/// Deadline of a release with these pods. For a pod that has just been scheduled and has pulled its image it runs from
-/// then: waiting for these is not the release's fault.
+/// Deadline of a release with these pods. It counts from the newest start of a pod that has its image but is not
+/// ready: waiting for scheduling and for the image is not the fault of the release.
 pub fn deadline_at(evidence: &PodEvidence<'_>) -> Timestamp {
     let begun = evidence
         .pods

@@ -128,8 +128,8 @@ impl Freeze {
     }
 }
 
-/// The freeze in effect at this time, up to the end of all that overlap or adjoin it. Of several the reason is that of
-/// the one that ends last.
+/// The freeze in effect at this time; it lasts until the end of all freezes that overlap or adjoin it. Of several in
+/// effect at this time, the reason is that of the one that ends last.
 pub fn frozen(freezes: &[Freeze], at: Timestamp) -> Option<ActiveFreeze> {
     let last = |at: Timestamp| {
         freezes

@@ -6,8 +6,8 @@ use super::decision::Hold;
 use super::record::Record;
 use super::view::View;
 
-/// The hold on the wanted inputs. They are held while the newest verdict on them is a failure and `rollout.retry`
-/// asks for no attempt that was not made before.
+/// The hold on the wanted inputs: the newest verdict on them is a failure, and `rollout.retry` has no value that is
+/// new for them.
 pub(super) fn on_wanted(view: &View<'_>, last_good: Option<&Record>) -> Option<Hold> {
     let wanted = view.wanted?;
     if last_good.is_some_and(|r| r.spec.inputs == wanted.inputs) {
@@ -28,8 +28,7 @@ pub(super) fn on_wanted(view: &View<'_>, last_good: Option<&Record>) -> Option<H
     Some(of(judged))
 }
 
-/// Whether the newest release failed and was left in place, and nothing else was decided since: no newer release, and
-/// no spec that asks for what was good before.
+/// Whether the newest release failed and was left in place, and the spec still asks for its inputs.
 pub(super) fn is_paused(view: &View<'_>, newest: &Record, hold: Option<&Hold>) -> bool {
     let left_in_place = newest.failed() && newest.status.as_ref().is_some_and(|s| s.paused);
     let undecided = view

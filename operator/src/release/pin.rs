@@ -9,8 +9,8 @@ use super::record::Record;
 use super::status_updates::StatusUpdates;
 use super::view::View;
 
-/// The release whose pin is in effect: of the pins that can be followed the one noticed last; of several noticed at
-/// once, that of the newest release.
+/// The pinned release that is in effect: among valid pins the one noticed most recently; on a tie, the one of the
+/// newest release.
 fn active<'a>(view: &View<'a>) -> Option<&'a Record> {
     view.records
         .iter()
@@ -43,7 +43,8 @@ fn refusal(view: &View<'_>, record: &Record) -> Option<&'static str> {
     gone.then_some("its image is gone from the registry")
 }
 
-/// Records since when each pin exists, and whether it is followed. `active` is the pin in effect.
+/// Writes to each pinned release's status when the pin was noticed and whether it is in effect. `active` is the pin
+/// in effect.
 pub(super) fn note(view: &View<'_>, active: Option<&Pin>, updates: &mut StatusUpdates<'_>) {
     let active = active.map(|pin| pin.release);
     for record in view.records.iter().filter(|r| r.status.is_some()) {

@@ -4,7 +4,7 @@ use crokodial_crds::{CrokodialRelease, ReleasePhase, ReleaseSpec, ReleaseStatus}
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-/// Time between two checks whether a release can be rolled back to.
+/// Interval at which each Good release is checked for whether it can still be rolled back to.
 const ROLLBACK_CHECK: SignedDuration = SignedDuration::from_hours(24);
 
 /// One release of one environment, identified by name and spec; never by labels, which users may edit.
@@ -65,8 +65,8 @@ pub fn last_good(records: &[Record]) -> Option<&Record> {
         .max_by_key(|r| r.number())
 }
 
-/// Good release whose last check whether it can be rolled back to is the oldest, and at least a day old. One for each
-/// reconcile, so that fifty of them are not checked at once.
+/// The Good release that was checked least recently for whether it can be rolled back to, if that was at least a day
+/// ago. Only one per reconcile, so that fifty are not checked at once.
 pub fn due_for_check(records: &[Record], now: Timestamp) -> Option<&Record> {
     let checked = |r: &Record| {
         let status = r.status.as_ref()?;

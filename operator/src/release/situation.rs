@@ -15,7 +15,7 @@ pub(super) struct Situation<'a> {
     pub(super) newest: Option<&'a Record>,
     /// The newest Good release.
     pub(super) last_good: Option<&'a Record>,
-    /// The release whose steps go on.
+    /// The release in flight that is still wanted.
     pub(super) in_flight: Option<&'a Record>,
     /// The hold on the wanted inputs.
     pub(super) hold: Option<Hold>,

@@ -64,8 +64,8 @@ pub fn count(spans: &[Span], from: Option<Timestamp>, to: Timestamp, release: i6
     tally(spans, release, from, to).good.as_secs()
 }
 
-/// The status with the measurements since it was last persisted. `None` while less than a minute is new, but the end of
-/// serving is written at once. `status.serving` must be up to date.
+/// The status with the measurements since it was last persisted. `None` until a minute has been measured; after the
+/// end of serving, the rest is returned at once. `status.serving` must be up to date.
 pub fn counted(
     number: i64,
     status: &ReleaseStatus,
@@ -157,8 +157,8 @@ impl Availability {
     }
 }
 
-/// Availability over the last `over` of measured serving time, which reaches further back where time was not measured.
-/// `records` are those of one digest, newest first. `None` where nothing was measured.
+/// Availability over the most recent `over` of measured serving time. Unmeasured time does not count, so the range
+/// may reach further back. `records` are those of one digest, newest first. `None` where nothing was measured.
 pub fn availability<'a>(
     records: impl IntoIterator<Item = (i64, &'a ReleaseStatus)>,
     summary: Option<&ProbeSummary>,

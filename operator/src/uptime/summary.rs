@@ -1,4 +1,4 @@
-//! Results of probes as a reconcile takes them. Plain data.
+//! Results of probes as reconciles read them. Plain data.
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -64,7 +64,7 @@ struct Streak {
     good: u32,
     bad: u32,
     first_bad: Option<(Timestamp, SiteFault)>,
-    /// The newest of these that the current release alone can have caused.
+    /// How many of the newest failed probes only the current release can have caused.
     of_release: u32,
 }
 

@@ -9,7 +9,7 @@ use super::credential::CredentialPair;
 use crate::security::rate::{Buckets, Rate};
 use crate::security::throttle::{Limits, Throttle};
 
-/// Maximum number of credentials with a rate.
+/// Maximum number of credentials whose rate is tracked.
 const MAX_PAIRS: usize = 10_000;
 
 /// Reason of a refusal, and the time until the next attempt.

@@ -72,8 +72,8 @@ impl MatchKeys {
     }
 }
 
-/// The `_id` of a new lead. Without any key, the phone as sent is the key, so that the same message creates the same
-/// lead.
+/// The `_id` of a new lead. A lead without any key is identified by the digits of its phone, or by the phone as sent
+/// if it has none, so that the same message creates the same lead.
 pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
     let by_key = MatchKeys::of_vendor(lead).new_id(tenant);
     let digits = lead.phone.as_deref().map(phone::digits);

@@ -150,7 +150,8 @@ impl View {
         replicas(&self.deployment)
     }
 
-    /// (maxSurge, maxUnavailable); both zero would never move, so one may be unavailable then.
+    /// maxSurge and maxUnavailable. If both are zero the rollout could not progress, so maxUnavailable is then 1, as
+    /// in Kubernetes.
     fn bounds(&self) -> (i64, i64) {
         let rolling = &self.deployment["spec"]["strategy"]["rollingUpdate"];
         let surge = share(&rolling["maxSurge"], self.desired(), true);

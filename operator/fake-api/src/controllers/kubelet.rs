@@ -1,4 +1,4 @@
-//! Simulation of scheduler and kubelet: takes each pod through its life as its image is scripted.
+//! Simulation of scheduler and kubelet: moves each pod through its phases by the script of its image.
 
 use std::sync::Arc;
 

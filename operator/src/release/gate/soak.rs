@@ -140,7 +140,8 @@ fn availability(inputs: &GateInputs<'_>) -> Option<Percent> {
     Percent::of(total.saturating_sub(bad), bad)
 }
 
-/// The verdict on what time alone opens, and when it does: the soak, then the freeze in effect at its end.
+/// The verdict on the conditions that only time fulfils, with the earliest opening: the soak, then a freeze in effect
+/// at its end.
 fn in_time(inputs: &GateInputs<'_>, soak: &Soak, from: Option<&SourceRelease>) -> GateVerdict {
     let GateInputs { rules, now, .. } = *inputs;
     let soaked = soak.end(now);

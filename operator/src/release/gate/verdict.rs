@@ -67,7 +67,7 @@ impl GateVerdict {
         }
     }
 
-    /// The gate as the release machine takes it.
+    /// The verdict in the form that the release machine takes as input.
     pub fn for_machine(&self) -> Gate {
         if self.passes() {
             return Gate::Open {

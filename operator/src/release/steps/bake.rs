@@ -50,7 +50,7 @@ pub(super) fn continues(release: InFlight<'_>, mut status: ReleaseStatus) -> Ste
     )
 }
 
-/// What speaks against the release: its pods, else the probes.
+/// The fault found in the release, if any: from its pods, else from the probes.
 fn fault(
     release: InFlight<'_>,
     status: &ReleaseStatus,

@@ -1,5 +1,5 @@
-//! Verdicts on the release in flight: what its pods show is held against it, against the platform, or against the
-//! database.
+//! Verdicts on the release in flight: whether the release, the platform or the database is to blame for what its pods
+//! show.
 
 use crokodial_crds::{OnFailure, Reason, ReleasePhase, ReleaseStatus};
 

@@ -96,7 +96,7 @@ pub fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
     Ok(CrokodialEnvironment::new(stage.as_str(), spec))
 }
 
-/// A freeze that began a minute ago, and its end: a full minute, at least ten seconds from now.
+/// A freeze that is in effect now, and its end: the start of a minute, at least ten seconds from now.
 ///
 /// # Errors
 /// When `now` is at the end of the range of timestamps.

@@ -230,7 +230,7 @@ impl Columns {
         (body, origins)
     }
 
-    /// Formats the phone number; without a digit it is not a number.
+    /// Formats the phone number, or drops it with a warning if it contains no digit.
     fn phone(&self, row: &Row, lead: &mut VendorLead, told: &mut Told) {
         let Some(text) = lead.phone.take() else {
             return;
