@@ -106,7 +106,7 @@ async fn under_retain_the_site_outlives_the_environment_and_is_adopted_without_a
     assert_eq!(site.pods(), pods);
     assert_eq!(site.phases("staging"), ["1 Good"]);
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
-    assert_eq!(site.writes_of("staging", 20).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,7 +158,7 @@ async fn a_changed_child_is_put_back_and_an_event_names_who_changed_it() {
         "{notes:?}"
     );
     site.rest("staging").await;
-    assert_eq!(site.writes_of("staging", 20).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,7 +205,7 @@ async fn an_operator_with_another_builder_restarts_no_pod() {
     site.bake("staging").await;
     let pods = site.pods();
     site.restart();
-    assert_eq!(site.writes_of("staging", 10).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
     let template = site.template("staging");
     assert_eq!(template["spec"]["terminationGracePeriodSeconds"], 99);
     assert_eq!(template["spec"]["priorityClassName"], "older");
@@ -261,7 +261,7 @@ async fn the_serving_release_outlives_its_deleted_snapshot() {
     assert_eq!(site.pods(), pods);
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
     assert_eq!(site.phases("staging"), ["1 Good"]);
-    assert_eq!(site.writes_of("staging", 10).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
     site.edit("staging", |spec| spec["runtime"]["replicas"] = json!(3));
     site.rest("staging").await;
     assert_eq!(site.template("staging"), template);
@@ -289,5 +289,5 @@ async fn a_failed_release_over_a_good_one_without_snapshot_touches_no_ready_pod(
     assert!(pods.iter().all(|pod| site.pods().contains(pod)), "{pods:?}");
     assert_eq!(site.condition("staging", "Available"), "True Serving");
     assert_eq!(site.condition("staging", "Stalled"), "True CrashLoop");
-    assert_eq!(site.writes_of("staging", 10).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
 }

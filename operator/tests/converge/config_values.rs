@@ -61,7 +61,7 @@ async fn values_that_work_roll_and_make_no_release() {
         site.api.get("secrets", NS, "staging-config-candidate"),
         None
     );
-    assert_eq!(site.writes_of("staging", 50).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,7 +91,7 @@ async fn values_that_do_not_work_reach_no_pod_not_even_after_an_eviction() {
         1,
         "the values are not tried again"
     );
-    assert_eq!(site.writes_of("staging", 50).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
     site.smoke.answers(None);
     give(&site, "signs better");
     site.rest("staging").await;

@@ -117,13 +117,6 @@ async fn restarts_in_the_bake_bring_the_last_good_release_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn few_restarts_in_the_bake_are_tolerated() {
-    let mut site = rolled(Behaviour::RestartsAfterReady(1)).await;
-    site.bake("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_crash_counts_when_the_roll_has_ended_the_last_good_pods() {
     let mut site = Site::good().await;
     site.edit("staging", |spec| spec["runtime"]["replicas"] = json!(1));
@@ -173,21 +166,6 @@ async fn a_held_spec_that_supersedes_the_only_release_leaves_no_pods() {
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Rejected", "2 Superseded"]);
     assert_eq!(site.replicas("staging"), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn going_back_to_an_older_good_release_makes_a_new_number_that_restores_it() {
-    let mut site = Site::good().await;
-    for image in [NEW, "registry.test/dialer:1"] {
-        site.image("staging", image);
-        site.rest("staging").await;
-        site.bake("staging").await;
-    }
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Good", "3 Good"]);
-    assert_eq!(
-        site.get("crokodialreleases", "staging-3")["spec"]["restores"],
-        1
-    );
 }
 
 #[tokio::test(start_paused = true)]

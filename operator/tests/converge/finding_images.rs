@@ -146,7 +146,7 @@ async fn auto_takes_each_release_of_the_source_that_passes() {
     pass(&mut site, 100).await;
     assert_eq!(site.phases("prod"), ["1 Good", "2 Good"]);
     assert_eq!(from(&site, "prod-2")["release"], 3);
-    assert_eq!(site.writes_of("prod", 10).await, []);
+    assert_eq!(site.writes_of("prod", 3).await, []);
 }
 
 #[tokio::test(start_paused = true)]

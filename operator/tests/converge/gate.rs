@@ -141,7 +141,7 @@ async fn opens_at_the_second_it_said(apart: bool) {
     assert_eq!(site.phases("prod"), ["1 Good", "2 Good"]);
     assert_eq!(site.condition("prod", "Promotable"), "True Succeeded");
     assert_eq!(site.condition("prod", "Ready"), "True Ready");
-    assert_eq!(site.writes_of("prod", 20).await, []);
+    assert_eq!(site.writes_of("prod", 3).await, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +208,7 @@ async fn what_staging_never_ran_is_refused_and_waits_for_a_person() {
     assert_eq!(site.condition("prod", "Ready"), "False NotInSource");
     assert_eq!(site.condition("prod", "Stalled"), "True NotInSource");
     assert_eq!(site.condition("prod", "Available"), "True Serving");
-    assert_eq!(site.writes_of("prod", 20).await, []);
+    assert_eq!(site.writes_of("prod", 3).await, []);
     let digest = site.status("prod")["promotion"]["digest"].clone();
     site.edit("prod", |spec| {
         spec["promotion"]["allow"] = json!({"digest": digest, "reason": "INC-7 hot fix"});

@@ -123,7 +123,7 @@ async fn live(acts: Vec<(Act, usize)>) {
     site.rest("staging").await;
     site.bake("staging").await;
     check(&site, &mut best);
-    assert_eq!(site.writes_of("staging", 5).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
 }
 
 proptest! {

@@ -38,7 +38,7 @@ async fn an_image_that_is_not_found_spends_no_number() {
     assert_eq!(site.condition("staging", "Available"), "True Serving");
     assert_eq!(site.phases("staging"), ["1 Good"]);
     assert_eq!(site.runs("staging"), "1");
-    assert_eq!(site.writes_of("staging", 100).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
     let asked = site.images.asked().iter().filter(|i| *i == NEW).count();
     assert_eq!(asked, 1, "the registry is not worn out");
     site.images.knows(NEW);
@@ -86,7 +86,7 @@ async fn a_moved_tag_changes_nothing_that_runs() {
     site.advance(86_400);
     site.restart();
     site.rest("staging").await;
-    assert_eq!(site.writes_of("staging", 10).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
     site.rest("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good"]);
 }

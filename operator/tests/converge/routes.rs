@@ -100,7 +100,7 @@ async fn the_loser_of_a_host_keeps_its_old_route_and_certificate() {
     assert_eq!(site.condition("second", "RouteAccepted"), "False HostTaken");
     assert_eq!(host(&site, "second"), "second.example.com");
     assert_eq!(certified(&site, "second"), ["second.example.com"]);
-    assert_eq!(site.writes_of("second", 20).await, []);
+    assert_eq!(site.writes_of("second", 3).await, []);
     // The host comes free: the next look takes it.
     site.edit("staging", |spec| {
         spec["domain"] = json!("moved.example.com")
@@ -164,7 +164,7 @@ async fn an_authority_near_its_end_is_told_of_while_the_site_stays_ready() {
     site.advance(3_570 * DAY);
     site.rest("staging").await;
     assert_eq!(ready(&site), ["True AuthorityExpiring", "True Ready"]);
-    assert_eq!(site.writes_of("staging", 10).await, []);
+    assert_eq!(site.writes_of("staging", 3).await, []);
     assert_eq!(site.events("AuthorityExpiring").len(), 1);
     site.api.delete("secrets", SYSTEM, "crokodial-ca");
     site.rest("staging").await;

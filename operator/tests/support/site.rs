@@ -243,7 +243,8 @@ impl Site {
         self.world.behave(&digest_of(image), behaviour);
     }
 
-    /// Writes of the last `n` reconciles, Events included.
+    /// Writes of the next `n` reconciles, Events included. Time does not pass: from the second on each sees the same,
+    /// so three show that an environment is at rest.
     pub async fn writes_of(&self, name: &str, n: usize) -> Vec<Call> {
         self.api.take_calls();
         for _ in 0..n {
