@@ -61,7 +61,7 @@ pub struct Effective {
     pub smoke: SmokePlan,
     /// Command that runs once before the first pod of a release.
     pub release_phase: Option<ReleaseCommand>,
-    /// Maximum duration of a roll-out without progress.
+    /// Maximum time until a release is fully rolled out.
     pub progress_deadline: Duration,
     /// Time for which a rolled-out release is watched before it is Good.
     pub bake: Duration,

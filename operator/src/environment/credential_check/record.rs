@@ -1,4 +1,4 @@
-//! Record of the check of the active copy, in annotations on `<env>-mongo-active`. Pure.
+//! Record of the last check of the active copy, stored in annotations of `<env>-mongo-active`. Pure.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use kube::ResourceExt;
 
 use crate::environment::model::annotations::{MARKS, NONCE, VERIFIED, VERSION, list};
 
-/// Record of the check of an active copy.
+/// Record of the last check of an active copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckRecord {
     /// See [`VERIFIED`].
@@ -23,7 +23,7 @@ pub struct CheckRecord {
 }
 
 impl CheckRecord {
-    /// Record of a copy; empty for one that was made before there were checks.
+    /// Reads the record from a copy's annotations. Empty if there is no copy, or if it was never checked.
     pub fn of(live: Option<&Secret>) -> Self {
         let Some(live) = live else {
             return Self::default();
@@ -37,7 +37,7 @@ impl CheckRecord {
         }
     }
 
-    /// Annotations; what is not known is left out.
+    /// The record as annotations; unknown parts are left out.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let marks = (!self.marks.is_empty()).then(|| self.marks.join(","));
         let nonce = (!self.nonce.is_empty()).then(|| self.nonce.clone());

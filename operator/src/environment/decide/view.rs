@@ -26,8 +26,8 @@ pub struct TrialResults {
     snapshots: Vec<i64>,
     pods: Vec<PodView>,
     smoke: Option<SmokeVerdict>,
-    /// True when the newest release has a release phase that cannot be undone. The operator then never rolls back
-    /// automatically.
+    /// True when the newest release has a release phase that cannot be undone. If the release fails, the operator then
+    /// pauses instead of rolling back.
     irreversible: bool,
 }
 
