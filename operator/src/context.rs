@@ -89,7 +89,7 @@ pub struct Context {
     pub requeue: RequeueTrigger,
     /// Notifies environments when releases change in the environment that they are promoted from.
     pub release_changes: ReleaseChanges,
-    /// Results of server-side applies.
+    /// Hashes of what server-side applies resulted in, to recognise values that the API server rewrites.
     pub applied: AppliedCache,
     /// Conditions whose warning Event is delayed because they may recover.
     pub warnings: PendingWarnings,

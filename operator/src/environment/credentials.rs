@@ -169,8 +169,8 @@ fn usable_uri(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(String, Stri
 }
 
 /// URI that includes the database, and the database's name. If only the spec names a database, it is inserted into the
-/// URI's path. The driver uses the path also as the authentication database (`admin` if empty), so `authSource=admin`
-/// is added where needed.
+/// URI's path. Drivers then authenticate against that database instead of `admin`, so `authSource=admin` is added
+/// unless the URI says how to log in.
 fn with_database(
     text: &str,
     uri: &MongoUri,

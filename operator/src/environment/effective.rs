@@ -30,7 +30,7 @@ pub struct Preflight {
     pub pull_secret: Option<String>,
 }
 
-/// Spec with its defaults.
+/// Spec with all defaults filled in and durations parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effective {
     /// Environment variable in which the app gets the Mongo URI.
@@ -71,11 +71,11 @@ pub struct Effective {
     pub on_failure: OnFailure,
     /// Whether and how the environment is suspended.
     pub suspend: Suspend,
-    /// Kind of route.
+    /// Kind of route to the site: an Ingress or none.
     pub route: RouteKind,
     /// Name of the IngressClass; `None`: the cluster's default class.
     pub ingress_class: Option<String>,
-    /// Source of the certificate.
+    /// Where the certificate comes from, if there is one.
     pub tls_mode: TlsMode,
     /// True when plain HTTP must redirect to HTTPS.
     pub force_https: bool,

@@ -60,8 +60,8 @@ pub async fn write(
             .any(|(n, s)| moved(*n, s, observed)))
 }
 
-/// Deletes retired records, then the snapshots without a record. In this order, an existing record always has its
-/// snapshot.
+/// Deletes retired records, then the snapshots without a record, except that of the running release. In this order, an
+/// existing record always has its snapshot.
 pub async fn retire(ctx: &Context, step: &Step, observed: &Observed) -> Result<(), ApplyError> {
     for number in &step.retired {
         if let Some(release) = untouched(observed, step, *number) {

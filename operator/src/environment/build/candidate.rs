@@ -15,7 +15,7 @@ use crate::environment::model::owner::Owner;
 /// Inputs of the candidate's Deployment.
 #[derive(Clone, Debug)]
 pub struct Trying<'a> {
-    /// Frozen template of the release that it runs.
+    /// Pod template of the release that it runs, as stored in the snapshot.
     pub template: &'a Value,
     /// Generations of the credentials that it reads, as `<mongo>.<config>`.
     pub credentials: String,

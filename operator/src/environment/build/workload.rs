@@ -11,7 +11,7 @@ use crate::environment::model::owner::Owner;
 /// What the Deployment runs.
 #[derive(Clone, Debug)]
 pub struct Running<'a> {
-    /// Frozen template of the release.
+    /// Pod template of the release, as stored in its snapshot.
     pub template: &'a Value,
     /// Number of pods.
     pub replicas: i32,

@@ -345,8 +345,9 @@ impl<'a> Here<'a> {
             .any(|(w, _)| attempt.content.as_ref() == Some(w))
     }
 
-    /// Numbers of the attempts to delete. Kept are running ones that are still wanted, the newest, and the last answer
-    /// about the active content and about the user's.
+    /// Numbers of the attempts to delete. Kept are: a running attempt that is still wanted; the unstarted one that is
+    /// started now; the newest if it has ended; and the last answers about the active content and about the user's. If
+    /// checks are off, all are deleted.
     fn remove(&self, start: Option<&Start>) -> Vec<i64> {
         let wanting = self.wanting();
         let candidate = self.known.candidate.ok().map(|(content, _)| content);

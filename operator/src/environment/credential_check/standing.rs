@@ -23,9 +23,10 @@ pub enum Standing {
     Checking(Option<String>),
     /// The last check succeeded at this time; its answer, unless the attempt was deleted.
     Proven(Timestamp, Option<Outcome>),
-    /// The last check failed at this time with this answer; the number of the attempt.
+    /// The last check failed at this time with this answer; how many attempts at the content there were.
     Refused(Timestamp, Outcome, i64),
-    /// No check has given an answer, and the newest one ended at this time; the cause, and the number of the attempt.
+    /// No check has given an answer, and the newest one ended at this time; the cause, and how many attempts at the
+    /// content there were.
     Lost(Timestamp, &'static str, i64),
 }
 
@@ -66,7 +67,8 @@ impl Standing {
     }
 }
 
-/// Time of the next attempt at a content, and the number of that attempt. `None` while one is running.
+/// Time of the next attempt at a content, and its number among the attempts at this content, starting from 1. `None`
+/// while an attempt runs.
 pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)> {
     let newest = attempts
         .iter()

@@ -39,7 +39,7 @@ pub struct Step {
     pub hold: Option<Hold>,
     /// Pin that is in effect.
     pub pin: Option<Pin>,
-    /// State of the Deployment.
+    /// State of the serving pods' Deployment.
     pub workload: Workload,
     /// Number of the release whose pods answer requests.
     pub serving: Option<i64>,

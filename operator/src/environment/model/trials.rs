@@ -56,7 +56,7 @@ pub enum ReleaseJobState {
 /// Candidate pods and release phases of an environment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trials {
-    /// Candidate pods.
+    /// Candidate pods, those that try values included.
     pub pods: Vec<CandidatePod>,
     /// UID of a candidate pod, and the result of the smoke run against it.
     pub smoke: Option<(String, SmokeResult)>,

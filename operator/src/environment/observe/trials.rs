@@ -22,8 +22,8 @@ const SMOKE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Maximum age of a pass; longer than any candidate pod lives.
 const MAX_PASS_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// Runs the smoke checks against the ready candidate pod, concurrently with the reconcile and once for each pod. The
-/// result triggers a reconcile of the environment.
+/// Runs the smoke checks against the ready candidate pod, concurrently with the reconcile. The result triggers a
+/// reconcile of the environment, and is reused for this pod until it is older than [`max_age`].
 pub(super) async fn smoke(
     ctx: &Arc<Context>,
     owner: &Owner,
