@@ -9,7 +9,7 @@ use jiff::Timestamp;
 pub enum Clock {
     /// System clock.
     System,
-    /// Clock that a test sets; it does not advance.
+    /// Time that a test sets; it changes only when the test changes it.
     Fixed(Arc<Mutex<Timestamp>>),
 }
 

@@ -67,13 +67,13 @@ pub struct Context {
     pub io: KubeIo,
     /// Settings from the Helm chart.
     pub settings: Settings,
-    /// See [`Outside::images`].
+    /// Client of container registries.
     pub images: Arc<dyn Images>,
-    /// See [`Outside::edge`].
+    /// Client of the cluster's edge (the Ingress controller).
     pub edge: Arc<dyn Edge>,
-    /// See [`Outside::probes`].
+    /// Prober of the environments' sites.
     pub probes: Arc<dyn Probes>,
-    /// See [`Outside::smoke`].
+    /// Runner of smoke checks against candidate pods.
     pub smoke: Arc<dyn Smoke>,
     /// Metrics of the operator.
     pub metrics: Metrics,

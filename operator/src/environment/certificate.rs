@@ -1,8 +1,9 @@
 //! Certificate of an environment, issued by the operator's own certificate authority (CA). Pure except for the random
 //! new keys.
 //!
-//! The CA is the Secret `crokodial-ca` in the operator's namespace. Browsers do not trust it unless a user installs it.
-//! It is meant for staging, for clusters behind another proxy, and for the time until a public issuer is set up.
+//! The CA is the Secret `crokodial-ca` in the operator's namespace. Browsers do not trust this CA unless a user
+//! installs it. It is meant for staging, for clusters behind another proxy, and for the time until a public issuer is
+//! set up.
 
 use std::collections::BTreeMap;
 

@@ -25,27 +25,27 @@ const DEFAULT_KEY: &str = "MONGODB_URI";
 /// Keys that the MongoDB Atlas operator writes. They are tried if the default key is absent.
 const ATLAS_KEYS: [&str; 2] = ["connectionStringStandardSrv", "connectionStringStandard"];
 
-/// Planned state of an active copy.
+/// Planned state of `<env>-mongo-active` or `<env>-config-active`, a Secret that pods read.
 #[derive(Clone, PartialEq)]
 pub struct Active {
     /// Finding for the condition about this copy.
     pub finding: Finding,
-    /// Content to write; `None` leaves the copy as it is.
+    /// Data to write; `None` leaves the Secret as it is.
     pub advance: Option<Data>,
-    /// Number of times the content has changed, including this write.
+    /// Number of times the Secret's data has changed, including this write.
     pub generation: i64,
-    /// True when the copy exists or will exist after this write.
+    /// True when the Secret exists or will exist after this write.
     pub usable: bool,
-    /// Database that the URI in use names; `None` for the copy of `config.secretRefs`.
+    /// Database that the Mongo URI names; `None` for `<env>-config-active`.
     pub database: Option<String>,
-    /// Annotations of the copy, except the generation.
+    /// Annotations of the Secret, except the generation.
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Active {
-    /// Continues the generation from `counted`, the generation that the running pods have, if the copy was deleted. If
-    /// the generation restarted, different values could get a generation that pods already have, and the pods would not
-    /// be replaced.
+    /// Continues the generation from `counted`, the generation in the Deployment's pod template, if the Secret was
+    /// deleted. If the generation restarted, different values could get a generation that pods already have, and the
+    /// pods would not be replaced.
     pub fn counting_from(mut self, counted: i64, live: Option<&Secret>) -> Self {
         if live.is_none() {
             let next = i64::from(self.advance.is_some());
@@ -65,15 +65,15 @@ impl std::fmt::Debug for Active {
     }
 }
 
-/// Content for the active copy of the Mongo URI, and the database that the URI names. `secret` is the Secret that the
-/// spec names.
+/// Data for `<env>-mongo-active`, and the database that its URI names. `secret` is the Secret that the spec names.
 pub fn candidate(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(Data, String), Finding> {
     let (uri, database) = usable_uri(spec, secret)?;
     let data = BTreeMap::from([(MONGO_KEY.to_owned(), ByteString(uri.into_bytes()))]);
     Ok((data, database))
 }
 
-/// Active copy of the values of `config.secretRefs`. If several Secrets have the same key, the last one wins.
+/// Planned state of `<env>-config-active`: the merged values of `config.secretRefs`. If several Secrets have the same
+/// key, the last one wins.
 pub fn config(
     spec: &EnvironmentSpec,
     secrets: &BTreeMap<String, Option<Secret>>,
@@ -95,7 +95,7 @@ pub fn config(
     advance(Finding::yes(Reason::Succeeded, seen), merged, live)
 }
 
-/// Active copy that stays as it is.
+/// Plan that leaves the Secret that pods read as it is.
 pub fn stay(finding: Finding, live: Option<&Secret>) -> Active {
     Active {
         finding,
@@ -107,7 +107,7 @@ pub fn stay(finding: Finding, live: Option<&Secret>) -> Active {
     }
 }
 
-/// Active copy that gets this content. Its generation increases if the content differs.
+/// Plan that writes `data` to the Secret that pods read. Its generation increases if the data differs.
 pub fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
     let same = live.is_some_and(|s| s.data.clone().unwrap_or_default() == data);
     let generation = if same {
@@ -125,7 +125,7 @@ pub fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
     }
 }
 
-/// Generation of an active copy; 0 if it does not exist.
+/// Generation of a Secret that pods read; 0 if it does not exist.
 pub(super) fn generation(live: Option<&Secret>) -> i64 {
     live.and_then(|s| s.annotations().get(GENERATION))
         .and_then(|text| text.parse().ok())

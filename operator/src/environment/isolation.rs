@@ -33,14 +33,14 @@ const MIN_VALUE_BYTES: usize = 16;
 /// Maximum number of fingerprints on one object: all its annotations together may have 256 KiB.
 const MAX_VALUES: usize = 2000;
 
-/// An active copy of another environment, reduced to what is compared.
+/// Annotations of `<env>-mongo-active` or `<env>-config-active` of another environment, as far as they are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
     /// `namespace/name` of the environment.
     pub environment: String,
     /// Stage of the environment.
     pub stage: String,
-    /// Creation time of the copy.
+    /// Creation time of the Secret.
     pub since: Option<Timestamp>,
     /// Fingerprints that identify its database.
     pub database: Vec<String>,
@@ -75,9 +75,9 @@ impl Isolation {
         marks.iter().map(mark).collect()
     }
 
-    /// Finds out whether an environment of the other stage uses the database with these fingerprints. `live` is our
-    /// active copy, if it already uses this database: then only copies older than ours count. If `live` is `None`, the
-    /// database is new to us, and any copy counts.
+    /// Finds out whether an environment of the other stage uses the database with these fingerprints. `live` is our own
+    /// `<env>-mongo-active` if it already has this database; then only Secrets older than ours count as a conflict. If
+    /// `live` is `None`, the database is new to us, and a Secret of any age counts.
     pub fn judge(&self, marks: &[String], live: Option<&Secret>) -> Finding {
         if marks.is_empty() {
             return Finding::unknown(
@@ -132,14 +132,14 @@ impl Isolation {
         ))
     }
 
-    /// Adds the stage to the annotations of the active copy of the Mongo URI.
+    /// Adds the stage to the annotations of `<env>-mongo-active`.
     pub fn label_database(&self, active: &mut Active) {
         active
             .annotations
             .insert(STAGE.to_owned(), self.stage.as_str().to_owned());
     }
 
-    /// Adds the stage and the values' fingerprints to the annotations of the active copy of `config.secretRefs`.
+    /// Adds the stage and the values' fingerprints to the annotations of `<env>-config-active`.
     pub fn label_values(&self, active: &mut Active) {
         let Some(values) = &active.advance else {
             return;

@@ -32,11 +32,11 @@ pub struct Valid {
     pub wanted: Result<Wanted, Finding>,
     /// Merged data of the ConfigMaps in `config.configMapRefs`.
     pub config_values: BTreeMap<String, String>,
-    /// Active copy of the Mongo URI.
+    /// Planned state of `<env>-mongo-active`, the Mongo URI that pods read.
     pub mongo: Active,
     /// Whether the Mongo URI that pods read was checked, and with what result.
     pub credentials: CredentialState,
-    /// Plan for the checks of the Mongo URI.
+    /// Plan of which checks of the Mongo URI are started and deleted.
     pub check: CheckPlan,
     /// Finding for condition `DatabaseIsolated`.
     pub isolated: Finding,
@@ -146,7 +146,8 @@ fn isolated(check: &CheckPlan, config: &Active, observed: &Observed) -> Finding 
     }
 }
 
-/// Generations of both active copies (Mongo, config) in the pod template of the Deployment; 0 where there is none.
+/// Generations of `<env>-mongo-active` and `<env>-config-active`, as the pod template of the Deployment names them; 0
+/// where there is none.
 fn counted(live: &Children) -> (i64, i64) {
     let template = live
         .deployment()

@@ -29,7 +29,7 @@ pub fn staged(owner: &Owner, staged: &Staged) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(&staged.data)})
 }
 
-/// Secret of an active copy, with its generation and other annotations.
+/// Secret `<env>-mongo-active` or `<env>-config-active`, with its generation and other annotations.
 pub fn active(
     owner: &Owner,
     name: &str,

@@ -13,24 +13,24 @@ use crate::environment::model::annotations::{CANDIDATE, TRY};
 use crate::environment::model::owner::Owner;
 use crate::preflight::Outcome;
 
-/// Attempt to check one content, the data of a Secret with a Mongo URI.
+/// Attempt to check one Mongo URI.
 #[derive(Clone, PartialEq)]
 pub struct Attempt {
     /// Number of the attempt: the `<n>` in `<env>-preflight-<n>`.
     pub number: i64,
-    /// Content that is checked; `None` if its Secret was deleted or replaced.
+    /// Secret data with the URI to check; `None` if that Secret was deleted or replaced.
     pub content: Option<Data>,
     /// Metadata of the attempt's Secret.
     pub secret: Option<ObjectMeta>,
     /// Metadata of the attempt's Job.
     pub job: Option<ObjectMeta>,
-    /// Number of this attempt at the same content, starting from 1.
+    /// How many attempts there were at this URI, including this one.
     pub tries: i64,
     /// State of the attempt.
     pub state: State,
 }
 
-/// Prints no content, because it is secret.
+/// Prints no URI, because it contains a password.
 impl std::fmt::Debug for Attempt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Attempt")

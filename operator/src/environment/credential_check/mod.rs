@@ -1,13 +1,12 @@
 //! Check of the Mongo URI before a pod gets it.
 //!
-//! The content of the user's Secret is copied into an immutable Secret `<env>-preflight-<n>`, and a Job of the same
-//! name checks it. After a success, exactly this content is written to `<env>-mongo-active`, if the user's Secret still
-//! has it. Contents are compared, not names of Secrets, so an edit during the check is neither used unchecked nor lost.
+//! The URI in the user's Secret is copied into an immutable Secret `<env>-preflight-<n>`, and a Job of the same name
+//! checks it. After a success, exactly this URI is written to `<env>-mongo-active`, if the user's Secret still has it.
+//! URIs are compared, not names of Secrets, so an edit during the check is neither used unchecked nor lost.
 //!
 //! - One Job runs at a time. The newest Job stays, so that its log can be read; older ones are deleted with their
 //!   Secrets.
-//! - If the check fails, the pods keep the old credential. The check is repeated later, and at once if the content
-//!   changes.
+//! - If the check fails, the pods keep the old URI. The check is repeated later, and at once if the user's URI changes.
 //! - A Job that ended without an answer (no node, no image) says nothing about the credential.
 //! - This module knows nothing of releases. Releases depend on it only through [`Valid::credentials`]: before a failing
 //!   release is judged, the credential is checked again.
@@ -31,14 +30,14 @@ pub enum CredentialState {
     Proven,
     /// Being checked, or the check could not run yet.
     Checking,
-    /// The check failed: the reason, and what was observed. Before there is an active copy, it is the failure that
-    /// prevents the first one.
+    /// The check failed: the reason, and what was observed. While `<env>-mongo-active` does not exist yet, it is the
+    /// failure that prevents it.
     Bad(Reason, String),
     /// Not checked: `mongo.preflight.mode` is `Off`.
     Off,
 }
 
-/// Maximum age of the check of the active copy: only checks made since a release in flight came under suspicion count.
+/// Maximum age of the check of the URI in use: only checks made since a release in flight came under suspicion count.
 /// `None`: any age.
 pub fn oldest_allowed(records: &[Record], now: Timestamp) -> Option<SignedDuration> {
     let suspected = |r: &Record| r.status.as_ref()?.suspected_at.as_ref().map(|t| t.0);

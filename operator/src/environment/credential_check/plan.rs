@@ -13,7 +13,7 @@ use crate::environment::finding::Finding;
 use crate::environment::isolation::Isolation;
 use crate::environment::model::annotations::MONGO_KEY;
 
-/// Inputs of a plan.
+/// Everything that a plan for the Mongo credential depends on.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     /// Field `mongo` of the spec.
@@ -22,7 +22,7 @@ pub struct Known<'a> {
     pub jobs: Result<(), &'static str>,
     /// True when checks are off (`mongo.preflight.mode: Off`).
     pub off: bool,
-    /// Content of the user's Secret and the database that its URI names; `Err` if it is unusable.
+    /// URI in the user's Secret (as Secret data), and the database that it names; `Err` if it is unusable.
     pub candidate: Result<&'a (Data, String), &'a Finding>,
     /// Secret `<env>-mongo-active`, if it exists.
     pub live: Option<&'a Secret>,
@@ -30,13 +30,13 @@ pub struct Known<'a> {
     pub attempts: &'a [Attempt],
     /// Comparison with the databases of the other stage.
     pub isolation: &'a Isolation,
-    /// Maximum age of the check of the active copy; `None`: any age.
+    /// Maximum age of the last check of the URI in use; `None`: any age.
     pub recheck: Option<SignedDuration>,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// Prints nothing, because a content is secret.
+/// Prints nothing, because URIs contain passwords.
 impl std::fmt::Debug for Known<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Known").finish_non_exhaustive()
@@ -48,17 +48,17 @@ impl std::fmt::Debug for Known<'_> {
 pub struct Start {
     /// Number of the attempt.
     pub number: i64,
-    /// Content to check.
+    /// Secret data with the URI to check.
     pub content: Data,
-    /// Database that the content's URI names.
+    /// Database that the URI names.
     pub database: String,
-    /// Number of this attempt at the same content, starting from 1.
+    /// How many attempts there are at this URI, including this one.
     pub tries: i64,
     /// UID of the attempt's Secret, if it exists already.
     pub secret: Option<String>,
 }
 
-/// Prints no content, because it is secret.
+/// Prints no URI, because it contains a password.
 impl std::fmt::Debug for Start {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Start")
@@ -68,10 +68,10 @@ impl std::fmt::Debug for Start {
     }
 }
 
-/// Plan for the Mongo credential.
+/// Plan for the Mongo credential: what pods read, and which checks are started and deleted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckPlan {
-    /// Planned state of the active copy.
+    /// Planned state of `<env>-mongo-active`.
     pub active: Active,
     /// Result of checking the credential that pods read.
     pub state: CredentialState,
@@ -79,7 +79,7 @@ pub struct CheckPlan {
     pub isolated: Finding,
     /// Value of `status.mongo.candidate`.
     pub candidate: Option<&'static str>,
-    /// Record of the check of the active copy, after this plan.
+    /// Record of the check of the URI in use, as it will be after this plan.
     pub record: CheckRecord,
     /// Attempt to start now, if any.
     pub start: Option<Start>,
@@ -89,7 +89,7 @@ pub struct CheckPlan {
     pub next: Option<Timestamp>,
 }
 
-/// Makes the plan.
+/// Plans what pods read, and which checks are started and deleted.
 pub fn plan(known: Known<'_>) -> CheckPlan {
     let here = Here::of(known);
     let (active, record, isolated) = here.active();
@@ -108,7 +108,7 @@ pub fn plan(known: Known<'_>) -> CheckPlan {
 
 struct Here<'a> {
     known: Known<'a>,
-    /// Data of the active copy.
+    /// Data of `<env>-mongo-active`.
     live: Option<Data>,
     record: CheckRecord,
 }
@@ -131,8 +131,8 @@ impl<'a> Here<'a> {
         Standing::of(content, self.known.attempts, verified)
     }
 
-    /// Planned active copy, the record of its check, and the finding whether its database is isolated from the other
-    /// stage.
+    /// Planned state of `<env>-mongo-active`, the record of its check, and the finding whether its database is isolated
+    /// from the other stage.
     fn active(&self) -> (Active, CheckRecord, Finding) {
         let name = &self.known.spec.uri_secret_ref.name;
         let (content, database) = match self.known.candidate {
@@ -220,8 +220,8 @@ impl<'a> Here<'a> {
         active
     }
 
-    /// Active copy that keeps its content. It is still written, so that its labels and owner references are kept up to
-    /// date.
+    /// Plan that keeps the data of `<env>-mongo-active`. The Secret is still applied, so that its labels and owner
+    /// references stay up to date.
     fn stay(&self, finding: Finding) -> (Active, CheckRecord, Finding) {
         let mut active = credentials::stay(finding, self.known.live);
         active.advance.clone_from(&self.live);
@@ -278,8 +278,8 @@ impl<'a> Here<'a> {
         })
     }
 
-    /// Contents to check, in order of urgency: first what pods read, if a fresh check of it is required, then the
-    /// content of the user's Secret.
+    /// URIs to check (as Secret data, with the database), in order of urgency: first the one in use, if a fresh check
+    /// of it is required, then the one in the user's Secret.
     fn wanting(&self) -> Vec<(Data, String)> {
         if self.known.off {
             return Vec::new();
@@ -346,7 +346,7 @@ impl<'a> Here<'a> {
     }
 
     /// Numbers of the attempts to delete. Kept are: a running attempt that is still wanted; the unstarted one that is
-    /// started now; the newest if it has ended; and the last answers about the active content and about the user's. If
+    /// started now; the newest if it has ended; and the last answers about the URI in use and about the user's. If
     /// checks are off, all are deleted.
     fn remove(&self, start: Option<&Start>) -> Vec<i64> {
         let wanting = self.wanting();
@@ -379,7 +379,7 @@ fn unproven() -> Finding {
     )
 }
 
-/// Database that the URI in an active copy names.
+/// Database that the URI in this Secret data names.
 fn database_of(content: &Data) -> Option<String> {
     let text = std::str::from_utf8(&content.get(MONGO_KEY)?.0).ok()?;
     Some(mongo_uri::parse(text).ok()?.database?.to_string())

@@ -54,7 +54,7 @@ pub(super) fn attempt(number: i64, password: &str, state: State) -> Attempt {
     }
 }
 
-/// Inputs of a plan: a candidate, an active copy and attempts.
+/// Inputs of a plan: the user's URI, the URI in use, and attempts.
 pub(super) struct Case {
     pub(super) spec: MongoSpec,
     pub(super) candidate: Result<(Data, String), Finding>,
@@ -89,7 +89,8 @@ impl Case {
         }
     }
 
-    /// Sets the active copy to the URI with this password; `verified` is the time in seconds of its last success.
+    /// Sets `<env>-mongo-active` to the URI with this password; `verified` is the time in seconds of its last
+    /// successful check.
     pub(super) fn live(mut self, password: &str, verified: Option<i64>) -> Self {
         let mut live = Secret {
             data: Some(content(password)),

@@ -1,4 +1,4 @@
-//! Overall result of all attempts at one content. Pure.
+//! Overall result of all attempts to check one Mongo URI. Pure.
 
 use std::time::Duration;
 
@@ -14,25 +14,25 @@ const MAX_WAIT: Duration = Duration::from_secs(300);
 /// Time before the second attempt after all other failures; it doubles with each further attempt.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
-/// Overall result of the attempts at one content.
+/// Overall result of all attempts to check one Mongo URI.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Standing {
-    /// The content was never checked.
+    /// The URI was never checked.
     Untried,
     /// The first check runs; what keeps its pod from starting, if anything is known.
     Checking(Option<String>),
     /// The last check succeeded at this time; its answer, unless the attempt was deleted.
     Proven(Timestamp, Option<Outcome>),
-    /// The last check failed at this time with this answer; how many attempts at the content there were.
+    /// The last check failed at this time with this answer; how many attempts at this URI there were.
     Refused(Timestamp, Outcome, i64),
-    /// No check has given an answer, and the newest one ended at this time; the cause, and how many attempts at the
-    /// content there were.
+    /// No check has given an answer, and the newest one ended at this time; the cause, and how many attempts at this
+    /// URI there were.
     Lost(Timestamp, &'static str, i64),
 }
 
 impl Standing {
-    /// Result of the attempts at `content`; the newest answer counts. `verified` is the time of its last success, from
-    /// the record of the active copy. An attempt without an answer does not undo a success.
+    /// Result of the attempts at the URI in `content`; the newest answer counts. `verified` is the time of the last
+    /// success in the annotations of `<env>-mongo-active`. An attempt without an answer does not undo a success.
     pub fn of(content: &Data, attempts: &[Attempt], verified: Option<Timestamp>) -> Self {
         let of_content = || {
             let same = |a: &&Attempt| a.content.as_ref() == Some(content);
@@ -67,8 +67,8 @@ impl Standing {
     }
 }
 
-/// Time of the next attempt at a content, and its number among the attempts at this content, starting from 1. `None`
-/// while an attempt runs.
+/// Time of the next attempt at the URI in `content`, and how many attempts there will be then. `None` while an attempt
+/// runs.
 pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)> {
     let newest = attempts
         .iter()
@@ -87,7 +87,7 @@ pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)
         State::Unstarted => Some((Timestamp::UNIX_EPOCH, newest.tries)),
         State::Lost(at, _) => after(*at, wait(newest.tries)),
         State::Answered(at, outcome) => match outcome.failure() {
-            // A fresh check of a successful content was required; its count starts from 1.
+            // A fresh check of a URI that works was required; its attempts count from 1.
             None => Some((Timestamp::UNIX_EPOCH, 1)),
             Some(Reason::AuthFailed | Reason::BadUri) => after(*at, MAX_WAIT),
             Some(_) => after(*at, wait(newest.tries)),

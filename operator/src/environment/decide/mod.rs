@@ -29,7 +29,7 @@ use crate::release::workload::Workload;
 /// What this reconcile does about releases.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Decision of the release machine.
+    /// Decision of the release state machine.
     pub decision: Decision,
     /// What the candidate pod runs; `None`: there must be no candidate pod.
     pub candidate: Option<CandidateRun>,
@@ -161,8 +161,8 @@ fn promoted(mut decision: Decision, gate: &GateVerdict) -> Decision {
     decision
 }
 
-/// Delay of the next reconcile if nothing changes before. It is the time to the next deadline of the release machine,
-/// the gate, a trial, a check or a followed tag, but at most a minute plus `jitter`.
+/// Delay of the next reconcile if nothing changes before. It is the time to the next deadline of the release state
+/// machine, the gate, a trial, a check or a followed tag, but at most a minute plus `jitter`.
 pub fn requeue_after(
     step: &Step,
     valid: &Valid,

@@ -1,5 +1,5 @@
-//! Facts that are written to release records in addition to the steps of the release machine: who serves, good seconds,
-//! latency, whether a rollback is possible. Pure.
+//! Facts that are written to release records in addition to the steps of the release state machine: which release
+//! serves, good seconds, latency, whether a rollback is possible. Pure.
 
 use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::whole_seconds;

@@ -1,4 +1,4 @@
-//! Builds the input of the release machine from what was observed and validated. Pure.
+//! Builds the input of the release state machine from what was observed and validated. Pure.
 
 use crokodial_crds::{OnFailure, Reason};
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ impl TrialResults {
     }
 }
 
-/// Inputs of a view.
+/// Everything that [`view`] is built from.
 #[derive(Clone, Copy, Debug)]
 pub struct ViewInputs<'a> {
     /// Identity of the environment.
@@ -108,7 +108,7 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
     }
 }
 
-/// Converts the state of the credential for the release machine.
+/// Converts the state of the credential for the release state machine.
 fn proof(credentials: &CredentialState) -> CredentialHealth {
     match credentials {
         CredentialState::Off => CredentialHealth::Off,
@@ -134,7 +134,8 @@ fn release_phase(observed: &Observed, newest: Option<i64>) -> Trial {
     trials::release_phase(asked, state, observed.image_gone)
 }
 
-/// Checks that both active copies, which the first pod needs, exist or will exist.
+/// Checks that the Secrets `<env>-mongo-active` and `<env>-config-active`, which the first pod needs, exist or will
+/// exist.
 fn prerequisites(valid: &Valid) -> Result<(), MissingPrerequisite> {
     let missing: Vec<_> = [&valid.mongo, &valid.config.active]
         .into_iter()

@@ -16,8 +16,8 @@ pub const CREDENTIALS: &str = "crokodial.com/credentials";
 /// On the pods of a candidate that tries values of `config.secretRefs`: generation of those values.
 pub const TRIES_CONFIG: &str = "crokodial.com/tries-config";
 
-/// On an active copy: number of times its content has changed. It is a counter and not a hash, so it reveals nothing
-/// about the values.
+/// On `<env>-mongo-active` and `<env>-config-active`: number of times the Secret's data has changed. It is a counter
+/// and not a hash, so it reveals nothing about the values.
 pub const GENERATION: &str = "crokodial.com/generation";
 
 /// On the Secret with values on trial: number of the release whose pod template the trial uses.
@@ -29,29 +29,28 @@ pub const SINCE: &str = "crokodial.com/since";
 /// On the Secret with values on trial: why the values failed; absent while the trial runs.
 pub const VERDICT: &str = "crokodial.com/verdict";
 
-/// On an active copy: stage of its environment, `staging` or `prod`.
+/// On `<env>-mongo-active` and `<env>-config-active`: stage of the environment, `staging` or `prod`.
 pub const STAGE: &str = "crokodial.com/stage";
 
-/// On the active copy of `config.secretRefs`: fingerprints of its longer values, separated by commas.
+/// On `<env>-config-active`: fingerprints of the longer values of `config.secretRefs`, separated by commas.
 pub const VALUES: &str = "crokodial.com/value-marks";
 
-/// On the active copy of the Mongo URI: time of its last successful check, RFC 3339.
+/// On `<env>-mongo-active`: time of the last successful check of the Mongo URI, RFC 3339.
 pub const VERIFIED: &str = "crokodial.com/verified-at";
 
-/// On the active copy of the Mongo URI: version of the database server at the last successful check.
+/// On `<env>-mongo-active`: version of the database server at the last successful check.
 pub const VERSION: &str = "crokodial.com/server-version";
 
-/// On the active copy of the Mongo URI: fingerprints that identify its database, separated by commas.
+/// On `<env>-mongo-active`: fingerprints that identify the database, separated by commas.
 pub const MARKS: &str = "crokodial.com/database-marks";
 
-/// On the active copy of the Mongo URI: value of `mongo.rotateNonce` when the copy was made.
+/// On `<env>-mongo-active`: value of `mongo.rotateNonce` when this URI was put into use.
 pub const NONCE: &str = "crokodial.com/rotate-nonce";
 
-/// On a preflight Job: UID of the Secret that it was made for. A recreated Secret of the same name may have another
-/// content.
+/// On a preflight Job: UID of the Secret that it was made for. A recreated Secret of the same name may have other data.
 pub const CANDIDATE: &str = "crokodial.com/candidate-uid";
 
-/// On a preflight Job: number of this attempt at the same content, starting from 1.
+/// On a preflight Job: how many Jobs have checked this URI, including this one.
 pub const TRY: &str = "crokodial.com/try";
 
 /// Key of the URI in the data of `<env>-mongo-active`.

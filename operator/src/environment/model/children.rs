@@ -172,11 +172,11 @@ impl Children {
 /// What to do with one child.
 #[derive(Clone, PartialEq)]
 pub enum Child {
-    /// Create or update it to this state.
+    /// Create or update the child to this state.
     Apply(Value),
-    /// Leave it as it is, because its wanted state is unknown or must not be applied now.
+    /// Leave the child as it is, because its wanted state is unknown or must not be applied now.
     Keep,
-    /// Delete it, if the operator made it.
+    /// Delete the child, if the operator made it.
     Remove,
 }
 
@@ -194,7 +194,7 @@ impl std::fmt::Debug for Child {
 /// What to do with one Job. Jobs are immutable, so they are only created and deleted.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobChange {
-    /// Create it.
+    /// Create this Job.
     Create(Box<Job>),
     /// Delete the Job with this metadata.
     Delete(Box<ObjectMeta>),

@@ -56,7 +56,7 @@ pub enum ReleaseJobState {
 /// Candidate pods and release phases of an environment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trials {
-    /// Candidate pods, those that try values included.
+    /// Candidate pods, including those that try values of `config.secretRefs`.
     pub pods: Vec<CandidatePod>,
     /// UID of a candidate pod, and the result of the smoke run against it.
     pub smoke: Option<(String, SmokeResult)>,
@@ -142,7 +142,7 @@ impl CandidatePod {
     }
 }
 
-/// Converts the result of a smoke run for the release machine.
+/// Converts the result of a smoke run for the release state machine.
 fn smoke_of(result: &SmokeResult) -> SmokeVerdict {
     match result {
         SmokeResult::Passed { pages, assets } => SmokeVerdict::Passed(format!(
@@ -153,8 +153,8 @@ fn smoke_of(result: &SmokeResult) -> SmokeVerdict {
     }
 }
 
-/// Result of a release's release phase for the release machine. `asked`: the release has a release phase. `image_gone`:
-/// the registry says that the image does not exist or must not be pulled.
+/// Result of a release's release phase for the release state machine. `asked`: the release has a release phase.
+/// `image_gone`: the registry says that the image does not exist or must not be pulled.
 pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image_gone: bool) -> Trial {
     if !asked {
         return Trial::NotAsked;
