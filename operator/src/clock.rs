@@ -1,15 +1,15 @@
-//! Source of the current time.
+//! Source of the current time, replaceable in tests.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-/// Source of the current time. Tests set theirs.
+/// Source of the current time.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// Clock of the machine.
+    /// System clock.
     System,
-    /// Clock of a test.
+    /// Time that a test sets; it changes only when the test changes it.
     Fixed(Arc<Mutex<Timestamp>>),
 }
 

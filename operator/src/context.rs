@@ -1,4 +1,5 @@
-//! Shared by all reconciles: the API, the settings, the clock, and answers from outside.
+//! State shared by all reconciles: API client, settings, clock, caches, metrics, and clients of services outside the
+//! cluster.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,31 +27,31 @@ use crate::uptime::Probes;
 /// Maximum length of an Event's note in characters; the API server accepts 1 kB.
 const MAX_NOTE: usize = 1000;
 
-/// Settings of the chart.
+/// Settings from the Helm chart.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Namespaces whose environments are run.
+    /// Namespaces whose environments the operator reconciles.
     pub watch_namespaces: Vec<String>,
-    /// Namespace of the operator and of its own Secrets.
+    /// Namespace of the operator, which also holds its own Secrets.
     pub operator_namespace: String,
-    /// True when ingress classes may be read.
+    /// True when the operator may read IngressClasses, which needs a ClusterRole.
     pub read_ingress_classes: bool,
-    /// Defaults of the spec.
+    /// Defaults for fields that an environment's spec leaves out.
     pub defaults: Defaults,
 }
 
-/// Key of a resolution: environment, image, retry nonce, credentials.
+/// Cache key of a resolved image: UID of the environment, image reference, `rollout.retry`, registry credentials.
 pub type Resolution = (String, String, String, Vec<RegistryAuth>);
 
-/// Services outside the Kubernetes API.
+/// Clients of everything outside the Kubernetes API.
 pub struct Outside {
-    /// Registries.
+    /// Client of container registries.
     pub images: Arc<dyn Images>,
-    /// Edge of the cluster.
+    /// Client of the cluster's edge (the Ingress controller).
     pub edge: Arc<dyn Edge>,
-    /// Probing of sites.
+    /// Prober of the environments' sites.
     pub probes: Arc<dyn Probes>,
-    /// Candidate pods.
+    /// Runner of smoke checks against candidate pods.
     pub smoke: Arc<dyn Smoke>,
 }
 
@@ -60,41 +61,41 @@ impl std::fmt::Debug for Outside {
     }
 }
 
-/// Shared by all reconciles.
+/// State shared by all reconciles.
 pub struct Context {
-    /// Kubernetes API.
+    /// Calls to the Kubernetes API.
     pub io: KubeIo,
-    /// Settings of the chart.
+    /// Settings from the Helm chart.
     pub settings: Settings,
-    /// Registries.
+    /// Client of container registries.
     pub images: Arc<dyn Images>,
-    /// Edge of the cluster.
+    /// Client of the cluster's edge (the Ingress controller).
     pub edge: Arc<dyn Edge>,
-    /// Probing of sites.
+    /// Prober of the environments' sites.
     pub probes: Arc<dyn Probes>,
-    /// Candidate pods.
+    /// Runner of smoke checks against candidate pods.
     pub smoke: Arc<dyn Smoke>,
-    /// Metrics.
+    /// Metrics of the operator.
     pub metrics: Metrics,
-    /// Digests by image.
+    /// Digests of images, as resolved by registries.
     pub resolutions: Lookups<Resolution, Result<Digest, ResolveError>>,
-    /// Existence of digests, by image, digest and credentials.
+    /// Whether digests still exist in their registries, by image, digest and credentials.
     pub existences: Lookups<(String, String, Vec<RegistryAuth>), Existence>,
-    /// Measurements at the edge, by address and domain.
+    /// Answers to plain HTTP requests at the edge, by address and domain.
     pub measurements: Lookups<(String, String), PlainHttpAnswer>,
-    /// Smoke runs, by the pod's UID and the target.
+    /// Results of smoke runs, by UID of the candidate pod and target.
     pub smokes: Lookups<(String, SmokeTarget), SmokeResult>,
-    /// Requeues an environment whose answer has come.
+    /// Triggers a reconcile of an environment when an asynchronous result arrives.
     pub requeue: RequeueTrigger,
-    /// Changes of releases, for the environments that are promoted from them.
+    /// Notifies environments when releases change in the environment that they are promoted from.
     pub release_changes: ReleaseChanges,
-    /// Results of server-side applies.
+    /// Hashes of what server-side applies resulted in, to recognise values that the API server rewrites.
     pub applied: AppliedCache,
-    /// Troubles without an Event yet.
+    /// Conditions whose warning Event is delayed because they may recover.
     pub warnings: PendingWarnings,
-    /// Times at which suspended environments were resumed.
+    /// Times at which suspended environments were last seen suspended.
     pub resumed: ResumeTimes,
-    /// Stored key of fingerprints, once it was read.
+    /// Key of fingerprints; set once the stored Secret has been read or created.
     pub key: OnceLock<Key>,
     began: Timestamp,
     clock: Clock,
@@ -110,7 +111,7 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// Puts the parts together. One recorder per process: it counts repeated Events.
+    /// Creates the context. It has the only Event recorder of the process, because the recorder counts repeated Events.
     pub fn new(
         io: KubeIo,
         settings: Settings,
@@ -155,13 +156,13 @@ impl Context {
         self.clock.now()
     }
 
-    /// Time since which this replica leads, or since which the process runs where it is the only one. Deadlines count from
-    /// there.
+    /// Time at which this replica became leader, or at which the process started where there is no leader election. No
+    /// deadline starts before it.
     pub fn since(&self) -> Timestamp {
         self.io.fence().since().unwrap_or(self.began)
     }
 
-    /// Publishes an Event. One that cannot be published is logged and dropped: Events are no record.
+    /// Publishes an Event. A failure is only logged, because nothing depends on Events.
     pub async fn event<K: Resource<DynamicType = ()>>(
         &self,
         about: &K,
@@ -172,8 +173,8 @@ impl Context {
         self.event_on(about, None, type_, reason, note).await;
     }
 
-    /// Publishes an Event that names a second object. The recorder folds Events that differ in their note only into one, so
-    /// those about different objects must name them.
+    /// Publishes an Event that also names a `secondary` object. The recorder merges Events that differ only in their
+    /// note, so Events about different objects must name them here.
     pub async fn event_on<K: Resource<DynamicType = ()>>(
         &self,
         about: &K,

@@ -1,14 +1,15 @@
-//! Keyed fingerprints: equal contents have equal fingerprints, and without the key a fingerprint says nothing.
+//! Keyed fingerprints (truncated HMAC-SHA256). Equal contents have equal fingerprints; without the key, a fingerprint
+//! reveals nothing about its content.
 
 use ring::hmac;
 
-/// Length of a key in bytes, that of the hash.
+/// Length of a key in bytes, equal to the output of SHA-256.
 pub const KEY_BYTES: usize = 32;
 
-/// Length of a fingerprint in hex digits: 128 bits.
+/// Length of a fingerprint in hex digits: 32 digits are 128 bits.
 pub const MARK_LENGTH: usize = 32;
 
-/// Key of fingerprints.
+/// Secret key that fingerprints are made with.
 #[derive(Clone)]
 pub struct Key(hmac::Key);
 
@@ -19,12 +20,12 @@ impl std::fmt::Debug for Key {
 }
 
 impl Key {
-    /// Key of these bytes, [`KEY_BYTES`] random ones.
+    /// Creates a key from these bytes, normally [`KEY_BYTES`] random ones.
     pub fn new(bytes: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
-    /// Fingerprint of some content; contents of different kinds have different ones.
+    /// Fingerprint of `content`. The same content has different fingerprints for different values of `kind`.
     pub fn mark(&self, kind: &str, content: &[u8]) -> String {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(kind.as_bytes());
@@ -36,7 +37,7 @@ impl Key {
     }
 }
 
-/// Bytes of a key that is not stored yet.
+/// New key that is not stored in a Secret yet.
 #[derive(Clone)]
 pub struct NewKey([u8; KEY_BYTES]);
 
@@ -47,17 +48,17 @@ impl std::fmt::Debug for NewKey {
 }
 
 impl NewKey {
-    /// Random bytes.
+    /// Generates a random key.
     pub fn generate() -> Self {
         Self(rand::random())
     }
 
-    /// Bytes to store.
+    /// Raw bytes, to be stored in a Secret.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The key itself.
+    /// The same key, ready to make fingerprints.
     pub fn key(&self) -> Key {
         Key::new(&self.0)
     }

@@ -1,7 +1,8 @@
-//! Slow questions to the outside: asked alongside the reconcile, and answered from memory for a while.
+//! Cache of slow look-ups outside the cluster, such as at a registry. Each runs in a task of its own, concurrently with
+//! reconciles.
 //!
-//! A reconcile waits a moment for an answer and goes on without it: one slow registry delays neither the rest of this
-//! reconcile nor another environment.
+//! A reconcile waits briefly for an answer and then continues without it, so a slow registry delays neither the rest of
+//! this reconcile nor other environments.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,11 +12,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-/// Maximum number of stored answers; above it the older half is dropped. Far more than a namespace full of environments
-/// asks for.
+/// Maximum number of stored answers. When it is reached, the older half is dropped. Real use stays far below it.
 const MAX_ANSWERS: usize = 2_000;
 
-/// Answers by key; each question is asked once at a time.
+/// Cached answers by key. At most one look-up per key runs at a time.
 #[derive(Debug)]
 pub struct Lookups<K, V> {
     entries: Mutex<HashMap<K, Entry<V>>>,
@@ -37,8 +37,8 @@ impl<K, V> Default for Lookups<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
-    /// Answer to `key`; `None` where there is none after `wait`. An answer older than `max_age` (which may depend on the
-    /// answer) is asked for again, and is returned until the new one has come.
+    /// Returns the answer for `key`, or `None` if there is none after `wait`. An answer older than `max_age`, which may
+    /// depend on the answer, is looked up again with `ask`; the old answer is returned until the new one has arrived.
     pub async fn get<F>(
         &self,
         key: &K,
@@ -73,7 +73,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
     where
         F: Future<Output = V> + Send + 'static,
     {
-        // A panic while the lock was held cannot leave a map half written: its data stays usable.
+        // No panic can leave this map half written, so the lock is used even when it is poisoned.
         let mut entries = self
             .entries
             .lock()
@@ -82,7 +82,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
         if let Some(entry) = entries.get(key) {
             let usable = match &*entry.answer.borrow() {
                 Some(value) => fresh(entry.asked, max_age(value), now),
-                // Nobody will answer any more when the task that was asked is gone.
+                // An error means that the task of the look-up is gone and no answer will come.
                 None => entry.answer.has_changed().is_ok(),
             };
             if usable {

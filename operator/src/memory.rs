@@ -1,4 +1,5 @@
-//! What the process remembers between reconciles. Losing it, as on a restart, costs at most a repeated write or Event.
+//! Memory of the process between reconciles. If it is lost, for example by a restart, the cost is at most a repeated
+//! write, a repeated or delayed Event, or a longer deadline.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -6,12 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use crokodial_crds::condition::ConditionType;
 use jiff::Timestamp;
 
-/// Maximum number of results in an [`AppliedCache`]: a dozen children for each of hundreds of environments. Above it
-/// something else is wrong, and the cache starts over.
+/// Maximum number of results in an [`AppliedCache`], enough for a dozen children in each of hundreds of environments. A
+/// cache that exceeds it points to a bug, so it is emptied.
 const MAX_RESULTS: usize = 10_000;
 
-/// Results of server-side applies, by the hash of what was applied. The API server rewrites some values (`1000m` to `1`),
-/// so the result may differ from the request for good.
+/// Results of server-side applies: hash of the requested object → hash of the resulting object. The two may differ
+/// permanently, because the API server rewrites some values (`1000m` to `1`).
 #[derive(Debug, Default)]
 pub struct AppliedCache(Mutex<HashMap<String, String>>);
 
@@ -35,14 +36,14 @@ impl AppliedCache {
     }
 }
 
-/// Times at which suspended environments were resumed, by UID. While an environment is suspended, the deadlines of its
-/// releases do not run.
+/// Time at which each environment was last seen suspended, by UID. The deadlines of its releases do not run while it is
+/// suspended.
 #[derive(Debug, Default)]
 pub struct ResumeTimes(Mutex<HashMap<String, Timestamp>>);
 
 impl ResumeTimes {
-    /// Time from which the deadlines of this environment count: `now` while it is suspended, then the end of the
-    /// suspension.
+    /// Earliest start of this environment's deadlines: `now` while it is suspended, later the end of the suspension.
+    /// [`Timestamp::MIN`] if it was never suspended.
     pub fn since(&self, uid: &str, suspended: bool, now: Timestamp) -> Timestamp {
         let mut resumed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if suspended {
@@ -52,22 +53,22 @@ impl ResumeTimes {
     }
 }
 
-/// Condition in trouble that may end by itself, and may have no Event yet.
+/// Warning about a condition that may recover without intervention, so its Event is delayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingWarning {
     /// Reason of the condition.
     pub reason: String,
-    /// Time at which this reason was first seen.
+    /// Time at which the condition was first seen with this reason.
     pub since: Timestamp,
-    /// True once an Event was published.
+    /// True once an Event about it was published.
     pub reported: bool,
 }
 
-/// Pending warnings of one environment, by condition.
+/// Pending warnings of one environment, by condition type.
 pub type EnvironmentWarnings = BTreeMap<ConditionType, PendingWarning>;
 
-/// Pending warnings of all environments, by namespace and name. Nothing is lost on a restart: a trouble that lasts is
-/// reported by the next process.
+/// Pending warnings of all environments, by namespace and name. A restart only delays them: the next process reports a
+/// problem that persists.
 #[derive(Debug, Default)]
 pub struct PendingWarnings(Mutex<HashMap<(String, String), EnvironmentWarnings>>);
 
@@ -85,7 +86,7 @@ impl PendingWarnings {
         )
     }
 
-    /// Forgets an environment that is gone.
+    /// Drops the warnings of a deleted environment.
     pub fn forget(&self, namespace: &str, name: &str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(&(namespace.to_owned(), name.to_owned()));

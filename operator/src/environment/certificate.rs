@@ -1,7 +1,9 @@
-//! Certificate of an environment, from the operator's own authority. Pure but for the randomness of new keys.
+//! Certificate of an environment, issued by the operator's own certificate authority (CA). Pure except for the random
+//! new keys.
 //!
-//! The authority is the Secret `crokodial-ca` in the operator's namespace. Browsers do not trust it by
-//! themselves: it is for staging, for clusters behind another proxy, and until a public issuer is set up.
+//! The CA is the Secret `crokodial-ca` in the operator's namespace. Browsers do not trust this CA unless a user
+//! installs it. It is meant for staging, for clusters behind another proxy, and for the time until a public issuer is
+//! set up.
 
 use std::collections::BTreeMap;
 
@@ -20,37 +22,37 @@ use super::model::observed::Observed;
 use super::validate::Valid;
 use crate::tls::{self, Ca, CertInfo, LeafPem, TlsError};
 
-/// Name of the authority's Secret.
+/// Name of the Secret with the CA's certificate and key.
 pub const CA_SECRET: &str = "crokodial-ca";
 
 /// Failure to issue a certificate.
 #[derive(Debug, thiserror::Error)]
 enum IssueError {
-    /// Key or certificate cannot be made or read.
+    /// A key or certificate cannot be generated or parsed.
     #[error(
         "secret {CA_SECRET} in the operator's namespace: {0}. Restore it, or delete it to have a new authority made"
     )]
     Tls(#[from] TlsError),
-    /// The Secret lacks a part.
+    /// The CA's Secret lacks this key of its data.
     #[error(
         "secret {CA_SECRET} in the operator's namespace has no {0}. Restore it, or delete it to have a new authority made"
     )]
     Incomplete(&'static str),
 }
 
-/// What is to be done about the certificate.
+/// Result of planning the certificate: what to report and what to write.
 pub struct Certificate {
-    /// Condition `CertificateReady`.
+    /// Finding for condition `CertificateReady`.
     pub finding: Finding,
-    /// Field `status.certificate`.
+    /// Value of `status.certificate`.
     pub status: Option<CertificateStatus>,
-    /// Content of the Secret `<env>-tls`, new or as it is; `None`: it is left alone.
+    /// Content to write to the Secret `<env>-tls`, newly issued or unchanged. `None` leaves the Secret alone.
     pub data: Option<Data>,
-    /// Authority to store, where none is stored yet.
+    /// New CA to store, where none is stored yet.
     pub new_authority: Option<Ca>,
 }
 
-/// Holds keys: the content is not printed.
+/// Prints no content, because it includes private keys.
 impl std::fmt::Debug for Certificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Certificate")
@@ -59,8 +61,8 @@ impl std::fmt::Debug for Certificate {
     }
 }
 
-/// Judges the certificate and issues a new one where one is due. A failure keeps the old one and is reported. Pure but for
-/// the randomness of new keys.
+/// Checks the certificate and issues a new one if it is due for renewal. After a failure, the old certificate stays and
+/// the failure is reported.
 pub fn plan(
     spec: &EnvironmentSpec,
     effective: &Effective,
@@ -94,7 +96,7 @@ fn disabled() -> Certificate {
     }
 }
 
-/// Certificate that exists.
+/// Certificate that is currently in the Secret `<env>-tls`.
 struct Live {
     data: Option<Data>,
     has_chain: bool,
@@ -118,7 +120,8 @@ impl Live {
         self.info.as_ref().filter(valid)
     }
 
-    /// True when the certificate needs no renewal and its key belongs to it: a Secret may have been edited by hand.
+    /// True when the certificate needs no renewal and matches its key. The two may differ if somebody edited the
+    /// Secret.
     fn is_good(&self, host: &DnsName, ca: &Ca, now: Timestamp) -> bool {
         let (Some(info), Some(key)) = (&self.info, &self.key) else {
             return false;
@@ -127,7 +130,7 @@ impl Live {
     }
 }
 
-/// Certificate from the stored authority, or from a new one where none is stored.
+/// Plans a certificate from the stored CA, or from a new one where none is stored.
 fn self_signed(
     stored: Option<&Secret>,
     host: &DnsName,
@@ -174,8 +177,10 @@ fn self_signed(
     }
 }
 
-/// A new certificate is due and may not be written: the one that exists is reported. The new one differs at every
-/// reconcile, and is issued for the plan only. That none exists yet is no failure, so nobody is warned.
+/// Report for a certificate that is due but must not be written now: the environment is suspended or has a name
+/// conflict. The state of the existing certificate is reported. A missing certificate is reported as Unknown, not as a
+/// failure, so no warning Event is published. The caller adds a newly issued certificate for `status.plan` only; it
+/// differs in every reconcile and is never written.
 fn due(live: Live, ca: &Ca, now: Timestamp) -> Certificate {
     if live.usable(now).is_none() {
         let cause = "a certificate is due, and none is written while the environment is suspended or a name is taken";
@@ -207,8 +212,9 @@ fn content(leaf: &LeafPem, ca: &Ca) -> Data {
     ])
 }
 
-/// Host to certify. While the domain may not be routed (another environment has it, or there is no controller)
-/// the old route goes on serving, and needs its certificate.
+/// Host name for the certificate: normally the domain of the spec. While the Ingress must not be changed (another
+/// environment has the domain, or the IngressClass is missing), the existing Ingress still serves its old host, which
+/// then needs the certificate.
 fn routed_host<'a>(
     spec: &'a EnvironmentSpec,
     effective: &Effective,
@@ -242,7 +248,8 @@ fn in_force(
             format!("the certificate is valid{until}"),
         )
     } else {
-        // It still works, so the site stays Ready; but only a person can bring a new authority to those who trust it.
+        // The certificate works, so the condition is True. But only a person can install a new CA on the clients that
+        // trust this one.
         let end = whole_seconds(ca.info().not_after).0;
         let what = format!(
             "the certificate is valid{until}, and no later than its authority, secret {CA_SECRET}, which ends {end}"

@@ -1,7 +1,7 @@
-//! Trial of new values of `config.secretRefs`: one pod tries them before the pods that serve read them. Pure.
+//! Trial of new values of `config.secretRefs`: one candidate pod tries them before the serving pods get them. Pure.
 //!
-//! The values wait in the Secret `<env>-config-candidate`, which also keeps the verdict against them: a value that
-//! failed is not tried again until it changes, or another release serves.
+//! During the trial, the values are in the Secret `<env>-config-candidate`. If they fail, the cause is recorded there
+//! too: the same values are not tried again, unless another release serves.
 
 use std::time::Duration;
 
@@ -20,22 +20,22 @@ use crate::release::record::{Record, last_good};
 use crate::release::workload::{PodView, Workload};
 use crate::smoke::SmokeResult;
 
-/// Values on trial, the content of `<env>-config-candidate`.
+/// Values on trial: the content of `<env>-config-candidate` with its annotations.
 #[derive(Clone, PartialEq)]
 pub struct Staged {
-    /// Values by name.
+    /// Values by the name of their environment variable.
     pub data: Data,
-    /// Generation of the values; above that of the values in use.
+    /// Generation of the values; larger than that of the values in use.
     pub generation: i64,
-    /// Release whose template tries them.
+    /// Number of the release whose pod template the trial uses.
     pub release: i64,
     /// Start of the trial.
     pub since: Timestamp,
-    /// Cause of their failure; `None` while the trial is open.
+    /// Why the values failed; `None` while the trial runs.
     pub verdict: Option<String>,
 }
 
-/// Holds values: they are not printed.
+/// Prints no values, because they are secret.
 impl std::fmt::Debug for Staged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Staged")
@@ -49,16 +49,16 @@ impl std::fmt::Debug for Staged {
 /// Result of a trial so far.
 #[derive(Clone, Debug)]
 pub struct ConfigTrial {
-    /// The values that pods currently read.
+    /// Values that the serving pods read.
     pub active: Active,
-    /// Values on trial, or found not to work; `None`: there are none.
+    /// Values on trial, or values that failed; `None` if there are neither.
     pub staged: Option<Staged>,
-    /// Next moment at which time alone changes the result.
+    /// Next time at which the result may change without any event.
     pub next: Option<Timestamp>,
 }
 
 impl ConfigTrial {
-    /// Values that a pod is to try now.
+    /// Values that the candidate pod must try; `None` if there are none or they have failed.
     pub fn wanted(&self) -> Option<&Staged> {
         self.staged.as_ref().filter(|s| s.verdict.is_none())
     }
@@ -75,16 +75,17 @@ impl ConfigTrial {
 /// Times that a trial depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct TrialClock {
-    /// Maximum time of a trial.
+    /// Maximum duration of a trial.
     pub deadline: Duration,
-    /// Time from which deadlines count: since when this process looks after the environment.
+    /// Earliest start of any deadline: when this process began to lead or, if later, when the environment's suspension
+    /// ended.
     pub leader_since: Timestamp,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// Decides about the values. Where no release is good yet, and where the copy in use is missing, they are taken untried:
-/// nothing serves that they could harm.
+/// Decides whether new values are put on trial, go into use or are refused. They go into use without a trial while no
+/// release is Good or `<env>-config-active` does not exist: then no serving pod can be harmed.
 pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) -> ConfigTrial {
     let live = observed.children.config_active();
     let taken = credentials::config(spec, &observed.config_secrets, live);
@@ -123,7 +124,8 @@ pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) ->
     }
 }
 
-/// Release whose template tries values: the good one that serves, which a pin or a rollback may have put back.
+/// Release whose pod template tries the values: the serving release if it is Good (after a pin or rollback it may be an
+/// older one), else the last Good one. `None` if its snapshot was not read.
 fn tries(observed: &Observed) -> Option<i64> {
     let workload = Workload::of(observed.children.deployment());
     let good = |n: &i64| {
@@ -144,7 +146,7 @@ enum Verdict {
     Open(String, Option<Timestamp>),
 }
 
-/// Trial of these values: the one under way, or a new one with a generation of its own.
+/// Trial of these values: the existing one if values and release are the same, else a new one with a new generation.
 fn staged(data: Data, release: i64, live: &Secret, observed: &Observed, now: Timestamp) -> Staged {
     let known = observed.children.config_candidate();
     let note = |key: &str| known.and_then(|s| s.annotations().get(key).cloned());
@@ -213,7 +215,8 @@ fn judge(staged: &Staged, observed: &Observed, clock: TrialClock) -> Verdict {
     }
 }
 
-/// True when the pods that serve are ready with the old values; else a failure says nothing about the new ones.
+/// True when no serving pod is unready. They run with the old values, so if one is unready, a failure of the candidate
+/// does not prove that the new values are bad.
 fn site_ready(observed: &Observed, release: i64) -> bool {
     let mut of = observed
         .pods
@@ -222,19 +225,20 @@ fn site_ready(observed: &Observed, release: i64) -> bool {
     of.all(|p| p.ready)
 }
 
-/// Use of the one candidate pod.
+/// What the single candidate pod is used for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Slot<'a> {
-    /// Not used.
+    /// For nothing.
     Free,
-    /// Trial of this release.
+    /// For the trial of the release with this number.
     Release(i64),
-    /// Trial of these values.
+    /// For the trial of these values of `config.secretRefs`.
     Config(&'a Staged),
 }
 
-/// Use of the candidate pod now. Values go first where both wait: a release may need what was added for it. But a trial that has begun is not
-/// interrupted, and one without an end does not keep a release, which may be the cure.
+/// Chooses what the candidate pod is used for. If both a release and new values wait, the values go first, because the
+/// release may need them. The release goes first if its trial has already begun, or if the values have been on trial
+/// for longer than the deadline: the release may be the fix.
 pub fn slot<'a>(
     release: Option<i64>,
     trial: &'a ConfigTrial,

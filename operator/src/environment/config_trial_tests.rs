@@ -59,7 +59,7 @@ fn web(name: &str, release: i64, ready: bool) -> PodView {
     }
 }
 
-/// Release 7 is good and serves with the value `old`; the user's Secret says `given`.
+/// World in which release 7 is Good and serves with the value `old`, and the user's Secret has the value `given`.
 fn seen(given: &str) -> Observed {
     let record = Record {
         spec: ReleaseSpec {
@@ -123,7 +123,7 @@ fn seen(given: &str) -> Observed {
     }
 }
 
-/// The same after the values were written to `<env>-config-candidate`.
+/// The world of [`seen`] after the trial's values were written to `<env>-config-candidate`.
 fn staged_world(given: &str, seconds: i64) -> Observed {
     let mut observed = seen(given);
     let trial = decide(&spec(), &observed, clock(seconds));

@@ -1,4 +1,4 @@
-//! Watches that wake a reconcile. All decisions are elsewhere.
+//! Watches that trigger reconciles. All decisions are made elsewhere.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -31,25 +31,26 @@ use crate::context::Context;
 use crate::metrics::{FailureClass, Reconciled};
 use crate::release::gate::EnvironmentRef;
 
-/// Timeout of a watch in seconds. It is then opened again, so that a connection that died silently is noticed.
+/// Timeout of a watch in seconds. The watch is then reopened, so that a connection that broke unnoticed is replaced.
 const WATCH_TIMEOUT: u32 = 40;
 
-/// Time from a write that was refused because something else had changed to the next reconcile.
+/// Delay of the next reconcile after the API server refused a write with 409, or after a write while not leading.
 const STALE_RETRY: Duration = Duration::from_millis(100);
 
-/// Environment as the watch returns it: one that cannot be decoded is a value, so the others go on.
+/// Environment as the watch returns it. One that cannot be decoded is an error value, so that the watch of the others
+/// continues.
 type Guarded = DeserializeGuard<CrokodialEnvironment>;
 
-/// Namespace with the client that watches it.
+/// Namespace to watch, with the client for its watches.
 pub struct Watched {
     /// Name of the namespace.
     pub namespace: String,
-    /// Client with a connection of its own, because watches keep their streams.
+    /// Client with its own connection, because each watch occupies a stream permanently.
     pub client: Client,
 }
 
 impl Watched {
-    /// API that returns metadata only: values of Secrets do not cross the wire.
+    /// API that returns only metadata, so that values of Secrets are never sent to the operator.
     fn metadata<K>(&self) -> Api<PartialObjectMeta<K>>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -66,8 +67,8 @@ impl std::fmt::Debug for Watched {
     }
 }
 
-/// Runs the environments of one namespace until `stop`. All of them are reconciled whenever `terms` changes: when this
-/// replica begins to lead.
+/// Reconciles the environments of one namespace until `stop`. Whenever `terms` changes, which means that this replica
+/// has become leader, all of them are reconciled.
 pub async fn run(
     ctx: Arc<Context>,
     watched: Watched,
@@ -134,7 +135,7 @@ fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
         })
 }
 
-/// Watches the children of a kind, unless another watch has them already.
+/// Adds the watch for a kind of child, unless another watch covers it.
 fn children(
     controller: Controller<Guarded>,
     watched: &Watched,
@@ -147,9 +148,9 @@ fn children(
         ChildKind::Deployment => child::<Deployment>(controller, watched),
         ChildKind::DisruptionBudget => child::<PodDisruptionBudget>(controller, watched),
         ChildKind::Ingress => child::<Ingress>(controller, watched),
-        // With the other NetworkPolicies and Deployments.
+        // Covered by the watches of `NetworkPolicy` and `Deployment`.
         ChildKind::CandidatePolicy | ChildKind::Candidate => controller,
-        // With the Secrets that users' specs name.
+        // Covered by the watch of all Secrets, which is there for those that specs refer to.
         ChildKind::MongoActive
         | ChildKind::ConfigActive
         | ChildKind::ConfigCandidate
@@ -157,7 +158,7 @@ fn children(
     }
 }
 
-/// Wakes the environment that an object of this kind names in its label.
+/// Adds a watch of a kind of object. A change triggers a reconcile of the environment that the object's label names.
 fn child<K>(controller: Controller<Guarded>, watched: &Watched) -> Controller<Guarded>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -172,20 +173,20 @@ fn all() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_TIMEOUT)
 }
 
-/// Watch of the objects with the operator's label.
+/// Watch configuration for objects with the operator's `managed-by` label.
 fn ours() -> watcher::Config {
     all().labels(&format!("{LABEL_MANAGED_BY}={MANAGED_BY}"))
 }
 
-/// Drops the managed fields, which are half of an object and not used here.
+/// Drops `managedFields`, which take half of an object's size and are not used here.
 fn forget_managers(guarded: &mut Guarded) {
     if let Ok(environment) = &mut guarded.0 {
         environment.metadata.managed_fields = None;
     }
 }
 
-/// Environments that are woken from outside their reconcile. Those promoted from them are woken too, because the cause may
-/// be a probe's verdict.
+/// Environments whose reconcile was requested by other code, for example when a probe's verdict changes. Environments
+/// that are promoted from them are notified too, because that verdict counts for them.
 fn called(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarded>> + Send + use<> {
     let changes = ctx.release_changes.clone();
     ctx.requeue
@@ -199,7 +200,7 @@ fn called(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarde
         })
 }
 
-/// Environments that are promoted from one whose releases changed.
+/// Environments to reconcile because releases changed in the environment that they are promoted from.
 fn promoted(
     ctx: &Context,
     store: Store<Guarded>,
@@ -209,7 +210,7 @@ fn promoted(
         .flat_map(move |source| stream::iter(dependents(&store, source.as_ref())))
 }
 
-/// Environments that are promoted from `source`; from any, where that is not known.
+/// Environments that are promoted from `source`. If `source` is `None`, all that are promoted from any environment.
 fn dependents(store: &Store<Guarded>, source: Option<&EnvironmentRef>) -> Vec<ObjectRef<Guarded>> {
     let environments = store.state();
     let decoded = environments.iter().filter_map(|e| e.0.as_ref().ok());
@@ -222,7 +223,8 @@ fn dependents(store: &Store<Guarded>, source: Option<&EnvironmentRef>) -> Vec<Ob
     concerned.collect()
 }
 
-/// Environments that refer to an object by name, and the one whose child it is.
+/// Environments to reconcile when this object changes: those whose spec refers to it by name, and the one that its
+/// label names.
 fn referring<K>(
     store: &Store<Guarded>,
     object: &PartialObjectMeta<K>,
@@ -241,7 +243,7 @@ fn referring<K>(
     found
 }
 
-/// Environment of a release, from its name: labels may be edited.
+/// Environment of a release. It is taken from the release's name, because somebody may edit its labels.
 fn place_of(release: &ObjectMeta) -> Option<EnvironmentRef> {
     let (name, _) = release.name.as_deref()?.rsplit_once('-')?;
     Some(EnvironmentRef {
@@ -250,7 +252,7 @@ fn place_of(release: &ObjectMeta) -> Option<EnvironmentRef> {
     })
 }
 
-/// Environment of a child, from its label.
+/// Environment that the label of a child names.
 fn owner_of(child: &ObjectMeta) -> Option<ObjectRef<Guarded>> {
     let name = child.labels.as_ref()?.get(LABEL_ENVIRONMENT)?;
     Some(ObjectRef::new(name).within(child.namespace.as_deref().unwrap_or_default()))
@@ -279,7 +281,8 @@ fn names_config_map(environment: &CrokodialEnvironment, name: &str) -> bool {
 async fn reconcile(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error> {
     let leading = ctx.io.fence().clone();
     let result = leading.while_leading(look(guarded, ctx)).await;
-    // Who waits has its watches open and does nothing else: when it leads, everything is looked at.
+    // A replica that does not lead only keeps its watches open. When it becomes leader, all environments are
+    // reconciled.
     result.unwrap_or_else(|_| Ok(Action::await_change()))
 }
 
@@ -320,8 +323,9 @@ async fn look(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error>
     result
 }
 
-/// Time of the next try: what a person must mend waits for the edit, the rest is tried again soon. The queue has no back-off
-/// of its own, so the wait is one that an API server in trouble can bear from fifty environments.
+/// Delay of the next reconcile after an error. An invalid spec is retried after 5 min; an edit triggers a reconcile at
+/// once anyway. All other errors are retried after 5 s. The queue has no back-off, so 5 s is chosen such that an
+/// overloaded API server can bear the retries of fifty environments.
 #[allow(clippy::needless_pass_by_value)] // The controller's signature.
 fn on_error(_: Arc<Guarded>, error: &Error, _: Arc<Context>) -> Action {
     match error.class() {

@@ -1,7 +1,8 @@
-//! Copies of the user's Secrets that pods read. Pure.
+//! Active copies: the operator's copies of the user's Secrets, which the pods read. Pure.
 //!
-//! Pods never read a user's Secret: they read `<env>-mongo-active` and `<env>-config-active`, which change only
-//! when their new content is usable. So a bad edit reaches no pod, not even after a node drain.
+//! Pods never read a user's Secret. They read `<env>-mongo-active` and `<env>-config-active`, which change only when
+//! the new content is known to be usable. So a bad edit reaches no pod, not even one that is recreated after a node
+//! drain.
 
 use std::collections::BTreeMap;
 
@@ -15,35 +16,36 @@ use kube::ResourceExt;
 use super::finding::Finding;
 use super::model::annotations::{GENERATION, MONGO_KEY};
 
-/// Content of a Secret.
+/// Data of a Secret, by key.
 pub type Data = BTreeMap<String, ByteString>;
 
-/// Key that is read unless the spec names one.
+/// Key of the Mongo URI in the user's Secret, unless the spec names another.
 const DEFAULT_KEY: &str = "MONGODB_URI";
 
-/// Keys that the Atlas operator writes, tried when the default key is absent.
+/// Keys that the MongoDB Atlas operator writes. They are tried if the default key is absent.
 const ATLAS_KEYS: [&str; 2] = ["connectionStringStandardSrv", "connectionStringStandard"];
 
-/// Active copy: what pods read, and what it is to become.
+/// Planned state of `<env>-mongo-active` or `<env>-config-active`, a Secret that pods read.
 #[derive(Clone, PartialEq)]
 pub struct Active {
-    /// Finding for the condition.
+    /// Finding for the condition about this copy.
     pub finding: Finding,
-    /// Content to write; `None` leaves the copy as it is.
+    /// Data to write; `None` leaves the Secret as it is.
     pub advance: Option<Data>,
-    /// Number of times the content has changed, this write included.
+    /// Number of times the Secret's data has changed, including this write.
     pub generation: i64,
-    /// True when the copy exists, or will after this write.
+    /// True when the Secret exists or will exist after this write.
     pub usable: bool,
-    /// Database that the URI in use names, where this is the Mongo copy.
+    /// Database that the Mongo URI names; `None` for `<env>-config-active`.
     pub database: Option<String>,
-    /// Annotations of the copy, without the generation.
+    /// Annotations of the Secret, except the generation.
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Active {
-    /// Copy whose generation goes on from `counted`, which the running pods carry, where the copy is gone: a generation that
-    /// started over could give other values a number that pods have already.
+    /// Continues the generation from `counted`, the generation in the Deployment's pod template, if the Secret was
+    /// deleted. If the generation restarted, different values could get a generation that pods already have, and the
+    /// pods would not be replaced.
     pub fn counting_from(mut self, counted: i64, live: Option<&Secret>) -> Self {
         if live.is_none() {
             let next = i64::from(self.advance.is_some());
@@ -53,7 +55,7 @@ impl Active {
     }
 }
 
-/// Holds values: they are not printed.
+/// Prints no values, because they are secret.
 impl std::fmt::Debug for Active {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Active")
@@ -63,14 +65,15 @@ impl std::fmt::Debug for Active {
     }
 }
 
-/// Content for the copy of the Mongo URI with the database that the URI names. `secret` is the one that the spec names.
+/// Data for `<env>-mongo-active`, and the database that its URI names. `secret` is the Secret that the spec names.
 pub fn candidate(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(Data, String), Finding> {
     let (uri, database) = usable_uri(spec, secret)?;
     let data = BTreeMap::from([(MONGO_KEY.to_owned(), ByteString(uri.into_bytes()))]);
     Ok((data, database))
 }
 
-/// Copy of the values of `config.secretRefs`, merged in their order.
+/// Planned state of `<env>-config-active`: the merged values of `config.secretRefs`. If several Secrets have the same
+/// key, the last one wins.
 pub fn config(
     spec: &EnvironmentSpec,
     secrets: &BTreeMap<String, Option<Secret>>,
@@ -92,7 +95,7 @@ pub fn config(
     advance(Finding::yes(Reason::Succeeded, seen), merged, live)
 }
 
-/// Copy that stays as it is.
+/// Plan that leaves the Secret that pods read as it is.
 pub fn stay(finding: Finding, live: Option<&Secret>) -> Active {
     Active {
         finding,
@@ -104,7 +107,7 @@ pub fn stay(finding: Finding, live: Option<&Secret>) -> Active {
     }
 }
 
-/// Copy that gets this content, and a new generation where the content differs.
+/// Plan that writes `data` to the Secret that pods read. Its generation increases if the data differs.
 pub fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
     let same = live.is_some_and(|s| s.data.clone().unwrap_or_default() == data);
     let generation = if same {
@@ -122,14 +125,14 @@ pub fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
     }
 }
 
-/// Generation of a copy; 0 where there is none.
+/// Generation of a Secret that pods read; 0 if it does not exist.
 pub(super) fn generation(live: Option<&Secret>) -> i64 {
     live.and_then(|s| s.annotations().get(GENERATION))
         .and_then(|text| text.parse().ok())
         .unwrap_or(0)
 }
 
-/// URI for pods, with the name of its database.
+/// URI for the pods, and the name of its database.
 fn usable_uri(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(String, String), Finding> {
     let reference = &spec.uri_secret_ref;
     let secret = allowed(
@@ -165,8 +168,9 @@ fn usable_uri(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(String, Stri
     with_database(text, &uri, spec.database.as_deref()).map_err(bad)
 }
 
-/// URI with its database in it. Where only the spec names one it is put into the path, and the database to
-/// log in at, which is `admin` while the path is empty, stays what it was.
+/// URI that includes the database, and the database's name. If only the spec names a database, it is inserted into the
+/// URI's path. Drivers then authenticate against that database instead of `admin`, so `authSource=admin` is added
+/// unless the URI says how to log in.
 fn with_database(
     text: &str,
     uri: &MongoUri,
@@ -209,7 +213,7 @@ fn missing(name: &str) -> Finding {
     )
 }
 
-/// The Secret, unless its kind is never handed to an app.
+/// Returns the Secret, unless it is of a kind that an app must never get.
 fn allowed<'a>(secret: &'a Secret, name: &str) -> Result<&'a Secret, Finding> {
     let kind = secret.type_.as_deref().unwrap_or_default();
     let forbidden = match kind {

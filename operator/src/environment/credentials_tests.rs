@@ -28,7 +28,7 @@ fn spec(key: Option<&str>, database: Option<&str>) -> MongoSpec {
     }
 }
 
-/// What becomes of the copy where nobody proves anything.
+/// Active copy of the Mongo URI when checks are off.
 fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Active {
     let owner = crate::environment::model::owner::Owner {
         name: "staging".parse().unwrap(),

@@ -1,4 +1,4 @@
-//! Spec with every default filled in. Pure; the only place that knows a default.
+//! Spec with all defaults filled in. Pure. Defaults are applied nowhere else.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::release::history::Retention;
 use crate::release::snapshot::ReleaseCommand;
 use crate::smoke::SmokePlan;
 
-/// Settings of the check of a connection string.
+/// Settings of the check of the Mongo URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preflight {
-    /// Place of the check: a Job, or none.
+    /// Whether a Job checks the URI or nothing does.
     pub mode: PreflightMode,
-    /// Timeout of all checks together.
+    /// Timeout of the whole check.
     pub timeout: Duration,
-    /// Role that the app needs.
+    /// Database role that the app needs.
     pub role: PreflightRole,
     /// See [`Defaults::preflight_image`].
     pub image: Option<String>,
@@ -30,68 +30,69 @@ pub struct Preflight {
     pub pull_secret: Option<String>,
 }
 
-/// Spec with its defaults.
+/// Spec with all defaults filled in and durations parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effective {
-    /// Variable under which the app reads the Mongo URI.
+    /// Environment variable in which the app gets the Mongo URI.
     pub mongo_env_var: String,
-    /// Check of the connection string.
+    /// Settings of the check of the Mongo URI.
     pub preflight: Preflight,
-    /// Port of the app.
+    /// Port on which the app listens.
     pub port: i32,
-    /// Number of pods.
+    /// Number of serving pods.
     pub replicas: i32,
-    /// Writable directories.
+    /// Paths of directories that the app may write to.
     pub writable_paths: Vec<String>,
-    /// Requests and limits of the container.
+    /// Resource requests and limits of the container.
     pub resources: ResourcesSpec,
-    /// Time that a pod goes on serving after it was told to stop.
+    /// Time for which a terminating pod still serves before it gets SIGTERM (preStop sleep).
     pub drain: Duration,
-    /// Time that a pod has to end.
+    /// Termination grace period of a pod.
     pub termination_grace: Duration,
     /// Path of the startup probe.
     pub health_path: String,
     /// Path of the readiness probe.
     pub readiness_path: String,
-    /// Path of the liveness probe; none unless given.
+    /// Path of the liveness probe; `None`: the pod has no liveness probe.
     pub liveness_path: Option<String>,
-    /// Maximum time from the start of a pod to its first answer on `health_path`.
+    /// Maximum time from the start of a pod to its first success on `health_path`.
     pub startup: Duration,
     /// Smoke checks that a candidate must pass.
     pub smoke: SmokePlan,
-    /// Command that runs before a release's first pod.
+    /// Command that runs once before the first pod of a release.
     pub release_phase: Option<ReleaseCommand>,
-    /// Maximum time of a roll-out.
+    /// Maximum time until a release is fully rolled out.
     pub progress_deadline: Duration,
-    /// Time that a release is watched before it is Good.
+    /// Time for which a rolled-out release is watched before it is Good.
     pub bake: Duration,
-    /// Time between two look-ups of the tag; `None`: it is not followed.
+    /// Interval at which the image tag is looked up again; `None`: the tag is not followed.
     pub follow: Option<Duration>,
-    /// Reaction to a failure after the roll-out began.
+    /// What happens when a release fails after its roll-out began.
     pub on_failure: OnFailure,
-    /// Extent of the suspension.
+    /// Whether and how the environment is suspended.
     pub suspend: Suspend,
-    /// Kind of route.
+    /// Kind of route to the site: an Ingress or none.
     pub route: RouteKind,
-    /// Ingress class, where one is named.
+    /// Name of the IngressClass; `None`: the cluster's default class.
     pub ingress_class: Option<String>,
-    /// Source of the certificate.
+    /// Where the certificate comes from, if there is one.
     pub tls_mode: TlsMode,
-    /// True when http must redirect to https.
+    /// True when plain HTTP must redirect to HTTPS.
     pub force_https: bool,
-    /// Fate of the children of a deleted environment.
+    /// What happens to the children when the environment is deleted.
     pub deletion_policy: DeletionPolicy,
-    /// Number of records to keep.
+    /// How many release records are kept, and for how long.
     pub history: Retention,
 }
 
 impl Effective {
-    /// Fills in the defaults. What does not parse was written past the schema; its field is named.
+    /// Fills in the defaults. The error is the path of a field that does not parse, and why; such a value bypassed the
+    /// CRD's schema.
     #[expect(clippy::too_many_lines, reason = "a default for each field")]
     pub fn of(spec: &EnvironmentSpec, defaults: &Defaults) -> Result<Self, (&'static str, String)> {
         let prod = spec.stage == Stage::Prod;
         let (runtime, health, rollout) = (&spec.runtime, &spec.health, &spec.rollout);
-        // Taken apart: a new field of the route or of TLS does not compile before it is answered here.
+        // Destructured so that a new field of `RouteSpec` or `TlsSpec` does not compile until it is handled here.
         let RouteSpec {
             kind,
             ingress_class_name,
@@ -159,7 +160,7 @@ impl Effective {
         })
     }
 
-    /// True while the operator writes nothing but the status.
+    /// True while the operator may write nothing except the status.
     pub fn suspended(&self) -> bool {
         match self.suspend {
             Suspend::None => false,
@@ -167,7 +168,7 @@ impl Effective {
         }
     }
 
-    /// Field `status.effective`.
+    /// Value of `status.effective`.
     pub fn status(&self) -> EffectiveStatus {
         EffectiveStatus {
             replicas: self.replicas,
@@ -220,7 +221,8 @@ fn release_phase(spec: &EnvironmentSpec) -> Result<Option<ReleaseCommand>, (&'st
     }))
 }
 
-/// Default requests and limits: enough for the dialer with room to spare; without a memory limit one leak takes the node.
+/// Default requests and limits: more than the dialer needs. There is a memory limit so that a leak in one app does not
+/// exhaust the node.
 fn default_resources() -> ResourcesSpec {
     let quantities = |list: &[(&str, &str)]| -> BTreeMap<String, Quantity> {
         list.iter()

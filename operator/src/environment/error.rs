@@ -1,4 +1,4 @@
-//! Errors of a reconcile, one for each step.
+//! Errors of a reconcile, one variant for each step.
 
 use std::time::Duration;
 
@@ -8,33 +8,33 @@ use crate::kube_io::IoError;
 use crate::metrics::FailureClass;
 use crate::release::snapshot::SnapshotError;
 
-/// Maximum time of one reconcile: some forty calls of at most 10 s, most of them at the same time.
+/// Maximum duration of one reconcile. It makes some forty API calls of at most 10 s each, most of them concurrently.
 pub const RECONCILE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Failure of a reconcile, by step.
+/// Failure of a reconcile, by the step that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The API server refused a read or did not answer it.
+    /// A read failed: the API server refused it or did not answer.
     #[error(transparent)]
     Observe(IoError),
-    /// The spec, or the host of the live route, does not parse.
+    /// The spec, or the host of the existing Ingress, does not parse.
     #[error(transparent)]
     Validate(#[from] ValidateError),
-    /// A release cannot be built.
+    /// A new release cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The API server refused a write or did not answer it.
+    /// A write failed: the API server refused it or did not answer.
     #[error(transparent)]
     Apply(IoError),
-    /// The API server refused the status or did not answer.
+    /// The write of the status failed: the API server refused it or did not answer.
     #[error(transparent)]
     Status(IoError),
-    /// The reconcile did not end in time.
+    /// The reconcile exceeded [`RECONCILE_TIMEOUT`].
     #[error("not done within {} s", RECONCILE_TIMEOUT.as_secs())]
     Timeout,
 }
 
-/// Content of the spec that got past the schema.
+/// Value in the spec that is invalid but bypassed the CRD's schema.
 #[derive(Debug, thiserror::Error)]
 pub enum ValidateError {
     /// A name or host that does not parse.
@@ -45,7 +45,7 @@ pub enum ValidateError {
     Field {
         /// Path of the field below `spec`.
         field: &'static str,
-        /// What is wrong with it and what to write instead.
+        /// What is wrong with the field, and what to write instead.
         problem: String,
     },
 }
@@ -59,24 +59,24 @@ impl From<(&'static str, String)> for ValidateError {
 /// Failure to build a release.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// Content that does not fit a snapshot.
+    /// The content does not fit in a snapshot.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// An image that was accepted before and does not parse.
+    /// The image does not parse, although it was accepted before.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// A digest that was accepted before and does not parse.
+    /// The digest does not parse, although it was accepted before.
     #[error(transparent)]
     Digest(#[from] NameError),
 }
 
-/// Failure to write release records: what is written is built on the way.
+/// Failure to write release records. It may be a build error, because `apply` builds new releases itself.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The API server refused a write or did not answer it.
+    /// A write failed: the API server refused it or did not answer.
     #[error(transparent)]
     Io(#[from] IoError),
-    /// A release cannot be built.
+    /// A new release cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),
 }
@@ -103,7 +103,8 @@ impl Error {
         }
     }
 
-    /// True when what was read had changed before it was written: nothing is wrong, and the next reconcile reads it again.
+    /// True when an object changed between read and write, or when this replica does not lead any more. This is no
+    /// fault: the next reconcile reads the object again.
     pub fn is_stale(&self) -> bool {
         match self {
             Self::Observe(error) | Self::Apply(error) | Self::Status(error) => {
@@ -113,7 +114,7 @@ impl Error {
         }
     }
 
-    /// Class of the failure: whether another try may help, for metrics and for the time of that try.
+    /// Class of the failure, for metrics and for the delay of the next reconcile.
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Observe(_) | Self::Apply(_) | Self::Status(_) => FailureClass::Retry,

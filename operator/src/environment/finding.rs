@@ -1,4 +1,4 @@
-//! Finding about one concern, and the condition made of it.
+//! Findings, each about one concern such as the image or the route, and the conditions made from them.
 
 use crokodial_crds::Reason;
 use crokodial_crds::condition::{self, ConditionStatus, ConditionType};
@@ -12,7 +12,7 @@ pub struct Finding {
     pub status: ConditionStatus,
     /// Reason of the status.
     pub reason: Reason,
-    /// What was seen, a sentence without its full stop.
+    /// What was observed, as a sentence without its full stop.
     pub seen: String,
 }
 
@@ -54,12 +54,12 @@ impl Finding {
         self.status == ConditionStatus::True
     }
 
-    /// Message of the condition: what was seen, then the next step and who takes it.
+    /// Message of the condition: what was observed, then the next step and who must take it.
     pub fn message(&self) -> String {
         self.reason.sentence(&self.seen)
     }
 
-    /// Condition to write; `old` keeps its transition time where the status is the same.
+    /// Makes the condition. If its status is the same as in `old`, it keeps the transition time of the old condition.
     pub fn condition(
         &self,
         type_: ConditionType,

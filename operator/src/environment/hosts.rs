@@ -1,8 +1,8 @@
-//! Claims to a host. Pure.
+//! Claims of several environments to the same host name. Pure.
 
 use jiff::Timestamp;
 
-/// Claim of an environment to a host.
+/// Claim of one environment to a host name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Namespace of the environment.
@@ -11,11 +11,12 @@ pub struct Claim {
     pub name: String,
     /// Creation time of the environment.
     pub created: Option<Timestamp>,
-    /// True when its Ingress carries the host already.
+    /// True when the environment's Ingress already has a rule for the host.
     pub routed: bool,
 }
 
-/// Claim that wins: the one whose Ingress already carries the host, else the oldest, else the first by namespace and name.
+/// Claim that gets the host: first those whose Ingress already has it, then by age (oldest first), then by namespace
+/// and name. `None` if there is no claim.
 pub fn keeper(claims: &[Claim]) -> Option<&Claim> {
     claims.iter().min_by_key(|c| {
         (

@@ -1,9 +1,10 @@
-//! Isolation of the stages: whether a database is used by both stages, and whether prod has a secret of staging.
+//! Isolation of the stages: checks whether a database is used by both stages, and whether prod has a secret value that
+//! staging has too.
 //!
-//! It compares keyed fingerprints, which are annotations on the active copies of all watched namespaces: what the
-//! server says it is (see [`crate::preflight::identity`]) and the longer values of `config.secretRefs`. The key is the
-//! Secret `crokodial-hmac` in the operator's namespace; without it a fingerprint says nothing. Values themselves are
-//! never read from another environment.
+//! Only keyed fingerprints are compared, never the values of another environment. They are annotations on the active
+//! copies in all watched namespaces: fingerprints of the server's identity (see [`crate::preflight::identity`]) and of
+//! the longer values of `config.secretRefs`. The key is in the Secret `crokodial-hmac` in the operator's namespace;
+//! without it, a fingerprint reveals nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,32 +23,32 @@ use crate::fingerprint::Key;
 /// Name of the Secret with the HMAC key of fingerprints.
 pub const KEY_SECRET: &str = "crokodial-hmac";
 
-/// Name of the entry in that Secret's data that holds the key.
+/// Key under which the data of [`KEY_SECRET`] holds the HMAC key.
 pub const KEY_DATA: &str = "key";
 
-/// Minimum length in bytes of a value that is compared. Shorter values are equal by chance or by design: `true`, `info`, a
-/// port.
+/// Minimum length in bytes of a value to compare. Shorter values, such as `true`, `info` or a port, are often equal
+/// without being a secret.
 const MIN_VALUE_BYTES: usize = 16;
 
-/// Maximum number of fingerprints on one object: its annotations may have 256 KiB together.
+/// Maximum number of fingerprints on one object: all its annotations together may have 256 KiB.
 const MAX_VALUES: usize = 2000;
 
-/// Active copies of another environment, as far as they can be compared.
+/// Annotations of `<env>-mongo-active` or `<env>-config-active` of another environment, as far as they are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
     /// `namespace/name` of the environment.
     pub environment: String,
     /// Stage of the environment.
     pub stage: String,
-    /// Creation time of the copy.
+    /// Creation time of the Secret.
     pub since: Option<Timestamp>,
-    /// Fingerprints of its database.
+    /// Fingerprints that identify its database.
     pub database: Vec<String>,
-    /// Fingerprints of its values.
+    /// Fingerprints of its values of `config.secretRefs`.
     pub values: BTreeSet<String>,
 }
 
-/// Data for the comparison of one environment with the others.
+/// Compares one environment with the environments of the other stage.
 #[derive(Clone, Debug)]
 pub struct Isolation {
     stage: Stage,
@@ -57,7 +58,7 @@ pub struct Isolation {
 }
 
 impl Isolation {
-    /// Comparison of an environment with those of the other stage among `others`.
+    /// Creates the comparison. Of `others`, only those of the other stage are kept.
     pub fn new(owner: &Owner, stage: Stage, key: Key, others: Vec<Other>) -> Self {
         let own = stage.as_str();
         Self {
@@ -68,14 +69,15 @@ impl Isolation {
         }
     }
 
-    /// Fingerprints of the marks that identify a database.
+    /// Makes fingerprints of the marks that identify a database.
     pub fn keyed(&self, marks: &[String]) -> Vec<String> {
         let mark = |mark: &String| self.key.mark("database", mark.as_bytes());
         marks.iter().map(mark).collect()
     }
 
-    /// Finding whether the database with these fingerprints belongs to the other stage. `live` is our copy where it holds
-    /// that database already: then only an older copy has a better claim. A new copy has a claim against nobody.
+    /// Finds out whether an environment of the other stage uses the database with these fingerprints. `live` is our own
+    /// `<env>-mongo-active` if it already has this database; then only Secrets older than ours count as a conflict. If
+    /// `live` is `None`, the database is new to us, and a Secret of any age counts.
     pub fn judge(&self, marks: &[String], live: Option<&Secret>) -> Finding {
         if marks.is_empty() {
             return Finding::unknown(
@@ -106,7 +108,7 @@ impl Isolation {
         }
     }
 
-    /// Warning for prod: variables whose value staging has too.
+    /// Warning for prod: names of variables whose value an environment of staging has too.
     pub fn shared(&self, values: &BTreeMap<String, ByteString>) -> Option<Finding> {
         if self.stage != Stage::Prod {
             return None;
@@ -130,14 +132,14 @@ impl Isolation {
         ))
     }
 
-    /// Puts the stage on a copy of the Mongo URI.
+    /// Adds the stage to the annotations of `<env>-mongo-active`.
     pub fn label_database(&self, active: &mut Active) {
         active
             .annotations
             .insert(STAGE.to_owned(), self.stage.as_str().to_owned());
     }
 
-    /// Puts stage and fingerprints on the copy of the values.
+    /// Adds the stage and the values' fingerprints to the annotations of `<env>-config-active`.
     pub fn label_values(&self, active: &mut Active) {
         let Some(values) = &active.advance else {
             return;
@@ -155,8 +157,8 @@ impl Isolation {
     }
 }
 
-/// Key of a stored Secret. An emptied Secret gives the empty key: fingerprints are then only as hard to guess as their
-/// contents, and all comparisons go on.
+/// Key from the stored Secret. If the Secret was emptied, the key is empty: comparisons still work, but then
+/// fingerprints of guessable values can be guessed.
 pub fn stored_key(secret: &Secret) -> Key {
     let bytes = secret.data.as_ref().and_then(|data| data.get(KEY_DATA));
     Key::new(bytes.map(|b| b.0.as_slice()).unwrap_or_default())

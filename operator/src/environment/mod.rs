@@ -1,8 +1,8 @@
 //! One reconcile of one environment: observe → validate → decide → build → apply → status.
 //!
-//! I/O is done at the two ends, in `observe/`, `apply/` and `status/`; between them everything is a function of values. What
-//! cannot be observed again (numbers, phases) is kept in release records, so a crash at any call leaves a state that the
-//! next reconcile mends.
+//! I/O is done only at the beginning and at the end, in `observe/`, `apply/` and `status/`; the steps between are pure
+//! functions. What cannot be observed again (release numbers, phases) is stored in release records. So after a crash at
+//! any call, the next reconcile can continue.
 
 pub mod apply;
 pub mod build;
@@ -51,13 +51,13 @@ use self::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
 
-/// Time to the next reconcile while a registry's answer is on its way.
+/// Delay of the next reconcile while the answer of a registry is pending.
 const RESOLVE_RETRY: Duration = Duration::from_millis(500);
 
-/// Reconciles the environment of this name as it is now. One that is gone or being deleted needs nothing: children with an
-/// owner reference are garbage-collected, the others stay on purpose.
+/// Reconciles the environment of this name in its current state. Nothing is done for one that is deleted or being
+/// deleted: children with an owner reference are garbage-collected, and the others stay on purpose.
 pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
-    // Boxed: the whole of it is too much for a small stack.
+    // Boxed because the future is too large for a small stack.
     match tokio::time::timeout(RECONCILE_TIMEOUT, Box::pin(run(ctx, namespace, name))).await {
         Ok(result) => result,
         Err(_) => Err(Error::Timeout),
@@ -117,7 +117,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     let written = status::write(ctx, &environment, &new).await;
     written.map_err(Error::Status)?;
     Ok(Action::requeue(if more {
-        // A step was written: look again at once.
+        // A step of a release was written: reconcile again at once.
         Duration::ZERO
     } else if valid.image.reason == Reason::Progressing {
         RESOLVE_RETRY
@@ -127,7 +127,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     }))
 }
 
-/// Answers of the pure steps.
+/// Results of the pure steps.
 struct Answers {
     valid: Valid,
     step: Step,
@@ -135,7 +135,7 @@ struct Answers {
     desired: Desired,
 }
 
-/// Validates, decides and builds.
+/// Runs the pure steps: validate, decide, plan the certificate, build.
 fn answer(
     subject: Subject<'_>,
     observed: &Observed,
@@ -169,7 +169,8 @@ fn answer(
     })
 }
 
-/// Reads the environment again: the newest spec decides, not the one of the watch. One that is being deleted counts as gone.
+/// Reads the environment from the API server, because the one from the watch may be outdated. One that is being deleted
+/// counts as deleted.
 async fn get(
     ctx: &Context,
     namespace: &str,
@@ -179,7 +180,8 @@ async fn get(
     Ok(environment.filter(|e| e.metadata.deletion_timestamp.is_none()))
 }
 
-/// Times of this reconcile. Deadlines count from when this process leads and the environment is not suspended.
+/// Times that this reconcile uses. Deadlines start no earlier than when this process began to lead, and no earlier than
+/// the end of a suspension.
 fn clock(ctx: &Context, owner: &Owner, effective: &Effective) -> TrialClock {
     let now = ctx.now();
     let attended = ctx.resumed.since(&owner.uid, effective.suspended(), now);
@@ -190,14 +192,14 @@ fn clock(ctx: &Context, owner: &Owner, effective: &Effective) -> TrialClock {
     }
 }
 
-/// Time of the next look-up of a tag that is followed.
+/// Time of the next look-up of the image tag, if it is followed.
 fn follow(effective: &Effective, now: Timestamp) -> Option<Timestamp> {
     let every = SignedDuration::try_from(effective.follow?).unwrap_or(SignedDuration::MAX);
     Some(now.saturating_add(every).unwrap_or(now))
 }
 
-/// Writes the operator's own Secrets, records, children and what follows from them, in an order that any crash leaves
-/// mendable. True when there is more to do at once.
+/// Writes the operator's own Secrets, release records, children and Jobs. The order is such that the next reconcile can
+/// continue after a crash at any point. Returns true when the next reconcile must follow at once.
 async fn carry_out(
     ctx: &Context,
     subject: Subject<'_>,
@@ -228,7 +230,7 @@ async fn carry_out(
     }
     records::retire(ctx, step, observed).await?;
     if valid.conflict.is_none() {
-        // After the account and the policy that the Job's pod runs under.
+        // After the children, because the Job's pod needs the ServiceAccount and the NetworkPolicy.
         let started =
             checks::carry_out(ctx, owner, effective, &valid.check, &observed.attempts).await;
         if let Some(blocked) = started.map_err(Error::Apply)? {
@@ -238,7 +240,8 @@ async fn carry_out(
     Ok(more)
 }
 
-/// Delay of up to 10 s, always the same for one environment, so that a restart does not line all of them up for good.
+/// Delay of up to 10 s, derived from the environment's UID. It spreads the periodic reconciles, which would otherwise
+/// all run at the same time after a restart.
 fn jitter(environment: &CrokodialEnvironment) -> Duration {
     let sum: u64 = environment
         .uid()

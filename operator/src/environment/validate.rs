@@ -1,4 +1,4 @@
-//! Validation of the spec against the world: what may be done, and why the rest may not. Pure.
+//! Validation of the spec against the observed state of the cluster: what may be done, and why the rest may not. Pure.
 
 use std::collections::BTreeMap;
 
@@ -23,43 +23,44 @@ use crate::edge::PlainHttpAnswer;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
 
-/// Result of validation, by concern.
+/// Result of validation, one field for each concern.
 #[derive(Debug)]
 pub struct Valid {
-    /// Condition `ImageResolved`.
+    /// Finding for condition `ImageResolved`.
     pub image: Finding,
-    /// Release that the spec asks for; `Err`: why it is not known.
+    /// Release that the spec asks for; `Err` says why it is not known.
     pub wanted: Result<Wanted, Finding>,
-    /// Merged content of the ConfigMaps.
+    /// Merged data of the ConfigMaps in `config.configMapRefs`.
     pub config_values: BTreeMap<String, String>,
-    /// Copy of the Mongo URI that pods read.
+    /// Planned state of `<env>-mongo-active`, the Mongo URI that pods read.
     pub mongo: Active,
-    /// State of the Mongo URI that pods read.
+    /// Whether the Mongo URI that pods read was checked, and with what result.
     pub credentials: CredentialState,
-    /// Plan of the checks of the Mongo URI.
+    /// Plan of which checks of the Mongo URI are started and deleted.
     pub check: CheckPlan,
-    /// Condition `DatabaseIsolated`.
+    /// Finding for condition `DatabaseIsolated`.
     pub isolated: Finding,
-    /// Values of `config.secretRefs`, in use and on trial.
+    /// Values of `config.secretRefs` in use, and those on trial.
     pub config: ConfigTrial,
-    /// Route to the site.
+    /// State of the Ingress to the site.
     pub route: Route,
-    /// Condition `HttpsForced`; `None` where nothing is to be forced.
+    /// Finding for condition `HttpsForced`; `None` where HTTP need not redirect to HTTPS.
     pub https: Option<Finding>,
-    /// Finding about objects that are not ours and have the name of a child; where there is one, nothing is written.
+    /// Finding about objects that the operator did not make but that have the name of a child. While there is one,
+    /// nothing is written.
     pub conflict: Option<Finding>,
 }
 
-/// Route to the site.
+/// State of the Ingress to the site.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// Condition `RouteAccepted`.
+    /// Finding for condition `RouteAccepted`.
     pub finding: Finding,
-    /// True when the Ingress may be written as the spec says; else the old one stays.
+    /// True when the Ingress may be written as the spec asks; otherwise an existing Ingress stays as it is.
     pub write: bool,
 }
 
-/// Validates the spec against the world.
+/// Validates the spec against what was observed.
 pub fn validate(
     owner: &Owner,
     spec: &EnvironmentSpec,
@@ -131,7 +132,8 @@ fn planned(
     })
 }
 
-/// Condition `DatabaseIsolated`. A shared database is reported before a shared value.
+/// Finding for condition `DatabaseIsolated`. A shared value is reported only if the database itself was found to be
+/// isolated.
 fn isolated(check: &CheckPlan, config: &Active, observed: &Observed) -> Finding {
     let live = observed.children.config_active();
     let values = config
@@ -144,7 +146,8 @@ fn isolated(check: &CheckPlan, config: &Active, observed: &Observed) -> Finding 
     }
 }
 
-/// Generations of both copies (Mongo, config), as the Deployment's pods carry them; 0 where there are none.
+/// Generations of `<env>-mongo-active` and `<env>-config-active`, as the pod template of the Deployment names them; 0
+/// where there is none.
 fn counted(live: &Children) -> (i64, i64) {
     let template = live
         .deployment()
@@ -174,8 +177,9 @@ fn wanted(
     })
 }
 
-/// True when what is wanted differs from the release under way by nothing that a person wrote: a followed tag
-/// moved, or `auto` found a newer release. What has not begun yet is not waited for.
+/// True when the wanted release differs from the newest one only because a followed tag moved or `auto` found a newer
+/// release, not because of an edit. False while the newest release has not begun (Pending or Gated): it is simply
+/// replaced.
 fn found_not_typed(
     spec: &EnvironmentSpec,
     observed: &Observed,
@@ -198,7 +202,7 @@ fn found_not_typed(
     begun && (auto || followed) && same_but_digest && newest.spec.retry == spec.rollout.retry
 }
 
-/// Merged content of the ConfigMaps. Later ones win over earlier ones, as with `envFrom`.
+/// Merged data of the ConfigMaps. If several have the same key, the last one wins, as with `envFrom`.
 fn config_values(
     spec: &EnvironmentSpec,
     observed: &Observed,
@@ -308,7 +312,7 @@ fn https(effective: &Effective, observed: &Observed) -> Option<Finding> {
     })
 }
 
-/// Setting that makes the controller of the class redirect.
+/// Advice on how to make the Ingress controller of this class redirect to HTTPS.
 fn how_to_redirect(class: &Class) -> &'static str {
     match class {
         Class::Known(controller) if controller.starts_with("traefik.io/") => {
@@ -321,7 +325,7 @@ fn how_to_redirect(class: &Class) -> &'static str {
     }
 }
 
-/// Finding about objects of our children's names that are not labelled ours.
+/// Finding about objects that have the name of a child but not the operator's labels.
 fn conflict(owner: &Owner, live: &Children) -> Option<Finding> {
     let foreign = |kind: ChildKind| {
         let metadata = live.get(kind)?.metadata();

@@ -1,7 +1,8 @@
 //! Connections to the API server.
 //!
-//! A reconcile reads some twenty objects at once, and a namespace has a dozen watches open. Over HTTP/1.1 each of them
-//! needs a TLS connection with buffers of its own, which the pool keeps; over HTTP/2 they are streams of one connection.
+//! A reconcile reads about twenty objects concurrently, and a namespace has a dozen open watches. Over HTTP/1.1, each
+//! of these requests needs its own TLS connection with buffers, which the pool keeps. Over HTTP/2, they are streams of
+//! one connection.
 
 use std::time::Duration;
 
@@ -13,29 +14,31 @@ use kube::client::{Body, ConfigExt};
 use kube::{Client, Config};
 use tower::{BoxError, ServiceBuilder};
 
-/// Idle time after which an HTTP/2 ping is sent. A connection that a dead node or a firewall keeps open is closed after
-/// this and [`PING_TIMEOUT`].
+/// Idle time after which an HTTP/2 ping is sent. A dead connection, for example to a node that died, is thus closed
+/// after at most this interval plus [`PING_TIMEOUT`].
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Timeout of a ping.
+/// Maximum time for the answer to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Timeout for connecting. Kubernetes clients in Go have six times as much, but a reconcile that waits cannot retry.
+/// Timeout of a TCP connect. Go clients use 30 s, but a reconcile that waits for a connection cannot retry.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// HTTP/2 flow control window of a stream in bytes. Lists are read as they arrive, so it limits only what is buffered.
+/// HTTP/2 flow control window of a stream in bytes. Responses are read as they arrive, so it limits only how much is
+/// buffered.
 const STREAM_WINDOW: u32 = 256 << 10;
 
 /// HTTP/2 flow control window of a connection in bytes.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
-/// A client with one connection for all concurrent requests, where the API server speaks HTTP/2.
+/// Creates a client that sends all concurrent requests over one connection, if the API server supports HTTP/2.
 ///
-/// The API server allows some hundred streams per connection. Watches occupy theirs permanently, so each namespace has a
-/// client of its own for them: however many namespaces there are, reads always find a free stream.
+/// The API server limits the number of streams per connection to some hundred. A watch occupies a stream permanently,
+/// so the watches of each namespace use a separate client. Reads thus find a free stream, however many namespaces are
+/// watched.
 ///
 /// # Errors
-/// When the configuration names certificates or credentials that cannot be used.
+/// The certificates or credentials in `config` cannot be read or are invalid.
 pub fn multiplexed(config: &Config) -> kube::Result<Client> {
     let tls = HttpsConnectorBuilder::new()
         .with_tls_config(config.rustls_client_config()?)
@@ -54,7 +57,7 @@ pub fn multiplexed(config: &Config) -> kube::Result<Client> {
     over(config, http.build(tls.wrap_connector(tcp)))
 }
 
-/// A builder of clients that keep connections while these are in use.
+/// Builder of HTTP clients whose connection pool closes a connection after 30 s without use.
 pub fn pool() -> Builder {
     let mut http = Http::builder(TokioExecutor::new());
     http.timer(TokioTimer::new())
@@ -67,7 +70,7 @@ pub fn pool() -> Builder {
 /// A client that authenticates by `config` and sends through `http`.
 ///
 /// # Errors
-/// When the configuration names credentials that cannot be used.
+/// The credentials in `config` cannot be read or are invalid.
 pub fn over<C>(config: &Config, http: Http<C, Body>) -> kube::Result<Client>
 where
     C: Connect + Clone + Send + Sync + 'static,

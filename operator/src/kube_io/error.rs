@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::leader::NotLeading;
 
-/// A failed API call: verb, object and cause. Never contains the content of an object.
+/// A failed API call with its verb, object and cause. It never contains the content of an object.
 #[derive(Debug, thiserror::Error)]
 pub enum IoError {
     /// The API server responded with an error, or could not be reached.
@@ -12,23 +12,23 @@ pub enum IoError {
     Api {
         /// `get`, `list`, `apply`, …
         verb: &'static str,
-        /// The kind asked for.
+        /// Kind of the object.
         kind: String,
-        /// The object's name, or the namespace of a list.
+        /// Name of the object; for `list`, the namespace.
         name: String,
-        /// The client's error.
+        /// Error of the Kubernetes client.
         source: Box<kube::Error>,
     },
-    /// No response within the timeout of the call, or for a write within the rest of the lease.
+    /// No response within the timeout. The timeout of a write is shorter where the lease ends earlier.
     #[error("{verb} {kind} {name}: no answer from the API server within {:.1} s", after.as_secs_f64())]
     Deadline {
         /// `get`, `list`, `apply`, …
         verb: &'static str,
-        /// The kind asked for.
+        /// Kind of the object.
         kind: String,
-        /// The object's name, or the namespace of a list.
+        /// Name of the object; for `list`, the namespace.
         name: String,
-        /// The timeout.
+        /// Timeout that was exceeded.
         after: Duration,
     },
     /// The write was not sent: this replica does not lead.
@@ -36,25 +36,25 @@ pub enum IoError {
     NotLeading {
         /// `apply`, `create`, …
         verb: &'static str,
-        /// The kind.
+        /// Kind of the object.
         kind: String,
-        /// The object's name.
+        /// Name of the object.
         name: String,
     },
 }
 
 impl IoError {
-    /// True when the API server refused the call for lack of rights (403).
+    /// True when the API server refused the call because the operator lacks the permission (403).
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 403))
     }
 
-    /// True when the kind or object is not known to the API server (404).
+    /// True when the kind or the object does not exist (404).
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 404))
     }
 
-    /// True when the API server or a policy of the cluster refused the object as invalid (422).
+    /// True when the API server, or an admission policy of the cluster, refused the object as invalid (422).
     pub fn is_invalid(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 422))
     }
@@ -70,7 +70,8 @@ impl IoError {
     }
 }
 
-/// The API server's reason and code, or the transport's error; never the body, which can quote the object.
+/// Reason and status code of the API server, or the error of the transport. Never the message of the response, which
+/// can quote the object.
 fn describe(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),

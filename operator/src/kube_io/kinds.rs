@@ -1,4 +1,4 @@
-//! Kinds that the operator reads and writes. No call is made here.
+//! Kubernetes kinds that the operator reads and writes, as traits. No API call is made here.
 
 use std::fmt::Debug;
 
@@ -37,9 +37,9 @@ impl<K> Kind for K where
 {
 }
 
-/// A namespaced kind that this operator writes, with its label in metrics.
+/// A namespaced kind that this operator writes.
 pub trait Writable: Kind + Serialize {
-    /// The label.
+    /// Label of the kind in the write metrics.
     const WRITTEN: WrittenKind;
 }
 

@@ -1,7 +1,7 @@
-//! Calls to the Kubernetes API; only the election, watches and Events are elsewhere.
+//! All calls to the Kubernetes API, except those for leader election, watches and Events.
 //!
-//! Every call has a timeout, because the client has none for reads, and every write names a field manager. Reads go to
-//! the API server, never to a cache: decisions are based on the current state.
+//! Every call has a timeout, because the client has none for reads. Every write names a field manager. Reads go to the
+//! API server, never to a cache, so decisions are based on the current state.
 
 pub mod connection;
 mod error;
@@ -27,17 +27,17 @@ use crate::metrics::{Metrics, Verb};
 /// Timeout of an API call. The API server normally responds within milliseconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a write is based on. The API server refuses the write (409) when that is outdated: then somebody else, possibly
-/// the next leader, has written something newer.
+/// State of the object that a write was decided on. The API server refuses the write with 409 if the object has changed
+/// since: another writer, possibly the next leader, has written something newer.
 #[derive(Clone, Copy, Debug)]
 pub enum Basis<'a> {
-    /// There was no object of that name.
+    /// No object of that name existed.
     Absent,
-    /// The object with this metadata.
+    /// The object existed with this metadata.
     Seen(&'a ObjectMeta),
 }
 
-/// A resourceVersion that no object has, so that an apply with it can only create.
+/// A resourceVersion that no object has. An apply with it can only create the object, never change one.
 const NEVER: &str = "1";
 
 impl Basis<'_> {
@@ -48,7 +48,7 @@ impl Basis<'_> {
         }
     }
 
-    /// The object with the resourceVersion in its metadata.
+    /// Copy of `object` with the expected resourceVersion in its metadata.
     fn of(&self, object: &Value) -> Value {
         let mut based = object.clone();
         if let Some(version) = self.version() {
@@ -58,7 +58,8 @@ impl Basis<'_> {
     }
 }
 
-/// The Kubernetes API with timeouts, field managers and counted writes, which must pass the fence.
+/// Client of the Kubernetes API. It adds timeouts and field managers, counts writes in metrics, and refuses writes
+/// unless this replica leads (the fence).
 #[derive(Clone)]
 pub struct KubeIo {
     client: Client,
@@ -74,13 +75,13 @@ impl Debug for KubeIo {
 }
 
 impl KubeIo {
-    /// The API for the only operator: the fence is always open.
+    /// Client for an operator with a single replica, which always leads.
     pub fn new(client: Client, metrics: Metrics) -> Self {
         let fence = Fence::always();
         Self::fenced(client.clone(), client, fence, metrics)
     }
 
-    /// The API for one of several replicas. `writes` is the client whose connections check the fence too.
+    /// Client for one of several replicas. `writes` is the client for writes, whose connections also check the fence.
     pub fn fenced(client: Client, writes: Client, fence: Fence, metrics: Metrics) -> Self {
         Self {
             client,
@@ -90,17 +91,17 @@ impl KubeIo {
         }
     }
 
-    /// The fence that every write must pass.
+    /// Check that every write must pass: this replica leads.
     pub fn fence(&self) -> &Fence {
         &self.fence
     }
 
-    /// The client whose writes must pass the fence, for Events.
+    /// Client whose requests must pass the fence; used to publish Events.
     pub fn writes(&self) -> Client {
         self.writes.clone()
     }
 
-    /// The client itself, for watches.
+    /// Client without timeouts and fence; used for watches.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
@@ -109,7 +110,8 @@ impl KubeIo {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// Begins a write and counts it; refused where this replica does not lead. Its timeout ends before the lease can.
+    /// Counts a write and returns the API for it with the timeout to use, which ends before the lease can expire.
+    /// Returns an error if this replica does not lead.
     fn begin<K: Writable>(
         &self,
         verb: (&'static str, Verb),
@@ -125,13 +127,13 @@ impl KubeIo {
         Ok((api, left.min(CALL_TIMEOUT)))
     }
 
-    /// The object, or `None` when there is none of that name.
+    /// Reads an object; `None` if it does not exist.
     pub async fn get<K: Kind>(&self, namespace: &str, name: &str) -> Result<Option<K>, IoError> {
         let api = self.api::<K>(namespace);
         within::<K, _>("get", name, Box::pin(api.get_opt(name))).await
     }
 
-    /// A cluster-scoped object, or `None` when there is none of that name.
+    /// Reads a cluster-scoped object; `None` if it does not exist.
     pub async fn get_cluster<K>(&self, name: &str) -> Result<Option<K>, IoError>
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
@@ -141,7 +143,7 @@ impl KubeIo {
         deadline("get", &K::kind(&()), name, CALL_TIMEOUT, call).await
     }
 
-    /// All cluster-scoped objects of a kind.
+    /// Lists all objects of a cluster-scoped kind.
     pub async fn list_cluster<K>(&self) -> Result<Vec<K>, IoError>
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
@@ -158,7 +160,7 @@ impl KubeIo {
         Ok(list.items)
     }
 
-    /// The objects of a namespace that match a label selector (`""`: all of them).
+    /// Lists the objects of a namespace that match a label selector. An empty selector matches all.
     pub async fn list<K: Kind>(&self, namespace: &str, selector: &str) -> Result<Vec<K>, IoError> {
         let api = self.api::<K>(namespace);
         let params = if selector.is_empty() {
@@ -173,7 +175,8 @@ impl KubeIo {
         )
     }
 
-    /// The metadata of the objects of a namespace that match a label selector. Content does not cross the wire.
+    /// Lists the metadata of the objects of a namespace that match a label selector. The API server does not send their
+    /// content.
     pub async fn list_metadata<K: Kind>(
         &self,
         namespace: &str,
@@ -204,7 +207,7 @@ impl KubeIo {
         deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// Server-side apply of the status subresource of the object with this metadata.
+    /// Forced server-side apply of the status subresource. `seen` is the metadata of the object as it was read.
     pub async fn apply_status<K: Writable>(
         &self,
         seen: &ObjectMeta,
@@ -219,7 +222,8 @@ impl KubeIo {
         deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// Merge patch, for metadata of objects that were created rather than applied.
+    /// JSON merge patch. Used to change metadata of objects that were created, not applied. `seen` is the metadata of
+    /// the object as it was read.
     pub async fn merge<K: Writable>(
         &self,
         seen: &ObjectMeta,
@@ -237,7 +241,7 @@ impl KubeIo {
         deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// Creates an object; one that exists already is an error for which [`IoError::is_conflict`] holds.
+    /// Creates an object. If it exists already, the error is one for which [`IoError::is_conflict`] is true.
     pub async fn create<K: Writable>(
         &self,
         namespace: &str,
@@ -255,8 +259,9 @@ impl KubeIo {
         deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// Deletes exactly the object that was read: not another one of the same name, nor one that changed since. Success if
-    /// there is none.
+    /// Deletes exactly the object whose metadata was read as `seen`. If it has changed since, or was replaced by
+    /// another of the same name, the API server refuses with 409. An object that does not exist any more counts as
+    /// deleted.
     pub async fn delete<K: Writable>(&self, seen: &ObjectMeta) -> Result<(), IoError> {
         let (verb, (namespace, name)) = ("delete", place(seen));
         let (api, left) = self.begin::<K>((verb, Verb::Delete), (namespace, name))?;
@@ -274,7 +279,7 @@ impl KubeIo {
     }
 }
 
-/// Namespace and name.
+/// Namespace and name of an object; empty strings where they are missing.
 fn place(metadata: &ObjectMeta) -> (&str, &str) {
     (
         metadata.namespace.as_deref().unwrap_or_default(),
@@ -282,8 +287,8 @@ fn place(metadata: &ObjectMeta) -> (&str, &str) {
     )
 }
 
-/// Makes a call with a timeout. The call is boxed because the client's futures are large, and a reconcile makes two
-/// dozen calls concurrently.
+/// Makes a read with the timeout [`CALL_TIMEOUT`]. The future is boxed because the client's futures are large and a
+/// reconcile has two dozen of them at once.
 async fn within<K: Kind, T>(
     verb: &'static str,
     name: &str,

@@ -1,4 +1,4 @@
-//! Objects whose kind is known at run time only, for code that treats all kinds alike.
+//! Objects and APIs whose kind is known only at run time, for code that treats all kinds alike.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -13,17 +13,17 @@ use serde_json::Value;
 
 use super::{Basis, IoError, KubeIo, Writable};
 
-/// Object of any kind that this operator writes.
+/// Object of any kind that the operator writes.
 #[derive(Clone)]
 pub struct Object(Arc<dyn AnyObject>);
 
 impl Object {
-    /// Wraps an object.
+    /// Wraps a typed object.
     pub fn new<K: Writable>(object: K) -> Self {
         Self(Arc::new(object))
     }
 
-    /// The object as its own type; `None` when it is of another kind.
+    /// The object as type `K`; `None` when it is of another kind.
     pub fn typed<K: Writable>(&self) -> Option<&K> {
         self.0.as_any().downcast_ref()
     }
@@ -33,13 +33,13 @@ impl Object {
         self.0.metadata()
     }
 
-    /// The object as JSON; `None` when it cannot be serialised, which no kind of Kubernetes does.
+    /// The object as JSON; `None` when it cannot be serialised, which does not happen for the kinds used here.
     pub fn to_value(&self) -> Option<Value> {
         self.0.to_value()
     }
 }
 
-/// May be a Secret: the content is not printed.
+/// Prints only the name, because the object may be a Secret.
 impl std::fmt::Debug for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Object")
@@ -68,12 +68,12 @@ impl<K: Writable> AnyObject for K {
     }
 }
 
-/// API of one kind of object.
+/// API calls for the objects of one kind.
 pub trait ObjectApi: Send + Sync {
     /// Name of the kind, such as `Deployment`.
     fn kind(&self) -> Cow<'static, str>;
 
-    /// Reference to the object of this name.
+    /// Reference to the object of this name, for Events.
     fn reference(&self, namespace: &str, name: &str) -> ObjectReference;
 
     /// See [`KubeIo::get`].
@@ -101,17 +101,17 @@ pub trait ObjectApi: Send + Sync {
         observed: &'a ObjectMeta,
     ) -> BoxFuture<'a, Result<(), IoError>>;
 
-    /// Object of this kind from its JSON.
+    /// Parses an object of this kind from JSON.
     #[cfg(test)]
     fn decode(&self, json: Value) -> Object;
 }
 
-/// API of the kind `K`.
+/// [`ObjectApi`] of the kind `K`.
 #[derive(Clone, Copy, Debug)]
 pub struct Typed<K>(PhantomData<fn() -> K>);
 
 impl<K> Typed<K> {
-    /// The API; it holds nothing.
+    /// The only value of this type, which has no state.
     pub const API: Self = Self(PhantomData);
 }
 

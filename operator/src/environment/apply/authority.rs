@@ -1,5 +1,5 @@
-//! Creates the Secrets of the operator itself where they are missing. Two replicas or reconciles cannot both succeed: the
-//! second create is refused as a conflict, and the next reconcile reads the Secret of the first.
+//! Creates the operator's own Secrets if they do not exist. If two replicas or reconciles try at once, the second
+//! create is refused with a conflict, and its next reconcile reads the Secret of the first.
 
 use k8s_openapi::api::core::v1::Secret;
 
@@ -11,8 +11,8 @@ use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
 use crate::tls::Ca;
 
-/// Stores the key of fingerprints and the certificate authority, as far as they are new. It comes before every other
-/// write: what is made with a new key or authority may be written only once that one is stored.
+/// Stores the key of fingerprints and the certificate authority, if they are new. This is the first write of a
+/// reconcile: what is made with a new key or authority must be written only after that key or authority is stored.
 pub async fn create(
     ctx: &Context,
     new_key: Option<&NewKey>,
@@ -29,7 +29,7 @@ pub async fn create(
     Ok(())
 }
 
-/// Creates a Secret; its field manager has the name of the Secret.
+/// Creates a Secret. The name of the Secret is also the name of its field manager.
 async fn store(ctx: &Context, manager: &str, secret: &Secret) -> Result<(), IoError> {
     let namespace = ctx.settings.operator_namespace.as_str();
     ctx.io.create(namespace, manager, secret).await.map(drop)

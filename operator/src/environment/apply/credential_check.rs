@@ -1,4 +1,4 @@
-//! Starts and removes attempts to check a Mongo URI.
+//! Starts and deletes attempts to check a Mongo URI.
 
 use crokodial_crds::Reason;
 use k8s_openapi::api::batch::v1::Job;
@@ -15,11 +15,12 @@ use crate::environment::finding::Finding;
 use crate::environment::model::owner::Owner;
 use crate::kube_io::{IoError, Writable};
 
-/// Field manager of Jobs and their Secrets.
+/// Field manager of the Jobs and of the Secrets that they check.
 const MANAGER: &str = "crokodial-preflight";
 
-/// Carries out a plan. What the API server refuses for good (a quota, an admission rule, a name that is taken) is no error but
-/// an obstacle to the check: it is returned for the condition.
+/// Carries out the plan of the checks. If the API server refuses the Job or Secret for a reason that a retry does not
+/// solve (a quota, an admission rule, a name conflict), that is not an error. It is returned as a finding for condition
+/// `CredentialsValid`.
 pub async fn carry_out(
     ctx: &Context,
     owner: &Owner,
@@ -44,7 +45,8 @@ pub async fn carry_out(
     }
 }
 
-/// Creates the Secret, then the Job, which names its UID. A crash in between leaves a Secret that the next reconcile uses.
+/// Creates the Secret, then the Job, because the Job refers to the Secret's UID. If a crash leaves a Secret without a
+/// Job, the next reconcile uses that Secret.
 async fn begin(
     ctx: &Context,
     owner: &Owner,
@@ -69,7 +71,7 @@ async fn create<K: Writable>(
     owner: &Owner,
     wanted: Value,
 ) -> Result<Option<K>, IoError> {
-    // Our own builders' objects: one that did not fit its type would fail every test.
+    // The objects are from our own builders; one that cannot be parsed would fail every test.
     let Ok(object) = serde_json::from_value::<K>(wanted) else {
         return Ok(None);
     };
@@ -87,7 +89,7 @@ async fn remove(ctx: &Context, attempt: &Attempt) -> Result<(), IoError> {
     Ok(())
 }
 
-/// Success for an object that has changed meanwhile: the change wakes the next reconcile.
+/// Treats a conflict as success: the object changed since it was read, and that change triggers the next reconcile.
 fn unless_changed(deleted: Result<(), IoError>) -> Result<(), IoError> {
     match deleted {
         Err(changed) if changed.is_conflict() => Ok(()),

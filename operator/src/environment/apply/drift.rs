@@ -1,4 +1,4 @@
-//! Comparison of an object with its wanted state, so that nothing is written when they agree. Pure.
+//! Compares an object with its wanted state, so that nothing is written when they agree. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,32 +7,34 @@ use sha2::{Digest, Sha256};
 
 use crate::environment::model::annotations::APPLIED;
 
-/// Keys by which the API server merges lists of objects, in the order in which they are tried.
+/// Keys by which the API server merges lists of objects (`x-kubernetes-list-map-keys`), in the order in which they are
+/// tried here.
 const LIST_KEYS: [&str; 6] = ["name", "mountPath", "containerPort", "port", "uid", "type"];
 
-/// Adds the hash of an object to it.
+/// Adds the hash of the object to its annotation [`APPLIED`].
 pub fn stamp(mut object: Value) -> Value {
     let hash = hash(&object);
     object["metadata"]["annotations"][APPLIED] = Value::String(hash);
     object
 }
 
-/// Short hash of a JSON value, independent of the order of its keys.
+/// SHA-256 of a JSON value, shortened to 16 hex digits. The order of the keys does not matter.
 pub fn hash(value: &Value) -> String {
     let mut hash = hex::encode(Sha256::digest(sorted(value).to_string()));
     hash.truncate(16);
     hash
 }
 
-/// True when `live` has all that `wanted` has. What it has beyond that (defaults, other managers' fields) is not compared.
+/// True when `live` has everything that `wanted` has. Additional fields of `live`, such as defaults and fields of other
+/// managers, are ignored.
 pub fn covers(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
             wanted.iter().all(|(key, value)| match live.get(key) {
-                // The API server treats a selector as one value: a further label in it selects other pods.
+                // Selectors must be equal, because an additional label selects other pods.
                 Some(found) if is_selector(key) => found == value,
                 Some(found) => covers(found, value),
-                // The API server leaves out what is empty.
+                // The API server omits empty fields.
                 None => is_empty(value),
             })
         }
@@ -49,7 +51,8 @@ pub fn covers(live: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// Manager, other than `ours`, that last changed an object's own fields; from `metadata.managedFields`.
+/// Field manager other than `ours` that changed the object last, from `metadata.managedFields`. Changes of subresources
+/// such as the status do not count.
 pub fn last_foreign_manager(live: &Value, ours: &str) -> Option<String> {
     let entries = live.pointer("/metadata/managedFields")?.as_array()?;
     let text = |entry: &Value, key: &str| {

@@ -1,4 +1,4 @@
-//! Writes what was built: the operator's own Secrets, children, release records and checks of credentials.
+//! Writes what was built and decided: the operator's own Secrets, children, release records and checks of credentials.
 
 pub mod authority;
 pub mod credential_check;
@@ -19,10 +19,10 @@ use crate::context::Context;
 use crate::kube_io::object::Object;
 use crate::kube_io::{Basis, IoError};
 
-/// Field manager of the children.
+/// Field manager of the children and of the Jobs of release phases.
 pub const MANAGER: &str = "crokodial-environment";
 
-/// Brings the children to what was built, in the order of [`ChildKind`].
+/// Creates, updates and deletes the children, in the order of [`ChildKind`].
 pub async fn apply(
     ctx: &Context,
     environment: &CrokodialEnvironment,
@@ -36,7 +36,7 @@ pub async fn apply(
         owner,
     };
     for row in desired.rows(live) {
-        // All that a release phase needs is there by now, and nothing new serves yet.
+        // Everything that a release phase needs has been applied before this, and no new pod serves yet.
         if row.kind == ChildKind::Service {
             writer.jobs(&desired.release_jobs).await?;
         }
@@ -102,8 +102,8 @@ impl ChildWriter<'_> {
         Ok(())
     }
 
-    /// True when the object is as wanted, or as the API server made it of exactly this request (it rewrites quantities such
-    /// as `1000m`).
+    /// True when the object is as wanted. It also is if it equals the API server's last result for exactly this
+    /// request, because the API server rewrites quantities such as `1000m`.
     fn is_as_wanted(&self, found: &Value, wanted: &Value) -> bool {
         drift::covers(found, wanted)
             || self
@@ -121,8 +121,8 @@ impl ChildWriter<'_> {
             .put(drift::hash(wanted), drift::hash(&own_part(&applied)));
     }
 
-    /// Publishes an Event that names who changed a child. A wanted state that changed itself is no drift: the stamp differs
-    /// then.
+    /// Publishes an Event that names who changed a child. It does nothing if the wanted state itself changed, which the
+    /// hash in the annotation shows.
     async fn report(&self, kind: ChildKind, name: &str, found: &Value, wanted: &Value) {
         let stamp = |object: &Value| object["metadata"]["annotations"][APPLIED].clone();
         if stamp(found) != stamp(wanted) {
@@ -154,7 +154,7 @@ impl ChildWriter<'_> {
     }
 }
 
-/// Part of an object that users and we write, without what the server and controllers keep up to date.
+/// Part of an object that users and the operator write. Left out is what the API server and controllers maintain.
 fn own_part(object: &Value) -> Value {
     let mut own = object.clone();
     if let Some(fields) = own.as_object_mut() {

@@ -1,5 +1,5 @@
-//! Writes release records and their snapshots, and publishes their Events: a release that was created, is good, was
-//! rejected or rolled back, and a pin.
+//! Writes release records and their snapshots, and publishes Events about them: a release was created, became Good, was
+//! rejected or rolled back; a pin changed.
 
 use crokodial_crds::condition::{self, ConditionStatus, ConditionType};
 use crokodial_crds::names::Children as Names;
@@ -21,7 +21,7 @@ use crate::environment::model::owner::Owner;
 use crate::environment::validate::Valid;
 use crate::metrics::ReleaseOutcome;
 
-/// Field manager of records and snapshots.
+/// Field manager of release records and snapshots.
 const MANAGER: &str = "crokodial-release";
 
 /// Environment whose releases are written.
@@ -35,7 +35,8 @@ pub struct Subject<'a> {
     pub effective: &'a Effective,
 }
 
-/// Writes the statuses that changed, and creates the record that is wanted. True when there is more to do at once.
+/// Writes the statuses of records that changed, and creates the new record if one is wanted. Returns true when the next
+/// reconcile must follow at once.
 pub async fn write(
     ctx: &Context,
     subject: Subject<'_>,
@@ -59,8 +60,8 @@ pub async fn write(
             .any(|(n, s)| moved(*n, s, observed)))
 }
 
-/// Deletes retired records, then the snapshots that no record names. The record goes first: while it exists, so does its
-/// snapshot.
+/// Deletes retired records, then the snapshots without a record, except that of the running release. In this order, an
+/// existing record always has its snapshot.
 pub async fn retire(ctx: &Context, step: &Step, observed: &Observed) -> Result<(), ApplyError> {
     for number in &step.retired {
         if let Some(release) = untouched(observed, step, *number) {
@@ -88,8 +89,8 @@ pub async fn retire(ctx: &Context, step: &Step, observed: &Observed) -> Result<(
     Ok(())
 }
 
-/// Follows a changed `deletionPolicy`: records and snapshots are deleted with the environment, or outlive it, as its other
-/// children do.
+/// Applies the `deletionPolicy` to records and snapshots by setting or removing their owner reference, so that they are
+/// deleted with the environment or outlive it.
 pub async fn adopt(
     ctx: &Context,
     subject: Subject<'_>,
@@ -117,8 +118,8 @@ pub async fn adopt(
     Ok(())
 }
 
-/// Release of this number, unless this reconcile has written its status: then what was read is stale, and the next reconcile
-/// takes care of it.
+/// Release of this number, unless this reconcile has written its status. In that case the object that was read is
+/// outdated, and the next reconcile handles it.
 fn untouched<'a>(observed: &'a Observed, step: &Step, number: i64) -> Option<&'a CrokodialRelease> {
     let written = step.decision.updates.iter().any(|(n, _)| *n == number);
     observed
@@ -128,8 +129,8 @@ fn untouched<'a>(observed: &'a Observed, step: &Step, number: i64) -> Option<&'a
         .filter(|_| !written)
 }
 
-/// Creates the snapshot, then the record: a record without a snapshot cannot run, a snapshot without a record is used by the
-/// next reconcile.
+/// Creates the snapshot, then the record. A record without a snapshot could not run, but a snapshot without a record is
+/// used by the next reconcile.
 async fn create(
     ctx: &Context,
     subject: Subject<'_>,
@@ -184,7 +185,7 @@ async fn write_status(
     Ok(())
 }
 
-/// Publishes an Event about a change of phase, and counts the end of a release.
+/// Publishes an Event if the phase changed, and counts the release in metrics if it has ended.
 async fn announce(
     ctx: &Context,
     subject: Subject<'_>,
@@ -230,7 +231,7 @@ async fn announce(
         .await;
 }
 
-/// Publishes an Event about a pin that is followed, refused or shadowed.
+/// Publishes an Event if a pin took effect, was refused, or is overridden by another pin.
 async fn announce_pin(
     ctx: &Context,
     subject: Subject<'_>,
@@ -269,7 +270,7 @@ fn reference(owner: &Owner, number: i64) -> ObjectReference {
     }
 }
 
-/// True when this status has another phase than the observed one.
+/// True when the phase in `status` differs from the observed one.
 pub(super) fn moved(number: i64, status: &ReleaseStatus, observed: &Observed) -> bool {
     let before = observed
         .records

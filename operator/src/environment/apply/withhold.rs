@@ -1,4 +1,4 @@
-//! `spec.suspend`: nothing is written, and the plan is reported where it is asked for. Pure.
+//! Plan for a suspended environment (`spec.suspend: Plan`): what would be written is reported instead. Pure.
 
 use crokodial_crds::PlanStatus;
 use crokodial_crds::names::Children as Names;
@@ -12,10 +12,10 @@ use crate::environment::model::observed::Observed;
 use crate::environment::model::owner::Owner;
 use crate::release::machine::Run;
 
-/// Maximum number of lines of each list in a plan.
+/// Maximum number of lines in each of a plan's two lists.
 const MAX_LINES: usize = 40;
 
-/// Field `status.plan`: names and phases only, no value of any object.
+/// Value of `status.plan`. It contains only names and phases, no values of objects.
 pub fn plan(owner: &Owner, step: &Step, desired: &Desired, observed: &Observed) -> PlanStatus {
     let mut objects = objects(owner, desired, &observed.children);
     let decision = &step.decision;
@@ -40,7 +40,7 @@ pub fn plan(owner: &Owner, step: &Step, desired: &Desired, observed: &Observed) 
     PlanStatus { releases, objects }
 }
 
-/// Lines of the plan, one for each object that `apply` would write.
+/// Lines about children and Jobs, one for each object that would be written or deleted.
 fn objects(owner: &Owner, desired: &Desired, live: &Children) -> Vec<String> {
     let children = desired.rows(live).filter_map(|row| line(owner, row));
     children

@@ -1,4 +1,4 @@
-//! Secrets of the operator itself: the certificate authority and the key of fingerprints.
+//! The operator's own Secrets: the certificate authority and the key of fingerprints.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::environment::isolation::{KEY_DATA, KEY_SECRET};
 use crate::fingerprint::NewKey;
 use crate::tls::Ca;
 
-/// Secret of the certificate authority.
+/// Secret with the certificate authority (CA).
 pub fn ca_secret(ca: &Ca, namespace: &str) -> Secret {
     let pem = |text: &str| ByteString(text.as_bytes().to_vec());
     Secret {
@@ -27,7 +27,7 @@ pub fn ca_secret(ca: &Ca, namespace: &str) -> Secret {
     }
 }
 
-/// Secret of the key of fingerprints.
+/// Secret with the key of fingerprints; it is immutable.
 pub fn key_secret(key: &NewKey, namespace: &str) -> Secret {
     let data = BTreeMap::from([(KEY_DATA.to_owned(), ByteString(key.bytes().to_vec()))]);
     Secret {

@@ -1,4 +1,5 @@
-//! Candidate: the pod that tries a release, or new values, before they serve; and the NetworkPolicy of such pods.
+//! Deployment of the candidate pod, which tries a release or new values before they serve, and the NetworkPolicy of
+//! candidates and release phases.
 
 use crokodial_crds::names::{
     COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT,
@@ -11,19 +12,20 @@ use super::pod_template::set_role;
 use crate::environment::model::annotations::{CREDENTIALS, TRIES_CONFIG};
 use crate::environment::model::owner::Owner;
 
-/// Inputs of the candidate.
+/// Inputs of the candidate's Deployment.
 #[derive(Clone, Debug)]
 pub struct Trying<'a> {
-    /// Frozen template of the release that it runs.
+    /// Pod template of the release that it runs, as stored in the snapshot.
     pub template: &'a Value,
-    /// Generations of the credentials that it reads.
+    /// Generations of the credentials that it reads, as `<mongo>.<config>`.
     pub credentials: String,
     /// Generation of the values on trial; `None`: the release itself is on trial.
     pub config: Option<i64>,
 }
 
-/// Deployment of the candidate: one pod of the frozen template outside the Service. A variable names it a candidate, so that
-/// it keeps schedulers and outgoing messages idle. It ends at once, because it serves no requests.
+/// Deployment of the candidate: one pod of the frozen template, not selected by the Service. The variable
+/// `CROKODIAL_ROLE` is `candidate`, which tells the app not to run schedulers or send messages. The pod has no drain
+/// time, because it serves no users.
 pub fn deployment(owner: &Owner, trying: &Trying<'_>) -> Value {
     let names = Names::of(&owner.name);
     let mut template = trying.template.clone();
@@ -51,14 +53,14 @@ pub fn deployment(owner: &Owner, trying: &Trying<'_>) -> Value {
             "replicas": 1,
             "revisionHistoryLimit": 0,
             "selector": {"matchLabels": owner.selector_of(COMPONENT_CANDIDATE)},
-            // One at a time: what an earlier candidate answers proves nothing about this one.
+            // Never two at a time: smoke results of an earlier candidate say nothing about this one.
             "strategy": {"type": "Recreate"},
             "template": template,
         },
     })
 }
 
-/// Replaces the Secret in use by the one on trial.
+/// Replaces the Secret `<env>-config-active` by `<env>-config-candidate` in the containers' variables.
 fn read_tried_values(template: &mut Value, names: Names<'_>) {
     let active = json!(names.config_active());
     let containers = template["spec"]["containers"].as_array_mut();
@@ -74,8 +76,8 @@ fn read_tried_values(template: &mut Value, names: Names<'_>) {
     }
 }
 
-/// NetworkPolicy of candidates and release phases. Ingress: from the operator, which asks a candidate for its pages. Egress:
-/// as the app.
+/// NetworkPolicy of candidates and release phases. Ingress: only from the operator, which runs the smoke checks.
+/// Egress: the same as for the serving pods.
 pub fn network_policy(owner: &Owner, operator_namespace: &str) -> Value {
     let components = [COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE];
     json!({

@@ -1,4 +1,4 @@
-//! Wanted state of the children: one builder per file. No I/O, no clock, no decisions.
+//! Builds the wanted state of the children; one file per builder. No I/O, no clock, no decisions.
 
 pub mod authority;
 pub mod candidate;
@@ -28,7 +28,7 @@ use super::validate::Valid;
 use crate::release::machine::Run;
 use crate::release::snapshot::Snapshot;
 
-/// Inputs of the builders. All of them are validated.
+/// Inputs of the builders, all of them validated.
 #[derive(Clone, Copy)]
 pub struct Plan<'a> {
     /// Identity of the environment.
@@ -39,7 +39,7 @@ pub struct Plan<'a> {
     pub effective: &'a Effective,
     /// Result of validation.
     pub valid: &'a Valid,
-    /// What was decided about releases.
+    /// Decisions about releases.
     pub step: &'a Step,
     /// Content of the snapshots that may run, by release number.
     pub frozen: &'a BTreeMap<i64, Snapshot>,
@@ -49,7 +49,7 @@ pub struct Plan<'a> {
     pub operator_namespace: &'a str,
 }
 
-/// Holds contents of ConfigMaps and Secrets: only the environment is printed.
+/// Prints only the owner, because the inputs include contents of ConfigMaps and Secrets.
 impl std::fmt::Debug for Plan<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Plan")
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Plan<'_> {
     }
 }
 
-/// Builds every child. Where a name is taken, nothing is written.
+/// Builds the wanted state of every child. If an object of somebody else has the name of a child, nothing is changed.
 pub fn build(plan: Plan<'_>) -> Desired {
     if plan.valid.conflict.is_some() {
         return Desired::nothing();
@@ -117,7 +117,7 @@ fn active(plan: Plan<'_>, name: &str, active: &Active) -> Child {
     }
 }
 
-/// Candidate, the one pod outside the Service.
+/// Wanted state of the candidate's Deployment.
 fn candidate(plan: Plan<'_>) -> Child {
     let Some(run) = plan.step.candidate else {
         return Child::Remove;
@@ -150,7 +150,7 @@ fn release_job(plan: Plan<'_>, number: i64) -> Option<Box<Job>> {
     serde_json::from_value(job).ok().map(Box::new)
 }
 
-/// Generations of the credentials that the serving pods read.
+/// Generations of the credentials that the serving pods read, as `<mongo>.<config>`.
 fn credentials(valid: &Valid) -> String {
     format!(
         "{}.{}",

@@ -1,4 +1,4 @@
-//! NetworkPolicy of the pods that serve, and of preflights.
+//! NetworkPolicy of the serving pods and of preflights.
 
 use crokodial_crds::DeletionPolicy;
 use crokodial_crds::names::{
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::environment::model::owner::Owner;
 
-/// Metadata service of the clouds, which returns node credentials.
+/// IPv4 address of the clouds' metadata service, which returns credentials of the node.
 const METADATA_SERVICE: &str = "169.254.169.254/32";
 
-/// NetworkPolicy. Ingress: the app's port from anywhere. Egress: anything but the metadata service. A preflight runs under
-/// the same policy: what it reaches, the app will.
+/// Builds the NetworkPolicy. Ingress: the app's port from anywhere. Egress: everything except the metadata service.
+/// Preflights run under the same policy, so what a preflight reaches, the app reaches too.
 pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1",
@@ -32,12 +32,13 @@ pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     })
 }
 
-/// Egress to anything but the metadata service.
+/// Egress rules: everything except the metadata service's IPv4 address.
 pub fn egress() -> Value {
     json!([
         {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}]},
         {"to": [{"ipBlock": {"cidr": "::/0"}}]},
-        // Some network plugins do not count pods as addresses: DNS and a database in the cluster.
+        // Some network plugins do not match pods by `ipBlock`. This rule allows pods, such as DNS or a database in the
+        // cluster.
         {"to": [{"namespaceSelector": {}}]},
     ])
 }

@@ -1,4 +1,4 @@
-//! Pod template of a release. It is rendered once, frozen in the release's snapshot, and applied verbatim from then on.
+//! Pod template of a release. It is rendered once, stored in the release's snapshot, and later applied unchanged.
 
 use crokodial_crds::EnvironmentSpec;
 use crokodial_crds::names::{COMPONENT_WEB, Children as Names};
@@ -8,21 +8,21 @@ use crate::environment::effective::Effective;
 use crate::environment::model::annotations::MONGO_KEY;
 use crate::environment::model::owner::Owner;
 
-/// Variable with the role of the app: unless it is `web`, the app does nothing but answer requests.
+/// Environment variable with the role of the pod. If it is not `web`, the app must do nothing except answer requests.
 const ROLE: &str = "CROKODIAL_ROLE";
 
-/// Period of the startup probe: short, so that a fast start is noticed fast.
+/// Period of the startup probe in seconds; short, so that a pod that starts quickly gets traffic quickly.
 const STARTUP_PERIOD_SECONDS: u64 = 1;
 
-/// Period of the readiness probe. It differs in the build that tests use to show that an operator with a changed template
-/// restarts nothing.
+/// Period of the readiness probe in seconds. A build for tests uses another value to prove that an operator upgrade
+/// with a changed template restarts no pod.
 const READINESS_PERIOD_SECONDS: u64 = if cfg!(feature = "simulated-template-change") {
     7
 } else {
     5
 };
 
-/// Renders the template of release `number`. `image` is a digest reference.
+/// Renders the pod template of release `number`. `image` is a reference with a digest.
 pub fn build(
     owner: &Owner,
     spec: &EnvironmentSpec,
@@ -64,7 +64,8 @@ fn container(
         "imagePullPolicy": "IfNotPresent",
         "ports": [{"name": "http", "containerPort": effective.port, "protocol": "TCP"}],
         "env": variables(names, spec, effective, number, image),
-        // Later sources win over earlier ones, and `env` over both: ConfigMaps < Secrets < env < reserved.
+        // Later sources win over earlier ones, and `env` wins over `envFrom`. So the order is: ConfigMaps, Secrets,
+        // `config.env`, reserved variables.
         "envFrom": [
             {"configMapRef": {"name": names.snapshot(number)}},
             {"secretRef": {"name": names.config_active()}},
@@ -95,7 +96,7 @@ fn container(
             "httpGet": {"path": path, "port": "http"}, "periodSeconds": 10, "timeoutSeconds": 3, "failureThreshold": 6,
         });
     }
-    // Endpoints take a moment to leave every proxy: until then the pod goes on serving.
+    // Proxies take a moment to remove the pod from their endpoints; until then it must still serve.
     if effective.drain.as_secs() > 0 {
         container["lifecycle"] =
             json!({"preStop": {"sleep": {"seconds": effective.drain.as_secs()}}});
@@ -109,7 +110,8 @@ fn container(
     container
 }
 
-/// Variables: `config.env` as given, then the reserved ones; the schema keeps the two apart.
+/// Environment variables: those of `config.env`, then the reserved ones. The CRD's schema keeps users from setting
+/// reserved names.
 fn variables(
     names: &Names,
     spec: &EnvironmentSpec,
@@ -118,7 +120,7 @@ fn variables(
     image: &str,
 ) -> Vec<Value> {
     let plain = |name: &str, value: &str| json!({"name": name, "value": value});
-    // `$(NAME)` is the kubelet's own expansion; doubled it reaches the app as written.
+    // The kubelet expands `$(NAME)`. Written as `$$(NAME)`, it reaches the app as `$(NAME)`.
     let given = spec
         .config
         .env
@@ -138,7 +140,7 @@ fn variables(
     variables
 }
 
-/// Sets the role of a container of a frozen template.
+/// Sets the variable `CROKODIAL_ROLE` of a container in a frozen template.
 pub fn set_role(container: &mut Value, role: &str) {
     let variables = container.get_mut("env").and_then(Value::as_array_mut);
     for variable in variables.into_iter().flatten() {

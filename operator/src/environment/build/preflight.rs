@@ -1,4 +1,4 @@
-//! Secret and Job of one attempt to check a Mongo URI.
+//! Builds the Secret and the Job of one attempt to check a Mongo URI.
 
 use crokodial_crds::names::{COMPONENT_PREFLIGHT, Children as Names, LABEL_COMPONENT};
 use serde_json::{Value, json};
@@ -9,14 +9,15 @@ use crate::environment::effective::Preflight;
 use crate::environment::model::annotations::{CANDIDATE, MONGO_KEY, TRY};
 use crate::environment::model::owner::Owner;
 
-/// Time in seconds to find a node and pull the image, on top of the timeout of the checks.
+/// Time in seconds for scheduling and pulling the image. It is added to the timeout of the check.
 const START_SECONDS: u64 = 60;
-/// Time in seconds after which the cluster deletes a finished Job. The operator deletes it when there is a newer one.
+/// Time in seconds after which the cluster deletes a finished Job. The operator deletes it earlier if there is a newer
+/// one.
 const TTL_SECONDS: u64 = 86_400;
-/// UID of the user in the operator's image.
+/// UID and GID of the user in the operator's image.
 const USER: i64 = 65_532;
 
-/// Immutable Secret with the content to check.
+/// Immutable Secret with the Mongo URI to check.
 pub fn secret(owner: &Owner, start: &Start) -> Value {
     json!({
         "apiVersion": "v1",
@@ -28,7 +29,8 @@ pub fn secret(owner: &Owner, start: &Start) -> Value {
     })
 }
 
-/// Job of the check, with the app's account and network and outside its Service. `secret` is the UID of the copy.
+/// Job of the check. Its pod has the app's ServiceAccount and NetworkPolicy, and no Service selects it. `secret` is the
+/// UID of the Secret to check.
 pub fn job(
     owner: &Owner,
     preflight: &Preflight,
@@ -43,7 +45,7 @@ pub fn job(
         "kind": "Job",
         "metadata": metadata,
         "spec": {
-            // A failed pod is no verdict: it is the operator that tries again, later.
+            // A failed pod says nothing about the credential. Retries are up to the operator, which spaces them out.
             "backoffLimit": 0,
             "activeDeadlineSeconds": preflight.timeout.as_secs().saturating_add(START_SECONDS),
             "ttlSecondsAfterFinished": TTL_SECONDS,
@@ -96,7 +98,8 @@ fn pod(owner: &Owner, preflight: &Preflight, image: &str, start: &Start) -> Valu
     pod
 }
 
-/// Metadata, always with an owner reference: an attempt is of no use without its environment.
+/// Metadata of both objects. They always have an owner reference, because an attempt is useless without its
+/// environment.
 fn metadata(owner: &Owner, number: i64) -> Value {
     owner.metadata_beside(
         &Names::of(&owner.name).preflight(number),

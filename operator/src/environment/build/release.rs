@@ -1,4 +1,4 @@
-//! Record of a new release, and the snapshot of what it froze.
+//! Builds the record and the snapshot of a new release.
 
 use crokodial_crds::names::{Children as Names, ImageRef, LABEL_RELEASE};
 use crokodial_crds::{CrokodialRelease, EnvironmentSpec, ReleaseSpec};
@@ -12,7 +12,7 @@ use crate::environment::model::owner::Owner;
 use crate::environment::validate::Valid;
 use crate::release::snapshot::{Frozen, Snapshot};
 
-/// Snapshot of a new release.
+/// ConfigMap with the snapshot of a new release: pod template, config values, smoke checks and release phase.
 pub fn snapshot(
     owner: &Owner,
     spec: &EnvironmentSpec,
@@ -40,7 +40,7 @@ pub fn snapshot(
     Ok(object)
 }
 
-/// Record of a new release.
+/// `CrokodialRelease` of a new release, without status.
 pub fn record(owner: &Owner, effective: &Effective, release: &ReleaseSpec) -> CrokodialRelease {
     let name = Names::of(&owner.name).release(release.number);
     let mut record = CrokodialRelease::new(&name, release.clone());

@@ -1,4 +1,4 @@
-//! Job of a release phase: the release's own container with another command, once.
+//! Builds the Job of a release phase: the release's own container, run once with another command.
 
 use crokodial_crds::names::{
     COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT, LABEL_RELEASE,
@@ -12,9 +12,9 @@ use crate::release::snapshot::ReleaseCommand;
 
 /// Job that runs `command` with the image, variables, volumes and rights of the frozen template.
 ///
-/// The time limit is the pod's own, not the Job's: it counts from when a node took the pod, the ended pod stays to be
-/// read, and a queue for a node or a slow registry is not the release's fault. A pod that a drain or a lost node ends
-/// is replaced; any other failure is final.
+/// The time limit is set on the pod, not on the Job. So it starts only when the pod has a node: a wait for scheduling
+/// is not blamed on the release. The ended pod also stays, so its state can be read. A pod that is ended by a node
+/// drain or lost with its node is replaced; any other failure is final.
 pub fn build(
     owner: &Owner,
     number: i64,
@@ -57,7 +57,7 @@ fn pod(template: &Value, command: &ReleaseCommand, credentials: &str) -> Value {
         .into_iter()
         .flatten()
     {
-        // The word that every app knows for "keep schedulers and outgoing messages idle".
+        // Apps know this role: they run no schedulers and send no messages.
         set_role(container, COMPONENT_CANDIDATE);
         container["command"] = json!(command.command);
         let Some(fields) = container.as_object_mut() else {

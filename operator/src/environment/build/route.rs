@@ -1,4 +1,4 @@
-//! Ingress of the site.
+//! Builds the Ingress of the site.
 
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{DeletionPolicy, TlsMode};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::environment::model::owner::Owner;
 
-/// Ingress: one host, every path, to the Service. No annotations: two routes for one host with different ones make
-/// external controllers flap.
+/// Ingress with one host whose paths all lead to the Service. It has no annotations: if two Ingresses for one host have
+/// different annotations, some controllers keep switching between them.
 pub fn ingress(
     owner: &Owner,
     domain: &str,

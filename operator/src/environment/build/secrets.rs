@@ -1,4 +1,4 @@
-//! Secrets that pods and the edge read.
+//! Builds the Secrets that pods and the Ingress controller read.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::environment::credentials::Active;
 use crate::environment::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
 use crate::environment::model::owner::Owner;
 
-/// Secret of values on trial.
+/// Secret `<env>-config-candidate` with the values on trial.
 pub fn staged(owner: &Owner, staged: &Staged) -> Value {
     let name = Names::of(&owner.name).config_candidate();
     let mut metadata = owner.metadata_beside(&name, COMPONENT_CANDIDATE);
@@ -29,7 +29,7 @@ pub fn staged(owner: &Owner, staged: &Staged) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(&staged.data)})
 }
 
-/// Secret of an active copy: the values that pods read, their generation and the other annotations.
+/// Secret `<env>-mongo-active` or `<env>-config-active`, with its generation and other annotations.
 pub fn active(
     owner: &Owner,
     name: &str,
@@ -43,7 +43,7 @@ pub fn active(
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(data)})
 }
 
-/// Secret of a certificate with its key, as Ingress controllers expect it.
+/// TLS Secret with the certificate and its key, as Ingress controllers expect it.
 pub fn certificate(
     owner: &Owner,
     name: &str,
@@ -59,7 +59,7 @@ pub fn certificate(
     })
 }
 
-/// Content in the encoding of the API, base64.
+/// Data of a Secret with its values in base64, as in the Kubernetes API.
 pub fn encoded(data: &BTreeMap<String, ByteString>) -> BTreeMap<&str, String> {
     data.iter()
         .map(|(key, value)| (key.as_str(), STANDARD.encode(&value.0)))

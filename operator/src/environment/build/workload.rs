@@ -1,4 +1,4 @@
-//! Workload: ServiceAccount, Deployment, Service and PodDisruptionBudget.
+//! Builds the ServiceAccount, Deployment, Service and PodDisruptionBudget.
 
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{DeletionPolicy, EnvironmentSpec};
@@ -11,17 +11,17 @@ use crate::environment::model::owner::Owner;
 /// What the Deployment runs.
 #[derive(Clone, Debug)]
 pub struct Running<'a> {
-    /// Frozen template of the release.
+    /// Pod template of the release, as stored in its snapshot.
     pub template: &'a Value,
     /// Number of pods.
     pub replicas: i32,
-    /// Generations of the credentials that the pods read.
+    /// Generations of the credentials that the pods read, as `<mongo>.<config>`.
     pub credentials: String,
-    /// Largest release number in use.
+    /// Largest release number so far, for the annotation.
     pub largest_release: i64,
 }
 
-/// ServiceAccount of the pods. It mounts no token: the app has no business with the API server.
+/// ServiceAccount of the pods. No token is mounted, because the app does not use the API server.
 pub fn service_account(owner: &Owner, spec: &EnvironmentSpec, effective: &Effective) -> Value {
     let secrets: Vec<Value> = spec
         .image_pull_secrets
@@ -40,7 +40,7 @@ pub fn service_account(owner: &Owner, spec: &EnvironmentSpec, effective: &Effect
     account
 }
 
-/// Deployment: the frozen template and the generations of the credentials, nothing else.
+/// Deployment of the serving pods. Its pod template is the frozen one plus the generations of the credentials.
 pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -> Value {
     let mut template = running.template.clone();
     template["metadata"]["annotations"][CREDENTIALS] = json!(running.credentials);
@@ -55,7 +55,7 @@ pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -
         "metadata": metadata,
         "spec": {
             "replicas": running.replicas,
-            // Old ReplicaSets are no use for a return: releases have their own snapshots.
+            // A rollback uses the release's snapshot, so old ReplicaSets are not needed for it.
             "revisionHistoryLimit": 2,
             "progressDeadlineSeconds": effective.progress_deadline.as_secs(),
             "selector": {"matchLabels": owner.selector()},
@@ -65,7 +65,8 @@ pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -
     })
 }
 
-/// Service; its port names the container's by name, so the number is in one place.
+/// Service in front of the serving pods. Its target port is the container port's name, so the number is only in the pod
+/// template.
 pub fn service(owner: &Owner, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "v1",
@@ -79,7 +80,7 @@ pub fn service(owner: &Owner, policy: DeletionPolicy) -> Value {
     })
 }
 
-/// PodDisruptionBudget: one pod at a time may be evicted, and an unready one always.
+/// PodDisruptionBudget of the serving pods: one pod at a time may be evicted, and unready pods always.
 pub fn disruption_budget(owner: &Owner, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "policy/v1",

@@ -1,4 +1,5 @@
-//! Attempts to check a content, each read from a Job, the Secret that it reads, and its pod. Pure.
+//! Attempts to check a Mongo URI. Each is read from three objects: a Job, the Secret with the URI, and the Job's pod.
+//! Pure.
 
 use crokodial_crds::names::Children as Names;
 use jiff::Timestamp;
@@ -12,24 +13,24 @@ use crate::environment::model::annotations::{CANDIDATE, TRY};
 use crate::environment::model::owner::Owner;
 use crate::preflight::Outcome;
 
-/// Attempt to check a content.
+/// Attempt to check one Mongo URI.
 #[derive(Clone, PartialEq)]
 pub struct Attempt {
-    /// Number of the attempt.
+    /// Number of the attempt: the `<n>` in `<env>-preflight-<n>`.
     pub number: i64,
-    /// Content that is checked; `None` where its Secret is gone.
+    /// Secret data with the URI to check; `None` if that Secret was deleted or replaced.
     pub content: Option<Data>,
-    /// Metadata of its Secret.
+    /// Metadata of the attempt's Secret.
     pub secret: Option<ObjectMeta>,
-    /// Metadata of its Job.
+    /// Metadata of the attempt's Job.
     pub job: Option<ObjectMeta>,
-    /// Number of this try of the same content, from 1.
+    /// How many attempts there were at this URI, including this one.
     pub tries: i64,
     /// State of the attempt.
     pub state: State,
 }
 
-/// Holds a content: it is not printed.
+/// Prints no URI, because it contains a password.
 impl std::fmt::Debug for Attempt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Attempt")
@@ -42,24 +43,24 @@ impl std::fmt::Debug for Attempt {
 /// State of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// Without a Job yet.
+    /// The Secret exists, but no Job yet.
     Unstarted,
-    /// With a running Job; the obstacle, where one is known.
+    /// The Job runs; what keeps its pod from starting, if anything is known.
     Running(Option<String>),
-    /// With an answer, since then.
+    /// The Job ended at this time with an answer.
     Answered(Timestamp, Outcome),
-    /// Ended without an answer, then; the cause.
+    /// The Job ended at this time without an answer; the cause.
     Lost(Timestamp, &'static str),
 }
 
 impl Attempt {
-    /// True while its Job runs.
+    /// True while the attempt's Job runs.
     pub fn is_running(&self) -> bool {
         matches!(self.state, State::Running(_))
     }
 }
 
-/// All attempts, oldest first.
+/// Reads all attempts from Jobs, Secrets and pods, oldest first.
 pub fn read(owner: &Owner, jobs: &[Job], secrets: &[Secret], pods: &[Pod]) -> Vec<Attempt> {
     let prefix = Names::of(&owner.name).preflight(0);
     let prefix = prefix.trim_end_matches('0');
@@ -134,7 +135,7 @@ fn message(pod: &Pod) -> Option<String> {
     ended.message.clone()
 }
 
-/// Obstacle to the start of a pod, in words of our own: those of the kubelet may change.
+/// What keeps a pod from starting, in our own words, because messages of the kubelet may change.
 fn trouble(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     let unscheduled = status

@@ -1,14 +1,15 @@
-//! Check of credentials before a pod gets them.
+//! Check of the Mongo URI before a pod gets it.
 //!
-//! The content of the user's Secret is copied into an immutable Secret `<env>-preflight-<n>`, a Job of that name
-//! checks it, and on success exactly this content becomes `<env>-mongo-active`, if the user's Secret still holds it.
-//! What is checked is a content, not a name: an edit in between can neither slip in nor get lost.
+//! The URI in the user's Secret is copied into an immutable Secret `<env>-preflight-<n>`, and a Job of the same name
+//! checks it. After a success, exactly this URI is written to `<env>-mongo-active`, if the user's Secret still has it.
+//! URIs are compared, not names of Secrets, so an edit during the check is neither used unchecked nor lost.
 //!
-//! - One Job at a time. The newest one stays to be read, older ones are deleted with their Secrets.
-//! - A verdict against the credential changes nothing; the check is repeated later, and at once when the content changes.
-//! - A Job that could not do its work (no node, no image, no answer) says nothing about the credential.
-//! - All of this knows nothing of releases, and releases do not wait for it but for [`Valid::credentials`]: a release
-//!   that fails is judged only once the credential was checked again.
+//! - One Job runs at a time. The newest Job stays, so that its log can be read; older ones are deleted with their
+//!   Secrets.
+//! - If the check fails, the pods keep the old URI. The check is repeated later, and at once if the user's URI changes.
+//! - A Job that ended without an answer (no node, no image) says nothing about the credential.
+//! - This module knows nothing of releases. Releases depend on it only through [`Valid::credentials`]: before a failing
+//!   release is judged, the credential is checked again.
 //!
 //! [`Valid::credentials`]: super::validate::Valid::credentials
 
@@ -22,21 +23,22 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::release::record::Record;
 
-/// State of the credential that pods read.
+/// Result of checking the credential that pods read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialState {
-    /// Checked with success; where a fresh check is asked for, recently enough.
+    /// Checked successfully and, if a fresh check is required, recently enough.
     Proven,
     /// Being checked, or the check could not run yet.
     Checking,
-    /// Checked and found bad: the reason, and what was seen. Where there is no active copy yet, the obstacle to the first
-    /// one.
+    /// The check failed: the reason, and what was observed. While `<env>-mongo-active` does not exist yet, it is the
+    /// failure that prevents it.
     Bad(Reason, String),
     /// Not checked: `mongo.preflight.mode` is `Off`.
     Off,
 }
 
-/// Maximum age of the check of the active copy: the time since the release in flight is suspected. `None`: any age.
+/// Maximum age of the check of the URI in use: only checks made since a release in flight came under suspicion count.
+/// `None`: any age.
 pub fn oldest_allowed(records: &[Record], now: Timestamp) -> Option<SignedDuration> {
     let suspected = |r: &Record| r.status.as_ref()?.suspected_at.as_ref().map(|t| t.0);
     let since = records

@@ -1,4 +1,4 @@
-//! Plan for the Mongo credential: what pods read, and which checks to start and to remove. Pure.
+//! Plans the Mongo credential: what pods read, and which checks to start and to delete. Pure.
 
 use crokodial_crds::{MongoSpec, Reason, RotationMode, mongo_uri};
 use jiff::{SignedDuration, Timestamp};
@@ -13,52 +13,52 @@ use crate::environment::finding::Finding;
 use crate::environment::isolation::Isolation;
 use crate::environment::model::annotations::MONGO_KEY;
 
-/// Inputs of a plan.
+/// Everything that a plan for the Mongo credential depends on.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
-    /// Part of the spec.
+    /// Field `mongo` of the spec.
     pub spec: &'a MongoSpec,
-    /// Whether Jobs can check it; `Err`: why none can.
+    /// Whether Jobs can run the check; `Err` says why not.
     pub jobs: Result<(), &'static str>,
-    /// True when nothing is checked.
+    /// True when checks are off (`mongo.preflight.mode: Off`).
     pub off: bool,
-    /// Content of the user's Secret, with the database that it names.
+    /// URI in the user's Secret (as Secret data), and the database that it names; `Err` if it is unusable.
     pub candidate: Result<&'a (Data, String), &'a Finding>,
-    /// Active copy.
+    /// Secret `<env>-mongo-active`, if it exists.
     pub live: Option<&'a Secret>,
-    /// Attempts so far.
+    /// Attempts so far, oldest first.
     pub attempts: &'a [Attempt],
-    /// Databases of the other stage.
+    /// Comparison with the databases of the other stage.
     pub isolation: &'a Isolation,
-    /// Maximum age of the check of the active copy.
+    /// Maximum age of the last check of the URI in use; `None`: any age.
     pub recheck: Option<SignedDuration>,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// Holds a content: it is not printed.
+/// Prints nothing, because URIs contain passwords.
 impl std::fmt::Debug for Known<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Known").finish_non_exhaustive()
     }
 }
 
-/// Attempt to start.
+/// Attempt to start: the Job, and its Secret if that does not exist yet.
 #[derive(Clone, PartialEq)]
 pub struct Start {
     /// Number of the attempt.
     pub number: i64,
-    /// Content to check.
+    /// Secret data with the URI to check.
     pub content: Data,
-    /// Database that the content names.
+    /// Database that the URI names.
     pub database: String,
-    /// Number of this try of the same content, from 1.
+    /// How many attempts there are at this URI, including this one.
     pub tries: i64,
-    /// UID of its Secret, where that exists already.
+    /// UID of the attempt's Secret, if it exists already.
     pub secret: Option<String>,
 }
 
-/// Holds a content: it is not printed.
+/// Prints no URI, because it contains a password.
 impl std::fmt::Debug for Start {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Start")
@@ -68,28 +68,28 @@ impl std::fmt::Debug for Start {
     }
 }
 
-/// Plan for the Mongo credential.
+/// Plan for the Mongo credential: what pods read, and which checks are started and deleted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckPlan {
-    /// Active copy.
+    /// Planned state of `<env>-mongo-active`.
     pub active: Active,
-    /// State of the active copy.
+    /// Result of checking the credential that pods read.
     pub state: CredentialState,
-    /// Condition `DatabaseIsolated`.
+    /// Finding for condition `DatabaseIsolated`.
     pub isolated: Finding,
-    /// Field `status.mongo.candidate`.
+    /// Value of `status.mongo.candidate`.
     pub candidate: Option<&'static str>,
-    /// Record of the active copy, this plan included.
+    /// Record of the check of the URI in use, as it will be after this plan.
     pub record: CheckRecord,
-    /// Attempt to start.
+    /// Attempt to start now, if any.
     pub start: Option<Start>,
-    /// Attempts to remove, by number.
+    /// Numbers of the attempts to delete.
     pub remove: Vec<i64>,
-    /// Next moment at which time alone changes the plan.
+    /// Next time at which the plan may change without any event.
     pub next: Option<Timestamp>,
 }
 
-/// Plans the next step.
+/// Plans what pods read, and which checks are started and deleted.
 pub fn plan(known: Known<'_>) -> CheckPlan {
     let here = Here::of(known);
     let (active, record, isolated) = here.active();
@@ -108,7 +108,7 @@ pub fn plan(known: Known<'_>) -> CheckPlan {
 
 struct Here<'a> {
     known: Known<'a>,
-    /// Content of the active copy.
+    /// Data of `<env>-mongo-active`.
     live: Option<Data>,
     record: CheckRecord,
 }
@@ -131,7 +131,8 @@ impl<'a> Here<'a> {
         Standing::of(content, self.known.attempts, verified)
     }
 
-    /// Active copy, its record, and the finding whether its database belongs to this stage.
+    /// Planned state of `<env>-mongo-active`, the record of its check, and the finding whether its database is isolated
+    /// from the other stage.
     fn active(&self) -> (Active, CheckRecord, Finding) {
         let name = &self.known.spec.uri_secret_ref.name;
         let (content, database) = match self.known.candidate {
@@ -219,7 +220,8 @@ impl<'a> Here<'a> {
         active
     }
 
-    /// Active copy with its present content; labels and owner references follow the environment all the same.
+    /// Plan that keeps the data of `<env>-mongo-active`. The Secret is still applied, so that its labels and owner
+    /// references stay up to date.
     fn stay(&self, finding: Finding) -> (Active, CheckRecord, Finding) {
         let mut active = credentials::stay(finding, self.known.live);
         active.advance.clone_from(&self.live);
@@ -276,7 +278,8 @@ impl<'a> Here<'a> {
         })
     }
 
-    /// Contents to check, the more urgent first: what pods read, where a fresh check is asked for, then what the user wrote.
+    /// URIs to check (as Secret data, with the database), in order of urgency: first the one in use, if a fresh check
+    /// of it is required, then the one in the user's Secret.
     fn wanting(&self) -> Vec<(Data, String)> {
         if self.known.off {
             return Vec::new();
@@ -299,7 +302,7 @@ impl<'a> Here<'a> {
         wanting
     }
 
-    /// Attempt to start now, and the time of the next one.
+    /// Attempt to start now, or the time of the next one.
     fn start(&self) -> (Option<Start>, Option<Timestamp>) {
         let wanting = self.wanting();
         let under_way = |a: &Attempt| a.is_running() && self.is_wanted(a, &wanting);
@@ -342,7 +345,9 @@ impl<'a> Here<'a> {
             .any(|(w, _)| attempt.content.as_ref() == Some(w))
     }
 
-    /// Attempts that are neither the newest, nor running, nor the last answer about a content in use.
+    /// Numbers of the attempts to delete. Kept are: a running attempt that is still wanted; the unstarted one that is
+    /// started now; the newest if it has ended; and the last answers about the URI in use and about the user's. If
+    /// checks are off, all are deleted.
     fn remove(&self, start: Option<&Start>) -> Vec<i64> {
         let wanting = self.wanting();
         let candidate = self.known.candidate.ok().map(|(content, _)| content);
@@ -374,7 +379,7 @@ fn unproven() -> Finding {
     )
 }
 
-/// Database that the URI of a copy names.
+/// Database that the URI in this Secret data names.
 fn database_of(content: &Data) -> Option<String> {
     let text = std::str::from_utf8(&content.get(MONGO_KEY)?.0).ok()?;
     Some(mongo_uri::parse(text).ok()?.database?.to_string())

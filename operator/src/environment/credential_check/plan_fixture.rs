@@ -1,4 +1,4 @@
-//! A world for a plan, built in words. Only for tests.
+//! Builder of the inputs of a plan. Only for tests.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub(super) fn attempt(number: i64, password: &str, state: State) -> Attempt {
     }
 }
 
-/// A world with a candidate, an active copy and attempts.
+/// Inputs of a plan: the user's URI, the URI in use, and attempts.
 pub(super) struct Case {
     pub(super) spec: MongoSpec,
     pub(super) candidate: Result<(Data, String), Finding>,
@@ -89,7 +89,8 @@ impl Case {
         }
     }
 
-    /// With an active copy, proven then.
+    /// Sets `<env>-mongo-active` to the URI with this password; `verified` is the time in seconds of its last
+    /// successful check.
     pub(super) fn live(mut self, password: &str, verified: Option<i64>) -> Self {
         let mut live = Secret {
             data: Some(content(password)),

@@ -1,4 +1,4 @@
-//! Record of the check of the active copy, in annotations on `<env>-mongo-active`. Pure.
+//! Record of the last check of the Mongo URI in use, stored in annotations of `<env>-mongo-active`. Pure.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,22 @@ use kube::ResourceExt;
 
 use crate::environment::model::annotations::{MARKS, NONCE, VERIFIED, VERSION, list};
 
-/// Record of the check of an active copy.
+/// Record of the last check of the Mongo URI in `<env>-mongo-active`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckRecord {
-    /// See [`VERIFIED`].
+    /// Time of the last successful check; see [`VERIFIED`].
     pub verified: Option<Timestamp>,
-    /// See [`VERSION`].
+    /// Version of the database server at that check; see [`VERSION`].
     pub version: Option<String>,
-    /// See [`MARKS`].
+    /// Fingerprints that identify the database; see [`MARKS`].
     pub marks: Vec<String>,
-    /// See [`NONCE`].
+    /// Value of `mongo.rotateNonce` when the URI was put into use; see [`NONCE`].
     pub nonce: String,
 }
 
 impl CheckRecord {
-    /// Record of a copy; empty for one that was made before there were checks.
+    /// Reads the record from the annotations of `<env>-mongo-active`. Empty if the Secret does not exist or its URI was
+    /// never checked.
     pub fn of(live: Option<&Secret>) -> Self {
         let Some(live) = live else {
             return Self::default();
@@ -37,7 +38,7 @@ impl CheckRecord {
         }
     }
 
-    /// Annotations; what is not known is left out.
+    /// The record as annotations; unknown parts are left out.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let marks = (!self.marks.is_empty()).then(|| self.marks.join(","));
         let nonce = (!self.nonce.is_empty()).then(|| self.nonce.clone());

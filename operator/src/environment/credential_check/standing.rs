@@ -1,4 +1,4 @@
-//! Result of the attempts at one content. Pure.
+//! Overall result of all attempts to check one Mongo URI. Pure.
 
 use std::time::Duration;
 
@@ -9,35 +9,36 @@ use super::attempt::{Attempt, State};
 use crate::environment::credentials::Data;
 use crate::preflight::Outcome;
 
-/// Maximum time between two tries, and the time after a refused login: servers lock accounts.
+/// Maximum time between two attempts. It also follows every refused login, because servers lock accounts after several.
 const MAX_WAIT: Duration = Duration::from_secs(300);
-/// Time before the second try of everything else; it doubles.
+/// Time before the second attempt after all other failures; it doubles with each further attempt.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
-/// Result for one content.
+/// Overall result of all attempts to check one Mongo URI.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Standing {
-    /// Never checked.
+    /// The URI was never checked.
     Untried,
-    /// Being checked; the obstacle, where one is known.
+    /// The first check runs; what keeps its pod from starting, if anything is known.
     Checking(Option<String>),
-    /// Checked with success, then; the answer, where it still exists.
+    /// The last check succeeded at this time; its answer, unless the attempt was deleted.
     Proven(Timestamp, Option<Outcome>),
-    /// Refused, then, at the n-th try.
+    /// The last check failed at this time with this answer; how many attempts at this URI there were.
     Refused(Timestamp, Outcome, i64),
-    /// Ended without an answer, then, at the n-th try; the cause.
+    /// No check has given an answer, and the newest one ended at this time; the cause, and how many attempts at this
+    /// URI there were.
     Lost(Timestamp, &'static str, i64),
 }
 
 impl Standing {
-    /// Result of the newest attempt at `content`. `verified`: time of its last success, from the record of the active copy. An
-    /// attempt without an answer takes nothing from a success.
+    /// Result of the attempts at the URI in `content`; the newest answer counts. `verified` is the time of the last
+    /// success in the annotations of `<env>-mongo-active`. An attempt without an answer does not undo a success.
     pub fn of(content: &Data, attempts: &[Attempt], verified: Option<Timestamp>) -> Self {
         let of_content = || {
             let same = |a: &&Attempt| a.content.as_ref() == Some(content);
             attempts.iter().rev().filter(same)
         };
-        // While a check is repeated, its last verdict counts: a condition must not come and go with every try.
+        // While a check is repeated, its last answer counts, so that a condition does not change with every attempt.
         let answered = of_content().find_map(|a| match &a.state {
             State::Answered(at, outcome) => Some((*at, outcome, a.tries)),
             _ => None,
@@ -66,7 +67,8 @@ impl Standing {
     }
 }
 
-/// Time of the next attempt at a content, and the number of that try; `None` while one is running.
+/// Time of the next attempt at the URI in `content`, and how many attempts there will be then. `None` while an attempt
+/// runs.
 pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)> {
     let newest = attempts
         .iter()
@@ -85,7 +87,7 @@ pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)
         State::Unstarted => Some((Timestamp::UNIX_EPOCH, newest.tries)),
         State::Lost(at, _) => after(*at, wait(newest.tries)),
         State::Answered(at, outcome) => match outcome.failure() {
-            // A new proof of the same content was asked for: it is another question.
+            // A fresh check of a URI that works was required; its attempts count from 1.
             None => Some((Timestamp::UNIX_EPOCH, 1)),
             Some(Reason::AuthFailed | Reason::BadUri) => after(*at, MAX_WAIT),
             Some(_) => after(*at, wait(newest.tries)),
@@ -93,7 +95,7 @@ pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)
     }
 }
 
-/// Time after this many tries: 15 s, 30 s, 1 min, 2 min, 4 min, then 5 min.
+/// Waiting time after this many attempts: 15 s, 30 s, 1 min, 2 min, 4 min, then 5 min.
 fn wait(tries: i64) -> Duration {
     let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or(0).min(8);
     FIRST_WAIT

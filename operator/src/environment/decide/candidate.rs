@@ -1,14 +1,14 @@
-//! Pod outside the Service that tries a release, or new values. Pure.
+//! Decides what the candidate pod runs: a release or new values of `config.secretRefs`. Pure.
 
 use crate::environment::config_trial::{self, Slot, TrialClock};
 use crate::environment::model::observed::Observed;
 use crate::environment::validate::Valid;
 use crate::release::machine::Decision;
 
-/// What the candidate runs.
+/// What the candidate pod runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CandidateRun {
-    /// Release whose template it runs.
+    /// Number of the release whose template it runs.
     pub release: i64,
     /// Generation of the values of `config.secretRefs` that it reads.
     pub generation: i64,
@@ -16,7 +16,8 @@ pub struct CandidateRun {
     pub config: Option<i64>,
 }
 
-/// The one candidate, for the release or the values whose turn it is; `None` where there is none to run.
+/// Candidate pod to run, for the release or the values whose turn it is. `None` if neither is on trial, or if the
+/// snapshot of the release was not read.
 pub fn candidate(
     decision: &Decision,
     valid: &Valid,

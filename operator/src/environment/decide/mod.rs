@@ -1,4 +1,4 @@
-//! From what may be done to what this reconcile does about releases. Pure.
+//! Decides what this reconcile does about releases, from what was validated and observed. Pure.
 
 pub mod candidate;
 pub mod notes;
@@ -29,34 +29,34 @@ use crate::release::workload::Workload;
 /// What this reconcile does about releases.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Answer of the release machine.
+    /// Decision of the release state machine.
     pub decision: Decision,
-    /// Pod to run as the candidate; `None`: there is to be none.
+    /// What the candidate pod runs; `None`: there must be no candidate pod.
     pub candidate: Option<CandidateRun>,
     /// Jobs of release phases to create and to delete.
     pub release_jobs: Vec<ReleaseJobStep>,
-    /// Hold on what the spec wants.
+    /// Hold on what the spec asks for: it failed and is not tried again.
     pub hold: Option<Hold>,
-    /// Pin in force.
+    /// Pin that is in effect.
     pub pin: Option<Pin>,
-    /// State of the Deployment.
+    /// State of the serving pods' Deployment.
     pub workload: Workload,
-    /// Release whose pods answer requests.
+    /// Number of the release whose pods answer requests.
     pub serving: Option<i64>,
-    /// Newest Good release.
+    /// Number of the newest Good release.
     pub last_good: Option<i64>,
-    /// Release that the spec asks for: the one being created, else the one in flight, else the held one, else the last good
-    /// one.
+    /// Number of the release that the spec asks for: the one being created, else the one in flight, else the held one,
+    /// else the last Good one.
     pub desired: Option<i64>,
-    /// Largest release number in use.
+    /// Largest release number that cannot be used any more; see [`view::spent`].
     pub spent: i64,
     /// Numbers of the records to delete.
     pub retired: Vec<i64>,
-    /// Next moment to look at the results of probing.
+    /// Next time at which the results of probing must be looked at.
     pub look: Option<Timestamp>,
-    /// Verdict of the promotion gate on what is wanted.
+    /// Verdict of the promotion gate on what the spec asks for.
     pub gate: GateVerdict,
-    /// Reason why `promotion.auto` does not take the newest good release of the source, where it waits for something.
+    /// Why `promotion.auto` does not take the newest Good release of the source yet; `None` if it waits for nothing.
     pub waits: Option<GateVerdict>,
 }
 
@@ -125,7 +125,7 @@ pub fn decide(
     }
 }
 
-/// Verdict of the gate on what is wanted; always open without a promotion.
+/// Verdict of the promotion gate on what the spec asks for. Without a promotion the gate is open.
 fn gate(observed: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> GateVerdict {
     let Some(promotion) = &observed.promotion else {
         return GateVerdict::open();
@@ -153,7 +153,7 @@ fn gate(observed: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -
     })
 }
 
-/// Decision whose new record names the release of the source that proved its image.
+/// Adds to a new record the release of the source that its image was promoted from.
 fn promoted(mut decision: Decision, gate: &GateVerdict) -> Decision {
     if let Some(spec) = &mut decision.create {
         spec.promoted_from.clone_from(&gate.promoted_from);
@@ -161,8 +161,8 @@ fn promoted(mut decision: Decision, gate: &GateVerdict) -> Decision {
     decision
 }
 
-/// Time to the next reconcile when nothing changes: the next moment of the machine, the gate, a trial, a check or a followed
-/// tag, at most a minute.
+/// Delay of the next reconcile if nothing changes before. It is the time to the next deadline of the release state
+/// machine, the gate, a trial, a check or a followed tag, but at most a minute plus `jitter`.
 pub fn requeue_after(
     step: &Step,
     valid: &Valid,
@@ -175,7 +175,7 @@ pub fn requeue_after(
     let until =
         |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
     let resync = RESYNC.saturating_add(jitter);
-    // These moments are exact: the jitter spreads only the resyncs.
+    // These times are exact: `jitter` is added only to the periodic reconcile.
     let waits = step.waits.as_ref().and_then(|v| v.earliest);
     [
         step.decision.next,

@@ -1,4 +1,5 @@
-//! Facts written into every release record, alongside the steps of the machine. Pure.
+//! Facts that are written to release records in addition to the steps of the release state machine: which release
+//! serves, good seconds, latency, whether a rollback is possible. Pure.
 
 use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::whole_seconds;
@@ -11,7 +12,7 @@ use crate::release::record::{Record, due_for_check};
 use crate::release::status_updates::StatusUpdates;
 use crate::uptime::{bake, soak};
 
-/// Adds to a decision the facts that every record has, whatever its phase.
+/// Adds to a decision the facts that are recorded for releases in any phase.
 pub fn note(
     decision: Decision,
     observed: &Observed,
@@ -39,8 +40,8 @@ pub fn note(
     }
 }
 
-/// Counts what was measured of the release: its good seconds, once a minute and at the end of serving, and its latency when
-/// it becomes Good, or as soon after a short bake as there are enough answers.
+/// Records what was measured of the release. Its good seconds are written once a minute and at the end of serving. Its
+/// latency is written when it becomes Good, or later if there were too few answers in a short bake.
 fn count(updates: &mut StatusUpdates<'_>, record: &Record, observed: &Observed, now: Timestamp) {
     let Some(probes) = &observed.probes else {
         return;
@@ -56,7 +57,8 @@ fn count(updates: &mut StatusUpdates<'_>, record: &Record, observed: &Observed, 
     });
 }
 
-/// Whether the release that is due can be rolled back to; `None` while the registry has not answered, or cannot.
+/// Number of the release that is due for its daily check, and whether it can be rolled back to. `None` while the
+/// registry has not answered or cannot be reached.
 fn rollback_readiness(observed: &Observed, now: Timestamp) -> Option<(i64, bool)> {
     let number = due_for_check(&observed.records, now)?.number();
     if !observed.snapshots.contains_key(&number) {

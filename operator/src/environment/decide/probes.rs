@@ -1,4 +1,4 @@
-//! Verdict of probing on the release that bakes. Pure.
+//! Verdict of the probes on the release that bakes. Pure.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::release::record::{Record, last_good};
 use crate::uptime::bake::{Bake, BakeVerdict};
 use crate::uptime::soak;
 
-/// Verdict of probing on the release that bakes.
+/// Verdict of the probes on the release that bakes; fine if none bakes.
 pub fn verdict(observed: &Observed, effective: &Effective, now: Timestamp) -> ProbeHealth {
     let Some(bake) = baking(observed, effective, now) else {
         return ProbeHealth::Fine;
@@ -27,7 +27,7 @@ pub fn verdict(observed: &Observed, effective: &Effective, now: Timestamp) -> Pr
     }
 }
 
-/// Next moment at which time alone may change the verdict, or at which results are to be written.
+/// Next time at which the verdict may change without any event, or at which measurements must be written to a record.
 pub fn next_look(
     observed: &Observed,
     effective: &Effective,

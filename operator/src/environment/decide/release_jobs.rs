@@ -1,4 +1,4 @@
-//! Jobs of release phases to create and to delete. Pure.
+//! Decides which Jobs of release phases are created and deleted. Pure.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -6,17 +6,18 @@ use crate::environment::model::observed::Observed;
 use crate::environment::model::trials::{self, ReleaseJobState};
 use crate::release::machine::Decision;
 
-/// Change to one Job.
+/// Change to one Job of a release phase.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReleaseJobStep {
-    /// Create that of this release.
+    /// Create the Job of the release with this number.
     Create(i64),
-    /// Delete exactly this one.
+    /// Delete the Job with this metadata.
     Delete(Box<ObjectMeta>),
 }
 
-/// Changes to the Jobs. The wanted release phase runs once; a Job without a verdict is created again. Of the Jobs that
-/// nobody waits for, the newest one stays once it has ended, so that its log can be read.
+/// Changes to the Jobs. The wanted release phase gets one Job. If that Job ends without a verdict, it is deleted, and
+/// the next reconcile creates it again. All other Jobs are deleted, with one exception: while no release phase is
+/// wanted, the newest Job stays if it has ended, so that its log can be read.
 pub fn steps(decision: &Decision, observed: &Observed) -> Vec<ReleaseJobStep> {
     let wanted = decision.release_phase;
     let live = &observed.children.release_jobs;

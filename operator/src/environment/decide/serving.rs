@@ -1,10 +1,10 @@
-//! Release whose pods answer requests. Pure.
+//! Finds the release whose pods answer requests. Pure.
 
 use crate::environment::model::observed::Observed;
 use crate::release::workload::Workload;
 
-/// Release whose pods answer requests: the one that the Deployment runs once it is everywhere, else the newest with a
-/// ready pod that is not still under way.
+/// Number of the release whose pods answer requests: the one in the Deployment if it is fully rolled out, else the
+/// newest with a ready pod, where a release in flight counts only if there is no other.
 pub fn serving(observed: &Observed, workload: &Workload) -> Option<i64> {
     if let Some(everywhere) = workload
         .release

@@ -1,4 +1,4 @@
-//! Input of the release machine, from what was observed and validated. Pure.
+//! Builds the input of the release state machine from what was observed and validated. Pure.
 
 use crokodial_crds::{OnFailure, Reason};
 use jiff::Timestamp;
@@ -18,19 +18,21 @@ use crate::release::machine::{
 use crate::release::record::Record;
 use crate::release::workload::{PodView, Workload};
 
-/// Snapshots that are there, and the results of the newest release's trials before traffic. A view borrows them.
+/// Numbers of the snapshots that were read, and results of the newest release's trials before it gets traffic. Owned
+/// data that a [`View`] borrows.
 #[derive(Debug)]
 pub struct TrialResults {
     release_phase: Trial,
     snapshots: Vec<i64>,
     pods: Vec<PodView>,
     smoke: Option<SmokeVerdict>,
-    /// Once its release phase has begun, no older release may be put back by itself.
+    /// True when the newest release has a release phase that cannot be undone. If the release fails, the operator then
+    /// pauses instead of rolling back.
     irreversible: bool,
 }
 
 impl TrialResults {
-    /// Results that were observed.
+    /// Collects the results from what was observed.
     pub fn of(observed: &Observed) -> Self {
         let newest = observed.records.iter().max_by_key(|r| r.number());
         let number = newest.map(Record::number);
@@ -44,7 +46,7 @@ impl TrialResults {
     }
 }
 
-/// Inputs of a view.
+/// Everything that [`view`] is built from.
 #[derive(Clone, Copy, Debug)]
 pub struct ViewInputs<'a> {
     /// Identity of the environment.
@@ -53,17 +55,19 @@ pub struct ViewInputs<'a> {
     pub effective: &'a Effective,
     /// Result of validation.
     pub valid: &'a Valid,
-    /// State of the world.
+    /// What was observed.
     pub observed: &'a Observed,
     /// State of the Deployment.
     pub workload: &'a Workload,
-    /// Time from which deadlines count: since when this process looks after the environment.
+    /// Earliest start of any deadline: when this process began to lead or, if later, when the environment's suspension
+    /// ended.
     pub since: Timestamp,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// View with an open gate: the gate depends on the pin, which is found in the view.
+/// Builds the view with an open gate. The caller sets the gate afterwards, because the gate depends on the pin, which
+/// is determined from the view.
 pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
     let ViewInputs {
         owner,
@@ -104,7 +108,7 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
     }
 }
 
-/// State of the credential in the words of the machine.
+/// Converts the state of the credential for the release state machine.
 fn proof(credentials: &CredentialState) -> CredentialHealth {
     match credentials {
         CredentialState::Off => CredentialHealth::Off,
@@ -114,14 +118,15 @@ fn proof(credentials: &CredentialState) -> CredentialHealth {
     }
 }
 
-/// True for a release whose own release phase has run and cannot be undone. A return to an earlier one runs none.
+/// True for a release with a release phase that cannot be undone. A release that restores an earlier one runs no
+/// release phase.
 fn irreversible(observed: &Observed, record: &Record) -> bool {
     let frozen = observed.frozen.get(&record.number());
     let phase = frozen.and_then(|s| s.frozen.release_phase.as_ref());
     record.spec.restores.is_none() && phase.is_some_and(|p| p.irreversible)
 }
 
-/// Trial of the newest release by its release phase, as frozen with it.
+/// Result of the newest release's release phase, as it is frozen in the snapshot.
 fn release_phase(observed: &Observed, newest: Option<i64>) -> Trial {
     let frozen = newest.and_then(|n| observed.frozen.get(&n));
     let asked = frozen.is_some_and(|s| s.frozen.release_phase.is_some());
@@ -129,7 +134,8 @@ fn release_phase(observed: &Observed, newest: Option<i64>) -> Trial {
     trials::release_phase(asked, state, observed.image_gone)
 }
 
-/// Prerequisites of a first pod.
+/// Checks that the Secrets `<env>-mongo-active` and `<env>-config-active`, which the first pod needs, exist or will
+/// exist.
 fn prerequisites(valid: &Valid) -> Result<(), MissingPrerequisite> {
     let missing: Vec<_> = [&valid.mongo, &valid.config.active]
         .into_iter()
@@ -147,8 +153,9 @@ fn prerequisites(valid: &Valid) -> Result<(), MissingPrerequisite> {
     })
 }
 
-/// Largest release number in records, snapshots and the Deployment's annotation: no number is used twice. The numbers after it
-/// are skipped while an object that is not ours has the name of their snapshot.
+/// Largest release number that cannot be used any more, from records, snapshots and the Deployment's annotation, so
+/// that no number is used twice. Directly following numbers are included if an object that the operator did not make
+/// has the name of their snapshot.
 pub fn spent(observed: &Observed) -> i64 {
     let annotation = observed
         .children
@@ -164,7 +171,8 @@ pub fn spent(observed: &Observed) -> i64 {
     free.unwrap_or(largest)
 }
 
-/// Snapshot above every record, made for exactly what is wanted: its reconcile was interrupted before the record.
+/// Number of a snapshot that was made for exactly what is wanted now, but has no record: the reconcile that made it was
+/// interrupted.
 fn unclaimed(observed: &Observed, valid: &Valid) -> Option<i64> {
     let (number, snapshot) = observed.frozen.iter().next_back()?;
     let newest = observed

@@ -1,61 +1,62 @@
-//! Annotations that the operator writes on its objects and reads back, and the keys of its Secrets. Published names:
-//! they never change.
+//! Annotations that the operator writes on its objects and reads back, and keys in the data of its Secrets. These names
+//! must never change, because objects in clusters already have them.
 
-/// On every child: hash of what was applied last. With it a field that is no longer wanted is noticed too, which a
-/// comparison with the wanted state cannot see.
+/// On every child: hash of the state that was applied last. It shows that a field is no longer wanted, which a
+/// comparison with the wanted state cannot show.
 pub const APPLIED: &str = "crokodial.com/applied";
 
-/// On the Deployment: largest release number it ever carried. With it no number is used twice, even after every record
-/// was deleted.
+/// On the Deployment: largest release number so far. It prevents that a number is used twice, even if every release
+/// record is deleted.
 pub const LARGEST_RELEASE: &str = "crokodial.com/largest-release";
 
-/// On a pod template: generations of the credentials that the pods read, `<mongo>.<config>`. A change rolls the pods. The
-/// only thing that is added to a frozen template.
+/// On a pod template: generations of the credentials that the pods read, as `<mongo>.<config>`. A new generation
+/// replaces the pods. No other annotation or field is added to a release's frozen template.
 pub const CREDENTIALS: &str = "crokodial.com/credentials";
 
 /// On the pods of a candidate that tries values of `config.secretRefs`: generation of those values.
 pub const TRIES_CONFIG: &str = "crokodial.com/tries-config";
 
-/// On an active copy: number of times its content has changed. A counter, never a hash of the values.
+/// On `<env>-mongo-active` and `<env>-config-active`: number of times the Secret's data has changed. It is a counter
+/// and not a hash, so it reveals nothing about the values.
 pub const GENERATION: &str = "crokodial.com/generation";
 
-/// On values on trial: number of the release whose template tries them.
+/// On the Secret with values on trial: number of the release whose pod template the trial uses.
 pub const RELEASE: &str = "crokodial.com/tried-with";
 
-/// On values on trial: start of the trial, RFC 3339.
+/// On the Secret with values on trial: start of the trial, RFC 3339.
 pub const SINCE: &str = "crokodial.com/since";
 
-/// On values on trial: why they do not work.
+/// On the Secret with values on trial: why the values failed; absent while the trial runs.
 pub const VERDICT: &str = "crokodial.com/verdict";
 
-/// On an active copy: stage of its environment.
+/// On `<env>-mongo-active` and `<env>-config-active`: stage of the environment, `staging` or `prod`.
 pub const STAGE: &str = "crokodial.com/stage";
 
-/// On the copy of `config.secretRefs`: fingerprints of its longer values, separated by commas.
+/// On `<env>-config-active`: fingerprints of the longer values of `config.secretRefs`, separated by commas.
 pub const VALUES: &str = "crokodial.com/value-marks";
 
-/// On the copy of the Mongo URI: time of the last successful check, RFC 3339.
+/// On `<env>-mongo-active`: time of the last successful check of the Mongo URI, RFC 3339.
 pub const VERIFIED: &str = "crokodial.com/verified-at";
 
-/// On the copy of the Mongo URI: version of the server that was checked.
+/// On `<env>-mongo-active`: version of the database server at the last successful check.
 pub const VERSION: &str = "crokodial.com/server-version";
 
-/// On the copy of the Mongo URI: fingerprints that identify its database, separated by commas.
+/// On `<env>-mongo-active`: fingerprints that identify the database, separated by commas.
 pub const MARKS: &str = "crokodial.com/database-marks";
 
-/// On the copy of the Mongo URI: `mongo.rotateNonce` at the time of the copy.
+/// On `<env>-mongo-active`: value of `mongo.rotateNonce` when this URI was put into use.
 pub const NONCE: &str = "crokodial.com/rotate-nonce";
 
-/// On a preflight Job: UID of the Secret that it was made for. Another Secret of the same name is another content.
+/// On a preflight Job: UID of the Secret that it was made for. A recreated Secret of the same name may have other data.
 pub const CANDIDATE: &str = "crokodial.com/candidate-uid";
 
-/// On a preflight Job: number of this try of the same content, from 1.
+/// On a preflight Job: how many Jobs have checked this URI, including this one.
 pub const TRY: &str = "crokodial.com/try";
 
-/// Key of the URI in `<env>-mongo-active`.
+/// Key of the URI in the data of `<env>-mongo-active`.
 pub const MONGO_KEY: &str = "uri";
 
-/// Entries of an annotation that lists several, separated by commas.
+/// Splits the value of an annotation at its commas; empty entries are dropped.
 pub fn list(text: &str) -> Vec<String> {
     let entries = text.split(',').filter(|entry| !entry.is_empty());
     entries.map(str::to_owned).collect()

@@ -1,5 +1,5 @@
-//! Children of an environment: the objects that the operator makes for it. This is the one list of them; observing,
-//! building, applying, withholding and the search for conflicts are loops over it.
+//! Children of an environment: the objects that the operator makes for it. [`ChildKind`] is the only list of them.
+//! Observing, building, applying, planning and finding name conflicts all iterate over it.
 
 use std::collections::BTreeMap;
 
@@ -16,43 +16,44 @@ use strum::IntoEnumIterator as _;
 use crate::kube_io::kinds::Writable;
 use crate::kube_io::object::{Object, ObjectApi, Typed};
 
-/// Kinds of children with one object each, in the order in which they are applied: accounts and policies before pods,
-/// the Secrets that pods read before the pods, the certificate before the route that names it.
+/// Kinds of children; an environment has at most one object of each. They are declared in the order in which they are
+/// applied: accounts and policies before pods, Secrets before the pods that read them, the certificate before the
+/// Ingress that names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::EnumIter)]
 pub enum ChildKind {
-    /// Identity of the pods; mounts no token.
+    /// ServiceAccount of the pods; no token is mounted.
     ServiceAccount,
-    /// What may reach the pods, and what they may reach.
+    /// NetworkPolicy of the serving pods and preflights.
     NetworkPolicy,
-    /// Mongo URI that pods read.
+    /// Secret `<env>-mongo-active`: the Mongo URI that pods read.
     MongoActive,
-    /// Values of `config.secretRefs` that pods read.
+    /// Secret `<env>-config-active`: the values of `config.secretRefs` that pods read.
     ConfigActive,
-    /// Values of `config.secretRefs` on trial, or found not to work.
+    /// Secret `<env>-config-candidate`: values of `config.secretRefs` that are on trial or have failed.
     ConfigCandidate,
-    /// What may reach the pods that get no traffic.
+    /// NetworkPolicy of candidate pods and release phases.
     CandidatePolicy,
-    /// Pod that tries a release or values before they serve.
+    /// Deployment of the candidate pod, which tries a release or values before they serve.
     Candidate,
-    /// Stable address of the pods.
+    /// Service in front of the serving pods.
     Service,
-    /// Pods that serve.
+    /// Deployment of the serving pods.
     Deployment,
-    /// Limit on the pods that a drain may take at once.
+    /// PodDisruptionBudget of the serving pods.
     DisruptionBudget,
-    /// Certificate with its key.
+    /// Secret `<env>-tls`: the certificate with its key.
     Certificate,
-    /// Route to the Service.
+    /// Ingress to the Service.
     Ingress,
 }
 
 impl ChildKind {
-    /// All kinds of children, in the order in which they are applied.
+    /// All kinds of children in the order in which they are applied.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::iter()
     }
 
-    /// API that serves it.
+    /// API calls for objects of this kind.
     pub fn api(self) -> &'static dyn ObjectApi {
         match self {
             Self::ServiceAccount => &Typed::<ServiceAccount>::API,
@@ -67,7 +68,7 @@ impl ChildKind {
         }
     }
 
-    /// Name of its object.
+    /// Name of the object of this kind.
     pub fn name(self, names: Names<'_>) -> String {
         match self {
             Self::ServiceAccount
@@ -85,15 +86,15 @@ impl ChildKind {
     }
 }
 
-/// Children that exist.
+/// Children that exist in the cluster.
 #[derive(Clone, Default)]
 pub struct Children {
     objects: BTreeMap<ChildKind, Object>,
-    /// Jobs of release phases that are ours, `<env>-release-<N>`.
+    /// Jobs of release phases that the operator made, `<env>-release-<N>`.
     pub release_jobs: Vec<Job>,
 }
 
-/// Holds values of environment variables: only the kinds are printed.
+/// Prints only the kinds, because the objects contain secret values.
 impl std::fmt::Debug for Children {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.objects.keys()).finish()
@@ -101,7 +102,7 @@ impl std::fmt::Debug for Children {
 }
 
 impl Children {
-    /// Children of these kinds.
+    /// Creates the set from objects by kind.
     pub fn of(objects: BTreeMap<ChildKind, Object>, release_jobs: Vec<Job>) -> Self {
         Self {
             objects,
@@ -109,7 +110,7 @@ impl Children {
         }
     }
 
-    /// Sets the object of this kind, or removes it.
+    /// Sets the object of this kind, or removes it if `object` is `None`.
     pub fn put<K: Writable>(&mut self, kind: ChildKind, object: Option<K>) {
         match object {
             Some(object) => self.objects.insert(kind, Object::new(object)),
@@ -117,13 +118,13 @@ impl Children {
         };
     }
 
-    /// Sets the object of this kind.
+    /// Sets the object of this kind without knowing its type.
     #[cfg(test)]
     pub fn put_object(&mut self, kind: ChildKind, object: Object) {
         self.objects.insert(kind, object);
     }
 
-    /// Object of this kind.
+    /// Object of this kind; `None` if it does not exist.
     pub fn get(&self, kind: ChildKind) -> Option<&Object> {
         self.objects.get(&kind)
     }
@@ -132,12 +133,12 @@ impl Children {
         self.get(kind)?.typed()
     }
 
-    /// Deployment of the pods that serve.
+    /// Deployment of the serving pods.
     pub fn deployment(&self) -> Option<&Deployment> {
         self.typed(ChildKind::Deployment)
     }
 
-    /// Service in front of them.
+    /// Service in front of the serving pods.
     pub fn service(&self) -> Option<&Service> {
         self.typed(ChildKind::Service)
     }
@@ -147,39 +148,39 @@ impl Children {
         self.typed(ChildKind::Ingress)
     }
 
-    /// Secret with the Mongo URI that pods read.
+    /// Secret `<env>-mongo-active` with the Mongo URI that pods read.
     pub fn mongo_active(&self) -> Option<&Secret> {
         self.typed(ChildKind::MongoActive)
     }
 
-    /// Secret with the values of `config.secretRefs` that pods read.
+    /// Secret `<env>-config-active` with the values of `config.secretRefs` that pods read.
     pub fn config_active(&self) -> Option<&Secret> {
         self.typed(ChildKind::ConfigActive)
     }
 
-    /// Secret with the values of `config.secretRefs` on trial.
+    /// Secret `<env>-config-candidate` with the values of `config.secretRefs` on trial.
     pub fn config_candidate(&self) -> Option<&Secret> {
         self.typed(ChildKind::ConfigCandidate)
     }
 
-    /// Secret with the certificate.
+    /// Secret `<env>-tls` with the certificate.
     pub fn certificate(&self) -> Option<&Secret> {
         self.typed(ChildKind::Certificate)
     }
 }
 
-/// What is to be done about one child.
+/// What to do with one child.
 #[derive(Clone, PartialEq)]
 pub enum Child {
-    /// Bring it to this state.
+    /// Create or update the child to this state.
     Apply(Value),
-    /// Leave it as it is: its state is not known, or may not be changed now.
+    /// Leave the child as it is, because its wanted state is unknown or must not be applied now.
     Keep,
-    /// Remove it, if it is ours.
+    /// Delete the child, if the operator made it.
     Remove,
 }
 
-/// May hold a Secret: the content is not printed.
+/// Prints no content, because it may be a Secret.
 impl std::fmt::Debug for Child {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -190,16 +191,16 @@ impl std::fmt::Debug for Child {
     }
 }
 
-/// What is to be done about one Job. A Job cannot be changed.
+/// What to do with one Job. Jobs are immutable, so they are only created and deleted.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobChange {
-    /// Create it.
+    /// Create this Job.
     Create(Box<Job>),
-    /// Delete exactly this one.
+    /// Delete the Job with this metadata.
     Delete(Box<ObjectMeta>),
 }
 
-/// Wanted state of all children.
+/// Wanted state of all children and of the Jobs of release phases.
 #[derive(Clone, Debug)]
 pub struct Desired {
     children: BTreeMap<ChildKind, Child>,
@@ -207,19 +208,19 @@ pub struct Desired {
     pub release_jobs: Vec<JobChange>,
 }
 
-/// One line of the table of children.
+/// A child's wanted state next to its object in the cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct ChildRow<'a> {
     /// Kind of child.
     pub kind: ChildKind,
-    /// What is to be done about it.
+    /// What to do with the child.
     pub wanted: &'a Child,
-    /// Object that exists.
+    /// Object in the cluster; `None` if it does not exist.
     pub live: Option<&'a Object>,
 }
 
 impl Desired {
-    /// Wanted state as `build` answers it for each kind.
+    /// Creates the wanted state by calling `build` for each kind.
     pub fn of(build: impl Fn(ChildKind) -> Child, release_jobs: Vec<JobChange>) -> Self {
         Self {
             children: ChildKind::all().map(|kind| (kind, build(kind))).collect(),
@@ -227,17 +228,17 @@ impl Desired {
         }
     }
 
-    /// Every child stays as it is.
+    /// Wanted state that changes nothing.
     pub fn nothing() -> Self {
         Self::of(|_| Child::Keep, Vec::new())
     }
 
-    /// What is to be done about the child of this kind.
+    /// What to do with the child of this kind.
     pub fn get(&self, kind: ChildKind) -> &Child {
         self.children.get(&kind).unwrap_or(&Child::Keep)
     }
 
-    /// The table of children, in the order in which they are applied.
+    /// Pairs each child's wanted state with its object in `live`, in the order in which children are applied.
     pub fn rows<'a>(&'a self, live: &'a Children) -> impl Iterator<Item = ChildRow<'a>> {
         self.children.iter().map(|(kind, wanted)| ChildRow {
             kind: *kind,
@@ -270,7 +271,7 @@ mod tests {
             (ChildKind::MongoActive, ChildKind::Candidate),
             (ChildKind::ConfigActive, ChildKind::Candidate),
             (ChildKind::ConfigCandidate, ChildKind::Candidate),
-            // Release phases run between the two.
+            // Jobs of release phases are created between these two.
             (ChildKind::Candidate, ChildKind::Service),
             (ChildKind::Certificate, ChildKind::Ingress),
         ] {

@@ -1,12 +1,12 @@
-//! Ingress class of the route, as far as it is known.
+//! IngressClass of an environment's Ingress, as far as it is known.
 
-/// Ingress class of the route.
+/// IngressClass of an environment's Ingress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Present; name of the controller that serves it.
+    /// The class exists; the value is the name of its controller.
     Known(String),
-    /// No class of that name; `None`: the cluster has no default class.
+    /// There is no class of this name. `None`: no name is given and the cluster has no default class.
     Missing(Option<String>),
-    /// Not looked up: there is no route, or the operator may not read ingress classes.
+    /// The class was not looked up: there is no Ingress, or the operator may not read IngressClasses.
     Unknown,
 }

@@ -1,8 +1,8 @@
-//! Image of the spec and its digest.
+//! Image that the spec asks for, and its digest.
 //!
-//! A digest in the spec is itself the answer. A tag that stands in a record of the environment means that
-//! record's digest, so a moved tag changes nothing that runs; only a `retry` that no record of the image
-//! carries asks the registry again.
+//! A digest in the spec is used as it is. For a tag that a release record of the environment has, the digest of that
+//! record is used, so a moved tag changes nothing that runs. Exception: after a failure, a `rollout.retry` that no
+//! record of this image has makes the operator ask the registry again.
 
 use crokodial_crds::Reason;
 use crokodial_crds::names::{Digest, ImageError, ImageRef};
@@ -12,20 +12,22 @@ use crate::registry::ResolveError;
 use crate::release::gate::auto::{Pick, Picked};
 use crate::release::record::Record;
 
-/// Image of the spec, as far as its digest is known.
+/// Digest of the image that the spec asks for, as far as it is known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Image {
-    /// Resolved to this digest.
+    /// The digest is known.
     Resolved(Digest),
-    /// Not resolved; why.
+    /// The digest could not be determined; the finding says why.
     Unresolved(Finding),
-    /// Resolved to this digest at the last look-up of a followed tag; why the newest look-up failed.
+    /// The digest is known from the last successful look-up of a followed tag; the finding says why the newest look-up
+    /// failed.
     Stale(Digest, Finding),
-    /// Being resolved: the registry has not answered yet.
+    /// The registry was asked and has not answered yet.
     Asked,
 }
 
-/// Digest from the spec or a record; `None`: the registry must be asked.
+/// Digest from the spec or from a release record. `None`: the registry must be asked. `written` is the image as written
+/// in the spec.
 pub fn known(written: &str, image: &ImageRef, retry: &str, records: &[Record]) -> Option<Digest> {
     if let Some(digest) = &image.digest {
         return Some(digest.clone());
@@ -42,7 +44,7 @@ pub fn known(written: &str, image: &ImageRef, retry: &str, records: &[Record]) -
         .and_then(|r| r.spec.digest.parse().ok())
 }
 
-/// Image that `promotion.auto` runs.
+/// Image chosen by `promotion.auto`, as its name and digest.
 pub fn picked(picked: &Picked) -> (String, Image) {
     let (image, digest) = match &picked.pick {
         Pick::Take(release) => (&release.image, &release.digest),
@@ -66,7 +68,7 @@ pub fn picked(picked: &Picked) -> (String, Image) {
     (image.clone(), found)
 }
 
-/// Condition `ImageResolved`.
+/// Finding for condition `ImageResolved`.
 pub fn finding(image: &Image, written: &str) -> Finding {
     match image {
         Image::Resolved(digest) => {
@@ -85,10 +87,10 @@ pub fn invalid(error: &ImageError) -> Finding {
     Finding::no(Reason::InvalidSpec, format!("spec.image: {error}"))
 }
 
-/// Finding about an image that the registry does not return.
+/// Finding about an image that the registry could not resolve.
 pub fn refused(error: &ResolveError) -> Finding {
     match error.reason() {
-        // The registry may be back in a moment: nothing is known against the image.
+        // Unknown, not False: an unreachable registry says nothing about the image.
         Reason::RegistryUnreachable => {
             Finding::unknown(Reason::RegistryUnreachable, error.to_string())
         }

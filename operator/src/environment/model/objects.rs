@@ -1,10 +1,10 @@
-//! Small questions to Kubernetes objects.
+//! Small helpers that read Kubernetes objects.
 
 use crokodial_crds::names::LABEL_COMPONENT;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 
-/// Component that an object or pod belongs to, from its label.
+/// Component of an object or pod, from its label.
 pub fn component_of(object: &impl ResourceExt) -> Option<&str> {
     object.labels().get(LABEL_COMPONENT).map(String::as_str)
 }
@@ -25,7 +25,7 @@ pub fn first_host(ingress: &Ingress) -> Option<&str> {
     rules.iter().find_map(|r| r.host.as_deref())
 }
 
-/// First address that the controller wrote into the Ingress: an IP address or a host name.
+/// First address that the Ingress controller published in the Ingress's status: an IP address or a host name.
 pub fn published_address(ingress: &Ingress) -> Option<String> {
     let published = ingress
         .status

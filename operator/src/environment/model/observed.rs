@@ -1,4 +1,4 @@
-//! All that one reconcile knows of the world.
+//! Everything that one reconcile observed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,59 +22,60 @@ use crate::release::snapshot::Snapshot;
 use crate::release::workload::PodView;
 use crate::uptime::ProbeSummary;
 
-/// State of the world as one reconcile read it.
+/// State of the cluster, registries, edge and probes, as one reconcile read it.
 pub struct Observed {
     /// Secret that `mongo.uriSecretRef` names.
     pub mongo_secret: Option<Secret>,
-    /// Secrets that `config.secretRefs` name, by name.
+    /// Secrets that `config.secretRefs` name, by name; `None` for one that does not exist.
     pub config_secrets: BTreeMap<String, Option<Secret>>,
-    /// ConfigMaps that `config.configMapRefs` name, by name.
+    /// ConfigMaps that `config.configMapRefs` name, by name; `None` for one that does not exist.
     pub config_maps: BTreeMap<String, Option<ConfigMap>>,
-    /// Children that exist.
+    /// Children that exist in the cluster.
     pub children: Children,
-    /// Releases of the environment as objects.
+    /// Releases of the environment as Kubernetes objects.
     pub releases: Vec<CrokodialRelease>,
-    /// The same releases as records.
+    /// The releases of `releases`, parsed.
     pub records: Vec<Record>,
-    /// Metadata of every snapshot, by release number.
+    /// Metadata of every snapshot that the operator made, by release number.
     pub snapshots: BTreeMap<i64, ObjectMeta>,
-    /// Release numbers to skip: an object that is not ours has the name of their snapshot.
+    /// Release numbers that cannot be used, because an object that the operator did not make has the name of their
+    /// snapshot.
     pub taken: BTreeSet<i64>,
-    /// Content of the snapshots that may run now, by release number.
+    /// Content of the snapshots that this reconcile may run, by release number.
     pub frozen: BTreeMap<i64, Snapshot>,
     /// Attempts to check a Mongo URI, oldest first.
     pub attempts: Vec<Attempt>,
-    /// Databases and values of the other stage's environments, as fingerprints.
+    /// Fingerprints of the databases and values of the other stage's environments.
     pub isolation: Isolation,
-    /// Key of fingerprints to store, where none is stored yet.
+    /// New key of fingerprints to store, if none is stored yet.
     pub new_key: Option<NewKey>,
-    /// Secret of the certificate authority; `None` where there is none, or no certificate is wanted.
+    /// Secret of the certificate authority; `None` if it does not exist or no certificate is wanted.
     pub authority: Option<Secret>,
-    /// Pods that serve.
+    /// Pods of the serving Deployment.
     pub pods: Vec<PodView>,
     /// Candidate pods and release phases.
     pub trials: Trials,
     /// Name of the image to run.
     pub image_name: String,
-    /// Digest of that image, as far as it is known.
+    /// Digest of `image_name`, as far as it is known.
     pub image: Image,
-    /// Environment that images are promoted from.
+    /// Source that images are promoted from; `None` without `spec.promotion`.
     pub promotion: Option<Promotion>,
-    /// True when the registry says that the newest release's digest is gone or forbidden.
+    /// True when the registry says that the digest of the newest release does not exist or must not be pulled.
     pub image_gone: bool,
-    /// Answer of the registry about the release that is due for its daily check.
+    /// Number of the release that is due for its daily rollback check, and whether its image still exists.
     pub kept_image: Option<(i64, Existence)>,
-    /// Ingress class of the route.
+    /// IngressClass of the Ingress.
     pub class: Class,
-    /// Claims to the domain; empty while our own Ingress carries it.
+    /// Claims of environments to the domain; empty while our own Ingress already has a rule for it.
     pub claims: Vec<Claim>,
-    /// Answer to a request by http; `None` where it was not measured yet.
+    /// Answer to a plain HTTP request to the domain; `None` if none was measured yet.
     pub https: Option<PlainHttpAnswer>,
-    /// Result of probing the site; `None` while nothing is probed.
+    /// Results of probing the site; `None` while it is not probed.
     pub probes: Option<ProbeSummary>,
 }
 
-/// Holds Secrets: nothing of it is printed.
+/// Prints no content, because it includes Secrets.
 impl std::fmt::Debug for Observed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Observed").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Identity of an environment: its labels, selectors and owner references.
+//! Identity of an environment, and the labels, selectors and owner references that follow from it.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +18,12 @@ pub struct Owner {
     pub namespace: String,
     /// UID of the environment.
     pub uid: String,
-    /// Creation time; decides between two that claim one host.
+    /// Creation time; where two environments claim one host name, the older one gets it.
     pub created: Option<Timestamp>,
 }
 
 impl Owner {
-    /// Identity from the metadata; the error is for a name that the schema refuses.
+    /// Identity from the environment's metadata. The error is for an invalid name, which the CRD's schema refuses.
     pub fn of(environment: &CrokodialEnvironment) -> Result<Self, NameError> {
         Ok(Self {
             name: environment.name_any().parse()?,
@@ -33,7 +33,8 @@ impl Owner {
         })
     }
 
-    /// Labels that select the serving pods. Nothing in them ever changes, so adoption restarts no pod.
+    /// Labels that select the serving pods. They never change, because a Deployment's selector is immutable and a new
+    /// label would replace every pod.
     pub fn selector(&self) -> BTreeMap<String, String> {
         BTreeMap::from([
             (names::LABEL_ENVIRONMENT.to_owned(), self.name.to_string()),
@@ -58,14 +59,15 @@ impl Owner {
         pairs.join(",")
     }
 
-    /// Labels of a pod: the selector and what people filter by.
+    /// Labels of a pod of this release: the selector, and labels that users filter by.
     pub fn pod_labels(&self, release: i64) -> BTreeMap<String, String> {
         let mut labels = self.common_labels();
         labels.insert(names::LABEL_RELEASE.to_owned(), release.to_string());
         labels
     }
 
-    /// Labels of every object and pod of an environment; the component is `web` unless it is replaced.
+    /// Labels of every object and pod of an environment. The component is `web`; callers replace it for other
+    /// components.
     pub fn common_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.selector();
         labels.insert(names::LABEL_NAME.to_owned(), "dialer".to_owned());
@@ -75,7 +77,8 @@ impl Owner {
         labels
     }
 
-    /// Metadata of a child. Under `Retain` it has no owner reference, so it outlives the environment.
+    /// Metadata of a child. With the deletion policy `Retain` it has no owner reference, so the child outlives the
+    /// environment.
     pub fn metadata(&self, name: &str, policy: DeletionPolicy) -> Value {
         let mut labels = self.common_labels();
         labels.insert(names::LABEL_ENVIRONMENT_UID.to_owned(), self.uid.clone());
@@ -86,15 +89,15 @@ impl Owner {
         metadata
     }
 
-    /// Metadata of what runs alongside the app: of another component, and deleted with the environment whatever its deletion
-    /// policy says.
+    /// Metadata of an object of another component than `web`. It always has an owner reference, so it is deleted with
+    /// the environment whatever the deletion policy is.
     pub fn metadata_beside(&self, name: &str, component: &str) -> Value {
         let mut metadata = self.metadata(name, DeletionPolicy::Delete);
         metadata["labels"][names::LABEL_COMPONENT] = json!(component);
         metadata
     }
 
-    /// Owner references of a child: the environment, or nothing under `Retain`.
+    /// Owner references of a child: the environment, or none with the policy `Retain`.
     pub fn references(&self, policy: DeletionPolicy) -> Value {
         match policy {
             DeletionPolicy::Retain => json!([]),
@@ -109,7 +112,7 @@ impl Owner {
         }
     }
 
-    /// True when a child's owner references are those of the policy.
+    /// True when the owner references of a child are as the policy asks.
     pub fn refers(&self, child: &ObjectMeta, policy: DeletionPolicy) -> bool {
         let owners = child.owner_references.as_deref().unwrap_or_default();
         match policy {
@@ -118,13 +121,13 @@ impl Owner {
         }
     }
 
-    /// True for an object that this operator made for an environment of this name. Its UID may be an earlier
-    /// environment's, which no longer exists since names are unique: then it is adopted.
+    /// True for an object that this operator made for an environment of this name. The object may be from a deleted
+    /// environment of the same name; it is then adopted.
     pub fn owns<K: Resource>(&self, live: &K) -> bool {
         self.labelled(live.meta())
     }
 
-    /// The same as [`Self::owns`], from the metadata alone.
+    /// Like [`Self::owns`], from the metadata alone.
     pub fn labelled(&self, live: &ObjectMeta) -> bool {
         let labels = live.labels.as_ref();
         let is =

@@ -1,15 +1,15 @@
-//! Environment that images are promoted from, and what it offers.
+//! Source environment of a promotion, and the releases that it offers.
 
 use crate::release::gate::auto::Picked;
 use crate::release::gate::{Rules, Source};
 
-/// Promotion of the spec with what its source offers.
+/// Promotion that the spec asks for, with what was observed of its source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Promotion {
     /// Conditions that an image must meet.
     pub rules: Rules,
-    /// Environment that it comes from.
+    /// State of the source environment.
     pub source: Source,
-    /// Choice of `promotion.auto`; `None` where the spec names the image.
+    /// Image that `promotion.auto` chose; `None` where the spec names the image.
     pub picked: Option<Picked>,
 }

@@ -1,4 +1,5 @@
-//! Pods that run alongside the app: the candidate with its answers, and the Jobs of release phases.
+//! Pods that run in addition to the serving ones: candidates, with the results of their smoke checks, and Jobs of
+//! release phases.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,57 +15,58 @@ use crate::release::machine::{SmokeVerdict, Trial};
 use crate::release::workload::{Exit, PodView, Waiting};
 use crate::smoke::SmokeResult;
 
-/// Time after which a failed smoke run is repeated. A verdict is passed on it at once; it is older only while the database
-/// is to blame.
+/// Time after which a failed smoke run is repeated. Most failures end the trial at once; a result gets this old only
+/// while something else, such as the database, is blamed for it.
 pub const FAILURE_AGE: Duration = Duration::from_secs(15);
 
-/// Time after which a pod that could not be reached is dialled again.
+/// Time after which a pod that could not be reached is asked again.
 pub const UNREACHABLE_AGE: Duration = Duration::from_secs(5);
 
-/// Candidate pod: it tries a release, or values.
+/// Candidate pod, which tries a release or new values of `config.secretRefs`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CandidatePod {
-    /// State of the pod; its release is the one whose template it runs.
+    /// State of the pod; its `release` is the one whose template it runs.
     pub view: PodView,
-    /// UID of the pod: its answers are those of no other pod.
+    /// UID of the pod. Smoke results belong to the pod with this UID, not to its name.
     pub uid: String,
-    /// Address of the pod.
+    /// IP address of the pod; `None` until it has one.
     pub ip: Option<String>,
-    /// Generation of the values of `config.secretRefs` that it tries; `None`: it tries the release itself.
+    /// Generation of the values of `config.secretRefs` that it tries; `None`: the release itself is on trial.
     pub config: Option<i64>,
 }
 
 /// State of a release phase, from its Job and pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReleaseJobState {
-    /// Running.
+    /// The Job runs or waits to run.
     Running,
-    /// Ended with exit code 0.
+    /// The command ended with exit code 0.
     Succeeded,
-    /// Failed; how its command ended.
+    /// The command failed, or its container cannot be created; the text says how.
     Failed(String),
-    /// Kept from running by something other than the release.
+    /// Something other than the release prevents the Job from running.
     Platform {
-        /// Obstacle, a sentence without its full stop.
+        /// What prevents it, as a sentence without its full stop.
         message: String,
-        /// True when the Job has ended without a verdict: only another Job can bring one.
+        /// True when the Job has ended without a verdict, so a new Job must be created.
         over: bool,
     },
 }
 
-/// Pods and Jobs that run alongside the app.
+/// Candidate pods and release phases of an environment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trials {
-    /// Candidate pods.
+    /// Candidate pods, including those that try values of `config.secretRefs`.
     pub pods: Vec<CandidatePod>,
-    /// Result of the smoke run against the pod of this UID.
+    /// UID of a candidate pod, and the result of the smoke run against it.
     pub smoke: Option<(String, SmokeResult)>,
-    /// Release phases, by release.
+    /// States of the release phases, by release number.
     pub jobs: BTreeMap<i64, ReleaseJobState>,
 }
 
 impl Trials {
-    /// Trials among the pods of every component, without a smoke run.
+    /// Collects the trials from the pods of all components and the Jobs of release phases. The smoke result is left
+    /// empty.
     pub fn of(pods: &[Pod], jobs: &[Job]) -> Self {
         let of = |component: &'static str| {
             pods.iter()
@@ -79,7 +81,7 @@ impl Trials {
         }
     }
 
-    /// Pods that try the release itself.
+    /// States of the candidate pods that try the release itself.
     pub fn of_release(&self, release: i64) -> Vec<PodView> {
         let of = |p: &&CandidatePod| p.config.is_none() && p.view.release == Some(release);
         self.pods
@@ -89,7 +91,8 @@ impl Trials {
             .collect()
     }
 
-    /// Pods that try these values with the template of `release`.
+    /// Candidate pods that try the values of this generation with the template of `release`; terminating pods are left
+    /// out.
     pub fn of_config(&self, release: i64, generation: i64) -> Vec<&CandidatePod> {
         let of = |p: &&CandidatePod| {
             p.config == Some(generation) && p.view.release == Some(release) && !p.view.terminating
@@ -97,7 +100,7 @@ impl Trials {
         self.pods.iter().filter(of).collect()
     }
 
-    /// Result of the smoke run against the pod that tries the release itself.
+    /// Result of the smoke run against a pod that tries the release itself; `None` if there is none.
     pub fn smoke_of_release(&self, release: i64) -> Option<SmokeVerdict> {
         let (uid, result) = self.smoke.as_ref()?;
         let asked = |p: &&CandidatePod| {
@@ -106,8 +109,8 @@ impl Trials {
         self.pods.iter().find(asked).map(|_| smoke_of(result))
     }
 
-    /// Time after which the smoke run is looked at again though nothing changes in the cluster. A result wakes the environment;
-    /// this is for one that got lost.
+    /// Time after which the smoke run is checked again although nothing in the cluster changed. Normally a new result
+    /// triggers a reconcile; this covers a trigger that was lost.
     pub fn again(&self) -> Option<Duration> {
         let ready = self.pods.iter().any(CandidatePod::askable);
         match &self.smoke {
@@ -133,13 +136,13 @@ impl CandidatePod {
         }
     }
 
-    /// True when the pod can be asked for its pages.
+    /// True when smoke requests can be sent to the pod: it is ready, not terminating and has an address.
     pub fn askable(&self) -> bool {
         self.view.ready && !self.view.terminating && self.ip.is_some()
     }
 }
 
-/// Result of a smoke run in the words of the release machine.
+/// Converts the result of a smoke run for the release state machine.
 fn smoke_of(result: &SmokeResult) -> SmokeVerdict {
     match result {
         SmokeResult::Passed { pages, assets } => SmokeVerdict::Passed(format!(
@@ -150,7 +153,8 @@ fn smoke_of(result: &SmokeResult) -> SmokeVerdict {
     }
 }
 
-/// Trial of a release by its release phase. `image_gone`: the registry says that the image is gone.
+/// Result of a release's release phase for the release state machine. `asked`: the release has a release phase.
+/// `image_gone`: the registry says that the image does not exist or must not be pulled.
 pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image_gone: bool) -> Trial {
     if !asked {
         return Trial::NotAsked;
@@ -167,12 +171,12 @@ pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image_gone: b
     }
 }
 
-/// Release that a Job belongs to.
+/// Number of the release that a Job belongs to, from its label.
 pub fn release_of(job: &Job) -> Option<i64> {
     job.labels().get(LABEL_RELEASE)?.parse().ok()
 }
 
-/// State of a Job: it has ended when its controller says so, and its pod has the cause.
+/// State of a Job. Whether it has ended is taken from the Job's conditions, the cause from its newest pod.
 fn job_state(job: &Job, pods: &[&Pod]) -> ReleaseJobState {
     let name = job.name_any();
     let uid = job.uid().unwrap_or_default();

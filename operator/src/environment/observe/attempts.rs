@@ -1,4 +1,4 @@
-//! Attempts to check a Mongo URI.
+//! Reads the attempts to check a Mongo URI.
 
 use crokodial_crds::names::{
     COMPONENT_PREFLIGHT, LABEL_COMPONENT, LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY,
@@ -12,7 +12,8 @@ use crate::environment::credential_check::attempt::{self, Attempt};
 use crate::environment::model::owner::Owner;
 use crate::kube_io::IoError;
 
-/// Reads the attempts, oldest first; `checks` are the pods that may run preflights.
+/// Reads the attempts from Jobs and Secrets, oldest first. `checks` are pods among which those of the Jobs are looked
+/// up.
 pub(super) async fn read(
     ctx: &Context,
     owner: &Owner,

@@ -1,4 +1,4 @@
-//! Children that exist.
+//! Reads the children that exist.
 
 use crokodial_crds::names::Children as Names;
 use futures::future::{try_join, try_join_all};
@@ -9,7 +9,7 @@ use crate::environment::model::children::{ChildKind, Children};
 use crate::environment::model::owner::Owner;
 use crate::kube_io::IoError;
 
-/// Reads the children, all at once: as streams of one connection they take as long as the slowest of them.
+/// Reads all children concurrently, so the whole takes only as long as the slowest read.
 pub(super) async fn read(ctx: &Context, owner: &Owner) -> Result<Children, IoError> {
     let names = Names::of(&owner.name);
     let reads = ChildKind::all().map(|kind| async move {

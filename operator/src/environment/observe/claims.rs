@@ -1,4 +1,4 @@
-//! Claims to a domain, from the environments and routes of all watched namespaces.
+//! Reads the claims to a domain from the environments and Ingresses of all watched namespaces.
 
 use crokodial_crds::names::{LABEL_MANAGED_BY, MANAGED_BY};
 use crokodial_crds::{CrokodialEnvironment, EnvironmentSpec};
@@ -13,7 +13,8 @@ use crate::environment::model::objects::carries;
 use crate::environment::model::owner::Owner;
 use crate::kube_io::IoError;
 
-/// Reads the claims to the domain. While our own Ingress carries it, it is ours and nothing is read.
+/// Reads the claims to the domain. Nothing is read while our own Ingress has a rule for it, because the domain is then
+/// ours.
 pub(super) async fn read(
     ctx: &Context,
     owner: &Owner,

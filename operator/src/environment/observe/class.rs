@@ -1,4 +1,4 @@
-//! Ingress class of the route.
+//! Reads the IngressClass of the Ingress.
 
 use crokodial_crds::RouteKind;
 use k8s_openapi::api::networking::v1::IngressClass;
@@ -9,7 +9,7 @@ use crate::environment::effective::Effective;
 use crate::environment::model::class::Class;
 use crate::kube_io::IoError;
 
-/// Looks up the class, where there is a route and the operator may read classes.
+/// Looks up the class, if there is an Ingress and the operator may read IngressClasses.
 pub(super) async fn read(ctx: &Context, effective: &Effective) -> Result<Class, IoError> {
     match effective.route {
         RouteKind::Ingress if ctx.settings.read_ingress_classes => look_up(ctx, effective).await,
@@ -21,7 +21,7 @@ async fn look_up(ctx: &Context, effective: &Effective) -> Result<Class, IoError>
     let named = effective.ingress_class.as_deref();
     let classes = match ctx.io.list_cluster::<IngressClass>().await {
         Ok(classes) => classes,
-        // Without the optional ClusterRole the check is left out, not failed.
+        // The ClusterRole for this read is optional; without it the class stays unknown.
         Err(error) if error.is_forbidden() => return Ok(Class::Unknown),
         Err(error) => return Err(error),
     };

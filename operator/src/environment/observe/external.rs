@@ -1,4 +1,5 @@
-//! Answers from outside the cluster's API: registries and the edge. They are asked alongside the reconcile.
+//! Answers from registries and the edge. The requests run concurrently with the reconcile, which waits only briefly for
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,27 +19,27 @@ use crate::registry::{Existence, RegistryAuth, ResolveError};
 use crate::release::record::{Record, due_for_check};
 use crate::release::workload::{PodView, Waiting};
 
-/// Time that a reconcile waits for a registry or the edge before it goes on without the answer.
+/// Time for which a reconcile waits for a registry or the edge before it continues without the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Maximum age of a measurement at the edge.
+/// Maximum age of the edge's answer to a plain HTTP request.
 const MAX_EDGE_AGE: Duration = Duration::from_secs(60);
 
-/// Maximum age of a registry's answer whether a digest exists.
+/// Maximum age of a registry's answer to whether a digest exists.
 const MAX_EXISTENCE_AGE: Duration = Duration::from_secs(30);
 
-/// Maximum age of a registry's refusal: a push may have come meanwhile, and a registry that counts requests is not to be
-/// worn out.
+/// Maximum age of a registry's refusal. It is asked again because the image may have been pushed since, but not often
+/// because of its rate limits.
 const MAX_REFUSAL_AGE: Duration = Duration::from_secs(300);
 
-/// Time to the next request to a registry that could not be reached.
+/// Time after which a registry that could not be reached is asked again.
 const UNREACHABLE_RETRY: Duration = Duration::from_secs(15);
 
-/// Maximum age of a digest: long enough to make the record that has it from then on.
+/// Maximum age of a resolved digest. It only has to last until a release record has the digest.
 const MAX_DIGEST_AGE: Duration = Duration::from_secs(60);
 
-/// Image to run by its name, and its digest as far as it is known: from the source of a promotion, the spec, a record, or the
-/// registry.
+/// Name of the image to run, and its digest as far as it is known. The digest comes from the source of a promotion, the
+/// spec, a release record, or the registry.
 pub(super) async fn image(
     ctx: &Arc<Context>,
     owner: &Owner,
@@ -75,8 +76,8 @@ pub(super) async fn image(
     (written, found)
 }
 
-/// Digest from the registry, which is asked once, or periodically where the tag is followed. Without an answer, `known` is
-/// used.
+/// Digest from the registry, which is asked once, or periodically if the tag is followed. Until the registry answers,
+/// and after a failed look-up, `known` is used.
 async fn look_up(
     ctx: &Arc<Context>,
     key: Resolution,
@@ -87,7 +88,7 @@ async fn look_up(
     let (registry, auth) = (ctx.images.clone(), key.3.clone());
     let max_age = |answer: &Result<Digest, ResolveError>| match (follow, answer) {
         (Some(every), Ok(_)) => every,
-        // A registry that refuses is not asked more often than one that is asked once.
+        // A refusal is kept for at least as long as without a followed tag.
         (Some(every), Err(_)) => every.max(max_age_of(answer)),
         (None, _) => max_age_of(answer),
     };
@@ -105,7 +106,8 @@ async fn look_up(
     }
 }
 
-/// True when the registry says that the newest release's digest is gone. It is asked only while a pod cannot pull.
+/// True when the registry says that the digest of the release in flight does not exist or must not be pulled. The
+/// registry is asked only while a pod of that release cannot pull its image.
 pub(super) async fn image_gone(
     ctx: &Arc<Context>,
     records: &[Record],
@@ -124,7 +126,8 @@ pub(super) async fn image_gone(
     pods.iter().any(|p| stuck(&p)) && existence(ctx, newest, auth).await == Some(Existence::Gone)
 }
 
-/// Existence of the image of the good release that is due for its daily check.
+/// Number of the Good release that is due for its daily rollback check, and whether its image still exists. `None`
+/// until the registry answers.
 pub(super) async fn kept_image(
     ctx: &Arc<Context>,
     records: &[Record],
@@ -135,7 +138,7 @@ pub(super) async fn kept_image(
     Some((due.number(), answer))
 }
 
-/// Existence of a release's digest in the registry.
+/// Whether a release's digest exists in the registry; `None` until the registry answers.
 async fn existence(
     ctx: &Arc<Context>,
     record: &Record,
@@ -156,7 +159,8 @@ async fn existence(
         .await
 }
 
-/// Answer to a request by http at the address that the Ingress publishes, so DNS need not point there yet.
+/// Answer to a plain HTTP request for the domain. It is sent to the address that the Ingress publishes, so DNS need not
+/// point there yet.
 pub(super) async fn https(
     ctx: &Arc<Context>,
     spec: &EnvironmentSpec,
@@ -186,7 +190,7 @@ pub(super) async fn https(
         .await
 }
 
-/// Maximum age of an answer of the registry.
+/// Maximum age of a registry's answer to the look-up of a digest.
 fn max_age_of(answer: &Result<Digest, ResolveError>) -> Duration {
     match answer {
         Ok(_) => MAX_DIGEST_AGE,

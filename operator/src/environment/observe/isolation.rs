@@ -1,4 +1,5 @@
-//! Active copies of the other environments, as far as they are compared. Only metadata crosses the wire.
+//! Reads `<env>-mongo-active` and `<env>-config-active` of other environments, as far as they are compared. Only
+//! metadata is requested, never values.
 
 use crokodial_crds::Stage;
 use crokodial_crds::names::{LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
@@ -14,7 +15,7 @@ use crate::environment::model::owner::Owner;
 use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
 
-/// Reads the copies in all watched namespaces, and the key that fingerprints are made with.
+/// Reads the metadata of these Secrets in all watched namespaces, and the key of fingerprints.
 pub(super) async fn read(
     ctx: &Context,
     owner: &Owner,

@@ -1,4 +1,4 @@
-//! Reads everything that one reconcile decides on. The only step that reads; its result is plain data.
+//! Reads everything that one reconcile bases its decisions on. No other step reads; the result is plain data.
 
 mod attempts;
 mod authority;
@@ -31,7 +31,7 @@ use crate::kube_io::{IoError, Kind};
 use crate::registry::{RegistryAuth, registry_auth};
 use crate::release::workload::PodView;
 
-/// Reads the world.
+/// Reads the state of the cluster, registries, edge and probes.
 #[expect(
     clippy::too_many_lines,
     reason = "one thing that is read after the other"
@@ -60,7 +60,7 @@ pub async fn observe(
         taken,
     } = own;
     let (mongo_secret, config_secrets, config_maps, auth) = referenced;
-    // The edge is asked meanwhile: its answer is only reported, and nothing that is to be done waits for it.
+    // The edge is asked concurrently, because its answer is only reported and no decision waits for it.
     let (https, read) = tokio::join!(
         external::https(ctx, spec, effective, children.ingress()),
         async {
@@ -147,7 +147,8 @@ async fn referenced(
         try_join_all(pulls.map(|name| named::<Secret>(ctx, ns, name))),
     )
     .await?;
-    // A pull secret that is missing or not one is no error here: the registry says what it thinks without it.
+    // A pull Secret that is missing or of another type is no error here: the registry is asked without it and its
+    // answer counts.
     let auth = pulls
         .iter()
         .filter_map(|(_, secret)| secret.as_ref())

@@ -1,4 +1,4 @@
-//! Probe target of an environment, and the results so far.
+//! Sets the probe target of an environment and reads the results so far.
 
 use std::collections::BTreeSet;
 
@@ -16,14 +16,14 @@ use crate::uptime::{ProbeSummary, Target};
 /// Port of the Service.
 const PORT: u16 = 80;
 
-/// Reads the results of probing, and sets the target from now on.
+/// Reads the results of probing, and sets the target for the probes to come.
 pub(super) fn observe(
     ctx: &Context,
     owner: &Owner,
     target: Option<Target>,
 ) -> Option<ProbeSummary> {
     let (namespace, name) = (owner.namespace.as_str(), owner.name.as_str());
-    // Read first: the results so far are those of the target so far.
+    // Read before the new target is set, because the results belong to the old one.
     let summary = ctx.probes.summary(namespace, name, ctx.now());
     match target {
         Some(target) => ctx.probes.watch(target),
@@ -32,8 +32,8 @@ pub(super) fn observe(
     summary
 }
 
-/// Target of probes; `None` where nothing can be expected to answer: no Service of ours, no pods asked for, or none of any
-/// release was ever ready.
+/// Target of the probes. `None` where no answer can be expected: the Service does not exist or is not ours, the
+/// Deployment has no wanted pods, or no pod of any release was ever ready.
 pub(super) fn target(
     owner: &Owner,
     spec: &EnvironmentSpec,
@@ -67,7 +67,8 @@ pub(super) fn target(
     })
 }
 
-/// Release that alone can have answered: that of the ready pods, or, where none is ready, of all pods.
+/// Release that must have answered a probe: the one that all ready pods (or, if none is ready, all pods) belong to.
+/// `None` if they belong to several.
 fn alone(pods: &[PodView]) -> Option<i64> {
     let there = || pods.iter().filter(|p| !p.terminating);
     let releases = |ready: bool| -> BTreeSet<Option<i64>> {

@@ -1,5 +1,5 @@
-//! Environment that images are promoted from. What was tested there is what comes here: the digest of a promoted image
-//! is the one in the source's records.
+//! Reads the environment that images are promoted from. The digest of a promoted image is taken from the source's
+//! release records, so exactly the image that was tested there is used here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::release::gate::{AvailabilityCount, EnvironmentRef, Rules, Source, Sou
 use crate::release::record::Record;
 use crate::uptime::{ProbeSummary, soak};
 
-/// Reads the source, where the spec names one.
+/// Reads the source environment and its releases, if the spec has a promotion.
 pub(super) async fn read(
     ctx: &Context,
     owner: &Owner,
@@ -66,7 +66,7 @@ async fn source(ctx: &Context, rules: &Rules) -> Result<Source, IoError> {
     Ok(found(&records, probes.as_ref(), rules.window(), now))
 }
 
-/// Source with what its records say and what was measured since they were written.
+/// Source with its releases, from their records and from what the prober has measured since the records were written.
 fn found(
     records: &[Record],
     probes: Option<&ProbeSummary>,
@@ -103,7 +103,7 @@ fn release(record: &Record, probes: Option<&ProbeSummary>, now: Timestamp) -> So
     }
 }
 
-/// Measurements of a digest over the last `window` of its serving.
+/// Number of all and of failed measurements of a digest over the most recent `window` of its serving time.
 fn answered(
     records: &[Record],
     digest: &str,

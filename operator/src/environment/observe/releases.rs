@@ -1,4 +1,4 @@
-//! Releases of an environment: their records and snapshots.
+//! Reads the releases of an environment: their records and snapshots.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub(super) struct Releases {
     pub(super) taken: BTreeSet<i64>,
 }
 
-/// Reads the records and the metadata of the snapshots, whose content can be large.
+/// Reads the records, and only the metadata of the snapshots, because their content can be large.
 pub(super) async fn read(ctx: &Context, owner: &Owner) -> Result<Releases, IoError> {
     let (all, metas) = try_join(
         ctx.io.list::<CrokodialRelease>(&owner.namespace, ""),
@@ -54,7 +54,8 @@ pub(super) async fn read(ctx: &Context, owner: &Owner) -> Result<Releases, IoErr
     })
 }
 
-/// Reads the snapshots that a step may run: those of the newest release, the last good one and the pinned ones.
+/// Reads the content of the snapshots that this reconcile may run: those of the newest release, of the last Good one,
+/// of the pinned ones, and the newest snapshot if it has no record yet.
 pub(super) async fn frozen(
     ctx: &Context,
     owner: &Owner,
@@ -67,7 +68,8 @@ pub(super) async fn frozen(
         .chain(last_good(records).map(Record::number))
         .chain(records.iter().filter(|r| r.spec.pin).map(Record::number))
         .collect();
-    // A snapshot above every record waits for the record it was made for.
+    // A snapshot with a larger number than every record: the reconcile that made it was interrupted before it created
+    // the record.
     numbers.extend(
         snapshots
             .keys()

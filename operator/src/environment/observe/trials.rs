@@ -1,4 +1,4 @@
-//! Smoke runs against candidate pods, and the Jobs of release phases.
+//! Runs smoke checks against candidate pods, and reads the Jobs of release phases.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::kube_io::IoError;
 use crate::release::snapshot::Snapshot;
 use crate::smoke::{SmokeResult, SmokeTarget};
 
-/// Time that a reconcile waits for a smoke run before it goes on without the result, which wakes it.
+/// Time for which a reconcile waits for a smoke run. Later results trigger a new reconcile.
 const SMOKE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Maximum age of a pass: the life of any candidate.
+/// Maximum age of a pass; longer than any candidate pod lives.
 const MAX_PASS_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// Asks the ready candidate pod for its pages, alongside the reconcile and once for each pod. The result wakes the
-/// environment.
+/// Runs the smoke checks against the ready candidate pod, concurrently with the reconcile. The result triggers a
+/// reconcile of the environment, and is reused for this pod until it is older than [`max_age`].
 pub(super) async fn smoke(
     ctx: &Arc<Context>,
     owner: &Owner,
@@ -67,7 +67,7 @@ fn max_age(result: &SmokeResult) -> Duration {
     }
 }
 
-/// Reads the Jobs of release phases that are ours.
+/// Reads the Jobs of release phases that the operator made for this environment.
 pub(super) async fn jobs(ctx: &Context, owner: &Owner) -> Result<Vec<Job>, IoError> {
     let labels = owner.selector_of(COMPONENT_RELEASE_PHASE);
     let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();

@@ -1,4 +1,4 @@
-//! Condition `Available`. Pure.
+//! Finding for condition `Available`. Pure.
 
 use crokodial_crds::Reason;
 use crokodial_crds::condition::whole_seconds;
@@ -8,11 +8,11 @@ use crate::environment::decide::Step;
 use crate::environment::finding::Finding;
 use crate::uptime::{ProbeSummary, ProbeVerdict, UnknownCause};
 
-/// Time since the start of probing after which a site without any result counts as one that cannot be measured.
+/// Time after the start of probing from which a site without any result counts as not measurable.
 const FIRST_RESULT_TIMEOUT: SignedDuration = SignedDuration::from_secs(15);
 
-/// Condition `Available`: the pods of the site are ready and probes get an answer, whichever release serves. The message
-/// says which of the two is not so.
+/// Finding for condition `Available`: pods of the site are ready and probes get an answer, whichever release serves.
+/// The message says which of the two is not true.
 pub fn available(step: &Step, probes: Option<&ProbeSummary>, now: Timestamp) -> Finding {
     let load = &step.workload;
     match step.serving {
@@ -32,8 +32,8 @@ pub fn available(step: &Step, probes: Option<&ProbeSummary>, now: Timestamp) -> 
     }
 }
 
-/// Verdict of the probes on ready pods. A prober that has only just begun has none yet: a restart of the operator changes
-/// no condition.
+/// Finding from the probes if they contradict ready pods or cannot measure, else `None`. There is also none shortly
+/// after probing began, so that a restart of the operator changes no condition.
 fn measured(pods: &str, probes: Option<&ProbeSummary>, now: Timestamp) -> Option<Finding> {
     let probes = probes?;
     match probes.verdict {

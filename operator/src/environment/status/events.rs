@@ -1,5 +1,5 @@
-//! Events: one for each condition that changed. What needs a person is reported at once, what may end by itself when it
-//! lasts.
+//! Publishes an Event for each condition that changed. A problem that needs a person is reported at once. A problem
+//! that may end without intervention is reported only if it persists.
 
 use crokodial_crds::condition::{self, ConditionType};
 use crokodial_crds::{Actor, CrokodialEnvironment, EnvironmentStatus, Reason};
@@ -11,7 +11,7 @@ use kube::runtime::events::EventType;
 use crate::context::Context;
 use crate::memory::{EnvironmentWarnings, PendingWarning};
 
-/// Conditions whose changes are news. `Reconciling` and `Stalled` repeat `Ready`.
+/// Conditions whose changes are published. `Reconciling` and `Stalled` are left out, because they repeat `Ready`.
 const REPORTED: [ConditionType; 11] = [
     ConditionType::Ready,
     ConditionType::ImageResolved,
@@ -26,8 +26,8 @@ const REPORTED: [ConditionType; 11] = [
     ConditionType::GitDiverged,
 ];
 
-/// Time after which a trouble that may end by itself is reported: at every first creation the route, for one, is not
-/// admitted yet.
+/// Time after which a problem that may end without intervention is reported. For example, the Ingress of every new
+/// environment takes a moment to be admitted.
 const WARNING_DELAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// Publishes an Event for each change between the status of `environment` and `new`.
@@ -61,7 +61,7 @@ pub async fn announce(
     }
 }
 
-/// Conditions to report.
+/// Conditions of `new` to publish an Event about; `pending` is updated.
 fn news<'a>(
     old: &[Condition],
     new: &'a [Condition],
@@ -78,15 +78,15 @@ fn news<'a>(
         let kept_quiet = pending
             .remove(type_)
             .is_some_and(|trouble| !trouble.reported);
-        // A trouble that nobody was told of ends as quietly; but that the wanted release serves is always news.
+        // If no Event was published about a problem, none is published about its end either, except for `Ready`.
         changed(condition::find(old, *type_), c)
             && (!kept_quiet || is_trouble(c) || *type_ == ConditionType::Ready)
     });
     news.map(|(_, c)| c).collect()
 }
 
-/// True for another status or reason than before, and for a pin that is a day older. A first answer that is good is no
-/// news.
+/// True if status or reason changed, or if the message about a pin changed, which it does once a day. A new condition
+/// counts only if it is a problem.
 fn changed(before: Option<&Condition>, now: &Condition) -> bool {
     before.map_or(is_trouble(now), |before| {
         let reminds = now.type_ == ConditionType::GitDiverged.as_str()
@@ -96,7 +96,7 @@ fn changed(before: Option<&Condition>, now: &Condition) -> bool {
     })
 }
 
-/// True once for each trouble, when it has lasted long enough.
+/// True once for each problem: when it has lasted for [`WARNING_DELAY`].
 fn lasts(
     pending: &mut EnvironmentWarnings,
     type_: ConditionType,
@@ -121,7 +121,7 @@ fn may_end(condition: &Condition) -> bool {
     condition.reason.parse().is_ok_and(Reason::ends_by_itself)
 }
 
-/// True for a condition that somebody has to do something about.
+/// True for a condition that reports a problem which somebody must solve.
 fn is_trouble(condition: &Condition) -> bool {
     let somebody = condition
         .reason
@@ -132,7 +132,7 @@ fn is_trouble(condition: &Condition) -> bool {
     } else {
         "False"
     };
-    // A warning is told although the condition holds.
+    // `SharedSecret` is a warning, published although the condition is True.
     let warned = condition.reason == Reason::SharedSecret.as_str();
     somebody && (condition.status == bad_when || warned)
 }
@@ -166,7 +166,7 @@ mod tests {
         condition(ConditionType::RouteAccepted, &finding)
     }
 
-    /// Reasons told of at each look, one look after the other.
+    /// Reasons of the Events that each of these successive states (second, reason) would publish.
     fn told(looks: &[(i64, Reason)]) -> Vec<Vec<String>> {
         let (mut old, mut lasting) = (Vec::new(), EnvironmentWarnings::new());
         let mut all = Vec::new();
@@ -187,7 +187,7 @@ mod tests {
             told(&[(0, NotAccepted), (3, Succeeded), (90, Succeeded)]),
             [none.clone(), none.clone(), none.clone()]
         );
-        // Each time anew: two short ones are not a long one.
+        // The delay starts again with each problem: two short ones do not add up.
         assert_eq!(
             told(&[
                 (0, NotAccepted),

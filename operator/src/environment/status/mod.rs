@@ -1,4 +1,4 @@
-//! Status of the environment: a pure function of what was observed and decided, and one write.
+//! Status of the environment: computed by a pure function from what was observed and decided, then written once.
 
 mod available;
 pub mod events;
@@ -30,7 +30,7 @@ use crate::release::machine::{Hold, Rollout};
 /// Field manager of the status.
 const MANAGER: &str = "crokodial-status";
 
-/// Inputs of a status.
+/// Inputs of the status.
 #[derive(Clone, Copy, Debug)]
 pub struct StatusInputs<'a> {
     /// Resource of the environment, with its old status.
@@ -41,17 +41,17 @@ pub struct StatusInputs<'a> {
     pub effective: &'a Effective,
     /// Result of validation.
     pub valid: &'a Valid,
-    /// What was decided about releases.
+    /// Decisions about releases.
     pub step: &'a Step,
-    /// State of the world.
+    /// What was observed.
     pub observed: &'a Observed,
     /// Certificate of the site.
     pub certificate: &'a Certificate,
-    /// Plan of what is withheld, where the spec asks for one.
+    /// What would be written; set with `spec.suspend: Plan`.
     pub plan: Option<&'a PlanStatus>,
 }
 
-/// Computes the status.
+/// Computes the new status.
 pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
     let StatusInputs {
         environment,
@@ -96,7 +96,7 @@ pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
     }
 }
 
-/// Writes the status if it differs.
+/// Writes the status if it differs from the stored one.
 pub async fn write(
     ctx: &Context,
     environment: &CrokodialEnvironment,
@@ -148,7 +148,7 @@ fn release(facts: StatusInputs<'_>) -> EnvironmentReleaseStatus {
     }
 }
 
-/// Field `status.hold`. A pin comes before a hold: it is what runs.
+/// Value of `status.hold`. A pin wins over a hold, because the pinned release is what runs.
 fn held_status(step: &Step) -> Option<HoldStatus> {
     let pinned = step.pin.as_ref().map(|pin| HoldStatus {
         kind: HoldKind::Pin,
@@ -213,7 +213,7 @@ fn conditions(
         (ConditionType::CertificateReady, certificate.finding.clone()),
     ];
     if observed.promotion.is_some() {
-        // Before the roll-out, which it keeps: of the two it is the cause.
+        // Before `RolledOut`, because a closed gate is the cause of a missing roll-out.
         concerns.insert(3, (ConditionType::Promotable, promotable::finding(step)));
     }
     let ready = ready(facts, &concerns);
@@ -239,7 +239,8 @@ fn conditions(
         .collect()
 }
 
-/// Condition `ConfigSecretsValid`. A missing ConfigMap has no condition of its own and is reported here.
+/// Finding for condition `ConfigSecretsValid`. A missing ConfigMap is also reported here, because it has no condition
+/// of its own.
 fn config(valid: &Valid) -> Finding {
     match &valid.wanted {
         Err(finding) if finding.reason == Reason::ConfigMapNotFound => finding.clone(),
@@ -247,8 +248,8 @@ fn config(valid: &Valid) -> Finding {
     }
 }
 
-/// Condition `Ready`, about what the spec asks for. The first concern that is not met gives the reason, and of several one
-/// that waits for a person: what ends by itself must not hide it.
+/// Finding for condition `Ready`: whether what the spec asks for is good and serves. If several concerns are not met,
+/// the reason is that of the first one that needs a person, else that of the first one.
 fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     let StatusInputs { valid, step, .. } = facts;
     if let Some(conflict) = &valid.conflict {
@@ -259,11 +260,11 @@ fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Find
         return Finding::no(Reason::Suspended, what);
     }
     let unmet = |type_: &ConditionType, finding: &Finding| match type_ {
-        // Unproven is no reason to distrust: only a proof to the contrary counts.
+        // Unknown does not make `Ready` False here: only a negative result does.
         ConditionType::CredentialsValid
         | ConditionType::ConfigSecretsValid
         | ConditionType::DatabaseIsolated => finding.is_false(),
-        // What `auto` waits for is not wanted yet.
+        // Only the gate on what is wanted counts, not the newer release that `auto` waits for.
         ConditionType::Promotable => !step.gate.passes(),
         ConditionType::RolledOut => !serves_what_is_wanted(step),
         _ => !finding.is_true(),
@@ -288,7 +289,7 @@ fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Find
     }
 }
 
-/// True when the wanted release is Good and answers. A pod that is replaced or added does not change that.
+/// True when the wanted release is Good and has an available pod. Pods that are replaced or added do not change this.
 fn serves_what_is_wanted(step: &Step) -> bool {
     match step.decision.rollout {
         Rollout::Complete(n) => {
@@ -298,7 +299,7 @@ fn serves_what_is_wanted(step: &Step) -> bool {
     }
 }
 
-/// True for a reason that ends without an edit, the gate's verdict among them.
+/// True for a reason that ends without an edit of the spec, including the verdict of a gate that opens in time.
 fn waits(reason: Reason, step: &Step) -> bool {
     let gate = reason == step.gate.reason && step.gate.ends_by_itself();
     gate || reason.ends_by_itself()

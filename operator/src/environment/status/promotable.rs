@@ -1,4 +1,4 @@
-//! Verdict of the promotion gate, as users read it: the condition `Promotable` and `status.promotion`. Pure.
+//! The promotion gate's verdict for users: condition `Promotable` and `status.promotion`. Pure.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::environment::decide::Step;
 use crate::environment::finding::Finding;
 use crate::release::gate::GateVerdict;
 
-/// Verdict on what is wanted, or what keeps `auto` from wanting something newer.
+/// Verdict to report: that on what is wanted or, if that passes, what `auto` waits for.
 fn reported(step: &Step) -> &GateVerdict {
     match &step.waits {
         Some(waits) if step.gate.passes() => waits,
@@ -17,7 +17,7 @@ fn reported(step: &Step) -> &GateVerdict {
     }
 }
 
-/// Condition `Promotable`.
+/// Finding for condition `Promotable`.
 pub fn finding(step: &Step) -> Finding {
     let verdict = reported(step);
     if verdict.passes() {
@@ -27,7 +27,7 @@ pub fn finding(step: &Step) -> Finding {
     }
 }
 
-/// Field `status.promotion`.
+/// Value of `status.promotion`.
 pub fn status(step: &Step) -> PromotionStatus {
     let verdict = reported(step);
     PromotionStatus {
@@ -43,7 +43,8 @@ pub fn status(step: &Step) -> PromotionStatus {
     }
 }
 
-/// Time rounded down to a thirtieth of what is required, so that a soak is not a write for every second of it.
+/// Rounds the soaked time down to a multiple of a thirtieth of the required time, so that the status is not written
+/// every second.
 fn coarse(done: Duration, required: Duration) -> Duration {
     let step = (required.as_secs() / 30).max(1);
     Duration::from_secs(done.as_secs() / step * step)

@@ -1,11 +1,11 @@
-//! What is to be done about each child. The whole objects stand in `golden/`.
+//! Tests of what is done with each child. The complete objects are in `golden/`.
 
 use serde_json::{Value, json};
 
 use super::super::fixture::{Case, case, serving, table};
 use super::super::model::children::{Child, ChildKind, JobChange};
 
-/// What is done about each child, in one line.
+/// What is done with each child in one line: `+` apply, `=` keep, `-` remove; then the Jobs.
 fn done(case: &Case) -> String {
     let desired = case.desired();
     let word = |child: &Child| match child {
@@ -115,7 +115,7 @@ fn what_is_done_about_each_child() {
                 ),
                 whole,
             ),
-            // One that came to no verdict is made anew.
+            // A Job that ended without a verdict is deleted and created again.
             (
                 &second(
                     "phase: ReleasePhase, command: false",
@@ -137,7 +137,7 @@ fn what_is_done_about_each_child() {
                 ),
                 &format!("{whole} -shop-release-1 +shop-release-2"),
             ),
-            // Of those that nobody waits for the newest stays once it is at its end.
+            // While no release phase is wanted, the newest Job stays if it has ended.
             ("jobs: {1: succeeded}", whole),
             ("jobs: {1: 'failed: exit 1'}", whole),
             ("jobs: {1: 'over: its pod is gone'}", whole),
@@ -164,7 +164,7 @@ fn nothing_is_made_before_there_is_something_to_run() {
     );
 }
 
-/// An object that is applied.
+/// Object of a child that is applied.
 pub(super) fn applied(child: &Child) -> &Value {
     match child {
         Child::Apply(object) => object,

@@ -1,4 +1,4 @@
-//! What each builder depends on.
+//! Tests of the inputs that each builder depends on.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The certificate: what is reported, and whether it is issued anew.
+//! Tests of the certificate: what is reported, and whether a new one is issued.
 
 use crokodial_crds::ConditionType as T;
 
@@ -7,12 +7,12 @@ use crate::tls;
 
 const DAY: i64 = 86_400;
 
-/// With the operator's own authority.
+/// Serving world with a certificate from the operator's own authority.
 fn signed(more: &str) -> Case {
     serving(&format!("spec: {{tls: {{mode: SelfSigned}}}}, {more}"))
 }
 
-/// The condition, and whether the content is new.
+/// The condition, and whether the Secret's content is new or kept.
 fn of(more: &str) -> String {
     let case = signed(more);
     let live = case
@@ -64,7 +64,7 @@ fn each_finding_and_what_is_written() {
             (&leaf(-100), &format!("{fresh} (new)")),
             (&other("host: other.test"), &format!("{fresh} (new)")),
             (&other("otherKey: true"), &format!("{fresh} (new)")),
-            // The old route goes on with its host while the new one may not be written.
+            // The old Ingress keeps its host and certificate while the new one must not be written.
             (
                 &other("host: old.test").replace(
                     "authority",
@@ -83,7 +83,7 @@ fn each_finding_and_what_is_written() {
             ),
             (&broken(-1), &format!("False RenewalFailed: {lost} (kept)")),
             (&broken(-90), &format!("False Expired: {lost} (kept)")),
-            // What is suspended or in somebody's way is only reported.
+            // While the environment is suspended or has a name conflict, the state is only reported.
             (
                 "foreign: [Service]",
                 &format!("Unknown RenewalFailed: {due} (new)"),

@@ -1,4 +1,4 @@
-//! What each condition is written with: reason and cause, a row each.
+//! Tests of each condition: status, reason and message, one row for each situation.
 
 use crokodial_crds::ConditionType as T;
 
@@ -156,12 +156,12 @@ fn database_isolated() {
                 "spec: {stage: prod, config: {secretRefs: [{name: app}]}}, mongo: {marks: [m]}, secrets: {app: {data: {JWT: 'a long shared value'}}}, config: {data: {JWT: 'a long shared value'}}, others: [{environment: apps/staging, stage: staging, values: ['a long shared value']}]",
                 "True SharedSecret: variables with a value that environment apps/staging of stage staging has too: JWT",
             ),
-            // Without what was proven the database comes first.
+            // Without a successful check, the unknown database is reported before the shared value.
             (
                 "spec: {stage: prod, config: {secretRefs: [{name: app}]}}, secrets: {app: {data: {JWT: 'a long shared value'}}}, config: {data: {JWT: 'a long shared value'}}, others: [{environment: apps/staging, stage: staging, values: ['a long shared value']}]",
                 "Unknown NotVerified: which database it is was not proven, so it was not compared",
             ),
-            // What is in use counts while what is wanted cannot be had.
+            // While the wanted values are unusable, the values in use are compared.
             (
                 "spec: {stage: prod, config: {secretRefs: [{name: app}]}}, mongo: {marks: [m]}, config: {data: {JWT: 'a long shared value'}}, others: [{environment: apps/staging, stage: staging, values: ['a long shared value']}]",
                 "True SharedSecret: variables with a value that environment apps/staging of stage staging has too: JWT",
@@ -208,7 +208,7 @@ fn config_secrets_valid() {
                 "spec: {config: {configMapRefs: [{name: app}]}}, configMaps: {app: {A: b}}",
                 "True Succeeded: the spec refers to no secrets",
             ),
-            // Another trouble with what is wanted is told by its own condition.
+            // Other problems of the wanted release are reported by their own conditions.
             (
                 "image: NotFound",
                 "True Succeeded: the spec refers to no secrets",

@@ -1,4 +1,4 @@
-//! Defaults, and fields that got past the schema.
+//! Tests of the defaults, and of invalid fields that bypassed the CRD's schema.
 
 use crokodial_crds::{
     DeletionPolicy, OnFailure, PreflightMode, PreflightRole, RouteKind, Suspend, TlsMode,
@@ -14,7 +14,7 @@ fn of(spec: &Value) -> Result<Effective, (&'static str, String)> {
     Effective::of(&environment(spec).spec, &defaults())
 }
 
-/// Every field in words, so that a row of a table is a line.
+/// Every field as text, so that a row of a table fits on a line.
 fn told(effective: &Effective) -> Vec<String> {
     let Effective {
         mongo_env_var,

@@ -1,5 +1,5 @@
-//! All children of an environment as YAML, for each stage, TLS mode and kind of route. `UPDATE_GOLDEN=1` writes the
-//! files anew: then read what changed.
+//! Golden tests: all children of an environment as YAML, for each stage, TLS mode and kind of route. With
+//! `UPDATE_GOLDEN=1`, the files are rewritten; review the differences then.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use super::super::apply::drift::hash;
 use super::super::fixture::serving;
 use super::super::model::children::{Child, ChildKind, Desired, JobChange};
 
-/// Every child by its kind, in the order in which they are applied.
+/// Wanted state of every child by kind, in the order in which they are applied.
 fn children(desired: &Desired) -> Value {
     let of = |kind: ChildKind| match desired.get(kind) {
-        // A new certificate has another key each time.
+        // The certificate's content is replaced, because each new certificate has a new key.
         Child::Apply(object) if kind == ChildKind::Certificate => {
             let mut object = object.clone();
             let data = object["data"].as_object_mut().unwrap();
@@ -35,7 +35,7 @@ fn children(desired: &Desired) -> Value {
     Value::Object(all)
 }
 
-/// Compares with `golden/<name>.yaml`.
+/// Compares the children of this world with `golden/<name>.yaml`.
 fn golden(name: &str, given: &str) {
     let built = children(&serving(given).desired());
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -46,7 +46,7 @@ fn golden(name: &str, given: &str) {
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     let kept: Value = serde_saphyr::from_str(&kept).unwrap_or(Value::Null);
-    // One child at a time: a difference is easier to read.
+    // Compared one child at a time, so that a difference is easier to read.
     for (child, object) in built.as_object().unwrap() {
         assert_eq!(
             kept[child], *object,
@@ -56,7 +56,7 @@ fn golden(name: &str, given: &str) {
     assert_eq!(hash(&kept), hash(&built), "{name}");
 }
 
-/// Each field that a child's form depends on.
+/// Spec with every field that a child depends on.
 const WHOLE: &str = "
   imagePullSecrets: [{name: pull}]
   config: {env: [{name: LEVEL, value: 'info $(PATH)'}], configMapRefs: [{name: settings}], secretRefs: [{name: app}]}

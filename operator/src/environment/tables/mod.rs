@@ -1,4 +1,4 @@
-//! What each pure step answers, a row a situation. The worlds are those of [`super::fixture`].
+//! Table tests of the pure steps: one row for each situation. The worlds are made by [`super::fixture`].
 
 mod build;
 mod builders;

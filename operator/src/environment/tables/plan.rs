@@ -1,4 +1,4 @@
-//! What `spec.suspend: Plan` tells.
+//! Tests of the plan that `spec.suspend: Plan` reports.
 
 use super::super::fixture::{case, serving, table};
 

@@ -1,11 +1,11 @@
-//! `Ready`, and `Reconciling` and `Stalled`, which follow from it.
+//! Tests of the condition `Ready`, and of `Reconciling` and `Stalled`, which are derived from it.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{ConditionType as T, PromotionVerdict};
 
 use super::super::fixture::{Case, at, serving, table};
 
-/// Ready, Reconciling and Stalled.
+/// The conditions Ready, Reconciling and Stalled.
 fn kstatus(case: &Case) -> String {
     [T::Ready, T::Reconciling, T::Stalled]
         .map(|t| case.condition(t))
@@ -15,12 +15,12 @@ fn kstatus(case: &Case) -> String {
 const CALM: &str = "False Succeeded: nothing is under way";
 const UNSTUCK: &str = "False Succeeded: nothing waits for a person";
 
-/// What ends by itself.
+/// Conditions for a state that ends without intervention.
 fn waits(seen: &str) -> String {
     format!("False {seen} | True {seen} | {UNSTUCK}")
 }
 
-/// What needs a person.
+/// Conditions for a state that needs a person.
 fn needs(seen: &str) -> String {
     format!("False {seen} | {CALM} | True {seen}")
 }
@@ -43,10 +43,10 @@ fn ready_is_about_what_the_spec_asks_for() {
     table(
         &[
             ("", ready.as_str()),
-            // Unproven is no reason to distrust.
+            // An unknown result of a check does not make `Ready` False.
             ("mongo: {verified: null}", &ready),
             ("spec: {mongo: {preflight: {mode: 'Off'}}}", &ready),
-            // A pod that is replaced or added changes nothing; that none answers does.
+            // A pod that is replaced or added does not change `Ready`, but a site without an available pod does.
             (
                 "spec: {runtime: {replicas: 2}}, deployment: {desired: 2, available: 1, total: 2, updated: 2}",
                 &ready,
@@ -121,7 +121,7 @@ fn ready_is_about_what_the_spec_asks_for() {
                     "NameConflict: Service shop exists and was not made by this operator; nothing was changed",
                 ),
             ),
-            // Plain http that answers is told, and is no reason against Ready.
+            // A missing redirect to HTTPS is reported, but does not make `Ready` False.
             ("https: 200", &ready),
             ("probes: {verdict: failing}", &ready),
             (
@@ -142,7 +142,7 @@ fn ready_is_about_what_the_spec_asks_for() {
                 &blocked,
                 &waits("Blocked: release 2 waits: no node for pod shop-2"),
             ),
-            // Some pods of it serve; it is not where it should be all the same.
+            // Some pods of the last Good release serve, but the rollback is not complete.
             (
                 "spec: {runtime: {replicas: 2}}, releases: {2: {v: '2', phase: Rejected, finished: -300}}, deployment: {desired: 2, available: 1}, pods: ['1', 1 unready]",
                 &needs("RollbackStuck: release 1 does not become ready again"),
@@ -155,7 +155,7 @@ fn ready_is_about_what_the_spec_asks_for() {
                 "releases: null, deployment: null, pods: [], image: Asked, ingress: null",
                 &waits("Progressing: the registry of registry.test/app:1 was asked"),
             ),
-            // Of several the one that waits for a person, else the first.
+            // Of several unmet concerns, the one that needs a person is reported, else the first.
             (
                 "ingress: {address: null}, secrets: null",
                 &needs("SecretNotFound: there is no secret mongo in this namespace"),

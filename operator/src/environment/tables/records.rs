@@ -1,4 +1,4 @@
-//! Builders of what is written beside the children: records, checks of a connection string, the operator's own Secrets.
+//! Tests of the builders of everything that is not a child: records, checks of a Mongo URI, the operator's own Secrets.
 
 use std::collections::BTreeMap;
 

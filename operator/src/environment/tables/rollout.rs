@@ -1,4 +1,4 @@
-//! What the conditions about releases are written with: reason and cause, a row each.
+//! Tests of the conditions about releases: status, reason and message, one row for each situation.
 
 use crokodial_crds::ConditionType as T;
 
@@ -80,7 +80,7 @@ fn rolled_out() {
                 "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rejected, message: it crashed, finished: -299}}, deployment: {available: 0}, pods: [1 unready]",
                 "False Held: release 2 failed and is held: it crashed",
             ),
-            // What the first pod still needs, both copies named.
+            // What the first pod still needs: both missing copies are named.
             (
                 "releases: {1: {phase: Pending}}, mongo: null, config: null, secrets: null",
                 "Unknown Blocked: release 1 waits: there is no secret mongo in this namespace",

@@ -1,4 +1,4 @@
-//! No value of any Secret reaches a status, a plan, an Event's note or a log line: whatever the situation.
+//! Tests that no value of any Secret gets into a status, a plan, an Event's note or a log line.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -7,10 +7,10 @@ use proptest::sample::subsequence;
 
 use super::super::fixture::{Case, SERVING, layers};
 
-/// What stands in the Secrets of a case; it is no part of any other word.
+/// Marks in the Secrets' values; they occur in no other text.
 const MARKS: [&str; 5] = ["zq1uri", "zq2live", "zq3value", "zq4used", "zq5key"];
 
-/// Secrets with marks for values.
+/// World whose Secrets have values that contain marks.
 const SECRETS: &str = "
 secrets:
   mongo: {data: {MONGODB_URI: 'mongodb://app:zq1uri@db.test/shop'}}
@@ -21,7 +21,7 @@ certificate: {tls.crt: zq5key, tls.key: zq5key}
 spec: {config: {secretRefs: [{name: app}]}}
 ";
 
-/// Situations that may meet each other.
+/// Situations that are combined with each other.
 const SITUATIONS: [&str; 26] = [
     "spec: {stage: prod}",
     "spec: {suspend: Plan}",
@@ -51,7 +51,7 @@ const SITUATIONS: [&str; 26] = [
     "deployment: null, pods: []",
 ];
 
-/// Everything that users or logs are told.
+/// Everything that is shown to users or written to logs.
 fn told(case: &Case) -> String {
     let status = serde_json::to_string(&case.status()).unwrap();
     let plan = serde_json::to_string(&case.plan()).unwrap();
@@ -66,7 +66,7 @@ fn told(case: &Case) -> String {
     format!("{status}\n{plan}\n{records:?}\n{printed}")
 }
 
-/// Marks that a text shows: as they are, as a list of bytes, or in base64, as a Secret's data is written.
+/// Marks that a text reveals: as plain text, as a list of bytes, or in base64, as in a Secret's data.
 fn leaks(text: &str) -> Vec<&'static str> {
     let bytes = |mark: &str| format!("{:?}", mark.as_bytes());
     let shown = |mark: &&&str| {
@@ -78,7 +78,8 @@ fn leaks(text: &str) -> Vec<&'static str> {
     MARKS.iter().filter(shown).copied().collect()
 }
 
-/// Digits that depend on the mark alone, for each of the three places where it may begin within a group of three bytes.
+/// Base64 digits that depend only on the mark, for each of the three positions within a group of three bytes at which
+/// it may start.
 fn in_base64(mark: &str) -> [String; 3] {
     [0, 1, 2].map(|before| {
         let text = format!("{}{mark}", "-".repeat(before));

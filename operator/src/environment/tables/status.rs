@@ -1,4 +1,4 @@
-//! The fields of the status beside its conditions.
+//! Tests of the status's fields, except the conditions.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! What validation finds beside the conditions: what is wanted, the counters of the copies, what may be written.
+//! Tests of the results of validation that are no conditions: the wanted release, the generations of the active copies,
+//! what may be written.
 
 use super::super::credential_check::CredentialState;
 use super::super::fixture::{case, digest, found, serving, table};
@@ -82,7 +83,7 @@ fn only_what_nobody_typed_waits_for_the_release_under_way() {
             (&moved("Pending", ""), "false"),
             (&moved("Gated", ""), "false"),
             (&moved("null", ""), "false"),
-            // Somebody wrote another configuration, image or retry.
+            // A person changed the configuration, the image or `retry`.
             (&moved("Rolling, inputs: abc", ""), "false"),
             (&moved("Rolling, v: '3'", ""), "false"),
             (&moved("Rolling", ", rollout: {retry: a}"), "false"),
@@ -168,7 +169,7 @@ fn what_is_known_of_the_credential_that_pods_read() {
                 "Bad SecretNotFound: there is no secret mongo in this namespace",
             ),
             ("mongo: {verified: null}", "Checking"),
-            // While a release is suspected only a proof since then counts.
+            // While a release is under suspicion, only a check made since then counts.
             (&suspected(-5), "Proven"),
             (&suspected(-6), "Checking"),
         ],

@@ -1,4 +1,4 @@
-//! Which release answers, what is measured of it, and when to look again.
+//! Tests of which release serves, what is recorded of it, and when the next reconcile is due.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ fn readiness_for_a_return_is_looked_at_once_a_day() {
         ],
         of,
     );
-    // The one that was looked at longest ago, and one a run.
+    // Only one release per reconcile is checked: the one that was checked least recently.
     let several = serving(
         "releases: {1: {checked: -90000}, 2: {v: '2', phase: Good, finished: -5, checked: -95000}}, keptImage: [2, gone]",
     );

@@ -1,4 +1,4 @@
-//! The step for each situation, and when to look again.
+//! Tests of the step for each situation, and of the delay of the next reconcile.
 
 mod looks;
 mod verdicts;
@@ -10,17 +10,17 @@ use super::super::decide::Step;
 use super::super::fixture::{at, case, serving, table};
 use crate::release::decision::Run;
 
-/// Seconds after the beginning.
+/// Seconds after [`at`]`(0)`.
 pub(super) fn seconds(time: Timestamp) -> i64 {
     time.duration_since(at(0)).as_secs()
 }
 
-/// What the step does, in words; what is nothing is left out.
+/// What the step does, in words. Empty parts are left out.
 #[expect(clippy::too_many_lines, reason = "one field after the other")]
 fn told(step: &Step) -> String {
     let Step {
         decision,
-        // As what is built: see the table of children.
+        // Covered by the tests of the built children.
         candidate: _,
         release_jobs: _,
         hold,
@@ -121,7 +121,7 @@ pub(super) fn check(rows: &[(&str, &str)]) {
 
 pub(super) const SECOND: &str = "spec: {image: 'registry.test/app:2'}";
 
-/// A second release in this phase, beside what else is said.
+/// World with release 2 in this state, and with `more` added. The spec asks for its image.
 pub(super) fn second(release: &str, more: &str) -> String {
     format!("{SECOND}, releases: {{2: {{v: '2', {release}}}}}{more}")
 }
@@ -297,7 +297,7 @@ fn a_new_image_is_recorded_and_goes_its_way() {
             ),
             "2 is Rolling Progressing; run 1; desired (2) serving (1) good (1) spent 2",
         ),
-        // What another pod answered proves nothing.
+        // A smoke result of another pod does not count.
         (
             &second(
                 "phase: Candidate, started: -5",
@@ -334,7 +334,7 @@ fn a_new_image_is_recorded_and_goes_its_way() {
             ),
             "1 is Good Succeeded rollbackable; 2 is Good Succeeded serving good 60 s; run 2; desired (2) serving (2) good (1) spent 2",
         ),
-        // What nobody measured is added to the bake.
+        // Time that was not measured extends the bake.
         (
             &second("phase: Baking, started: -70, rolledOut: -60", everywhere),
             "1 is Good Succeeded rollbackable; 2 is Baking Baking serving; run 2; desired (2) serving (2) good (1) spent 2; next 56",
@@ -346,7 +346,7 @@ fn a_new_image_is_recorded_and_goes_its_way() {
             ),
             "1 is Good Succeeded rollbackable; 2 is Good - serving; run 2; desired (2) serving (2) good (2) spent 2",
         ),
-        // A newer spec takes the place of what is under way.
+        // A newer spec supersedes the release in flight.
         (
             &second("phase: Rolling, started: -10", rolling).replace("app:2", "app:3"),
             "make 3 of registry.test/app:3; 2 is Superseded Superseded; run 1; desired (3) serving (1) good (1) spent 2",

@@ -1,4 +1,4 @@
-//! Holds, pins, the gate, and what is forgotten.
+//! Tests of holds, pins, the gate, and the deletion of old releases.
 
 use super::super::super::fixture::{case, serving};
 use super::{SECOND, check, second};
@@ -40,12 +40,12 @@ fn what_failed_is_held_until_it_is_tried_again() {
             ),
             "1 is Good Succeeded rollbackable; run 1; desired (2) serving - good (1) spent 2; hold Rejected 2; stuck",
         ),
-        // Back to what was good: nothing is released.
+        // The spec returns to what runs and is Good: no new release.
         (
             "releases: {2: {v: '2', phase: Rejected, finished: -5}}",
             "run 1; desired (1) serving (1) good (1) spent 2",
         ),
-        // Back to what was good before the last good one: a release of its own.
+        // The spec returns to a release before the last Good one: a new release restores it.
         (
             "releases: {2: {v: '2', phase: Good, rolledOut: -50, finished: -5, checked: -3, serving: true}, 1: {serving: false}}, deployment: {release: 2}, pods: ['2']",
             "make 3 of registry.test/app:1 restores 1; run 2; desired (3) serving (2) good (2) spent 2",
@@ -110,7 +110,7 @@ fn what_fails_in_its_bake_is_put_back_unless_that_is_forbidden_or_impossible() {
         ),
         (&fails(", command: false"), back),
         (&fails(", command: true"), left),
-        // A return to an earlier release ran none.
+        // A release that restores an earlier one ran no release phase.
         (&fails(", command: true, restores: 1"), back),
     ]);
 }
@@ -173,7 +173,7 @@ fn a_pin_is_followed_before_anything_else() {
             &two("pin: true, pinned: -9", "").replace("app:2'", "app:3'"),
             "make 3 of registry.test/app:3; 1 is Good Succeeded rollbackable; run 1; desired (3) serving (2) good (2) spent 2; pin 1; next 291",
         ),
-        // It ends what has pods in the Service already: what is asked for is the last good one again.
+        // A pin also ends a release that is rolling out. The wanted release is then the last Good one again.
         (
             "releases: {1: {pin: true, pinned: -9}, 2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, updated: 0, total: 1}",
             "1 is Good Succeeded serving rollbackable; 2 is Superseded Superseded; run 1; desired (1) serving (1) good (1) spent 2; pin 1; next 291",
@@ -225,7 +225,7 @@ fn the_gate_keeps_what_has_not_proven_itself() {
             "run 1; desired (1) serving (1) good (1) spent 1",
         ),
     ]);
-    // The image is not known yet, so the gate has nothing to judge.
+    // The digest of the image is not known yet, so the gate has nothing to judge.
     let asked = serving(&format!("{}, image: Asked", prod("null", soaked)));
     assert_eq!(
         (
