@@ -37,7 +37,7 @@ pub(super) fn is_paused(view: &View<'_>, newest: &Record, hold: Option<&Hold>) -
     left_in_place && undecided && view.snapshots.contains(&newest.number())
 }
 
-/// The hold that follows from a failed release.
+/// Builds the hold from a failed release.
 pub(super) fn of(failed: &Record) -> Hold {
     let status = failed.status.clone().unwrap_or_default();
     let rolled_back = failed.phase() == Some(ReleasePhase::RolledBack);
