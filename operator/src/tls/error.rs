@@ -1,17 +1,17 @@
-//! Errors of the SelfSigned mode.
+//! Errors of the TLS mode SelfSigned.
 
-/// Why certificates could not be issued or read. Never quotes a key.
+/// Why a certificate could not be issued or read. The messages never contain a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
     /// The text is not a certificate.
     #[error("the text holds no readable PEM certificate: delete it, and a new one is made")]
     BadCertificate,
-    /// The text is not a private key.
+    /// The text is not a readable private key.
     #[error(
         "the text holds no readable PEM private key: delete it together with its certificate, and both are made anew"
     )]
     BadKey,
-    /// The certificate is not that of a CA.
+    /// The certificate may not sign other certificates.
     #[error(
         "the certificate is not a CA's: it needs basicConstraints CA:TRUE and the key usage keyCertSign"
     )]
