@@ -1,4 +1,4 @@
-//! Syntax of flag values.
+//! Syntax checks for flag values.
 
 /// True for an RFC 1123 label, such as a namespace.
 pub fn is_dns_label(name: &str) -> bool {
@@ -15,7 +15,7 @@ pub fn is_dns_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_dns_label)
 }
 
-/// True for `host` or `host:port`.
+/// True for `host` or `host:port` with a port above 0.
 pub fn is_host_port(text: &str) -> bool {
     match text.rsplit_once(':') {
         Some((host, port)) => {

@@ -43,7 +43,7 @@ fn a_last_second_that_is_overdue_is_looked_for_every_second() {
 #[test]
 fn four_minutes_down_move_the_end_by_exactly_four_minutes() {
     let begun = noon();
-    // The prober's second hand: good but for the four minutes, the gate asked each second.
+    // Simulates the source per second, with four minutes of failures, and evaluates the gate in each second.
     let opens = |down: std::ops::Range<i64>| {
         let mut good_seconds = 0;
         let mut earliest = Vec::new();
