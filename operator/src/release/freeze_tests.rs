@@ -134,7 +134,7 @@ fn freezes_that_overlap_or_touch_are_one() {
         once_in("2026-11-30T07:00", "2026-12-01T00:00", "UTC"),
         once_in("2026-11-30T12:00", "2026-12-04T18:00", "UTC"),
     ];
-    // The last freeze lasts into the next weekend, so both adjoin.
+    // The last freeze overlaps with the weekly one of the next weekend.
     assert_eq!(
         until_when(&specs, "2026-11-28T00:00:00Z"),
         "2026-12-07T07:00:00Z"

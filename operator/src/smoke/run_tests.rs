@@ -282,7 +282,7 @@ async fn a_pod_that_cannot_be_dialled_is_not_to_blame() {
         matches!(&result, SmokeResult::Unreachable { message } if message.contains("ConnectionFailed")),
         "{result:?}"
     );
-    // The guard refuses loopback even if the pod's status contains such an address.
+    // The guard refuses loopback and link-local addresses, even if the pod's status contains one.
     let guarded = SmokeProbe::new(
         HttpClient::new(Guard::new(Vec::new()), Trust::platform().unwrap()),
         quick(),
