@@ -18,14 +18,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How the edge answers a domain over plain HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlainHttpAnswer {
-    /// A redirect to an HTTPS URL.
+    /// The response is a redirect to an HTTPS URL.
     Redirects {
         /// Status of the redirect, e.g. 308.
         status: u16,
     },
     /// Any other response, including a redirect to an HTTP URL.
     DoesNotRedirect {
-        /// Status of the response.
+        /// HTTP status of the response.
         status: u16,
     },
     /// There was no response.
@@ -40,7 +40,7 @@ pub enum PlainHttpAnswer {
 pub enum SiteAnswer {
     /// The site responded. The body was not read.
     Answers {
-        /// Status of the response.
+        /// HTTP status of the response.
         status: u16,
         /// Time from the start, including connecting, to the head of the response.
         took: Duration,

@@ -23,16 +23,16 @@ use self::syntax::is_dns_subdomain;
 use crate::leader::Timing;
 use crate::telemetry::LogFormat;
 
-/// Default lease duration.
+/// Default duration of the Lease: 5 s.
 const DEFAULT_LEASE: Timing = Timing { seconds: 5 };
 
-/// Default number of concurrent reconciles: 8.
+/// Default number of concurrent reconciles per namespace: 8.
 const DEFAULT_CONCURRENCY: NonZeroU16 = NonZeroU16::MIN.saturating_add(7);
 
-/// Default address to listen on.
+/// Default address of /healthz, /readyz and /metrics: 0.0.0.0:8080.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 
-/// Default log filter.
+/// Default log filter: `info` and above.
 const DEFAULT_LOG_LEVEL: &str = "info";
 
 /// The checked configuration of an operator, with defaults applied.
@@ -75,7 +75,7 @@ pub struct ConfigError {
     pub flag: String,
     /// Name of the environment variable of the flag.
     pub env: String,
-    /// What is wrong.
+    /// What is wrong with the value, as a clause.
     pub problem: String,
     /// What to write instead, as an imperative.
     pub fix: &'static str,
@@ -169,7 +169,7 @@ impl Config {
     }
 }
 
-/// Collects the mistakes of all flags.
+/// Collects the mistakes of all flags while the configuration is built.
 struct Check {
     /// The flags as clap defines them, from which their names and variables are read.
     flags: clap::Command,

@@ -1,4 +1,4 @@
-//! Parsers of flag values.
+//! Parsers of flag values, for clap.
 //!
 //! A parser never fails. It returns the mistakes of a value as part of its result, so that
 //! [`Config::from_args`](super::Config::from_args) can report the mistakes of all flags at once.
@@ -23,7 +23,7 @@ pub type Given<T> = Result<Option<T>, InvalidValue>;
 /// Return type of the parsers as clap requires it. The error is never used; see the module's documentation.
 type Parsed<T> = Result<Given<T>, Infallible>;
 
-/// Mistakes in the value of a flag.
+/// The mistakes in the value of one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidValue {
     /// What is wrong; at least one entry.

@@ -24,7 +24,7 @@ use crate::metrics::{Metrics, Verb, WrittenKind};
 /// Name of the Lease in the operator's namespace. The chart's Role contains this name.
 pub const LEASE: &str = "crokodial-operator";
 
-/// Field manager of the Lease.
+/// Field manager with which the elector writes the Lease.
 const MANAGER: &str = "crokodial-leader";
 
 /// Maximum duration of a watch in seconds. It is then opened again, before a proxy would close it.

@@ -31,7 +31,7 @@ pub struct Fence(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
-    /// Notified when a write ends.
+    /// Notified whenever a write ends, with or without a response.
     ended: Notify,
 }
 
@@ -41,7 +41,7 @@ struct State {
     grant: Option<Grant>,
     term: u64,
     since: Option<Timestamp>,
-    /// Cancelled when the term ends.
+    /// Cancelled when the current term ends.
     over: CancellationToken,
     in_progress: usize,
     /// When a write last ended without a response.
@@ -135,7 +135,7 @@ impl Fence {
         Ok((in_progress, left))
     }
 
-    /// True while writes are allowed.
+    /// True while this replica may write.
     pub fn is_open(&self) -> bool {
         self.left().is_ok()
     }

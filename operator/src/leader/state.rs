@@ -22,7 +22,7 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// The lease duration.
+    /// The lease duration as a [`Duration`].
     pub fn lease(self) -> Duration {
         Duration::from_secs(self.seconds.into())
     }
@@ -86,9 +86,9 @@ pub struct ObservedLease {
 pub enum LeaseAction {
     /// Wait until this time or until the watch reports a change.
     Wait(Instant),
-    /// Read the Lease.
+    /// Read the Lease from the API server.
     Read,
-    /// Create the Lease. It may turn out that it exists already.
+    /// Create the Lease. A conflict means that another replica has created it.
     Create(LeaseRecord),
     /// Replace the Lease, if it still has the observed resourceVersion.
     Update(ObservedLease),
@@ -108,9 +108,9 @@ pub enum WriteOutcome {
 /// The time in which this replica may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Start of the time.
+    /// Writes are allowed from this time on.
     pub from: Instant,
-    /// End of the time.
+    /// Writes are allowed until this time.
     pub until: Instant,
 }
 

@@ -33,7 +33,7 @@ const LATENCY_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 /// Kinds that the operator reconciles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Reconciled {
-    /// The user's resource.
+    /// The environment, which users write.
     CrokodialEnvironment,
     /// The record of one release.
     CrokodialRelease,
@@ -53,17 +53,17 @@ pub enum FailureClass {
 /// Kind of write request to the Kubernetes API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Verb {
-    /// POST.
+    /// POST: a new object.
     Create,
     /// Server-side apply.
     Apply,
     /// PATCH of any other type.
     Patch,
-    /// PUT.
+    /// PUT: a full replacement.
     Replace,
-    /// A write to the status subresource.
+    /// A write to the status subresource, with any method.
     Status,
-    /// DELETE.
+    /// DELETE of an object.
     Delete,
 }
 
@@ -95,27 +95,27 @@ pub enum ReleaseOutcome {
     Rejected,
     /// The release failed during its bake.
     RolledBack,
-    /// A newer spec superseded the release.
+    /// A newer spec or a pin superseded the release.
     Superseded,
 }
 
 /// Outcome of looking up an image at its registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ImageOutcome {
-    /// The digest was found.
+    /// The registry returned a digest.
     Resolved,
-    /// The registry has no such image.
+    /// The registry has no such repository or tag.
     NotFound,
     /// The registry refuses access with these credentials.
     Unauthorized,
-    /// The registry gave no usable response.
+    /// The registry was not reached, or its response cannot be used.
     Unreachable,
 }
 
 /// Result of a probe of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ProbeResult {
-    /// The site is healthy.
+    /// The site answered with a healthy status.
     Good,
     /// The site refused the connection.
     Refused,
@@ -290,7 +290,7 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts an image lookup.
+    /// Counts an image lookup by its outcome.
     pub fn image_resolved(&self, outcome: ImageOutcome) {
         self.0.images.get_or_create(&ImageLabel { outcome }).inc();
     }

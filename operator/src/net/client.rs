@@ -31,7 +31,7 @@ const MAX_HEAD: usize = 32 * 1024;
 /// URL scheme of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// Plain HTTP.
+    /// HTTP without TLS.
     Http,
     /// HTTP over TLS.
     Https,

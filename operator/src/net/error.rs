@@ -32,7 +32,7 @@ pub enum NetError {
         /// The port that was connected to.
         port: u16,
     },
-    /// The TLS handshake failed.
+    /// The TLS handshake with the host failed.
     #[error("TLS with {host}: {fault}")]
     Tls {
         /// The name that the certificate was checked against.
@@ -91,7 +91,7 @@ pub enum TlsFault {
     /// The certificate has expired.
     #[error("its certificate has expired: renew it")]
     Expired,
-    /// The certificate is not valid yet.
+    /// The certificate is not valid yet; a clock may be wrong.
     #[error("its certificate is not valid yet: check the clocks")]
     NotYetValid,
     /// The certificate is for another host name.

@@ -81,7 +81,8 @@ pub fn of_io(error: &io::Error) -> Reason {
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Reason::ConnectionRefused,
-        // A router or firewall reported this at once. Without any response, the timeout decides.
+        // The kernel reported this, for example because a router or firewall rejected the packets. Without any
+        // response, the caller's timeout leads to the same reason.
         io::ErrorKind::TimedOut
         | io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable

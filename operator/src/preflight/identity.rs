@@ -60,7 +60,7 @@ impl Greeting {
     }
 }
 
-/// Marks of a database on a server.
+/// The marks of a database on a server: digests that identify it.
 ///
 /// A replica set has one mark per member, of the set's name and the member's host. Adding or removing a member
 /// therefore keeps a common mark. A standalone server and the router of a sharded cluster report neither. Their marks

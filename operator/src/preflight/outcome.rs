@@ -27,7 +27,7 @@ pub struct Outcome {
     /// Version of the server, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
-    /// Marks that identify the database; see [`super::identity`].
+    /// Marks that identify the database; see [`super::identity::marks`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     marks: Vec<String>,
 }
@@ -102,7 +102,7 @@ impl Outcome {
         self.version.as_deref()
     }
 
-    /// Marks that identify the database.
+    /// Marks that identify the database; see [`super::identity::marks`].
     pub fn marks(&self) -> &[String] {
         &self.marks
     }

@@ -25,7 +25,7 @@ const MAX_SERVERS: usize = 8;
 /// Maximum number of IP addresses that are tried per server.
 const MAX_ADDRESSES: usize = 4;
 
-/// A server that responded.
+/// A server that responded to the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
     /// Host and port of the server in the connection string.
@@ -150,7 +150,7 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// How a connection is secured.
+/// How connections to the servers are secured.
 enum Security {
     None,
     /// TLS with the CAs that the options name, as in the driver.

@@ -15,7 +15,7 @@ pub struct CheckRequest {
     pub database: String,
     /// Role that the user of the connection string needs.
     pub role: Role,
-    /// Timeout of all checks together.
+    /// Timeout of the whole check.
     pub timeout: Duration,
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use mongodb::bson::{self, Document};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// Opcode of OP_MSG.
+/// Opcode of OP_MSG, the message format of all current MongoDB servers.
 const OP_MSG: i32 = 2013;
 /// Size of the message header in bytes: length, request ID, ID of the request that this message answers, opcode.
 const HEADER: usize = 16;

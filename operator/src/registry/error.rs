@@ -46,7 +46,7 @@ impl ResolveError {
 /// Why a registry does not let the operator read an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Credentials are required, and there are none for this registry.
+    /// The registry requires credentials, and no pull secret contains any for it.
     #[error("it wants credentials, and no Secret in spec.imagePullSecrets has any for it")]
     NoCredentials,
     /// The registry refuses the credentials.
@@ -68,7 +68,7 @@ pub enum UnusableResponse {
     /// A status that has no other variant here.
     #[error("status {0}")]
     Status(u16),
-    /// Too many requests (429).
+    /// The registry limits the number of requests (status 429).
     #[error(
         "it limits the number of requests; credentials in spec.imagePullSecrets may raise the limit"
     )]

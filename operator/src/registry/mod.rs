@@ -28,7 +28,7 @@ use session::Session;
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum number of concurrent lookups. Each may need a TLS connection of about 50 KiB.
 const MAX_CONCURRENT: usize = 8;
-/// Maximum number of credentials that are tried for an image.
+/// Maximum number of credentials that are tried per image.
 const MAX_CREDENTIALS: usize = 4;
 
 /// Result of resolving a tag.

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 /// Which release the Deployment runs after the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Run {
-    /// Unchanged: nothing was released yet, or the release to run has no snapshot.
+    /// The Deployment stays as it is: nothing was released yet, or the release that should run has no snapshot.
     Keep,
-    /// The frozen template of this release.
+    /// The frozen pod template of this release.
     Release(i64),
     /// The frozen template of this release, scaled to zero pods: the release failed, and there is no good release to
     /// return to.
@@ -31,7 +31,7 @@ pub enum Rollout {
     },
     /// The release phase or the candidate of this release runs; with a message that says which.
     OnTrial(i64, String),
-    /// Pods of this release replace the old ones.
+    /// Pods of this release replace those of the old one.
     Progressing(i64),
     /// This release is in flight, but something other than the release prevents its progress; with the cause.
     Blocked(i64, String),
@@ -50,7 +50,7 @@ pub enum Rollout {
 pub struct Hold {
     /// Whether the failed release was rejected or rolled back.
     pub kind: HoldKind,
-    /// The release that failed.
+    /// Number of the release that failed.
     pub release: i64,
     /// Hash of the failed release's inputs.
     pub inputs: String,
@@ -80,7 +80,7 @@ pub struct Pin {
 /// What the caller must create, write and run, and when it must decide again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// A release record to create, with its snapshot.
+    /// Spec of a release record to create, together with its snapshot; `None`: no new release.
     pub create: Option<ReleaseSpec>,
     /// Statuses to write, by release number.
     pub updates: Vec<(i64, ReleaseStatus)>,
@@ -90,7 +90,7 @@ pub struct Decision {
     pub release_phase: Option<i64>,
     /// The release that a candidate pod must run; `None`: there must be no candidate pod.
     pub candidate: Option<i64>,
-    /// State of the rollout.
+    /// State of the rollout, for the condition `RolledOut`.
     pub rollout: Rollout,
     /// A return to a good or pinned release has exceeded `rollout.progressDeadline`.
     pub stuck: bool,
@@ -99,7 +99,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// A decision without any action.
+    /// A decision without any action; no release was ever deployed.
     #[must_use]
     pub fn nothing() -> Self {
         Self {

@@ -32,7 +32,7 @@ pub enum RolloutFault {
 /// Observed pods of a release, and the limits that they are judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct PodEvidence<'a> {
-    /// Pods of the release, without terminating ones.
+    /// Pods of the release that are not terminating.
     pub pods: &'a [&'a PodView],
     /// Every pod of the last good release is ready; also true if it has no pods.
     pub last_good_ready: bool,
@@ -104,7 +104,7 @@ pub fn ended(evidence: &PodEvidence<'_>) -> Option<String> {
     own.max_by_key(|p| p.exits).map(|p| p.exit_summary())
 }
 
-/// Sum of the restarts of all pods.
+/// Number of restarts, summed over all pods.
 pub fn restarts(pods: &[&PodView]) -> i32 {
     pods.iter().map(|p| p.restarts).fold(0, i32::saturating_add)
 }

@@ -104,7 +104,7 @@ impl Freeze {
             When::Once { start, end } => self.ends_after(*start, *end, at),
             When::Weekly { start, end } => {
                 let today = self.zone.to_datetime(at).date();
-                // A freeze that is in effect began within the last week; one more day for clock changes.
+                // A weekly freeze in effect began at most a week ago. One day more allows for clock changes.
                 (-8..=1)
                     .filter_map(|days: i64| today.checked_add(days.days()).ok())
                     .filter(|date| date.weekday() == start.day)

@@ -13,9 +13,9 @@ const MAX_NEVER_SERVED: usize = 10;
 /// The spec's `history` with defaults applied. A record is kept if either limit keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Number of newest records that are kept.
+    /// The records of this many newest releases are kept.
     pub releases: usize,
-    /// Records of releases that finished within this many days are kept.
+    /// Records of releases that finished at most this many days ago are kept.
     pub days: i64,
 }
 

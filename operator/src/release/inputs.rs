@@ -52,8 +52,8 @@ fn value<T: serde::Serialize>(part: &T) -> Value {
     serde_json::to_value(part).unwrap_or(Value::Null)
 }
 
-/// Canonical form: keys sorted, null and empty values removed, so that neither the order of struct fields nor an
-/// explicit `{}` changes the hash.
+/// Canonical form: keys are sorted, and null and empty values are removed. Neither the order of struct fields nor an
+/// explicit `{}` then changes the hash.
 fn canonical(value: Value) -> Value {
     match value {
         Value::Object(fields) => {

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 /// Interval at which each Good release is checked for whether it can still be rolled back to.
 const ROLLBACK_CHECK: SignedDuration = SignedDuration::from_hours(24);
 
-/// One release of one environment, identified by name and spec; never by labels, which users may edit.
+/// One release of one environment. Name and spec identify it; labels do not, because users may edit them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// `spec` of the CrokodialRelease, written when it was created.
@@ -29,7 +29,7 @@ impl Record {
         })
     }
 
-    /// The release's number.
+    /// Number of the release.
     pub fn number(&self) -> i64 {
         self.spec.number
     }

@@ -17,11 +17,11 @@ pub(super) struct Situation<'a> {
     pub(super) last_good: Option<&'a Record>,
     /// The release in flight that is still wanted.
     pub(super) in_flight: Option<&'a Record>,
-    /// The hold on the wanted inputs.
+    /// The hold on the wanted inputs, if any.
     pub(super) hold: Option<Hold>,
     /// The newest release, if it failed and was left in place (`onFailure: Pause`).
     pub(super) paused: Option<&'a Record>,
-    /// The pin in effect.
+    /// The pin in effect, if any.
     pub(super) pin: Option<Pin>,
 }
 

@@ -48,13 +48,13 @@ pub struct Frozen {
     pub release_phase: Option<ReleaseCommand>,
 }
 
-/// Command of a release phase, with defaults applied.
+/// Command of the release phase, with defaults applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseCommand {
     /// The command and its arguments.
     pub command: Vec<String>,
-    /// Maximum run time in seconds.
+    /// Maximum run time of the command in seconds.
     pub timeout_seconds: u64,
     /// If true, older releases no longer work after the command has run.
     #[serde(default)]

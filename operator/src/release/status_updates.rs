@@ -40,7 +40,7 @@ impl<'a> StatusUpdates<'a> {
         self.statuses.get(&number).cloned().unwrap_or_default()
     }
 
-    /// Statuses that differ from the stored ones, by release number.
+    /// The changed statuses, by release number.
     pub(crate) fn changed(self) -> Vec<(i64, ReleaseStatus)> {
         let stored = |n: i64| {
             self.records

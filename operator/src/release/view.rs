@@ -17,7 +17,7 @@ pub struct Wanted {
     pub digest: String,
     /// The image as written in the spec.
     pub image: String,
-    /// The spec's `rollout.retry`.
+    /// The spec's `rollout.retry`: a new value lets failed inputs be tried again.
     pub retry: String,
     /// True if the operator found the image at the registry or in the source environment. It then waits for the release
     /// in flight to end. An image that a user wrote supersedes that release.
@@ -37,7 +37,7 @@ pub struct View<'a> {
     pub spent: i64,
     /// Numbers of the releases whose snapshot exists.
     pub snapshots: &'a [i64],
-    /// The Deployment.
+    /// State of the Deployment.
     pub workload: &'a Workload,
     /// Pods of the Deployment.
     pub pods: &'a [PodView],
@@ -87,7 +87,7 @@ pub enum Gate {
 }
 
 impl Gate {
-    /// An open gate.
+    /// A gate that lets the image pass without an override.
     #[must_use]
     pub fn open() -> Self {
         Self::Open { allowed: None }
@@ -101,7 +101,7 @@ pub enum Trial {
     NotAsked,
     /// Not started or in progress; with a message.
     Running(String),
-    /// Passed.
+    /// The release phase succeeded.
     Passed,
     /// Failed, and the release is to blame; with the cause.
     Failed(String),
@@ -133,7 +133,7 @@ pub enum SmokeVerdict {
 /// only a check that was made later counts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CredentialHealth {
-    /// Not checked: `mongo.preflight.mode` is `Off`.
+    /// Credentials are not checked, because `mongo.preflight.mode` is `Off`.
     Off,
     /// No check has finished yet.
     Pending,

@@ -61,7 +61,7 @@ impl Workload {
 /// Why a container is waiting, as far as decisions depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Waiting {
-    /// The image could not be pulled.
+    /// The kubelet could not pull the image.
     Image,
     /// The kubelet cannot build the container from its spec.
     Config,
@@ -72,15 +72,15 @@ pub enum Waiting {
 /// One pod of the environment's web component.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PodView {
-    /// Pod name.
+    /// Name of the pod.
     pub name: String,
     /// Number of the release in the pod's label.
     pub release: Option<i64>,
     /// The pod is being deleted.
     pub terminating: bool,
-    /// Condition Ready is True.
+    /// The pod's condition Ready is True.
     pub ready: bool,
-    /// When condition Ready last changed.
+    /// When the pod's condition Ready last changed.
     pub ready_changed: Option<Timestamp>,
     /// The scheduler found no node for the pod.
     pub unschedulable: bool,

@@ -3,7 +3,7 @@
 use crokodial_crds::SmokeSpec;
 use serde::{Deserialize, Serialize};
 
-/// Range of statuses that a check accepts.
+/// The statuses that a check accepts: one, or an inclusive range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Statuses {
@@ -76,7 +76,7 @@ impl From<Statuses> for String {
 pub struct Check {
     /// Path and query of the request.
     pub path: String,
-    /// Expected statuses.
+    /// Statuses that the check accepts.
     pub status: Statuses,
     /// Text that the response body must contain; `None`: any body.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -44,14 +44,14 @@ pub struct SmokeTarget {
 /// Result of running a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SmokeResult {
-    /// All responses were as expected.
+    /// All pages and assets answered as expected.
     Passed {
         /// Number of requested pages.
         pages: usize,
         /// Number of requested assets.
         assets: usize,
     },
-    /// A response was not as expected.
+    /// A page or an asset did not answer as expected.
     Failed {
         /// Path, expected and actual response, as a sentence without its full stop.
         message: String,
@@ -87,7 +87,7 @@ impl Default for Limits {
     }
 }
 
-/// Runs smoke plans.
+/// Runs smoke plans against candidate pods.
 #[derive(Clone, Debug)]
 pub struct SmokeProbe {
     client: HttpClient,

@@ -67,7 +67,7 @@ pub fn renewal_time(info: &CertInfo, host: &DnsName) -> Timestamp {
         .iter()
         .take(2)
         .fold(0, |sum, byte| sum * 256 + i32::from(*byte));
-    // The jitter has whole seconds; with a lifetime so short that it is zero, none is needed.
+    // The jitter is rounded down to whole seconds. A lifetime so short that it becomes zero needs none.
     let jitter =
         SignedDuration::from_secs((life / 20).as_secs().saturating_mul(i64::from(share)) / 65_536);
     info.not_before

@@ -12,10 +12,12 @@ use super::summary::{Latency, ProbeSummary, ProbeVerdict, UnknownCause};
 /// Minimum number of probes for a percentile of their latencies.
 pub const MIN_SAMPLES: usize = 20;
 
-/// A release is slow if its 95th percentile latency is more than this many times that of the last good release …
+/// Factor of the slowness rule. A release is slow if its 95th percentile latency exceeds that of the last good release
+/// by this factor and by [`SLOW_MARGIN_MS`].
 const SLOW_FACTOR: u32 = 2;
 
-/// … and exceeds it by more than this many milliseconds, because twice a tiny latency is not slow.
+/// Minimum latency difference in milliseconds of the slowness rule with [`SLOW_FACTOR`]: twice a tiny latency is not
+/// slow.
 const SLOW_MARGIN_MS: u32 = 100;
 
 /// Maximum time over which latencies are judged.

@@ -39,7 +39,8 @@ pub struct Target {
     pub path: String,
     /// Value of the Host header: the environment's domain.
     pub host: String,
-    /// The only release with a ready pod, and so the only one that can answer; `None` if there are several or none.
+    /// The only release that can answer: that of all ready pods or, if no pod is ready, of all pods. `None` if it is
+    /// not a single release.
     pub release: Option<i64>,
     /// Whether a release is in its bake; probes then use [`BAKE_INTERVAL`].
     pub baking: bool,

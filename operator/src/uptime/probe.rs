@@ -20,10 +20,11 @@ use crate::net::{Endpoint, Guard, HttpClient, NetError, Scheme};
 /// Timeout of a probe, from connecting to the end of the response.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// If a probe takes longer than its timeout plus this delay, the operator's process was not running in between.
+/// Delay beyond [`TIMEOUT`] above which a result is discarded, because the operator's process was not running in
+/// between.
 const MAX_STALL: Duration = Duration::from_millis(500);
 
-/// Timeout for the API server to accept a connection.
+/// Timeout of connecting to the API server, which shows whether the operator's own network works.
 const REFERENCE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Maximum number of response bytes that are read. The response of a health path is much smaller.
@@ -36,7 +37,7 @@ pub struct ProbeRequest {
     pub address: IpAddr,
     /// Port of the Service.
     pub port: u16,
-    /// The health path.
+    /// Health path of the application.
     pub path: String,
     /// Value of the Host header.
     pub host: String,

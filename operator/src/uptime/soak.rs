@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::interval::{INTERVAL, max_gap};
 use super::summary::{ProbeSummary, Span, SpanKind};
 
-/// Interval at which counts are persisted.
+/// Interval at which counts are persisted in the release's status.
 const PERSIST_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 
 /// Maximum number of entries in `status.failures`.
@@ -27,7 +27,7 @@ pub struct Tally {
     pub good: SignedDuration,
     /// Total time before each failed probe, back to the probe before it.
     pub bad: SignedDuration,
-    /// Total measured time.
+    /// Total measured time, good or not.
     pub measured: SignedDuration,
     /// End of the newest measured span; `None` if nothing was measured.
     pub until: Option<Timestamp>,

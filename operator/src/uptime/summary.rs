@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::interval::max_gap;
 
-/// Result of one probe.
+/// Result of one probe of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ProbeOutcome {
     /// The site answered with a healthy status.
@@ -52,7 +52,7 @@ pub enum UnknownCause {
     /// No connection to this Service has ever succeeded. A network policy that forbids it looks the same as a site that
     /// is down.
     NotReached,
-    /// The API server cannot be reached either.
+    /// The probe got no response, and the API server cannot be reached either.
     OwnNetwork,
     /// The operator cannot open connections.
     OwnSockets,
@@ -91,20 +91,21 @@ pub enum ProbeVerdict {
 /// A failure that several probes confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Failing {
-    /// Time of the first failed probe.
+    /// Time of the first of the failed probes.
     pub since: Timestamp,
-    /// How that probe failed.
+    /// How the first failed probe failed.
     pub bad: SiteFault,
-    /// The release to blame: the only one that can have answered any of the failed probes that confirm the failure.
+    /// The release to blame: the only one that could serve during the failed probes that confirm the failure. `None` if
+    /// it is unknown.
     pub release: Option<i64>,
 }
 
 /// Measured time: successive probes of one kind, each at most two intervals after the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
-    /// Time of the first probe.
+    /// Time of the first probe of the span.
     pub from: Timestamp,
-    /// Time of the last probe.
+    /// Time of the last probe of the span.
     pub to: Timestamp,
     /// The only release that could answer during the span.
     pub release: i64,
@@ -126,7 +127,7 @@ pub enum SpanKind {
 /// Latency of the probes of the serving release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Latency {
-    /// 95th percentile in milliseconds. A timeout counts as two seconds.
+    /// 95th percentile in milliseconds. A timeout counts as 2,000 ms.
     pub p95_ms: u32,
     /// Number of probes that the percentile is computed from.
     pub samples: usize,
@@ -141,7 +142,7 @@ pub struct ProbeSummary {
     pub last: Option<Timestamp>,
     /// Verdict of the last probes.
     pub verdict: ProbeVerdict,
-    /// The only release that can answer; `None` if there are several or none.
+    /// The only release that can answer; see [`super::Target::release`].
     pub release: Option<i64>,
     /// Measured spans, oldest first; only the newest 64 are stored.
     pub spans: Vec<Span>,

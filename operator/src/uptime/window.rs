@@ -18,7 +18,7 @@ pub const FAILURE_THRESHOLD: u32 = 3;
 /// flap.
 pub const SUCCESS_THRESHOLD: u32 = 2;
 
-/// If the last good or bad result is older than this, nothing is known about the site: five intervals.
+/// Age of the last good or bad result above which the verdict is Unmeasured: five intervals.
 const STALE_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Maximum number of stored latencies: three minutes of probes during a bake, the longest time that is judged.
@@ -95,7 +95,7 @@ impl Window {
         }
     }
 
-    /// Sets the only release that can answer from now on; `None` if there are several or none.
+    /// Sets the only release that can answer from now on; see [`super::Target::release`].
     pub fn serve(&mut self, release: Option<i64>) {
         if self.release == release {
             return;
@@ -215,7 +215,7 @@ impl Window {
         });
     }
 
-    /// The verdict at `now`.
+    /// The verdict on the site at `now`.
     pub fn verdict(&self, now: Timestamp) -> ProbeVerdict {
         let fresh = self
             .known_at

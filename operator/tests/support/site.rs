@@ -330,7 +330,7 @@ impl Site {
         names
     }
 
-    /// Notes of the Events with this reason.
+    /// Notes (message texts) of the Events with this reason.
     pub fn events(&self, reason: &str) -> Vec<String> {
         let events = self.api.list("events.events.k8s.io", NS);
         let of = events.iter().filter(|e| e["reason"] == reason);

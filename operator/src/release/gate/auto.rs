@@ -30,7 +30,7 @@ pub enum Pick {
     Nothing,
 }
 
-/// Result of [`pick`].
+/// Result of [`pick`]: the image, and what is waiting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picked {
     /// Which image this environment runs.

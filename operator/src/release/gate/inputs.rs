@@ -13,7 +13,7 @@ pub struct GateInputs<'a> {
     pub rules: &'a Rules,
     /// The image that this environment asks for.
     pub requested: RequestedImage<'a>,
-    /// The release records of this environment.
+    /// All release records of this environment.
     pub records: &'a [Record],
     /// The environment that images are promoted from.
     pub source: &'a Source,

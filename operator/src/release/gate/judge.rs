@@ -8,7 +8,7 @@ use super::soak;
 use super::verdict::GateVerdict;
 use crate::release::record::{Record, last_good};
 
-/// Whether the requested image may be released here now.
+/// Decides whether the requested image may be released here now.
 pub fn judge(inputs: &GateInputs<'_>) -> GateVerdict {
     let GateInputs {
         rules,

@@ -42,7 +42,7 @@ impl std::fmt::Display for EnvironmentRef {
     }
 }
 
-/// A promotion with its defaults applied.
+/// The spec's `promotion` with defaults applied and its mistakes collected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     /// The environment that images are promoted from.

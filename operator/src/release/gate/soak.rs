@@ -12,8 +12,8 @@ use super::rules::Rules;
 use super::source::{AvailabilityCount, Source, SourceRelease};
 use super::verdict::GateVerdict;
 
-/// Earliest time until the next evaluation, where the soak should already be complete but its last seconds are not yet
-/// counted.
+/// Minimum time until the gate is evaluated again. It matters when the soak is due but its last seconds are not counted
+/// yet.
 const CHECK_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
 /// Length to which messages shorten a digest: 12 hex digits are enough to distinguish images.

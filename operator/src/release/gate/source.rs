@@ -33,7 +33,7 @@ pub struct AvailabilityCount {
     pub bad: u64,
 }
 
-/// One release of the source.
+/// One release of the source, as far as the gate needs it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceRelease {
     /// Number of the release.

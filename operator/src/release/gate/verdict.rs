@@ -1,4 +1,4 @@
-//! The verdict of the gate. Plain data.
+//! Verdict of the promotion gate. Plain data.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::release::view::Gate;
 pub struct GateVerdict {
     /// Whether the image is allowed, must wait, or is refused.
     pub verdict: PromotionVerdict,
-    /// Why.
+    /// Why the image is allowed, must wait, or is refused.
     pub reason: Reason,
     /// The reason as a sentence, without its full stop.
     pub message: String,
@@ -22,7 +22,7 @@ pub struct GateVerdict {
     pub soaked: Option<Duration>,
     /// How long the image must serve well in the source.
     pub required: Option<Duration>,
-    /// Share of good checks in the source.
+    /// Share of good checks of the image in the source; `None` if nothing was measured.
     pub availability: Option<Percent>,
     /// When the gate opens, provided that the source continues to serve the image well; `None` if time alone does not
     /// open it.

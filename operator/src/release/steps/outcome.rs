@@ -23,7 +23,7 @@ pub(in crate::release) struct InFlight<'a> {
 }
 
 impl InFlight<'_> {
-    /// The release's number.
+    /// Number of the release.
     pub(super) fn number(&self) -> i64 {
         self.record.number()
     }
@@ -79,7 +79,7 @@ pub(in crate::release) fn finish(
     explain(status, reason, message);
 }
 
-/// Pods of a release that are not being deleted.
+/// The pods of a release that are not terminating.
 pub(super) fn pods_of(pods: &[PodView], number: i64) -> Vec<&PodView> {
     pods.iter()
         .filter(|p| p.release == Some(number) && !p.terminating)
