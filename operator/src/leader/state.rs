@@ -10,8 +10,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// Longest lease duration in seconds that is accepted from a record. A user wrote any other value, and it counts as
-/// this one: long enough to be safe, short enough for a takeover.
+/// Longest lease duration in seconds that is accepted from a record. A larger value, or one below 1, can only come from
+/// a user and counts as this one: long enough to be safe, short enough for a takeover.
 const MAX_LEASE_SECONDS: i32 = 60;
 
 /// The lease duration, and the other times of the election, which follow from it.
@@ -264,9 +264,9 @@ impl Candidate {
         if found.record.holder != self.identity {
             self.lose();
         } else if self.seen.as_ref().is_none_or(new) {
-            // Another Lease than before, and this replica holds it: this replica created it. The request may have timed
-            // out and arrived late, after another replica had held the Lease. That replica may believe for one more
-            // lease duration that it leads.
+            // The Lease has a new UID and names this replica as holder, so this replica created it. The create request
+            // may have timed out and arrived late, after another replica had held the Lease. That replica may believe
+            // for one more lease duration that it leads.
             self.lose();
             self.not_before = Some(now + self.timing.lease());
         }

@@ -94,7 +94,7 @@ pub struct Decision {
     pub rollout: Rollout,
     /// A return to a good or pinned release has exceeded `rollout.progressDeadline`.
     pub stuck: bool,
-    /// When to decide again, if no watched object changes before that; `None`: only a change matters.
+    /// When to decide again, if no watched object changes before that; `None`: only after a change.
     pub next: Option<Timestamp>,
 }
 

@@ -6,8 +6,8 @@ use super::decision::Hold;
 use super::record::Record;
 use super::view::View;
 
-/// The hold on the wanted inputs: the newest verdict on them is a failure, and `rollout.retry` has no value that is
-/// new for them.
+/// The hold on the wanted inputs, if any: the newest finished release with these inputs failed, and `rollout.retry` is
+/// empty or was already used with them.
 pub(super) fn on_wanted(view: &View<'_>, last_good: Option<&Record>) -> Option<Hold> {
     let wanted = view.wanted?;
     if last_good.is_some_and(|r| r.spec.inputs == wanted.inputs) {

@@ -1,7 +1,7 @@
 //! The release state machine: decides the next step of an environment's releases from what is observed. Pure.
 //!
-//! Each call passes all steps of the release in flight that need not wait. The caller writes the result and calls
-//! again. Each call evaluates pins and the newest spec first, so a user's change takes effect at every step.
+//! Each call runs the steps of the release in flight, up to the first one that must wait. The caller writes the result
+//! and calls again. Each call evaluates pins and the newest spec first, so a user's change takes effect at every step.
 
 use crokodial_crds::{Reason, ReleasePhase, ReleaseSpec, ReleaseStatus};
 use jiff::Timestamp;

@@ -14,7 +14,8 @@ pub(crate) struct StatusUpdates<'a> {
 }
 
 impl<'a> StatusUpdates<'a> {
-    /// The statuses as stored. A record without a status gets none here either: writing one would start that release.
+    /// The statuses as stored. A record without a status has no entry, because writing a status would start that
+    /// release.
     pub(crate) fn of(records: &'a [Record]) -> Self {
         let statuses = records
             .iter()

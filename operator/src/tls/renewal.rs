@@ -18,7 +18,7 @@ pub enum RenewReason {
     NotYetValid,
     /// The certificate has expired.
     Expired,
-    /// Two thirds of the certificate's lifetime have passed.
+    /// About two thirds of the certificate's lifetime have passed; see [`renewal_time`].
     Due,
 }
 

@@ -45,7 +45,7 @@ fn target(name: &str, port: u16) -> Target {
     }
 }
 
-/// A site whose status can be changed. It counts its requests, in total and at the same time.
+/// A site whose status can be changed. It counts its requests: all, and the concurrent ones.
 #[derive(Clone, Default)]
 struct Site {
     asked: Arc<AtomicUsize>,

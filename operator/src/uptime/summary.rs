@@ -151,7 +151,8 @@ pub struct ProbeSummary {
 }
 
 impl ProbeSummary {
-    /// Time up to which it is known whether the site was measured: the last result if it is recent, else `now`.
+    /// End of the time that is known to be measured or unmeasured: the last result if it is recent. Otherwise it is
+    /// `now`, because the time since the last result is then unmeasured.
     pub fn measured_until(&self, now: Timestamp) -> Timestamp {
         self.last
             .filter(|last| now.duration_since(*last) <= max_gap())

@@ -64,7 +64,7 @@ struct Streak {
     good: u32,
     bad: u32,
     first_bad: Option<(Timestamp, SiteFault)>,
-    /// How many of the newest failed probes only the current release can have caused.
+    /// Number of successive failed probes since the current release became the only one that can answer.
     of_release: u32,
 }
 
@@ -224,7 +224,7 @@ impl Window {
             _ if !fresh => ProbeVerdict::Unmeasured(self.unknown.unwrap_or(UnknownCause::Starting)),
             Some(failing) => ProbeVerdict::Failing(failing),
             None if self.answered => ProbeVerdict::Answering,
-            // Only failed probes, too few to confirm a failure, since the process started.
+            // All probes since the process started have failed, but too few to confirm a failure.
             None => ProbeVerdict::Unmeasured(UnknownCause::Starting),
         }
     }

@@ -30,7 +30,7 @@ pub enum Pick {
     Nothing,
 }
 
-/// Result of [`pick`]: the image, and what is waiting.
+/// Result of [`pick`]: the image to run, and why a newer one waits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picked {
     /// Which image this environment runs.

@@ -9,7 +9,7 @@ use super::verdict::{accuse, fail, watch};
 use crate::release::decision::Rollout;
 use crate::release::view::{CandidateView, Gate, SmokeVerdict, Trial, View};
 
-/// Passes all steps before traffic that need not wait.
+/// Runs the steps before traffic, up to the first one that must wait.
 pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcome {
     if let Some(waits) = gate(release, &mut status) {
         return waits;

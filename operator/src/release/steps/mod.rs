@@ -1,7 +1,7 @@
 //! Steps of the release in flight: gate → preflight → release phase → candidate → roll → bake → Good. Each step may end
 //! the release with a failure. Pure.
 //!
-//! One call passes all steps that need not wait, so a phase is stored only if the release waits in it.
+//! One call runs all steps up to the first one that must wait, so only phases in which a release waits are stored.
 
 mod bake;
 mod before_traffic;
