@@ -315,7 +315,7 @@ impl Metrics {
     /// All metrics in the OpenMetrics text format ([`OPENMETRICS`]).
     ///
     /// # Errors
-    /// Formatting into a string cannot fail.
+    /// Never in practice, because formatting into a string cannot fail.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
         let mut out = String::new();
         text::encode(&mut out, &self.0.registry)?;

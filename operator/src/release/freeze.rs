@@ -128,8 +128,8 @@ impl Freeze {
     }
 }
 
-/// The freeze in effect at this time; it lasts until the end of all freezes that overlap or adjoin it. Of several in
-/// effect at this time, the reason is that of the one that ends last.
+/// The freeze in effect at this time, if any. Freezes that overlap or adjoin count as one, which ends with the last of
+/// them. The reason is that of the freeze in effect at this time that ends last.
 pub fn frozen(freezes: &[Freeze], at: Timestamp) -> Option<ActiveFreeze> {
     let last = |at: Timestamp| {
         freezes

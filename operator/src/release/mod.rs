@@ -2,9 +2,9 @@
 //!
 //! `inputs` hashes what makes a release, `snapshot` stores what it runs, `workload` reads its Deployment and pods, and
 //! `faults` distinguishes faults of the release from those of the platform. `machine` decides: `view` is its input,
-//! `decision` its result, `situation` what both share, and `steps` advances the release in flight. `hold` and `pin`
-//! keep releases from running, `gate` and `freeze` keep images from being released, and `history` decides which records
-//! are deleted.
+//! `situation` the facts that it computes first, `decision` its result, and `steps` advances the release in flight.
+//! `hold` and `pin` keep releases from running, `gate` and `freeze` keep images from being released, and `history`
+//! decides which records are deleted.
 
 pub mod decision;
 pub mod faults;

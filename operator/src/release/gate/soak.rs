@@ -142,8 +142,8 @@ fn availability(inputs: &GateInputs<'_>) -> Option<Percent> {
     Percent::of(total.saturating_sub(bad), bad)
 }
 
-/// The verdict on the conditions that only time fulfils, with the earliest opening: the soak, then a freeze in effect
-/// at its end.
+/// The verdict by soak and freezes, which only time can change. `earliest` is the end of the soak, or of a freeze in
+/// effect at that time.
 fn in_time(inputs: &GateInputs<'_>, soak: &Soak, from: Option<&SourceRelease>) -> GateVerdict {
     let GateInputs { rules, now, .. } = *inputs;
     let soaked = soak.end(now);

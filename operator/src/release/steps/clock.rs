@@ -15,7 +15,7 @@ pub(super) fn block(status: &mut ReleaseStatus, now: Timestamp) {
         .get_or_insert_with(|| whole_seconds(now));
 }
 
-/// Counts the release's time again.
+/// Resumes counting the release's time.
 pub(super) fn unblock(status: &mut ReleaseStatus, now: Timestamp) {
     status.blocked_seconds = i64::try_from(blocked(status, now).as_secs()).unwrap_or(i64::MAX);
     status.blocked_since = None;
