@@ -1,5 +1,5 @@
-//! The accept loop of the operator's and the dialer's HTTP servers. Hyper is used directly because `axum::serve` has
-//! neither a timeout for request headers nor a limit on connections.
+//! Accept loop of the HTTP servers of the operator and the dialer. It uses hyper directly, because `axum::serve` has no
+//! timeout for request headers and no limit on the number of connections.
 
 use std::error::Error;
 use std::io;
@@ -20,50 +20,51 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Pause after the kernel refused an accept, for example because no file descriptor is left: the error would otherwise
-/// repeat at once.
+/// Pause after a failed `accept`, for example because no file descriptor is left. Without it, the error would repeat at
+/// once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Limits of a server.
+/// Limits of an HTTP server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Maximum number of open connections; more wait in the kernel's queue.
+    /// Maximum number of open connections. Further ones wait in the kernel's accept queue.
     pub connections: usize,
-    /// Timeout of a request's head. Hyper counts from the end of the previous response, so this is also the timeout of an
-    /// idle connection.
+    /// Timeout of receiving a request head. Hyper counts from the end of the previous response, so the timeout also
+    /// limits how long a connection may be idle.
     pub header_timeout: Duration,
-    /// Maximum size of a request's head in bytes, at least hyper's minimum of 8 KiB; `None` for hyper's default.
+    /// Maximum size of a request head in bytes, at least 8 KiB (hyper's minimum); `None`: hyper's default.
     pub head_bytes: Option<usize>,
-    /// Maximum age of a connection, at which it is shut down gracefully.
+    /// Maximum age of a connection. It is then shut down gracefully. `None`: no limit.
     pub lifetime: Option<Duration>,
-    /// Timeout of a connection's graceful shutdown; `None` leaves it to [`Connections::drain`].
+    /// Maximum time for the graceful shutdown of a connection, after which it is closed. `None`: no limit, except that
+    /// of [`Connections::drain`].
     pub close_timeout: Option<Duration>,
 }
 
-/// An error that does not stop the server, for the caller to log.
+/// An error that does not stop the server. The caller logs it.
 #[derive(Debug)]
 pub enum Failure {
     /// A connection could not be accepted.
     Accept(io::Error),
-    /// A connection ended with an error, for example because the client disconnected.
+    /// A connection ended with an error, for example because the client broke it.
     Connection(hyper::Error),
 }
 
-/// The connections that were open when the server stopped.
+/// The connections that are still open after the server has stopped accepting.
 #[derive(Debug)]
 #[must_use]
 pub struct Connections(TaskTracker);
 
 impl Connections {
-    /// Waits until they have ended, at most for `within`; returns whether all of them did.
+    /// Waits until all connections have ended, for at most `within`. Returns true if they have.
     pub async fn drain(self, within: Duration) -> bool {
         self.0.close();
         timeout(within, self.0.wait()).await.is_ok()
     }
 }
 
-/// Accepts and serves connections until `stop`. `service` makes the service of a new connection and may configure its
-/// socket; `log` gets every failure.
+/// Accepts and serves connections until `stop` is cancelled. `service` creates the service of a new connection and may
+/// configure its socket. `log` is called for every failure.
 pub async fn accept<S, B>(
     listener: &TcpListener,
     limits: Limits,
@@ -117,7 +118,8 @@ async fn next(
     Ok((stream, peer, slot))
 }
 
-/// Serves one connection until the client closes it, its lifetime ends or the server stops.
+/// Serves one connection until the client closes it. At the end of its lifetime or when the server stops, it is shut
+/// down gracefully.
 async fn serve<S, B>(
     service: S,
     stream: TcpStream,
@@ -138,7 +140,8 @@ where
     if let Some(bytes) = limits.head_bytes {
         builder.max_buf_size(bytes);
     }
-    // A WebSocket leaves the connection at its upgrade; from then on its own code counts and closes it.
+    // A WebSocket takes over the connection when it is upgraded. The code of the WebSocket must then count and close
+    // it.
     let connection = builder
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -1,4 +1,5 @@
-//! Measurements at the edge of the cluster: what it does with a request, as opposed to what an Ingress asks for.
+//! Requests to the cluster's edge (ingress). They show how it really answers, which may differ from the Ingress
+//! objects.
 
 use std::time::{Duration, Instant};
 
@@ -11,69 +12,69 @@ use tokio::time::timeout;
 
 use crate::net::{Endpoint, HttpClient, NetError, Scheme};
 
-/// Timeout of a measurement, from the DNS lookup to the head of the response.
+/// Timeout of one request, from the DNS lookup to the head of the response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Response of a domain over plain HTTP.
+/// How the edge answers a domain over plain HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlainHttpAnswer {
-    /// A redirect to an HTTPS URL.
+    /// The response is a redirect to an HTTPS URL.
     Redirects {
         /// Status of the redirect, e.g. 308.
         status: u16,
     },
-    /// Anything else, including a redirect to an HTTP URL.
+    /// Any other response, including a redirect to an HTTP URL.
     DoesNotRedirect {
-        /// Status of the response.
+        /// HTTP status of the response.
         status: u16,
     },
-    /// No response.
+    /// There was no response.
     Unreachable {
-        /// Why.
+        /// Why there was no response.
         error: NetError,
     },
 }
 
-/// Whether a site answers.
+/// Whether a site answers at the edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SiteAnswer {
-    /// A response, whose body was not read.
+    /// The site responded. The body was not read.
     Answers {
-        /// Status of the response.
+        /// HTTP status of the response.
         status: u16,
-        /// Time to the head of the response, including the connection.
+        /// Time from the start, including connecting, to the head of the response.
         took: Duration,
     },
-    /// No response.
+    /// There was no response.
     Unreachable {
-        /// Why.
+        /// Why there was no response.
         error: NetError,
     },
 }
 
-/// Port of plain http at the edge.
+/// Port of plain HTTP at the edge.
 const HTTP_PORT: u16 = 80;
 
-/// Measurements at the edge.
+/// Requests to the edge, as a trait so that tests can replace them.
 pub trait Edge: Send + Sync {
-    /// Answer to `http://<domain>/` at `address`.
+    /// How the edge at `address` answers `http://<domain>/`.
     fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, PlainHttpAnswer>;
 }
 
-/// Sends real requests through the guarded client.
+/// Sends the requests through the guarded HTTP client.
 #[derive(Debug, Clone)]
 pub struct EdgeProbe {
     client: HttpClient,
 }
 
 impl EdgeProbe {
-    /// A probe over a guarded client.
+    /// A probe that uses this guarded client.
     pub fn new(client: HttpClient) -> Self {
         Self { client }
     }
 
-    /// Requests `http://<domain>/` at `address` (a name or an IP address) without following a redirect. `port` is 80 except
-    /// in tests. Takes at most 5 s.
+    /// Requests `http://<domain>/` at `address` (a name or an IP address); redirects are not followed. `port` is 80
+    /// except in tests. Takes at most 5 s.
     pub async fn https_forced(&self, address: &str, port: u16, domain: &str) -> PlainHttpAnswer {
         let endpoint = Endpoint {
             scheme: Scheme::Http,
@@ -92,7 +93,7 @@ impl EdgeProbe {
         }
     }
 
-    /// Requests `path` (which begins with `/`) at `endpoint`. Takes at most 5 s.
+    /// Requests `path`, which begins with `/`, at `endpoint`. Takes at most 5 s.
     pub async fn site_answers(&self, endpoint: &Endpoint, path: &str) -> SiteAnswer {
         let started = Instant::now();
         match self.ask(endpoint, path).await {
@@ -163,7 +164,7 @@ mod tests {
         ))
     }
 
-    /// A server that answers every request for `DOMAIN` with this status and Location.
+    /// A server that answers every request for `DOMAIN` with this status and Location header.
     async fn edge(status: u16, location: Option<&'static str>) -> u16 {
         let answer = async move |headers: HeaderMap| {
             let asked = headers.get(HOST).unwrap().to_str().unwrap().to_owned();
@@ -256,7 +257,7 @@ mod tests {
             reason(&probe(), "no-such-host.invalid", 80).await,
             "DnsFailure"
         );
-        // It accepts and never says anything.
+        // The listener accepts and never responds.
         assert_eq!(
             reason(&probe(), "127.0.0.1", port).await,
             "DeadlineExceeded"

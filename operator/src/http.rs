@@ -1,4 +1,4 @@
-//! The operator's own HTTP server: /healthz, /readyz and /metrics, for the kubelet and Prometheus.
+//! The operator's own HTTP server. The kubelet uses /healthz and /readyz, Prometheus uses /metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,34 +17,34 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{Metrics, OPENMETRICS};
 
-/// Timeout of a request head, also of the next one on a kept connection.
+/// Timeout of receiving a request head; also limits how long a kept-alive connection may be idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Maximum lifetime of a connection; scrapers open another one.
+/// Maximum lifetime of a connection. Scrapers then open another one.
 const CONNECTION_LIFETIME: Duration = Duration::from_secs(120);
 /// Maximum size of a request head in bytes (hyper's minimum is 8 KiB).
 const MAX_HEAD: usize = 8 * 1024;
-/// Maximum number of connections. Probes and scrapers need a few; others wait in the kernel's queue.
+/// Maximum number of connections. Probes and scrapers need a few. Further ones wait in the kernel's accept queue.
 const MAX_CONNECTIONS: usize = 32;
-/// Timeout for responses in progress at the stop.
+/// Maximum time for responses in progress when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// State shown by /readyz.
+/// State that /readyz reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
-    /// What the controllers need and do not have.
+    /// What the controllers need but do not have, such as a CRD.
     missing: Vec<String>,
-    /// Why this replica cannot take part in the election.
+    /// Why this replica cannot take part in the election; `None` if it can.
     election: Option<String>,
     leads: bool,
 }
 
-/// What keeps the operator from working, set by the controllers and the election and shown by /readyz. A replica that
-/// waits to lead is ready.
+/// What keeps the operator from working. The controllers and the election set it, and /readyz reports it. A replica
+/// that waits to lead is ready.
 #[derive(Debug, Clone)]
 pub struct Readiness(Arc<watch::Sender<Shown>>);
 
 impl Readiness {
-    /// Not ready until [`Self::set_missing`] is called with an empty list.
+    /// The state at startup: not ready until [`Self::set_missing`] is called with an empty list.
     pub fn starting() -> Self {
         Self(Arc::new(watch::Sender::new(Shown {
             missing: vec!["first look at the API server".to_owned()],
@@ -61,12 +61,13 @@ impl Readiness {
         });
     }
 
-    /// Replaces the list of what is missing, such as `CRD crokodialenvironments.crokodial.com`; empty means ready.
+    /// Replaces the list of what the controllers need but do not have, such as `CRD
+    /// crokodialenvironments.crokodial.com`. With an empty list the controllers are ready.
     pub fn set_missing(&self, missing: Vec<String>) {
         self.set(|state| state.missing = missing);
     }
 
-    /// Why this replica cannot take part in the election; `None`: it can.
+    /// Sets why this replica cannot take part in the election; `None` if it can.
     pub fn set_election(&self, trouble: Option<String>) {
         self.set(|state| state.election = trouble);
     }
@@ -76,7 +77,7 @@ impl Readiness {
         self.set(|state| state.leads = leads);
     }
 
-    /// Everything that is missing now.
+    /// Everything that keeps the operator from being ready: what the controllers lack, and the problem of the election.
     pub fn missing(&self) -> Vec<String> {
         let state = self.0.borrow();
         state
@@ -96,7 +97,7 @@ impl Readiness {
     }
 }
 
-/// Why the server ended by itself.
+/// Why the server could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The listening socket cannot be used.
@@ -119,7 +120,7 @@ struct Shared {
     readiness: Readiness,
 }
 
-/// The routes of the server, testable without a socket.
+/// Routes of the server, so that tests need no socket.
 pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -152,10 +153,10 @@ async fn render(State(shared): State<Shared>) -> Response {
     }
 }
 
-/// Serves until `stop`, then lets responses in progress finish within 2 s.
+/// Serves until `stop` is cancelled. Responses in progress then have 2 s to finish.
 ///
 /// # Errors
-/// [`ServeError::Listener`] when the socket has no address, i.e. is not listening.
+/// [`ServeError::Listener`] if the socket has no local address, so is not listening.
 pub async fn serve(
     listener: TcpListener,
     metrics: Metrics,
@@ -182,7 +183,7 @@ pub async fn serve(
 fn log(failure: Failure) {
     match failure {
         Failure::Accept(error) => tracing::warn!(%error, "a connection could not be accepted"),
-        // A connection that a client breaks needs no action and no log line.
+        // Clients may close connections at any time; that is not logged.
         Failure::Connection(_) => {}
     }
 }

@@ -1,4 +1,4 @@
-//! /healthz, /readyz and /metrics, by request and over a socket.
+//! Tests of /healthz, /readyz and /metrics, by calling the router and over a socket.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -99,7 +99,7 @@ async fn exchange(address: std::net::SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();
-    // The server may reset a connection it refuses; what it said before counts.
+    // The server may reset a connection that it refuses. Only what it sent before counts.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
 }

@@ -1,9 +1,9 @@
-//! The Crokodial operator: runs `CrokodialEnvironment`s.
+//! The Crokodial operator: runs the releases of `CrokodialEnvironment`s.
 //!
-//! `environment` is the reconcile, `release` the life cycle of releases; both are pure in the middle. I/O is in `kube_io`
-//! (the API server), `registry` and `edge` (hosts that users' resources name, connected to through `net`), `smoke`
-//! (requests to candidate pods), `uptime` (probes of sites) and `leader` (the Lease). `preflight` is what a Job of the
-//! operator's own image runs in the environment's namespace.
+//! `environment` is the reconcile loop, and `release` the life cycle of releases; their decisions are pure functions.
+//! I/O is in these modules: `kube_io` (Kubernetes API), `registry` and `edge` (hosts that users' resources name,
+//! contacted through `net`), `smoke` (requests to candidate pods), `uptime` (probes of sites) and `leader` (the Lease).
+//! `preflight` is the code of preflight Jobs, which run the operator's image in the environment's namespace.
 
 pub mod clock;
 pub mod config;

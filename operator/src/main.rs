@@ -1,4 +1,4 @@
-//! The operator's binary: configuration, logging, and the run until a signal.
+//! The operator's binary: parses the command line, sets up logging, and runs the chosen subcommand.
 
 use clap::Parser;
 use crokodial_operator::config::{Cli, Command, Config};
@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
         .block_on(run::run(config))
 }
 
-/// Installs the TLS provider of this process; without it rustls cannot choose one.
+/// Installs the TLS crypto provider of this process. Without it, rustls cannot choose one.
 fn install_tls() -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -40,7 +40,7 @@ fn check(args: PreflightArgs) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let done = runtime.block_on(preflight::run(args));
-    // A DNS lookup that is still in progress blocks a thread; the result is written, so it is not waited for.
+    // A DNS lookup in progress blocks a thread. The result is already written, so the lookup is not awaited.
     runtime.shutdown_background();
     done
 }

@@ -1,15 +1,15 @@
-//! Notifications about environments whose releases changed, for the environments that promote from them: a watch
-//! covers one namespace only.
+//! Tells controllers that the releases of an environment have changed. Environments that promote from it need that, and
+//! a controller watches only its own namespace.
 
 use futures::{Stream, stream};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::release::gate::EnvironmentRef;
 
-/// Maximum number of pending notifications; a listener that falls behind by more learns that it missed some.
+/// Maximum number of pending notifications. A receiver that falls further behind is told that it missed some.
 const MAX_PENDING: usize = 256;
 
-/// Broadcast of changed environments to the controllers of all namespaces.
+/// Broadcasts changed environments to the controllers of all namespaces.
 #[derive(Clone, Debug)]
 pub struct ReleaseChanges(broadcast::Sender<EnvironmentRef>);
 
@@ -20,12 +20,13 @@ impl Default for ReleaseChanges {
 }
 
 impl ReleaseChanges {
-    /// Reports that a release of this environment changed, or how it answers. Needs no listener.
+    /// Reports that a release of this environment has changed, or that its probe results have. It is no error if nobody
+    /// listens.
     pub fn notify(&self, changed: EnvironmentRef) {
         let _ = self.0.send(changed);
     }
 
-    /// The changes from now on; `None`: some were missed, so anything may have changed.
+    /// Stream of environments that change from now on. `None` means that some were missed, so any may have changed.
     pub fn subscribe(&self) -> impl Stream<Item = Option<EnvironmentRef>> + Send + use<> {
         stream::unfold(self.0.subscribe(), |mut changes| async move {
             match changes.recv().await {

@@ -1,15 +1,15 @@
-//! Reconcile requests from outside the watches, for results that no watch reports.
+//! Requests reconciles for results that no Kubernetes watch reports, such as those of probes and lookups.
 
 use futures::{Stream, StreamExt, stream};
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// Maximum number of pending requests. Beyond that the oldest are dropped, and those environments are reconciled at
-/// their next resync.
+/// Maximum number of pending requests. Above it, the oldest are dropped, and their environments are reconciled at the
+/// next resync.
 const MAX_PENDING: usize = 1024;
 
-/// Requests reconciles of environments by namespace and name.
+/// Requests reconciles of environments, by namespace and name.
 #[derive(Clone, Debug)]
 pub struct RequeueTrigger(broadcast::Sender<(String, String)>);
 
@@ -20,13 +20,13 @@ impl Default for RequeueTrigger {
 }
 
 impl RequeueTrigger {
-    /// Requests a reconcile of one environment. Without a listener the request is dropped, which is no error: the
-    /// environment is reconciled at its next resync.
+    /// Requests a reconcile of one environment. Without a listener the request is dropped: the environment is then
+    /// reconciled at its next resync.
     pub fn request(&self, namespace: &str, name: &str) {
         let _ = self.0.send((namespace.to_owned(), name.to_owned()));
     }
 
-    /// The requests for environments of one namespace.
+    /// Stream of the requests for environments of one namespace.
     pub fn requests<K>(&self, namespace: &str) -> impl Stream<Item = ObjectRef<K>> + Send + use<K>
     where
         K: Resource<DynamicType = ()> + Send + 'static,

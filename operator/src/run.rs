@@ -1,4 +1,4 @@
-//! The process as a whole: one controller per namespace, the HTTP endpoints, and a graceful shutdown.
+//! Runs the operator: one controller per namespace, the HTTP endpoints, the election, and a graceful shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,13 +30,13 @@ use crate::uptime::Probes;
 use crate::uptime::probe::Dialler;
 use crate::uptime::prober::Prober;
 
-/// Interval of checks for a missing kind.
+/// Interval at which missing CRDs or rights are checked again.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Runs until SIGTERM or SIGINT; reconciles in progress are finished first.
+/// Runs the operator until SIGTERM or SIGINT. Reconciles in progress then run to their end.
 ///
 /// # Errors
-/// The address to listen on, the kubeconfig, the CA bundle or a signal handler cannot be used.
+/// The listen address, the kubeconfig, the CA bundle or a signal handler cannot be used.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let metrics = Metrics::new();
@@ -91,7 +91,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Passes the result of the election on to metrics, readiness, controllers and probes.
+/// Passes results of the election on to metrics, readiness, controllers and probes.
 struct ElectionListener {
     metrics: Metrics,
     readiness: Readiness,
@@ -103,7 +103,8 @@ impl LeadershipCallbacks for ElectionListener {
     fn leads(&mut self, leads: bool) {
         self.metrics.leads(leads);
         self.readiness.set_leads(leads);
-        // A replica that does not lead does not know which release answers, so a new leader starts measuring afresh.
+        // A replica that does not lead does not know which release answers. Probe results are therefore dropped at
+        // every change of leadership.
         self.probes.forget_all();
         if leads {
             self.terms_begun.send_modify(|term| *term += 1);
@@ -115,7 +116,7 @@ impl LeadershipCallbacks for ElectionListener {
     }
 }
 
-/// The elector, on connections of its own, so that no reconcile can delay a renewal.
+/// Builds the elector. It has its own connections, so that no reconcile can delay a renewal.
 fn elector(
     config: &Config,
     kube: &kube::Config,
@@ -136,7 +137,8 @@ fn elector(
 
 async fn kube_config() -> anyhow::Result<kube::Config> {
     let mut kube = kube::Config::infer().await?;
-    // Retries of the client itself can hold a call for minutes; our calls have deadlines, and reconciles are retried.
+    // Retries within the client can delay a call for minutes. Calls here have deadlines, and failed reconciles are
+    // retried.
     kube.default_retry = false;
     Ok(kube)
 }
@@ -198,15 +200,16 @@ async fn context(
     ))
 }
 
-/// The API server's address from the environment variables that the kubelet sets; `None` outside a cluster.
+/// Address of the API server, from the environment variables that the kubelet sets; `None` outside a cluster, or if the
+/// host is a name.
 fn api_server() -> Option<SocketAddr> {
     let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
     let port = std::env::var("KUBERNETES_SERVICE_PORT").ok()?;
     Some(SocketAddr::new(host.parse().ok()?, port.parse().ok()?))
 }
 
-/// Waits until both kinds can be listed in every namespace, and reports meanwhile what is missing. A missing kind makes
-/// the operator unready, it does not end it. False when it was stopped.
+/// Waits until environments and releases can be listed in every watched namespace. Meanwhile /readyz reports which CRD
+/// or right is missing; the operator does not exit. Returns false if the operator was stopped.
 async fn wait_for_kinds(ctx: &Context, readiness: &Readiness, stop: &CancellationToken) -> bool {
     loop {
         let missing = missing(ctx).await;

@@ -1,11 +1,11 @@
-//! Logging: one subscriber per process, set up by `main`.
+//! Logging of the process. `main` sets it up once.
 
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-/// Format of log lines.
+/// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// One readable line per event.
@@ -31,7 +31,7 @@ impl TelemetryError {
     }
 }
 
-/// Sends the log to standard error, so that it does not mix with the output of a subcommand.
+/// Starts to write the log to standard error, so that it does not mix with the output of a subcommand.
 ///
 /// # Errors
 /// [`TelemetryError::AlreadySet`] on a second call.
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_second_subscriber_is_an_error_and_not_a_panic() {
-        // Another test of this process may have been first; the second call here must fail either way.
+        // Another test in this process may have called it first. The second call here must fail in any case.
         let _ = init(LogFormat::Json, EnvFilter::new("off"));
         assert_eq!(
             init(LogFormat::Text, EnvFilter::new("off"))

@@ -1,4 +1,5 @@
-//! The operator dies, or a call fails, at every write in turn: the end is the same as without.
+//! Tests of crashes: the operator dies, or a call fails, at every write in turn. The final state must be the same as
+//! without the fault.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +9,17 @@ use crate::support::{Site, environment, secret};
 use crokodial_fake_api::{Behaviour, Fault};
 
 const NEW: &str = "registry.test/dialer:2";
-/// Never starts.
+/// An image that never starts.
 const BAD: &str = "registry.test/dialer:bad";
-/// Starts, and fails in its bake.
+/// An image that starts, and fails in its bake.
 const SHAKY: &str = "registry.test/dialer:shaky";
 
-/// Maximum number of consecutive failed reconciles: one fault per run fails one, and a crash one more.
+/// Maximum number of consecutive failed reconciles. A run has one fault, which fails one reconcile, and a crash may
+/// fail one more.
 const MAX_FAILURES: usize = 4;
 
-/// Reconciles and world in turn until both rest. A failed reconcile is followed by a restart when the process died.
+/// Reconciles and lets the cluster work in turn, until both rest. If the process died, a failed reconcile is followed
+/// by a restart.
 async fn rest(site: &mut Site, name: &str, dies: bool) {
     let mut failures = 0;
     for _ in 0..200 {
@@ -29,7 +32,7 @@ async fn rest(site: &mut Site, name: &str, dies: bool) {
             }
             continue;
         }
-        // In leaps: the crash is what is stepped through here, not the world.
+        // The cluster works in large steps, because only the operator's writes are tested one by one.
         let moved = !site.world.settle(300).is_empty();
         if !moved && site.api.version() == before {
             return;
@@ -38,17 +41,17 @@ async fn rest(site: &mut Site, name: &str, dies: bool) {
     panic!("not at rest");
 }
 
-/// Something that happens; then operator and world come to rest.
+/// Something that happens to the site. Operator and cluster then work until both rest.
 type Event = fn(&mut Site);
 
-/// What the operator lives through while it may die, event by event. The last write may be the faulty one, so an Event
-/// object that died with its process is no difference.
+/// The events of a test during which the operator may die. The faulty write may be the last one, so a lost Event object
+/// counts as no difference.
 #[derive(Clone, Copy, Debug)]
 enum Life {
-    /// A first release, one that is rejected, one that is rolled back, and a credential that is rotated to a wrong one
-    /// and to a good one, each through its preflight.
+    /// A first release, one that is rejected, one that is rolled back, and a credential that is rotated to a wrong and
+    /// then to a good one, each with its preflight.
     Releases,
-    /// What is good in staging passes prod's gate.
+    /// An image that is good in staging passes prod's gate.
     Promotion,
 }
 
@@ -60,7 +63,7 @@ impl Life {
         }
     }
 
-    /// What was there before; nothing fails yet.
+    /// The site before the first event. No fault is injected yet.
     async fn prepared(self) -> Site {
         match self {
             Self::Releases => Site::new(),
@@ -95,7 +98,7 @@ impl Life {
         }
     }
 
-    /// The release that runs in the end.
+    /// Number of the release that runs in the end.
     fn runs(self) -> &'static str {
         match self {
             Self::Releases => "1",
@@ -103,7 +106,7 @@ impl Life {
         }
     }
 
-    /// Fewer writes than this and hardly anything was tried.
+    /// Minimum number of writes that must be tested. With fewer, the test would hardly prove anything.
     fn least_writes(self) -> usize {
         match self {
             Self::Releases => 30,
@@ -117,7 +120,7 @@ fn rotate(site: &Site, password: &str) {
     site.api.put(secret("mongo", &[("MONGODB_URI", &uri)]));
 }
 
-/// Staging at its second good release, prod at its first.
+/// Staging has its second good release, and prod its first.
 async fn promotable() -> Site {
     let mut site = Site::good().await;
     let mut prod = environment("prod");
@@ -136,7 +139,7 @@ async fn promotable() -> Site {
     site
 }
 
-/// All that lasts, without times, random keys and names that the world draws.
+/// All stored objects without times, random keys and generated names.
 fn end(site: &Site) -> BTreeMap<String, Value> {
     let mut all = site.api.snapshot();
     all.retain(|key, _| {
@@ -171,7 +174,8 @@ fn blur(value: &mut Value) {
                 let time = field
                     .as_str()
                     .is_some_and(|t| t.parse::<jiff::Timestamp>().is_ok());
-                // The authority's name and the key of fingerprints are random, and a message may name a pod.
+                // The name of the CA and the key of fingerprints are random, and a message may contain the name of a
+                // pod.
                 let random = random
                     || key == "issuer"
                     || key == "message"
@@ -189,8 +193,9 @@ fn blur(value: &mut Value) {
     }
 }
 
-/// Lives the life with the fault at the n-th write after each event, for every n of `stride` until none is reached. Each
-/// such part begins where the life without faults stood, and must end as that one does.
+/// Repeats each event with the fault at its n-th write, for every n in steps of `stride` until no such write exists.
+/// Each repetition starts from the state before the event in the run without faults, and must end in the state after
+/// it.
 async fn at_every_write(life: Life, fault: Fault, dies: bool, stride: usize) {
     let (name, mut reached) = (life.environment(), 0);
     let mut site = life.prepared().await;

@@ -1,4 +1,4 @@
-//! Several replicas on one fake API server: one writes, and when it cannot the next one does.
+//! Tests of several replicas on one fake API server: one writes, and when it cannot, the next one does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl LeadershipCallbacks for Terms {
     fn trouble(&mut self, _: Option<String>) {}
 }
 
-/// One replica: its election, and reconciles when a test asks for them.
+/// One replica, with its election. It reconciles only when a test asks for it.
 struct Replica {
     ctx: Arc<Context>,
     fence: Fence,
@@ -76,12 +76,12 @@ impl Replica {
             .map(|_| ())
     }
 
-    /// The process is gone without a word.
+    /// The process ends without releasing the Lease.
     fn kill(&self) {
         self.election.abort();
     }
 
-    /// SIGTERM, to its end.
+    /// Ends the replica as on SIGTERM, and waits until it has ended.
     async fn terminate(self) {
         self.stop.cancel();
         self.election.await.unwrap();
@@ -109,7 +109,7 @@ fn holder(api: &FakeApi) -> String {
     lease(api)["holderIdentity"].as_str().unwrap().to_owned()
 }
 
-/// A leader, a standby that waits, and a new image to roll out.
+/// A leader, a waiting replica, and a new image that must be rolled out.
 async fn pair() -> (Site, Replica, Replica) {
     let site = Site::good().await;
     let first = Replica::start(&site, "operator-1");
@@ -204,10 +204,11 @@ async fn the_last_one_leaves_a_lease_that_is_nobodys() {
     assert!(next.leads().await < Duration::from_millis(50));
 }
 
-/// A leader whose n-th write hangs in the network, followed by another after two leases. `None`: there is no such write.
+/// The n-th write of the leader hangs in the network, and another replica leads after two leases. `None`: there is no
+/// such write.
 async fn hung(n: usize) -> Option<(Site, Replica)> {
     let (mut site, first, second) = pair().await;
-    // Writes are counted over all clients: without its election the ones to come are the reconciles' alone.
+    // Writes of all clients are counted. The election is stopped, so that only writes of reconciles are.
     first.kill();
     site.api.fail_at_write(n, Fault::Held);
     let mut done = Ok(());
@@ -221,7 +222,7 @@ async fn hung(n: usize) -> Option<(Site, Replica)> {
     if site.api.pending_faults() > 0 {
         return None;
     }
-    // An Event that has no answer stops no reconcile.
+    // An Event without a response does not fail the reconcile.
     let refused = match done {
         Err(_) => first.reconcile().await.unwrap_err(),
         Ok(()) => {
@@ -235,7 +236,7 @@ async fn hung(n: usize) -> Option<(Site, Replica)> {
     Some((site, second))
 }
 
-/// All that is there, but for Events, which are no record, and the Lease.
+/// All stored objects except Events, which do not matter here, and the Lease.
 fn lasting(site: &Site) -> BTreeMap<String, Value> {
     let mut all = site.api.snapshot();
     all.retain(|key, _| !key.starts_with("events") && !key.starts_with("leases"));
@@ -249,9 +250,9 @@ async fn settle(site: &mut Site, replica: &Replica) {
     }
 }
 
-/// The process is stopped in the middle of a write and goes on two leases later: whatever the write is, the next leader
-/// has written the same object by then. What the next leader has made and removed already may come once more, and is
-/// gone with its next look.
+/// The process is suspended during a write and resumes two leases later. The next leader has then written the same
+/// object, so the late write must be refused. An object that the next leader has already created and deleted may be
+/// created once more; the next reconcile deletes it.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_arrives_two_leases_late_is_refused() {
     let mut refused = 0;
@@ -262,7 +263,8 @@ async fn a_write_that_arrives_two_leases_late_is_refused() {
         settle(&mut site, &second).await;
         let before = lasting(&site);
         let codes = site.api.arrive();
-        // 201: an Event, or an object that came and went. 404: the removal of one that is removed.
+        // 201: an Event, or an object that was created and deleted since. 404: a deletion of an object that no longer
+        // exists.
         let late = matches!(codes[..], [409] | [404] | [201]);
         assert!(late, "write {n}: {codes:?}");
         if codes == [201] {
@@ -274,7 +276,8 @@ async fn a_write_that_arrives_two_leases_late_is_refused() {
     assert!(refused >= 5, "{refused} writes");
 }
 
-/// What the API server cannot know: an object that the next leader had no reason to write is as the old one saw it.
+/// The API server cannot refuse a late write to an object that the next leader did not write. The next reconcile must
+/// repair it.
 #[tokio::test(start_paused = true)]
 async fn a_late_write_to_an_object_that_nobody_wrote_since_is_put_back_by_the_next_look() {
     let mut accepted = 0;
@@ -282,7 +285,7 @@ async fn a_late_write_to_an_object_that_nobody_wrote_since_is_put_back_by_the_ne
         let Some((mut site, second)) = hung(n).await else {
             break;
         };
-        // Meanwhile the user takes the edit back, so there may be nothing left to do.
+        // Meanwhile the user reverts the edit, so there may be nothing to do.
         site.image("staging", "registry.test/dialer:1");
         settle(&mut site, &second).await;
         let before = lasting(&site);
@@ -304,7 +307,7 @@ async fn a_late_write_to_an_object_that_nobody_wrote_since_is_put_back_by_the_ne
     );
 }
 
-/// A leader that cannot reach the API server stops by itself, and goes on as a new term when it can.
+/// A leader that cannot reach the API server stops, and leads again in a new term when it can.
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_cannot_renew_stops_before_its_lease_ends_and_comes_back() {
     let site = Site::good().await;
@@ -330,7 +333,7 @@ async fn a_write_without_an_answer_keeps_the_lease_from_the_next_one_until_it_ru
     let (site, first, second) = pair().await;
     site.api.fail_at_write(1, Fault::Hang);
     let ctx = first.ctx.clone();
-    // The first write may be the election's: then this one goes through, and nothing is shown.
+    // The first write may be one of the election. This reconcile then succeeds, and nothing is tested.
     let stuck = tokio::spawn(async move { environment::reconcile(&ctx, NS, "staging").await });
     sleep(Duration::from_millis(20)).await;
     assert_eq!(site.api.pending_faults(), 0);

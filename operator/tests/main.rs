@@ -1,4 +1,4 @@
-//! The operator's tests over its whole: one program, for each would be linked with everything again.
+//! Integration tests of the operator. They are one program, because each program would have to be linked separately.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

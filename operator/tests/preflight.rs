@@ -1,5 +1,5 @@
-//! The preflight's checks against listeners of every kind. Roles and logins: the stand-in on the wire protocol; the
-//! real servers are the end-to-end tests'.
+//! Tests of the preflight checks against listeners of every kind. Roles and logins are tested with a stand-in for
+//! MongoDB; the end-to-end tests use real servers.
 
 use std::io::Write;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::stand_in_mongo::{Manner, PASSWORD, StandInMongo};
 const TIMEOUT: Duration = Duration::from_secs(6);
 
 async fn ask_for(uri: String, role: Role, timeout: Duration) -> Outcome {
-    // As in `main`; a second test that installs it again is no matter.
+    // As in `main`. It fails if another test has installed the provider already, which does not matter.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let began = Instant::now();
     let outcome = preflight::answer(&CheckRequest {
@@ -83,8 +83,8 @@ async fn a_wrong_password_is_told_apart_from_a_missing_role() {
     assert_eq!(outcome.failure(), Some(Reason::NotAuthorized));
 }
 
-/// What the stand-in does for every run, a real server does where `MONGODB_TEST_URI` names one whose user may create
-/// users: the same answers.
+/// A real server must give the same results as the stand-in. It is tested only if `MONGODB_TEST_URI` names one whose
+/// user may create users.
 #[tokio::test]
 async fn a_real_server_tells_a_missing_role_like_the_stand_in() {
     let Ok(uri) = std::env::var("MONGODB_TEST_URI") else {
@@ -118,7 +118,7 @@ async fn a_real_server_tells_a_missing_role_like_the_stand_in() {
     assert_eq!(answers, wanted);
 }
 
-/// The same servers and options, with another login, of a user that is kept in `database`.
+/// A connection string for the same servers and options, with another user, whose account is in `database`.
 fn login(uri: &str, user: &str, password: &str, database: &str) -> String {
     let (scheme, rest) = uri.split_once("://").unwrap();
     let (servers, options) = rest.split_once('?').unwrap_or((rest, ""));
@@ -177,8 +177,8 @@ async fn refused_silent_and_foreign_ports_are_told_apart() {
     }
 }
 
-/// An address whose network drops everything: the backlog of a listener that accepts nobody is full, so the kernel
-/// drops further attempts.
+/// A network that drops packets is simulated by a listener with a full backlog: the kernel drops further attempts to
+/// connect.
 #[tokio::test]
 async fn packets_that_vanish_are_a_blocked_network() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();

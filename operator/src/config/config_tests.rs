@@ -27,7 +27,7 @@ fn the_command_line_is_consistent() {
 #[test]
 fn defaults_are_those_of_the_documentation() {
     let mut config = config(&[]).unwrap();
-    // The host's, which no test knows.
+    // The default is the name of this machine, which the test does not know.
     assert!(!std::mem::take(&mut config.pod_name).is_empty());
     assert_eq!(
         config,
@@ -145,7 +145,7 @@ fn all_mistakes_are_named_at_once_with_flag_variable_and_fix() {
 
 #[test]
 fn a_log_level_that_is_not_ascii_is_refused() {
-    // The library would panic at the first two.
+    // The library would panic on the first two values.
     for wrong in ["info, \u{fffd}[[", " \u{e9}=debug", "d\u{e9}bug"] {
         let level = format!("--log-level={wrong}");
         let errors = config(&[&level]).unwrap_err();

@@ -1,16 +1,17 @@
-//! Defaults of a spec that the chart sets for all environments.
+//! Values that the chart sets for all environments whose spec leaves them out.
 
 use crokodial_crds::TlsMode;
 
-/// Defaults that the chart sets for all environments.
+/// Values for all environments whose spec leaves them out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defaults {
-    /// Ingress class where the spec names none; `None`: the cluster's default class.
+    /// Ingress class of environments whose spec has none; `None`: the cluster's default class.
     pub ingress_class: Option<String>,
-    /// TLS mode where the spec names none.
+    /// TLS mode of environments whose spec has none.
     pub tls_mode: TlsMode,
-    /// Image of preflight Jobs: the operator's own.
+    /// Image of preflight Jobs, which is the operator's own; `None`: no preflight Jobs are created.
     pub preflight_image: Option<String>,
-    /// Secret in the environment's namespace with which that image is pulled; `None`: those of its ServiceAccount.
+    /// Secret in the environment's namespace with which preflight Jobs pull their image; `None`: those of their
+    /// ServiceAccount.
     pub preflight_pull_secret: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! Configuration: flags, each with an environment variable, read once in `main`.
+//! Configuration of the operator: flags, each with an environment variable. They are read once, in `main`.
 //!
-//! [`Cli`] is the parsed command line, [`Config`] the checked configuration with defaults. All mistakes are collected, so
-//! that one run shows everything that has to be fixed.
+//! [`Cli`] is the parsed command line. [`Config`] is the checked configuration with defaults applied. All mistakes are
+//! reported at once.
 
 mod cli;
 pub mod defaults;
@@ -23,61 +23,61 @@ use self::syntax::is_dns_subdomain;
 use crate::leader::Timing;
 use crate::telemetry::LogFormat;
 
-/// Default lease duration.
+/// Default duration of the Lease: 5 s.
 const DEFAULT_LEASE: Timing = Timing { seconds: 5 };
 
-/// Default number of concurrent reconciles: 8.
+/// Default number of concurrent reconciles per namespace: 8.
 const DEFAULT_CONCURRENCY: NonZeroU16 = NonZeroU16::MIN.saturating_add(7);
 
-/// Default address to listen on.
+/// Default address of /healthz, /readyz and /metrics: 0.0.0.0:8080.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 
-/// Default log filter.
+/// Default log filter: `info` and above.
 const DEFAULT_LOG_LEVEL: &str = "info";
 
-/// The configuration of an installation, checked.
+/// The checked configuration of an operator, with defaults applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Namespaces to watch: at least one, sorted, without repeats.
     pub watch_namespaces: Vec<String>,
-    /// The operator's own namespace.
+    /// Namespace in which the operator runs.
     pub operator_namespace: String,
-    /// Ingress class of environments that name none; `None` stands for the cluster's default class.
+    /// Ingress class of environments whose spec has none; `None`: the cluster's default class.
     pub ingress_class: Option<String>,
-    /// TLS mode of environments that name none.
+    /// TLS mode of environments whose spec has none.
     pub tls_mode: TlsMode,
-    /// `host` or `host:port`, lower case, of registries without TLS.
+    /// Registries without TLS, as `host` or `host:port` in lower case.
     pub plain_http_registries: Vec<String>,
-    /// True when the optional ClusterRole for ingress classes is installed.
+    /// Whether the operator may read IngressClasses, for which the chart has an optional ClusterRole.
     pub allow_ingress_class_read: bool,
-    /// Name of this replica in the lease.
+    /// Name of this replica in the Lease.
     pub pod_name: String,
-    /// Lease duration.
+    /// Duration of the Lease.
     pub lease: Timing,
-    /// Image of preflight Jobs; `None`: there are no such Jobs.
+    /// Image of preflight Jobs; `None`: no preflight Jobs are created.
     pub preflight_image: Option<String>,
-    /// Secret for pulling that image.
+    /// Name of the Secret with which preflight Jobs pull their image.
     pub preflight_pull_secret: Option<String>,
-    /// Number of concurrent reconciles per namespace. Never 0, which the controller would take as "no limit".
+    /// Number of concurrent reconciles per namespace. Never 0, which the controller would interpret as no limit.
     pub concurrency: NonZeroU16,
-    /// Address of /healthz, /readyz and /metrics.
+    /// Address and port on which /healthz, /readyz and /metrics are served.
     pub listen: SocketAddr,
-    /// Format of log lines.
+    /// Format of the log.
     pub log_format: LogFormat,
-    /// Filter in the syntax of tracing's `EnvFilter`; parsed once here, see [`Config::log_filter`].
+    /// Log filter in the syntax of tracing's `EnvFilter`, already checked; see [`Config::log_filter`].
     pub log_level: String,
 }
 
-/// One mistake in the configuration.
+/// One mistake in one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The flag, with its dashes.
+    /// Name of the flag, with its dashes.
     pub flag: String,
-    /// The environment variable that sets the same.
+    /// Name of the environment variable of the flag.
     pub env: String,
-    /// What is wrong.
+    /// What is wrong with the value, as a clause.
     pub problem: String,
-    /// What to write instead.
+    /// What to write instead, as an imperative.
     pub fix: &'static str,
 }
 
@@ -93,7 +93,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Every mistake in the configuration, in the order of the flags.
+/// All mistakes in the configuration, in the order of the flags.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the configuration has {} mistake(s):\n{}", .0.len(), .0.iter().map(|e| format!("  {e}")).collect::<Vec<_>>().join("\n"))]
 pub struct ConfigErrors(pub Vec<ConfigError>);
@@ -106,10 +106,11 @@ impl ConfigErrors {
 }
 
 impl Config {
-    /// Checks the flags and applies defaults. An empty value counts as not given, because a chart renders unset values so.
+    /// Checks the flags and applies defaults. An empty value counts as not given, because the chart renders unset
+    /// values as empty.
     ///
     /// # Errors
-    /// [`ConfigErrors`] with every mistake, each with flag, variable and fix.
+    /// [`ConfigErrors`] with every mistake; each names the flag, its variable and what to write instead.
     pub fn from_args(args: &RunArgs) -> Result<Self, ConfigErrors> {
         let mut check = Check::new();
         let config = Self {
@@ -162,15 +163,15 @@ impl Config {
         }
     }
 
-    /// The log filter, ready for [`crate::telemetry::init`].
+    /// The parsed log filter, for [`crate::telemetry::init`].
     pub fn log_filter(&self) -> EnvFilter {
         EnvFilter::new(&self.log_level)
     }
 }
 
-/// Collects the mistakes of all flags.
+/// Collects the mistakes of all flags while the configuration is built.
 struct Check {
-    /// The flags as clap defines them: their names and variables are written there only.
+    /// The flags as clap defines them, from which their names and variables are read.
     flags: clap::Command,
     errors: Vec<ConfigError>,
 }
@@ -183,7 +184,7 @@ impl Check {
         }
     }
 
-    /// The value of the flag that is the field `field` of [`RunArgs`], if it is given.
+    /// The value of the field `field` of [`RunArgs`], if it is given. Its mistakes are collected.
     fn optional<T: Clone>(&mut self, field: &str, given: &Option<Given<T>>) -> Option<T> {
         match given {
             None => None,
@@ -197,7 +198,7 @@ impl Check {
         }
     }
 
-    /// The value of a flag that must be given; `fix` says what to write.
+    /// The value of a flag that must be given. `fix` says what to write.
     fn required<T: Clone + Default>(
         &mut self,
         field: &str,
@@ -223,7 +224,7 @@ impl Check {
     }
 }
 
-/// The host's name, which in a pod is the pod's.
+/// The host name, which in a pod is the pod's name; `operator` if it is not usable.
 fn host_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = host.trim().to_ascii_lowercase();

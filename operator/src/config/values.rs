@@ -1,7 +1,7 @@
-//! Parsers of flag values.
+//! Parsers of flag values, for clap.
 //!
-//! A parser never fails: it keeps the mistakes of a value, so that [`Config::from_args`](super::Config::from_args) can
-//! report those of all flags at once.
+//! A parser never fails. It returns the mistakes of a value as part of its result, so that
+//! [`Config::from_args`](super::Config::from_args) can report the mistakes of all flags at once.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,48 +16,49 @@ use super::syntax::{is_dns_label, is_dns_subdomain, is_host_port};
 use crate::leader::Timing;
 use crate::telemetry::LogFormat;
 
-/// A parsed value. `Ok(None)` is an empty one, which counts as not given, because a chart renders unset values so.
+/// A parsed value, or its mistakes. `Ok(None)` is an empty value, which counts as not given, because the chart renders
+/// unset values as empty.
 pub type Given<T> = Result<Option<T>, InvalidValue>;
 
-/// What clap calls a parser's result; see the module's documentation for why there is no error.
+/// Return type of the parsers as clap requires it. The error is never used; see the module's documentation.
 type Parsed<T> = Result<Given<T>, Infallible>;
 
-/// Mistakes in the value of a flag.
+/// The mistakes in the value of one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidValue {
-    /// What is wrong: at least one.
+    /// What is wrong; at least one entry.
     pub problems: Vec<String>,
-    /// What to write instead.
+    /// What to write instead, as an imperative.
     pub fix: &'static str,
 }
 
-/// What to write as [`namespaces`].
+/// What to write for the flag that [`namespaces`] parses.
 pub const NAMESPACES_FIX: &str =
     "give namespaces separated by commas, e.g. crokodial-staging,crokodial-prod";
 
-/// What to write as [`operator_namespace`].
+/// What to write for the flag that [`operator_namespace`] parses.
 pub const OPERATOR_NAMESPACE_FIX: &str =
     "give the namespace the operator runs in, e.g. crokodial-system";
 
-/// Namespaces, sorted and without repeats.
+/// Parses names of namespaces; the result is sorted and without repeats.
 pub fn namespaces(text: &str) -> Parsed<Vec<String>> {
     let valid = |name: &String| is_dns_label(name);
     let problem = |name: &String| format!("{name:?} is not a namespace name");
     list(text, NAMESPACES_FIX, str::to_owned, valid, problem)
 }
 
-/// A namespace.
+/// Parses the name of a namespace.
 pub fn operator_namespace(text: &str) -> Parsed<String> {
     named(text, OPERATOR_NAMESPACE_FIX, "namespace name", is_dns_label)
 }
 
-/// Name of an ingress class.
+/// Parses the name of an ingress class.
 pub fn ingress_class(text: &str) -> Parsed<String> {
     let fix = "give a name that `kubectl get ingressclass` lists, or leave it out for the cluster's default";
     named(text, fix, "name of an ingress class", is_dns_subdomain)
 }
 
-/// TLS mode.
+/// Parses a TLS mode: `SelfSigned` or `None`.
 pub fn tls_mode(text: &str) -> Parsed<TlsMode> {
     one(text, "give SelfSigned or None", |text| match text {
         "SelfSigned" => Ok(TlsMode::SelfSigned),
@@ -66,7 +67,7 @@ pub fn tls_mode(text: &str) -> Parsed<TlsMode> {
     })
 }
 
-/// Registries as `host` or `host:port` in lower case.
+/// Parses registries, as `host` or `host:port`; the result is in lower case.
 pub fn registries(text: &str) -> Parsed<Vec<String>> {
     let fix =
         "give hosts without scheme or path, separated by commas, e.g. registry.example.test:5000";
@@ -75,7 +76,7 @@ pub fn registries(text: &str) -> Parsed<Vec<String>> {
     list(text, fix, str::to_ascii_lowercase, valid, problem)
 }
 
-/// `true` or `false`.
+/// Parses `true` or `false`.
 pub fn boolean(text: &str) -> Parsed<bool> {
     one(text, "give true or false", |text| {
         text.parse()
@@ -83,13 +84,13 @@ pub fn boolean(text: &str) -> Parsed<bool> {
     })
 }
 
-/// Name of a pod.
+/// Parses the name of a pod.
 pub fn pod_name(text: &str) -> Parsed<String> {
     let fix = "give the pod's name, or leave it out for the host's";
     named(text, fix, "name of a pod", is_dns_subdomain)
 }
 
-/// Lease duration in whole seconds, such as `5s`.
+/// Parses a lease duration in whole seconds from `2s` to `60s`.
 pub fn lease_duration(text: &str) -> Parsed<Timing> {
     let fix = "give whole seconds, e.g. 5s, or leave it out for 5s";
     one(text, fix, |text| {
@@ -101,7 +102,7 @@ pub fn lease_duration(text: &str) -> Parsed<Timing> {
     })
 }
 
-/// Image reference.
+/// Parses an image reference.
 pub fn image(text: &str) -> Parsed<String> {
     let fix = "give the operator's own image, registry/name:tag or registry/name@sha256:<digest>";
     let valid = |text: &str| text.parse::<ImageRef>().is_ok();
@@ -111,13 +112,13 @@ pub fn image(text: &str) -> Parsed<String> {
     })
 }
 
-/// Name of a Secret.
+/// Parses the name of a Secret.
 pub fn pull_secret(text: &str) -> Parsed<String> {
     let fix = "give the name of a Secret of type kubernetes.io/dockerconfigjson that each watched namespace has";
     named(text, fix, "name of a Secret", is_dns_subdomain)
 }
 
-/// Number of concurrent reconciles.
+/// Parses the number of concurrent reconciles: 1 to 1000.
 pub fn concurrency(text: &str) -> Parsed<NonZeroU16> {
     one(text, "give a whole number, or leave it out for 8", |text| {
         let number = text.parse::<NonZeroU16>().ok();
@@ -127,7 +128,7 @@ pub fn concurrency(text: &str) -> Parsed<NonZeroU16> {
     })
 }
 
-/// Address with port.
+/// Parses an IP address with a port.
 pub fn listen(text: &str) -> Parsed<SocketAddr> {
     let fix = "give address:port, e.g. 0.0.0.0:8080 or [::]:8080";
     one(text, fix, |text| {
@@ -136,18 +137,18 @@ pub fn listen(text: &str) -> Parsed<SocketAddr> {
     })
 }
 
-/// Log format.
+/// Parses a log format: `text` or `json`.
 pub fn log_format(text: &str) -> Parsed<LogFormat> {
     one(text, "give text or json", |text| {
         LogFormat::from_str(text, false).map_err(|_| format!("{text:?} is not a log format"))
     })
 }
 
-/// Log filter.
+/// Parses a log filter in the syntax of tracing's `EnvFilter`.
 pub fn log_level(text: &str) -> Parsed<String> {
     let fix = "give error, warn, info, debug or trace, or a list like info,kube=warn";
     one(text, fix, |text| {
-        // The library panics at some non-ASCII letters; no target has a name with them.
+        // The library panics on some non-ASCII letters. No log target has such letters in its name.
         let parsed = if text.is_ascii() {
             EnvFilter::try_new(text).map_err(|error| error.to_string())
         } else {
@@ -160,7 +161,7 @@ pub fn log_level(text: &str) -> Parsed<String> {
     })
 }
 
-/// One value.
+/// Parses a single value with `parse`; an empty text is `Ok(None)`.
 fn one<T>(
     text: &str,
     fix: &'static str,
@@ -177,7 +178,7 @@ fn one<T>(
     Ok(parse(text).map(Some).map_err(invalid))
 }
 
-/// A name that `valid` accepts.
+/// Parses a name that `valid` accepts. `what` is its kind, for the message.
 fn named(text: &str, fix: &'static str, what: &str, valid: fn(&str) -> bool) -> Parsed<String> {
     one(text, fix, |text| {
         let problem = || format!("{text:?} is not a {what}");
@@ -185,7 +186,7 @@ fn named(text: &str, fix: &'static str, what: &str, valid: fn(&str) -> bool) -> 
     })
 }
 
-/// Values separated by commas, normalised, without repeats, in the order of the text as given.
+/// Parses values separated by commas. They are sorted and deduplicated as written, then normalised and checked.
 fn list(
     text: &str,
     fix: &'static str,

@@ -1,7 +1,7 @@
-//! The calls of the election: reads, watches and writes the Lease, and opens and closes the fence.
+//! API calls of the election: reads, watches and writes the Lease, and opens and closes the fence.
 //!
-//! A replica that waits watches the Lease: it notices a handover within milliseconds, and the API server does nothing
-//! between two renewals. Polling as fast as that would cost four reads per second from its storage.
+//! A waiting replica watches the Lease, so it notices a handover within milliseconds without load on the API server.
+//! Polling as fast would take four reads per second from etcd.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,24 +21,25 @@ use super::fence::Fence;
 use super::state::{Candidate, LeaseAction, LeaseRecord, ObservedLease, Timing, WriteOutcome};
 use crate::metrics::{Metrics, Verb, WrittenKind};
 
-/// Name of the Lease in the operator's namespace. The chart's Role names it too.
+/// Name of the Lease in the operator's namespace. The chart's Role contains this name.
 pub const LEASE: &str = "crokodial-operator";
 
-/// Field manager of the Lease.
+/// Field manager with which the elector writes the Lease.
 const MANAGER: &str = "crokodial-leader";
 
-/// Maximum duration of a watch in seconds; it is then opened again, before a proxy in between ends it.
+/// Maximum duration of a watch in seconds. It is then opened again, before a proxy would close it.
 const WATCH_TIMEOUT_SECONDS: u32 = 240;
 
-/// Callbacks of the election.
+/// What the elector tells the rest of the operator.
 pub trait LeadershipCallbacks: Send + 'static {
-    /// This replica leads from now on, or no longer does: the fence opened or closed.
+    /// Called when this replica begins to lead (true) and when it no longer leads (false).
     fn leads(&mut self, leads: bool);
-    /// The Lease cannot be read or written, for example for lack of rights; `None`: it can.
+    /// Called when the Lease cannot be read or written, for example because a right is missing (`Some`), and when it
+    /// can again (`None`).
     fn trouble(&mut self, trouble: Option<String>);
 }
 
-/// One replica's part in the election.
+/// Takes part in the election for one replica.
 pub struct Elector<C> {
     api: Api<Lease>,
     candidate: Candidate,
@@ -46,7 +47,7 @@ pub struct Elector<C> {
     fence: Fence,
     metrics: Metrics,
     callbacks: C,
-    /// Metadata of the Lease as last read, so that labels of others are kept.
+    /// Metadata of the Lease as last read. It is written back, so that labels of other managers are kept.
     metadata: ObjectMeta,
     watch: Option<BoxStream<'static, kube::Result<WatchEvent<Lease>>>>,
     trouble: Option<String>,
@@ -61,8 +62,8 @@ impl<C> std::fmt::Debug for Elector<C> {
 }
 
 impl<C: LeadershipCallbacks> Elector<C> {
-    /// An elector that does not lead yet. `name` is the pod's; a random part is added, so that a restarted container has
-    /// another identity.
+    /// An elector that does not lead yet. `name` is the pod name; a random suffix gives a restarted container another
+    /// identity.
     pub fn new(
         client: Client,
         namespace: &str,
@@ -86,7 +87,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
         }
     }
 
-    /// Takes part in the election until `stop`, then releases the Lease.
+    /// Takes part in the election until `stop` is cancelled, then releases the Lease.
     pub async fn run(mut self, stop: CancellationToken) {
         tracing::info!(
             identity = self.candidate.identity(),
@@ -113,7 +114,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
         }
     }
 
-    /// Opens the fence while there is a grant, closes it otherwise, and calls back.
+    /// Opens the fence while the candidate has a grant and closes it otherwise; reports changes to the callbacks.
     fn publish(&mut self) {
         let now = Instant::now();
         self.candidate.expire(now);
@@ -135,7 +136,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
         }
     }
 
-    /// Waits until the given time, the start or end of the grant, or a change of the Lease.
+    /// Waits until `until`, the start or the end of the grant, or a change of the Lease, whichever is first.
     async fn wait(&mut self, until: Instant) {
         let now = Instant::now();
         let grant = self.candidate.grant();
@@ -162,7 +163,8 @@ impl<C: LeadershipCallbacks> Elector<C> {
                 self.watch = None;
                 self.candidate.watched(None, now);
             }
-            // The watch timed out, its version was too old, or the connection broke: read, and watch from there.
+            // The watch timed out, its resourceVersion was too old, or the connection broke. The Lease is read again
+            // and watched from there.
             Some(Ok(WatchEvent::Error(_)) | Err(_)) | None => {
                 self.watch = None;
                 self.candidate.watched(None, now);
@@ -221,7 +223,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
         self.candidate.wrote(sent, answer, now, rand::random());
     }
 
-    /// Sends a create or update; `None`: no response in time.
+    /// Sends a create or update request; `None` if there was no response in time.
     async fn send(&mut self, step: &LeaseAction) -> Option<kube::Result<Lease>> {
         let params = PostParams {
             field_manager: Some(MANAGER.to_owned()),
@@ -249,7 +251,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
         }
     }
 
-    /// Deadline of a call: its timeout, but not beyond the grant.
+    /// Deadline of a call: its timeout, but not later than the end of the grant.
     fn deadline(&self) -> Instant {
         let latest = Instant::now() + self.timing.attempt();
         let grant = self.candidate.grant();
@@ -286,8 +288,8 @@ impl<C: LeadershipCallbacks> Elector<C> {
         self.callbacks.trouble(trouble);
     }
 
-    /// Closes the fence and releases the Lease once all writes in progress have ended. A write whose outcome is unknown
-    /// keeps the Lease until it expires.
+    /// Closes the fence, waits until no write is in progress, and releases the Lease. If a write gets no response, the
+    /// Lease is left to expire instead.
     async fn hand_over(mut self) {
         let led = self.fence.close();
         self.callbacks.leads(false);
@@ -302,7 +304,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
 
     async fn release(&mut self) {
         if self.candidate.doubts() {
-            // A write without a response may have been applied.
+            // A write without a response may have been applied, so the Lease is read first.
             self.read().await;
         }
         while let Some(free) = self.candidate.release(Instant::now(), Timestamp::now()) {

@@ -1,8 +1,8 @@
-//! The fence: whether a write is allowed now, and how long it may take.
+//! The fence: whether this replica may write now, and how long a write may take.
 //!
-//! The elector opens and closes it; every write checks it three times: `KubeIo` before the call, the client's layer when
-//! it takes the request, and the socket when it takes the bytes. It depends on time alone, so a process that was
-//! suspended finds it closed when it resumes, before it has received any message.
+//! The elector opens and closes the fence. Every write checks it three times: in `KubeIo` before the call, in the
+//! client's layer per request, and in the socket per write to the network. The check compares times only. A process
+//! that was suspended therefore finds the fence closed when it resumes, before any message reaches it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::state::Grant;
 
 tokio::task_local! {
-    /// The term under which a reconcile runs.
+    /// Number of the term in which the current reconcile began.
     static TERM: u64;
 }
 
-/// No write is allowed: another replica leads, or this one shuts down.
+/// Writes are not allowed, because another replica leads or this one shuts down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this replica does not lead, so it writes nothing")]
 pub struct NotLeading;
@@ -31,30 +31,30 @@ pub struct Fence(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
-    /// Notified when a write ends.
+    /// Notified whenever a write ends, with or without a response.
     ended: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    /// `None`: always open. Only where there can be no other operator, as in a test.
+    /// Time in which writes are allowed. `None`: always, which is only for operators without replicas and for tests.
     grant: Option<Grant>,
     term: u64,
     since: Option<Timestamp>,
-    /// Cancelled when the term ends.
+    /// Cancelled when the current term ends.
     over: CancellationToken,
     in_progress: usize,
-    /// When a write was last abandoned without a response.
+    /// When a write last ended without a response.
     abandoned: Option<Instant>,
 }
 
 impl Fence {
-    /// A fence that is always open, for the only operator.
+    /// A fence that is always open, for an operator without other replicas.
     pub fn always() -> Self {
         Self::new(None, CancellationToken::new())
     }
 
-    /// A fence that is closed until [`Self::open`].
+    /// A fence that is closed until [`Self::open`] is called.
     pub fn closed() -> Self {
         let over = CancellationToken::new();
         over.cancel();
@@ -85,7 +85,7 @@ impl Fence {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens the fence for a new term, or extends the current one. True when a term began.
+    /// Opens the fence for a new term, or extends the current term. Returns true if a term began.
     pub fn open(&self, grant: Grant, now: Timestamp) -> bool {
         let mut state = self.state();
         state.grant = Some(grant);
@@ -98,7 +98,7 @@ impl Fence {
         begins
     }
 
-    /// Closes the fence. True when a term ended.
+    /// Closes the fence. Returns true if a term ended.
     pub fn close(&self) -> bool {
         let mut state = self.state();
         let now = Instant::now();
@@ -111,19 +111,19 @@ impl Fence {
         ends
     }
 
-    /// Maximum duration of a write that is made now.
+    /// How long a write that starts now may take.
     ///
     /// # Errors
-    /// [`NotLeading`] when no write is allowed, or the caller's reconcile began in an earlier term.
+    /// [`NotLeading`] if writes are not allowed, or if the caller's reconcile began in an earlier term.
     pub fn left(&self) -> Result<Duration, NotLeading> {
         self.state().left()
     }
 
-    /// Begins a write, which counts as in progress until the returned guard is dropped. Also returns the maximum
-    /// duration of the write.
+    /// Registers a write, which is in progress until the returned guard is dropped. Also returns how long the write may
+    /// take.
     ///
     /// # Errors
-    /// [`NotLeading`], as [`Self::left`].
+    /// [`NotLeading`], as for [`Self::left`].
     pub fn begin(&self) -> Result<(WriteInProgress, Duration), NotLeading> {
         let mut state = self.state();
         let left = state.left()?;
@@ -135,20 +135,20 @@ impl Fence {
         Ok((in_progress, left))
     }
 
-    /// True while writes are allowed.
+    /// True while this replica may write.
     pub fn is_open(&self) -> bool {
         self.left().is_ok()
     }
 
-    /// When this replica last began to lead; `None` for [`Self::always`].
+    /// When this replica last began to lead; `None` if it never led, and for [`Self::always`].
     pub fn since(&self) -> Option<Timestamp> {
         self.state().since
     }
 
-    /// Runs `work` in the current term and drops it when the term ends.
+    /// Runs `work` in the current term. If the term ends first, `work` is dropped.
     ///
     /// # Errors
-    /// [`NotLeading`] when there is no term, or it ended first.
+    /// [`NotLeading`] if there is no current term, or it ended before `work` did.
     pub async fn while_leading<T>(&self, work: impl Future<Output = T>) -> Result<T, NotLeading> {
         self.left()?;
         let (term, over) = {
@@ -162,7 +162,7 @@ impl Fence {
         }
     }
 
-    /// Waits until no write is in progress or in transit: an abandoned one may still arrive within `margin`.
+    /// Waits until no write can take effect any more. A write without a response may still arrive for `margin`.
     pub async fn quiet(&self, margin: Duration) {
         loop {
             let ended = self.0.ended.notified();
@@ -196,7 +196,7 @@ impl State {
     }
 }
 
-/// A write in progress. Dropped without a response it counts as abandoned.
+/// A write in progress. If it is dropped before [`Self::answered`], it counts as a write without a response.
 #[derive(Debug)]
 pub struct WriteInProgress {
     fence: Fence,
@@ -204,7 +204,7 @@ pub struct WriteInProgress {
 }
 
 impl WriteInProgress {
-    /// The API server responded, so the write cannot take effect later.
+    /// Records that the API server responded, so the write cannot take effect later.
     pub fn answered(mut self) {
         self.answered = true;
     }

@@ -1,4 +1,4 @@
-//! The fence alone, on a clock that the test controls.
+//! Tests of the fence alone, with a simulated clock.
 
 use std::time::Duration;
 

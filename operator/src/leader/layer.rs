@@ -1,4 +1,4 @@
-//! The fence as a layer of the client, where a write is a complete request.
+//! The fence as a layer of the Kubernetes client. It checks each write request.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tower::{BoxError, service_fn};
 
 use super::fence::Fence;
 
-/// A client whose writes must pass the fence. Reads are not affected.
+/// A client whose write requests must pass the fence. GET requests need not.
 pub fn fenced(client: &Client, fence: &Fence) -> Client {
     let namespace = client.default_namespace().to_owned();
     let (client, fence) = (client.clone(), fence.clone());
@@ -28,14 +28,15 @@ async fn send(
     }
     let (write, left) = fence.begin()?;
     let answer = client.send(with_time_out(request, left)).await?;
-    // A server that timed out (504) or lost its storage (500) may have applied the write, or may yet do so.
+    // After a timeout (504) or a storage error (500), the API server may have applied the write or may still apply it.
     if !answer.status().is_server_error() {
         write.answered();
     }
     Ok(answer)
 }
 
-/// Limits the time in which the API server may process the request (`timeout`, counted from its arrival).
+/// Limits how long the API server may process the request, by the query parameter `timeout`; the server counts from
+/// arrival.
 fn with_time_out(request: Request<Body>, left: Duration) -> Request<Body> {
     if left == Duration::MAX {
         return request;

@@ -1,7 +1,8 @@
-//! Leader election among the replicas by a Lease, and the fence that keeps others from writing. See docs/adr/0011.
+//! Leader election among the replicas, by a Lease, and the fence that stops writes of all other replicas. See
+//! docs/adr/0011.
 //!
-//! `state` holds the rules, `elector` makes the calls, and every write must pass the `fence`, which `layer` and `socket`
-//! build into the client.
+//! `state` contains the rules and `elector` the API calls. Every write must pass the `fence`: `layer` checks it per
+//! request and `socket` per write to the network.
 
 pub mod elector;
 pub mod fence;

@@ -1,7 +1,8 @@
-//! Simulation of three replicas, an API server and an unreliable network, in one thread and a few milliseconds.
+//! Simulation of three replicas, an API server and an unreliable network, in a single thread. A run takes milliseconds.
 //!
-//! Clocks drift, messages are lost or late, processes are suspended or end, somebody deletes the Lease. At no time may two
-//! fences be open, nor may one open before a write that passed another has arrived.
+//! Clocks drift, messages are lost or late, processes are suspended or killed, and the Lease is deleted. Two invariants
+//! are checked: two fences are never open at once, and no fence opens before a write that passed another fence has
+//! arrived.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,11 +16,11 @@ use tokio::time::Instant;
 use super::state::{Candidate, LeaseAction, LeaseRecord, ObservedLease, Timing, WriteOutcome};
 
 const TIMING: Timing = Timing { seconds: 5 };
-/// Resolution of the simulated time, in milliseconds.
+/// Resolution of the simulated time in milliseconds.
 const TICK: u64 = 10;
-/// Maximum time of a write in transit, in milliseconds: the margin, less the drift of two clocks during a lease.
+/// Maximum time that a write is in transit, in milliseconds: the margin, less the drift of two clocks during a lease.
 const MAX_TRANSIT: u64 = 800;
-/// End of the faults, and of the run, in milliseconds.
+/// End of the time with faults, and of the whole run, in milliseconds.
 const TROUBLE: u64 = 60_000;
 const END: u64 = TROUBLE + 20_000;
 
@@ -38,13 +39,13 @@ struct Message {
 
 struct Replica {
     candidate: Candidate,
-    /// Deviation of the clock in parts per thousand, and its offset.
+    /// Deviation of the replica's clock in parts per thousand, and its offset in milliseconds.
     rate: i64,
     offset: u64,
-    /// The call in progress, with its start and deadline on the replica's clock.
+    /// The API call in progress, with its start and deadline on the replica's clock.
     waits: Option<(u64, LeaseAction, Instant, Instant)>,
     stopped_until: u64,
-    /// Pending events of the watch: time and Lease.
+    /// Pending watch events: time of delivery, and the Lease (`None`: deleted).
     watch: VecDeque<(u64, Option<ObservedLease>)>,
     last_open: Option<u64>,
 }
@@ -83,7 +84,7 @@ impl World {
         world
     }
 
-    /// A process that has just started.
+    /// A newly started process, with a new identity.
     fn process(&mut self) -> Replica {
         self.born += 1;
         Replica {
@@ -111,12 +112,12 @@ impl World {
         self.base + Duration::from_millis(offset + u64::try_from(run).unwrap())
     }
 
-    /// A wall clock, which may show any time: here it is always wrong.
+    /// The wall clock. It shows a random time, because the election must not depend on it.
     fn wall(&mut self) -> Timestamp {
         Timestamp::from_second(self.rng.random_range(0..2_000_000_000)).unwrap()
     }
 
-    /// Most messages take milliseconds, some longer than the lease, and some are lost.
+    /// Time at which a message arrives; `None` if it is lost. Most take milliseconds, some longer than the lease.
     fn way(&mut self) -> Option<u64> {
         if !self.troubled() {
             return Some(self.now + TICK);
@@ -142,7 +143,7 @@ impl World {
         for n in 0..self.replicas.len() {
             let first = self.replicas[n].watch.back().map_or(0, |(at, _)| *at);
             if let Some(at) = self.way() {
-                // In order, and sometimes it breaks without a word.
+                // Watch events arrive in order. Sometimes the watch breaks without an error.
                 self.replicas[n]
                     .watch
                     .push_back((at.max(first), shown.clone()));
@@ -187,7 +188,7 @@ impl World {
                     }
                 }
                 answer if self.replicas[replica].stopped_until > now => {
-                    // The kernel keeps it until the process goes on.
+                    // The kernel keeps the response until the suspended process resumes.
                     let at = self.replicas[replica].stopped_until;
                     self.messages.push(Message {
                         at,
@@ -210,7 +211,7 @@ impl World {
         };
         match answer {
             Arrival::Read(found) => {
-                // The watch begins where the read ended.
+                // A new watch starts at the version that the read returned.
                 replica.watch.clear();
                 replica.candidate.read(found, clock);
             }
@@ -219,7 +220,7 @@ impl World {
         }
     }
 
-    /// One iteration of a replica's loop.
+    /// One iteration of a replica's election loop.
     fn turn(&mut self, n: usize) {
         let (clock, wall, jitter) = (self.clock(n), self.wall(), self.rng.random());
         let now = self.now;
@@ -260,7 +261,7 @@ impl World {
         }
     }
 
-    /// Injects a fault into a replica, sometimes.
+    /// Sometimes injects a fault into a replica.
     fn befall(&mut self, n: usize) {
         if self.chance(1_500) {
             self.replicas[n].stopped_until = self.now + self.rng.random_range(0..15_000);
@@ -268,7 +269,7 @@ impl World {
         if self.chance(3_000) {
             let last_open = self.replicas[n].last_open;
             self.replicas[n] = self.process();
-            // What it sent is on its way all the same.
+            // Messages that the old process has sent still arrive.
             self.replicas[n].last_open = last_open;
         }
         if self.chance(3_000) && self.lease.is_some() {
@@ -276,7 +277,7 @@ impl World {
         }
     }
 
-    /// Replicas whose fence is open.
+    /// Whether the fence of replica `n` is open.
     fn open(&self, n: usize) -> bool {
         let clock = self.clock(n);
         let grant = self.replicas[n].candidate.grant();
@@ -329,7 +330,8 @@ proptest! {
     }
 }
 
-/// A create that timed out arrives eight seconds late, when another replica leads and its Lease has been deleted.
+/// A create request times out and arrives eight seconds late. By then another replica leads, and its Lease has been
+/// deleted.
 #[test]
 fn a_create_that_arrives_late_opens_no_second_fence() {
     World::new(6_115_240_686_107_741_360).run();

@@ -1,8 +1,8 @@
-//! Connections to the API server that carry no write after the lease has expired.
+//! Connections to the API server that send nothing after the Lease has expired.
 //!
-//! A write can be late although it passed the fence: the process is suspended before the bytes reach the kernel, or the
-//! network delays them. So the socket checks the fence again at each write, and the kernel drops what is not
-//! acknowledged within the margin instead of retransmitting it for minutes (TCP_USER_TIMEOUT).
+//! A write can be late although it passed the fence, if the process is suspended before the bytes reach the kernel, or
+//! the network delays them. The socket therefore checks the fence at each write. The kernel drops data that is not
+//! acknowledged within the margin, instead of retransmitting it for minutes (TCP_USER_TIMEOUT).
 
 use std::io::{Error, ErrorKind};
 use std::pin::Pin;
@@ -22,11 +22,11 @@ use tower::{BoxError, Service};
 use super::fence::Fence;
 use crate::kube_io::connection;
 
-/// A client with connections of its own. `connect` is the timeout for connecting; nothing is retransmitted after
-/// `unacknowledged`; with a fence, nothing is sent while it is closed.
+/// A Kubernetes client with its own connections. `connect` is the timeout of connecting. A connection is closed if sent
+/// data is not acknowledged within `unacknowledged`. With a fence, nothing is sent while the fence is closed.
 ///
 /// # Errors
-/// When the configuration names certificates or credentials that cannot be used.
+/// The configuration names certificates or credentials that cannot be used.
 pub fn client(
     config: &Config,
     connect: Duration,
@@ -66,7 +66,7 @@ impl Service<Uri> for FencedTcp {
     }
 }
 
-/// A stream that sends nothing while the fence is closed.
+/// A stream that refuses to send while the fence is closed.
 #[derive(Debug)]
 struct FencedIo<T> {
     io: T,

@@ -1,64 +1,65 @@
-//! Rules of the election: what a candidate does next, given what it observed and when. Pure; nothing here reads a clock.
+//! Rules of the election: what a candidate does next, given its observations and their times. Pure; clocks are
+//! arguments.
 //!
-//! The rules are those of client-go. Another replica's lease has expired when its record has not changed for its whole
-//! duration on *our* clock: the times in it are for people and are never compared. Our own lease counts from the moment
-//! before the renewal was *sent*, so it expires for us before it can for anybody else.
+//! The rules are those of client-go. Another replica's Lease has expired if its record did not change for a whole lease
+//! duration, measured on the local clock. The times in the record are informational and never compared. This replica's
+//! own Lease counts from before its renewal was sent, so it ends here before any other replica may take it.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// Maximum lease duration in seconds that is accepted from a record. Any other value was edited by a person and counts
-/// as this one: long enough to be safe, short enough for a takeover.
+/// Longest lease duration in seconds that is accepted from a record. A larger value, or one below 1, can only come from
+/// a user and counts as this one: long enough to be safe, short enough for a takeover.
 const MAX_LEASE_SECONDS: i32 = 60;
 
-/// Times that follow from the lease duration.
+/// The lease duration, and the other times of the election, which follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// Lease duration in whole seconds, as in the record.
+    /// Lease duration in whole seconds, as in the Lease's `leaseDurationSeconds`.
     pub seconds: u16,
 }
 
 impl Timing {
-    /// The lease duration.
+    /// The lease duration as a [`Duration`].
     pub fn lease(self) -> Duration {
         Duration::from_secs(self.seconds.into())
     }
 
-    /// Time at the end of the lease in which no write may be made, for clock drift and writes in transit.
+    /// Time at the end of the lease in which nothing may be written, to allow for clock drift and writes in transit.
     pub fn margin(self) -> Duration {
         self.lease() / 5
     }
 
-    /// Interval of renewals.
+    /// Interval at which the leader renews the Lease.
     pub fn renew_every(self) -> Duration {
         self.lease() / 3
     }
 
-    /// Timeout of one call about the lease.
+    /// Timeout of one API call for the Lease.
     pub fn attempt(self) -> Duration {
         self.lease() / 4
     }
 
-    /// Delay between a failed call and the next one; `jitter` (0 to 1) spreads the candidates.
+    /// Delay after a failed call. `jitter` (0 to 1) makes the delays of the candidates differ.
     pub fn retry(self, jitter: f64) -> Duration {
         (self.lease() / 20).mul_f64(1.0 + jitter.clamp(0.0, 1.0))
     }
 }
 
-/// Content of the Lease.
+/// Content of the Lease, from its `spec`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseRecord {
-    /// Identity of the holder; empty: nobody.
+    /// Identity of the holder; empty if nobody holds the Lease.
     pub holder: String,
     /// Lease duration in seconds.
     pub seconds: i32,
-    /// When the holder acquired it; for people only.
+    /// When the holder acquired the Lease. Informational only.
     pub acquired: Timestamp,
-    /// When it was last renewed; for people only.
+    /// When the holder last renewed the Lease. Informational only.
     pub renewed: Timestamp,
-    /// Number of changes of the holder.
+    /// How often the holder has changed.
     pub transitions: i32,
 }
 
@@ -69,78 +70,78 @@ impl LeaseRecord {
     }
 }
 
-/// The Lease as stored at the API server.
+/// The Lease as stored by the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedLease {
-    /// Its content.
+    /// Content of the Lease.
     pub record: LeaseRecord,
-    /// Its resourceVersion.
+    /// `metadata.resourceVersion` of the Lease.
     pub version: String,
-    /// Its UID, which changes when it is deleted and created again.
+    /// `metadata.uid` of the Lease. It changes if the Lease is deleted and created again.
     pub uid: String,
 }
 
-/// Next action of a candidate.
+/// What a candidate does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseAction {
-    /// Wait until this time or an event of the watch.
+    /// Wait until this time or until the watch reports a change.
     Wait(Instant),
-    /// Read the Lease.
+    /// Read the Lease from the API server.
     Read,
-    /// Create the Lease; that it exists already is a valid outcome.
+    /// Create the Lease. A conflict means that another replica has created it.
     Create(LeaseRecord),
-    /// Replace exactly the version that was observed.
+    /// Replace the Lease, if it still has the observed resourceVersion.
     Update(ObservedLease),
 }
 
-/// Outcome of a write.
+/// Outcome of a create or replace request for the Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// Applied; the Lease as it is now.
+    /// The request was applied; with the Lease as stored now.
     Done(ObservedLease),
-    /// Refused: the Lease differs from the version observed (409, 404).
+    /// The request was refused, because the Lease is no longer the observed one (409, 404).
     Changed,
-    /// Unknown whether it was applied.
+    /// It is unknown whether the request was applied.
     Unknown,
 }
 
-/// Time in which writes are allowed.
+/// The time in which this replica may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Its start.
+    /// Writes are allowed from this time on.
     pub from: Instant,
-    /// Its end.
+    /// Writes are allowed until this time.
     pub until: Instant,
 }
 
 #[derive(Clone, Debug)]
 struct Observation {
     found: ObservedLease,
-    /// When this version was first observed, on our clock.
+    /// When this resourceVersion was first observed, on the local clock.
     at: Instant,
-    /// When it was last read from the API server itself.
+    /// When it was last returned by a read or a write; events of a watch do not count.
     read: Instant,
 }
 
-/// A replica that takes part in the election.
+/// State of one replica in the election.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     identity: String,
     timing: Timing,
     seen: Option<Observation>,
-    /// The API server was asked, and there is no Lease.
+    /// A read found no Lease.
     absent: bool,
-    /// What was observed may be outdated, because a write of ours was refused or has no response.
+    /// The observation may be outdated, because a write was sent and was refused, or has no response yet.
     doubtful: bool,
     grant: Option<Grant>,
-    /// Earliest time of a write, where we created the Lease.
+    /// Earliest time at which this replica may write, if it created the Lease.
     not_before: Option<Instant>,
     renew_at: Option<Instant>,
     retry_at: Option<Instant>,
 }
 
 impl Candidate {
-    /// A candidate that has observed nothing. `identity` must be unique per process, including restarts.
+    /// A candidate without any observation. `identity` must be unique per process; a restart needs another one.
     pub fn new(identity: String, timing: Timing) -> Self {
         Self {
             identity,
@@ -155,17 +156,17 @@ impl Candidate {
         }
     }
 
-    /// The candidate's identity.
+    /// Identity of the candidate, as written into the Lease.
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
-    /// When writes are allowed, while the lease is ours.
+    /// When this replica may write; `None` unless it holds the Lease.
     pub fn grant(&self) -> Option<Grant> {
         self.grant
     }
 
-    /// The next action at `now`. `wall` is only written into the record.
+    /// The next action at `now`. `wall` is the wall clock time for the record; it is not compared with anything.
     pub fn next(&self, now: Instant, wall: Timestamp) -> LeaseAction {
         if let Some(retry) = self.retry_at.filter(|retry| now < *retry) {
             return LeaseAction::Wait(retry);
@@ -195,7 +196,7 @@ impl Candidate {
         if now < over {
             LeaseAction::Wait(over)
         } else if seen.read < over {
-            // The watch may have missed a renewal.
+            // The watch may have missed a renewal, so the Lease is read before it is taken.
             LeaseAction::Read
         } else {
             LeaseAction::Update(ObservedLease {
@@ -215,8 +216,8 @@ impl Candidate {
         }
     }
 
-    /// The record of a renewal. Its time always advances, whatever the wall clock does: an update without a change
-    /// creates no new version, and the others would not notice the renewal.
+    /// The record of a renewal. Its renewal time always increases, even if the wall clock was set back: an update that
+    /// changes nothing creates no new resourceVersion, and the other replicas would not notice the renewal.
     fn renewal(&self, seen: &Observation, wall: Timestamp) -> ObservedLease {
         let last = seen.found.record.renewed;
         let later = last.checked_add(SignedDuration::from_micros(1));
@@ -231,7 +232,7 @@ impl Candidate {
         }
     }
 
-    /// Takes in a read of the Lease, answered at `now`: its content is that old at least.
+    /// Handles the result of a read that ended at `now`; `None`: there is no Lease.
     pub fn read(&mut self, found: Option<ObservedLease>, now: Instant) {
         self.retry_at = None;
         self.doubtful = false;
@@ -245,26 +246,27 @@ impl Candidate {
         }
     }
 
-    /// Takes in an event of the watch. Ignored by a leader: its own watch may be older than its last renewal.
+    /// Handles an event of the watch. A leader ignores it, because the event may be older than its last renewal.
     pub fn watched(&mut self, found: Option<ObservedLease>, now: Instant) {
         if self.grant.is_some() {
             return;
         }
         match found {
             Some(found) => self.see(found, now, None),
-            // It seems deleted: read it.
+            // The Lease may be deleted; the next action reads it.
             None => self.doubtful = true,
         }
     }
 
-    /// Takes in a version of the Lease. A new one restarts the wait, whatever changed.
+    /// Stores an observed Lease. A new resourceVersion restarts the wait for expiry, whatever has changed.
     fn see(&mut self, found: ObservedLease, now: Instant, read: Option<Instant>) {
         let new = |seen: &Observation| seen.found.uid != found.uid;
         if found.record.holder != self.identity {
             self.lose();
         } else if self.seen.as_ref().is_none_or(new) {
-            // We created it: just now, or by a request that timed out and arrived late, after others had held it. The
-            // previous holder may believe for one more lease duration that it leads.
+            // The Lease has a new UID and names this replica as holder, so this replica created it. The create request
+            // may have timed out and arrived late, after another replica had held the Lease. That replica may believe
+            // for one more lease duration that it leads.
             self.lose();
             self.not_before = Some(now + self.timing.lease());
         }
@@ -280,17 +282,17 @@ impl Candidate {
         });
     }
 
-    /// A create or update is being sent: until its response, what we know may be outdated.
+    /// Records that a create or replace request is being sent: until its response, the observation may be outdated.
     pub fn sending(&mut self) {
         self.doubtful = true;
     }
 
-    /// True when the Lease may differ from what we know.
+    /// True if the stored Lease may differ from the observation.
     pub fn doubts(&self) -> bool {
         self.doubtful
     }
 
-    /// Takes in the outcome at `now` of a create or update that was sent at `sent`.
+    /// Handles the outcome of a create or replace request that was sent at `sent` and ended at `now`.
     pub fn wrote(&mut self, sent: Instant, answer: WriteOutcome, now: Instant, jitter: f64) {
         self.renew_at = None;
         self.retry_at = None;
@@ -310,7 +312,8 @@ impl Candidate {
         }
     }
 
-    /// The grant of a write. It counts from before the write was sent: the API server may have applied it that early.
+    /// The grant after a write. It counts from before the write was sent, because the API server may have applied it
+    /// that early.
     fn granted(&self, sent: Instant, now: Instant) -> Grant {
         let held = self.grant.filter(|grant| now < grant.until);
         let begins = self.not_before.map_or(now, |first| first.max(now));
@@ -320,12 +323,12 @@ impl Candidate {
         }
     }
 
-    /// Delays the next call after a failed read or watch.
+    /// Delays the next call, after a read or a watch has failed.
     pub fn pause(&mut self, now: Instant, jitter: f64) {
         self.retry_at = Some(now + self.timing.retry(jitter));
     }
 
-    /// Ends a grant that has expired. True when it had.
+    /// Drops the grant if it has expired. Returns true if it had.
     pub fn expire(&mut self, now: Instant) -> bool {
         let over = self.grant.is_some_and(|grant| grant.until <= now);
         if over {
@@ -339,8 +342,9 @@ impl Candidate {
         self.renew_at = None;
     }
 
-    /// The update that releases the lease at once: no holder, and a duration of a second for clients that do not know what
-    /// that means. `None` when the lease is not ours, or the previous holder may still believe that it leads.
+    /// The update that releases the Lease: no holder, and a duration of one second for clients that do not know that an
+    /// empty holder means free. `None` if this replica does not hold the Lease, or if the previous holder may still
+    /// believe that it leads.
     pub fn release(&self, now: Instant, wall: Timestamp) -> Option<ObservedLease> {
         let seen = self.seen.as_ref()?;
         let settled = self.not_before.is_none_or(|first| first <= now);

@@ -1,4 +1,4 @@
-//! The rules one by one. `simulation_tests` checks what they add up to.
+//! Tests of single rules of the election. `simulation_tests` checks all rules together.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn candidate() -> Candidate {
     Candidate::new("me".to_owned(), TIMING)
 }
 
-/// A candidate that took the lease at `start` by an update.
+/// A candidate that took the Lease at `start`, by an update.
 fn leader(start: Instant) -> Candidate {
     let mut me = candidate();
     me.read(Some(held_by("", "7")), start);
@@ -52,7 +52,7 @@ fn the_lease_of_somebody_else_is_waited_out_on_our_clock_and_read_once_more() {
     let start = Instant::now();
     let mut me = candidate();
     assert_eq!(me.next(start, WALL), LeaseAction::Read);
-    // Its times are of last century, or of next: they are not looked at.
+    // The times in the record are far in the past or future. They must not matter.
     me.read(Some(held_by("other", "7")), start);
     assert_eq!(
         me.next(after(start, 4_999), WALL),
@@ -109,7 +109,7 @@ fn writes_may_go_until_a_margin_before_the_end_counted_from_when_the_renewal_was
 fn the_margin_and_the_times_between_renewals_fit_into_the_lease() {
     for seconds in 2..=60 {
         let timing = Timing { seconds };
-        // A renewal that gets no answer leaves time for another.
+        // After a renewal without a response, there is time for one more.
         let second = timing.renew_every() + timing.attempt() + timing.retry(1.0);
         assert!(second < timing.lease() - timing.margin(), "{seconds}");
     }
@@ -157,7 +157,7 @@ fn a_grant_that_ran_out_is_over_even_if_nobody_took_the_lease() {
     assert!(!me.expire(after(start, 3_999)));
     assert!(me.expire(after(start, 4_000)));
     assert_eq!(me.grant(), None);
-    // It is still ours to renew, as a new term.
+    // The candidate may still renew the Lease, which begins a new term.
     assert!(matches!(
         me.next(after(start, 4_000), WALL),
         LeaseAction::Update(_)
@@ -193,7 +193,7 @@ fn a_lease_that_was_made_anew_is_not_used_for_one_length() {
         None,
         "nobody else may begin earlier either"
     );
-    // Renewals move the end and not the beginning.
+    // A renewal moves the end of the grant, but not its start.
     assert!(matches!(
         me.next(after(start, 1_700), WALL),
         LeaseAction::Update(_)
@@ -214,7 +214,8 @@ fn a_create_that_was_given_up_and_arrives_late_makes_a_lease_anew() {
     me.read(None, start);
     me.sending();
     me.wrote(start, WriteOutcome::Unknown, after(start, 1_250), 0.0);
-    // Meanwhile another one made the lease and led; then somebody deleted it, and the create arrived.
+    // Meanwhile another replica created the Lease and led. Then the Lease was deleted, and the late create request
+    // arrived.
     let mut made = held_by("other", "5");
     made.uid = "of another".to_owned();
     me.read(Some(made), after(start, 1_400));

@@ -1,11 +1,11 @@
-//! Memory of the process.
+//! Metric of the operator's memory usage.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-/// Resident memory of the process, read at each scrape.
+/// Resident memory of the process, read on each scrape.
 #[derive(Debug)]
 pub(super) struct ResidentMemory;
 
@@ -15,7 +15,7 @@ impl Collector for ResidentMemory {
             .ok()
             .and_then(|status| resident_bytes(&status))
         else {
-            // Not Linux: no value is better than a wrong one.
+            // There is no such file except on Linux. The metric is then left out.
             return Ok(());
         };
         let gauge = ConstGauge::new(bytes);
@@ -29,7 +29,7 @@ impl Collector for ResidentMemory {
     }
 }
 
-/// `VmRSS` of a `/proc/<pid>/status` text in bytes; the kernel writes it in units of 1024 (proc(5)).
+/// `VmRSS` in the text of `/proc/<pid>/status`, in bytes. The kernel writes it in KiB, with the unit `kB` (proc(5)).
 pub(super) fn resident_bytes(status: &str) -> Option<i64> {
     let line = status
         .lines()

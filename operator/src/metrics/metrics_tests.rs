@@ -1,4 +1,4 @@
-//! Every metric as Prometheus reads it.
+//! Tests of the rendered text of each metric.
 
 use super::memory::resident_bytes;
 use super::*;

@@ -1,7 +1,8 @@
-//! Metrics of the operator, in a registry that `main` owns.
+//! Metrics of the operator.
 //!
-//! Label values come from the enums of this file only, never from object names, messages or `Debug` output, so the code
-//! determines the number of series. Every name begins with `crokodial_`, except those of the process itself.
+//! Label values come only from the enums in this file, never from object names, messages or `Debug` output. The number
+//! of time series is therefore bounded by the code. Every name begins with `crokodial_`, except those of metrics about
+//! the process itself.
 
 mod memory;
 
@@ -19,49 +20,50 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 use self::memory::ResidentMemory;
 use crate::uptime::{ProbeOutcome, SiteFault};
 
-/// Media type of [`Metrics::render`].
+/// Media type of the text that [`Metrics::render`] returns.
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds in seconds of the duration of a reconcile: a no-op takes milliseconds, a registry lookup up to 10 s.
+/// Upper bounds of the histogram of reconcile durations, in seconds. A reconcile without changes takes milliseconds,
+/// one with a registry lookup up to 10 s.
 const DURATION_BUCKETS: [f64; 9] = [0.005, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
 
-/// Upper bounds in seconds of the latency of a good probe, whose timeout is two seconds.
+/// Upper bounds of the histogram of latencies of good probes, in seconds. A probe times out after 2 s.
 const LATENCY_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0];
 
-/// Kinds that are reconciled.
+/// Kinds that the operator reconciles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Reconciled {
-    /// The user's resource.
+    /// The environment, which users write.
     CrokodialEnvironment,
-    /// The record of a release.
+    /// The record of one release.
     CrokodialRelease,
 }
 
 /// Why a reconcile failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum FailureClass {
-    /// A retry may help.
+    /// A transient failure: a retry may help.
     Retry,
-    /// Only a person's edit helps.
+    /// The user must change something.
     Invalid,
-    /// The reconcile exceeded its deadline.
+    /// The reconcile did not end by its deadline.
     Deadline,
 }
 
-/// Kind of write to the API server.
+/// Kind of write request to the Kubernetes API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Verb {
-    /// POST.
+    /// POST: a new object.
     Create,
     /// Server-side apply.
     Apply,
-    /// Any other PATCH.
+    /// PATCH of any other type.
     Patch,
-    /// PUT.
+    /// PUT: a full replacement.
     Replace,
-    /// A write to the status subresource.
+    /// A write to the status subresource, with any method.
     Status,
-    /// DELETE.
+    /// DELETE of an object.
     Delete,
 }
 
@@ -84,46 +86,46 @@ pub enum WrittenKind {
     ServiceAccount,
 }
 
-/// Outcome of a release.
+/// Final outcome of a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ReleaseOutcome {
-    /// It passed its bake.
+    /// The release passed its bake.
     Good,
-    /// It failed before its rollout was complete.
+    /// The release failed before all pods ran it.
     Rejected,
-    /// It failed after its rollout.
+    /// The release failed during its bake.
     RolledBack,
-    /// A newer spec superseded it.
+    /// A newer spec or a pin superseded the release.
     Superseded,
 }
 
-/// Outcome of an image lookup.
+/// Outcome of looking up an image at its registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ImageOutcome {
-    /// The digest was found.
+    /// The registry returned a digest.
     Resolved,
-    /// The registry has no such image.
+    /// The registry has no such repository or tag.
     NotFound,
-    /// The registry requires other credentials.
+    /// The registry refuses access with these credentials.
     Unauthorized,
-    /// The registry gave no usable response.
+    /// The registry was not reached, or its response cannot be used.
     Unreachable,
 }
 
 /// Result of a probe of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ProbeResult {
-    /// The site is healthy.
+    /// The site answered with a healthy status.
     Good,
-    /// It refused the connection.
+    /// The site refused the connection.
     Refused,
-    /// It did not respond in time.
+    /// The site did not respond in time.
     Timeout,
-    /// It responded with an error status.
+    /// The site responded with an error status.
     Status,
     /// The connection broke, or the response is not HTTP.
     Protocol,
-    /// Nothing is known about the site.
+    /// The probe says nothing about the site.
     Unknown,
 }
 
@@ -172,7 +174,7 @@ struct ProbeLabel {
     result: ProbeResult,
 }
 
-/// All metrics of a process. Clones share them.
+/// All metrics of the process. Clones share their values.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -192,7 +194,7 @@ struct Inner {
     terms: Counter,
 }
 
-/// Creates metrics and registers them.
+/// Creates metrics and adds them to a registry.
 struct Registering<'a>(&'a mut Registry);
 
 impl Registering<'_> {
@@ -210,7 +212,7 @@ impl Registering<'_> {
 }
 
 impl Metrics {
-    /// New metrics, with the version of this build.
+    /// Creates all metrics, with the version of this build.
     pub fn new() -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(ResidentMemory));
@@ -249,8 +251,8 @@ impl Metrics {
         Self(Arc::new(inner))
     }
 
-    /// Starts the timer of a reconcile. The run and its duration are counted when the timer is dropped, so that every
-    /// exit is measured.
+    /// Starts the timer of a reconcile. Dropping the timer counts the reconcile and its duration, so that every exit is
+    /// measured.
     pub fn start_reconcile(&self, kind: Reconciled) -> ReconcileTimer {
         ReconcileTimer {
             metrics: self.clone(),
@@ -259,7 +261,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a reconcile that failed.
+    /// Counts a failed reconcile.
     pub fn reconcile_failed(&self, kind: Reconciled, class: FailureClass) {
         self.0
             .failures
@@ -267,7 +269,7 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts a write sent to the API server, whatever its outcome.
+    /// Counts a write request to the Kubernetes API, whatever its outcome.
     pub fn api_write(&self, verb: Verb, kind: WrittenKind) {
         self.0
             .writes
@@ -275,7 +277,7 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts an object that did not decode.
+    /// Counts an object that could not be decoded.
     pub fn undecodable(&self, kind: Reconciled) {
         self.0.undecodable.get_or_create(&KindLabel { kind }).inc();
     }
@@ -288,12 +290,12 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts an image lookup.
+    /// Counts an image lookup by its outcome.
     pub fn image_resolved(&self, outcome: ImageOutcome) {
         self.0.images.get_or_create(&ImageLabel { outcome }).inc();
     }
 
-    /// Counts a probe, and the latency of a good one.
+    /// Counts a probe by its result, and records the latency if it was good.
     pub fn probed(&self, outcome: ProbeOutcome) {
         let result = outcome.into();
         self.0.probes.get_or_create(&ProbeLabel { result }).inc();
@@ -302,7 +304,7 @@ impl Metrics {
         }
     }
 
-    /// Records whether this replica leads.
+    /// Records that this replica leads, or no longer does. Counts the beginning of each term.
     pub fn leads(&self, leads: bool) {
         if leads {
             self.0.terms.inc();
@@ -313,7 +315,7 @@ impl Metrics {
     /// All metrics in the OpenMetrics text format ([`OPENMETRICS`]).
     ///
     /// # Errors
-    /// None in practice: formatting into a string cannot fail.
+    /// Never in practice, because formatting into a string cannot fail.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
         let mut out = String::new();
         text::encode(&mut out, &self.0.registry)?;
@@ -336,7 +338,7 @@ impl Default for Metrics {
     }
 }
 
-/// Measures one reconcile; see [`Metrics::start_reconcile`].
+/// Measures one reconcile until it is dropped; see [`Metrics::start_reconcile`].
 #[derive(Debug)]
 #[must_use = "the duration is counted when this is dropped"]
 pub struct ReconcileTimer {

@@ -1,16 +1,17 @@
-//! Addresses that the operator never connects to. Pure, so that a table tests the rule.
+//! Addresses that the operator never connects to. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// True when the operator must not connect to `ip`.
+/// True if the operator must not connect to `ip`.
 pub fn is_refused(ip: IpAddr, api_server_ips: &[IpAddr]) -> bool {
     refusal(ip, api_server_ips).is_some()
 }
 
-/// Kind of forbidden address that `ip` is (`loopback`, `link-local`, …), or `None` when the operator may connect to it.
+/// Which kind of forbidden address `ip` is, such as `loopback` or `link-local`; `None` if the operator may connect to
+/// it.
 ///
-/// Private networks are allowed: they hold registries and load balancers. An IPv4 address inside an IPv6 one (mapped,
-/// compatible, NAT64 64:ff9b::/96, 6to4 2002::/16) counts as the IPv4 address that it reaches.
+/// Private networks are allowed, because registries and load balancers are there. An IPv6 address that contains an IPv4
+/// address (mapped, compatible, NAT64 64:ff9b::/96, 6to4 2002::/16) counts as that IPv4 address.
 pub fn refusal(ip: IpAddr, api_server_ips: &[IpAddr]) -> Option<&'static str> {
     let ip = effective(ip);
     if api_server_ips.iter().any(|api| effective(*api) == ip) {
@@ -28,7 +29,7 @@ fn refusal_v4(ip: Ipv4Addr) -> Option<&'static str> {
     } else if ip.is_link_local() {
         Some("link-local")
     } else if ip.octets()[0] == 0 {
-        // 0.0.0.0/8 is "this host" (RFC 1122 3.2.1.3); Linux connects 0.0.0.0 to loopback.
+        // 0.0.0.0/8 is "this host" (RFC 1122 3.2.1.3). Linux connects 0.0.0.0 to loopback.
         Some("unspecified")
     } else if ip.is_multicast() {
         Some("multicast")
@@ -40,7 +41,7 @@ fn refusal_v4(ip: Ipv4Addr) -> Option<&'static str> {
 }
 
 fn refusal_v6(ip: Ipv6Addr) -> Option<&'static str> {
-    // The one cloud metadata service outside the link-local range: EC2's IMDS over IPv6 (AWS EC2 user guide).
+    // The only cloud metadata service outside link-local: EC2's IMDS over IPv6 (AWS EC2 user guide).
     const EC2_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
     if ip.is_loopback() {
         Some("loopback")
@@ -57,7 +58,7 @@ fn refusal_v6(ip: Ipv6Addr) -> Option<&'static str> {
     }
 }
 
-/// The address that a packet to `ip` reaches.
+/// The address that a packet to `ip` actually reaches.
 fn effective(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
@@ -71,7 +72,7 @@ fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
         Ipv4Addr::new(a, b, c, d)
     };
     match ip.segments() {
-        // `::` and `::1` are IPv6 addresses in their own right.
+        // `::` and `::1` contain no IPv4 address.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => Some(join(high, low)),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(join(high, low)),

@@ -1,7 +1,7 @@
-//! HTTP/1.1 over the guard: one connection, one request, one response.
+//! HTTP/1.1 client over the guard. Each request has its own connection.
 //!
-//! No connection pool: the operator sends a few requests per hour to a registry, and every new connection is checked by
-//! the guard. Nothing here has a total timeout; each caller sets one for all its exchanges.
+//! There is no connection pool, because the guard must check every connection and requests are few. There is no total
+//! timeout either: each caller sets one.
 
 use std::time::Duration;
 
@@ -25,20 +25,20 @@ use super::trust::Trust;
 
 /// Timeout of a TLS handshake.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Maximum size of a response head in bytes. Signed redirect targets reach some 4 KiB.
+/// Maximum size of a response head in bytes. Signed redirect targets take about 4 KiB.
 const MAX_HEAD: usize = 32 * 1024;
 
 /// URL scheme of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// Plain HTTP.
+    /// HTTP without TLS.
     Http,
     /// HTTP over TLS.
     Https,
 }
 
 impl Scheme {
-    /// The port where a URL names none.
+    /// The port of a URL without a port.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -47,21 +47,21 @@ impl Scheme {
     }
 }
 
-/// Destination of a request. `dial` and `name` differ when a site is probed at a known address.
+/// Destination of a request. `dial` and `name` differ if the request goes to a known address of the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// http or https.
+    /// URL scheme: HTTP or HTTPS.
     pub scheme: Scheme,
-    /// The name or address to connect to.
+    /// The host name or IP address to connect to.
     pub dial: String,
     /// The TCP port to connect to.
     pub port: u16,
-    /// The requested name: TLS server name and Host header.
+    /// The host name that is requested: TLS server name and Host header.
     pub name: String,
 }
 
 impl Endpoint {
-    /// An endpoint whose name is also its address.
+    /// An endpoint that is contacted by its name.
     pub fn new(scheme: Scheme, name: &str, port: u16) -> Self {
         Self {
             scheme,
@@ -71,7 +71,7 @@ impl Endpoint {
         }
     }
 
-    /// `name` or `name:port`, as in a Host header and a URL.
+    /// `name` or `name:port` as in a URL; without the port if it is the scheme's default.
     pub fn authority(&self) -> String {
         if self.port == self.scheme.default_port() {
             self.name.clone()
@@ -81,7 +81,7 @@ impl Endpoint {
     }
 }
 
-/// Sends requests through a [`Guard`].
+/// HTTP client that connects through a [`Guard`].
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     guard: Guard,
@@ -89,16 +89,16 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client that connects through `guard` and trusts the CAs of `trust`.
+    /// A client that connects through `guard` and trusts the CAs in `trust`.
     pub fn new(guard: Guard, trust: Trust) -> Self {
         Self { guard, trust }
     }
 
-    /// Connects, sends `request` (its URI is path and query only) and waits for the head of the response. Redirects are
-    /// responses like any other. User-Agent is set here, and Host unless the request has one.
+    /// Connects, sends `request` and waits for the head of the response. The URI of `request` is path and query only.
+    /// Redirects are not followed. Sets User-Agent, and Host if the request has none.
     ///
     /// # Errors
-    /// Every variant of [`NetError`] but `TooLarge` and `Deadline`.
+    /// Any [`NetError`] except `TooLarge` and `Deadline`.
     pub async fn send(
         &self,
         endpoint: &Endpoint,
@@ -108,10 +108,11 @@ impl HttpClient {
         self.send_over(tcp, endpoint, request).await
     }
 
-    /// As [`Self::send`], over a connection that the caller opened to an address that [`Guard::refuses`] allows.
+    /// As [`Self::send`], over a connection that the caller has opened. The caller must check the address with
+    /// [`Guard::refuses`] first.
     ///
     /// # Errors
-    /// As [`Self::send`], except those of connecting.
+    /// As for [`Self::send`], except the errors of connecting.
     pub async fn send_over(
         &self,
         tcp: TcpStream,
@@ -160,13 +161,13 @@ impl HttpClient {
     }
 }
 
-/// A response whose body is not read yet. Dropping it closes the connection.
+/// A response whose body was not read yet. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Exchange {
     head: Response<()>,
     body: Incoming,
     host: String,
-    /// Drives the connection; aborted when the exchange is dropped.
+    /// Task that drives the connection; aborted when the exchange is dropped.
     _connection: JoinSet<()>,
 }
 
@@ -189,7 +190,7 @@ impl Exchange {
             .map_err(protocol)?;
         let mut driver = JoinSet::new();
         driver.spawn(async move {
-            // A broken connection appears as an error of the request or of the body.
+            // A broken connection shows as an error of the request or of the body.
             let _ = connection.await;
         });
         let (head, body) = sender
@@ -205,20 +206,20 @@ impl Exchange {
         })
     }
 
-    /// Status and headers.
+    /// Status and headers of the response.
     pub fn head(&self) -> &Response<()> {
         &self.head
     }
 
-    /// Status and headers; closes the connection without reading the body.
+    /// Status and headers of the response. Closes the connection without reading the body.
     pub fn into_head(self) -> Response<()> {
         self.head
     }
 
-    /// The whole body, at most `limit` bytes of it.
+    /// Reads the whole body, of at most `limit` bytes.
     ///
     /// # Errors
-    /// [`NetError::TooLarge`], [`NetError::Protocol`].
+    /// [`NetError::TooLarge`] if the body is larger, [`NetError::Protocol`] if the connection breaks.
     pub async fn into_bytes(self, limit: usize) -> Result<Bytes, NetError> {
         let host = self.host.clone();
         Limited::new(self.body, limit)
@@ -228,10 +229,10 @@ impl Exchange {
             .map_err(|error| body_error(error.as_ref(), host, limit))
     }
 
-    /// Reads at most `limit` bytes of the body and drops them: up to there the body must arrive.
+    /// Reads and discards the body, up to about `limit` bytes. The rest is not awaited.
     ///
     /// # Errors
-    /// [`NetError::Protocol`].
+    /// [`NetError::Protocol`] if the connection breaks before that.
     pub async fn drain(mut self, limit: usize) -> Result<(), NetError> {
         let mut left = limit;
         while let Some(frame) = self.body.frame().await {
@@ -246,10 +247,10 @@ impl Exchange {
         Ok(())
     }
 
-    /// SHA-256 of the whole body, of at most `limit` bytes, which is not kept in memory.
+    /// SHA-256 of the whole body, of at most `limit` bytes. The body is not kept in memory.
     ///
     /// # Errors
-    /// As [`Self::into_bytes`].
+    /// As for [`Self::into_bytes`].
     pub async fn into_sha256(self, limit: usize) -> Result<[u8; 32], NetError> {
         let host = self.host.clone();
         let mut body = Limited::new(self.body, limit);

@@ -1,4 +1,4 @@
-//! Resolution, check and connection, in this order and with nothing in between.
+//! Opens TCP connections: resolves the name, checks each address, and connects to a checked address.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -9,14 +9,14 @@ use tokio::time::timeout;
 use super::address::refusal;
 use super::error::NetError;
 
-/// Timeout of a DNS lookup. The resolver's default is 5 s per server and attempt (resolv.conf(5)).
+/// Timeout of a DNS lookup. The resolver's own default is 5 s per server and attempt (resolv.conf(5)).
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout for one address to accept; a dropped SYN is sent twice more within it (after 1 s and 2 s on Linux).
+/// Timeout of connecting to one address. Linux retransmits a lost SYN twice within it (after 1 s and 3 s).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Maximum number of addresses of a name that are tried.
+/// Maximum number of addresses that are tried per name.
 const MAX_ADDRESSES: usize = 4;
 
-/// Opens TCP connections to addresses that passed [`refusal`], and to no other.
+/// Opens TCP connections, only to addresses that [`refusal`] allows.
 #[derive(Debug, Clone)]
 pub struct Guard {
     api_server_ips: Vec<IpAddr>,
@@ -24,7 +24,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard that refuses the API server's addresses too; see [`api_server_ips`].
+    /// A guard that also refuses the addresses of the API server; see [`api_server_ips`].
     pub fn new(api_server_ips: Vec<IpAddr>) -> Self {
         Self {
             api_server_ips,
@@ -32,7 +32,7 @@ impl Guard {
         }
     }
 
-    /// A guard that allows loopback, where servers of tests listen. Never for production code.
+    /// A guard that allows loopback, where test servers listen. Never for production code.
     #[doc(hidden)]
     pub fn for_tests_allowing_loopback() -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Guard {
         }
     }
 
-    /// True for an address that the operator never connects to; for callers that open the socket themselves.
+    /// True if the operator must not connect to `ip`. For callers that open the socket themselves.
     pub fn refuses(&self, ip: IpAddr) -> bool {
         self.refusal(ip).is_some()
     }
@@ -49,13 +49,14 @@ impl Guard {
     /// Connects to `host` (a name, an IPv4 address, or an IPv6 address with or without brackets).
     ///
     /// # Errors
-    /// [`NetError::Dns`], [`NetError::Refused`] when no address is allowed, [`NetError::Connect`].
+    /// [`NetError::Dns`] if there is no address, [`NetError::Refused`] if no address is allowed, [`NetError::Connect`]
+    /// if none accepts.
     pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, NetError> {
         let allowed = self.addresses(host, port).await?;
         for address in allowed.into_iter().take(MAX_ADDRESSES) {
             if let Ok(Ok(stream)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-                // One small request and one response: waiting to fill a packet only adds latency. A failure to set
-                // this is harmless.
+                // There is one small request per connection, so waiting to fill a packet only adds latency. A failure
+                // to set the option is harmless.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
@@ -97,8 +98,8 @@ impl Guard {
     }
 }
 
-/// Addresses of `KUBERNETES_SERVICE_HOST`, which the kubelet sets in every pod (an address, rarely a name). Empty
-/// outside a cluster, or when the name has no address.
+/// IP addresses of the API server: those of `KUBERNETES_SERVICE_HOST`, which the kubelet sets in every pod (an address,
+/// rarely a name). Empty outside a cluster, or if the name has no address.
 pub async fn api_server_ips(service_host: Option<&str>) -> Vec<IpAddr> {
     let Some(host) = service_host else {
         return Vec::new();

@@ -1,9 +1,9 @@
-//! The only way in which this process connects to an address that a user's resource names.
+//! The only way in which this process connects to hosts that users' resources name.
 //!
-//! A resource names registries and sites; a user who may write one could otherwise make the operator connect to the
-//! cloud's metadata service, to its own loopback or to the API server. [`Guard`] resolves the name, refuses such
-//! addresses *after* resolution and connects to exactly the address that it checked, so neither DNS rebinding nor a
-//! redirect bypasses it. [`HttpClient`] speaks HTTP/1.1 over it, with one connection per request and every size bounded.
+//! Resources name registries and sites. Without protection, a user who may write a resource could make the operator
+//! connect to the cloud's metadata service, to loopback or to the API server. [`Guard`] resolves the name, refuses such
+//! addresses and connects to exactly the address that it has checked, so neither DNS rebinding nor a redirect bypasses
+//! it. [`HttpClient`] sends HTTP/1.1 requests through it, with one connection per request and a limit on every size.
 
 mod address;
 mod client;

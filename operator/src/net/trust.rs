@@ -9,10 +9,10 @@ use rustls::{ClientConfig, RootCertStore};
 /// Why a TLS client configuration could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// The text holds no certificate.
+    /// The text contains no readable certificate.
     #[error("the CA bundle holds no readable PEM certificate: give at least one CERTIFICATE block")]
     NoCertificate,
-    /// rustls refused the configuration; only a broken build causes it.
+    /// rustls refused the configuration, which only a broken build can cause.
     #[error("TLS client configuration: {0}")]
     Config(#[from] rustls::Error),
 }
@@ -27,17 +27,17 @@ impl TrustError {
     }
 }
 
-/// A TLS client configuration: HTTP/1.1 only, with `ring` as the provider.
+/// TLS client configuration with a set of trusted CAs: HTTP/1.1 only, with `ring` as crypto provider.
 #[derive(Debug, Clone)]
 pub struct Trust(Arc<ClientConfig>);
 
 impl Trust {
-    /// The CA bundle of the host: `SSL_CERT_FILE` or the distribution's path (the image contains one). An empty bundle
-    /// is logged, not an error, as a cluster whose registries all use plain HTTP needs none; HTTPS exchanges then fail
-    /// with an unknown issuer.
+    /// Trusts the CA bundle of the host: `SSL_CERT_FILE` or the distribution's path (the image contains one). An empty
+    /// bundle is logged but is no error, because a cluster whose registries all use plain HTTP needs none. HTTPS
+    /// requests then fail with an unknown issuer.
     ///
     /// # Errors
-    /// [`TrustError::Config`].
+    /// [`TrustError::Config`] if rustls refuses the configuration.
     pub fn platform() -> Result<Self, TrustError> {
         let loaded = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
@@ -50,10 +50,11 @@ impl Trust {
         Self::with_roots(roots)
     }
 
-    /// Only the CAs of this PEM text, such as the one that signs SelfSigned environments.
+    /// Trusts only the CAs in this PEM text, such as the CA that signs SelfSigned environments.
     ///
     /// # Errors
-    /// [`TrustError::NoCertificate`], [`TrustError::Config`].
+    /// [`TrustError::NoCertificate`] if the text contains none, [`TrustError::Config`] if rustls refuses the
+    /// configuration.
     pub fn only(pem: &str) -> Result<Self, TrustError> {
         let certificates: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(pem.as_bytes())
@@ -79,7 +80,7 @@ impl Trust {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // Connections are never reused, so stored sessions would only use memory.
+        // Connections are never reused, so stored TLS sessions would only use memory.
         config.resumption = rustls::client::Resumption::disabled();
         Ok(Self(Arc::new(config)))
     }

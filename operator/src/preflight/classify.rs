@@ -1,23 +1,24 @@
-//! The reason, which a person can act on, for an error of the MongoDB driver. Pure; drops all texts of the driver.
+//! Maps an error of the MongoDB driver to a reason that a user can act on. Pure. The driver's texts are dropped,
+//! because they may contain credentials.
 
 use std::io;
 
 use crokodial_crds::Reason;
 use mongodb::error::{Error, ErrorKind};
 
-/// A check that failed.
+/// A preflight check that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedCheck {
-    /// Why.
+    /// Why the check failed.
     pub reason: Reason,
-    /// The server in question, from the connection string.
+    /// Host and port of the server, as in the connection string; `None` if the failure is not about one server.
     pub host: Option<String>,
-    /// The server's error code.
+    /// Error code of the MongoDB server, if it sent one.
     pub code: Option<i32>,
 }
 
 impl FailedCheck {
-    /// A failure without a server.
+    /// A failure that is not about one server.
     pub fn of(reason: Reason) -> Self {
         Self {
             reason,
@@ -26,7 +27,7 @@ impl FailedCheck {
         }
     }
 
-    /// A failure at one server.
+    /// A failure at the server `host`.
     pub fn at(reason: Reason, host: &str) -> Self {
         Self {
             host: Some(host.to_owned()),
@@ -35,7 +36,7 @@ impl FailedCheck {
     }
 }
 
-/// The failed check behind an error of the driver.
+/// The failed check for an error of the driver.
 pub fn classify(error: &Error) -> FailedCheck {
     match &*error.kind {
         ErrorKind::Authentication { .. } => FailedCheck::of(Reason::AuthFailed),
@@ -50,14 +51,14 @@ pub fn classify(error: &Error) -> FailedCheck {
     }
 }
 
-/// The failed check behind a server's error code (`src/mongo/base/error_codes.yml` of the server).
+/// The failed check for a server's error code (`src/mongo/base/error_codes.yml` in the MongoDB source).
 pub fn of_code(code: i32) -> FailedCheck {
     let reason = match code {
         // Unauthorized.
         13 => Reason::NotAuthorized,
         // UserNotFound, AuthenticationFailed, MechanismUnavailable.
         11 | 18 | 334 => Reason::AuthFailed,
-        // Atlas responds so to a command that the user has no right to.
+        // Atlas answers with this code if the user has no right to run a command.
         8000 => Reason::NotAuthorized,
         // PrimarySteppedDown, ShutdownInProgress, NotWritablePrimary, InterruptedDueToReplStateChange,
         // NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary.
@@ -70,7 +71,7 @@ pub fn of_code(code: i32) -> FailedCheck {
     }
 }
 
-/// The reason of a failed connection.
+/// The reason for an I/O error of a connection.
 pub fn of_io(error: &io::Error) -> Reason {
     if error
         .get_ref()
@@ -80,7 +81,8 @@ pub fn of_io(error: &io::Error) -> Reason {
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Reason::ConnectionRefused,
-        // Reported at once by a router or firewall; without a response the timeout decides.
+        // The kernel reported this, for example because a router or firewall rejected the packets. Without any
+        // response, the caller's timeout leads to the same reason.
         io::ErrorKind::TimedOut
         | io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable

@@ -1,7 +1,7 @@
-//! Identity of a database: what the server reports, not the name in a connection string.
+//! Identity of a database, from what its server reports and not only from the name in a connection string.
 //!
-//! Marks are digests, so that a result is small and shows no name. Two connection strings name the same database when
-//! they have a mark in common. See docs/adr/0009.
+//! Identity is a set of marks. A mark is a digest, so that results are small and show no names. Two connection strings
+//! are for the same database if their sets have a mark in common. See docs/adr/0009.
 
 use mongodb::bson::{Bson, Document};
 use sha2::{Digest, Sha256};
@@ -11,29 +11,29 @@ use super::reach::Reached;
 /// Length of a mark in hex digits: 128 bits.
 pub const MARK_LENGTH: usize = 32;
 
-/// Maximum number of members of a replica set (limits of the server).
+/// Maximum number of members in a replica set (MongoDB limit).
 const MAX_MEMBERS: usize = 50;
 
-/// Maximum length of a member's name with its port (253 in DNS).
+/// Maximum length of a member's host and port in bytes. DNS names have at most 253.
 const MAX_NAME: usize = 260;
 
-/// What a server reports about itself, and where it was reached.
+/// What a server reports about itself, and how it was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting {
-    /// Name of its replica set, if any.
+    /// Name of the server's replica set, if it is in one.
     pub set: Option<String>,
-    /// Members of the replica set.
+    /// Host and port of each member of the replica set.
     pub hosts: Vec<String>,
-    /// Identifier that the running process gave itself.
+    /// `topologyVersion.processId`: identifies the running server process until it restarts.
     pub process: Option<String>,
-    /// Host and port as in the connection string.
+    /// Host and port of the server in the connection string.
     pub name: String,
-    /// Address at which it responded.
+    /// IP address and port at which the server responded.
     pub address: String,
 }
 
 impl Greeting {
-    /// Reads a response to `hello`.
+    /// Reads the response to the command `hello`.
     pub fn read(hello: &Document, reached: Reached) -> Self {
         let short = |text: &str| {
             let fits = (1..=MAX_NAME).contains(&text.len());
@@ -60,13 +60,13 @@ impl Greeting {
     }
 }
 
-/// Marks of a database on a server.
+/// The marks of a database on a server: digests that identify it.
 ///
-/// For a replica set: its name with each member, so that adding or removing a member changes nothing. Anything else (a
-/// standalone server, a router of a sharded cluster) reports neither: then the identifier of the running process, the
-/// name in the connection string, and the address at which it responded.
+/// A replica set has one mark per member, of the set's name and the member's host. Adding or removing a member
+/// therefore keeps a common mark. A standalone server and the router of a sharded cluster report neither. Their marks
+/// are of the process identifier, the name in the connection string, and the address at which the server responded.
 pub fn marks(greeting: &Greeting, database: &str) -> Vec<String> {
-    // Many servers name their members by loopback addresses, which identify nothing.
+    // Many servers report loopback addresses as member names, which identify nothing.
     let members: Vec<&String> = greeting.hosts.iter().filter(|h| !is_loopback(h)).collect();
     let mut marks: Vec<String> = match &greeting.set {
         Some(set) if !members.is_empty() => members

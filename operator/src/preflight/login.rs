@@ -1,4 +1,4 @@
-//! Login, rights and server facts, through the driver that the application uses too.
+//! Login, rights and server facts, through the same driver that the application uses.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use super::outcome::is_version;
 use super::request::{CheckRequest, Deadlines};
 use super::rights;
 
-/// What a server reports about itself after the login.
+/// What a server reports about itself after login.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerFacts {
-    /// Response to `hello`.
+    /// Response to the command `hello`.
     pub hello: Document,
-    /// Version, if reported.
+    /// Version of the server, if it allows the user to read it.
     pub version: Option<String>,
 }
 
-/// Logs in, checks the role, and reads the facts.
+/// Logs in, checks the rights of the role, and reads what the server reports about itself.
 ///
 /// # Errors
-/// The check that failed.
+/// The first check that failed.
 pub async fn check(
     options: ClientOptions,
     request: &CheckRequest,
@@ -33,14 +33,14 @@ pub async fn check(
 ) -> Result<ServerFacts, FailedCheck> {
     let client = client(options, deadlines)?;
     let checked = checks(&client, request).await;
-    // Ends its background tasks, which nothing waits for.
+    // Dropping the client ends its background tasks; nothing waits for them.
     drop(client);
     checked
 }
 
 fn client(mut options: ClientOptions, deadlines: Deadlines) -> Result<Client, FailedCheck> {
     let left = deadlines.end.saturating_duration_since(Instant::now());
-    // Shorter than the total timeout, so that the driver can still report that there is no primary.
+    // Shorter than the time that is left, so that the driver can still report that there is no primary.
     let selection = left
         .saturating_sub(Duration::from_millis(500))
         .max(left / 2);
@@ -54,7 +54,7 @@ fn client(mut options: ClientOptions, deadlines: Deadlines) -> Result<Client, Fa
 
 async fn checks(client: &Client, request: &CheckRequest) -> Result<ServerFacts, FailedCheck> {
     let admin = client.database("admin");
-    // The first command through the driver, which logs in.
+    // The first command through the driver. It causes the login.
     let status = command(&admin, doc! {"connectionStatus": 1, "showPrivileges": true}).await?;
     if !rights::may(&status, request.role, &request.database) {
         return Err(FailedCheck::of(Reason::NotAuthorized));
@@ -62,7 +62,7 @@ async fn checks(client: &Client, request: &CheckRequest) -> Result<ServerFacts, 
     let confirm = request.role.harmless_command();
     command(&client.database(&request.database), confirm).await?;
     let hello = command(&admin, doc! {"hello": 1}).await?;
-    // Not every server allows everybody this command; the version is optional.
+    // Not every server allows every user to run this command, so the version is optional.
     let build = command(&admin, doc! {"buildInfo": 1}).await.ok();
     let version = build.and_then(|info| info.get_str("version").ok().map(str::to_owned));
     Ok(ServerFacts {
@@ -71,7 +71,8 @@ async fn checks(client: &Client, request: &CheckRequest) -> Result<ServerFacts, 
     })
 }
 
-/// Runs a command, whose response may contain the refusal of a single write.
+/// Runs a command and returns its response. A refused write (`writeErrors`) is returned as an error, although the
+/// command itself succeeded.
 async fn command(database: &Database, command: Document) -> Result<Document, FailedCheck> {
     let answer = database
         .run_command(command)

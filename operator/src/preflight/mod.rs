@@ -1,9 +1,9 @@
-//! The check that a preflight Job runs: whether a connection string works from here, with the required rights.
+//! The preflight check: whether a connection string works from this pod's network, with the required rights.
 //!
-//! The checks go from the outside in and stop at the first failure, so that each failure has one reason that a person
-//! can act on: syntax, DNS, TCP, TLS, the server's response, the login, the rights. Nothing is changed on the server. The
-//! result is an [`Outcome`]: texts of our own, the host's name, a number; never a credential, and never text that a
-//! server sent.
+//! The checks run in order and stop at the first failure: syntax, DNS, TCP, TLS, response of the server, login, rights.
+//! Each failure therefore has one reason that a user can act on. Nothing is changed on the server. The [`Outcome`]
+//! contains reasons, a host name from the connection string, error codes, digests and the server's version in a checked
+//! format, but never a credential or any other text from a server.
 
 pub mod classify;
 pub mod identity;
@@ -28,7 +28,7 @@ pub use outcome::{MAX_BYTES, Outcome};
 pub use request::{CheckRequest, Deadlines};
 pub use rights::Role;
 
-/// Runs the checks.
+/// Runs the checks and returns their result.
 pub async fn answer(request: &CheckRequest) -> Outcome {
     let deadlines = Deadlines::within(request.timeout);
     match check(request, deadlines).await {
@@ -39,7 +39,7 @@ pub async fn answer(request: &CheckRequest) -> Outcome {
 
 async fn check(request: &CheckRequest, deadlines: Deadlines) -> Result<Outcome, FailedCheck> {
     crokodial_crds::mongo_uri::parse(&request.uri).map_err(|_| FailedCheck::of(Reason::BadUri))?;
-    // For mongodb+srv the driver asks for the SRV and TXT records here.
+    // For mongodb+srv, the driver requests the SRV and TXT records here.
     let options = timeout_at(deadlines.names, ClientOptions::parse(&request.uri))
         .await
         .map_err(|_| FailedCheck::of(Reason::DnsFailure))?
@@ -73,10 +73,10 @@ pub struct PreflightArgs {
     pub answer: Option<PathBuf>,
 }
 
-/// Runs the checks and writes the result. Any result is success; an error means that there is none.
+/// Runs the checks and writes their result. A failed check is a result too; an error means that there is no result.
 ///
 /// # Errors
-/// The file cannot be read, or the result cannot be written.
+/// The file with the connection string cannot be read, or the result cannot be written.
 pub async fn run(args: PreflightArgs) -> anyhow::Result<()> {
     use anyhow::Context;
     let uri = tokio::fs::read_to_string(&args.uri_file)

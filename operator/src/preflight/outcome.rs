@@ -1,4 +1,4 @@
-//! Result of a preflight Job, stored in the pod's termination message.
+//! Result of a preflight Job, as stored in its pod's termination message.
 
 use crokodial_crds::Reason;
 use serde::{Deserialize, Serialize};
@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 use super::classify::FailedCheck;
 use super::identity::MARK_LENGTH;
 
-/// Maximum size of a termination message in bytes (kubelet).
+/// Maximum size of a termination message in bytes (limit of the kubelet).
 pub const MAX_BYTES: usize = 4096;
 
-/// Maximum number of marks. A replica set has at most 50 members; a server without one has three marks.
+/// Maximum number of marks. A replica set has at most 50 members, and any other server has three marks.
 const MAX_MARKS: usize = 53;
 
-/// Result of the checks.
+/// Result of the preflight checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Outcome {
     /// `Proven`, or the [`Reason`] of the first check that failed.
     verdict: String,
-    /// The server in question.
+    /// Host and port of the server that the failure is about, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     host: Option<String>,
-    /// The server's error code, if any.
+    /// Error code of the MongoDB server, if it sent one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<i32>,
-    /// Version of the server, if reported.
+    /// Version of the server, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
-    /// Marks that identify the database; see [`super::identity`].
+    /// Marks that identify the database; see [`super::identity::marks`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     marks: Vec<String>,
 }
@@ -49,7 +49,7 @@ const VERDICTS: [Reason; 10] = [
 ];
 
 impl Outcome {
-    /// All checks passed.
+    /// The result if all checks passed.
     pub fn proven(version: Option<String>, marks: Vec<String>) -> Self {
         Self {
             verdict: PROVEN.to_owned(),
@@ -60,7 +60,7 @@ impl Outcome {
         }
     }
 
-    /// A check failed.
+    /// The result if a check failed.
     pub fn failed(check: &FailedCheck) -> Self {
         Self {
             verdict: check.reason.as_str().to_owned(),
@@ -76,7 +76,8 @@ impl Outcome {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Parses a result. It comes from a pod in the user's namespace: anything that is not exactly a result is `None`.
+    /// Parses a result. The text comes from a pod in the user's namespace, so anything that is not exactly a result is
+    /// refused with `None`.
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > MAX_BYTES {
             return None;
@@ -90,23 +91,23 @@ impl Outcome {
         (known && sound).then_some(read)
     }
 
-    /// The reason of the failed check; `None` when all passed.
+    /// Reason of the failed check; `None` if all checks passed.
     pub fn failure(&self) -> Option<Reason> {
         let reason: Reason = self.verdict.parse().ok()?;
         VERDICTS.contains(&reason).then_some(reason)
     }
 
-    /// Version of the server.
+    /// Version of the server, if known.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 
-    /// Marks that identify the database.
+    /// Marks that identify the database; see [`super::identity::marks`].
     pub fn marks(&self) -> &[String] {
         &self.marks
     }
 
-    /// Message for a condition: a clause without its full stop.
+    /// Message for a condition, as a clause without its full stop.
     pub fn seen(&self, database: &str) -> String {
         let host = self.host.as_deref().unwrap_or("the server");
         let code = self
@@ -142,7 +143,7 @@ impl Outcome {
     }
 }
 
-/// `host` or `host:port`, as messages may show it.
+/// True for `host` or `host:port` with only characters that a message may show.
 fn is_host(text: &str) -> bool {
     (1..=260).contains(&text.len())
         && text
@@ -150,7 +151,7 @@ fn is_host(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b".:-_[]".contains(&b))
 }
 
-/// `7.0.5`, `8.0.0-rc1`.
+/// True for a version such as `7.0.5` or `8.0.0-rc1`.
 pub fn is_version(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! Reachability of a server: DNS, TCP, TLS, `hello`.
+//! Checks whether a server can be reached: DNS, TCP, TLS, and a response to `hello`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,25 +19,25 @@ use super::classify::{FailedCheck, of_io};
 use super::request::Deadlines;
 use super::wire;
 
-/// Maximum number of servers of a connection string that are tried. Drivers try all; a longer list has a working one
-/// among the first.
+/// Maximum number of servers of a connection string that are tried. Drivers try all, but in a longer list one of the
+/// first should work.
 const MAX_SERVERS: usize = 8;
-/// Maximum number of addresses of a server that are tried.
+/// Maximum number of IP addresses that are tried per server.
 const MAX_ADDRESSES: usize = 4;
 
-/// A server that responded.
+/// A server that responded to the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
-    /// Host and port as in the connection string.
+    /// Host and port of the server in the connection string.
     pub name: String,
-    /// Address at which it responded.
+    /// IP address and port at which the server responded.
     pub address: String,
 }
 
-/// Contacts all servers concurrently; one response is enough.
+/// Contacts the servers of the connection string concurrently. One response is enough.
 ///
 /// # Errors
-/// The failed check of the server with which the connection got furthest.
+/// The failed check of the server whose connection got furthest.
 pub async fn reach(options: &ClientOptions, deadlines: Deadlines) -> Result<Reached, FailedCheck> {
     let security = security(options)?;
     let servers = options.hosts.iter().take(MAX_SERVERS);
@@ -53,7 +53,7 @@ pub async fn reach(options: &ClientOptions, deadlines: Deadlines) -> Result<Reac
     Err(furthest)
 }
 
-/// How far the connection to a server got; larger is further.
+/// How far the connection to a server got before this failure; a larger number is further.
 fn depth(reason: Reason) -> u8 {
     match reason {
         Reason::DnsFailure => 0,
@@ -103,8 +103,8 @@ async fn contact(
     })
 }
 
-/// Connects to all addresses concurrently and takes the first that accepts. A refusal is reported rather than a
-/// timeout, as it says more.
+/// Connects to all addresses concurrently and returns the first connection. If all fail, a refused connection is
+/// reported in preference to a timeout.
 async fn connect(
     addresses: Vec<SocketAddr>,
     deadlines: Deadlines,
@@ -131,7 +131,7 @@ async fn connect(
     Err(reason)
 }
 
-/// Sends `hello` without a login: a server that responds to it speaks MongoDB.
+/// Sends the command `hello` without login. A server that responds to it speaks the MongoDB protocol.
 async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     plain: bool,
@@ -144,18 +144,19 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
             Err(Reason::UnexpectedAnswer)
         }
-        // A server that requires TLS closes a connection without it.
+        // A server that requires TLS closes a connection that does not use it.
         Ok(Err(_)) if plain => Err(Reason::TlsFailure),
         Ok(Err(_)) => Err(Reason::NotAnswering),
     }
 }
 
-/// How a connection is secured.
+/// How connections to the servers are secured.
 enum Security {
     None,
-    /// By TLS as the driver sets it up from the same options.
+    /// TLS with the CAs that the options name, as in the driver.
     Tls(TlsConnector),
-    /// By options that only the driver implements (client certificate, no verification): the login is the check.
+    /// Only the driver implements these options (client certificate, no verification), so the login is the first check
+    /// of TLS.
     Drivers,
 }
 
@@ -175,7 +176,7 @@ fn security(options: &ClientOptions) -> Result<Security, FailedCheck> {
     Ok(Security::Tls(TlsConnector::from(Arc::new(config))))
 }
 
-/// The public authorities, or those of the CA file in the options.
+/// The trusted CAs: those of the CA file in the options, else the public ones.
 fn roots(wanted: &TlsOptions) -> Result<RootCertStore, FailedCheck> {
     let mut roots = RootCertStore::empty();
     match &wanted.ca_file_path {

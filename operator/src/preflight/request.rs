@@ -1,4 +1,4 @@
-//! Request for a check of a connection string, and the deadlines of its parts.
+//! Parameters of a preflight check, and the deadlines of its steps.
 
 use std::time::Duration;
 
@@ -6,46 +6,47 @@ use tokio::time::Instant;
 
 use super::rights::Role;
 
-/// What to check.
+/// Parameters of a preflight check.
 #[derive(Clone)]
 pub struct CheckRequest {
-    /// Connection string.
+    /// MongoDB connection string.
     pub uri: String,
-    /// Database on which the role is needed.
+    /// Name of the database on which the role is needed.
     pub database: String,
-    /// Required role.
+    /// Role that the user of the connection string needs.
     pub role: Role,
-    /// Timeout of all checks together.
+    /// Timeout of the whole check.
     pub timeout: Duration,
 }
 
-/// Prints nothing, because the request contains the credential.
+/// Shows no field, because the request contains the credential.
 impl std::fmt::Debug for CheckRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CheckRequest").finish_non_exhaustive()
     }
 }
 
-/// Deadline of each check. Later checks may use the time that earlier ones leave; all together have the timeout.
+/// Deadlines of the steps of a check. A step may use the time that earlier steps left.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// For DNS lookups.
+    /// Deadline of DNS lookups.
     pub names: Instant,
-    /// For TCP connections.
+    /// Deadline of TCP connections.
     pub connect: Instant,
-    /// For TLS handshakes.
+    /// Deadline of TLS handshakes.
     pub tls: Instant,
-    /// For the server's response to `hello`.
+    /// Deadline of the server's response to `hello`.
     pub hello: Instant,
-    /// For login and rights: the timeout.
+    /// Deadline of login and rights, and of the whole check.
     pub end: Instant,
 }
 
 impl Deadlines {
-    /// Deadlines that begin now.
+    /// The deadlines of a check that starts now.
     pub(super) fn within(timeout: Duration) -> Self {
         let start = Instant::now();
-        // A dropped SYN is sent again after 1 s and 3 s: a third of the default 15 s covers both.
+        // A lost SYN is sent again after 1 s and 3 s. Connecting has at least a third of the timeout, so 5 s by
+        // default, which covers both.
         let part = |of: u32| start + timeout / 12 * of;
         Self {
             names: part(4),

@@ -1,5 +1,5 @@
-//! Whether a login has a role on a database: read from `connectionStatus` and confirmed by a command that changes
-//! nothing. Pure.
+//! Checks whether a login has a role on a database: by the privileges in `connectionStatus`, and by a command that
+//! requires the role and changes nothing. Pure.
 
 use mongodb::bson::{Bson, Document, doc};
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,11 @@ pub enum Role {
     ReadWrite,
 }
 
-/// Name of a collection that does not exist. Nothing is ever written to it.
+/// A collection name that is only used in commands that write nothing.
 const COLLECTION: &str = "crokodial.preflight";
 
 impl Role {
-    /// Actions of the role that an application needs.
+    /// The MongoDB actions that the role must allow.
     fn actions(self) -> &'static [&'static str] {
         match self {
             Self::Read => &["find"],
@@ -40,8 +40,8 @@ impl Role {
     }
 }
 
-/// False when the server lists the login's privileges and those of the role are not among them. A server that lists none
-/// (without access control, or without roles) decides by its response to the command.
+/// False if the server lists the login's privileges and the role needs one that is missing. A server without access
+/// control or without roles lists none; it then decides by its response to the command.
 pub fn may(status: &Document, role: Role, database: &str) -> bool {
     let Some(privileges) = status
         .get_document("authInfo")
@@ -63,7 +63,8 @@ fn grants(privilege: &Bson, action: &str, database: &str) -> bool {
     let covers = privilege.get_document("resource").is_ok_and(|resource| {
         let any = resource.get_bool("anyResource").unwrap_or(false);
         let named = |field: &str| resource.get_str(field).ok();
-        // An empty name stands for every name; a single collection is not the whole database.
+        // An empty database name means every database. A privilege on a single collection does not cover the whole
+        // database.
         any || (named("db").is_some_and(|db| db.is_empty() || db == database)
             && named("collection").is_some_and(str::is_empty))
     });

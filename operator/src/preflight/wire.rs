@@ -1,26 +1,26 @@
-//! One command and its response on an open connection: OP_MSG of the MongoDB wire protocol, as far as `hello` needs it.
+//! Sends one command on an open connection and reads the response, in OP_MSG of the MongoDB wire protocol.
 //!
-//! The errors of the driver's own first exchange do not distinguish TLS failures, timeouts and refusals: it puts those of
-//! all servers into one text. So the first command is sent here; the driver does login and commands.
+//! The driver reports the failures of all servers in one text, which does not distinguish TLS failures, timeouts and
+//! refusals. The first command is therefore sent here. The driver does the login and the other commands.
 
 use std::io;
 
 use mongodb::bson::{self, Document};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// Opcode of OP_MSG.
+/// Opcode of OP_MSG, the message format of all current MongoDB servers.
 const OP_MSG: i32 = 2013;
-/// Size of the header in bytes: length, request ID, ID of the request responded to, opcode.
+/// Size of the message header in bytes: length, request ID, ID of the request that this message answers, opcode.
 const HEADER: usize = 16;
-/// Size in bytes of the flags and the kind of the only section.
+/// Size in bytes of the flags (4) and the kind of the section (1); there is only one section.
 const PREFIX: usize = 5;
-/// Maximum size of a message in bytes. A response to `hello` has a few kilobytes.
+/// Maximum size of a message in bytes. A response to `hello` has a few KiB.
 pub const MAX_ANSWER: usize = 256 * 1024;
 
 /// Sends a command and reads its response. The caller sets the timeout.
 ///
 /// # Errors
-/// Those of the connection, or `InvalidData` for a response that is not OP_MSG.
+/// An I/O error of the connection, or `InvalidData` if the response is not OP_MSG.
 pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     command: &Document,
@@ -30,10 +30,10 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     read(stream).await.map(|(_, answer)| answer)
 }
 
-/// Encodes a message.
+/// Encodes a document as an OP_MSG message. `answers` is the ID of the request that it answers, 0 for a request.
 ///
 /// # Errors
-/// The document is too large or cannot be encoded.
+/// `InvalidData` if the document is too large or cannot be encoded.
 pub fn encode(document: &Document, request: i32, answers: i32) -> io::Result<Vec<u8>> {
     let body = bson::to_vec(document).map_err(invalid)?;
     let length = i32::try_from(HEADER + PREFIX + body.len()).map_err(invalid)?;
@@ -46,10 +46,10 @@ pub fn encode(document: &Document, request: i32, answers: i32) -> io::Result<Vec
     Ok(message)
 }
 
-/// Reads the next message: its request ID and document.
+/// Reads the next message and returns its request ID and document.
 ///
 /// # Errors
-/// Those of the connection, or `InvalidData` for a message that is not OP_MSG with one section.
+/// An I/O error of the connection, or `InvalidData` if the message is not OP_MSG with one section.
 pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<(i32, Document)> {
     let length = stream.read_i32_le().await?;
     let request = stream.read_i32_le().await?;
@@ -66,7 +66,7 @@ pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<(i32, Docu
     Ok((request, document))
 }
 
-/// `InvalidData` without the cause, which can quote what was sent.
+/// An `InvalidData` error without its cause, which may quote what was sent.
 fn invalid<E>(_: E) -> io::Error {
     io::Error::from(io::ErrorKind::InvalidData)
 }

@@ -1,4 +1,4 @@
-//! Pull secrets and the credentials in them, matched to images by the kubelet's rules.
+//! Credentials in pull secrets, matched to images by the kubelet's rules.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,28 +8,28 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
 
-/// Names of Docker Hub in pull secrets; the first is the one in image names.
+/// Host names of Docker Hub in pull secrets. The first is the one in image names.
 const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 /// Maximum size of a pull secret in bytes; Kubernetes limits a whole Secret to 1 MiB.
 const MAX_SECRET: usize = 256 * 1024;
 
-/// Why a pull secret cannot be used. Never quotes the secret.
+/// Why a pull secret cannot be used. The messages never contain its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// Not the JSON that `kubectl create secret docker-registry` writes.
+    /// The secret is not the JSON that `kubectl create secret docker-registry` writes.
     #[error(
         "the pull secret is not Docker configuration JSON: create it with `kubectl create secret docker-registry`"
     )]
     NotDockerConfig,
-    /// An entry's `auth` is not base64 of `user:password`.
+    /// The `auth` field of an entry is not the base64 encoding of `user:password`.
     #[error(
         "the pull secret's entry for {registry:?} has an `auth` that is not base64 of user:password: create it anew"
     )]
     BadEntry {
-        /// The key of the entry.
+        /// Key of the entry, which names a registry.
         registry: String,
     },
-    /// The text is too large.
+    /// The value is larger than 256 KiB.
     #[error(
         "the pull secret is larger than {MAX_SECRET} bytes: leave only registry credentials in it"
     )]
@@ -47,13 +47,13 @@ impl AuthError {
     }
 }
 
-/// One credential of a pull secret.
+/// One registry credential of a pull secret.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegistryAuth {
-    /// Host without port, lower case; a label may hold `*`, as the kubelet allows.
+    /// Host without port, lower case. As in the kubelet, a DNS label may contain `*`.
     host: String,
     port: Option<u16>,
-    /// Path prefix without slashes at its ends; empty for all of the registry.
+    /// Path prefix without slashes at its ends; empty if the credential is for the whole registry.
     path: String,
     username: String,
     password: String,
@@ -82,10 +82,10 @@ struct Entry {
 }
 
 impl RegistryAuth {
-    /// Reads the value of `.dockerconfigjson` (type `kubernetes.io/dockerconfigjson`).
+    /// Parses the value of the key `.dockerconfigjson` (Secret type `kubernetes.io/dockerconfigjson`).
     ///
     /// # Errors
-    /// [`AuthError`].
+    /// The value is too large or not valid; see [`AuthError`].
     pub fn from_docker_config_json(text: &[u8]) -> Result<Vec<Self>, AuthError> {
         check_size(text)?;
         let config: ConfigJson =
@@ -93,10 +93,11 @@ impl RegistryAuth {
         Self::from_entries(config.auths)
     }
 
-    /// Reads the value of `.dockercfg` (type `kubernetes.io/dockercfg`, the older form without `auths`).
+    /// Parses the value of the key `.dockercfg` (Secret type `kubernetes.io/dockercfg`), the older format without
+    /// `auths`.
     ///
     /// # Errors
-    /// [`AuthError`].
+    /// The value is too large or not valid; see [`AuthError`].
     pub fn from_dockercfg(text: &[u8]) -> Result<Vec<Self>, AuthError> {
         check_size(text)?;
         let entries = serde_json::from_slice(text).map_err(|_| AuthError::NotDockerConfig)?;
@@ -107,7 +108,8 @@ impl RegistryAuth {
         let read = entries
             .into_iter()
             .map(|(key, entry)| Self::from_entry(&key, entry));
-        // An entry without a credential refers to a credential helper, which exists only on the user's machine.
+        // An entry without a credential refers to a credential helper, which exists only on the user's machine, so it
+        // is skipped.
         read.filter_map(Result::transpose).collect()
     }
 
@@ -124,7 +126,7 @@ impl RegistryAuth {
                 let decoded = STANDARD.decode(auth.trim()).map_err(|_| bad())?;
                 let text = String::from_utf8(decoded).map_err(|_| bad())?;
                 let (user, password) = text.split_once(':').ok_or_else(bad)?;
-                // Docker pads with NUL (kubelet: decodeDockerConfigFieldAuth).
+                // Docker pads the password with NUL bytes (kubelet: decodeDockerConfigFieldAuth).
                 (user.to_owned(), password.trim_end_matches('\0').to_owned())
             }
             (None, Some(username), Some(password)) => (username, password),
@@ -139,7 +141,7 @@ impl RegistryAuth {
         if host.is_empty() {
             return Err(bad());
         }
-        // The path of `https://index.docker.io/v1/` is an API version, not a repository.
+        // In `https://index.docker.io/v1/` the path is an API version, not a repository.
         let path = match path.trim_matches('/') {
             "v1" | "v2" => "",
             path => path.trim_start_matches("v1/").trim_start_matches("v2/"),
@@ -153,7 +155,8 @@ impl RegistryAuth {
         }))
     }
 
-    /// True when this credential applies to `registry` (host or host:port, as in the image) and `repository`.
+    /// True if this credential applies to the image `repository` at `registry` (host or host:port, as in the image
+    /// name).
     pub fn matches(&self, registry: &str, repository: &str) -> bool {
         let (host, port) = split_port(&registry.to_ascii_lowercase());
         let (host, pattern) = (canonical(&host), self.host.as_str());
@@ -170,7 +173,8 @@ impl RegistryAuth {
         same_host && port.unwrap_or(443) == self.port.or(port).unwrap_or(443) && same_path
     }
 
-    /// The credentials that apply to an image, the most specific first.
+    /// The credentials that apply to an image, the most specific first: by length of the path, then port, then a host
+    /// without `*`.
     pub fn matching<'a>(auths: &'a [Self], registry: &str, repository: &str) -> Vec<&'a Self> {
         let mut found: Vec<&Self> = auths
             .iter()
@@ -193,8 +197,8 @@ impl RegistryAuth {
     }
 }
 
-/// The credentials of a pull secret, parsed by its type. An invalid one has none, and the log says why: the registry
-/// decides in the end whether the image can be read.
+/// The credentials of a pull secret, parsed by its type. An invalid secret yields none, and a debug log line says why.
+/// The registry decides in the end whether the image can be read.
 pub fn registry_auth(secret: &Secret) -> Vec<RegistryAuth> {
     let value = |key: &str| secret.data.as_ref().and_then(|data| data.get(key));
     let read = match (value(".dockerconfigjson"), value(".dockercfg")) {
@@ -238,7 +242,7 @@ fn split_port(authority: &str) -> (String, Option<u16>) {
     }
 }
 
-/// Whether a DNS label matches a glob with any number of `*`.
+/// Whether a DNS label matches a pattern, in which each `*` matches any characters.
 fn label_matches(glob: &str, label: &str) -> bool {
     let Some((start, rest)) = glob.split_once('*') else {
         return glob == label;

@@ -1,4 +1,4 @@
-//! Tables of pull secrets.
+//! Tests of parsing and matching pull secrets.
 
 use super::*;
 
@@ -78,7 +78,7 @@ fn the_most_specific_credential_comes_first() {
 
 #[test]
 fn both_secret_forms_and_both_spellings_of_a_credential_are_read() {
-    // "alice:s3:cret\0" in base64: the password holds a colon and Docker's padding.
+    // The base64 text is "alice:s3:cret\0": a password with a colon, and Docker's NUL padding.
     let new = br#"{"auths":{"ghcr.io":{"auth":"YWxpY2U6czM6Y3JldAA="}},"credsStore":"x"}"#;
     let old = br#"{"ghcr.io":{"username":"alice","password":"s3:cret","email":"a@example"}}"#;
     let from_new = RegistryAuth::from_docker_config_json(new).unwrap();

@@ -1,38 +1,39 @@
-//! Errors of lookups at a registry.
+//! Errors of image lookups at a registry.
 
 use crokodial_crds::Reason;
 
 use crate::net::NetError;
 
-/// Why an image could not be resolved. The text says what happened; [`Self::reason`] says what to do.
+/// Why an image could not be resolved to a digest. The text says what happened; [`Self::reason`] is the condition's
+/// reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
     /// The registry has no such repository or tag.
     #[error("the registry has no {image}")]
     ImageNotFound {
-        /// The image as requested.
+        /// The image as written in the request.
         image: String,
     },
-    /// The registry does not let these credentials read the image.
+    /// The registry does not allow these credentials, or no credentials, to read the image.
     #[error("{registry} does not show the image: {cause}")]
     RegistryUnauthorized {
-        /// Host and port.
+        /// Host and port of the registry.
         registry: String,
-        /// Details.
+        /// Why access was refused.
         cause: Refusal,
     },
-    /// The registry gave no usable response.
+    /// The registry was not reached, or its response cannot be used.
     #[error("{registry} gave no usable answer: {cause}")]
     RegistryUnreachable {
-        /// Host and port.
+        /// Host and port of the registry.
         registry: String,
-        /// Details.
+        /// Why there is no usable response.
         cause: UnusableResponse,
     },
 }
 
 impl ResolveError {
-    /// The reason of the condition `ImageResolved`.
+    /// Reason for the condition `ImageResolved`.
     pub fn reason(&self) -> Reason {
         match self {
             Self::ImageNotFound { .. } => Reason::ImageNotFound,
@@ -45,13 +46,13 @@ impl ResolveError {
 /// Why a registry does not let the operator read an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Credentials are required, and there are none for this registry.
+    /// The registry requires credentials, and no pull secret contains any for it.
     #[error("it wants credentials, and no Secret in spec.imagePullSecrets has any for it")]
     NoCredentials,
-    /// The credentials are not accepted.
+    /// The registry refuses the credentials.
     #[error("it does not accept the credentials in spec.imagePullSecrets")]
     CredentialsRefused,
-    /// Credentials are required over plain HTTP.
+    /// The registry requires credentials, but it is contacted over plain HTTP, where none are sent.
     #[error(
         "it wants credentials, which are sent over https only, and this registry is on the list of plain-http registries"
     )]
@@ -61,35 +62,35 @@ pub enum Refusal {
 /// Why a registry's response cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableResponse {
-    /// No response.
+    /// No response was received.
     #[error(transparent)]
     Net(#[from] NetError),
-    /// Another error status.
+    /// A status that has no other variant here.
     #[error("status {0}")]
     Status(u16),
-    /// Too many requests (429).
+    /// The registry limits the number of requests (status 429).
     #[error(
         "it limits the number of requests; credentials in spec.imagePullSecrets may raise the limit"
     )]
     TooManyRequests,
-    /// A redirect to plain HTTP, too many, or one without a target.
+    /// A redirect to plain HTTP, more than three redirects, or a redirect without a target.
     #[error("it redirects to plain http or too often")]
     Redirect,
-    /// A sign-in scheme that is not supported.
+    /// The registry requires a sign-in that is neither Basic nor Bearer with an HTTPS realm.
     #[error("it asks for a sign-in other than Basic, or Bearer with an https realm")]
     Challenge,
-    /// The token service gave no token.
+    /// The token service did not return a token.
     #[error("its token service gave no token")]
     Token,
-    /// The response is not an image manifest.
+    /// The response is not an image manifest or index of a known media type.
     #[error("its answer is no image manifest or index of OCI or Docker schema 2")]
     NotAManifest,
-    /// The digest in the response is not that of the manifest.
+    /// The digest in the response header is not the digest of the manifest in its body.
     #[error("the digest it names is not that of the manifest it sends")]
     DigestMismatch,
 }
 
-/// Why a session with a registry failed.
+/// Why a request to a registry failed, before the image is added to the error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SessionError {
     NotFound,

@@ -1,7 +1,7 @@
-//! Resolution of an image's tag to its current digest at the registry.
+//! Resolves the tag of an image to its current digest, by a request to the registry.
 //!
-//! The registry API is the OCI distribution specification 1.1 with Docker's token scheme. Messages contain status codes
-//! and texts of our own, and nothing that a registry sent.
+//! The API is the OCI distribution specification 1.1 with Docker's token authentication. Error messages contain status
+//! codes and texts of this program, never text that a registry sent.
 
 mod auth;
 mod error;
@@ -24,28 +24,28 @@ use crate::net::{HttpClient, NetError};
 use error::SessionError;
 use session::Session;
 
-/// Timeout of a lookup with all its requests; documented at the condition `ImageResolved`.
+/// Timeout of a lookup with all its requests. The documentation of the condition `ImageResolved` names it.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum number of concurrent lookups. Each may hold a TLS connection of some 50 KiB.
+/// Maximum number of concurrent lookups. Each may need a TLS connection of about 50 KiB.
 const MAX_CONCURRENT: usize = 8;
-/// Maximum number of credentials that are tried for an image.
+/// Maximum number of credentials that are tried per image.
 const MAX_CREDENTIALS: usize = 4;
 
-/// The digest behind a tag.
+/// Result of resolving a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
-    /// Digest of the manifest or of the index over all platforms.
+    /// Digest of the manifest, or of the index if the image has several platforms.
     pub digest: Digest,
 }
 
 /// Whether a registry still has an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existence {
-    /// It exists, and these credentials may read it.
+    /// The digest exists, and one of the credentials may read it.
     Exists,
-    /// The response was 404 or 403: pods cannot pull it either.
+    /// Every response was 404 or 403, so pods cannot pull the image either.
     Gone,
-    /// The response proves neither.
+    /// The responses prove neither.
     Unknown,
 }
 
@@ -70,11 +70,11 @@ impl Resolver {
         }
     }
 
-    /// The digest of `image`; no request is needed for one that names its digest. Takes at most 10 s, plus the wait for
-    /// other lookups.
+    /// The digest of `image`. If its reference contains a digest, no request is made. Takes at most 10 s, after waiting
+    /// for other lookups.
     ///
     /// # Errors
-    /// [`ResolveError`].
+    /// The image does not exist or may not be read, or the registry gave no usable response.
     pub async fn resolve(
         &self,
         image: &ImageRef,
@@ -93,7 +93,7 @@ impl Resolver {
         outcome.map(|digest| Resolved { digest })
     }
 
-    /// Whether the registry of `image` has `digest`, by a HEAD request.
+    /// Whether the registry of `image` has `digest`, by a HEAD request per credential.
     pub async fn exists(
         &self,
         image: &ImageRef,
@@ -107,13 +107,13 @@ impl Resolver {
         outcome.unwrap_or(Existence::Unknown)
     }
 
-    /// Runs `work` with a timeout, once fewer than the maximum number of lookups run.
+    /// Runs `work` with the timeout of a lookup, within the maximum number of concurrent lookups.
     async fn bounded<T>(
         &self,
         image: &ImageRef,
         work: impl Future<Output = Result<T, SessionError>>,
     ) -> Result<T, SessionError> {
-        // The semaphore is never closed; without a permit the work is merely unbounded.
+        // The semaphore is never closed. If it were, the work would run without the limit.
         let _slot = self.slots.acquire().await;
         timeout(LOOKUP_TIMEOUT, work).await.unwrap_or_else(|_| {
             Err(SessionError::UnusableResponse(UnusableResponse::Net(
@@ -125,7 +125,7 @@ impl Resolver {
         })
     }
 
-    /// Tries the credentials in order while they are refused. The first refusal is the one reported.
+    /// Tries the credentials in order until one is not refused. If all are, the first refusal is returned.
     async fn resolve_with_any(
         &self,
         image: &ImageRef,
@@ -174,8 +174,8 @@ impl Resolver {
         let tag = image.tag_or_latest();
         let head = session.manifest(Method::HEAD, tag).await?;
         match head.head().status() {
-            // Some registries do not support HEAD here, and some respond without a digest: then the manifest itself is
-            // requested and hashed.
+            // Some registries do not support HEAD here, and some omit the digest. The manifest itself is then requested
+            // and hashed.
             StatusCode::BAD_REQUEST
             | StatusCode::METHOD_NOT_ALLOWED
             | StatusCode::NOT_IMPLEMENTED => {}
@@ -186,7 +186,7 @@ impl Resolver {
         {
             return Ok(digest);
         }
-        // One connection at a time.
+        // Only one connection is open at a time.
         drop(head);
         let answer = session.manifest(Method::GET, tag).await?;
         session.check(answer.head().status())?;
@@ -194,7 +194,7 @@ impl Resolver {
     }
 }
 
-/// The matching credentials; a single `None` where there are none.
+/// The credentials to try for an image; a single `None` (anonymous) if none matches.
 fn candidates<'a>(image: &ImageRef, auth: &'a [RegistryAuth]) -> Vec<Option<&'a RegistryAuth>> {
     let matching = RegistryAuth::matching(auth, &image.registry, &image.repository);
     if matching.is_empty() {
@@ -229,9 +229,9 @@ fn error(image: &ImageRef, fault: SessionError) -> ResolveError {
     }
 }
 
-/// Registries, as far as the operator asks them.
+/// Lookups at image registries, as a trait so that tests can replace them.
 pub trait Images: Send + Sync {
-    /// Digest that a tag names now.
+    /// Digest that the tag of an image has now.
     fn resolve(
         &self,
         image: ImageRef,

@@ -1,10 +1,10 @@
-//! Hostile registries: endless responses, garbage, no response.
+//! Tests with hostile registries: endless responses, invalid responses, no response.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
-/// A server that sends `head` and then `drip` until the client disconnects.
+/// A server that sends `head` once, and then `drip` repeatedly until the client disconnects.
 async fn dripping(head: &'static [u8], drip: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -18,7 +18,7 @@ async fn dripping(head: &'static [u8], drip: &'static [u8]) -> SocketAddr {
                     sent = stream.write_all(drip).await;
                     tokio::task::yield_now().await;
                 }
-                // Open, and silent.
+                // The connection stays open, and the server sends nothing.
                 let _ = stream.read(&mut request).await;
             });
         }

@@ -1,4 +1,4 @@
-//! Sign-in at a registry without TLS: anonymous tokens work, and credentials are never sent.
+//! Tests of sign-in at a registry without TLS: anonymous tokens work, and credentials are never sent.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The resolver over HTTPS: where credentials are sent, and which certificates are accepted.
+//! Tests of the resolver over HTTPS: where credentials are sent, and which certificates are accepted.
 
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::tls::Ca;
 
-/// A server like [`Server`], over TLS as `localhost`.
+/// Starts a server as [`Server`] does, but over TLS with a certificate for `localhost`.
 async fn start(ca: &Ca, answer: impl Fn(&Seen) -> Response + Send + Sync + 'static) -> Server {
     let leaf = ca
         .issue(&"localhost".parse().unwrap(), jiff::Timestamp::now())
@@ -98,7 +98,7 @@ async fn basic_and_bearer_take_the_matching_credential() {
         let bad = auth(&format!("{}/team", registry(server)), "mallory", "wrong");
         let other = auth("other.example", "alice", "s3cret");
         let resolver = resolver(&ca);
-        // The more specific one is refused, so the next is tried.
+        // The registry refuses the more specific credential, so the other one is tried.
         let both = resolver.resolve(&image(server), &[good, bad.clone()]).await;
         assert_eq!(both.unwrap().digest, digest());
         for (auth, expected) in [

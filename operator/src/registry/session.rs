@@ -1,4 +1,4 @@
-//! Session with the registry of one image: requests, redirects, sign-in.
+//! Requests to the registry of one image, with redirects and sign-in.
 
 use bytes::Bytes;
 use crokodial_crds::names::{Digest, ImageRef};
@@ -12,7 +12,7 @@ use super::auth::RegistryAuth;
 use super::error::{Refusal, SessionError, UnusableResponse};
 use crate::net::{Endpoint, Exchange, HttpClient, NetError, Scheme};
 
-/// Media types of manifests that pods can run. Indexes come first, so that a digest covers every platform.
+/// Media types of manifests that pods can run. Image indexes come first, so that the digest covers every platform.
 const MANIFEST_TYPES: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -21,11 +21,11 @@ const MANIFEST_TYPES: [&str; 4] = [
 ];
 const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
-/// Header with the digest (OCI distribution specification 1.1, "Pulling manifests").
+/// Response header that contains the digest (OCI distribution specification 1.1, "Pulling manifests").
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-/// Maximum size of a manifest in bytes that registries must accept (same specification, "Pushing manifests").
+/// Maximum size of a manifest in bytes. Registries must accept this size (same specification, "Pushing manifests").
 const MAX_MANIFEST: usize = 4 * 1024 * 1024;
-/// Maximum size of a token service's response in bytes; tokens with long scopes reach some 8 KiB.
+/// Maximum size of a token service's response in bytes. Tokens with long scopes take about 8 KiB.
 const MAX_TOKEN_ANSWER: usize = 64 * 1024;
 const MAX_REDIRECTS: usize = 3;
 
@@ -46,7 +46,7 @@ impl<'a> Session<'a> {
         credential: Option<&'a RegistryAuth>,
     ) -> Result<Self, SessionError> {
         let name = match image.registry.to_ascii_lowercase() {
-            // Docker Hub's API has another host name than its images.
+            // The API of Docker Hub has another host name than its images.
             hub if hub == "docker.io" => "registry-1.docker.io".to_owned(),
             name => name,
         };
@@ -68,7 +68,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Requests a manifest by tag or digest, and signs in when the registry requires it.
+    /// Requests a manifest by tag or digest. If the registry requires it, signs in and repeats the request.
     pub(super) async fn manifest(
         &mut self,
         method: Method,
@@ -86,7 +86,7 @@ impl<'a> Session<'a> {
         self.follow(&method, &path).await
     }
 
-    /// `Ok` for status 200, otherwise the error that the status stands for.
+    /// `Ok` for status 200, else the error for the status.
     pub(super) fn check(&self, status: StatusCode) -> Result<(), SessionError> {
         match status {
             StatusCode::OK => Ok(()),
@@ -107,7 +107,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Sends a request and follows redirects. The guard checks every hop; the authorization is sent to the registry only.
+    /// Sends a request and follows redirects. The guard checks the address of every hop. The Authorization header is
+    /// sent to the registry only.
     async fn follow(&self, method: &Method, path: &str) -> Result<Exchange, SessionError> {
         let (mut endpoint, mut path) = (self.registry.clone(), path.to_owned());
         for _ in 0..=MAX_REDIRECTS {
@@ -127,7 +128,7 @@ impl<'a> Session<'a> {
             }
             let answer = self.client.send(&endpoint, request).await?;
             let status = answer.head().status();
-            // 300 and 304 do not redirect to one location.
+            // The statuses 300 and 304 do not redirect to one location.
             if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(answer);
             }
@@ -165,7 +166,7 @@ impl<'a> Session<'a> {
         self.plain_http.contains(&target)
     }
 
-    /// The Authorization header for a challenge.
+    /// The value of the Authorization header for a challenge of the registry.
     async fn sign_in(&self, challenge: Challenge) -> Result<HeaderValue, SessionError> {
         match challenge {
             Challenge::Basic => match (self.credential, self.registry.scheme) {
@@ -179,8 +180,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The query of the realm, extended by service and scope. (The serializer is not `Send`: it must not live across an
-    /// await.)
+    /// The query for the token service: the query of the realm, with service and scope appended. This is a function of
+    /// its own because the serializer is not `Send`, so it must not be held across an await.
     fn token_query(&self, realm: &Uri, service: Option<&str>) -> String {
         let mut query =
             form_urlencoded::Serializer::new(realm.query().unwrap_or_default().to_owned());
@@ -191,8 +192,8 @@ impl<'a> Session<'a> {
         query.finish()
     }
 
-    /// A token by Docker's scheme (distribution project, "Token authentication specification"). The scope is set here, not
-    /// taken from the challenge: a token must not allow more than to read this repository.
+    /// Requests a token by Docker's scheme (distribution project, "Token authentication specification"). The scope is
+    /// chosen here and not taken from the challenge, so that the token allows only reading this repository.
     async fn token(&self, realm: &str, service: Option<&str>) -> Result<HeaderValue, SessionError> {
         let realm: Uri = realm.parse().map_err(|_| UnusableResponse::Challenge)?;
         let authority = realm.authority().ok_or(UnusableResponse::Challenge)?;
@@ -235,7 +236,7 @@ struct TokenAnswer {
     access_token: Option<String>,
 }
 
-/// A sign-in scheme that the registry offers.
+/// A sign-in scheme that the registry offers in `WWW-Authenticate`.
 #[derive(Debug, PartialEq, Eq)]
 enum Challenge {
     Basic,
@@ -246,7 +247,7 @@ enum Challenge {
 }
 
 impl Challenge {
-    /// Bearer where offered, else Basic.
+    /// The scheme to use: Bearer if offered, else Basic, else `None`.
     fn best(headers: &HeaderMap) -> Option<Self> {
         let offered: Vec<Self> = headers
             .get_all(WWW_AUTHENTICATE)
@@ -297,7 +298,7 @@ fn get(path: &str) -> Result<Request<Empty<Bytes>>, UnusableResponse> {
         .map_err(|_| UnusableResponse::Redirect)
 }
 
-/// A header value that is hidden in debug output.
+/// A header value that `Debug` output does not show.
 fn secret(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
@@ -316,13 +317,13 @@ fn is_manifest(head: &Response<()>) -> bool {
         .any(|known| kind.eq_ignore_ascii_case(known))
 }
 
-/// The SHA-256 digest in the header of a response that is a manifest.
+/// The SHA-256 digest in the header of a manifest response, if both are valid.
 pub(super) fn named_digest(head: &Response<()>) -> Option<Digest> {
     let text = head.headers().get(DOCKER_CONTENT_DIGEST)?.to_str().ok()?;
     text.parse().ok().filter(|_| is_manifest(head))
 }
 
-/// The digest of the manifest in a response, which must match the one in its header.
+/// The SHA-256 digest of the manifest in a response body. If the header contains a digest too, they must be equal.
 pub(super) async fn hashed_digest(answer: Exchange) -> Result<Digest, SessionError> {
     if !is_manifest(answer.head()) {
         return Err(UnusableResponse::NotAManifest.into());

@@ -1,104 +1,105 @@
-//! Result of a decision about releases. Plain data.
+//! Result of a decision about the releases of one environment. Plain data.
 
 use crokodial_crds::{HoldKind, Reason, ReleaseSpec, ReleaseStatus};
 use jiff::Timestamp;
 
-/// What the Deployment is to run.
+/// Which release the Deployment runs after the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Run {
-    /// Unchanged: nothing was released yet, or the release to run has no snapshot.
+    /// The Deployment stays as it is: nothing was released yet, or the release that should run has no snapshot.
     Keep,
-    /// The frozen template of this release.
+    /// The frozen pod template of this release.
     Release(i64),
-    /// The frozen template of this release with no pods: it failed, and there is no good release to return to.
+    /// The frozen template of this release, scaled to zero pods: the release failed, and there is no good release to
+    /// return to.
     Zero(i64),
 }
 
 /// State of the rollout, reported in the condition `RolledOut`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rollout {
-    /// No spec could ever be resolved.
+    /// No release was ever good, and none is in flight, held or pinned.
     NeverDeployed,
-    /// The gate is closed.
+    /// The gate does not let the release in flight pass.
     Gated {
-        /// The release.
+        /// Number of the release.
         release: i64,
-        /// Why.
+        /// Why the gate is closed.
         reason: Reason,
-        /// The reason in a sentence.
+        /// The reason as a sentence.
         message: String,
     },
-    /// The release phase or the candidate of this release runs; a message.
+    /// The release phase or the candidate of this release runs; with a message that says which.
     OnTrial(i64, String),
-    /// Pods of this release replace the old ones.
+    /// Pods of this release replace those of the old one.
     Progressing(i64),
-    /// This release is in flight, but something other than the release is in the way; the cause.
+    /// This release is in flight, but something other than the release prevents its progress; with the cause.
     Blocked(i64, String),
-    /// This release runs everywhere and is watched until the given time.
+    /// This release runs on all pods and is observed until the given time.
     Baking(i64, Timestamp),
-    /// This release is wanted and Good, and runs everywhere or is being restored there.
+    /// This release is Good and wanted. Its pods run, or are being restored.
     Complete(i64),
-    /// The wanted inputs failed before and are held.
+    /// The wanted inputs failed before and are held: no release of them is started.
     Held(Hold),
-    /// A person keeps this release.
+    /// A user pinned this release; nothing else runs until the pin is removed.
     Pinned(Pin),
 }
 
-/// Why the wanted inputs are not tried again.
+/// Hold: why a release of the wanted inputs is not started again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hold {
-    /// How the release failed.
+    /// Whether the failed release was rejected or rolled back.
     pub kind: HoldKind,
-    /// The release that failed.
+    /// Number of the release that failed.
     pub release: i64,
-    /// Hash of its inputs.
+    /// Hash of the failed release's inputs.
     pub inputs: String,
-    /// When it failed.
+    /// When the release failed.
     pub since: Option<Timestamp>,
-    /// The reason in its record.
+    /// `status.reason` of the failed release.
     pub reason: String,
-    /// The message in its record.
+    /// `status.message` of the failed release.
     pub message: String,
-    /// Nothing was rolled back: a person decides.
+    /// True if the failed release was left running (`onFailure: Pause`), for a user to decide.
     pub paused: bool,
 }
 
-/// A release that a person keeps.
+/// A pinned release: a user keeps it running whatever the spec asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pin {
-    /// The release.
+    /// Number of the release.
     pub release: i64,
-    /// Hash of its inputs.
+    /// Hash of the release's inputs.
     pub inputs: String,
-    /// When the pin was noticed.
+    /// When the operator first saw the pin.
     pub since: Timestamp,
-    /// `pinReason`.
+    /// The user's reason, from `spec.pinReason` of the release.
     pub why: String,
 }
 
-/// What to create, to write and to run, and when to decide again.
+/// What the caller must create, write and run, and when it must decide again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// A release record to create, with its snapshot.
+    /// Spec of a release record to create, together with its snapshot; `None`: no new release.
     pub create: Option<ReleaseSpec>,
     /// Statuses to write, by release number.
     pub updates: Vec<(i64, ReleaseStatus)>,
-    /// What the Deployment is to run.
+    /// Which release the Deployment runs.
     pub run: Run,
-    /// The release whose release phase is to run, once.
+    /// The release whose release phase must run, at most once.
     pub release_phase: Option<i64>,
-    /// The release to run in a candidate pod; `None`: no candidate is wanted.
+    /// The release that a candidate pod must run; `None`: there must be no candidate pod.
     pub candidate: Option<i64>,
-    /// State of the rollout.
+    /// State of the rollout, for the condition `RolledOut`.
     pub rollout: Rollout,
-    /// The release to run is good, but its rollout does not complete in time.
+    /// A return to a good or pinned release has exceeded `rollout.progressDeadline`.
     pub stuck: bool,
-    /// When time alone changes the decision.
+    /// When to decide again, if no watched object changes before that; `None`: only after a change.
     pub next: Option<Timestamp>,
 }
 
 impl Decision {
-    /// A decision without any action.
+    /// A decision without any action; no release was ever deployed.
     #[must_use]
     pub fn nothing() -> Self {
         Self {

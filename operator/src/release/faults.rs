@@ -1,6 +1,7 @@
-//! Faults of a rollout: which are the release's, and which the platform's. Pure.
+//! Faults of a rollout, and whether the release or the platform is to blame. Pure.
 //!
-//! A fault of the release ends it; a fault of the platform blocks it for as long as the fault lasts.
+//! A fault of the release rejects it or rolls it back. A fault of the platform blocks it for as long as the fault
+//! lasts.
 
 use std::time::Duration;
 
@@ -9,45 +10,45 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::workload::{PodView, Waiting};
 
-/// Exits of one container that count as a crash loop. The kubelet restarts after 10 s and 20 s, so a crash loop is
-/// detected after about half a minute.
+/// Number of exits of one container that count as a crash loop. The kubelet restarts a container after 10 s and then
+/// after 20 s, so three exits take about half a minute.
 const CRASH_LOOP_EXITS: i32 = 3;
 
-/// Maximum number of restarts during the bake, over all pods of the release; one more rolls it back.
+/// Maximum number of restarts during the bake, summed over all pods of the release. One more fails the release.
 const MAX_BAKE_RESTARTS: i32 = 3;
 
-/// Time for which a running pod may be unready during the bake; after that the release is rolled back.
+/// Time for which a running pod may be unready during the bake. After that the release fails.
 const BAKE_UNREADY_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
-/// A fault, with a message.
+/// A fault of a rollout, with a message for users.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RolloutFault {
     /// The release is faulty: it is rejected or rolled back, and its inputs are held.
     Release(Reason, String),
-    /// Something else is in the way; the release waits.
+    /// The platform is at fault, such as the registry or the scheduler; the release waits.
     Platform(String),
 }
 
-/// State of a release's pods and what it is compared with.
+/// Observed pods of a release, and the limits that they are judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct PodEvidence<'a> {
-    /// Pods of the release, without terminating ones.
+    /// Pods of the release that are not terminating.
     pub pods: &'a [&'a PodView],
-    /// No pod of the last good release is unready: all are ready, or none exist.
+    /// Every pod of the last good release is ready; also true if it has no pods.
     pub last_good_ready: bool,
     /// The registry answers that the digest does not exist or is forbidden (404, 403).
     pub image_gone: bool,
-    /// When the release's time began to run: its start, or that of this process if later.
+    /// When the deadline began: the start of the release, or of this operator process if that was later.
     pub since: Timestamp,
-    /// Maximum time until its pods are ready.
+    /// Maximum time from `since` until the pods are ready.
     pub deadline: Duration,
-    /// Exits of one container that were not the release's fault.
+    /// Number of exits of one container that are not counted, because the database was to blame for them.
     pub excused: i32,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// The fault of a release that is rolling out; `None` while nothing is wrong.
+/// The fault of a release that is being rolled out; `None` while there is none.
 pub fn rolling(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
     crash(evidence)
         .or_else(|| image(evidence))
@@ -55,7 +56,7 @@ pub fn rolling(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
         .or_else(|| deadline(evidence))
 }
 
-/// The fault of a release in its bake, when it runs everywhere and no older pod is left to compare with.
+/// The fault of a release during its bake, when all pods run it; `None` while there is none.
 pub fn baking(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
     if let Some(pod) = crashed(evidence) {
         return Some(RolloutFault::Release(Reason::CrashLoop, pod.exit_summary()));
@@ -86,24 +87,24 @@ pub fn baking(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
     })
 }
 
-/// Largest number of exits of one of the pods.
+/// Number of exits of the pod that exited most often; 0 without pods.
 pub fn exits(pods: &[&PodView]) -> i32 {
     pods.iter().map(|p| p.exits).max().unwrap_or(0)
 }
 
-/// A pod whose container is in a crash loop.
+/// A pod whose container is in a crash loop, if any.
 fn crashed<'a>(evidence: &PodEvidence<'a>) -> Option<&'a PodView> {
     let limit = CRASH_LOOP_EXITS.saturating_add(evidence.excused);
     evidence.pods.iter().find(|p| p.exits >= limit).copied()
 }
 
-/// Description of the exits of the pod that exited most often by the release's fault.
+/// Summary of the exits of the pod that exited most often, if any pod exited more often than is excused.
 pub fn ended(evidence: &PodEvidence<'_>) -> Option<String> {
     let own = evidence.pods.iter().filter(|p| p.exits > evidence.excused);
     own.max_by_key(|p| p.exits).map(|p| p.exit_summary())
 }
 
-/// Sum of the restarts of all pods.
+/// Number of restarts, summed over all pods.
 pub fn restarts(pods: &[&PodView]) -> i32 {
     pods.iter().map(|p| p.restarts).fold(0, i32::saturating_add)
 }

@@ -1,18 +1,18 @@
-//! Freezes: times at which nothing new is released. Pure; local times are read with the compiled-in time zone database,
-//! so the host's own (a scratch image has none) makes no difference.
+//! Freezes: times at which nothing new is released. Pure. Time zones come from the database that is compiled into the
+//! binary, because the scratch image has none.
 //!
-//! Where a local time does not exist or exists twice, as on the days of a clock change, the freeze takes the longer
-//! interpretation: it begins at the earlier moment and ends at the later one.
+//! A local time may not exist or may exist twice when clocks change. The freeze then begins at the earlier and ends at
+//! the later of the possible moments.
 
 use crokodial_crds::FreezeSpec;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp, ToSpan};
 
-/// Maximum number of adjoining freezes that are followed before they count as one without an end.
+/// Maximum number of freezes that follow each other without a gap; with more, the freeze counts as one without an end.
 const MAX_ADJOINING: usize = 500;
 
-/// A time at which nothing new is released.
+/// A period in which nothing new is released: one interval, or one that recurs weekly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Freeze {
     when: When,
@@ -26,49 +26,49 @@ enum When {
     Weekly { start: Moment, end: Moment },
 }
 
-/// A time within the week.
+/// A weekday and a local time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Moment {
     day: Weekday,
     time: Time,
 }
 
-/// A mistake in a freeze, with what to write instead.
+/// A mistake in a freeze of the spec. The message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FreezeError {
-    /// Neither or both of `start` with `end`, and `weekly`.
+    /// A freeze needs either `start` and `end`, or `weekly`; this one has neither or both.
     #[error("freeze \"{0}\": write either start and end, or weekly")]
     When(String),
-    /// Not a local date and time.
+    /// `start` or `end` is not a local date and time.
     #[error("freeze \"{0}\": {1} is no date and time: write one such as 2026-12-24T16:00")]
     DateTime(String, String),
-    /// It ends before it begins.
+    /// `end` is not later than `start`.
     #[error("freeze \"{0}\": end must be later than start")]
     Backwards(String),
-    /// Not two times within the week.
+    /// `weekly` is not two different times of the week.
     #[error(
         "freeze \"{0}\": weekly: write two different days with times such as Fri 16:00-Mon 07:00"
     )]
     Weekly(String),
-    /// Not a time zone.
+    /// `timeZone` is not the name of an IANA time zone.
     #[error("freeze \"{0}\": {1} is no time zone: write an IANA name such as Europe/Berlin")]
     Zone(String, String),
 }
 
-/// A freeze that is in effect.
+/// The freeze in effect at some time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActiveFreeze {
-    /// When it ends, including freezes that follow without a gap; `None`: there is no gap.
+    /// When the freeze ends, including freezes that follow without a gap; `None`: no end is known.
     pub until: Option<Timestamp>,
-    /// Its reason.
+    /// The reason in the spec, `freezes[].reason`.
     pub reason: String,
 }
 
 impl Freeze {
-    /// Parses a freeze of the spec.
+    /// Parses one of the spec's `freezes`.
     ///
     /// # Errors
-    /// [`FreezeError`].
+    /// A field is missing or not valid; the message says what to write instead.
     pub fn of(spec: &FreezeSpec) -> Result<Self, FreezeError> {
         let name = || spec.reason.clone();
         let zone = TimeZoneDatabase::bundled()
@@ -98,13 +98,13 @@ impl Freeze {
         })
     }
 
-    /// When it ends, if it is in effect at this time.
+    /// End of this freeze, if it is in effect at this time.
     fn end_at(&self, at: Timestamp) -> Option<Timestamp> {
         match &self.when {
             When::Once { start, end } => self.ends_after(*start, *end, at),
             When::Weekly { start, end } => {
                 let today = self.zone.to_datetime(at).date();
-                // A freeze that is in effect began within the last week; one more day for clock changes.
+                // A weekly freeze in effect began at most a week ago. One day more allows for clock changes.
                 (-8..=1)
                     .filter_map(|days: i64| today.checked_add(days.days()).ok())
                     .filter(|date| date.weekday() == start.day)
@@ -128,8 +128,8 @@ impl Freeze {
     }
 }
 
-/// The freeze in effect at this time; it lasts until the end of all freezes that overlap or adjoin it. Of several in
-/// effect at this time, the reason is that of the one that ends last.
+/// The freeze in effect at this time, if any. Freezes that overlap or adjoin count as one, which ends with the last of
+/// them. The reason is that of the freeze in effect at this time that ends last.
 pub fn frozen(freezes: &[Freeze], at: Timestamp) -> Option<ActiveFreeze> {
     let last = |at: Timestamp| {
         freezes
@@ -156,7 +156,7 @@ pub fn frozen(freezes: &[Freeze], at: Timestamp) -> Option<ActiveFreeze> {
     })
 }
 
-/// Number of days from the start of a weekly freeze to its end.
+/// Number of days from the start of a weekly freeze to its end: 0 to 7.
 fn until(start: Moment, end: Moment) -> Span {
     let days = end.day.since(start.day);
     let days = if days == 0 && end.time <= start.time {
@@ -167,7 +167,7 @@ fn until(start: Moment, end: Moment) -> Span {
     days.days()
 }
 
-/// `2026-12-24T16:00`.
+/// Parses a local date and time such as `2026-12-24T16:00`.
 fn date_time(text: &str) -> Option<DateTime> {
     let (date, time) = text.split_once('T')?;
     let shaped = date.len() == 10 && time.len() == 5;
@@ -175,7 +175,7 @@ fn date_time(text: &str) -> Option<DateTime> {
     shaped.then_some(date.to_datetime(hours_and_minutes(time)?))
 }
 
-/// `Fri 16:00-Mon 07:00`.
+/// Parses an interval within the week such as `Fri 16:00-Mon 07:00`.
 fn weekly(text: &str) -> Option<(Moment, Moment)> {
     let (start, end) = text.split_once('-')?;
     let (start, end) = (moment(start)?, moment(end)?);
@@ -198,7 +198,7 @@ fn moment(text: &str) -> Option<Moment> {
     Some(Moment { day, time })
 }
 
-/// `16:00`.
+/// Parses a time such as `16:00`.
 fn hours_and_minutes(text: &str) -> Option<Time> {
     let (hours, minutes) = text.split_once(':')?;
     let number = |t: &str| {

@@ -29,7 +29,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// End of the freeze as text; empty where nothing is frozen.
+/// End of the freeze as text; empty if there is no freeze, `for ever` if there is no end.
 fn until_when(specs: &[FreezeSpec], now: &str) -> String {
     frozen(&read(specs), at(now)).map_or_else(String::new, |f| {
         f.until
@@ -96,7 +96,7 @@ fn a_weekend_is_an_hour_longer_or_shorter_when_clocks_change() {
 
 #[test]
 fn of_a_time_that_is_skipped_or_stands_twice_the_longer_reading_counts() {
-    // On 29 March 2026 it is never 02:30 in Berlin; on 25 October it is so twice, at 00:30Z and 01:30Z.
+    // Berlin skips 02:30 on 29 March 2026, and has it twice on 25 October, at 00:30Z and 01:30Z.
     let skipped = [once_in(
         "2026-03-29T02:30",
         "2026-03-29T12:00",
@@ -134,7 +134,7 @@ fn freezes_that_overlap_or_touch_are_one() {
         once_in("2026-11-30T07:00", "2026-12-01T00:00", "UTC"),
         once_in("2026-11-30T12:00", "2026-12-04T18:00", "UTC"),
     ];
-    // The last one reaches into the next weekend.
+    // The last freeze overlaps with the weekly one of the next weekend.
     assert_eq!(
         until_when(&specs, "2026-11-28T00:00:00Z"),
         "2026-12-07T07:00:00Z"
@@ -226,13 +226,13 @@ fn any_weekly() -> impl Strategy<Value = (FreezeSpec, (i64, i64))> {
 }
 
 fn any_time() -> impl Strategy<Value = Timestamp> {
-    // Three years, which hold six changes of the clock in the zones that have them.
+    // Any time within three years, which contain six clock changes in zones that have them.
     (1_767_225_600_i64..1_861_920_000).prop_map(|s| Timestamp::from_second(s).unwrap())
 }
 
 proptest! {
-    /// Compared with a model that knows the local time only. The two may differ only near a clock change, where the
-    /// freeze is longer.
+    /// Compares a weekly freeze with a simple model that only looks at the local time. They may differ only near a
+    /// clock change, where the freeze must be longer.
     #[test]
     fn a_weekly_freeze_holds_whenever_the_clock_on_the_wall_says_so((spec, (start, end)) in any_weekly(), now in any_time()) {
         let zone = TimeZoneDatabase::bundled().get(&spec.time_zone).unwrap();

@@ -1,4 +1,4 @@
-//! Retention of release records. Pure.
+//! Retention: which release records are deleted. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,20 +7,20 @@ use super::record::{Record, last_good};
 /// Maximum number of records per environment, whatever `history` asks for.
 const MAX_RECORDS: usize = 500;
 
-/// Maximum number of records of releases that never ran everywhere: only the last few help to find a fault.
+/// Maximum number of records of releases that never ran on all pods. Only the last few help to find a fault.
 const MAX_NEVER_SERVED: usize = 10;
 
-/// The spec's `history` with defaults applied. A record is kept while either limit asks for it.
+/// The spec's `history` with defaults applied. A record is kept if either limit keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Number of newest records that are kept.
+    /// The records of this many newest releases are kept.
     pub releases: usize,
-    /// Records of releases that finished within this many days are kept.
+    /// Records of releases that finished at most this many days ago are kept.
     pub days: i64,
 }
 
-/// Numbers of the records to delete, oldest first. Never among them: the last good release, the newest one, those in
-/// flight, and the numbers in `in_use`.
+/// Numbers of the records to delete, oldest first. Kept in any case are the last good release, the newest one, the one
+/// in flight, and the numbers in `in_use`.
 pub fn retired(records: &[Record], keep: Retention, in_use: &[i64], now: Timestamp) -> Vec<i64> {
     let mut newest_first: Vec<&Record> = records.iter().collect();
     newest_first.sort_by_key(|r| std::cmp::Reverse(r.number()));

@@ -6,8 +6,8 @@ use super::decision::Hold;
 use super::record::Record;
 use super::view::View;
 
-/// The hold on the wanted inputs: the newest verdict on them is a failure, and `rollout.retry` has no value that is
-/// new for them.
+/// The hold on the wanted inputs, if any: the newest finished release with these inputs failed, and `rollout.retry` is
+/// empty or was already used with them.
 pub(super) fn on_wanted(view: &View<'_>, last_good: Option<&Record>) -> Option<Hold> {
     let wanted = view.wanted?;
     if last_good.is_some_and(|r| r.spec.inputs == wanted.inputs) {
@@ -37,7 +37,7 @@ pub(super) fn is_paused(view: &View<'_>, newest: &Record, hold: Option<&Hold>) -
     left_in_place && undecided && view.snapshots.contains(&newest.number())
 }
 
-/// The hold that follows from a failed release.
+/// Builds the hold from a failed release.
 pub(super) fn of(failed: &Record) -> Hold {
     let status = failed.status.clone().unwrap_or_default();
     let rolled_back = failed.phase() == Some(ReleasePhase::RolledBack);

@@ -1,8 +1,8 @@
-//! Hash of everything that makes a release: the spec as its author wrote it, without defaults.
+//! Hash of the inputs of a release: all parts of the spec that require a new release when they change.
 //!
-//! Defaults are left out so that an operator with other defaults creates no release and lifts no hold. The hash is the
-//! key of holds, so its algorithm never changes for existing fields; a new optional field is absent from the hashed
-//! JSON until somebody sets it.
+//! Values are hashed as the user wrote them, without defaults. An operator version with other defaults therefore
+//! creates no release and lifts no hold. Holds are found by this hash, so the algorithm never changes for existing
+//! fields. A new optional field is absent from the hashed JSON until a user sets it.
 
 use std::collections::BTreeMap;
 
@@ -47,13 +47,13 @@ pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, S
     hash
 }
 
-/// The JSON of a part of the spec. Serialising our own types cannot fail; if it ever does, the part counts as absent.
+/// The JSON of a part of the spec. Serialising our own types cannot fail; if it failed, the part would count as absent.
 fn value<T: serde::Serialize>(part: &T) -> Value {
     serde_json::to_value(part).unwrap_or(Value::Null)
 }
 
-/// Canonical form: keys sorted, null and empty values removed, so that neither the order of struct fields nor an
-/// explicit `{}` changes the hash.
+/// Canonical form: keys are sorted, and null and empty values are removed. Neither the order of struct fields nor an
+/// explicit `{}` then changes the hash.
 fn canonical(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -101,7 +101,7 @@ mod tests {
         )
     }
 
-    /// Holds are keyed by this value: with another one, every hold of every cluster would be lifted.
+    /// Holds are found by this hash: a change of it would lift every hold in every cluster.
     #[test]
     fn the_hash_of_a_spec_is_what_it_was_when_the_first_release_was_made() {
         assert_eq!(hashed(&spec()), "4d27ca9842deab17");

@@ -1,7 +1,7 @@
-//! The release state machine: the next step of an environment's releases, as a pure function of what is observed.
+//! The release state machine: decides the next step of an environment's releases from what is observed. Pure.
 //!
-//! One call moves the release in flight to its next resting point; the caller writes the result and calls again. Each
-//! call looks at pins and at the newest spec first, so a person's decision takes precedence at every step.
+//! Each call runs the steps of the release in flight, up to the first one that must wait. The caller writes the result
+//! and calls again. Each call evaluates pins and the newest spec first, so a user's change takes effect at every step.
 
 use crokodial_crds::{Reason, ReleasePhase, ReleaseSpec, ReleaseStatus};
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ pub use super::view::{
     View, Wanted,
 };
 
-/// Decides the next step.
+/// Decides the next step of the releases of one environment.
 pub fn decide(view: &View<'_>) -> Decision {
     let situation = Situation::of(view);
     let mut updates = StatusUpdates::of(view.records);
@@ -33,7 +33,7 @@ pub fn decide(view: &View<'_>) -> Decision {
     }
 }
 
-/// The decision while nothing may be written: the state of the rollout, and no action.
+/// The decision while the operator must not write: it only reports the state of the rollout.
 pub fn frozen(view: &View<'_>) -> Decision {
     Decision {
         rollout: resting_point(&Situation::of(view)),
@@ -46,7 +46,7 @@ pub fn hold(view: &View<'_>) -> Option<Hold> {
     Situation::of(view).hold
 }
 
-/// The next step of the release in flight. A pin decides what runs meanwhile.
+/// The decision while a release is in flight. A pin decides which release runs, and the release in flight waits.
 fn in_flight(
     view: &View<'_>,
     situation: &Situation<'_>,
@@ -76,7 +76,7 @@ fn in_flight(
     }
 }
 
-/// The decision while no release is in flight: at most a new release.
+/// The decision while no release is in flight: the only action it may contain is to create a release.
 fn at_rest(view: &View<'_>, situation: &Situation<'_>) -> Decision {
     let create = view.wanted.and_then(|w| new_release(view, situation, w));
     let rollout = match (&create, &situation.pin) {
@@ -95,7 +95,7 @@ fn at_rest(view: &View<'_>, situation: &Situation<'_>) -> Decision {
     }
 }
 
-/// Ends the releases in flight that are no longer asked for.
+/// Ends releases in flight that are no longer wanted, in phase Superseded.
 fn supersede(view: &View<'_>, situation: &Situation<'_>, updates: &mut StatusUpdates<'_>) {
     let keep = situation.in_flight.map(Record::number);
     let open = view
@@ -119,7 +119,7 @@ fn supersede(view: &View<'_>, situation: &Situation<'_>, updates: &mut StatusUpd
     }
 }
 
-/// The record to create for `wanted`: none while it serves, and none while its inputs are held.
+/// Spec of the release to create for `wanted`; `None` if its inputs are those of the last good release, or are held.
 fn new_release(view: &View<'_>, situation: &Situation<'_>, wanted: &Wanted) -> Option<ReleaseSpec> {
     if situation.serves(&wanted.inputs) || situation.hold.is_some() {
         return None;
@@ -142,7 +142,7 @@ fn new_release(view: &View<'_>, situation: &Situation<'_>, wanted: &Wanted) -> O
     })
 }
 
-/// What runs while `record` is in flight and `status` is about to be written.
+/// What the Deployment runs while `record` is in flight. `status` is the status of its next step, not yet written.
 fn run_in_flight(
     view: &View<'_>,
     situation: &Situation<'_>,
@@ -151,7 +151,7 @@ fn run_in_flight(
 ) -> Run {
     let rolls = |phase| matches!(phase, ReleasePhase::Rolling | ReleasePhase::Baking);
     match (record.phase(), status.phase) {
-        // The status is written first: a pod never runs for a record that does not say so.
+        // The status is written before pods are started: the stored phase must allow the pods to run.
         (Some(before), after) if rolls(before) && rolls(after) => Run::Release(record.number()),
         (_, ReleasePhase::Good) => Run::Release(record.number()),
         (_, ReleasePhase::Rejected | ReleasePhase::RolledBack) if status.paused => {
@@ -161,8 +161,8 @@ fn run_in_flight(
     }
 }
 
-/// What runs between rollouts: the pinned release; else the failed one that was left in place; else the last good one;
-/// no pods where the only release failed.
+/// What the Deployment runs while no release is in flight, in order: the pinned release, the failed release that was
+/// left in place, the last good release, else no pods if the only release failed.
 fn run_at_rest(view: &View<'_>, situation: &Situation<'_>) -> Run {
     if let Some(pin) = &situation.pin {
         return Run::Release(pin.release);
@@ -178,7 +178,7 @@ fn run_at_rest(view: &View<'_>, situation: &Situation<'_>) -> Run {
             Run::Keep
         };
     }
-    // A superseded release counts when its successor is held: no step would judge its pods any more.
+    // A superseded release counts as failed if its successor is held, because no step would judge its pods any more.
     let failed = situation.newest.filter(|r| {
         let superseded = r.phase() == Some(ReleasePhase::Superseded);
         r.failed() || (superseded && situation.hold.is_some())
@@ -203,8 +203,8 @@ fn resting_point(situation: &Situation<'_>) -> Rollout {
     }
 }
 
-/// When the return to a good release counts as stuck: to the pinned one, or to the last good one after a failure.
-/// `None` where it is complete, or nothing is to be restored.
+/// When the return to a good release counts as stuck. The target is the pinned release, or the last good one after a
+/// failure. `None` if it runs on all pods, or there is nothing to return to.
 fn stuck_at(view: &View<'_>, situation: &Situation<'_>) -> Option<Timestamp> {
     let (target, from) = match &situation.pin {
         Some(pin) => (pin.release, pin.since),
@@ -216,7 +216,7 @@ fn stuck_at(view: &View<'_>, situation: &Situation<'_>) -> Option<Timestamp> {
     Some(later(from.max(view.leader_since), view.progress_deadline))
 }
 
-/// The release that a failure returns to, and when that failure was.
+/// The release that a failure returns to, and when the failed release ended.
 fn rolled_back(situation: &Situation<'_>) -> Option<(i64, Timestamp)> {
     let good = situation.last_good?;
     let newest = situation.newest.filter(|r| r.failed())?;

@@ -1,4 +1,4 @@
-//! Fixture of the release machine for its tests.
+//! Test fixture: inputs of the release machine.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) const ROLLING: ReleasePhase = ReleasePhase::Rolling;
 pub(super) const BAKING: ReleasePhase = ReleasePhase::Baking;
 pub(super) const REJECTED: ReleasePhase = ReleasePhase::Rejected;
 
-/// Input of the release machine; each test changes only what it is about.
+/// Inputs of the release machine. Each test changes only the fields that it is about.
 pub(super) struct World {
     pub(super) records: Vec<Record>,
     pub(super) wanted: Option<Wanted>,

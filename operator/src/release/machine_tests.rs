@@ -264,8 +264,8 @@ fn phases() -> impl Strategy<Value = ReleasePhase> {
 }
 
 proptest! {
-    /// For any history: at most one release is in flight after a step, numbers are never reused, failed inputs are not
-    /// tried again without another `retry`, and what runs has a snapshot.
+    /// For any records: after a step at most one release is in flight, no number is reused, failed inputs are not tried
+    /// again without a new `retry`, and what runs has a snapshot.
     #[test]
     fn no_history_breaks_the_invariants(
         history in prop::collection::vec((phases(), 0usize..3, 0usize..3), 0..6),

@@ -1,9 +1,10 @@
 //! The life cycle of releases: pure functions of records, workload and time.
 //!
-//! `inputs` hashes what makes a release, `snapshot` stores what it runs, `workload` reads what the cluster shows of it,
-//! `faults` tells the release's faults from the platform's. `view` is the input of a decision, `decision` its result:
-//! `machine` makes it from the `situation`, `steps` moves the release in flight on, `hold` and `pin` keep releases from
-//! running, `gate` and `freeze` keep images out, and `history` decides which records are deleted.
+//! `inputs` hashes what makes a release, `snapshot` stores what it runs, `workload` reads its Deployment and pods, and
+//! `faults` distinguishes faults of the release from those of the platform. `machine` decides: `view` is its input,
+//! `situation` the facts that it computes first, `decision` its result, and `steps` advances the release in flight.
+//! `hold` and `pin` keep releases from running, `gate` and `freeze` keep images from being released, and `history`
+//! decides which records are deleted.
 
 pub mod decision;
 pub mod faults;

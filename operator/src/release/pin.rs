@@ -1,4 +1,4 @@
-//! Pins: a person keeps one release running until a person removes the pin. Nothing else ends it. Pure.
+//! Pins: a user keeps one release running. Only removing the pin ends it. Pure.
 
 use crokodial_crds::condition::{self, ConditionStatus, ConditionType, whole_seconds};
 use crokodial_crds::{Reason, ReleaseStatus};
@@ -18,7 +18,7 @@ fn active<'a>(view: &View<'a>) -> Option<&'a Record> {
         .max_by_key(|r| (since(view, r), r.number()))
 }
 
-/// The pin in effect.
+/// The pin in effect, if any.
 pub fn pin(view: &View<'_>) -> Option<Pin> {
     active(view).map(|record| Pin {
         release: record.number(),
@@ -28,7 +28,7 @@ pub fn pin(view: &View<'_>) -> Option<Pin> {
     })
 }
 
-/// Why a pin cannot be followed; `None` where it can.
+/// Why the release cannot run although it is pinned; `None` if it can.
 fn refusal(view: &View<'_>, record: &Record) -> Option<&'static str> {
     if !record.good() {
         return Some("it was never good");

@@ -7,17 +7,18 @@ use kube::ResourceExt;
 /// Interval at which each Good release is checked for whether it can still be rolled back to.
 const ROLLBACK_CHECK: SignedDuration = SignedDuration::from_hours(24);
 
-/// One release of one environment, identified by name and spec; never by labels, which users may edit.
+/// One release of one environment. Name and spec identify it; labels do not, because users may edit them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Its spec, written when the record was created.
+    /// `spec` of the CrokodialRelease, written when it was created.
     pub spec: ReleaseSpec,
-    /// Its status; `None` was never written, for example after a restored backup.
+    /// `status` of the CrokodialRelease; `None` if none was written, for example after a backup was restored.
     pub status: Option<ReleaseStatus>,
 }
 
 impl Record {
-    /// A release of `environment`; `None` for one of another environment, or where name and spec disagree.
+    /// The record of a release of `environment`; `None` if it belongs to another environment, or name and spec
+    /// disagree.
     pub fn of(release: &CrokodialRelease, environment: &str) -> Option<Self> {
         let spec = &release.spec;
         let genuine = spec.environment == environment
@@ -28,22 +29,22 @@ impl Record {
         })
     }
 
-    /// The release's number.
+    /// Number of the release.
     pub fn number(&self) -> i64 {
         self.spec.number
     }
 
-    /// The release's phase; `None` where no status was ever written.
+    /// The release's phase; `None` if no status was ever written.
     pub fn phase(&self) -> Option<ReleasePhase> {
         self.status.as_ref().map(|s| s.phase)
     }
 
-    /// True in every phase that is not final.
+    /// True in every phase that is not final; false without a status.
     pub fn in_flight(&self) -> bool {
         self.phase().is_some_and(|phase| !phase.is_final())
     }
 
-    /// True after it was rejected or rolled back.
+    /// True if the release was rejected or rolled back.
     pub fn failed(&self) -> bool {
         matches!(
             self.phase(),
@@ -51,13 +52,13 @@ impl Record {
         )
     }
 
-    /// True once it has passed its bake. Good is permanent.
+    /// True once the release has passed its bake. This phase never changes again.
     pub fn good(&self) -> bool {
         self.phase() == Some(ReleasePhase::Good)
     }
 }
 
-/// The newest Good release, which serves between rollouts and which a rollback returns to.
+/// The newest Good release: it runs while no release is in flight, and failures return to it.
 pub fn last_good(records: &[Record]) -> Option<&Record> {
     records
         .iter()

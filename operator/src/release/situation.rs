@@ -1,5 +1,5 @@
-//! Situation of a decision, computed once at its start: the newest release, the one in flight, the last good one, and
-//! the hold, pause or pin in effect. Pure.
+//! What is computed from all records at the start of a decision: the newest, the last good and the wanted release in
+//! flight, and the hold, pause or pin in effect. Pure.
 
 use crokodial_crds::ReleasePhase;
 
@@ -8,7 +8,7 @@ use super::record::{Record, last_good};
 use super::view::View;
 use super::{hold, pin};
 
-/// Facts about all records of an environment that every part of a decision shares.
+/// Facts about all records of an environment, shared by all parts of a decision.
 #[derive(Clone, Debug)]
 pub(super) struct Situation<'a> {
     /// The release with the largest number.
@@ -17,16 +17,16 @@ pub(super) struct Situation<'a> {
     pub(super) last_good: Option<&'a Record>,
     /// The release in flight that is still wanted.
     pub(super) in_flight: Option<&'a Record>,
-    /// The hold on the wanted inputs.
+    /// The hold on the wanted inputs, if any.
     pub(super) hold: Option<Hold>,
-    /// The failed release that was left in place.
+    /// The newest release, if it failed and was left in place (`onFailure: Pause`).
     pub(super) paused: Option<&'a Record>,
-    /// The pin in effect.
+    /// The pin in effect, if any.
     pub(super) pin: Option<Pin>,
 }
 
 impl<'a> Situation<'a> {
-    /// The situation of a view.
+    /// Computes the situation from a view.
     pub(super) fn of(view: &View<'a>) -> Self {
         let newest = view.records.iter().max_by_key(|r| r.number());
         let last_good = last_good(view.records);
@@ -42,16 +42,16 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// Whether the release with these inputs is the last good one.
+    /// Whether these inputs are those of the last good release.
     pub(super) fn serves(&self, inputs: &str) -> bool {
         self.last_good.is_some_and(|r| r.spec.inputs == inputs)
     }
 }
 
-/// Whether the steps of the newest release go on: it is in flight and still asked for by the newest spec.
+/// Whether the newest release is continued: it is in flight, and the newest spec still asks for its inputs.
 ///
-/// A record without a status is adopted only if its inputs are those wanted: the operator was interrupted before it
-/// wrote the status. A pin ends a release that already has pods behind the Service.
+/// A record without a status was left by an operator that was interrupted before it wrote one; it is continued only if
+/// its inputs are wanted. A pin ends a release that already has pods behind the Service.
 fn goes_on(view: &View<'_>, newest: &Record, pin: Option<&Pin>) -> bool {
     let open = newest.in_flight() || (newest.status.is_none() && view.wanted.is_some());
     let wanted = view

@@ -1,9 +1,9 @@
 //! Snapshots: the frozen configuration and pod template of a release.
 //!
-//! A snapshot is the immutable ConfigMap `<env>-r<N>`. Its `data` holds the merged values of `configMapRefs`, which the
-//! release's pods read as environment variables; its `binaryData` holds the rendered pod template, which is applied
-//! unchanged for as long as the release exists, whatever later operators would render. (The kubelet makes variables of
-//! `data` only, so the template does not leak into the app's environment.)
+//! A snapshot is the immutable ConfigMap `<env>-r<N>`. Its `data` is the merged content of `configMapRefs`, which the
+//! release's pods read as environment variables. Its `binaryData` contains the rendered pod template. Every operator
+//! version applies that template unchanged while the release exists. The kubelet makes environment variables of `data`
+//! only, so the app does not see the template.
 
 use std::collections::BTreeMap;
 
@@ -14,54 +14,55 @@ use serde_json::Value;
 
 use crate::smoke::SmokePlan;
 
-/// Key of [`Frozen`] in `binaryData`.
+/// Key in `binaryData` under which [`Frozen`] is stored.
 const KEY: &str = "release.json";
 
-/// Maximum size of a snapshot in bytes. A ConfigMap holds 1 MiB; this leaves room for metadata.
+/// Maximum size of a snapshot in bytes. Kubernetes limits a ConfigMap to 1 MiB, so this leaves about 48 kB for
+/// metadata.
 const MAX_BYTES: usize = 1_000_000;
 
-/// What a release runs.
+/// The frozen configuration and pod template of a release.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// The part stored as JSON.
+    /// The part that is stored as JSON in `binaryData`.
     pub frozen: Frozen,
-    /// Merged content of the referenced ConfigMaps.
+    /// Merged content of the referenced ConfigMaps, stored in `data`.
     pub config: BTreeMap<String, String>,
 }
 
-/// The part of a snapshot that only the operator reads, stored as JSON.
+/// The part of a snapshot that only the operator reads. It is stored as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Frozen {
-    /// The release's number.
+    /// Number of the release.
     pub number: i64,
-    /// Hash of its inputs, to recognise a snapshot whose record was not created yet.
+    /// Hash of the release's inputs. It identifies a snapshot whose release record was not created yet.
     pub inputs: String,
-    /// A core/v1 PodTemplateSpec.
+    /// The pod template: a core/v1 `PodTemplateSpec`.
     pub template: Value,
-    /// Smoke checks of its candidate; absent in snapshots of the first operator versions.
+    /// Smoke checks of the candidate. Snapshots of the first operator versions have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smoke: Option<SmokePlan>,
-    /// The release phase, which runs before its first pod.
+    /// The command that runs before the first pod of the release; `None` if there is no release phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_phase: Option<ReleaseCommand>,
 }
 
-/// Command of a release phase, with defaults applied.
+/// Command of the release phase, with defaults applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseCommand {
     /// The command and its arguments.
     pub command: Vec<String>,
-    /// Maximum run time in seconds.
+    /// Maximum run time of the command in seconds.
     pub timeout_seconds: u64,
-    /// After it has run, older releases no longer work.
+    /// If true, older releases no longer work after the command has run.
     #[serde(default)]
     pub irreversible: bool,
 }
 
 impl Frozen {
-    /// The port named `http` of the release's container.
+    /// Port number of the first container's port that is named `http`.
     pub fn port(&self) -> Option<u16> {
         let container = self.template.pointer("/spec/containers/0")?;
         let ports = container.get("ports")?.as_array()?;
@@ -69,19 +70,19 @@ impl Frozen {
         http["containerPort"].as_u64()?.try_into().ok()
     }
 
-    /// Smoke checks of its candidate; the default ones where none are stored.
+    /// Smoke checks of the candidate; the default ones if none are stored.
     pub fn smoke(&self) -> SmokePlan {
         self.smoke.clone().unwrap_or_default()
     }
 }
 
-/// Why a ConfigMap is not a snapshot, or a release has none.
+/// Why a snapshot cannot be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
-    /// Not written by this operator, or damaged.
+    /// The ConfigMap was not written by this operator, or is damaged.
     #[error("it holds no readable {KEY}")]
     Unreadable,
-    /// Larger than a ConfigMap can be, with its size in bytes.
+    /// The snapshot is larger than a ConfigMap may be; with its size in bytes.
     #[error(
         "the referenced ConfigMaps and the pod template take {0} bytes together, {MAX_BYTES} fit: shorten them"
     )]
@@ -89,10 +90,10 @@ pub enum SnapshotError {
 }
 
 impl Snapshot {
-    /// Reads a snapshot.
+    /// Reads a snapshot from its ConfigMap.
     ///
     /// # Errors
-    /// [`SnapshotError::Unreadable`].
+    /// [`SnapshotError::Unreadable`] if `release.json` is missing or is not valid.
     pub fn of(object: &ConfigMap) -> Result<Self, SnapshotError> {
         let bytes = object
             .binary_data
@@ -106,10 +107,10 @@ impl Snapshot {
         })
     }
 
-    /// The ConfigMap without metadata, which the caller adds.
+    /// The ConfigMap of this snapshot, without metadata; the caller adds name, labels and owner.
     ///
     /// # Errors
-    /// [`SnapshotError::TooLarge`].
+    /// [`SnapshotError::TooLarge`] above 1,000,000 bytes.
     pub fn to_config_map(&self) -> Result<ConfigMap, SnapshotError> {
         let json = serde_json::to_vec(&self.frozen).map_err(|_| SnapshotError::Unreadable)?;
         let config: usize = self

@@ -1,4 +1,4 @@
-//! Statuses of all records while a decision is made. Those that differ from the stored ones are written.
+//! Collects changes of release statuses during a decision. Only statuses that differ from the stored ones are written.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crokodial_crds::ReleaseStatus;
 
 use super::record::Record;
 
-/// Statuses by release number.
+/// Statuses by release number, with the changes made so far.
 #[derive(Debug)]
 pub(crate) struct StatusUpdates<'a> {
     records: &'a [Record],
@@ -14,7 +14,8 @@ pub(crate) struct StatusUpdates<'a> {
 }
 
 impl<'a> StatusUpdates<'a> {
-    /// The statuses as stored. A record without a status gets none here either: writing one would start that release.
+    /// The statuses as stored. A record without a status has no entry, because writing a status would start that
+    /// release.
     pub(crate) fn of(records: &'a [Record]) -> Self {
         let statuses = records
             .iter()
@@ -23,24 +24,24 @@ impl<'a> StatusUpdates<'a> {
         Self { records, statuses }
     }
 
-    /// Changes the status of a record that has one.
+    /// Changes the status of a release. Does nothing if the release has no status.
     pub(crate) fn edit(&mut self, number: i64, change: impl FnOnce(&mut ReleaseStatus)) {
         if let Some(status) = self.statuses.get_mut(&number) {
             change(status);
         }
     }
 
-    /// Sets a status, whether or not there is one already.
+    /// Sets the status of a release, whether or not it has one.
     pub(crate) fn put(&mut self, number: i64, status: ReleaseStatus) {
         self.statuses.insert(number, status);
     }
 
-    /// The status with the changes so far.
+    /// The status of a release with the changes made so far; the default if it has none.
     pub(crate) fn status(&self, number: i64) -> ReleaseStatus {
         self.statuses.get(&number).cloned().unwrap_or_default()
     }
 
-    /// Statuses that differ from the stored ones, by release number.
+    /// The changed statuses, by release number.
     pub(crate) fn changed(self) -> Vec<(i64, ReleaseStatus)> {
         let stored = |n: i64| {
             self.records

@@ -1,4 +1,4 @@
-//! The steps before a release has its first pod with traffic, and who is to blame for a failure.
+//! Tests of the steps before a release gets traffic, and of who is to blame for a failure.
 
 use crokodial_crds::{OnFailure, ReleaseStatus};
 
@@ -9,12 +9,12 @@ use crate::release::workload::PodView;
 const GATED: ReleasePhase = ReleasePhase::Gated;
 const CANDIDATE: ReleasePhase = ReleasePhase::Candidate;
 
-/// Release 1 serves and release 2 is in `phase`.
+/// Release 1 is Good and runs, and release 2 is in `phase`.
 fn second_in(phase: ReleasePhase) -> World {
     World::new(vec![record(1, "a", GOOD), record(2, "b", phase)], "b").running(1)
 }
 
-/// Applies the decision to the records.
+/// Writes the decision's statuses to the records.
 fn write(world: &mut World, decision: &Decision) {
     for (number, status) in &decision.updates {
         let found = world.records.iter_mut().find(|r| r.number() == *number);

@@ -1,4 +1,4 @@
-//! Input of a decision about releases: records, the cluster, the answers of the checks, and time. Plain data.
+//! Input of a decision about releases: records, cluster state, results of checks, and time. Plain data.
 
 use std::time::Duration;
 
@@ -8,159 +8,159 @@ use jiff::Timestamp;
 use super::record::Record;
 use super::workload::{PodView, Workload};
 
-/// What the newest spec asks for.
+/// The release that the newest spec asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
-    /// Hash of everything that makes a release; the key of holds.
+    /// Hash of the release's inputs; holds are found by it.
     pub inputs: String,
-    /// `sha256:…`
+    /// Digest of the image: `sha256:…`.
     pub digest: String,
     /// The image as written in the spec.
     pub image: String,
-    /// The spec's `rollout.retry`.
+    /// The spec's `rollout.retry`: a new value lets failed inputs be tried again.
     pub retry: String,
-    /// The image was found at the registry or in the source, not typed by a user: it waits for the release in flight
-    /// instead of superseding it.
+    /// True if the operator found the image at the registry or in the source environment. It then waits for the release
+    /// in flight to end. An image that a user wrote supersedes that release.
     pub automatic: bool,
 }
 
-/// Everything that a decision depends on.
+/// All observations that a decision depends on.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
     /// Name of the environment.
     pub environment: &'a str,
     /// All release records of the environment, in any order.
     pub records: &'a [Record],
-    /// The newest spec; `None` while it cannot be resolved, which a condition reports.
+    /// The release that the newest spec asks for; `None` while the spec cannot be resolved, which a condition reports.
     pub wanted: Option<&'a Wanted>,
-    /// Largest number in use by a record, a snapshot or the Deployment's annotation.
+    /// Largest release number that is in use by a record, a snapshot or the Deployment's annotation.
     pub spent: i64,
-    /// Numbers whose snapshot exists.
+    /// Numbers of the releases whose snapshot exists.
     pub snapshots: &'a [i64],
-    /// The Deployment.
+    /// State of the Deployment.
     pub workload: &'a Workload,
-    /// Its pods.
+    /// Pods of the Deployment.
     pub pods: &'a [PodView],
-    /// Whether the wanted image may go on.
+    /// Whether the gate lets the wanted image pass.
     pub gate: Gate,
-    /// What must exist before a first pod can start.
+    /// Whether everything exists that pods need in order to start.
     pub prerequisites: Result<(), MissingPrerequisite>,
     /// State of the release phase of the release in flight.
     pub release_phase: Trial,
-    /// Its candidate; `None` where it has none.
+    /// The candidate of the release in flight; `None` if the release has none.
     pub candidate: Option<CandidateView<'a>>,
     /// Whether the database accepts the credential that pods read.
     pub credential: CredentialHealth,
-    /// What probes show of the baking release.
+    /// What the probes show of the release in its bake.
     pub probes: ProbeHealth,
     /// The registry answers that the digest in flight does not exist or is forbidden (404, 403).
     pub image_gone: bool,
-    /// What happens when a release fails after its rollout began.
+    /// What happens to a release that fails once its pods are behind the Service (`rollout.onFailure`).
     pub on_failure: OnFailure,
-    /// Maximum time for a release to roll out.
+    /// Maximum time until the pods of a release are ready.
     pub progress_deadline: Duration,
     /// Length of the bake.
     pub bake: Duration,
-    /// When this process began to reconcile the environment: a release's time does not run before that.
+    /// When this process began to reconcile the environment. Earlier time does not count towards deadlines.
     pub leader_since: Timestamp,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// Whether the wanted image may go on to its first pod.
+/// State of the promotion gate: whether the wanted image may be released.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Gate {
-    /// It may.
+    /// The image may be released.
     Open {
-        /// The reason given in `promotion.allow`, where that overrode a rule.
+        /// The reason given in `promotion.allow`, if it overrode a rule.
         allowed: Option<String>,
     },
-    /// It waits or is refused.
+    /// The image must wait, or is refused.
     Closed {
-        /// Why.
+        /// Why the gate is closed.
         reason: Reason,
-        /// The reason in a sentence.
+        /// The reason as a sentence.
         message: String,
-        /// When time alone opens the gate.
+        /// When the gate opens, if only time is missing.
         until: Option<Timestamp>,
     },
 }
 
 impl Gate {
-    /// An open gate.
+    /// A gate that lets the image pass without an override.
     #[must_use]
     pub fn open() -> Self {
         Self::Open { allowed: None }
     }
 }
 
-/// State of a check of the release outside the Service, such as its release phase.
+/// State of the release phase, which runs before any pod of the release gets traffic.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trial {
-    /// The release has no such check.
+    /// The release has no release phase.
     NotAsked,
-    /// Not begun or in progress; a message.
+    /// Not started or in progress; with a message.
     Running(String),
-    /// Passed.
+    /// The release phase succeeded.
     Passed,
-    /// Failed because of the release; why.
+    /// Failed, and the release is to blame; with the cause.
     Failed(String),
-    /// Blocked by something other than the release; the cause.
+    /// Cannot run, and the release is not to blame; with the cause.
     Blocked(String),
 }
 
-/// Candidate pods, which get no traffic, and the result of the smoke checks.
+/// Candidate pods, which get no traffic, and the result of their smoke checks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CandidateView<'a> {
     /// Candidate pods of any release.
     pub pods: &'a [PodView],
-    /// Result of the smoke checks against the ready pod; `None` until they have finished.
+    /// Result of the smoke checks against the ready pod; `None` until they finish.
     pub smoke: Option<&'a SmokeVerdict>,
 }
 
-/// Result of the smoke checks.
+/// Result of the smoke checks against the candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SmokeVerdict {
-    /// Every page and every asset in them answered as expected; what was checked.
+    /// Every page and all assets of the pages answered as expected; with a summary of what was checked.
     Passed(String),
-    /// One did not; which, the expected and the actual answer.
+    /// A page or an asset did not answer as expected; with its path, the expected and the actual answer.
     Failed(String),
-    /// The pod could not be reached, which says nothing about the release.
+    /// The pod could not be reached, so the release was not tested; with the cause.
     Unreachable(String),
 }
 
-/// Whether the database accepts the credential that pods read. While a release is suspected (`suspectedAt`), only a
-/// check made since then counts.
+/// Whether the database accepts the credential that pods read. After a release was suspected (`status.suspectedAt`),
+/// only a check that was made later counts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CredentialHealth {
-    /// Not checked: `mongo.preflight.mode` is `Off`.
+    /// Credentials are not checked, because `mongo.preflight.mode` is `Off`.
     Off,
-    /// No result yet.
+    /// No check has finished yet.
     Pending,
-    /// Accepted.
+    /// The database accepts the credential.
     Works,
-    /// Refused; why.
+    /// The database refuses the credential; with the cause.
     Fails(String),
 }
 
-/// What a first pod still needs.
+/// What is missing before pods can start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingPrerequisite {
-    /// What is missing: a sentence without its full stop.
+    /// What is missing, as a sentence without its full stop.
     pub message: String,
-    /// The operator is working on it: nobody has to do anything.
+    /// True if the operator is creating it, so that a user need not act.
     pub in_progress: bool,
 }
 
-/// What probes show of the baking release.
+/// What the probes show of the release in its bake.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProbeHealth {
-    /// No failure, or no probes.
+    /// Probes found no failure, or there are none.
     Fine,
-    /// The release fails; how.
+    /// Requests to the release fail; with a description.
     Failing(String),
-    /// It is slower than the last good release; by how much.
+    /// The release answers more slowly than the last good release; with both times.
     Slow(String),
-    /// Time without a measurement, by which the bake is extended.
+    /// No fault, but probes did not measure for this long; the bake is extended by that time.
     Unmeasured(Duration),
 }

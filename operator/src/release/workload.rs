@@ -1,4 +1,4 @@
-//! Deployment and pods of an environment, reduced to the facts that a verdict needs. Pure.
+//! Deployment and pods of an environment, reduced to what decisions about releases need. Pure.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ use serde::Serialize;
 
 use crokodial_crds::names;
 
-/// The Deployment of an environment, as far as releases are concerned.
+/// State of the Deployment of an environment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Workload {
-    /// The release whose template the Deployment carries.
+    /// Number of the release whose pod template is in the Deployment.
     pub release: Option<i64>,
-    /// The Deployment controller has observed the newest spec; before that its counts describe an older one.
+    /// The Deployment controller has observed the newest spec. If false, the numbers below may describe an older spec.
     pub settled: bool,
-    /// Number of pods in the spec.
+    /// Number of pods that the spec asks for (`spec.replicas`).
     pub desired: i32,
-    /// Number of pods, of any template.
+    /// Number of existing pods, of any template.
     pub replicas: i32,
-    /// Number of pods of the newest template.
+    /// Number of existing pods of the newest template.
     pub updated: i32,
     /// Number of available pods, of any template.
     pub available: i32,
 }
 
 impl Workload {
-    /// Reads a Deployment; the default where there is none.
+    /// Reads a Deployment; without one, all fields have their default.
     pub fn of(deployment: Option<&Deployment>) -> Self {
         let Some(deployment) = deployment else {
             return Self::default();
@@ -48,7 +48,7 @@ impl Workload {
         }
     }
 
-    /// True when `release` runs everywhere and no other release has pods.
+    /// True when all pods run `release` and are available, and no pod of another release exists.
     pub fn rolled_out(&self, release: i64) -> bool {
         self.release == Some(release)
             && self.settled
@@ -58,57 +58,57 @@ impl Workload {
     }
 }
 
-/// Why a container is waiting, as far as it matters for a verdict.
+/// Why a container is waiting, as far as decisions depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Waiting {
-    /// The image could not be pulled.
+    /// The kubelet could not pull the image.
     Image,
     /// The kubelet cannot build the container from its spec.
     Config,
-    /// Anything else, such as being created or in back-off after an exit.
+    /// Anything else, such as `ContainerCreating` or `CrashLoopBackOff`.
     Other,
 }
 
 /// One pod of the environment's web component.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PodView {
-    /// Pod name.
+    /// Name of the pod.
     pub name: String,
-    /// The release its label names.
+    /// Number of the release in the pod's label.
     pub release: Option<i64>,
-    /// Being deleted.
+    /// The pod is being deleted.
     pub terminating: bool,
-    /// Condition Ready is True.
+    /// The pod's condition Ready is True.
     pub ready: bool,
-    /// When condition Ready last changed.
+    /// When the pod's condition Ready last changed.
     pub ready_changed: Option<Timestamp>,
-    /// The scheduler found no node for it.
+    /// The scheduler found no node for the pod.
     pub unschedulable: bool,
-    /// Its image is on the node, because a container was created.
+    /// The image is on the node, because a container was created from it.
     pub pulled: bool,
-    /// Start of its first container; else when the kubelet acknowledged the pod.
+    /// Start of the first container; if that is unknown, when the kubelet acknowledged the pod.
     pub started: Option<Timestamp>,
-    /// Its container is running.
+    /// The container is running.
     pub running: bool,
-    /// Number of restarts.
+    /// Number of restarts of the container.
     pub restarts: i32,
-    /// Number of exits, including start errors and out-of-memory kills.
+    /// Number of exits of the container, including start errors and out-of-memory kills.
     pub exits: i32,
-    /// The last exit of its container.
+    /// The last exit of the container, if any.
     pub last_exit: Option<Exit>,
-    /// Why its container is waiting, where it is.
+    /// Why the container is waiting; `None` if it is not.
     pub waiting: Option<Waiting>,
 }
 
-/// Exit of a container, as the kubelet reports it. The termination message of the application is not read: it may
-/// contain anything.
+/// Exit of a container as the kubelet reports it. The application's termination message is not read, as it may contain
+/// secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Exit {
     /// Exit code; 128 plus the signal's number for a container killed by a signal.
     Code(i32),
-    /// Killed because it used more memory than its limit.
+    /// Killed because it exceeded its memory limit.
     OutOfMemory,
-    /// Its first process could not be started; the container runtime's message.
+    /// The process could not be started; with the container runtime's message.
     NotStarted(String),
 }
 
@@ -153,7 +153,7 @@ impl fmt::Display for Exit {
 }
 
 impl PodView {
-    /// Number of exits and the last one, such as `pod shop-1 exited 3 times, last with exit code 1`.
+    /// Number of exits and the last exit, such as `pod shop-1 exited 3 times, last with exit code 1`.
     pub fn exit_summary(&self) -> String {
         let times = match self.exits {
             1 => "once".to_owned(),
@@ -166,7 +166,7 @@ impl PodView {
         format!("pod {} exited {times}{last}", self.name)
     }
 
-    /// Reads a pod and its container named `web`, which a pod without a status does not have yet.
+    /// Reads a pod and its container named `web`. A pod without a status has no container yet.
     pub fn of(pod: &Pod) -> Self {
         let status = pod.status.clone().unwrap_or_default();
         let conditions = status.conditions.unwrap_or_default();
@@ -223,8 +223,8 @@ impl ContainerFacts {
             .last_state
             .as_ref()
             .and_then(|s| s.terminated.as_ref());
-        // `restartCount` counts the container now shown; that one has itself ended when it is terminated, or
-        // waits in back-off with its end in `lastState`.
+        // `restartCount` counts restarts, so it does not include the exit of the current container. That container has
+        // exited if it is terminated, or is waiting in back-off with its exit in `lastState`.
         let ended = state.terminated.is_some() || (state.waiting.is_some() && before.is_some());
         Self {
             pulled: state.running.is_some() || ended || !container.image_id.is_empty(),
@@ -239,7 +239,7 @@ impl ContainerFacts {
     }
 }
 
-/// The cause of a waiting reason of the kubelet (pkg/kubelet/images and kuberuntime).
+/// Maps a waiting reason of the kubelet (pkg/kubelet/images and kuberuntime) to [`Waiting`].
 fn waiting(reason: &str) -> Waiting {
     match reason {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull"
@@ -253,7 +253,7 @@ fn number(labels: Option<&std::collections::BTreeMap<String, String>>) -> Option
     labels?.get(names::LABEL_RELEASE)?.parse().ok()
 }
 
-/// Pods for tests; each test changes what it is about.
+/// Pods for tests, which change the fields that they are about.
 #[cfg(test)]
 impl PodView {
     /// A pod that has been ready since `since`.

@@ -1,17 +1,17 @@
-//! Assets of an HTML page on its own site. Pure.
+//! Finds the assets of an HTML page that are on the same site. Pure.
 //!
-//! A page with status 200 whose scripts are missing is blank. This finds the files that a browser would load, by the same
-//! rules (`<base>`, relative and protocol-relative URLs, `srcset`), without those of other sites.
+//! A page with status 200 is blank if its scripts are missing. The files are found by a browser's rules (`<base>`,
+//! relative and protocol-relative URLs, `srcset`). Files of other sites are not included.
 
 use std::collections::BTreeSet;
 
 use html5gum::{DefaultEmitter, HtmlString, StartTag, Token, Tokenizer};
 use url::Url;
 
-/// Maximum length of a URL in bytes; servers refuse longer request lines.
+/// Maximum length of a URL in bytes, because servers refuse longer request lines.
 const MAX_URL: usize = 8 * 1024;
 
-/// Type of an asset.
+/// Kind of an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AssetKind {
     /// A script or module.
@@ -23,7 +23,7 @@ pub enum AssetKind {
 }
 
 impl AssetKind {
-    /// Its name in messages.
+    /// Name of the kind in messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Script => "script",
@@ -33,20 +33,20 @@ impl AssetKind {
     }
 }
 
-/// A file of the site that a page loads.
+/// A file of the same site that a page loads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asset {
-    /// Its type.
+    /// Kind of the file.
     pub kind: AssetKind,
-    /// Path and query.
+    /// Path and query of the file's URL.
     pub path: String,
 }
 
-/// The scripts, style sheets, images and icons of the page `html` at the URL `page` that are on its own site: each once,
-/// in the order of the page, at most `limit`.
+/// The scripts, style sheets, images and icons that the page `html` loads from its own site. `page` is the URL of the
+/// page. Each asset is listed once, in the order of the page; at most `limit` assets.
 pub fn assets(html: &[u8], page: &Url, limit: usize) -> Vec<Asset> {
     let mut emitter = DefaultEmitter::default();
-    // The text of scripts and styles is not markup.
+    // The text in `<script>` and `<style>` is not markup.
     emitter.naively_switch_states(true);
     let mut reading = Reading {
         page,
@@ -71,7 +71,8 @@ pub fn assets(html: &[u8], page: &Url, limit: usize) -> Vec<Asset> {
     reading.found
 }
 
-/// Path and query of `target` if it is on the site of `page`, whether by HTTP or HTTPS: TLS ends before the application.
+/// Path and query of `target` if it is on the site of `page`. HTTP and HTTPS count as one site, because TLS ends before
+/// the application.
 pub fn on_site(target: &Url, page: &Url) -> Option<String> {
     let web = matches!(target.scheme(), "http" | "https");
     if !web || target.host_str() != page.host_str() || target.port().is_some() {
@@ -83,9 +84,9 @@ pub fn on_site(target: &Url, page: &Url) -> Option<String> {
 
 struct Reading<'a> {
     page: &'a Url,
-    /// The URL of the first `<base>`, to which later URLs are relative.
+    /// URL of the first `<base>`. Later URLs are relative to it.
     base: Option<Url>,
-    /// Nesting depth of `<template>`, whose content is not loaded.
+    /// Nesting depth of `<template>` elements, whose content browsers do not load.
     templates: usize,
     known: BTreeSet<String>,
     found: Vec<Asset>,
@@ -176,7 +177,8 @@ impl Reading<'_> {
     }
 }
 
-/// Whether a browser runs a script: data blocks and templates have other types, and their `src` is ignored.
+/// Whether a browser runs this script element. Data blocks and templates have other types, and browsers ignore their
+/// `src`.
 fn is_script(tag: &StartTag<()>) -> bool {
     let kind = value(tag, "type").unwrap_or_default().to_ascii_lowercase();
     matches!(kind.trim(), "" | "module")
@@ -193,7 +195,8 @@ fn value(tag: &StartTag<()>, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(found).into_owned())
 }
 
-/// The URLs of a `srcset` (HTML, "parse a srcset attribute"). A URL ends at white space, so it may contain commas.
+/// The URLs of a `srcset` attribute (HTML standard, "parse a srcset attribute"). A URL ends at white space, so it may
+/// contain commas.
 fn srcset(text: &str) -> Vec<&str> {
     let mut urls = Vec::new();
     let mut rest = text;
@@ -215,7 +218,7 @@ fn srcset(text: &str) -> Vec<&str> {
     }
 }
 
-/// The text from the next comma outside parentheses on.
+/// The rest of `text` from the next comma outside parentheses; empty if there is none.
 fn behind_descriptors(text: &str) -> &str {
     let mut inside = false;
     for (at, character) in text.char_indices() {

@@ -1,6 +1,6 @@
-//! Smoke checks of a release before it gets traffic: requests to a pod that no Service selects.
+//! Smoke checks of a release before it gets traffic: requests to a candidate pod, which no Service selects.
 //!
-//! `plan` and `assets` are pure; `run` sends the requests, to the pod's address only.
+//! `plan` and `assets` are pure. `run` sends the requests, only to the pod's address.
 
 pub mod assets;
 pub mod plan;
@@ -11,9 +11,9 @@ pub use run::{SmokeProbe, SmokeResult, SmokeTarget};
 
 use futures::future::BoxFuture;
 
-/// Smoke runs against candidate pods.
+/// Runs smoke checks, as a trait so that tests can replace them.
 pub trait Smoke: Send + Sync {
-    /// Runs a plan against one pod.
+    /// Runs a plan against one candidate pod.
     fn run(&self, target: SmokeTarget, plan: SmokePlan) -> BoxFuture<'static, SmokeResult>;
 }
 

@@ -1,9 +1,9 @@
-//! Smoke checks of a candidate, with defaults applied. Pure.
+//! Plan of the smoke checks of a candidate, with defaults applied. Pure.
 
 use crokodial_crds::SmokeSpec;
 use serde::{Deserialize, Serialize};
 
-/// Range of statuses that a check accepts.
+/// The statuses that a check accepts: one, or an inclusive range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Statuses {
@@ -12,13 +12,13 @@ pub struct Statuses {
 }
 
 impl Statuses {
-    /// 200 to 299.
+    /// The statuses 200 to 299.
     pub const SUCCESS: Self = Self { from: 200, to: 299 };
 
-    /// 200 only.
+    /// The status 200 only.
     pub const ONLY_OK: Self = Self { from: 200, to: 200 };
 
-    /// True for an accepted status.
+    /// True if the range contains `status`.
     pub fn accept(self, status: u16) -> bool {
         (self.from..=self.to).contains(&status)
     }
@@ -34,7 +34,7 @@ impl std::fmt::Display for Statuses {
     }
 }
 
-/// A text is not a status or a range of them.
+/// The text is not a status or a range of statuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a status: write one such as 200, or a range such as 200-299, the lower end first")]
 pub struct StatusError;
@@ -71,25 +71,25 @@ impl From<Statuses> for String {
     }
 }
 
-/// A request and its expected response.
+/// A request, and the response that it must get.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Check {
-    /// Path and query.
+    /// Path and query of the request.
     pub path: String,
-    /// Expected statuses.
+    /// Statuses that the check accepts.
     pub status: Statuses,
-    /// Text that the response must contain.
+    /// Text that the response body must contain; `None`: any body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
 }
 
-/// Smoke checks of a candidate. Stored in the release's snapshot, so that another default of a later operator changes
-/// nothing for an existing release.
+/// Smoke checks of a candidate. The plan is part of the release's snapshot, so other defaults in a later operator
+/// version do not change an existing release.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SmokePlan {
     /// Whether the assets of the checked pages are requested too.
     pub assets: bool,
-    /// The requests.
+    /// The requests for pages.
     pub checks: Vec<Check>,
 }
 
@@ -108,10 +108,10 @@ impl Default for SmokePlan {
 }
 
 impl SmokePlan {
-    /// The plan of a spec, with defaults applied.
+    /// The plan for a spec, with defaults applied.
     ///
     /// # Errors
-    /// A status that the schema refuses.
+    /// A status is not valid. The schema refuses such a spec.
     pub fn of(spec: &SmokeSpec) -> Result<Self, StatusError> {
         let default = Self::default();
         let checks = match &spec.checks {

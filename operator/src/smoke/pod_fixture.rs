@@ -1,4 +1,4 @@
-//! Fixture of tests: a pod that responds as the test says, and the requests to it.
+//! Test fixture: a pod with scripted responses, and smoke checks of it.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,10 +11,10 @@ use crate::smoke::plan::Check;
 
 pub(super) const DOMAIN: &str = "app.example.com";
 
-/// Response of the site by path: status line with headers, and body.
+/// Response of the pod for a path: status line with headers, and body.
 pub(super) type Respond = fn(&str) -> (String, Vec<u8>);
 
-/// A pod that keeps the heads of the requests that it received.
+/// A pod that records the heads of the requests it receives.
 pub(super) struct Pod {
     pub(super) port: u16,
     pub(super) heads: Arc<Mutex<Vec<String>>>,
@@ -35,7 +35,7 @@ impl Pod {
         .await
     }
 
-    /// A pod that hands the connection to the script after the request.
+    /// A pod that passes the connection to `script` after each request head.
     pub(super) async fn speaks<F>(
         script: impl Fn(String, TcpStream) -> F + Send + Sync + 'static,
     ) -> Self

@@ -1,7 +1,7 @@
-//! Requests to a candidate pod for its pages and their assets.
+//! Runs smoke checks: requests a candidate pod's pages and their assets.
 //!
-//! The pod runs untested code: whatever it responds, connections go to its own address only, and time and memory are
-//! bounded. Messages contain statuses and paths, and nothing else of a response.
+//! The pod runs untested code. Whatever it responds, requests go to its own address only, and time and memory are
+//! bounded. Messages contain statuses and paths, but no other part of a response.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,58 +20,59 @@ use crate::net::{Endpoint, Exchange, HttpClient, NetError, Scheme};
 
 /// Maximum number of redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
-/// Maximum number of assets of all pages together. A page of the dialer has five.
+/// Maximum number of assets, summed over all pages. A page of the dialer has five.
 const MAX_ASSETS: usize = 200;
-/// Maximum number of concurrent requests for assets: a candidate has the resources of one pod.
+/// Maximum number of concurrent requests for assets, because a candidate has the resources of one pod only.
 const MAX_CONCURRENT: usize = 4;
 /// Maximum length of a path in a message, in characters.
 const MAX_SHOWN_PATH: usize = 120;
 
-/// The pod, and the site that it is to serve.
+/// The candidate pod, and the site whose pages it must serve.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SmokeTarget {
-    /// Address of the pod, from its status.
+    /// IP address of the pod, from its status.
     pub ip: String,
-    /// Its port.
+    /// Port of the pod.
     pub port: u16,
-    /// The site's domain, as in a user's request.
+    /// Domain of the site, for the Host header.
     pub domain: String,
-    /// Users connect by HTTPS, which a header reports to the application, as at the edge.
+    /// Whether users connect by HTTPS. The requests then carry `X-Forwarded-Proto: https`, as requests through the edge
+    /// do.
     pub https: bool,
 }
 
-/// Result of a run.
+/// Result of running a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SmokeResult {
-    /// All responses were as expected.
+    /// All pages and assets answered as expected.
     Passed {
         /// Number of requested pages.
         pages: usize,
         /// Number of requested assets.
         assets: usize,
     },
-    /// A response was not as expected.
+    /// A page or an asset did not answer as expected.
     Failed {
-        /// Path, expected and actual response: a sentence without its full stop.
+        /// Path, expected and actual response, as a sentence without its full stop.
         message: String,
     },
-    /// The pod could not be reached: it is gone, or the network is in the way.
+    /// The pod could not be reached: it no longer exists, or the network does not allow it.
     Unreachable {
-        /// What happened.
+        /// What happened, as a sentence without its full stop.
         message: String,
     },
 }
 
-/// Limits of a run.
+/// Limits of running a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Timeout of a request, from the connection to the end of what is read.
+    /// Timeout of one check or asset, including its redirects, until its body is read.
     pub request: Duration,
-    /// Timeout of the whole run.
+    /// Timeout of the whole plan.
     pub overall: Duration,
-    /// Maximum size of a page in bytes; a larger one fails.
+    /// Maximum size of a page in bytes. A larger page fails.
     pub page: usize,
-    /// Number of bytes of an asset that are read; the rest is not waited for.
+    /// Number of bytes of an asset that are read. The rest is not awaited.
     pub asset: usize,
 }
 
@@ -86,28 +87,28 @@ impl Default for Limits {
     }
 }
 
-/// Runs smoke plans.
+/// Runs smoke plans against candidate pods.
 #[derive(Clone, Debug)]
 pub struct SmokeProbe {
     client: HttpClient,
     limits: Limits,
 }
 
-/// A page with the expected response.
+/// A page that responded as expected.
 struct Page {
-    /// Its URL after redirects.
+    /// URL of the page after redirects.
     url: Url,
-    /// Its body, where it is HTML and its assets are checked.
+    /// Body of the page, if it is HTML and its assets must be checked.
     html: Option<Bytes>,
 }
 
 impl SmokeProbe {
-    /// A probe over a guarded client, which does not connect to loopback, link-local and API server addresses.
+    /// A probe that uses a guarded client, which refuses loopback, link-local and API server addresses.
     pub fn new(client: HttpClient, limits: Limits) -> Self {
         Self { client, limits }
     }
 
-    /// Runs a plan. Ends within [`Limits::overall`].
+    /// Runs a plan against a pod. Takes at most [`Limits::overall`].
     pub async fn run(&self, target: &SmokeTarget, plan: &SmokePlan) -> SmokeResult {
         let run = Run {
             probe: self,
@@ -198,7 +199,7 @@ impl Run<'_> {
         let work = async {
             let ok = Statuses::ONLY_OK;
             let (_, exchange) = self.follow(&asset.path, ok, "*/*").await?;
-            // The server of a single-page application responds to any unknown path with its page.
+            // The server of a single-page application may answer any unknown path with its HTML page.
             if is_html(exchange.head()) {
                 return Err(failed(format!("{path} was answered with an HTML page")));
             }
@@ -232,7 +233,7 @@ impl Run<'_> {
         })
     }
 
-    /// Requests `path` and follows redirects within the site.
+    /// Requests `path` from the pod and follows redirects within the site, until the status is one of `wanted`.
     async fn follow(
         &self,
         path: &str,
@@ -274,7 +275,8 @@ impl Run<'_> {
         )))
     }
 
-    /// Sends a request, and again if the connection breaks: if the pod has ended, the second one is not accepted.
+    /// Sends a request, and repeats it once if the connection breaks. If the pod has ended, the second connection is
+    /// refused.
     async fn get(&self, path: &str, accept: &'static str) -> Result<Exchange, SmokeResult> {
         match self.send(path, accept).await {
             Err(NetError::Protocol { .. }) => self.send(path, accept).await,
@@ -323,7 +325,7 @@ fn redirect(head: &Response<()>) -> Option<String> {
     target.to_str().ok().map(str::to_owned)
 }
 
-/// Who is to blame for a missing response: the release, or the network.
+/// Who is to blame for a missing response: the release (`Failed`) or the network (`Unreachable`).
 fn blame(error: &NetError, path: &str) -> SmokeResult {
     match error {
         NetError::TooLarge { limit, .. } => {
@@ -349,7 +351,7 @@ fn failed(message: String) -> SmokeResult {
     SmokeResult::Failed { message }
 }
 
-/// A path as shown in a message: without its query, which may contain a secret, and shortened.
+/// The path for a message: shortened, and without its query, which may contain a secret.
 fn shown(path: &str) -> String {
     let bare = path.split('?').next().unwrap_or_default();
     let mut shown: String = bare.chars().take(MAX_SHOWN_PATH).collect();

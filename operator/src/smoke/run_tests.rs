@@ -166,7 +166,7 @@ async fn a_body_that_drips_ends_in_time_and_one_without_end_at_the_limit() {
     };
     let said = message(endless("text/html").await.smoke(&root()).await);
     assert_eq!(said, "the answer to / is larger than 5242880 bytes");
-    // Of what is no page only the beginning is read.
+    // Of a response that is not a page, only the beginning is read.
     let passed = SmokeResult::Passed {
         pages: 1,
         assets: 0,
@@ -282,7 +282,7 @@ async fn a_pod_that_cannot_be_dialled_is_not_to_blame() {
         matches!(&result, SmokeResult::Unreachable { message } if message.contains("ConnectionFailed")),
         "{result:?}"
     );
-    // Not even an address of the pod's own status that is none of a pod's.
+    // The guard refuses loopback and link-local addresses, even if the pod's status contains one.
     let guarded = SmokeProbe::new(
         HttpClient::new(Guard::new(Vec::new()), Trust::platform().unwrap()),
         quick(),

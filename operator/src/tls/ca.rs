@@ -1,4 +1,4 @@
-//! The CA and the certificates that it issues.
+//! The operator's CA, and the site certificates that it issues.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -14,17 +14,18 @@ use sha2::{Digest as _, Sha256};
 use super::error::TlsError;
 use super::inspect::{CertInfo, inspect};
 
-/// Lifetime of a leaf: short enough for renewals to be routine, long enough for an operator that is down for weeks.
+/// Lifetime of a site certificate: short enough to make renewal routine, long enough for an operator that is down for
+/// weeks.
 pub const LEAF_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// Lifetime of the CA, which people install in browsers by hand.
+/// Lifetime of the CA: ten years, because users install it in browsers by hand.
 pub const CA_LIFETIME: SignedDuration = SignedDuration::from_hours(3650 * 24);
-/// How long before its creation a certificate is valid, for clients whose clock is behind.
+/// Certificates are valid from this long before their creation, for clients whose clock is slow.
 const BACKDATE: SignedDuration = SignedDuration::from_hours(1);
 
-/// Maximum length of a common name (RFC 5280, ub-common-name).
+/// Maximum length of a common name in characters (RFC 5280, ub-common-name).
 const MAX_COMMON_NAME: usize = 64;
 
-/// A certificate authority with its key.
+/// A certificate authority with its private key.
 pub struct Ca {
     issuer: Issuer<'static, KeyPair>,
     info: CertInfo,
@@ -39,12 +40,12 @@ impl fmt::Debug for Ca {
     }
 }
 
-/// A certificate for one host, ready for a Secret of type `kubernetes.io/tls`.
+/// A certificate and key for one host, as stored in a Secret of type `kubernetes.io/tls`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LeafPem {
-    /// `tls.crt`: the leaf, which the CA signs directly without an intermediate.
+    /// Value of `tls.crt`: the certificate. The CA signs it directly, so there is no intermediate.
     pub cert_chain: String,
-    /// `tls.key`: its private key in PKCS#8.
+    /// Value of `tls.key`: the private key in PKCS#8.
     pub key: String,
 }
 
@@ -57,11 +58,11 @@ impl fmt::Debug for LeafPem {
 }
 
 impl Ca {
-    /// A new CA: ECDSA P-256, ten years, no intermediate CAs. The key comes from the system's random source, the only one
-    /// that `ring` uses. Its name ends in the key's fingerprint, so that a browser's list shows which CA is which.
+    /// Generates a CA: ECDSA P-256, ten years, no intermediate CAs. `ring` takes the key from the system's random
+    /// source. The common name ends in the key's fingerprint, so that users can distinguish CAs in a browser's list.
     ///
     /// # Errors
-    /// [`TlsError::Generate`].
+    /// [`TlsError::Generate`] if the key or the certificate cannot be generated.
     pub fn generate(now: Timestamp) -> Result<Self, TlsError> {
         let key = KeyPair::generate()?;
         let fingerprint = hex::encode(Sha256::digest(key.public_key_raw()));
@@ -74,10 +75,11 @@ impl Ca {
         Self::from_pem(&cert_pem, &key.serialize_pem())
     }
 
-    /// A CA that was stored before.
+    /// Loads a stored CA from PEM.
     ///
     /// # Errors
-    /// [`TlsError::BadCertificate`], [`TlsError::BadKey`], [`TlsError::NotACa`], [`TlsError::KeyMismatch`].
+    /// [`TlsError::BadCertificate`] or [`TlsError::BadKey`] if a text is not readable, [`TlsError::NotACa`] if the
+    /// certificate may not sign, [`TlsError::KeyMismatch`] if the key is another certificate's.
     pub fn from_pem(cert: &str, key: &str) -> Result<Self, TlsError> {
         let info = inspect(cert)?;
         let key = KeyPair::from_pem(key).map_err(|_| TlsError::BadKey)?;
@@ -95,10 +97,10 @@ impl Ca {
         })
     }
 
-    /// A certificate for `host` only: ECDSA P-256, 90 days, but never beyond the end of the CA.
+    /// Issues a certificate for `host` only: ECDSA P-256, valid for 90 days, but not beyond the end of the CA.
     ///
     /// # Errors
-    /// [`TlsError::CaNotValid`] when the CA has expired or is not valid yet, [`TlsError::Generate`].
+    /// [`TlsError::CaNotValid`] if the CA is expired or not valid yet, [`TlsError::Generate`] if issuing fails.
     pub fn issue(&self, host: &DnsName, now: Timestamp) -> Result<LeafPem, TlsError> {
         if !self.info.is_valid_at(now) {
             return Err(TlsError::CaNotValid);
@@ -108,8 +110,8 @@ impl Ca {
             .ok()
             .map(|end| end.min(self.info.not_after));
         let mut params = params(now, end)?;
-        // Clients check the alternative name only. A host too long for a common name gets a constant one, because an
-        // empty subject breaks old libraries.
+        // Clients check the subject alternative name only. A host that is too long for a common name gets a constant
+        // one, because old libraries fail on an empty subject.
         let name = Some(host.as_str())
             .filter(|name| name.len() <= MAX_COMMON_NAME)
             .unwrap_or("Crokodial site");
@@ -128,22 +130,22 @@ impl Ca {
         })
     }
 
-    /// The CA's certificate in PEM, for clients to trust.
+    /// The CA's certificate in PEM, for clients that must trust it.
     pub fn cert_pem(&self) -> &str {
         &self.cert_pem
     }
 
-    /// The CA's private key in PEM, for the operator's own Secret and nothing else.
+    /// The CA's private key in PEM. Only the operator's own Secret may contain it.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
 
-    /// Content of the CA's certificate.
+    /// Parsed content of the CA's certificate.
     pub fn info(&self) -> &CertInfo {
         &self.info
     }
 
-    /// True while the CA outlives a leaf issued now; after that a new CA should be generated.
+    /// True if a certificate that is issued now would end before the CA does. If false, a new CA must be generated.
     pub fn outlives_a_leaf(&self, now: Timestamp) -> bool {
         now.checked_add(LEAF_LIFETIME)
             .is_ok_and(|end| end <= self.info.not_after)
@@ -155,7 +157,7 @@ fn params(now: Timestamp, end: Option<Timestamp>) -> Result<CertificateParams, T
     let start = now
         .checked_sub(BACKDATE)
         .map_err(|_| TlsError::CaNotValid)?;
-    // A certificate cannot hold years before 1970 or after 9999.
+    // The accepted range is from 1970 to about the year 9964. X.509 cannot represent years after 9999.
     let limit = Timestamp::UNIX_EPOCH.checked_add(SignedDuration::from_hours(24 * 365 * 8000));
     if start < Timestamp::UNIX_EPOCH || limit.is_ok_and(|limit| end > limit) {
         return Err(TlsError::CaNotValid);

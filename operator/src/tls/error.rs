@@ -1,17 +1,17 @@
-//! Errors of the SelfSigned mode.
+//! Errors of the TLS mode SelfSigned.
 
-/// Why certificates could not be issued or read. Never quotes a key.
+/// Why a certificate could not be issued or read. The messages never contain a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
-    /// The text is not a certificate.
+    /// The text is not a readable certificate.
     #[error("the text holds no readable PEM certificate: delete it, and a new one is made")]
     BadCertificate,
-    /// The text is not a private key.
+    /// The text is not a readable private key.
     #[error(
         "the text holds no readable PEM private key: delete it together with its certificate, and both are made anew"
     )]
     BadKey,
-    /// The certificate is not that of a CA.
+    /// The certificate may not sign other certificates.
     #[error(
         "the certificate is not a CA's: it needs basicConstraints CA:TRUE and the key usage keyCertSign"
     )]
@@ -21,12 +21,12 @@ pub enum TlsError {
         "the private key does not belong to the certificate: put back the matching pair, or delete both"
     )]
     KeyMismatch,
-    /// The CA is not valid at the requested time.
+    /// The CA is expired or not valid yet at the requested time.
     #[error(
         "the CA is not valid at this time: check the clocks, or delete the CA so that a new one is made"
     )]
     CaNotValid,
-    /// The certificate could not be issued.
+    /// The key or the certificate could not be generated; with the library's message.
     #[error("the certificate could not be made: {0}")]
     Generate(String),
 }

@@ -1,4 +1,4 @@
-//! Content of certificates.
+//! Reads certificates.
 
 use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
@@ -7,16 +7,16 @@ use x509_parser::pem::Pem;
 
 use super::error::TlsError;
 
-/// Content of a certificate.
+/// Parsed content of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertInfo {
-    /// First moment of validity.
+    /// Start of its validity.
     pub not_before: Timestamp,
-    /// Last moment of validity.
+    /// End of its validity.
     pub not_after: Timestamp,
-    /// Common name of the issuer; empty when it has none.
+    /// Common name of the issuer; empty if it has none.
     pub issuer: String,
-    /// Alternative DNS names, in the certificate's order.
+    /// DNS names among the subject alternative names, in the certificate's order.
     pub hosts: Vec<String>,
     der: Vec<u8>,
 }
@@ -24,7 +24,7 @@ pub struct CertInfo {
 /// Reads the first certificate of a PEM text.
 ///
 /// # Errors
-/// [`TlsError::BadCertificate`].
+/// [`TlsError::BadCertificate`] if the text does not begin with a readable certificate.
 pub fn inspect(pem: &str) -> Result<CertInfo, TlsError> {
     let first = Pem::iter_from_buffer(pem.as_bytes())
         .next()
@@ -61,7 +61,7 @@ pub fn inspect(pem: &str) -> Result<CertInfo, TlsError> {
 }
 
 impl CertInfo {
-    /// Whether this certificate was signed by the key of `issuer`, whatever the time.
+    /// Whether the key of `issuer` signed this certificate. Validity times are not checked.
     pub(super) fn issued_by(&self, issuer: &Self) -> bool {
         let (Some(this), Some(signer)) = (parse(&self.der), parse(&issuer.der)) else {
             return false;
@@ -70,7 +70,7 @@ impl CertInfo {
             && this.verify_signature(Some(signer.public_key())).is_ok()
     }
 
-    /// Whether `key` (PEM) is this certificate's private key, which a person may have replaced in the Secret.
+    /// Whether `key` (PEM) is the private key of this certificate. A user may have replaced one of them in the Secret.
     pub fn matches_key(&self, key: &str) -> bool {
         rcgen::KeyPair::from_pem(key).is_ok_and(|key| self.has_public_key(key.public_key_raw()))
     }
@@ -86,7 +86,7 @@ impl CertInfo {
         })
     }
 
-    /// Whether it is a CA's and may sign certificates.
+    /// Whether this is the certificate of a CA and may sign others.
     pub(super) fn may_sign(&self) -> bool {
         let Some(certificate) = parse(&self.der) else {
             return false;

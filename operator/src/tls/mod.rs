@@ -1,4 +1,5 @@
-//! The SelfSigned mode: the operator's own CA and the certificates that it issues. Pure: texts and times in, texts out.
+//! TLS mode SelfSigned: the operator's own CA and the site certificates that it issues. Pure: no I/O, times are
+//! arguments.
 
 mod ca;
 mod error;

@@ -1,4 +1,4 @@
-//! When a certificate is replaced.
+//! Decides when a site certificate is replaced.
 
 use crokodial_crds::names::DnsName;
 use jiff::{SignedDuration, Timestamp};
@@ -7,18 +7,18 @@ use sha2::{Digest as _, Sha256};
 use super::ca::Ca;
 use super::inspect::CertInfo;
 
-/// Why a certificate must be replaced.
+/// Why a certificate must be replaced now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RenewReason {
-    /// It names another host, or more than one.
+    /// The certificate is not for exactly this host.
     WrongHost,
-    /// Signed by another CA.
+    /// Another CA signed the certificate.
     OtherCa,
-    /// Not valid yet: the clock at its creation was ahead.
+    /// The certificate is not valid yet, because the clock was ahead when it was issued.
     NotYetValid,
-    /// No longer valid.
+    /// The certificate has expired.
     Expired,
-    /// Two thirds of its lifetime are over.
+    /// About two thirds of the certificate's lifetime have passed; see [`renewal_time`].
     Due,
 }
 
@@ -35,7 +35,7 @@ impl RenewReason {
     }
 }
 
-/// Why a certificate for `host` must be replaced now; `None` where it need not.
+/// Why a certificate for `host` must be replaced now; `None` if it need not be.
 pub fn needs_renewal(
     info: &CertInfo,
     host: &DnsName,
@@ -57,8 +57,9 @@ pub fn needs_renewal(
     }
 }
 
-/// When a certificate becomes due: at two thirds of its lifetime, earlier by up to a twentieth of it. The jitter depends
-/// on the host alone, so that sites created together are not renewed together and every run gets the same time.
+/// When a certificate is due for renewal: at two thirds of its lifetime, less a jitter of up to a twentieth of it. The
+/// jitter depends only on the host name. Sites that were created together are therefore renewed at different times, and
+/// each call returns the same time.
 pub fn renewal_time(info: &CertInfo, host: &DnsName) -> Timestamp {
     let life = info.not_after.duration_since(info.not_before);
     let hash = Sha256::digest(host.as_str().as_bytes());
@@ -66,7 +67,7 @@ pub fn renewal_time(info: &CertInfo, host: &DnsName) -> Timestamp {
         .iter()
         .take(2)
         .fold(0, |sum, byte| sum * 256 + i32::from(*byte));
-    // Whole seconds: a shorter lifetime needs no jitter.
+    // The jitter is rounded down to whole seconds. A lifetime so short that it becomes zero needs none.
     let jitter =
         SignedDuration::from_secs((life / 20).as_secs().saturating_mul(i64::from(share)) / 65_536);
     info.not_before
@@ -75,7 +76,7 @@ pub fn renewal_time(info: &CertInfo, host: &DnsName) -> Timestamp {
 }
 
 impl CertInfo {
-    /// Whether the CA's key signed this certificate, whatever the time.
+    /// Whether this CA signed the certificate. Validity times are not checked.
     pub fn signed_by(&self, ca: &Ca) -> bool {
         self.issued_by(ca.info())
     }

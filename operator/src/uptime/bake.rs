@@ -1,4 +1,4 @@
-//! Verdict of the probes on a release in its bake. Pure.
+//! What the probes say about a release in its bake. Pure.
 
 use std::time::Duration;
 
@@ -9,33 +9,35 @@ use super::interval::max_gap;
 use super::soak::tally;
 use super::summary::{Latency, ProbeSummary, ProbeVerdict, UnknownCause};
 
-/// Minimum number of latencies for a percentile.
+/// Minimum number of probes for a percentile of their latencies.
 pub const MIN_SAMPLES: usize = 20;
 
-/// Factor by which the 95th percentile of a slow release exceeds that of the last good one …
+/// Factor of the slowness rule. A release is slow if its 95th percentile latency exceeds that of the last good release
+/// by this factor and by [`SLOW_MARGIN_MS`].
 const SLOW_FACTOR: u32 = 2;
 
-/// … and the minimum difference in milliseconds: twice a tiny latency is not slow.
+/// Minimum latency difference in milliseconds of the slowness rule with [`SLOW_FACTOR`]: twice a tiny latency is not
+/// slow.
 const SLOW_MARGIN_MS: u32 = 100;
 
-/// Maximum time span of latencies that is judged.
+/// Maximum time over which latencies are judged.
 const MAX_LATENCY_SPAN: SignedDuration = SignedDuration::from_secs(180);
 
 /// Interval of reconciles while latencies are judged.
 const CHECK_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 
-/// A release in its bake.
+/// A release in its bake, and what was measured of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Bake<'a> {
-    /// Its number.
+    /// Number of the release.
     pub number: i64,
-    /// Its status, with the measurements persisted so far.
+    /// Status of the release, with the measurements persisted so far.
     pub status: &'a ReleaseStatus,
-    /// Summary of the prober; `None` where it does not probe.
+    /// Summary of the probes; `None` if the environment is not probed.
     pub probes: Option<&'a ProbeSummary>,
-    /// `latencyP95Ms` of the last good release, if any.
+    /// `status.latencyP95Ms` of the last good release, if any.
     pub good_p95_ms: Option<i32>,
-    /// When its rollout was complete.
+    /// When all pods ran the release.
     pub rolled_out_at: Timestamp,
     /// Length of the bake.
     pub bake: Duration,
@@ -43,25 +45,26 @@ pub struct Bake<'a> {
     pub now: Timestamp,
 }
 
-/// Verdict of the probes.
+/// What the probes say about a release.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BakeVerdict {
-    /// No failure.
+    /// No failure was found.
     Fine,
-    /// A failure, provided that nothing else is to blame; reason and message.
+    /// The release fails, provided that nothing else is to blame; with reason and message.
     Fail(Reason, String),
-    /// Unknown, and why: the bake is extended by this time.
+    /// The current state is not measured, so the bake is extended; with the cause.
     Unmeasured(String),
 }
 
-/// Time span over which latencies are judged: half of the bake, at most three minutes.
+/// Time over which latencies are judged: half of the bake, at most three minutes.
 pub fn latency_span(bake: Duration) -> SignedDuration {
     let half = SignedDuration::try_from(bake / 2).unwrap_or(MAX_LATENCY_SPAN);
     half.min(MAX_LATENCY_SPAN)
 }
 
 impl Bake<'_> {
-    /// The verdict. A failure counts only if this release alone can have caused the failed probes that confirm it.
+    /// The verdict at `now`. A failure counts only if the failed probes that confirm it can only be this release's
+    /// fault.
     pub fn judge(&self) -> BakeVerdict {
         let Some(probes) = self.probes else {
             return BakeVerdict::Unmeasured(UnknownCause::Starting.to_string());
@@ -82,7 +85,7 @@ impl Bake<'_> {
         }
     }
 
-    /// When the bake ends: unmeasured time is added, as [`Self::extended_by`] counts it.
+    /// When the bake ends, including [`Self::extended_by`].
     pub fn ends_at(&self) -> Timestamp {
         let bake = SignedDuration::try_from(self.bake).unwrap_or(SignedDuration::MAX);
         let end = self
@@ -93,7 +96,8 @@ impl Bake<'_> {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// Unmeasured time since the rollout, except the initial gap of two intervals.
+    /// Unmeasured time since the rollout was complete, by which the bake is extended. A first gap of two probe
+    /// intervals is not counted.
     pub fn extended_by(&self) -> SignedDuration {
         let persisted = SignedDuration::from_secs(self.status.measured_seconds);
         let from = self.status.last_counted_at.as_ref().map(|t| t.0);
@@ -111,7 +115,7 @@ impl Bake<'_> {
             .max(SignedDuration::ZERO)
     }
 
-    /// When time alone may change the verdict; `None` where no latency is judged.
+    /// When to judge again, if no probe result changes before that; `None` if there is no latency to judge.
     pub fn next_look(&self) -> Option<Timestamp> {
         self.good_p95_ms?;
         let answers = |p: &&ProbeSummary| p.verdict == ProbeVerdict::Answering;
@@ -123,7 +127,8 @@ impl Bake<'_> {
         Some(full.max(self.now.saturating_add(CHECK_INTERVAL).ok()?))
     }
 
-    /// The verdict on latency, once the whole span lies in the bake: the first responses of a new process are slow.
+    /// The verdict on latency. It is judged only when its whole time lies in the bake, because a new process answers
+    /// slowly at first.
     fn slow(&self) -> Option<BakeVerdict> {
         let probes = self.probes.filter(|p| p.release == Some(self.number))?;
         let Latency { p95_ms, samples } = probes.latency?;
@@ -142,7 +147,7 @@ impl Bake<'_> {
     }
 }
 
-/// The `latencyP95Ms` to store when the release is Good; `None` with too few samples for a comparison.
+/// The value of `status.latencyP95Ms` for a release that becomes Good; `None` with fewer samples than [`MIN_SAMPLES`].
 pub fn latency_to_record(number: i64, probes: &ProbeSummary) -> Option<i32> {
     let latency = probes.latency.filter(|l| l.samples >= MIN_SAMPLES)?;
     let own = probes.release == Some(number);

@@ -13,7 +13,7 @@ fn good(latency_ms: u32) -> ProbeOutcome {
     ProbeOutcome::Good { latency_ms }
 }
 
-/// Probes of release 7 every second since its rollout; `None`: no probe.
+/// Results of probing release 7 once a second since its rollout; `None`: no probe in that second.
 fn probes(
     seconds: i64,
     outcome: impl Fn(i64) -> Option<ProbeOutcome>,
@@ -186,7 +186,8 @@ fn unmeasured_time_comes_on_top() {
     let away = |s| (!(21..=49).contains(&s)).then_some(good(9));
     let probes = probes(60, away, MINUTE);
     let bake = bake(&status, Some(&probes), None, MINUTE, 60);
-    // 30 s are missing and the first second is, of which four are how long it takes to begin.
+    // 30 s and the first second are not measured. The first four seconds without a measurement do not extend the bake:
+    // 31 - 4 = 27.
     assert_eq!(bake.extended_by(), SignedDuration::from_secs(27));
     assert_eq!(bake.ends_at(), at(87));
 }
@@ -217,7 +218,7 @@ fn what_was_measured_before_a_restart_counts() {
         last_counted_at: Some(whole_seconds(at(41))),
         ..ReleaseStatus::default()
     };
-    // The process restarts at 50; probes begin again at 52.
+    // The process restarts at second 50, and probes begin again at second 52.
     let probes = probes(70, |s| (s >= 52).then_some(good(9)), MINUTE);
     let bake = bake(&status, Some(&probes), None, MINUTE, 70);
     assert_eq!(

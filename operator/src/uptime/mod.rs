@@ -1,8 +1,8 @@
-//! Probes of sites, independent of reconciles, which only read a [`ProbeSummary`].
+//! Probes of sites. They run independently of reconciles, which only read their [`ProbeSummary`].
 //!
-//! `prober` probes (I/O, one loop per environment), `window` keeps the last results in a fixed size, `soak` and `bake`
-//! judge them; everything except `probe` and `prober` is pure. Probes go to the Service from inside the cluster: the
-//! edge and DNS are not measured here.
+//! `prober` runs one probe loop per environment, and `probe` sends one request. Everything else is pure: `window`
+//! stores the last results in bounded memory, `soak` counts good time, and `bake` judges a new release. Probes go from
+//! inside the cluster to the Service, so ingress and DNS are not measured.
 
 pub mod bake;
 pub mod interval;
@@ -22,39 +22,40 @@ pub use summary::{
     UnknownCause,
 };
 
-/// What is probed. Every reconcile sets it again.
+/// What to probe. Every reconcile sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Namespace of the environment.
     pub namespace: String,
-    /// Its name.
+    /// Name of the environment.
     pub name: String,
-    /// Its UID: measurements of an earlier environment of this name do not count.
+    /// UID of the environment: measurements of an earlier environment with the same name do not count.
     pub uid: String,
-    /// The Service's address, so that no DNS lookup is needed, and a fault of DNS is not a result.
+    /// IP address of the Service. Probes need no DNS lookup, so a DNS failure does not affect the result.
     pub address: IpAddr,
-    /// The Service's port.
+    /// Port of the Service.
     pub port: u16,
-    /// The health path.
+    /// Health path of the application.
     pub path: String,
-    /// Host header: the domain.
+    /// Value of the Host header: the environment's domain.
     pub host: String,
-    /// The only release that can answer, as no other has a ready pod.
+    /// The only release that can answer: that of all ready pods or, if no pod is ready, of all pods. `None` if it is
+    /// not a single release.
     pub release: Option<i64>,
-    /// A release bakes: probe at [`BAKE_INTERVAL`].
+    /// Whether a release is in its bake; probes then use [`BAKE_INTERVAL`].
     pub baking: bool,
-    /// Time span of [`ProbeSummary::latency`].
+    /// Time over which [`ProbeSummary::latency`] is computed.
     pub latency_over: SignedDuration,
 }
 
-/// Probes environments, and requests a reconcile of one whose verdict has changed.
+/// Probes environments. When the verdict on an environment changes, its reconcile is requested.
 pub trait Probes: Send + Sync {
-    /// Starts to probe an environment, or changes how it is probed.
+    /// Starts to probe an environment, or replaces its target.
     fn watch(&self, target: Target);
     /// Stops probing an environment and drops its results.
     fn forget(&self, namespace: &str, name: &str);
-    /// Stops probing all environments: another replica leads now, and which release answers is no longer known here.
+    /// Stops probing all environments and drops the results, because another replica leads now.
     fn forget_all(&self);
-    /// What is known about an environment; `None` where it is not probed.
+    /// Results of an environment; `None` if it is not probed.
     fn summary(&self, namespace: &str, name: &str, now: Timestamp) -> Option<ProbeSummary>;
 }

@@ -1,7 +1,8 @@
-//! One probe: a GET to a Service over a new connection, and who is to blame when it fails.
+//! One probe: a GET request to a Service over a new connection, and who is to blame if it fails.
 //!
-//! A fault of the operator itself is never a result about the site. A refusal or a response is conclusive; after a
-//! timeout the API server, which is on the same network, is contacted to find out whether the network is to blame.
+//! A fault of the operator's own network or process never counts as a fault of the site. A refused connection and a
+//! response are conclusive. After a timeout the API server is contacted: if that fails too, the operator's network is
+//! to blame.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
@@ -16,34 +17,35 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::summary::{ProbeOutcome, SiteFault, UnknownCause};
 use crate::net::{Endpoint, Guard, HttpClient, NetError, Scheme};
 
-/// Timeout of a probe, from the first packet to the end of the response.
+/// Timeout of a probe, from connecting to the end of the response.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Delay beyond the timeout that is blamed on the operator, not on the site.
+/// Delay beyond [`TIMEOUT`] above which a result is discarded, because the operator's process was not running in
+/// between.
 const MAX_STALL: Duration = Duration::from_millis(500);
 
-/// Timeout for the API server to accept a connection.
+/// Timeout of connecting to the API server, which shows whether the operator's own network works.
 const REFERENCE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Maximum number of bytes of a response that are read; the response of a health path is much smaller.
+/// Maximum number of response bytes that are read. The response of a health path is much smaller.
 const MAX_RESPONSE: usize = 64 * 1024;
 
-/// Request of a probe.
+/// Target of one probe.
 #[derive(Clone, Debug)]
 pub struct ProbeRequest {
-    /// The Service's address.
+    /// IP address of the Service.
     pub address: IpAddr,
-    /// Its port.
+    /// Port of the Service.
     pub port: u16,
-    /// The health path.
+    /// Health path of the application.
     pub path: String,
-    /// Host header.
+    /// Value of the Host header.
     pub host: String,
-    /// An earlier probe reached the site, so a timeout is not caused by a network policy that was always in effect.
+    /// Whether an earlier probe reached the site. If not, a network policy may be the cause of a timeout.
     pub reached: bool,
 }
 
-/// Makes probes.
+/// Sends probes.
 #[derive(Debug)]
 pub struct Dialler {
     guard: Guard,
@@ -51,18 +53,18 @@ pub struct Dialler {
     reference: Option<SocketAddr>,
 }
 
-/// Why an exchange has no status.
+/// Why a probe got no status.
 enum ProbeError {
     Bad(SiteFault),
     Unknown(UnknownCause),
-    /// No response: because of the site, or of our own network.
+    /// There was no response. Either the site or the operator's own network is to blame.
     NoResponse {
         connected: bool,
     },
 }
 
 impl Dialler {
-    /// `reference` is the API server's address; without one, the site is always to blame for a timeout.
+    /// `reference` is the API server's address. Without it, the site is always to blame for a timeout.
     pub fn new(guard: Guard, client: HttpClient, reference: Option<SocketAddr>) -> Self {
         Self {
             guard,
@@ -71,7 +73,7 @@ impl Dialler {
         }
     }
 
-    /// Makes one probe. Takes at most 3 s.
+    /// Sends one probe and returns its result. Takes at most 3 s.
     pub async fn ask(&self, ask: &ProbeRequest) -> ProbeOutcome {
         let started = Instant::now();
         let answer = self.exchange(ask, started).await;
@@ -80,7 +82,7 @@ impl Dialler {
             return ProbeOutcome::Unknown(UnknownCause::Stalled);
         }
         match answer {
-            // As for the kubelet's probes; a redirect is a response and is not followed.
+            // The statuses that the kubelet's probes accept. A redirect is a response and is not followed.
             Ok(200..=399) => ProbeOutcome::Good {
                 latency_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
             },
@@ -97,7 +99,7 @@ impl Dialler {
         }
     }
 
-    /// The status of the response, once its body was read up to the maximum size.
+    /// The status of the response. Its body is read up to the maximum size.
     async fn exchange(&self, ask: &ProbeRequest, started: Instant) -> Result<u16, ProbeError> {
         let deadline = started.checked_add(TIMEOUT).unwrap_or(started);
         if self.guard.refuses(ask.address) {
@@ -119,7 +121,7 @@ impl Dialler {
         let endpoint = Endpoint {
             scheme: Scheme::Http,
             dial: ask.address.to_string(),
-            // The default port is left out of the Host header, as with a browser at the domain.
+            // With the default port, the Host header contains the domain only, as a browser sends it.
             port: Scheme::Http.default_port(),
             name: ask.host.clone(),
         };
@@ -146,8 +148,8 @@ impl Dialler {
     }
 }
 
-/// The meaning of a connection error. kube-proxy refuses connections to a Service without endpoints; an unreachable host
-/// is a node that is gone or a route that we lost, which the reference distinguishes.
+/// Classifies a connection error. kube-proxy refuses connections to a Service without endpoints. An unreachable host
+/// may be a lost node or a lost route of our own; the connection to the API server then tells which.
 fn connect_fault(kind: ErrorKind) -> ProbeError {
     match kind {
         ErrorKind::ConnectionRefused

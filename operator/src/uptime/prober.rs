@@ -1,4 +1,4 @@
-//! Probe loops: one per environment with at most one probe at a time; a changed verdict requests a reconcile.
+//! Probe loops, one per environment. Probes of one environment never overlap. A changed verdict requests a reconcile.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,20 +19,20 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::requeue::RequeueTrigger;
 
-/// Maximum number of concurrent probes. Each takes at most 3 s, so other environments are delayed only when at least
-/// this many hang.
+/// Maximum number of concurrent probes. Each takes at most 3 s, so an environment is probed late only if this many
+/// probes hang.
 const MAX_CONCURRENT: usize = 64;
 
 type Key = (String, String);
 
-/// Probes every environment that reconciles name, until dropped.
+/// Probes the environments that reconciles ask for. Dropping it ends all loops.
 #[derive(Debug)]
 pub struct Prober {
     shared: Arc<Shared>,
     watched: Mutex<HashMap<Key, Watched>>,
 }
 
-/// State that all loops share.
+/// State shared by all loops.
 #[derive(Debug)]
 struct Shared {
     dialler: Dialler,
@@ -45,7 +45,7 @@ struct Shared {
 #[derive(Debug)]
 struct Watched {
     state: Arc<Mutex<State>>,
-    /// Ends the loop when the entry is removed.
+    /// Aborts the loop when the entry is removed.
     _loop: AbortOnDropHandle<()>,
 }
 
@@ -56,7 +56,7 @@ struct State {
 }
 
 impl Prober {
-    /// A prober without targets.
+    /// A prober that does not probe any environment yet.
     pub fn new(dialler: Dialler, requeue: RequeueTrigger, metrics: Metrics, clock: Clock) -> Self {
         let shared = Shared {
             dialler,
@@ -115,8 +115,8 @@ impl Probes for Prober {
     }
 }
 
-/// Probes one environment until dropped. The first probe comes at a random time within an interval, so that probes of
-/// different environments do not coincide after a restart.
+/// Probes one environment until dropped. The first probe comes after a random part of an interval, so that not all
+/// environments are probed at the same moment after a restart.
 async fn run(shared: Arc<Shared>, state: Arc<Mutex<State>>) {
     let interval = Duration::try_from(INTERVAL).unwrap_or_default();
     let start = rand::rng().random_range(Duration::ZERO..interval);
@@ -124,14 +124,14 @@ async fn run(shared: Arc<Shared>, state: Arc<Mutex<State>>) {
     loop {
         let begun = Instant::now();
         let pause = once(&shared, &state).await;
-        // A probe that took longer than its interval is followed by the next at once; they never overlap.
+        // The next probe follows at once if this one took longer than its interval. Probes never overlap.
         sleep_until(begun.checked_add(pause).unwrap_or(begun)).await;
     }
 }
 
-/// Makes one probe; returns the interval until the next.
+/// Sends one probe and records its result. Returns the interval from its start to the next probe.
 async fn once(shared: &Shared, state: &Mutex<State>) -> Duration {
-    // The semaphore is never closed; if it were, probing on would be right.
+    // The semaphore is never closed. If it were, probing without a limit would be right.
     let permit = shared.permits.acquire().await;
     let (ask, asked_for) = {
         let state = lock(state);
@@ -142,7 +142,7 @@ async fn once(shared: &Shared, state: &Mutex<State>) -> Duration {
     drop(permit);
     shared.metrics.probed(outcome);
     let mut state = lock(state);
-    // If another release began to answer during this probe, the result says nothing about either.
+    // If the serving release changed during the probe, the result cannot be assigned to either release.
     let changed = if state.target.release == asked_for {
         state.window.record(at, outcome)
     } else {
@@ -176,7 +176,7 @@ fn log(state: &State, outcome: ProbeOutcome) {
     tracing::info!(namespace, environment, last = ?outcome, "another verdict of the probes");
 }
 
-/// Locks a mutex. A panic while it was held cannot leave the data inconsistent, so it stays usable.
+/// Locks a mutex. Poisoning is ignored, because a panic cannot leave the data inconsistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

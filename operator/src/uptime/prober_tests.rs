@@ -1,4 +1,4 @@
-//! The probe loops against real servers. Every wait has a deadline.
+//! Tests of the probe loops against servers on loopback. Every wait has a deadline.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,7 +45,7 @@ fn target(name: &str, port: u16) -> Target {
     }
 }
 
-/// A site whose status can be changed, and which counts requests and concurrent ones.
+/// A site whose status can be changed. It counts its requests: all, and the concurrent ones.
 #[derive(Clone, Default)]
 struct Site {
     asked: Arc<AtomicUsize>,
@@ -130,7 +130,7 @@ async fn a_target_that_hangs_delays_no_other_and_is_asked_once_at_a_time() {
     for n in 0..40 {
         prober.watch(target(&format!("hangs-{n}"), port));
     }
-    // Until a probe of each is under way.
+    // Waits until each environment has a probe in progress.
     let all = async {
         while hanging.now.load(Ordering::SeqCst) < 40 {
             sleep(Duration::from_millis(20)).await;

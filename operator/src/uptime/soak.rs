@@ -1,8 +1,8 @@
-//! Soak: seconds for which a release served well, counted so that neither a crash nor a restart counts one twice. Pure.
+//! Soak: seconds for which a release served well. Neither a crash nor a restart counts a second twice. Pure.
 //!
-//! Measurements are in the window's spans; persisted counts are in the release's status, up to `lastCountedAt`.
-//! Everything after that is counted again each time, so a lost write is simply repeated, and a process that dies loses
-//! only what it has not persisted: at most a minute.
+//! The window's spans contain recent measurements. The release's status contains the counts persisted up to
+//! `lastCountedAt`. Everything after that time is counted again on each call, so a lost status write is repeated. A
+//! process that dies loses only what it has not persisted: at most a minute.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{ProbeFailure, ReleaseStatus};
@@ -11,31 +11,31 @@ use jiff::{SignedDuration, Timestamp};
 use super::interval::{INTERVAL, max_gap};
 use super::summary::{ProbeSummary, Span, SpanKind};
 
-/// Interval at which counts are persisted.
+/// Interval at which counts are persisted in the release's status.
 const PERSIST_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 
-/// Maximum number of failures in a status.
+/// Maximum number of entries in `status.failures`.
 const MAX_FAILURES: usize = 16;
 
-/// Span of measured seconds whose failures are merged into one.
+/// Failures within this many measured seconds are stored as one entry.
 const MERGE_SECONDS: i64 = 300;
 
-/// Measurements of a release in a time span.
+/// Measured time of a release within a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Total of the intervals between two good probes.
+    /// Total time between two successive good probes.
     pub good: SignedDuration,
-    /// Total of the intervals that ended with a failed probe.
+    /// Total time before each failed probe, back to the probe before it.
     pub bad: SignedDuration,
-    /// Total measured time.
+    /// Total measured time, good or not.
     pub measured: SignedDuration,
-    /// End of the newest measured interval.
+    /// End of the newest measured span; `None` if nothing was measured.
     pub until: Option<Timestamp>,
-    /// End of the newest failed interval.
+    /// End of the newest span that ended with a failed probe, if any.
     pub failed_at: Option<Timestamp>,
 }
 
-/// Sums the spans of `release` between `from` (`None`: no lower limit) and `to`.
+/// Sums the spans of `release` from `from` (`None`: from the first) to `to`.
 pub fn tally(spans: &[Span], release: i64, from: Option<Timestamp>, to: Timestamp) -> Tally {
     let from = from.unwrap_or(Timestamp::MIN);
     let mut tally = Tally::default();
@@ -64,8 +64,8 @@ pub fn count(spans: &[Span], from: Option<Timestamp>, to: Timestamp, release: i6
     tally(spans, release, from, to).good.as_secs()
 }
 
-/// The status with the measurements since it was last persisted. `None` until a minute has been measured; after the
-/// end of serving, the rest is returned at once. `status.serving` must be up to date.
+/// The status with all measurements since `lastCountedAt`, to be persisted. `None` until they cover a minute. Once the
+/// release no longer serves, the rest is returned at once. `status.serving` must be up to date.
 pub fn counted(
     number: i64,
     status: &ReleaseStatus,
@@ -74,7 +74,7 @@ pub fn counted(
 ) -> Option<ReleaseStatus> {
     let from = status.last_counted_at.as_ref().map(|t| t.0);
     let ahead = tally(&summary.spans, number, from, now);
-    // Up to a whole second, as times are stored so; the rest is counted next time.
+    // Times are stored in whole seconds. The fraction after the last whole second is counted next time.
     let until = whole_seconds(ahead.until?);
     let begun = begun(from, summary, number)?;
     let due = !status.serving || until.0.duration_since(begun) >= PERSIST_INTERVAL;
@@ -99,8 +99,8 @@ pub fn counted(
     Some(status)
 }
 
-/// When [`counted`] will have something to write, for the next reconcile. `None` where that time has passed without a
-/// measurement: there is nothing to write, and the next resync is soon enough.
+/// When [`counted`] will have something to persist, for the time of the next reconcile. `None` if the release does not
+/// serve, or if that time has passed without a measurement: the regular resync is then soon enough.
 pub fn next_count(
     number: i64,
     status: &ReleaseStatus,
@@ -110,14 +110,14 @@ pub fn next_count(
     let from = status.last_counted_at.as_ref().map(|t| t.0);
     let begun = begun(from, summary, number)?;
     let serves = status.serving && summary.release == Some(number);
-    // The probe that ends the minute must be included.
+    // The probe that completes the minute must be included.
     let after = PERSIST_INTERVAL.saturating_add(INTERVAL);
     let at = begun.saturating_add(after).ok()?;
     (serves && at > now).then_some(at)
 }
 
-/// Seconds of soak that are not in the status yet. The gate adds them to `goodSeconds`, so that it opens with the last
-/// required second and not with the next write.
+/// Seconds of soak that are not in the status yet. The gate adds them to `goodSeconds`, so that it opens as soon as the
+/// required soak is reached and not at the next status write.
 pub fn unpersisted(
     number: i64,
     status: &ReleaseStatus,
@@ -128,7 +128,7 @@ pub fn unpersisted(
     count(&summary.spans, from, now, number)
 }
 
-/// Time up to which seconds of `release` are counted; `Some` only while counting goes on.
+/// Time up to which seconds of `release` are counted; `None` unless its newest span is good and still growing.
 pub fn counting_until(release: i64, summary: &ProbeSummary, now: Timestamp) -> Option<Timestamp> {
     let newest = summary.spans.last()?;
     let goes_on = newest.release == release
@@ -138,17 +138,17 @@ pub fn counting_until(release: i64, summary: &ProbeSummary, now: Timestamp) -> O
     goes_on.then_some(newest.to)
 }
 
-/// Availability of a digest, in measured seconds.
+/// Measured availability of a digest, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Availability {
-    /// Seconds measured.
+    /// Number of measured seconds.
     pub measured: i64,
-    /// Seconds of the intervals that ended with a failed probe.
+    /// Number of seconds in spans that ended with a failed probe.
     pub bad: i64,
 }
 
 impl Availability {
-    /// In hundredths of a percent, rounded down: 9998 for 99.98 %.
+    /// Availability in hundredths of a percent, rounded down: 9998 means 99.98 %.
     pub fn hundredths(&self) -> i64 {
         let good = self.measured.saturating_sub(self.bad).max(0);
         good.saturating_mul(10_000)
@@ -192,9 +192,9 @@ pub fn availability<'a>(
     (total.measured > 0).then_some(total)
 }
 
-/// Adds a failure. Failures within five measured minutes are merged; beyond the maximum number, the two that are closest
-/// together in relation to their age are merged too. So recent failures are precise and old ones coarse, which is what
-/// long windows need.
+/// Adds a failure to the list. Failures in the same five measured minutes become one entry. Above the maximum number of
+/// entries, the two whose distance is smallest in relation to their age become one. Recent failures are therefore
+/// precise and old ones coarse, which is enough for long windows.
 fn note(failures: &mut Vec<ProbeFailure>, new: ProbeFailure) {
     match failures.last_mut() {
         Some(last) if last.measured / MERGE_SECONDS == new.measured / MERGE_SECONDS => {
@@ -211,8 +211,8 @@ fn note(failures: &mut Vec<ProbeFailure>, new: ProbeFailure) {
     }
 }
 
-/// Index of the failure to merge with the one after it: the pair whose merged failure covers the shortest time
-/// relative to its age. A failure covers the measured time since the failure before it.
+/// Index of the failure to merge with the next one: the pair that covers the shortest time in relation to its age. A
+/// failure covers the measured time since the failure before it.
 fn closest(failures: &[ProbeFailure]) -> Option<usize> {
     let newest = failures.last()?.measured;
     let before = std::iter::once(0).chain(failures.iter().map(|f| f.measured));
@@ -229,7 +229,7 @@ fn closest(failures: &[ProbeFailure]) -> Option<usize> {
         .map(|(at, _)| at)
 }
 
-/// The merged failure, at the later position: merging never removes a failure from a window early.
+/// The merged failure, at the time of the later one, so that no failed second leaves a window too early.
 fn joined(earlier: &ProbeFailure, later: &ProbeFailure) -> ProbeFailure {
     ProbeFailure {
         seconds: earlier.seconds.saturating_add(later.seconds),
@@ -237,7 +237,7 @@ fn joined(earlier: &ProbeFailure, later: &ProbeFailure) -> ProbeFailure {
     }
 }
 
-/// Start of the next count.
+/// Start of the time to count: `lastCountedAt`, else the release's first span.
 fn begun(from: Option<Timestamp>, summary: &ProbeSummary, release: i64) -> Option<Timestamp> {
     let own = summary.spans.iter().filter(|s| s.release == release);
     from.or_else(|| own.map(|s| whole_seconds(s.from).0).min())

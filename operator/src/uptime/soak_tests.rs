@@ -11,7 +11,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-/// Probes of release 7 every two seconds, with the `outcome` of each second; `None`: no probe.
+/// A probed site with release 7, probed every two seconds. `outcome` gives the result for each second; `None`: no
+/// probe.
 struct Site {
     window: Window,
     next: i64,
@@ -55,12 +56,12 @@ fn serving() -> ReleaseStatus {
     }
 }
 
-/// Good seconds so far, persisted or not.
+/// Good seconds so far: the persisted ones and those since.
 fn soaked(status: &ReleaseStatus, summary: &ProbeSummary, second: i64) -> i64 {
     status.good_seconds + unpersisted(7, status, summary, at(second))
 }
 
-/// The second at which a soak is complete, with a reconcile per second and counts persisted when due.
+/// The second at which the soak is complete. There is one reconcile per second, and counts are persisted when due.
 fn soak_ends(outcome: fn(i64) -> Option<ProbeOutcome>, needed: i64) -> i64 {
     let (mut site, mut status) = (Site::new(outcome), serving());
     for second in 0.. {
@@ -77,7 +78,7 @@ fn soak_ends(outcome: fn(i64) -> Option<ProbeOutcome>, needed: i64) -> i64 {
 
 #[test]
 fn four_minutes_down_move_the_end_by_exactly_four_minutes() {
-    // The last good probe is at 600, the next at 840.
+    // The last good probe is at second 600, the next one at 840.
     let down = |second| match second {
         601..=839 => Some(BAD),
         _ => Some(GOOD),
@@ -175,7 +176,7 @@ fn hundredths(
 
 #[test]
 fn availability_looks_back_over_measured_time_only() {
-    // 36 s of failures half an hour in; from 5,400 to 9,000 nobody measures.
+    // There are 36 s of failures after half an hour. From second 5,400 to 9,000 nothing is measured.
     let outcome = |second| match second {
         1801..=1836 => Some(BAD),
         5401..=8999 => None,
@@ -254,7 +255,7 @@ fn failures_stay_few_and_what_is_joined_is_not_lost() {
 
 #[test]
 fn an_old_outage_leaves_the_window_while_small_failures_go_on() {
-    // Ten minutes down in the first hour, and from then on one failed probe every ten minutes, for a week.
+    // Ten minutes of failures in the first hour, and then one failed probe every ten minutes for a week.
     let mut failures = Vec::new();
     let failure = |measured, seconds| ProbeFailure {
         at: whole_seconds(at(measured)),
@@ -314,7 +315,7 @@ fn any_act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    /// Steps of up to 3.9 s: within the maximum gap, at irregular times.
+    /// The steps take up to 3.9 s, so they are within the maximum gap but irregular.
     #[test]
     fn counting_in_pieces_never_exceeds_counting_at_once(
         steps in prop::collection::vec((1_i64..3_900, any_outcome(), any_act()), 1..400),
@@ -330,7 +331,7 @@ proptest! {
                 whole.record(now, outcome);
             }
             let summary = window.summary(SignedDuration::ZERO, now);
-            // The undisturbed count, unrounded, taken before its ring forgets.
+            // The reference count: not rounded, and taken before the ring buffer drops old spans.
             let spans = whole.summary(SignedDuration::ZERO, now).spans;
             let new = tally(&spans, 7, from, now);
             all += new.good;

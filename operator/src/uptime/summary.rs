@@ -5,35 +5,35 @@ use serde::Serialize;
 
 use super::interval::max_gap;
 
-/// Result of one probe.
+/// Result of one probe of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ProbeOutcome {
-    /// The site answered well.
+    /// The site answered with a healthy status.
     Good {
-        /// Time from the first packet to the end of the response.
+        /// Time from connecting to the end of the response, in milliseconds.
         latency_ms: u32,
     },
-    /// The site failed.
+    /// The site is at fault.
     Bad(SiteFault),
-    /// Nothing is known about the site.
+    /// The probe says nothing about the site.
     Unknown(UnknownCause),
 }
 
-/// How a site fails.
+/// Why a probe counts against the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum SiteFault {
-    /// Nothing listens, or the connection was reset before it was used.
+    /// Nothing listens, or the connection was reset at once.
     Refused,
-    /// No response in time.
+    /// No response within 2 s.
     Timeout,
-    /// A status that is not healthy for the kubelet either (below 200, or 400 and above).
+    /// The status is below 200 or at least 400, which the kubelet's probes do not accept either.
     Status(u16),
-    /// Not HTTP, or a broken connection.
+    /// The response is not HTTP, or the connection broke.
     Protocol,
 }
 
 impl std::fmt::Display for SiteFault {
-    /// Continues a sentence that begins with the site.
+    /// Written as the rest of a sentence that begins with "the site".
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Refused => f.write_str("refuses connections"),
@@ -49,15 +49,16 @@ impl std::fmt::Display for SiteFault {
 pub enum UnknownCause {
     /// No probe has finished yet.
     Starting,
-    /// No connection to this Service ever succeeded: a network policy looks the same as a site that is down.
+    /// No connection to this Service has ever succeeded. A network policy that forbids it looks the same as a site that
+    /// is down.
     NotReached,
-    /// The API server cannot be reached either.
+    /// The probe got no response, and the API server cannot be reached either.
     OwnNetwork,
-    /// The operator's own sockets fail.
+    /// The operator cannot open connections.
     OwnSockets,
-    /// The operator's process was not running for a while.
+    /// The operator's process was not running for part of the probe.
     Stalled,
-    /// An address that the operator never connects to.
+    /// The Service has an address that the operator never connects to.
     Address,
 }
 
@@ -79,78 +80,79 @@ impl std::fmt::Display for UnknownCause {
 /// Verdict of the last probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ProbeVerdict {
-    /// The site answers. A single failed probe does not change that.
+    /// The site answers. A single failed probe does not change this verdict.
     Answering,
-    /// A confirmed failure.
+    /// Several failed probes in a row have confirmed a failure.
     Failing(Failing),
-    /// Unknown; why.
+    /// Nothing is known about the site; with the cause.
     Unmeasured(UnknownCause),
 }
 
-/// A confirmed failure.
+/// A failure that several probes confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Failing {
-    /// Time of the first failed probe.
+    /// Time of the first of the failed probes.
     pub since: Timestamp,
-    /// How that probe failed.
+    /// How the first failed probe failed.
     pub bad: SiteFault,
-    /// The release to blame: the only one with pods during as many failed probes as confirm a failure.
+    /// The release to blame: the only one that could serve during the failed probes that confirm the failure. `None` if
+    /// it is unknown.
     pub release: Option<i64>,
 }
 
-/// Consecutive probes that are close enough together to count for the time between them.
+/// Measured time: successive probes of one kind, each at most two intervals after the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
-    /// Time of the first probe.
+    /// Time of the first probe of the span.
     pub from: Timestamp,
-    /// Time of the last probe.
+    /// Time of the last probe of the span.
     pub to: Timestamp,
-    /// The only release that was ready throughout.
+    /// The only release that could answer during the span.
     pub release: i64,
-    /// What the probes showed.
+    /// What the probes of the span showed.
     pub kind: SpanKind,
 }
 
-/// Kind of the time between two probes.
+/// Kind of the time between two successive probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum SpanKind {
-    /// Both were good: it counts towards the soak.
+    /// Both probes were good: the time counts towards the soak.
     Good,
-    /// The second one failed.
+    /// The second probe failed: the time counts as failed.
     Bad,
-    /// The first one failed and the second was good: it counts neither as soak nor as failure.
+    /// The first probe failed and the second was good: the time counts neither towards the soak nor as failed.
     Recovering,
 }
 
-/// Latency of the serving release.
+/// Latency of the probes of the serving release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Latency {
-    /// 95th percentile in milliseconds. A timeout counts as two seconds.
+    /// 95th percentile in milliseconds. A timeout counts as 2,000 ms.
     pub p95_ms: u32,
-    /// Number of probes.
+    /// Number of probes that the percentile is computed from.
     pub samples: usize,
 }
 
-/// Everything known about one environment.
+/// All probe results of one environment that reconciles use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProbeSummary {
-    /// When probing began.
+    /// When probing of the environment began.
     pub began: Timestamp,
     /// Time of the newest probe that was good or bad.
     pub last: Option<Timestamp>,
     /// Verdict of the last probes.
     pub verdict: ProbeVerdict,
-    /// The only release that is ready.
+    /// The only release that can answer; see [`super::Target::release`].
     pub release: Option<i64>,
-    /// Measured spans, oldest first, as far as the ring buffer holds them.
+    /// Measured spans, oldest first; only the newest 64 are stored.
     pub spans: Vec<Span>,
-    /// Latency of `release` over [`super::Target::latency_over`]; `None` without a sample.
+    /// Latency of `release` over [`super::Target::latency_over`]; `None` without samples.
     pub latency: Option<Latency>,
 }
 
 impl ProbeSummary {
-    /// Time up to which the site was measured: the last result where it is recent, else `now`, as nothing is known about
-    /// the time since.
+    /// End of the time that is known to be measured or unmeasured: the last result if it is recent. Otherwise it is
+    /// `now`, because the time since the last result is then unmeasured.
     pub fn measured_until(&self, now: Timestamp) -> Timestamp {
         self.last
             .filter(|last| now.duration_since(*last) <= max_gap())

@@ -1,4 +1,4 @@
-//! The last probe results of one environment, in a fixed size. Pure: time is an argument.
+//! The last probe results of one environment, in bounded memory. Pure: times are arguments.
 
 use std::collections::VecDeque;
 
@@ -10,44 +10,44 @@ use super::summary::{
     UnknownCause,
 };
 
-/// Number of consecutive failed probes that confirm a failure. One may be a lost packet and two a pod that was just
-/// replaced; three take at least four seconds and leave most of a minute to roll back.
+/// Number of successive failed probes that confirm a failure. One may be a lost packet, and two a pod that was just
+/// replaced. Three take 4 s, or 2 s during a bake.
 pub const FAILURE_THRESHOLD: u32 = 3;
 
-/// Number of consecutive good probes that end a confirmed failure, so that a site that answers now and then does not
+/// Number of successive good probes that end a confirmed failure, so that a site that answers only sometimes does not
 /// flap.
 pub const SUCCESS_THRESHOLD: u32 = 2;
 
-/// Age of the last good or bad result after which the state is unknown: five intervals.
+/// Age of the last good or bad result above which the verdict is Unmeasured: five intervals.
 const STALE_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-/// Maximum number of latencies: three minutes at the interval of a bake, the longest span that is judged.
+/// Maximum number of stored latencies: three minutes of probes during a bake, the longest time that is judged.
 const MAX_LATENCIES: usize = 180;
 
-/// Maximum number of spans. A steady site needs one; a site that fails every other probe adds one per probe, and is
-/// persisted every minute.
+/// Maximum number of stored spans. A steady site needs one. A site that fails every other probe adds one per probe, and
+/// spans are persisted every minute.
 const MAX_SPANS: usize = 64;
 
-/// Latency that a timeout counts as, in milliseconds.
+/// Latency in milliseconds that a timeout counts as.
 const TIMEOUT_LATENCY_MS: u32 = 2_000;
 
-/// The results of one environment: at most 64 spans of 48 bytes and 180 latencies of 16 bytes, 8 KiB with the spare
-/// capacity of the ring buffers.
+/// The last results of one environment: at most 64 spans of 48 bytes and 180 latencies of 16 bytes; about 8 KiB with
+/// the spare capacity of the ring buffers.
 #[derive(Clone, Debug)]
 pub struct Window {
     began: Timestamp,
     release: Option<i64>,
-    /// The release that can answer has changed since the last result.
+    /// True if the release that can answer has changed since the last result.
     broken: bool,
     last: Option<(Timestamp, Known)>,
     known_at: Option<Timestamp>,
     unknown: Option<UnknownCause>,
     streak: Streak,
     failing: Option<Failing>,
-    /// At least one probe was good.
+    /// True once a probe was good.
     answered: bool,
     spans: VecDeque<Span>,
-    /// Time in Unix milliseconds, and latency in milliseconds.
+    /// Time of the probe in Unix milliseconds, and its latency in milliseconds.
     latencies: VecDeque<(i64, u32)>,
     reported: ReportedVerdict,
 }
@@ -64,11 +64,11 @@ struct Streak {
     good: u32,
     bad: u32,
     first_bad: Option<(Timestamp, SiteFault)>,
-    /// How many of the newest failed probes only the current release can have caused.
+    /// Number of successive failed probes since the current release became the only one that can answer.
     of_release: u32,
 }
 
-/// The part of a verdict whose change is reported.
+/// The part of a verdict whose change requests a reconcile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReportedVerdict {
     Answering,
@@ -77,7 +77,7 @@ enum ReportedVerdict {
 }
 
 impl Window {
-    /// An empty window.
+    /// A window without results; probing began at `began`.
     pub fn new(began: Timestamp) -> Self {
         Self {
             began,
@@ -95,7 +95,7 @@ impl Window {
         }
     }
 
-    /// Sets the only release that can answer from now on.
+    /// Sets the only release that can answer from now on; see [`super::Target::release`].
     pub fn serve(&mut self, release: Option<i64>) {
         if self.release == release {
             return;
@@ -106,12 +106,13 @@ impl Window {
         self.latencies.clear();
     }
 
-    /// True once a probe has reached the site.
+    /// True once any probe result was good or bad.
     pub fn reached(&self) -> bool {
         self.known_at.is_some()
     }
 
-    /// Adds the result of the probe that was sent at `at`. True when the verdict differs from the last reported one.
+    /// Adds the result of the probe that was sent at `at`. Returns true if the verdict has changed since the last
+    /// result.
     pub fn record(&mut self, at: Timestamp, outcome: ProbeOutcome) -> bool {
         let known = match outcome {
             ProbeOutcome::Good { latency_ms } => {
@@ -180,7 +181,7 @@ impl Window {
         self.latencies.push_back((at.as_millisecond(), latency_ms));
     }
 
-    /// Adds the span since the last result, if both results count for it.
+    /// Adds the time since the last result to the spans, if both results were good or bad.
     fn span(&mut self, at: Timestamp, known: Known) {
         let (Some((from, before)), Some(release)) = (self.last, self.release) else {
             return;
@@ -191,7 +192,7 @@ impl Window {
             (_, Known::Bad) => SpanKind::Bad,
             (Known::Bad, Known::Good) => SpanKind::Recovering,
         };
-        // No measurement when the clock was set back.
+        // The time is not measured if the clock was set back.
         if self.broken || at <= from || at.duration_since(from) > max_gap() {
             return;
         }
@@ -214,7 +215,7 @@ impl Window {
         });
     }
 
-    /// The verdict at `now`.
+    /// The verdict on the site at `now`.
     pub fn verdict(&self, now: Timestamp) -> ProbeVerdict {
         let fresh = self
             .known_at
@@ -223,12 +224,12 @@ impl Window {
             _ if !fresh => ProbeVerdict::Unmeasured(self.unknown.unwrap_or(UnknownCause::Starting)),
             Some(failing) => ProbeVerdict::Failing(failing),
             None if self.answered => ProbeVerdict::Answering,
-            // The first failures of a process without any other result.
+            // All probes since the process started have failed, but too few to confirm a failure.
             None => ProbeVerdict::Unmeasured(UnknownCause::Starting),
         }
     }
 
-    /// The summary for a reconcile; `latency_over` is the time span of the latency.
+    /// The summary that reconciles read. `latency_over` is the time over which latency is computed.
     pub fn summary(&self, latency_over: SignedDuration, now: Timestamp) -> ProbeSummary {
         ProbeSummary {
             began: self.began,
@@ -240,7 +241,7 @@ impl Window {
         }
     }
 
-    /// The 95th percentile (nearest rank) of the latencies in the last `over`.
+    /// 95th percentile (nearest rank) of the latencies within the last `over`; `None` without any.
     fn p95(&self, over: SignedDuration, now: Timestamp) -> Option<Latency> {
         let since = now.saturating_sub(over).unwrap_or(Timestamp::MIN);
         let recent = self

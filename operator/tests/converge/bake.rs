@@ -1,4 +1,4 @@
-//! What probes say: in the bake, of the soak, and of a site that stops answering.
+//! Tests of what probes cause: in the bake, in the soak, and when a site stops answering.
 
 use crokodial_operator::uptime::{ProbeOutcome, Probes, SiteFault, UnknownCause};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const NEW: &str = "registry.test/dialer:2";
 const BROKEN: ProbeOutcome = ProbeOutcome::Bad(SiteFault::Status(503));
 const LOST: ProbeOutcome = ProbeOutcome::Unknown(UnknownCause::OwnNetwork);
 
-/// Release 1 is good, release 2 in its bake.
+/// Release 1 is Good, and release 2 is in its bake.
 async fn baking() -> Site {
     let mut site = Site::good().await;
     site.image("staging", NEW);
@@ -118,7 +118,7 @@ async fn a_restart_in_the_bake_costs_what_was_not_measured_and_no_more() {
     site.rest("staging").await;
     after(&mut site, 10).await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
-    // Less than a minute was measured before, so nothing of it was written.
+    // Less than a minute of soak was measured before, so none of it was persisted.
     after(&mut site, 50).await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
 }

@@ -1,4 +1,4 @@
-//! One pod proves a release before the pods that serve are touched.
+//! Tests of candidates: one pod must work before the serving pods are replaced.
 
 use crokodial_operator::smoke::{SmokePlan, SmokeResult};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crokodial_fake_api::Behaviour;
 const NEW: &str = "registry.test/dialer:2";
 const MISSING: &str = "page / names the script /assets/app.js: /assets/app.js was answered with status 404, expected 200";
 
-/// What users see: it must not move while a release is only tried.
+/// Pod template and pods that users reach. Neither may change while a release is only tried.
 fn serving(site: &Site) -> (Value, Vec<String>) {
     let pods = site.pods().into_iter();
     let web = pods.filter(|name| !name.contains("candidate"));

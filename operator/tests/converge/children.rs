@@ -1,4 +1,4 @@
-//! Children: scaled, put back, left behind and adopted; records and how long they stay.
+//! Tests of child objects: scaled, repaired, orphaned and adopted; and of the retention of release records.
 
 use serde_json::{Value, json};
 
@@ -164,7 +164,7 @@ async fn a_changed_child_is_put_back_and_an_event_names_who_changed_it() {
 #[tokio::test(start_paused = true)]
 async fn a_deleted_child_is_made_again() {
     for (resource, name) in CHILDREN {
-        // The record's snapshot is frozen content that nothing else knows.
+        // A deleted snapshot cannot be restored, because nothing else stores its content.
         if resource == "configmaps" {
             continue;
         }
@@ -189,7 +189,7 @@ async fn an_operator_with_another_builder_restarts_no_pod() {
     use base64::{Engine, engine::general_purpose::STANDARD};
     let mut site = Site::new();
     site.reconcile("staging").await;
-    // What an older operator froze: a template that this one would not render.
+    // A template that an older operator version froze, and that this version would not render.
     let key = "release.json";
     let mut object = site.get("configmaps", "staging-r1");
     let bytes = STANDARD
@@ -227,7 +227,7 @@ async fn old_records_go_with_their_snapshots_and_what_is_needed_stays() {
         site.bake("staging").await;
     }
     assert_eq!(site.phases("staging"), ["3 Good", "4 Good"]);
-    // Failures push the last good one beyond what is kept by number: it stays all the same.
+    // Failed releases push the last good one beyond the number of records to keep. It must stay nevertheless.
     for n in 5..=7 {
         let bad = format!("registry.test/dialer:bad{n}");
         site.behave(&bad, Behaviour::CrashLoop);
@@ -248,8 +248,8 @@ async fn old_records_go_with_their_snapshots_and_what_is_needed_stays() {
     assert_eq!(site.runs("staging"), "4");
 }
 
-/// Nobody can render again what was frozen, and a pod made now would lack its frozen configuration: the Deployment is
-/// left as it is, its replicas too, until the next release.
+/// A deleted snapshot cannot be rendered again, and new pods would lack their frozen configuration. The Deployment,
+/// including its replicas, must stay as it is until the next release.
 #[tokio::test(start_paused = true)]
 async fn the_serving_release_outlives_its_deleted_snapshot() {
     let mut site = Site::good().await;
@@ -276,7 +276,7 @@ async fn the_serving_release_outlives_its_deleted_snapshot() {
     );
 }
 
-/// A rollback to what is not there is none: the pods that still answer are left alone, and a person is asked for.
+/// A rollback to a release without a snapshot is not possible. Pods that are ready must stay, and a user must act.
 #[tokio::test(start_paused = true)]
 async fn a_failed_release_over_a_good_one_without_snapshot_touches_no_ready_pod() {
     let mut site = Site::good().await;

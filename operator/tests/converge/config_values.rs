@@ -1,4 +1,4 @@
-//! New values of `config.secretRefs` reach the serving pods only when one pod works with them.
+//! Tests of `config.secretRefs`: new values reach the serving pods only after one pod has worked with them.
 
 use serde_json::{Value, json};
 
@@ -150,7 +150,7 @@ async fn a_release_is_tried_with_the_old_values_when_the_new_ones_do_not_come_up
     site.rest("staging").await;
     site.bake("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
-    // The release that serves now tries them.
+    // The release that serves now tries the new values.
     site.rest("staging").await;
     assert_eq!(
         active(&site),

@@ -1,4 +1,4 @@
-//! Credentials are proven before a pod gets them, whatever releases do.
+//! Tests of credentials: pods get a credential only after a preflight has accepted it, whatever releases do.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub fn rotate(site: &Site, uri: &str) {
     site.api.put(secret("mongo", &[("MONGODB_URI", uri)]));
 }
 
-/// The URI that pods read, and its number.
+/// The MongoDB URI that pods read, and its version number.
 pub fn in_use(site: &Site, name: &str) -> (String, String) {
     let active = site.get("secrets", &format!("{name}-mongo-active"));
     let bytes: k8s_openapi::ByteString =

@@ -1,4 +1,4 @@
-//! Whose fault a failed rollout is.
+//! Tests of who is to blame for a failed rollout.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crokodial_operator::registry::Existence;
 
 const NEW: &str = "registry.test/dialer:2";
 
-/// A good site whose new image does this.
+/// A site with a good release, after rolling out a new image that behaves like this.
 async fn rolled(behaviour: Behaviour) -> Site {
     let mut site = Site::good().await;
     site.behave(NEW, behaviour);
@@ -50,7 +50,7 @@ async fn an_image_that_cannot_be_pulled_for_other_reasons_only_blocks() {
         site.advance(3600);
         site.rest("staging").await;
     }
-    // The registry is back: the release goes on as if nothing had been.
+    // The image can be pulled again, and the release continues.
     site.behave(NEW, Behaviour::Healthy);
     site.rest("staging").await;
     site.bake("staging").await;
@@ -106,7 +106,7 @@ async fn a_pod_without_a_node_blocks_for_as_long_as_it_takes() {
 
 #[tokio::test(start_paused = true)]
 async fn restarts_in_the_bake_bring_the_last_good_release_back() {
-    // Two pods with two restarts each: four, and three are tolerated.
+    // Two pods with two restarts each: four restarts, where three are tolerated.
     let site = rolled(Behaviour::RestartsAfterReady(2)).await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 RolledBack"]);
     assert_last_good_serves(&site);
@@ -125,7 +125,7 @@ async fn a_crash_counts_when_the_roll_has_ended_the_last_good_pods() {
     for _ in 0..4 {
         site.reconcile("staging").await;
     }
-    // While nobody looks the roll runs to its end, and only then the image fails.
+    // The operator does not run while the rollout completes. Only then does the image fail.
     site.world.settle(200);
     site.behave(NEW, Behaviour::CrashLoop);
     site.world.settle(200);
@@ -146,7 +146,7 @@ async fn a_newer_spec_takes_the_place_of_a_release_under_way() {
     site.bake("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good", "2 Superseded", "3 Good"]);
     assert_eq!(site.runs("staging"), "3");
-    // A superseded release was not judged: it may be asked for again.
+    // A superseded release got no verdict, so the same inputs may be released again.
     site.behave(NEW, Behaviour::Healthy);
     site.image("staging", NEW);
     site.rest("staging").await;

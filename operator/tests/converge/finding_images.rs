@@ -1,4 +1,4 @@
-//! Images that nobody types: a followed tag, and `promotion.auto`; and freezes, which bind both.
+//! Tests of images that the operator finds: a followed tag and `promotion.auto`; and of freezes, which apply to both.
 
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ async fn what_a_tag_names_next_waits_for_the_release_under_way_and_then_the_newe
     assert_eq!(site.phases("staging"), ["1 Good", "2 Good", "3 Baking"]);
     let record = site.get("crokodialreleases", "staging-3");
     assert_eq!(record["spec"]["digest"], json!(digest_of("four")));
-    // A person does not wait.
+    // An edit by a user does not wait for the release in flight.
     site.edit("staging", |spec| {
         spec["config"]["env"] = json!([{"name": "LEVEL", "value": "debug"}]);
     });
@@ -85,7 +85,7 @@ async fn a_followed_image_that_fails_is_held_and_the_next_one_tried() {
     assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected", "3 Baking"]);
 }
 
-/// Staging at its first good release, and a prod that takes what passes.
+/// Staging has its first good release, and prod promotes automatically.
 async fn auto() -> Site {
     let site = Site::good().await;
     let mut prod = environment("prod");
@@ -130,7 +130,7 @@ async fn auto_takes_each_release_of_the_source_that_passes() {
     let first = json!({"environment": "staging", "namespace": NS, "release": 1});
     assert_eq!(from(&site, "prod-1"), first);
     assert_eq!(site.condition("prod", "Ready"), "True Ready");
-    // Two follow each other in staging faster than they soak: only the second gets here.
+    // Two releases follow each other in staging faster than the soak takes. Only the second is promoted.
     site.image("staging", "registry.test/dialer:2");
     pass(&mut site, 80).await;
     site.image("staging", "registry.test/dialer:3");
@@ -157,7 +157,7 @@ async fn a_freeze_holds_configuration_too_but_neither_scaling_nor_a_return() {
     site.edit("prod", |spec| spec["config"]["env"] = level("info"));
     pass(&mut site, 20).await;
     assert_eq!(site.phases("prod"), ["1 Good", "2 Good"]);
-    // The tests' clock begins on Thursday, 1 January 2026.
+    // The clock of the tests starts on Thursday, 1 January 2026.
     site.edit("prod", |spec| {
         spec["promotion"]["freezes"] =
             json!([{"weekly": "Thu 00:00-Fri 00:00", "timeZone": "UTC", "reason": "holiday"}]);

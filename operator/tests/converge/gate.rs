@@ -1,4 +1,4 @@
-//! The promotion gate: what waits, what is refused, and when exactly it opens.
+//! Tests of the promotion gate: what waits, what is refused, and exactly when the gate opens.
 
 use crokodial_operator::uptime::Probes as _;
 use crokodial_operator::uptime::{ProbeOutcome, SiteFault};
@@ -10,7 +10,7 @@ use crate::support::{LIVE, NS, Site, digest_of, environment};
 const OLD: &str = "registry.test/dialer:1";
 const NEW: &str = "registry.test/dialer:2";
 
-/// Five minutes of soak are ten looks of a test.
+/// Soak in seconds: five minutes.
 const SOAK: i64 = 300;
 
 fn prod(namespace: &str) -> Value {
@@ -22,7 +22,7 @@ fn prod(namespace: &str) -> Value {
     prod
 }
 
-/// Both, with prod's first release let through and good.
+/// Staging and prod, where prod's first release was allowed and is Good. `apart`: prod has its own namespace.
 async fn both(apart: bool) -> Site {
     let mut site = Site::good().await;
     let home = if apart { LIVE } else { NS };
@@ -52,7 +52,7 @@ async fn both(apart: bool) -> Site {
     site
 }
 
-/// `NEW` is good in staging and asked for in prod.
+/// The image `NEW` is Good in staging, and prod asks for it.
 async fn asked(apart: bool) -> Site {
     let mut site = both(apart).await;
     site.image("staging", NEW);
@@ -127,7 +127,7 @@ async fn opens_at_the_second_it_said(apart: bool) {
     assert_eq!(earliest(&site), told, "the promise stands");
     let due = site.due("prod").await;
     assert!(due <= 1000, "the timer is set to the very moment: {due} ms");
-    // The probe that covers the last second comes two seconds later at most.
+    // The probe that covers the last second of the soak comes up to two seconds later.
     for late in 0..=3 {
         site.advance(1);
         site.rest("prod").await;
@@ -169,7 +169,8 @@ async fn a_source_that_fails_for_four_minutes_moves_the_end_by_as_much() {
     pass(&mut site, 180).await;
     site.probes.heal();
     pass(&mut site, 20).await;
-    // Between the last good probe before and the first one after there are four minutes and an interval.
+    // The time from the last good probe before the failures to the first one after them is four minutes and one
+    // interval.
     let moved = earliest(&site).duration_since(told).as_secs();
     assert!((240..=244).contains(&moved), "{moved} s");
     site.edit("prod", |spec| {

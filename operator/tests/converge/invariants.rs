@@ -1,4 +1,4 @@
-//! What holds after every reconcile, whatever the user does and whenever the operator restarts.
+//! Tests of invariants that hold after every reconcile, whatever users do and whenever the operator restarts.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ const IMAGES: [&str; 3] = [
     "registry.test/dialer:bad",
 ];
 
-/// An empty one is what a user who removes the field leaves.
+/// Values of `rollout.retry`. A user who removes the field leaves an empty one.
 const RETRIES: [&str; 3] = ["", "r1", "r2"];
 
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ enum Act {
     Image(usize),
     Retry(usize),
     Uri(usize),
-    /// A minute passes, as long as a bake.
+    /// A minute passes, which is the length of a bake.
     Wait,
     Restart,
 }
@@ -50,7 +50,7 @@ fn perform(site: &mut Site, act: &Act) {
     }
 }
 
-/// Records in order of number.
+/// Release records in order of their number.
 fn records(site: &Site) -> Vec<Value> {
     let mut all = site.api.list("crokodialreleases", NS);
     all.sort_by_key(|r| r["spec"]["number"].as_i64());
@@ -127,7 +127,7 @@ async fn live(acts: Vec<(Act, usize)>) {
 }
 
 proptest! {
-    // A case takes seconds: few, with a seed that is printed when one fails.
+    // A case takes seconds, so there are few. The seed of a failed case is printed.
     #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn no_edit_costs_a_ready_pod_or_starts_what_is_held(acts in prop::collection::vec((act(), 0..25_usize), 1..8)) {

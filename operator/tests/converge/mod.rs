@@ -1,4 +1,4 @@
-//! The reconcile against the fake API server: what it converges to, and that it then rests.
+//! Tests of the reconcile against the fake API server: what state it reaches, and that it then writes nothing more.
 
 mod bake;
 mod candidate;

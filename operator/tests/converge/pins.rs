@@ -1,4 +1,4 @@
-//! A person's word: pins, pauses and suspension.
+//! Tests of what users decide: pins, pauses and suspension.
 
 use crokodial_operator::registry::Existence;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const FIRST: &str = "registry.test/dialer:1";
 const SECOND: &str = "registry.test/dialer:2";
 const BAD: &str = "registry.test/dialer:bad";
 
-/// Two good releases, the second serving.
+/// Two good releases, of which the second runs.
 async fn two_good() -> Site {
     let mut site = Site::good().await;
     site.image("staging", SECOND);
@@ -176,7 +176,7 @@ async fn suspended_from_the_start_it_creates_nothing_and_its_status_rests() {
         planned.contains(&json!("create Secret staging-tls")),
         "{plan}"
     );
-    // Keys and certificates of a plan differ at every look; nothing that is written may.
+    // A plan contains new keys and certificates on each reconcile, but nothing may be written.
     site.advance(1);
     assert_eq!(site.writes_of("staging", 3).await, []);
     site.edit("staging", |spec| spec["suspend"] = json!("None"));

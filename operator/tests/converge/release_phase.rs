@@ -1,4 +1,4 @@
-//! A command runs once before the first pod of a release.
+//! Tests of the release phase: a command that runs once before the first pod of a release.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crokodial_fake_api::JobOutcome;
 
 const NEW: &str = "registry.test/dialer:2";
 
-/// A good site whose spec has a release phase that does this, with a new image.
+/// A good site, then a new image and a release phase with this outcome.
 async fn asked(outcome: JobOutcome) -> Site {
     let mut site = Site::good().await;
     site.world.run_jobs("staging-release", outcome);
@@ -55,7 +55,7 @@ async fn it_runs_before_the_candidate_and_once() {
         uid
     );
     assert_eq!(site.writes_of("staging", 3).await, []);
-    // The next release runs it again, and the old Job makes room.
+    // The next release runs the command again. The Job of the old release is deleted.
     site.image("staging", "registry.test/dialer:3");
     site.rest("staging").await;
     assert_eq!(jobs(&site), ["staging-release-3"]);

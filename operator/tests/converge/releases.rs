@@ -1,4 +1,4 @@
-//! New images, good and bad ones.
+//! Tests of releasing new images, good and bad ones.
 
 use serde_json::json;
 
@@ -36,7 +36,7 @@ async fn a_new_environment_becomes_ready_and_then_nothing_is_written() {
         true
     );
     assert_eq!(site.writes_of("staging", 100).await, []);
-    // Time alone changes nothing but the soak.
+    // While time passes, only the soak is written.
     site.advance(3600);
     let soak = site.writes_of("staging", 10).await;
     assert_eq!(soak.len(), 1, "{soak:#?}");

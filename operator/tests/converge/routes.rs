@@ -1,4 +1,4 @@
-//! Who answers on a host.
+//! Tests of which environment gets a host, and of its certificate.
 
 use crokodial_operator::tls;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn host(site: &Site, name: &str) -> Value {
     site.get("ingresses", name)["spec"]["rules"][0]["host"].clone()
 }
 
-/// The host that the certificate in `<env>-tls` is for.
+/// The hosts of the certificate in the Secret `<env>-tls`.
 fn certified(site: &Site, name: &str) -> Vec<String> {
     use base64::Engine;
     let object = site.get("secrets", &format!("{name}-tls"));
@@ -101,7 +101,7 @@ async fn the_loser_of_a_host_keeps_its_old_route_and_certificate() {
     assert_eq!(host(&site, "second"), "second.example.com");
     assert_eq!(certified(&site, "second"), ["second.example.com"]);
     assert_eq!(site.writes_of("second", 3).await, []);
-    // The host comes free: the next look takes it.
+    // The host becomes free, and the next reconcile of the waiting environment takes it.
     site.edit("staging", |spec| {
         spec["domain"] = json!("moved.example.com")
     });
@@ -169,7 +169,7 @@ async fn an_authority_near_its_end_is_told_of_while_the_site_stays_ready() {
     site.api.delete("secrets", SYSTEM, "crokodial-ca");
     site.rest("staging").await;
     assert_eq!(ready(&site), ["True Succeeded", "True Ready"]);
-    // Nobody did so: the end comes, and the message names the Secret.
+    // Nobody deleted the CA before it expired. The message then names the Secret.
     site.advance(3_651 * DAY);
     site.rest("staging").await;
     assert_eq!(ready(&site), ["False Expired", "False Expired"]);

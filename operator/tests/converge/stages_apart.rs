@@ -1,11 +1,11 @@
-//! Staging and prod use neither each other's database nor each other's secrets.
+//! Tests that staging and prod use neither each other's database nor each other's secrets.
 
 use serde_json::json;
 
 use super::credentials::{GOOD, in_use, rotate, staging_uses};
 use crate::support::{NS, Site, environment, secret};
 
-/// Staging at its first good release, and prod with this URI.
+/// Staging has its first good release, and prod uses this URI and this JWT secret.
 async fn with_prod(uri: &str, jwt: &str) -> Site {
     let mut site = Site::good().await;
     let mut prod = environment("prod");
@@ -21,7 +21,7 @@ async fn with_prod(uri: &str, jwt: &str) -> Site {
 
 #[tokio::test(start_paused = true)]
 async fn the_other_stages_database_is_refused_to_the_newcomer_and_nobody_else() {
-    // Another login, another spelling: the server says that it is the same.
+    // The URI has another user and another spelling, but the server reports the same identity.
     let mut site = with_prod("mongodb://prod:other@mongo.example.com/staging", "x").await;
     assert_eq!(
         site.condition("prod", "DatabaseIsolated"),
@@ -49,7 +49,7 @@ async fn the_other_stages_database_is_refused_to_the_newcomer_and_nobody_else() 
     assert_eq!(site.condition("prod", "DatabaseIsolated"), "True Succeeded");
     assert_eq!(in_use(&site, "prod").0, own);
 
-    // Staging is the newcomer to prod's.
+    // Staging is the later one to use prod's database.
     rotate(&site, "mongodb://app:new@mongo.example.com/prod");
     site.rest("staging").await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! An operator over the fake API server: one environment's world, moved by hand.
+//! Test support: an operator over the fake API server, and a cluster that tests move step by step.
 #![allow(missing_debug_implementations, reason = "test support")]
 
 pub mod objects;

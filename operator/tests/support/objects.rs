@@ -1,4 +1,4 @@
-//! What users write, and what their servers answer.
+//! Objects that users write, and results of preflight Jobs.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use sha2::Digest as _;
 use super::NS;
 use crokodial_fake_api::JobOutcome;
 
-/// A Secret of the user's.
+/// A Secret as a user writes it.
 pub fn secret(name: &str, values: &[(&str, &str)]) -> Value {
     let data: serde_json::Map<String, Value> = values
         .iter()
@@ -20,7 +20,8 @@ pub fn secret(name: &str, values: &[(&str, &str)]) -> Value {
         "metadata": {"name": name, "namespace": NS}, "data": data})
 }
 
-/// What a preflight Job answers: `wrong` is no password, `refused` no host, and every other host is a server of its own.
+/// Result of a preflight Job for the URI that it mounts. The password `wrong` is not accepted, and a host that begins
+/// with `refused` refuses connections. Any other URI passes; its host and path identify the database.
 pub fn simulated_preflight(mounted: &BTreeMap<String, String>) -> JobOutcome {
     let uri = mounted["uri"].as_str();
     let server = uri.rsplit_once('@').map_or(uri, |(_, server)| server);

@@ -1,4 +1,4 @@
-//! What answers from outside the cluster, scripted.
+//! Scripted replacements for the registry, the edge and the smoke checks.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,12 +11,12 @@ use crokodial_operator::smoke::{Smoke, SmokePlan, SmokeResult, SmokeTarget};
 use futures::future::BoxFuture;
 use sha2::Digest as _;
 
-/// The digest that the registry gives an image unless it is scripted otherwise.
+/// Digest that the scripted registry gives an image, unless a test changes it.
 pub fn digest_of(image: &str) -> String {
     format!("sha256:{}", hex::encode(sha2::Sha256::digest(image)))
 }
 
-/// A registry that knows every image, but for what a test scripts.
+/// A registry that knows every image, unless a test scripts otherwise.
 #[derive(Debug)]
 pub struct ScriptedImages {
     answers: Mutex<BTreeMap<String, Result<String, ResolveError>>>,
@@ -35,13 +35,13 @@ impl Default for ScriptedImages {
 }
 
 impl ScriptedImages {
-    /// From now on the tag names this digest.
+    /// Sets the digest of the tag from now on.
     pub fn moves(&self, image: &str, digest: &str) {
         let mut answers = self.answers.lock().unwrap();
         answers.insert(image.to_owned(), Ok(digest.to_owned()));
     }
 
-    /// From now on the registry refuses the image.
+    /// Makes the registry refuse the image from now on.
     pub fn refuses(&self, image: &str, error: ResolveError) {
         self.answers
             .lock()
@@ -49,17 +49,17 @@ impl ScriptedImages {
             .insert(image.to_owned(), Err(error));
     }
 
-    /// From now on the registry knows the image again.
+    /// Makes the registry know the image again.
     pub fn knows(&self, image: &str) {
         self.answers.lock().unwrap().remove(image);
     }
 
-    /// What the registry says of every digest.
+    /// Sets whether the registry has any digest, from now on.
     pub fn existence(&self, existence: Existence) {
         *self.existence.lock().unwrap() = existence;
     }
 
-    /// The images that were asked for, in order.
+    /// The images that were requested, in order.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
@@ -89,7 +89,7 @@ impl Images for ScriptedImages {
     }
 }
 
-/// An edge that redirects every request to https.
+/// An edge that redirects every request to HTTPS.
 #[derive(Debug, Default)]
 pub struct ScriptedEdge;
 
@@ -99,7 +99,7 @@ impl Edge for ScriptedEdge {
     }
 }
 
-/// Candidates that answer everything, but for what a test scripts.
+/// Smoke checks that pass for every candidate, unless a test scripts otherwise.
 #[derive(Debug, Default)]
 pub struct ScriptedSmoke {
     next: Mutex<Option<SmokeResult>>,
@@ -107,18 +107,18 @@ pub struct ScriptedSmoke {
 }
 
 impl ScriptedSmoke {
-    /// From now on every candidate answers so; `None`: as it should.
+    /// Sets the result for every candidate from now on; `None`: the checks pass.
     pub fn answers(&self, result: Option<SmokeResult>) {
         *self.next.lock().unwrap() = result;
     }
 
-    /// From now on a page is missing.
+    /// Makes the checks fail with this message from now on.
     pub fn fails(&self, message: &str) {
         let message = message.to_owned();
         self.answers(Some(SmokeResult::Failed { message }));
     }
 
-    /// What was asked of whom, in order.
+    /// The targets and plans of all smoke checks so far, in order.
     pub fn asked(&self) -> Vec<(SmokeTarget, SmokePlan)> {
         self.asked.lock().unwrap().clone()
     }

@@ -1,4 +1,4 @@
-//! A prober whose results are scripted: the real window, filled in up to whatever time it is asked at.
+//! Scripted probes. The results go through the real window, which is filled up to the time at which it is read.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,10 +9,11 @@ use crokodial_operator::uptime::{
 };
 use jiff::Timestamp;
 
-/// What every site answers until a test says otherwise.
+/// Result of every probe until a test sets another.
 const GOOD: ProbeOutcome = ProbeOutcome::Good { latency_ms: 20 };
 
-/// Answers for all environments alike. It outlives the operator's restarts unless it is told to forget.
+/// Probes with the same result for all environments. It survives restarts of the operator, unless a test makes it
+/// forget.
 #[derive(Debug)]
 pub struct ScriptedProbes {
     time: Arc<Mutex<Timestamp>>,
@@ -36,7 +37,7 @@ impl ScriptedProbes {
         }
     }
 
-    /// The same results so far, under another clock.
+    /// A copy with the same results so far, and another clock.
     pub fn copy(&self, time: Arc<Mutex<Timestamp>>) -> Self {
         Self {
             time,
@@ -45,7 +46,7 @@ impl ScriptedProbes {
         }
     }
 
-    /// From now on every probe ends so.
+    /// Sets the result of every probe from now on.
     pub fn answer(&self, outcome: ProbeOutcome) {
         let now = *self.time.lock().unwrap();
         let before = *self.answer.lock().unwrap();
@@ -55,12 +56,12 @@ impl ScriptedProbes {
         *self.answer.lock().unwrap() = outcome;
     }
 
-    /// From now on every site answers well.
+    /// Makes every probe good from now on.
     pub fn heal(&self) {
         self.answer(GOOD);
     }
 
-    /// What is probed at an environment.
+    /// The target of the probes of an environment; `None` if it is not probed.
     pub fn target(&self, name: &str) -> Option<Target> {
         let watched = self.watched.lock().unwrap();
         let mut found = watched.iter().filter(|((_, n), _)| n == name);

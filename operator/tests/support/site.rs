@@ -1,4 +1,4 @@
-//! One namespace with an environment, its cluster, its registry and its clock.
+//! A simulated installation: cluster, registry, probes and clock, with an operator that tests move step by step.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,17 +22,17 @@ use super::{
 };
 use crokodial_fake_api::{self, Behaviour, Call, FakeApi, JobOutcome, World};
 
-/// Where the environments live.
+/// Namespace of the environments.
 pub const NS: &str = "shop";
-/// Where environments named `prod…` live in tests of two namespaces.
+/// Namespace of environments named `prod…`, in tests with two namespaces.
 pub const LIVE: &str = "live";
-/// Where the operator lives.
+/// Namespace of the operator.
 pub const SYSTEM: &str = "crokodial-system";
 
-/// Maximum number of steps of operator and cluster until both are at rest.
+/// Maximum number of steps until operator and cluster rest.
 const MAX_STEPS: usize = 400;
 
-/// An operator and its world.
+/// An operator, with everything that it observes.
 pub struct Site {
     pub api: FakeApi,
     pub world: World,
@@ -45,7 +45,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// A cluster with the CRDs, an ingress class and the user's Secrets; no environment yet.
+    /// A cluster with the CRDs, an ingress class and the user's Secrets, but no environment yet.
     pub fn empty() -> Self {
         let time = Arc::new(Mutex::new("2026-01-01T00:00:00Z".parse().unwrap()));
         let api = FakeApi::new(clock(&time));
@@ -70,7 +70,7 @@ impl Site {
         Self::over(api, world, probes, time, NS)
     }
 
-    /// An operator that has just started, over this world; the registry and the smoke checks are unscripted.
+    /// A newly started operator over this cluster. Registry and smoke checks are not scripted.
     fn over(
         api: FakeApi,
         world: World,
@@ -94,15 +94,15 @@ impl Site {
         }
     }
 
-    /// With the environment `staging`, not looked at yet.
+    /// A cluster with the environment `staging`, which was not reconciled yet.
     pub fn new() -> Self {
         let site = Self::empty();
         site.api.put(environment("staging"));
         site
     }
 
-    /// With `staging` at its first good release. Tests go on from copies of one world: the way to it is the same for
-    /// all of them.
+    /// A cluster whose environment `staging` has its first good release. The way to it is the same for all tests, so
+    /// each gets a copy.
     pub async fn good() -> Self {
         static GOOD: OnceCell<Site> = OnceCell::const_new();
         GOOD.get_or_init(Self::first_good).await.copy()
@@ -116,8 +116,8 @@ impl Site {
         site
     }
 
-    /// A world of its own that goes on from here, with an operator that has just started. What the registry and the
-    /// smoke checks were scripted to say is not taken along.
+    /// An independent copy of the current state, with a newly started operator. Scripts of the registry and the smoke
+    /// checks are not copied.
     pub fn copy(&self) -> Self {
         let time = Arc::new(Mutex::new(self.now()));
         let api = self.api.copy(clock(&time));
@@ -126,7 +126,7 @@ impl Site {
         Self::over(api, world, probes, time, self.prod_in)
     }
 
-    /// The operator starts anew: another process, nothing remembered.
+    /// Restarts the operator: a new process without any memory.
     pub fn restart(&mut self) {
         self.ctx = context(
             &self.api,
@@ -137,17 +137,17 @@ impl Site {
         );
     }
 
-    /// Another operator in the same world, with an API of its own.
+    /// The context of another operator over the same cluster, with its own API client.
     pub fn context(&self, io: KubeIo) -> Arc<Context> {
         context_with(io, &self.images, &self.probes, &self.smoke, &self.time)
     }
 
-    /// From now on `prod` is looked for in a namespace of its own.
+    /// Puts `prod` into a namespace of its own from now on.
     pub fn prod_lives_apart(&mut self) {
         self.prod_in = LIVE;
     }
 
-    /// Prod gets a database of its own: a Secret in its namespace, and the reference to it.
+    /// Gives prod a database of its own: creates a Secret in its namespace, and sets the reference to it.
     pub fn own_database(&self, prod: &mut Value) {
         let uri = "mongodb://prod:own@mongo.example.com/prod?authSource=admin";
         let mut own = secret("mongo-prod", &[("MONGODB_URI", uri)]);
@@ -156,7 +156,7 @@ impl Site {
         prod["spec"]["mongo"] = json!({"uriSecretRef": {"name": "mongo-prod"}});
     }
 
-    /// Where an environment and its children are.
+    /// Namespace of an environment and its children.
     fn home(&self, name: &str) -> &'static str {
         if name.starts_with("prod") {
             self.prod_in
@@ -165,30 +165,31 @@ impl Site {
         }
     }
 
-    /// One reconcile.
+    /// Runs one reconcile.
     pub async fn try_reconcile(&self, name: &str) -> Result<(), Error> {
         environment::reconcile(&self.ctx, self.home(name), name)
             .await
             .map(|_| ())
     }
 
-    /// One reconcile, and when the next one is due if nothing happens: in so many milliseconds.
+    /// Runs one reconcile. Returns after how many milliseconds the next one is due if nothing changes.
     pub async fn due(&self, name: &str) -> u128 {
         let action = environment::reconcile(&self.ctx, self.home(name), name)
             .await
             .unwrap();
-        // The action keeps its time to itself but can be compared.
+        // The duration in an `Action` cannot be read, but actions can be compared.
         (0..120_000)
             .find(|ms| action == Action::requeue(Duration::from_millis(*ms)))
             .map_or(u128::MAX, u128::from)
     }
 
-    /// One reconcile that must come to its end.
+    /// Runs one reconcile, which must succeed.
     pub async fn reconcile(&self, name: &str) {
         self.try_reconcile(name).await.unwrap();
     }
 
-    /// Operator and world in turn, one step each, until neither has anything to do. Returns the reconciles made.
+    /// Lets operator and cluster take one step each in turn, until neither has anything to do. Returns the number of
+    /// reconciles.
     pub async fn rest(&mut self, name: &str) -> usize {
         for done in 1..=MAX_STEPS {
             let before = self.api.version();
@@ -202,7 +203,7 @@ impl Site {
         panic!("{name} is not at rest after {MAX_STEPS} steps");
     }
 
-    /// Operator and world in turn, until the newest release is in this phase: `2 Rolling`.
+    /// Lets operator and cluster work in turn, until the newest release is in this phase, such as `2 Rolling`.
     pub async fn until(&mut self, name: &str, line: &str) {
         for _ in 0..MAX_STEPS {
             if self.phases(name).last().is_some_and(|l| l == line) {
@@ -214,18 +215,18 @@ impl Site {
         panic!("{name} does not come to {line}: {:?}", self.phases(name));
     }
 
-    /// Waits out the bake of a staging environment, and rests again.
+    /// Waits until the bake of a staging environment is over, then until operator and cluster rest.
     pub async fn bake(&mut self, name: &str) {
         self.advance(60);
         self.rest(name).await;
     }
 
-    /// Seconds pass.
+    /// Lets seconds pass.
     pub fn advance(&self, seconds: i64) {
         *self.time.lock().unwrap() += SignedDuration::from_secs(seconds);
     }
 
-    /// The user edits the spec.
+    /// Edits the spec, as a user does.
     pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
         self.api
             .edit("crokodialenvironments", self.home(name), name, |object| {
@@ -233,18 +234,18 @@ impl Site {
             });
     }
 
-    /// The user sets another image.
+    /// Sets another image in the spec, as a user does.
     pub fn image(&self, name: &str, image: &str) {
         self.edit(name, |spec| spec["image"] = json!(image));
     }
 
-    /// What the pods of an image do.
+    /// Sets how pods of an image behave.
     pub fn behave(&mut self, image: &str, behaviour: Behaviour) {
         self.world.behave(&digest_of(image), behaviour);
     }
 
-    /// Writes of the next `n` reconciles, Events included. Time does not pass: from the second on each sees the same,
-    /// so three show that an environment is at rest.
+    /// Runs `n` reconciles and returns their writes, including Events. Time does not pass, so every reconcile from the
+    /// second on has the same input: three show that an environment is at rest.
     pub async fn writes_of(&self, name: &str, n: usize) -> Vec<Call> {
         self.api.take_calls();
         for _ in 0..n {
@@ -253,12 +254,12 @@ impl Site {
         self.api.writes()
     }
 
-    /// Now.
+    /// Current time of the simulation.
     pub fn now(&self) -> Timestamp {
         *self.time.lock().unwrap()
     }
 
-    // What is there.
+    // Reading stored objects:
 
     pub fn get(&self, resource: &str, name: &str) -> Value {
         self.api
@@ -270,7 +271,7 @@ impl Site {
         self.get("crokodialenvironments", name)["status"].clone()
     }
 
-    /// `True Reason` of a condition.
+    /// Status and reason of a condition, such as `True Succeeded`.
     pub fn condition(&self, name: &str, type_: &str) -> String {
         let status = self.status(name);
         let all = status["conditions"].as_array().cloned().unwrap_or_default();
@@ -280,7 +281,7 @@ impl Site {
         })
     }
 
-    /// `1 Good`, in order of number.
+    /// Number and phase of each release, such as `1 Good`, in order of number.
     pub fn phases(&self, name: &str) -> Vec<String> {
         let mut found: Vec<(i64, String)> = self
             .api
@@ -296,17 +297,17 @@ impl Site {
         found.into_iter().map(|(_, line)| line).collect()
     }
 
-    /// Why a release is in its phase.
+    /// Reason of a release's phase.
     pub fn reason(&self, release: &str) -> String {
         text(&self.get("crokodialreleases", release)["status"]["reason"])
     }
 
-    /// The pod template that the Deployment carries.
+    /// The pod template in the Deployment.
     pub fn template(&self, name: &str) -> Value {
         self.get("deployments", name)["spec"]["template"].clone()
     }
 
-    /// The release that the Deployment's template names.
+    /// Number of the release in the Deployment's pod template.
     pub fn runs(&self, name: &str) -> String {
         text(&self.template(name)["metadata"]["labels"]["crokodial.com/release"])
     }
@@ -317,7 +318,7 @@ impl Site {
             .unwrap()
     }
 
-    /// Names of all pods that serve, sorted.
+    /// Names of all pods of the component `web`, sorted.
     pub fn pods(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .api
@@ -330,7 +331,7 @@ impl Site {
         names
     }
 
-    /// Notes of the Events with this reason.
+    /// Notes (message texts) of the Events with this reason.
     pub fn events(&self, reason: &str) -> Vec<String> {
         let events = self.api.list("events.events.k8s.io", NS);
         let of = events.iter().filter(|e| e["reason"] == reason);

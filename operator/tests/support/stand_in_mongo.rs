@@ -1,7 +1,7 @@
-//! A stand-in for MongoDB on the wire protocol: as much of it as a preflight asks, and its faults on demand.
+//! A stand-in for MongoDB on the wire protocol. It implements the commands that a preflight uses, and faults on demand.
 //!
-//! It keeps no data. It is for what the servers at hand cannot do (FerretDB v1 keeps no roles) and for faults that
-//! cannot be had from a real one at will.
+//! It stores no data. It exists for what the available servers cannot do (FerretDB v1 has no roles), and for faults
+//! that a real server does not produce on demand.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -25,44 +25,44 @@ use ring::{digest, hmac, pbkdf2};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-/// The one user that it knows.
+/// The only user that the stand-in knows.
 pub const USER: &str = "app";
 pub const PASSWORD: &str = "r1ght-Pa55";
 
 const SALT: &[u8] = b"sixteen bytes...";
 const ITERATIONS: u32 = 4096;
 
-/// What the stand-in does.
+/// How the stand-in behaves.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Manner {
-    /// Everything, with these privileges of the user: database and actions.
+    /// It serves all commands. The user has these privileges: database and actions.
     Serves(Vec<(String, Vec<String>)>),
-    /// It lists no privileges, and refuses the write with this error.
+    /// It lists no privileges, and refuses writes with this error code.
     RefusesWrites(i32),
-    /// It answers as a member that takes no writes.
+    /// It answers like a replica set member that accepts no writes.
     Secondary,
-    /// It accepts connections and says nothing.
+    /// It accepts connections and never responds.
     Silent,
-    /// It closes every connection at the first byte, as a server does that wants TLS.
+    /// It closes every connection at the first byte, as a server that requires TLS does.
     HangsUp,
-    /// It speaks another protocol.
+    /// It speaks HTTP instead of the MongoDB protocol.
     Http,
 }
 
 impl Manner {
-    /// A user with the role readWrite on this database.
+    /// Serves with a user that has the role readWrite on this database.
     pub fn read_write(database: &str) -> Self {
         let actions = ["find", "insert", "update", "remove"].map(str::to_owned);
         Self::Serves(vec![(database.to_owned(), actions.to_vec())])
     }
 
-    /// A user with the role read on this database.
+    /// Serves with a user that has the role read on this database.
     pub fn read(database: &str) -> Self {
         Self::Serves(vec![(database.to_owned(), vec!["find".to_owned()])])
     }
 }
 
-/// The server. It ends with the runtime.
+/// The running server. It ends with the Tokio runtime.
 #[derive(Clone)]
 pub struct StandInMongo {
     pub address: SocketAddr,
@@ -70,12 +70,12 @@ pub struct StandInMongo {
 }
 
 impl StandInMongo {
-    /// Listens at an address, such as `127.0.0.1:0`.
+    /// Starts the server at an address such as `127.0.0.1:0`.
     pub async fn listen(at: &str, manner: Manner) -> io::Result<Self> {
         Self::serve(TcpListener::bind(at).await?, manner)
     }
 
-    /// Serves who connects to this listener.
+    /// Starts the server on this listener.
     pub fn serve(listener: TcpListener, manner: Manner) -> io::Result<Self> {
         let server = Self {
             address: listener.local_addr()?,
@@ -96,12 +96,12 @@ impl StandInMongo {
         Ok(server)
     }
 
-    /// Names of the commands that were given, in order.
+    /// Names of the commands that it received, in order.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 
-    /// A connection string for it.
+    /// A connection string for this server.
     pub fn uri(&self, password: &str, path_and_options: &str) -> String {
         format!(
             "mongodb://{USER}:{password}@{}/{path_and_options}",
@@ -114,7 +114,7 @@ struct Connection {
     manner: Manner,
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
-    /// The client's and the server's first message, for SCRAM.
+    /// The first messages of client and server, which SCRAM needs again later.
     first: String,
 }
 
@@ -192,7 +192,7 @@ impl Connection {
         doc! {"authInfo": {"authenticatedUserPrivileges": privileges}, "ok": 1}
     }
 
-    /// SCRAM-SHA-256 (RFC 7677), the server's side.
+    /// Server side of SCRAM-SHA-256 (RFC 7677).
     fn sasl_start(&mut self, command: &Document) -> Document {
         let first = payload(command);
         let bare = first.trim_start_matches("n,,");
@@ -253,7 +253,7 @@ fn sign(key: &[u8], message: &[u8]) -> Vec<u8> {
         .to_vec()
 }
 
-/// The text must reach nobody: tests look for it.
+/// A refusal with a text that must not appear anywhere; tests search for it.
 fn refusal(code: i32) -> Document {
     doc! {"ok": 0, "code": code, "codeName": "StandIn", "errmsg": "server-sent text"}
 }

@@ -1,7 +1,8 @@
-//! `promotion.auto`: the release of the source that is promoted automatically. Pure.
+//! `promotion.auto`: chooses the release of the source environment that is promoted automatically. Pure.
 //!
-//! A release is taken only once it passes the gate, so one that is superseded before it has soaked uses no number here;
-//! and the newest that passes is taken, so a source that moves faster than the soak does not starve this environment.
+//! Only a release that passes the gate is chosen. A source release that is superseded before its soak ends therefore
+//! uses no release number here. Among several that pass, the newest is chosen; so promotion continues even if the
+//! source changes more often than the soak takes.
 
 use crokodial_crds::Reason;
 use jiff::Timestamp;
@@ -13,32 +14,32 @@ use super::source::{RequestedImage, Source, SourceRelease};
 use super::verdict::GateVerdict;
 use crate::release::record::Record;
 
-/// The image to run.
+/// Which image this environment runs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pick {
-    /// A new release of the source.
+    /// Promote this release of the source, which is newer than the last promoted one.
     Take(SourceRelease),
-    /// The last release here; nothing newer passes.
+    /// Keep the image of the last release here: no newer release of the source passes the gate.
     Stay {
-        /// The image by its name in the source.
+        /// The image as written in that release.
         image: String,
-        /// Its digest.
+        /// Digest of the image: `sha256:…`.
         digest: String,
     },
-    /// Nothing was ever released here, and nothing passes.
+    /// Run nothing: there is no release here, and no release of the source passes the gate.
     Nothing,
 }
 
-/// Result of [`pick`].
+/// Result of [`pick`]: the image to run, and why a newer one waits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picked {
-    /// The image to run.
+    /// Which image this environment runs.
     pub pick: Pick,
-    /// Why the newest good release of the source is not taken, where that is so.
+    /// Why the newest good release of the source is not chosen, or why there is none; `None` if nothing waits.
     pub waits: Option<GateVerdict>,
 }
 
-/// Picks the newest good release of the source above the last promoted one that passes the gate.
+/// Chooses the newest good release of the source that passes the gate and is newer than the last promoted one.
 pub fn pick(
     rules: &Rules,
     records: &[Record],
@@ -60,7 +61,7 @@ pub fn pick(
             requested: RequestedImage {
                 image: &candidate.image,
                 digest: &candidate.digest,
-                // Known only once a release is made of the image; no record here has empty inputs.
+                // The inputs hash is known only once a release is created; no record here has an empty one.
                 inputs: "",
             },
             records,

@@ -6,18 +6,18 @@ use super::rules::Rules;
 use super::source::{RequestedImage, Source};
 use crate::release::record::Record;
 
-/// Everything that a verdict depends on.
+/// Everything that the gate's verdict depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct GateInputs<'a> {
-    /// The promotion with its defaults.
+    /// The spec's `promotion` with defaults applied.
     pub rules: &'a Rules,
-    /// The image that is to be released here.
+    /// The image that this environment asks for.
     pub requested: RequestedImage<'a>,
-    /// The release records of this environment.
+    /// All release records of this environment.
     pub records: &'a [Record],
-    /// The environment that images come from.
+    /// The environment that images are promoted from.
     pub source: &'a Source,
-    /// The release that a person keeps here.
+    /// Number of the pinned release of this environment.
     pub pinned: Option<i64>,
     /// Current time.
     pub now: Timestamp,

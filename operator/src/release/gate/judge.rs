@@ -1,5 +1,5 @@
-//! Verdict of the gate. Its rules in order: a pin; a release known here; the source and the calendar, with the exception
-//! that a person allows. Pure.
+//! Decides the gate's verdict. The first rule that applies decides: a pin, then a release that is already known here,
+//! then the state of the source and freezes, which `promotion.allow` overrides. Pure.
 
 use crokodial_crds::{PromotedFrom, Reason, ReleasePhase};
 
@@ -8,7 +8,7 @@ use super::soak;
 use super::verdict::GateVerdict;
 use crate::release::record::{Record, last_good};
 
-/// Whether the requested image may be released here now.
+/// Decides whether the requested image may be released here now.
 pub fn judge(inputs: &GateInputs<'_>) -> GateVerdict {
     let GateInputs {
         rules,
@@ -35,7 +35,7 @@ pub fn judge(inputs: &GateInputs<'_>) -> GateVerdict {
     verdict
 }
 
-/// A pin keeps out everything except the pinned release.
+/// A pin refuses every release except the pinned one.
 fn pinned(inputs: &GateInputs<'_>) -> Option<GateVerdict> {
     let pinned = inputs.pinned?;
     let same = inputs
@@ -46,7 +46,7 @@ fn pinned(inputs: &GateInputs<'_>) -> Option<GateVerdict> {
     (!same).then(|| GateVerdict::waiting(Reason::Pinned, what))
 }
 
-/// A release that runs here, has passed the gate already, or was good here before is allowed.
+/// Allows inputs that were good here before, or whose release has already passed the gate.
 fn known_here(inputs: &GateInputs<'_>) -> Option<GateVerdict> {
     let same = || {
         inputs
@@ -68,7 +68,7 @@ fn known_here(inputs: &GateInputs<'_>) -> Option<GateVerdict> {
     Some(GateVerdict::allowed(what))
 }
 
-/// True for the phases between the gate and a final phase.
+/// True for the phases after the gate that are not final.
 fn past_the_gate(phase: ReleasePhase) -> bool {
     match phase {
         ReleasePhase::Preflight

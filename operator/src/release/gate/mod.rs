@@ -1,9 +1,9 @@
-//! The promotion gate: whether an image may be released here, as a pure function of the records of both environments
-//! and time.
+//! The promotion gate: whether an image may be released here. Pure: the verdict depends on time and on the records of
+//! this environment and of its source.
 //!
-//! Everything that it depends on is stored in records, so the verdict is the same after a restart. `rules` holds the
-//! promotion in the spec, `source` the state of the environment that images come from, `soak` the rules on how an image
-//! served there; `judge` gives the `verdict`, and `auto` picks an image by it.
+//! The records are stored in the cluster, so an operator restart loses at most a minute of measurements. `rules` is the
+//! spec's `promotion`, `source` the state of the environment that images come from, and `soak` the rules on how well an
+//! image served there. `judge` makes the `verdict`, and `auto` uses it to choose an image.
 
 pub mod auto;
 mod inputs;

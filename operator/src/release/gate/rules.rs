@@ -1,4 +1,4 @@
-//! Rules of a promotion: the spec with its defaults applied. Pure.
+//! Rules of a promotion: the spec's `promotion` with defaults applied. Pure.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use jiff::Timestamp;
 
 use crate::release::freeze::{self, ActiveFreeze, Freeze};
 
-/// Default of `promotion.soak`: how long an image must have served well in the source.
+/// Default of `promotion.soak`: how long an image must serve well in the source environment.
 const DEFAULT_SOAK: Duration = Duration::from_secs(30 * 60);
 
-/// Minimum span over which availability is measured; otherwise it is that of the soak.
+/// Minimum time over which availability is measured, where the soak is shorter.
 const MIN_WINDOW: Duration = Duration::from_secs(3600);
 
-/// Reference to an environment.
+/// Reference to a CrokodialEnvironment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EnvironmentRef {
-    /// Its namespace.
+    /// Namespace of the environment.
     pub namespace: String,
-    /// Its name.
+    /// Name of the environment.
     pub name: String,
 }
 
 impl EnvironmentRef {
-    /// The source of a promotion that is written in `own_namespace`.
+    /// The source that `spec.from` names. Its namespace defaults to `own_namespace`.
     pub fn of(spec: &PromotionSpec, own_namespace: &str) -> Self {
         Self {
             namespace: spec
@@ -42,28 +42,28 @@ impl std::fmt::Display for EnvironmentRef {
     }
 }
 
-/// A promotion with its defaults applied.
+/// The spec's `promotion` with defaults applied and its mistakes collected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
-    /// The environment that images come from.
+    /// The environment that images are promoted from.
     pub source: EnvironmentRef,
-    /// How long an image must have served well there.
+    /// How long an image must serve well in the source.
     pub soak: Duration,
-    /// Minimum share of good checks there.
+    /// Minimum share of good checks in the source.
     pub min_availability: Percent,
-    /// Images are promoted automatically.
+    /// Whether new good releases of the source are promoted automatically.
     pub auto: bool,
-    /// The one image that a person allows in spite of the rules.
+    /// The one image that a user allows although the rules refuse it.
     pub allow: Option<AllowSpec>,
-    /// Times at which nothing is promoted.
+    /// Periods in which nothing is promoted.
     pub freezes: Vec<Freeze>,
-    /// A mistake in the promotion: nothing passes then, except the image in `allow`.
+    /// A mistake in the spec's `promotion`. If there is one, nothing passes except the image in `allow`.
     pub problem: Option<String>,
 }
 
 impl Rules {
-    /// The rules of a promotion that is written in the environment `own`. Mistakes that the schema cannot detect are
-    /// reported in `problem`, so that the rest of the environment is still reconciled.
+    /// The rules of the environment `own`. Mistakes that the schema cannot detect are reported in `problem`, so that
+    /// the rest of the environment is still reconciled.
     pub fn of(spec: &PromotionSpec, own: &EnvironmentRef) -> Self {
         let source = EnvironmentRef::of(spec, &own.namespace);
         let itself = (source == *own)
@@ -96,12 +96,12 @@ impl Rules {
         }
     }
 
-    /// Span of serving time over which an image's availability is measured.
+    /// Serving time over which an image's availability is measured.
     pub fn window(&self) -> Duration {
         self.soak.max(MIN_WINDOW)
     }
 
-    /// The freeze in effect at this time.
+    /// The freeze in effect at this time, if any.
     pub(super) fn frozen(&self, at: Timestamp) -> Option<ActiveFreeze> {
         freeze::frozen(&self.freezes, at)
     }

@@ -1,4 +1,5 @@
-//! Verdict of the source and the calendar on an image: its record in the source, soak, availability and freezes. Pure.
+//! The part of the verdict that depends on the source and on freezes: state of the image's release in the source, soak,
+//! availability and freezes. Pure.
 
 use std::time::Duration;
 
@@ -11,13 +12,14 @@ use super::rules::Rules;
 use super::source::{AvailabilityCount, Source, SourceRelease};
 use super::verdict::GateVerdict;
 
-/// Interval of checks while the last missing good second is overdue.
+/// Minimum time until the gate is evaluated again. It matters when the soak is due but its last seconds are not counted
+/// yet.
 const CHECK_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
-/// Maximum length of a digest in a message: enough to distinguish images.
+/// Length to which messages shorten a digest: 12 hex digits are enough to distinguish images.
 const MAX_DIGEST_LENGTH: usize = "sha256:0123456789ab".len();
 
-/// The verdict of the source and the calendar; `from` is the release of the source that decides.
+/// The verdict by the source and by freezes. `from` is the release of the source that decides.
 pub(super) fn verdict(inputs: &GateInputs<'_>, from: Option<&SourceRelease>) -> GateVerdict {
     let GateInputs { rules, source, .. } = *inputs;
     if let Some(problem) = &rules.problem {
@@ -28,7 +30,7 @@ pub(super) fn verdict(inputs: &GateInputs<'_>, from: Option<&SourceRelease>) -> 
     }
     let good_here = good_here(inputs);
     match from {
-        // Records are deleted after a while: what is good here was in the source once.
+        // The source deletes its old records. An image that is good here was good in the source once.
         None if good_here => {}
         None => {
             let what = format!(
@@ -60,7 +62,7 @@ fn not_good(rules: &Rules, release: &SourceRelease) -> GateVerdict {
     }
 }
 
-/// The verdict on soak, availability and freezes.
+/// The verdict by soak, availability and freezes.
 fn measured_verdict(
     inputs: &GateInputs<'_>,
     from: Option<&SourceRelease>,
@@ -88,7 +90,7 @@ fn measured_verdict(
     verdict
 }
 
-/// Soak of the requested digest, over all its releases in the source.
+/// Soak of the requested digest, summed over all releases of it in the source.
 struct Soak {
     done: Duration,
     required: Duration,
@@ -122,7 +124,7 @@ impl Soak {
         self.required.saturating_sub(self.done)
     }
 
-    /// When it is complete, provided that every second after the last counted one is good.
+    /// When the soak is complete, if every second after `counted_until` is good; `None` while no seconds are counted.
     fn end(&self, now: Timestamp) -> Option<Timestamp> {
         if self.remaining().is_zero() {
             return Some(now);
@@ -140,8 +142,8 @@ fn availability(inputs: &GateInputs<'_>) -> Option<Percent> {
     Percent::of(total.saturating_sub(bad), bad)
 }
 
-/// The verdict on the conditions that only time fulfils, with the earliest opening: the soak, then a freeze in effect
-/// at its end.
+/// The verdict by soak and freezes, which only time can change. `earliest` is the end of the soak, or of a freeze in
+/// effect at that time.
 fn in_time(inputs: &GateInputs<'_>, soak: &Soak, from: Option<&SourceRelease>) -> GateVerdict {
     let GateInputs { rules, now, .. } = *inputs;
     let soaked = soak.end(now);

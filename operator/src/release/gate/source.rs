@@ -1,4 +1,4 @@
-//! The environment that images come from, as far as it is known. Plain data.
+//! State of the source: the environment that images are promoted from. Plain data.
 
 use std::collections::BTreeMap;
 
@@ -8,68 +8,68 @@ use jiff::Timestamp;
 use super::rules::Rules;
 use super::verdict::GateVerdict;
 
-/// The environment that images come from.
+/// State of the environment that images are promoted from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
-    /// Its namespace is not watched by this operator.
+    /// The operator does not watch the namespace of the source.
     NotWatched,
-    /// It does not exist.
+    /// The source does not exist.
     NotFound,
-    /// It exists.
+    /// The source exists.
     Found {
-        /// Its releases.
+        /// Releases of the source.
         releases: Vec<SourceRelease>,
-        /// Availability of each digest over the last [`Rules::window`] of its serving time.
+        /// Availability of each digest over the last [`Rules::window`] of its measured serving time.
         availability: BTreeMap<String, AvailabilityCount>,
     },
 }
 
-/// How often a digest answered, in seconds or checks. Unmeasured time is left out.
+/// How many checks or seconds of a digest were measured, and how many of them failed. Unmeasured time is not included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AvailabilityCount {
-    /// Everything measured.
+    /// Number of measured checks or seconds.
     pub total: u64,
-    /// The failed part of it.
+    /// Number of failed checks or seconds.
     pub bad: u64,
 }
 
-/// One release of the source.
+/// One release of the source, as far as the gate needs it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceRelease {
-    /// Its number.
+    /// Number of the release.
     pub number: i64,
     /// The image as written in the source's spec.
     pub image: String,
-    /// `sha256:…`
+    /// Digest of the image: `sha256:…`.
     pub digest: String,
-    /// Its phase; `None` where its status is lost.
+    /// Phase of the release; `None` if it has no status.
     pub phase: Option<ReleasePhase>,
-    /// Seconds for which it was measured to serve well, including those not yet in its status.
+    /// Seconds for which the release was measured to serve well, including those not yet in its status.
     pub good_seconds: i64,
-    /// Time up to which `good_seconds` are counted; `Some` only while counting goes on.
+    /// Time up to which `good_seconds` are counted; `None` unless the release is being measured now.
     pub counted_until: Option<Timestamp>,
 }
 
 impl SourceRelease {
-    /// True once it has passed its bake in the source.
+    /// True once the release has passed its bake in the source.
     pub fn good(&self) -> bool {
         self.phase == Some(ReleasePhase::Good)
     }
 }
 
-/// The image that is to be released here.
+/// The image that is requested in this environment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RequestedImage<'a> {
-    /// The image by its name.
+    /// The image by name, such as `registry.example.com/shop:1.4`.
     pub image: &'a str,
-    /// `sha256:…`
+    /// Digest of the image: `sha256:…`.
     pub digest: &'a str,
-    /// Hash of everything that makes a release.
+    /// Hash of the inputs of the requested release.
     pub inputs: &'a str,
 }
 
 impl Source {
-    /// Its releases, as far as they are known.
+    /// Releases of the source; empty if it is not found or not watched.
     pub fn releases(&self) -> &[SourceRelease] {
         match self {
             Self::NotWatched | Self::NotFound => &[],
@@ -77,13 +77,14 @@ impl Source {
         }
     }
 
-    /// The digest of the newest release of this image in the source: what was tested there is what is released here.
+    /// Digest of the newest release of this image in the source. That digest, which was tested there, is released here.
     pub fn digest_of(&self, image: &str) -> Option<&str> {
         let same = self.releases().iter().filter(|r| r.image == image);
         same.max_by_key(|r| r.number).map(|r| r.digest.as_str())
     }
 
-    /// The release that decides about an image: the newest with its digest and name, else the newest with its digest.
+    /// The release that decides about an image: the newest one with its digest and name, else the newest with its
+    /// digest.
     pub(super) fn release_of(&self, requested: RequestedImage<'_>) -> Option<&SourceRelease> {
         let of_digest = || {
             self.releases()
@@ -96,7 +97,7 @@ impl Source {
             .or_else(|| of_digest().max_by_key(|r| r.number))
     }
 
-    /// The refusal where nothing is known of the source.
+    /// The refusal if the source is not found or not watched; `None` if it exists.
     pub(super) fn absence(&self, rules: &Rules) -> Option<GateVerdict> {
         let source = &rules.source;
         match self {

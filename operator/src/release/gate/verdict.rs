@@ -1,4 +1,4 @@
-//! The verdict of the gate. Plain data.
+//! Verdict of the promotion gate. Plain data.
 
 use std::time::Duration;
 
@@ -7,43 +7,44 @@ use jiff::Timestamp;
 
 use crate::release::view::Gate;
 
-/// Whether an image may be released here.
+/// The gate's verdict: whether an image may be released here, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GateVerdict {
-    /// Allowed, waiting or refused.
+    /// Whether the image is allowed, must wait, or is refused.
     pub verdict: PromotionVerdict,
-    /// Why.
+    /// Why the image is allowed, must wait, or is refused.
     pub reason: Reason,
-    /// The reason in a sentence, without its full stop.
+    /// The reason as a sentence, without its full stop.
     pub message: String,
-    /// Digest of the image in question.
+    /// Digest of the requested image.
     pub digest: Option<String>,
-    /// How long it served well in the source, up to `required`.
+    /// How long the image served well in the source; at most `required`.
     pub soaked: Option<Duration>,
-    /// How long it must serve well there.
+    /// How long the image must serve well in the source.
     pub required: Option<Duration>,
-    /// Share of good checks in the source.
+    /// Share of good checks of the image in the source; `None` if nothing was measured.
     pub availability: Option<Percent>,
-    /// When time alone opens the gate, provided that the source goes on serving the image well.
+    /// When the gate opens, provided that the source continues to serve the image well; `None` if time alone does not
+    /// open it.
     pub earliest: Option<Timestamp>,
-    /// The release of the source that decided.
+    /// The release of the source that decided, if any.
     pub promoted_from: Option<PromotedFrom>,
-    /// The reason given in `promotion.allow`, where that overrode a rule.
+    /// The reason given in `promotion.allow`, if it overrode a rule.
     pub allowed: Option<String>,
 }
 
 impl GateVerdict {
-    /// The verdict without a promotion: anything may be released.
+    /// The verdict for an environment without `promotion`: everything may be released.
     pub fn open() -> Self {
         Self::new(PromotionVerdict::Allowed, Reason::Succeeded, "")
     }
 
-    /// Refused: somebody must do something first.
+    /// Refuses the image until a user changes something.
     pub fn refused(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(PromotionVerdict::Refused, reason, message)
     }
 
-    /// Waiting: the obstacle ends by itself.
+    /// Lets the image wait until an obstacle is gone.
     pub fn waiting(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(PromotionVerdict::Waiting, reason, message)
     }
@@ -81,18 +82,18 @@ impl GateVerdict {
         }
     }
 
-    /// True for a verdict that becomes Allowed without anybody doing anything.
+    /// True if the verdict will become Allowed as time passes, without any change by a user.
     pub fn ends_by_itself(&self) -> bool {
         let lasts = matches!(self.reason, Reason::AvailabilityTooLow | Reason::Pinned);
         self.verdict == PromotionVerdict::Waiting && !lasts
     }
 
-    /// True for Allowed.
+    /// True if the image is allowed.
     pub fn passes(&self) -> bool {
         self.verdict == PromotionVerdict::Allowed
     }
 
-    /// The verdict after a person allowed the image in `promotion.allow`.
+    /// The verdict after `promotion.allow` overrode it; `why` is the reason given there.
     pub(super) fn overridden(self, why: &str) -> Self {
         Self {
             verdict: PromotionVerdict::Allowed,

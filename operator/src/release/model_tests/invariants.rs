@@ -1,4 +1,4 @@
-//! What must hold in every state, and of every state once everything is allowed.
+//! Invariants of every state, and of the state that follows once all obstacles are gone.
 
 use crokodial_crds::ReleasePhase;
 
@@ -92,8 +92,8 @@ impl State {
         }
     }
 
-    /// With everything allowed and time going on, the wanted release is good and runs, or it is held and the last good one
-    /// runs; and nothing more is written.
+    /// Removes all obstacles and lets time pass. Then the wanted release must be good and run, or be held while the
+    /// last good one runs; and no more writes may follow.
     pub(super) fn calm(&mut self) {
         self.gate = true;
         self.credentials = true;

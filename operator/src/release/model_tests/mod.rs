@@ -1,7 +1,8 @@
-//! Model check: every order of actions of users, the cluster and a crashing operator, to a bounded depth. The invariants
-//! of releases hold in each state reached, and each state comes to rest once everything is allowed.
+//! Model check: all sequences of actions of users, the cluster and a crashing operator, up to a bounded length. Every
+//! reached state must fulfil the invariants of releases, and must come to rest once all obstacles are gone.
 //!
-//! The model is small on purpose: inputs `a` and `b` work, `x` crashes once it rolls, `s` fails its smoke checks.
+//! The model is small on purpose. Inputs `a` and `b` work, `x` crashes during its rollout, and `s` fails its smoke
+//! checks.
 
 mod invariants;
 
@@ -20,10 +21,11 @@ use crate::release::view::{
 };
 use crate::release::workload::{PodView, Workload};
 
-/// Number of steps from the first state. Enough for: edit, record, candidate, roll, crash, roll back, and two more.
+/// Maximum number of actions from the first state. Eight suffice for: edit, record, candidate, roll, crash, roll back,
+/// and two more.
 const DEPTH: usize = 8;
 
-/// Maximum number of records on a path; longer paths are cut.
+/// Maximum number of records. Sequences with more are not continued.
 const MAX_RECORDS: usize = 4;
 
 #[derive(Clone, Debug)]
@@ -34,9 +36,9 @@ struct State {
     retry: &'static str,
     gate: bool,
     credentials: bool,
-    /// The release in the Deployment, and whether its pods have started or crashed.
+    /// The release in the Deployment, and whether its pods have started or crashed already.
     deployed: (Option<i64>, bool),
-    /// The release of the candidate, and whether it is ready.
+    /// The release of the candidate pod, and whether the pod is ready.
     candidate: (Option<i64>, bool),
     now: i64,
 }
@@ -49,12 +51,12 @@ enum Act {
     Unpin,
     Gate,
     Credentials,
-    /// Pods make progress.
+    /// The pods make progress.
     World,
-    /// A bake passes.
+    /// Time passes until a bake has ended.
     Leap,
     Reconcile,
-    /// The operator crashes after this number of writes.
+    /// The operator crashes after this number of writes of a reconcile.
     Die(usize),
 }
 
@@ -114,7 +116,7 @@ impl State {
         record.map_or("", |r| r.spec.inputs.as_str())
     }
 
-    /// Old pods serve until the new ones do.
+    /// Pods of the old release serve until those of the new one do.
     fn pods(&self) -> Vec<PodView> {
         let (Some(release), tried) = self.deployed else {
             return Vec::new();
@@ -200,7 +202,7 @@ impl State {
         })
     }
 
-    /// Makes the first `most` writes: the statuses, then snapshot and record, then the workloads.
+    /// Makes the first `most` writes of a decision, in order: statuses, snapshot and record, workloads.
     fn write(&mut self, decision: &Decision, most: usize) {
         let mut left = most;
         let mut may = || {
@@ -267,7 +269,7 @@ impl State {
         self.check(&before, &decision);
     }
 
-    /// Key of equal states; times count only as far as they matter.
+    /// Key that is the same for equivalent states. Times are included only as far as they matter.
     fn key(&self) -> String {
         let records: Vec<String> = self
             .records

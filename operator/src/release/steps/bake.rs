@@ -1,4 +1,4 @@
-//! The bake: the release runs everywhere and is watched before it counts as good.
+//! Step of the bake: all pods run the release, and it is observed before it becomes Good.
 
 use crokodial_crds::{Reason, ReleasePhase, ReleaseStatus};
 
@@ -18,7 +18,7 @@ pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutc
         return verdict::accuse(release, status, &pods, reason, &message);
     }
     blame::clear(&mut status, view.now);
-    // Without pods nothing was watched.
+    // Without pods there was nothing to observe.
     let watched = view.workload.rolled_out(number) && view.workload.desired > 0;
     if view.now >= bake_end(view, &status) && watched {
         let message = "the bake ended with every pod ready";
@@ -34,7 +34,7 @@ pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutc
     continues(release, status)
 }
 
-/// The bake goes on until its end. After that it waits for the last pod to become ready: a change of the pod triggers
+/// The outcome while the bake lasts. After its end the release waits until all pods are ready. A pod change triggers
 /// the next reconcile, so no timer is needed.
 pub(super) fn continues(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcome {
     explain(
@@ -60,7 +60,7 @@ fn fault(
     match faults::baking(&evidence) {
         Some(RolloutFault::Release(reason, message)) => Some((reason, message)),
         _ => match &release.view.probes {
-            // Probes may be faster than the third exit; what the pods did is then the cause to show.
+            // Probes may fail before the third exit of a pod. The exits are then the cause to report.
             ProbeHealth::Failing(message) => Some(match faults::ended(&evidence) {
                 Some(ended) => (Reason::CrashLoop, format!("{ended}, and {message}")),
                 None => (Reason::ProbeFailed, message.clone()),

@@ -9,7 +9,7 @@ use super::verdict::{accuse, fail, watch};
 use crate::release::decision::Rollout;
 use crate::release::view::{CandidateView, Gate, SmokeVerdict, Trial, View};
 
-/// Goes as far as is possible now.
+/// Runs the steps before traffic, up to the first one that must wait.
 pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcome {
     if let Some(waits) = gate(release, &mut status) {
         return waits;
@@ -31,8 +31,8 @@ pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutc
     start_rolling(release, status)
 }
 
-/// The outcome while the gate is closed; `None` once the release has passed. A release that passed stays past the
-/// gate, except for a pin, which sends it back.
+/// The outcome while the gate is closed; `None` once the release has passed. A release that has passed is not gated
+/// again, except by a pin, which sends it back to Gated.
 fn gate(release: InFlight<'_>, status: &mut ReleaseStatus) -> Option<StepOutcome> {
     let (reason, message, until) = match (&release.situation.pin, &release.view.gate) {
         (Some(pin), _) => {
@@ -72,8 +72,8 @@ fn passed_gate(phase: ReleasePhase) -> bool {
     !matches!(phase, ReleasePhase::Pending | ReleasePhase::Gated)
 }
 
-/// The outcome while the release phase is not over; `None` once it is, or where there is none. A return to an earlier
-/// release runs none.
+/// The outcome while the release phase runs or after it failed; `None` if it has passed or there is none. A release
+/// that restores an earlier one runs none.
 fn release_phase(release: InFlight<'_>, status: &mut ReleaseStatus) -> Option<StepOutcome> {
     let done = status.phase == ReleasePhase::Candidate;
     if done || release.record.spec.restores.is_some() {
@@ -138,7 +138,7 @@ fn start_rolling(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcom
     StepOutcome::new(status, Rollout::Progressing(release.number()), None)
 }
 
-/// Starts the release's deadline, which runs from its first pod.
+/// Starts the release's deadline, when its first pod is requested.
 fn begin(view: &View<'_>, status: &mut ReleaseStatus) {
     if status.started_at.is_none() {
         status.started_at = Some(whole_seconds(view.now));

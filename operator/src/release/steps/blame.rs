@@ -1,7 +1,7 @@
-//! Who is to blame for a failure: the release, or the database that it depends on.
+//! Who is to blame for a failure: the release, or the database that it needs.
 //!
-//! Before a release is judged by what its pods do, the credential that they read is checked again. While the database
-//! refuses it, the release is not blamed; once the database accepts it again, the pods get time to recover.
+//! Before a failing release is rejected or rolled back, the credential that its pods read is checked again. While the
+//! database refuses it, the release is not blamed. Once the database accepts it again, the pods get time to recover.
 
 use crokodial_crds::ReleaseStatus;
 use crokodial_crds::condition::whole_seconds;
@@ -10,29 +10,29 @@ use jiff::{SignedDuration, Timestamp};
 use super::clock;
 use crate::release::view::{CredentialHealth, View};
 
-/// Maximum time that a verdict waits for the credential check. A check has 15 s (`mongo.preflight.timeout`) and needs
-/// a pod; without an answer the failure counts against the release.
+/// Maximum time that a verdict waits for the credential check. A check takes up to 15 s (`mongo.preflight.timeout`) and
+/// needs a pod. If no result arrives in time, the release is blamed.
 const CREDENTIAL_CHECK_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 
-/// Time for pods to recover after the database came back: the readiness probe fails for 15 s and passes after 5, and
-/// an app reconnects within a minute.
+/// Time for pods to recover after the database is back. The readiness probe fails for up to 15 s and passes after 5 s,
+/// and an app reconnects within a minute.
 const RECOVERY_TIME: SignedDuration = SignedDuration::from_secs(60);
 
-/// Who is to blame.
+/// Who is to blame for a failure.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Blame {
-    /// The release.
+    /// The release is to blame.
     Release,
-    /// Unknown until the credential check answers.
+    /// Unknown until the credential check has a result.
     CheckPending,
-    /// The database; why.
+    /// The database is to blame; with the cause.
     Database(String),
-    /// The database was, and has come back: the release is watched again.
+    /// The database was to blame and works again; the release is observed further.
     DatabaseRecovered,
 }
 
-/// Finds out who is to blame. The time of the first failure is stored in the status: that requests a new check, and
-/// survives a restart.
+/// Decides who is to blame. At the first failure it stores the time in `status.suspectedAt`, which requests a new
+/// credential check and survives an operator restart.
 pub(super) fn blame(view: &View<'_>, status: &mut ReleaseStatus, exits: i32) -> Blame {
     if view.credential == CredentialHealth::Off {
         return Blame::Release;
@@ -57,13 +57,13 @@ pub(super) fn blame(view: &View<'_>, status: &mut ReleaseStatus, exits: i32) -> 
     }
 }
 
-/// Clears a suspicion: nothing is wrong any more.
+/// Clears the suspicion, after the pods no longer show a fault.
 pub(super) fn clear(status: &mut ReleaseStatus, now: Timestamp) {
     status.suspected_at = None;
     clock::unblock(status, now);
 }
 
-/// True while pods have time to recover.
+/// True while pods have time to recover from a database outage.
 pub(super) fn recovering(status: &ReleaseStatus, now: Timestamp) -> bool {
     status.excused_until.as_ref().is_some_and(|t| t.0 > now)
 }
@@ -74,7 +74,7 @@ fn forgive(status: &mut ReleaseStatus, now: Timestamp, exits: i32) {
     status.excused_restarts = exits;
 }
 
-/// When a verdict stops waiting for the credential check.
+/// When the verdict stops waiting for the credential check; `None` unless the release is suspected.
 pub(super) fn check_deadline(status: &ReleaseStatus, view: &View<'_>) -> Option<Timestamp> {
     let suspected = status.suspected_at.as_ref()?.0;
     Some(plus(

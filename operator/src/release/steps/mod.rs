@@ -1,7 +1,7 @@
-//! Steps of the release in flight: gate → preflight → release phase → candidate → roll → bake → Good, or a verdict
-//! against it. Pure.
+//! Steps of the release in flight: gate → preflight → release phase → candidate → roll → bake → Good. Each step may end
+//! the release with a failure. Pure.
 //!
-//! A step that has nothing to wait for is passed in the same call, so a phase is recorded only where it lasts.
+//! One call runs all steps up to the first one that must wait, so only phases in which a release waits are stored.
 
 mod bake;
 mod before_traffic;
@@ -16,7 +16,7 @@ use crokodial_crds::{ReleasePhase, ReleaseStatus};
 pub(super) use self::clock::later;
 pub(super) use self::outcome::{InFlight, StepOutcome, finish};
 
-/// One step of the release in flight, whose status is `status`.
+/// Takes the next step of the release in flight; `status` is its current status.
 pub(super) fn step(release: InFlight<'_>, status: ReleaseStatus) -> StepOutcome {
     match status.phase {
         ReleasePhase::Rolling => roll::step(release, status),

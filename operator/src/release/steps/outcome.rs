@@ -1,4 +1,4 @@
-//! Input and outcome of a step, and the outcomes that several steps share.
+//! Input and outcome of a step, and outcomes that several steps share.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{Reason, ReleasePhase, ReleaseStatus};
@@ -11,32 +11,32 @@ use crate::release::situation::Situation;
 use crate::release::view::View;
 use crate::release::workload::PodView;
 
-/// The release in flight and everything a step may look at.
+/// The release in flight, and everything that its next step depends on.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::release) struct InFlight<'a> {
-    /// What is observed.
+    /// The input of the decision.
     pub(in crate::release) view: &'a View<'a>,
-    /// What follows from all records.
+    /// Facts computed from all records.
     pub(in crate::release) situation: &'a Situation<'a>,
-    /// The record of the release, as stored.
+    /// The stored record of the release.
     pub(in crate::release) record: &'a Record,
 }
 
 impl InFlight<'_> {
-    /// The release's number.
+    /// Number of the release.
     pub(super) fn number(&self) -> i64 {
         self.record.number()
     }
 }
 
-/// Where the release in flight is after its step.
+/// State of the release in flight after a step.
 #[derive(Debug)]
 pub(in crate::release) struct StepOutcome {
-    /// Its status.
+    /// New status of the release.
     pub(in crate::release) status: ReleaseStatus,
-    /// The state shown to users.
+    /// New state of the rollout, for the condition `RolledOut`.
     pub(in crate::release) rollout: Rollout,
-    /// When time alone changes the outcome.
+    /// When to take the next step, if no watched object changes before that.
     pub(in crate::release) next: Option<Timestamp>,
 }
 
@@ -50,7 +50,7 @@ impl StepOutcome {
     }
 }
 
-/// The release waits for something that is not its fault.
+/// The outcome for a release that waits for something that is not its fault; its time stops.
 pub(super) fn block(release: InFlight<'_>, mut status: ReleaseStatus, cause: &str) -> StepOutcome {
     clock::block(&mut status, release.view.now);
     explain(&mut status, Reason::Blocked, cause);
@@ -58,13 +58,13 @@ pub(super) fn block(release: InFlight<'_>, mut status: ReleaseStatus, cause: &st
     StepOutcome::new(status, rollout, None)
 }
 
-/// Sets reason and message of a status.
+/// Sets `reason` and `message` of a status.
 pub(super) fn explain(status: &mut ReleaseStatus, reason: Reason, message: &str) {
     status.reason = Some(reason.as_str().to_owned());
     status.message = Some(message.to_owned());
 }
 
-/// Ends a release in a final phase.
+/// Ends a release: sets a final phase and when it finished.
 pub(in crate::release) fn finish(
     status: &mut ReleaseStatus,
     phase: ReleasePhase,
@@ -79,7 +79,7 @@ pub(in crate::release) fn finish(
     explain(status, reason, message);
 }
 
-/// Pods of a release that are not being deleted.
+/// The pods of a release that are not terminating.
 pub(super) fn pods_of(pods: &[PodView], number: i64) -> Vec<&PodView> {
     pods.iter()
         .filter(|p| p.release == Some(number) && !p.terminating)

@@ -1,4 +1,4 @@
-//! The rollout: pods of the release replace the old ones, one by one.
+//! Step of the rollout: pods of the release replace the old ones, one by one.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{Reason, ReleasePhase, ReleaseStatus};

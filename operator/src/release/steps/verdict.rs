@@ -11,7 +11,7 @@ use crate::release::faults::{self, PodEvidence, RolloutFault};
 use crate::release::record::Record;
 use crate::release::workload::PodView;
 
-/// Judges pods that are being started; `fine` gives the outcome while nothing is wrong with them.
+/// Judges pods that are being started. `fine` gives the outcome if they show no fault.
 pub(super) fn watch(
     release: InFlight<'_>,
     mut status: ReleaseStatus,
@@ -39,8 +39,8 @@ pub(super) fn watch(
     }
 }
 
-/// Handles a failure of the release: it is rejected or rolled back, unless the database is to blame. A failure that
-/// only the release can have caused needs no check of the database.
+/// Handles a fault of the release: it is rejected or rolled back, unless the database is to blame. An image or
+/// configuration error is never the database's fault, so it needs no check.
 pub(super) fn accuse(
     release: InFlight<'_>,
     mut status: ReleaseStatus,
@@ -78,7 +78,7 @@ pub(super) fn accuse(
     }
 }
 
-/// What a fault is judged by.
+/// The evidence that [`faults`] judges the release by.
 pub(super) fn evidence<'a>(
     release: InFlight<'_>,
     status: &ReleaseStatus,
@@ -91,7 +91,7 @@ pub(super) fn evidence<'a>(
         last_good_ready: last_good_ready(release),
         image_gone: view.image_gone,
         since: started.max(view.leader_since),
-        // Blocked time does not count.
+        // Time in which the release was blocked does not count.
         deadline: view
             .progress_deadline
             .saturating_add(clock::blocked(status, view.now)),
@@ -100,8 +100,8 @@ pub(super) fn evidence<'a>(
     }
 }
 
-/// Whether the pods of the last good release serve. True without such a release, as there is nothing to compare with;
-/// and where the rollout has ended its last pod already, as waiting would leave the site down.
+/// Whether every pod of the last good release is ready. Also true if there is no such release, or if the rollout has
+/// already ended its last pod: waiting would then leave the site down.
 fn last_good_ready(release: InFlight<'_>) -> bool {
     let good = release.situation.last_good.map(Record::number);
     match good.filter(|n| *n != release.number()) {
@@ -110,8 +110,8 @@ fn last_good_ready(release: InFlight<'_>) -> bool {
     }
 }
 
-/// The verdict against the release. Pods behind the Service are rolled back, or left in place for a person where
-/// `onFailure: Pause` asks for it and there is a release to return to.
+/// The outcome for a failed release. It is rolled back or rejected. With `onFailure: Pause`, pods that are behind the
+/// Service stay for a user to decide, if there is a release to return to.
 pub(super) fn fail(
     release: InFlight<'_>,
     mut status: ReleaseStatus,

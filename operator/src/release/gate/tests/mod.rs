@@ -26,7 +26,7 @@ fn seconds(n: i64) -> SignedDuration {
     SignedDuration::from_secs(n)
 }
 
-/// Inputs of the gate; each test changes only what it is about.
+/// Inputs of the gate. Each test changes only the fields that it is about.
 #[derive(Clone)]
 struct Scene {
     spec: PromotionSpec,
@@ -40,7 +40,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// `app:2` has soaked in staging, and `app:1` runs here.
+    /// The initial scene: `app:2` has soaked in staging, and `app:1` runs here.
     fn new() -> Self {
         Self {
             spec: PromotionSpec {
@@ -117,7 +117,7 @@ impl Scene {
         })
     }
 
-    /// `Waiting SoakNotMet`.
+    /// Verdict and reason, such as `Waiting SoakNotMet`.
     fn says(&self) -> String {
         let verdict = self.judge();
         format!("{:?} {}", verdict.verdict, verdict.reason)
@@ -141,7 +141,7 @@ fn record(number: i64, inputs: &str, digest: &str, phase: Option<ReleasePhase>) 
     }
 }
 
-/// A good release of the source whose seconds are still counted.
+/// A good release of the source that is still being measured.
 fn tested(number: i64, image: &str, digest: &str, good_seconds: i64) -> SourceRelease {
     SourceRelease {
         number,

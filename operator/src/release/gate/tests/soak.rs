@@ -43,7 +43,8 @@ fn a_last_second_that_is_overdue_is_looked_for_every_second() {
 #[test]
 fn four_minutes_down_move_the_end_by_exactly_four_minutes() {
     let begun = noon();
-    // The prober's second hand: good but for the four minutes, the gate asked each second.
+    // Evaluates the gate once a second, while the source does not serve well in the seconds `down`. Returns when the
+    // gate opened, and the times at which it announced to open.
     let opens = |down: std::ops::Range<i64>| {
         let mut good_seconds = 0;
         let mut earliest = Vec::new();
