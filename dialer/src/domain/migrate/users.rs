@@ -28,7 +28,7 @@ pub fn lowered(user: &Document) -> Option<String> {
     (user.get_str("emailLower").ok() != Some(lower.as_str())).then_some(lower)
 }
 
-/// Prefixes of bcrypt hashes that every library reads.
+/// Prefixes of bcrypt hashes.
 const BCRYPT: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
 
 /// Prefix of Argon2id hashes.
