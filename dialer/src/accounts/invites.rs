@@ -12,20 +12,20 @@ use crate::domain::passcode::{self, InviteCode, InviteRefusal, InviteSpec};
 use crate::store::audit::AuditAction;
 use crate::store::fault::Reason;
 
-/// Maximum number of random codes to try: with 40 bits each, a second one is practically never needed.
+/// Maximum number of random codes to try. A code has 40 random bits, so the first one is practically always unused.
 const MAX_ATTEMPTS: usize = 10;
 
-/// Purpose of a look-up; each has its own rate limit.
+/// Why a client looks up an invite code. Each purpose has its own rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Five per address in 15 minutes.
+    /// To validate the code: 5 requests per address in 15 minutes.
     Validate,
-    /// Three per address in an hour.
+    /// To prepare a registration: 3 requests per address in an hour.
     Consume,
 }
 
 impl Accounts {
-    /// Looks up a code without using it: only registration does.
+    /// Looks up an invite code without using it. Only registration uses codes.
     ///
     /// # Errors
     /// `Invite` if it cannot be used to register, `TooMany`, `Database`.
@@ -46,7 +46,8 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Counts an administrator's request against the limit: 20 in 5 minutes, from any address.
+    /// Counts a request of an administrator against the rate limit: 20 requests in 5 minutes per administrator,
+    /// whatever the address.
     ///
     /// # Errors
     /// `TooMany`.
@@ -55,7 +56,7 @@ impl Accounts {
         spend(&self.invite_limits.manage, &who.user.id.to_hex(), anywhere)
     }
 
-    /// Creates a code: the given one, or a random one.
+    /// Creates an invite code with the given text, or with a random one.
     ///
     /// # Errors
     /// `CodeTaken`, `Database`.
@@ -86,7 +87,7 @@ impl Accounts {
         Err(AccountError::CodeTaken)
     }
 
-    /// Deactivates a code and returns its text; `None` if there is no such code.
+    /// Deactivates an invite code and returns its text; `None` if it does not exist.
     ///
     /// # Errors
     /// `Database`.
@@ -104,7 +105,7 @@ impl Accounts {
         Ok(code)
     }
 
-    /// Deletes a code; false if there is no such code.
+    /// Deletes an invite code; false if it does not exist.
     ///
     /// # Errors
     /// `Database`.
