@@ -1,7 +1,8 @@
 //! The sales dialer: an HTTP API on MongoDB with the React UI embedded. It has no Kubernetes dependency.
 //!
-//! In all comments, "the old server" is the Node application that this one replaces. Both may run on one database until
-//! `dialer migrate --contract`. After that command, a database is called contracted.
+//! In all comments, "the old server" is the Node application that this one replaces. It had two versions ("the old
+//! servers"), which stored different fields. Old server and dialer may use one database until
+//! `dialer migrate --contract`; after that command, the database is called contracted.
 
 pub mod accounts;
 pub mod admin;

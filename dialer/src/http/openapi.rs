@@ -56,7 +56,7 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api
 }
 
-/// No role is required.
+/// Empty list of roles for a security requirement: any role is sufficient.
 const NOBODY_SPECIAL: [&str; 0] = [];
 
 fn tag((name, about): (&str, &str)) -> Tag {

@@ -97,7 +97,7 @@ mod tests {
         let shown = paging.shown(skip + 1);
         let number = |field: &str| shown[field].as_u64().unwrap();
         assert_eq!((number("total"), number("limit")), (skip + 1, width));
-        // The requested page is the last one if it contains one entry.
+        // A list of `skip + 1` entries ends on the requested page.
         assert_eq!(number("pages"), number("page"));
         let again = ["page", "limit"].map(|field| (field, number(field).to_string()));
         let again = again
