@@ -1,4 +1,4 @@
-//! `dialer admin`: creates administrators and resets passwords.
+//! The command `dialer admin`, which creates administrators and resets passwords.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

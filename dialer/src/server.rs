@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
-/// Timeouts of the server.
+/// Timeouts of the HTTP server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerTimeouts {
     /// Timeout for receiving the request line and headers. Hyper measures it from the end of the previous response, so

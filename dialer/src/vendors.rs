@@ -140,7 +140,8 @@ impl Vendors {
     /// The tenant's current credential; `None` if it has none.
     ///
     /// # Errors
-    /// `NoKeys`, `UnsealError`, `Database`.
+    /// `NoKeys` if encryption keys are needed and not set, `UnsealError` if the credential cannot be opened,
+    /// `Database`.
     pub async fn current(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let rows = self.store.tenant_credentials(tenant).await?;
         let newest = rows
@@ -166,7 +167,7 @@ impl Vendors {
     /// concurrent rotations one succeeds, and all return its credential.
     ///
     /// # Errors
-    /// `NoKeys`, `UnsealError`, `Database`.
+    /// `NoKeys` if encryption keys are not set, `UnsealError` if the credential cannot be opened, `Database`.
     pub async fn rotate(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let ring = self.ring()?;
         let before = self.store.newest_generation(tenant).await?;
@@ -240,7 +241,7 @@ impl Vendors {
 /// credential is valid at any time. If the write is lost, the next pass repeats it.
 ///
 /// # Errors
-/// `UnsealError`, `Database`.
+/// `UnsealError` if the text cannot be sealed, `Database`.
 pub async fn seal_row(
     store: &Store,
     ring: &KeyRing,

@@ -87,7 +87,7 @@ impl Answers {
         f64::from(self.count()) / self.took.as_secs_f64()
     }
 
-    /// The 99th percentile of the latencies.
+    /// The latency that 99 % of the responses do not exceed.
     pub fn p99(&self) -> Duration {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();

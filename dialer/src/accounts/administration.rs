@@ -22,7 +22,7 @@ const RESETS: &str = "password resets";
 /// A one-time token with which a user sets a new password. The database contains only its hash.
 #[derive(Clone)]
 pub struct ResetToken {
-    /// 256 bits as 64 hex digits.
+    /// The token: 256 random bits as 64 hex digits.
     pub token: String,
     /// Time of expiry, in milliseconds since 1970.
     pub expires_ms: i64,
@@ -35,10 +35,10 @@ impl std::fmt::Debug for ResetToken {
 }
 
 impl Accounts {
-    /// Sets the role of an account.
+    /// Sets the role of an account, unless no administrator would be left.
     ///
     /// # Errors
-    /// `NoSuchUser`, `LastAdministrator`, `Database`.
+    /// `NoSuchUser` if the account does not exist, `LastAdministrator` if no administrator would be left, `Database`.
     pub async fn set_role(
         &self,
         who: &Identity,
@@ -70,7 +70,7 @@ impl Accounts {
     /// completes a call that failed half-way.
     ///
     /// # Errors
-    /// `NoSuchUser`, `LastAdministrator`, `Database`.
+    /// `NoSuchUser` if the account does not exist, `LastAdministrator` if no administrator would be left, `Database`.
     pub async fn disable(
         &self,
         who: &Identity,
@@ -93,7 +93,7 @@ impl Accounts {
     /// Enables sign-in. Vendor credentials that were revoked by disabling stay revoked.
     ///
     /// # Errors
-    /// `NoSuchUser`, `Database`.
+    /// `NoSuchUser` if the account does not exist, `Database`.
     pub async fn enable(
         &self,
         who: &Identity,
@@ -110,7 +110,7 @@ impl Accounts {
     /// Creates a one-time token to set a password, and revokes older ones.
     ///
     /// # Errors
-    /// `NoSuchUser`, `Disabled`, `Database`.
+    /// `NoSuchUser` if the account does not exist, `Disabled` if it is disabled, `Database`.
     pub async fn reset_link(
         &self,
         who: &Identity,
@@ -137,7 +137,8 @@ impl Accounts {
     /// Sets a new password with a reset token and ends all sessions. The caller must have checked the password's form.
     ///
     /// # Errors
-    /// `ResetRefused`, `TooMany`, `Busy`, `Hashing`, `Database`.
+    /// `ResetRefused` if the token is unknown, expired or used. `TooMany` after too many wrong tokens, `Busy` if too
+    /// many clients wait for hashing, `Hashing`, `Database`.
     pub async fn reset(
         &self,
         token: &str,

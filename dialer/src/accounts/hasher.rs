@@ -1,5 +1,5 @@
-//! Password hashing on blocking threads, one at a time: hashing is deliberately slow, takes 19 MiB with Argon2id, and
-//! must not exhaust the machine.
+//! Password hashing on blocking threads, one hash at a time. Hashing is deliberately slow and takes 19 MiB of memory
+//! with Argon2id, so concurrent hashes could exhaust the machine.
 
 use std::sync::Arc;
 

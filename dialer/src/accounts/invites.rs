@@ -1,4 +1,4 @@
-//! Operations on invite codes and their rate limits.
+//! Operations on invite codes, and which rate limit applies to each.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -28,7 +28,7 @@ impl Accounts {
     /// Looks up an invite code without using it. Only registration uses codes.
     ///
     /// # Errors
-    /// `Invite` if it cannot be used to register, `TooMany`, `Database`.
+    /// `Invite` if the code cannot be used to register, `TooMany` if the rate limit is exceeded, `Database`.
     pub async fn look_at_invite(
         &self,
         typed: &str,
@@ -50,7 +50,7 @@ impl Accounts {
     /// whatever the address.
     ///
     /// # Errors
-    /// `TooMany`.
+    /// `TooMany` if the rate limit is exceeded.
     pub fn manage_invites(&self, who: &Identity) -> Result<(), AccountError> {
         let anywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         spend(&self.invite_limits.manage, &who.user.id.to_hex(), anywhere)
@@ -59,7 +59,7 @@ impl Accounts {
     /// Creates an invite code with the given text, or with a random one.
     ///
     /// # Errors
-    /// `CodeTaken`, `Database`.
+    /// `CodeTaken` if the code exists, `Database`.
     pub async fn make_invite(
         &self,
         who: &Identity,
@@ -90,7 +90,7 @@ impl Accounts {
     /// Deactivates an invite code and returns its text; `None` if it does not exist.
     ///
     /// # Errors
-    /// `Database`.
+    /// `Database`, if the database fails.
     pub async fn deactivate_invite(
         &self,
         who: &Identity,
@@ -108,7 +108,7 @@ impl Accounts {
     /// Deletes an invite code; false if it does not exist.
     ///
     /// # Errors
-    /// `Database`.
+    /// `Database`, if the database fails.
     pub async fn delete_invite(
         &self,
         who: &Identity,

@@ -100,7 +100,7 @@ impl Accounts {
     /// Ends one of the caller's sessions; false if the caller has no such session.
     ///
     /// # Errors
-    /// `Database`.
+    /// `Database`, if the database fails.
     pub async fn end_session(
         &self,
         who: &Identity,

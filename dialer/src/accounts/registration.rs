@@ -1,4 +1,4 @@
-//! Registration, and creation of accounts.
+//! Registration of users, and creation of their accounts.
 
 use super::service::{Accounts, taken};
 use super::types::{AccountError, Caller, Registering, SignedIn};
@@ -51,7 +51,7 @@ impl Accounts {
     /// Creates an account. The caller must have normalised and checked `email`, and checked the password's form.
     ///
     /// # Errors
-    /// `EmailTaken`, `Busy`, `Hashing`, `Database`.
+    /// `EmailTaken` if an account has the address, `Busy` if too many clients wait for hashing, `Hashing`, `Database`.
     pub async fn create(
         &self,
         email: &str,

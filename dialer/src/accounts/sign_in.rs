@@ -165,7 +165,7 @@ impl Accounts {
     /// Ends the caller's current session.
     ///
     /// # Errors
-    /// `Database`.
+    /// `Database`, if the database fails.
     pub async fn logout(&self, identity: &Identity, caller: &Caller) -> Result<(), AccountError> {
         self.store.delete_session(&identity.session).await?;
         self.audit(

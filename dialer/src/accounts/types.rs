@@ -36,7 +36,7 @@ pub struct SignedIn {
 #[derive(Debug, Clone)]
 pub struct Identity {
     pub user: User,
-    /// `_id` of the session document.
+    /// `_id` of the session's document.
     pub session: String,
     /// Time at which the session expires, in milliseconds since 1970.
     pub ends_ms: i64,
@@ -48,7 +48,7 @@ impl Identity {
         Scope::of(self.user.id, &self.user.role)
     }
 
-    /// True for administrators.
+    /// True if the user is an administrator.
     pub fn is_administrator(&self) -> bool {
         matches!(self.scope(), Scope::OwnOrUnowned(_))
     }
@@ -73,7 +73,7 @@ impl Identity {
     }
 }
 
-/// Reason why an operation failed.
+/// Reason why an operation of the accounts service failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
     #[error("{LOGIN_FAILED}")]

@@ -56,14 +56,14 @@ impl InstanceRole {
     }
 }
 
-/// Format of log lines.
+/// Format in which log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
     Json,
 }
 
-/// Log settings.
+/// Settings for logging.
 #[derive(Debug, Clone)]
 pub struct Logging {
     pub format: LogFormat,
@@ -71,7 +71,7 @@ pub struct Logging {
     pub filter: String,
 }
 
-/// Sentry settings.
+/// Settings for error reports to Sentry.
 #[derive(Debug, Clone)]
 pub struct Sentry {
     pub dsn: Secret,

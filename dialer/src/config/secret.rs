@@ -1,4 +1,4 @@
-//! Secret values.
+//! A type for secret values, which logs and messages never show.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! E-mail addresses as account names.
+//! E-mail addresses, by which accounts are identified.
 
 /// Maximum length of the address of a new account (RFC 5321 path limit, without the angle brackets).
 pub const MAX_LENGTH: usize = 254;

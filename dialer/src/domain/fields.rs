@@ -13,7 +13,7 @@ pub fn given<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value>
 /// A text field; `None` if it is absent or null.
 ///
 /// # Errors
-/// Advice, if it is not text.
+/// Advice for the user, if the value is not text.
 pub fn text<'a>(
     body: &'a Map<String, Value>,
     field: &str,

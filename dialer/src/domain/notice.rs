@@ -7,7 +7,7 @@ use super::to_json;
 use super::vendor::file::row::RowCounts;
 use super::vendor::product::Product;
 
-/// An event about a tenant's leads.
+/// An event about a tenant's leads, of which open sockets are notified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// A purchased lead. Clients play a sound only if it `is_new` and `source` is `NextGen`, compared

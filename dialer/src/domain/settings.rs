@@ -104,7 +104,7 @@ fn zone(name: &str) -> Option<TimeZone> {
     (!zone.is_unknown()).then_some(zone)
 }
 
-/// The time zone of stored settings; `None` if there is no valid one.
+/// The time zone of stored settings; `None` if none is set or its name is invalid.
 pub fn zone_of(stored: &Document) -> Option<TimeZone> {
     zone(stored.get_str("timeZone").ok()?)
 }

@@ -95,7 +95,7 @@ impl Body {
         &self.0
     }
 
-    /// A text field; `None` if it is absent or null.
+    /// The value of a text field; `None` if it is absent or null.
     ///
     /// # Errors
     /// 400 naming the field, if its value is not text.

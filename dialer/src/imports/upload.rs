@@ -53,7 +53,7 @@ pub struct Checked {
 /// Reads and checks a whole file. Writes nothing.
 ///
 /// # Errors
-/// `File`, `Database`, `Spool`.
+/// `File` if the file is refused, `Database`, `Spool` if the stored file cannot be read.
 pub async fn check(
     store: &Store,
     tenant: ObjectId,
@@ -90,7 +90,7 @@ fn rewound(mut file: &File) -> Result<&File, ImportError> {
 /// Dry run: the counts that an import would have. Writes nothing.
 ///
 /// # Errors
-/// `Database`, `Spool`.
+/// `Database`, `Spool` if the stored file cannot be read.
 pub async fn rehearse(
     store: &Store,
     tenant: ObjectId,

@@ -52,7 +52,7 @@ impl Hub {
     /// Adds a subscription for a socket. Returns its number and the socket's side.
     ///
     /// # Errors
-    /// `TooMany`, `ShuttingDown`.
+    /// `TooMany` if the user or this process has too many sockets, `ShuttingDown` after [`Self::close`].
     pub fn join(
         &mut self,
         user: ObjectId,

@@ -113,7 +113,7 @@ impl Notices {
     /// Subscribes the socket of an authenticated user. It receives every notice that any replica sends after this call.
     ///
     /// # Errors
-    /// `TooMany`, `ShuttingDown`.
+    /// `TooMany` if the user or this process has too many sockets, `ShuttingDown` during shutdown.
     pub async fn join(&self, identity: &Identity) -> Result<Subscription, CloseReason> {
         let mut listening = self.0.listening.subscribe();
         let subscription = {

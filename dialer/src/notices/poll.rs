@@ -15,7 +15,7 @@ use crate::store::fault::{Fault, Reason};
 /// Interval of polls. Together with the duration of a poll, a socket closes within 2 s of the end of its session.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Timeout of one poll.
+/// Maximum duration of one poll.
 const POLL_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(inner: Arc<Inner>) {

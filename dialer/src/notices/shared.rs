@@ -15,7 +15,7 @@ use crate::store::Store;
 use crate::store::fault::Reason;
 use crate::store::live::Event;
 
-/// Timeout of writing one event.
+/// Maximum duration of storing one event.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// State that sockets, requests and the poll share.

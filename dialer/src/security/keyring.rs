@@ -12,7 +12,7 @@ use ring::{hkdf, hmac};
 /// Prefix of sealed texts. No secret of the old server begins with it.
 const MARK: &str = "sealed.v1.";
 
-/// Length of a key, in bytes.
+/// Length of an encryption key, in bytes.
 const KEY_LEN: usize = 32;
 
 /// Maximum number of keys. Each key adds one value to every query for a sealed secret.

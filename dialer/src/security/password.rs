@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
-/// Valid length of a password, in characters.
+/// Valid lengths of a new password, in characters.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
 /// bcrypt cost of new hashes. The same as the old server's, which must be able to verify them.
@@ -57,7 +57,7 @@ pub fn check(password: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Scheme in which passwords are stored.
+/// Scheme by which passwords are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashScheme {
     /// bcrypt `$2b$`, which the old server can verify.

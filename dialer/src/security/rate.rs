@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 /// A rate limit: `burst` requests at once, then `per_second` continuously.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// At least 1.
+    /// Tokens that are refilled per second, at least 1.
     pub per_second: u32,
-    /// At least 1.
+    /// Capacity of a bucket in tokens, at least 1.
     pub burst: u32,
 }
 
 /// Token buckets by key, in the memory of this process: two replicas together allow twice the rate.
 #[derive(Debug, Clone)]
 pub struct Buckets<K> {
-    /// Time in which one token is refilled.
+    /// Time in which one token is refilled: `1 / per_second`.
     interval: Duration,
-    /// Time in which an empty bucket is refilled.
+    /// Time in which an empty bucket becomes full: `burst / per_second`.
     depth: Duration,
     most: usize,
     full_at: HashMap<K, Instant>,

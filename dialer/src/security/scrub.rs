@@ -20,7 +20,7 @@ const BARE: &str = r"[^\s,;&}\)]+";
 /// Names of authentication schemes before a value, such as `Bearer`.
 const SCHEMES: &str = r"(?:(?:bearer|basic)\s+)";
 
-/// Patterns of secrets, and their replacements.
+/// Patterns of secrets, each with the text that replaces a match. They are applied in this order.
 static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
         // `user:password@` of any URI. Matches up to the last `@`, because passwords may contain an unescaped one.

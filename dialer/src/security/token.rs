@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 /// payload therefore never contains `-` or `_`, which the `atob` of old clients cannot decode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The user's id, 24 hex digits.
+    /// The user's `_id` as 24 hex digits.
     pub _id: String,
     /// The session's secret: 128 random bits as 32 hex digits.
     pub sid: String,

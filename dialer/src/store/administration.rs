@@ -19,7 +19,7 @@ const DISABLED: &str = "disabledusers";
 pub struct ListedAccount {
     pub user: User,
     pub disabled: bool,
-    /// Milliseconds since 1970.
+    /// Time of creation, in milliseconds since 1970.
     pub created_ms: Option<i64>,
 }
 

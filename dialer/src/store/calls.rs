@@ -14,20 +14,20 @@ const MAX_HISTORY: i64 = 200;
 /// Maximum number of a user's calls that are read to find the leads that were called today.
 const MAX_CALLS_PER_DAY: i64 = 10_000;
 
-/// A call to record.
+/// A call to store in the history.
 #[derive(Debug)]
 pub struct NewCall<'a> {
     /// The user's e-mail address, which is the only caller that the old schema can store.
     pub from: &'a str,
     pub to: &'a str,
-    /// `outbound` or `inbound`.
+    /// Direction of the call: `outbound` or `inbound`.
     pub direction: &'a str,
     pub agent: ObjectId,
     pub lead: ObjectId,
 }
 
 impl Store {
-    /// Records a completed call.
+    /// Stores a completed call and returns its document.
     pub async fn insert_call(&self, new: &NewCall<'_>) -> Result<Document, Fault> {
         let (id, now) = (ObjectId::new(), DateTime::now());
         let call = doc! {

@@ -170,7 +170,7 @@ impl Store {
     }
 }
 
-/// A disposition in the format of the old schema.
+/// The document of a new disposition, in the format of the old schema.
 fn document(
     user: ObjectId,
     (name, color, emoji): (&str, &str, &str),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 
-/// Server error codes (MongoDB's `error_codes.yml`).
+/// MongoDB's error codes that have a reason of their own (`error_codes.yml`).
 const UNAUTHORIZED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
 const ATLAS_ERROR: i32 = 8000;

@@ -16,7 +16,7 @@ const CACHE_TTL: Duration = Duration::from_secs(1);
 /// How long a health request waits for the check. Leaves 0.3 s for the rest of a request that must end within 2 s.
 pub const CHECK_TIMEOUT: Duration = Duration::from_millis(1_700);
 
-/// Result of a check.
+/// Result of a health check: `Err` contains the reason why the database cannot be used.
 pub type Outcome = Result<(), Reason>;
 
 type Check = Box<dyn Fn() -> BoxFuture<'static, Outcome> + Send + Sync>;

@@ -12,7 +12,7 @@ use super::database::Store;
 use super::fault::{Fault, Reason};
 use super::numbers::number;
 
-/// Time until an unrenewed lease expires.
+/// Lifetime of a lease that is not renewed, in milliseconds: one minute.
 pub const LEASE_MS: i64 = 60_000;
 
 /// Interval at which a lease is renewed: a third of its lifetime, so that two renewals may fail.

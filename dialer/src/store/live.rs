@@ -33,10 +33,10 @@ pub struct Event {
 }
 
 impl Store {
-    /// Stores an event.
+    /// Stores an event for other replicas.
     ///
     /// # Errors
-    /// `DuplicateKey` if an event with this id exists.
+    /// `DuplicateKey` if an event with the same id is stored.
     pub async fn insert_event(&self, event: &Event) -> Result<(), Fault> {
         let document = doc! {
             "_id": &event.id,

@@ -110,7 +110,7 @@ impl Store {
         Ok(present)
     }
 
-    /// Creates an index.
+    /// Creates an index. The driver derives its name from the keys.
     pub async fn make_index(&self, index: &Index) -> Result<(), Fault> {
         let options = index
             .unique
@@ -138,7 +138,7 @@ impl Store {
         Ok(failed)
     }
 
-    /// Drops an index.
+    /// Drops an index, by its name.
     pub async fn drop_index(&self, index: &ExistingIndex) -> Result<(), Fault> {
         let collection = self.collection(&index.collection).await?;
         collection.drop_index(&index.name).await?;

@@ -50,7 +50,7 @@ impl StoredSession {
 const MAX_LISTED: i64 = 200;
 
 impl Store {
-    /// Stores a session.
+    /// Stores a new session.
     pub async fn insert_session(&self, new: &NewSession<'_>) -> Result<(), Fault> {
         let sessions = self.collection(SESSIONS).await?;
         let document = doc! {

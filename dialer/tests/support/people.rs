@@ -12,7 +12,7 @@ use super::{Answer, TestApp, post, send};
 /// Settings for open registration.
 pub const OPEN: &[(&str, &str)] = &[("REGISTRATION", "open")];
 
-/// The password of all users.
+/// The password of all users that tests create.
 pub const PASSWORD: &str = "correct horse 1";
 
 pub async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
@@ -52,7 +52,7 @@ impl<'a> Person<'a> {
         }
     }
 
-    /// Signs in to an existing account.
+    /// A user who signs in to an existing account.
     pub async fn signed_in(app: &'a TestApp, email: &str, password: &str) -> Self {
         let answer = login(app, email, password).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);

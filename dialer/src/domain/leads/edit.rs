@@ -6,7 +6,7 @@ use super::{SOURCES, STATUSES};
 use crate::domain::email;
 use crate::domain::fields;
 
-/// Maximum length of a field, in characters.
+/// Maximum length of a field other than `notes`, in characters.
 const MAX_LENGTH: usize = 500;
 /// Maximum length of notes, in characters.
 const MAX_NOTES_LENGTH: usize = 50_000;

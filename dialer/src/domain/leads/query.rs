@@ -64,7 +64,7 @@ pub struct LeadFilter {
     pub search: Option<String>,
     pub states: Vec<String>,
     pub dispositions: Vec<String>,
-    /// Leads without a disposition, in addition to `dispositions`.
+    /// True to include leads without a disposition, in addition to those with one of `dispositions`.
     pub no_disposition: bool,
     pub sources: Vec<String>,
     /// Earliest time of creation, inclusive, in milliseconds since 1970.
@@ -120,7 +120,7 @@ pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, Q
             return refuse(key, "is too long");
         }
         match key.as_str() {
-            // Sent by old clients; has no effect.
+            // Old clients send this parameter. It has no effect.
             "requestId" => {}
             _ if value.is_empty() => {}
             "page" => query.page = page(value)?,

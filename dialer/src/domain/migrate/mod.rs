@@ -13,11 +13,11 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// For information; the data is used as it is.
+    /// Worth knowing. The data is used as it is.
     Note,
     /// `--apply` or `--contract` will fix it.
     Pending,
-    /// Requires a decision; nothing is changed.
+    /// Needs a decision by an administrator. No command changes the data.
     Conflict,
 }
 

@@ -16,7 +16,7 @@ pub const MAX_LENGTH: usize = 256;
 /// A credential. `Debug` omits the key. Keys must be compared with [`same`], never with `==`.
 #[derive(Clone)]
 pub struct CredentialPair {
-    /// Identifies the credential; not secret.
+    /// Id of the credential. It is not secret.
     pub sid: String,
     pub api_key: String,
 }
@@ -82,7 +82,7 @@ pub fn seal(
     Ok(Sealed { api_key, key_hash })
 }
 
-/// Compares two secrets in constant time.
+/// Compares two secrets in constant time, so that timing does not reveal how much of them matches.
 pub fn same(one: &str, other: &str) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
 }

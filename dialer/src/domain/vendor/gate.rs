@@ -56,7 +56,7 @@ impl Gate {
         Ok(())
     }
 
-    /// Counts a valid credential.
+    /// Counts a request with a valid credential against the credential's rate.
     ///
     /// # Errors
     /// The credential exceeds its rate.

@@ -8,7 +8,7 @@ use crate::domain::email;
 use crate::domain::ids;
 use crate::domain::leads::phone;
 
-/// Keys that identify a lead.
+/// Values by which leads are matched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MatchKeys {
     /// Ids of the vendor, in lower case. A lead may have two, because the old servers stored the id in two fields.

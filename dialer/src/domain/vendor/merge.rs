@@ -35,7 +35,7 @@ pub struct Purchase {
 }
 
 impl Merge {
-    /// True if nothing changes.
+    /// True if the message changes nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -1,4 +1,4 @@
-//! Products of vendors.
+//! Products that vendors sell.
 
 /// What a vendor sold: the data of a lead, or a call from an advertisement. Each has its own price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -25,7 +25,7 @@ pub struct Guard {
     pub unless_changed_since_ms: Option<i64>,
 }
 
-/// Result of a change.
+/// Result of changing a lead.
 #[derive(Debug)]
 pub enum Changed {
     /// The lead after the change.

@@ -18,7 +18,7 @@ use crate::store::numbers::number;
 /// Maximum number of credentials per query: a tenant of the old server has only a few.
 const MAX_ROWS: i64 = 100;
 
-/// A stored credential.
+/// A document of the collection: a tenant's credential.
 #[derive(Clone)]
 pub struct CredentialRow {
     pub id: ObjectId,

@@ -257,7 +257,7 @@ impl Store {
         Ok(())
     }
 
-    /// Unfinished imports of all tenants.
+    /// Imports of all tenants that are being prepared or are running.
     pub async fn unfinished_imports(&self) -> Result<Vec<UnfinishedImport>, Fault> {
         let imports = self.collection(IMPORTS).await?;
         let found: Vec<Document> = imports

@@ -25,10 +25,10 @@ const MAX_CANDIDATES: i64 = 50;
 /// Maximum number of attempts to write per message. An attempt fails only if a concurrent write to the lead succeeded.
 const MAX_ATTEMPTS: usize = 300;
 
-/// Result of a received message.
+/// Result of storing a received lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceivedLead {
-    /// The lead's `_id`.
+    /// `_id` of the lead.
     pub id: ObjectId,
     /// True if this message created the lead.
     pub created: bool,
@@ -129,7 +129,7 @@ async fn known(
 pub(super) struct Settled {
     /// True if the received leads contained a purchase that was not stored yet.
     pub news: bool,
-    /// True if the lead was changed.
+    /// True if the stored lead was changed.
     pub changed: bool,
     /// For each received lead, whether it changed the stored lead.
     pub told: Vec<bool>,

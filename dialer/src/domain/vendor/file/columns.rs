@@ -120,7 +120,7 @@ pub struct Columns {
     places: HashMap<String, usize>,
 }
 
-/// A parsed row.
+/// Result of parsing a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// `None` if the row has neither phone number nor e-mail address.

@@ -31,7 +31,7 @@ pub struct Scan {
     pub skipped: u32,
     /// Number of unreadable rows; 0 unless `partial` is set.
     pub errors: u32,
-    /// The first [`MAX_WARNINGS`] warnings.
+    /// The first [`MAX_WARNINGS`] warnings; `warning_count` includes the others.
     pub warnings: Vec<RowWarning>,
     pub warning_count: u32,
 }

@@ -1,4 +1,4 @@
-//! Reader of CSV files, row by row, with bounded memory.
+//! Reader of CSV files. Reads row by row, with bounded memory.
 
 use std::io::{Chain, Cursor, Read};
 
@@ -12,7 +12,7 @@ use super::vendor::Vendor;
 /// marker a part of the last cell; otherwise the marker is a row of its own.
 const END: &str = "\u{1e}end of the file\u{1e}";
 
-/// Maximum read-ahead of the parser, in bytes.
+/// Maximum number of bytes that the parser reads beyond the current row.
 const READ_AHEAD: u64 = 64 * 1024;
 
 /// Minimum size of the first read, in bytes. The parser removes a byte order mark (three bytes) only if one read
