@@ -1,4 +1,4 @@
-//! `dialer admin`: creates administrators and resets passwords.
+//! The command `dialer admin`, which creates administrators and resets passwords.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::domain::email;
 use crate::security::token::TokenKeys;
 use crate::store::Store;
 
-/// Creates an administrator and returns the password, of which only a hash is stored.
+/// Creates an administrator with a random password and returns the password. The database contains only its hash.
 ///
 /// # Errors
-/// A sentence: the address is invalid or taken, or the database fails.
+/// The address is invalid or taken, or the database fails. The message is for the operator.
 pub async fn create(config: &Config, typed: &str, name: &str) -> anyhow::Result<String> {
     let address = normal(typed)?;
     let password = random_password();
@@ -25,10 +25,10 @@ pub async fn create(config: &Config, typed: &str, name: &str) -> anyhow::Result<
     Ok(password)
 }
 
-/// Sets a random password, returns it, and ends the account's sessions.
+/// Sets a random password, ends the account's sessions, and returns the password.
 ///
 /// # Errors
-/// A sentence: the account does not exist or is disabled, or the database fails.
+/// The account does not exist or is disabled, or the database fails. The message is for the operator.
 pub async fn reset(config: &Config, typed: &str) -> anyhow::Result<String> {
     let address = normal(typed)?;
     let password = random_password();

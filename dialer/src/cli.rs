@@ -1,4 +1,4 @@
-//! The command line.
+//! Arguments of the command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

@@ -1,4 +1,4 @@
-//! The system clock.
+//! The system clock. Rules take the time as an argument instead.
 
 /// The current time in milliseconds since 1970.
 pub fn now_ms() -> i64 {

@@ -1,4 +1,4 @@
-//! Connection to the database in the background: the process starts without it, reports why it is missing, and retries.
+//! Connects to the database in the background. The process starts without a database, reports the reason, and retries.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,19 +10,19 @@ use crate::store::Store;
 use crate::store::fault::Fault;
 use crate::store::health::HealthCheck;
 
-/// First and longest pause between connection attempts.
+/// First and longest pause between two connection attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
-/// Timeout of an attempt: longer than the driver's own timeouts, so that the driver's reason is reported.
+/// Timeout of an attempt. Longer than the driver's own timeouts, so that the driver's reason is reported.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Interval of removing ended sessions. Their tokens are refused before that.
+/// Interval of removing expired sessions and other old data. Expired sessions are refused even before they are removed.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Interval of removing old events: there are many, and they are queried every second.
+/// Interval of removing old events. Short, because there are many events and they are queried every second.
 const PURGE_EVENTS_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The health check of this process. Logs a line whenever the result changes.
+/// Creates the health check of this process. It logs a line whenever the result changes.
 pub fn health_of(store: &Arc<Store>) -> Arc<HealthCheck> {
     let store = Arc::clone(store);
     let known: Arc<Mutex<Option<Result<(), Fault>>>> = Arc::default();
@@ -57,7 +57,7 @@ fn log(store: &Store, found: Result<(), Fault>) {
     }
 }
 
-/// Retries until the database answers or `stop`. True if it answers.
+/// Retries until the database answers or `stop` is cancelled. True if it answers.
 pub async fn until_reached(health: &HealthCheck, stop: &CancellationToken) -> bool {
     let (mut pause, longest) = BACKOFF;
     loop {
@@ -68,7 +68,7 @@ pub async fn until_reached(health: &HealthCheck, stop: &CancellationToken) -> bo
         if attempt.is_ok() {
             return true;
         }
-        // Replicas that started together must not retry together.
+        // Random jitter, so that replicas that started together do not retry together.
         let jittered = pause.mul_f64(rand::random_range(0.5..=1.0));
         tokio::select! {
             () = stop.cancelled() => return false,
@@ -85,7 +85,7 @@ fn log_removal(what: &str, purged: Result<u64, Fault>) {
     }
 }
 
-/// Removes events that all replicas have read, until `stop`.
+/// Removes old events, which all replicas have read, every minute until `stop` is cancelled.
 pub async fn purge_events(store: &Store, stop: &CancellationToken) {
     loop {
         log_removal("old events", store.purge_events(now_ms()).await);
@@ -96,7 +96,7 @@ pub async fn purge_events(store: &Store, stop: &CancellationToken) {
     }
 }
 
-/// Maintenance of a serving process: creates indexes, then removes expired data until `stop`.
+/// Maintains the data: creates missing indexes, then removes expired data every hour until `stop` is cancelled.
 pub async fn maintain(store: &Store, stop: &CancellationToken) {
     match store.make_missing_indexes().await {
         Ok(failed) => {

@@ -1,4 +1,8 @@
 //! The sales dialer: an HTTP API on MongoDB with the React UI embedded. It has no Kubernetes dependency.
+//!
+//! In all comments, "the old server" is the Node application that this one replaces. It had two versions ("the old
+//! servers"), which stored different fields. Old server and dialer may use one database until
+//! `dialer migrate --contract`; after that command, the database is called contracted.
 
 pub mod accounts;
 pub mod admin;
@@ -35,7 +39,7 @@ use crate::ui::Embedded;
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// If the port cannot be bound. An unreachable database is not an error: the connection is retried.
+/// If a port cannot be bound. An unreachable database is not an error, because the connection is retried.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = listen(config.port, "PORT").await?;
     let metrics_listener = match config.metrics_port {
@@ -49,7 +53,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(%address, version = config.version, role = config.role.name(), "dialer listens");
 
     let stop = CancellationToken::new();
-    // A candidate must not change data.
+    // A candidate, which is only started for checks, must not change data.
     let maintains = config.role == InstanceRole::Web;
     let background = tokio::spawn(maintain(Arc::clone(&app), maintains, stop.clone()));
     let serving = tokio::spawn(server::serve(
@@ -73,14 +77,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if !served.unwrap_or(false) {
         tracing::warn!("some requests did not finish in time");
     }
-    // Notices of the last requests.
+    // Waits for the notices of the last requests.
     app.notices.settled().await;
     background.abort();
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Background work, once the database is reachable.
+/// Background work, which starts when the database is reachable. Without `maintains`, nothing that changes data.
 async fn maintain(app: Arc<AppState>, maintains: bool, stop: CancellationToken) {
     if !connect::until_reached(&app.health, &stop).await {
         return;

@@ -1,4 +1,4 @@
-//! `dialer`: see `dialer --help`.
+//! The program `dialer`; `dialer --help` lists its commands.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use crokodial_dialer::cli::{Admin, Cli, Command};
 use crokodial_dialer::config::{self, Config};
 use crokodial_dialer::{admin, http, migrate, serve, telemetry};
 
-/// Maximum number of worker threads. The work is mostly waiting, so more would only use memory.
+/// Maximum number of worker threads. Requests mostly wait for the database, so more threads would only use memory.
 const MAX_THREADS: usize = 4;
 
 fn main() -> ExitCode {
@@ -22,9 +22,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a command; returns the exit code.
+/// Runs a command and returns the exit code of the process.
 fn run(cli: Cli) -> anyhow::Result<u8> {
-    // Before anything can open a TLS connection.
+    // Must be installed before anything opens a TLS connection.
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow!("a TLS provider was installed twice"))?;

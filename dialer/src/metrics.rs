@@ -1,4 +1,4 @@
-//! Metrics for Prometheus. Labels are route templates and constants of this file, never paths, addresses, ids or
+//! Metrics for Prometheus. Label values are route templates and constants of this file, never paths, addresses, ids or
 //! personal data.
 
 use std::time::Duration;
@@ -14,36 +14,36 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 /// Media type of [`Metrics::render`].
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds in seconds; the timeout of a handler is 30 s.
+/// Upper bounds of the latency histogram, in seconds. A handler is stopped after 30 s.
 const LATENCY_BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-/// Result of a message to a vendor's webhook.
+/// Result of a message to the vendors' webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum LeadResult {
     Created,
-    /// A purchase that was not on record.
+    /// The message contained a purchase that was not stored yet.
     Updated,
-    /// A repeated message.
+    /// The message changed nothing, because it was a repetition.
     Known,
-    /// Stored as a reject for the tenant.
+    /// The message was refused and stored for its tenant to inspect.
     Refused,
-    /// Over the rate limit.
+    /// The message exceeded the rate limit.
     Throttled,
 }
 
-/// State of a socket, by authentication.
+/// Whether a WebSocket is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum SocketState {
     Waiting,
     Authenticated,
 }
 
-/// Reason why a notice was not delivered everywhere.
+/// Reason why a notice did not reach every socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Dropped {
-    /// The queue of a socket was full.
+    /// A socket was closed, because its queue was full.
     SlowSocket,
-    /// The event was not stored, so other replicas do not receive it.
+    /// The event could not be stored, so other replicas do not receive the notice.
     NotStored,
 }
 
@@ -130,7 +130,7 @@ impl Default for Metrics {
     }
 }
 
-/// Registers a metric.
+/// Creates a metric and registers it.
 fn counted<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     let metric = M::default();
     registry.register(name, help, metric.clone());
@@ -138,7 +138,7 @@ fn counted<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, hel
 }
 
 impl Metrics {
-    /// Counts a response. `route` is the template.
+    /// Counts a response and its latency. `route` is the route template.
     pub fn answered(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
         let labels = RequestLabels {
             route: route.to_owned(),
@@ -154,19 +154,19 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Sets the number of open sockets.
+    /// Sets the number of open WebSockets in this state.
     pub fn sockets(&self, state: SocketState, open: usize) {
         let open = i64::try_from(open).unwrap_or(i64::MAX);
         self.sockets.get_or_create(&SocketLabel { state }).set(open);
     }
 
-    /// Counts deliveries of a notice, one per socket.
+    /// Counts the sockets to which a notice was delivered.
     pub fn notices_delivered(&self, sockets: usize) {
         self.delivered
             .inc_by(u64::try_from(sockets).unwrap_or_default());
     }
 
-    /// Counts missed deliveries of a notice.
+    /// Counts deliveries of notices that failed.
     pub fn notices_dropped(&self, reason: Dropped, count: usize) {
         self.dropped
             .get_or_create(&DroppedLabel { reason })
@@ -177,7 +177,7 @@ impl Metrics {
         self.logins_failed.inc();
     }
 
-    /// Counts a message of a vendor.
+    /// Counts a message to the vendors' webhook.
     pub fn lead_received(&self, result: LeadResult) {
         self.leads.get_or_create(&LeadLabel { result }).inc();
     }
@@ -185,7 +185,7 @@ impl Metrics {
     /// All metrics in the OpenMetrics text format ([`OPENMETRICS`]).
     ///
     /// # Errors
-    /// None in practice: formatting into a string cannot fail.
+    /// None in practice, because writing into a string cannot fail.
     pub fn render(&self, mongo_reachable: bool) -> Result<String, std::fmt::Error> {
         self.mongo.set(mongo_reachable.into());
         let mut out = String::new();
@@ -194,7 +194,7 @@ impl Metrics {
     }
 }
 
-/// The method as a label; clients may send any word.
+/// The HTTP method as a label value. Unknown methods share one value, because clients can send any word.
 fn known(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -208,7 +208,7 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// The class of a status as a label.
+/// The class of a status code as a label value, such as `2xx`.
 fn class(status: StatusCode) -> &'static str {
     match status.as_u16() / 100 {
         1 => "1xx",

@@ -1,4 +1,4 @@
-//! The HTTP server: accepts connections, passes requests to the router, drains on shutdown.
+//! The HTTP server: accepts connections, passes requests to the router, and lets requests finish at shutdown.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,19 +16,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
-/// Timeouts of the server.
+/// Timeouts of the HTTP server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerTimeouts {
-    /// Timeout of the request line and headers. Hyper counts from the end of the previous response, so this is also the
-    /// idle timeout of a connection.
+    /// Timeout for receiving the request line and headers. Hyper measures it from the end of the previous response, so
+    /// it is also the idle timeout of a connection.
     pub headers: Duration,
-    /// Timeout of requests in progress at shutdown.
+    /// How long shutdown waits for requests in progress.
     pub drain: Duration,
 }
 
 impl Default for ServerTimeouts {
-    /// Longer than proxies reuse idle connections (Traefik and Go 90 s, nginx 60 s): the proxy must close first, or it
-    /// may send a request into a connection that is being closed.
+    /// Longer than the time for which proxies reuse idle connections (Traefik and Go 90 s, nginx 60 s). The proxy must
+    /// close a connection first; otherwise it may send a request on a connection that is being closed.
     fn default() -> Self {
         Self {
             headers: Duration::from_secs(100),
@@ -37,10 +37,10 @@ impl Default for ServerTimeouts {
     }
 }
 
-/// Maximum number of open connections; more wait in the kernel's queue.
+/// Maximum number of open connections. Further connections wait in the kernel's accept queue.
 const MAX_CONNECTIONS: usize = 2048;
 
-/// Serves until `stop`, then waits up to `timeouts.drain` for requests in progress. True if all of them finished.
+/// Serves until `stop` is cancelled, then waits up to `timeouts.drain` for requests in progress. True if all finished.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -60,7 +60,7 @@ pub async fn serve(
     connections.drain(timeouts.drain).await
 }
 
-/// The router, with the peer's address in each request.
+/// The router as a service that adds the client's socket address to each request.
 fn service(
     router: &Router,
     stream: &TcpStream,
@@ -84,7 +84,7 @@ fn service(
 fn log(failure: Failure) {
     match failure {
         Failure::Accept(error) => tracing::warn!(%error, "cannot accept a connection"),
-        // Disconnecting clients are common; the text contains nothing of the request.
+        // Logged at debug level, because clients disconnect often. The error contains nothing of the request.
         Failure::Connection(error) => tracing::debug!(%error, "connection ended early"),
     }
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Timeout of requests in progress once shutdown began, as on the old server. The platform kills the process later.
+/// How long requests in progress may take after shutdown began: 10 s, as on the old server. Kubernetes kills the
+/// process later.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Waits for the first SIGTERM or SIGINT and returns its name.
 ///
 /// # Errors
-/// If the handlers cannot be installed.
+/// If the signal handlers cannot be installed.
 pub async fn requested() -> std::io::Result<&'static str> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

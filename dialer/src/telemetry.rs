@@ -1,4 +1,4 @@
-//! Logs, and errors to Sentry. Events to Sentry are scrubbed of everything that a request carried.
+//! Logs, and error reports to Sentry. Reports contain nothing that a request carried.
 
 use std::sync::Arc;
 
@@ -9,23 +9,23 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, LogFormat, Logging, Sentry};
 use crate::security::scrub;
 
-/// Starts logs and Sentry. Keep the returned guard until the end: dropping it flushes pending events.
+/// Starts logging and Sentry. The caller must keep the returned guard until the end: dropping it sends pending events.
 pub fn start(config: &Config) -> Option<ClientInitGuard> {
     start_logs(&config.logging);
     start_sentry(config.sentry.as_ref())
 }
 
-/// Starts logging to standard output, and logs panics without secrets.
+/// Starts logging to standard output. Also logs panics, with secrets removed from their messages.
 fn start_logs(logging: &Logging) {
     let mut filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    // Below this level they log what clients send, including tokens.
+    // At debug level these libraries would log what clients send, including tokens.
     for quiet in ["tungstenite=info", "tokio_tungstenite=info"] {
         if let Ok(quiet) = quiet.parse() {
             filter = filter.add_directive(quiet);
         }
     }
     let builder = tracing_subscriber::fmt().with_env_filter(filter);
-    // A second start, as in tests, keeps the first.
+    // Fails if logging was started before, as in tests; the first start stays in effect.
     let _ = match logging.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.with_ansi(false).try_init(),
@@ -39,7 +39,7 @@ fn start_logs(logging: &Logging) {
     }));
 }
 
-/// Starts Sentry if configured. Its panic hook runs before ours.
+/// Starts Sentry if it is configured. Its panic hook runs before the hook that logs panics.
 fn start_sentry(config: Option<&Sentry>) -> Option<ClientInitGuard> {
     let config = config?;
     Some(sentry::init(sentry_options(config)))
@@ -56,7 +56,7 @@ fn sentry_options(config: &Sentry) -> ClientOptions {
     options
 }
 
-/// Removes everything that belongs to a request or user, and credentials from all remaining text.
+/// Removes everything about the request and the user from an event, and credentials from all remaining text.
 pub fn scrub_event(mut event: Event<'static>) -> Event<'static> {
     event.request = None;
     event.user = None;
@@ -97,7 +97,7 @@ fn scrub_value(value: &mut Value) {
     }
 }
 
-/// Reports a 5xx response. `route` is the template; `cause` contains no value of the request.
+/// Reports a 5xx response to Sentry. `route` is the route template; `cause` must not contain values of the request.
 pub fn report_failure(
     method: &str,
     route: &str,
@@ -114,7 +114,7 @@ pub fn report_failure(
             scope.set_tag("code", code);
             scope.set_tag("request_id", request_id);
             scope.set_extra("cause", cause.into());
-            // One issue per place and cause, not per request.
+            // Groups reports into one issue per route, error code and cause.
             scope.set_fingerprint(Some(&[method, route, code, cause]));
         },
         || sentry::capture_message(&format!("{status} {code} {method} {route}"), Level::Error),

@@ -1,4 +1,5 @@
-//! The React build, embedded at compile time. A file may have `.br` and `.gz` variants made by that build.
+//! The files of the React build, embedded at compile time. The build may add compressed variants of a file, `.br` and
+//! `.gz`.
 
 use std::borrow::Cow;
 
@@ -10,17 +11,17 @@ use crate::http::encoding::{Encoding, acceptable};
 #[folder = "ui/dist"]
 struct Dist;
 
-/// A file ready to be served.
+/// A file with everything that its response needs.
 #[derive(Debug)]
 pub struct Asset {
     pub body: Cow<'static, [u8]>,
     pub mime: String,
     pub encoding: Encoding,
-    /// Of the encoded bytes, quoted, as the header's value.
+    /// Value of the `ETag` header: quoted, and computed from the encoded bytes.
     pub etag: String,
 }
 
-/// A file as stored.
+/// A file as the source of files returns it.
 #[derive(Debug)]
 pub struct StoredFile {
     pub body: Cow<'static, [u8]>,
@@ -28,12 +29,12 @@ pub struct StoredFile {
     pub mime: String,
 }
 
-/// Source of files: the embedded build, or a table in tests.
+/// A source of files: the embedded build, or a table in tests.
 pub trait Files: Send + Sync + std::fmt::Debug {
     fn get(&self, path: &str) -> Option<StoredFile>;
 }
 
-/// The build embedded in this binary.
+/// The source of files that this binary contains.
 #[derive(Debug, Clone, Copy)]
 pub struct Embedded;
 
@@ -48,8 +49,8 @@ impl Files for Embedded {
     }
 }
 
-/// The file at `path` (without leading slash) in the best encoding that the client accepts. The compressed variants are
-/// not served as files of their own.
+/// The file at `path`, which has no leading slash, in the best encoding that the client accepts. Compressed variants
+/// are not served under their own names.
 pub fn find(files: &dyn Files, path: &str, accept_encoding: &str) -> Option<Asset> {
     if path.ends_with(".br") || path.ends_with(".gz") {
         return None;

@@ -1,4 +1,4 @@
-//! Authentication of vendors and rotation of their credentials. Rules are in `domain`, data in `store`.
+//! Authentication of vendors and rotation of their credentials. Rules are in `domain`, data access is in `store`.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +15,10 @@ use crate::store::Store;
 use crate::store::fault::Fault;
 use crate::store::vendor::{CredentialRow, NewCredential};
 
-/// Interval of sealing credentials again that are sealed under a replaced key.
+/// Interval at which credentials that are sealed under a replaced key are sealed again.
 const RESEAL_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Reason of a failed operation.
+/// Reason why an operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VendorError {
     #[error("the headers sid and apikey are missing or wrong")]
@@ -39,11 +39,11 @@ impl From<GateClosed> for VendorError {
     }
 }
 
-/// The credential in force.
+/// A tenant's current credential.
 #[derive(Debug)]
 pub struct CurrentPair {
     pub pair: CredentialPair,
-    /// Milliseconds since 1970.
+    /// Time of its creation, in milliseconds since 1970.
     pub created_ms: i64,
 }
 
@@ -73,10 +73,11 @@ impl Vendors {
         self.ring.as_deref().ok_or(VendorError::NoKeys)
     }
 
-    /// The tenant that a credential belongs to.
+    /// The tenant that a presented credential belongs to.
     ///
     /// # Errors
-    /// `Wrong`, `Throttled`, `Database`; `NoKeys` and `UnsealError` if the credential cannot be verified.
+    /// `Wrong`, `Throttled`, `Database`. `NoKeys` and `UnsealError` if this server lacks the key to verify the
+    /// credential.
     pub async fn authenticate(
         &self,
         pair: &CredentialPair,
@@ -99,7 +100,7 @@ impl Vendors {
         for row in self.store.vendor_rows(&pair.sid, &hashes).await? {
             let right = match &row.key_hash {
                 Some(hash) => hashes.iter().any(|h| same(h, hash)),
-                // A row of the old server. A sealed text is never itself a key.
+                // A plain key of the old server. A sealed text is never compared as if it were a key.
                 None => !keyring::is_sealed(&row.api_key) && same(&row.api_key, &pair.api_key),
             };
             if right && !self.store.is_superseded(&row).await? {
@@ -115,17 +116,18 @@ impl Vendors {
                 return self.enabled(fixed.tenant).await;
             }
         }
-        // A vendor that receives "wrong" may stop for good; this is a fault of the server and may be temporary.
+        // Not reported as a wrong credential: a vendor may stop sending after that, but this is a fault of the server
+        // and may be temporary.
         unjudged.map_or(Ok(None), Err)
     }
 
-    /// The tenant, unless the account is disabled. Its credentials are marked inactive only when disabling has
-    /// finished.
+    /// The tenant, unless its account is disabled. This is checked here because disabling marks credentials inactive
+    /// only in its last step.
     async fn enabled(&self, tenant: ObjectId) -> Result<Option<ObjectId>, VendorError> {
         Ok((!self.store.is_disabled(tenant).await?).then_some(tenant))
     }
 
-    /// The reason why a key cannot be compared with a row's.
+    /// The reason why this server cannot compare a key with the credential in `row`; `None` if it can.
     fn unjudged(&self, row: &CredentialRow) -> Option<VendorError> {
         let id = keyring::key_id(&row.api_key)?;
         match &self.ring {
@@ -135,10 +137,11 @@ impl Vendors {
         }
     }
 
-    /// The tenant's credential in force.
+    /// The tenant's current credential; `None` if it has none.
     ///
     /// # Errors
-    /// `NoKeys`, `UnsealError`, `Database`.
+    /// `NoKeys` if encryption keys are needed and not set, `UnsealError` if the credential cannot be opened,
+    /// `Database`.
     pub async fn current(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let rows = self.store.tenant_credentials(tenant).await?;
         let newest = rows
@@ -160,11 +163,11 @@ impl Vendors {
         }))
     }
 
-    /// Puts a new credential in force and returns the one in force. Of concurrent rotations one succeeds, and all
-    /// return the same.
+    /// Creates a new credential, which replaces the current one, and returns the credential that is then current. Of
+    /// concurrent rotations one succeeds, and all return its credential.
     ///
     /// # Errors
-    /// `NoKeys`, `UnsealError`, `Database`.
+    /// `NoKeys` if encryption keys are not set, `UnsealError` if the credential cannot be opened, `Database`.
     pub async fn rotate(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let ring = self.ring()?;
         let before = self.store.newest_generation(tenant).await?;
@@ -173,7 +176,7 @@ impl Vendors {
         self.current(tenant).await
     }
 
-    /// Creates the first credential of a new account. Failure is harmless: `rotate` creates one.
+    /// Creates the first credential of a new account. A failure is only logged, because `rotate` can create it later.
     pub async fn first_pair(&self, tenant: ObjectId) {
         let Ok(ring) = self.ring() else { return };
         if let Err(error) = self.make(ring, tenant, 1).await {
@@ -201,8 +204,9 @@ impl Vendors {
         Ok(())
     }
 
-    /// Seals credentials under the first key of the ring until `stop`, so that older keys can be removed. Not
-    /// immediately: replicas that do not know the new key may still be running.
+    /// Seals credentials again under the first key of the ring, every hour until `stop` is cancelled, so that older
+    /// keys can be removed. The first pass is not immediate, because replicas that lack the new key may still be
+    /// running.
     pub async fn keep_sealed(&self, stop: &CancellationToken) {
         let Ok(ring) = self.ring() else { return };
         loop {
@@ -218,10 +222,11 @@ impl Vendors {
         }
     }
 
-    /// A single pass; returns the number of rows it checked.
+    /// Seals all credentials again that are under other keys than the first; returns the number of credentials it
+    /// checked.
     ///
     /// # Errors
-    /// The first failure.
+    /// The first failure, which ends the pass.
     pub async fn reseal(&self, ring: &KeyRing) -> Result<usize, VendorError> {
         let rows = self.store.credentials_under(&ring.other_ids()).await?;
         for row in &rows {
@@ -232,11 +237,11 @@ impl Vendors {
     }
 }
 
-/// Seals a stored credential under the first key. Sealed text, key id and keyed hash change in one write, so the row is
-/// valid before and after it. A lost write is found by the next pass.
+/// Seals a stored credential under the first key. Sealed text, key id and keyed hash change in one write, so the
+/// credential is valid at any time. If the write is lost, the next pass repeats it.
 ///
 /// # Errors
-/// `UnsealError`, `Database`.
+/// `UnsealError` if the text cannot be sealed, `Database`.
 pub async fn seal_row(
     store: &Store,
     ring: &KeyRing,

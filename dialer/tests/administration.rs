@@ -95,7 +95,7 @@ async fn a_role_holds_from_the_next_request_and_the_last_administrator_stays() {
     let made = set_role(&admin, rep.id, "admin").await;
     assert_eq!(made.json()["user"]["role"], "admin", "{}", made.text);
     assert_eq!(rep.get("/api/users").await.status, StatusCode::OK);
-    // A disabled one does not count.
+    // A disabled administrator does not count as another administrator.
     do_to(&admin, &rep, "disable").await;
     assert_eq!(
         set_role(&admin, admin.id, "user").await.status,
@@ -204,7 +204,7 @@ async fn a_disabled_account_has_no_access_and_looks_like_a_wrong_password() {
     let link = do_to(&admin, &rep, "reset-link").await;
     assert_eq!(link.json()["code"], "ACCOUNT_DISABLED", "{}", link.text);
 
-    // The state after a process ended half-way.
+    // The state that remains if the process ends in the middle of disabling.
     let sessions = db.database.collection::<Document>("sessions");
     let left = doc! {
         "_id": "0".repeat(64), "userId": rep.id, "expiresAt": DateTime::from_millis(i64::MAX / 2),

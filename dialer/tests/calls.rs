@@ -14,7 +14,7 @@ fn names(answer: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Another user's dispositions can neither be read, nor changed, nor deleted.
+/// Asserts that another user's disposition can neither be read, nor changed, nor deleted.
 async fn is_not_theirs(two: &Person<'_>, path: &str, hot: &Value) {
     for (method, body) in [
         (Method::GET, None),
@@ -179,7 +179,7 @@ async fn a_call_is_remembered_and_its_lead_counts_as_called_today() {
     db.finish().await;
 }
 
-/// Formulas are neutralised, and quotation marks are escaped.
+/// Asserts the content of an exported file: formulas are neutralised, and quotation marks are escaped.
 async fn exports_its_two_leads(one: &Person<'_>) {
     let file = one
         .get("/api/leads/export?sortBy=name&sortDirection=asc")

@@ -1,4 +1,4 @@
-//! The verdicts of the comparison in `bench/compare`.
+//! The report of the comparison in `bench/compare`: whether measurements keep their limits.
 
 #[path = "../bench/compare/report.rs"]
 #[allow(dead_code, reason = "the rest is for the comparison itself")]
@@ -35,7 +35,7 @@ fn a_limit_missed_fails_and_a_goal_missed_is_told() {
 
 #[test]
 fn runs_are_compared_with_each_other_on_a_machine_whose_speed_drifts() {
-    // Twice as fast as Fastify in two of three; the medians alone, 40 and 40, would say that it is no faster.
+    // The dialer is twice as fast as Fastify in two of three runs. The medians are both 40 and would hide that.
     let values = [[20.0, 40.0, 80.0], [10.0, 50.0, 40.0], [5.0, 40.0, 20.0]];
     let values = values.map(|values| values.to_vec());
     let row = Row::runs("health", &values).larger(Bound::AtLeast(2.0));

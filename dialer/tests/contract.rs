@@ -1,5 +1,5 @@
-//! The contract table: every rule of the old application's interface, its status, and the tests that cover it.
-//! `tests/contract/rows.toml` is checked here and generates `docs/dialer-compat.md` (`make generate`).
+//! The contract table, `tests/contract/rows.toml`: every rule of the old server's interface, what became of it, and the
+//! tests that cover it. The tests here check the table and generate `docs/dialer-compat.md` from it (`make generate`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// Number of known defects of the old application.
+/// Number of known defects of the old server. Each has a row `H-<number>`.
 const DEFECTS: u32 = 49;
 
-/// Files of `dialer/tests` without rows: this one, and the benchmark's report.
+/// Files of `dialer/tests` that no row refers to: this one, and the one about the benchmark's report.
 const OTHERS: [&str; 2] = ["contract", "compare_report"];
 
 #[derive(Debug, Deserialize)]
@@ -22,15 +22,15 @@ struct Table {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
-    /// `C-<section of the contract>-<number>`, or `H-<number>` for a defect.
+    /// `C-<section of the contract>-<number>` for a rule, `H-<number>` for a defect.
     id: String,
-    /// The rule.
+    /// The rule or defect of the old server.
     rule: String,
     verdict: Verdict,
-    /// Reason of the difference.
+    /// Why the dialer differs from the rule.
     #[serde(default)]
     reason: String,
-    /// `<file of dialer/tests>::<function>`, or `src/<path>.rs::<function>`.
+    /// Tests that cover the row: `<file of dialer/tests>::<function>` or `src/<path>.rs::<function>`.
     #[serde(default)]
     tests: Vec<String>,
 }
@@ -54,7 +54,7 @@ fn rows() -> Vec<Row> {
     table.row
 }
 
-/// Names of the tests in a file.
+/// Names of all test functions in a file.
 fn tests_of(file: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(file).unwrap_or_default();
     let mut found = BTreeSet::new();
@@ -71,7 +71,7 @@ fn tests_of(file: &Path) -> BTreeSet<String> {
     found
 }
 
-/// File and function of a test.
+/// File and function of a test that a row names.
 fn place(test: &str) -> Option<(PathBuf, &str)> {
     let (file, function) = test.rsplit_once("::")?;
     let file = if file.starts_with("src/") {
@@ -227,7 +227,7 @@ For the owner of clients and vendors that spoke to the Node application: which o
 kept or changed names the tests that show it; one that is for later has none yet. Defects of the old application that\n\
 must not come back are at the end.\n\n";
 
-/// Contract sections in order, then the defects.
+/// Sort key of a row's section: the sections of the contract in order, then the defects.
 fn section(id: &str) -> (bool, String) {
     let number = id
         .strip_prefix("C-")
@@ -272,7 +272,7 @@ fn title(section: &str) -> &'static str {
     }
 }
 
-/// Only `main.rs` is a Cargo target: tests in a file that it does not name would never run.
+/// Only `main.rs` is a Cargo target, so tests in a file that it does not declare as a module would never run.
 #[test]
 fn every_file_of_tests_is_compiled() {
     for package in ["crds", "dialer", "operator"] {

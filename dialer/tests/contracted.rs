@@ -1,4 +1,4 @@
-//! The effects of `dialer migrate --contract`, and a database that never had an old server: on a real MongoDB-protocol
+//! Effects of `dialer migrate --contract`, and databases that never had an old server, on a real MongoDB-protocol
 //! server.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,14 +19,14 @@ use futures::future::{join, join_all};
 use http::StatusCode;
 use serde_json::json;
 
-/// Prefix of every hash once the old server is gone.
+/// Prefix of every hash that is written after `--contract`.
 const ARGON2ID: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 async fn run(db: &Scratch, asked: &Migrate, more: &[(&str, &str)]) -> anyhow::Result<u8> {
     migrate::run(&config(&db.uri, more), asked).await
 }
 
-/// As an administrator runs it: with the keys.
+/// Runs `dialer migrate` with encryption keys, as an administrator would. Panics if it fails.
 async fn ok(db: &Scratch, asked: &Migrate) -> u8 {
     run(db, asked, &[("ENCRYPTION_KEYS", K1)]).await.unwrap()
 }
@@ -54,7 +54,7 @@ async fn insert(db: &Scratch, email: &str, password: &str) {
     users.insert_one(account).await.unwrap();
 }
 
-/// The hash is stored in the background.
+/// Waits until the account's hash is Argon2id, because a better hash is stored in the background.
 async fn improved(db: &Scratch, email: &str) -> String {
     let stored = async {
         loop {
@@ -167,7 +167,8 @@ async fn a_contraction_that_broke_off_is_run_again() {
         old_pair(&db.database, tenant, name).await;
     }
     assert_eq!(ok(&db, &CONTRACT).await, 0);
-    // As if it had ended after the first credential, and the old server had continued for a while.
+    // The state after a run that was interrupted, and after which the old server added a credential: the mark is
+    // missing.
     let marks = db.database.collection::<Document>("migrationmarks");
     marks
         .delete_one(doc! { "_id": "contracted" })
@@ -202,7 +203,7 @@ async fn a_database_without_an_old_server_starts_contracted() {
     let first = admin::create(&settings, "admin@example.com", "First").await;
     assert!(is_marked(&db).await);
     let chief = Person::signed_in(&app, "admin@example.com", &first.unwrap()).await;
-    // The other replica's cache is older than the account, and expires within a minute.
+    // Another replica. The first one has cached the old scheme for up to a minute.
     let app = crate::support::app(&db.uri, OPEN);
     let rep_here = Person::registered(&app, "rep@example.com").await;
     let mut hashes = vec![
@@ -257,7 +258,7 @@ async fn hashes_stay_the_old_server_s_until_contraction_and_then_become_better_b
 
     ok(&db, &CONTRACT).await;
     assert_eq!(ok(&db, &CHECK).await, 0, "what is left is only noted");
-    // A replica whose cache is out of date.
+    // A replica that has cached the old scheme does not improve hashes yet.
     Person::signed_in(&before, "old@example.com", "legacy-password-1").await;
     assert!(hash_of(&db, "old@example.com").await.starts_with("$2a$10$"));
 
@@ -272,7 +273,7 @@ async fn hashes_stay_the_old_server_s_until_contraction_and_then_become_better_b
         let wrong = login(replica, "old@example.com", "legacy-password-2").await;
         assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     }
-    // bcrypt reads only the first 72 bytes, so the typed password may be a different one.
+    // bcrypt read only the first 72 bytes. The typed password is a different one, so it must not be stored as Argon2id.
     let typed = format!("{}and more", "x".repeat(72));
     Person::signed_in(&after, "long@example.com", &typed).await;
     Person::signed_in(&after, "new@example.com", PASSWORD).await;
@@ -306,7 +307,7 @@ async fn sign_ins_at_once_all_succeed_while_the_hash_becomes_better() {
         let all = replicas.iter().cycle().take(6);
         let all = all.map(|replica| login(replica, "old@example.com", "legacy-password-1"));
         let name = format!("Name {round}");
-        // The same one again, so that the throttle does not refuse the others.
+        // The password stays the same, so that the concurrent sign-ins succeed and are not throttled.
         let change = json!({
             "name": name, "password": "legacy-password-1", "currentPassword": "legacy-password-1",
         });

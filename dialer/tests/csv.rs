@@ -1,4 +1,4 @@
-//! Vendor files on a real MongoDB-protocol server.
+//! Imports of vendor files, on a real MongoDB-protocol server.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use bson::{DateTime, Document, doc};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// All of the row is stored; cells without a field are stored as they came.
+/// Asserts that every cell of row 17 is stored. Cells without a field are stored unchanged.
 fn is_row_17(lead: &Document, rep: ObjectId) {
     for (field, value) in [
         ("name", "Ann Lee, 17"),
@@ -113,11 +113,11 @@ async fn rows_and_messages_of_one_lead_are_one_lead_at_one_price() {
         line(1, "call", "ad", "2.55"),
         line(1, "spring", "data", "10"),
         line(1, "spring", "data", "10"),
-        // The same person without an id matches by phone.
+        // A row without an id matches the same person by phone.
         ",p,,,555-012-0001,,,,spring,data,10,,\n".to_owned(),
-        // Another id is another lead, whatever phone it has.
+        // A row with another id is another lead, even with the same phone number.
         "V-2,p,,,555-012-0001,,,,,data,1,,\n".to_owned(),
-        // Invalid numbers are keys as well.
+        // An invalid phone number identifies its lead, too: uploading the row again matches it.
         ",p,,,12-34,,,,,data,1,,\n".to_owned(),
     ];
     let file = format!("{HEAD}{}", rows.concat());

@@ -1,4 +1,4 @@
-//! Files and uploads that are refused completely or in part, on a real MongoDB-protocol server.
+//! Uploads that are refused completely or in part, on a real MongoDB-protocol server.
 
 use crate::support::app;
 use crate::support::files::{
@@ -62,7 +62,7 @@ async fn a_row_that_cannot_be_read_refuses_the_file_or_is_left_out() {
     db.finish().await;
 }
 
-/// Name, file, and the status and code of the refusal.
+/// Files that must be refused: name, content, and the status and error code of the response.
 fn hostile() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
     let known = |rest: &[u8]| [b"leadID,email\n1,a@b\n", rest].concat();
     let megabytes = |n: usize, byte: u8| vec![byte; n * 1024 * 1024];
@@ -98,7 +98,7 @@ async fn hostile_files_are_refused_and_leave_nothing_behind() {
     let app = app(&db.uri, &settings);
     let rep = Person::registered(&app, "rep@example.com").await;
     for (what, file, status, code) in hostile() {
-        // In partial mode an error in one row does not affect the others.
+        // Errors that concern one row do not refuse the file in partial mode.
         let one_row = ["a million columns", "no text"].contains(&what);
         let modes: &[&str] = if one_row {
             &[""]
@@ -165,7 +165,7 @@ async fn uploads_that_break_off_leave_their_place_and_no_file() {
         (broken.status, &broken.json()["code"]),
         (StatusCode::BAD_REQUEST, &json!("INVALID_BODY"))
     );
-    // Both slots are taken by clients that stop sending, and then disconnect.
+    // Two clients take both slots, stop sending, and then disconnect.
     let mut waiting = Vec::new();
     for _ in 0..2 {
         let (read, body) = silent_after(half.clone());

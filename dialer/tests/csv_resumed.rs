@@ -137,7 +137,7 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
         app.store.journal_rows(&import, at, rows).await.unwrap();
     }
     assert!(app.store.start_import(&mut import, 3).await.unwrap());
-    // Two leads of the first batch are written, but not recorded as such.
+    // The state after an interruption: two leads of the first batch are written, but the batch is not finished.
     let columns = crokodial_dialer::domain::vendor::file::columns::Columns::new(
         scan.vendor,
         scan.headers.clone(),
@@ -156,7 +156,7 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
         .unwrap();
     assert_eq!(taken.imported, 2);
     let early = leads_of(&db, rep.id).await;
-    // Of concurrent takers one works on it.
+    // Of concurrent processes exactly one takes the lease.
     app.store.release_lease(&lease).await.unwrap();
     let chain = Chain::Import(import.id);
     let takers = (0..8).map(|_| app.store.take_lease(chain, now + 1));
@@ -183,7 +183,7 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
     db.finish().await;
 }
 
-/// A lead without fields that differ between tenants and runs.
+/// A lead without the fields that differ between tenants and runs.
 fn comparable(mut lead: Document) -> Document {
     for field in ["_id", "tenantId", "assignedTo", "updatedAt"] {
         lead.remove(field);

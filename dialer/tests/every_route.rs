@@ -1,5 +1,5 @@
-//! Every route of the API description, called without permission and with hostile bodies. New routes are included,
-//! because the list comes from the description.
+//! Calls every route of the API description without permission and with hostile bodies. New routes are tested
+//! automatically, because the list comes from the description.
 
 use crate::support::belongings::{Belongings, SECRET, everything};
 use crate::support::described::{fields, operations, resolved, session_needed};
@@ -22,7 +22,7 @@ async fn ask_with(app: &TestApp, method: &Method, path: &str, token: Option<&str
     send(&app.router, request.body("{}".into()).unwrap()).await
 }
 
-/// A path with parameters that belong to nobody.
+/// A path with ids and numbers that do not exist.
 fn nobody_s(template: &str) -> String {
     let filled = template.replace("sessions/{id}", &format!("sessions/{}", "0".repeat(64)));
     filled
@@ -75,7 +75,7 @@ async fn a_token_that_was_revoked_opens_nothing_and_a_rep_s_nothing_of_the_admin
     db.finish().await;
 }
 
-/// The minimal body of an operation, with additional fields.
+/// A body with the required fields of an operation and the additional fields `more`.
 fn body(said: &'static Value, own: &Belongings, more: Map<String, Value>) -> Option<Value> {
     let schema = &said["requestBody"]["content"]["application/json"]["schema"];
     let schema = resolved(schema);
@@ -146,7 +146,7 @@ async fn another_tenant_s_objects_are_reached_by_no_address() {
     db.finish().await;
 }
 
-/// Operators of the query language.
+/// Query operators of MongoDB, which a body must not inject.
 fn operators() -> [Value; 4] {
     [
         json!({ "$ne": null }),
@@ -168,7 +168,7 @@ async fn an_operator_object_is_refused_in_every_field_of_every_body() {
     let pair = pair_of(&owner).await;
     let mut asked = 0;
     for (at, (method, template, said)) in operations().into_iter().enumerate() {
-        // Requests about invite codes are limited to twenty in five minutes.
+        // Each operation has its own administrator, because requests about invite codes are limited to 20 in 5 minutes.
         let email = format!("admin{at}@example.com");
         let admin = Person::administrator(&app, &db.database, &email).await;
         let vendor = said["security"][0].get("sid").is_some();
@@ -179,7 +179,7 @@ async fn an_operator_object_is_refused_in_every_field_of_every_body() {
                 let what = format!("{method} {template} {body}");
                 asked += 1;
                 if vendor {
-                    // A vendor's invalid value is ignored with a warning; what matters is what is stored.
+                    // The webhook ignores invalid values with a warning. Whether one was stored is checked at the end.
                     let answer = send_to(&app, template, &pair, &body).await;
                     assert!(!answer.status.is_server_error(), "{what}: {}", answer.text);
                     continue;

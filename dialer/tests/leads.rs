@@ -231,7 +231,7 @@ async fn a_list_is_filtered_searched_sorted_and_paged() {
         ("dispositions=No%20Disposition", vec!["Cy (old)", "Bob"]),
         ("dispositions=No%20Disposition,SOLD&search=a", vec!["Ann"]),
         ("pipelineSource=csv", vec!["Dee"]),
-        // 22:00 of the 21st in Chicago is the 22nd in UTC.
+        // The lead was created at 22:00 on the 21st in Chicago, which is the 22nd in UTC.
         (
             "createdAtEnd=2025-07-21&tz=America/Chicago",
             vec!["Cy (old)", "Bob", "Ann"],

@@ -1,4 +1,4 @@
-//! Routes of the old server that do not exist any more. Without a database.
+//! Routes of the old server that no longer exist. These tests need no database.
 
 use crate::support::{NOWHERE, app, send};
 use axum::body::Body;
@@ -19,7 +19,7 @@ const NOT_BUILT: [(Method, &str); 9] = [
     (Method::POST, "/api/campaigns/add-lead"),
 ];
 
-/// With the replacement.
+/// Routes that return 410, each with the route that replaces it.
 const GONE: [(Method, &str, &str); 21] = [
     (Method::POST, "/api/leads/upload", "/api/csv-upload"),
     (Method::POST, "/api/leads/import-csv", "/api/csv-upload"),

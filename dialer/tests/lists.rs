@@ -118,7 +118,7 @@ async fn lists_take_whole_requests_of_numbers_or_nothing() {
         .await;
     assert_eq!(odd.json()["errors"][0]["field"], "number");
     assert!(numbers(&one, DO_NOT_CALL).await.is_empty());
-    // The same concurrently.
+    // The same numbers are added by several concurrent requests.
     let all: Vec<String> = (0..20).map(|n| format!("55500001{n:02}")).collect();
     let body = json!({ "numbers": all });
     let answers = join_all((0..5).map(|_| add(&one, DO_NOT_CALL, &body))).await;
@@ -282,7 +282,7 @@ async fn days_end_where_the_user_says_unless_the_question_does() {
     };
     let app = app(&db.uri, OPEN);
     let one = Person::registered(&app, "one@example.com").await;
-    // Ten in the evening of the first of July in Chicago.
+    // 22:00 on July 1 in Chicago.
     let at = DateTime::from_millis(1_751_425_200_000);
     let lead = doc! { "_id": ObjectId::new(), "tenantId": one.id, "name": "Late", "createdAt": at };
     db.database
@@ -301,7 +301,7 @@ async fn days_end_where_the_user_says_unless_the_question_does() {
     assert_eq!(one.found(day).await, ["Late"]);
     assert_eq!(lines(day).await, 2);
     assert!(one.found(&format!("{day}&tz=UTC")).await.is_empty());
-    // The far ends of the world are never on the same day.
+    // These two time zones are more than 24 hours apart, so their dates always differ.
     let today = async |name: &str| {
         let zone = json!({ "timeZone": name });
         one.ask(Method::PUT, SETTINGS, Some(&zone)).await;

@@ -1,4 +1,4 @@
-//! `dialer migrate` on data of the old servers.
+//! `dialer migrate` on data in the formats of the old servers.
 
 use std::collections::BTreeMap;
 
@@ -208,7 +208,7 @@ async fn of_runners_at_once_one_works_at_a_time() {
     let Some(db) = scratch("of_runners_at_once_one_works_at_a_time").await else {
         return;
     };
-    // The lock of a runner that ended an hour ago.
+    // The expired lock of a run that ended an hour ago without releasing it.
     let locks = db.database.collection::<Document>("migrations");
     let until = DateTime::from_millis(DateTime::now().timestamp_millis() - 3_600_000);
     let dead = doc! { "_id": 7, "holder": "dead", "until": until };

@@ -1,4 +1,4 @@
-//! Notices to open sockets, from two servers on one MongoDB-protocol database.
+//! Notices to open WebSockets of two servers that share one MongoDB-protocol database.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-/// The user's vendor credential.
+/// Stores a vendor credential of the user.
 async fn credentials(db: &Scratch, person: &Person<'_>) {
     let pair = doc! { "tenantId": person.id, "sid": "crk_1", "apiKey": "key", "active": true };
     let credentials = db.database.collection::<Document>("nextgencredentials");
@@ -43,7 +43,7 @@ async fn note(person: &Person<'_>, lead: &str, notes: &str) -> Value {
     answer.json()
 }
 
-/// Asserts that this is the next message.
+/// Asserts that the client's next message is about these notes.
 async fn hears_note(client: &mut Client, lead: &str, notes: &str) -> Value {
     let heard = client.hear().await;
     assert_eq!(heard["type"], "LEAD_NOTES_UPDATED", "{heard}");
@@ -91,7 +91,7 @@ async fn a_hundred_deliveries_are_told_once_on_every_replica_and_to_nobody_else(
         hears_note(client, lead, "called").await;
     }
 
-    // A second purchase is also sent, but not as a new lead; here at the other replica.
+    // A second purchase of the lead, here received by the other replica, is also sent, but not as a new lead.
     futures::future::join_all((0..20).map(|_| sell(&two, "ad"))).await;
     two.app.notices.settled().await;
     note(&owner, lead, "twice").await;
@@ -213,7 +213,7 @@ async fn signing_out_at_one_replica_ends_the_session_s_sockets_at_the_other() {
     let mut late = Client::connect(there).await;
     late.authenticate(rep.token()).await;
     late.refused("INVALID_TOKEN").await;
-    // The other session is live until it expires.
+    // The other session's socket stays open until the session expires.
     stays.say("hello").await;
     assert_eq!(stays.hear().await["type"], "error");
     let sessions = db.database.collection::<Document>("sessions");
@@ -327,7 +327,7 @@ async fn an_import_is_told_to_its_tenant_and_to_nobody_else() {
     let summary = hers.hear().await;
     assert_eq!(summary["type"], "CSV_IMPORT_SUMMARY", "{summary}");
     assert_eq!(summary["data"]["imported"], 5);
-    // The other tenant's socket works, and its first message is its own.
+    // The other tenant's socket works. Its first message is about its own lead, so it has received none of the others.
     let lead = other.lead(&json!({ "name": "Own" })).await;
     note(&other, &lead, "mine").await;
     hears_note(&mut theirs, &lead, "mine").await;

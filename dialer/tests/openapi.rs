@@ -1,4 +1,4 @@
-//! The API description itself; every test checks responses against it (`support/described.rs`).
+//! The API description itself. Whether responses match it is checked in every test (`support/described.rs`).
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Health and readiness with a MongoDB-protocol server that fails and recovers.
+//! Health and readiness while the MongoDB-protocol server fails and recovers.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crokodial_dialer::connect;
 use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-/// Polls until health has this status; the timeout is generous.
+/// Polls `/api/health` until it has this status, for at most 30 s.
 async fn health_becomes(app: &TestApp, status: StatusCode) -> Answer {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {

@@ -39,7 +39,7 @@ async fn invites_admit_as_many_as_they_say() {
         });
         post(&app.router, "/api/auth/register", &body).await
     };
-    // The old server used one of three, so two are left for five.
+    // The code has three uses, of which the old server counted one. Five clients compete for the remaining two.
     let all = (0..5).map(|n| register(format!("rep{n}@example.com"), " three3 "));
     let answers = futures::future::join_all(all).await;
     assert_eq!(
@@ -70,7 +70,7 @@ async fn invites_admit_as_many_as_they_say() {
         "INVITE_NEEDED"
     );
 
-    // A failed registration releases its place.
+    // A registration that fails gives its use back.
     let admitted = answers
         .iter()
         .find(|a| a.status == StatusCode::CREATED)
@@ -86,7 +86,7 @@ async fn invites_admit_as_many_as_they_say() {
     db.finish().await;
 }
 
-/// Validates a code from a separate address.
+/// Sends an invite code to the route `what`-passcode, as a client with the address `from`.
 async fn look_at(app: &TestApp, what: &str, code: &Value, from: &str) -> Answer {
     let path = format!("/api/auth/{what}-passcode");
     let body = json!({ "code": code });
@@ -103,7 +103,7 @@ async fn looking_at_a_code_says_what_it_is_and_uses_nothing() {
     };
     store_passcodes(&db).await;
     let app = app(&db.uri, PROXIED);
-    // One of the two remaining places has been used.
+    // This registration takes one of the two uses that are left.
     let body = json!({
         "email": "a@example.com", "password": PASSWORD, "name": "A", "passcode": "THREE3",
     });
@@ -174,7 +174,7 @@ async fn codes_cannot_be_guessed_quickly() {
     store_passcodes(&db).await;
     let app = app(&db.uri, PROXIED);
     for (what, allowed, window) in [("validate", 5, 900), ("consume", 3, 3600)] {
-        // A valid code counts like a wrong one.
+        // Valid and wrong codes count equally against the limit.
         for code in ["THREE3", "WRONG1", "WRONG2", "WRONG3", "WRONG4"]
             .iter()
             .take(allowed)

@@ -1,4 +1,4 @@
-//! Changes of the own account and sessions, on a real MongoDB-protocol server.
+//! Changes that users make to their own account and sessions, on a real MongoDB-protocol server.
 
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, PASSWORD, Person, login};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const PROFILE: &str = "/api/auth/profile";
 const SESSIONS: &str = "/api/auth/sessions";
 
-/// A picture of a given size with a valid signature.
+/// A `data:` URL of a picture with `length` bytes, which begin with a valid signature.
 fn picture(length: usize) -> String {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     bytes.resize(length, 0);
@@ -43,7 +43,7 @@ async fn name_and_picture_change_without_a_password_and_nothing_else_does() {
     let app = app(&db.uri, OPEN);
     let rep = Person::registered(&app, "rep@example.com").await;
     let before = stored(&db, rep.id).await;
-    // The maximum size: a body of 1.4 MB.
+    // A picture of the maximum size, which makes a body of 1.4 MB.
     let largest = picture(1024 * 1024);
     let form = json!({
         "name": " New Name ", "email": "rep@example.com", "password": "", "profilePicture": largest,
@@ -60,7 +60,7 @@ async fn name_and_picture_change_without_a_password_and_nothing_else_does() {
     for field in ["email", "username", "password", "role", "createdAt"] {
         assert_eq!(after.get(field), before.get(field), "{field}");
     }
-    // Sign-in neither reads nor returns it.
+    // Signing in does not return the picture.
     let again = login(&app, "rep@example.com", PASSWORD).await.json();
     assert!(again["user"].get("profilePicture").is_none());
     for (body, status) in [
@@ -112,7 +112,7 @@ async fn a_new_password_needs_the_old_one_and_ends_all_other_sessions() {
     let change =
         |current: &str| json!({ "password": "battery staple 2", "currentPassword": current });
     let wrong = here.put(PROFILE, &change("wrong horse 1")).await;
-    // A 401 would sign the clients out.
+    // Not 401, because clients sign out after a 401.
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     assert_eq!(wrong.json()["code"], "WRONG_PASSWORD");
     assert!(there.is_signed_in().await);

@@ -1,11 +1,11 @@
-//! Files that must never be committed: the old application's repository contained many.
+//! Files that must not be in the repository. The old application's repository contained many such files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// Build output, downloads, and git's own files.
+/// Directories that are not searched: build output, downloads, and git's own files.
 const NOT_OURS: [&str; 4] = ["target", "node_modules", "dist", ".git"];
 
 fn files() -> Vec<PathBuf> {
@@ -41,7 +41,7 @@ fn no_file_is_of_a_kind_that_holds_people_s_data() {
 
 #[test]
 fn no_file_holds_a_credential() {
-    // Only random-looking ones: examples repeat characters.
+    // Only texts with many distinct characters count as secrets, because examples repeat characters.
     let secrets = Regex::new(
         r"(crk_[0-9a-f]{32}|key_[0-9a-f]{64}|mongodb(\+srv)?://[^\s:/@]+:[A-Za-z0-9+]{16,}@|AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY-----|eyJhbGciOi[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,})",
     )
@@ -58,7 +58,7 @@ fn no_file_holds_a_credential() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// Number of distinct characters after the prefix.
+/// Number of distinct characters of a secret, without its prefix.
 fn distinct(secret: &str) -> usize {
     let body = secret.rsplit(['_', '/', ' ']).next().unwrap_or_default();
     body.chars()

@@ -1,4 +1,4 @@
-//! The router without a socket and without a database.
+//! The router, called without a network socket and without a database.
 
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ async fn health_without_a_database_is_503_in_time_with_the_reason_and_the_old_fi
 
 #[tokio::test]
 async fn a_database_that_never_answers_does_not_hold_health_up() {
-    // A listener that accepts and stays silent.
+    // A server that accepts connections and never answers.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("mongodb://a:b@{}/x", silent.local_addr().unwrap());
     let app = app(&uri, &[]);

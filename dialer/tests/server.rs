@@ -1,4 +1,4 @@
-//! The HTTP server on a real socket: slow clients and shutdown.
+//! The HTTP server on a real network socket: slow clients and shutdown.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ struct Running {
     address: std::net::SocketAddr,
     stop: CancellationToken,
     done: JoinHandle<bool>,
-    /// Notified when a request to /slow has started; ends it.
+    /// Notified when a request to `/slow` has started.
     began: Arc<Notify>,
     finish: Arc<Notify>,
 }
@@ -89,7 +89,7 @@ async fn shutdown_finishes_what_is_under_way_and_takes_nothing_new() {
     let mut slow = request(running.address, "/slow").await;
     running.began.notified().await;
     running.stop.cancel();
-    // The idle connection is closed at once, without waiting for the slow one.
+    // The idle connection is closed immediately, although the slow request is still running.
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).await.unwrap();
     assert!(

@@ -59,7 +59,7 @@ async fn five_failures_hold_up_that_account_from_that_address_only() {
         .insert_one(old_account("rep@example.com", "legacy-password-1"))
         .await
         .unwrap();
-    // Without a socket the peer is 0.0.0.0: our proxy.
+    // Requests without a network socket come from 0.0.0.0, which is configured as a trusted proxy here.
     let app = app(&db.uri, &[("TRUSTED_PROXIES", "0.0.0.0")]);
     let from = async |address: &str, password: &str| {
         let body = credentials("rep@example.com", password);
@@ -114,7 +114,7 @@ async fn signing_in_and_failing_to_are_remembered() {
         ),
         (doc! { "action": "REGISTER", "userId": rep.id }, 1),
     ] {
-        // They are written in the background.
+        // Audit entries are written in the background, so the test waits for them.
         let written = async {
             while audit.count_documents(filter.clone()).await.unwrap() < count {
                 tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Rate limits of vendors, and rejected messages, on a real MongoDB-protocol server.
+//! Rate limits of vendors, and storage of rejected messages, on a real MongoDB-protocol server.
 
 use crate::support::app;
 use crate::support::mongo::scratch;
@@ -23,7 +23,7 @@ async fn a_pair_that_sends_too_fast_is_told_when_to_come_back() {
     );
     old_pair(&db.database, ObjectId::new(), "a").await;
     old_pair(&db.database, ObjectId::new(), "b").await;
-    // Twenty at once; at the limit, all of them would take twenty seconds.
+    // Twenty concurrent requests at a limit of one per second, so some must be refused.
     let body = json!({ "lead_id": "v1" });
     let answers = join_all((0..20).map(|_| send(&app, "crk_a", "key_a", &body))).await;
     assert!(answers.iter().any(|a| a.status.is_success()));

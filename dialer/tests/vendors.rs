@@ -1,4 +1,4 @@
-//! Vendor credentials on a real MongoDB-protocol server.
+//! Vendors' credentials, on a real MongoDB-protocol server.
 
 use crate::support::mongo::scratch;
 use crate::support::pairs::{
@@ -145,7 +145,7 @@ async fn after_a_rotation_only_the_new_pair_works_whatever_is_written_to_the_old
         3
     );
 
-    // A late write of a server without atomic compare-and-set.
+    // A server without atomic compare-and-set may activate old credentials again by a late write.
     let back = doc! { "$set": { "active": true } };
     credentials(&db.database)
         .update_many(doc! {}, back)

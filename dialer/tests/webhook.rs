@@ -1,4 +1,4 @@
-//! The vendor's webhook on a real MongoDB-protocol server.
+//! The webhook for vendors' leads, on a real MongoDB-protocol server.
 
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::{Answer, TestApp, app, post_with};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const PATH: &str = "/api/webhooks/nextgen";
 const SID: &str = "crk_00000000000000000000000000000000";
 
-/// A tenant with an active credential pair, as the old server stored it.
+/// Creates a tenant with a credential in the format of the old server. It is active unless `key` is "off".
 async fn tenant(db: &Scratch, key: &str) -> ObjectId {
     let tenant = ObjectId::new();
     let credentials = db.database.collection::<Document>("nextgencredentials");
@@ -216,7 +216,7 @@ async fn of_a_hundred_deliveries_at_once_one_makes_the_lead() {
             if n % 2 == 0 { "data" } else { "ad" },
             if n % 2 == 0 { 10.0 } else { 2.55 },
         );
-        // Some vendors send the length of the call with every copy.
+        // Some vendors send a different call duration with every copy of a message.
         body["call_duration"] = json!(n / 20);
         let app = &app;
         async move { send(app, "on", &body).await }

@@ -1,4 +1,4 @@
-//! An account, its session, and its leads with every field that a response shows.
+//! Test data: an account, its session, and its leads, which have every field that a response contains.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use crokodial_dialer::security::password::DUMMY_HASH;
 use crokodial_dialer::security::token::{Claims, TokenKeys, session_key};
 use mongodb::Database;
 
-/// Signing key of the session, also passed to the servers.
+/// Signing key of the session's token. All compared servers get the same key.
 pub const JWT_SECRET: &str = "a secret of the comparison, 32 characters";
 
-/// The account's address.
+/// E-mail address of the account.
 pub const EMAIL: &str = "rep@example.com";
 
 const LEADS: i32 = 200;
 const SESSION: Duration = Duration::from_secs(3600);
 
-/// Parameters of the requests.
+/// What requests need to know about the data.
 #[derive(Debug)]
 pub struct Data {
-    /// The value of `Authorization`.
+    /// Value of the `Authorization` header.
     pub authorization: String,
-    /// Id of every lead.
+    /// Ids of all leads.
     pub ids: Vec<ObjectId>,
 }
 
@@ -67,7 +67,7 @@ fn account(id: ObjectId) -> Document {
         "_id": id,
         "email": EMAIL,
         "emailLower": EMAIL,
-        // Of a password that nobody types.
+        // The hash of a password that nobody knows.
         "password": DUMMY_HASH,
         "name": "Rep",
         "username": EMAIL,

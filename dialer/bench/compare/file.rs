@@ -1,4 +1,4 @@
-//! Memory used by the largest file of leads: a fresh dialer imports it.
+//! Memory that the import of the largest allowed file takes, measured in a dialer process of its own.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -15,27 +15,27 @@ use super::report::{Report, Row};
 use super::same::ask;
 use super::server::{Server, Servers};
 
-/// Maximum number of rows per file.
+/// Number of rows of the file, the maximum.
 const ROWS: u32 = 15_000;
 
-/// Padding of a row, so that the file is just below the maximum of 50 MB.
+/// Length of the padding of a row, in bytes. It makes the file just smaller than the maximum of 50 MB.
 const FILLING: usize = 3_300;
 
 const BOUNDARY: &str = "a-boundary";
 const PATH: &str = "/api/csv-upload";
 
-/// Timeout from the upload to the last write.
+/// Timeout of the import, from the upload to the last write.
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(900);
 
 const LIMIT_MIB: f64 = 64.0;
 
-/// Measures the import.
+/// Measures peak memory during the import, relative to memory before it.
 ///
 /// # Errors
 /// If the file is refused or not imported in time.
 pub async fn memory(servers: &Servers, data: &Data, report: &mut Report) -> anyhow::Result<()> {
     let dialer = servers.fresh_dialer().await?;
-    // The driver's connections are part of being idle.
+    // Opens the driver's connections, whose memory does not belong to the import.
     ask(&dialer, "/api/leads?limit=10", Some(data)).await?;
     let idle = dialer.now_kib()?;
     let body = form();
@@ -57,7 +57,7 @@ pub async fn memory(servers: &Servers, data: &Data, report: &mut Report) -> anyh
     Ok(())
 }
 
-/// The result.
+/// Uploads the file and returns the result of its import.
 async fn import(
     dialer: &Server,
     data: &Data,
@@ -85,7 +85,7 @@ async fn import(
     if status == StatusCode::OK {
         return Ok(serde_json::from_slice(&answer)?);
     }
-    // It takes longer than an answer may.
+    // The import takes longer than an upload request may, so its state is polled.
     while began.elapsed() < IMPORT_TIMEOUT {
         let imports = ask(dialer, PATH, Some(data)).await?;
         let newest = imports.pointer("/imports/0").context("no import")?;
@@ -106,7 +106,7 @@ fn form() -> Vec<u8> {
          lead_id,purchase_id,first_name,last_name,phone,email,zip,state,campaign_name,product,price,created_at,note\n"
     );
     for n in 0..ROWS {
-        // Writing into a String cannot fail.
+        // Writing into a `String` cannot fail.
         let _ = writeln!(
             text,
             "F-{n},p,Ann,\"Lee, {n}\",55502{n:05},f{n}@example.com,07001,TX,spring,data,10,7/21/2025 10:00,{filling}"

@@ -1,4 +1,4 @@
-//! Clients that keep their connections open and send the next request as soon as they receive a response.
+//! Load generator: clients keep their connections open and send the next request as soon as they receive a response.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// A client.
+/// The HTTP connection of one client.
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -27,7 +27,7 @@ impl Connection {
         Ok(Self { sender })
     }
 
-    /// Sends a request and reads the whole response. A body that is not empty is JSON.
+    /// Sends a request and reads the whole response. A body that is not empty must be JSON.
     pub async fn ask(
         &mut self,
         method: Method,
@@ -49,7 +49,7 @@ impl Connection {
         self.send(request.body(body)?).await
     }
 
-    /// Sends it and reads the whole response.
+    /// Sends a prepared request and reads the whole response.
     pub async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -61,20 +61,20 @@ impl Connection {
     }
 }
 
-/// Requests of the clients.
+/// The requests that all clients send.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// In turn.
+    /// Paths to request, one after the other.
     pub paths: Vec<String>,
     pub authorization: Option<String>,
 }
 
-/// Result of a load.
+/// What the responses of a load took.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// Latencies.
+    /// Latency of every response.
     pub latencies: Vec<Duration>,
-    /// From the first request to the last response.
+    /// Time from the first request to the last response.
     pub took: Duration,
 }
 
@@ -87,7 +87,7 @@ impl Answers {
         f64::from(self.count()) / self.took.as_secs_f64()
     }
 
-    /// The 99th percentile of the latencies.
+    /// The latency that 99 % of the responses do not exceed.
     pub fn p99(&self) -> Duration {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
@@ -96,10 +96,10 @@ impl Answers {
     }
 }
 
-/// Runs a number of clients for a time; every response must be 200.
+/// Sends requests with a number of clients for a period of time.
 ///
 /// # Errors
-/// If a response is not.
+/// If a response has a status other than 200.
 pub async fn run(
     address: SocketAddr,
     route: &Route,

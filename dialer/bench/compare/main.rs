@@ -1,5 +1,5 @@
-//! Comparison of the dialer with the same endpoints in plain Express and Fastify: same database, same responses,
-//! requests per second of the server's own CPU. `make bench-dialer` runs it.
+//! Compares the dialer with the same endpoints in plain Express and Fastify, on the same database and with the same
+//! responses. The measure is requests per second of the server's own CPU time. `make bench-dialer` runs it.
 
 mod data;
 mod file;
@@ -41,7 +41,7 @@ struct Options {
     bench: bool,
 }
 
-// One thread for all clients: the other cores are the servers'.
+// All clients run on one thread, so that the other cores are free for the servers.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();

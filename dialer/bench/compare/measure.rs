@@ -1,4 +1,4 @@
-//! Measurements and their durations.
+//! The measurements, and how long each takes.
 
 use std::time::Duration;
 
@@ -13,40 +13,41 @@ use super::load::{self, Answers, Connection, Route};
 use super::report::{Bound, Report, Row};
 use super::server::{Server, Servers};
 
-/// Number of connections of a load.
+/// Number of connections that generate load.
 const CLIENTS: usize = 16;
 
-/// Number of connections that read the list during a storm: fewer, so that they do not queue behind each other.
+/// Number of connections that read the list during the login storm. Few, so that their requests do not wait for each
+/// other.
 const CALM_CLIENTS: usize = 4;
 
-/// Number of clients that try passwords.
+/// Number of clients that try wrong passwords during the login storm.
 const STORMERS: usize = 8;
 
-/// Duration of reading the list, during a storm and without one.
+/// How long the list is read, once during the login storm and once without it.
 const STORM: Duration = Duration::from_secs(20);
 
-/// Number of runs, and selection of routes.
+/// Which measurements to run, and how often.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub runs: usize,
-    /// Only routes whose name contains this.
+    /// Only routes whose name contains this text are measured.
     pub only: Option<String>,
 }
 
-/// Parameters of a route's measurement.
+/// A route to measure.
 struct Case {
     what: &'static str,
     route: Route,
-    /// Duration of a run.
+    /// Duration of one run.
     takes: Duration,
     bounds: Bounds,
 }
 
-/// Required ratio of the dialer's requests per CPU-second.
+/// Minimum of the dialer's requests per CPU-second, relative to the other servers.
 enum Bounds {
-    /// Minimum ratio to Fastify and to Express.
+    /// Minimum ratio to Fastify, and minimum ratio to Express.
     Each(f64, f64),
-    /// Minimum ratio to the faster one.
+    /// Minimum ratio to the faster of the two servers.
     Faster(f64),
 }
 
@@ -83,7 +84,7 @@ const LIST: &str = "/api/leads?limit=50";
 /// Runs all measurements.
 ///
 /// # Errors
-/// If a response is wrong.
+/// If a response is wrong or a server cannot be reached.
 pub async fn all(servers: &Servers, data: &Data, plan: Plan) -> anyhow::Result<Report> {
     let mut report = Report::default();
     report.note(format!("load of the machine before: {}", machine()?));
@@ -96,7 +97,7 @@ pub async fn all(servers: &Servers, data: &Data, plan: Plan) -> anyhow::Result<R
     if only.is_none() {
         memory(servers, &mut report)?;
         storm(&servers.dialer, data, &mut report).await?;
-        // Last: it brings many leads.
+        // Runs last, because it adds many leads.
         file::memory(servers, data, &mut report).await?;
     }
     report.note(format!("load of the machine after: {}", machine()?));
@@ -110,7 +111,7 @@ async fn speed(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let all = servers.all();
-    // Node compiles what it runs often; connections to the database are opened.
+    // Warm-up: Node compiles frequently used code, and the servers open their database connections.
     for server in all {
         load::run(server.address, &case.route, CLIENTS, case.takes).await?;
     }
@@ -170,7 +171,7 @@ fn memory(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tail latency of the list during a password storm, compared with that without one.
+/// Tail latency of the list during a storm of failed logins, compared with the latency without it.
 async fn storm(dialer: &Server, data: &Data, report: &mut Report) -> anyhow::Result<()> {
     let list = Route {
         paths: vec![LIST.to_owned()],
@@ -220,7 +221,7 @@ async fn try_passwords(
     Ok((judged, busy))
 }
 
-/// Load average of 1, 5 and 15 minutes.
+/// Load averages of the machine over 1, 5 and 15 minutes.
 fn machine() -> anyhow::Result<String> {
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let cores = std::thread::available_parallelism()?;

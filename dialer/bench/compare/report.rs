@@ -1,10 +1,10 @@
-//! The report: measurements and their limits.
+//! The report of the comparison: measurements and the limits that they must keep.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-/// Limit of a ratio.
+/// Limit that a ratio must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Bound {
@@ -28,19 +28,19 @@ impl Bound {
     }
 }
 
-/// The dialer's value divided by another.
+/// The dialer's value, divided by another value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ratio {
-    /// Name of the other value.
+    /// Name of the value that the dialer's value is divided by.
     pub to: String,
     pub ratio: f64,
     pub bound: Bound,
     pub kept: bool,
-    /// A goal is reported and does not fail the run.
+    /// True if the limit is only a goal: missing it is reported, but does not fail the run.
     pub goal: bool,
 }
 
-/// A measurement.
+/// A measured quantity, with the values of the three servers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     pub what: String,
@@ -50,14 +50,15 @@ pub struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub express: Option<f64>,
     pub ratios: Vec<Ratio>,
-    /// Medians of the dialer's values divided by Fastify's and Express's, run by run.
+    /// Ratios of the dialer's values to Fastify's and to Express's: the medians over all runs of the ratio within a
+    /// run.
     #[serde(skip)]
     paired: Option<[f64; 2]>,
 }
 
 impl Row {
-    /// Values of the dialer, Fastify and Express in alternating runs. The speed of a shared machine varies by a factor
-    /// of two, so values of the same run are compared, not medians.
+    /// A quantity that was measured in several runs, in which the servers took turns. The ratios compare values of the
+    /// same run and not the medians, because the speed of a shared machine varies by a factor of two.
     pub fn runs(what: impl Into<String>, values: &[Vec<f64>; 3]) -> Self {
         let [dialer, fastify, express] = values;
         let beside = |others: &[f64]| {
@@ -70,7 +71,7 @@ impl Row {
         }
     }
 
-    /// Values of the dialer, Fastify and Express.
+    /// A quantity with one value for each server: dialer, Fastify, Express.
     pub fn new(what: impl Into<String>, [dialer, fastify, express]: [f64; 3]) -> Self {
         Self {
             fastify: Some(fastify),
@@ -79,7 +80,7 @@ impl Row {
         }
     }
 
-    /// Value of the dialer only.
+    /// A quantity that only the dialer has.
     pub fn alone(what: impl Into<String>, dialer: f64) -> Self {
         Self {
             what: what.into(),
@@ -91,19 +92,19 @@ impl Row {
         }
     }
 
-    /// Limit relative to Fastify.
+    /// Limits the ratio to Fastify's value.
     pub fn fastify(self, bound: Bound) -> Self {
         let [ratio, _] = self.beside();
         self.bound("Fastify", ratio, bound, false)
     }
 
-    /// Limit relative to Express.
+    /// Limits the ratio to Express's value.
     pub fn express(self, bound: Bound) -> Self {
         let [_, ratio] = self.beside();
         self.bound("Express", ratio, bound, false)
     }
 
-    /// Limit relative to the larger of the two.
+    /// Limits the ratio to the larger one of Fastify's and Express's values.
     pub fn larger(self, bound: Bound) -> Self {
         let [fastify, express] = self.beside();
         if fastify <= express {
@@ -113,7 +114,7 @@ impl Row {
         }
     }
 
-    /// Limit relative to the smaller of the two.
+    /// Limits the ratio to the smaller one of Fastify's and Express's values.
     pub fn smaller(self, bound: Bound) -> Self {
         let [fastify, express] = self.beside();
         if fastify >= express {
@@ -123,20 +124,20 @@ impl Row {
         }
     }
 
-    /// The dialer's value divided by Fastify's and by Express's.
+    /// Ratios of the dialer's value to Fastify's and to Express's.
     fn beside(&self) -> [f64; 2] {
         let others = [self.fastify, self.express];
         let ratios = others.map(|other| self.dialer / other.unwrap_or_default());
         self.paired.unwrap_or(ratios)
     }
 
-    /// Goal relative to another value of the dialer.
+    /// Sets a goal for the ratio to another value of the dialer.
     pub fn goal(self, to: &str, base: f64, bound: Bound) -> Self {
         let ratio = self.dialer / base;
         self.bound(&format!("{to} ({base:.1})"), ratio, bound, true)
     }
 
-    /// Absolute limit.
+    /// Limits the value itself to at most `most`.
     pub fn limit(self, what: &str, most: f64) -> Self {
         let ratio = self.dialer / most;
         self.bound(what, ratio, Bound::AtMost(1.0), false)
@@ -147,7 +148,7 @@ impl Row {
             to: to.to_owned(),
             ratio,
             bound,
-            // Nothing was measured: nothing is kept.
+            // A ratio that is not finite comes from a value that was not measured, so it does not keep the limit.
             kept: ratio.is_finite() && bound.kept(ratio),
             goal,
         });
@@ -155,7 +156,7 @@ impl Row {
     }
 }
 
-/// All measurements.
+/// All measurements and notes of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     pub rows: Vec<Row>,
@@ -171,21 +172,21 @@ impl Report {
         self.notes.push(note);
     }
 
-    /// Exceeded limits.
+    /// Measurements that do not keep a limit. Goals are not included.
     pub fn missed(&self) -> Vec<&str> {
         let missed = |row: &&Row| row.ratios.iter().any(|r| !r.kept && !r.goal);
         let rows = self.rows.iter().filter(missed);
         rows.map(|row| row.what.as_str()).collect()
     }
 
-    /// As text.
+    /// The report as a text table.
     pub fn table(&self) -> String {
         let mut text = format!(
             "{:<42} {:>9} {:>9} {:>9}\n",
             "medians of the runs", "dialer", "Fastify", "Express"
         );
         for row in &self.rows {
-            // Writing into a String cannot fail.
+            // Writing into a `String` cannot fail.
             let _ = write!(text, "{:<42} {:>9.1}", row.what, row.dialer);
             for other in [row.fastify, row.express] {
                 let other = other.map_or_else(String::new, |value| format!("{value:.1}"));
@@ -213,7 +214,7 @@ impl Report {
     }
 }
 
-/// The median; the lower one of two, and 0 of none.
+/// The median. The lower one of two middle values; 0 if there is no value.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);

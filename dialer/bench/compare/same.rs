@@ -1,4 +1,4 @@
-//! Checks that the compared servers give the same responses.
+//! Checks that the compared servers give the same responses, so that they do the same work.
 
 use anyhow::{Context, ensure};
 use http::{Method, StatusCode};
@@ -8,10 +8,10 @@ use super::data::Data;
 use super::load::Connection;
 use super::server::{Server, Servers};
 
-/// Fails with the first difference.
+/// Sends some requests to all servers and compares their responses.
 ///
 /// # Errors
-/// If there is a difference.
+/// If a response differs from the first server's, or a server accepts an invalid token.
 pub async fn check(servers: &Servers, data: &Data) -> anyhow::Result<()> {
     let lead = data.ids.first().context("no leads")?;
     let read = format!("/api/leads/{lead}");
@@ -47,7 +47,7 @@ pub async fn check(servers: &Servers, data: &Data) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The JSON of a response with 200.
+/// The JSON body of a response, whose status must be 200.
 pub async fn ask(server: &Server, path: &str, data: Option<&Data>) -> anyhow::Result<Value> {
     let authorization = data.map(|data| data.authorization.as_str());
     let mut connection = Connection::open(server.address).await?;
@@ -56,7 +56,7 @@ pub async fn ask(server: &Server, path: &str, data: Option<&Data>) -> anyhow::Re
     Ok(serde_json::from_slice(&body)?)
 }
 
-/// No token, and one with a foreign signature.
+/// Checks that a server refuses requests without a token and with a token that it has not signed.
 async fn refuses_strangers(server: &Server) -> anyhow::Result<()> {
     for authorization in [None, Some("Bearer eyJhbGciOiJIUzI1NiJ9.e30.AAAA")] {
         let mut connection = Connection::open(server.address).await?;

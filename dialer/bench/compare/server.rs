@@ -1,4 +1,4 @@
-//! The three servers as separate processes, and their resource usage.
+//! The compared servers as separate processes, and their use of CPU and memory.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,16 +12,16 @@ use http::Method;
 use super::data::JWT_SECRET;
 use super::load::Connection;
 
-/// Timeout from the start to the first response.
+/// How long a server may take from its start to its first response.
 const START: Duration = Duration::from_secs(30);
 
-/// Clock ticks per second, in which the kernel counts CPU time.
+/// Duration of a clock tick, the unit in which the kernel counts CPU time (`USER_HZ` is 100).
 const TICK: Duration = Duration::from_millis(10);
 
-/// Number of failed sign-ins before the throttle refuses them: the maximum of the setting.
+/// Limit of failed sign-ins for the dialer: the maximum of the setting, so that the login storm is not throttled.
 const FAILURES: &str = "10000";
 
-/// A server process, stopped on drop.
+/// A running server process. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Server {
     pub name: &'static str,
@@ -31,7 +31,7 @@ pub struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It holds nothing that would need an orderly end.
+        // The server has no state that would need an orderly shutdown.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -95,22 +95,22 @@ impl Server {
         }
     }
 
-    /// CPU time so far.
+    /// CPU time that the process has used so far.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name before it is in brackets and may hold anything.
+        // The process name before this bracket may contain any character, including spaces.
         let fields = stat.rsplit_once(')').context("no fields in stat")?.1;
         let ticks = fields.split_whitespace().skip(11).take(2);
         let ticks: u32 = ticks.map(|t| t.parse::<u32>().unwrap_or(0)).sum();
         Ok(TICK * ticks)
     }
 
-    /// Peak memory, in KiB.
+    /// Peak memory of the process (RSS), in KiB.
     pub fn peak_kib(&self) -> anyhow::Result<u32> {
         self.memory_kib("VmHWM:")
     }
 
-    /// Current memory, in KiB.
+    /// Current memory of the process (RSS), in KiB.
     pub fn now_kib(&self) -> anyhow::Result<u32> {
         self.memory_kib("VmRSS:")
     }
@@ -124,7 +124,7 @@ impl Server {
     }
 }
 
-/// All servers, in the order of the report.
+/// The three compared servers, in the order of the report.
 #[derive(Debug)]
 pub struct Servers {
     pub dialer: Server,
@@ -135,7 +135,8 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts them on one database. `DIALER_BIN` selects a dialer other than the one built with this benchmark.
+    /// Starts all servers on one database. `DIALER_BIN` selects another binary of the dialer than the one built with
+    /// this benchmark.
     pub async fn start(uri: &str) -> anyhow::Result<Self> {
         let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
         std::fs::create_dir_all(&logs)?;
@@ -158,7 +159,7 @@ impl Servers {
         })
     }
 
-    /// A fresh dialer.
+    /// Starts another dialer on the same database.
     pub async fn fresh_dialer(&self) -> anyhow::Result<Server> {
         Server::start("fresh dialer", dialer(), &self.uri, &self.logs).await
     }

@@ -1,4 +1,4 @@
-// Express, plainly. It writes no access log and no security headers, which the dialer does.
+// The compared endpoints in plain Express. Unlike the dialer, it writes no access log and no security headers.
 
 import { randomUUID } from 'node:crypto';
 import express from 'express';
@@ -6,7 +6,7 @@ import { connect, health, identify, list, port, read } from './work.mjs';
 
 const app = express();
 app.disable('x-powered-by');
-// The answers are not to be stored, so their hash serves nobody.
+// No ETag: clients must not store the responses, so a hash of them would be of no use.
 app.disable('etag');
 
 async function signedIn(request, response, next) {

@@ -1,4 +1,4 @@
-// What both servers do for a request, apart from HTTP: the dialer's work, in plain JavaScript.
+// The work for a request that Express and Fastify share: what the dialer does, in plain JavaScript and without HTTP.
 
 import { createHash } from 'node:crypto';
 import { createVerifier } from 'fast-jwt';
@@ -15,7 +15,7 @@ export const port = Number(process.env.PORT);
 
 export const connect = () => client.connect();
 
-/** The caller: token, session document, account. Null where the dialer says 401. */
+/** The caller, after checks of token, session document and account. Null where the dialer responds with 401. */
 export async function identify(authorization) {
   const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
   if (token === undefined) {
@@ -34,12 +34,12 @@ export async function identify(authorization) {
   return users.findOne({ _id: session.userId }, { projection: { email: 1, name: 1, role: 1 } });
 }
 
-/** Whose leads they may read. */
+/** MongoDB filter of the leads that the user may read. */
 function readable(user) {
   return user.role === 'admin' ? { tenantId: { $in: [user._id, null] } } : { tenantId: user._id };
 }
 
-/** A page of leads, as `GET /api/leads` answers it. */
+/** The response of `GET /api/leads`: a page of leads. */
 export async function list(user, query, requestId) {
   const began = performance.now();
   const limit = Math.min(Math.max(Number(query.limit ?? 50), 10), 500);
@@ -60,7 +60,7 @@ export async function list(user, query, requestId) {
   };
 }
 
-/** One lead, as `GET /api/leads/:id` answers it, or null. */
+/** The response of `GET /api/leads/:id`, or null if there is no such lead. */
 export async function read(user, id) {
   if (!/^[0-9a-f]{24}$/i.test(id)) {
     return null;
@@ -79,12 +79,12 @@ export async function read(user, id) {
   return shown;
 }
 
-/** The answer of `GET /api/webhooks/health`. */
+/** The response of `GET /api/webhooks/health`. */
 export function health() {
   return { status: 'ok', service: 'webhook', timestamp: new Date().toISOString() };
 }
 
-/** A lead as clients get it. */
+/** A stored lead in the form that clients receive. */
 function view({ __v, ...lead }) {
   lead.disposition = text(lead.disposition);
   lead.notes = sanitise(text(lead.notes));
@@ -128,7 +128,7 @@ function price(value) {
   return typeof value === 'number' ? value : 0;
 }
 
-/** A lead in a vendor's own words: 42 keys. */
+/** A lead in the vendor's format, which has 42 fields. */
 function vendorStyle(lead) {
   return {
     created_at: text(lead.createdAt),

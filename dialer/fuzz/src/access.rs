@@ -1,4 +1,4 @@
-//! Clients of requests: headers and sockets.
+//! Fuzz targets for the client side of requests: forwarded addresses, headers, and WebSocket messages.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::input::{halves, text};
 
-/// The peer's address and X-Forwarded-For, one per line.
+/// Input: the peer's address in the first line, the value of X-Forwarded-For in the rest.
 pub fn client_address(data: &[u8]) {
     let text = text(data);
     let (peer, header) = halves(&text);
@@ -32,7 +32,7 @@ pub fn client_address(data: &[u8]) {
         resolve(peer, None, &trusted),
         resolve(peer, Some(""), &trusted)
     );
-    // The proxy's own entry is to the right of everything that a client writes.
+    // A trusted proxy appends the address of its client, so nothing that the client wrote before it may matter.
     let stranger = IpAddr::from([203, 0, 113, 7]);
     let appended = format!("{header},{stranger}");
     assert_eq!(resolve(proxy, Some(&appended), &trusted), stranger);
@@ -53,7 +53,7 @@ pub fn token_header(data: &[u8]) {
     }
 }
 
-/// A message from a client.
+/// Input: a WebSocket message from a client.
 pub fn socket(data: &[u8]) {
     let said = ClientMessage::read(data);
     let padded = [b" \r\n", data, b"\t\n"].concat();

@@ -1,4 +1,5 @@
-//! Bodies of requests that set something. What was parsed from one is sent again and must parse as the same.
+//! Fuzz targets for bodies of requests that set something. The result of parsing a body is sent again and must parse as
+//! the same.
 
 use bson::Document;
 use crokodial_dialer::domain::dispositions::DispositionEdit;
@@ -14,13 +15,13 @@ use serde_json::{Map, Value, json};
 
 use crate::input::{fields, moment_of, object, text};
 
-/// The account's current address.
+/// The account's current e-mail address.
 const NOW: &str = "rep@example.com";
 
-/// A time in 2025, in milliseconds.
+/// The current time: a moment in 2025, in milliseconds since 1970.
 const NOW_MS: i64 = 1_750_000_000_000;
 
-/// A body, and the text of a code.
+/// Input: the text of an invite code. Also parsed as the body that creates one.
 pub fn passcode(data: &[u8]) {
     let typed = text(data);
     let normal = code::normalise(&typed);
@@ -64,14 +65,14 @@ pub fn settings(data: &[u8]) {
             assert_eq!(shown.get(field).and_then(Value::as_str), Some(value));
         }
     }
-    // Clients send all of it back.
+    // Clients send back the settings that they received, so these must be accepted.
     let again = setting::parse(&fields(shown.clone()));
     assert!(again.is_ok(), "{again:?}");
     let again = again.unwrap_or_default();
     assert_eq!(setting::shown("u", &self::stored(&again)), shown);
 }
 
-/// Fields by path as a document.
+/// A document with these fields, which are given by path.
 fn stored(set: &Document) -> Document {
     let mut stored = Document::new();
     for (path, value) in set {

@@ -1,4 +1,4 @@
-//! Lists of telephone numbers.
+//! Fuzz target for lists of telephone numbers.
 
 use crokodial_dialer::domain::leads::phone as number;
 use crokodial_dialer::domain::lists;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::input::{fields, object};
 
-/// The body of a request that adds numbers to a list.
+/// Input: the body of a request that adds numbers to a list.
 pub fn numbers(data: &[u8]) {
     let Some(body) = object(data) else { return };
     let Ok(addition) = lists::parse(&body) else {
@@ -20,6 +20,6 @@ pub fn numbers(data: &[u8]) {
     let note = addition.note.as_deref().unwrap_or("-");
     assert!(!note.is_empty() && note.trim() == note);
     let again = fields(json!({ "numbers": numbers, "note": addition.note }));
-    // Each is there once: none goes for being there before.
+    // The parsed numbers contain no duplicate, so parsing them again drops none.
     assert_eq!(lists::parse(&again), Ok(addition));
 }

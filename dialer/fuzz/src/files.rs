@@ -1,4 +1,4 @@
-//! Vendors' CSV files: as rows, as leads, and single rows.
+//! Fuzz targets for vendors' CSV files: parsed into rows, parsed into leads, and single rows.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -22,10 +22,10 @@ use serde_json::json;
 use crate::input::{fields, halves, text};
 use crate::vendor::usable;
 
-/// Maximum stored length of a row, in characters.
+/// Maximum length of an original row that is stored with a lead, in characters.
 const KEPT_ROW: usize = 16_000;
 
-/// A file that was read to its end or to its first error.
+/// The content of a file that was read to its end or up to its first error.
 #[derive(Debug, PartialEq, Eq)]
 struct File {
     vendor: Vendor,
@@ -58,7 +58,7 @@ fn read(file: impl Read) -> Result<File, FileError> {
     })
 }
 
-/// Returns one byte at a time.
+/// A reader that returns one byte at a time.
 struct Dripping<'a>(&'a [u8]);
 
 impl Read for Dripping<'_> {
@@ -92,7 +92,7 @@ pub fn csv_sheet(data: &[u8]) {
     }
 }
 
-/// Quoting every cell does not change its content.
+/// Checks that a file with the same content and every cell quoted is read as the same.
 fn written_again(file: &File) {
     let rows = file.rows.iter().map(|row| &row.cells);
     let lines: Vec<String> = std::iter::once(&file.headers)
@@ -112,7 +112,7 @@ fn quoted(cells: &[String]) -> String {
     format!("{}\n", cells.join(","))
 }
 
-/// The leads of a file, row by row, and the warnings.
+/// The rows of a file that contain a lead, and the result of the scan.
 fn leads(data: &[u8], partial: bool, blocked: &[String]) -> Result<(Vec<Row>, Scan), FileError> {
     let rules = Rules {
         partial,
@@ -150,7 +150,7 @@ pub fn csv_scan(data: &[u8]) {
     assert!(told <= scan.warning_count && scan.warning_count >= scan.skipped + scan.errors);
     let columns = Columns::new(scan.vendor, scan.headers.clone());
     rows.iter().for_each(|row| original(&columns, row));
-    // Without the first number that is one.
+    // Blocking one of the file's numbers must turn its rows from leads into skipped rows.
     let first = rows.iter().find_map(|row| number(&columns.read(row)));
     if let Some(first) = first {
         let (_, fewer) = leads(data, true, &[first]).unwrap_or((Vec::new(), scan.clone()));
@@ -159,7 +159,7 @@ pub fn csv_scan(data: &[u8]) {
     }
 }
 
-/// A row as stored: under storable names without duplicates.
+/// Checks the row that is stored with a lead: valid field names without duplicates, and the limits of length.
 fn original(columns: &Columns, row: &Row) {
     let (kept, cut) = columns.original(row);
     let names: HashSet<&String> = kept.iter().map(|(name, _)| name).collect();
@@ -177,7 +177,7 @@ fn original(columns: &Columns, row: &Row) {
     assert!(characters <= KEPT_ROW);
 }
 
-/// A line of headers and a line of cells, separated by tabs.
+/// Input: a line of headers and a line of cells, both separated by tabs.
 pub fn csv_row(data: &[u8]) {
     let text = text(data);
     let (headers, cells) = halves(&text);
@@ -217,7 +217,7 @@ fn bounded(columns: &Columns, reading: &Reading) {
     assert!((1..=100).contains(&disposition.chars().count()));
 }
 
-/// A formatted phone, address, birthday and time parse as themselves.
+/// Checks that a formatted phone number, address, birthday and time are parsed as themselves.
 fn read_again(vendor: Vendor, reading: &Reading) {
     let Some(lead) = &reading.lead else { return };
     let names = match vendor {
@@ -249,7 +249,8 @@ fn read_again(vendor: Vendor, reading: &Reading) {
     assert!(kept || dob.is_empty());
 }
 
-/// The same lead by webhook is the same lead. Only files contain numbers that a spreadsheet changed.
+/// Checks that a row and a webhook message with the same values have the same keys. Values that look changed by a
+/// spreadsheet are excluded, because only files contain them.
 fn as_a_message(columns: &Columns, row: &Row, reading: &Reading) {
     let cell = |name: &str| {
         let place = columns.headers.iter().position(|header| header == name);

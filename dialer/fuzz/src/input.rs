@@ -1,4 +1,4 @@
-//! Conversions of fuzz input.
+//! Conversions of a fuzz target's input bytes.
 
 use std::borrow::Cow;
 
@@ -6,22 +6,23 @@ use crokodial_dialer::http::body;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-/// As text; invalid UTF-8 becomes replacement characters, as where the dialer reads headers and variables.
+/// The input as text. Invalid UTF-8 becomes replacement characters, like in headers and variables that the dialer
+/// reads.
 pub fn text(data: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(data)
 }
 
-/// The first line and the rest.
+/// The first line of a text, and the rest.
 pub fn halves(text: &str) -> (&str, &str) {
     text.split_once('\n').unwrap_or((text, ""))
 }
 
-/// As a request body.
+/// The input as a request body; `None` if it is not a JSON object.
 pub fn object(data: &[u8]) -> Option<Map<String, Value>> {
     body::object(data).ok()
 }
 
-/// The map of `json!({…})`.
+/// The fields of a JSON object that `json!({…})` made.
 pub fn fields(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
@@ -29,7 +30,7 @@ pub fn fields(value: Value) -> Map<String, Value> {
     }
 }
 
-/// A time in ISO 8601, from milliseconds since 1970. Built from whole seconds, because in the calendar's last second
+/// A time in milliseconds since 1970, in ISO 8601. Built from whole seconds, because in the last second of the calendar
 /// jiff parses milliseconds that it cannot construct.
 pub fn moment_of(ms: i64) -> String {
     let second = Timestamp::from_second(ms.div_euclid(1000));
@@ -40,12 +41,13 @@ pub fn moment_of(ms: i64) -> String {
     )
 }
 
-/// As the pairs of a query string.
+/// The input as the pairs of a query string.
 pub fn pairs(data: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(data).into_owned().collect()
 }
 
-/// An ASCII text with a part replaced: the first byte is the position, the second the length, the rest the replacement.
+/// The ASCII text `genuine` with a part replaced. The first byte of the input is the position of the part, the second
+/// its length, and the rest is the replacement.
 pub fn altered(genuine: &str, data: &[u8]) -> String {
     let (place, cut, put) = match data {
         [place, cut, put @ ..] => (usize::from(*place), usize::from(*cut), put),

@@ -1,4 +1,4 @@
-//! Queries, edits and views of leads.
+//! Fuzz targets for queries, edits, exports and views of leads.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::input::{moment_of, object, pairs, text};
 
-/// Characters that start a formula in a spreadsheet.
+/// Characters with which a formula starts in a spreadsheet.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 pub fn lead_query(data: &[u8]) {
@@ -43,7 +43,7 @@ pub fn lead_query(data: &[u8]) {
     assert_eq!(header.matches('"').count(), 2);
 }
 
-/// As the pairs of a query string.
+/// A parsed query as the pairs of a query string.
 fn written(query: &LeadQuery, zone: Option<&str>) -> Vec<(String, String)> {
     let filter = &query.filter;
     let mut pairs = vec![
@@ -91,7 +91,7 @@ pub fn lead_edit(data: &[u8]) {
     let mut set = body.clone();
     set.retain(|_, value| !value.is_null());
     assert_eq!(edit::parse(&set).as_ref(), Ok(&edit), "null is absent");
-    // Clients send back what they got.
+    // Clients send back the fields that they received, so these must parse as the same edit.
     let stored = edit.0.iter();
     let stored: Map<String, Value> = stored
         .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
@@ -107,7 +107,7 @@ pub fn notes(data: &[u8]) {
     assert!(shown.lines().all(|line| text.contains(line.trim())));
 }
 
-/// The cells of a lead, one per line, written and parsed again.
+/// Input: the cells of a lead, one per line. They are exported as CSV and parsed again.
 pub fn export(data: &[u8]) {
     let text = text(data);
     let cells = table::COLUMNS.iter().zip(text.split('\n'));
@@ -140,7 +140,7 @@ pub fn export(data: &[u8]) {
     assert_eq!(read, [row]);
 }
 
-/// A stored document, as extended JSON or as BSON.
+/// Input: a stored document, as extended JSON or as BSON.
 pub fn lead_view(data: &[u8]) {
     let document = match object(data) {
         Some(fields) => Document::try_from(fields).ok(),
@@ -163,7 +163,7 @@ pub fn lead_view(data: &[u8]) {
     }
 }
 
-/// Shown as the same number; JSON cannot represent NaN and infinity.
+/// Checks that a number is shown as the same number. NaN and infinity are excluded, because JSON cannot represent them.
 fn number(stored: f64) {
     let shown = to_json::value(&Bson::Double(stored)).as_f64();
     assert_eq!(shown, Some(stored).filter(|number| number.is_finite()));

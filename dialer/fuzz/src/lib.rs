@@ -1,6 +1,7 @@
-//! Fuzz targets for the dialer's parsers. A target takes arbitrary bytes and asserts properties of whatever is parsed
-//! from them: limits, round trips, and agreement of equivalent paths. `scripts/fuzz.sh` lets libFuzzer search for
-//! counterexamples; the unit tests here run the seeds in `seeds/<target>/` and a few hundred variations of them.
+//! Fuzz targets for the dialer's parsers. A target takes arbitrary bytes and checks properties of what is parsed from
+//! them: limits, round trips, and that two ways to the same result agree. `scripts/fuzz.sh` lets libFuzzer search for
+//! inputs that break a property. The unit tests run the inputs in `seeds/<target>/` and a few hundred variations of
+//! them.
 
 mod access;
 mod bodies;
@@ -13,12 +14,12 @@ mod scrub;
 mod secrets;
 mod vendor;
 
-/// A fuzz target.
+/// A fuzz target and its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// Also the name of its seed directory.
+    /// Name of the target and of its directory in `seeds/`.
     pub name: &'static str,
-    /// Panics if a property does not hold.
+    /// Checks one input. Panics if a property does not hold.
     pub check: fn(&[u8]),
 }
 
@@ -55,7 +56,7 @@ pub const TARGETS: &[Target] = &[
     target("webhook", vendor::webhook),
 ];
 
-/// A target by its name.
+/// The target with this name.
 pub fn named(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }

@@ -1,4 +1,4 @@
-//! The libFuzzer program. libFuzzer provides the main function; this selects the target.
+//! The libFuzzer program for all targets. libFuzzer provides the main function; the code here selects the target.
 #![no_main]
 
 use std::sync::OnceLock;
@@ -14,7 +14,7 @@ fuzz_target!(init: choose(), |data| {
     }
 });
 
-/// Selected by a variable, because libFuzzer parses the arguments.
+/// Selects the target that the variable FUZZ_TARGET names. Not an argument, because libFuzzer parses the arguments.
 fn choose() {
     let wanted = std::env::var("FUZZ_TARGET").unwrap_or_default();
     let Some(target) = named(&wanted) else {

@@ -1,4 +1,4 @@
-//! The environment.
+//! Fuzz target for the environment variables.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use crokodial_dialer::http::cors::Origins;
 
 use crate::input::text;
 
-/// Shorter values may be part of the advice by chance.
+/// Minimum length of a value that must not be shown: shorter ones may occur in a message by chance.
 const MIN_SECRET: usize = 24;
 
-/// Longer words of the advice itself, which the fuzzer discovers.
+/// Words of the error messages that are longer than that. The fuzzer finds them and uses them as values.
 const ADVICE: [&str; 2] = [
     "mongodb://USER:PASSWORD@HOST:27017/DATABASE",
     "https://dialer.example.com,",
 ];
 
-/// Variables, one per line.
+/// Input: environment variables, one per line.
 pub fn config(data: &[u8]) {
     let text = text(data);
     let lines = text.lines().filter_map(|line| line.split_once('='));
@@ -48,7 +48,7 @@ pub fn config(data: &[u8]) {
             assert!(!shown.contains(value), "{secret} is shown");
         }
     }
-    // Empty is absent.
+    // Empty variables count as absent, so removing them changes nothing.
     variables.retain(|_, value| !value.is_empty());
     let again = Config::read(&variables);
     assert_eq!(format!("{again:?}"), format!("{read:?}"));
@@ -63,7 +63,7 @@ fn usable(config: &Config, mut variables: BTreeMap<String, String>) {
     assert!(config.login_limits.per_account > 0 && config.login_limits.per_address > 0);
     assert!(!config.mongo.database.is_empty() && !config.mongo.hosts.is_empty());
     assert!(!config.mongo.hosts.contains('@'));
-    // What was made of the lists and the origin is read as itself.
+    // The parsed networks and the parsed origin must parse as themselves.
     let proxies: Vec<String> = config
         .trusted_proxies
         .iter()

@@ -1,14 +1,14 @@
-//! Scrubbing of text for logs and Sentry: a credential is removed in any context.
+//! Fuzz target for the removal of credentials from logs and Sentry: a credential must be removed in any context.
 
 use crokodial_dialer::security::scrub::text as scrubbed;
 use serde_json::json;
 
 use crate::input::{halves, text};
 
-/// A value that no input contains by chance.
+/// The credential that is inserted into texts. No input contains it by chance.
 const PLANTED: &str = "q7HunterZ2x9";
 
-/// Two lines: the text before and the text after the credential.
+/// Input: the text before the credential in the first line, the text after it in the rest.
 pub fn scrub(data: &[u8]) {
     let text = text(data);
     if text.contains(PLANTED) {
@@ -17,7 +17,7 @@ pub fn scrub(data: &[u8]) {
     let out = scrubbed(&text);
     assert!(out.len() <= 6 * text.len() + 64, "{out}");
     let (before, after) = halves(&text);
-    // Part of a name, as in OAUTH2_CLIENT_SECRET.
+    // Prefix of a secret's name, as in `OAUTH2_CLIENT_SECRET`.
     let plain = before
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c));
@@ -31,12 +31,12 @@ pub fn scrub(data: &[u8]) {
         format!("{before} {name}password={PLANTED} {after}"),
         format!("{before} {name}_SECRET: {PLANTED} {after}"),
         format!("{before} {PLANTED}@example.com {after}"),
-        // A password of any characters in a body.
+        // A JSON body with a password that may contain any character.
         format!(
             "{} {after}",
             json!({ "name": "x", "password": format!("{before}{PLANTED}") })
         ),
-        // And in a body escaped within another text, or in debug output.
+        // A JSON body that is escaped within another text, as in debug output.
         format!(
             "{:?}",
             json!({ "token": format!("{before}{PLANTED}"), "name": after }).to_string()

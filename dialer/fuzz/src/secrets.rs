@@ -1,4 +1,4 @@
-//! Signed and sealed texts: only genuine ones are accepted, to the last bit.
+//! Fuzz targets for signed and sealed texts: a text is accepted only if no bit of it was changed.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::input::{altered, text};
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
-/// A key for these tests only.
+/// An encryption key that only these tests use.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 const CONTEXT: SealContext = SealContext {
@@ -18,13 +18,13 @@ const CONTEXT: SealContext = SealContext {
     user: ObjectId::from_bytes([1; 12]),
 };
 
-/// Shorter texts may be part of the advice by chance.
+/// Minimum length of a text that a message must not repeat: shorter ones may occur in it by chance.
 const MIN_SECRET: usize = 20;
 
 static RING: LazyLock<Option<KeyRing>> =
     LazyLock::new(|| KeyRing::parse(&format!("k1:{KEY}")).ok());
 
-/// The nonce is random, so the text differs in each run.
+/// A sealed text. It differs in each run, because the nonce is random.
 static SEALED: LazyLock<String> = LazyLock::new(|| {
     let ring = RING.as_ref();
     let sealed = ring.and_then(|ring| ring.seal(CONTEXT, "hunter2").ok());
@@ -48,14 +48,14 @@ fn claims(id: &str, sid: &str) -> Claims {
     }
 }
 
-/// A value of ENCRYPTION_KEYS.
+/// Input: a value of ENCRYPTION_KEYS.
 pub fn keyring(data: &[u8]) {
     let typed = text(data);
     let ring = match KeyRing::parse(&typed) {
         Ok(ring) => ring,
         Err(advice) => {
             let items = typed.split([',', ':']).map(str::trim);
-            // The fuzzer finds out the advice, too, but not as one word.
+            // Texts with spaces are excluded: the fuzzer also finds whole sentences of the error message.
             let word = |item: &str| item.len() >= MIN_SECRET && !item.contains(char::is_whitespace);
             let long = items.filter(|item| word(item));
             assert!(long.into_iter().all(|item| !advice.contains(item)));
@@ -82,7 +82,7 @@ pub fn keyring(data: &[u8]) {
     assert_ne!(look_ups, ring.look_ups("fuzz", &["ab"]));
 }
 
-/// A modified sealed text, and arbitrary text.
+/// Input: a change to a sealed text; also used as a sealed text itself.
 pub fn sealed(data: &[u8]) {
     let Some(ring) = RING.as_ref() else { return };
     assert_eq!(ring.open(CONTEXT, &SEALED).as_deref(), Ok("hunter2"));
@@ -97,11 +97,11 @@ pub fn sealed(data: &[u8]) {
         }
         Err(_) => {}
     }
-    // Plain text of the old server is distinguished from sealed text.
+    // Plain keys of the old server must not be mistaken for sealed ones.
     assert_eq!(rings::is_sealed(&any), any.starts_with("sealed.v1."));
 }
 
-/// A modified token, arbitrary text, and a token with arbitrary claims.
+/// Input: a change to a genuine token; also used as a token itself, and as a claim of a new token.
 pub fn token(data: &[u8]) {
     let keys = TokenKeys::new(SECRET);
     let any = text(data);

@@ -1,4 +1,4 @@
-//! Runs every target over its seeds, hostile inputs and variations of both: the part of fuzzing that `make test` runs.
+//! Runs every target on its seeds, on hostile inputs, and on variations of both. `make test` runs this part of fuzzing.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use super::{TARGETS, Target};
 /// Number of variations per target.
 const VARIATIONS: u64 = 300;
 
-/// Maximum length of an input in a message.
+/// Maximum length of an input that a failure message shows, in bytes.
 const SHOWN: usize = 2_000;
 
 fn seeds(target: &str) -> PathBuf {
@@ -28,7 +28,7 @@ fn inputs(target: &Target) -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
-/// Runs targets on inputs and continues after failures, so that all of them are reported.
+/// Runs targets on inputs. Continues after a failure, so that all failures are reported.
 fn check(tries: impl Iterator<Item = (&'static Target, Vec<Vec<u8>>)>) {
     let mut broken = Vec::new();
     for (target, inputs) in tries {
@@ -43,7 +43,7 @@ fn check(tries: impl Iterator<Item = (&'static Target, Vec<Vec<u8>>)>) {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// SplitMix64: the same numbers for the same seed, on any machine.
+/// The random number generator SplitMix64: the same seed gives the same numbers on any machine.
 struct Random(u64);
 
 impl Random {
@@ -59,7 +59,7 @@ impl Random {
         usize::try_from(self.next() % u64::try_from(most.max(1)).unwrap()).unwrap()
     }
 
-    /// Bytes with a meaning to some parser, and arbitrary ones.
+    /// A random byte. Most have a meaning to one of the parsers.
     fn byte(&mut self) -> u8 {
         const MEANT: &[u8] = b"\"\\',;:=&?%+-.@/$#{}[]()<>*~\n\r\t \0\x1e\xff\xc3\xe2019azAZ_eE";
         match self.below(3) {

@@ -1,4 +1,4 @@
-//! Vendors: their messages, what these change in a lead, and matching of leads.
+//! Fuzz targets for vendors: their messages, the changes that these make to a lead, and the matching of leads.
 
 use bson::oid::ObjectId;
 use crokodial_dialer::domain::email;
@@ -15,10 +15,10 @@ use crate::input::{fields, halves, object, text};
 
 const TENANT: ObjectId = ObjectId::from_bytes([7; 12]);
 
-/// Maximum length of a message's field, in characters.
+/// Maximum length of a field of a message, in characters.
 const MAX_LENGTH: usize = 500;
 
-/// Maximum number of messages per lead.
+/// Maximum number of messages about one lead.
 const MAX_MESSAGES: usize = 8;
 
 pub fn price(data: &[u8]) {
@@ -40,7 +40,7 @@ pub fn price(data: &[u8]) {
     }
 }
 
-/// Stored and printed amounts parse as the same amount.
+/// Checks that an amount is parsed as itself from its stored and its printed form.
 fn amount(cents: Cents) {
     let amount = cents.amount();
     assert!((0.0..=1_000_000.0).contains(&amount), "{amount}");
@@ -73,7 +73,7 @@ fn written_out(body: &Map<String, Value>) -> Map<String, Value> {
     body.iter().map(|(k, v)| (k.clone(), text(v))).collect()
 }
 
-/// Storable: not empty, and within its maximum length.
+/// Checks that a parsed lead can be stored: no field is empty or longer than its maximum.
 pub fn usable(lead: &VendorLead) {
     let plain = |text: &str, most: usize| {
         assert!(!text.is_empty() && text.trim() == text, "{text:?}");
@@ -92,7 +92,7 @@ pub fn usable(lead: &VendorLead) {
         let before = lead.person.iter().take(place);
         assert!(!before.into_iter().any(|(f, _)| f == field), "{field}");
         match value {
-            // Made of two others.
+            // The name is composed of first name and last name.
             Field::Text(text) if *field == "name" => plain(text, 2 * MAX_LENGTH + 1),
             Field::Text(text) => plain(text, MAX_LENGTH),
             Field::List(items) => {
@@ -107,7 +107,7 @@ pub fn usable(lead: &VendorLead) {
         .for_each(|(_, text)| plain(text, MAX_LENGTH));
 }
 
-/// Two stored leads, one per line; the first also as a message.
+/// Input: two stored leads, one per line. The first one is also used as a message.
 pub fn same(data: &[u8]) {
     let text = text(data);
     let (one, other) = halves(&text);
@@ -135,7 +135,7 @@ pub fn same(data: &[u8]) {
     assert_ne!(id, sameness::new_id(ObjectId::from_bytes([8; 12]), &lead));
 }
 
-/// A stored lead, then messages about it, one per line.
+/// Input: a stored lead in the first line, then messages about it, one per line.
 pub fn merge(data: &[u8]) {
     let text = text(data);
     let (first, messages) = halves(&text);
@@ -163,7 +163,7 @@ pub fn merge(data: &[u8]) {
     }
 }
 
-/// Applies a merge as the store does.
+/// Applies a merge to a lead, like the store does.
 fn store(lead: &mut Map<String, Value>, merge: &Merge) {
     for (field, value) in &merge.fields {
         let value = match value {

@@ -1,6 +1,6 @@
 //! Administration of accounts. At least one administrator can always sign in: an operation that could remove the last
-//! one checks before and after the write, and is undone if necessary. Of two concurrent operations at least one sees
-//! both.
+//! administrator checks before and after its write, and undoes the write if none is left. Of two concurrent operations
+//! at least one sees both writes.
 
 use bson::oid::ObjectId;
 use rand::RngCore;
@@ -16,15 +16,15 @@ use crate::store::users::User;
 /// Lifetime of a reset link: one hour.
 const RESET_MS: i64 = 3_600_000;
 
-/// Throttle key of wrong reset links; no e-mail address can be equal to it.
+/// Throttle key for wrong reset tokens, in place of an e-mail address. It contains a space, so it equals no address.
 const RESETS: &str = "password resets";
 
-/// A one-time token to set a password. Only its hash is stored.
+/// A one-time token with which a user sets a new password. The database contains only its hash.
 #[derive(Clone)]
 pub struct ResetToken {
-    /// 256 bits as 64 hex digits.
+    /// The token: 256 random bits as 64 hex digits.
     pub token: String,
-    /// Milliseconds since 1970.
+    /// Time of expiry, in milliseconds since 1970.
     pub expires_ms: i64,
 }
 
@@ -35,10 +35,10 @@ impl std::fmt::Debug for ResetToken {
 }
 
 impl Accounts {
-    /// Sets the role of an account.
+    /// Sets the role of an account, unless no administrator would be left.
     ///
     /// # Errors
-    /// `NoSuchUser`, `LastAdministrator`, `Database`.
+    /// `NoSuchUser` if the account does not exist, `LastAdministrator` if no administrator would be left, `Database`.
     pub async fn set_role(
         &self,
         who: &Identity,
@@ -66,11 +66,11 @@ impl Accounts {
         self.known(target).await
     }
 
-    /// Disables sign-in and ends the account's sessions, reset links and vendor credentials. Idempotent: repeating it
-    /// completes a partial failure.
+    /// Disables sign-in and ends the account's sessions, reset links and vendor credentials. Idempotent: a repetition
+    /// completes a call that failed half-way.
     ///
     /// # Errors
-    /// `NoSuchUser`, `LastAdministrator`, `Database`.
+    /// `NoSuchUser` if the account does not exist, `LastAdministrator` if no administrator would be left, `Database`.
     pub async fn disable(
         &self,
         who: &Identity,
@@ -90,10 +90,10 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Enables sign-in. Vendor credentials stay revoked.
+    /// Enables sign-in. Vendor credentials that were revoked by disabling stay revoked.
     ///
     /// # Errors
-    /// `NoSuchUser`, `Database`.
+    /// `NoSuchUser` if the account does not exist, `Database`.
     pub async fn enable(
         &self,
         who: &Identity,
@@ -110,7 +110,7 @@ impl Accounts {
     /// Creates a one-time token to set a password, and revokes older ones.
     ///
     /// # Errors
-    /// `NoSuchUser`, `Disabled`, `Database`.
+    /// `NoSuchUser` if the account does not exist, `Disabled` if it is disabled, `Database`.
     pub async fn reset_link(
         &self,
         who: &Identity,
@@ -134,10 +134,11 @@ impl Accounts {
         Ok(ResetToken { token, expires_ms })
     }
 
-    /// Sets a password with a reset token and ends all sessions. The caller has checked the password.
+    /// Sets a new password with a reset token and ends all sessions. The caller must have checked the password's form.
     ///
     /// # Errors
-    /// `ResetRefused`, `TooMany`, `Busy`, `Hashing`, `Database`.
+    /// `ResetRefused` if the token is unknown, expired or used. `TooMany` after too many wrong tokens, `Busy` if too
+    /// many clients wait for hashing, `Hashing`, `Database`.
     pub async fn reset(
         &self,
         token: &str,
@@ -167,7 +168,7 @@ impl Accounts {
         if self.store.is_disabled(owner).await? {
             return Err(AccountError::ResetRefused);
         }
-        // Before the link is consumed, because this step may have to be retried.
+        // The password is hashed before the link is consumed: hashing can fail, and then the user needs the link again.
         let hash = self.hash(password).await?;
         if !self.store.take_reset(&key).await? {
             return Err(AccountError::ResetRefused);
@@ -185,10 +186,11 @@ impl Accounts {
         Ok(())
     }
 
-    /// Sets the password of the account with this address and ends its sessions, for the command line.
+    /// Sets the password of the account with this address and ends its sessions. Used by the command line.
     ///
     /// # Errors
-    /// `NoSuchUser`, also when several accounts differ in case only; `Disabled`, `Busy`, `Hashing`, `Database`.
+    /// `NoSuchUser` if no account has the address, or several differ only in letter case. `Disabled`, `Busy`,
+    /// `Hashing`, `Database`.
     pub async fn force_password(
         &self,
         typed: &str,
@@ -219,7 +221,8 @@ impl Accounts {
         Err(AccountError::LastAdministrator)
     }
 
-    /// Writes an audit entry before the response. A failure does not fail the operation, which is done.
+    /// Writes an audit entry before the response is sent. A failure is only logged, because the operation itself
+    /// succeeded.
     pub(super) async fn record(&self, entry: AuditEntry) {
         if let Err(fault) = self.store.insert_audit(&entry).await {
             tracing::warn!(action = ?entry.action, reason = %fault, "audit entry not written");
@@ -227,7 +230,7 @@ impl Accounts {
     }
 }
 
-/// An audit entry for an operation by the holder of a link.
+/// An audit entry for an operation by the holder of a reset link, who is not signed in.
 fn of(user: &User, action: AuditAction, caller: &Caller) -> AuditEntry {
     AuditEntry {
         action,

@@ -1,14 +1,14 @@
-//! Password hashing on blocking threads, one at a time: hashing is deliberately slow, takes 19 MiB with Argon2id, and
-//! must not exhaust the machine.
+//! Password hashing on blocking threads, one hash at a time. Hashing is deliberately slow and takes 19 MiB of memory
+//! with Argon2id, so concurrent hashes could exhaust the machine.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// Maximum number of callers that wait for the permit. At about 60 ms each, the last one waits a second.
+/// Maximum number of callers that hash or wait. One hash takes about 60 ms, so the last caller waits about a second.
 const QUEUE_LENGTH: usize = 16;
 
-/// The queue is full.
+/// Too many callers are waiting for the hasher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Busy;
 
@@ -28,10 +28,11 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    /// Runs `work` in turn. A cancelled caller gives up its place only when its work is done.
+    /// Runs `work` after the callers before it. If the caller is cancelled while `work` runs, the next caller still
+    /// waits for its end.
     ///
     /// # Errors
-    /// `Busy` immediately if the queue is full; also if the work panicked.
+    /// `Busy` immediately if the queue is full, and also if `work` panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -51,7 +52,7 @@ impl Hasher {
         .map_err(|_| Busy)
     }
 
-    /// Runs `work` if nothing is being hashed or waiting; `None` otherwise, also if it panicked.
+    /// Runs `work` only if no other work is running. `None` if one is, or if `work` panicked.
     pub async fn run_if_idle<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

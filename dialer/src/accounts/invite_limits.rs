@@ -1,4 +1,4 @@
-//! Rate limits of invite codes.
+//! Rate limits for requests about invite codes.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use crate::security::throttle::{Limits, Throttle};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Rate limits of invite code requests. Every request counts, successful or not.
+/// Rate limits for requests about invite codes. Successful requests count like failed ones.
 #[derive(Debug)]
 pub(super) struct InviteLimits {
     pub validate: Mutex<Throttle>,

@@ -1,4 +1,4 @@
-//! Operations on invite codes and their rate limits.
+//! Operations on invite codes, and which rate limit applies to each.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,23 +12,23 @@ use crate::domain::passcode::{self, InviteCode, InviteRefusal, InviteSpec};
 use crate::store::audit::AuditAction;
 use crate::store::fault::Reason;
 
-/// Maximum number of random codes to try: with 40 bits each, a second one is practically never needed.
+/// Maximum number of random codes to try. A code has 40 random bits, so the first one is practically always unused.
 const MAX_ATTEMPTS: usize = 10;
 
-/// Purpose of a look-up; each has its own rate limit.
+/// Why a client looks up an invite code. Each purpose has its own rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Five per address in 15 minutes.
+    /// To validate the code: 5 requests per address in 15 minutes.
     Validate,
-    /// Three per address in an hour.
+    /// To prepare a registration: 3 requests per address in an hour.
     Consume,
 }
 
 impl Accounts {
-    /// Looks up a code without using it: only registration does.
+    /// Looks up an invite code without using it. Only registration uses codes.
     ///
     /// # Errors
-    /// `Invite` if it cannot be used to register, `TooMany`, `Database`.
+    /// `Invite` if the code cannot be used to register, `TooMany` if the rate limit is exceeded, `Database`.
     pub async fn look_at_invite(
         &self,
         typed: &str,
@@ -46,19 +46,20 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Counts an administrator's request against the limit: 20 in 5 minutes, from any address.
+    /// Counts a request of an administrator against the rate limit: 20 requests in 5 minutes per administrator,
+    /// whatever the address.
     ///
     /// # Errors
-    /// `TooMany`.
+    /// `TooMany` if the rate limit is exceeded.
     pub fn manage_invites(&self, who: &Identity) -> Result<(), AccountError> {
         let anywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         spend(&self.invite_limits.manage, &who.user.id.to_hex(), anywhere)
     }
 
-    /// Creates a code: the given one, or a random one.
+    /// Creates an invite code with the given text, or with a random one.
     ///
     /// # Errors
-    /// `CodeTaken`, `Database`.
+    /// `CodeTaken` if the code exists, `Database`.
     pub async fn make_invite(
         &self,
         who: &Identity,
@@ -86,10 +87,10 @@ impl Accounts {
         Err(AccountError::CodeTaken)
     }
 
-    /// Deactivates a code and returns its text; `None` if there is no such code.
+    /// Deactivates an invite code and returns its text; `None` if it does not exist.
     ///
     /// # Errors
-    /// `Database`.
+    /// `Database`, if the database fails.
     pub async fn deactivate_invite(
         &self,
         who: &Identity,
@@ -104,10 +105,10 @@ impl Accounts {
         Ok(code)
     }
 
-    /// Deletes a code; false if there is no such code.
+    /// Deletes an invite code; false if it does not exist.
     ///
     /// # Errors
-    /// `Database`.
+    /// `Database`, if the database fails.
     pub async fn delete_invite(
         &self,
         who: &Identity,

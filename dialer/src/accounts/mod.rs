@@ -1,5 +1,5 @@
-//! Accounts: sign-in, registration, administration, invite codes. This is the order of the steps; rules are in `domain`
-//! and `security`, data in `store`.
+//! Accounts: sign-in, registration, administration, invite codes. This module defines the order of the steps. Rules are
+//! in `domain` and `security`, data access is in `store`.
 
 mod administration;
 pub mod hasher;

@@ -1,4 +1,4 @@
-//! Stored password hashes: the current scheme, and the slow steps.
+//! How the accounts service hashes and verifies passwords: the current scheme, and the slow steps in the background.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,10 +11,11 @@ use crate::security::password::{self, HashScheme};
 use crate::store::fault::Fault;
 
 impl Accounts {
-    /// The current hash scheme: Argon2id once the old server is gone for good.
+    /// The scheme in which new passwords are hashed: Argon2id if the old server no longer uses the database, otherwise
+    /// bcrypt.
     ///
     /// # Errors
-    /// Errors of the database.
+    /// If the database fails.
     pub async fn scheme(&self) -> Result<HashScheme, Fault> {
         if let Some(scheme) = self.known.get(Instant::now()) {
             return Ok(scheme);
@@ -28,7 +29,7 @@ impl Accounts {
         Ok(scheme)
     }
 
-    /// Logs the hash scheme at the start.
+    /// Logs at startup which scheme is used.
     pub async fn log_scheme(&self) {
         match self.scheme().await {
             Ok(scheme) => tracing::info!(form = scheme.name(), "how new passwords are stored"),
@@ -36,7 +37,8 @@ impl Accounts {
         }
     }
 
-    /// The scheme for a new hash. A database without accounts never had an old server; its first account marks it so.
+    /// The scheme for a new hash. An empty database never had an old server, so it is marked as contracted before its
+    /// first account is created.
     async fn scheme_to_write(&self) -> Result<HashScheme, Fault> {
         let scheme = self.scheme().await?;
         if scheme == HashScheme::Argon2id || !self.store.is_fresh().await? {
@@ -63,8 +65,8 @@ impl Accounts {
             .map_err(|_| AccountError::Hashing)
     }
 
-    /// Replaces a just verified hash by one of the current scheme, if that is stronger. Runs in the background, and
-    /// only if the hasher is idle; otherwise the next sign-in does it.
+    /// Replaces a hash that was just verified, if a hash of the current scheme is stronger. Runs in the background and
+    /// only if the hasher is idle; otherwise a later sign-in does it.
     pub(super) fn improve(
         &self,
         user: ObjectId,

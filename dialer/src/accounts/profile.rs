@@ -1,4 +1,4 @@
-//! Changes of the caller's own account and sessions.
+//! Changes that callers make to their own account and sessions.
 
 use super::service::{Accounts, taken};
 use super::types::{AccountError, Caller, Identity};
@@ -8,15 +8,16 @@ use crate::store::audit::AuditAction;
 use crate::store::profile::ProfileUpdate;
 use crate::store::users::User;
 
-/// Attempts to write a change. A concurrent sign-in may replace the hash between its verification and the write, but
-/// only once.
+/// Maximum number of attempts to write a change. A concurrent sign-in may replace the hash between its verification and
+/// the write. This happens at most once, because the new hash is in the current scheme.
 const MAX_ATTEMPTS: u32 = 2;
 
 impl Accounts {
-    /// Changes the caller's account, completely or not at all. A new password ends all other sessions and reset links.
+    /// Changes the caller's account in a single write. A new password ends all other sessions and all reset links.
     ///
     /// # Errors
-    /// `WrongPassword`, also if the password changed in the meantime; `EmailTaken`, `TooMany`, `Busy`, `Database`.
+    /// `WrongPassword`, also if the password changed in the meantime. `EmailTaken`, `TooMany`, `Busy`, `Hashing`,
+    /// `Database`.
     pub async fn change_profile(
         &self,
         who: &Identity,
@@ -40,7 +41,7 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Verifies the current password, if required, and writes.
+    /// Verifies the current password, if the change requires it, and writes the change.
     async fn write_change(
         &self,
         who: &Identity,
@@ -74,7 +75,7 @@ impl Accounts {
         Err(AccountError::WrongPassword)
     }
 
-    /// The stored hash, if `typed` matches it. Wrong passwords count as failed sign-ins, so that a stolen session
+    /// The stored hash, if `typed` is its password. Wrong passwords count as failed sign-ins, so that a stolen session
     /// cannot be used to guess the password.
     async fn verify_current(
         &self,
@@ -96,10 +97,10 @@ impl Accounts {
         judged
     }
 
-    /// Ends one of the caller's sessions; false if they have no such session.
+    /// Ends one of the caller's sessions; false if the caller has no such session.
     ///
     /// # Errors
-    /// `Database`.
+    /// `Database`, if the database fails.
     pub async fn end_session(
         &self,
         who: &Identity,

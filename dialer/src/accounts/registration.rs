@@ -1,4 +1,4 @@
-//! Registration, and creation of accounts.
+//! Registration of users, and creation of their accounts.
 
 use super::service::{Accounts, taken};
 use super::types::{AccountError, Caller, Registering, SignedIn};
@@ -9,15 +9,15 @@ use crate::store::audit::AuditAction;
 use crate::store::passcodes::InviteUse;
 use crate::store::users::{NewUser, User};
 
-/// Throttle key of wrong invite codes; no e-mail address can be equal to it.
+/// Throttle key for wrong invite codes, in place of an e-mail address. It contains a space, so it equals no address.
 const INVITES: &str = "invite codes";
 
 impl Accounts {
-    /// Creates an account and signs it in. With invite-only registration, a use of the invite code is taken first, and
-    /// released if the registration fails.
+    /// Creates an account and signs it in. If registration requires an invite, a use of the code is taken first, and
+    /// given back if the account cannot be created.
     ///
     /// # Errors
-    /// `InviteNeeded`, `Invite`, `EmailTaken`, `TooMany`, `Busy`, `Database`.
+    /// `InviteNeeded`, `Invite`, `EmailTaken`, `TooMany`, `Busy`, `Hashing`, `Database`.
     pub async fn register(
         &self,
         new: Registering,
@@ -48,10 +48,10 @@ impl Accounts {
         }
     }
 
-    /// Creates an account. The caller has normalised `email`, and has checked it and the password.
+    /// Creates an account. The caller must have normalised and checked `email`, and checked the password's form.
     ///
     /// # Errors
-    /// `EmailTaken`, `Busy`, `Hashing`, `Database`.
+    /// `EmailTaken` if an account has the address, `Busy` if too many clients wait for hashing, `Hashing`, `Database`.
     pub async fn create(
         &self,
         email: &str,

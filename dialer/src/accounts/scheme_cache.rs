@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::security::password::HashScheme;
 
-/// Maximum age of the cached scheme. A replica may use the previous scheme for this long; both can be verified at any
-/// time.
+/// Maximum age of the cached scheme. A replica may hash with the previous scheme for this long. That is harmless,
+/// because every replica can verify both schemes.
 const CACHE_TTL: Duration = Duration::from_secs(60);
 
-/// The scheme that was last read, and when.
+/// The scheme that was read last, and the time at which it was read.
 #[derive(Debug, Default)]
 pub(super) struct SchemeCache(Mutex<Option<(HashScheme, Instant)>>);
 

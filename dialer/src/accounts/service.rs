@@ -1,4 +1,4 @@
-//! The accounts service and its shared helpers.
+//! The accounts service, and helpers that its operations share.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::fault::{Fault, Reason};
 
-/// The accounts service.
+/// The accounts service: everything that its operations need.
 #[derive(Debug)]
 pub struct Accounts {
     pub(super) store: Arc<Store>,
@@ -70,7 +70,7 @@ impl Accounts {
             .release(reservation);
     }
 
-    /// Writes an audit entry in the background, so that a failing log cannot block sign-ins.
+    /// Writes an audit entry in the background, so that a failing audit log cannot block sign-ins.
     pub(super) fn audit(
         &self,
         action: AuditAction,
@@ -83,7 +83,7 @@ impl Accounts {
             user,
             entity: None,
             change: None,
-            // A password may have been typed into the e-mail field.
+            // Users sometimes type their password into the e-mail field, so text that is not an address is not logged.
             email: if email::check(email).is_ok() {
                 email.to_owned()
             } else {
@@ -101,7 +101,7 @@ impl Accounts {
     }
 }
 
-/// Maps a duplicate key to a taken address.
+/// Maps a duplicate key in the database to `EmailTaken`.
 pub(super) fn taken(fault: Fault) -> AccountError {
     match fault.reason {
         Reason::DuplicateKey => AccountError::EmailTaken,

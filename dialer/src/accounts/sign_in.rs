@@ -1,4 +1,4 @@
-//! Sign-in, sign-out, and identification of requests.
+//! Sign-in, sign-out, and verification of the token of a request.
 
 use std::time::Duration;
 
@@ -15,15 +15,16 @@ use crate::store::audit::AuditAction;
 use crate::store::sessions::NewSession;
 use crate::store::users::User;
 
-/// Minimum duration of a sign-in attempt that reached verification, so that timing reveals nothing.
+/// Minimum duration of a sign-in attempt that reached verification, so that its timing reveals nothing about the
+/// account.
 pub const LOGIN_FLOOR: Duration = Duration::from_millis(250);
 
 impl Accounts {
-    /// Verifies e-mail and password and starts a session. Takes at least `LOGIN_FLOOR` unless it is throttled,
-    /// whether they are right or wrong.
+    /// Verifies e-mail address and password and starts a session. Takes at least `LOGIN_FLOOR`, whether or not they are
+    /// right, unless the attempt is throttled.
     ///
     /// # Errors
-    /// `WrongCredentials` with the same text for every cause; `TooMany`, `Busy`, `Database`.
+    /// `WrongCredentials`, with the same message for every cause. `TooMany`, `Busy`, `Database`.
     pub async fn login(
         &self,
         typed: &str,
@@ -35,7 +36,8 @@ impl Accounts {
         let reservation = self.reserve(&lower, caller.address)?;
         let result = self.attempt(typed, &lower, password, caller).await;
         match &result {
-            // Only a wrong password is a failure; a success or an outage is not.
+            // Only wrong credentials count as a failed attempt. After a success or an outage the reservation is
+            // released.
             Err(AccountError::WrongCredentials) => {
                 self.audit(AuditAction::LoginFailed, None, &lower, caller);
             }
@@ -68,8 +70,9 @@ impl Accounts {
         Err(AccountError::WrongCredentials)
     }
 
-    /// The stored hash, if the password still opens the account. Changing a password and disabling an account both
-    /// write before they end sessions: either they see the session started here, or this check sees their write.
+    /// The stored hash, if the password is still valid and the account still enabled. Closes a race: changing a
+    /// password and disabling an account both write first and end sessions afterwards. So they end the session that was
+    /// started here, or this check sees their write.
     async fn still_fits(
         &self,
         id: ObjectId,
@@ -79,13 +82,13 @@ impl Accounts {
         let Some(stored) = self.store.password_hash(id).await? else {
             return Ok(None);
         };
-        // Another sign-in at the same time may have stored a better hash of the same password.
+        // A concurrent sign-in may have replaced the hash by a stronger one of the same password.
         let fits = stored == verified || self.fits(password.to_owned(), stored.clone()).await?;
         let disabled = self.store.is_disabled(id).await?;
         Ok((fits && !disabled).then_some(stored))
     }
 
-    /// The account and the hash that the password matches.
+    /// The account to sign in to and its hash, if the password matches.
     async fn judge(
         &self,
         typed: &str,
@@ -105,7 +108,7 @@ impl Accounts {
         Ok((user, hash))
     }
 
-    /// Starts a session; also returns its `_id`.
+    /// Starts a session and returns it, with the `_id` of its document.
     pub(super) async fn start_session(
         &self,
         user: User,
@@ -138,10 +141,10 @@ impl Accounts {
         Ok((SignedIn { token, user }, key))
     }
 
-    /// The owner of a token: verifies signature, session document and account.
+    /// The owner of a token, after the signature, the session document and the account were checked.
     ///
     /// # Errors
-    /// `Token`, `Revoked` (also if the account is gone), `Database`.
+    /// `Token` if the token is invalid; `Revoked` if its session or account does not exist any more; `Database`.
     pub async fn identify(&self, token: &str) -> Result<Identity, AccountError> {
         let now = now_ms();
         let claims = self.keys.read(token, now / 1000)?;
@@ -159,10 +162,10 @@ impl Accounts {
         })
     }
 
-    /// Ends this session.
+    /// Ends the caller's current session.
     ///
     /// # Errors
-    /// `Database`.
+    /// `Database`, if the database fails.
     pub async fn logout(&self, identity: &Identity, caller: &Caller) -> Result<(), AccountError> {
         self.store.delete_session(&identity.session).await?;
         self.audit(

@@ -1,4 +1,4 @@
-//! Types of the accounts service.
+//! Data types of the accounts service.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::fault::Fault;
 use crate::store::users::User;
 
-/// Message of every failed sign-in. It mentions the reset, because accounts whose password was last changed on the old
-/// application's profile page cannot sign in anywhere and cannot be detected.
+/// Message of every failed sign-in. It mentions the reset for one case: if a password was last changed on the profile
+/// page of the old server, its account cannot sign in on either server, and such accounts cannot be detected.
 pub const LOGIN_FAILED: &str = "E-mail or password is wrong. If you are sure of both, ask an administrator to reset your password.";
 
-/// Client of a request, for throttling and the audit log.
+/// The client of a request, for throttling and the audit log.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub address: IpAddr,
-    /// At most 200 characters.
+    /// User agent, at most 200 characters.
     pub user_agent: String,
 }
 
-/// A new session.
+/// Result of signing in: the token of the new session, and its user.
 #[derive(Debug)]
 pub struct SignedIn {
     pub token: String,
@@ -36,24 +36,25 @@ pub struct SignedIn {
 #[derive(Debug, Clone)]
 pub struct Identity {
     pub user: User,
-    /// `_id` of the session document.
+    /// `_id` of the session's document.
     pub session: String,
-    /// Time of expiry, in milliseconds since 1970.
+    /// Time at which the session expires, in milliseconds since 1970.
     pub ends_ms: i64,
 }
 
 impl Identity {
-    /// The leads that the user may access.
+    /// The leads that the user may read and change.
     pub fn scope(&self) -> Scope {
         Scope::of(self.user.id, &self.user.role)
     }
 
-    /// True for administrators.
+    /// True if the user is an administrator.
     pub fn is_administrator(&self) -> bool {
         matches!(self.scope(), Scope::OwnOrUnowned(_))
     }
 
-    /// An audit entry about an operation of the user. `entity` is `None` for their own account and for several leads.
+    /// An audit entry about an operation of this user. `entity` is `None` for the user's own account and for several
+    /// leads.
     pub fn entry(
         &self,
         action: AuditAction,
@@ -72,7 +73,7 @@ impl Identity {
     }
 }
 
-/// Reason why an operation failed.
+/// Reason why an operation of the accounts service failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
     #[error("{LOGIN_FAILED}")]
@@ -115,10 +116,10 @@ impl From<Busy> for AccountError {
     }
 }
 
-/// A new account; checked by the caller of `register`.
+/// Data of a new account. The caller of `register` has checked it.
 #[derive(Debug)]
 pub struct Registering {
-    /// Normalised.
+    /// In normalised form.
     pub email: String,
     pub name: String,
     pub password: String,

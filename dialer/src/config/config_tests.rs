@@ -44,7 +44,8 @@ fn metrics_are_off_or_on_a_port_of_their_own() {
 
 #[test]
 fn a_log_level_that_is_not_ascii_is_refused() {
-    // The library would panic here: it looks for a letter's place in another text than the one it cuts.
+    // `EnvFilter` would panic on these: it applies a byte position of one string to another in which letters have other
+    // lengths.
     for wrong in ["info, \u{fffd}\u{fffd}[[", " \u{e9}=debug", "d\u{e9}bug"] {
         let error = Config::read(&with("LOG_LEVEL", wrong)).unwrap_err();
         assert_eq!(error.0[0].variable, "LOG_LEVEL", "{wrong}");

@@ -1,5 +1,5 @@
-//! The environment → `Config`. All problems are reported at once, by variable and with the fix, never with a value:
-//! most values are secrets.
+//! Parses the environment variables into a `Config`. All problems are reported at once, each with the variable's name
+//! and the fix. Values are never repeated, because most of them are secrets.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,11 +23,11 @@ pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
 pub use vendors::{FixedPair, VendorSettings};
 
-/// The database. Only the URI is secret.
+/// Connection to MongoDB. Only the URI is secret.
 #[derive(Debug, Clone)]
 pub struct Mongo {
     pub uri: Secret,
-    /// The URI's hosts, for messages.
+    /// Hosts of the URI, for messages.
     pub hosts: String,
     pub database: String,
 }
@@ -39,8 +39,8 @@ pub enum RegistrationMode {
     Invite,
 }
 
-/// Role of the process. A `Candidate` is started for inspection before it receives traffic; it must not run schedulers
-/// or send messages.
+/// Role of the process. A `Candidate` is started so that it can be checked before it receives traffic. It must not
+/// change data, run scheduled work or send messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceRole {
     Web,
@@ -56,22 +56,22 @@ impl InstanceRole {
     }
 }
 
-/// Format of log lines.
+/// Format in which log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
     Json,
 }
 
-/// Log settings.
+/// Settings for logging.
 #[derive(Debug, Clone)]
 pub struct Logging {
     pub format: LogFormat,
-    /// A valid EnvFilter expression.
+    /// Filter of log lines, a valid `EnvFilter` expression.
     pub filter: String,
 }
 
-/// Sentry settings.
+/// Settings for error reports to Sentry.
 #[derive(Debug, Clone)]
 pub struct Sentry {
     pub dsn: Secret,
@@ -79,20 +79,20 @@ pub struct Sentry {
     pub release: String,
 }
 
-/// The whole configuration, read once in `main`.
+/// The whole configuration. `main` reads it once.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub mongo: Mongo,
     pub jwt_secret: Secret,
     pub port: u16,
-    /// Port of `/metrics`; `None`: not served.
+    /// Port that serves `/metrics`; `None` if metrics are not served.
     pub metrics_port: Option<u16>,
-    /// Additional CORS origin, as a browser sends it.
+    /// An additional origin that CORS allows, in the form in which browsers send it.
     pub client_origin: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub registration: RegistrationMode,
     pub role: InstanceRole,
-    /// The version in `/api/health`.
+    /// The version that `/api/health` reports.
     pub version: String,
     pub logging: Logging,
     pub sentry: Option<Sentry>,
@@ -100,14 +100,14 @@ pub struct Config {
     pub session_lifetime: Duration,
     /// Time zone of users who have not set one.
     pub time_zone: TimeZone,
-    /// Keys that secrets are stored under; `None`: no secrets can be stored.
+    /// Keys that encrypt stored secrets. Without them no new secret can be stored.
     pub key_ring: Option<Arc<KeyRing>>,
     pub vendors: VendorSettings,
-    /// Directory of uploads that are being read.
+    /// Directory for uploaded files while they are read.
     pub spool_dir: PathBuf,
 }
 
-/// The version of the image, or of the crate.
+/// The version to report: `DIALER_VERSION`, which the image sets, or the version of the crate.
 pub fn version(variables: &BTreeMap<String, String>) -> String {
     variables
         .get("DIALER_VERSION")
@@ -117,10 +117,10 @@ pub fn version(variables: &BTreeMap<String, String>) -> String {
 }
 
 impl Config {
-    /// Reads `variables`; an empty value counts as absent.
+    /// Parses the variables. A variable with an empty value counts as absent.
     ///
     /// # Errors
-    /// All problems at once.
+    /// All problems of the variables.
     pub fn read(variables: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(variables);
         let version = version(variables);
@@ -239,12 +239,13 @@ fn parse_mongo(value: &str) -> Result<Mongo, String> {
     if !value.starts_with("mongodb://") && !value.starts_with("mongodb+srv://") {
         return Err("must begin with mongodb:// or mongodb+srv://".to_owned());
     }
-    // The driver's message may repeat parts of the URI, so ours replaces it.
+    // The driver's message is replaced, because it may contain parts of the URI.
     let unusable = || {
         "cannot be parsed: percent-encode @ : / ? # % in user name and password, and check host and options"
             .to_owned()
     };
-    // The driver slices two bytes after each %. It panics if that splits a character, and the panic shows the password.
+    // The driver slices two bytes after each `%`. If that splits a character the driver panics, and the panic message
+    // contains the password.
     let mut encoded = value.split('%').skip(1);
     if encoded.any(|rest| rest.len() >= 2 && !rest.is_char_boundary(2)) {
         return Err(unusable());

@@ -1,4 +1,4 @@
-//! Parsers of single variables, and collection of problems.
+//! Parsers of single variables, and the collection of their problems.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::problem::{ConfigError, Problem};
 
-/// Reads variables one by one and collects problems.
+/// Reads variables one by one and collects the problems.
 pub(super) struct Reader<'a> {
     variables: &'a BTreeMap<String, String>,
     problems: Vec<Problem>,
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         self.optional(name, parse)
     }
 
-    /// The required values, if there is no problem.
+    /// The required values, if no variable has a problem. Otherwise all problems.
     pub(super) fn finish<A, B>(self, a: Option<A>, b: Option<B>) -> Result<(A, B), ConfigError> {
         match (a, b) {
             (Some(a), Some(b)) if self.problems.is_empty() => Ok((a, b)),
@@ -99,7 +99,8 @@ pub(super) fn minutes(value: &str) -> Result<u32, String> {
     }
 }
 
-/// At most 24: the old web client discards older tokens.
+/// Parses a session lifetime from 1 to 24 hours. Not longer, because the old web client discards tokens older than a
+/// day.
 pub(super) fn session_hours(value: &str) -> Result<u32, String> {
     match value.parse::<u32>() {
         Ok(hours) if (1..=24).contains(&hours) => Ok(hours),
@@ -108,14 +109,15 @@ pub(super) fn session_hours(value: &str) -> Result<u32, String> {
 }
 
 pub(super) fn log_filter(value: &str) -> Result<String, String> {
-    // The library panics at some non-ASCII letters, and no target name contains any.
+    // Checked for ASCII first: `EnvFilter` panics on some other letters, and no target name contains any.
     if value.is_ascii() && tracing_subscriber::EnvFilter::try_new(value).is_ok() {
         return Ok(value.to_owned());
     }
     Err("must be error, warn, info, debug, trace or a list such as info,mongodb=debug".to_owned())
 }
 
-/// `scheme://host[:port]`. A trailing slash is accepted, a path is not: browsers send none.
+/// Parses an origin, `scheme://host[:port]`. A trailing slash is accepted. A path is refused, because browsers send
+/// none.
 pub(super) fn origin(value: &str) -> Result<String, String> {
     let advice =
         || "must be an origin such as https://dialer.example.com, without a path".to_owned();
@@ -123,7 +125,7 @@ pub(super) fn origin(value: &str) -> Result<String, String> {
     let uri = trimmed.parse::<http::Uri>().map_err(|_| advice())?;
     let scheme = uri.scheme_str().unwrap_or_default();
     let authority = uri.authority().map_or("", |a| a.as_str());
-    // No path, query or fragment; the parsed URI lacks the fragment, so compare with the text.
+    // Compared with the text, because the parsed URI has lost a fragment: there must be no path, query or fragment.
     let bare = trimmed.eq_ignore_ascii_case(&format!("{scheme}://{authority}"));
     if matches!(scheme, "http" | "https") && bare && !authority.contains('@') {
         return Ok(trimmed.to_ascii_lowercase());
@@ -131,7 +133,7 @@ pub(super) fn origin(value: &str) -> Result<String, String> {
     Err(advice())
 }
 
-/// A comma-separated list of addresses and networks.
+/// Parses a comma-separated list of IP addresses and networks.
 pub(super) fn networks(value: &str) -> Result<Vec<IpNet>, String> {
     value
         .split(',')
@@ -153,7 +155,8 @@ pub(super) fn time_zone(value: &str) -> Result<TimeZone, String> {
         .map_err(|_| "is no time zone: use its IANA name, such as America/Chicago".to_owned())
 }
 
-/// Existence only. Whether it is writable shows with the first upload: a check here would leave a trace.
+/// Checks that a directory exists. Not whether it is writable, because the check would have to create a file; the first
+/// upload reports that.
 pub(super) fn directory(value: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(value);
     if path.is_absolute() && path.is_dir() {

@@ -1,15 +1,15 @@
-//! Problems of the configuration.
+//! Problems that were found in the configuration.
 
 use std::fmt;
 
-/// A problem of one variable, and what to do.
+/// A problem of one variable, with advice on how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub variable: &'static str,
     pub advice: String,
 }
 
-/// All problems as one error.
+/// All problems of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 

@@ -1,8 +1,8 @@
-//! Secret values.
+//! A type for secret values, which logs and messages never show.
 
 use std::fmt;
 
-/// A value that must not be shown.
+/// A secret value. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -11,7 +11,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The value itself, for the library that needs it.
+    /// The value itself, for the library that uses it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Settings of vendors, including the credential that the environment may define.
+//! Settings for vendors, with the optional credential that is defined by environment variables.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::domain::vendor::credential::MAX_LENGTH;
 use crate::security::rate::Rate;
 use crate::security::throttle::Limits;
 
-/// Minimum length of a key: shorter ones can be guessed.
+/// Minimum length of a vendor's key, in characters. Shorter keys could be guessed.
 const MIN_KEY_LENGTH: usize = 16;
 
 const PAIR_ADVICE: &str =
     "NEXTGEN_SID, NEXTGEN_API_KEY and ADMIN_TENANT_ID go together: set all three or none";
 
-/// A credential that is not in the database, and its tenant.
+/// The credential that the environment defines, and the tenant that it belongs to. It is not in the database.
 #[derive(Debug, Clone)]
 pub struct FixedPair {
     pub sid: Secret,
@@ -24,13 +24,13 @@ pub struct FixedPair {
     pub tenant: ObjectId,
 }
 
-/// Settings of vendors.
+/// Settings for requests of vendors.
 #[derive(Debug, Clone)]
 pub struct VendorSettings {
     pub pair: Option<FixedPair>,
-    /// Rate limit per credential.
+    /// Rate limit of each valid credential.
     pub rate: Rate,
-    /// Limits of wrong credentials per address, and per `sid` of an address.
+    /// Limits of requests with wrong credentials: per address, and per `sid` of an address.
     pub wrong: Limits,
 }
 
@@ -41,7 +41,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> VendorSettings {
     };
     let per_address = reader.or("WEBHOOK_FAILURES_PER_ADDRESS", 50, parse::count);
     let wrong = Limits {
-        // A single wrong credential must not block the address for all others.
+        // One `sid` may use a fifth of the address's limit, so that a single wrong credential does not block the
+        // address for others.
         per_account: per_address.div_ceil(5),
         per_address,
         window: Duration::from_secs(60) * reader.or("WEBHOOK_WINDOW_MINUTES", 15, parse::minutes),
@@ -56,7 +57,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> VendorSettings {
 fn pair(reader: &mut Reader<'_>) -> Option<FixedPair> {
     const TENANT: &str = "ADMIN_TENANT_ID";
     if !reader.is_set("NEXTGEN_SID") && !reader.is_set("NEXTGEN_API_KEY") {
-        // Unused on its own, but an invalid value is still reported.
+        // The tenant is not used without a credential, but an invalid value is still reported.
         reader.optional(TENANT, tenant);
         return None;
     }

@@ -1,8 +1,8 @@
-//! Dispositions: names for the outcome of a call.
+//! Dispositions: the names that users give to the outcome of a call.
 
 use serde_json::Value;
 
-/// Name, colour and place of the default dispositions (contract 2.3).
+/// Name, colour and sort position of each default disposition (rows `C-2.3-*` of `tests/contract/rows.toml`).
 pub const DEFAULTS: [(&str, &str, i32); 14] = [
     ("Positive Contact", "#38A169", 0),
     ("Negative Contact", "#E53E3E", 1),
@@ -20,16 +20,16 @@ pub const DEFAULTS: [(&str, &str, i32); 14] = [
     ("Ghosted", "#E6F0F5", 13),
 ];
 
-/// The only default with an emoji.
+/// Name and emoji of the only default disposition that has an emoji.
 pub const GHOST: (&str, &str) = ("Ghosted", "👻");
 
 const MAX_NAME_LENGTH: usize = 60;
 const MAX_EMOJI_LENGTH: usize = 16;
 
-/// Valid places in a list.
+/// Valid sort positions (`sortOrder`) of a disposition.
 const PLACES: std::ops::RangeInclusive<i64> = 0..=10_000;
 
-/// Fields to set.
+/// Changes to a disposition. A field that is `None` stays unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DispositionEdit {
     pub name: Option<String>,
@@ -38,10 +38,10 @@ pub struct DispositionEdit {
     pub sort_order: Option<i64>,
 }
 
-/// The name of a disposition, without the spaces around it.
+/// The name of a disposition, trimmed.
 ///
 /// # Errors
-/// Advice for the user.
+/// Advice for the user, if the name is empty, too long or contains control characters.
 pub fn name(text: &str) -> Result<String, String> {
     let text = text.trim();
     let length = text.chars().count();
@@ -51,10 +51,10 @@ pub fn name(text: &str) -> Result<String, String> {
     Err(format!("must have 1 to {MAX_NAME_LENGTH} characters"))
 }
 
-/// A colour as `#RGB` or `#RRGGBB`, without the spaces around it.
+/// A colour as `#RGB` or `#RRGGBB`, trimmed.
 ///
 /// # Errors
-/// Advice for the user.
+/// Advice for the user, if the text has neither form.
 pub fn color(text: &str) -> Result<String, String> {
     let text = text.trim();
     let digits = text.strip_prefix('#').unwrap_or_default();
@@ -65,10 +65,10 @@ pub fn color(text: &str) -> Result<String, String> {
     Err("must be a colour such as #38A169".to_owned())
 }
 
-/// An emoji, without the spaces around it.
+/// An emoji, trimmed. Only its length is checked.
 ///
 /// # Errors
-/// Advice for the user.
+/// Advice for the user, if the text is too long.
 pub fn emoji(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.chars().count() <= MAX_EMOJI_LENGTH {
@@ -77,10 +77,10 @@ pub fn emoji(text: &str) -> Result<String, String> {
     Err("must be one emoji".to_owned())
 }
 
-/// A place in the list.
+/// The sort position (`sortOrder`) of a disposition.
 ///
 /// # Errors
-/// Advice for the user.
+/// Advice for the user, if the value is not a whole number from 0 to 10,000.
 pub fn place(value: &Value) -> Result<i64, &'static str> {
     value
         .as_i64()

@@ -1,4 +1,4 @@
-//! E-mail addresses as account names.
+//! E-mail addresses, by which accounts are identified.
 
 /// Maximum length of the address of a new account (RFC 5321 path limit, without the angle brackets).
 pub const MAX_LENGTH: usize = 254;
@@ -9,10 +9,11 @@ pub fn normalise(email: &str) -> String {
     email.trim().to_ascii_lowercase()
 }
 
-/// Refuses text that cannot be an address. Deliberately loose: only a delivered message proves one.
+/// Refuses text that cannot be an e-mail address. Deliberately loose: only a delivered message proves that an address
+/// exists.
 ///
 /// # Errors
-/// Advice for the user.
+/// Advice for the user, if the text cannot be an address.
 pub fn check(email: &str) -> Result<(), &'static str> {
     if email.len() > MAX_LENGTH {
         return Err("is longer than 254 characters");

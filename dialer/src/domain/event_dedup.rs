@@ -1,15 +1,16 @@
-//! Deduplication of other replicas' events. Clocks differ and inserts may be late, so each poll reads further back than
-//! the last one and skips what it has seen.
+//! Deduplication of events that other replicas wrote. Replicas' clocks differ and inserts may be late, so each poll
+//! reads further back than the previous poll and skips events that it has already seen.
 
 use std::collections::HashSet;
 
-/// How far a poll reads back before the last successful one: 30 s.
+/// How far a poll reads back before the previous successful poll: 30 s.
 const OVERLAP_MS: i64 = 30_000;
 
-/// Maximum look-back after an outage. Events of a longer one are not delivered; the poll logs that they may be missing.
+/// Maximum look-back after an outage. After a longer outage, older events are not delivered; the poll logs that they
+/// may be missing.
 const MAX_LOOKBACK_MS: i64 = 120_000;
 
-/// The events of the last poll.
+/// Ids of the events that the last poll found, and its time.
 #[derive(Debug, Default)]
 pub struct EventDedup {
     ids: HashSet<String>,
@@ -29,8 +30,8 @@ impl EventDedup {
         self.since_ms
     }
 
-    /// The new events of a poll that began at `now_ms`. Events of the first poll are older than any socket here, so
-    /// none of them is new.
+    /// The new events among those that a poll starting at `now_ms` found. The first poll returns none, because its
+    /// events are older than any socket of this replica.
     pub fn news<T>(&mut self, found: Vec<(String, T)>, now_ms: i64) -> Vec<(String, T)> {
         let first = self.last_ms.is_none();
         self.last_ms = Some(now_ms);
@@ -70,8 +71,8 @@ mod tests {
     }
 
     proptest! {
-        /// Events carry the time of a clock that is off by up to 20 s and are stored up to 5 s later; polls run
-        /// every second, and some fail.
+        /// Events carry the time of a clock that is off by up to 20 s. They are stored up to 5 s later. Polls run every
+        /// second, and some polls fail.
         #[test]
         fn every_event_is_news_exactly_once(
             events in prop::collection::vec((40_000_i64..90_000, -20_000_i64..20_000, 0_i64..5_000), 0..40),

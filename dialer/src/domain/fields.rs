@@ -1,11 +1,11 @@
-//! Fields of a JSON body.
+//! Access to the fields of a JSON body.
 
 use serde_json::{Map, Value};
 
-/// A field of a body and what is wrong with it, in words that follow the field's name.
+/// The name of an invalid field, and a phrase that continues it, such as "must be text".
 pub type FieldError<Advice = String> = (&'static str, Advice);
 
-/// A field; `None` if it is absent or null.
+/// The value of a field; `None` if it is absent or null.
 pub fn given<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
     body.get(field).filter(|value| !value.is_null())
 }
@@ -13,7 +13,7 @@ pub fn given<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value>
 /// A text field; `None` if it is absent or null.
 ///
 /// # Errors
-/// Advice, if it is not text.
+/// Advice for the user, if the value is not text.
 pub fn text<'a>(
     body: &'a Map<String, Value>,
     field: &str,

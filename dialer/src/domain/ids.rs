@@ -1,10 +1,10 @@
-//! `_id`s derived from a document's content: of concurrent inserts of the same content one succeeds.
+//! Document ids (`_id`) derived from content: of concurrent inserts of the same content, exactly one succeeds.
 
 use bson::oid::ObjectId;
 use sha2::{Digest, Sha256};
 
-/// The first 12 bytes of SHA-256 over the parts, joined with zero bytes. Only the last part may contain a zero byte, so
-/// that different lists have different ids.
+/// The first 12 bytes of the SHA-256 hash of `parts`, joined with zero bytes. Only the last part may contain a zero
+/// byte; otherwise different lists of parts could have the same id.
 pub fn derived(parts: &[&str]) -> ObjectId {
     let hash: [u8; 32] = Sha256::digest(parts.join("\0").as_bytes()).into();
     let mut id = [0; 12];

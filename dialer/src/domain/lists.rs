@@ -1,17 +1,17 @@
-//! Do-not-call and text opt-out lists: ownership and comparison of numbers.
+//! Do-not-call and text opt-out lists: their names, request bodies, and the form in which numbers are compared.
 
 use serde_json::{Map, Value};
 
 use super::fields::FieldError;
 use super::leads::phone;
 
-/// Maximum number of numbers per request.
+/// Maximum number of phone numbers per request.
 pub const MAX_NUMBERS: usize = 1000;
 
 const MAX_NUMBER_LENGTH: usize = 40;
 const MAX_NOTE_LENGTH: usize = 200;
 
-/// The lists of a tenant.
+/// One of the two lists that each tenant has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum List {
     DoNotCall,
@@ -19,7 +19,7 @@ pub enum List {
 }
 
 impl List {
-    /// Name of the list for users.
+    /// The list's name in messages to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::DoNotCall => "do-not-call list",
@@ -28,17 +28,17 @@ impl List {
     }
 }
 
-/// Numbers to add.
+/// Phone numbers to add to a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addition {
-    /// E.164, without duplicates, in the order of the first occurrence.
+    /// In E.164 form, without duplicates, in the order of their first occurrence.
     pub numbers: Vec<String>,
-    /// Reason.
+    /// The user's reason, if given.
     pub note: Option<String>,
 }
 
-/// Parses `{phone}` or `{numbers:[…]}`, and `note`. A single invalid number refuses the request: a list that is
-/// believed to be complete must be complete.
+/// Parses `{phone}` or `{numbers:[…]}`, and `note`. One invalid number refuses the whole request: users rely on the
+/// list being complete.
 ///
 /// # Errors
 /// The first invalid field.
@@ -98,8 +98,8 @@ fn note(value: Option<&Value>) -> Result<Option<String>, FieldError> {
     }
 }
 
-/// The form in which a stored phone number appears on a list. Digits that only lack their `+` are read as a number
-/// with its country code: it is better to block a number too many.
+/// The E.164 form under which a stored phone number is looked up on a list. Digits that only lack their `+` are read as
+/// a number with its country code: blocking too much is better than calling a listed number.
 pub fn listed_as(phone: &str) -> Option<String> {
     phone::e164(phone).or_else(|| {
         let digits = phone::digits(phone);

@@ -1,4 +1,4 @@
-//! Pure rules: no I/O, no clock (time is an argument), no web framework, no database driver.
+//! Business rules as pure functions: no I/O, no clock (the time is an argument), no web framework, no database driver.
 
 pub mod dispositions;
 pub mod email;

@@ -1,4 +1,4 @@
-//! Notices to a tenant's open sockets, in their wire format.
+//! Notices that are pushed to a tenant's open WebSockets, in their wire format.
 
 use bson::oid::ObjectId;
 use serde_json::{Value, json};
@@ -7,10 +7,11 @@ use super::to_json;
 use super::vendor::file::row::RowCounts;
 use super::vendor::product::Product;
 
-/// An event about a tenant's leads.
+/// An event about a tenant's leads, of which open sockets are notified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// A purchased lead. Clients play a sound only if it `is_new` and `source` is `NextGen` in any case.
+    /// A purchased lead. Clients play a sound only if it `is_new` and `source` is `NextGen`, compared
+    /// case-insensitively.
     NewLead {
         lead: ObjectId,
         name: String,
@@ -20,24 +21,24 @@ pub enum Notice {
         is_new: bool,
         process_ms: u64,
     },
-    /// Changed notes. `updated_at` is as in the lead's JSON.
+    /// The notes of a lead have changed. `updated_at` has the same form as in the lead's JSON.
     LeadNotes {
         lead: ObjectId,
         notes: String,
         updated_at: String,
     },
-    /// Progress of an import, in batches.
+    /// Progress of an import, counted in batches.
     CsvProgress {
         import: ObjectId,
         done: i64,
         batches: i64,
     },
-    /// Result of an import, in rows.
+    /// Result of an import, counted in rows.
     CsvSummary { import: ObjectId, counts: RowCounts },
 }
 
 impl Notice {
-    /// The JSON text; `now_ms` is milliseconds since 1970.
+    /// The message as JSON text. `now_ms` is its timestamp, in milliseconds since 1970.
     pub fn text(&self, now_ms: i64) -> String {
         self.json(&to_json::date(now_ms)).to_string()
     }
@@ -61,7 +62,7 @@ impl Notice {
                 }
                 json!({ "type": "new_lead_notification", "data": data, "timestamp": timestamp })
             }
-            // This message never had a `data` wrapper.
+            // Unlike the other messages, this one has no `data` object around its fields.
             Self::LeadNotes {
                 lead,
                 notes,
@@ -89,8 +90,9 @@ impl Notice {
         }
     }
 
-    /// Key of a notice that is sent only once, whichever process sends it first: a purchase. Two replicas, or two
-    /// requests on a database without atomic compare-and-set, may both consider it theirs to send.
+    /// Key of a notice that must be sent only once, whichever process sends it first; `None` for other notices. Only
+    /// purchases have a key: two replicas, or two requests on a database without atomic compare-and-set, may both
+    /// receive the same purchase.
     pub fn once(&self, tenant: ObjectId) -> Option<String> {
         match self {
             Self::NewLead { lead, product, .. } => {

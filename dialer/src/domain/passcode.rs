@@ -1,4 +1,4 @@
-//! Invite codes: their form, and whether they can be used.
+//! Invite codes: their format, and the rules for their use.
 
 use bson::oid::ObjectId;
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::fields::FieldError;
 
-/// Maximum number of uses: a bound on work, far above any real invite.
+/// Maximum number of uses of one code. Bounds the work of finding a free use and is far above any real invite.
 pub const MAX_USES: i64 = 10_000;
 
 /// Length of a code, in characters.
@@ -15,7 +15,8 @@ const LENGTH: std::ops::RangeInclusive<usize> = 6..=20;
 /// Maximum length of a description, in characters.
 const MAX_DESCRIPTION_LENGTH: usize = 200;
 
-/// Letters and digits that cannot be confused. There are 32, so that a random byte selects evenly.
+/// Letters and digits that are not confused with each other. There are 32, so that a random byte selects each with the
+/// same probability.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// Reason why a code cannot be used. Clients look for the words `expired` and `maximum usage`.
@@ -29,16 +30,16 @@ pub enum InviteRefusal {
     UsedUp,
 }
 
-/// A stored code. Times are milliseconds since 1970.
+/// An invite code as stored. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteCode {
     pub id: ObjectId,
     pub code: String,
     pub is_active: bool,
     pub max_uses: i64,
-    /// Uses that the old server counted in the document.
+    /// Number of uses that the old server counted, in `currentUses`.
     pub old_uses: i64,
-    /// Later uses, each a document.
+    /// Number of uses since then; each is a document of its own.
     pub taken: i64,
     pub created_by: Option<ObjectId>,
     pub created_ms: Option<i64>,
@@ -47,26 +48,26 @@ pub struct InviteCode {
 }
 
 impl InviteCode {
-    /// True if it is active and has not expired.
+    /// True if the code is active and has not expired. It may be used up.
     pub fn is_valid(&self, now_ms: i64) -> bool {
         self.is_active && self.expires_ms.is_none_or(|end| end > now_ms)
     }
 
-    /// Old and new uses.
+    /// Number of all uses: the old server's and later ones.
     pub fn current_uses(&self) -> i64 {
         self.old_uses.saturating_add(self.taken)
     }
 
-    /// Number of remaining registrations, if it is valid.
+    /// Number of uses that are left. Does not check that the code is active and has not expired.
     pub fn remaining_uses(&self) -> i64 {
         let left = self.max_uses.saturating_sub(self.current_uses());
         left.clamp(0, MAX_USES)
     }
 
-    /// Number of places for new uses, excluding the old server's.
+    /// Number of uses that new documents may take: the maximum without the uses that the old server counted.
     ///
     /// # Errors
-    /// Why there are none.
+    /// The reason, if the code cannot be used or the old server used it up.
     pub fn places(&self, now_ms: i64) -> Result<i64, InviteRefusal> {
         if !self.is_active {
             return Err(InviteRefusal::Unknown);
@@ -81,10 +82,10 @@ impl InviteCode {
         Ok(places.min(MAX_USES))
     }
 
-    /// Checks that it can be used to register.
+    /// Checks that the code can be used to register.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason why the code cannot be used.
     pub fn check(&self, now_ms: i64) -> Result<(), InviteRefusal> {
         self.places(now_ms)?;
         if self.remaining_uses() < 1 {
@@ -94,7 +95,7 @@ impl InviteCode {
     }
 }
 
-/// Properties of a new code.
+/// Limits and description of a new code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteSpec {
     pub max_uses: i64,
@@ -107,10 +108,10 @@ pub fn normalise(code: &str) -> String {
     code.trim().to_uppercase()
 }
 
-/// Normalises and checks a new code.
+/// Normalises a code that an administrator typed, and checks its length and characters.
 ///
 /// # Errors
-/// Advice for the administrator.
+/// Advice for the administrator, if the code is refused.
 pub fn new_code(typed: &str) -> Result<String, &'static str> {
     let code = normalise(typed);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -120,7 +121,7 @@ pub fn new_code(typed: &str) -> Result<String, &'static str> {
     Ok(code)
 }
 
-/// A code of 40 random bits.
+/// A code of 8 characters, 40 random bits.
 pub fn from_random(bytes: [u8; 8]) -> String {
     let letters = bytes.map(|byte| {
         let letter = ALPHABET.get(usize::from(byte % 32));
@@ -129,10 +130,10 @@ pub fn from_random(bytes: [u8; 8]) -> String {
     letters.iter().collect()
 }
 
-/// The requested number of uses; default 1.
+/// The requested maximum number of uses; 1 if absent or null.
 ///
 /// # Errors
-/// Advice for the administrator.
+/// Advice for the administrator, if the value is not a whole number from 1 to [`MAX_USES`].
 pub fn max_uses(given: Option<&Value>) -> Result<i64, &'static str> {
     match given {
         None | Some(Value::Null) => Ok(1),
@@ -143,10 +144,10 @@ pub fn max_uses(given: Option<&Value>) -> Result<i64, &'static str> {
     }
 }
 
-/// The requested time of expiry.
+/// The requested time of expiry; `None` if absent or null.
 ///
 /// # Errors
-/// Advice for the administrator.
+/// Advice for the administrator, if the value is not a time.
 pub fn expiry(given: Option<&Value>) -> Result<Option<Timestamp>, &'static str> {
     match given {
         None | Some(Value::Null) => Ok(None),
@@ -160,10 +161,10 @@ pub fn expiry(given: Option<&Value>) -> Result<Option<Timestamp>, &'static str> 
     }
 }
 
-/// The requested description.
+/// The requested description; `None` if absent, null or empty.
 ///
 /// # Errors
-/// Advice for the administrator.
+/// Advice for the administrator, if the value is not text or is too long.
 fn description(given: Option<&Value>) -> Result<Option<String>, &'static str> {
     match given {
         None | Some(Value::Null) => Ok(None),
@@ -176,7 +177,7 @@ fn description(given: Option<&Value>) -> Result<Option<String>, &'static str> {
 
 impl InviteSpec {
     /// # Errors
-    /// The time of expiry has passed, or the description is refused; the former is named first.
+    /// Advice, if the time of expiry has passed or the description is refused. If both, the time of expiry is reported.
     pub fn new(
         max_uses: i64,
         expires: Option<Timestamp>,
@@ -263,7 +264,7 @@ mod tests {
             prop_assert_eq!(new_code(&code), Ok(code.clone()));
         }
 
-        /// A code that admits has a place, whatever numbers an old document holds.
+        /// A code that passes `check` has a free use, whatever numbers an old document contains.
         #[test]
         fn what_admits_has_a_place(max in any::<i64>(), old in any::<i64>(), taken in 0_i64..20_000) {
             let code = passcode(max, old, taken);

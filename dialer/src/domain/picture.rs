@@ -1,4 +1,4 @@
-//! Profile pictures as data URLs, which old clients send and show.
+//! Profile pictures as `data:` URLs, the form that clients send and show.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,10 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 /// Maximum size of a decoded picture, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
-/// Checks the first bytes of a file.
+/// Checks whether a file begins with the signature of a type.
 type Begins = fn(&[u8]) -> bool;
 
-/// Media types and the signatures of their files. In WebP, the length is between the two parts of the signature.
+/// Media types and the signatures of their files. The signature of WebP consists of two parts; the file's length is
+/// between them.
 const KINDS: [(&str, Begins); 3] = [
     ("image/png", |bytes| bytes.starts_with(b"\x89PNG\r\n\x1a\n")),
     ("image/jpeg", |bytes| bytes.starts_with(b"\xff\xd8\xff")),
@@ -18,11 +19,11 @@ const KINDS: [(&str, Begins); 3] = [
     }),
 ];
 
-/// Accepts `data:image/…;base64,…` whose content has the signature of its type. The type that the client states proves
-/// nothing: a page served as a picture could contain a script.
+/// Accepts `data:image/…;base64,…` whose content has the signature of the stated type. The stated type alone is not
+/// trusted: a page that is served as a picture could contain a script.
 ///
 /// # Errors
-/// Advice for the user.
+/// Advice for the user, if the text is not such a URL or the picture is too large.
 pub fn check(data_url: &str) -> Result<(), &'static str> {
     const SHAPE: &str = "must be a data URL of a PNG, JPEG or WebP picture";
     let (head, encoded) = data_url.split_once(',').ok_or(SHAPE)?;
@@ -31,7 +32,7 @@ pub fn check(data_url: &str) -> Result<(), &'static str> {
         .and_then(|head| head.strip_suffix(";base64"))
         .ok_or(SHAPE)?;
     let (_, begins_right) = KINDS.iter().find(|(name, _)| *name == mime).ok_or(SHAPE)?;
-    // Before decoding: four characters hold three bytes.
+    // Checked before decoding: four base64 characters encode three bytes.
     if encoded.len() / 4 > MAX_BYTES / 3 + 1 {
         return Err("must be at most 1 MB");
     }

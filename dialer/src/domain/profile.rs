@@ -9,19 +9,19 @@ use crate::security::password;
 /// Maximum length of a name, in characters.
 const MAX_NAME_LENGTH: usize = 200;
 
-/// Maximum length of a password to verify, in bytes; bcrypt reads 72 of them.
+/// Maximum length of a password that is verified, in bytes. bcrypt itself reads only the first 72.
 pub const MAX_TYPED_LENGTH: usize = 1024;
 
-/// Fields to change. `None`: unchanged.
+/// Changes to an account. `None`: unchanged.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ProfileEdit {
     pub name: Option<String>,
-    /// Normalised.
+    /// In normalised form.
     pub email: Option<String>,
     pub password: Option<String>,
     /// `Some(None)` removes the picture.
     pub picture: Option<Option<String>>,
-    /// Present whenever e-mail or password change.
+    /// The password for confirmation; present whenever the e-mail address or the password changes.
     pub current_password: Option<String>,
 }
 
@@ -31,10 +31,10 @@ impl std::fmt::Debug for ProfileEdit {
     }
 }
 
-/// A name without the spaces around it.
+/// A name, trimmed.
 ///
 /// # Errors
-/// Advice for the user.
+/// Advice for the user, if the name is empty, too long or contains control characters.
 pub fn name(typed: &str) -> Result<String, &'static str> {
     let name = typed.trim();
     if name.is_empty()
@@ -46,8 +46,8 @@ pub fn name(typed: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// Parses a body for the account with the address `now`. Absent and null fields are unchanged, and so are the current
-/// address and an empty password, because clients send the whole form. An empty or null picture removes it.
+/// Parses a body; `now` is the account's current address. Clients send the whole form, so absent and null fields, the
+/// current address and an empty password change nothing. An empty or null picture removes the stored one.
 ///
 /// # Errors
 /// The first invalid field.

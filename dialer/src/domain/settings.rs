@@ -1,4 +1,4 @@
-//! User settings in the format of the old schema; `timeZone` is new.
+//! User settings in the format of the old schema, to which `timeZone` is added.
 
 use bson::{Bson, Document, doc};
 use jiff::tz::TimeZone;
@@ -8,15 +8,15 @@ use super::fields::{FieldError, given};
 
 const THEMES: [&str; 3] = ["light", "dark", "system"];
 
-/// Notification channels and their defaults in the old schema.
+/// Notification channels, each with its default in the old schema.
 const NOTIFICATIONS: [(&str, bool); 3] = [("email", true), ("sms", false), ("inApp", true)];
 
 const MAX_FIELDS: usize = 50;
 const MAX_NAME_LENGTH: usize = 60;
 const MAX_VALUE_LENGTH: usize = 500;
 
-/// Parses a body into the fields to set, by path. Absent and null fields are unchanged, except `timeZone`, which null
-/// resets to the server's.
+/// Parses a body into the fields to set, by path. Absent and null fields are unchanged. The exception is `timeZone`:
+/// null resets it to the server's default.
 ///
 /// # Errors
 /// The first invalid field.
@@ -98,18 +98,18 @@ fn time_zone(value: &Value) -> Result<String, FieldError> {
     })
 }
 
-/// A time zone by its IANA name, except "Etc/Unknown".
+/// The time zone with this IANA name; `None` for "Etc/Unknown" and unknown names.
 fn zone(name: &str) -> Option<TimeZone> {
     let zone = TimeZone::get(name).ok()?;
     (!zone.is_unknown()).then_some(zone)
 }
 
-/// The time zone of stored settings; `None` if there is no valid one.
+/// The time zone of stored settings; `None` if none is set or its name is invalid.
 pub fn zone_of(stored: &Document) -> Option<TimeZone> {
     zone(stored.get_str("timeZone").ok()?)
 }
 
-/// Stored settings, or the defaults, as clients see them.
+/// A user's settings as clients see them; defaults replace missing and invalid values.
 pub fn shown(user: &str, stored: &Document) -> Value {
     let theme = stored.get_str("theme").ok();
     let theme = theme.filter(|t| THEMES.contains(t)).unwrap_or("system");

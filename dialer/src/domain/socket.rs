@@ -1,4 +1,4 @@
-//! The WebSocket protocol: messages, and reasons to close.
+//! The WebSocket protocol: messages, and the reasons for closing a socket.
 
 use std::time::{Duration, Instant};
 
@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 /// Maximum size of a message and of a frame from a client, in bytes.
 pub const MAX_MESSAGE: usize = 16 * 1024;
 
-/// Maximum number of sockets per user and replica. Further ones are refused, and none is closed in exchange: two
-/// clients that replaced each other and reconnected would never end.
+/// Maximum number of sockets per user and replica. A further socket is refused instead of replacing an older one: two
+/// clients that replaced each other would reconnect forever.
 pub const MAX_PER_USER: usize = 10;
 
 /// A message from a client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientMessage {
-    /// The token, if there is one.
+    /// `authenticate` with its token, if the message has one.
     Authenticate(Option<String>),
-    /// A type that is ignored.
+    /// A message of a type that the server ignores.
     Other,
     NotJson,
 }
@@ -35,15 +35,15 @@ impl ClientMessage {
     }
 }
 
-/// Reason why a token was refused. Clients discard their token on the first two, and never reconnect by themselves
-/// after any.
+/// Reason why a token was refused. Clients discard their token on `InvalidToken` and `TokenMismatch`. They do not
+/// reconnect automatically after any of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthFailure {
-    /// Expired, revoked, or without `_id` or `sid`.
+    /// The token has expired, was revoked, or lacks `_id` or `sid`.
     InvalidToken,
-    /// Not signed by this server.
+    /// The token was not signed by this server.
     TokenMismatch,
-    /// No token at all.
+    /// The message contained no token.
     AuthError,
 }
 
@@ -69,11 +69,11 @@ impl AuthFailure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
     Refused(AuthFailure),
-    /// No `authenticate` message in time.
+    /// The client sent no `authenticate` message in time.
     NotInTime,
-    /// The database is not available, so the token may be valid and the client must reconnect.
+    /// The database is not available. The token may be valid, so the client must reconnect.
     Unavailable,
-    /// Too many sockets of the user or on the server.
+    /// The user, or the server, has too many sockets.
     TooMany,
     /// The client does not read its messages.
     TooSlow,
@@ -86,7 +86,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Status code (RFC 6455, section 7.4.1) and reason.
+    /// Status code and reason of the close frame (RFC 6455, section 7.4.1).
     pub fn frame(self) -> (u16, &'static str) {
         match self {
             Self::Refused(_) => (1008, "authentication failed"),
@@ -102,7 +102,7 @@ impl CloseReason {
         }
     }
 
-    /// The message before the close frame.
+    /// The message that is sent before the close frame, if there is one.
     pub fn last_words(self) -> Option<String> {
         let Self::Refused(failure) = self else {
             return None;
@@ -113,7 +113,7 @@ impl CloseReason {
     }
 }
 
-/// The message after authentication.
+/// The message that confirms authentication.
 pub fn welcome() -> String {
     json!({ "type": "auth_success", "message": "You are connected." }).to_string()
 }
@@ -123,7 +123,7 @@ pub fn not_json() -> String {
     json!({ "type": "error", "message": "The message is not valid JSON." }).to_string()
 }
 
-/// Rate limit of frames from a client: a burst, and one more per `REFILL`.
+/// Rate limit of frames from a client: `BURST` frames at once, then one per `REFILL`.
 #[derive(Debug)]
 pub struct Allowance {
     left: u32,
@@ -141,7 +141,7 @@ impl Allowance {
         }
     }
 
-    /// Counts a frame; false if it exceeds the limit.
+    /// Counts a frame; false if the frame exceeds the limit.
     pub fn take(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.since).as_millis() / REFILL.as_millis();
         let more = u32::try_from(passed).unwrap_or(u32::MAX);
@@ -218,7 +218,7 @@ mod tests {
                 None,
                 "{closing:?}: they must come back"
             );
-            // A closing frame holds 123 bytes of reason.
+            // A close frame has room for a reason of 123 bytes.
             assert!(closing.frame().1.len() <= 123);
         }
     }

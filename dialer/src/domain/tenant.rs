@@ -1,4 +1,4 @@
-//! Scope of a request: the leads that it may access. The store requires a scope for every query about leads.
+//! Scope of a request: the leads that its user may access. Every query of the store for leads requires a scope.
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
@@ -14,7 +14,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Parses the stored role: everything except exactly `admin` is a user.
+    /// Parses a stored role. Everything except exactly `admin` is a user.
     pub fn of(stored: &str) -> Self {
         if stored == Self::Administrator.name() {
             Self::Administrator
@@ -23,7 +23,7 @@ impl Role {
         }
     }
 
-    /// The stored form.
+    /// The role as stored.
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -32,17 +32,18 @@ impl Role {
     }
 }
 
-/// The leads that a user may access. Nobody ever sees another tenant's leads.
+/// The leads that a user may access. Nobody can access another tenant's leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// The user's own leads.
     Own(ObjectId),
-    /// An administrator's own leads, and, to read and to claim, those without an owner (old rows).
+    /// An administrator's own leads, and leads without an owner, which old data contains. Unowned leads can only be
+    /// read and claimed.
     OwnOrUnowned(ObjectId),
 }
 
 impl Scope {
-    /// The scope of a user with a stored role.
+    /// The scope of the account `user` with its stored `role`.
     pub fn of(user: ObjectId, role: &str) -> Self {
         match Role::of(role) {
             Role::Administrator => Self::OwnOrUnowned(user),
@@ -50,14 +51,14 @@ impl Scope {
         }
     }
 
-    /// The user.
+    /// The account that this scope belongs to.
     pub fn user(self) -> ObjectId {
         match self {
             Self::Own(user) | Self::OwnOrUnowned(user) => user,
         }
     }
 
-    /// Filter of readable leads.
+    /// MongoDB filter of the leads that may be read.
     pub fn readable(self) -> Document {
         match self {
             Self::Own(user) => doc! { OWNER: user },
@@ -66,12 +67,12 @@ impl Scope {
         }
     }
 
-    /// Filter of writable leads. Leads without an owner are read-only until they are claimed.
+    /// MongoDB filter of the leads that may be changed. Leads without an owner are read-only until they are claimed.
     pub fn writable(self) -> Document {
         doc! { OWNER: self.user() }
     }
 
-    /// Filter of claimable leads; `None` except for administrators.
+    /// MongoDB filter of the leads that may be claimed; `None` unless the user is an administrator.
     pub fn claimable(self) -> Option<Document> {
         match self {
             Self::Own(_) => None,

@@ -1,11 +1,11 @@
-//! Stored values as JSON, in the format of the old server.
+//! Conversion of stored values to JSON, in the format of the old server.
 
 use bson::{Bson, Document};
 use jiff::Timestamp;
 use num_traits::ToPrimitive;
 use serde_json::{Map, Number, Value};
 
-/// The fields of a document without `__v`.
+/// All fields of a document except `__v`, as JSON.
 pub fn fields(document: &Document) -> Map<String, Value> {
     let shown = document.iter().filter(|(name, _)| *name != "__v");
     shown
@@ -13,7 +13,7 @@ pub fn fields(document: &Document) -> Map<String, Value> {
         .collect()
 }
 
-/// A value: ids as 24 hex digits, dates as ISO 8601 UTC with milliseconds.
+/// A stored value as JSON: ids as 24 hex digits, dates as ISO 8601 UTC with milliseconds.
 pub fn value(stored: &Bson) -> Value {
     match stored {
         Bson::ObjectId(id) => id.to_hex().into(),
@@ -32,12 +32,12 @@ pub fn value(stored: &Bson) -> Value {
             let fields = document.iter().map(|(name, v)| (name.clone(), value(v)));
             Value::Object(fields.collect())
         }
-        // Not used by this application, and not representable in JSON.
+        // Types that this application does not use and JSON cannot represent.
         _ => Value::Null,
     }
 }
 
-/// A field as text: empty unless it is text or a number.
+/// The text form of a field; empty unless the value is text or a number.
 pub fn text(view: &Map<String, Value>, name: &str) -> String {
     match view.get(name) {
         Some(Value::String(text)) => text.clone(),
@@ -46,21 +46,22 @@ pub fn text(view: &Map<String, Value>, name: &str) -> String {
     }
 }
 
-/// A number; whole ones without a decimal point, as JavaScript writes them.
+/// A number as JSON. Whole numbers have no decimal point, as in JavaScript.
 pub fn number(number: f64) -> Value {
-    // Minus zero is no integer in JSON.
+    // JSON integers have no negative zero, so it is written as a float.
     let negative_zero = number == 0.0 && number.is_sign_negative();
     let whole = number.fract() == 0.0 && number.abs() < 9e15 && !negative_zero;
     let shown = if whole {
         number.to_i64().map(Number::from)
     } else {
-        // Not by way of its text: reading that is quick, and off by the last digit of some.
+        // Converted directly and not by parsing its text, because `serde_json` parses some numbers with an error in the
+        // last digit.
         Number::from_f64(number)
     };
     shown.map_or(Value::Null, Value::Number)
 }
 
-/// ISO 8601 UTC with three fractional digits; empty for a time outside the calendar.
+/// A time in milliseconds since 1970 as ISO 8601 UTC with three fractional digits; empty if it is outside the calendar.
 pub fn date(milliseconds: i64) -> String {
     let at = Timestamp::from_millisecond(milliseconds);
     at.map_or_else(|_| String::new(), |at| format!("{at:.3}"))

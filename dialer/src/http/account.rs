@@ -1,4 +1,4 @@
-//! The caller's own account: `/api/auth/{profile,sessions,reset}`.
+//! Handlers for the caller's own account: `/api/auth/{profile,sessions,reset}`.
 
 use axum::Json;
 use axum::extract::{Path, State};

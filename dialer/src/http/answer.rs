@@ -1,4 +1,4 @@
-//! Responses that many handlers use.
+//! Forms of responses that many handlers use.
 
 use axum::Json;
 use axum::http::{HeaderValue, header};
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::schema::common::Done;
 
-/// Marks a response as personal data: no cache may store it.
+/// Marks a response as personal data, which no cache may store.
 pub(super) fn private(mut response: Response) -> Response {
     response.headers_mut().insert(
         header::CACHE_CONTROL,
@@ -15,7 +15,7 @@ pub(super) fn private(mut response: Response) -> Response {
     response
 }
 
-/// A message for people about what was done.
+/// A response that consists of a message about what was done.
 pub(super) fn said(message: impl Into<String>) -> Response {
     let done = Done {
         success: true,

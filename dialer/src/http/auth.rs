@@ -1,4 +1,4 @@
-//! Handlers of `/api/auth`, and the extractors of the caller.
+//! Handlers of `/api/auth` for signing in and out, and the extractors that identify the caller.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
@@ -20,7 +20,7 @@ use crate::domain::profile::MAX_TYPED_LENGTH;
 use crate::security::token;
 use crate::store::users::User;
 
-/// Extractor of the caller. Rejects with 401 unless the request carries the token of a live session.
+/// Extractor of the signed-in caller. Responds with 401 unless the request carries the token of a valid session.
 #[derive(Debug)]
 pub struct SignedInAs(pub Identity);
 
@@ -32,7 +32,7 @@ impl FromRequestParts<App> for SignedInAs {
     }
 }
 
-/// Extractor of a caller who is an administrator. Rejects others with 403.
+/// Extractor of a signed-in administrator. Responds with 403 to other signed-in callers.
 #[derive(Debug)]
 pub struct Administrator(pub Identity);
 

@@ -1,4 +1,5 @@
-//! JSON bodies. Errors name the field. An operator object in place of text is refused here and never reaches a query.
+//! JSON request bodies. Errors name the invalid field. An object in place of text is refused, so that MongoDB operators
+//! in a body never reach a query.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -11,7 +12,7 @@ use super::error::{ApiError, Code};
 use super::schema::read::{ReadError, read};
 use crate::domain::fields;
 
-/// A JSON object.
+/// Extractor of a body that must be a JSON object.
 #[derive(Debug)]
 pub struct Body(Map<String, Value>);
 
@@ -44,10 +45,10 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
-/// Parses a JSON object.
+/// Parses a body that must be a JSON object.
 ///
 /// # Errors
-/// 400 with the position of the error, without the content.
+/// 400 with the position of the syntax error, without the body's content.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(fields)) => Ok(fields),
@@ -66,10 +67,10 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// Parses an `_id` of a path or a body.
+/// Parses an `_id` from a path or a body.
 ///
 /// # Errors
-/// 400 naming the field.
+/// 400 naming the field, if the text is not 24 hexadecimal digits.
 pub fn object_id(field: &'static str, text: &str) -> Result<ObjectId, ApiError> {
     ObjectId::parse_str(text).map_err(|_| ApiError::field(field, "must be 24 hexadecimal digits"))
 }
@@ -81,10 +82,10 @@ impl From<ReadError> for ApiError {
 }
 
 impl Body {
-    /// The body as its described type.
+    /// Parses the body into the type that describes it.
     ///
     /// # Errors
-    /// 400 naming the first field that is missing, of the wrong type, or against its rule.
+    /// 400 naming the first field that is missing, has the wrong type, or breaks a rule.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ApiError> {
         Ok(read(&self.0)?)
     }
@@ -94,10 +95,10 @@ impl Body {
         &self.0
     }
 
-    /// A text field; `None` if it is absent or null.
+    /// The value of a text field; `None` if it is absent or null.
     ///
     /// # Errors
-    /// 400 naming the field.
+    /// 400 naming the field, if its value is not text.
     pub fn optional_text(&self, field: &'static str) -> Result<Option<&str>, ApiError> {
         fields::text(&self.0, field).map_err(|advice| ApiError::field(field, advice))
     }

@@ -1,4 +1,4 @@
-//! Dial counts and call history.
+//! Handlers for dial counts and call history.
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -16,7 +16,7 @@ use super::state::App;
 use crate::domain::leads::phone;
 use crate::domain::to_json;
 
-/// Maximum number of phone numbers per request.
+/// Maximum number of phone numbers in one query for dial counts.
 const MAX_PHONES: usize = 500;
 
 /// Increments the dial count of a number.

@@ -12,7 +12,7 @@ use super::state::App;
 use crate::accounts::Caller;
 use crate::http::client_address;
 
-/// Extractor of the client's address and user agent.
+/// Extractor of the client's address and user agent, for throttling and the audit log.
 #[derive(Debug)]
 pub struct Client(pub Caller);
 
@@ -49,7 +49,8 @@ impl FromRequestParts<App> for Client {
     }
 }
 
-/// Logs once that the header is ignored: without TRUSTED_PROXIES, all clients behind a proxy share one throttle.
+/// Logs once that X-Forwarded-For is ignored. Without TRUSTED_PROXIES, all clients behind a proxy share one sign-in
+/// limit.
 fn warn_once(app: &App) {
     if !app.proxy_warning_given.swap(true, Ordering::Relaxed) {
         tracing::warn!(

@@ -1,12 +1,12 @@
-//! The client's address behind reverse proxies.
+//! Finds the client's address behind reverse proxies.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The rightmost address that is not a trusted proxy's. `forwarded` is the value of `X-Forwarded-For`, all header lines
-/// joined with commas. It is read only if `peer` is trusted, from the right, and only as far as it parses: entries left
-/// of an untrusted address were written by that client.
+/// The rightmost address that does not belong to a trusted proxy. `forwarded` contains the values of all
+/// `X-Forwarded-For` lines, joined with commas. It is only read if `peer` is trusted, from right to left, up to the
+/// first entry that is untrusted or invalid: clients can write the entries left of that one themselves.
 pub fn resolve(peer: IpAddr, forwarded: Option<&str>, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
     let mut client = peer.to_canonical();

@@ -1,17 +1,17 @@
-//! Cross-origin rules: which other origins may call the API.
+//! Cross-origin rules: the other origins whose pages may call the API.
 
-/// Origins that are always allowed, in addition to the development servers and CLIENT_URL.
+/// Origins that are always allowed. The development servers and CLIENT_URL are allowed in addition.
 const PRODUCT_ORIGINS: [&str; 2] = ["https://crokodial.com", "https://www.crokodial.com"];
 
-/// Methods in the response to a preflight request.
+/// Value of `Access-Control-Allow-Methods` in preflight responses.
 pub const METHODS: &str = "GET,HEAD,PUT,PATCH,POST,DELETE";
 
-/// The allowed origins. They are compared as a whole, never by substring.
+/// The allowed origins. They are compared as a whole, because a substring could match an attacker's domain.
 #[derive(Debug, Clone)]
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// `port` is the server's own port; `client` is an additional origin, without a path.
+    /// The origins that a server on `port` allows. `client` is an additional origin, without a path.
     pub fn new(port: u16, client: Option<&str>) -> Self {
         let mut origins: Vec<String> = PRODUCT_ORIGINS.map(str::to_owned).into();
         for host in ["localhost", "127.0.0.1"] {
@@ -27,7 +27,7 @@ impl Origins {
     }
 }
 
-/// True if `origin`, as a browser sends it, has the host and port of the request.
+/// True if `origin`, in the form that browsers send, has the same host and port as the request's `Host` header.
 pub fn same_host(origin: &str, host: &str) -> bool {
     let authority = origin
         .strip_prefix("https://")
@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    /// Origins that are allowed without being configured, at port 3005.
+    /// Origins that are allowed without configuration by a server on port 3005.
     const BUILT_IN: [&str; 6] = [
         "https://crokodial.com",
         "https://www.crokodial.com",

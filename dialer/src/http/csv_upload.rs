@@ -1,4 +1,4 @@
-//! Handlers of `/api/csv-upload`: a vendor's file of leads.
+//! Handlers of `/api/csv-upload`: upload of a vendor's file of leads, and its import.
 
 use std::fs::File;
 use std::time::Duration;
@@ -34,16 +34,16 @@ use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::lease::Lease;
 use crate::store::vendor::journal::{UnfinishedImport, read_counts};
 
-/// Timeout of one read while a client sends a file.
+/// How long the server waits for the next part of a file that a client sends.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Timeout of the response for the import's last write. The import continues without the client.
+/// How long an upload request waits for the import to finish. After that the import continues without the client.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// Maximum length of a stored file name, in characters.
 const MAX_NAME_LENGTH: usize = 200;
 
-/// Options of the query string.
+/// Options in the query string of an upload.
 #[derive(Debug, Clone, Copy, Default)]
 struct Options {
     dry_run: bool,
@@ -58,7 +58,7 @@ fn options(pairs: &[(String, String)]) -> Result<Options, ApiError> {
             ("dryRun", _) => return Err(ApiError::field("dryRun", "must be true or false")),
             ("mode", "partial" | "all") => options.partial = value == "partial",
             ("mode", _) => return Err(ApiError::field("mode", "must be all or partial")),
-            // Unknown keys were always ignored.
+            // Unknown keys are ignored, as they always were.
             _ => {}
         }
     }
@@ -104,7 +104,7 @@ pub async fn upload(
     }
     let entry = identity.entry(AuditAction::Import, None, &caller);
     let work = import(App::clone(&app), place, tenant, name, checked, entry);
-    // A separate task, which continues if the client disconnects.
+    // The import is a task of its own, so that it continues if the client disconnects.
     match tokio::time::timeout(ANSWER_TIMEOUT, tokio::spawn(work)).await {
         Ok(Ok(imported)) => imported,
         Ok(Err(_)) => Err(ApiError::new(
@@ -189,7 +189,7 @@ pub async fn list(
     Ok(private(Json(body).into_response()))
 }
 
-/// Spools the single file of a body; returns it and its name.
+/// Receives the single file of a multipart body. Returns the stored file and its name.
 async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), ApiError> {
     let mut received = None;
     while let Some(field) = within(multipart.next_field()).await? {
@@ -218,7 +218,7 @@ async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), 
     received.ok_or_else(no_file)
 }
 
-/// Writes a file to disk while it is received.
+/// Writes an uploaded file to disk while it is received.
 async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
     let file = app.imports.spool().map_err(|error| no_room(&error))?;
     let mut file = tokio::fs::File::from_std(file);
@@ -236,7 +236,7 @@ async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
     Ok(file.into_std().await)
 }
 
-/// The result of a read, or an error if the client stops sending.
+/// The result of reading a part of the body. An error if the client sends nothing for too long.
 async fn within<T>(read: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
     match tokio::time::timeout(CHUNK_TIMEOUT, read).await {
         Ok(Ok(read)) => Ok(read),
@@ -265,7 +265,7 @@ fn no_file() -> ApiError {
     )
 }
 
-/// The error kind tells a full disk from a read-only one; it contains nothing of the file.
+/// Error for a failed write. The cause distinguishes a full disk from a read-only one and contains nothing of the file.
 fn no_room(error: &std::io::Error) -> ApiError {
     ApiError {
         cause: Some(format!("SPOOL_DIR cannot be written to: {}", error.kind())),
@@ -315,7 +315,7 @@ fn warning(warning: &RowWarning) -> Value {
     json!({ "row": warning.row, "column": warning.column, "message": warning.message })
 }
 
-/// The rows of a file are `processed` + `skipped` + `errors`.
+/// Row counts of a file. `processed`, `skipped` and `errors` add up to the number of its rows.
 fn stats(counts: RowCounts, skipped: i64, errors: i64) -> Value {
     json!({
         "imported": counts.imported,
@@ -327,7 +327,7 @@ fn stats(counts: RowCounts, skipped: i64, errors: i64) -> Value {
     })
 }
 
-/// A stored import as clients see it.
+/// A stored import in the form that clients see.
 fn shown(import: &Document) -> Value {
     let fields = to_json::fields(import);
     let field = |name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
@@ -356,7 +356,7 @@ fn shown(import: &Document) -> Value {
     shown.into()
 }
 
-/// Response for an import that is not finished yet.
+/// Response 202 for an import that is still running.
 fn goes_on(import: Option<&UnfinishedImport>) -> Response {
     let body = json!({
         "success": true,

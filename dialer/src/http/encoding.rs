@@ -1,6 +1,6 @@
-//! Content negotiation for precompressed assets.
+//! Selection of a precompressed variant of a file by `Accept-Encoding`.
 
-/// Encoding of a stored asset, best first.
+/// Encoding of a file, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     Brotli,
@@ -9,7 +9,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// File name suffix of an asset in this encoding.
+    /// Suffix of the file name of a file in this encoding.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Brotli => ".br",
@@ -28,8 +28,8 @@ impl Encoding {
     }
 }
 
-/// The encodings that the client accepts, best first. The uncompressed file is always last: a client that refuses even
-/// that receives it instead of a 406.
+/// The encodings that the client accepts, the best first. The uncompressed file is always the last one, even if the
+/// client refuses it: it then receives the file instead of a 406.
 pub fn acceptable(accept_encoding: &str) -> Vec<Encoding> {
     let mut encodings: Vec<Encoding> = [Encoding::Brotli, Encoding::Gzip]
         .into_iter()

@@ -1,4 +1,4 @@
-//! The error type of all handlers, which is also the response: `{success:false, message, error, code, requestId,
+//! The error type of all handlers. Its response has the body `{success:false, message, error, code, requestId,
 //! errors?}`.
 
 use axum::Json;
@@ -80,7 +80,7 @@ impl Code {
             | Self::InviteRefused
             | Self::EmailTaken
             | Self::CodeTaken
-            // Not 401: after one the clients sign themselves out.
+            // Not 401, because clients sign themselves out after a 401.
             | Self::WrongPassword
             | Self::ResetRefused
             | Self::NoContact
@@ -132,19 +132,19 @@ impl PartialSchema for Code {
 
 impl ToSchema for Code {}
 
-/// A refused request. `layers` writes the body, because only it knows the request id.
+/// A refused request. The middleware in `layers` writes the body, because only it knows the request id.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     pub code: Code,
     pub message: String,
-    /// The field, or key of the query string, at fault; the message says what is wrong with it.
+    /// The invalid field, or the invalid parameter of the query string. The message says what is wrong with it.
     pub field: Option<String>,
     pub retry_after_seconds: Option<u64>,
-    /// Cause for logs and Sentry only. Contains no value of the request.
+    /// The cause, for logs and Sentry only. Must not contain values of the request.
     pub cause: Option<String>,
-    /// Adds `valid:false`, as `/api/auth/verify` always did.
+    /// True to add `valid:false` to the body, which `/api/auth/verify` always did.
     pub invalid: bool,
-    /// The current state, for edit conflicts.
+    /// The current state of a lead, for conflicting changes.
     pub current: Option<Box<Value>>,
 }
 
@@ -161,12 +161,12 @@ impl ApiError {
         }
     }
 
-    /// 400 naming the field.
+    /// 400 about a field of the body.
     pub fn field(field: &'static str, advice: &str) -> Self {
         Self::parameter(field, advice)
     }
 
-    /// 400 naming a key of the query string, which may be unknown.
+    /// 400 about a parameter of the query string. Its name may be unknown.
     pub fn parameter(key: &str, advice: &str) -> Self {
         Self {
             field: Some(key.to_owned()),
@@ -183,7 +183,7 @@ impl ApiError {
         self.code.status()
     }
 
-    /// The response with its body.
+    /// The response with its JSON body.
     pub fn render(&self, request_id: &str) -> Response {
         let mut body = Map::new();
         body.insert("success".into(), json!(false));
@@ -328,7 +328,7 @@ impl From<GateClosed> for ApiError {
                 wait,
             ),
         };
-        // Rounded up: a request that is early by a fraction is refused again.
+        // Rounded up, because a client that retries a fraction of a second too early is refused again.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Self::new(code, message).retry_after(seconds)
     }
@@ -343,7 +343,7 @@ impl ApiError {
     }
 }
 
-/// Capitalises the first letter and adds a full stop.
+/// A phrase as a sentence: the first letter capitalised, with a full stop.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     match characters.next() {

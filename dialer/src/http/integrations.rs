@@ -20,7 +20,7 @@ use crate::domain::to_json;
 use crate::store::audit::AuditAction;
 use crate::vendors::CurrentPair;
 
-/// Maximum length of a rejected body in a list, in characters.
+/// Maximum length of a rejected message's body in a response, in characters.
 const MAX_SHOWN_BODY: usize = 4096;
 
 /// The vendor's credential; 404 with `connected:false` if there is none.

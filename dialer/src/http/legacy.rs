@@ -1,5 +1,5 @@
-//! Routes of the old server that do not exist any more: 501 for features that are not implemented, 410 for features
-//! that were replaced. None reads a body or the database, so none requires a session.
+//! Routes of the old server that no longer exist. Features that are not implemented return 501, replaced ones 410.
+//! These routes read neither the body nor the database, so they require no session.
 
 use axum::Router;
 use axum::routing::any;
@@ -16,7 +16,7 @@ const PULL: &str = "Leads are no longer fetched from vendors. They come by webho
 const REORDER: &str = "Leads have no order of their own any more. Sort the list: GET /api/leads?sortBy=…&sortDirection=….";
 const REPAIR: &str = "This maintenance is gone: an import finds the same lead by itself. Change leads with PUT /api/leads/<id>.";
 
-/// Path, code and advice. Any method.
+/// Path, error code and advice. Each path is served for all methods.
 const LEGACY: &[(&str, Code, &str)] = &[
     ("/api/groupme", Code::NotImplemented, GROUPME),
     ("/api/groupme/{*rest}", Code::NotImplemented, GROUPME),
@@ -73,7 +73,7 @@ const LEGACY: &[(&str, Code, &str)] = &[
     ),
 ];
 
-/// All legacy routes.
+/// Routes for all paths of the old server that no longer exist.
 pub fn routes() -> Router<App> {
     LEGACY
         .iter()

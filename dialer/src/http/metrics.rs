@@ -1,4 +1,4 @@
-//! `/metrics`, on a port of its own: it must not be reachable by the application's clients.
+//! `/metrics`. It is served on a port of its own, because clients of the application must not be able to read it.
 
 use axum::Router;
 use axum::extract::State;

@@ -1,5 +1,5 @@
-//! HTTP: handlers extract and respond; decisions are made elsewhere. `router` needs no socket, so tests drive it
-//! directly.
+//! The HTTP layer. Handlers extract parameters and build responses; decisions are made in other modules. `router` needs
+//! no network socket, so tests call it directly.
 
 pub mod account;
 mod answer;
@@ -48,7 +48,7 @@ pub use state::{App, AppState};
 
 use error::{ApiError, Code};
 
-/// The whole application.
+/// The router of the whole application: the API, legacy routes, WebSocket and UI.
 pub fn router(app: App) -> Router {
     let api = Router::from(described())
         .merge(legacy::routes())
@@ -57,12 +57,12 @@ pub fn router(app: App) -> Router {
     layered(api, app)
 }
 
-/// The OpenAPI 3.1 description of the API.
+/// The OpenAPI 3.1 description of the API, as `dialer openapi` prints it.
 pub fn description() -> OpenApi {
     openapi::complete(described().into_openapi())
 }
 
-/// All routes of the API description. Each handler is served at the method and path of its description.
+/// All routes of the API description. A handler is served at the method and path that its description states.
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(system::health))
@@ -92,7 +92,7 @@ fn accounts() -> OpenApiRouter<App> {
         .routes(routes!(settings::read, settings::update))
 }
 
-/// Routes for administrators.
+/// Routes that only administrators may use.
 fn administration() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(passcodes::list, passcodes::create))
@@ -159,7 +159,7 @@ fn vendors_and_lists() -> OpenApiRouter<App> {
         .routes(routes!(lists::remove_text_opt_out))
 }
 
-/// Adds the fallbacks and the middleware. Separate from `router` so that tests can add routes.
+/// Adds fallbacks and middleware to routes. Separate from `router`, so that tests can add routes.
 pub fn layered(routes: Router<App>, app: App) -> Router {
     routes
         .fallback(pages::fallback)

@@ -1,4 +1,5 @@
-//! The part of the API description that is not derived from handlers: security schemes, tags, and the refusal response.
+//! The parts of the API description that do not come from handlers: security schemes, tags, and the response for
+//! refusals.
 
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -12,7 +13,7 @@ use utoipa::openapi::{
 
 use super::schema::refusal::Refusal;
 
-/// The introduction of the description.
+/// Introduction of the API description.
 const ABOUT: &str = "\
 The sales dialer's API. Bodies are JSON unless said otherwise, at most 1 MB. Every refusal has the same form, and its \
 `code` does not change.
@@ -34,12 +35,12 @@ const TAGS: [(&str, &str); 6] = [
     ("system", "Health"),
 ];
 
-/// Completes the description.
+/// Adds these parts to the description that was generated from handlers.
 pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api.info = InfoBuilder::new()
         .title("Crokodial dialer")
         .description(Some(ABOUT))
-        // Of the interface, not of a build: the description is committed.
+        // Version of the interface and not of a build, because the description is committed.
         .version("1")
         .license(Some(LicenseBuilder::new().name("Apache-2.0").build()))
         .build();
@@ -55,7 +56,7 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api
 }
 
-/// No role is required.
+/// Empty list of roles for a security requirement: any role is sufficient.
 const NOBODY_SPECIAL: [&str; 0] = [];
 
 fn tag((name, about): (&str, &str)) -> Tag {
@@ -92,7 +93,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     one.into_iter().flatten()
 }
 
-/// Adds the default response: whatever is not described is a refusal.
+/// Adds the default response to an operation: every status that it does not describe is a refusal.
 fn refusable(operation: &mut Operation) {
     let refusal = ContentBuilder::new().schema(Some(Ref::from_schema_name("Refusal")));
     let response = ResponseBuilder::new()

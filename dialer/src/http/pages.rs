@@ -1,4 +1,4 @@
-//! The UI: static files, and `index.html` for every path of the client-side router.
+//! Serves the UI: static files, and `index.html` for all paths of the client-side router.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::ui::{self, Asset};
 
 const INDEX: &str = "index.html";
 
-/// Handler of all requests that match no route.
+/// Handler of all requests that match no other route.
 pub async fn fallback(
     State(app): State<App>,
     method: Method,
@@ -49,7 +49,8 @@ pub async fn fallback(
     }
 }
 
-/// True for the path of a file. A missing file must be 404, not the page: a browser would run HTML as a script.
+/// True if the path names a file. A missing file must be a 404 and not `index.html`, which a browser would otherwise
+/// run as a script.
 fn is_file(path: &str) -> bool {
     path.starts_with("/assets/")
         || path
@@ -59,7 +60,7 @@ fn is_file(path: &str) -> bool {
 }
 
 fn respond(asset: Asset, path: &str, request: &HeaderMap) -> Response {
-    // Only names below assets/ contain a content hash.
+    // Only names of files in `assets/` contain a hash of their content, so only those can be cached forever.
     let cache = if path.starts_with("assets/") {
         "public, max-age=31536000, immutable"
     } else {

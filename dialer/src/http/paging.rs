@@ -1,17 +1,17 @@
-//! Paging of short lists: `page` from 1, `limit` up to 100.
+//! Paging of lists: parameter `page` from 1, parameter `limit` up to 100.
 
 use serde_json::{Value, json};
 
 use super::error::ApiError;
 
-/// Maximum page number.
+/// Maximum value of `page`.
 const MAX_PAGE: u64 = 1_000_000;
-/// Default of `limit`.
+/// Value of `limit` if the query does not set it.
 const DEFAULT_LIMIT: u64 = 50;
-/// Maximum of `limit`.
+/// Maximum value of `limit`.
 const MAX_LIMIT: u64 = 100;
 
-/// The requested page of a list.
+/// The part of a list that a client requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
     page: u64,
@@ -22,7 +22,7 @@ impl Paging {
     /// Parses `page` and `limit`; other keys are ignored.
     ///
     /// # Errors
-    /// 400 naming the key.
+    /// 400 naming the invalid parameter.
     pub fn of(pairs: &[(String, String)]) -> Result<Self, ApiError> {
         let read = |key: &str, usual: u64, most: u64| {
             let given = pairs.iter().find(|(k, v)| k == key && !v.is_empty());
@@ -43,13 +43,13 @@ impl Paging {
         })
     }
 
-    /// Skip and limit.
+    /// How many entries to skip, and how many to return.
     pub fn window(self) -> (u64, i64) {
         let limit = i64::try_from(self.limit).unwrap_or(1);
         ((self.page - 1) * self.limit, limit)
     }
 
-    /// `{total, page, pages, limit}`, as in lists of leads.
+    /// The field `pagination` of a response: `{total, page, pages, limit}`, as in lists of leads.
     pub fn shown(self, total: u64) -> Value {
         let pages = total.div_ceil(self.limit);
         json!({ "total": total, "page": self.page, "pages": pages, "limit": self.limit })
@@ -97,7 +97,7 @@ mod tests {
         let shown = paging.shown(skip + 1);
         let number = |field: &str| shown[field].as_u64().unwrap();
         assert_eq!((number("total"), number("limit")), (skip + 1, width));
-        // One more than was skipped is on the page that was asked for.
+        // A list of `skip + 1` entries ends on the requested page.
         assert_eq!(number("pages"), number("page"));
         let again = ["page", "limit"].map(|field| (field, number(field).to_string()));
         let again = again

@@ -87,7 +87,7 @@ async fn look_at(
     found.map_err(|error| {
         let error = ApiError::from(error);
         match error.code {
-            // Registering calls this field `passcode`.
+            // The field is called `passcode` in registrations, but `code` in this body.
             Code::InviteRefused => ApiError {
                 field: Some("code".to_owned()),
                 ..error

@@ -1,4 +1,4 @@
-//! Request ids: the header `X-Request-Id` of requests and responses.
+//! Request ids, in the header `X-Request-Id` of requests and responses.
 
 use std::convert::Infallible;
 
@@ -9,7 +9,7 @@ use rand::Rng;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: the client's if it is short and plain, otherwise a random one of 128 bits.
+/// The id of a request. The client's id is used if it is short and plain; otherwise a random id of 128 bits is created.
 #[derive(Debug, Clone)]
 pub struct RequestId(HeaderValue);
 

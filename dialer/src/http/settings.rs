@@ -1,4 +1,4 @@
-//! Handlers of `/api/settings`: per-user settings.
+//! Handlers of `/api/settings`: the settings of each user.
 
 use axum::Json;
 use axum::extract::State;
@@ -60,10 +60,10 @@ fn shown(user: ObjectId, stored: &Document) -> Response {
     private(Json(shown).into_response())
 }
 
-/// The user's time zone, or the server's default.
+/// The time zone that a user has set, or the server's default.
 ///
 /// # Errors
-/// Errors of the database.
+/// If the database fails.
 pub async fn time_zone(app: &App, user: ObjectId) -> Result<TimeZone, ApiError> {
     let stored = app.store.settings(user).await?;
     Ok(settings::zone_of(&stored).unwrap_or_else(|| app.time_zone.clone()))

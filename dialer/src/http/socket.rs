@@ -1,5 +1,5 @@
-//! The WebSocket, on `/` and `/ws`. A client connects, sends `{type:"authenticate", token}` and receives notices.
-//! Messages of other types are ignored, and so is a second `authenticate`.
+//! The WebSocket on `/` and `/ws`. A client connects, sends `{type:"authenticate", token}`, and then receives notices.
+//! Messages of other types and a second `authenticate` are ignored.
 
 use std::time::{Duration, Instant};
 
@@ -25,29 +25,30 @@ use crate::http::cors::same_host;
 use crate::notices::{Inbox, PendingSocket};
 use crate::security::token::TokenRefusal;
 
-/// Size of the read and write buffers, in bytes. The library's default of 128 KB each is too much for a thousand
-/// sockets.
+/// Size of the read buffer and of the write buffer of a socket, in bytes. The library's default of 128 KB each would be
+/// too much for a thousand sockets.
 const BUFFER_SIZE: usize = 4 * 1024;
 
-/// Maximum size of unsent data per socket, in bytes: more than the longest notes.
+/// Maximum size of data that waits to be sent on a socket, in bytes. Larger than the longest notes.
 const MAX_UNSENT: usize = 1024 * 1024;
 
-/// Timeout of the database query for a token's owner.
+/// Maximum duration of the database queries that identify a token's owner.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Timeout of one message to a client: pongs are not checked while it is sent.
+/// Maximum duration of sending one message. While it is sent, missing answers to pings are not noticed.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How a socket ends.
+/// Why a socket ends.
 enum End {
-    /// The client closed it.
+    /// The client sent a close frame.
     Left,
-    /// The connection is lost.
+    /// The connection is lost, so nothing can be sent.
     Gone,
     Close(CloseReason),
 }
 
-/// `GET /` and `GET /ws`: 101 for a WebSocket handshake, otherwise the page. A `?token=` is ignored.
+/// Handler of `/` and `/ws`: a WebSocket handshake is answered with 101, other requests with the page. A `?token=` is
+/// ignored.
 pub async fn upgrade_or_page(
     State(app): State<App>,
     Client(caller): Client,
@@ -97,7 +98,7 @@ fn asks_for_socket(headers: &HeaderMap) -> bool {
     upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// True for a page of this site or of an allowed origin, and for programs, which send no origin.
+/// True for pages of this host or of an allowed origin, and for programs that send no `Origin` header.
 fn is_welcome(app: &App, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
@@ -144,7 +145,7 @@ async fn told_to_end(closing: &mut watch::Receiver<Option<CloseReason>>) -> End 
     }
 }
 
-/// Waits for the `authenticate` message.
+/// Waits for the `authenticate` message and verifies its token.
 async fn authenticate(
     app: &App,
     socket: &mut WebSocket,
@@ -183,7 +184,7 @@ async fn token(socket: &mut WebSocket, allowance: &mut Allowance) -> Result<Opti
     }
 }
 
-/// Forwards notices, and pings the client.
+/// Serves an authenticated socket: forwards notices, pings the client, and answers its messages.
 async fn attend(
     socket: &mut WebSocket,
     queue: &mut tokio::sync::mpsc::Receiver<std::sync::Arc<str>>,
@@ -228,7 +229,7 @@ async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
     }
 }
 
-/// The client's message, if any.
+/// Interprets what was received; `None` for pings and pongs. An error ends the socket.
 fn hear(
     heard: Option<Result<Message, axum::Error>>,
     allowance: &mut Allowance,
@@ -243,7 +244,7 @@ fn hear(
     }
     match message {
         Message::Text(text) => Ok(Some(ClientMessage::read(text.as_str().as_bytes()))),
-        // The old server did not distinguish the two.
+        // Binary messages are read like text messages, as on the old server.
         Message::Binary(bytes) => Ok(Some(ClientMessage::read(&bytes))),
         Message::Close(_) => Err(End::Left),
         Message::Ping(_) | Message::Pong(_) => Ok(None),
@@ -263,7 +264,7 @@ fn broken(error: axum::Error) -> End {
     })
 }
 
-/// Sends the close frame and waits for the client's: closing the connection first could lose the last message.
+/// Closes a socket: sends the close frame and waits for the client's. Without waiting, the last message could be lost.
 async fn part(socket: &mut WebSocket, end: End) {
     let said = match end {
         End::Gone => return,

@@ -1,4 +1,4 @@
-//! State that all handlers share: the application's services and its request-related configuration.
+//! State that all handlers share: the application's services, and the configuration that requests need.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use crate::store::health::HealthCheck;
 use crate::ui::Files;
 use crate::vendors::Vendors;
 
-/// State that all handlers share.
+/// The services and configuration that all handlers share.
 #[derive(Debug)]
 pub struct AppState {
     pub accounts: Accounts,
@@ -40,7 +40,7 @@ pub struct AppState {
     pub role: &'static str,
     pub port: u16,
     pub started: Instant,
-    /// Whether the warning about an untrusted X-Forwarded-For was logged.
+    /// True once the warning about an X-Forwarded-For header from an untrusted address was logged.
     pub proxy_warning_given: AtomicBool,
     stopping: AtomicBool,
 }
@@ -88,7 +88,7 @@ impl AppState {
         }
     }
 
-    /// Makes `/readyz` fail and stops imports.
+    /// Begins the shutdown: `/readyz` reports that the process is not ready, and imports stop.
     pub fn begin_shutdown(&self) {
         self.stopping.store(true, Ordering::Release);
         self.imports.stop();

@@ -1,4 +1,4 @@
-//! Health, readiness and liveness.
+//! Handlers for health, readiness and liveness.
 
 use axum::Json;
 use axum::extract::State;
@@ -32,7 +32,7 @@ pub async fn health(State(app): State<App>) -> Response {
         "version": app.version,
         "role": app.role,
         "database": if outcome.is_ok() { "connected" } else { "unreachable" },
-        // Text, as the old server sent it.
+        // Text, because the old server sent the port as text.
         "port": app.port.to_string(),
         "uptime": app.started.elapsed().as_secs_f64(),
         "timestamp": timestamp(),

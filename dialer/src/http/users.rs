@@ -1,4 +1,4 @@
-//! Handlers of `/api/users`: accounts, for administrators.
+//! Handlers of `/api/users`, with which administrators manage accounts.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};

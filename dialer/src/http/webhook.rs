@@ -1,4 +1,4 @@
-//! `POST /api/webhooks/nextgen`: leads from a vendor.
+//! Handlers of `POST /api/webhooks/nextgen`, which receives leads from a vendor.
 
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ use crate::vendors;
 
 const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 
-/// The `source` of these leads.
+/// Value of the field `source` in leads that this webhook stores.
 const SOURCE: &str = "NextGen";
 
 /// Receives a lead from a vendor. A repeated message changes nothing.
@@ -144,7 +144,7 @@ fn notice(lead: &VendorLead, received: &ReceivedLead, took: u64) -> Notice {
     }
 }
 
-/// The credential in the headers.
+/// The vendor's credential, from the headers `sid` and `apikey`.
 fn pair(headers: &HeaderMap) -> Result<CredentialPair, vendors::VendorError> {
     let given = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());

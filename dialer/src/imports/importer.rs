@@ -1,4 +1,4 @@
-//! Resources of a process for imports.
+//! What the imports of one process share.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::notices::Notices;
 use crate::store::Store;
 
-/// Maximum number of concurrent imports per process: each holds several megabytes.
+/// Maximum number of concurrent imports per process, because each takes several megabytes of memory.
 const MAX_CONCURRENT: usize = 2;
 
-/// Resources of a process for imports.
+/// What the imports of one process share: services, slots, and the directory of uploads.
 #[derive(Debug)]
 pub struct Importer {
     pub store: Arc<Store>,
@@ -34,20 +34,20 @@ impl Importer {
         }
     }
 
-    /// A slot for an import; `None` if all are taken.
+    /// Takes a slot for an import; `None` if all slots are taken.
     pub fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// An unnamed temporary file, which is removed when it is closed.
+    /// Creates an unnamed temporary file, which the system removes when it is closed.
     ///
     /// # Errors
-    /// The directory is not writable.
+    /// The file cannot be created in the directory.
     pub fn spool(&self) -> std::io::Result<File> {
         tempfile::tempfile_in(&self.spool_dir)
     }
 
-    /// Makes imports stop after the current batch; another process continues them.
+    /// Makes the running imports stop after their current batch. Another process continues them.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
     }

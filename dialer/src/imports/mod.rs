@@ -1,5 +1,5 @@
-//! Imports of vendor files. The file is spooled, read completely, journalled, and only then written to leads; from then
-//! on any process can finish the import.
+//! Imports of vendors' files. A file is stored on disk, read completely, and journalled in the database. Only then are
+//! leads written. From the moment it is journalled, any process can finish the import.
 
 mod importer;
 pub mod runner;

@@ -1,4 +1,4 @@
-//! Execution of journalled imports, including abandoned ones.
+//! Runs journalled imports, also those that another process abandoned.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,32 +18,32 @@ use crate::store::lease::{Chain, Lease, RENEW_INTERVAL};
 use crate::store::vendor::journal::UnfinishedImport;
 use crate::store::vendor::rows::Job;
 
-/// Interval of looking for abandoned imports.
+/// Interval at which abandoned imports are searched for.
 const RESUME_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Maximum number of attempts of an import that fails although the database is reachable.
+/// Maximum number of attempts for an import that fails although the database is reachable.
 const MAX_ATTEMPTS: i64 = 5;
 
-/// Message of an import that failed before anything was written.
+/// Message of an import that failed before any lead was written.
 pub const NOT_JOURNALLED: &str =
     "The import broke off before anything was written. Send the file again.";
 
-/// Message of an import that failed later.
+/// Message of an import that failed after leads were written.
 const GIVEN_UP: &str = "The import could not be finished. Send the file again: what is imported already stays as it is.";
 
-/// Result of an attempt.
+/// How an attempt to run an import ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The import is done.
+    /// The import is finished.
     Done,
-    /// Another process must continue: this one is stopping, or lost the lease.
+    /// The import must be continued by another process, because this one is stopping or has lost the lease.
     Left,
 }
 
-/// Runs a journalled import to its end.
+/// Runs a journalled import until it is finished or this process must leave it.
 ///
 /// # Errors
-/// Errors of the database. The lease is released, so that the import is resumed soon.
+/// If the database fails. The lease is released, so that another process can resume the import soon.
 pub async fn run(
     imports: &Importer,
     import: &UnfinishedImport,
@@ -69,7 +69,7 @@ pub async fn run(
     worked
 }
 
-/// Renews the lease; returns when it is lost.
+/// Renews the lease regularly. Returns only if the lease is lost.
 async fn keep(store: &Store, lease: &Lease) {
     loop {
         tokio::time::sleep(RENEW_INTERVAL).await;
@@ -123,16 +123,16 @@ async fn work(imports: &Importer, import: &UnfinishedImport) -> Result<Ended, Fa
     Ok(Ended::Done)
 }
 
-/// Resumes all imports whose worker is gone. Returns the number of those that ended, either way.
+/// Resumes all unfinished imports whose lease has expired. Returns how many of them have ended, finished or failed.
 ///
 /// # Errors
-/// Errors of the database.
+/// If the database fails while imports are searched for. A failure of a single import is only logged.
 pub async fn resume(imports: &Importer) -> Result<usize, Fault> {
     let store = &imports.store;
     store.clear_ended_imports().await?;
     let mut ended = 0;
     for import in store.unfinished_imports().await? {
-        // Memory limits the number of concurrent imports, as for uploads.
+        // Limited like uploads, because each import needs memory.
         let Some(_place) = imports.place() else {
             break;
         };
@@ -156,7 +156,7 @@ pub async fn resume(imports: &Importer) -> Result<usize, Fault> {
     Ok(ended)
 }
 
-/// Resumes abandoned imports at the start and every minute, until `stop`.
+/// Resumes abandoned imports at startup and then every minute, until `stop` is cancelled.
 pub async fn keep_resuming(imports: &Importer, stop: &CancellationToken) {
     loop {
         if let Err(fault) = resume(imports).await {

@@ -1,4 +1,4 @@
-//! From an uploaded file to a journalled import.
+//! Turns an uploaded file into a journalled import.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
@@ -25,10 +25,10 @@ use crate::store::vendor::rows::Job;
 
 /// Maximum number of rows per batch.
 const MAX_BATCH_ROWS: usize = 500;
-/// Approximate maximum size of a batch, in bytes: far below MongoDB's 16 MB per document.
+/// Approximate maximum size of a batch, in bytes. Far below MongoDB's limit of 16 MB per document.
 const MAX_BATCH_BYTES: usize = 3 * 1024 * 1024;
 
-/// Reason why nothing was imported.
+/// Reason why a file was not imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error("{0}")]
@@ -41,7 +41,7 @@ pub enum ImportError {
     Spool,
 }
 
-/// A file that was read completely and can be imported.
+/// A file that was read completely and whose rows are valid.
 #[derive(Debug)]
 pub struct Checked {
     file: File,
@@ -50,10 +50,10 @@ pub struct Checked {
     wanted: WantedKeys,
 }
 
-/// Reads a spooled file. Nothing is written.
+/// Reads and checks a whole file. Writes nothing.
 ///
 /// # Errors
-/// `File`, `Database`, `Spool`.
+/// `File` if the file is refused, `Database`, `Spool` if the stored file cannot be read.
 pub async fn check(
     store: &Store,
     tenant: ObjectId,
@@ -87,10 +87,10 @@ fn rewound(mut file: &File) -> Result<&File, ImportError> {
     Ok(file)
 }
 
-/// The result that an import would have. Nothing is written.
+/// Dry run: the counts that an import would have. Writes nothing.
 ///
 /// # Errors
-/// `Database`, `Spool`.
+/// `Database`, `Spool` if the stored file cannot be read.
 pub async fn rehearse(
     store: &Store,
     tenant: ObjectId,
@@ -113,10 +113,10 @@ pub async fn rehearse(
     Ok(counts)
 }
 
-/// Journals the file. After this the import completes even if this process ends.
+/// Journals the rows of a file. Afterwards the import will be completed even if this process ends.
 ///
 /// # Errors
-/// `UnderWay`, `Database`, `Spool`: nothing will be imported.
+/// `UnderWay`, `Database`, `Spool`. After an error nothing is imported.
 pub async fn journal(
     store: &Store,
     tenant: ObjectId,
@@ -127,7 +127,7 @@ pub async fn journal(
     let (mut import, lease) = begun.await?.ok_or(ImportError::UnderWay)?;
     let journalled = fill(store, &mut import, &lease, checked).await;
     if let Err(error) = journalled {
-        // Best effort: otherwise it is failed when its lease expires.
+        // Best effort: if this fails, another process marks the import as failed after its lease has expired.
         if let Err(fault) = store.fail_import(&import, NOT_JOURNALLED).await {
             tracing::warn!(reason = %fault, "an import that could not be journalled is left to be given up");
         }
@@ -155,7 +155,7 @@ async fn fill(
     Err(Fault::new(Reason::NoAnswer).into())
 }
 
-/// The lead rows of a file in batches. At most one batch is read ahead.
+/// The rows of a file that contain a lead, in batches. At most one finished batch waits for the receiver.
 fn batches(checked: Checked) -> mpsc::Receiver<Result<Vec<Row>, ImportError>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::task::spawn_blocking(move || {
@@ -168,7 +168,7 @@ fn batches(checked: Checked) -> mpsc::Receiver<Result<Vec<Row>, ImportError>> {
                     return ControlFlow::Continue(());
                 }
                 size = 0;
-                // The receiver is gone: the request was cancelled.
+                // Sending fails if the receiver is gone, because the request was cancelled.
                 match sender.blocking_send(Ok(std::mem::take(&mut batch))) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),

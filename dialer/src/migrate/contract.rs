@@ -1,5 +1,5 @@
-//! `--contract`: changes after which the old server cannot use the database any more. Every step is idempotent and the
-//! completion mark is written last, so an interrupted run can be repeated.
+//! `dialer migrate --contract`: changes after which the old server can no longer use the database. Every step is
+//! idempotent and the mark of completion is written last, so that an interrupted run can be repeated.
 
 use anyhow::{Context, bail};
 
@@ -10,21 +10,21 @@ use crate::store::Store;
 use crate::store::vendor::CredentialRow;
 use crate::vendors::seal_row;
 
-/// Maximum number of passes over plain-text credentials. If more remain, something keeps creating them.
+/// Maximum number of passes over plain-text credentials. If any remain after that, another process keeps creating them.
 const MAX_PASSES: u32 = 5;
 
-/// The changes to make.
+/// The changes that the command will make.
 struct Plan {
     plain: Vec<CredentialRow>,
     old: Vec<(ExistingIndex, &'static str)>,
-    /// True if passwords are still stored in the old server's scheme.
+    /// True for the first run: new passwords are still stored as bcrypt.
     first: bool,
 }
 
 /// Prints the irreversible changes, then makes them.
 ///
 /// # Errors
-/// A sentence. If required keys are missing, nothing is changed.
+/// A message for the operator. If encryption keys are missing or wrong, nothing is changed.
 pub(super) async fn contract(store: &Store, ring: Option<&KeyRing>) -> anyhow::Result<()> {
     let plan = Plan {
         plain: store.plain_credentials().await?,
@@ -43,7 +43,8 @@ pub(super) async fn contract(store: &Store, ring: Option<&KeyRing>) -> anyhow::R
     Ok(())
 }
 
-/// The key ring, if there is something to seal and it opens the credentials that servers have sealed.
+/// The key ring, or `None` if there is nothing to seal. Checks that the ring can open the credentials that are already
+/// sealed.
 async fn usable<'a>(
     store: &Store,
     ring: Option<&'a KeyRing>,
@@ -96,7 +97,7 @@ fn announce(plan: &Plan, ring: Option<&KeyRing>) {
     }
 }
 
-/// Seals until no plain-text credential is left, including those of lost writes and new ones.
+/// Seals credentials in passes until none is plain text, because writes may be lost and new ones may appear meanwhile.
 async fn seal_all(store: &Store, ring: &KeyRing) -> anyhow::Result<()> {
     for _ in 0..MAX_PASSES {
         let plain = store.plain_credentials().await?;

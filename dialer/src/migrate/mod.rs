@@ -1,7 +1,7 @@
-//! `dialer migrate`: run before and after the move from the old server.
+//! `dialer migrate`: prepares the database for the move from the old server, and completes the move afterwards.
 //!
-//! `--apply` only adds data, so that the old server and the previous release keep working. Everything that would break
-//! them is left to `--contract`.
+//! `--apply` only adds data, so that the old server and the previous release keep working. All changes that would break
+//! them are made by `--contract`.
 
 mod contract;
 
@@ -23,18 +23,18 @@ use crate::security::keyring::KeyRing;
 use crate::store::Store;
 use crate::store::lease::{Chain, Lease, RENEW_INTERVAL};
 
-/// Interval of polling a lock that another runner holds.
+/// Interval at which a lock is checked that another `dialer migrate` holds.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// Maximum number of polls.
+/// Maximum number of checks: ten minutes in total.
 const MAX_LOCK_POLLS: u32 = 300;
 
-/// Number of documents between progress messages.
+/// Number of documents between two progress messages.
 const PROGRESS_INTERVAL: u64 = 10_000;
 
-/// Runs the command; returns the exit code.
+/// Runs the command and returns its exit code.
 ///
 /// # Errors
-/// A sentence: the database fails, the user is unknown, or another runner does not end.
+/// A message for the operator: the database fails, the user is unknown, or another run does not end.
 pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
     if asked.contract && config.role == InstanceRole::Candidate {
         bail!(
@@ -77,7 +77,7 @@ async fn change(store: &Store, ring: Option<&KeyRing>, asked: &Migrate) -> anyho
     print(&findings, asked.output)
 }
 
-/// The account with this e-mail address or `_id`.
+/// Id of the account with this `_id` or e-mail address.
 async fn owner(store: &Store, named: &str) -> anyhow::Result<ObjectId> {
     let found = match named.parse::<ObjectId>() {
         Ok(id) => store.user(id).await?,
@@ -90,10 +90,10 @@ async fn owner(store: &Store, named: &str) -> anyhow::Result<ObjectId> {
     Ok(user.id)
 }
 
-/// Inspects all data without changing it.
+/// Inspects all data and returns the findings. Changes nothing.
 ///
 /// # Errors
-/// Errors of the database.
+/// If the database fails.
 pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
     let (mut accounts, mut rows) = (
         users::UserInspector::default(),
@@ -134,12 +134,12 @@ pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Adds what is missing.
+/// Makes the changes of `--apply`, which only add data.
 async fn apply(store: &Store) -> anyhow::Result<()> {
     let lowered = store.lower_emails().await?;
     println!("users: emailLower added to {lowered}");
     let author = store.first_administrator().await?;
-    // The id of no account.
+    // An id that no account has.
     let nobody = ObjectId::from_bytes([0; 12]);
     let made = store.seed_dispositions(author.unwrap_or(nobody)).await?;
     println!("dispositions: {} defaults added", made.len());
@@ -160,13 +160,13 @@ fn print(findings: &[Finding], output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The lock of this runner.
+/// The lock that keeps other runs of `dialer migrate` away.
 struct Lock<'a> {
     store: &'a Store,
     lease: Lease,
 }
 
-/// Takes the lock, waiting for its holder.
+/// Takes the lock. Waits while another run holds it.
 async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
     for look in 0..MAX_LOCK_POLLS {
         match store.take_lease(Chain::Migration, now_ms()).await? {
@@ -182,7 +182,7 @@ async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
 }
 
 impl Lock<'_> {
-    /// Renews the lock; returns only when it is lost.
+    /// Renews the lock regularly. Returns only if the lock is lost, with the error to report.
     async fn keep(&self) -> anyhow::Error {
         loop {
             tokio::time::sleep(RENEW_INTERVAL).await;
@@ -194,7 +194,7 @@ impl Lock<'_> {
         }
     }
 
-    /// Best effort: a lock that is not released expires.
+    /// Releases the lock. Best effort: a lock that is not released expires.
     async fn release(&self) {
         if let Err(fault) = self.store.release_lease(&self.lease).await {
             tracing::debug!(%fault, "the lock was left to end by itself");

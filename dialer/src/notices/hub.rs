@@ -1,4 +1,4 @@
-//! The subscriptions of this process: owner and bounded queue of each socket.
+//! The WebSockets of this process that receive notices: their users, and a bounded queue for each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::domain::socket::{AuthFailure, CloseReason, MAX_PER_USER};
 /// Maximum number of authenticated sockets per process.
 pub const MAX_SOCKETS: usize = 2048;
 
-/// Maximum number of queued notices per socket. A burst of leads fits; a client that falls further behind is
-/// disconnected and reloads its data when it reconnects.
+/// Maximum number of notices in a socket's queue. A burst of leads fits. If a client falls further behind, its socket
+/// is closed; it reloads its data when it reconnects.
 pub const QUEUE_LENGTH: usize = 256;
 
-/// The hub's side of a subscription.
+/// The hub's side of a subscription: whose socket it is, and where to send notices.
 #[derive(Debug)]
 struct Subscriber {
     user: ObjectId,
@@ -25,21 +25,21 @@ struct Subscriber {
     closing: watch::Sender<Option<CloseReason>>,
 }
 
-/// The socket's side of a subscription: notices to send, and the reason to close.
+/// The socket's side of a subscription: the notices to send, and the reason to close.
 #[derive(Debug)]
 pub struct Inbox {
     pub queue: mpsc::Receiver<Arc<str>>,
     pub closing: watch::Receiver<Option<CloseReason>>,
 }
 
-/// Number of sockets that received a notice, and of those that missed it.
+/// Number of sockets that a notice was queued for, and of those whose queue was full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delivery {
     pub delivered: usize,
     pub dropped: usize,
 }
 
-/// All subscribers, by number.
+/// All subscriptions of this process, by their number.
 #[derive(Debug, Default)]
 pub struct Hub {
     subscribers: HashMap<u64, Subscriber>,
@@ -49,10 +49,10 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Adds a subscriber; returns its number.
+    /// Adds a subscription for a socket. Returns its number and the socket's side.
     ///
     /// # Errors
-    /// `TooMany`, `ShuttingDown`.
+    /// `TooMany` if the user or this process has too many sockets, `ShuttingDown` after [`Self::close`].
     pub fn join(
         &mut self,
         user: ObjectId,
@@ -82,7 +82,7 @@ impl Hub {
         Ok((number, Inbox { queue, closing }))
     }
 
-    /// Removes a subscriber.
+    /// Removes a subscription. Does nothing if it was removed before.
     pub fn leave(&mut self, number: u64) {
         let Some(subscriber) = self.subscribers.remove(&number) else {
             return;
@@ -103,12 +103,12 @@ impl Hub {
         self.subscribers.is_empty()
     }
 
-    /// True if the tenant has a socket here.
+    /// True if this process has a socket of the tenant.
     pub fn has(&self, tenant: ObjectId) -> bool {
         self.of_user.contains_key(&tenant)
     }
 
-    /// Queues a text for every socket of a tenant.
+    /// Queues a message for every socket of a tenant.
     pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) -> Delivery {
         let mut delivery = Delivery::default();
         for number in self.of_user.get(&tenant).into_iter().flatten() {
@@ -126,7 +126,7 @@ impl Hub {
         delivery
     }
 
-    /// The sessions with open sockets.
+    /// Ids of all sessions that have a socket here.
     pub fn sessions(&self) -> Vec<String> {
         let keys: HashSet<&String> = self
             .subscribers
@@ -136,7 +136,7 @@ impl Hub {
         keys.into_iter().cloned().collect()
     }
 
-    /// Closes sockets of revoked and expired sessions.
+    /// Closes the sockets of expired sessions and of the revoked sessions `gone`.
     pub fn end(&self, gone: &HashSet<String>, now_ms: i64) {
         for subscriber in self.subscribers.values() {
             if subscriber.ends_ms <= now_ms || gone.contains(&subscriber.session) {
@@ -145,7 +145,7 @@ impl Hub {
         }
     }
 
-    /// Closes all sockets and refuses new ones.
+    /// Closes all sockets. New ones are refused from now on.
     pub fn close(&mut self) {
         self.closed = true;
         for subscriber in self.subscribers.values() {
@@ -155,7 +155,7 @@ impl Hub {
 }
 
 impl Subscriber {
-    /// Sets the reason to close. The first one is kept.
+    /// Sets the reason to close the socket. If there already is one, it stays.
     fn close(&self, why: CloseReason) {
         self.closing.send_if_modified(|closing| {
             let first = closing.is_none();

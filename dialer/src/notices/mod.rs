@@ -1,5 +1,6 @@
-//! Push notices about leads over WebSockets. Sockets of this process receive them directly, other replicas read them
-//! from the database within about a second. Delivery is at most once: a client that reconnects reloads its data.
+//! Notices about leads, pushed to users over WebSockets. Sockets of this process receive a notice directly; other
+//! replicas read it from the database within about a second. A notice is delivered at most once, so clients reload
+//! their data when they reconnect.
 
 mod hub;
 mod poll;
@@ -25,16 +26,16 @@ use crate::store::live::Event;
 pub use hub::Inbox;
 use shared::{Inner, Listening, lock};
 
-/// Maximum number of concurrent event writes. Notices beyond it are delivered in this process only.
+/// Maximum number of events that are written concurrently. Notices beyond that are delivered in this process only.
 const MAX_WRITES: u32 = 64;
 
-/// Timeout of a new socket for the first poll of other replicas' events.
+/// How long a new socket waits for the first poll of other replicas' events.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Timeout of closing all sockets at shutdown.
+/// How long shutdown waits for all sockets to close.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The open sockets, and delivery to them. Clones share state.
+/// The open sockets of this process, and delivery of notices to them. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct Notices(Arc<Inner>);
 
@@ -53,13 +54,14 @@ impl Notices {
         }))
     }
 
-    /// Sends a notice to the owner of a lead. Returns immediately and never fails; a failure to store the event is
-    /// logged.
+    /// Sends a notice to the owner of a lead. Returns immediately. If the event cannot be stored for other replicas,
+    /// that is only logged.
     pub fn publish(&self, tenant: ObjectId, notice: &Notice) {
         let at_ms = now_ms();
         let text: Arc<str> = notice.text(at_ms).into();
         let once = notice.once(tenant);
-        // For notices that are sent once only, the database decides who is first.
+        // A notice that must be sent only once is not delivered yet: the process that stores its event first delivers
+        // it.
         let told = once.is_none();
         if told {
             self.0.deliver(tenant, &text);
@@ -89,12 +91,13 @@ impl Notices {
         });
     }
 
-    /// Waits until all notices so far are stored and delivered to the sockets of this process.
+    /// Waits until all notices so far have been stored and delivered to the sockets of this process.
     pub async fn settled(&self) {
         let _all = self.0.writes.acquire_many(MAX_WRITES).await;
     }
 
-    /// Counts a socket that is not authenticated yet, until the guard is dropped; `None` if there are too many.
+    /// Counts a socket as pending (not authenticated yet) until the returned guard is dropped. `None` if too many are
+    /// pending.
     pub fn admit(&self, address: IpAddr) -> Option<PendingSocket> {
         let mut pending = lock(&self.0.pending);
         pending.enter(address).then(|| {
@@ -107,11 +110,10 @@ impl Notices {
         })
     }
 
-    /// Subscribes the socket of an authenticated user. It receives every notice that is sent anywhere after this
-    /// returns.
+    /// Subscribes the socket of an authenticated user. It receives every notice that any replica sends after this call.
     ///
     /// # Errors
-    /// `TooMany`, `ShuttingDown`.
+    /// `TooMany` if the user or this process has too many sockets, `ShuttingDown` during shutdown.
     pub async fn join(&self, identity: &Identity) -> Result<Subscription, CloseReason> {
         let mut listening = self.0.listening.subscribe();
         let subscription = {
@@ -134,7 +136,7 @@ impl Notices {
         Ok(subscription)
     }
 
-    /// Starts the poll, if it is not running. Call with the hub locked.
+    /// Starts the poll of other replicas' events, if it is not running. The caller must hold the lock on the hub.
     fn begin_listening(&self) {
         let begins = self.0.listening.send_if_modified(|now| {
             let begins = *now == Listening::No;
@@ -148,22 +150,22 @@ impl Notices {
         }
     }
 
-    /// Number of authenticated sockets.
+    /// Number of authenticated sockets of this process.
     pub fn open(&self) -> usize {
         self.0.hub().len()
     }
 
-    /// Cancelled when all sockets must close.
+    /// Token that is cancelled when all sockets must close.
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
     }
 
-    /// Tracks socket tasks, so that shutdown waits for them.
+    /// Tracker of the tasks that serve sockets, so that shutdown can wait for them.
     pub fn sockets(&self) -> &TaskTracker {
         &self.0.sockets
     }
 
-    /// Closes every socket and waits, up to a timeout, until they have closed and notices are stored.
+    /// Closes all sockets. Waits, with a timeout, until they are closed and all notices are stored.
     pub async fn shut_down(&self) {
         self.0.stopping.cancel();
         self.0.hub().close();
@@ -178,7 +180,7 @@ impl Notices {
     }
 }
 
-/// A socket that is not authenticated yet.
+/// A socket that is not authenticated yet. It is counted until this guard is dropped.
 #[derive(Debug)]
 pub struct PendingSocket {
     inner: Arc<Inner>,
@@ -194,7 +196,7 @@ impl Drop for PendingSocket {
     }
 }
 
-/// The subscription of a socket, until it is dropped.
+/// The subscription of a socket. Dropping it ends the subscription.
 #[derive(Debug)]
 pub struct Subscription {
     inner: Arc<Inner>,

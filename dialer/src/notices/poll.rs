@@ -1,4 +1,5 @@
-//! Polls every second for events of other replicas and for revoked sessions. Runs only while a socket is open here.
+//! Polls the database every second for events of other replicas and for revoked sessions. Runs only while this process
+//! has an authenticated socket.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use crate::clock::now_ms;
 use crate::domain::event_dedup::EventDedup;
 use crate::store::fault::{Fault, Reason};
 
-/// With the duration of a poll, sockets close within 2 s of their session's end.
+/// Interval of polls. Together with the duration of a poll, a socket closes within 2 s of the end of its session.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Timeout of one poll.
+/// Maximum duration of one poll.
 const POLL_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(inner: Arc<Inner>) {
@@ -32,7 +33,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
             Ok((heard, ended)) => heard.and(ended),
             Err(_) => Err(Fault::new(Reason::NoAnswer)),
         };
-        // Also after a failed poll: new sockets must not wait for the database.
+        // Set even after a failed poll, so that new sockets do not wait for the database.
         inner.listening.send_if_modified(|now| {
             let begins = *now != Listening::Yes;
             *now = Listening::Yes;
@@ -49,7 +50,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
     }
 }
 
-/// True if no socket is open; listening then ends.
+/// True if no socket is open. The poll then ends, and the next socket starts it again.
 fn stops(inner: &Inner) -> bool {
     let hub = inner.hub();
     if hub.is_empty() {
@@ -80,7 +81,7 @@ async fn listen(inner: &Inner, seen: &mut EventDedup) -> Result<(), Fault> {
 async fn end_sockets(inner: &Inner) -> Result<(), Fault> {
     let asked = inner.hub().sessions();
     let now = now_ms();
-    // Expired ones can be closed without a query.
+    // Expired sessions are known without a query, so their sockets are closed first.
     inner.hub().end(&HashSet::new(), now);
     let living = inner.store.living_sessions(&asked, now).await?;
     let gone = asked.into_iter().filter(|s| !living.contains(s)).collect();

@@ -1,4 +1,4 @@
-//! State shared by sockets, requests and the poll.
+//! State that sockets, requests and the poll share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,26 +15,26 @@ use crate::store::Store;
 use crate::store::fault::Reason;
 use crate::store::live::Event;
 
-/// Timeout of writing one event.
+/// Maximum duration of storing one event.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Shared state.
+/// State that sockets, requests and the poll share.
 #[derive(Debug)]
 pub(super) struct Inner {
     pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
-    /// Id of this process among the writers of events.
+    /// Id of this process, stored with its events so that it does not read them back.
     pub replica: String,
     pub hub: Mutex<Hub>,
     pub pending: Mutex<PendingSockets>,
-    /// Whether other replicas' events are polled. Changed only with the hub locked.
+    /// Whether the poll of other replicas' events is running. Changed only while the hub is locked.
     pub listening: watch::Sender<Listening>,
     pub writes: Arc<Semaphore>,
     pub stopping: CancellationToken,
     pub sockets: TaskTracker,
 }
 
-/// State of the poll.
+/// State of the poll of other replicas' events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listening {
     No,
@@ -43,7 +43,8 @@ pub(super) enum Listening {
 }
 
 impl Inner {
-    /// Stores an event for other replicas. False if the same event is already stored.
+    /// Stores an event for other replicas. False only if an event with the same id is already stored; other failures
+    /// are logged.
     pub async fn write(&self, event: &Event) -> bool {
         let stored = tokio::time::timeout(WRITE_TIMEOUT, self.store.insert_event(event)).await;
         let why = match stored {
@@ -60,7 +61,7 @@ impl Inner {
         true
     }
 
-    /// Delivers a text to the sockets of this process.
+    /// Delivers a message to the tenant's sockets of this process.
     pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) {
         let delivery = self.hub().deliver(tenant, text);
         self.metrics.notices_delivered(delivery.delivered);
@@ -68,7 +69,7 @@ impl Inner {
             .notices_dropped(Dropped::SlowSocket, delivery.dropped);
     }
 
-    /// Updates the metric of open sockets.
+    /// Updates the metric of authenticated sockets.
     pub fn count(&self, hub: &Hub) {
         self.metrics.sockets(SocketState::Authenticated, hub.len());
     }

@@ -1,5 +1,6 @@
-//! Encryption at rest with a ring of keys: the first key seals, all keys open. A sealed text contains the id of its
-//! key, so keys can be replaced: put a new one first, wait until nothing is sealed under the old one, then remove it.
+//! Encryption at rest with a ring of keys. The first key encrypts ("seals"); every key of the ring decrypts ("opens").
+//! A sealed text contains the id of its key. To replace a key, put a new one first, wait until nothing is sealed under
+//! the old one, then remove the old one.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -8,24 +9,24 @@ use rand::RngCore;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 
-/// Prefix of sealed texts. No secret of the old server has it.
+/// Prefix of sealed texts. No secret of the old server begins with it.
 const MARK: &str = "sealed.v1.";
 
-/// Length of a key, in bytes.
+/// Length of an encryption key, in bytes.
 const KEY_LEN: usize = 32;
 
-/// Maximum number of keys: each adds a look-up value to every query.
+/// Maximum number of keys. Each key adds one value to every query for a sealed secret.
 const MAX_KEYS: usize = 8;
 
 const MAX_ID_LENGTH: usize = 32;
 
-/// Minimum number of distinct bytes in a random key of 32 (probability of fewer: below 2^-60).
+/// Minimum number of distinct bytes in a key. A random key of 32 bytes has fewer with a probability below 2^-60.
 const MIN_DISTINCT_BYTES: usize = 12;
 
 const ADVICE: &str = "must be a comma-separated list of id:key, the key being 32 random bytes in base64, for example \
                       k1: and the output of `openssl rand -base64 32`";
 
-/// Purpose and owner of a secret: a text sealed for one purpose or user does not open for another.
+/// Purpose and owner of a secret. A text that was sealed for one purpose and user cannot be opened for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealContext {
     pub purpose: &'static str,
@@ -38,7 +39,7 @@ impl SealContext {
     }
 }
 
-/// Reason why a text does not open.
+/// Reason why a sealed text cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsealError {
     #[error("the stored text is not a sealed one")]
@@ -57,7 +58,7 @@ struct Key {
     looks_up: hmac::Key,
 }
 
-/// The keys. `Debug` shows only their ids.
+/// The keys, the sealing key first. `Debug` shows only their ids.
 pub struct KeyRing {
     first: Key,
     others: Vec<Key>,
@@ -72,10 +73,10 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Parses `id:base64,id:base64`.
+    /// Parses a comma-separated list of keys, `id:base64`.
     ///
     /// # Errors
-    /// What is wrong; the message contains no key.
+    /// Advice for the operator, if the text is not such a list. It contains no key.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut keys: Vec<Key> = Vec::new();
         let mut seen: Vec<[u8; KEY_LEN]> = Vec::new();
@@ -106,12 +107,12 @@ impl KeyRing {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    /// The id of the sealing key.
+    /// The id of the key that seals.
     pub fn first_id(&self) -> &str {
         &self.first.id
     }
 
-    /// The ids of the keys that only open.
+    /// The ids of the other keys, which are only used to open.
     pub fn other_ids(&self) -> Vec<&str> {
         self.others.iter().map(|key| key.id.as_str()).collect()
     }
@@ -121,10 +122,10 @@ impl KeyRing {
         self.all().any(|key| key.id == id)
     }
 
-    /// Seals under the first key. The nonce is random and never chosen by the caller, so that none is reused.
+    /// Seals a text under the first key. The nonce is random; callers cannot choose it, so none is used twice.
     ///
     /// # Errors
-    /// `Refused` for a text of many gigabytes.
+    /// `Refused`, only for a text of many gigabytes.
     pub fn seal(&self, context: SealContext, plain: &str) -> Result<String, UnsealError> {
         let mut nonce = [0_u8; NONCE_LEN];
         rand::rng().fill_bytes(&mut nonce);
@@ -141,10 +142,10 @@ impl KeyRing {
         Ok(format!("{MARK}{}.{data}", self.first.id))
     }
 
-    /// Opens a text sealed under any key of the ring.
+    /// Opens a text that was sealed under any key of the ring.
     ///
     /// # Errors
-    /// The reason.
+    /// The reason why the text cannot be opened.
     pub fn open(&self, context: SealContext, text: &str) -> Result<String, UnsealError> {
         let (id, data) = split(text).ok_or(UnsealError::Malformed)?;
         let data = URL_SAFE_NO_PAD
@@ -164,8 +165,8 @@ impl KeyRing {
         String::from_utf8(plain.to_vec()).map_err(|_| UnsealError::Refused)
     }
 
-    /// Values to look up a secret without storing it, one per key, the sealing key's first. `parts` contain no zero
-    /// byte.
+    /// Keyed hashes by which a stored secret is found without storing it in plain text. There is one per key of the
+    /// ring; the first belongs to the sealing key. `parts` must not contain zero bytes.
     pub fn look_ups(&self, purpose: &str, parts: &[&str]) -> Vec<String> {
         let text = [&[purpose][..], parts].concat().join("\0");
         let tag = |key: &Key| hex::encode(hmac::sign(&key.looks_up, text.as_bytes()));
@@ -173,12 +174,12 @@ impl KeyRing {
     }
 }
 
-/// True for a text of [`KeyRing::seal`], under any key.
+/// True if a text has the prefix of [`KeyRing::seal`], under any key.
 pub fn is_sealed(text: &str) -> bool {
     text.starts_with(MARK)
 }
 
-/// The id of the key that sealed a text.
+/// The id of the key that sealed a text; `None` if the text is not sealed.
 pub fn key_id(text: &str) -> Option<&str> {
     split(text).map(|(id, _)| id)
 }
@@ -205,7 +206,7 @@ fn secret_of(text: &str) -> Result<[u8; KEY_LEN], String> {
     Ok(secret)
 }
 
-/// Derives two keys from one secret, so that neither use reveals anything about the other.
+/// Derives the sealing key and the look-up key from one secret (HKDF). Knowing one does not reveal the other.
 fn derived(id: &str, secret: &[u8]) -> Result<Key, ring::error::Unspecified> {
     let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"crokodial dialer").extract(secret);
     let seals: UnboundKey = root.expand(&[&b"seal"[..]], &CHACHA20_POLY1305)?.into();

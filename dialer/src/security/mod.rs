@@ -1,4 +1,5 @@
-//! Credentials and limits: passwords, tokens, encryption at rest, throttles. Pure: time is an argument.
+//! Credentials and limits: passwords, tokens, encryption at rest, throttles. Functions take the time as an argument and
+//! do no I/O.
 
 pub mod keyring;
 pub mod password;

@@ -1,4 +1,4 @@
-//! Rules for new passwords, and the schemes in which passwords are stored.
+//! Rules for new passwords, and the schemes in which passwords are hashed.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -6,26 +6,26 @@ use std::sync::LazyLock;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
-/// Valid length of a password, in characters.
+/// Valid lengths of a new password, in characters.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
-/// bcrypt work factor of new hashes, the same as the old server's, which can verify them.
+/// bcrypt cost of new hashes. The same as the old server's, which must be able to verify them.
 pub const COST: u32 = 10;
 
-/// bcrypt hash (cost 10) of a discarded random text. It is verified for unknown accounts, so that they take as long as
-/// known ones.
+/// bcrypt hash (cost 10) of a random text that was discarded. It is verified in place of an unknown account's hash, so
+/// that unknown accounts take as long as known ones.
 pub const DUMMY_HASH: &str = "$2b$10$yd1QWm50ysh/.p8pxLgNvO1qw82oYVL.1hZR5BDDg26.xW2yTlQZe";
 
-/// The same for Argon2id. The hash itself is random, so that no text is known to have it.
+/// The Argon2id hash for the same purpose. Its bytes are random, so no text is known to match it.
 const ARGON2ID_DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$/E5fzYmESMiY2yi+w/QaMw$zK1JoNR6Mu0pKWC5wTGQeY9Gsrvgbrn9omqtOXCeeog";
 
-/// Memory of Argon2id: with the two below, the minimum that OWASP's Password Storage Cheat Sheet recommends (as of
-/// 2025). More would be better, but every replica needs it in addition to everything else.
+/// Memory of Argon2id, in KiB. Memory, passes and lanes are the minimum of OWASP's Password Storage Cheat Sheet (2025).
+/// More would be stronger, but every replica needs this memory in addition to its own.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Number of bytes that bcrypt reads: the password and its terminating NUL together.
+/// Number of bytes that bcrypt reads, including the NUL byte that ends the password.
 const BCRYPT_READS: usize = 72;
 
 static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
@@ -35,11 +35,11 @@ static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Refuses a new password that is too short, too long or one of the 3,000 most common. There are no composition rules:
-/// they make passwords worse.
+/// Refuses a new password that is too short, too long, or one of the 3,000 most common. There are no rules about kinds
+/// of characters, because such rules lead to weaker passwords.
 ///
 /// # Errors
-/// Advice for the user; it never repeats the password.
+/// Advice for the user. It never repeats the password.
 pub fn check(password: &str) -> Result<(), &'static str> {
     let length = password.chars().count();
     if length < *LENGTH.start() {
@@ -57,21 +57,21 @@ pub fn check(password: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Scheme in which passwords are stored.
+/// Scheme by which passwords are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashScheme {
-    /// bcrypt `$2b$`, which the old server reads.
+    /// bcrypt `$2b$`, which the old server can verify.
     Bcrypt,
-    /// Argon2id, once the old server is gone for good.
+    /// Argon2id, for databases that the old server no longer uses.
     Argon2id,
 }
 
-/// No hash could be made: memory or random numbers are exhausted.
+/// Hashing failed, because memory or random numbers are exhausted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashError;
 
 impl HashScheme {
-    /// For logs.
+    /// Name of the scheme, for logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bcrypt => "bcrypt",
@@ -79,10 +79,10 @@ impl HashScheme {
         }
     }
 
-    /// Hashes a password. Slow on purpose.
+    /// Hashes a password with a random salt. Deliberately slow.
     ///
     /// # Errors
-    /// `HashError`.
+    /// [`HashError`] if memory or random numbers are exhausted.
     pub fn hash(self, password: &str) -> Result<String, HashError> {
         match self {
             Self::Bcrypt => bcrypt::hash(password, COST).map_err(|_| HashError),
@@ -96,7 +96,8 @@ impl HashScheme {
         }
     }
 
-    /// A hash of no known password, to verify in place of a missing one: it costs as much as a real one.
+    /// A hash that no known password matches. Verified where an account has no hash, because it takes as long as a real
+    /// one.
     pub const fn dummy(self) -> &'static str {
         match self {
             Self::Bcrypt => DUMMY_HASH,
@@ -104,7 +105,7 @@ impl HashScheme {
         }
     }
 
-    /// True if a stored hash is weaker than those of this scheme.
+    /// True if this scheme is stronger than the scheme of a stored hash.
     pub fn improves(self, stored: &str) -> bool {
         self == Self::Argon2id && !argon2id(stored).is_some_and(|hash| is_enough(&hash))
     }
@@ -124,7 +125,7 @@ fn argon2id(stored: &str) -> Option<PasswordHash> {
         .then_some(hash)
 }
 
-/// Verifies a password against a hash of any scheme. As slow as hashing.
+/// Verifies a password against a hash of either scheme. As slow as hashing.
 pub fn verify(password: &str, stored: &str) -> bool {
     match argon2id(stored) {
         Some(hash) => Argon2::default()
@@ -139,13 +140,13 @@ pub fn is_known(stored: &str) -> bool {
     is_bcrypt(stored) || argon2id(stored).is_some()
 }
 
-/// True if bcrypt reads the whole password, not only its beginning or a repetition of something shorter: only then a
-/// match proves the password.
+/// True if a bcrypt match proves the password. bcrypt reads only the first 72 bytes and repeats a shorter text, so
+/// passwords that are long or contain NUL can match another one.
 pub fn is_read_whole(password: &str) -> bool {
     password.len() < BCRYPT_READS && !password.contains('\0')
 }
 
-/// True for the bcrypt variants in existing data (`$2a$`, `$2b$`).
+/// True for the variants of bcrypt that existing data contains: `$2a$` and `$2b$`.
 pub fn is_bcrypt(hash: &str) -> bool {
     hash.len() == 60 && (hash.starts_with("$2a$") || hash.starts_with("$2b$"))
 }
@@ -166,7 +167,7 @@ mod tests {
         assert_eq!(COMMON.len(), 3000);
     }
 
-    /// What of a hash says how slow it is.
+    /// The part of a hash that determines how slow it is to verify.
     fn cost(hash: &str) -> &str {
         if is_bcrypt(hash) {
             return &hash[..7];
@@ -245,7 +246,7 @@ mod tests {
 
     #[test]
     fn hashes_written_by_the_old_server_verify() {
-        // bcryptjs 2.4.3, cost 10, of "legacy-password-1".
+        // Format of a hash by bcryptjs 2.4.3, the old server's library: cost 10, of "legacy-password-1".
         let bcryptjs = bcrypt::hash_with_salt("legacy-password-1", 10, *b"0123456789abcdef")
             .unwrap()
             .format_for_version(bcrypt::Version::TwoA);

@@ -1,16 +1,17 @@
-//! Limits of sockets that are not authenticated yet, in total and per address.
+//! Limits of pending WebSockets, which are not authenticated yet: in total and per address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::throttle::network;
 
-/// Maximum number of pending sockets. After a restart all clients reconnect at once, so it is not small.
+/// Maximum number of pending sockets. Not small, because all clients reconnect at once after a restart.
 pub const MAX_PENDING: usize = 512;
-/// Maximum number of pending sockets per address. Behind an untrusted proxy all clients share one.
+/// Maximum number of pending sockets per address. Not small, because all clients behind an untrusted proxy share an
+/// address.
 pub const MAX_PENDING_PER_ADDRESS: usize = 64;
 
-/// Counts of pending sockets.
+/// Number of pending sockets, in total and per address.
 #[derive(Debug, Default)]
 pub struct PendingSockets {
     total: usize,
@@ -18,7 +19,7 @@ pub struct PendingSockets {
 }
 
 impl PendingSockets {
-    /// Adds a socket; false if a limit is reached.
+    /// Counts a new pending socket; false if a limit is reached.
     pub fn enter(&mut self, address: IpAddr) -> bool {
         let address = network(address);
         let here = self.by_address.get(&address).copied().unwrap_or_default();
@@ -30,7 +31,7 @@ impl PendingSockets {
         true
     }
 
-    /// Removes a socket that was added.
+    /// Stops counting a socket that [`Self::enter`] has counted.
     pub fn leave(&mut self, address: IpAddr) {
         let address = network(address);
         if let Some(here) = self.by_address.get_mut(&address) {
@@ -89,14 +90,15 @@ mod tests {
             prop_assert!(pending.by_address.is_empty());
         }
 
-        /// A burst reaches the bounds, and neighbours in one IPv6 network count as one address.
+        /// Bursts do not exceed the limits. Addresses of one IPv6 network count as one address.
         #[test]
         fn bursts_stop_at_the_bounds(steps in prop::collection::vec((any::<u8>(), any::<u8>()), 0..64)) {
             check(&steps);
         }
     }
 
-    /// The addresses that count as one, said once more: the model must not share the rule it is held against.
+    /// The addresses that share a limit. Written independently of `network`, because the model must not share the code
+    /// that it checks.
     fn one_network(address: IpAddr) -> IpAddr {
         match address.to_canonical() {
             IpAddr::V4(v4) => IpAddr::V4(v4),

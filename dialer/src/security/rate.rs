@@ -1,32 +1,32 @@
-//! Rate limits: a token bucket per key. A bucket is stored as the time at which it is full again, so nothing is rounded
-//! or refilled.
+//! Rate limits: a token bucket per key. A bucket is stored as the time at which it will be full, so that there is no
+//! rounding and no periodic refill.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// `burst` at once, then `per_second` continuously.
+/// A rate limit: `burst` requests at once, then `per_second` continuously.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// At least 1.
+    /// Tokens that are refilled per second, at least 1.
     pub per_second: u32,
-    /// At least 1.
+    /// Capacity of a bucket in tokens, at least 1.
     pub burst: u32,
 }
 
-/// In memory, per process: two replicas allow twice as much.
+/// Token buckets by key, in the memory of this process: two replicas together allow twice the rate.
 #[derive(Debug, Clone)]
 pub struct Buckets<K> {
-    /// Time in which one token is refilled.
+    /// Time in which one token is refilled: `1 / per_second`.
     interval: Duration,
-    /// Time in which an empty bucket is refilled.
+    /// Time in which an empty bucket becomes full: `burst / per_second`.
     depth: Duration,
     most: usize,
     full_at: HashMap<K, Instant>,
 }
 
 impl<K: Hash + Eq + Clone> Buckets<K> {
-    /// Keeps at most `most` keys; beyond it the fullest bucket is dropped.
+    /// Creates buckets for at most `most` keys. If there are more, the fullest bucket is dropped.
     pub fn new(rate: Rate, most: usize) -> Self {
         let interval = Duration::from_secs(1) / rate.per_second.max(1);
         Self {
@@ -37,23 +37,23 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         }
     }
 
-    /// True if the key has a bucket.
+    /// True if the key has a bucket, because a token was taken before.
     pub fn knows(&self, key: &K) -> bool {
         self.full_at.contains_key(key)
     }
 
-    /// Checks whether a token could be taken.
+    /// Checks whether a token can be taken now, without taking it.
     ///
     /// # Errors
-    /// The time until one can.
+    /// The time until a token can be taken.
     pub fn look(&self, key: &K, now: Instant) -> Result<(), Duration> {
         self.after_one(key, now).map(|_| ())
     }
 
-    /// Takes a token.
+    /// Takes a token from the key's bucket.
     ///
     /// # Errors
-    /// The time until there is one.
+    /// The time until a token can be taken.
     pub fn take(&mut self, key: K, now: Instant) -> Result<(), Duration> {
         let after = self.after_one(&key, now)?;
         if !self.knows(&key) {
@@ -63,7 +63,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         Ok(())
     }
 
-    /// Drops a key's bucket.
+    /// Drops a key's bucket. The key then counts as new, with a full bucket.
     pub fn forget(&mut self, key: &K) {
         self.full_at.remove(key);
     }
@@ -134,8 +134,8 @@ mod tests {
     }
 
     proptest! {
-        /// In any period at most the burst and the refilled tokens are taken, and the returned wait is
-        /// right to the nanosecond.
+        /// In any period, at most the burst and the tokens refilled since are taken. The returned wait is exact to the
+        /// nanosecond.
         #[test]
         fn never_more_than_burst_and_rate(
             per_second in 1_u32..200, burst in 1_u32..50, steps in prop::collection::vec(0_u64..100, 1..200)

@@ -1,35 +1,35 @@
-//! Removal of credentials from text that leaves the process. Elsewhere the rule is not to include them; this is the
-//! safety net for panics and everything sent to Sentry.
+//! Removal of credentials from text that leaves the process. Code should not put credentials into messages at all; this
+//! is a safety net for panics and everything that is sent to Sentry.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The name of a secret and the separator before its value, also where JSON is escaped within other text. A prefix of
-/// the name does not matter: `OAUTH2_CLIENT_SECRET` is one.
+/// The name of a secret and the separator before its value. Also matches JSON that is escaped within other text. A name
+/// may have a prefix, as in `OAUTH2_CLIENT_SECRET`.
 const NAME: &str = r#"\\*["']?[a-z0-9_\-]*(?:password|passwd|passcode|secret|token|api_?key|sid|authorization|cookie)\\*["']?\s*[=:]\s*"#;
 
-/// A quoted value to its closing quote: JSON's, the same within other text, or single quotes.
+/// A quoted value up to its closing quote: in JSON, in JSON that is escaped within other text, or in single quotes.
 const QUOTED: &str =
     r#""(?:[^"\\]|\\.)*"|\\"(?:[^"\\]|\\{3}"|\\{4}|\\{1,2}[^"\\])*\\"|'(?:[^'\\]|\\.)*'"#;
 
-/// An unquoted value.
+/// A value without quotes.
 const BARE: &str = r"[^\s,;&}\)]+";
 
-/// Words before a value that are not part of it.
+/// Names of authentication schemes before a value, such as `Bearer`.
 const SCHEMES: &str = r"(?:(?:bearer|basic)\s+)";
 
-/// Patterns of secrets, and their replacements.
+/// Patterns of secrets, each with the text that replaces a match. They are applied in this order.
 static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
-        // user:password@ of any URI; greedy, because passwords may hold an unescaped @.
+        // `user:password@` of any URI. Matches up to the last `@`, because passwords may contain an unescaped one.
         (
             r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)[^\s/]+@".to_owned(),
             "${scheme}[redacted]@",
         ),
-        // A name may be followed by another name: `token: password: x`. Must precede the next pattern, which would take
-        // the name in `Bearer token: x` for the value.
+        // A secret by its name, which another name may follow, as in `token: password: x`. Comes before the next
+        // pattern, which would take the name in `Bearer token: x` for the value.
         (
             format!("(?is)(?P<name>{NAME})(?:{QUOTED}|(?:{SCHEMES}|{NAME})*(?:{QUOTED}|{BARE}))"),
             "${name}[redacted]",
@@ -60,7 +60,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     .collect()
 });
 
-/// The text without URI credentials, tokens, password hashes, `name=value` secrets and e-mail addresses.
+/// The text with URI credentials, tokens, password hashes, `name=value` secrets and e-mail addresses replaced.
 pub fn text(input: &str) -> String {
     let mut text = Cow::Borrowed(input);
     for (pattern, with) in PATTERNS.iter() {

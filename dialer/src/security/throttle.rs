@@ -1,11 +1,11 @@
-//! Throttle of failed sign-ins, per account and address and per address alone. Accounts are never locked: an attacker
-//! must not be able to keep the owner out.
+//! Throttle of failed sign-ins, per account and address, and per address. Accounts are never locked for all addresses,
+//! because an attacker could use that to keep the owner out.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// Maximum numbers of failures within a window.
+/// Maximum numbers of failures within a time window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub per_account: usize,
@@ -13,7 +13,7 @@ pub struct Limits {
     pub window: Duration,
 }
 
-/// Maximum number of keys. Beyond it the key with the oldest failure is dropped, which bounds memory.
+/// Maximum number of keys, to limit memory. Beyond it, the key whose last failure is the oldest is dropped.
 const MAX_KEYS: usize = 20_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,8 +22,8 @@ enum Key {
     Address(IpAddr),
 }
 
-/// An attempt that counts as failed until it is released. Counting first ensures that a hundred concurrent attempts
-/// count as a hundred.
+/// An attempt, which counts as a failure until it is released. It is counted before it is verified, so that concurrent
+/// attempts cannot exceed the limit.
 #[derive(Debug)]
 #[must_use = "release it when the attempt was not a failure"]
 pub struct Reservation {
@@ -31,7 +31,7 @@ pub struct Reservation {
     at: Instant,
 }
 
-/// In memory, per process: two replicas allow twice as much.
+/// Failures by key, in the memory of this process: two replicas together allow twice as many.
 #[derive(Debug, Clone)]
 pub struct Throttle {
     limits: Limits,
@@ -46,10 +46,10 @@ impl Throttle {
         }
     }
 
-    /// Counts an attempt on `account` from `address`.
+    /// Counts an attempt on `account` from `address` as a failure, until it is released.
     ///
     /// # Errors
-    /// The time until the next attempt is allowed, if too many failed within the window.
+    /// The time until the next attempt is allowed, if a limit is reached.
     pub fn reserve(
         &mut self,
         account: &str,
@@ -77,7 +77,7 @@ impl Throttle {
         Ok(Reservation { keys, at: now })
     }
 
-    /// Counts a use by `who` from `address` that is not released. Only `per_account` applies.
+    /// Counts a use by `who` from `address`. It cannot be released, and only the limit `per_account` applies.
     ///
     /// # Errors
     /// The time until the next use is allowed.
@@ -91,7 +91,7 @@ impl Throttle {
         Ok(())
     }
 
-    /// Releases an attempt that succeeded or was never verified.
+    /// Releases an attempt that succeeded, or that was never verified.
     pub fn release(&mut self, reservation: Reservation) {
         for key in &reservation.keys {
             if let Some(times) = self.failures.get_mut(key) {
@@ -109,7 +109,7 @@ impl Throttle {
         let window = self.limits.window;
         let times = self.failures.get_mut(key)?;
         times.retain(|time| now.saturating_duration_since(*time) < window);
-        // The attempt that must fall out of the window before another is allowed.
+        // The failure that must leave the window before another attempt is allowed.
         let index = times.len().checked_sub(limit)?;
         let blocking = times.get(index)?;
         Some(window.saturating_sub(now.saturating_duration_since(*blocking)))
@@ -137,7 +137,8 @@ impl Throttle {
     }
 }
 
-/// The address, or the /64 network of an IPv6 address: a subscriber usually has a whole one.
+/// The address that limits apply to: an IPv4 address, or the /64 network of an IPv6 address, because a subscriber
+/// usually has a whole one.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
@@ -256,7 +257,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order of attempts, no window holds more failures of one account and address than allowed.
+        /// Whatever the order of attempts, no time window contains more failures of one account and address than
+        /// allowed.
         #[test]
         fn never_more_than_the_limit_in_any_window(steps in prop::collection::vec((0_u64..600, any::<bool>()), 1..80)) {
             let mut throttle = Throttle::new(LIMITS);

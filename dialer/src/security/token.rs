@@ -1,21 +1,21 @@
-//! Session tokens: HS256 JWTs whose payload old clients decode with `atob`.
+//! Session tokens: JWTs signed with HS256, whose payload old clients can decode with `atob`.
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The claims, in the order in which they are written. All ASCII without `>`, `?` or `~`, so that the base64url payload
-/// never contains `-` or `_` and old clients' `atob` can read it.
+/// The claims of a token, serialised in this order. All values are ASCII without `>`, `?` and `~`. The base64url
+/// payload therefore never contains `-` or `_`, which the `atob` of old clients cannot decode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The user's id, 24 hex digits.
+    /// The user's `_id` as 24 hex digits.
     pub _id: String,
-    /// The session's secret, 128 bits as 32 hex digits.
+    /// The session's secret: 128 random bits as 32 hex digits.
     pub sid: String,
-    /// Issued at, seconds since 1970.
+    /// Time of issue, in seconds since 1970.
     pub iat: i64,
-    /// Expires at, seconds since 1970.
+    /// Time of expiry, in seconds since 1970.
     pub exp: i64,
 }
 
@@ -24,18 +24,18 @@ pub struct Claims {
 pub enum TokenRefusal {
     #[error("the session has ended: sign in again")]
     Expired,
-    /// Signed by this server, but without a required claim.
+    /// The token was signed by this server, but lacks a required claim.
     #[error("the token is not valid: sign in again")]
     Invalid,
-    /// Not signed with this secret.
+    /// The token was not signed with this server's secret.
     #[error("the token is not valid: sign in again")]
     Forged,
-    /// Not a token.
+    /// The text is not a token of the expected form.
     #[error("the token is not valid: sign in again")]
     Malformed,
 }
 
-/// Signs and verifies tokens with one secret.
+/// Signs and verifies tokens with a single secret.
 #[derive(Clone)]
 pub struct TokenKeys {
     encoding: EncodingKey,
@@ -49,7 +49,7 @@ impl std::fmt::Debug for TokenKeys {
 }
 
 impl TokenKeys {
-    /// `secret` is JWT_SECRET as configured, byte for byte.
+    /// Creates keys from `secret`, the exact bytes of JWT_SECRET.
     pub fn new(secret: &[u8]) -> Self {
         Self {
             encoding: EncodingKey::from_secret(secret),
@@ -57,21 +57,22 @@ impl TokenKeys {
         }
     }
 
-    /// Signs a token.
+    /// Signs a token with these claims.
     ///
     /// # Errors
-    /// Only if the claims cannot be serialised, which does not happen.
+    /// Only if the claims cannot be serialised, which does not happen in practice.
     pub fn sign(&self, claims: &Claims) -> Result<String, jsonwebtoken::errors::Error> {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding)
     }
 
-    /// Verifies a token as of `now` (seconds since 1970). Tokens of the old server have no `sid` and are refused.
+    /// Verifies a token at the time `now`, in seconds since 1970. Tokens of the old server lack the `sid` and are
+    /// refused.
     ///
     /// # Errors
-    /// `Expired` for a genuine token past its end; `Invalid`, `Forged`, `Malformed`.
+    /// `Expired` for a genuine token that has expired. `Invalid`, `Forged`, `Malformed`.
     pub fn read(&self, token: &str, now: i64) -> Result<Claims, TokenRefusal> {
         let mut rules = Validation::new(Algorithm::HS256);
-        // The clock is an argument here, so the library must not look at its own.
+        // Expiry is checked below against the argument `now`, because the library would use the system clock.
         rules.validate_exp = false;
         rules.required_spec_claims.clear();
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &rules)
@@ -88,18 +89,19 @@ impl TokenKeys {
     }
 }
 
-/// The `_id` of a session or reset document: a stolen database contains no usable token.
+/// The `_id` of a session or reset document: the hash of its secret, so that a stolen database contains no usable
+/// token.
 pub fn session_key(sid: &str) -> String {
     hex::encode(Sha256::digest(sid.as_bytes()))
 }
 
-/// Length of a session's id and of a reset link's token: 256 bits in hexadecimal digits.
+/// Length of a session's `_id` and of a reset token: 64 hex digits, 256 bits.
 const KEY_LENGTH: usize = 64;
 
-/// Checks the form of a session's id or a reset link's token.
+/// Checks the form of a session's `_id` or of a reset token.
 ///
 /// # Errors
-/// Advice for the client.
+/// Advice for the client, if the text is not 64 hexadecimal digits.
 pub fn check_key(text: &str) -> Result<(), &'static str> {
     let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     if text.len() == KEY_LENGTH && text.bytes().all(digit) {
@@ -108,7 +110,7 @@ pub fn check_key(text: &str) -> Result<(), &'static str> {
     Err("must be 64 hexadecimal digits")
 }
 
-/// The token of an `Authorization` header. Old clients send it with or without `Bearer`.
+/// The token in the value of an `Authorization` header. Old clients send it with or without the prefix `Bearer`.
 pub fn from_header(value: &str) -> Option<&str> {
     let value = value.trim();
     let token = match value.split_once(' ') {
@@ -165,7 +167,8 @@ mod tests {
             &EncodingKey::from_secret(SECRET),
         )
         .unwrap();
-        // The last digit holds two bits that mean nothing.
+        // Four characters are replaced, because two bits of the last one carry no data: changing only that one may
+        // change nothing.
         let (rest, end) = token.split_at(token.len() - 4);
         let forged = format!("{rest}{}", if end == "AAAA" { "BBBB" } else { "AAAA" });
         for (bad, why) in [
@@ -197,7 +200,7 @@ mod tests {
     }
 
     proptest! {
-        /// `atob` knows neither `-` nor `_`, and wants at least valid groups; no padding is fine.
+        /// `atob` decodes neither `-` nor `_`. It accepts missing padding.
         #[test]
         fn the_payload_is_plain_base64(id in "[0-9a-f]{24}", sid in "[0-9a-f]{32}", iat in 0_i64..99_999_999_999) {
             let claims = Claims { _id: id, sid, iat, exp: iat + 43_200 };

@@ -1,5 +1,5 @@
-//! Administration of accounts. A disabled account has a document with its `_id` in `disabledusers`: inserting and
-//! deleting it is disabling and enabling, and cannot be lost to a concurrent write to the account.
+//! Administration of accounts. An account is disabled while `disabledusers` contains a document with its `_id`.
+//! Inserting and deleting that document cannot be lost to a concurrent write to the account itself.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,12 +19,12 @@ const DISABLED: &str = "disabledusers";
 pub struct ListedAccount {
     pub user: User,
     pub disabled: bool,
-    /// Milliseconds since 1970.
+    /// Time of creation, in milliseconds since 1970.
     pub created_ms: Option<i64>,
 }
 
 impl Store {
-    /// A page of all accounts, oldest first, and their number.
+    /// A page of all accounts, oldest first, and the number of all accounts.
     pub async fn users(
         &self,
         (skip, limit): (u64, i64),
@@ -56,7 +56,7 @@ impl Store {
         Ok((listed.collect(), total))
     }
 
-    /// Existing accounts by id.
+    /// The accounts with these ids. Ids without an account are omitted.
     pub async fn users_by_id(&self, ids: &[ObjectId]) -> Result<Vec<User>, Fault> {
         let found = self
             .collection(USERS)
@@ -68,7 +68,7 @@ impl Store {
         Ok(found.iter().filter_map(User::from_document).collect())
     }
 
-    /// True if an administrator other than this account may sign in.
+    /// True if an administrator other than `but` exists whose sign-in is not disabled.
     pub async fn another_administrator(&self, but: ObjectId) -> Result<bool, Fault> {
         let found = self
             .collection(USERS)
@@ -85,7 +85,7 @@ impl Store {
         Ok(ids.len() > disabled.len())
     }
 
-    /// Sets the role; false if the account does not exist.
+    /// Sets the role of an account; false if the account does not exist.
     pub async fn set_role(&self, id: ObjectId, role: &str) -> Result<bool, Fault> {
         let users = self.collection(USERS).await?;
         let update = doc! { "$set": { "role": role, "updatedAt": DateTime::now() } };
@@ -114,7 +114,7 @@ impl Store {
         Ok(ids.collect())
     }
 
-    /// Disables sign-in. Idempotent.
+    /// Disables sign-in to an account. Idempotent.
     pub async fn disable_user(&self, id: ObjectId, by: ObjectId) -> Result<(), Fault> {
         let document = doc! { "_id": id, "by": by, "createdAt": DateTime::now() };
         let disabled = self.collection(DISABLED).await?;
@@ -124,7 +124,7 @@ impl Store {
         }
     }
 
-    /// Enables sign-in. Idempotent.
+    /// Enables sign-in to an account. Idempotent.
     pub async fn enable_user(&self, id: ObjectId) -> Result<(), Fault> {
         let disabled = self.collection(DISABLED).await?;
         disabled.delete_one(doc! { "_id": id }).await?;
@@ -143,8 +143,8 @@ impl Store {
         Ok(())
     }
 
-    /// Completes disabling that was interrupted: no disabled account keeps its access. Returns the number of disabled
-    /// accounts.
+    /// Ends the access of all disabled accounts, which completes disabling that was interrupted. Returns the number of
+    /// disabled accounts.
     pub async fn settle_disabled(&self) -> Result<u64, Fault> {
         let mut settled = 0;
         for id in self.disabled(doc! {}).await? {

@@ -1,5 +1,5 @@
-//! The `auditlogs` collection: sign-ins, changes of rights, credentials and lists, and imports, exports and deletions
-//! of leads.
+//! The `auditlogs` collection. It records sign-ins, changes of roles, accounts, credentials and lists, and imports,
+//! exports, deletions and restores of leads.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -8,7 +8,7 @@ use super::database::Store;
 use super::fault::Fault;
 use crate::domain::lists::List;
 
-/// Audited actions.
+/// Actions that are recorded in the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditAction {
     Login,
@@ -36,7 +36,7 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    /// Type of the entry's entity.
+    /// The `entityType` of an entry: what kind of object the action affects.
     fn entity_type(self) -> &'static str {
         match self {
             Self::Export | Self::Delete | Self::Restore | Self::Import => "lead",
@@ -47,7 +47,7 @@ impl AuditAction {
         }
     }
 
-    /// Number of affected entities, if it is recorded.
+    /// Number of affected phone numbers, for actions that record it.
     fn count(self) -> Option<i64> {
         match self {
             Self::ListAdd(_, count) => i64::try_from(count).ok(),
@@ -83,14 +83,15 @@ impl AuditAction {
     }
 }
 
-/// An entry in the format of the old schema.
+/// An audit log entry, in the format of the old schema.
 #[derive(Debug)]
 pub struct AuditEntry {
     pub action: AuditAction,
     pub user: Option<ObjectId>,
-    /// The affected lead, account or passcode; `None`: the user's own account, or several leads.
+    /// Id of the affected lead, account or passcode. `None` if the action affects the user's own account or several
+    /// leads.
     pub entity: Option<ObjectId>,
-    /// A field, its old and its new value. Never a secret.
+    /// The changed field with its old and new value. Never a secret.
     pub change: Option<(&'static str, String, String)>,
     pub email: String,
     pub address: String,
@@ -98,7 +99,7 @@ pub struct AuditEntry {
 }
 
 impl Store {
-    /// Writes an entry.
+    /// Writes an entry to the audit log.
     pub async fn insert_audit(&self, entry: &AuditEntry) -> Result<(), Fault> {
         let now = DateTime::now();
         let mut metadata =

@@ -9,30 +9,31 @@ use super::fault::Fault;
 
 const NAME: &str = "calls";
 
-/// Maximum number of calls in a history.
+/// Maximum number of calls in a user's history.
 const MAX_HISTORY: i64 = 200;
-/// Maximum number of calls that are read to find the leads called today.
+/// Maximum number of a user's calls that are read to find the leads that were called today.
 const MAX_CALLS_PER_DAY: i64 = 10_000;
 
-/// A call to record.
+/// A call to store in the history.
 #[derive(Debug)]
 pub struct NewCall<'a> {
-    /// The user's e-mail address; the old schema has no other caller.
+    /// The user's e-mail address, which is the only caller that the old schema can store.
     pub from: &'a str,
     pub to: &'a str,
-    /// `outbound` or `inbound`.
+    /// Direction of the call: `outbound` or `inbound`.
     pub direction: &'a str,
     pub agent: ObjectId,
     pub lead: ObjectId,
 }
 
 impl Store {
-    /// Records a completed call.
+    /// Stores a completed call and returns its document.
     pub async fn insert_call(&self, new: &NewCall<'_>) -> Result<Document, Fault> {
         let (id, now) = (ObjectId::new(), DateTime::now());
         let call = doc! {
             "_id": id,
-            // Required and unique in the old schema. It was `manual-<milliseconds>`, which was not unique.
+            // The old schema requires a unique value. The old server wrote `manual-<milliseconds>`, which was not
+            // unique.
             "twilioSid": format!("manual-{}", id.to_hex()),
             "from": new.from,
             "to": new.to,
@@ -49,7 +50,7 @@ impl Store {
         Ok(call)
     }
 
-    /// Leads that the user called since a time, without duplicates.
+    /// Ids of the leads that the user called since a time, without duplicates.
     pub async fn leads_called(
         &self,
         agent: ObjectId,
@@ -76,7 +77,7 @@ impl Store {
         Ok(leads)
     }
 
-    /// The user's calls, newest first.
+    /// The user's most recent calls, newest first.
     pub async fn calls(&self, agent: ObjectId) -> Result<Vec<Document>, Fault> {
         let calls = self.collection(NAME).await?;
         let cursor = calls

@@ -1,4 +1,4 @@
-//! The database connection, which the first use opens.
+//! The database connection, which is opened on first use.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,14 +12,15 @@ use super::collections::SESSIONS;
 use super::fault::{Fault, Reason};
 use crate::config::Mongo;
 
-/// Timeouts of the driver, unless the URI sets its own. The driver's default of 30 s would outlast every caller.
+/// Timeouts of the driver, unless the URI sets its own. All callers would have given up before the driver's default of
+/// 30 s.
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Timeout of SRV and TXT look-ups of a `mongodb+srv://` URI.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The database, which may not be connected yet.
+/// The database. It may not be connected yet.
 #[derive(Debug)]
 pub struct Store {
     config: Mongo,
@@ -28,7 +29,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Connects lazily, on first use.
+    /// Creates a store without connecting. The first operation connects.
     pub fn new(config: Mongo) -> Self {
         Self {
             config,
@@ -37,21 +38,21 @@ impl Store {
         }
     }
 
-    /// Hosts and database, for messages. Contains no credential.
+    /// Hosts and database name, for messages. Neither contains a credential.
     pub fn target(&self) -> (&str, &str) {
         (&self.config.hosts, &self.config.database)
     }
 
-    /// True once MongoDB has answered; a later outage does not reset it.
+    /// True once MongoDB has answered. A later outage does not reset the flag.
     pub fn was_reached(&self) -> bool {
         self.reached.load(Ordering::Acquire)
     }
 
-    /// Reads a document by `_id` from the application's own database: unlike `ping`, this requires valid credentials
-    /// and rights.
+    /// Checks the connection by reading a document of the application's own database. Unlike `ping`, this needs valid
+    /// credentials and rights.
     ///
     /// # Errors
-    /// The reason of the failure.
+    /// The fault, if the database did not answer or refused the query.
     pub async fn probe(&self) -> Result<(), Fault> {
         let sessions = self.database().await?.collection::<Document>(SESSIONS);
         sessions.find_one(doc! { "_id": "health" }).await?;
@@ -83,8 +84,8 @@ impl Store {
         Ok(self.database().await?.collection(name))
     }
 
-    /// Removes documents whose time in `field` is not after `until_ms`; returns their number. TTL indexes are not
-    /// available everywhere.
+    /// Removes documents whose time in `field` is `until_ms` or earlier; returns their number. Not left to TTL indexes,
+    /// which not every server supports.
     pub(super) async fn purge(
         &self,
         collection: &str,

@@ -1,4 +1,4 @@
-//! The `dialcounts` collection: how often a user dialled a number. A lost increment is harmless.
+//! The `dialcounts` collection: how often a user dialled a phone number. A lost increment is harmless.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::numbers::number;
 const NAME: &str = "dialcounts";
 
 impl Store {
-    /// Increments and returns a count. `phone` is ten digits.
+    /// Increments the count of a phone number and returns it. `phone` is the last ten digits.
     pub async fn count_dial(&self, user: ObjectId, phone: &str) -> Result<i64, Fault> {
         let now = DateTime::now();
         let change = doc! {
@@ -32,7 +32,7 @@ impl Store {
         Ok(counted.as_ref().map_or(1, count))
     }
 
-    /// Number of calls to each of these phone numbers; numbers that were never dialled are absent.
+    /// The user's count for each of these phone numbers. Numbers that were never dialled are omitted.
     pub async fn dial_counts(
         &self,
         user: ObjectId,

@@ -1,4 +1,4 @@
-//! The `dispositions` collection: the defaults, and each user's own.
+//! The `dispositions` collection: the default dispositions, and those that users created.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -12,17 +12,17 @@ use crate::domain::dispositions::{DEFAULTS, DispositionEdit, GHOST};
 
 const NAME: &str = "dispositions";
 
-/// Maximum length of a list.
+/// Maximum number of dispositions in a list.
 const MAX_LISTED: i64 = 500;
 
-/// Dispositions that an operation may affect.
+/// The set of dispositions that an operation may read or change.
 #[derive(Debug, Clone, Copy)]
 pub enum DispositionScope {
-    /// The defaults and the user's own.
+    /// The default dispositions and the user's own.
     Usable(ObjectId),
-    /// The user's own.
+    /// The user's own dispositions only.
     Own(ObjectId),
-    /// The user's own and the defaults, for administrators.
+    /// The user's own dispositions and the defaults. For changes by administrators.
     OwnOrDefault(ObjectId),
 }
 
@@ -42,7 +42,7 @@ impl DispositionScope {
 }
 
 impl Store {
-    /// Dispositions: defaults first, then by place and name.
+    /// The dispositions in a scope: defaults first, then by `sortOrder` and name.
     pub async fn dispositions(&self, whose: DispositionScope) -> Result<Vec<Document>, Fault> {
         let found = self
             .collection(NAME)
@@ -54,7 +54,7 @@ impl Store {
         Ok(found.try_collect().await?)
     }
 
-    /// A disposition by id.
+    /// A disposition by its id; `None` if it is not in the scope.
     pub async fn disposition(
         &self,
         whose: DispositionScope,
@@ -64,7 +64,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Creates a disposition of the user's own; `None` if a visible one has the name.
+    /// Creates a disposition that belongs to the user. `None` if the name is taken by another one that the user can
+    /// see.
     pub async fn insert_disposition(
         &self,
         user: ObjectId,
@@ -81,7 +82,8 @@ impl Store {
         let made = document(user, (name, color, emoji), next, false);
         match self.collection(NAME).await?.insert_one(&made).await {
             Ok(_) => Ok(Some(made)),
-            // The old server's index makes names unique across users; `migrate --contract` drops it.
+            // The old server's index makes names unique across all users, so an insert may fail. `migrate --contract`
+            // drops it.
             Err(error) => match Fault::from(error) {
                 fault if fault.reason == Reason::DuplicateKey => Ok(None),
                 fault => Err(fault),
@@ -102,7 +104,7 @@ impl Store {
         }))
     }
 
-    /// Sets fields of a disposition; `None` if there is no such disposition.
+    /// Sets fields of a disposition and returns it; `None` if it is not in the scope.
     pub async fn update_disposition(
         &self,
         whose: DispositionScope,
@@ -130,7 +132,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// Deletes a disposition; false if there is no such disposition.
+    /// Deletes a disposition; false if it is not in the scope.
     pub async fn delete_disposition(
         &self,
         whose: DispositionScope,
@@ -140,7 +142,7 @@ impl Store {
         Ok(dispositions.delete_one(whose.one(id)).await?.deleted_count > 0)
     }
 
-    /// Missing defaults: name, colour and place.
+    /// Name, colour and `sortOrder` of each default disposition that the database does not contain.
     pub async fn missing_dispositions(
         &self,
     ) -> Result<Vec<(&'static str, &'static str, i32)>, Fault> {
@@ -154,7 +156,7 @@ impl Store {
             .collect())
     }
 
-    /// Creates missing defaults in this user's name; returns them.
+    /// Creates the missing default dispositions, with `user` as their creator. Returns those that were created.
     pub async fn seed_dispositions(&self, user: ObjectId) -> Result<Vec<Document>, Fault> {
         let dispositions = self.collection(NAME).await?;
         let mut made = Vec::new();
@@ -168,7 +170,7 @@ impl Store {
     }
 }
 
-/// A disposition in the format of the old schema.
+/// The document of a new disposition, in the format of the old schema.
 fn document(
     user: ObjectId,
     (name, color, emoji): (&str, &str, &str),

@@ -1,22 +1,22 @@
-//! Database errors by name. The driver's texts contain hosts, values and sometimes credentials, so they never leave
-//! this file.
+//! Database errors, reduced to a reason and a server code. The driver's messages contain hosts, values and sometimes
+//! credentials, so they never leave this file.
 
 use std::fmt;
 
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 
-/// Server error codes (MongoDB's `error_codes.yml`).
+/// MongoDB's error codes that have a reason of their own (`error_codes.yml`).
 const UNAUTHORIZED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
 const ATLAS_ERROR: i32 = 8000;
 pub(super) const DUPLICATE_KEY: i32 = 11000;
 
-/// Reason of an error, as shown in `/api/health` and logs.
+/// Reason of a database error, as shown in `/api/health` and in logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The first attempt has not finished yet.
+    /// The first attempt to connect has not finished yet.
     Connecting,
-    /// An attempt exceeded the caller's timeout, and no earlier one finished.
+    /// An attempt took longer than the caller's timeout, and no earlier attempt has failed.
     NoAnswer,
     AuthFailed,
     AccessDenied,
@@ -46,7 +46,7 @@ impl Reason {
         }
     }
 
-    /// What to do about it.
+    /// Explanation of the reason, with advice for the operator.
     pub fn advice(self) -> &'static str {
         match self {
             Self::Connecting => "the first connection is being made",
@@ -71,13 +71,13 @@ impl Reason {
         }
     }
 
-    /// True if a later retry may succeed: the caller answers 503.
+    /// True if a retry may succeed later. Requests then fail with 503.
     pub fn is_outage(self) -> bool {
         !matches!(self, Self::DuplicateKey | Self::ServerError)
     }
 }
 
-/// A failed database operation: the reason and the server's error code, if any.
+/// A failed database operation: the reason, and the server's error code if there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     pub reason: Reason,
@@ -139,7 +139,7 @@ fn reason(error: &Error, code: Option<i32>) -> Reason {
     }
 }
 
-/// The driver reports the cause of an unknown server only as text.
+/// Finds the reason in the driver's message: for unreachable servers the driver has no other form of the cause.
 fn from_text(message: &str) -> Reason {
     let message = message.to_ascii_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));

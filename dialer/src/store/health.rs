@@ -1,4 +1,5 @@
-//! Health check of the database: at most one query per second for any number of callers, with a bounded wait.
+//! Health check of the database. Any number of callers cause at most one query per second, and each waits a limited
+//! time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,27 +10,27 @@ use tokio::time::Instant;
 
 use super::fault::Reason;
 
-/// Maximum age of a result that is returned without a query.
+/// Maximum age of a result that is returned without a new query.
 const CACHE_TTL: Duration = Duration::from_secs(1);
 
-/// Timeout of a caller; with the rest of the request it stays below 2 s.
+/// How long a health request waits for the check. Leaves 0.3 s for the rest of a request that must end within 2 s.
 pub const CHECK_TIMEOUT: Duration = Duration::from_millis(1_700);
 
-/// Result of a check.
+/// Result of a health check: `Err` contains the reason why the database cannot be used.
 pub type Outcome = Result<(), Reason>;
 
 type Check = Box<dyn Fn() -> BoxFuture<'static, Outcome> + Send + Sync>;
 
-/// The health check. Cheap to share behind an `Arc`.
+/// The health check. Shared by all callers in an `Arc`.
 pub struct HealthCheck {
     check: Check,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
-    /// Start of the newest check, and its result.
+    /// Start time of the newest check, and the channel on which its result arrives.
     newest: Option<(Instant, watch::Receiver<Option<Outcome>>)>,
-    /// The last result.
+    /// Result of the last check that finished.
     last: Option<Outcome>,
 }
 
@@ -50,13 +51,14 @@ impl HealthCheck {
         }
     }
 
-    /// The state of the database, waiting at most `wait`. If the check takes longer, the result is the reason of
-    /// the last failure; `NoAnswer` if the last check succeeded, `Connecting` before the first result.
+    /// The state of the database, after waiting at most `wait` for the check. If the check takes longer, the last
+    /// result decides: a failure is returned again, a success becomes `NoAnswer`. Before the first result the reason is
+    /// `Connecting`.
     pub async fn ask(&self, wait: Duration) -> Outcome {
         let mut result = self.join_or_start();
         match tokio::time::timeout(wait, result.wait_for(Option::is_some)).await {
             Ok(Ok(outcome)) => outcome.unwrap_or(Err(Reason::NoAnswer)),
-            // The check was dropped without a result: it panicked.
+            // The check ended without a result, because it panicked.
             Ok(Err(_)) => Err(Reason::ServerError),
             Err(_) => match self.lock().last {
                 Some(Err(reason)) => Err(reason),

@@ -1,6 +1,6 @@
-//! Leases for exclusive work. A lease is a document in a numbered chain: of concurrent takers one inserts the next
-//! number, and the highest number counts. A holder that has lost its lease without knowing must be harmless: it writes
-//! the same as its successor.
+//! Leases for work that only one process should do at a time. A lease is a document in a numbered chain. Of concurrent
+//! takers exactly one inserts the next number, and the highest number is the valid lease. A process that lost its lease
+//! without noticing must do no harm: it writes the same as its successor.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,24 +12,25 @@ use super::database::Store;
 use super::fault::{Fault, Reason};
 use super::numbers::number;
 
-/// Time until an unrenewed lease expires.
+/// Lifetime of a lease that is not renewed, in milliseconds: one minute.
 pub const LEASE_MS: i64 = 60_000;
 
-/// Interval of renewals: a third of the lease, so that two may be lost.
+/// Interval at which a lease is renewed: a third of its lifetime, so that two renewals may fail.
 pub const RENEW_INTERVAL: Duration = Duration::from_millis(LEASE_MS.unsigned_abs() / 3);
 
-/// Name of this process, shown to others while it holds a lease.
+/// Name of this process, which other processes show while it holds a lease.
 static THIS_PROCESS: LazyLock<String> = LazyLock::new(|| {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "this machine".to_owned());
     format!("{host}-{:08x}", rand::random::<u32>())
 });
 
-/// Purpose of a lease. The format of the documents is fixed: earlier releases may run at the same time.
+/// What a lease is for. The format of the documents must not change, because processes of earlier releases may run at
+/// the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chain {
-    /// `dialer migrate`: `_id` = the number.
+    /// The lease of `dialer migrate`. Its `_id` is the number.
     Migration,
-    /// An import: `_id` = `<import>:<number>`.
+    /// The lease of an import. Its `_id` is `<import>:<number>`.
     Import(ObjectId),
 }
 
@@ -41,7 +42,7 @@ impl Chain {
         }
     }
 
-    /// The field that orders the chain.
+    /// The field that contains the number.
     const fn order(self) -> &'static str {
         match self {
             Self::Migration => "_id",
@@ -73,25 +74,25 @@ impl Chain {
     }
 }
 
-/// The right to work until it expires.
+/// A lease that this process took. It permits the work until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     chain: Chain,
-    /// Number of the attempt, from 1.
+    /// Number in the chain, from 1. It counts how often the lease was taken.
     pub number: i64,
 }
 
-/// Another process holds the lease.
+/// Another process holds the lease; `holder` is its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseHeld {
     pub holder: String,
 }
 
 impl Store {
-    /// Takes the lease, unless it is held.
+    /// Takes the lease, unless another process holds it.
     ///
     /// # Errors
-    /// `Ok(Err(_))` names the holder.
+    /// The outer error is a failure of the database. The inner error names the process that holds the lease.
     pub async fn take_lease(
         &self,
         chain: Chain,
@@ -114,8 +115,8 @@ impl Store {
         {
             return Err(fault);
         }
-        // Also after a successful insert: since the first query, the number may have been taken, released and removed.
-        // Whoever removed it had inserted a higher one.
+        // Checked again even after a successful insert: since the first query, another process may have taken the same
+        // number, released it and removed it. That process inserted a higher number before the removal.
         match self.last_lease(chain).await? {
             Some((last, _)) if last == number && inserted.is_ok() => {}
             Some((_, lease)) => return Ok(Err(held(&lease))),
@@ -136,7 +137,7 @@ impl Store {
         Ok(last.and_then(|lease| Some((number(lease.get(chain.order()))?, lease))))
     }
 
-    /// Renews the lease; false if another process has taken over, or the work is done.
+    /// Renews a lease. False if another process has taken over or the work is finished, so that this process must stop.
     pub async fn renew_lease(&self, lease: &Lease, now_ms: i64) -> Result<bool, Fault> {
         let last = self.last_lease(lease.chain).await?.map(|(last, _)| last);
         if last != Some(lease.number) {
@@ -145,13 +146,14 @@ impl Store {
         self.end_lease_at(lease, until_after(now_ms)).await
     }
 
-    /// Releases the lease. The document stays, so that the next holder has another number.
+    /// Releases a lease by setting its expiry to the past. The document stays, so that the next holder gets a higher
+    /// number.
     pub async fn release_lease(&self, lease: &Lease) -> Result<(), Fault> {
         self.end_lease_at(lease, DateTime::from_millis(0)).await?;
         Ok(())
     }
 
-    /// Sets the expiry. Only the holder writes this document.
+    /// Sets the expiry of a lease. Only the holder writes to the document.
     async fn end_lease_at(&self, lease: &Lease, until: DateTime) -> Result<bool, Fault> {
         let own = doc! { "_id": lease.chain.id(lease.number) };
         let leases = self.collection(lease.chain.collection()).await?;
@@ -159,7 +161,7 @@ impl Store {
         Ok(leases.update_one(own, set).await?.matched_count > 0)
     }
 
-    /// Deletes the chain of finished work.
+    /// Deletes all leases of a chain, when its work is finished.
     pub(super) async fn delete_leases(&self, chain: Chain) -> Result<(), Fault> {
         let leases = self.collection(chain.collection()).await?;
         leases.delete_many(chain.all()).await?;

@@ -1,4 +1,4 @@
-//! Queries for open sockets: events of other replicas, and live sessions.
+//! Queries for open WebSockets: events that other replicas wrote, and sessions that are still valid.
 
 use std::collections::HashSet;
 
@@ -10,33 +10,33 @@ use super::collections::SESSIONS;
 use super::database::Store;
 use super::fault::Fault;
 
-/// Events for other replicas.
+/// Collection of events: notices that one replica stores for the others.
 const EVENTS: &str = "events";
 
-/// Retention of events: 5 minutes.
+/// How long events are kept: 5 minutes.
 const RETENTION_MS: i64 = 5 * 60_000;
 
-/// Maximum number of events per poll. The newest beyond it are found by the next poll.
+/// Maximum number of events per poll, the oldest first. Later polls find the rest.
 const MAX_EVENTS: i64 = 10_000;
 
-/// A notice to store.
+/// A notice that is stored for other replicas.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Unique: only the first event with an id is stored.
+    /// Unique id. An event whose id is already stored is refused.
     pub id: String,
     pub tenant: ObjectId,
-    /// The replica that stored it.
+    /// Id of the replica that stored the event.
     pub from: String,
-    /// The text for clients.
+    /// The message to clients, as JSON text.
     pub text: String,
     pub at_ms: i64,
 }
 
 impl Store {
-    /// Stores an event.
+    /// Stores an event for other replicas.
     ///
     /// # Errors
-    /// `DuplicateKey` if an event with this id exists.
+    /// `DuplicateKey` if an event with the same id is stored.
     pub async fn insert_event(&self, event: &Event) -> Result<(), Fault> {
         let document = doc! {
             "_id": &event.id,
@@ -50,7 +50,7 @@ impl Store {
         Ok(())
     }
 
-    /// Ids and tenants of other replicas' events since a time, oldest first.
+    /// Ids and tenants of events that were stored since a time by other replicas than `but_from`, oldest first.
     pub async fn events_since(
         &self,
         since_ms: i64,
@@ -79,7 +79,7 @@ impl Store {
         Ok(found.iter().filter_map(event).collect())
     }
 
-    /// Tenants and texts of events, oldest first.
+    /// Tenants and messages of the events with these ids, oldest first.
     pub async fn event_texts(&self, ids: &[String]) -> Result<Vec<(ObjectId, String)>, Fault> {
         let found: Vec<Document> = self
             .collection(EVENTS)
@@ -99,13 +99,13 @@ impl Store {
         Ok(found.iter().filter_map(event).collect())
     }
 
-    /// Removes old events; returns their number.
+    /// Removes events older than 5 minutes; returns their number.
     pub async fn purge_events(&self, now_ms: i64) -> Result<u64, Fault> {
         let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(EVENTS, "at", until).await
     }
 
-    /// Those of these sessions that exist and have not expired.
+    /// Those of the sessions `keys` that exist and have not expired.
     pub async fn living_sessions(
         &self,
         keys: &[String],

@@ -1,4 +1,4 @@
-//! Queries and writes of `dialer migrate`.
+//! Database operations of `dialer migrate`.
 
 use std::collections::BTreeSet;
 
@@ -14,23 +14,25 @@ use super::fault::{Fault, Reason};
 use crate::domain::migrate::indexes::{self, ExistingIndex, Index};
 use crate::domain::migrate::users::lowered;
 
-/// `namespace does not exist` (MongoDB's `error_codes.yml`): the collection does not exist yet.
+/// MongoDB's error code for a collection that does not exist (`NamespaceNotFound`, `error_codes.yml`).
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// Marks of irreversible changes. Not in `migrations`, where earlier releases treat every document as their lock.
+/// Collection of marks of irreversible changes. They are not in `migrations`, where earlier releases treat every
+/// document as their lock.
 const MARKS: &str = "migrationmarks";
 
-/// `_id` of the mark of a database that the old server will never use again.
+/// `_id` of the mark on a database that the old server must never use again.
 const CONTRACTED: &str = "contracted";
 
 impl Store {
-    /// True if the old server will never use this database again.
+    /// True if the old server must never use this database again, because `--contract` has run or the database was
+    /// always new.
     pub async fn is_contracted(&self) -> Result<bool, Fault> {
         let marks = self.collection(MARKS).await?;
         Ok(marks.find_one(doc! { "_id": CONTRACTED }).await?.is_some())
     }
 
-    /// Sets that mark. `why` is for people.
+    /// Marks the database as one that the old server must never use again. `why` is an explanation for people.
     pub async fn mark_contracted(&self, why: &str) -> Result<(), Fault> {
         let mark = doc! { "_id": CONTRACTED, "why": why, "at": DateTime::now() };
         let marks = self.collection(MARKS).await?;
@@ -40,7 +42,7 @@ impl Store {
         }
     }
 
-    /// True for a database without users, leads and credentials.
+    /// True if the database contains no users, leads or credentials.
     pub async fn is_fresh(&self) -> Result<bool, Fault> {
         for name in [USERS, LEADS, CREDENTIALS] {
             let any = self.collection(name).await?;
@@ -52,18 +54,18 @@ impl Store {
         Ok(true)
     }
 
-    /// Passes every vendor credential to `see`.
+    /// Calls `see` with every vendor credential.
     pub async fn walk_credentials(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         self.walk(CREDENTIALS, doc! {}, see).await
     }
 
-    /// Passes every account to `see`, without pictures.
+    /// Calls `see` with every account. Pictures and data of integrations are left out.
     pub async fn walk_users(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         let without = doc! { "profilePicture": 0, "groupMe": 0, "integrations": 0 };
         self.walk(USERS, without, see).await
     }
 
-    /// Passes every lead to `see`, without import metadata.
+    /// Calls `see` with every lead. Import metadata and generated fields are left out.
     pub async fn walk_leads(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         let without = doc! { "notesMetadata": 0, "formattedJson": 0, "policyDocuments": 0 };
         self.walk(LEADS, without, see).await
@@ -87,7 +89,7 @@ impl Store {
         Ok(())
     }
 
-    /// Indexes of the collections with required or unwanted ones.
+    /// Existing indexes of all collections for which an index is required or unwanted.
     pub async fn indexes(&self) -> Result<Vec<ExistingIndex>, Fault> {
         let unwanted = indexes::UNWANTED.iter().map(|(index, _)| index);
         let names: BTreeSet<&str> = indexes::WANTED
@@ -108,7 +110,7 @@ impl Store {
         Ok(present)
     }
 
-    /// Creates an index.
+    /// Creates an index. The driver derives its name from the keys.
     pub async fn make_index(&self, index: &Index) -> Result<(), Fault> {
         let options = index
             .unique
@@ -122,7 +124,7 @@ impl Store {
         Ok(())
     }
 
-    /// Creates missing indexes, as far as the server and the data allow. Returns the failures.
+    /// Creates missing indexes. Returns those that the server refused, or the data does not allow, with the fault.
     pub async fn make_missing_indexes(&self) -> Result<Vec<(Index, Fault)>, Fault> {
         let mut failed = Vec::new();
         for index in indexes::missing(&self.indexes().await?) {
@@ -136,14 +138,14 @@ impl Store {
         Ok(failed)
     }
 
-    /// Drops an index.
+    /// Drops an index, by its name.
     pub async fn drop_index(&self, index: &ExistingIndex) -> Result<(), Fault> {
         let collection = self.collection(&index.collection).await?;
         collection.drop_index(&index.name).await?;
         Ok(())
     }
 
-    /// Adds or corrects `emailLower`; returns the number of changed accounts.
+    /// Sets a correct `emailLower` on all accounts; returns the number of changed accounts.
     pub async fn lower_emails(&self) -> Result<u64, Fault> {
         let mut wrong = Vec::new();
         self.walk_users(|user| {
@@ -155,7 +157,8 @@ impl Store {
         let users = self.collection(USERS).await?;
         let mut changed = 0_u64;
         for ((id, email), lower) in wrong {
-            // A concurrent change of the address sets emailLower as well.
+            // Only if the address is still the one that was read: a concurrent change of the address sets `emailLower`
+            // itself.
             let same = doc! { "_id": id, "email": email };
             let set = doc! { "$set": { "emailLower": lower } };
             changed = changed.saturating_add(users.update_one(same, set).await?.matched_count);
@@ -163,7 +166,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// Assigns leads without an owner to a user; returns their number.
+    /// Assigns all leads without an owner to a user; returns the number of leads.
     pub async fn assign_unowned(&self, user: ObjectId) -> Result<u64, Fault> {
         let leads = self.collection(LEADS).await?;
         let given = leads
@@ -175,7 +178,7 @@ impl Store {
         Ok(given.modified_count)
     }
 
-    /// The oldest administrator.
+    /// The administrator whose account was created first.
     pub async fn first_administrator(&self) -> Result<Option<ObjectId>, Fault> {
         let users = self.collection(USERS).await?;
         let found = users

@@ -1,5 +1,5 @@
-//! MongoDB. Only this module talks to the server. Invariants under concurrency are kept by inserts and deletes by `_id`;
-//! indexes are a safeguard and may be missing.
+//! Access to MongoDB; only this module talks to the server. Concurrent writers are kept apart by inserts and deletes by
+//! `_id`. Indexes are only a safeguard and may be missing.
 
 pub mod administration;
 pub mod audit;

@@ -1,5 +1,5 @@
-//! Invite codes. Each use is a document, `_id` = `<code>:<slot>`, so that of concurrent callers exactly one gets the
-//! last place. `passcodes` is the old server's collection; its `currentUses` is only read.
+//! Invite codes. Each use is a document with the `_id` `<code>:<slot>`, so that exactly one of concurrent callers gets
+//! the last use. The codes are in the old server's collection `passcodes`, whose field `currentUses` is only read.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,14 +16,14 @@ use crate::domain::passcode::{InviteCode, InviteRefusal, InviteSpec};
 const NAME: &str = "passcodes";
 const USES: &str = "passcodeuses";
 
-/// Maximum length of a list.
+/// Maximum number of codes in a list.
 const MAX_LISTED: i64 = 500;
 
-/// A place taken on a code.
+/// A use of a code that was taken: the `_id` of its document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteUse(String);
 
-/// Parses a document; `None` if a required field is missing.
+/// Parses a stored code; `None` if a required field is missing.
 fn passcode(document: &Document) -> Option<InviteCode> {
     let time = |field: &str| {
         let at = document.get_datetime(field).ok();
@@ -44,7 +44,8 @@ fn passcode(document: &Document) -> Option<InviteCode> {
     })
 }
 
-/// The `_id` of a code, derived from its text: of concurrent inserts one succeeds, with or without an index.
+/// The `_id` of a code, derived from its text: of concurrent inserts of the same code exactly one succeeds, even
+/// without an index.
 fn id_of(code: &str) -> ObjectId {
     let digest = Sha256::digest(format!("passcode:{code}"));
     let mut id = [0_u8; 12];
@@ -53,7 +54,7 @@ fn id_of(code: &str) -> ObjectId {
 }
 
 impl Store {
-    /// A normalised code with the number of its uses.
+    /// A code by its normalised text, with the number of its uses.
     pub async fn passcode(&self, code: &str) -> Result<Option<InviteCode>, Fault> {
         let passcodes = self.collection(NAME).await?;
         let found = passcodes.find_one(doc! { "code": code }).await?;
@@ -66,7 +67,7 @@ impl Store {
         Ok(Some(found))
     }
 
-    /// The newest codes with the numbers of their uses.
+    /// The newest codes, each with the number of its uses.
     pub async fn passcodes(&self) -> Result<Vec<InviteCode>, Fault> {
         let newest = self
             .collection(NAME)
@@ -96,10 +97,10 @@ impl Store {
         Ok(found)
     }
 
-    /// Stores a normalised code.
+    /// Stores a new code; `code` is normalised.
     ///
     /// # Errors
-    /// `DuplicateKey` if it exists; of concurrent callers one succeeds.
+    /// `DuplicateKey` if the code exists. Of concurrent callers with the same code one succeeds.
     pub async fn insert_passcode(
         &self,
         code: &str,
@@ -108,7 +109,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<InviteCode, Fault> {
         let passcodes = self.collection(NAME).await?;
-        // The old server's codes have random ids.
+        // A code of the old server has a random `_id`, so the insert alone would not detect it.
         if passcodes.find_one(doc! { "code": code }).await?.is_some() {
             return Err(Fault::new(Reason::DuplicateKey));
         }
@@ -138,7 +139,7 @@ impl Store {
         })
     }
 
-    /// Deactivates a code and returns its text; `None` if it does not exist.
+    /// Deactivates a code and returns its text; `None` if no code has this id.
     pub async fn deactivate_passcode(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let Some(code) = self.code_of(id).await? else {
             return Ok(None);
@@ -149,8 +150,8 @@ impl Store {
         Ok((changed.matched_count > 0).then_some(code))
     }
 
-    /// Deletes a code and its uses, so that a new code with the same text starts at zero. Returns its text; `None` if
-    /// it does not exist.
+    /// Deletes a code and its uses, so that a new code with the same text starts without uses. Returns the text; `None`
+    /// if no code has this id.
     pub async fn delete_passcode(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let Some(code) = self.code_of(id).await? else {
             return Ok(None);
@@ -175,10 +176,10 @@ impl Store {
         Ok(found.map(|code| code.get_str("code").unwrap_or_default().to_owned()))
     }
 
-    /// Takes a place on a normalised code.
+    /// Takes one use of a code; `code` is normalised.
     ///
     /// # Errors
-    /// The outer error is the database's.
+    /// The outer error is a failure of the database. The inner error is the reason why the code cannot be used.
     pub async fn take_passcode(
         &self,
         code: &str,
@@ -208,7 +209,7 @@ impl Store {
         Ok(Err(InviteRefusal::UsedUp))
     }
 
-    /// Only avoids inserts that would fail; the insert decides.
+    /// `_id`s of the uses that are taken. Only avoids inserts that would fail; the insert itself decides.
     async fn taken_places(&self, code: &str) -> Result<HashSet<String>, Fault> {
         let uses = self.collection(USES).await?;
         let mut found = uses.find(doc! { "code": code }).await?;
@@ -219,7 +220,7 @@ impl Store {
         Ok(taken)
     }
 
-    /// Releases a place if the registration failed.
+    /// Gives a use back, after the registration failed.
     pub async fn release_passcode(&self, taken: &InviteUse) -> Result<(), Fault> {
         let uses = self.collection(USES).await?;
         uses.delete_one(doc! { "_id": &taken.0 }).await?;

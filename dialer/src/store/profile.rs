@@ -1,4 +1,4 @@
-//! Changes of an account by its owner, and of its password.
+//! Changes to an account by its owner, and changes of its password.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -8,17 +8,18 @@ use super::database::Store;
 use super::fault::{Fault, Reason};
 use super::users::User;
 
-/// Fields to write. `None`: unchanged.
+/// Fields of an account to write. `None`: unchanged.
 #[derive(Debug, Default)]
 pub struct ProfileUpdate<'a> {
     pub name: Option<&'a str>,
-    /// Normalised.
+    /// In normalised form.
     pub email: Option<&'a str>,
-    /// In the current scheme.
+    /// Hash in the current scheme.
     pub password_hash: Option<&'a str>,
     /// `Some(None)` removes the picture.
     pub picture: Option<Option<&'a str>>,
-    /// The hash that the current password was verified against: nothing is written if the stored hash differs.
+    /// The hash against which the current password was verified. Nothing is written if the stored hash is a different
+    /// one.
     pub verified: Option<&'a str>,
 }
 
@@ -48,7 +49,7 @@ impl ProfileUpdate<'_> {
 }
 
 impl Store {
-    /// The stored hash of an account's password.
+    /// The stored hash of the account's password; `None` if the account does not exist.
     pub async fn password_hash(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let users = self.collection(USERS).await?;
         let found = users
@@ -58,11 +59,11 @@ impl Store {
         Ok(found.and_then(|user| user.get_str("password").ok().map(str::to_owned)))
     }
 
-    /// Writes the change in one step and returns the account; `None` if the account does not exist or its hash is not
-    /// `verified`.
+    /// Writes all changes in one update and returns the account. `None` if the account does not exist or its stored
+    /// hash is not `update.verified`.
     ///
     /// # Errors
-    /// `DuplicateKey` if another account has the address; of concurrent callers one gets it.
+    /// `DuplicateKey` if another account has the address. Of concurrent callers that want the address one succeeds.
     pub async fn update_profile(
         &self,
         user: &User,
@@ -74,7 +75,7 @@ impl Store {
         }
         let written = self.write_profile(user.id, update, now).await;
         if let Some(email) = update.email {
-            // The address to release: the old one, or the new one if nothing was written.
+            // The address that is now unused: the old one, or the new one if nothing was written.
             let freed = match written {
                 Ok(true) => &user.email,
                 _ => email,
@@ -97,7 +98,7 @@ impl Store {
         if let Some(email) = update.email
             && self.email_is_taken(email, Some(id)).await?
         {
-            // The old server's accounts have no claim.
+            // Accounts of the old server have no claim in `useremails`, so the claim alone does not detect them.
             return Err(Fault::new(Reason::DuplicateKey));
         }
         let mut which = doc! { "_id": id };
@@ -109,8 +110,8 @@ impl Store {
         Ok(written.matched_count > 0)
     }
 
-    /// Replaces a hash by a stronger one of the same password, unless the password has changed. A lost write is
-    /// harmless. `updatedAt` stays, because the account does not change.
+    /// Replaces a hash by a stronger hash of the same password, unless the password has changed meanwhile. If the write
+    /// is lost, the old hash still works. `updatedAt` stays the same, because nothing that users see has changed.
     pub async fn improve_hash(
         &self,
         id: ObjectId,
@@ -124,7 +125,7 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces the hash after a reset; false if the account does not exist.
+    /// Sets the password hash after a reset; false if the account does not exist.
     pub async fn set_password(&self, id: ObjectId, hash: &str) -> Result<bool, Fault> {
         let update = ProfileUpdate {
             password_hash: Some(hash),

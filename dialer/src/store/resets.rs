@@ -1,5 +1,5 @@
-//! The `passwordresets` collection: one-time reset links. `_id` = SHA-256 of the link's secret; using a link deletes
-//! it, so exactly one caller succeeds.
+//! The `passwordresets` collection: one-time reset links. The `_id` is the SHA-256 hash of the link's secret. Using a
+//! link deletes its document, so exactly one caller succeeds.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, doc};
@@ -10,7 +10,7 @@ use super::fault::Fault;
 const NAME: &str = "passwordresets";
 
 impl Store {
-    /// Stores a link in place of the user's older ones. Times are milliseconds since 1970.
+    /// Stores a reset link and deletes the user's older ones. Times are milliseconds since 1970.
     pub async fn insert_reset(
         &self,
         key: &str,
@@ -27,7 +27,7 @@ impl Store {
         Ok(())
     }
 
-    /// The owner of a link that exists and has not expired.
+    /// The owner of a reset link; `None` if it does not exist or has expired.
     pub async fn reset_owner(&self, key: &str, now_ms: i64) -> Result<Option<ObjectId>, Fault> {
         let found = self
             .collection(NAME)
@@ -41,20 +41,20 @@ impl Store {
         }))
     }
 
-    /// Consumes a link: true for exactly one caller.
+    /// Consumes a reset link. True for exactly one of concurrent callers.
     pub async fn take_reset(&self, key: &str) -> Result<bool, Fault> {
         let links = self.collection(NAME).await?;
         Ok(links.delete_one(doc! { "_id": key }).await?.deleted_count > 0)
     }
 
-    /// Revokes the user's links.
+    /// Deletes all reset links of a user.
     pub async fn delete_resets(&self, user: ObjectId) -> Result<(), Fault> {
         let links = self.collection(NAME).await?;
         links.delete_many(doc! { "userId": user }).await?;
         Ok(())
     }
 
-    /// Removes expired links; returns their number.
+    /// Removes expired reset links; returns their number.
     pub async fn purge_resets(&self, now_ms: i64) -> Result<u64, Fault> {
         self.purge(NAME, "expiresAt", now_ms).await
     }

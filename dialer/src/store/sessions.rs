@@ -1,4 +1,5 @@
-//! The `sessions` collection: `_id` = SHA-256 of the token's `sid`. A missing document is a revoked session.
+//! The `sessions` collection. The `_id` is the SHA-256 hash of the token's `sid`. A session without a document is
+//! revoked.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -19,15 +20,15 @@ pub struct NewSession<'a> {
     pub address: &'a str,
 }
 
-/// A live session, as shown to its owner.
+/// A valid session, as shown to its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSession {
-    /// The `_id`: it can end the session, but not be used to sign in.
+    /// The `_id`. It suffices to end the session, but not to sign in.
     pub key: String,
     pub created_ms: i64,
     pub expires_ms: i64,
     pub user_agent: String,
-    /// Empty for sessions that started before addresses were stored.
+    /// Client address; empty for sessions that were started before addresses were stored.
     pub address: String,
 }
 
@@ -45,11 +46,11 @@ impl StoredSession {
     }
 }
 
-/// Maximum length of a list.
+/// Maximum number of sessions in a list.
 const MAX_LISTED: i64 = 200;
 
 impl Store {
-    /// Stores a session.
+    /// Stores a new session.
     pub async fn insert_session(&self, new: &NewSession<'_>) -> Result<(), Fault> {
         let sessions = self.collection(SESSIONS).await?;
         let document = doc! {
@@ -64,7 +65,7 @@ impl Store {
         Ok(())
     }
 
-    /// The owner of a session that exists and has not expired.
+    /// The owner of a session; `None` if it does not exist or has expired.
     pub async fn session_owner(&self, key: &str, now_ms: i64) -> Result<Option<ObjectId>, Fault> {
         let sessions = self.collection(SESSIONS).await?;
         let found = sessions.find_one(doc! { "_id": key }).await?;
@@ -75,14 +76,14 @@ impl Store {
         }))
     }
 
-    /// Ends a session. Idempotent.
+    /// Ends a session by its `_id`. Idempotent.
     pub async fn delete_session(&self, key: &str) -> Result<(), Fault> {
         let sessions = self.collection(SESSIONS).await?;
         sessions.delete_one(doc! { "_id": key }).await?;
         Ok(())
     }
 
-    /// The user's live sessions, newest first.
+    /// The user's sessions that have not expired, newest first.
     pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<StoredSession>, Fault> {
         let found = self
             .collection(SESSIONS)
@@ -98,14 +99,14 @@ impl Store {
             .collect())
     }
 
-    /// Ends one of the user's sessions; false if there is no such session.
+    /// Ends a session, if it belongs to the user; false otherwise.
     pub async fn delete_own_session(&self, user: ObjectId, key: &str) -> Result<bool, Fault> {
         let sessions = self.collection(SESSIONS).await?;
         let one = doc! { "_id": key, "userId": user };
         Ok(sessions.delete_one(one).await?.deleted_count > 0)
     }
 
-    /// Ends the user's sessions, except `but`; returns their number.
+    /// Ends all sessions of a user except `but`; returns their number.
     pub async fn delete_sessions(&self, user: ObjectId, but: Option<&str>) -> Result<u64, Fault> {
         let mut those = doc! { "userId": user };
         if let Some(but) = but {

@@ -1,5 +1,5 @@
-//! The `settings` collection: one document per user, `_id` = the user's id. The old schema had an `_id` of its own and
-//! a unique `user`; such documents are still used.
+//! The `settings` collection: one document per user, whose `_id` is the user's id. Documents of the old schema have a
+//! random `_id` and a unique field `user`; they are still used.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -10,7 +10,7 @@ use super::fault::{Fault, Reason};
 const NAME: &str = "settings";
 
 impl Store {
-    /// A user's settings; empty if there are none.
+    /// A user's settings; an empty document if there are none.
     pub async fn settings(&self, user: ObjectId) -> Result<Document, Fault> {
         let settings = self.collection(NAME).await?;
         for wanted in [doc! { "_id": user }, doc! { "user": user }] {
@@ -21,7 +21,7 @@ impl Store {
         Ok(Document::new())
     }
 
-    /// Sets fields by path; returns all settings.
+    /// Sets fields by path; returns all settings of the user.
     pub async fn set_settings(&self, user: ObjectId, set: Document) -> Result<Document, Fault> {
         let settings = self.collection(NAME).await?;
         let now = DateTime::now();
@@ -31,7 +31,7 @@ impl Store {
                 doc! { "_id": user, "user": user, "createdAt": now, "updatedAt": now, "__v": 0 };
             match settings.insert_one(first).await.map_err(Fault::from) {
                 Ok(_) => {}
-                // A concurrent request created it.
+                // A concurrent request has created the document.
                 Err(fault) if fault.reason == Reason::DuplicateKey => {}
                 Err(fault) => return Err(fault),
             }

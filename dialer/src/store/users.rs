@@ -1,4 +1,4 @@
-//! The `users` collection in the format of the old server. Reading is lenient: old documents may lack fields or have
+//! The `users` collection in the format of the old server. Parsing is lenient: old documents may lack fields or have
 //! additional ones.
 
 use bson::oid::ObjectId;
@@ -8,14 +8,15 @@ use super::collections::USERS;
 use super::database::Store;
 use super::fault::{Fault, Reason};
 
-/// Claims of e-mail addresses, `_id` = the address: the insert makes an address unique, with or without an index.
+/// Collection of claimed e-mail addresses; the `_id` is the address. Inserting the claim makes an address unique, even
+/// without an index.
 const CLAIMS: &str = "useremails";
 
-/// Age after which a claim without an account may be taken over: the process that inserted the claim ended before it
-/// inserted the account.
+/// Age after which a claim without an account may be taken over: the process that inserted it must have ended before it
+/// created the account.
 const CLAIM_STALE_MS: i64 = 60_000;
 
-/// An account without its password and picture.
+/// An account, without password and picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     pub id: ObjectId,
@@ -41,7 +42,7 @@ impl User {
     }
 }
 
-/// A new account. `email` is normalised, `password_hash` is in the current scheme.
+/// An account to create. `email` is normalised, `password_hash` is in the current scheme.
 #[derive(Debug)]
 pub struct NewUser<'a> {
     pub email: &'a str,
@@ -51,7 +52,7 @@ pub struct NewUser<'a> {
 }
 
 impl NewUser<'_> {
-    /// The document of the old schema, and `emailLower`.
+    /// The account as a document of the old schema, with `emailLower` added.
     fn document(&self, id: ObjectId, now: DateTime) -> Document {
         doc! {
             "_id": id,
@@ -84,7 +85,7 @@ impl Store {
         Ok(found.as_ref().and_then(User::from_document))
     }
 
-    /// The data URL of the account's picture.
+    /// The account's picture as a `data:` URL.
     pub async fn profile_picture(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let users = self.collection(USERS).await?;
         let found = users
@@ -95,8 +96,9 @@ impl Store {
         Ok(picture.filter(|picture| !picture.is_empty()))
     }
 
-    /// The account to sign in to and its hash: with the exact address, otherwise the only account whose address differs
-    /// just in case. Several such accounts are logged and none is used.
+    /// The account for a typed e-mail address, and its password hash. An account with exactly that address is
+    /// preferred; otherwise one whose address differs only in letter case. If several accounts differ only in letter
+    /// case, this is logged and none is returned.
     pub async fn credentials(
         &self,
         typed: &str,
@@ -137,7 +139,7 @@ impl Store {
         }))
     }
 
-    /// True if an account other than `but` has this normalised address.
+    /// True if an account other than `but` has this address, which must be normalised.
     pub async fn email_is_taken(&self, email: &str, but: Option<ObjectId>) -> Result<bool, Fault> {
         let users = self.collection(USERS).await?;
         for mut filter in [doc! { "email": email }, doc! { "emailLower": email }] {
@@ -155,13 +157,13 @@ impl Store {
     /// Creates an account.
     ///
     /// # Errors
-    /// `DuplicateKey` if the address is in use; of concurrent callers one succeeds.
+    /// `DuplicateKey` if the address is in use. Of concurrent callers with the same address one succeeds.
     pub async fn insert_user(&self, new: &NewUser<'_>) -> Result<User, Fault> {
         let id = ObjectId::new();
         let now = DateTime::now();
         self.claim_email(new.email, id, now).await?;
         let inserted = async {
-            // The old server's accounts have no claim.
+            // Accounts of the old server have no claim in `useremails`, so the claim alone does not detect them.
             if self.email_is_taken(new.email, None).await? {
                 return Err(Fault::new(Reason::DuplicateKey));
             }
@@ -221,7 +223,7 @@ impl Store {
         Ok(())
     }
 
-    /// Best effort: a claim that is left becomes stale.
+    /// Deletes a user's claim of an address. Best effort: a claim that stays can be taken over after a minute.
     pub(super) async fn release_email(&self, email: &str, user: ObjectId) {
         if let Ok(claims) = self.collection(CLAIMS).await {
             let released = claims

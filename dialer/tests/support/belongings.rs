@@ -1,4 +1,4 @@
-//! One object of every kind that a tenant can have.
+//! Creates one object of every kind that a tenant can have.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::support::files::{file, upload};
 use crate::support::pairs::{pair_of, rotated, send_to};
 use crate::support::people::Person;
 
-/// Marker in everything that belongs to a tenant.
+/// Text that every object of the tenant contains, so that leaks can be detected.
 pub const SECRET: &str = "bea-secret";
 
 const NUMBER: &str = "5550123499";
 
 /// Ids of a tenant's objects.
 pub struct Belongings {
-    /// 24 hexadecimal digits, like all except the session's.
+    /// Id of the account. Ids have 24 hexadecimal digits; only the session's is longer.
     pub owner: String,
     lead: String,
     deleted_lead: String,
@@ -69,7 +69,8 @@ impl Belongings {
         }
     }
 
-    /// A path of the description with the tenant's object as its parameter. A new route must be added here.
+    /// The path of a described route, with an object of the tenant as its parameter. New routes with a parameter must
+    /// be added here.
     pub fn path(&self, template: &str) -> String {
         let (of, _) = template.split_once('{').unwrap_or((template, ""));
         let own = match of {
@@ -86,7 +87,7 @@ impl Belongings {
         template.replace("{id}", own).replace("{number}", own)
     }
 
-    /// A valid value of a field.
+    /// A valid value for a field of a body.
     pub fn sample(&self, field: &str) -> Value {
         match field {
             "leadId" => json!(self.lead),
@@ -116,7 +117,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// All documents by collection, without logs and events.
+/// All documents of the database by collection, except audit logs and events.
 pub async fn everything(database: &Database) -> BTreeMap<String, Vec<Document>> {
     let mut all = BTreeMap::new();
     for name in database.list_collection_names().await.unwrap() {

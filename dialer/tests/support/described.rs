@@ -1,5 +1,5 @@
-//! Checks every response, and every accepted body, against the API description. The description allows additional
-//! fields; here they are errors, so that no field is forgotten.
+//! Checks every response, and every body that was accepted, against the API description. The description allows
+//! additional fields; the tests do not, so that every field is described.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Answer;
 
-/// The description, as a client gets it.
+/// The API description in the form that clients get.
 pub static DESCRIPTION: LazyLock<Value> =
     LazyLock::new(|| serde_json::to_value(description()).unwrap());
 
@@ -25,12 +25,12 @@ type Validators = Mutex<HashMap<String, Arc<Validator>>>;
 
 static VALIDATORS: LazyLock<Validators> = LazyLock::new(Validators::default);
 
-/// The described path and the operation. None for pages, files and undescribed routes.
+/// The described path and operation of a request. `None` for pages, files and routes that are not described.
 pub fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Value)> {
     let method = method.as_str().to_lowercase();
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     let fitting = paths.iter().filter(|(template, _)| fits(template, path));
-    // A literal takes precedence over a parameter, as in the router.
+    // A path without parameters takes precedence over one with parameters, as in the router.
     let (template, item) = fitting.min_by_key(|(template, _)| template.matches('{').count())?;
     Some((template.as_str(), item.get(&method)?))
 }
@@ -45,7 +45,7 @@ fn fits(template: &str, path: &str) -> bool {
             .all(|(wanted, given)| wanted == given || wanted.starts_with('{') && !given.is_empty())
 }
 
-/// Fails with all differences from the description.
+/// Panics if a response, or the accepted body of its request, differs from the description. Lists all differences.
 pub fn check(method: &Method, path: &str, sent: Option<&[u8]>, answer: &Answer) {
     let Some((template, operation)) = operation(method, path) else {
         return;
@@ -102,7 +102,7 @@ fn conforms(what: &str, schema: &Value, value: &Value, components: &Value) {
     );
 }
 
-/// Forbids additional fields.
+/// Changes a schema so that it forbids additional fields.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -117,7 +117,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// Every operation: method, described path, and description.
+/// Every described operation: method, path, and description.
 pub fn operations() -> Vec<(Method, &'static str, &'static Value)> {
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     let all = paths.iter().flat_map(|(path, item)| {
@@ -129,7 +129,7 @@ pub fn operations() -> Vec<(Method, &'static str, &'static Value)> {
     all.collect()
 }
 
-/// Resolves a reference to its schema.
+/// The schema itself, or the schema that it refers to.
 pub fn resolved(schema: &'static Value) -> &'static Value {
     match schema["$ref"].as_str() {
         Some(reference) => DESCRIPTION
@@ -139,7 +139,7 @@ pub fn resolved(schema: &'static Value) -> &'static Value {
     }
 }
 
-/// The fields of an operation's body; none if it takes no JSON.
+/// Names of all fields in an operation's JSON body; empty if it takes none.
 pub fn fields(operation: &'static Value) -> Vec<&'static str> {
     let body = &operation["requestBody"]["content"]["application/json"]["schema"];
     let body = resolved(body);
@@ -150,7 +150,7 @@ pub fn fields(operation: &'static Value) -> Vec<&'static str> {
     names.map(String::as_str).collect()
 }
 
-/// Whether an operation requires a session, and an administrator's.
+/// Whether an operation requires a session, and whether it requires an administrator's.
 pub fn session_needed(operation: &Value) -> (bool, bool) {
     let default = json!([{ "session": [] }]);
     let security = operation.get("security").unwrap_or(&default);

@@ -1,4 +1,4 @@
-//! Lead files, uploads, and their results.
+//! Helpers for lead files, their upload, and the results of imports.
 
 use std::ops::ControlFlow;
 
@@ -55,7 +55,7 @@ pub async fn upload(app: &TestApp, person: &Person<'_>, query: &str, file: &[u8]
     send(&app.router, request(person, query, Body::from(form(file)))).await
 }
 
-/// A body that the test sends in parts.
+/// Sender for the parts of a request body, with which a test controls when they arrive.
 pub type Slow = UnboundedSender<Result<Bytes, std::io::Error>>;
 
 pub fn slow() -> (Slow, Body) {
@@ -63,7 +63,7 @@ pub fn slow() -> (Slow, Body) {
     (sender, Body::from_stream(receiver))
 }
 
-/// A body that stops after this content, and a notification when it was read.
+/// A body that never continues after the content `first`, and a receiver that is notified when `first` was read.
 pub fn silent_after(first: Bytes) -> (Receiver<()>, Body) {
     let (read, heard) = channel();
     let silence = async move {
@@ -108,7 +108,7 @@ pub async fn leads_of(db: &Scratch, tenant: ObjectId) -> Vec<Document> {
     all(db, "leads", doc! { "tenantId": tenant }).await
 }
 
-/// Asserts that only the result of an import is left.
+/// Asserts that the journal is empty, so that only the result of an import remains.
 pub async fn journal_is_empty(db: &Scratch) {
     for collection in [
         "csvimportrows",
@@ -132,7 +132,7 @@ pub fn counts(answer: &Value) -> [u64; 6] {
     .map(|name| answer["stats"][name].as_u64().unwrap_or(u64::MAX))
 }
 
-/// A scan of a file, and its rows.
+/// The scan of a file, and the rows that it found.
 pub fn scanned(file: &str) -> (Scan, Vec<Row>) {
     let mut rows = Vec::new();
     let scan = scan(file.as_bytes(), &Rules::default(), |row, _| {
@@ -142,7 +142,7 @@ pub fn scanned(file: &str) -> (Scan, Vec<Row>) {
     (scan.unwrap(), rows)
 }
 
-/// Expires all leases, as if their holders had ended a minute ago.
+/// Expires all leases of imports, as if the processes that held them had ended.
 pub async fn end_leases(db: &Scratch) {
     let leases = db.database.collection::<Document>("csvimportleases");
     let ended = doc! { "$set": { "until": DateTime::from_millis(0) } };

@@ -1,4 +1,4 @@
-//! Arguments of `dialer migrate`.
+//! Common arguments of `dialer migrate`.
 
 use crokodial_dialer::cli::{Migrate, Output};
 

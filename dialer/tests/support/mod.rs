@@ -1,4 +1,4 @@
-//! Shared helpers: an application without a socket, and requests to it.
+//! Helpers of all tests: an application without a network socket, and requests to it.
 
 pub mod belongings;
 pub mod described;
@@ -28,7 +28,7 @@ use tower::ServiceExt;
 
 pub const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// An address without a server; the driver fails quickly.
+/// A URI at which no server listens, with short timeouts so that the driver fails quickly.
 pub const NOWHERE: &str = "mongodb://app:s3cr3t-pw@127.0.0.1:1/crokodial?serverSelectionTimeoutMS=300&connectTimeoutMS=300";
 
 pub struct TestApp {
@@ -70,7 +70,7 @@ pub fn app(uri: &str, more: &[(&str, &str)]) -> TestApp {
     app_with_files(uri, more, Box::new(Embedded))
 }
 
-/// A response with its body.
+/// A response whose body was read.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -106,7 +106,7 @@ pub async fn send(router: &Router, request: Request<Body>) -> Answer {
     answer
 }
 
-/// Buffers a body of known size; a streamed one stays streamed.
+/// Reads a request body of known size, so that it can be checked. A streamed body is left as it is.
 async fn remembered(request: Request<Body>) -> (Request<Body>, Option<Bytes>) {
     let (parts, body) = request.into_parts();
     if body.size_hint().exact().is_none() {

@@ -1,5 +1,5 @@
-//! A separate database for each test, on the server in MONGODB_TEST_URI (with rights to create and drop databases), and
-//! a relay in front of it that can be interrupted.
+//! A separate database for each test, on the server in MONGODB_TEST_URI, whose user must be allowed to create and drop
+//! databases. Also a relay in front of the server, with which a test can simulate an outage.
 #![allow(dead_code, reason = "the benchmark includes it for a part")]
 
 use std::io::Write;
@@ -11,13 +11,14 @@ use mongodb::{Client, Database};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// A scratch database, dropped by `finish`.
+/// A database for one test. The test must call `finish`, which drops it.
 pub struct Scratch {
     pub uri: String,
     pub database: Database,
 }
 
-/// None, with an uncaptured message, if there is no server to test against.
+/// Creates a database for a test. `None` if there is no server; the message about that is not captured by the test
+/// runner.
 pub async fn scratch(test: &str) -> Option<Scratch> {
     let Ok(uri) = std::env::var("MONGODB_TEST_URI") else {
         let _ = writeln!(
@@ -41,7 +42,8 @@ impl Scratch {
     }
 }
 
-/// The same server and user, another database. `authSource` is made explicit, because the user stays in its database.
+/// The URI of another database on the same server. `authSource` is added, because the user is defined in the original
+/// one.
 fn with_database(uri: &str, name: &str) -> String {
     let (base, options) = uri.split_once('?').unwrap_or((uri, ""));
     let (scheme, rest) = base.split_once("://").unwrap();
@@ -57,7 +59,7 @@ fn with_database(uri: &str, name: &str) -> String {
     )
 }
 
-/// Forwards a loopback port to the real server while it is on.
+/// A relay that forwards a local port to the real server while it is on.
 pub struct Relay {
     pub uri: String,
     address: SocketAddr,
@@ -66,7 +68,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay that is off and refuses connections.
+    /// Creates a relay that is off, so that it refuses connections.
     pub async fn off(uri: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0")
             .await
@@ -75,7 +77,8 @@ impl Relay {
             .unwrap();
         let (before, after) = uri.split_once('@').unwrap();
         let (target, path) = after.split_once('/').unwrap();
-        // A direct connection: the driver would discover a replica set's members and bypass the relay.
+        // `directConnection` is required: otherwise the driver would discover the members of a replica set and bypass
+        // the relay.
         let direct = if path.contains("directConnection=") {
             ""
         } else {
@@ -107,7 +110,7 @@ impl Relay {
         });
     }
 
-    /// Closes every connection and refuses new ones.
+    /// Turns the relay off: closes all connections and refuses new ones.
     pub async fn turn_off(&mut self) {
         if let Some(off) = self.on.take() {
             off.cancel();

@@ -1,4 +1,4 @@
-//! A database of the two old servers.
+//! A database with data in the formats of the two old servers, F and M.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use futures::TryStreamExt;
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 
-/// The password of every account with a valid hash.
+/// The password of every account that has a valid hash.
 pub const PASSWORD: &str = "correct horse 1";
 
-/// The accounts.
+/// Ids of the accounts.
 pub struct Old {
     pub admin: ObjectId,
     pub rep: ObjectId,
 }
 
-/// bcrypt with `$2a$`, as bcryptjs wrote it, at a low cost for speed.
+/// A bcrypt hash with `$2a$`, as the old server's library bcryptjs wrote it. Its cost is low, so that tests are fast.
 fn hash(password: &str) -> String {
     let parts = bcrypt::hash_with_result(password, 4).unwrap();
     parts.format_for_version(bcrypt::Version::TwoA)
@@ -32,7 +32,7 @@ fn user(id: ObjectId, email: &str, role: &str, password: &str) -> Document {
     }
 }
 
-/// Fills an empty database, with the obstructive indexes of the old servers.
+/// Fills an empty database with old data and with the old servers' indexes that are in the way.
 pub async fn fill(db: &Database) -> Old {
     let old = Old {
         admin: ObjectId::new(),
@@ -72,25 +72,25 @@ pub async fn fill(db: &Database) -> Old {
 fn leads(old: &Old) -> Vec<Document> {
     let at = DateTime::from_millis(1_752_000_000_000_i64);
     vec![
-        // F: numeric price, source code, a vendor's id.
+        // Server F: numeric price, source code, and a vendor's id.
         doc! {
             "_id": ObjectId::new(), "tenantId": old.rep, "assignedTo": old.rep, "name": "Eve F", "phone": "(555) 012-3456",
             "email": "eve@example.com", "leadId": "f-1", "price": 32.5, "product": "data", "sourceCode": "NextGen",
             "status": "New", "disposition": "SOLD", "order": 0, "callHistory": [], "createdAt": at, "updatedAt": at,
             "notes": "★ New NextGen Lead\nwas nice", "__v": 0,
         },
-        // M: text price, a raw phone, the webhook's id field, no disposition.
+        // Server M: price as text, unformatted phone number, the webhook's id field, and no disposition.
         doc! {
             "_id": ObjectId::new(), "tenantId": old.rep, "name": "Max M", "phone": "15550123457", "nextgenId": "M-1",
             "leadId": "m-1", "price": "12.00", "status": "New", "createdAt": at, "updatedAt": at, "__v": 0,
         },
-        // An importer without a schema.
+        // Written by an importer that used no schema.
         doc! {
             "_id": ObjectId::new(), "tenantId": old.rep, "leadId": "i-1", "name": Bson::Null, "zipcode": 7001, "military": "yes",
             "disposition": Bson::Null, "vendorData": { "x": [1, 2.5, { "when": 3 }] }, "source_hash": "h", "importedAt": at,
             "createdAt": "2024-01-02T03:04:05Z", "order": 4.0,
         },
-        // From before tenants existed.
+        // Written before there were tenants.
         doc! { "_id": ObjectId::new(), "leadId": "u-1", "name": "No One's", "phone": "555-0188", "createdAt": at },
         doc! { "_id": "64b0000000000000000000zz", "tenantId": old.rep, "leadId": "x-1", "name": "Odd Id", "createdAt": at },
     ]
@@ -101,7 +101,7 @@ async fn insert(db: &Database, collection: &str, documents: Vec<Document>) {
     collection.insert_many(documents).await.unwrap();
 }
 
-/// Every document of a collection, byte for byte, by `_id`.
+/// Every document of a collection as BSON bytes, by `_id`.
 pub async fn bytes(db: &Database, collection: &str) -> BTreeMap<String, Vec<u8>> {
     let collection = db.collection::<RawDocumentBuf>(collection);
     let found: Vec<RawDocumentBuf> = collection

@@ -1,4 +1,4 @@
-//! A real server of the application, and WebSocket clients.
+//! Helpers for WebSockets: a server on a real network socket, and clients.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{TestApp, config};
 
-/// Timeout of every wait.
+/// Timeout for every message that a test waits for.
 const LONG: Duration = Duration::from_secs(60);
 
-/// An application with these socket timeouts.
+/// An application with the given timeouts for its WebSockets.
 pub fn app_with(uri: &str, more: &[(&str, &str)], timeouts: SocketTimeouts) -> TestApp {
     let config = config(uri, more);
     let store = Arc::new(Store::new(config.mongo.clone()));
@@ -41,7 +41,7 @@ pub fn app_with(uri: &str, more: &[(&str, &str)], timeouts: SocketTimeouts) -> T
     }
 }
 
-/// Serves it on a free port until the test ends.
+/// Serves an application on a free port until the test ends.
 pub async fn serve(app: &TestApp) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -51,7 +51,7 @@ pub async fn serve(app: &TestApp) -> SocketAddr {
     address
 }
 
-/// A client.
+/// A WebSocket client.
 pub struct Client(WebSocketStream<TcpStream>);
 
 impl Client {
@@ -59,7 +59,7 @@ impl Client {
         Self::knock(address, "/", None).await.unwrap()
     }
 
-    /// The status, if the handshake is refused.
+    /// Connects and returns the status, if the server refuses the handshake.
     pub async fn knock(
         address: SocketAddr,
         path: &str,
@@ -79,7 +79,7 @@ impl Client {
         }
     }
 
-    /// Connected and authenticated.
+    /// Connects and authenticates a client.
     pub async fn signed_in(address: SocketAddr, token: &str) -> Self {
         let mut client = Self::connect(address).await;
         client.authenticate(token).await;
@@ -100,7 +100,7 @@ impl Client {
         self.0.send(message).await.unwrap();
     }
 
-    /// The next message, except pings.
+    /// The next message that is not a ping.
     async fn next(&mut self) -> Message {
         loop {
             let next = tokio::time::timeout(LONG, self.0.next()).await;
@@ -111,7 +111,7 @@ impl Client {
         }
     }
 
-    /// The next text.
+    /// The next message, which must be text, as JSON.
     pub async fn hear(&mut self) -> Value {
         match self.next().await {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
@@ -119,7 +119,7 @@ impl Client {
         }
     }
 
-    /// The close status, which must be next.
+    /// The status of the close frame, which must be the next message.
     pub async fn closed(&mut self) -> u16 {
         match self.next().await {
             Message::Close(Some(frame)) => frame.code.into(),
@@ -135,13 +135,13 @@ impl Client {
         assert_eq!(self.closed().await, 1008);
     }
 
-    /// Closes the socket and waits for the server's close.
+    /// Closes the socket and waits until the server has closed it, too.
     pub async fn leave(mut self) {
         self.send(Message::Close(None)).await;
         while let Some(Ok(_)) = self.0.next().await {}
     }
 
-    /// The underlying connection, to read without responding.
+    /// The underlying TCP connection, for tests that read slowly or do not respond.
     pub fn raw(&mut self) -> &mut TcpStream {
         self.0.get_mut()
     }

@@ -1,4 +1,4 @@
-//! Edits of leads by users.
+//! Changes that users make to leads.
 
 use serde_json::{Map, Value};
 
@@ -6,15 +6,15 @@ use super::{SOURCES, STATUSES};
 use crate::domain::email;
 use crate::domain::fields;
 
-/// Maximum length of a field, in characters.
+/// Maximum length of a field other than `notes`, in characters.
 const MAX_LENGTH: usize = 500;
 /// Maximum length of notes, in characters.
 const MAX_NOTES_LENGTH: usize = 50_000;
 
-/// Fields that can be cleared: empty text is a value.
+/// Fields that empty text clears.
 const CLEARABLE: [&str; 2] = ["disposition", "notes"];
 
-/// Other fields: empty text means unchanged.
+/// Fields that empty text leaves unchanged.
 const OTHERS: [&str; 17] = [
     "name",
     "firstName",
@@ -35,26 +35,26 @@ const OTHERS: [&str; 17] = [
     "source",
 ];
 
-/// A field and what is wrong with it.
+/// An invalid field, and advice that follows its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditError {
     pub field: &'static str,
     pub advice: String,
 }
 
-/// Fields to set, in the order of the rules.
+/// Fields to set and their new values. `disposition` and `notes` come first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edit(pub Vec<(&'static str, String)>);
 
 impl Edit {
-    /// The new value of a changed field.
+    /// The new value of a field; `None` if the edit does not set it.
     pub fn get(&self, field: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| *name == field);
         found.map(|(_, value)| value.as_str())
     }
 }
 
-/// Parses a body. Unknown fields are ignored, because clients send whole leads back.
+/// Parses a request body. Unknown fields are ignored, because clients send whole leads back.
 ///
 /// # Errors
 /// The first invalid field.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::query::LeadFilter;
 use crate::domain::to_json::text;
 
-/// The columns, as on the old server.
+/// The columns of the file, the same as on the old server.
 pub const COLUMNS: [&str; 8] = [
     "id",
     "name",
@@ -17,7 +17,7 @@ pub const COLUMNS: [&str; 8] = [
     "createdAt",
 ];
 
-/// The cells of a lead, in the order of [`COLUMNS`].
+/// The cells of a lead, one for each of [`COLUMNS`]. Text that looks like a formula is escaped.
 pub fn row(lead: &Map<String, Value>) -> Vec<String> {
     let value = |column: &&str| {
         let field = if **column == *"id" { "_id" } else { column };
@@ -26,7 +26,7 @@ pub fn row(lead: &Map<String, Value>) -> Vec<String> {
     COLUMNS.iter().map(value).collect()
 }
 
-/// Escapes text that a spreadsheet would interpret as a formula (OWASP, "CSV Injection").
+/// Escapes text that a spreadsheet would run as a formula, by a leading apostrophe (OWASP, "CSV Injection").
 pub fn neutral(cell: &str) -> String {
     let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if formula {
@@ -36,7 +36,7 @@ pub fn neutral(cell: &str) -> String {
     }
 }
 
-/// `CrokodialCSV (<disposition or Multiple>, <MP, NG or Mixed>).csv`.
+/// Name of the export file: `CrokodialCSV (<disposition or Multiple>, <MP, NG or Mixed>).csv`.
 pub fn file_name(filter: &LeadFilter) -> String {
     let disposition = match filter.dispositions.as_slice() {
         [only] if !filter.no_disposition => only.as_str(),
@@ -50,7 +50,7 @@ pub fn file_name(filter: &LeadFilter) -> String {
     format!("CrokodialCSV ({disposition}, {source}).csv")
 }
 
-/// `Content-Disposition` for any file name (RFC 6266): an ASCII approximation and the encoded name.
+/// Value of `Content-Disposition` for any file name (RFC 6266): an ASCII approximation and the percent-encoded name.
 pub fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()
@@ -62,7 +62,7 @@ pub fn disposition(name: &str) -> String {
         .collect();
     let mut encoded = String::new();
     for byte in name.bytes() {
-        // RFC 8187: attr-char.
+        // The characters that RFC 8187 allows unencoded (`attr-char`).
         if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {

@@ -1,5 +1,5 @@
-//! Rules about leads: views, queries, edits. A lead is the document that the old servers stored, with missing and
-//! additional fields.
+//! Rules about leads: queries, edits, and what clients see of a lead. A lead is a document in the format of the old
+//! server, but any field may be missing and there may be additional fields.
 
 pub mod edit;
 pub mod export;
@@ -10,10 +10,10 @@ pub mod stats;
 pub mod vendor_json;
 pub mod view;
 
-/// Values of `status` (contract 2.2).
+/// Valid values of `status` (rows `C-2.2-*` of `tests/contract/rows.toml`).
 pub const STATUSES: [&str; 5] = ["New", "Contacted", "Follow-up", "Won", "Lost"];
 
-/// Values of `pipelineSource` and `source` (contract 2.2).
+/// Pairs of a `pipelineSource` and its `source` (rows `C-2.2-*` of `tests/contract/rows.toml`).
 pub const SOURCES: [(&str, &str); 6] = [
     ("nextgen", "NextGen"),
     ("marketplace", "Marketplace"),

@@ -1,7 +1,7 @@
-//! Notes as shown. Importers of the old server wrote lines into them; these are removed from views and stay in the
-//! data.
+//! Notes as clients see them. The old server's importers wrote lines of their own into the notes. Those lines stay in
+//! the database and are removed from responses.
 
-/// Prefixes of lines that importers wrote.
+/// Prefixes of the lines that importers wrote.
 const IMPORTERS: [&str; 9] = [
     "Imported on:",
     "File:",
@@ -14,12 +14,13 @@ const IMPORTERS: [&str; 9] = [
     "Original Status:",
 ];
 
-/// Headlines of importers, after an optional star emoji.
+/// Headlines that importers wrote, optionally after a star emoji.
 const HEADLINES: [&str; 2] = ["New Marketplace Lead", "New NextGen Lead"];
 
-/// Notes without importers' lines, trimmed (contract 3.2).
+/// Notes without the lines that importers wrote, trimmed (rows `C-3.2-*` of `tests/contract/rows.toml`).
 pub fn sanitise(notes: &str) -> String {
-    // A carriage return that is left at the end of a line would be part of the next line break.
+    // `lines` strips one carriage return per line. A second one would become part of the line break when the lines are
+    // joined.
     let lines = notes.lines().map(|line| line.trim_end_matches('\r'));
     let kept: Vec<&str> = lines.filter(|line| !is_importers(line)).collect();
     kept.join("\n").trim().to_owned()
@@ -37,7 +38,8 @@ fn is_zero_width(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
 }
 
-/// Stars that importers wrote; U+FE0F selects the emoji form of the preceding character.
+/// True for the star characters that importers wrote, and for U+FE0F, which selects the emoji form of the character
+/// before it.
 fn is_star(c: char) -> bool {
     matches!(c, '\u{2B50}' | '\u{1F31F}' | '\u{2605}' | '\u{FE0F}')
 }

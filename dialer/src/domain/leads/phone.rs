@@ -1,26 +1,26 @@
-//! Telephone numbers by their digits. No numbering plan is applied: it would refuse 555-01xx, and old data contains
-//! anything.
+//! Telephone numbers, compared by their digits. No numbering plan is applied: it would refuse the fictional numbers
+//! 555-01xx, and old data contains arbitrary text.
 
-/// The digits of a text, in order.
+/// The ASCII digits of a text, in order.
 pub fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The E.164 form of a North American number, or of a number with its country code. Leads are compared by it. `None` if
-/// the digits are ambiguous.
+/// The E.164 form of a North American number, or of a number with its country code. Leads are matched by this form.
+/// `None` if the digits are ambiguous.
 pub fn e164(text: &str) -> Option<String> {
     let digits = digits(text);
     let international = text.trim_start().starts_with('+');
     match digits.len() {
         10 if !international => Some(format!("+1{digits}")),
         11 if digits.starts_with('1') => Some(format!("+{digits}")),
-        // ITU-T E.164: at most 15 digits; shorter than 8 is no subscriber anywhere.
+        // ITU-T E.164 allows at most 15 digits. No subscriber number has fewer than 8.
         8..=15 if international => Some(format!("+{digits}")),
         _ => None,
     }
 }
 
-/// The old importer's format: `(XXX) XXX-XXXX` for North American numbers; other text unchanged.
+/// `(XXX) XXX-XXXX` for North American numbers, as the old importer stored them. Other text is unchanged.
 pub fn display(text: &str) -> String {
     let number = e164(text).unwrap_or_default();
     let national = number.strip_prefix("+1").filter(|n| n.len() == 10);
@@ -31,13 +31,13 @@ pub fn display(text: &str) -> String {
     }
 }
 
-/// A regular expression that matches these digits in a stored phone number with any separators.
+/// A regular expression that matches `digits` in a stored phone number, with any separators between them.
 pub fn pattern(digits: &str) -> String {
     let digits: Vec<String> = digits.chars().map(String::from).collect();
     digits.join("[^0-9]*")
 }
 
-/// The last ten digits, the key of dial counts; `None` if there are fewer.
+/// The last ten digits, by which dials are counted; `None` if there are fewer.
 pub fn last_ten(text: &str) -> Option<String> {
     let digits = digits(text);
     let from = digits.len().checked_sub(10)?;
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(last_ten("12345"), None);
     }
 
-    /// Maximum number of digits that are searched for in their own text: longer patterns take long to compile.
+    /// Maximum number of digits for which the test compiles a pattern: longer patterns are slow to compile.
     const MAX_DIGITS: usize = 12;
 
     fn check(text: &str) {

@@ -1,4 +1,4 @@
-//! Queries of leads: parsing and validation of the query string.
+//! Parsing and validation of the query string of lead lists.
 
 use std::fmt;
 
@@ -8,20 +8,20 @@ use jiff::{Timestamp, ToSpan};
 
 use super::SOURCES;
 
-/// Valid values of `limit`.
+/// Valid values of the parameter `limit`: leads per page.
 const LIMIT: std::ops::RangeInclusive<u32> = 10..=500;
-/// Default of `limit`.
+/// Value of `limit` if the query does not set it.
 const DEFAULT_LIMIT: u32 = 50;
 
 /// Maximum number of leads in a response with `getAllResults`. Larger results are refused, not truncated.
 pub const MAX_RESULTS: u32 = 10_000;
 
-/// Maximum length of a value, in characters.
+/// Maximum length of a parameter's value, in characters.
 const MAX_LENGTH: usize = 200;
-/// Maximum number of items in a list.
+/// Maximum number of items in a list parameter, such as `states`.
 const MAX_ITEMS: usize = 200;
 
-/// The value that selects leads without a disposition.
+/// The item of `dispositions` that selects leads without a disposition.
 const NO_DISPOSITION: &str = "No Disposition";
 
 const SORTS: [&str; 7] = [
@@ -34,16 +34,16 @@ const SORTS: [&str; 7] = [
     "timeZone",
 ];
 
-/// A valid query.
+/// A validated query for leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeadQuery {
-    /// From 1.
+    /// Page number, from 1.
     pub page: u32,
     /// Leads per page.
     pub limit: u32,
     /// True if all leads are requested in one response.
     pub all: bool,
-    /// A sortable field.
+    /// The field to sort by.
     pub sort_by: &'static str,
     pub ascending: bool,
     pub filter: LeadFilter,
@@ -56,23 +56,24 @@ impl LeadQuery {
     }
 }
 
-/// Filter of leads; all conditions must hold.
+/// Conditions on leads; a lead must meet all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {
-    /// Case-insensitive literal text in names, e-mail or phone; a phone also by its digits.
+    /// Literal text, compared case-insensitively with names, e-mail address and phone. A phone number also matches by
+    /// its digits.
     pub search: Option<String>,
     pub states: Vec<String>,
     pub dispositions: Vec<String>,
-    /// Leads without a disposition, in addition to `dispositions`.
+    /// True to include leads without a disposition, in addition to those with one of `dispositions`.
     pub no_disposition: bool,
     pub sources: Vec<String>,
-    /// Milliseconds since 1970, inclusive.
+    /// Earliest time of creation, inclusive, in milliseconds since 1970.
     pub created_from_ms: Option<i64>,
-    /// Milliseconds since 1970, inclusive.
+    /// Latest time of creation, inclusive, in milliseconds since 1970.
     pub created_to_ms: Option<i64>,
 }
 
-/// A key of the query string and what is wrong with it.
+/// An invalid parameter of the query string, and advice that follows its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryError {
     pub key: String,
@@ -92,15 +93,15 @@ fn refuse<T>(key: &str, advice: impl Into<String>) -> Result<T, QueryError> {
     })
 }
 
-/// Keys come from clients and are repeated in messages.
+/// A parameter's name, made safe for messages: without control characters, at most 40 characters.
 fn shortened(key: &str) -> String {
     key.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
-/// Parses the decoded pairs of a query string. `zone` is the time zone of days unless the query has `tz`.
+/// Parses the decoded parameters of a query string. `zone` is the time zone of dates, unless the query has `tz`.
 ///
 /// # Errors
-/// The first key that is unknown or invalid.
+/// The first parameter that is unknown or invalid.
 pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, QueryError> {
     let mut query = LeadQuery {
         page: 1,
@@ -119,7 +120,7 @@ pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, Q
             return refuse(key, "is too long");
         }
         match key.as_str() {
-            // Sent by old clients; has no effect.
+            // Old clients send this parameter. It has no effect.
             "requestId" => {}
             _ if value.is_empty() => {}
             "page" => query.page = page(value)?,
@@ -156,7 +157,7 @@ pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, Q
 }
 
 fn page(value: &str) -> Result<u32, QueryError> {
-    // Bounded, so that the database never has to skip unreasonably far.
+    // Limited, so that the database never has to skip too many documents.
     match value.parse() {
         Ok(page @ 1..=1_000_000) => Ok(page),
         _ => refuse("page", "must be a whole number from 1"),
@@ -194,7 +195,7 @@ fn short(key: &str, value: &str) -> Result<String, QueryError> {
     Ok(value.to_owned())
 }
 
-/// Repeated keys and comma-separated lists are equivalent.
+/// Appends the items of a list parameter. A repeated parameter and a comma-separated list are equivalent.
 fn extend(list: &mut Vec<String>, key: &str, value: &str) -> Result<(), QueryError> {
     for item in value.split(',').map(str::trim).filter(|i| !i.is_empty()) {
         list.push(short(key, item)?);
@@ -205,10 +206,10 @@ fn extend(list: &mut Vec<String>, key: &str, value: &str) -> Result<(), QueryErr
     Ok(())
 }
 
-/// A time zone by its IANA name.
+/// The time zone with this IANA name.
 ///
 /// # Errors
-/// No such zone.
+/// Advice for the user, if there is no such zone.
 pub fn named_zone(name: &str) -> Result<TimeZone, QueryError> {
     TimeZone::get(name).or_else(|_| {
         refuse(
@@ -218,7 +219,7 @@ pub fn named_zone(name: &str) -> Result<TimeZone, QueryError> {
     })
 }
 
-/// A time, or the first millisecond of a day.
+/// Start of a range, in milliseconds since 1970: the given time, or the first millisecond of the given date.
 fn begin(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     if let Ok(at) = value.parse::<Timestamp>() {
         return Ok(at.as_millisecond());
@@ -230,7 +231,8 @@ fn begin(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     }
 }
 
-/// The last millisecond of a day, or of the day of a time.
+/// End of a range, in milliseconds since 1970: the last millisecond of the given date, or of the date of the given
+/// time.
 fn end(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     let next = day(key, value, zone)?.checked_add(1.day());
     let begin = next.and_then(|next| next.to_zoned(zone.clone()));

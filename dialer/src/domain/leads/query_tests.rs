@@ -58,7 +58,7 @@ fn a_day_ends_where_its_time_zone_ends_it() {
         end(&[("createdAtEnd", "2025-07-21")]),
         ms("2025-07-22T04:59:59.999Z")
     );
-    // What the client sends is a moment: 23:00 of the 20th in Chicago.
+    // Clients send a UTC time, here 23:00 on the 20th in Chicago: the range ends with the 20th.
     assert_eq!(
         end(&[("createdAtEnd", "2025-07-21T04:00:00.000Z")]),
         ms("2025-07-21T04:59:59.999Z")
@@ -67,7 +67,7 @@ fn a_day_ends_where_its_time_zone_ends_it() {
         end(&[("createdAtEnd", "2025-07-21"), ("tz", "Asia/Tokyo")]),
         ms("2025-07-21T14:59:59.999Z")
     );
-    // Clocks go back on this day: it has 25 hours.
+    // Clocks go back on this date, so it has 25 hours.
     assert_eq!(
         end(&[("createdAtEnd", "2025-11-02")]),
         ms("2025-11-03T05:59:59.999Z")

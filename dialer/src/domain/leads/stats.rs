@@ -1,4 +1,5 @@
-//! Statistics of leads, computed in one pass over a few fields, so that they are the same on every database.
+//! Statistics of leads, counted here in one pass over a few fields and not by the database, so that every server gives
+//! the same result.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::to_json::text;
 
-/// The fields that are counted.
+/// The fields whose values are counted.
 pub const FIELDS: [&str; 8] = [
     "state",
     "disposition",
@@ -18,16 +19,16 @@ pub const FIELDS: [&str; 8] = [
     "city",
 ];
 
-/// Maximum number of filter options.
+/// Maximum number of values per filter option.
 const MAX_OPTIONS: usize = 100;
-/// Maximum length of a breakdown.
+/// Maximum number of values in a breakdown.
 const MAX_SHOWN: usize = 50;
 
-/// Maximum number of distinct values per field; others are not counted by value. Far above real data, and a bound on
-/// memory.
+/// Maximum number of distinct values that are counted per field; further values are ignored. Bounds memory and is far
+/// above real data.
 const MAX_VALUES: usize = 20_000;
 
-/// Counts so far.
+/// The number of leads, and how often each value of a field occurred.
 #[derive(Debug, Default)]
 pub struct LeadStats {
     leads: u64,
@@ -35,7 +36,7 @@ pub struct LeadStats {
 }
 
 impl LeadStats {
-    /// Counts a lead with [`FIELDS`].
+    /// Counts a lead, of which only [`FIELDS`] are read.
     pub fn add(&mut self, lead: &Map<String, Value>) {
         self.leads = self.leads.saturating_add(1);
         for field in FIELDS {
@@ -51,7 +52,7 @@ impl LeadStats {
         }
     }
 
-    /// Filter options, sorted.
+    /// The values that occurred, sorted, for the filters of the list.
     pub fn options(&self) -> Value {
         json!({
             "states": self.names("state"),
@@ -60,7 +61,7 @@ impl LeadStats {
         })
     }
 
-    /// The `data` of `/api/leads/stats`.
+    /// The field `data` in the response of `/api/leads/stats`.
     pub fn data(&self) -> Value {
         json!({
             "totalLeads": self.leads,
@@ -92,7 +93,7 @@ impl LeadStats {
             .collect()
     }
 
-    /// `{_id, count}`, the most frequent first.
+    /// The most frequent values as `{_id, count}`, the most frequent one first.
     fn most(&self, field: &str) -> Vec<Value> {
         let mut counts: Vec<(&String, &u64)> =
             self.values.get(field).into_iter().flatten().collect();

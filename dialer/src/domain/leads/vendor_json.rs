@@ -1,12 +1,12 @@
-//! `formattedJson`: a lead in a vendor's format, as text for the desktop client.
+//! The field `formattedJson` of a lead: its data in the vendor's JSON format, as text, which the desktop client shows.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::to_json::{number, text};
 
-/// In the order of the contract (3.2). Flags are the texts `true` and `false`, except `has_medicare_parts_a_b`, which
-/// is JSON's `true` or empty text.
+/// Fields in the order of the old server's response (rows `C-3.2-*` of `tests/contract/rows.toml`). Flags are the texts
+/// `true` and `false`, except `has_medicare_parts_a_b`, which is the JSON value `true` or empty text.
 #[derive(Debug, Serialize)]
 struct VendorJson {
     created_at: String,
@@ -53,9 +53,9 @@ struct VendorJson {
     sub_id_hash: String,
 }
 
-/// The text, indented by two spaces.
+/// The lead as JSON text, indented by two spaces.
 pub fn formatted(lead: &Map<String, Value>) -> String {
-    // Strings, numbers and arrays only: there is nothing that could fail.
+    // All values are strings, numbers or arrays, so serialising cannot fail.
     serde_json::to_string_pretty(&of(lead)).unwrap_or_default()
 }
 
@@ -122,7 +122,7 @@ fn of(lead: &Map<String, Value>) -> VendorJson {
     }
 }
 
-/// The price as a number, also if the old server stored text; 0 if there is none.
+/// The price as a number, also if the old server stored it as text; 0 if there is none.
 fn price(stored: Option<&Value>) -> Value {
     match stored {
         Some(Value::Number(number)) => Value::Number(number.clone()),

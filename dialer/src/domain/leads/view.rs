@@ -1,4 +1,5 @@
-//! The view of a lead: the document without `__v`, its text fields as text, and `formattedJson`.
+//! A lead as clients see it: the document without `__v`, with `disposition` and `notes` as text, and with
+//! `formattedJson`.
 
 use bson::Document;
 use serde_json::{Map, Value};
@@ -7,7 +8,7 @@ use super::notes::sanitise;
 use super::vendor_json;
 use crate::domain::to_json::{fields, text};
 
-/// The view of a document.
+/// The JSON form of a stored lead.
 pub fn lead(document: &Document) -> Map<String, Value> {
     let mut view = fields(document);
     view.insert("disposition".into(), text(&view, "disposition").into());

@@ -1,11 +1,11 @@
-//! Inspection of vendor credentials.
+//! Inspection of stored vendor credentials for `dialer migrate`.
 
 use bson::Document;
 
 use super::{Finding, Occurrences, Severity};
 use crate::security::keyring;
 
-/// Inspects credentials one by one.
+/// Collects findings about vendor credentials, which are passed one by one.
 #[derive(Debug, Default)]
 pub struct CredentialInspector {
     plain: Occurrences,

@@ -1,15 +1,15 @@
-//! Indexes: required ones, and obstructive ones of the old server. The application is correct without any of them; they
-//! are for speed, or a safeguard.
+//! Indexes: those that this version needs, and those of the old server that obstruct it. The application is correct
+//! without any index; indexes make it faster and are a second safeguard of uniqueness.
 
 use bson::{Bson, Document};
 
 use super::{Finding, Occurrences, Severity};
 
-/// An index by its keys; names differ between servers.
+/// An index, identified by its keys, because servers name indexes differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
     pub collection: &'static str,
-    /// Fields and directions, 1 or -1.
+    /// Each field and its direction: 1 ascending, -1 descending.
     pub keys: &'static [(&'static str, i32)],
     pub unique: bool,
 }
@@ -51,8 +51,8 @@ pub const WANTED: &[Index] = &[
     plain("textoptouts", &[("tenantId", 1), ("createdAt", -1)]),
 ];
 
-/// Indexes that the old server declared and that are wrong for this one, with the reason. Only `--contract` drops them,
-/// because the old server recreates them at each start.
+/// Indexes of the old server that are wrong for this version, each with the reason. Only `dialer migrate --contract`
+/// drops them, because the old server would create them again at its next start.
 pub const UNWANTED: &[(Index, &str)] = &[
     (
         unique("leads", &[("leadId", 1)]),
@@ -69,7 +69,7 @@ pub const UNWANTED: &[(Index, &str)] = &[
 ];
 
 impl Index {
-    /// `collection(field:1,field:-1)`, for display.
+    /// The index as `collection(field:1,field:-1)`, for messages.
     pub fn shown(&self) -> String {
         let keys: Vec<String> = self
             .keys
@@ -80,14 +80,14 @@ impl Index {
         format!("{}({}){unique}", self.collection, keys.join(","))
     }
 
-    /// The keys in MongoDB's format.
+    /// The keys as a MongoDB document.
     pub fn keys(&self) -> Document {
         let keys = self.keys.iter();
         keys.map(|(field, direction)| ((*field).to_owned(), Bson::from(*direction)))
             .collect()
     }
 
-    /// True if an existing index has these keys. Uniqueness is ignored: it is only a safeguard.
+    /// True if `present` has the same keys. Whether it is unique does not matter: uniqueness is only a safeguard.
     pub fn is_served_by(&self, present: &ExistingIndex) -> bool {
         self.collection == present.collection && same_keys(self.keys, &present.keys)
     }
@@ -115,18 +115,18 @@ fn same_keys(keys: &[(&str, i32)], found: &Document) -> bool {
             })
 }
 
-/// An existing index.
+/// An index that exists in the database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExistingIndex {
     pub collection: String,
     pub name: String,
     pub keys: Document,
     pub unique: bool,
-    /// Covers a part of the documents.
+    /// True if the index covers only a part of the documents.
     pub partial: bool,
 }
 
-/// Required indexes that do not exist.
+/// Indexes of [`WANTED`] that do not exist.
 pub fn missing(present: &[ExistingIndex]) -> Vec<Index> {
     let wanted = WANTED.iter().copied();
     wanted
@@ -134,7 +134,7 @@ pub fn missing(present: &[ExistingIndex]) -> Vec<Index> {
         .collect()
 }
 
-/// Existing unwanted indexes, with the reason.
+/// Existing indexes that are listed in [`UNWANTED`], with the reason.
 pub fn in_the_way(present: &[ExistingIndex]) -> Vec<(ExistingIndex, &'static str)> {
     let found = UNWANTED.iter().flat_map(|(index, why)| {
         let found = present.iter().filter(|found| index.is(found));
@@ -143,7 +143,7 @@ pub fn in_the_way(present: &[ExistingIndex]) -> Vec<(ExistingIndex, &'static str
     found.collect()
 }
 
-/// Findings about indexes.
+/// One finding for each missing and each unwanted index.
 pub fn findings(present: &[ExistingIndex]) -> Vec<Finding> {
     let one = Occurrences {
         count: 1,

@@ -1,4 +1,5 @@
-//! Inspection of leads: ownership, duplicates, and field types other than the old schema's.
+//! Inspection of leads for `dialer migrate`: missing owners, duplicates, and field types that differ from the old
+//! schema.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -10,7 +11,7 @@ use super::{Finding, Occurrences, Severity, type_name};
 use crate::domain::to_json;
 use crate::domain::vendor::matching::MatchKeys;
 
-/// Field types of the old schema.
+/// Fields that are text in the old schema.
 const TEXT: &[&str] = &[
     "name",
     "firstName",
@@ -58,10 +59,10 @@ const FLAGS: &[&str] = &[
 ];
 const DATES: &[&str] = &["createdAt", "updatedAt", "lastContactedAt"];
 
-/// Maximum number of leads whose keys are kept to find duplicates (about 100 bytes each).
+/// Maximum number of leads that are compared to find duplicates: the keys of each take about 100 bytes of memory.
 const MAX_COMPARED: u64 = 500_000;
 
-/// Inspects leads one by one.
+/// Collects findings about leads, which are passed one by one.
 #[derive(Debug, Default)]
 pub struct LeadInspector {
     looked_at: u64,
@@ -81,7 +82,7 @@ enum Key {
     Email(String),
 }
 
-/// Leads that share a key, with and without a vendor id.
+/// Whether a key belongs to leads with a vendor id, to leads without one, or to both.
 #[derive(Debug, Default)]
 struct Holders {
     with_id: bool,
@@ -131,7 +132,7 @@ impl LeadInspector {
         odd(DATES, |v| matches!(v, Bson::DateTime(_)));
     }
 
-    /// True if an earlier lead is the same one (`vendor::matching`).
+    /// True if an earlier lead matches this one by the rules of `vendor::matching`. Remembers the keys of this lead.
     fn is_known(&mut self, tenant: ObjectId, lead: &Document) -> bool {
         let keys = MatchKeys::of_stored(&to_json::fields(lead));
         let has_id = !keys.vendor_ids.is_empty();
@@ -182,7 +183,7 @@ impl LeadInspector {
             .collect()
     }
 
-    /// Findings that are not about one field.
+    /// Findings about a lead as a whole: its id, owner, date and duplicates.
     fn of_whole_leads(&self) -> [Option<Finding>; 5] {
         let of = |id: &str, severity, seen: &Occurrences, message: &str| {
             Finding::new(format!("leads.{id}"), severity, seen, message)

@@ -1,4 +1,4 @@
-//! Inspection of the old server's data: documents in, findings out. Pure.
+//! Inspection of the old server's data: documents in, findings out, without I/O.
 
 pub mod credentials;
 pub mod indexes;
@@ -13,26 +13,26 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// For information; the data is used as it is.
+    /// Worth knowing. The data is used as it is.
     Note,
     /// `--apply` or `--contract` will fix it.
     Pending,
-    /// Requires a decision; nothing is changed.
+    /// Needs a decision by an administrator. No command changes the data.
     Conflict,
 }
 
-/// A finding.
+/// An observation about the stored data, with the number of documents that it concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Stable name, `<collection>.<what>`.
+    /// Stable identifier, `<collection>.<what>`.
     pub id: String,
     pub severity: Severity,
     /// Number of affected documents or indexes.
     pub count: u64,
-    /// `_id` of one of them.
+    /// `_id` of one affected document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
-    /// Meaning and consequence.
+    /// What was found, and the consequence.
     pub message: String,
 }
 
@@ -53,7 +53,7 @@ impl Finding {
     }
 }
 
-/// Number of occurrences, and the first one.
+/// Number of occurrences, and the `_id` of the first one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Occurrences {
     pub count: u64,
@@ -69,7 +69,7 @@ impl Occurrences {
         }
     }
 
-    /// Counts an occurrence if `yes`.
+    /// Counts an occurrence in the document with this `_id`, if `yes`.
     pub fn at_if(&mut self, yes: bool, id: Option<&Bson>) {
         if yes {
             self.at(id);
@@ -77,7 +77,7 @@ impl Occurrences {
     }
 }
 
-/// An `_id` for display. Ids other than ObjectIds may contain anything, so only their type is shown.
+/// An `_id` as shown in reports. An id that is not an ObjectId may contain personal data, so only its type is shown.
 fn shown(id: &Bson) -> String {
     match id {
         Bson::ObjectId(id) => id.to_hex(),
@@ -86,7 +86,7 @@ fn shown(id: &Bson) -> String {
     }
 }
 
-/// MongoDB's name of a value's type.
+/// MongoDB's name of the type of a value.
 pub fn type_name(value: &Bson) -> &'static str {
     match value {
         Bson::Double(_) => "double",
@@ -104,7 +104,7 @@ pub fn type_name(value: &Bson) -> &'static str {
     }
 }
 
-/// The finding of a database that the old server may still use.
+/// The finding that the old server may still use the database, because `--contract` has not run.
 pub fn uncontracted() -> Option<Finding> {
     let once = Occurrences {
         count: 1,
@@ -118,7 +118,7 @@ pub fn uncontracted() -> Option<Finding> {
     )
 }
 
-/// Exit code of `migrate --check`: 0 clean, 1 pending, 2 conflicts.
+/// Exit code of `migrate --check`: 0 nothing to do, 1 changes pending, 2 conflicts.
 pub fn exit_code(findings: &[Finding]) -> u8 {
     match findings.iter().map(|finding| finding.severity).max() {
         None | Some(Severity::Note) => 0,
@@ -127,7 +127,7 @@ pub fn exit_code(findings: &[Finding]) -> u8 {
     }
 }
 
-/// The report as text, highest severity first.
+/// The findings as text, the most severe first.
 pub fn report(findings: &[Finding]) -> String {
     if findings.is_empty() {
         return "nothing to report: the data are as this version wants them\n".to_owned();

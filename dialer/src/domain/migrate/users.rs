@@ -1,4 +1,4 @@
-//! Inspection of accounts.
+//! Inspection of accounts for `dialer migrate`.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use bson::Document;
 use super::{Finding, Occurrences, Severity};
 use crate::domain::email::normalise;
 
-/// Inspects accounts one by one.
+/// Collects findings about accounts, which are passed one by one.
 #[derive(Debug, Default)]
 pub struct UserInspector {
     unlowered: Occurrences,
@@ -21,14 +21,14 @@ pub struct UserInspector {
     all: u64,
 }
 
-/// The correct `emailLower` of a user; `None` if there is no address, or it is correct already.
+/// The `emailLower` to store for a user; `None` if the user has no address or the stored value is correct.
 pub fn lowered(user: &Document) -> Option<String> {
     let email = user.get_str("email").ok().filter(|e| !e.is_empty())?;
     let lower = normalise(email);
     (user.get_str("emailLower").ok() != Some(lower.as_str())).then_some(lower)
 }
 
-/// Prefixes of bcrypt hashes that every library reads.
+/// Prefixes of bcrypt hashes.
 const BCRYPT: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
 
 /// Prefix of Argon2id hashes.
@@ -56,12 +56,13 @@ impl UserInspector {
         *holders = holders.saturating_add(1);
     }
 
-    /// False for a database without accounts.
+    /// True if at least one account was inspected.
     pub fn any(&self) -> bool {
         self.all > 0
     }
 
-    /// The finding about remaining bcrypt hashes, if the old server is gone for good.
+    /// The finding about accounts whose password is still stored as bcrypt. For databases that the old server no longer
+    /// uses.
     pub fn old_hashes(&self) -> Option<Finding> {
         Finding::new(
             "users.bcrypt",

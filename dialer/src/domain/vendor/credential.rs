@@ -1,4 +1,4 @@
-//! The credential that a vendor sends with every lead.
+//! The credential that a vendor sends with every lead: an id (`sid`) and a key.
 
 use bson::oid::ObjectId;
 use rand::RngCore;
@@ -7,16 +7,16 @@ use subtle::ConstantTimeEq;
 
 use crate::security::keyring::{KeyRing, SealContext, UnsealError};
 
-/// Purpose of sealing and look-up.
+/// Name that ties sealed texts and look-up hashes to this kind of secret.
 pub const PURPOSE: &str = "nextgen";
 
-/// Maximum length of each part, in bytes.
+/// Maximum length of the id and of the key, in bytes.
 pub const MAX_LENGTH: usize = 256;
 
-/// A credential. `Debug` omits the key; compare keys with [`same`] only.
+/// A credential. `Debug` omits the key. Keys must be compared with [`same`], never with `==`.
 #[derive(Clone)]
 pub struct CredentialPair {
-    /// Identifies the credential; not secret.
+    /// Id of the credential. It is not secret.
     pub sid: String,
     pub api_key: String,
 }
@@ -30,7 +30,7 @@ impl std::fmt::Debug for CredentialPair {
 }
 
 impl CredentialPair {
-    /// A random credential: `crk_` and 128 bits, `key_` and 256 bits, in hex.
+    /// A random credential in hex: the id is `crk_` and 128 bits, the key is `key_` and 256 bits.
     pub fn fresh() -> Self {
         let (mut sid, mut key) = ([0_u8; 16], [0_u8; 32]);
         rand::rng().fill_bytes(&mut sid);
@@ -41,22 +41,22 @@ impl CredentialPair {
         }
     }
 
-    /// Fingerprint of the credential, for in-memory maps that must not contain the key.
+    /// Hash of id and key. In-memory maps are keyed by it, because they must not contain the key itself.
     pub fn fingerprint(&self) -> [u8; 32] {
-        // Header values contain no zero byte.
+        // The zero byte separates the parts unambiguously, because header values cannot contain one.
         Sha256::digest(format!("{}\0{}", self.sid, self.api_key)).into()
     }
 }
 
-/// The stored form of a credential, sealed under the first key of the ring.
+/// A credential as stored: sealed under the first key of the ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     pub api_key: String,
-    /// Keyed hash for look-up.
+    /// Keyed hash of id and key, by which the credential is found.
     pub key_hash: String,
 }
 
-/// A key is sealed for its tenant and does not open in another tenant's row.
+/// Ties a sealed key to its tenant, so that it cannot be opened in another tenant's document.
 pub fn context(tenant: ObjectId) -> SealContext {
     SealContext {
         purpose: PURPOSE,
@@ -64,10 +64,10 @@ pub fn context(tenant: ObjectId) -> SealContext {
     }
 }
 
-/// Seals a credential and opens it again, because the plain key may not exist anywhere else afterwards.
+/// Seals a credential. Also opens it again as a check, because the plain key may not exist anywhere else afterwards.
 ///
 /// # Errors
-/// Why it would not open.
+/// The credential cannot be sealed, or the sealed text cannot be opened.
 pub fn seal(
     ring: &KeyRing,
     tenant: ObjectId,
@@ -82,7 +82,7 @@ pub fn seal(
     Ok(Sealed { api_key, key_hash })
 }
 
-/// Compares two secrets in constant time.
+/// Compares two secrets in constant time, so that timing does not reveal how much of them matches.
 pub fn same(one: &str, other: &str) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
 }

@@ -1,6 +1,6 @@
-//! Rate limits of the webhook. A credential that was valid before has its own rate and is not affected by others.
-//! Everybody else is limited in the number of wrong credentials, per `sid` and address and per address: a vendor sends
-//! for many tenants from one address, and a tenant with an old key must not block the others.
+//! Rate limits of the webhook. Each valid credential has its own rate limit and is not affected by other clients. Wrong
+//! credentials are limited per address, and per `sid` and address: a vendor sends the leads of many tenants from one
+//! address, and a tenant with an outdated key must not block the others.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::security::throttle::{Limits, Throttle};
 /// Maximum number of credentials whose rate is tracked.
 const MAX_PAIRS: usize = 10_000;
 
-/// Reason of a refusal, and the time until the next attempt.
+/// Reason of a refusal, with the time to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GateClosed {
     /// The credential exceeds its rate.
@@ -21,7 +21,7 @@ pub enum GateClosed {
     TooManyWrong(Duration),
 }
 
-/// In-memory limits of this process.
+/// Rate limits, kept in the memory of this process.
 #[derive(Debug)]
 pub struct Gate {
     rates: Buckets<[u8; 32]>,
@@ -36,10 +36,10 @@ impl Gate {
         }
     }
 
-    /// Checks the limits before the credential is looked up.
+    /// Checks the limits. Called before a credential is looked up in the database.
     ///
     /// # Errors
-    /// The look-up is refused.
+    /// A limit is reached; the credential must not be looked up.
     pub fn enter(
         &mut self,
         pair: &CredentialPair,
@@ -51,24 +51,24 @@ impl Gate {
             return self.rates.look(&key, now).map_err(GateClosed::TooFast);
         }
         let held = self.wrong.reserve(&pair.sid, from, now);
-        // Only a check: many valid requests may be in progress.
+        // Released at once, because this is only a check: many valid requests may be in progress.
         self.wrong.release(held.map_err(GateClosed::TooManyWrong)?);
         Ok(())
     }
 
-    /// Counts a valid credential.
+    /// Counts a request with a valid credential against the credential's rate.
     ///
     /// # Errors
-    /// It exceeds its rate.
+    /// The credential exceeds its rate.
     pub fn right(&mut self, pair: &CredentialPair, now: Instant) -> Result<(), GateClosed> {
         let taken = self.rates.take(pair.fingerprint(), now);
         taken.map_err(GateClosed::TooFast)
     }
 
-    /// Counts a wrong credential, which may have been valid until now.
+    /// Counts a wrong credential and forgets its rate, because it may have been valid until now.
     pub fn wrong(&mut self, pair: &CredentialPair, from: IpAddr, now: Instant) {
         self.rates.forget(&pair.fingerprint());
-        // Not released, so it counts. If it is refused, the limit is reached already.
+        // Kept, so that it counts as a failure. An error means that the limit has already been reached.
         let _ = self.wrong.reserve(&pair.sid, from, now);
     }
 }

@@ -1,4 +1,4 @@
-//! In-memory index of stored leads by their keys, to match many rows at once.
+//! In-memory index of stored leads by their keys, to match many rows of a file without a query for each.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,10 +6,10 @@ use bson::oid::ObjectId;
 
 use super::matching::{self, MatchKeys};
 
-/// Maximum number of leads per key, the oldest first; the same as for a single message.
+/// Maximum number of leads per key, of which the oldest are kept. The same limit applies to a single webhook message.
 const MAX_CANDIDATES: usize = 50;
 
-/// All keys of some rows. Stored leads without any of them are irrelevant.
+/// The keys of all rows of a file. Stored leads without any of these keys cannot match.
 #[derive(Debug, Default)]
 pub struct WantedKeys(HashSet<Key>);
 
@@ -33,24 +33,24 @@ impl WantedKeys {
         self.0.extend(all(keys));
     }
 
-    /// True if a row could match a lead with these keys.
+    /// True if `keys` and the rows' keys have a key in common.
     pub fn meets(&self, keys: &MatchKeys) -> bool {
         all(keys).iter().any(|key| self.0.contains(key))
     }
 }
 
-/// A stored lead, or one that is about to be stored.
+/// A lead that is stored, or that is about to be stored.
 #[derive(Debug, Clone)]
 pub struct KnownLead {
     pub id: ObjectId,
     pub keys: MatchKeys,
-    /// Milliseconds since 1970; the oldest match is chosen.
+    /// Time of creation in milliseconds since 1970. If several leads match, the oldest is chosen.
     pub created_ms: i64,
-    /// True if its phone can be filled in.
+    /// True if the lead has no phone number, so that a row can add one.
     pub phone_is_blank: bool,
 }
 
-/// Leads by their keys.
+/// Known leads, found by any of their keys.
 #[derive(Debug, Default)]
 pub struct LeadIndex {
     known: Vec<KnownLead>,
@@ -77,8 +77,8 @@ impl LeadIndex {
         }
     }
 
-    /// The lead that matches, by the rule for a single message. Blank fields of it that the row fills are recorded, as
-    /// if they had been written.
+    /// The known lead that a row matches, by the same rules as a webhook message. Keys that the row will add to the
+    /// lead are added to the index.
     pub fn take(&mut self, incoming: &MatchKeys) -> Option<ObjectId> {
         let mut places: Vec<usize> = all(incoming)
             .iter()
@@ -162,7 +162,7 @@ mod tests {
         ) {
             let mut index = LeadIndex::default();
             let stored: Vec<KnownLead> = (1_u8..).zip(&stored).map(|(n, s)| known(n, keys(&s.0, &s.1, &s.2))).collect();
-            // In any order: the oldest is found by its age.
+            // Added in reverse, because the order does not matter: the index sorts leads by age.
             for known in stored.iter().rev() {
                 index.add(known.clone());
             }

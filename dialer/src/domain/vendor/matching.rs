@@ -1,4 +1,4 @@
-//! Matching of leads within a tenant, and the `_id` of a new lead.
+//! Rules for whether two leads of a tenant are the same lead, and the `_id` of a new lead.
 
 use bson::oid::ObjectId;
 use serde_json::{Map, Value};
@@ -8,19 +8,19 @@ use crate::domain::email;
 use crate::domain::ids;
 use crate::domain::leads::phone;
 
-/// Keys that identify a lead.
+/// Values by which leads are matched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MatchKeys {
-    /// In lower case; the old servers used two fields.
+    /// Ids of the vendor, in lower case. A lead may have two, because the old servers stored the id in two fields.
     pub vendor_ids: Vec<String>,
-    /// E.164.
+    /// Phone number in E.164 form.
     pub phone: Option<String>,
-    /// In lower case.
+    /// E-mail address in lower case.
     pub email: Option<String>,
 }
 
 impl MatchKeys {
-    /// Keys of a stored lead.
+    /// The keys of a stored lead.
     pub fn of_stored(lead: &Map<String, Value>) -> Self {
         let text = |field: &str| lead.get(field).and_then(Value::as_str).unwrap_or_default();
         let mut vendor_ids: Vec<String> = ["leadId", "nextgenId"]
@@ -36,7 +36,7 @@ impl MatchKeys {
         }
     }
 
-    /// Keys of a received lead.
+    /// The keys of a received lead.
     pub fn of_vendor(lead: &VendorLead) -> Self {
         Self {
             vendor_ids: lead.vendor_id.iter().map(|id| id.to_lowercase()).collect(),
@@ -45,8 +45,9 @@ impl MatchKeys {
         }
     }
 
-    /// The key by which two leads match. Phone and e-mail count only if one of the leads has no vendor id: families
-    /// share them, and two ids of a vendor are two leads.
+    /// The most reliable key that both leads share; `None` if they are different leads. Phone and e-mail are compared
+    /// only if one of the leads has no vendor id: members of a family share them, and different vendor ids mean
+    /// different leads.
     pub fn same(&self, other: &Self) -> Option<MatchedBy> {
         if !self.vendor_ids.is_empty() && !other.vendor_ids.is_empty() {
             let shared = self
@@ -61,8 +62,8 @@ impl MatchKeys {
         (self.email.is_some() && self.email == other.email).then_some(MatchedBy::Email)
     }
 
-    /// The `_id` of a new lead with these keys: the same for every copy of a message, so that of concurrent inserts one
-    /// succeeds. `None` without a key.
+    /// The `_id` of a new lead, derived from its most reliable key. Every copy of a message gets the same `_id`, so of
+    /// concurrent inserts exactly one succeeds. `None` for a lead without any key.
     pub fn new_id(&self, tenant: ObjectId) -> Option<ObjectId> {
         let id = self.vendor_ids.first().map(|id| ("vendor", id));
         let (kind, key) = id
@@ -72,8 +73,8 @@ impl MatchKeys {
     }
 }
 
-/// The `_id` of a new lead. A lead without any key is identified by the digits of its phone, or by the phone as sent
-/// if it has none, so that the same message creates the same lead.
+/// The `_id` of a new lead. A lead without any key gets an `_id` from the digits of its phone number, or from the phone
+/// number as sent if it contains no digit. A repeated message thus has the same `_id`.
 pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
     let by_key = MatchKeys::of_vendor(lead).new_id(tenant);
     let digits = lead.phone.as_deref().map(phone::digits);
@@ -88,7 +89,7 @@ pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
     by_key.or_else(by_digits).unwrap_or_default()
 }
 
-/// Key by which two leads match, the most reliable first.
+/// Kind of key by which two leads match. The most reliable kind comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MatchedBy {
     VendorId,
@@ -96,8 +97,8 @@ pub enum MatchedBy {
     Email,
 }
 
-/// Of some stored leads, oldest first, the one that matches: by the most reliable key, then the oldest. Also the number
-/// of matches by that key.
+/// The stored lead that `incoming` matches: by the most reliable key, and the oldest if several do. Also returns how
+/// many leads match by that key. `stored` must be sorted, oldest first.
 pub fn find<'a, T>(
     incoming: &MatchKeys,
     stored: impl IntoIterator<Item = (&'a MatchKeys, T)>,

@@ -1,8 +1,8 @@
-//! Merging of a message into a lead, and the content of a new lead.
+//! Merging of a vendor's message into a stored lead. A new lead is a merge into an empty one.
 //!
-//! A vendor never changes `status`, `disposition`, `assignedTo`, `order` or notes: they are the user's. Fields about
-//! the person fill blanks only, so that a corrected number is kept. Fields about the purchase follow the latest
-//! message.
+//! A vendor never changes `status`, `disposition`, `assignedTo`, `order` or notes: these belong to the user. Fields
+//! about the person are only filled if they are blank, so that a user's correction is kept. Fields about the purchase
+//! are replaced by the latest message.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -12,46 +12,46 @@ use super::price::{Cents, PriceParts};
 use super::product::Product;
 use crate::domain::to_json;
 
-/// Changes to store. Empty if the lead contains all of it already.
+/// Changes to store; empty if the stored lead already contains the message.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Merge {
-    /// Texts, flags and lists, by field.
+    /// Fields to set and their values.
     pub fields: Vec<(&'static str, Field)>,
-    /// The parts of the price and their sum, if they change.
+    /// The price parts and their sum, if one of them changes.
     pub price: Option<PriceParts>,
-    /// The shown product, if it changes.
+    /// The product that the lead shows, if it changes.
     pub product: Option<Product>,
-    /// A purchase that is not on record yet.
+    /// A purchase that the lead's history does not contain yet.
     pub purchase: Option<Purchase>,
 }
 
-/// An entry of the purchase history: one per product.
+/// An entry of the purchase history, which has one entry per product.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Purchase {
     pub product: Product,
     pub price: Option<Cents>,
-    /// Time stated by the vendor, otherwise the time of receipt.
+    /// Time of the purchase: as stated by the vendor, otherwise the time of receipt.
     pub at: Timestamp,
 }
 
 impl Merge {
-    /// True if nothing changes.
+    /// True if the message changes nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// True if users should be notified: the purchase was not on record.
+    /// True if users should be notified, because the purchase is new.
     pub fn is_news(&self) -> bool {
         self.purchase.is_some()
     }
 }
 
-/// Compares a message with the stored lead; `stored` is empty for a new lead.
+/// The changes that a message makes to a stored lead. `stored` is empty for a new lead.
 pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> Merge {
     let mut merge = Merge::default();
     let blank = |field: &str| is_blank(stored.get(field));
     let mut contact: Vec<(&'static str, Field)> = Vec::new();
-    // Both fields of the old servers, so that a look-up by either finds it.
+    // The old servers stored the id in two fields. Both are set, so that a query by either finds the lead.
     for (field, value) in [
         (
             "leadId",
@@ -65,8 +65,8 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
     }
     let person = contact.into_iter().chain(lead.person.iter().cloned());
     merge.fields.extend(person.filter(|(field, value)| {
-        // A false flag carries no information: it is the default of every lead. Nor does a name that is stored
-        // already and only looks like the default.
+        // Two values are no change: a false flag, which is the default of every lead, and a name that is stored already
+        // but looks like a default.
         let there = matches!(value, Field::Text(text) if to_json::text(stored, field) == *text);
         blank(field) && !matches!(value, Field::Flag(false)) && !there
     }));
@@ -80,8 +80,8 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
 
     let before = PriceParts::of(stored);
     let after = before.with(lead.product, lead.price);
-    // An old server's lead gets its parts with the first price. A sum that differs from the parts was left by a
-    // process that ended between two writes.
+    // A lead of an old server gets price parts with its first new price. In other leads the stored price can differ
+    // from the sum of the parts, if a process ended between two writes; it is then corrected.
     let split = stored.contains_key("priceParts");
     let known = split || lead.price.is_some();
     if after != before || known && !(split && is_shown(stored.get("price"), after.sum())) {
@@ -101,13 +101,13 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
     merge
 }
 
-/// True if the stored price is this sum, which may exceed the maximum of a single price.
+/// True if the stored price equals `sum`, which may exceed the maximum of a single price.
 fn is_shown(stored: Option<&Value>, sum: Cents) -> bool {
     let written = stored.and_then(Value::as_f64) == Some(sum.amount());
     written || stored.and_then(Cents::of_json) == Some(sum)
 }
 
-/// A lead whose data was bought is shown as data, whatever else was bought.
+/// The product to show: `data` if the data of the lead was ever bought, otherwise the latest product.
 fn shown_product(stored: &Map<String, Value>, incoming: Product) -> Product {
     let known = to_json::text(stored, "product");
     if known.is_empty() {
@@ -119,7 +119,8 @@ fn shown_product(stored: &Map<String, Value>, incoming: Product) -> Product {
     }
 }
 
-/// The old servers kept no history: the product of their lead counts as bought.
+/// True if the purchase history contains the product. The old servers kept no history: the product of one of their
+/// leads counts as bought.
 fn is_on_record(stored: &Map<String, Value>, product: Product) -> bool {
     match stored.get("purchases") {
         Some(Value::Object(purchases)) => purchases.contains_key(product.name()),
@@ -127,7 +128,7 @@ fn is_on_record(stored: &Map<String, Value>, product: Product) -> bool {
     }
 }
 
-/// True for a value that neither a user nor a vendor wrote: absent, empty, or the old schema's default.
+/// True for a value that neither a user nor a vendor wrote: absent, empty, false, or a default name of the old schema.
 fn is_blank(stored: Option<&Value>) -> bool {
     match stored {
         None | Some(Value::Null | Value::Bool(false)) => true,
@@ -167,7 +168,7 @@ mod tests {
         }
     }
 
-    /// As the store would.
+    /// Applies a merge to a document, as the store would.
     fn store(stored: &mut Map<String, Value>, merge: &Merge) {
         for (field, value) in &merge.fields {
             let value = match value {

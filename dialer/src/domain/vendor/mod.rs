@@ -1,5 +1,5 @@
-//! Leads from vendors, by webhook or as a file; the core is the same for both. Pure: what to store is computed from the
-//! stored lead and the message, so that a repeated message changes nothing.
+//! Leads from vendors, received by webhook or as a file. Both use the same rules. The rules have no I/O: the changes
+//! are computed from the stored lead and the message, so that a repeated message changes nothing.
 
 pub mod credential;
 pub mod file;

@@ -1,27 +1,27 @@
-//! Prices. The price of a lead is the sum of one part per product, not a counter: a repeated message sets its part
-//! again to the same amount.
+//! Prices of leads. A price is the sum of one part per product and not a counter, so that a repeated message sets its
+//! part to the same amount again.
 
 use num_traits::ToPrimitive;
 use serde_json::{Map, Value};
 
 use super::product::Product;
 
-/// An amount of money in hundredths, so that sums are exact.
+/// An amount of money in hundredths of the currency unit, so that sums are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Cents(i64);
 
-/// Maximum price of a lead; larger values are input errors.
+/// Maximum amount of one price, in whole units. Larger values are input errors.
 const MAX_AMOUNT: f64 = 1_000_000.0;
 
 impl Cents {
-    /// Parses `12.5`, `$12.50` or another number; `None` for negative and absurd amounts.
+    /// Parses an amount such as `12.5` or `$12.50`; `None` if it is negative or above the maximum.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('$').trim_start();
         let amount: f64 = text.parse().ok()?;
         Self::of(amount)
     }
 
-    /// From an amount in whole units, rounded to hundredths.
+    /// Converts an amount in whole units, rounded to hundredths; `None` if it is negative or above the maximum.
     pub fn of(amount: f64) -> Option<Self> {
         if !(0.0..=MAX_AMOUNT).contains(&amount) {
             return None;
@@ -29,7 +29,7 @@ impl Cents {
         (amount * 100.0).round().to_i64().map(Self)
     }
 
-    /// Parses a stored price.
+    /// Parses a stored price, which is a number or text.
     pub fn of_json(value: &Value) -> Option<Self> {
         match value {
             Value::Number(number) => Self::of(number.as_f64()?),
@@ -38,9 +38,9 @@ impl Cents {
         }
     }
 
-    /// The amount in whole units, as stored.
+    /// The amount in whole units, the form in which it is stored.
     pub fn amount(self) -> f64 {
-        // Exact: a sum of prices is far below 2^53 hundredths.
+        // Exact in a double, because sums of prices are far below 2^53 hundredths.
         self.0.to_f64().unwrap_or_default() / 100.0
     }
 
@@ -49,7 +49,7 @@ impl Cents {
     }
 }
 
-/// The parts of a lead's price.
+/// The parts of a lead's price, one per product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PriceParts {
     pub data: Option<Cents>,
@@ -57,7 +57,8 @@ pub struct PriceParts {
 }
 
 impl PriceParts {
-    /// The parts of a stored lead. The price of an old server's lead is the part of its product.
+    /// The price parts of a stored lead. A lead of an old server has only one price, which becomes the part of its
+    /// product.
     pub fn of(lead: &Map<String, Value>) -> Self {
         if let Some(Value::Object(parts)) = lead.get("priceParts") {
             let part = |name: &str| parts.get(name).and_then(Cents::of_json);
@@ -72,7 +73,7 @@ impl PriceParts {
         Self::default().with(Product::of(product.unwrap_or_default()), price)
     }
 
-    /// Sets the part of a product; unchanged without a price.
+    /// The parts with `price` as the part of `product`. Without a price, nothing changes.
     #[must_use]
     pub fn with(self, product: Product, price: Option<Cents>) -> Self {
         match product {
@@ -87,7 +88,7 @@ impl PriceParts {
         }
     }
 
-    /// The price of the lead.
+    /// The price of the lead: the sum of its parts.
     pub fn sum(self) -> Cents {
         let part = |cents: Option<Cents>| cents.unwrap_or_default();
         part(self.data).plus(part(self.ad))

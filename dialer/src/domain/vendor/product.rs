@@ -1,6 +1,6 @@
-//! Products of vendors.
+//! Products that vendors sell.
 
-/// A vendor's product: the data of a lead, or a call from an ad. Each has its own price.
+/// What a vendor sold: the data of a lead, or a call from an advertisement. Each has its own price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Product {
     #[default]
@@ -9,7 +9,7 @@ pub enum Product {
 }
 
 impl Product {
-    /// The stored form.
+    /// The product as stored.
     pub fn name(self) -> &'static str {
         match self {
             Self::Data => "data",
@@ -17,7 +17,7 @@ impl Product {
         }
     }
 
-    /// `ad` in any case is an ad, everything else is data.
+    /// Parses a product: `ad` in any letter case is an ad, everything else is data.
     pub fn of(text: &str) -> Self {
         if text.trim().eq_ignore_ascii_case("ad") {
             Self::Ad

@@ -1,5 +1,6 @@
-//! The body of the vendor's webhook (contract 5.1), parsed leniently: numbers count as text, null and empty text as
-//! absent, and invalid values are ignored with a warning. Only a lead without any contact is refused.
+//! The body of the vendor's webhook (rows `C-5.1-*` of `tests/contract/rows.toml`). Parsing is lenient: numbers count
+//! as text, null and empty text count as absent, and invalid values are ignored with a warning. Only a lead without id,
+//! phone number and e-mail address is refused.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -17,7 +18,7 @@ const MAX_LENGTH: usize = 500;
 /// Maximum number of medical conditions per lead.
 const MAX_ITEMS: usize = 50;
 
-/// Text fields about the person: the vendor's name, and ours.
+/// Text fields about the person: name in the message, and name in `leads`.
 const PERSON: [(&str, &str); 10] = [
     ("first_name", "firstName"),
     ("last_name", "lastName"),
@@ -40,7 +41,7 @@ const FLAGS: [(&str, &str); 6] = [
     ("has_medical_condition", "hasMedicalCondition"),
 ];
 
-/// Text fields about the purchase.
+/// Text fields about the purchase: name in the message, and name in `leads`.
 const PURCHASE: [(&str, &str); 9] = [
     ("campaign_name", "campaignName"),
     ("vendor_name", "vendorName"),
@@ -53,7 +54,7 @@ const PURCHASE: [(&str, &str); 9] = [
     ("sub_id_hash", "subIdHash"),
 ];
 
-/// A lead and warnings; `None` without id, phone and e-mail address.
+/// The lead and warnings about ignored values. The lead is `None` if it has no id, phone number or e-mail address.
 pub fn parse(body: &Map<String, Value>) -> (Option<VendorLead>, Vec<FieldWarning>) {
     let mut reader = Reader {
         body,
@@ -134,7 +135,7 @@ impl Reader<'_> {
         purchase
     }
 
-    /// A text or number; `None` if it is null or empty.
+    /// A field that is text or a number, as trimmed text; `None` if it is absent, null or empty.
     fn text(&mut self, field: &str) -> Option<String> {
         let text = match self.body.get(field)? {
             Value::String(text) => text.trim().to_owned(),
@@ -194,7 +195,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A list of texts, or one comma-separated text.
+    /// A field that is a list of texts, or one comma-separated text.
     fn list(&mut self, field: &str) -> Vec<String> {
         let items: Vec<String> = match self.body.get(field) {
             Some(Value::Array(items)) => items
@@ -213,7 +214,7 @@ impl Reader<'_> {
         items.take(MAX_ITEMS).map(str::to_owned).collect()
     }
 
-    /// Time of purchase. A local time without a zone is taken as UTC.
+    /// Time of purchase. A local time without a zone is read as UTC.
     fn bought_at(&mut self) -> Option<Timestamp> {
         for field in ["created_at", "created", "order_time"] {
             let Some(text) = self.text(field) else {
@@ -242,7 +243,7 @@ impl Reader<'_> {
     }
 }
 
-/// Formats inches as `F'I"`; other text is unchanged.
+/// Converts a height in inches to feet and inches, `F'I"`. Other text is unchanged.
 fn height(text: &str) -> String {
     match text.parse::<u32>() {
         Ok(inches @ 12..=107) => format!("{}'{}\"", inches / 12, inches % 12),

@@ -1,4 +1,4 @@
-//! Per-request concerns: request id, error body, access log, metrics.
+//! What is done for every request: request id, body of errors, access log, metrics.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,18 @@ use crate::http::request_id::{REQUEST_ID, RequestId};
 use crate::http::state::App;
 use crate::telemetry;
 
-/// A request in progress.
+/// A request in progress, from its arrival until its response is logged.
 #[derive(Debug)]
 pub struct Exchange {
     id: RequestId,
     method: Method,
-    /// The route template, never the path: paths and queries contain ids and tokens.
+    /// The route template. Never the path, because paths and queries contain ids and tokens.
     route: Option<MatchedPath>,
     began: Instant,
 }
 
 impl Exchange {
-    /// Assigns the request id.
+    /// Assigns an id to a request and starts measuring its time.
     pub fn begin(request: &mut Request) -> Self {
         let id = RequestId::of(request.headers());
         request.extensions_mut().insert(id.clone());
@@ -34,7 +34,8 @@ impl Exchange {
         }
     }
 
-    /// Writes the body of an error, logs the access, reports 5xx and counts the response.
+    /// Completes a response: writes the body of an error, logs the access, reports 5xx to Sentry, and counts the
+    /// response.
     pub fn end(self, app: &App, mut response: Response) -> Response {
         let error = response.extensions_mut().remove::<ApiError>();
         if let Some(error) = &error {
@@ -65,7 +66,7 @@ impl Exchange {
     }
 }
 
-/// Keeps headers that a handler set alongside its error, such as Allow.
+/// Copies headers that a handler set in addition to its error, such as `Allow`.
 fn merge(into: &mut HeaderMap, from: HeaderMap) {
     for (name, value) in &from {
         if *name != header::CONTENT_LENGTH && !into.contains_key(name) {
@@ -84,7 +85,7 @@ struct Access<'a> {
 }
 
 impl Access<'_> {
-    /// Probes arrive every few seconds and are logged at debug level.
+    /// True for health checks. They arrive every few seconds, so they are only logged at debug level.
     fn is_probe(&self) -> bool {
         matches!(
             self.route,
@@ -92,7 +93,7 @@ impl Access<'_> {
         )
     }
 
-    /// 501 is not a failure, however often old clients call removed features.
+    /// True for 5xx except 501: old clients often call features that were removed, and that is not a failure.
     fn is_failure(&self) -> bool {
         self.status.is_server_error() && self.status != StatusCode::NOT_IMPLEMENTED
     }
@@ -114,8 +115,8 @@ impl Access<'_> {
         }
     }
 
-    /// Reports to Sentry. Panics are excluded, because the hook reported them with a backtrace, and so are probes,
-    /// which return 503 by design.
+    /// Reports a failure to Sentry. Excluded are panics, which the panic hook has reported with a backtrace, and health
+    /// checks, which return 503 by design.
     fn report(&self) {
         let panicked = self.error.is_some_and(|error| error.code == Code::Panicked);
         if self.is_failure() && !self.is_probe() && !panicked {

@@ -1,15 +1,15 @@
-//! CORS headers.
+//! CORS headers of responses.
 
 use axum::extract::Request;
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::http::cors::{METHODS, Origins};
 
-/// The CORS part of a request. A request from another origin is answered without CORS headers, so its browser withholds
-/// the response; requests without `Origin` (vendors, command line) need none.
+/// The CORS state of a request. A request from an origin that is not allowed is processed without CORS headers, so its
+/// browser withholds the response. Requests without `Origin`, for example from vendors, need no CORS headers.
 #[derive(Debug)]
 pub struct CorsRequest {
-    /// The origin, if it is allowed.
+    /// The origin of the request, if it is allowed.
     allowed: Option<HeaderValue>,
     pub preflight: bool,
     asked_headers: Option<HeaderValue>,
@@ -28,7 +28,7 @@ impl CorsRequest {
         }
     }
 
-    /// Adds the headers to the response.
+    /// Adds the CORS headers to a response.
     pub fn mark(self, headers: &mut HeaderMap) {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
         let Some(origin) = self.allowed else {

@@ -1,4 +1,4 @@
-//! Middleware around every handler: request id, access log, error body, CORS, security headers, timeout.
+//! Middleware around all handlers: request id, access log, error body, CORS, security headers, timeout.
 
 mod access;
 mod cors;
@@ -24,7 +24,8 @@ use super::state::App;
 use access::Exchange;
 use cors::CorsRequest;
 
-/// All middleware as one layer. Separate layers would each clone the handler and box its future for every request.
+/// All middleware in one layer, because each separate layer would clone the handler and box its future for every
+/// request.
 #[derive(Debug, Clone)]
 pub struct MiddlewareLayer(pub App);
 
@@ -37,7 +38,7 @@ impl<S> Layer<S> for MiddlewareLayer {
     }
 }
 
-/// A service with the middleware around it.
+/// A service with all middleware around it.
 #[derive(Debug, Clone)]
 pub struct Middleware<S> {
     app: App,
@@ -85,7 +86,7 @@ fn time_limit(request: &Request) -> Duration {
     }
 }
 
-/// The response, or an error if the handler exceeds its timeout or panics.
+/// Runs a handler. Returns its response, or an error if it takes too long or panics.
 async fn guarded(
     limit: Duration,
     answer: impl Future<Output = Result<Response, Infallible>>,
@@ -100,7 +101,7 @@ async fn guarded(
     }
 }
 
-/// The hook has logged and reported the panic.
+/// The response after a panic. The panic hook has already logged and reported it.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::new(Code::Panicked, "Something went wrong on the server.").into_response()
 }

@@ -1,11 +1,12 @@
-//! Security headers of every response.
+//! Security headers, which every response has.
 
 use std::sync::LazyLock;
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The headers of the old server (helmet 7) and a content security policy. `data:` images are profile pictures.
+/// The headers that the old server sent (helmet 7) and a content security policy. It allows `data:` images for profile
+/// pictures.
 const SECURITY_HEADERS: [(&str, &str); 12] = [
     (
         "content-security-policy",
@@ -29,10 +30,10 @@ const SECURITY_HEADERS: [(&str, &str); 12] = [
     ("x-xss-protection", "0"),
 ];
 
-/// Capacity of a header map, so that adding a header rarely reallocates.
+/// Initial capacity of a response's header map, so that adding headers rarely reallocates.
 const EXPECTED_HEADERS: usize = 24;
 
-/// Built once: cloning the map is cheaper than inserting each header.
+/// The header map is built once, because cloning it is cheaper than inserting each header.
 static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     let mut headers = HeaderMap::with_capacity(EXPECTED_HEADERS);
     for (name, value) in SECURITY_HEADERS {
@@ -44,7 +45,7 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     headers
 });
 
-/// Adds the security headers to a response. Headers that the handler set take precedence.
+/// Adds the security headers to a response. If a handler has set one of them itself, its value is kept.
 pub fn secured(mut response: Response) -> Response {
     let own = std::mem::replace(response.headers_mut(), HEADERS.clone());
     response.headers_mut().extend(own);

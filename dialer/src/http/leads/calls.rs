@@ -1,4 +1,4 @@
-//! Calls from a lead: a `tel:` link dials, the server only records.
+//! Handlers for calls to a lead. A `tel:` link places the call; the server only records it.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Additions to a lead's view: `doNotCall: true` if its number is on the caller's do-not-call list. Also the check that
-//! a number may be called.
+//! Adds `doNotCall: true` to leads whose number is on the caller's do-not-call list. Also checks whether a number may
+//! be called.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -14,8 +14,8 @@ use crate::domain::leads::view;
 use crate::domain::lists::{self, List};
 use crate::domain::to_json;
 
-/// The views of leads, with one query for all their numbers. Leads that are passed by value are dropped one by one: a
-/// page is never in memory twice.
+/// The JSON form of leads, with `doNotCall`. One query looks up all their numbers. Leads that are passed by value are
+/// dropped one by one, so that a page is never in memory twice.
 pub(super) async fn views(
     app: &App,
     tenant: ObjectId,
@@ -35,7 +35,7 @@ pub(super) async fn views(
     Ok(marked.collect())
 }
 
-/// The view of one lead.
+/// The JSON form of one lead, with `doNotCall`.
 pub(super) async fn one(
     app: &App,
     tenant: ObjectId,
@@ -45,7 +45,7 @@ pub(super) async fn one(
     Ok(views.into_iter().next().unwrap_or_default())
 }
 
-/// The lead's phone number; old leads have it in another field.
+/// The E.164 form of a lead's phone number. Some old leads have the number in the field `phoneNumber`.
 fn number(view: &Map<String, Value>) -> Option<String> {
     let phones = ["phone", "phoneNumber"].map(|field| to_json::text(view, field));
     phones.iter().find_map(|phone| lists::listed_as(phone))
@@ -54,7 +54,7 @@ fn number(view: &Map<String, Value>) -> Option<String> {
 /// Checks a number against the caller's do-not-call list.
 ///
 /// # Errors
-/// 409 if the number is listed.
+/// 409 if the number is on the list.
 pub(super) async fn callable(app: &App, tenant: ObjectId, phone: &str) -> Result<(), ApiError> {
     let number: Vec<String> = lists::listed_as(phone).into_iter().collect();
     let listed = app.store.listed(List::DoNotCall, tenant, &number).await?;

@@ -1,4 +1,4 @@
-//! Handlers of `/api/leads`. Every query is limited to the caller's scope.
+//! Handlers of `/api/leads`. Every query is limited to the leads that the caller may access.
 
 pub mod calls;
 mod marks;
@@ -81,7 +81,7 @@ pub async fn list(
     Ok(response)
 }
 
-/// [`Leads`] as serialised; `json!` would copy every lead.
+/// The body described by [`Leads`]. Serialised directly, because `json!` would copy every lead.
 #[derive(Serialize)]
 struct ListBody {
     leads: Vec<Map<String, Value>>,
@@ -89,7 +89,7 @@ struct ListBody {
     meta: Value,
 }
 
-/// Parses the query string. The caller's time zone is loaded only if a date is given without `tz`.
+/// Parses the query string. The caller's time zone is loaded only if the query contains a date but no `tz`.
 async fn question(
     app: &App,
     identity: &Identity,
@@ -305,7 +305,7 @@ pub async fn claim(
         .claim_lead(identity.scope(), object_id("id", &id)?)
         .await?;
     match claimed {
-        // A lead that the caller already owns needs no claim; that is not an error.
+        // A conflict means that the caller already owns the lead, which is not an error.
         Changed::Done(lead) | Changed::Conflict(lead) => {
             shown(&app, &identity, StatusCode::OK, &lead).await
         }
@@ -313,7 +313,7 @@ pub async fn claim(
     }
 }
 
-/// Sends the new notes to the owner's other open windows.
+/// Sends a lead's new notes to its owner's open sockets, so that other windows show them.
 fn publish_notes(app: &App, scope: Scope, lead: &Document) {
     let shown = view::lead(lead);
     let notice = Notice::LeadNotes {
@@ -344,7 +344,7 @@ async fn change(
     }
 }
 
-/// The reason why a lead cannot be changed in this scope.
+/// The error for a lead that the scope cannot change: read-only because it has no owner, or not found.
 async fn not_changeable(app: &App, scope: Scope, id: ObjectId) -> Result<ApiError, ApiError> {
     Ok(match app.store.lead(scope, id).await? {
         Some(_) => ApiError::new(

@@ -1,4 +1,4 @@
-//! Statistics, recent leads, and the export.
+//! Handlers for statistics, recent leads, and the CSV export.
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -23,7 +23,7 @@ use crate::domain::to_json;
 use crate::store::audit::AuditAction;
 use crate::store::fault::Fault;
 
-/// Default of `since`: five minutes ago.
+/// Age of the oldest leads that are returned if the query has no `since`: five minutes.
 const RECENT_MS: i64 = 5 * 60_000;
 
 /// Statistics of the caller's leads.
@@ -114,7 +114,7 @@ pub async fn export(
     let head = stream::once(async { line(&export::COLUMNS.map(str::to_owned)) });
     let rows = leads.map(|lead| match lead {
         Ok(lead) => line(&export::row(&to_json::fields(&lead))),
-        // The response has started; cutting it off makes the download fail on the client.
+        // The response has already begun. Aborting it makes the download fail on the client.
         Err(fault) => Err(broken(fault)),
     });
     let mut response = private(Body::from_stream(head.chain(rows)).into_response());
@@ -139,7 +139,7 @@ fn line(cells: &[String]) -> std::io::Result<Bytes> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(cells)?;
     let bytes = writer.into_inner().map_err(|error| {
-        // The writer wraps a Vec, which takes everything.
+        // Cannot fail in practice, because the writer appends to a `Vec`.
         std::io::Error::other(error.to_string())
     })?;
     Ok(bytes.into())

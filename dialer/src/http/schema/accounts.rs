@@ -1,4 +1,4 @@
-//! Accounts, sessions, settings.
+//! Bodies for accounts, sessions and settings.
 
 use std::fmt;
 
@@ -228,7 +228,7 @@ pub struct CustomField {
     pub value: String,
 }
 
-/// Never shows what was typed.
+/// Implements `Debug` without the fields, which contain what a user typed.
 macro_rules! redacted {
     ($($name:ident)*) => {
         $(impl fmt::Debug for $name {

@@ -1,4 +1,4 @@
-//! Calls and dial counts.
+//! Bodies for calls and dial counts.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::common::Id;
 use super::read::{checked, optional};
 use crate::domain::leads::phone;
 
-/// Maximum length of a dialled number, in characters.
+/// Maximum length of a dialled number as typed, in characters.
 const MAX_PHONE_LENGTH: usize = 40;
 
 /// Leads that were called today.
@@ -101,7 +101,7 @@ pub struct PhoneParams {
     pub phones: Option<String>,
 }
 
-/// Who placed a call.
+/// Direction of a call: placed by the user, or received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallDirection {
     Outbound,
@@ -109,7 +109,7 @@ pub enum CallDirection {
 }
 
 impl CallDirection {
-    /// As stored.
+    /// The direction as stored.
     pub fn name(self) -> &'static str {
         match self {
             Self::Outbound => "outbound",

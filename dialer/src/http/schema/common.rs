@@ -1,4 +1,4 @@
-//! Types used by several bodies.
+//! Types that bodies of several modules use.
 
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};

@@ -1,4 +1,4 @@
-//! Dispositions.
+//! Bodies for dispositions.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Leads.
+//! Bodies for leads.
 
 use std::collections::BTreeMap;
 

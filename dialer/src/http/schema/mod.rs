@@ -1,7 +1,7 @@
-//! Types of request and response bodies, for the API description (`dialer openapi`). Most request bodies are read into
-//! these types (`read.rs`); leads, lists, settings and profiles are read by the rules of `domain/`, which distinguish
-//! absent and null fields. Responses are built from stored documents; tests check every response against the
-//! description (`tests/support/described.rs`).
+//! Types of request and response bodies, from which the API description is generated (`dialer openapi`). Most request
+//! bodies are parsed into these types (`read.rs`). Bodies of leads, lists, settings and profiles are parsed by
+//! `domain/`, which distinguishes absent and null fields. Responses are built from stored documents. Tests check every
+//! response against the description (`tests/support/described.rs`).
 
 pub mod accounts;
 pub mod calls;

@@ -1,4 +1,4 @@
-//! Invite codes.
+//! Bodies for invite codes.
 
 use jiff::Timestamp;
 use serde::de::Error;
@@ -11,7 +11,7 @@ use super::read::checked;
 use crate::domain::fields::FieldError;
 use crate::domain::passcode::{self, InviteSpec};
 
-/// Maximum length of an invite code that is looked up, in bytes.
+/// Maximum length of a typed invite code, in bytes.
 const MAX_TYPED_CODE: usize = 64;
 
 /// An invite code to validate.
@@ -68,7 +68,8 @@ pub struct CodeLimits {
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "expiry")]
     pub expires_at: Option<Timestamp>,
-    // Judged with the time of expiry, which needs a clock: of several faults the first one is named.
+    // Checked later, together with the time of expiry, which needs a clock: if both are invalid, the error is about the
+    // first.
     #[schema(value_type = Option<String>)]
     pub description: Option<Value>,
 }
@@ -86,7 +87,8 @@ pub struct NewCode {
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "expiry")]
     pub expires_at: Option<Timestamp>,
-    // Judged with the time of expiry, which needs a clock: of several faults the first one is named.
+    // Checked later, together with the time of expiry, which needs a clock: if both are invalid, the error is about the
+    // first.
     #[schema(value_type = Option<String>)]
     pub description: Option<Value>,
 }
@@ -173,7 +175,7 @@ fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp
 }
 
 impl NewCode {
-    /// The code, and the rest.
+    /// Splits the body into the code and its limits.
     pub fn split(self) -> (String, CodeLimits) {
         let limits = CodeLimits {
             max_uses: self.max_uses,
@@ -185,10 +187,10 @@ impl NewCode {
 }
 
 impl CodeLimits {
-    /// What they ask for.
+    /// Limits and description for the new code.
     ///
     /// # Errors
-    /// The code would have expired already, or the description is refused.
+    /// Advice, if the time of expiry has passed or the description is refused.
     pub fn spec(self, now_ms: i64) -> Result<InviteSpec, FieldError<&'static str>> {
         InviteSpec::new(
             self.max_uses,

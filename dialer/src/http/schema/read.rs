@@ -1,7 +1,7 @@
-//! Reading a JSON object into a described type.
+//! Parses a JSON object into a type that describes a body.
 //!
-//! Fields are read in the order of the type, so the first one at fault is the one that is named. An error says what the
-//! field must be and never repeats its value.
+//! Fields are parsed in the order in which the type declares them, so an error is about the first invalid field. The
+//! error states what the field must be and never repeats its value.
 
 use std::fmt::Display;
 
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 const REQUIRED: &str = "is required";
 
-/// A field that cannot be read, by its path, and what is wrong with it.
+/// An invalid field: its path, and advice that follows the path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {advice}")]
 pub struct ReadError {
@@ -55,18 +55,19 @@ impl Error for ReadError {
     }
 }
 
-/// Reads a body.
+/// Parses a body into its type.
 ///
 /// # Errors
-/// The first field, in the order of the type, that is missing or of the wrong type, or that breaks the type's rules.
+/// Advice about the first invalid field, in the order of the type: missing, of the wrong type, or against a rule of the
+/// type.
 pub fn read<'de, T: Deserialize<'de>>(body: &'de Map<String, Value>) -> Result<T, ReadError> {
     T::deserialize(Root(body))
 }
 
-/// Text that is neither absent nor empty.
+/// Parses text that must be present and not empty.
 ///
 /// # Errors
-/// "is required", "must be text".
+/// "is required" if it is absent or empty, "must be text" if it has another type.
 pub fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() {
@@ -75,10 +76,10 @@ pub fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     Ok(text)
 }
 
-/// Text that is neither absent nor empty, as a rule returns it.
+/// Parses text that must be present and not empty, and applies a rule to it.
 ///
 /// # Errors
-/// As [`filled`], or the rule's.
+/// The advice of [`filled`] or of the rule.
 pub fn checked<'de, D: Deserializer<'de>, T, A: Display>(
     deserializer: D,
     rule: impl FnOnce(&str) -> Result<T, A>,
@@ -86,10 +87,10 @@ pub fn checked<'de, D: Deserializer<'de>, T, A: Display>(
     rule(&filled(deserializer)?).map_err(D::Error::custom)
 }
 
-/// Text as a rule returns it; `None` where it is absent or null.
+/// Parses text and applies a rule to it. `None` if the text is absent or null.
 ///
 /// # Errors
-/// "must be text", or the rule's.
+/// "must be text" if it has another type, or the advice of the rule.
 pub fn optional<'de, D: Deserializer<'de>, T, A: Display>(
     deserializer: D,
     rule: impl FnOnce(&str) -> Result<T, A>,
@@ -100,7 +101,7 @@ pub fn optional<'de, D: Deserializer<'de>, T, A: Display>(
         .map_err(D::Error::custom)
 }
 
-/// The body itself.
+/// Deserializer of a whole body.
 struct Root<'de>(&'de Map<String, Value>);
 
 impl<'de> Deserializer<'de> for Root<'de> {
@@ -132,7 +133,7 @@ impl<'de> Deserializer<'de> for Root<'de> {
     }
 }
 
-/// A struct's fields, absent ones included.
+/// Iterates over all fields that a struct declares, including those that the body does not contain.
 struct Fields<'de> {
     body: &'de Map<String, Value>,
     names: std::slice::Iter<'static, &'static str>,
@@ -160,7 +161,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     }
 }
 
-/// A value; `None` where the field is absent.
+/// Deserializer of a field's value, which is `None` if the body does not contain the field.
 #[derive(Clone, Copy)]
 struct Field<'de>(Option<&'de Value>);
 

@@ -1,4 +1,4 @@
-//! Bodies of refused requests.
+//! Body of responses that refuse a request.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! Health and system endpoints.
+//! Bodies for health checks and other system endpoints.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! Vendors: credentials, webhook, files, and the do-not-call and opt-out lists.
+//! Bodies for vendors' credentials, webhook and files, and for the do-not-call and opt-out lists.
 
 use std::collections::BTreeMap;
 

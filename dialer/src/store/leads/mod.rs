@@ -1,4 +1,4 @@
-//! The `leads` collection. Every query requires a [`Scope`]: nobody can access another tenant's leads.
+//! The `leads` collection. Every query requires a [`Scope`], so nobody can access another tenant's leads.
 
 mod filter;
 mod read_many;
@@ -16,17 +16,18 @@ use crate::domain::tenant::Scope;
 
 pub use write::{Changed, Guard};
 
-/// A page of a list.
+/// A page of leads.
 #[derive(Debug)]
 pub struct LeadPage {
     pub leads: Vec<Document>,
-    /// Number of all matching leads.
+    /// Number of matching leads on all pages.
     pub total: u64,
 }
 
 impl Store {
-    /// A page of leads. With `query.all` the first [`MAX_RESULTS`](crate::domain::leads::query::MAX_RESULTS); the
-    /// caller checks `total`.
+    /// A page of leads. If `query.all` is set, the page contains the first
+    /// [`MAX_RESULTS`](crate::domain::leads::query::MAX_RESULTS) leads, and the caller must check whether `total` is
+    /// larger.
     pub async fn leads(&self, scope: Scope, query: &LeadQuery) -> Result<LeadPage, Fault> {
         let leads = self.collection(LEADS).await?;
         let wanted = filter::of(scope, &query.filter);
@@ -44,7 +45,7 @@ impl Store {
         })
     }
 
-    /// A lead, if the scope may read it.
+    /// A lead by its id, if the scope may read it.
     pub async fn lead(&self, scope: Scope, id: ObjectId) -> Result<Option<Document>, Fault> {
         let leads = self.collection(LEADS).await?;
         let mut wanted = scope.readable();

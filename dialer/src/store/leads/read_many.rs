@@ -1,4 +1,4 @@
-//! Streams of leads: memory does not grow with their number.
+//! Queries that read many leads as a stream, so that memory does not grow with the number of leads.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -13,11 +13,11 @@ use crate::store::collections::LEADS;
 use crate::store::database::Store;
 use crate::store::fault::Fault;
 
-/// Maximum number of recent leads.
+/// Maximum number of leads in the response of `recent_leads`.
 const MAX_RECENT: i64 = 50;
 
 impl Store {
-    /// All matching leads in the requested order, with these fields only.
+    /// All leads that match the query, in its order, reduced to `fields`.
     pub async fn stream_leads(
         &self,
         scope: Scope,
@@ -33,7 +33,7 @@ impl Store {
         Ok(cursor.map(|lead| lead.map_err(Fault::from)))
     }
 
-    /// Statistics of the scope's leads.
+    /// Statistics of all leads that the scope may read.
     pub async fn lead_stats(&self, scope: Scope) -> Result<LeadStats, Fault> {
         let leads = self.collection(LEADS).await?;
         let mut cursor = leads
@@ -47,7 +47,7 @@ impl Store {
         Ok(stats)
     }
 
-    /// Leads of a source created after a time, oldest first.
+    /// Leads of one source that were created after a time, oldest first.
     pub async fn recent_leads(
         &self,
         scope: Scope,
@@ -71,7 +71,7 @@ impl Store {
         Ok(cursor.try_collect().await?)
     }
 
-    /// Those of these leads that the scope may read.
+    /// Those of the leads `ids` that the scope may read.
     pub async fn readable_leads(
         &self,
         scope: Scope,

@@ -1,4 +1,4 @@
-//! Writes to leads, by `_id` within the scope's own leads.
+//! Writes to leads, by `_id` and within the leads that the scope's user owns.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -11,32 +11,33 @@ use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::numbers::number;
 
-/// Deleted leads, kept for [`RETENTION_MS`].
+/// Collection of deleted leads, which are kept for [`RETENTION_MS`].
 const DELETED: &str = "deletedleads";
 
-/// Time in which a deleted lead can be restored: 30 days.
+/// How long a deleted lead can be restored: 30 days.
 const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
-/// Precondition of a change.
+/// Condition that a stored lead must meet to be changed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Guard {
-    /// The lead must not have changed since, in milliseconds since 1970.
+    /// `updatedAt` that the stored lead must have, in milliseconds since 1970: it has not changed since the client read
+    /// it.
     pub unless_changed_since_ms: Option<i64>,
 }
 
-/// Result of a change.
+/// Result of changing a lead.
 #[derive(Debug)]
 pub enum Changed {
-    /// The changed lead.
+    /// The lead after the change.
     Done(Document),
-    /// The current lead: it was changed concurrently.
+    /// The lead as it is now. It was not changed, because it differs from what the client read.
     Conflict(Document),
-    /// There is no such lead that the scope may change.
+    /// The lead does not exist, or the scope may not change it.
     Missing,
 }
 
 impl Store {
-    /// Creates a lead of the scope's user.
+    /// Creates a lead that belongs to the scope's user.
     pub async fn insert_lead(&self, scope: Scope, edit: &Edit) -> Result<Document, Fault> {
         let leads = self.collection(LEADS).await?;
         let last = leads
@@ -44,14 +45,14 @@ impl Store {
             .sort(doc! { "order": -1 })
             .projection(doc! { "order": 1 })
             .await?;
-        // Only for display: duplicates are harmless.
+        // `order` only affects the display, so duplicates are harmless.
         let order = last.and_then(|lead| number(lead.get("order")));
         let document = new_lead(scope, edit, order.map_or(0, |n| n.saturating_add(1)));
         leads.insert_one(&document).await?;
         Ok(document)
     }
 
-    /// Sets fields of a lead.
+    /// Sets fields of a lead, if it meets `guard`.
     pub async fn update_lead(
         &self,
         scope: Scope,
@@ -82,7 +83,7 @@ impl Store {
         Ok(there.map_or(Changed::Missing, Changed::Conflict))
     }
 
-    /// Moves a lead to the deleted ones; false if there is no such lead.
+    /// Moves a lead to the collection of deleted leads; false if the lead does not exist or is not the user's.
     pub async fn delete_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
         let mut own = scope.writable();
         own.insert("_id", id);
@@ -92,7 +93,7 @@ impl Store {
         .await
     }
 
-    /// Moves a deleted lead back; false if there is no such lead.
+    /// Moves a deleted lead back to `leads`; false if there is no such deleted lead of the user.
     pub async fn restore_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
         let mut own = scope.writable();
         own.insert("_id", id);
@@ -102,7 +103,8 @@ impl Store {
         .await
     }
 
-    /// Copies, then deletes the original: if this is interrupted, the lead still exists, and the move can be repeated.
+    /// Moves a lead: copies it, then deletes the original. If the process ends in between, both copies exist and the
+    /// move can be repeated.
     async fn move_lead(
         &self,
         (from, to): (&str, &str),
@@ -117,7 +119,8 @@ impl Store {
         let target = self.collection(to).await?;
         match target.insert_one(&lead).await.map_err(Fault::from) {
             Ok(_) => {}
-            // Left by an interrupted move. A deleted copy must be the newest; a live lead is not overwritten.
+            // An interrupted move left a copy. A copy among the deleted leads is replaced; a lead in `leads` is not
+            // overwritten.
             Err(fault) if fault.reason == Reason::DuplicateKey => {
                 if to == DELETED {
                     target.replace_one(own.clone(), lead).await?;
@@ -129,7 +132,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Assigns a lead without an owner to the scope's user, an administrator.
+    /// Assigns a lead without an owner to the scope's user, who must be an administrator.
     pub async fn claim_lead(&self, scope: Scope, id: ObjectId) -> Result<Changed, Fault> {
         let Some(mut unowned) = scope.claimable() else {
             return Ok(Changed::Missing);
@@ -138,7 +141,8 @@ impl Store {
         unowned.insert("_id", id);
         let set = doc! { "tenantId": scope.user(), "updatedAt": DateTime::now() };
         let claimed = leads.update_one(unowned, doc! { "$set": set }).await?;
-        // Of two concurrent claims the later one may have won on a server without atomic compare-and-set.
+        // The lead is read again: on a server without atomic compare-and-set, a concurrent claim may have overwritten
+        // this one.
         let mut own = scope.writable();
         own.insert("_id", id);
         Ok(match leads.find_one(own).await? {
@@ -148,14 +152,14 @@ impl Store {
         })
     }
 
-    /// Removes leads that were deleted long ago; returns their number.
+    /// Removes leads that were deleted more than 30 days ago; returns their number.
     pub async fn purge_deleted_leads(&self, now_ms: i64) -> Result<u64, Fault> {
         let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(DELETED, "deletedAt", until).await
     }
 }
 
-/// A lead with the defaults of the old schema.
+/// A lead with the default values of the old schema.
 pub(in crate::store) fn blank(id: ObjectId, tenant: ObjectId) -> Document {
     let now = DateTime::now();
     doc! {
@@ -187,7 +191,7 @@ pub(in crate::store) fn blank(id: ObjectId, tenant: ObjectId) -> Document {
     }
 }
 
-/// A lead created by a user.
+/// A lead that a user creates: default values and the fields of `edit`.
 fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
     let mut lead = blank(ObjectId::new(), scope.user());
     lead.extend(doc! { "assignedTo": scope.user(), "source": "Manual Entry", "order": order });

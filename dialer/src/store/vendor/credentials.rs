@@ -1,7 +1,8 @@
-//! The `nextgencredentials` collection. The credential in force is not a flag, which concurrent requests could set
-//! against each other: it is the one with a tenant's highest `generation`. A rotation inserts the next generation,
-//! which determines the `_id`, so of concurrent rotations one succeeds. `active` and `rotatedAt` are also set, for the
-//! old server and for people. Rows of the old server have no generation and a plain key, and several may be active.
+//! The `nextgencredentials` collection. A tenant's current credential is the active one with the highest `generation`.
+//! It is not selected by a flag, which concurrent requests could set for different credentials. A rotation inserts the
+//! next generation, which determines the `_id`, so of concurrent rotations exactly one succeeds. `active` and
+//! `rotatedAt` are also maintained, for the old server and for people. Documents of the old server have no generation
+//! and a plain key, and several of one tenant may be active.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -14,22 +15,22 @@ use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::numbers::number;
 
-/// Maximum number of rows read: tenants of the old server have a handful.
+/// Maximum number of credentials per query: a tenant of the old server has only a few.
 const MAX_ROWS: i64 = 100;
 
-/// A stored credential.
+/// A document of the collection: a tenant's credential.
 #[derive(Clone)]
 pub struct CredentialRow {
     pub id: ObjectId,
     pub tenant: ObjectId,
     pub sid: String,
-    /// Sealed; plain in rows of the old server.
+    /// The key, sealed. In documents of the old server it is plain text.
     pub api_key: String,
-    /// Keyed hash of a sealed credential.
+    /// Keyed hash of id and key; `None` for plain credentials.
     pub key_hash: Option<String>,
-    /// 0 for rows of the old server.
+    /// Number of the rotation; 0 for documents of the old server.
     pub generation: i64,
-    /// Milliseconds since 1970.
+    /// Time of creation, in milliseconds since 1970.
     pub created_ms: i64,
 }
 
@@ -59,7 +60,7 @@ impl CredentialRow {
     }
 }
 
-/// A sealed credential to store.
+/// A sealed credential to insert.
 #[derive(Debug)]
 pub struct NewCredential<'a> {
     pub tenant: ObjectId,
@@ -71,7 +72,7 @@ pub struct NewCredential<'a> {
 }
 
 impl Store {
-    /// Active rows that may match a credential, by `sid` or keyed hash.
+    /// Active credentials with this `sid` or one of these keyed hashes: the candidates for a presented credential.
     pub async fn vendor_rows(
         &self,
         sid: &str,
@@ -82,7 +83,7 @@ impl Store {
             .await
     }
 
-    /// A tenant's active rows, which include the one in force.
+    /// A tenant's active credentials, including the current one.
     pub async fn tenant_credentials(&self, tenant: ObjectId) -> Result<Vec<CredentialRow>, Fault> {
         self.credential_rows(doc! { "tenantId": tenant, "active": true })
             .await
@@ -90,7 +91,7 @@ impl Store {
 
     async fn credential_rows(&self, wanted: Document) -> Result<Vec<CredentialRow>, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
-        // The newest ones: only old rows can be that many.
+        // The newest are read first. Only documents of the old server can exceed the limit.
         let newest = doc! { "generation": -1, "createdAt": -1, "_id": -1 };
         let cursor = credentials.find(wanted).sort(newest).limit(MAX_ROWS);
         let rows: Vec<Document> = cursor.await?.try_collect().await?;
@@ -100,7 +101,7 @@ impl Store {
             .collect())
     }
 
-    /// True if a newer credential of the tenant is in force.
+    /// True if the tenant has a newer active credential than `row`.
     pub async fn is_superseded(&self, row: &CredentialRow) -> Result<bool, Fault> {
         let newer = doc! { "tenantId": row.tenant, "active": true, "generation": { "$gt": row.generation } };
         let credentials = self.collection(CREDENTIALS).await?;
@@ -108,7 +109,7 @@ impl Store {
         Ok(found.await?.is_some())
     }
 
-    /// The highest generation of a tenant; 0 if none.
+    /// The highest generation of a tenant's credentials; 0 if there is none.
     pub async fn newest_generation(&self, tenant: ObjectId) -> Result<i64, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
         let newest = credentials
@@ -120,7 +121,7 @@ impl Store {
         Ok(generation.unwrap_or(0))
     }
 
-    /// Stores a credential at its generation; false if the generation exists.
+    /// Inserts a credential with its generation; false if the tenant already has that generation.
     pub async fn insert_credential(&self, new: &NewCredential<'_>) -> Result<bool, Fault> {
         let (tenant, place) = (new.tenant.to_hex(), new.generation.to_string());
         let row = doc! {
@@ -143,7 +144,8 @@ impl Store {
         }
     }
 
-    /// Marks superseded rows as inactive. Never marks the one in force, however often it runs.
+    /// Marks all credentials of a tenant except the newest generation as inactive. Repeating it never affects the
+    /// current one.
     pub async fn retire_credentials(&self, tenant: ObjectId) -> Result<(), Fault> {
         let rows = self.tenant_credentials(tenant).await?;
         let newest = rows.iter().map(|row| row.generation).max().unwrap_or(0);
@@ -155,14 +157,14 @@ impl Store {
         Ok(())
     }
 
-    /// Active rows that are sealed under one of these keys.
+    /// Active credentials that are sealed under one of the keys `key_ids`.
     pub async fn credentials_under(&self, key_ids: &[&str]) -> Result<Vec<CredentialRow>, Fault> {
         let ids: Vec<&str> = key_ids.to_vec();
         self.credential_rows(doc! { "keyId": { "$in": ids }, "active": true })
             .await
     }
 
-    /// All credentials in plain text.
+    /// All credentials whose key is plain text.
     pub async fn plain_credentials(&self) -> Result<Vec<CredentialRow>, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
         let mut cursor = credentials.find(doc! {}).sort(doc! { "_id": 1 }).await?;
@@ -174,7 +176,7 @@ impl Store {
         Ok(plain)
     }
 
-    /// The newest active sealed credentials.
+    /// The newest active credentials whose key is sealed.
     pub async fn sealed_credentials(&self) -> Result<Vec<CredentialRow>, Fault> {
         let mut rows = self
             .credential_rows(doc! { "active": true, "keyHash": { "$exists": true } })
@@ -183,7 +185,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// Replaces the sealed text, unless it has changed.
+    /// Replaces the sealed key of a credential, unless it has changed since `row` was read.
     pub async fn reseal_credential(
         &self,
         row: &CredentialRow,

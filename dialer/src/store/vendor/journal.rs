@@ -1,6 +1,6 @@
-//! The journal of imports: `csvimports`, one document each, and `csvimportrows`, the rows to be written. Once an import
-//! is `running` it only moves forward, in whichever process. Of a finished batch only its counts remain, inserted once;
-//! an import's counts are their sum, so nothing is counted twice.
+//! The journal of imports. `csvimports` has one document per import, `csvimportrows` the rows that remain to be
+//! written. Once an import is `running` it is never undone; any process can continue it. Finishing a batch inserts its
+//! counts once and removes its rows. The counts of an import are the sum over its batches, so no row is counted twice.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -17,35 +17,36 @@ use crate::store::numbers::number;
 const IMPORTS: &str = "csvimports";
 const ROWS: &str = "csvimportrows";
 
-/// Counts of finished batches, separate from rows, so that progress can be read without them.
+/// Collection of the counts of finished batches. Separate from the rows, so that progress can be read without them.
 const COUNTS: &str = "csvimportcounts";
 
-/// One document per tenant with an unfinished import, `_id` = the tenant: the insert excludes a second import.
+/// Collection with one document per tenant that has an unfinished import. The `_id` is the tenant, so a second import
+/// cannot start.
 const LOCKS: &str = "csvimportlocks";
 
-/// Retention of finished imports: 90 days.
+/// How long finished imports are kept: 90 days.
 const RETENTION_MS: i64 = 90 * 24 * 3_600_000;
 
-/// Maximum length of a list.
+/// Maximum number of imports in a list.
 const MAX_LISTED: i64 = 20;
 
-/// Rows are being journalled; no lead has been written yet.
+/// State while the rows are journalled. No lead has been written yet.
 const PREPARING: &str = "preparing";
 const RUNNING: &str = "running";
 const DONE: &str = "done";
 const FAILED: &str = "failed";
 
-/// An import that has not ended.
+/// An import that is being prepared or is running.
 #[derive(Debug, Clone)]
 pub struct UnfinishedImport {
     pub id: ObjectId,
     pub tenant: ObjectId,
     pub vendor: Vendor,
     pub headers: Vec<String>,
-    /// Milliseconds since 1970.
+    /// Start of the import, in milliseconds since 1970.
     pub began_ms: i64,
     pub batches: i64,
-    /// True if its rows are journalled.
+    /// True if all rows are journalled, so that leads may be written.
     pub running: bool,
 }
 
@@ -74,7 +75,7 @@ impl Store {
         Ok(locks.find_one(doc! { "_id": tenant }).await?.is_some())
     }
 
-    /// Begins an import and takes its lease; `None` while the tenant has an unfinished one.
+    /// Creates an import and takes its lease; `None` if the tenant has an unfinished import.
     pub async fn begin_import(
         &self,
         tenant: ObjectId,
@@ -83,7 +84,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<Option<(UnfinishedImport, Lease)>, Fault> {
         let id = ObjectId::new();
-        // First, because an import without a lease counts as abandoned.
+        // The lease comes first, because an import without a valid lease counts as abandoned.
         let Ok(lease) = self.take_lease(Chain::Import(id), now_ms).await? else {
             return Ok(None);
         };
@@ -106,7 +107,7 @@ impl Store {
             "warningCount": i64::from(scan.warning_count),
             "createdAt": DateTime::from_millis(now_ms),
         };
-        // Before the lock, so that a lock always has an import; cleanup removes both.
+        // The import is inserted before the lock, so that every lock refers to an import. Cleanup removes both.
         let imports = self.collection(IMPORTS).await?;
         imports.insert_one(&document).await?;
         let locks = self.collection(LOCKS).await?;
@@ -128,7 +129,7 @@ impl Store {
         }
     }
 
-    /// Journals a batch of rows; `at` counts from 0.
+    /// Journals a batch of rows. `at` is the number of the batch, from 0.
     pub async fn journal_rows(
         &self,
         import: &UnfinishedImport,
@@ -148,7 +149,7 @@ impl Store {
         Ok(())
     }
 
-    /// Marks all rows as journalled: from now on the import only moves forward. False if it was failed in the meantime.
+    /// Marks the import as running, after all rows are journalled. False if the import was failed in the meantime.
     pub async fn start_import(
         &self,
         import: &mut UnfinishedImport,
@@ -163,7 +164,7 @@ impl Store {
         Ok(import.running)
     }
 
-    /// The rows of a batch; `None` if it is finished.
+    /// The journalled rows of batch `at`; `None` if the batch is finished.
     pub async fn journalled_rows(
         &self,
         import: &UnfinishedImport,
@@ -179,7 +180,7 @@ impl Store {
         Ok(rows.map(|rows| rows.iter().filter_map(row).collect()))
     }
 
-    /// Finishes a batch: stores its counts, removes its rows.
+    /// Finishes a batch: stores its counts and removes its rows.
     pub async fn finish_batch(
         &self,
         import: &UnfinishedImport,
@@ -191,7 +192,7 @@ impl Store {
         document.extend(stored(counts));
         let done = self.collection(COUNTS).await?;
         match done.insert_one(document).await.map_err(Fault::from) {
-            // An earlier worker stored the counts and ended here; they are correct.
+            // A process that worked on this batch before ended after it stored the counts. Its counts are correct.
             Err(fault) if fault.reason != Reason::DuplicateKey => return Err(fault),
             _ => {}
         }
@@ -200,7 +201,7 @@ impl Store {
         Ok(())
     }
 
-    /// Sum of the counts of finished batches.
+    /// The sum of the counts of all finished batches of an import.
     pub async fn import_counts(&self, import: ObjectId) -> Result<RowCounts, Fault> {
         let done = self.collection(COUNTS).await?;
         let mut batches = done.find(doc! { "importId": import }).await?;
@@ -211,7 +212,7 @@ impl Store {
         Ok(counts)
     }
 
-    /// Finishes an import: clears the journal and unlocks the tenant. Returns the counts.
+    /// Finishes an import: clears its journal and releases the tenant's lock. Returns the counts.
     pub async fn finish_import(&self, import: &UnfinishedImport) -> Result<RowCounts, Fault> {
         let counts = self.import_counts(import.id).await?;
         let set = doc! { "state": DONE, "counts": stored(counts), "finishedAt": DateTime::now() };
@@ -219,7 +220,8 @@ impl Store {
         Ok(counts)
     }
 
-    /// Fails an import. Written leads stay; the same file can be sent again.
+    /// Marks an import as failed, with the reason `why`. Leads that were written stay; the user can upload the same
+    /// file again.
     pub async fn fail_import(&self, import: &UnfinishedImport, why: &str) -> Result<(), Fault> {
         let counts = self.import_counts(import.id).await?;
         let set = doc! {
@@ -236,7 +238,7 @@ impl Store {
         set: Document,
     ) -> Result<(), Fault> {
         let imports = self.collection(IMPORTS).await?;
-        // A second call does not match.
+        // A second call has no effect, because the state no longer matches.
         let own = doc! { "_id": import.id, "state": state };
         imports.update_one(own, doc! { "$set": set }).await?;
         self.clear(import.id, import.tenant).await
@@ -248,14 +250,14 @@ impl Store {
             journal.delete_many(doc! { "importId": import }).await?;
         }
         self.delete_leases(Chain::Import(import)).await?;
-        // Last: an import without a lock is never cleaned up again.
+        // The lock is deleted last: cleanup finds imports by their lock.
         let locks = self.collection(LOCKS).await?;
         let lock = doc! { "_id": tenant, "importId": import };
         locks.delete_one(lock).await?;
         Ok(())
     }
 
-    /// Unfinished imports of all tenants.
+    /// Imports of all tenants that are being prepared or are running.
     pub async fn unfinished_imports(&self) -> Result<Vec<UnfinishedImport>, Fault> {
         let imports = self.collection(IMPORTS).await?;
         let found: Vec<Document> = imports
@@ -269,7 +271,7 @@ impl Store {
             .collect())
     }
 
-    /// Cleans up ended imports whose worker ended before the last step.
+    /// Cleans up imports that have ended, but whose process stopped before it released the lock.
     pub async fn clear_ended_imports(&self) -> Result<(), Fault> {
         let locks = self.collection(LOCKS).await?;
         let imports = self.collection(IMPORTS).await?;
@@ -290,7 +292,7 @@ impl Store {
         Ok(())
     }
 
-    /// An import of this tenant, as stored.
+    /// An import of this tenant as stored, with its counts so far.
     pub async fn import(&self, tenant: ObjectId, id: ObjectId) -> Result<Option<Document>, Fault> {
         let imports = self.collection(IMPORTS).await?;
         let found = imports
@@ -303,7 +305,7 @@ impl Store {
         }
     }
 
-    /// Adds the counts so far to an unfinished import.
+    /// Adds the current counts to an import, unless it has ended and contains them.
     async fn with_counts(&self, mut import: Document) -> Result<Document, Fault> {
         if !import.contains_key("counts")
             && let Ok(id) = import.get_object_id("_id")
@@ -314,7 +316,7 @@ impl Store {
         Ok(import)
     }
 
-    /// The last imports of this tenant, newest first, without warnings.
+    /// The tenant's most recent imports, newest first, without warnings.
     pub async fn imports(&self, tenant: ObjectId) -> Result<Vec<Document>, Fault> {
         let imports = self.collection(IMPORTS).await?;
         let mut found = imports
@@ -330,7 +332,7 @@ impl Store {
         Ok(imports)
     }
 
-    /// Removes imports that ended long ago; returns their number.
+    /// Removes imports that ended more than 90 days ago; returns their number.
     pub async fn purge_imports(&self, now_ms: i64) -> Result<u64, Fault> {
         let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(IMPORTS, "finishedAt", until).await
@@ -360,7 +362,7 @@ fn stored(counts: RowCounts) -> Document {
     }
 }
 
-/// Parses stored counts; missing ones are 0.
+/// Parses stored counts. A missing count is 0.
 pub fn read_counts(counts: &Document) -> RowCounts {
     let count = |name: &str| {
         let count = number(counts.get(name)).and_then(|n| u32::try_from(n).ok());

@@ -1,5 +1,6 @@
-//! Writes of received leads. Correct under concurrency without any index: the `_id` of a new lead is derived from its
-//! key, so one insert succeeds; updates are computed from the stored lead and repeated until nothing is left to change.
+//! Writes of received leads. They are correct under concurrency without any index: the `_id` of a new lead is derived
+//! from its key, so only one insert succeeds. Updates are computed from the stored lead and repeated until there is
+//! nothing left to change.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -18,27 +19,27 @@ use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::leads::write::blank;
 
-/// Maximum number of stored leads that are compared with a received one.
+/// Maximum number of stored leads that are compared with one received lead.
 const MAX_CANDIDATES: i64 = 50;
 
-/// Maximum number of writes per message. Each failed one means that a concurrent write succeeded.
+/// Maximum number of attempts to write per message. An attempt fails only if a concurrent write to the lead succeeded.
 const MAX_ATTEMPTS: usize = 300;
 
-/// Result of a received message.
+/// Result of storing a received lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceivedLead {
-    /// The lead's `_id`.
+    /// `_id` of the lead.
     pub id: ObjectId,
     /// True if this message created the lead.
     pub created: bool,
-    /// True if the purchase was not on record.
+    /// True if the message contained a purchase that was not stored yet.
     pub news: bool,
-    /// Number of stored leads that match by the most reliable key; more than one is a warning.
+    /// Number of stored leads that match by the most reliable key. More than one causes a warning.
     pub alike: usize,
 }
 
 impl Store {
-    /// Stores a received lead. `source` is the vendor's name in `leads`.
+    /// Stores a received lead. `source` is the vendor's name, as in the field `source` of leads.
     pub async fn receive_lead(
         &self,
         tenant: ObjectId,
@@ -65,7 +66,8 @@ impl Store {
             Err(fault) if fault.reason == Reason::DuplicateKey => false,
             Err(fault) => return Err(fault),
         };
-        // An inserted lead is complete; otherwise a concurrent message created it.
+        // A lead that was just inserted is complete. If a concurrent message inserted it, this message is merged into
+        // it.
         let own = doc! { "_id": id, "tenantId": tenant };
         let news = created || settle(&leads, &own, &[lead], now, None).await?.news;
         Ok(ReceivedLead {
@@ -77,7 +79,7 @@ impl Store {
     }
 }
 
-/// The stored lead that matches.
+/// The stored lead that matches the received one, and how many leads match by the same key.
 async fn known(
     leads: &Collection<Document>,
     tenant: ObjectId,
@@ -86,7 +88,7 @@ async fn known(
 ) -> Result<Option<(ObjectId, usize)>, Fault> {
     let mut any = Vec::new();
     for id in &keys.vendor_ids {
-        // The old importer lower-cased ids, the old webhook did not.
+        // Stored ids may be in lower case (old importer) or as sent (old webhook).
         let mut spellings = vec![id.clone(), id.to_uppercase()];
         spellings.extend(lead.vendor_id.clone());
         any.push(doc! { "leadId": { "$in": &spellings } });
@@ -122,20 +124,20 @@ async fn known(
     Ok(matching::find(keys, alike.iter().map(|(k, id)| (k, *id))))
 }
 
-/// Result of updates.
+/// Result of [`settle`].
 #[derive(Debug, Default)]
 pub(super) struct Settled {
-    /// Something was bought that was not on record.
+    /// True if the received leads contained a purchase that was not stored yet.
     pub news: bool,
-    /// True if the lead was changed.
+    /// True if the stored lead was changed.
     pub changed: bool,
-    /// For each received lead, whether it contained something new.
+    /// For each received lead, whether it changed the stored lead.
     pub told: Vec<bool>,
 }
 
-/// Updates a lead once; later changes by other messages are kept. Only the price is checked repeatedly until it is the
-/// sum of its parts, also on servers without atomic compare-and-set. Several received leads are applied in order and
-/// written together. `read` is the lead if it was just read.
+/// Merges received leads, in order, into a stored lead with one successful write. Then reads the lead again until its
+/// price is the sum of its price parts; other fields are not written again, so that later changes are kept. This also
+/// works on servers without atomic compare-and-set. `read` is the stored lead, if the caller has just read it.
 pub(super) async fn settle(
     leads: &Collection<Document>,
     own: &Document,
@@ -149,7 +151,7 @@ pub(super) async fn settle(
             Some(stored) => stored,
             None => match leads.find_one(own.clone()).await? {
                 Some(stored) => stored,
-                // Deleted in the meantime by its owner: it is not restored.
+                // The owner deleted the lead in the meantime; it is not restored.
                 None => return Ok(settled),
             },
         };
@@ -168,15 +170,15 @@ pub(super) async fn settle(
     Err(Fault::new(Reason::NoAnswer))
 }
 
-/// Diff between received leads and the stored lead.
+/// Difference between a stored lead and the same lead with received leads merged into it.
 pub(super) struct LeadDiff {
-    /// Changed fields by path; empty if there is nothing new.
+    /// Fields to set, by path; empty if nothing changes.
     pub set: Document,
     pub news: bool,
     pub told: Vec<bool>,
 }
 
-/// Applies received leads in order. With `price_only` other fields are unchanged.
+/// Merges received leads, in order, into a stored lead. If `price_only` is set, only the price is merged.
 pub(super) fn fold(
     stored: &Document,
     came: &[&VendorLead],
@@ -199,7 +201,7 @@ pub(super) fn fold(
         apply(&mut seen, set.clone());
         all.extend(set);
     }
-    // A value that a later lead reverted is not a change.
+    // A field whose value a later lead changed back is not a change.
     let set = all
         .into_iter()
         .filter(|(path, value)| at(stored, path) != Some(value))
@@ -214,7 +216,7 @@ fn at<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {
     }
 }
 
-/// Applies fields by path, as `$set` does.
+/// Sets fields of a document by path, like MongoDB's `$set`.
 pub(super) fn apply(document: &mut Document, set: Document) {
     for (path, value) in set {
         match path.split_once('.') {
@@ -228,7 +230,7 @@ pub(super) fn apply(document: &mut Document, set: Document) {
     }
 }
 
-/// Writes unless the lead has changed since it was read.
+/// Writes fields, unless the lead has changed since it was read. False if it has.
 async fn write(
     leads: &Collection<Document>,
     own: &Document,
@@ -237,7 +239,8 @@ async fn write(
 ) -> Result<bool, Error> {
     let mut unchanged = own.clone();
     let seen = read.get("updatedAt").cloned().unwrap_or(Bson::Null);
-    // Every write increases it, also two within the same millisecond.
+    // `updatedAt` increases with every write, even with two in the same millisecond, so that every write can be
+    // detected.
     let last = seen.as_datetime().map_or(0, |at| at.timestamp_millis());
     let next = DateTime::now()
         .timestamp_millis()
@@ -248,7 +251,7 @@ async fn write(
     Ok(done.matched_count > 0)
 }
 
-/// A new lead: defaults of the old schema and all received fields.
+/// The document of a new lead: the defaults of the old schema and all received fields.
 pub(super) fn new_lead(
     (tenant, id): (ObjectId, ObjectId),
     lead: &VendorLead,
@@ -263,7 +266,7 @@ pub(super) fn new_lead(
         "source": source,
         "sourceCode": source,
         "disposition": "New Lead",
-        // Doubles as the date of purchase.
+        // `createdAt` is also the date of purchase.
         "createdAt": DateTime::from_millis(bought.as_millisecond()),
         "updatedAt": at,
     });
@@ -272,7 +275,8 @@ pub(super) fn new_lead(
     document
 }
 
-/// The fields that a merge sets, by path: parts of a map separately, so that two products never overwrite each other.
+/// The fields that a merge sets, by path. Price parts and purchases are set separately by product, so that concurrent
+/// messages about two products do not overwrite each other.
 fn set(merge: &Merge) -> Document {
     let mut set = Document::new();
     for (field, value) in &merge.fields {
@@ -303,7 +307,7 @@ fn set(merge: &Merge) -> Document {
     set
 }
 
-/// An entry of the purchase history.
+/// An entry of the purchase history, as stored.
 fn line(purchase: Purchase) -> Document {
     let price = purchase.price.map(Cents::amount);
     doc! { "price": price, "at": DateTime::from_millis(purchase.at.as_millisecond()) }

@@ -1,4 +1,4 @@
-//! Data of vendors: credentials, received leads, rejects and imports.
+//! Vendor data: credentials, received leads, rejected messages, and imports.
 
 mod credentials;
 pub mod journal;

@@ -1,4 +1,4 @@
-//! The `webhookrejects` collection: authenticated messages that were refused, for their tenant to inspect.
+//! The `webhookrejects` collection: messages with a valid credential that were refused. Tenants can inspect their own.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -10,13 +10,13 @@ use crate::store::fault::{Fault, Reason};
 
 const NAME: &str = "webhookrejects";
 
-/// Retention of rejects: 30 days.
+/// How long rejected messages are kept: 30 days.
 const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
-/// Maximum number of rejects per tenant; beyond it the oldest is removed.
+/// Maximum number of rejected messages per tenant. When it is exceeded, the oldest is removed.
 const MAX_PER_TENANT: u64 = 1000;
 
-/// Maximum stored length of a refused body, in characters.
+/// Maximum stored length of the body of a message, in characters.
 const MAX_BODY_LENGTH: usize = 16_384;
 
 fn since(now_ms: i64) -> DateTime {
@@ -24,7 +24,7 @@ fn since(now_ms: i64) -> DateTime {
 }
 
 impl Store {
-    /// Stores a refused message. A repeated one is stored once, with the latest time.
+    /// Stores a rejected message. A repeated message is stored once, with its latest time.
     pub async fn insert_reject(
         &self,
         tenant: ObjectId,
@@ -58,7 +58,7 @@ impl Store {
         Ok(())
     }
 
-    /// A page of a tenant's rejects, newest first, and their number.
+    /// A page of a tenant's rejected messages, newest first, and the number of all.
     pub async fn rejects(
         &self,
         tenant: ObjectId,
@@ -77,7 +77,7 @@ impl Store {
         Ok((cursor.try_collect().await?, total))
     }
 
-    /// Removes old rejects; returns their number.
+    /// Removes rejected messages older than 30 days; returns their number.
     pub async fn purge_rejects(&self, now_ms: i64) -> Result<u64, Fault> {
         self.purge(NAME, "createdAt", since(now_ms).timestamp_millis())
             .await

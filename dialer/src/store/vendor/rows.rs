@@ -1,5 +1,5 @@
-//! Writes of file rows to `leads` in batches, by the rules of a single message. Repeated rows change nothing, so an
-//! interrupted import is simply resumed.
+//! Writes the rows of a file to `leads` in batches, by the same rules as single messages. Writing a row again changes
+//! nothing, so an interrupted import can be resumed.
 
 use std::collections::HashMap;
 
@@ -23,22 +23,22 @@ use crate::store::database::Store;
 use crate::store::fault::{DUPLICATE_KEY, Fault, Reason};
 use crate::store::numbers::number;
 
-/// Maximum number of leads that are updated concurrently.
+/// Maximum number of leads of a batch that are updated concurrently.
 const MAX_CONCURRENT: usize = 8;
 
-/// An import in progress.
+/// An import, as far as writing its rows needs it.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
     pub tenant: ObjectId,
     pub import: ObjectId,
     pub columns: &'a Columns,
-    /// Start of the import: its writes are the same in whichever process.
+    /// Start of the import. Used as the time of its writes, so that every process writes the same.
     pub began: Timestamp,
-    /// True if nothing is written.
+    /// True for a dry run, which writes nothing.
     pub dry: bool,
 }
 
-/// Rows of one lead, in the order of the file.
+/// The rows of a batch that belong to one lead, in the order of the file.
 struct Group {
     id: ObjectId,
     known: bool,
@@ -52,7 +52,8 @@ impl Group {
 }
 
 impl Store {
-    /// The tenant's leads that some row could match: one query for their keys, of which only these are kept.
+    /// The tenant's leads that any row could match, as an index. One query reads the keys of all leads; only leads with
+    /// a key in `wanted` are kept.
     pub async fn known_leads(
         &self,
         tenant: ObjectId,
@@ -84,7 +85,7 @@ impl Store {
         Ok(index)
     }
 
-    /// Writes rows to leads. Rows without a lead are skipped.
+    /// Writes a batch of rows to leads and returns the counts. Rows without a lead are skipped.
     pub async fn take_rows(
         &self,
         job: &Job<'_>,
@@ -116,7 +117,7 @@ impl Store {
     }
 }
 
-/// Groups rows by the lead that they match.
+/// Groups rows by the lead that they match. Rows that match no lead form a group for a new lead.
 fn grouped(job: &Job<'_>, index: &mut LeadIndex, rows: Vec<Row>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<ObjectId, usize> = HashMap::new();
@@ -152,7 +153,7 @@ fn grouped(job: &Job<'_>, index: &mut LeadIndex, rows: Vec<Row>) -> Vec<Group> {
     groups
 }
 
-/// The counts that inserting would have.
+/// The counts that inserting the new leads would have, for a dry run.
 fn planned(job: &Job<'_>, new: &[Group]) -> RowCounts {
     new.iter().fold(RowCounts::default(), |counts, group| {
         let told = document(job, group).map_or_else(Vec::new, |(_, told)| told);
@@ -160,8 +161,8 @@ fn planned(job: &Job<'_>, new: &[Group]) -> RowCounts {
     })
 }
 
-/// Inserts new leads. Returns those that exist already, created concurrently or by this import before it was
-/// interrupted.
+/// Inserts new leads. Returns the counts, and the groups whose lead already exists: another request created it, or this
+/// import did before it was interrupted.
 async fn insert(
     leads: &Collection<Document>,
     job: &Job<'_>,
@@ -194,7 +195,7 @@ async fn insert(
     Ok((counts, others))
 }
 
-/// Positions of an insert that failed with a duplicate `_id`.
+/// Positions of the documents that an insert could not write because their `_id` exists. Other failures are an error.
 fn duplicates(error: Error) -> Result<Vec<usize>, Fault> {
     if let ErrorKind::InsertMany(many) = error.kind.as_ref()
         && many.write_concern_error.is_none()
@@ -211,7 +212,7 @@ fn duplicates(error: Error) -> Result<Vec<usize>, Fault> {
     Err(error.into())
 }
 
-/// A new lead from all its rows, and which of them contained something new.
+/// The document of a new lead, merged from all its rows, and for each row whether it contained something new.
 fn document(job: &Job<'_>, group: &Group) -> Option<(Document, Vec<bool>)> {
     let (row, reading, first) = group.rows.first()?;
     let vendor = job.columns.vendor;
@@ -242,7 +243,7 @@ fn document(job: &Job<'_>, group: &Group) -> Option<(Document, Vec<bool>)> {
     Some((document, told))
 }
 
-/// The stored leads of some groups, with one query.
+/// The stored leads of these groups, read with one query.
 async fn read(
     leads: &Collection<Document>,
     tenant: ObjectId,
@@ -264,14 +265,14 @@ async fn read(
     Ok(by_id.collect())
 }
 
-/// Applies rows to an existing lead.
+/// Merges the rows of a group into its stored lead and returns the counts.
 async fn take(
     leads: &Collection<Document>,
     job: &Job<'_>,
     group: &Group,
     read: Option<Document>,
 ) -> Result<RowCounts, Fault> {
-    // Only planned in a dry run, or deleted by its owner in the meantime.
+    // In a dry run the lead may not exist yet. Otherwise its owner has deleted it in the meantime.
     let Some(stored) = read else {
         return Ok(counted(group, &vec![job.dry; group.rows.len()], false));
     };
@@ -296,7 +297,7 @@ async fn take(
     ))
 }
 
-/// True if this import created the lead from the first of these rows before it was interrupted.
+/// True if this import created the lead from the group's first row, before it was interrupted.
 fn made_by(stored: &Document, job: &Job<'_>, group: &Group) -> bool {
     let (Ok(made), Some((row, ..))) = (stored.get_document("notesMetadata"), group.rows.first())
     else {

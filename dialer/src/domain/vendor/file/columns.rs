@@ -1,4 +1,5 @@
-//! Rows as leads. Each column maps to a field of the webhook and is parsed by its rules; exceptions are here.
+//! Conversion of rows to leads. Each column becomes a field of a webhook message and is parsed like one; the exceptions
+//! are in this file.
 
 use std::collections::HashMap;
 
@@ -14,12 +15,12 @@ use crate::domain::vendor::webhook;
 /// Maximum length of state and disposition, in characters.
 const MAX_LENGTH: usize = 100;
 
-/// Maximum stored length of an original cell, in characters.
+/// Maximum length of a cell that is stored with the lead, in characters.
 const MAX_KEPT_CELL: usize = 1_000;
-/// Maximum stored length of an original row, in characters.
+/// Maximum length of all cells of a row that are stored with the lead, in characters.
 const MAX_KEPT_ROW: usize = 16_000;
 
-/// A webhook field and its columns, of which the first non-empty one counts.
+/// Webhook fields, each with its columns. The first column with a value is used.
 type Names = &'static [(&'static str, &'static [&'static str])];
 
 const NEXTGEN: Names = &[
@@ -86,7 +87,7 @@ const MARKETPLACE: Names = &[
     ("created_at", &["created"]),
 ];
 
-/// Ids of a NextGen purchase: the old schema dropped them, `formattedJson` shows them.
+/// Ids of a NextGen purchase: field of the lead, and column. The old schema dropped them; `formattedJson` needs them.
 const PURCHASE_IDS: [(&str, &str); 5] = [
     ("purchaseId", "purchase_id"),
     ("vendorId", "vendor_id"),
@@ -111,7 +112,7 @@ impl Vendor {
     }
 }
 
-/// Positions of columns.
+/// The columns of a file and their positions.
 #[derive(Debug, Clone)]
 pub struct Columns {
     pub vendor: Vendor,
@@ -119,12 +120,13 @@ pub struct Columns {
     places: HashMap<String, usize>,
 }
 
-/// A parsed row.
+/// Result of parsing a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// `None`: the row has neither phone nor e-mail.
+    /// `None` if the row has neither phone number nor e-mail address.
     pub lead: Option<VendorLead>,
-    /// For a new lead only: on an existing one, status and disposition are the user's. `None`: the default.
+    /// Status of a new lead; `None` means the default. An existing lead keeps the status and disposition that its user
+    /// set.
     pub status: Option<String>,
     pub disposition: Option<String>,
     pub warnings: Vec<RowWarning>,
@@ -134,7 +136,7 @@ impl Columns {
     pub fn new(vendor: Vendor, headers: Vec<String>) -> Self {
         let mut places = HashMap::new();
         for (place, header) in headers.iter().enumerate() {
-            // Of columns with the same name the first counts.
+            // If several columns have the same name, the first one is used.
             places.entry(header.clone()).or_insert(place);
         }
         Self {
@@ -144,7 +146,7 @@ impl Columns {
         }
     }
 
-    /// The first of these columns that is not empty.
+    /// The first of the columns `names` that has a value, with that value.
     fn first<'a>(&self, row: &'a Row, names: &[&'static str]) -> Option<(&'static str, &'a str)> {
         names.iter().find_map(|name| {
             let cell = row.cells.get(*self.places.get(*name)?)?;
@@ -198,7 +200,7 @@ impl Columns {
         }
     }
 
-    /// The row as a webhook message, and the column of each field.
+    /// The row as the body of a webhook message, with the column that each field came from.
     fn body(
         &self,
         row: &Row,
@@ -247,7 +249,7 @@ impl Columns {
         }
     }
 
-    /// Fields that the webhook does not have, or parses differently.
+    /// Adds fields that the webhook does not have or parses differently: the state, and the ids of the purchase.
     fn more(&self, row: &Row, lead: &mut VendorLead, told: &mut Told) {
         if let Some((column, text)) = self.first(row, self.vendor.state()) {
             if text.chars().count() <= MAX_LENGTH {
@@ -267,8 +269,8 @@ impl Columns {
         }
     }
 
-    /// The original row, to be stored with the lead: non-empty cells under storable names. True if something was
-    /// truncated.
+    /// The original row, to be stored with the lead: the non-empty cells by their column. The flag is true if a cell
+    /// was truncated.
     pub fn original(&self, row: &Row) -> (Vec<(String, String)>, bool) {
         let mut kept: Vec<(String, String)> = Vec::new();
         let (mut room, mut cut) = (MAX_KEPT_ROW, false);
@@ -282,7 +284,8 @@ impl Columns {
             cut |= text.len() < cell.len();
             room = room.saturating_sub(text.chars().count());
             let mut name = storable(self.headers.get(place).map_or("", String::as_str), place);
-            // The first column keeps its name; others get their position, which may again be the name of a column.
+            // The first column of a name keeps it. Others get their position as a suffix, repeatedly, because the
+            // result may also be the name of a column.
             while kept.iter().any(|(other, _)| *other == name) {
                 name = format!("{name} (column {})", place + 1);
             }
@@ -292,7 +295,7 @@ impl Columns {
     }
 }
 
-/// A header as a field name, without dots, control characters and dollar signs.
+/// A header as the name of a MongoDB field: without control characters, and with `_` for dots and dollar signs.
 fn storable(header: &str, place: usize) -> String {
     let plain = header.chars().filter(|c| !c.is_control()).take(MAX_LENGTH);
     let plain: String = plain
@@ -305,7 +308,7 @@ fn storable(header: &str, place: usize) -> String {
     }
 }
 
-/// Warnings about a row.
+/// Collects the warnings about one row.
 struct Told {
     row: u32,
     warnings: Vec<RowWarning>,

@@ -1,5 +1,5 @@
-//! Vendor leads as CSV files (contract section 6). A row is parsed by the rules of the webhook; this module adds what
-//! is specific to files: columns, limits, warnings about rows.
+//! Leads of vendors as CSV files (rows `C-6-*` of `tests/contract/rows.toml`). Rows are parsed like webhook messages;
+//! this module adds what only files have: columns, limits, and warnings about rows.
 
 pub mod columns;
 pub mod limits;

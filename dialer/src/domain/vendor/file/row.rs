@@ -1,16 +1,16 @@
-//! Rows, warnings about them, and their counts.
+//! Rows of a file, warnings about them, and their counts.
 
 /// A row of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Row number as in a spreadsheet: the header is row 1. Empty lines do not count.
+    /// Row number as in a spreadsheet, where the header is row 1. Empty lines are not counted.
     pub number: u32,
-    /// Trimmed.
+    /// The cells, trimmed.
     pub cells: Vec<String>,
 }
 
 impl Row {
-    /// Approximate size in memory, in bytes.
+    /// Approximate size of the row in memory, in bytes.
     pub fn size(&self) -> usize {
         self.cells.iter().map(|cell| cell.len() + 32).sum()
     }
@@ -20,24 +20,24 @@ impl Row {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowWarning {
     pub row: u32,
-    /// The header of the column; empty if it is about the whole row.
+    /// The header of the column; empty for a warning about the whole row.
     pub column: String,
     pub message: String,
 }
 
-/// Numbers of rows by their result.
+/// Numbers of rows by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowCounts {
-    /// Rows that created a lead.
+    /// Number of rows that created a lead.
     pub imported: u32,
-    /// Rows that changed a lead.
+    /// Number of rows that changed a lead.
     pub updated: u32,
-    /// Rows without new information.
+    /// Number of rows without new information.
     pub unchanged: u32,
 }
 
 impl RowCounts {
-    /// The sums of both.
+    /// The sum of `self` and `more`, count by count.
     #[must_use]
     pub fn plus(self, more: Self) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl RowCounts {
         }
     }
 
-    /// Number of rows that belong to a lead.
+    /// Number of rows with a lead: the sum of all counts.
     pub fn processed(self) -> u32 {
         let changed = self.imported.saturating_add(self.updated);
         changed.saturating_add(self.unchanged)

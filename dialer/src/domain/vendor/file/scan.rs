@@ -1,4 +1,4 @@
-//! A scan of a whole file: its content, and its rows one by one.
+//! Scan of a whole CSV file: checks it, and passes on its rows one by one.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -11,12 +11,12 @@ use super::sheet::{FileError, Line, Sheet};
 use super::vendor::Vendor;
 use crate::domain::leads::phone;
 
-/// Rules of a scan.
+/// Options of a scan.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// Skip an unreadable row instead of refusing the file.
+    /// True to skip an unreadable row instead of refusing the file.
     pub partial: bool,
-    /// E.164 numbers that must not be called; their rows are skipped.
+    /// E.164 numbers that must not be called. Rows with such a number are skipped.
     pub blocked: HashSet<String>,
 }
 
@@ -27,11 +27,11 @@ pub struct Scan {
     pub headers: Vec<String>,
     /// Number of rows with a lead.
     pub leads: u32,
-    /// Number of rows without a contact, or with a blocked number.
+    /// Number of rows with neither phone number nor e-mail address, or with a blocked number.
     pub skipped: u32,
-    /// Number of unreadable rows; only with `partial`.
+    /// Number of unreadable rows; 0 unless `partial` is set.
     pub errors: u32,
-    /// The first [`MAX_WARNINGS`] warnings.
+    /// The first [`MAX_WARNINGS`] warnings; `warning_count` includes the others.
     pub warnings: Vec<RowWarning>,
     pub warning_count: u32,
 }
@@ -47,10 +47,10 @@ impl Scan {
     }
 }
 
-/// Scans a file; `each` receives the rows with a lead and may stop the scan.
+/// Scans a file. Calls `each` for every row with a lead; `each` may stop the scan.
 ///
 /// # Errors
-/// The file cannot be read, or, unless `partial`, one of its rows.
+/// The file cannot be read. Unless `partial` is set, also if one of its rows cannot be read.
 pub fn scan(
     file: impl Read,
     rules: &Rules,

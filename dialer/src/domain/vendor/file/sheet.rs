@@ -1,4 +1,4 @@
-//! Reader of CSV files, row by row, with bounded memory.
+//! Reader of CSV files. Reads row by row, with bounded memory.
 
 use std::io::{Chain, Cursor, Read};
 
@@ -8,15 +8,15 @@ use super::limits::{MAX_COLUMNS, MAX_ROW_BYTES, MAX_ROWS};
 use super::row::Row;
 use super::vendor::Vendor;
 
-/// Marker appended to the file: inside an open quote it becomes part of the last cell, otherwise a row of its own. So
-/// the parser itself detects an open quote.
+/// Marker that is appended to the file to detect a quote that is never closed. After such a quote the parser makes the
+/// marker a part of the last cell; otherwise the marker is a row of its own.
 const END: &str = "\u{1e}end of the file\u{1e}";
 
-/// Maximum read-ahead of the parser, in bytes.
+/// Maximum number of bytes that the parser reads beyond the current row.
 const READ_AHEAD: u64 = 64 * 1024;
 
-/// Minimum size of the first read, in bytes. The parser removes a byte order mark (three bytes) only if it arrives in
-/// one piece, and treats an empty remainder as the end of the file.
+/// Minimum size of the first read, in bytes. The parser removes a byte order mark (three bytes) only if one read
+/// returns all of it, and treats an empty remainder as the end of the file.
 const MARK: usize = 4;
 
 /// Maximum number of headers in an error message.
@@ -50,7 +50,7 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// The row at fault.
+    /// The number of the row that caused the error, if it was one row.
     pub fn row(&self) -> Option<u32> {
         match self {
             Self::TooManyColumns(row) | Self::TooLong(row) | Self::OpenQuote(row) => Some(*row),
@@ -59,21 +59,21 @@ impl FileError {
         }
     }
 
-    /// True if only this row is affected and the next one can be read.
+    /// True if the error concerns only one row, so that the next row can be read.
     fn is_of_one_row(&self) -> bool {
         matches!(self, Self::TooManyColumns(_) | Self::NotText { .. })
     }
 }
 
-/// A line of the file.
+/// A row of the file, or the error in its place.
 #[derive(Debug)]
 pub enum Line {
     Row(Row),
-    /// An unreadable row; the next one can be read.
+    /// A row that cannot be read. Reading can continue with the next row.
     Lost(FileError),
 }
 
-/// Limits how much the parser reads for one row.
+/// A reader that limits how many bytes the parser reads for one row.
 struct Bounded<R> {
     inner: R,
     given: u64,
@@ -102,12 +102,12 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// A file whose header was read.
+/// A CSV file whose header was read.
 pub struct Sheet<R> {
     reader: Reader<Bounded<Chain<R, Cursor<Vec<u8>>>>>,
     record: ByteRecord,
     next: Option<ByteRecord>,
-    /// Number of the last row.
+    /// Number of the last row that was returned.
     number: u32,
     pub headers: Vec<String>,
     pub vendor: Vendor,
@@ -122,10 +122,10 @@ impl<R> std::fmt::Debug for Sheet<R> {
 }
 
 impl<R: Read> Sheet<R> {
-    /// Reads the header.
+    /// Opens a file and reads its header.
     ///
     /// # Errors
-    /// There is none, or the vendor is unknown.
+    /// The header is missing or unreadable, or matches no vendor.
     pub fn open(file: R) -> Result<Self, FileError> {
         let end = Cursor::new(format!("\n{END}\n").into_bytes());
         let bounded = Bounded {
@@ -144,7 +144,7 @@ impl<R: Read> Sheet<R> {
             next: None,
             number: 0,
             headers: Vec::new(),
-            // Until the header is read.
+            // Placeholder, replaced after the header was read.
             vendor: Vendor::NextGen,
         };
         sheet.next = sheet.parse(1)?;
@@ -164,13 +164,14 @@ impl<R: Read> Sheet<R> {
     /// The next row; `None` after the last.
     ///
     /// # Errors
-    /// The rest of the file cannot be read.
+    /// The rest of the file cannot be read, for example after an open quote or beyond the maximum number of rows.
     pub fn line(&mut self) -> Result<Option<Line>, FileError> {
         let Some(record) = self.next.take() else {
             return Ok(None);
         };
         let number = self.number + 1;
-        // Only the parser's last record can be the end marker, or contain it.
+        // The end marker is in the last record, so a record can be returned only once it is known that another one
+        // follows.
         self.next = self.parse(number + 1)?;
         if self.next.is_none() {
             return if record.len() == 1 && record.get(0) == Some(END.as_bytes()) {
@@ -219,7 +220,7 @@ fn cells(record: &ByteRecord, row: u32) -> Result<Vec<String>, FileError> {
     record.iter().enumerate().map(text).collect()
 }
 
-/// Headers come from clients and are repeated in messages.
+/// The headers in a form that is safe for messages: without control characters, and limited in number and length.
 fn shown(headers: &[String]) -> Vec<String> {
     let short = |header: &String| -> String {
         let plain = header.chars().filter(|c| !c.is_control());

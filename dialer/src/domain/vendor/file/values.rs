@@ -1,8 +1,8 @@
-//! Values as spreadsheets leave them.
+//! Repairs of values that a spreadsheet changed.
 
 use jiff::civil::{Date, DateTime, Time};
 
-/// True for a number that a spreadsheet shortened (`5.55012E+09`), which loses its digits.
+/// True for a number in scientific notation, such as `5.55012E+09`: the spreadsheet dropped its last digits.
 pub fn is_mangled(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let Some((mantissa, exponent)) = lower.split_once("e+") else {
@@ -21,8 +21,8 @@ pub fn whole(text: &str) -> &str {
     }
 }
 
-/// A date with a four-digit year as `MM/DD/YYYY`; the first part is the day if it cannot be the month. Other text is
-/// unchanged.
+/// A date with a four-digit year as `MM/DD/YYYY`. The first part is read as the month, or as the day if it exceeds 12.
+/// Other text is unchanged.
 pub fn birthday(text: &str) -> String {
     date(text).map_or_else(
         || text.to_owned(),
@@ -30,7 +30,7 @@ pub fn birthday(text: &str) -> String {
     )
 }
 
-/// A time of purchase in ISO 8601, from the formats used in the United States. Other text is unchanged.
+/// A time of purchase in ISO 8601, parsed from formats that are common in the United States. Other text is unchanged.
 pub fn moment(text: &str) -> String {
     let (day, rest) = text.split_once([' ', 'T']).unwrap_or((text, ""));
     // A date without a time means midnight.
@@ -68,7 +68,7 @@ fn date(text: &str) -> Option<Date> {
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// `14:05`, `14:05:09` or `2:05 PM`; empty means midnight.
+/// Parses `14:05`, `14:05:09` or `2:05 PM`. Empty text means midnight.
 fn time(text: &str) -> Option<Time> {
     if text.is_empty() {
         return Some(Time::midnight());

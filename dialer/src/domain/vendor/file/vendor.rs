@@ -8,7 +8,7 @@ pub enum Vendor {
 }
 
 impl Vendor {
-    /// As in `leads.source`.
+    /// The vendor's name, as in the field `source` of leads.
     pub fn name(self) -> &'static str {
         match self {
             Self::NextGen => "NextGen",
@@ -16,14 +16,15 @@ impl Vendor {
         }
     }
 
-    /// Parses a name.
+    /// The vendor with this name.
     pub fn named(name: &str) -> Option<Self> {
         [Self::NextGen, Self::Marketplace]
             .into_iter()
             .find(|vendor| vendor.name() == name)
     }
 
-    /// Recognises the vendor by any header that only its files have; case-sensitive.
+    /// The vendor whose files have one of these headers. Each vendor has headers that only its files contain; they are
+    /// compared case-sensitively.
     pub fn recognise(headers: &[String]) -> Option<Self> {
         let has = |names: [&str; 3]| {
             headers
