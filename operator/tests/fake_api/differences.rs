@@ -1,4 +1,5 @@
-//! What the fake does not share with a real server, and why it is left so. Every other case runs on both.
+//! The known differences between the fake and a real server, and why each is accepted. The test cases that depend on
+//! none of them run on both servers.
 //!
 //! | the fake | a real server | why it is left |
 //! |---|---|---|
@@ -9,18 +10,18 @@
 //! | collects garbage within the write | does so a moment later | each test would have to wait; the cases wait on a real server |
 //! | gives any number of watch events again until `compact()` | forgets the oldest when its cache is full | a test decides when |
 
-/// Why a case runs on the fake alone.
+/// The reason why a case runs only on the fake: it uses a feature that a real server does not have.
 #[derive(Debug, Clone, Copy)]
 pub enum FakeOnly {
-    /// Faults at the n-th call, crashes of a client, held requests.
+    /// Injected faults: at the n-th call, crashes of a client, held requests.
     Faults,
-    /// The record of calls, `unexpected()`, types that are taken away.
+    /// The record of calls, `unexpected()`, and removal of types.
     Records,
-    /// `World::step` and its scripts of pods and Jobs.
+    /// `World::step` and the scripted behaviour of pods and Jobs.
     Controllers,
-    /// `end_watches()` and `compact()`.
+    /// `end_watches()` and `compact()`, which simulate a restart of the server.
     Restarts,
-    /// The two rules of our own types that the fake checks without CEL.
+    /// The two validation rules of the project's own types that the fake implements without CEL.
     OwnTypes,
 }
 
