@@ -37,7 +37,7 @@ pub(super) struct Bench<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) client: Client,
     ca: String,
-    /// The image of its first release, and another one.
+    /// References of two images: that of the first release, and another one to roll out.
     pub(super) images: [String; 2],
 }
 
@@ -52,7 +52,7 @@ impl Edge for Bench<'_> {
 }
 
 impl<'a> Bench<'a> {
-    /// Creates it and waits until its first release is good.
+    /// Creates the environment and waits until its first release is good.
     pub(super) async fn create(cluster: &'a Cluster, progress: &Progress) -> anyhow::Result<Self> {
         let dialer = |tag| images::push(cluster, Image::Dialer, tag, &[], progress);
         let images = [
@@ -67,7 +67,7 @@ impl<'a> Bench<'a> {
             ca,
             images,
         };
-        // Of an interrupted run.
+        // An interrupted run may have left the environment.
         bench.remove(progress).await?;
         bench.rotate(&bench.uri()?).await?;
         let own = json!({
@@ -86,7 +86,7 @@ impl<'a> Bench<'a> {
         Ok(bench)
     }
 
-    /// Removes it with its Secret and the plain Deployment.
+    /// Removes the environment, its Secret and the plain Deployment used for comparison.
     pub(super) async fn remove(&self, progress: &Progress) -> anyhow::Result<()> {
         delete(&self.deployments(), super::rollout::PLAIN).await?;
         delete(&self.environments(), NAME).await?;
@@ -122,7 +122,7 @@ impl<'a> Bench<'a> {
         Ok(accounts.uri(STAGE))
     }
 
-    /// Writes the connection string to the user's Secret.
+    /// Writes the connection string to the Secret that the environment's spec refers to.
     pub(super) async fn rotate(&self, uri: &str) -> anyhow::Result<()> {
         let secret = json!({"apiVersion": "v1", "kind": "Secret",
             "metadata": {"name": SECRET}, "stringData": {"MONGODB_URI": uri}});
@@ -151,12 +151,12 @@ impl<'a> Bench<'a> {
         .await
     }
 
-    /// Fails until a condition of the newest spec is True.
+    /// Returns an error unless the condition is True and was computed for the newest spec. For use in [`poll`].
     async fn holds(&self, type_: ConditionType) -> anyhow::Result<()> {
         holds(&self.environments(), NAME, type_, |c| c.status == "True").await
     }
 
-    /// Fails until a condition of the newest spec has this reason.
+    /// Returns an error unless the condition has this reason and was computed for the newest spec. For use in [`poll`].
     pub(super) async fn has_reason(
         &self,
         type_: ConditionType,
@@ -185,7 +185,8 @@ where
     }
 }
 
-/// Fails until a condition of an environment's newest spec satisfies `wanted`.
+/// Returns an error unless a condition of the environment satisfies `wanted` and was computed for the newest spec. For
+/// use in [`poll`].
 pub(super) async fn holds(
     environments: &Api<CrokodialEnvironment>,
     name: &str,
@@ -215,7 +216,7 @@ pub(super) fn overlay(
     Ok(CrokodialEnvironment::new(name, spec))
 }
 
-/// Repeats `attempt` at a short interval until it succeeds.
+/// Repeats `attempt` every [`POLL_INTERVAL`] until it succeeds, with the timeout [`READY_TIMEOUT`].
 pub(super) async fn poll<T, F>(what: &str, mut attempt: impl FnMut() -> F) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<T>>,

@@ -1,4 +1,4 @@
-//! The Helm release of the operator, upgraded only when the chart or its values changed.
+//! The Helm release of the operator. It is upgraded only if the chart, its values or the image changed.
 
 use std::fs;
 use std::path::Path;
@@ -19,10 +19,10 @@ pub const RELEASE: &str = "crokodial";
 /// Namespace of the operator.
 pub const NAMESPACE: &str = "crokodial-system";
 
-/// Installs or upgrades, and waits until the operator is ready.
+/// Installs or upgrades the Helm release if necessary, and waits until the operator is ready.
 ///
 /// # Errors
-/// When helm fails, with its output.
+/// When helm fails; the error contains its output.
 pub async fn ensure_installed(
     cluster: &Cluster,
     operator: &Pushed,
@@ -41,7 +41,7 @@ pub async fn ensure_installed(
         return Ok(());
     }
     if cluster.settings.mode == Mode::Local {
-        // The images were built after `up` checked the disk.
+        // `up` checked the disk before the images were built, so it is checked again.
         disk::check(&cluster.layout.dir)?;
     }
     progress.say("installing the chart");
@@ -49,7 +49,7 @@ pub async fn ensure_installed(
     write_public(&record, wanted.as_bytes())
 }
 
-/// Runs `helm upgrade --install` with the local values and `more` arguments.
+/// Runs `helm upgrade --install` with the local values and the additional arguments `more`.
 ///
 /// # Errors
 /// When helm fails, with its output.
@@ -81,7 +81,7 @@ pub fn install(cluster: &Cluster, operator: &Pushed, more: &[&str]) -> anyhow::R
     Ok(())
 }
 
-/// Uninstalls the operator; environments stay.
+/// Uninstalls the operator. The environments are kept.
 ///
 /// # Errors
 /// When helm fails, with its output.
