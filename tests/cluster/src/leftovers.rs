@@ -1,7 +1,7 @@
 //! Lists and removes a cluster's resources on the host, even after the supervisor was killed.
 //!
-//! Processes, network namespace, cgroups and run directory are found by the cluster's name. Mounts need no removal: they
-//! are in the supervisor's mount namespace and disappear with its last process.
+//! Processes, network namespace, cgroups and run directory are found by the cluster's name. Mounts need no removal:
+//! they are in the supervisor's mount namespace and disappear with its last process.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -104,7 +104,7 @@ pub(crate) fn kill_processes(layout: &Layout) -> anyhow::Result<()> {
     }
 }
 
-/// Process ids of the processes in the cluster's network namespace (parts, shims) or cgroup (pods), except this process.
+/// Ids of the processes in the cluster's network namespace (parts, shims) or cgroup (pods), except this process.
 fn processes(layout: &Layout) -> anyhow::Result<BTreeSet<i32>> {
     let namespace = fs::metadata(layout.netns())
         .ok()

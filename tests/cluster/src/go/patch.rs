@@ -31,8 +31,8 @@ pub enum Change {
     Removed,
 }
 
-/// Makes FerretDB 1 end a SCRAM login as MongoDB does since 4.4. Unpatched, FerretDB expects one more exchange, which the
-/// Rust driver does not make, and every login fails with "expected SCRAM authentication to have completed".
+/// Makes FerretDB 1 end a SCRAM login as MongoDB does since 4.4. Unpatched, FerretDB expects one more exchange, which
+/// the Rust driver does not make: every login fails with "expected SCRAM authentication to have completed".
 pub const FERRETDB_SCRAM: Patch = Patch {
     module: "github.com/FerretDB/FerretDB",
     files: &[(
@@ -130,7 +130,7 @@ impl Change {
     }
 }
 
-/// Writes patched copies of modules and a `go.mod` that uses the copies into `folder`; returns the path of the `go.mod`.
+/// Writes patched copies of modules into `folder`, with a `go.mod` that uses the copies; returns the path of `go.mod`.
 ///
 /// # Errors
 /// When a module cannot be downloaded, or a patch does not fit its source.

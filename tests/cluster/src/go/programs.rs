@@ -17,7 +17,7 @@ pub struct GoProgram {
     pub patches: &'static [Patch],
 }
 
-/// Linker flags that set the version of Kubernetes. Without these flags Kubernetes reports v0.0.0 and disables features.
+/// Linker flags that set the version of Kubernetes. Without them Kubernetes reports v0.0.0 and disables features.
 const KUBERNETES: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36";
 
 const fn kubernetes(name: &'static str, package: &'static str) -> GoProgram {
