@@ -1,8 +1,8 @@
 //! Scheduling of trials (end-to-end tests) on one cluster. Trials run at the same time only if they do not conflict.
 //!
-//! Each trial declares what it uses by a [`Claim`]. Slots are granted in the order of the trials, up to a maximum number
-//! of running trials. A trial waits for running trials with which it conflicts, and for conflicting trials before it in
-//! the order. Trials that use the same environment thus always run in the same order.
+//! Each trial declares what it uses by a [`Claim`]. Slots are granted in the order of the trials, up to a maximum
+//! number of running trials. A trial waits for running trials with which it conflicts, and for conflicting trials
+//! before it in the order. Trials that use the same environment thus always run in the same order.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

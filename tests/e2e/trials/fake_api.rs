@@ -12,8 +12,8 @@ const KUBECONFIG: &str = "CROKODIAL_REAL_API_KUBECONFIG";
 /// suite against the fake.
 pub async fn suite(world: &World) -> anyhow::Result<()> {
     let mut cargo = cargo(&world.cluster.checkout);
-    // With `--workspace`, because `make test-unit` has compiled this test program so: for the operator alone cargo would
-    // compile it again.
+    // With `--workspace`, because `make test-unit` has compiled this test program so: for the operator alone cargo
+    // would compile it again.
     cargo.args(["test", "--workspace", "--test", "operator-suite"]);
     cargo.args(["--locked", "--quiet", "--", "fake_api::"]);
     let output = cargo

@@ -128,8 +128,8 @@ pub async fn killed(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The leader is paused (SIGSTOP) in the middle of its work and resumed after another operator leads. It must not write
-/// afterwards.
+/// The leader is paused (SIGSTOP) for two Lease durations in the middle of its work, and resumed after another operator
+/// leads. After the takeover, the API server must accept no write of the former leader.
 pub async fn paused(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let process = operators::process(&world.cluster, &old)?;
