@@ -13,8 +13,8 @@ pub const LABEL_RELEASE: &str = "crokodial.com/release";
 pub const LABEL_NAME: &str = "app.kubernetes.io/name";
 /// Recommended label of Kubernetes: the instance of the application, which is the environment's name.
 pub const LABEL_INSTANCE: &str = "app.kubernetes.io/instance";
-/// Recommended label of Kubernetes: the component, one of [`COMPONENT_WEB`], [`COMPONENT_CANDIDATE`], [`COMPONENT_RELEASE_PHASE`] or
-/// [`COMPONENT_PREFLIGHT`].
+/// Recommended label of Kubernetes: the component, one of [`COMPONENT_WEB`], [`COMPONENT_CANDIDATE`],
+/// [`COMPONENT_RELEASE_PHASE`] or [`COMPONENT_PREFLIGHT`].
 pub const LABEL_COMPONENT: &str = "app.kubernetes.io/component";
 /// Recommended label of Kubernetes: the application the component belongs to.
 pub const LABEL_PART_OF: &str = "app.kubernetes.io/part-of";

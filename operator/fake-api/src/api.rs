@@ -17,7 +17,7 @@ use crate::watch::Signal;
 use crate::write::{self, Owners, Write};
 use crate::{gc, handlers};
 
-/// The fake API server. Clones share it.
+/// The fake API server. Clones are handles to the same server.
 #[derive(Debug, Clone)]
 pub struct FakeApi {
     state: Arc<Mutex<State>>,
@@ -25,7 +25,7 @@ pub struct FakeApi {
 }
 
 impl FakeApi {
-    /// `clock` stamps creationTimestamp and managedFields; usually a [`crate::TestClock`].
+    /// An empty server. `clock`, usually a [`crate::TestClock`], sets the times in objects, such as creationTimestamp.
     pub fn new(clock: impl Into<Clock>) -> Self {
         Self::over(Store::new(clock.into()))
     }
@@ -121,7 +121,7 @@ impl FakeApi {
         std::mem::take(&mut self.lock().faults.calls)
     }
 
-    /// Write requests among `calls`, whether or not they changed anything.
+    /// The recorded write requests, including those that changed nothing.
     pub fn writes(&self) -> Vec<Call> {
         let mut calls = self.calls();
         calls.retain(|call| call.verb.is_write());

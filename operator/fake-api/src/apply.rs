@@ -68,7 +68,8 @@ pub fn track_update(
     managers
 }
 
-/// The part of an apply body that the endpoint uses: everything but the status, or only the status.
+/// The part of an apply body that the endpoint writes: only the status for the status subresource, everything else for
+/// the main resource.
 pub fn writable(config: &Value, resource: &ResourceType, on_status: bool) -> Value {
     let mut config = tree::without_nulls(config);
     if on_status {

@@ -1,4 +1,4 @@
-//! The server's clock, which a test sets.
+//! The clock of the fake server, which tests control.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 pub struct TestClock(Arc<Mutex<Timestamp>>);
 
 impl TestClock {
-    /// Starts at 2026-01-01T00:00:00Z.
+    /// A clock that shows 2026-01-01T00:00:00Z.
     pub fn new() -> Self {
         Self::at("2026-01-01T00:00:00Z".parse().unwrap())
     }

@@ -33,7 +33,7 @@ pub struct Call {
     pub resource: String,
     pub namespace: String,
     pub name: String,
-    /// Empty or `status`.
+    /// Subresource of the request: empty or `status`.
     pub subresource: String,
     pub path: String,
     /// Value of the query parameter `fieldManager`; empty for reads.

@@ -17,7 +17,7 @@ pub enum Elem {
 
 pub type FieldPath = Vec<Elem>;
 
-/// A set of paths; a parent is a member only where the API server would list it as `.`.
+/// A set of field paths. A field with children is a member only if it is owned itself, which FieldsV1 writes as `.`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldSet(pub BTreeSet<FieldPath>);
 
@@ -52,7 +52,7 @@ impl FieldSet {
         Self(all)
     }
 
-    /// The FieldsV1 object of a `managedFields` entry.
+    /// The set in the format FieldsV1, as in an entry of `managedFields`.
     pub fn to_fields_v1(&self) -> Value {
         let mut root = Map::new();
         let mut paths = self.0.iter().peekable();

@@ -12,7 +12,7 @@ use crate::tree::{self, Leaves};
 pub struct ManagerId {
     pub name: String,
     pub apply: bool,
-    /// Empty or `status`.
+    /// Subresource through which the manager writes: empty or `status`.
     pub subresource: String,
 }
 

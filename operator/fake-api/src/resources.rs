@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-/// A served resource type: what `kubectl api-resources` lists, and the behaviour that depends on it.
+/// A served resource type: the columns of `kubectl api-resources`, and properties on which the server's behaviour
+/// depends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceType {
     /// API group; empty for the core group.

@@ -28,7 +28,7 @@ impl Verb {
     }
 }
 
-/// The `Content-Type` of a PATCH.
+/// The type of a PATCH request, by its `Content-Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PatchKind {
     Merge,
@@ -47,7 +47,7 @@ pub struct Route {
     pub namespace: String,
     /// Name of the object; empty for collections.
     pub name: String,
-    /// Empty or `status`.
+    /// Subresource of the request: empty or `status`.
     pub subresource: String,
     pub query: BTreeMap<String, String>,
     pub patch: Option<PatchKind>,
@@ -79,7 +79,7 @@ impl Route {
     }
 }
 
-/// Why a request could not be parsed.
+/// The reason why a request could not be parsed.
 #[derive(Debug)]
 pub enum NoRoute {
     /// No such path is served: a mistake in the test, or a type that the test removed.
@@ -104,7 +104,7 @@ fn target(path: &str) -> Option<Target<'_>> {
         _ => return None,
     };
     let (namespace, rest) = match rest {
-        // `/namespaces/x` and `/namespaces/x/status` are the Namespace object itself.
+        // `/namespaces/x` and `/namespaces/x/status` name the Namespace `x` itself, not objects in the namespace.
         ["namespaces", ns, rest @ ..] if !rest.is_empty() && rest[0] != "status" => (*ns, rest),
         _ => ("", rest),
     };
@@ -118,7 +118,7 @@ fn target(path: &str) -> Option<Target<'_>> {
     })
 }
 
-/// Parses a request.
+/// Parses an HTTP request into an API request for one of the served types.
 pub fn parse(store: &Store, parts: &http::request::Parts, body: &[u8]) -> Result<Route, NoRoute> {
     let target = target(parts.uri.path()).ok_or(NoRoute::UnknownPath)?;
     let resource = store

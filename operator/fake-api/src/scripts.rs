@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Behaviour of the pods of an image.
+/// How the pods of an image behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     Healthy,
@@ -12,7 +12,7 @@ pub enum Behaviour {
     /// The container waits in `CreateContainerConfigError`. Every pod does so while a referenced Secret or ConfigMap is
     /// missing.
     ConfigError,
-    /// Runs, but its readiness probe fails.
+    /// Runs, but never becomes ready.
     NeverReady,
     Unschedulable,
     /// Becomes ready, then exits and restarts this many times.

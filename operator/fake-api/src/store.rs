@@ -14,7 +14,7 @@ use crate::resources::{ResourceType, builtin_types};
 pub struct Key {
     pub group: String,
     pub plural: String,
-    /// Empty for cluster-scoped types.
+    /// Namespace of the object; empty for cluster-scoped types.
     pub namespace: String,
     pub name: String,
 }
@@ -38,7 +38,7 @@ impl Key {
     }
 }
 
-/// An object, with its `managedFields` decoded and kept separately.
+/// A stored object. Its `managedFields` are decoded into [`Managers`] and removed from the JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     pub value: Value,
@@ -77,7 +77,7 @@ pub enum Change {
     Deleted,
 }
 
-/// One entry of the watch log.
+/// One change in the log that watches replay.
 #[derive(Debug, Clone)]
 pub struct LogEntry {
     pub version: u64,

@@ -65,7 +65,7 @@ const ATOMIC_MAPS: &[&[&str]] = &[
     &["service", "port"],
 ];
 
-/// The topology of the value at `path`.
+/// The topology of `value`, which is at `path` in an object of this type.
 pub fn of(resource: &ResourceType, path: &[Elem], value: &Value) -> Topology {
     let names: Vec<&str> = path
         .iter()

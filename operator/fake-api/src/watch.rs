@@ -25,7 +25,7 @@ pub struct Signal {
     pub epoch: u64,
 }
 
-/// One open watch.
+/// State of one open watch stream.
 #[derive(Debug)]
 struct Follower {
     store: Arc<Mutex<State>>,

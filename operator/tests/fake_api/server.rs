@@ -52,7 +52,7 @@ impl Server {
         }
     }
 
-    /// The same server with a second namespace.
+    /// The same server with a second namespace for the case.
     pub async fn second_namespace(&self) -> Self {
         match &self.backend {
             Backend::Fake(api, clock) => Self {

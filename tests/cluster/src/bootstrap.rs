@@ -22,7 +22,7 @@ pub async fn apply(client: &kube::Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Applies one object, cluster-scoped unless it has a `metadata.namespace`, by server-side apply.
+/// Applies one object by server-side apply. An object without `metadata.namespace` is taken as cluster-scoped.
 ///
 /// # Errors
 /// When the object has no apiVersion, kind or name, or the API server refuses it.

@@ -197,7 +197,7 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Runs the program.
+/// The main function of `cluster`: parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -205,7 +205,7 @@ pub fn main() -> ExitCode {
         .with_max_level(tracing::Level::INFO)
         .with_target(false)
         .init();
-    // The TLS provider of kube, mongodb and the probes.
+    // Installs the TLS provider for kube, mongodb and the probes.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

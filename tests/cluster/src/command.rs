@@ -10,13 +10,13 @@ use anyhow::{Context, bail};
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
-        // Debian's folders of system programs, which a user's PATH may lack.
+        // System programs on Debian, whose folders may be missing in a user's PATH.
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .map(|folder| folder.join(program))
         .find(|candidate| candidate.is_file())
 }
 
-/// Path of a required program.
+/// Path of a program that must be installed.
 ///
 /// # Errors
 /// When the program is not installed; the error names the script that installs it.

@@ -229,7 +229,8 @@ fn manifest_size(body: &[u8]) -> anyhow::Result<u64> {
         .context("an image manifest without sizes")
 }
 
-/// Status and body of `GET /v2/<repository>/manifests/<tag>`.
+/// Requests the manifest of an image from the registry by `GET /v2/<repository>/manifests/<tag>`; returns status and
+/// body.
 async fn manifest(ports: &Ports, name: &str) -> anyhow::Result<(http::StatusCode, Vec<u8>)> {
     use http_body_util::{BodyExt as _, Empty};
     use hyper::body::Bytes;

@@ -23,7 +23,7 @@ use crate::parts::edge_arguments;
 use crate::parts::probe::Probe;
 use crate::wait::{Progress, until};
 
-/// Images of the containers next to the cluster.
+/// Images of the containers that run next to the cluster.
 const REGISTRY_IMAGE: &str = "registry:2";
 const MONGO_IMAGE: &str = "mongo:7";
 const TRAEFIK_IMAGE: &str = "traefik:v3.6";

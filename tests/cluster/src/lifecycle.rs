@@ -69,7 +69,7 @@ impl Cluster {
             .context("opening up.lock")?;
         lock.lock().context("locking up.lock")?;
         let known = Settings::read(&layout)?.map(|settings| settings.mode);
-        // kind keeps its published ports until `down`.
+        // A kind cluster counts as running, because its published ports cannot change until `down`.
         let running = known == Some(Mode::Kind)
             || known == Some(Mode::Local) && supervisor::try_lock(&layout)?.is_none();
         let settings = Settings::choose(options, &layout, running)?;

@@ -1,4 +1,4 @@
-//! The cluster's own certificate authority and the certificates of its parts.
+//! The certificate authority of a local cluster, and the certificates of the cluster's parts.
 
 use std::net::IpAddr;
 use std::path::Path;

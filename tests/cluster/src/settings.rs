@@ -9,12 +9,12 @@ use crate::state::{read_json, write_json};
 use crate::supervisor::relay;
 use crate::{command, image_builder};
 
-/// Mode and host ports, kept from the first `up` until `down`.
+/// Mode and host ports of a cluster. They are stored from the first `up` until `down`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// What provides the cluster.
     pub mode: Mode,
-    /// Ports on 127.0.0.1.
+    /// Ports on 127.0.0.1 that are forwarded into the cluster.
     pub ports: Ports,
 }
 

@@ -20,7 +20,7 @@ pub enum Phase {
     Ready,
     /// A part did not become ready; all parts were stopped.
     Failed,
-    /// Stopped on request.
+    /// The supervisor was stopped on request.
     Stopped,
 }
 
@@ -43,7 +43,7 @@ pub enum PartPhase {
 pub struct PartState {
     /// Phase.
     pub phase: PartPhase,
-    /// Process id while it runs.
+    /// Process id; `None` while the process does not run.
     pub pid: Option<u32>,
     /// Number of restarts.
     pub restarts: u32,

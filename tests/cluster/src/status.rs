@@ -18,7 +18,7 @@ pub struct ClusterStatus {
     pub name: String,
     /// Whether the supervisor runs.
     pub running: bool,
-    /// Mode and ports, after the first `up`.
+    /// Mode and ports; `None` before the first `up`.
     pub settings: Option<Settings>,
     /// The state that the supervisor wrote last; `None` before its first start.
     pub state: Option<State>,

@@ -38,7 +38,7 @@ impl Progress {
         }
     }
 
-    /// Prints one line.
+    /// Prints one line with the seconds since the start.
     pub fn say(&self, line: &str) {
         if !self.quiet {
             let seconds = self.started.elapsed().as_secs_f32();
@@ -47,7 +47,7 @@ impl Progress {
         }
     }
 
-    /// Time since the start.
+    /// Time since [`Self::shown`] or [`Self::quiet`] created this value.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()

@@ -79,7 +79,7 @@ impl Claim {
     }
 }
 
-/// Grants slots to trials.
+/// Decides when each trial may run, and grants it a [`Slot`].
 #[derive(Debug)]
 pub struct Scheduler {
     max_running: usize,

@@ -1,4 +1,4 @@
-//! Signing in through a real browser, after a password reset.
+//! A user resets the password and signs in with a real browser.
 
 use std::process::Command;
 

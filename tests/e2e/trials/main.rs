@@ -52,7 +52,7 @@ fn main() -> std::process::ExitCode {
         return cli::main();
     }
     let mut arguments = Arguments::from_args();
-    // The TLS provider of kube, mongodb and the requests.
+    // Installs the TLS provider for kube, mongodb and the HTTP requests of trials.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut trials = Trials::new(arguments.test_threads.unwrap_or(MAX_RUNNING));
     if std::env::var_os("E2E_LONG").is_some() {

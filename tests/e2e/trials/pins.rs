@@ -99,7 +99,7 @@ async fn serving(world: &World) -> anyhow::Result<Option<i64>> {
     Ok(status.release.serving)
 }
 
-/// Waits until the release runs everywhere and the environment's conditions report the pin.
+/// Waits until the pinned release runs on all pods of prod and the conditions Ready and RolledOut report the pin.
 async fn pinned(world: &World, number: i64) -> anyhow::Result<()> {
     let within = Duration::from_secs(90);
     until(&world.progress, "the pinned release", within, || async {

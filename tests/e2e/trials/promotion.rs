@@ -19,7 +19,7 @@ const PROD: Stage = Stage::Prod;
 
 /// Maximum time from an edit until the verdict is in the status.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Maximum delay with which the gate opens.
+/// Maximum time from the promised opening of the gate until it opens.
 const MAX_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
 /// `spec.promotion` of an environment that promotes from staging with a soak of 30 s. Fields of `more` override it.

@@ -135,7 +135,7 @@ async fn signing_out_closes(
     Ok(())
 }
 
-/// Addresses of prod's pods.
+/// IP addresses and port of prod's pods.
 async fn addresses(world: &World) -> anyhow::Result<Vec<SocketAddr>> {
     let stage = Stage::Prod;
     let api: Api<Pod> = Api::namespaced(world.client.clone(), &stage.namespace());

@@ -235,7 +235,7 @@ async fn templates(world: &World) -> anyhow::Result<BTreeSet<String>> {
     Ok(pods.iter().filter_map(hash).collect())
 }
 
-/// Waits until prod is ready and a new operator has checked its site.
+/// Waits until prod is Ready and the operator reports by the condition HttpsForced that it has checked the site.
 async fn adopted(world: &World) -> anyhow::Result<()> {
     world.ready(PROD).await?;
     let within = Duration::from_secs(90);

@@ -15,7 +15,7 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 #[derive(Debug)]
 pub struct SimulatedDeploymentController;
 
-/// A Deployment, its current ReplicaSet and its old ones.
+/// A Deployment, its current ReplicaSet and its previous ReplicaSets.
 struct View {
     key: Key,
     deployment: Value,

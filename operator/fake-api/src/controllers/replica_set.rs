@@ -64,7 +64,7 @@ pub fn is_ready(pod: &Value) -> bool {
     condition(pod, "Ready").is_some_and(|c| c["status"] == "True")
 }
 
-/// Whether the pod has been ready for `minReadySeconds` by the server's clock.
+/// Whether the pod is available: ready for at least `min_ready` seconds by the server's clock.
 fn is_available(store: &Store, pod: &Value, min_ready: i64) -> bool {
     let since = condition(pod, "Ready").map(|c| &c["lastTransitionTime"]);
     let since = since

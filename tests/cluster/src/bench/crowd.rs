@@ -64,7 +64,7 @@ fn environment(n: usize, image: &str) -> anyhow::Result<CrokodialEnvironment> {
     let spec = json!({
         "image": image,
         "domain": format!("crowd-{n}.crokodial.test"),
-        // A node with two cores cannot run fifty applications with the default requests.
+        // Small requests, because a node with two cores cannot run fifty applications with the default ones.
         "runtime": {"replicas": 1, "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}}},
         "rollout": {"bake": "5s", "progressDeadline": "15m"},
     });

@@ -29,10 +29,11 @@ pub(super) const STAGE: Stage = Stage::Staging;
 /// Timeout for the environment to become ready, and for every measured event.
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Polling interval of measured events: short compared with the times measured, and the same for the baseline.
+/// Interval at which measured events are polled. It is short compared with the measured durations, and the same for
+/// baselines.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The environment `bench`.
+/// Access to the environment `bench`.
 pub(super) struct Bench<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) client: Client,
@@ -115,7 +116,7 @@ impl<'a> Bench<'a> {
         Api::namespaced(self.client.clone(), &STAGE.namespace())
     }
 
-    /// A valid connection string.
+    /// A valid connection string of the database of staging, which `bench` uses.
     pub(super) fn uri(&self) -> anyhow::Result<String> {
         let accounts = Accounts::read(&self.cluster.layout)?;
         let accounts = accounts.context("the Mongo accounts are missing: run `make up` again")?;
@@ -165,7 +166,7 @@ impl<'a> Bench<'a> {
         holds(&self.environments(), NAME, type_, |c| c.reason == reason).await
     }
 
-    /// Sets the image; returns the time until the condition `RolledOut`.
+    /// Sets the image of the environment; returns the time until the condition `RolledOut` is True.
     pub(super) async fn roll(&self, image: &str) -> anyhow::Result<Duration> {
         let began = Instant::now();
         self.patch(&json!({"spec": {"image": image}})).await?;
@@ -174,7 +175,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Deletes an object that may not exist.
+/// Deletes an object; succeeds if it does not exist.
 pub(super) async fn delete<K>(api: &Api<K>, name: &str) -> anyhow::Result<()>
 where
     K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
@@ -205,7 +206,8 @@ pub(super) async fn holds(
     }
 }
 
-/// An environment as `make up` creates it, with another name and the merge patch `more`.
+/// The environment that `make up` creates for a stage, with another name and with the merge patch `more` applied to its
+/// spec.
 pub(super) fn overlay(
     stage: Stage,
     name: &str,

@@ -17,7 +17,7 @@ use crate::edge::load::Load;
 use crate::edge::site::Site;
 use crate::wait::until;
 
-/// Requests per second.
+/// Load during the measurement, in requests per second.
 const RATE: u32 = 200;
 /// Maximum time from the verdict until the last good release serves.
 const MAX_ROLLBACK: Duration = Duration::from_secs(60);

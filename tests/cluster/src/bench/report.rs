@@ -14,7 +14,7 @@ pub enum Unit {
     Bytes,
     /// Milliseconds.
     Milliseconds,
-    /// A number of things.
+    /// A number without a unit.
     Count,
 }
 
@@ -34,7 +34,7 @@ pub struct Baseline {
 pub struct Row {
     /// What was measured.
     pub what: String,
-    /// Unit of the numbers.
+    /// Unit of the measurement, the limit and the baseline.
     pub unit: Unit,
     /// Value.
     pub measured: u64,

@@ -21,7 +21,7 @@ pub(super) const PLAIN: &str = "bench-plain";
 
 /// Number of measured rounds; the report contains the median.
 const ROUNDS: usize = 3;
-/// Requests per second.
+/// Load during the measurement, in requests per second.
 const RATE: u32 = 200;
 
 /// Measures rollouts of the environment and of the plain Deployment alternately, so that other load on the machine
@@ -54,7 +54,7 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Measures the requests lost during a release, until it is good.
+/// Counts the requests lost from the start of a rollout until the release is good.
 pub(super) async fn under_load(
     bench: &Bench<'_>,
     report: &mut Report,

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 /// The faults to simulate.
 #[derive(Clone, Copy, Debug, Default)]
 struct Faults {
-    /// Time after the start at which the process exits with an error.
+    /// Time after the start of the process at which it exits with an error.
     exit_after: Option<Duration>,
     /// Delay before each response.
     delay: Option<Duration>,
-    /// Time after the start from which responses are delayed.
+    /// Time after the start of the process from which responses are delayed.
     delay_after: Duration,
     /// Whether the script that the page references is missing.
     no_assets: bool,

@@ -24,7 +24,7 @@ const CARGO_VARIABLES: [&str; 4] = [
 /// the folder, so that the file cannot change before it is copied.
 #[derive(Debug)]
 pub struct Binary {
-    /// Path of the file.
+    /// Path of the binary in the target folder.
     pub path: PathBuf,
     _lock: File,
 }

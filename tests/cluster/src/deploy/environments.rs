@@ -97,7 +97,8 @@ pub fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
     Ok(CrokodialEnvironment::new(stage.as_str(), spec))
 }
 
-/// A freeze that is in effect now, and its end: the start of a minute, at least ten seconds from now.
+/// An item of `promotion.freezes` that is in effect at `now`, and its end. The end is the start of a minute, at least
+/// ten seconds after `now`.
 ///
 /// # Errors
 /// When `now` is at the end of the range of timestamps.

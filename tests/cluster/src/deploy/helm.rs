@@ -69,7 +69,7 @@ pub fn install(cluster: &Cluster, operator: &Pushed, more: &[&str]) -> anyhow::R
         .arg("--values")
         .arg(cluster.checkout.join("tests/overlay/values.yaml"))
         .args(["--set-string", &format!("image.tag={}", operator.tag)])
-        // A new build under the same tag must restart the pods.
+        // The value contains the image's content hash, so that a new build under the same tag restarts the pods.
         .args([
             "--set-string",
             &format!("podAnnotations.crokodial\\.com/build={}", operator.content),
@@ -110,7 +110,7 @@ fn chart(cluster: &Cluster) -> std::path::PathBuf {
     cluster.checkout.join("charts/crokodial-operator")
 }
 
-/// Hash of the chart, the local values and the image.
+/// Hash of the chart, the local values and the image; the release is upgraded if it changes.
 fn fingerprint(cluster: &Cluster, operator: &Pushed) -> anyhow::Result<String> {
     let mut hash = Sha256::new();
     hash.update(&operator.content);

@@ -1,6 +1,6 @@
 //! Deploys the product into a running cluster: the images, the chart and two environments.
 //!
-//! Every step writes only what is missing or changed, so a second run changes nothing.
+//! Every step is idempotent: it writes only what is missing or changed.
 
 pub mod compile;
 pub mod environments;

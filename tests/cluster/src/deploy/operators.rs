@@ -25,7 +25,7 @@ pub const LEASE_DURATION: Duration = Duration::from_secs(5);
 /// Maximum duration of a takeover after the Lease has been released or has expired.
 pub const MAX_HANDOVER: Duration = Duration::from_millis(500);
 
-/// A write of an operator, from the audit log.
+/// A write request of an operator pod, from the audit log.
 #[derive(Debug)]
 pub struct AuditedWrite {
     /// Name of the operator pod that made the write.

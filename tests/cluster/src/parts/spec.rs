@@ -55,7 +55,7 @@ impl Part {
     }
 }
 
-/// How to run a part.
+/// Description of a part: everything that is needed to run it.
 #[derive(Clone, Debug)]
 pub struct PartSpec {
     /// The part that is described.

@@ -57,7 +57,7 @@ pub fn enter(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fails: namespaces exist only on Linux.
+/// Always fails, because network and mount namespaces exist only on Linux.
 ///
 /// # Errors
 /// Always.

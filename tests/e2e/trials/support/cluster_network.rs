@@ -27,7 +27,7 @@ pub fn connect(
     Ok(tokio::net::TcpStream::from_std(stream)?)
 }
 
-/// Listens on a free port of an address in the cluster's network.
+/// Opens a listener on a free port of this address in the cluster's network.
 pub fn listener(world: &World, address: &str) -> anyhow::Result<tokio::net::TcpListener> {
     let address = address.to_owned();
     let listener = in_namespace(world, move || {

@@ -55,7 +55,7 @@ struct State {
     traffic: Traffic,
     /// Scheduled crashes: the number of writes since the previous crash, and when to crash relative to that write.
     due: VecDeque<(usize, CrashTime)>,
-    /// Time of the last creation or deletion.
+    /// Time of the last creation or deletion of a counted object.
     changed: Instant,
 }
 
@@ -192,7 +192,7 @@ impl Shared {
         Some(time)
     }
 
-    /// Records a creation or deletion.
+    /// Counts a creation or deletion of an object, if the API server accepted it.
     fn record(&self, method: &Method, object: String, status: http::StatusCode) {
         let what = match *method {
             Method::DELETE if status.is_success() => "deleted",

@@ -18,7 +18,7 @@ impl PortBlock {
         Self::insert(world, port, &["DROP"])
     }
 
-    /// Resets new and open connections, as if nothing listened on the port.
+    /// Resets new and existing connections to the port, as if nothing listened there.
     pub fn reset_connections(world: &World, port: u16) -> anyhow::Result<Self> {
         Self::insert(world, port, &["REJECT", "--reject-with", "tcp-reset"])
     }

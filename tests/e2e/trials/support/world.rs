@@ -24,7 +24,7 @@ static WORLD: OnceLock<Result<World, String>> = OnceLock::new();
 /// The cluster with the product deployed.
 pub struct World {
     runtime: tokio::runtime::Runtime,
-    /// The cluster.
+    /// The local cluster.
     pub cluster: Cluster,
     /// Client of the API server.
     pub client: Client,
