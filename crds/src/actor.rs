@@ -50,7 +50,9 @@ impl Reason {
         }
     }
 
-    /// Whether the state of this reason can end without an edit of the spec.
+    /// Whether a condition that is not met for this reason can become met without anybody's action. False for the
+    /// reasons of the promotion gate, whose verdict decides this, and for checks that are still running: their
+    /// conditions are Unknown, which does not count as not met.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn ends_by_itself(self) -> bool {

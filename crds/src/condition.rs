@@ -195,7 +195,7 @@ impl ConditionType {
     }
 }
 
-/// Status of a condition.
+/// Value of the field `status` of a condition.
 #[derive(
     Clone,
     Copy,

@@ -147,8 +147,8 @@ fn parse_tag(tag: &str) -> Result<String, ImageError> {
     }
 }
 
-/// Whether the text consists of lower-case words that are joined by one dot, one or two underscores, or any number of
-/// hyphens.
+/// Whether the text is a valid path component of a repository: words of lower-case letters and digits, joined by one
+/// dot, one or two underscores, or any number of hyphens.
 fn is_component(text: &str) -> bool {
     let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let separator_ok = |s: &str| s == "." || s == "_" || s == "__" || s.bytes().all(|b| b == b'-');
