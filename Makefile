@@ -1,4 +1,4 @@
-# Recipes are one line; programs live in files. `make help` prints the lines with two hashes.
+# Every recipe is one line; longer programs are in scripts/ and in the crates. `make help` prints the text after `##`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

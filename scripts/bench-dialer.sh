@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compares the dialer with Express and Fastify. `npm ci` runs only when the lockfile changed.
-# Usage: scripts/bench-dialer.sh [--json] [--runs N] [--only ROUTE]; MONGODB_TEST_URI names the server, else the cluster of `make up`.
+# Benchmarks the dialer against Express and Fastify. `npm ci` runs only if the lockfile changed.
+# Usage: scripts/bench-dialer.sh [--json] [--runs N] [--only ROUTE]
+# The database is that of MONGODB_TEST_URI, or of the cluster of `make up` if the variable is not set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uri=target/cluster/mongo-admin-uri

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes the dialer's parsers with libFuzzer: each target of dialer/fuzz/src for FUZZ_SECONDS. The corpus is kept in the
-# target folder, where the next run continues from it.
+# Fuzzes the dialer's parsers with libFuzzer: each target of dialer/fuzz/src for FUZZ_SECONDS. The corpus is kept in
+# cargo's target folder, so that the next run continues with it.
 # Usage: scripts/fuzz.sh [TARGET...]     FUZZ_SECONDS=60 FUZZ_SEED=1 FUZZ_JOBS=2
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,7 +9,7 @@ seeds=dialer/fuzz/seeds
 
 say() { echo "fuzz: $*"; }
 
-# A unit test checks that every target has a directory.
+# The targets are the names of the folders with seeds. A unit test checks that every target has such a folder.
 all=("$seeds"/*/)
 all=("${all[@]%/}")
 all=("${all[@]##*/}")
@@ -19,8 +19,8 @@ for target in "${targets[@]}"; do
   [[ -d $seeds/$target ]] || { say "there is no target \"$target\"; there are: ${all[*]}" >&2; exit 2; }
 done
 
-# The stable compiler's instrumentation. With --target it applies only to what runs in the fuzzer, not to build scripts and
-# macros.
+# Coverage instrumentation that the stable compiler supports. Because of --target, cargo applies these flags only to the
+# code of the fuzzer, not to build scripts and procedural macros.
 instrument=(-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters
   -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares)
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -31,7 +31,7 @@ say "building"
 env -u CARGO_ENCODED_RUSTFLAGS RUSTFLAGS="${instrument[*]}" CARGO_TARGET_DIR="$root" \
   cargo build --quiet --locked -p crokodial-dialer-fuzz --profile fuzz --target "$host"
 
-# Runs one target; fails if it found something.
+# Runs one target. Fails if libFuzzer found an input that breaks the target.
 fuzz() {
   local target=$1 seeds=dialer/fuzz/seeds/$1 log=$FUZZ_WORK/logs/$1.txt status=0 begin=$SECONDS
   mkdir -p "$FUZZ_WORK/corpus/$target"
@@ -60,8 +60,8 @@ export -f fuzz
 
 mkdir -p "$FUZZ_WORK/logs" "$FUZZ_WORK/found"
 say "${#targets[@]} targets, $FUZZ_SECONDS s each, FUZZ_SEED=$FUZZ_SEED"
-# All targets run, whatever the others find.
-# shellcheck disable=SC2016 # $1 belongs to the inner shell.
+# All targets run, even if some of them fail.
+# shellcheck disable=SC2016 # The inner shell expands $1.
 if ! printf '%s\0' "${targets[@]}" | xargs -0 -n 1 -P "${FUZZ_JOBS:-2}" bash -c 'fuzz "$1"' fuzz; then
   say "something was found, see above" >&2
   exit 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the helm of this checkout, built once into the cache.
+# Runs helm in the version that this checkout pins. The first run builds it into the cache.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 "$root/scripts/program.sh" cluster tools >/dev/null

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Installs missing system packages on Debian and its derivatives; on other systems prints their names.
-# Usage: scripts/install-packages.sh [build] [cluster] [browser]     (no argument: all that CLUSTER=… needs here)
-# Does nothing and uses no network if every program is installed.
+# Installs missing system packages on Debian and its derivatives. On other systems it only prints their names.
+# Usage: scripts/install-packages.sh [build] [cluster] [browser]     (no argument: all that the mode CLUSTER=… needs)
+# If every program is installed, it does nothing and uses no network.
 set -euo pipefail
 
 say() { echo "install-packages: $*" >&2; }
 fail() { say "$*"; exit 1; }
 have() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 
-# Program or file = package. A name with a slash is a file.
+# Entries PROGRAM=PACKAGE, or FILE=PACKAGE if the left side contains a slash.
 build=(cc=gcc c++=g++ /usr/include/stdlib.h=libc6-dev git=git curl=curl /etc/ssl/certs/ca-certificates.crt=ca-certificates)
 cluster=(containerd=containerd runc=runc /usr/lib/cni/bridge=containernetworking-plugins iptables=iptables
   conntrack=conntrack buildah=buildah ip=iproute2 docker-registry=docker-registry mount=mount)
 browser=(chromium=chromium)
 
-# kind on a container engine has its own node image, so that the node's packages are not needed.
+# Whether the cluster is kind or an existing one (CLUSTER=current): the host then needs no packages of a node.
 uses_kind() {
   case ${CLUSTER:-} in
     kind | current) return 0 ;;
@@ -52,8 +52,8 @@ if [[ $(id -u) -ne 0 ]]; then
   as_root=(sudo)
 fi
 
-# The cluster starts its own containerd and registry, so the packages' services must not start. RUNLEVEL=1 prevents it for
-# invoke-rc.d, a policy file for systemd; an existing policy file is not changed.
+# The cluster starts its own containerd and registry, so the installation must not start the services of the packages.
+# RUNLEVEL=1 prevents this for invoke-rc.d, and a policy file prevents it on systemd. An existing policy file is kept.
 policy=/usr/sbin/policy-rc.d
 if [[ ! -e $policy ]]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null

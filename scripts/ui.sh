@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the UI's packages and runs an npm script. `npm ci` runs only when the lockfile changed, a build only when a
-# source changed: a rewritten dist/ would recompile the dialer.
+# Installs the UI's npm packages and runs an npm script. `npm ci` runs only if the lockfile changed. A build runs only
+# if a source changed, because a rewritten dist/ makes cargo recompile the dialer.
 # Usage: scripts/ui.sh build|lint|typecheck|test
 set -euo pipefail
 cd "$(dirname "$0")/../dialer/ui"

@@ -1,4 +1,4 @@
-//! Who takes the next step after a reason, and whether anybody has to.
+//! Who has to act on a reason, and whether a reason goes away without an edit.
 
 use strum::EnumProperty;
 
@@ -39,7 +39,7 @@ impl Reason {
         self.get_str("who")?.parse().ok()
     }
 
-    /// Sentence about what was observed (given without its full stop), then the next step and who takes it.
+    /// The message of a condition: the observation `seen` (without its full stop), then the next step and who takes it.
     #[must_use]
     pub fn sentence(self, seen: &str) -> String {
         match self.who() {
@@ -50,7 +50,9 @@ impl Reason {
         }
     }
 
-    /// True for a reason that ends by itself, or with the world's help but without an edit.
+    /// Whether a condition that is not met for this reason can become met without anybody's action. False for the
+    /// reasons of the promotion gate, whose verdict decides this, and for checks that are still running: their
+    /// conditions are Unknown, which does not count as not met.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn ends_by_itself(self) -> bool {

@@ -1,4 +1,4 @@
-//! Condition types, and the pure function that computes a condition.
+//! Condition types, and the pure function [`set`] that computes a condition.
 //!
 //! Each type's and each reason's rustdoc is published in docs/reference/conditions.md.
 
@@ -68,20 +68,20 @@ pub enum ConditionType {
 }
 
 impl ConditionType {
-    /// Value of the field `type`.
+    /// The name of the condition type, as in the field `type` of a condition.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// Published meaning of the status True, in sentences.
+    /// The published meaning of the status True, in complete sentences.
     #[must_use]
     pub fn meaning(self) -> &'static str {
         self.get_documentation().unwrap_or_default().trim_end()
     }
 
-    /// Reasons of this condition, the good ones first. `Ready`, `Reconciling` and `Stalled` otherwise carry the reason
-    /// of the condition they are derived from.
+    /// The reasons that this condition can have, those of a good state first. `Ready`, `Reconciling` and `Stalled` can
+    /// also have any reason of the condition from which they are derived.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn reasons(self) -> &'static [Reason] {
@@ -195,7 +195,7 @@ impl ConditionType {
     }
 }
 
-/// Status of a condition.
+/// Value of the field `status` of a condition.
 #[derive(
     Clone,
     Copy,
@@ -219,7 +219,7 @@ pub enum ConditionStatus {
 }
 
 impl ConditionStatus {
-    /// Value of the field `status`.
+    /// The value of the field `status` of a condition.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -232,8 +232,8 @@ impl From<bool> for ConditionStatus {
     }
 }
 
-/// The condition to write. Its transition time is that of the condition of this type in `old` when the status is
-/// unchanged, otherwise `now`, in whole seconds as the API server stores it: the same state gives equal values.
+/// Computes a condition. If `old` has a condition of this type with the same status, its transition time is kept;
+/// otherwise the transition time is `now` in whole seconds. An unchanged state thus gives an equal condition.
 #[must_use]
 pub fn set(
     old: &[Condition],
@@ -258,7 +258,7 @@ pub fn set(
     }
 }
 
-/// The condition of this type, if there is one.
+/// The condition of this type, if `conditions` contains one.
 #[must_use]
 pub fn find(conditions: &[Condition], type_: ConditionType) -> Option<&Condition> {
     conditions
@@ -266,7 +266,7 @@ pub fn find(conditions: &[Condition], type_: ConditionType) -> Option<&Condition
         .find(|condition| condition.type_ == type_.as_str())
 }
 
-/// The status of the condition of this type; absent or not a known word is Unknown.
+/// The status of the condition of this type; Unknown if the condition is absent or its status is not a valid value.
 #[must_use]
 pub fn status_of(conditions: &[Condition], type_: ConditionType) -> ConditionStatus {
     find(conditions, type_)
@@ -274,7 +274,7 @@ pub fn status_of(conditions: &[Condition], type_: ConditionType) -> ConditionSta
         .unwrap_or(ConditionStatus::Unknown)
 }
 
-/// A time as the API server stores it: whole seconds.
+/// A time rounded down to whole seconds, as the API server stores it.
 #[must_use]
 pub fn whole_seconds(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))

@@ -1,4 +1,4 @@
-//! Durations as users write them: Go style, whole hours, minutes and seconds (`90s`, `1h30m`).
+//! Durations in the format of specs: whole hours, minutes and seconds in Go's notation (`90s`, `1h30m`).
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ pub const MAX_LENGTH: usize = 16;
 /// Error of parsing a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    /// Empty, a sign, a fraction, an unknown unit, or a number without a unit.
+    /// The text is empty or has a sign, a fraction, an unknown unit or a number without a unit.
     #[error("not a duration: write whole hours, minutes and seconds such as 90s, 10m or 1h30m")]
     Syntax,
-    /// More than [`MAX_LENGTH`] bytes.
+    /// The text has more than [`MAX_LENGTH`] bytes.
     #[error("a duration has at most 16 characters: write it with larger units, such as 24h")]
     TooLong,
-    /// More seconds than 64 bits hold.
+    /// The number of seconds does not fit into 64 bits.
     #[error("the duration is too large: write a smaller number")]
     Overflow,
 }
 
-/// Parses `^([0-9]+(h|m|s))+$`; the parts are added up, in any order, as Go does.
+/// Parses a text of the form `^([0-9]+(h|m|s))+$`. As in Go, the parts may be in any order and are added up.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     if text.len() > MAX_LENGTH {
         return Err(DurationError::TooLong);
@@ -54,7 +54,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::from_secs(total))
 }
 
-/// Writes whole seconds the way [`parse`] reads them: `1h30m`, `45s`, `0s`. Fractions are dropped.
+/// Formats a duration for [`parse`]: `1h30m`, `45s`, `0s`. Fractions of a second are dropped.
 pub fn format(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let parts = [

@@ -1,8 +1,8 @@
-//! `CrokodialEnvironment`: what a user writes. Every rustdoc line here is published as the field's description, so it
-//! is written for users; the message of every rule says what to write instead.
+//! The resource `CrokodialEnvironment` and its spec, which users write. The rustdoc of every field is published as the
+//! field's description, so it is written for users. The message of every validation rule says what to write instead.
 //!
-//! No field has an OpenAPI default. Defaults are applied by the operator and shown in `status.effective`:
-//! Git then sees no drift, and a new operator's new default is no new release.
+//! No field has an OpenAPI default. The operator applies defaults and shows them in `status.effective`. GitOps tools
+//! thus see no drift, and a changed default of a new operator version creates no release.
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -51,7 +51,7 @@ pub use crate::environment_runtime::{
         json_path = ".status.conditions[?(@.type==\"Ready\")].status"
     ),
     printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    // With `-o wide`: why, and what to do.
+    // The following columns are shown with `-o wide`: the reason and what to do.
     printcolumn(
         name = "REASON",
         type_ = "string",
@@ -199,7 +199,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The word used in the resource.
+    /// The value of `spec.stage`: `staging` or `prod`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! The parts of a `CrokodialEnvironment` for its deletion, suspension and history. As in `environment.rs`, every
-//! rustdoc line is published.
+//! The types of a `CrokodialEnvironment`'s spec for deletion, suspension and history. As in `environment.rs`, the
+//! rustdoc of every type and field is published.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;

@@ -1,4 +1,5 @@
-//! The database of a `CrokodialEnvironment`. As in `environment.rs`, every rustdoc line is published.
+//! The types of a `CrokodialEnvironment`'s spec for its database. As in `environment.rs`, the rustdoc of every type and
+//! field is published.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -120,7 +121,7 @@ pub enum PreflightRole {
 }
 
 impl PreflightRole {
-    /// The word used in the resource and by MongoDB.
+    /// The name of the role in MongoDB, which is also the value in the spec.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,5 @@
-//! The parts of a `CrokodialEnvironment` for the checks of a release before it gets traffic. As in `environment.rs`, every rustdoc line is published.
+//! The types of a `CrokodialEnvironment`'s spec for the checks of a release before it gets traffic. As in
+//! `environment.rs`, the rustdoc of every type and field is published.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
-//! The parts of a `CrokodialEnvironment` for its processes and their rollout. As in `environment.rs`, every rustdoc line is published.
+//! The types of a `CrokodialEnvironment`'s spec for its processes and their rollout. As in `environment.rs`, the
+//! rustdoc of every type and field is published.
 
 use std::collections::BTreeMap;
 

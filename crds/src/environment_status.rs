@@ -1,4 +1,5 @@
-//! `status` of a `CrokodialEnvironment`. It is derived: when deleted, the operator writes the same one again.
+//! The `status` of a `CrokodialEnvironment`. It contains only derived values: if it is deleted, the operator writes the
+//! same status again.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;

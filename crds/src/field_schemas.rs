@@ -1,4 +1,4 @@
-//! Schemas of single fields that the derive macro does not produce.
+//! Schemas of single fields that the derive macro cannot generate.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -14,7 +14,7 @@ pub(crate) fn quantities(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Transform for an enum behind an `Option`: the enum's own description would replace the field's.
+/// Transform that removes the description of an enum behind an `Option`, because it would replace that of the field.
 pub(crate) fn undescribed(schema: &mut Schema) {
     schema.remove("description");
 }

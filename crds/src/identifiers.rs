@@ -1,25 +1,25 @@
-//! Parsed names: each type holds only text that is valid where it is used.
+//! Newtypes of names, which are validated when they are parsed.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Error of parsing a name. It does not contain the text.
+/// Error of parsing a name. It does not contain the rejected text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Not an [`EnvironmentName`].
+    /// The text is not a valid [`EnvironmentName`].
     #[error(
         "an environment's name has at most 40 lower-case letters, digits and hyphens, starts with a letter, ends with a letter or digit, and not in -candidate"
     )]
     Environment,
-    /// Not a [`DnsName`].
+    /// The text is not a valid [`DnsName`].
     #[error(
         "a domain is a lower-case DNS name such as app.example.com, without https://, port, path, wildcard or trailing dot"
     )]
     Dns,
-    /// Not a [`Digest`].
+    /// The text is not a valid [`Digest`].
     #[error("a digest is sha256: and 64 lower-case hex digits")]
     Digest,
-    /// Not a [`DatabaseName`].
+    /// The text is not a valid [`DatabaseName`].
     #[error("a database's name has 1 to 63 bytes and none of / \\ . space \" $ * < > : | ? @")]
     Database,
 }
@@ -42,7 +42,8 @@ pub(crate) fn is_label(text: &str, max: usize) -> bool {
             .all(|b| is_lower_alphanumeric(*b) || *b == b'-')
 }
 
-/// Name of a CrokodialEnvironment: short enough that every child's name is a DNS label.
+/// Name of a CrokodialEnvironment. It has at most 40 bytes, so that the names of all objects created for the
+/// environment are DNS labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvironmentName(String);
 
@@ -61,8 +62,7 @@ impl FromStr for EnvironmentName {
     }
 }
 
-/// A lower-case DNS name of at most 253 bytes whose last label starts with a letter, so that it is no
-/// IPv4 address.
+/// A lower-case DNS name of at most 253 bytes. Its last label starts with a letter, which excludes IPv4 addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DnsName(String);
 
@@ -103,13 +103,13 @@ impl FromStr for Digest {
     }
 }
 
-/// Name of a MongoDB database, by the rules of a server on any system. `@` is refused too: in a connection
-/// string it is a sign of an unescaped password.
+/// Name of a MongoDB database that is valid for servers on every operating system. `@` is also refused, because in a
+/// connection string it indicates an unescaped password.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatabaseName(String);
 
 impl DatabaseName {
-    /// Whether it is one of the server's own databases, which no application may use.
+    /// Whether this is a system database of the server, such as `admin`, which applications must not use.
     #[must_use]
     pub fn is_system(&self) -> bool {
         ["admin", "local", "config"].contains(&self.as_str())
@@ -146,7 +146,7 @@ impl DnsName {
 }
 
 impl Digest {
-    /// The digest with its `sha256:`.
+    /// The digest, including the prefix `sha256:`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,57 +1,58 @@
-//! Image references, read by the rules of Docker and containerd.
+//! Image references, parsed by the rules of Docker and containerd.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::identifiers::Digest;
 
-/// Registry of a reference without one.
+/// Registry of an image reference that names none.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
 
-/// Error of parsing an image reference. It does not contain the text.
+/// Error of parsing an image reference. It does not contain the rejected text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
-    /// A scheme, a space, a missing name, upper case in the name.
+    /// The reference has a scheme, a space, no name, or upper-case letters in the name.
     #[error(
         "an image is registry/name:tag or registry/name@sha256:<64 hex digits>, with the name in lower case and without a scheme or spaces"
     )]
     Name,
-    /// The registry's host or port.
+    /// The host or port of the registry is invalid.
     #[error(
         "the image's registry is a host name with an optional port, such as ghcr.io or registry.example.com:5000"
     )]
     Registry,
-    /// The part after the last colon.
+    /// The tag, which is the part after the last colon, is invalid.
     #[error(
         "an image's tag has at most 128 letters, digits and any of _ . -, and starts with none of . -"
     )]
     Tag,
-    /// The part after `@`.
+    /// The digest, which is the part after `@`, is invalid.
     #[error("an image's digest is sha256: and 64 lower-case hex digits")]
     Digest,
 }
 
-/// Image reference in its full form: `nginx` is `docker.io/library/nginx`. Its `Display` form parses to the same value.
+/// Image reference in its full form: `nginx` becomes `docker.io/library/nginx`. The output of `Display` parses to the
+/// same value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageRef {
-    /// Host and optional port, as pods name it.
+    /// Host and optional port of the registry.
     pub registry: String,
-    /// Path in the registry.
+    /// Path of the repository in the registry.
     pub repository: String,
-    /// Tag as given; absent is not `latest` here, because a rule of the schema distinguishes them.
+    /// Tag as written. `None` is not replaced by `latest`: the rules of the schema distinguish a missing tag.
     pub tag: Option<String>,
-    /// Digest as given.
+    /// Digest as written.
     pub digest: Option<Digest>,
 }
 
 impl ImageRef {
-    /// The tag to ask the registry for: `latest` when none is given, as containers do.
+    /// The tag to request from the registry; `latest` if the reference has none, as in Docker.
     #[must_use]
     pub fn tag_or_latest(&self) -> &str {
         self.tag.as_deref().unwrap_or("latest")
     }
 
-    /// The same image by this digest and without its tag: what a pod runs.
+    /// The reference of the same repository with this digest and without a tag, as pods use it.
     #[must_use]
     pub fn at(&self, digest: Digest) -> Self {
         Self {
@@ -108,7 +109,8 @@ impl fmt::Display for ImageRef {
     }
 }
 
-/// Registry and rest. The first part is a registry when it has a dot or a port, or is `localhost`.
+/// Splits a reference into registry and repository. The part before the first `/` is a registry if it contains a dot or
+/// a port or is `localhost`.
 fn split_registry(name: &str) -> (&str, &str) {
     match name.split_once('/') {
         Some(("index.docker.io", path)) => (DEFAULT_REGISTRY, path),
@@ -145,7 +147,8 @@ fn parse_tag(tag: &str) -> Result<String, ImageError> {
     }
 }
 
-/// Whether the text is lower-case words joined by one dot, one or two underscores, or hyphens.
+/// Whether the text is a valid path component of a repository: words of lower-case letters and digits, joined by one
+/// dot, one or two underscores, or any number of hyphens.
 fn is_component(text: &str) -> bool {
     let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let separator_ok = |s: &str| s == "." || s == "_" || s == "__" || s.bytes().all(|b| b == b'-');

@@ -1,8 +1,8 @@
-//! The `crokodial.com/v1alpha1` API: what users write, what the operator reports, and the pure types both share.
+//! The `crokodial.com/v1alpha1` API: the specs that users write, the statuses that the operator writes, and types for
+//! their values.
 //!
-//! Nothing here talks to a cluster. Objects are decoded from what the API server sends; names, images, durations and
-//! connection strings are parsed once, on input, into the newtypes of [`names`], [`image`], [`duration`] and
-//! [`mongo_uri`].
+//! This crate does not access a cluster. Names, images, durations and connection strings are parsed once, on input, by
+//! [`names`], [`image`], [`duration`] and [`mongo_uri`].
 
 pub mod actor;
 pub mod condition;

@@ -1,8 +1,8 @@
-//! Connection strings of MongoDB, checked without a driver and without keeping the credential.
+//! Validates MongoDB connection strings without a driver and without keeping the credential.
 //!
-//! The rules are those of the MongoDB connection string specification. Neither an error nor a parsed value
-//! holds any part of the user information, not even when the password is not percent-encoded and its
-//! characters `/ : ? @` shift the other parts: those texts are refused.
+//! The rules are those of the MongoDB connection string specification. Errors and parsed values never contain any part
+//! of the user name or password. A password with an unencoded `/ : ? @` could end up in the host or database name, so
+//! such connection strings are refused.
 
 use percent_encoding::percent_decode_str;
 
@@ -11,49 +11,49 @@ use crate::identifiers::DatabaseName;
 /// Maximum length of a connection string, in bytes.
 pub const MAX_LENGTH: usize = 8192;
 
-/// Error of parsing a connection string. It contains nothing of the text.
+/// Error of parsing a connection string. It contains no part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadUri {
-    /// An empty value.
+    /// The text is empty.
     #[error("the value is empty: write the connection string")]
     Empty,
-    /// More than [`MAX_LENGTH`] bytes.
+    /// The text has more than [`MAX_LENGTH`] bytes.
     #[error("the value has more than 8192 bytes: write only the connection string")]
     TooLong,
-    /// A space or line break, often at the end, from `echo`.
+    /// The text contains a space or a line break. Often `echo` has added one at the end.
     #[error(
         "the value contains a space or a line break, perhaps at its end: write it without, for example with kubectl create secret --from-literal"
     )]
     Whitespace,
-    /// Another scheme, quotes around it, or `NAME=` before it.
+    /// The text starts with another scheme, a quote or `NAME=`.
     #[error(
         "the value does not start with mongodb:// or mongodb+srv://: write the bare connection string, without quotes or a variable's name"
     )]
     Scheme,
-    /// `@`, `:`, `/` or `%` as they are in the user name or password.
+    /// The user name or password contains a character such as `@`, `:`, `/` or `%` that is not percent-encoded.
     #[error(
         "the user name or password contains a character that must be percent-encoded: write @ as %40, : as %3A, / as %2F, ? as %3F, % as %25"
     )]
     UserInfo,
-    /// No host, an empty one, or characters no host has.
+    /// A host is missing, is empty or has invalid characters.
     #[error(
         "a host is missing or not a host name: write mongodb://user:password@host:27017/database"
     )]
     Host,
-    /// Not a number from 1 to 65535.
+    /// A port is not a number from 1 to 65535.
     #[error(
         "a port is not a number from 1 to 65535; if the password contains @ : / or ?, percent-encode it"
     )]
     Port,
-    /// mongodb+srv with a port or with several hosts.
+    /// A `mongodb+srv://` string has a port or several hosts.
     #[error("mongodb+srv:// takes exactly one host and no port: remove the port or use mongodb://")]
     Srv,
-    /// A path that is no database name.
+    /// The path is not a valid database name.
     #[error(
         "the part after the last / is not a database name: write /database, and percent-encode @ : / ? in the password"
     )]
     Database,
-    /// An option without `=`.
+    /// An option is not a valid `name=value` pair.
     #[error("the options after ? are not name=value pairs joined by &: correct them")]
     Options,
 }
@@ -67,20 +67,20 @@ pub struct MongoHost {
     pub port: Option<u16>,
 }
 
-/// The parts of a connection string that may be shown.
+/// The parts of a connection string that are not secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MongoUri {
-    /// The servers, at least one; with `srv` the one name to look up.
+    /// The servers, at least one. With `srv`: the single name whose SRV record is looked up.
     pub hosts: Vec<MongoHost>,
-    /// The database named in the path. May be `admin`: see [`DatabaseName::is_system`].
+    /// The database named in the path. It may be a system database such as `admin`: see [`DatabaseName::is_system`].
     pub database: Option<DatabaseName>,
     /// Whether the servers are looked up by an SRV record (`mongodb+srv://`).
     pub srv: bool,
-    /// Whether a user name is given.
+    /// Whether the connection string contains a user name.
     pub authenticated: bool,
 }
 
-/// Checks a connection string.
+/// Parses a connection string.
 pub fn parse(text: &str) -> Result<MongoUri, BadUri> {
     check_text(text)?;
     let (srv, rest) = match (
@@ -99,7 +99,7 @@ pub fn parse(text: &str) -> Result<MongoUri, BadUri> {
     if user_info.is_some_and(|info| !is_user_info(info)) {
         return Err(BadUri::UserInfo);
     }
-    // An `@` further right means a password cut off by its own `/` or `?`.
+    // An `@` in the path or the options means that an unencoded `/` or `?` in the password ended the authority early.
     if path.contains('@') || options.is_some_and(has_stray_at) {
         return Err(BadUri::UserInfo);
     }
@@ -139,7 +139,8 @@ fn check_text(text: &str) -> Result<(), BadUri> {
     Ok(())
 }
 
-/// Authority, path without its slash, and options. The slash before `?` may be left out.
+/// Splits the text after the scheme into authority, path without its slash, and options. The slash before `?` is
+/// optional.
 fn split(rest: &str) -> (&str, &str, Option<&str>) {
     let (before, options) = rest
         .split_once('?')
@@ -148,7 +149,7 @@ fn split(rest: &str) -> (&str, &str, Option<&str>) {
     (authority, path, options)
 }
 
-/// `user` or `user:password`, both percent-encoded, the user not empty.
+/// Whether the text is `user` or `user:password`, both percent-encoded, with a non-empty user.
 fn is_user_info(info: &str) -> bool {
     let (user, password) = info.split_once(':').unwrap_or((info, ""));
     !user.is_empty()
@@ -157,7 +158,7 @@ fn is_user_info(info: &str) -> bool {
             .all(|part| !part.contains(['@', ':']) && is_encoded(part))
 }
 
-/// Every `%` is followed by two hex digits.
+/// Whether every `%` is followed by two hex digits.
 fn is_encoded(text: &str) -> bool {
     text.split('%')
         .skip(1)
@@ -201,7 +202,7 @@ fn parse_port(text: &str) -> Result<u16, BadUri> {
         .ok_or(BadUri::Port)
 }
 
-/// Whether the text is a host name. Underscores appear in the names of container networks.
+/// Whether the text is a host name. Underscores are allowed, because names in container networks may contain them.
 fn is_host_name(text: &str) -> bool {
     let label = |l: &str| {
         (1..=63).contains(&l.len())
@@ -227,7 +228,7 @@ fn parse_database(path: &str) -> Result<Option<DatabaseName>, BadUri> {
     decoded.parse().map(Some).map_err(|_| BadUri::Database)
 }
 
-/// Whether the options contain an `@` outside `appName`, where hosted services put one.
+/// Whether the options contain an `@` outside the value of `appName`, where hosted services use it.
 fn has_stray_at(options: &str) -> bool {
     options.split('&').any(|option| {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));

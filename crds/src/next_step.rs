@@ -1,9 +1,9 @@
-//! The next step of each reason: the end of a condition's message.
+//! The next step for each reason, which ends the message of a condition.
 
 use crate::reason::Reason;
 
 impl Reason {
-    /// What to do next, a sentence for the end of a message.
+    /// What to do next, as a complete sentence for the end of a message.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn next_step(self) -> &'static str {

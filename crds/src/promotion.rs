@@ -1,5 +1,5 @@
-//! The parts of a `CrokodialEnvironment` for images that nobody writes into the spec: a promotion from another
-//! environment, or a followed tag. As in `environment.rs`, every rustdoc line is published.
+//! The types of a `CrokodialEnvironment`'s spec for images that are not written into the spec: promotion from another
+//! environment, and a followed tag. As in `environment.rs`, the rustdoc of every type and field is published.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Reasons of conditions, Events and releases, and their meaning. The next step of each is in `next_step.rs`.
+//! Reasons of conditions, Events and releases, with their meanings. The next step for each reason is in `next_step.rs`.
 
 use strum::EnumMessage;
 
@@ -270,7 +270,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The reasons written into the status of a CrokodialRelease.
+    /// The reasons that can appear in the status of a CrokodialRelease.
     pub const OF_RELEASES: &[Reason] = &[
         Reason::Progressing,
         Reason::Blocked,
@@ -289,13 +289,13 @@ impl Reason {
         Reason::SlowResponses,
     ];
 
-    /// The word in the field `reason`.
+    /// The name of the reason, as in the field `reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// What it means, a sentence. Empty never (a test).
+    /// The published meaning of the reason, as a complete sentence. A test checks that it is never empty.
     #[must_use]
     pub fn meaning(self) -> &'static str {
         self.get_documentation().unwrap_or_default().trim_end()

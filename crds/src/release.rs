@@ -1,4 +1,4 @@
-//! `CrokodialRelease`: the operator's record of one release, named `<environment>-<number>`.
+//! The resource `CrokodialRelease`: the operator's record of one release, named `<environment>-<number>`.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
@@ -31,7 +31,7 @@ use crate::serialization::is_default;
     printcolumn(name = "RESTARTS", type_ = "integer", json_path = ".status.restarts"),
     printcolumn(name = "PINNED", type_ = "boolean", json_path = ".spec.pin"),
     printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    // With `-o wide`: why it is in its phase.
+    // The following columns are shown with `-o wide`: why the release is in its phase.
     printcolumn(name = "REASON", type_ = "string", priority = 1, json_path = ".status.reason"),
     printcolumn(name = "MESSAGE", type_ = "string", priority = 1, json_path = ".status.message"),
     validation = Rule::new(
@@ -290,7 +290,7 @@ pub enum ReleasePhase {
 }
 
 impl ReleasePhase {
-    /// Whether the release can still change its phase.
+    /// Whether the phase is final: a release in this phase never changes to another one.
     #[must_use]
     pub fn is_final(self) -> bool {
         match self {
@@ -305,7 +305,7 @@ impl ReleasePhase {
         }
     }
 
-    /// The word used in the resource.
+    /// The value of `status.phase`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The published CustomResourceDefinitions, generated from the Rust types.
+//! The published CustomResourceDefinitions, which are generated from the Rust types.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -8,7 +8,7 @@ use kube::CustomResourceExt;
 use crate::environment::CrokodialEnvironment;
 use crate::release::CrokodialRelease;
 
-/// Both CustomResourceDefinitions, in the order of the documentation.
+/// The CustomResourceDefinitions of both kinds, in the order of the documentation.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
     vec![
@@ -17,7 +17,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     ]
 }
 
-/// Schema clean-up: drops what serde's attributes add and users must not see.
+/// Removes from the schema what the derive macros add and should not be published; see [`plain`].
 fn publish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version
@@ -31,8 +31,12 @@ fn publish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd
 }
 
-/// No `nullable`: the API server then drops an explicit null, so that no rule can be passed by writing one.
-/// No `default`: it would appear in the stored object, where Git sees it as drift and a release as an input.
+/// Cleans a schema and its children.
+///
+/// - Removes `nullable`, so that the API server drops an explicit null and no rule can be evaded by writing one.
+/// - Removes `default`, because a default in the stored object would be drift for GitOps tools and change the inputs of
+///   releases.
+/// - Joins the lines of descriptions, and bounds the lengths of the fields of conditions.
 fn plain(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.default = None;
@@ -58,7 +62,7 @@ fn plain(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// Text with each paragraph on one line: readers such as `kubectl explain` wrap it themselves.
+/// The text with each paragraph on one line, because tools such as `kubectl explain` wrap the text themselves.
 fn unwrapped(text: &str) -> String {
     let paragraphs = text
         .split("\n\n")
@@ -66,7 +70,7 @@ fn unwrapped(text: &str) -> String {
     paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
-/// Length limits of a condition's fields, from `metav1.Condition`; the Rust type has none.
+/// Adds the length limits of `metav1.Condition` to the schema of a condition; the Rust type does not have them.
 fn bound_condition(condition: &mut JSONSchemaProps) {
     for (name, longest) in [
         ("type", 316),

@@ -1,5 +1,5 @@
-//! Objects that were stored by earlier versions still decode, and encode to what they were: a field that
-//! is renamed or becomes required shows here. Fixtures are added, never changed.
+//! Tests that objects stored by earlier versions still decode, and encode to the same JSON. A field that was renamed or
+//! became required fails here. New fixtures may be added; existing ones must not be changed.
 
 use crokodial_crds::{
     CrokodialEnvironment, CrokodialRelease, DeletionPolicy, HoldKind, PromotionVerdict,

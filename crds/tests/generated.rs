@@ -1,4 +1,4 @@
-//! The committed outputs are those of these types.
+//! Tests that the generated files in the repository are up to date.
 
 use std::process::Command;
 

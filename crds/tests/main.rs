@@ -1,4 +1,4 @@
-//! The published API: stored objects, schemas and rules, and what is generated from them.
+//! Tests of the published API: stored objects, schemas, validation rules, and the files generated from them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

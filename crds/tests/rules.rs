@@ -1,5 +1,5 @@
-//! The table of tests/cases.yaml against the published schemas: first the bounds that any JSON schema has,
-//! then the CEL rules, evaluated as the API server does.
+//! Tests the published schemas with the cases of tests/cases.yaml: first the bounds of the JSON schema, then the CEL
+//! rules, evaluated as by the API server.
 
 use std::collections::BTreeMap;
 
@@ -27,14 +27,14 @@ struct Case {
     refused: Option<String>,
 }
 
-/// A case with the answer it got.
+/// A case and the answer to it.
 struct Answered {
     title: String,
     refused: Option<String>,
     answer: String,
 }
 
-/// Every case of every kind, and the messages of every rule of every kind.
+/// All cases of all kinds with their answers, and the messages of all CEL rules.
 fn answers() -> (Vec<Answered>, Vec<String>) {
     let table: Table = serde_saphyr::from_str(include_str!("cases.yaml")).unwrap();
     assert_eq!(
@@ -79,14 +79,14 @@ fn the_table_holds_and_breaks_every_rule() {
         {
             wrong.push(format!("{title}: wanted {refused:?}, got {answer:?}"));
         }
-        // A rule without a case that breaks it could be one that nothing can break.
+        // Every rule needs a case that violates it; otherwise the rule might never be able to fail.
         unbroken.retain(|message| !answer.contains(message.as_str()));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(unbroken, Vec::<String>::new(), "rules no case breaks");
 }
 
-/// One kind as the API server checks it.
+/// The validation of one kind, as by the API server.
 struct Server {
     schema: Value,
     bounds: jsonschema::Validator,
@@ -116,7 +116,8 @@ impl Server {
         }
     }
 
-    /// What the server would say, in its words where it has words of its own.
+    /// The error messages of the API server, one per line; empty for a valid object. Messages about bounds are worded
+    /// like the server's only where cases refer to them.
     fn answer(&self, object: &Value, old: Option<&Value>) -> String {
         let mut lines = Vec::new();
         for error in self.bounds.iter_errors(object) {
@@ -143,7 +144,7 @@ impl Server {
     }
 }
 
-/// The list types `map` and `set`.
+/// Adds an error for each list of type `map` or `set` with duplicate items.
 fn duplicates(schema: &Value, value: &Value, lines: &mut Vec<String>) {
     for (name, child) in value.as_object().into_iter().flatten() {
         duplicates(&schema["properties"][name], child, lines);
@@ -160,7 +161,7 @@ fn duplicates(schema: &Value, value: &Value, lines: &mut Vec<String>) {
     }
 }
 
-/// The message of every rule of a schema.
+/// Collects the messages of all CEL rules in a schema.
 fn rules(schema: &Value, messages: &mut Vec<String>) {
     for rule in schema["x-kubernetes-validations"]
         .as_array()
@@ -182,7 +183,7 @@ fn rules(schema: &Value, messages: &mut Vec<String>) {
     }
 }
 
-/// RFC 7386.
+/// Applies a JSON merge patch (RFC 7386).
 fn merge(base: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *base = patch.clone();

@@ -1,11 +1,11 @@
-//! What must hold of every node of the published schemas.
+//! Tests of properties that every node of the published schemas must have.
 
 use crokodial_crds::{condition::MAX_MESSAGE, schema};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 
-/// Every node below the root's spec and status, with its path.
+/// All schema nodes below `spec` and `status`, with their paths.
 fn nodes() -> Vec<(String, JSONSchemaProps)> {
     let mut found = Vec::new();
     for crd in schema::all() {
@@ -206,7 +206,7 @@ fn columns_and_names_are_the_published_ones() {
     );
 }
 
-/// The chart's `tls.mode` is the default of `spec.tls.mode`.
+/// The chart's value `tls.mode`, which is the default of `spec.tls.mode`, accepts the same modes.
 #[test]
 fn the_chart_takes_every_mode_of_tls() {
     let chart = concat!(

@@ -1,4 +1,4 @@
-//! The server as a test uses it.
+//! [`FakeApi`]: the interface of the fake server to tests.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -17,7 +17,7 @@ use crate::watch::Signal;
 use crate::write::{self, Owners, Write};
 use crate::{gc, handlers};
 
-/// The fake API server. Clones share it.
+/// The fake API server. Clones are handles to the same server.
 #[derive(Debug, Clone)]
 pub struct FakeApi {
     state: Arc<Mutex<State>>,
@@ -25,12 +25,12 @@ pub struct FakeApi {
 }
 
 impl FakeApi {
-    /// `clock` stamps creationTimestamp and managedFields; usually a [`crate::TestClock`].
+    /// An empty server. `clock`, usually a [`crate::TestClock`], sets the times in objects, such as creationTimestamp.
     pub fn new(clock: impl Into<Clock>) -> Self {
         Self::over(Store::new(clock.into()))
     }
 
-    /// A server of its own with the same objects, that no fault is planned for.
+    /// An independent server with the same objects. Planned faults and recorded calls are not copied.
     pub fn copy(&self, clock: impl Into<Clock>) -> Self {
         Self::over(self.lock().store.copy(clock.into()))
     }
@@ -50,7 +50,7 @@ impl FakeApi {
         }
     }
 
-    /// A client of its own: one operator process. Needs a tokio runtime.
+    /// A new client, which simulates one operator process. Needs a tokio runtime.
     pub fn client(&self, namespace: &str) -> kube::Client {
         let mut state = self.lock();
         state.clients += 1;
@@ -73,24 +73,26 @@ impl FakeApi {
         self.signal.send_modify(|signal| signal.version = version);
     }
 
-    // Faults and records.
+    // Planned faults and recorded calls.
 
-    /// `fault` at the n-th call from now (from 1; watches are not counted).
+    /// Plans `fault` for the n-th call from now, counted from 1. Watches are not counted.
     pub fn fail_at(&self, n: usize, fault: Fault) {
         self.lock().faults.plan(CountedCalls::All, n, fault);
     }
 
-    /// `fault` at the n-th write from now (from 1).
+    /// Plans `fault` for the n-th write from now, counted from 1.
     pub fn fail_at_write(&self, n: usize, fault: Fault) {
         self.lock().faults.plan(CountedCalls::Writes, n, fault);
     }
 
-    /// Planned faults that were not reached: a crash test over n ends at the first n that leaves one.
+    /// Number of planned faults that no call has reached. A crash test that increases n ends at the first n for which
+    /// the fault stays pending.
     pub fn pending_faults(&self) -> usize {
         self.lock().faults.pending()
     }
 
-    /// Processes the held requests; the HTTP codes of their answers, which nobody receives.
+    /// Processes the requests delayed by [`Fault::Held`] and returns the HTTP codes of their answers. The clients do
+    /// not receive these answers.
     pub fn arrive(&self) -> Vec<u16> {
         let codes = {
             let mut state = self.lock();
@@ -109,7 +111,7 @@ impl FakeApi {
         self.lock().faults.clear();
     }
 
-    /// All calls since the start or the last `take_calls`, watches included.
+    /// All calls since the start or the last [`Self::take_calls`], including watches.
     pub fn calls(&self) -> Vec<Call> {
         self.lock().faults.calls.clone()
     }
@@ -119,7 +121,7 @@ impl FakeApi {
         std::mem::take(&mut self.lock().faults.calls)
     }
 
-    /// Write requests among `calls`, whether or not they changed anything.
+    /// The recorded write requests, including those that changed nothing.
     pub fn writes(&self) -> Vec<Call> {
         let mut calls = self.calls();
         calls.retain(|call| call.verb.is_write());
@@ -131,13 +133,13 @@ impl FakeApi {
         self.lock().faults.unexpected.clone()
     }
 
-    // The store, seen and written around the API: no call is counted, no fault applies.
+    // Direct access to the store, bypassing the API: these accesses are not recorded as calls and no fault applies.
 
     pub fn version(&self) -> u64 {
         self.lock().store.version()
     }
 
-    /// The stored object with its managedFields, by plural or `plural.group`.
+    /// The stored object with its managedFields. `resource` is the plural or `plural.group`.
     pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
         let state = self.lock();
         let resource = find_type(&state.store, resource);
@@ -145,7 +147,7 @@ impl FakeApi {
         found.map(|stored| stored.served())
     }
 
-    /// All objects of a type, in one namespace unless it is empty.
+    /// All objects of a type in a namespace; in all namespaces if `namespace` is empty.
     pub fn list(&self, resource: &str, namespace: &str) -> Vec<Value> {
         let state = self.lock();
         let resource = find_type(&state.store, resource);
@@ -153,8 +155,8 @@ impl FakeApi {
         found.map(|(_, stored)| stored.served()).collect()
     }
 
-    /// Every object as `plural.group/namespace/name` with its value, without what differs between two runs
-    /// to the same end: uid, resourceVersion, managedFields, times. For "the same end after any crash".
+    /// All objects by `plural.group/namespace/name`, without the fields that differ between two runs with the same
+    /// result: uid, resourceVersion, managedFields and times. Crash tests compare the snapshots of two runs.
     pub fn snapshot(&self) -> std::collections::BTreeMap<String, Value> {
         let state = self.lock();
         let entries = state.store.iter().map(|(key, stored)| {
@@ -219,7 +221,7 @@ impl FakeApi {
         stored.served()
     }
 
-    /// Changes a stored object in place through a closure, as manager `test`. Panics when it is absent.
+    /// Changes a stored object with a closure, as field manager `test`. Panics if the object does not exist.
     pub fn edit(
         &self,
         resource: &str,
@@ -234,7 +236,7 @@ impl FakeApi {
         self.put(object)
     }
 
-    /// Deletes in the background, honouring finalizers. False when it was absent.
+    /// Deletes an object with propagation policy Background, honouring finalizers. False if it did not exist.
     pub fn delete(&self, resource: &str, namespace: &str, name: &str) -> bool {
         let found = {
             let mut state = self.lock();
@@ -248,9 +250,10 @@ impl FakeApi {
         found
     }
 
-    // The server itself.
+    // Control of the server itself.
 
-    /// Serves a CRD's type, with its schema: unknown fields, defaults, list keys. Replaces the built-in stand-in.
+    /// Serves the type of a CRD by its schema: prunes unknown fields, sets defaults, merges lists by their keys.
+    /// Replaces a built-in type of the same group and plural.
     pub fn install_crd(&self, crd: &Value) {
         let resource = ResourceType::from_crd(crd).expect("a CustomResourceDefinition");
         let mut state = self.lock();
@@ -260,7 +263,7 @@ impl FakeApi {
         state.store.types.push(resource);
     }
 
-    /// The type is no longer served (its CRD is missing); its stored objects are dropped.
+    /// Stops serving a type, as if its CRD were deleted, and drops its stored objects.
     pub fn remove_type(&self, plural: &str) {
         let mut state = self.lock();
         let resource = find_type(&state.store, plural);
@@ -276,19 +279,19 @@ impl FakeApi {
         state.removed.insert(resource.plural);
     }
 
-    /// Ends every open watch stream, as a restarted server would.
+    /// Ends every open watch stream, as a restart of the server does.
     pub fn end_watches(&self) {
         self.signal.send_modify(|signal| signal.epoch += 1);
     }
 
-    /// Forgets the watch log: a watch resumed from an older version gets 410 Expired.
+    /// Discards the watch log: a watch that resumes from an older version gets 410 Expired.
     pub fn compact(&self) {
         self.lock().store.compact();
         self.announce();
     }
 }
 
-/// A type by plural, or by `plural.group` where two groups share a plural.
+/// Finds a type by its plural, or by `plural.group` if two groups have the same plural.
 fn find_type(store: &Store, name: &str) -> ResourceType {
     let found = store.types.iter().find(|t| t.qualified() == name);
     let found = found.or_else(|| store.types.iter().find(|t| t.plural == name));

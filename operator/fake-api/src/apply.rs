@@ -1,4 +1,4 @@
-//! Server-side apply, and the field owners after every other write. Follows structured-merge-diff's `merge/update.go`.
+//! Server-side apply, and the field ownership after other writes. Follows structured-merge-diff's `merge/update.go`.
 
 use serde_json::{Value, json};
 
@@ -9,14 +9,15 @@ use crate::status::{ApiError, ApiResult};
 use crate::store::{Stored, meta_str};
 use crate::tree;
 
-/// Result of an apply: the object before defaulting, and its managers.
+/// Result of an apply: the merged object before defaulting, and its field managers.
 #[derive(Debug)]
 pub struct Applied {
     pub value: Value,
     pub managers: Managers,
 }
 
-/// Applies `config` over `live` for one manager. `config` holds only fields this endpoint may write.
+/// Applies `config` over `live` for the manager `id`. `config` must contain only fields that the endpoint writes (see
+/// [`writable`]). A conflict with another manager is an error unless `force`.
 pub fn apply(
     resource: &ResourceType,
     live: &Stored,
@@ -40,13 +41,13 @@ pub fn apply(
     Ok(Applied { value, managers })
 }
 
-/// Paths that this manager applied last time and nobody owns now, with their parents when those have no owner either.
+/// Paths that this manager applied last time and that have no owner now, including parents without an owner.
 fn dropped(last: &FieldSet, managers: &Managers) -> FieldSet {
     let owned = managers.all_owned().with_named_parents();
     last.with_named_parents().difference(&owned)
 }
 
-/// Ownership after an update: the writer owns what it changed, others lose it.
+/// Field ownership after a write other than apply: the writer owns the fields it changed, other managers lose them.
 pub fn track_update(
     resource: &ResourceType,
     old: &Stored,
@@ -67,7 +68,8 @@ pub fn track_update(
     managers
 }
 
-/// The part of an apply body that the endpoint uses: everything but the status, or only the status.
+/// The part of an apply body that the endpoint writes: only the status for the status subresource, everything else for
+/// the main resource.
 pub fn writable(config: &Value, resource: &ResourceType, on_status: bool) -> Value {
     let mut config = tree::without_nulls(config);
     if on_status {
@@ -85,7 +87,7 @@ pub fn writable(config: &Value, resource: &ResourceType, on_status: bool) -> Val
     config
 }
 
-/// Validation of an apply body before it is merged.
+/// Validates an apply body before the merge: apiVersion, kind, name, and no managedFields.
 pub fn check_body(resource: &ResourceType, config: &Value, name: &str) -> ApiResult<()> {
     let text = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
     if text("apiVersion") != resource.api_version() || text("kind") != resource.kind {

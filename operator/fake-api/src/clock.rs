@@ -1,15 +1,15 @@
-//! The server's clock, which a test sets.
+//! The clock of the fake server, which tests control.
 
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock that moves only by [`TestClock::advance`]. Clones share the time.
+/// A clock that only [`TestClock::advance`] moves. Clones share the time.
 #[derive(Debug, Clone)]
 pub struct TestClock(Arc<Mutex<Timestamp>>);
 
 impl TestClock {
-    /// Starts at 2026-01-01T00:00:00Z.
+    /// A clock that shows 2026-01-01T00:00:00Z.
     pub fn new() -> Self {
         Self::at("2026-01-01T00:00:00Z".parse().unwrap())
     }
@@ -40,7 +40,7 @@ impl From<TestClock> for Clock {
     }
 }
 
-/// The clock of the server: any function, or a [`TestClock`].
+/// The clock of the server: any function that returns a timestamp, or a [`TestClock`].
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -53,7 +53,7 @@ impl Clock {
         (self.0)()
     }
 
-    /// RFC 3339 in whole seconds, as the API server writes `metav1.Time`.
+    /// The current time as RFC 3339 in whole seconds, as the API server writes `metav1.Time`.
     pub fn stamp(&self) -> String {
         self.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }

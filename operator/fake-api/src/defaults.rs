@@ -1,5 +1,5 @@
-//! Defaults of the built-in types. An operator that compares its own object with the served one writes for ever; without
-//! defaults here that mistake would pass its tests.
+//! Defaults of the built-in types. They expose an operator that compares its desired object with the defaulted one from
+//! the API server, finds a difference and writes forever.
 
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ fn secret(value: &mut Value) {
     if let Some(map) = value.as_object_mut() {
         map.entry("type").or_insert("Opaque".into());
     }
-    // stringData is write-only: it is moved into data, encoded.
+    // stringData is write-only: the server encodes it and moves it into data.
     let plain = value
         .as_object_mut()
         .and_then(|map| map.shift_remove("stringData"));
@@ -155,7 +155,7 @@ fn container(container: &mut Value) {
     }
 }
 
-/// A container's requests: a limit without a request is also the request.
+/// Sets the request of each resource of a container that has a limit but no request to the limit.
 fn limits_become_requests(container: &mut Value) {
     let Some(limits) = container.pointer("/resources/limits").cloned() else {
         return;

@@ -1,48 +1,51 @@
-//! Fault injection at the n-th call, and the record of all calls.
+//! Injection of faults at the n-th call, and the record of all calls.
 
 use crate::routes::Verb;
 
-/// A fault of one call.
+/// A fault injected into one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The operator's process dies before the server saw the call. Every later call of the same client
-    /// fails too: a new `client()` is the restarted process.
+    /// The operator's process dies before the server receives the call. Every later call of the same client fails
+    /// too. A new [`crate::FakeApi::client`] simulates the restarted process.
     CrashBefore,
-    /// The same, but after the server has processed the call.
+    /// The operator's process dies after the server has processed the call. Every later call of the same client fails
+    /// too.
     CrashAfter,
-    /// Only this call's connection breaks, before the server saw it.
+    /// The connection breaks before the server receives the call. Later calls are not affected.
     ConnectionLostBefore,
-    /// Only this call's answer is lost, after the server has processed it.
+    /// The connection breaks after the server has processed the call, so that the answer is lost. Later calls are not
+    /// affected.
     ConnectionLostAfter,
-    /// The server refuses with this HTTP code (409, 429, 500, 503, …) and does nothing.
+    /// The server refuses the call with this HTTP code (409, 429, 500, 503, …) and changes nothing.
     Status(u16),
     /// The call is never answered and never processed.
     Hang,
-    /// The request is delayed in the network until `FakeApi::arrive`; it is then processed, even if its sender is gone.
+    /// The request is delayed in the network until `FakeApi::arrive`, which processes it even if its client has
+    /// crashed.
     Held,
 }
 
-/// One request as the server saw it.
+/// One request as the server received it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     pub verb: Verb,
-    /// `deployments.apps`, or the path when it is unknown.
+    /// The type, such as `deployments.apps`; the path of the request if no such type is served.
     pub resource: String,
     pub namespace: String,
     pub name: String,
-    /// Empty or `status`.
+    /// Subresource of the request: empty or `status`.
     pub subresource: String,
     pub path: String,
-    /// `fieldManager`; empty for reads.
+    /// Value of the query parameter `fieldManager`; empty for reads.
     pub manager: String,
-    /// The store changed.
+    /// Whether the call changed the store.
     pub changed: bool,
-    /// The HTTP code; 0 when the client saw none.
+    /// The HTTP status code; 0 if the client received no answer.
     pub code: u16,
     pub fault: Option<Fault>,
 }
 
-/// The calls that a planned fault counts. Watches never count: they are renewed at arbitrary times.
+/// The calls counted for a planned fault. Watches are never counted, because clients renew them at arbitrary times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountedCalls {
     All,
@@ -52,17 +55,17 @@ pub enum CountedCalls {
 #[derive(Debug, Clone)]
 struct Plan {
     count: CountedCalls,
-    /// Matching calls still to pass, this one included.
+    /// Number of matching calls until the fault is due, including the call with the fault.
     left: usize,
     fault: Fault,
 }
 
-/// Planned faults, and the calls so far.
+/// Planned faults and recorded calls.
 #[derive(Debug, Default)]
 pub struct Faults {
     plans: Vec<Plan>,
     pub calls: Vec<Call>,
-    /// Requests that no test intended: unknown paths and unreadable bodies.
+    /// Requests with an unknown path or an unreadable body, which no test makes on purpose.
     pub unexpected: Vec<String>,
 }
 
@@ -77,7 +80,7 @@ impl Faults {
         });
     }
 
-    /// Faults planned and not reached yet.
+    /// Number of planned faults that no call has reached.
     pub fn pending(&self) -> usize {
         self.plans.len()
     }
@@ -86,7 +89,7 @@ impl Faults {
         self.plans.clear();
     }
 
-    /// Counts one call and returns the fault that is due.
+    /// Counts one call and returns the fault planned for it, if any.
     pub fn next(&mut self, verb: Verb) -> Option<Fault> {
         if verb == Verb::Watch {
             return None;

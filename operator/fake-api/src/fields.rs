@@ -1,10 +1,10 @@
-//! Field paths and sets of them: what `metadata.managedFields` records.
+//! Field paths and sets of field paths, as recorded in `metadata.managedFields`.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// One step of a path. The string forms are those of FieldsV1 without the prefix.
+/// One element of a field path. The strings are those of FieldsV1, without the prefixes `f:`, `k:` and `v:`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Elem {
     /// A struct field or map key: `f:name`.
@@ -17,7 +17,7 @@ pub enum Elem {
 
 pub type FieldPath = Vec<Elem>;
 
-/// A set of paths; a parent is a member only where the API server would list it as `.`.
+/// A set of field paths. A field with children is a member only if it is owned itself, which FieldsV1 writes as `.`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldSet(pub BTreeSet<FieldPath>);
 
@@ -38,8 +38,8 @@ impl FieldSet {
         Self(self.0.intersection(&other.0).cloned().collect())
     }
 
-    /// Adds every named field on the way to a member: owning `spec.replicas` implies a hold on `spec`.
-    /// List items are not implied, as in structured-merge-diff's `EnsureNamedFieldsAreMembers`.
+    /// Adds every named parent field of each member: with `spec.replicas` also `spec`. List items are not added, as in
+    /// structured-merge-diff's `EnsureNamedFieldsAreMembers`.
     pub fn with_named_parents(&self) -> Self {
         let mut all = self.0.clone();
         for path in &self.0 {
@@ -52,7 +52,7 @@ impl FieldSet {
         Self(all)
     }
 
-    /// The FieldsV1 object of a `managedFields` entry.
+    /// The set in the format FieldsV1, as in an entry of `managedFields`.
     pub fn to_fields_v1(&self) -> Value {
         let mut root = Map::new();
         let mut paths = self.0.iter().peekable();
@@ -70,7 +70,7 @@ impl FieldSet {
                 };
                 at = next;
             }
-            // In the set's order what lies below a path follows it at once.
+            // The set is sorted, so that the children of a path directly follow the path.
             if paths.peek().is_some_and(|below| below.starts_with(path)) {
                 at.insert(".".into(), Value::Object(Map::new()));
             }
@@ -79,7 +79,7 @@ impl FieldSet {
     }
 }
 
-/// `.spec.containers[name="web"].image`, as the API server words a path in a conflict.
+/// A path as the API server writes it in a conflict: `.spec.containers[name="web"].image`.
 pub fn display(path: &[Elem]) -> String {
     path.iter()
         .map(|elem| match elem {

@@ -1,4 +1,4 @@
-//! Deletion: finalizers, propagation, and the garbage collector, which runs to completion after each write.
+//! Deletion: finalizers, propagation policies, and the garbage collector, which runs to completion after each write.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::store::{Key, Store, Stored, meta_str};
 
-/// `propagationPolicy` of a delete.
+/// `propagationPolicy` of a delete request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Propagation {
     Background,
@@ -16,7 +16,8 @@ pub enum Propagation {
 
 const FOREGROUND: &str = "foregroundDeletion";
 
-/// Deletes an object as far as its finalizers and grace period allow; returns the object while it still exists.
+/// Deletes an object. If a finalizer or the grace period prevents this, only sets `deletionTimestamp` and returns the
+/// object.
 pub fn delete(
     store: &mut Store,
     key: &Key,
@@ -32,7 +33,7 @@ pub fn delete(
         Propagation::Foreground => add_finalizer(store, key, FOREGROUND),
         Propagation::Orphan => orphan_dependents(store, stored.uid()),
     }
-    // A pod on a node is only marked: its kubelet ends it (the world's next step here).
+    // A pod on a node only gets a `deletionTimestamp`: the kubelet, simulated by `World::step`, removes it.
     let bound_pod = key.plural == "pods" && stored.value.pointer("/spec/nodeName").is_some();
     if bound_pod && !immediately {
         mark_deleted(store, key);
@@ -45,7 +46,7 @@ pub fn delete(
     store.get(key).cloned()
 }
 
-/// Removes an object that waits for deletion once its last finalizer is gone.
+/// Removes an object that has a `deletionTimestamp` and no finalizer left.
 pub fn finish_deletion(store: &mut Store, key: &Key) {
     let Some(stored) = store.get(key) else { return };
     let waiting = stored.value["metadata"].get("deletionTimestamp").is_some();
@@ -55,7 +56,7 @@ pub fn finish_deletion(store: &mut Store, key: &Key) {
     }
 }
 
-/// The garbage collector: deletes objects all of whose owners are gone, until none is left.
+/// The garbage collector: repeatedly deletes objects none of whose owners exist any more, until there are no more.
 pub fn collect(store: &mut Store) {
     while let Some(action) = next_action(store) {
         match action {
@@ -105,8 +106,8 @@ fn next_action(store: &Store) -> Option<Action> {
     })
 }
 
-/// The owner exists with that uid and is not itself being deleted in the foreground. An owner of a type
-/// the server does not know keeps its dependents: the collector cannot tell that it is gone.
+/// Whether the owner keeps its dependent: it exists with the uid of the reference and is not being deleted in the
+/// foreground. An owner of a type that is not served counts as existing, because the collector cannot look it up.
 fn holds(store: &Store, dependent: &Key, owner: &Value) -> bool {
     let api_version = owner["apiVersion"].as_str().unwrap_or_default();
     let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);

@@ -1,4 +1,4 @@
-//! The verbs: what each does to the store.
+//! Handlers of the API verbs other than watch.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::store::{Key, Store, Stored, meta_str};
 use crate::tree;
 use crate::write::{Owners, Write, Written, create, update};
 
-/// An answer with a body, and whether the store changed.
+/// The answer to a request, and whether the request changed the store.
 #[derive(Debug)]
 pub struct Answer {
     pub code: u16,
@@ -46,7 +46,7 @@ fn existing(store: &Store, route: &Route, key: &Key) -> ApiResult<Arc<Stored>> {
     found.ok_or_else(|| ApiError::not_found(&route.resource.qualified(), &key.name))
 }
 
-/// The object as the client asked to see it.
+/// The object in the form the client requested: complete, or as `PartialObjectMetadata`.
 pub fn shown(object: &Value, metadata_only: bool) -> Value {
     if metadata_only {
         json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
@@ -92,7 +92,7 @@ fn list(store: &Store, route: &Route) -> ApiResult<Answer> {
     let items: Vec<Value> = matching
         .map(|object| {
             let mut item = shown(&object, route.metadata_only);
-            // The real server leaves the types out of the items of built-in lists.
+            // The real server omits apiVersion and kind from the items of lists of built-in types.
             let bare = !route.metadata_only && !route.resource.is_custom();
             if bare && let Some(map) = item.as_object_mut() {
                 map.shift_remove("apiVersion");
@@ -264,7 +264,8 @@ fn apply_new(
     if route.on_status() {
         return Err(ApiError::not_found(&plural, &key.name));
     }
-    // As the real one: a resourceVersion is compared with that of an object, and where there is none it is ignored.
+    // As on the real server, a given resourceVersion is ignored if the object does not exist, but a given uid is an
+    // error.
     if !meta_str(config, "uid").is_empty() {
         let why = "uid mismatch: a uid was given, and no existing object was found";
         return Err(ApiError::conflict(&plural, &key.name, why));

@@ -1,11 +1,12 @@
 //! An in-memory Kubernetes API server behind a tower service, for convergence and crash tests.
 //!
-//! `FakeApi::new(clock)` holds one store; `client(namespace)` is a `kube::Client` for it. It behaves as a real server
-//! does wherever an operator can tell the difference: server-side apply with field owners, resource versions and
-//! conflicts, generations, the status subresource, watches, finalizers, garbage collection, defaults. The same test
-//! suite runs against it and against a real kube-apiserver (`operator/tests/fake_api`).
-//! Faults are injected at the n-th call. Nothing happens on its own: `World::step` runs the built-in controllers.
-//! An unknown path is answered with 404 and recorded in `unexpected()`, which every test asserts empty.
+//! `FakeApi::new(clock)` creates a server with an empty store; its method `client(namespace)` returns a `kube::Client`.
+//! The server behaves like a real one wherever an operator can tell the difference: server-side apply with field
+//! owners, resource versions and conflicts, generations, the status subresource, watches, finalizers, garbage
+//! collection, defaults. The same test suite runs against it and against a real kube-apiserver
+//! (`operator/tests/fake_api`).
+//! Faults are injected at the n-th call. The built-in controllers run only when a test calls `World::step`.
+//! An unknown path is answered with 404 and recorded in `unexpected()`, which every test asserts to be empty.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Field ownership: the managers of one object, and how writes transfer fields between them.
+//! Field ownership: the field managers of one object, and how writes transfer fields between them.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,12 @@ use crate::resources::ResourceType;
 use crate::status::{ApiError, ApiResult};
 use crate::tree::{self, Leaves};
 
-/// Identity of a field manager: the same name through update and through apply are two managers.
+/// Identity of a field manager. One name that both updates and applies counts as two managers, as in Kubernetes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagerId {
     pub name: String,
     pub apply: bool,
-    /// Empty or `status`.
+    /// Subresource through which the manager writes: empty or `status`.
     pub subresource: String,
 }
 
@@ -21,11 +21,11 @@ pub struct ManagerId {
 pub struct Manager {
     pub id: ManagerId,
     pub set: FieldSet,
-    /// When the set last changed.
+    /// When the set of owned fields last changed.
     pub time: String,
 }
 
-/// The managers of one object, in order of first write.
+/// The managers of one object, in the order of their first writes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Managers(pub Vec<Manager>);
 
@@ -57,7 +57,7 @@ impl Managers {
             .fold(FieldSet::default(), |all, m| all.union(&m.set))
     }
 
-    /// Whether the owners and their fields are the same, whatever the times.
+    /// Whether both have the same managers with the same fields. Times are ignored.
     pub fn same_sets(&self, other: &Self) -> bool {
         let key = |m: &Manager| (m.id.clone(), m.set.clone());
         self.0.len() == other.0.len()
@@ -67,7 +67,8 @@ impl Managers {
                 .all(|m| other.0.iter().any(|o| key(o) == key(m)))
     }
 
-    /// Removes what `changes` took from the other managers. Without `force` such a loss is a conflict.
+    /// Removes the fields that manager `id` changed from all other managers. Unless `force`, a field that another
+    /// manager owns is a conflict.
     pub fn yield_to(
         &mut self,
         id: &ManagerId,
@@ -119,7 +120,7 @@ impl Managers {
 }
 
 impl Manager {
-    /// The manager in a conflict's message: one that updates is named with its version.
+    /// Description of the manager in the message of a conflict. If the manager updates, it contains the API version.
     fn described(&self, api_version: &str) -> String {
         let mut words = format!("{:?}", self.id.name);
         if !self.id.subresource.is_empty() {
@@ -132,7 +133,7 @@ impl Manager {
     }
 }
 
-/// The refusal of an apply, from the managers and the fields they would lose.
+/// The conflict error of an apply. `lost` are the pairs of a manager and a field that it would lose.
 fn conflicts(lost: &[(String, String)]) -> ApiError {
     let message = match lost {
         [(manager, path)] => {

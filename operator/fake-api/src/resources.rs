@@ -1,21 +1,22 @@
-//! The resource types the fake server serves, and the differences between them.
+//! The resource types that the fake server serves, with the properties in which they differ.
 
 use serde_json::Value;
 
-/// A served resource type: what `kubectl api-resources` lists, and the behaviour that depends on it.
+/// A served resource type: the columns of `kubectl api-resources`, and properties on which the server's behaviour
+/// depends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceType {
-    /// Empty for the core group.
+    /// API group; empty for the core group.
     pub group: String,
     pub version: String,
     pub plural: String,
     pub kind: String,
     pub namespaced: bool,
-    /// Has a `status` subresource: main writes then ignore `.status`.
+    /// Whether the type has a `status` subresource. Writes to the main resource then ignore `.status`.
     pub has_status: bool,
-    /// Carries `metadata.generation`.
+    /// Whether objects have `metadata.generation`.
     pub has_generation: bool,
-    /// `openAPIV3Schema` of a custom resource, when it was installed from its CRD.
+    /// `openAPIV3Schema` of a custom resource that was installed from its CRD.
     pub schema: Option<Value>,
 }
 
@@ -28,7 +29,7 @@ impl ResourceType {
         }
     }
 
-    /// `deployments.apps`, as the server names a resource in messages.
+    /// Plural and group, as the server names a resource in messages: `deployments.apps`.
     pub fn qualified(&self) -> String {
         if self.group.is_empty() {
             self.plural.clone()
@@ -37,7 +38,7 @@ impl ResourceType {
         }
     }
 
-    /// `Deployment.apps`, as the server names a kind in a refusal.
+    /// Kind and group, as the server names a kind in errors: `Deployment.apps`.
     pub fn qualified_kind(&self) -> String {
         if self.group.is_empty() {
             self.kind.clone()
@@ -46,12 +47,12 @@ impl ResourceType {
         }
     }
 
-    /// Whether the type comes from a CustomResourceDefinition; groups of built-in types with a dot end in `.k8s.io`.
+    /// Whether the type comes from a CustomResourceDefinition, judged by its group.
     pub fn is_custom(&self) -> bool {
         is_custom_group(&self.group)
     }
 
-    /// Reads the served type out of a CustomResourceDefinition's JSON; `None` when it is not one.
+    /// The type that a CustomResourceDefinition (as JSON) defines; `None` if the JSON is not a definition.
     pub fn from_crd(crd: &Value) -> Option<Self> {
         let spec = crd.get("spec")?;
         let version = spec
@@ -74,13 +75,14 @@ impl ResourceType {
     }
 }
 
-/// Whether a group is one of CustomResourceDefinitions.
+/// Whether an API group is one of custom resources: it contains a dot and does not end in `.k8s.io`, as the groups of
+/// built-in types do.
 pub fn is_custom_group(group: &str) -> bool {
     group.contains('.') && !group.ends_with(".k8s.io")
 }
 
-/// The built-in types an operator of this kind touches, and the project's two before their CRDs are installed:
-/// group, version, plural, kind, and letters: c cluster-scoped, s status subresource, g generation.
+/// The built-in types that the operator may use, and the project's two custom types before their CRDs are installed.
+/// Columns: group, version, plural, kind, flags (c cluster-scoped, s status subresource, g generation).
 const TYPES: &[(&str, &str, &str, &str, &str)] = &[
     ("", "v1", "namespaces", "Namespace", "cs"),
     ("", "v1", "nodes", "Node", "cs"),

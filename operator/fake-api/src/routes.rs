@@ -1,4 +1,4 @@
-//! From an HTTP request to a typed call.
+//! Parsing of HTTP requests into typed API calls.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::resources::ResourceType;
 use crate::status::{ApiError, ApiResult};
 use crate::store::Store;
 
-/// The verb of a request, as the API server's authorizer names it.
+/// The verb of a request, by the names of Kubernetes RBAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Get,
@@ -28,30 +28,30 @@ impl Verb {
     }
 }
 
-/// The `Content-Type` of a PATCH.
+/// The type of a PATCH request, by its `Content-Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PatchKind {
     Merge,
     Json,
     Apply,
-    /// Strategic merge patch: merged by the list types of apply, without directives.
+    /// Strategic merge patch. It is merged by the list types of server-side apply; directives are not supported.
     Strategic,
 }
 
-/// A parsed request.
+/// A parsed API request.
 #[derive(Debug, Clone)]
 pub struct Route {
     pub verb: Verb,
     pub resource: ResourceType,
-    /// Empty: all namespaces, or a cluster-scoped type.
+    /// Namespace of the request; empty for all namespaces and for cluster-scoped types.
     pub namespace: String,
-    /// Empty for collections.
+    /// Name of the object; empty for collections.
     pub name: String,
-    /// Empty or `status`.
+    /// Subresource of the request: empty or `status`.
     pub subresource: String,
     pub query: BTreeMap<String, String>,
     pub patch: Option<PatchKind>,
-    /// The client asked for `PartialObjectMetadata`.
+    /// Whether the client requested `PartialObjectMetadata`.
     pub metadata_only: bool,
     pub body: Value,
 }
@@ -61,7 +61,8 @@ impl Route {
         self.query.get(name).map_or("", String::as_str)
     }
 
-    /// The field manager of a write; the server falls back to the user agent, kube sends none here.
+    /// The field manager of a write; `unknown` without the parameter. A real server falls back to the user agent, which
+    /// kube does not send here.
     pub fn manager(&self) -> &str {
         match self.param("fieldManager") {
             "" => "unknown",
@@ -78,15 +79,15 @@ impl Route {
     }
 }
 
-/// Why a request could not be parsed.
+/// The reason why a request could not be parsed.
 #[derive(Debug)]
 pub enum NoRoute {
-    /// No such path: a mistake in the test, or a type that was removed on purpose.
+    /// No such path is served: a mistake in the test, or a type that the test removed.
     UnknownPath,
     Refused(ApiError),
 }
 
-/// The parts of a request path.
+/// The components of a request path.
 struct Target<'a> {
     group: &'a str,
     namespace: &'a str,
@@ -103,7 +104,7 @@ fn target(path: &str) -> Option<Target<'_>> {
         _ => return None,
     };
     let (namespace, rest) = match rest {
-        // `/namespaces/x` and `/namespaces/x/status` are the Namespace object itself.
+        // `/namespaces/x` and `/namespaces/x/status` name the Namespace `x` itself, not objects in the namespace.
         ["namespaces", ns, rest @ ..] if !rest.is_empty() && rest[0] != "status" => (*ns, rest),
         _ => ("", rest),
     };
@@ -117,7 +118,7 @@ fn target(path: &str) -> Option<Target<'_>> {
     })
 }
 
-/// Parses a request.
+/// Parses an HTTP request into an API request for one of the served types.
 pub fn parse(store: &Store, parts: &http::request::Parts, body: &[u8]) -> Result<Route, NoRoute> {
     let target = target(parts.uri.path()).ok_or(NoRoute::UnknownPath)?;
     let resource = store
@@ -185,7 +186,7 @@ fn patch_kind(content_type: &str) -> Option<PatchKind> {
     }
 }
 
-/// JSON, else YAML (an apply patch may be either); an empty body is null.
+/// Decodes a body as JSON, else as YAML, because an apply patch may be either. An empty body is null.
 fn decode(body: &[u8]) -> ApiResult<Value> {
     if body.is_empty() {
         return Ok(Value::Null);

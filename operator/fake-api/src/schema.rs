@@ -1,5 +1,5 @@
 //! Structural schemas of CRDs: pruning, defaulting and validation of values.
-//! CEL rules are not run here: the `crds` crate tests them by itself and on the real API server.
+//! CEL rules are not evaluated here: the tests of the `crds` crate do that.
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ use crate::resources::ResourceType;
 use crate::status::{ApiError, ApiResult};
 use crate::store::meta_str;
 
-/// Beginning of the message about a value of another type than the schema's.
+/// Beginning of the message about a value whose type differs from the type in the schema.
 const WRONG_TYPE: &str = "Invalid value: must be of type ";
 
-/// Prunes unknown fields (refuses them when `strict`), fills defaults, checks types, enums and required fields.
+/// Prunes unknown fields (if `strict`: refuses them), sets defaults, and checks types, enums and required fields.
 pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResult<Value> {
     let Some(schema) = &resource.schema else {
         return Ok(value);
@@ -48,8 +48,8 @@ pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResu
     }
 }
 
-/// The first field that cannot be typed by the schema of a custom type, with the reason: it is not declared, or its value
-/// has another type. `None` where the type has no schema.
+/// The first field that does not fit the schema of a custom type, with the reason: the field is not declared, or its
+/// value has another type. `None` if all fields fit or the type has no schema.
 pub fn untyped(resource: &ResourceType, object: &Value) -> Option<String> {
     let properties = resource.schema.as_ref()?.get("properties")?.as_object()?;
     let (mut unknown, mut wrong) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Label and field selectors of list, watch and delete-collection.
+//! Label and field selectors of the verbs list, watch and deletecollection.
 
 use serde_json::Value;
 
@@ -12,11 +12,11 @@ enum Requirement {
     Absent(String),
 }
 
-/// A parsed pair of selectors; the default matches everything.
+/// A parsed label selector and field selector. The default matches everything.
 #[derive(Debug, Clone, Default)]
 pub struct Selector {
     labels: Vec<Requirement>,
-    /// JSON pointer, value, and whether the field must be equal to it.
+    /// Requirements on fields: JSON pointer, value, and whether the field must be equal (true) or unequal (false).
     fields: Vec<(String, String, bool)>,
 }
 
@@ -115,7 +115,7 @@ fn requirement(text: &str) -> ApiResult<Requirement> {
     Ok(parsed)
 }
 
-/// Fields each type may be selected by, in addition to `metadata.name` and `metadata.namespace`.
+/// Whether a field selector for this kind may use the field at `path`.
 fn selectable(kind: &str, path: &str) -> bool {
     matches!(
         (kind, path),

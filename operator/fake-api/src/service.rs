@@ -1,4 +1,4 @@
-//! The tower service: records each call, injects its fault and answers it.
+//! The tower service: records each call, injects the planned fault and answers the call.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -22,7 +22,7 @@ use crate::state::State;
 use crate::status::ApiError;
 use crate::watch::{Signal, follow};
 
-/// The connection of one client, which stands for one operator process.
+/// The connection of one client, which simulates one operator process.
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub state: Arc<Mutex<State>>,
@@ -32,7 +32,7 @@ pub struct Connection {
 
 type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 
-/// Error of a broken connection, or of a client whose process has crashed.
+/// Error of a broken connection, or of a client whose simulated process has crashed.
 #[derive(Debug)]
 pub struct ConnectionError(&'static str);
 
@@ -194,7 +194,7 @@ fn json_type(response: &mut Response<ResponseBody>) {
 }
 
 impl State {
-    /// Discovery: `/version` and the resource lists.
+    /// Answers discovery requests: `/version`, `/api/<version>` and `/apis/<group>/<version>`.
     fn discovery(&self, path: &str) -> Option<Value> {
         let path = path.trim_matches('/');
         if path == "version" {
@@ -229,7 +229,8 @@ impl State {
         })
     }
 
-    /// Plain-text 404 of a path that is not served; recorded unless the type was removed on purpose.
+    /// Answer to a request that could not be parsed, and its record in `unexpected`. For an unknown path it is a
+    /// plain-text 404, not recorded if the test removed the type.
     fn no_route(&mut self, parts: &http::request::Parts, why: NoRoute) -> Response<ResponseBody> {
         let line = format!("{} {}", parts.method, parts.uri);
         match why {

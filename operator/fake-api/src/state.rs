@@ -6,19 +6,19 @@ use crate::faults::Faults;
 use crate::routes::Route;
 use crate::store::Store;
 
-/// Everything behind the server's lock.
+/// The complete state of the server, which one lock protects.
 #[derive(Debug)]
 pub struct State {
     /// The stored objects.
     pub store: Store,
     /// Planned faults and recorded calls.
     pub faults: Faults,
-    /// Clients whose process has crashed.
+    /// Numbers of the clients whose process has crashed.
     pub crashed: BTreeSet<u64>,
-    /// Requests that are held in the network.
+    /// Requests delayed in the network by `Fault::Held`.
     pub held: Vec<Route>,
-    /// Plurals that a test removed on purpose: their 404 is expected.
+    /// Plurals of the types that a test removed: a 404 for their paths is expected.
     pub removed: BTreeSet<String>,
-    /// Number of clients made so far.
+    /// Number of clients created so far.
     pub clients: u64,
 }

@@ -7,14 +7,14 @@ use crate::resources::ResourceType;
 /// Beginning of the message about an unknown field.
 const STRICT: &str = "strict decoding error:";
 
-/// A refusal, sent to the client as a `Status` object with this HTTP code.
+/// An error that the client receives as a `Status` object with this HTTP code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiError {
     pub code: u16,
-    /// Machine-readable: `NotFound`, `Conflict`, `Invalid`, …
+    /// Machine-readable reason: `NotFound`, `Conflict`, `Invalid`, …
     pub reason: &'static str,
     pub message: String,
-    /// `details.causes`, only filled for apply conflicts and invalid fields.
+    /// `details.causes`; only apply conflicts and invalid fields have any.
     pub causes: Vec<Value>,
 }
 
@@ -42,7 +42,7 @@ impl ApiError {
         )
     }
 
-    /// A resourceVersion or uid that is no longer the stored one.
+    /// 409 for a request whose resourceVersion or uid differs from the stored one.
     pub fn conflict(plural: &str, name: &str, why: &str) -> Self {
         Self::new(
             409,
@@ -51,7 +51,7 @@ impl ApiError {
         )
     }
 
-    /// A field with a value that the server refuses.
+    /// 422 for a field with a value that the server refuses.
     pub fn invalid(resource: &ResourceType, name: &str, field: &str, why: &str) -> Self {
         let kind = resource.qualified_kind();
         let mut error = Self::new(
@@ -63,7 +63,8 @@ impl ApiError {
         error
     }
 
-    /// An apply of what the schema cannot type. Other writes drop an undeclared field, and find a wrong value invalid.
+    /// 500 for an apply whose body does not fit the schema. For other writes the server drops an undeclared field, and
+    /// answers a value of a wrong type with [`Self::invalid`].
     pub fn untyped_patch(resource: &ResourceType, body: &Value, why: &str) -> Self {
         let metadata = |name: &str| body["metadata"][name].as_str().unwrap_or_default();
         Self::new(
@@ -79,7 +80,7 @@ impl ApiError {
         )
     }
 
-    /// An unknown field in a body with `fieldValidation=Strict`.
+    /// 400 for an unknown field in a request with `fieldValidation=Strict`.
     pub fn strict_decoding(resource: &ResourceType, field: &str) -> Self {
         let (kind, version) = (&resource.kind, &resource.version);
         Self::bad_request(format!(
@@ -87,7 +88,8 @@ impl ApiError {
         ))
     }
 
-    /// The same where the body is a patch: then the patched object is what is refused.
+    /// Turns a strict decoding error of a patch into the 422 about the patched object that the real server returns. Any
+    /// other error is returned unchanged.
     pub fn of_patch(self, patched: &Value) -> Self {
         let Some(at) = self.message.find(STRICT).filter(|_| self.code == 400) else {
             return self;
@@ -105,7 +107,7 @@ impl ApiError {
         Self::new(400, "BadRequest", message)
     }
 
-    /// The reason the real server pairs with an HTTP code; used by injected faults.
+    /// An injected error with this HTTP code and the reason that the real server uses for the code.
     pub fn injected(code: u16) -> Self {
         let reason = match code {
             401 => "Unauthorized",

@@ -1,4 +1,4 @@
-//! The store: objects by key, a resource version that counts writes, and the log that watches replay.
+//! The store: objects by key, a resource version that counts writes, and the log of changes that watches replay.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use crate::clock::Clock;
 use crate::ownership::Managers;
 use crate::resources::{ResourceType, builtin_types};
 
-/// Key of an object. Its ordering is the order of lists.
+/// Key of an object. Lists are sorted by it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     pub group: String,
     pub plural: String,
-    /// Empty for cluster-scoped types.
+    /// Namespace of the object; empty for cluster-scoped types.
     pub namespace: String,
     pub name: String,
 }
@@ -38,7 +38,7 @@ impl Key {
     }
 }
 
-/// An object, with its `managedFields` decoded and kept separately.
+/// A stored object. Its `managedFields` are decoded into [`Managers`] and removed from the JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     pub value: Value,
@@ -50,7 +50,7 @@ impl Stored {
         meta_str(&self.value, "uid")
     }
 
-    /// As served: with `managedFields`.
+    /// The object as the API returns it, with `managedFields`.
     pub fn served(&self) -> Value {
         let mut value = self.value.clone();
         let api_version = value["apiVersion"].as_str().unwrap_or_default().to_owned();
@@ -77,15 +77,16 @@ pub enum Change {
     Deleted,
 }
 
-/// One entry of the watch log.
+/// One change in the log that watches replay.
 #[derive(Debug, Clone)]
 pub struct LogEntry {
     pub version: u64,
     pub change: Change,
     pub key: Key,
-    /// The object after the change; for a deletion the last state with the deletion's version.
+    /// The object after the change. For a deletion: its last state, with the resource version of the deletion.
     pub object: Arc<Stored>,
-    /// The object before it, so that a selector can turn a change into an appearance or a disappearance.
+    /// The object before the change. By it, a watch with a selector reports a change as ADDED or DELETED if the object
+    /// starts or stops to match.
     pub previous: Option<Arc<Stored>>,
 }
 
@@ -96,7 +97,7 @@ pub struct Store {
     objects: BTreeMap<Key, Arc<Stored>>,
     log: Vec<LogEntry>,
     version: u64,
-    /// Watches from before this version get 410.
+    /// Watches that resume from an older version get 410 Expired.
     compacted: u64,
     counter: u64,
 }
@@ -114,7 +115,7 @@ impl Store {
         }
     }
 
-    /// The same objects under another clock; no watch can be resumed on it.
+    /// A store with the same objects, another clock and an empty log. No watch of the original can resume on the copy.
     pub fn copy(&self, clock: Clock) -> Self {
         Self {
             clock,
@@ -160,7 +161,7 @@ impl Store {
         self.objects.iter()
     }
 
-    /// Objects of one type, in one namespace unless `namespace` is empty.
+    /// Objects of one type in a namespace; in all namespaces if `namespace` is empty.
     pub fn list<'a>(
         &'a self,
         resource: &'a ResourceType,
@@ -185,7 +186,7 @@ impl Store {
         format!("00000000-0000-4000-8000-{:012x}", self.next_number())
     }
 
-    /// Stores a new or changed object under the next version.
+    /// Stores a new or changed object with the next resource version.
     pub fn put(&mut self, key: &Key, mut stored: Stored) -> Arc<Stored> {
         self.version += 1;
         stored.value["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -200,7 +201,7 @@ impl Store {
         object
     }
 
-    /// Removes an object; its last state is logged under the version of the deletion.
+    /// Removes an object, logs its last state with the resource version of the deletion, and returns that state.
     pub fn take(&mut self, key: &Key) -> Option<Arc<Stored>> {
         let previous = self.objects.remove(key)?;
         self.version += 1;

@@ -1,25 +1,27 @@
-//! List and map types: which lists are merged by key, which are sets, and which values are atomic.
-//! Built-in kinds: `x-kubernetes-list-type`/`-map-type` of Kubernetes 1.36's OpenAPI document. Custom kinds: their CRD.
+//! List and map types: which lists are merged by key, which lists are sets, and which values are atomic.
+//! Source: `x-kubernetes-list-type` and `x-kubernetes-map-type`, for built-in kinds from the OpenAPI document of
+//! Kubernetes 1.36, for custom kinds from their CRD.
 
 use serde_json::{Map, Value};
 
 use crate::fields::Elem;
 use crate::resources::ResourceType;
 
-/// List or map type of a value: how it is owned and merged.
+/// How a value is owned and merged, by its list or map type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Topology {
-    /// A struct or map whose entries are owned one by one.
+    /// A struct or map whose entries have separate owners.
     Granular,
-    /// Replaced and owned as a whole.
+    /// A value that is replaced and owned as a whole.
     Atomic,
-    /// A list of objects identified by these keys, each with its default.
+    /// A list of objects, each identified by the values of these keys; with the default of each key, if any.
     ListMap(Vec<(String, Option<Value>)>),
-    /// A list of scalars, each owned by itself.
+    /// A list of scalars, each with separate owners.
     ListSet,
 }
 
-/// Associative lists of the built-in kinds: (last field names, keys). The longest matching suffix wins.
+/// Associative lists of the built-in kinds: the last field names of the path, and the keys. The longest matching suffix
+/// of a path wins.
 const LIST_MAPS: &[(&[&str], &[&str])] = &[
     (&["metadata", "ownerReferences"], &["uid"]),
     (&["containers"], &["name"]),
@@ -45,7 +47,7 @@ const LIST_MAPS: &[(&[&str], &[&str])] = &[
     (&["status", "podIPs"], &["ip"]),
 ];
 
-/// Objects of the built-in kinds that are replaced whole.
+/// Atomic objects of the built-in kinds, by the last field names of the path.
 const ATOMIC_MAPS: &[&[&str]] = &[
     &["spec", "selector"],
     &["spec", "podSelector"],
@@ -63,7 +65,7 @@ const ATOMIC_MAPS: &[&[&str]] = &[
     &["service", "port"],
 ];
 
-/// The topology of the value at `path`.
+/// The topology of `value`, which is at `path` in an object of this type.
 pub fn of(resource: &ResourceType, path: &[Elem], value: &Value) -> Topology {
     let names: Vec<&str> = path
         .iter()
@@ -94,7 +96,7 @@ fn list(resource: &ResourceType, names: &[&str]) -> Topology {
     if resource.kind == "ServiceAccount" && names == ["secrets"] {
         return list_map(&["name"]);
     }
-    // Merged by name in a pod, and replaced whole in a ServiceAccount.
+    // `imagePullSecrets` is merged by name in a pod, but atomic in a ServiceAccount.
     if resource.kind == "ServiceAccount" && names == ["imagePullSecrets"] {
         return Topology::Atomic;
     }
@@ -118,7 +120,7 @@ fn object(resource: &ResourceType, names: &[&str], path: &[Elem]) -> Topology {
     let owner_reference = matches!(path, [Elem::Field(m), Elem::Field(o), Elem::Key(_)]
         if m == "metadata" && o == "ownerReferences");
     let pull_secret = matches!(path, [.., Elem::Field(p), Elem::Key(_)] if p == "imagePullSecrets");
-    // The parsed names skip list items, so an item of `spec.selector` lists never reaches here.
+    // `names` contains no list items, only field names.
     let atomic = !resource.is_custom() && ATOMIC_MAPS.iter().any(|suffix| names.ends_with(suffix));
     if owner_reference || pull_secret || atomic {
         Topology::Atomic
@@ -179,7 +181,8 @@ fn schema_keys(list: &Value) -> Vec<(String, Option<Value>)> {
         .collect()
 }
 
-/// The path element of one list item; `None` when a key is missing.
+/// The path element of a list item. `None` if the list is neither a map nor a set, or if the item lacks a key that has
+/// no default.
 pub fn item_elem(topology: &Topology, item: &Value) -> Option<Elem> {
     match topology {
         Topology::ListMap(keys) => {

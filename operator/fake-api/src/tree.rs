@@ -1,4 +1,4 @@
-//! Operations on a JSON object by its topology: set of fields, leaves, merge, removal.
+//! Operations on a JSON object by its topology: set of fields, leaves, merge and removal.
 //! The rules follow structured-merge-diff (`tofieldset.go`, `merge.go`, `remove.go`).
 
 use std::collections::BTreeMap;
@@ -9,10 +9,10 @@ use crate::fields::{Elem, FieldPath, FieldSet};
 use crate::resources::ResourceType;
 use crate::topology::{self, Topology};
 
-/// Every owned path of an object with the value that is compared there. A list item's own path has no value.
+/// Every owned path of an object, with the value to compare. The path of a list item itself has no value.
 pub type Leaves = BTreeMap<FieldPath, Option<Value>>;
 
-/// Fields whose owners the server does not record.
+/// Fields whose owners the server does not track.
 const UNOWNED: &[&[&str]] = &[
     &["apiVersion"],
     &["kind"],
@@ -83,7 +83,7 @@ fn visit(resource: &ResourceType, path: &mut FieldPath, value: &Value, found: &m
     }
 }
 
-/// `config` over `live`: named fields of `config` win, what it does not name stays.
+/// Merges `config` into `live`: fields in `config` replace those of `live`, and all other fields stay.
 pub fn merge(resource: &ResourceType, live: &Value, config: &Value) -> Value {
     merge_at(resource, &mut Vec::new(), live, config)
 }
@@ -108,7 +108,8 @@ fn merge_at(resource: &ResourceType, path: &mut FieldPath, live: &Value, config:
     }
 }
 
-/// The order of `new` wins; items only in `old` keep their place before the next shared one.
+/// Merges two associative lists. Items keep the order of `new`; an item that is only in `old` is placed before the next
+/// item that both have.
 fn merge_lists(
     resource: &ResourceType,
     path: &mut FieldPath,
@@ -150,7 +151,7 @@ fn merge_lists(
             }
         }
         if r < new.len() {
-            // An item of both is taken at its place in `new`.
+            // An item that both lists have is placed by its position in `new`.
             let together = l < old.len() && old_keys[l] == new_keys[r];
             merged.push(take(r));
             r += 1;
@@ -194,7 +195,7 @@ fn remove_at(resource: &ResourceType, at: &mut FieldPath, value: &mut Value, res
     }
 }
 
-/// The value without nulls: the server treats a null field as absent.
+/// The value without null fields, because the server treats a null field as absent.
 pub fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(map) => {

@@ -1,4 +1,4 @@
-//! Validation rules of the API server that an operator can violate: names, required fields, immutable fields.
+//! The validation rules of the API server that an operator can violate: names, required fields, immutable fields.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::resources::ResourceType;
 use crate::status::{ApiError, ApiResult};
 use crate::store::meta_str;
 
-/// Validation of one object.
+/// Validates an object without regard to its previous version.
 pub fn object(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     let name = meta_str(value, "name");
     let refuse = |field: &str, why: &str| Err(ApiError::invalid(resource, name, field, why));
@@ -68,7 +68,8 @@ fn workload(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     template(resource, value)
 }
 
-/// Validation of a Job: its pods must end, and its name must fit into a label of theirs.
+/// Validates a Job: its restartPolicy must be Never or OnFailure, and its name must have at most 63 characters, because
+/// it becomes the value of a label of its pods.
 fn job(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     let refuse = refusal(resource, value);
     if meta_str(value, "name").len() > 63 {
@@ -94,7 +95,7 @@ fn refusal<'a>(
     }
 }
 
-/// Rules of a pod template.
+/// Validates a pod template.
 fn template(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     let refuse = refusal(resource, value);
     if let Some(bad) = bad_label(value.pointer("/spec/template/metadata/labels")) {
@@ -141,7 +142,7 @@ fn dangling_mount(value: &Value, containers: &[Value]) -> Option<String> {
         .map(|name| format!("Not found: {name}"))
 }
 
-/// Validation of an update against the stored object.
+/// Validates an update against the stored object: immutable fields must not change.
 pub fn transition(resource: &ResourceType, old: &Value, new: &Value) -> ApiResult<()> {
     let name = meta_str(new, "name");
     let immutable = |pointer: &str| old.pointer(pointer) != new.pointer(pointer);
@@ -167,7 +168,7 @@ pub fn transition(resource: &ResourceType, old: &Value, new: &Value) -> ApiResul
     }
 }
 
-/// A release's spec without the two fields users may change.
+/// The spec of a CrokodialRelease without `pin` and `pinReason`, the only two fields that users may change.
 fn unpinned(release: &Value) -> Value {
     let mut spec = release.get("spec").cloned().unwrap_or_default();
     if let Some(map) = spec.as_object_mut() {
@@ -185,7 +186,7 @@ fn is_dns_subdomain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 253 && name.split('.').all(part)
 }
 
-/// The first label whose value the server refuses: over 63 characters or outside `[A-Za-z0-9._-]`.
+/// The first label whose value is invalid: longer than 63 characters, or with characters outside `[A-Za-z0-9._-]`.
 fn bad_label(labels: Option<&Value>) -> Option<String> {
     let labels = labels?.as_object()?;
     let edge = |c: char| c.is_ascii_alphanumeric();

@@ -1,4 +1,4 @@
-//! Watch streams: the log replayed from a version, then followed.
+//! Watch streams: each replays the log from a resource version and then follows it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -17,15 +17,15 @@ use crate::state::State;
 use crate::status::{ApiError, ApiResult};
 use crate::store::{Change, LogEntry, Store};
 
-/// Notification to the open watches: the store changed, or all streams must end.
+/// Notification to the open watches that the store changed or that all streams must end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Signal {
     pub version: u64,
-    /// Streams opened under an older number end.
+    /// Incremented to end all open streams: a stream ends when this differs from its value at the start of the stream.
     pub epoch: u64,
 }
 
-/// One open watch.
+/// State of one open watch stream.
 #[derive(Debug)]
 struct Follower {
     store: Arc<Mutex<State>>,
@@ -37,11 +37,12 @@ struct Follower {
     deadline: Instant,
     lines: VecDeque<Bytes>,
     ended: bool,
-    /// The client this stream belongs to; a crashed one gets nothing more.
+    /// Number of the client that opened the stream. The stream ends when the client has crashed.
     client: u64,
 }
 
-/// The body of a watch response: one JSON document per line, until `timeoutSeconds` have passed by tokio's clock.
+/// The body of a watch response: one JSON document per line. It ends after `timeoutSeconds` (default 1800), measured
+/// by tokio's clock.
 pub fn follow(
     state: &Arc<Mutex<State>>,
     signal: Receiver<Signal>,
@@ -161,7 +162,7 @@ impl Follower {
             return;
         }
         if self.seen < state.store.compacted() {
-            // A real server keeps an open watch over a compaction; only resuming is refused.
+            // As on a real server, a compaction does not end an open watch; it only prevents resuming.
             self.seen = self.seen.max(state.store.compacted());
         }
         for entry in state.store.log_since(self.seen) {

@@ -1,5 +1,5 @@
-//! The built-in controllers, run by hand: each `step` does one transition, so that a test can crash the operator
-//! between any two.
+//! The built-in controllers, which run only when a test calls `step`. Each step makes one transition, so that a test
+//! can crash the operator between any two transitions.
 
 use crate::api::FakeApi;
 use crate::controllers::deployment::SimulatedDeploymentController;
@@ -31,7 +31,7 @@ impl World {
         }
     }
 
-    /// The same scripts for another server.
+    /// Controllers with the same scripts for another server.
     pub fn copy(&self, api: &FakeApi) -> Self {
         Self {
             api: api.clone(),
@@ -41,24 +41,25 @@ impl World {
         }
     }
 
-    /// Scripts an image, named by its digest (`sha256:…`) or its whole reference. Others are healthy.
-    /// Pods that run already follow the new script from their next transition on.
+    /// Sets the behaviour of the pods of an image, named by its digest (`sha256:…`) or its whole reference. Pods of
+    /// other images are healthy. Running pods follow the new behaviour from their next transition on.
     pub fn behave(&mut self, image: &str, behaviour: Behaviour) {
         self.pods.script(image, behaviour);
     }
 
-    /// Scripts the Jobs whose name contains `part`; the last script wins. Others succeed with no message.
-    /// A pod that runs already follows the new script from its next transition on.
+    /// Sets the outcome of the Jobs whose name contains `part`; the last matching script wins. Other Jobs succeed with
+    /// an empty message. Running pods follow the new outcome from their next transition on.
     pub fn run_jobs(&mut self, part: &str, outcome: JobOutcome) {
         self.jobs.script(part, outcome);
     }
 
-    /// Restricts the ingress controller to this class; it admits every Ingress otherwise.
+    /// Restricts the ingress controller to this class and to Ingresses without a class. By default it admits every
+    /// Ingress.
     pub fn ingress_class(&mut self, class: &str) {
         self.ingress.class = Some(class.into());
     }
 
-    /// One transition of one controller, described in words; `None` when no controller has work left.
+    /// Makes one transition of one controller and returns its description; `None` if no controller has work left.
     pub fn step(&mut self) -> Option<String> {
         let done = {
             let mut state = self.api.lock();
@@ -80,7 +81,8 @@ impl World {
         done
     }
 
-    /// Steps until no controller has work left; panics after `limit` steps and names the last ones.
+    /// Steps until no controller has work left and returns the descriptions of the steps. Panics after `limit` steps,
+    /// with the last ones in the message.
     pub fn settle(&mut self, limit: usize) -> Vec<String> {
         let mut done = Vec::new();
         while let Some(what) = self.step() {
@@ -94,7 +96,7 @@ impl World {
         done
     }
 
-    /// Deletes one pod by name, as an eviction does. False when it was absent.
+    /// Deletes a pod, as an eviction does. False if the pod did not exist.
     pub fn evict(&self, namespace: &str, pod: &str) -> bool {
         self.api.delete("pods", namespace, pod)
     }

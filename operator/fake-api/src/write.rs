@@ -1,5 +1,5 @@
-//! The common part of every create and update: server-owned metadata, the status subresource, defaults, validation,
-//! generation.
+//! The steps that every create and update shares: server-owned metadata, the status subresource, defaults, validation
+//! and the generation.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::status::{ApiError, ApiResult};
 use crate::store::{Key, Store, Stored, meta_str};
 use crate::{gc, schema, validate};
 
-/// Metadata that only the server writes.
+/// Metadata fields that only the server writes.
 const SERVER_FIELDS: &[&str] = &[
     "uid",
     "resourceVersion",
@@ -25,7 +25,7 @@ const SERVER_FIELDS: &[&str] = &[
     "managedFields",
 ];
 
-/// One write on its way into the store.
+/// Parameters of one write.
 #[derive(Debug)]
 pub struct Write<'a> {
     pub resource: &'a ResourceType,
@@ -35,14 +35,15 @@ pub struct Write<'a> {
     pub dry_run: bool,
 }
 
-/// The stored result and whether anything changed.
+/// The stored object after a write, and whether the write changed it.
 #[derive(Debug)]
 pub struct Written {
     pub stored: Arc<Stored>,
     pub changed: bool,
 }
 
-/// Field owners of the result: already computed (apply), or found by comparison (other writes).
+/// Field managers of the written object: already computed by an apply, or to be derived from the changes that the given
+/// manager makes with another write.
 #[derive(Debug)]
 pub enum Owners {
     Known(Managers),
@@ -166,7 +167,7 @@ impl Owners {
     }
 }
 
-/// Preconditions in the body: uid, resourceVersion, name and namespace.
+/// Checks the preconditions in the body: uid, resourceVersion, name and namespace.
 fn check_identity(resource: &ResourceType, key: &Key, old: &Value, new: &Value) -> ApiResult<()> {
     let plural = resource.qualified();
     let differs = |field: &str| {
@@ -213,7 +214,7 @@ fn keep_server_fields(value: &mut Value, old: &Value) {
     }
 }
 
-/// Sets `field` of `value` to what `old` has, or takes it out.
+/// Sets `field` of `value` to its value in `old`; removes it if `old` lacks it.
 fn keep(value: &mut Value, old: &Value, field: &str) {
     match old.get(field) {
         Some(kept) => value[field] = kept.clone(),
@@ -228,7 +229,7 @@ fn keep(value: &mut Value, old: &Value, field: &str) {
 fn status_only(resource: &ResourceType, old: &Value, body: &Value) -> Value {
     let mut value = old.clone();
     keep(&mut value, body, "status");
-    // The deployment controller writes its revision annotation together with the status.
+    // The Deployment controller writes its revision annotation through the status subresource.
     if resource.kind == "Deployment" {
         keep(&mut value["metadata"], &body["metadata"], "annotations");
     }
@@ -240,7 +241,8 @@ fn status_only(resource: &ResourceType, old: &Value, body: &Value) -> Value {
     value
 }
 
-/// Whether the generation increases. For a Deployment annotations count too: they are copied to its ReplicaSets.
+/// Whether a write increases the generation. Changes of metadata and status do not, except for the annotations of a
+/// Deployment, because they are copied to its ReplicaSets.
 fn generation_moves(resource: &ResourceType, old: &Value, new: &Value) -> bool {
     let rest = |value: &Value| {
         let mut value = value.clone();

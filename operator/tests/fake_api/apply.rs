@@ -1,4 +1,4 @@
-//! Server-side apply: owners per field, removal, conflicts, takeover, lists by key.
+//! Tests of server-side apply: ownership of fields, removal, conflicts, forced takeover, lists merged by key.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
@@ -32,7 +32,7 @@ async fn applying_twice_changes_nothing() {
     let again = apply(&deployments, "op", true, &deployment("a:1"))
         .await
         .unwrap();
-    // A real server's controller writes a status of its own.
+    // The status is ignored, because on a real server a controller writes it meanwhile.
     assert_eq!(without_status(first), without_status(again));
     let again = apply(&server.api::<ConfigMap>(), "op", true, &map).await;
     assert_eq!(first_map, again.unwrap(), "the version included");
@@ -48,7 +48,7 @@ async fn applying_twice_changes_nothing() {
     server.assert_nothing_unexpected();
 }
 
-/// The object without what a controller writes into it, and without the version that this changes.
+/// The object without the fields that a controller's writes change: the status and the resourceVersion.
 fn without_status(mut object: Value) -> Value {
     object.as_object_mut().unwrap().shift_remove("status");
     let metadata = object["metadata"].as_object_mut().unwrap();
@@ -124,7 +124,7 @@ async fn a_foreign_field_conflicts_without_force_and_changes_hands_with_it() {
     assert_eq!(owners(&taken, "/f:data/f:x"), set(&["b"]));
     let (code, _, _) = refused(apply(&maps, "a", false, &config_map("c", json!({"x": "1"}))).await);
     assert_eq!(code, 409, "the first owner lost it");
-    // What a lost field's former owner no longer names stays.
+    // A manager that lost a field to another manager stops applying the field: the field stays.
     let empty = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "labels": {"l": "1"}}});
     let after = apply(&maps, "a", false, &empty).await.unwrap();
     assert_eq!(after["data"]["x"], "2");
@@ -184,7 +184,7 @@ async fn leaving_replicas_out_lets_a_scaler_own_them() {
     server.edit("apps/v1", "Deployment", "web", seven).await;
     let after = apply(&deployments, "op", true, &without).await.unwrap();
     assert_eq!(after["spec"]["replicas"], 7);
-    // Naming them once and dropping them again falls back to the default.
+    // The manager applies `replicas` and then drops it: the field returns to its default.
     apply(&deployments, "op", true, &deployment("a:1"))
         .await
         .unwrap();
@@ -221,7 +221,7 @@ async fn lists_merge_by_their_keys() {
     );
     assert_eq!(containers(&both)[0]["ports"][0]["protocol"], "TCP");
 
-    // One variable fewer: that item goes, its neighbour stays.
+    // One variable is dropped: its item is removed, the other item stays.
     let mut fewer = deployment("a:2");
     fewer["spec"]["template"]["spec"]["containers"][0]["env"] =
         json!([{"name": "B", "value": "2"}]);
@@ -231,7 +231,7 @@ async fn lists_merge_by_their_keys() {
         json!([{"name": "B", "value": "2"}])
     );
 
-    // The sidecar's manager lets go: the whole item goes with its defaults.
+    // The manager of the sidecar drops it: the whole item is removed, including its defaulted fields.
     let nothing = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"m": "1"}}});
     let after = apply(&deployments, "mesh", false, &nothing).await.unwrap();
     assert_eq!(containers(&after).len(), 1);

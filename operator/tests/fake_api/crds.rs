@@ -1,4 +1,4 @@
-//! A type installed from its CRD: unknown fields, defaults, required fields, list keys.
+//! Tests of a type installed from its CRD: unknown fields, defaults, required fields, list keys.
 
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ async fn the_schema_prunes_defaults_and_refuses() {
         assert_eq!(code, expected, "{message}");
         assert!(message.contains(words), "{message}");
     }
-    // Where nothing is merged, the value is invalid.
+    // In a request without a merge, the value is invalid.
     let count = sample(json!({"stage": "prod", "count": "3"}));
     let answer = samples
         .patch("one", &PatchParams::default(), &Patch::Merge(&count))

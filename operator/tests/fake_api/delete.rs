@@ -1,4 +1,4 @@
-//! Deletion: preconditions, finalizers, propagation, garbage collection.
+//! Tests of deletion: preconditions, finalizers, propagation policies, garbage collection.
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{
@@ -95,7 +95,7 @@ async fn an_owner_of_another_uid_is_no_owner() {
     server.delete("v1", "ConfigMap", "a").await;
     server.put(config_map("a", json!({}))).await;
     child(&server, "c", &[&a]).await;
-    // A child of the deleted predecessor is collected.
+    // The owner reference of `c` has the uid of the first, deleted `a`, so `c` is collected.
     server.expect_names("a").await;
 }
 

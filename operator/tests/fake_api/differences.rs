@@ -1,26 +1,27 @@
-//! What the fake does not share with a real server, and why it is left so. Every other case runs on both.
+//! The known differences between the fake and a real server, and why each is accepted. The test cases that depend on
+//! none of them run on both servers.
 //!
-//! | the fake | a real server | why it is left |
+//! | the fake | a real server | why the difference is accepted |
 //! |---|---|---|
-//! | keeps unknown fields of built-in types | drops them, and refuses an apply of them | it would need the schemas of all types; k8s-openapi's types know no others |
-//! | creates in any namespace | answers 404 where the namespace does not exist | the operator makes no namespace, and its tests would each have to |
-//! | names the first invalid field | names all of them | the operator reads the code and shows the message |
-//! | merges a strategic patch as an apply, without directives | knows `$patch`, `$retainKeys`, … | only kubectl sends them |
-//! | collects garbage within the write | does so a moment later | each test would have to wait; the cases wait on a real server |
-//! | gives any number of watch events again until `compact()` | forgets the oldest when its cache is full | a test decides when |
+//! | keeps unknown fields of built-in types | drops unknown fields, and refuses an apply with one | needs the schemas of all types; k8s-openapi's types cannot express unknown fields |
+//! | creates objects in any namespace | answers 404 if the namespace does not exist | every operator test would have to create its namespace |
+//! | reports the first invalid field | reports all invalid fields | the operator uses only the code, and shows the message as it is |
+//! | merges a strategic merge patch like an apply | also supports `$patch`, `$retainKeys`, … | only kubectl sends these directives |
+//! | collects garbage during the write | collects garbage a moment later | tests need not wait; on a real server the cases wait |
+//! | replays all watch events since the last `compact()` | discards the oldest events if its cache is full | a test decides when events are discarded |
 
-/// Why a case runs on the fake alone.
+/// The reason why a case runs only on the fake: it uses a feature that a real server does not have.
 #[derive(Debug, Clone, Copy)]
 pub enum FakeOnly {
-    /// Faults at the n-th call, crashes of a client, held requests.
+    /// Injected faults: at the n-th call, crashes of a client, held requests.
     Faults,
-    /// The record of calls, `unexpected()`, types that are taken away.
+    /// The record of calls, `unexpected()`, and removal of types.
     Records,
-    /// `World::step` and its scripts of pods and Jobs.
+    /// `World::step` and the scripted behaviour of pods and Jobs.
     Controllers,
-    /// `end_watches()` and `compact()`.
+    /// `end_watches()` and `compact()`, which simulate a restart of the server.
     Restarts,
-    /// The two rules of our own types that the fake checks without CEL.
+    /// The two validation rules of the project's own types that the fake implements without CEL.
     OwnTypes,
 }
 

@@ -1,4 +1,4 @@
-//! Faults at the n-th call and what they leave.
+//! Tests of injected faults: the state of the store and of the client after a fault at the n-th call.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn names(fake: &crokodial_fake_api::FakeApi) -> String {
 
 #[tokio::test]
 async fn each_fault_does_what_it_says() {
-    // (fault, is the write done, does the next call of the same client work)
+    // Columns: fault, whether the write was done, whether the next call of the same client succeeds.
     let cases = [
         (Fault::CrashBefore, false, false),
         (Fault::CrashAfter, true, false),

@@ -1,4 +1,4 @@
-//! The simulated Job controller: one pod, its end, and the ways it does not come to one.
+//! Tests of the simulated Job controller: the Job's pod, its outcomes, and the cases in which the pod does not finish.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ fn secret(fake: &FakeApi) {
     );
 }
 
-/// The type and reason of the Job's last condition, `""` while it has none.
+/// The type and reason of the Job's last condition; empty strings if it has none.
 fn ended(fake: &FakeApi, name: &str) -> (String, String) {
     let object = fake.get("jobs", NS, name).unwrap();
     let last = object.pointer("/status/conditions/0").cloned();
@@ -183,7 +183,7 @@ async fn deleting_a_job_takes_its_pods_and_time_takes_a_finished_job() {
 async fn a_jobs_template_is_checked_and_cannot_change() {
     let server = Server::start().await;
     let jobs: Api<Job> = server.api();
-    // Suspended, so that a real controller makes no pod.
+    // The Job is suspended, so that the controller of a real server creates no pod.
     let suspended = |name: &str| {
         let mut job = job(name);
         job["metadata"] = json!({"name": name});

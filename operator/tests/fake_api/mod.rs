@@ -1,5 +1,6 @@
-//! Tests of the fake server, driven through `kube::Client` as the operator drives it. Where the variable
-//! [`server::KUBECONFIG`] names a real kube-apiserver the same cases run against that one: the fake is held to it.
+//! Tests of the fake server through `kube::Client`, as the operator uses it. If the environment variable
+//! [`server::KUBECONFIG`] is set, the same cases run against a real kube-apiserver, which shows that the fake behaves
+//! like it.
 
 mod apply;
 mod apply_bodies;
@@ -24,7 +25,7 @@ use crokodial_fake_api::FakeApi;
 
 use self::server::NS;
 
-/// Objects of a type on a fake that a case has for itself.
+/// Client for the objects of a type in namespace [`NS`] of a fake server.
 pub fn api<K>(fake: &FakeApi) -> Api<K>
 where
     K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -32,20 +33,20 @@ where
     Api::namespaced(fake.client(NS), NS)
 }
 
-/// Releases on such a fake, by this plural.
+/// Client for CrokodialReleases in namespace [`NS`] of a fake server, under this plural.
 pub fn release_api(fake: &FakeApi, plural: &str) -> Api<DynamicObject> {
     let gvk = GroupVersionKind::gvk("crokodial.com", "v1alpha1", "CrokodialRelease");
     let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
     Api::namespaced_with(fake.client(NS), NS, &resource)
 }
 
-/// An object for `FakeApi::put`.
+/// The object with namespace [`NS`], for `FakeApi::put`.
 pub fn in_namespace(mut object: Value) -> Value {
     object["metadata"]["namespace"] = json!(NS);
     object
 }
 
-/// A Deployment. It is paused, so that the controllers of a real server start nothing.
+/// A Deployment with this image. It is paused, so that the controllers of a real server create no pods.
 pub fn deployment(image: &str) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
@@ -74,7 +75,7 @@ pub fn release(spec: Value) -> Value {
         "metadata": {"name": "prod-1"}, "spec": spec})
 }
 
-/// Applies as `manager` under the object's own name.
+/// Applies `object` as field manager `manager`; the name is taken from its metadata.
 pub async fn apply<K>(
     api: &Api<K>,
     manager: &str,
@@ -91,7 +92,7 @@ where
     Ok(serde_json::to_value(applied).unwrap())
 }
 
-/// Code, reason and message of a refusal.
+/// Code, reason and message of an API error. Panics if the result is a success.
 pub fn refused<T: std::fmt::Debug>(result: kube::Result<T>) -> (u16, String, String) {
     match result.unwrap_err() {
         kube::Error::Api(status) => (status.code, status.reason.clone(), status.message.clone()),
@@ -99,7 +100,7 @@ pub fn refused<T: std::fmt::Debug>(result: kube::Result<T>) -> (u16, String, Str
     }
 }
 
-/// Managers that own a field, given as a pointer into FieldsV1.
+/// Names of the managers that own a field. `field` is a JSON pointer into FieldsV1.
 pub fn owners(object: &Value, field: &str) -> BTreeSet<String> {
     let entries = object["metadata"]["managedFields"].as_array().unwrap();
     let owning = entries

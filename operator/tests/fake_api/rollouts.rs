@@ -1,4 +1,4 @@
-//! The simulated controllers: rolling update, faults of images, ingress addresses.
+//! Tests of the simulated controllers: rolling updates, faulty images, addresses of Ingresses.
 
 use jiff::SignedDuration;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -20,7 +20,7 @@ fn web(fake: &FakeApi) -> Value {
     fake.get("deployments", NS, "web").unwrap()
 }
 
-/// (replicas, updated, available) of the Deployment's status.
+/// The numbers of replicas, updated replicas and available replicas in the Deployment's status.
 fn counts(fake: &FakeApi) -> (i64, i64, i64) {
     let n = |field: &str| web(fake)["status"][field].as_i64().unwrap_or(0);
     (n("replicas"), n("updatedReplicas"), n("availableReplicas"))
@@ -139,7 +139,7 @@ async fn a_rolling_update_never_has_fewer_ready_pods_than_asked() {
         "2"
     );
 
-    // Going back makes the old ReplicaSet current again, as a new revision.
+    // A rollback makes the old ReplicaSet current again, with a new revision.
     apply(&deployments, "op", true, &deployment("a:1"))
         .await
         .unwrap();

@@ -1,7 +1,7 @@
-//! The server that a case runs against: the fake one, or the kube-apiserver that [`KUBECONFIG`] names.
+//! The server that a case runs against: the fake one, or the real kube-apiserver that [`KUBECONFIG`] names.
 //!
-//! A case drives its server through `kube::Client` only, in a namespace of its own. What only the fake can do is behind
-//! [`Server::fake`] or [`fake_only`], with its reason in `differences.rs`.
+//! A case uses its server only through `kube::Client`, in its own namespace. Features that only the fake has need
+//! [`Server::fake`] or [`fake_only`]; `differences.rs` lists the reasons.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -19,21 +19,22 @@ use crokodial_fake_api::{FakeApi, TestClock};
 
 use super::differences::FakeOnly;
 
-/// Environment variable with the path of a kubeconfig: the suite then runs against that server, as its administrator.
+/// Environment variable with the path of a kubeconfig of a cluster administrator. If it is set, the suite runs against
+/// the server that the kubeconfig names.
 pub const KUBECONFIG: &str = "CROKODIAL_REAL_API_KUBECONFIG";
 
-/// Time within which a real server's controllers must have acted.
+/// Time that the controllers of a real server have to act.
 const CONTROLLER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Namespace of the cases on the fake.
+/// Namespace of the cases that run on the fake.
 pub const NS: &str = "shop";
 
-/// A server with a namespace for one case. On a real server the namespace, and what [`Server::install`] added, are
-/// deleted when the case has passed.
+/// The server of one case. On a real server, the case's namespaces and the types added by [`Server::install`] are
+/// deleted after the case has passed.
 pub struct Server {
     backend: Backend,
     client: kube::Client,
-    /// The case's namespace.
+    /// Namespace of the case.
     pub namespace: String,
 }
 
@@ -43,7 +44,7 @@ enum Backend {
 }
 
 impl Server {
-    /// The fake, or the real server where [`KUBECONFIG`] is set.
+    /// Starts a fake, or connects to the real server if [`KUBECONFIG`] is set.
     pub async fn start() -> Self {
         match std::env::var(KUBECONFIG) {
             Ok(path) => Self::real(&path).await,
@@ -51,7 +52,7 @@ impl Server {
         }
     }
 
-    /// The same server with a second namespace.
+    /// The same server with a second namespace for the case.
     pub async fn second_namespace(&self) -> Self {
         match &self.backend {
             Backend::Fake(api, clock) => Self {
@@ -92,7 +93,7 @@ impl Server {
         }
     }
 
-    /// The fake, for what is asserted of it alone.
+    /// The fake, for assertions that only the fake supports; `None` on a real server.
     pub fn fake(&self) -> Option<&FakeApi> {
         match &self.backend {
             Backend::Fake(api, _) => Some(api),
@@ -104,7 +105,7 @@ impl Server {
         self.client.clone()
     }
 
-    /// Objects of a built-in type in the case's namespace.
+    /// Client for the objects of a built-in type in the case's namespace.
     pub fn api<K>(&self) -> Api<K>
     where
         K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -112,7 +113,7 @@ impl Server {
         Api::namespaced(self.client(), &self.namespace)
     }
 
-    /// Lets a second change, so that a new time stamp differs from an old one.
+    /// Lets at least a second pass, so that a new timestamp differs from an old one.
     pub async fn let_time_pass(&self) {
         match &self.backend {
             Backend::Fake(_, clock) => clock.advance(jiff::SignedDuration::from_secs(60)),
@@ -120,12 +121,14 @@ impl Server {
         }
     }
 
-    /// The API group of the types that [`Server::install`] adds: one for each case, for definitions are cluster-wide.
+    /// API group of the types that [`Server::install`] adds. Each case has its own group, because CRDs are
+    /// cluster-scoped.
     pub fn group(&self) -> String {
         format!("{}.example.com", self.namespace)
     }
 
-    /// Serves kind `Sample` with this schema and a status subresource; its objects in the case's namespace.
+    /// Installs a CRD of kind `Sample` with this schema and a status subresource. Returns a client for the objects in
+    /// the case's namespace.
     pub async fn install(&self, schema: Value) -> Api<DynamicObject> {
         let group = self.group();
         let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -159,19 +162,19 @@ impl Server {
         samples
     }
 
-    /// A `Sample` named `one`.
+    /// A `Sample` named `one` with this spec.
     pub fn sample(&self, spec: Value) -> Value {
         json!({"apiVersion": format!("{}/v1", self.group()), "kind": "Sample",
             "metadata": {"name": "one"}, "spec": spec})
     }
 
-    /// The same for its status subresource.
+    /// The `Sample` named `one` with this status, for a write to its status subresource.
     pub fn sample_status(&self, status: Value) -> Value {
         json!({"apiVersion": format!("{}/v1", self.group()), "kind": "Sample",
             "metadata": {"name": "one"}, "status": status})
     }
 
-    // What a user or another controller does, as field manager `test`.
+    // Actions of a user or another controller, as field manager `test`.
 
     fn objects(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
@@ -203,20 +206,20 @@ impl Server {
                 None => objects.create(&params, &new).await,
             };
             match put {
-                // A real controller wrote in between.
+                // A controller of the real server wrote in between; retry.
                 Err(kube::Error::Api(status)) if status.is_conflict() => {}
                 put => return serde_json::to_value(put.unwrap()).unwrap(),
             }
         }
     }
 
-    /// The object, or `None` when it is absent.
+    /// Gets an object; `None` if it does not exist.
     pub async fn get(&self, api_version: &str, kind: &str, name: &str) -> Option<Value> {
         let found = self.objects(api_version, kind).get_opt(name).await.unwrap();
         found.map(|object| serde_json::to_value(object).unwrap())
     }
 
-    /// Reads an object that exists, changes it and replaces it.
+    /// Reads an object, changes it with the closure and replaces it. Panics if it does not exist.
     pub async fn edit(
         &self,
         api_version: &str,
@@ -239,7 +242,7 @@ impl Server {
             .unwrap();
     }
 
-    /// Names of the ConfigMaps of the case, one after another.
+    /// Names of the case's ConfigMaps, concatenated: "ab" for the ConfigMaps `a` and `b`.
     pub async fn names(&self) -> String {
         let maps = self.objects("v1", "ConfigMap");
         let found = maps.list(&ListParams::default()).await.unwrap();
@@ -247,7 +250,7 @@ impl Server {
         names.filter(|name| is_ours(name)).collect()
     }
 
-    /// Waits until the names are these: a real server's garbage collector takes its time.
+    /// Waits until [`Self::names`] equals `expected`. On a real server, garbage collection takes a moment.
     pub async fn expect_names(&self, expected: &str) {
         eventually(&format!("ConfigMaps {expected:?}"), async || {
             (self.names().await == expected).then_some(())
@@ -255,14 +258,14 @@ impl Server {
         .await;
     }
 
-    /// The version of the newest list.
+    /// The resourceVersion of a list made now.
     pub async fn version(&self) -> String {
         let maps = self.objects("v1", "ConfigMap");
         let found = maps.list(&ListParams::default()).await.unwrap();
         found.metadata.resource_version.unwrap()
     }
 
-    /// No request went to a path that the fake does not know.
+    /// Asserts that the fake received no request with an unknown path or an unreadable body.
     pub fn assert_nothing_unexpected(&self) {
         if let Some(fake) = self.fake() {
             assert!(fake.unexpected().is_empty(), "{:?}", fake.unexpected());
@@ -270,15 +273,15 @@ impl Server {
     }
 }
 
-/// Pauses tokio's time, which then moves when every task waits for it; not where a real server is to be tried.
+/// Pauses tokio's time, so that it advances automatically when all tasks are idle. Does nothing for a real server.
 pub fn pause_time() {
     if std::env::var_os(KUBECONFIG).is_none() {
         tokio::time::pause();
     }
 }
 
-/// A case about the fake alone: its server and clock. `None`, with the reason on the output, where a real server is to be
-/// tried.
+/// The fake and its clock, for a case that only the fake supports. If the suite runs against a real server: prints the
+/// reason and returns `None`.
 pub fn fake_only(why: FakeOnly) -> Option<(FakeApi, TestClock)> {
     if std::env::var_os(KUBECONFIG).is_some() {
         eprintln!("not on a real server: {}", why.reason());
@@ -288,7 +291,7 @@ pub fn fake_only(why: FakeOnly) -> Option<(FakeApi, TestClock)> {
     Some((FakeApi::new(clock.clone()), clock))
 }
 
-/// Waits until `look` finds something. The fake has done everything by the first look.
+/// Calls `look` until it returns a value, and panics after a timeout. On the fake the first call must return one.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = std::time::Instant::now();
     loop {
@@ -303,7 +306,7 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
     }
 }
 
-/// Whether a ConfigMap is a case's own: a real server puts one into every namespace.
+/// Whether a ConfigMap belongs to a case: a real server creates `kube-root-ca.crt` in every namespace.
 pub fn is_ours(config_map: &str) -> bool {
     config_map != "kube-root-ca.crt"
 }
@@ -329,13 +332,13 @@ impl Drop for Server {
         let Backend::Real { crds } = &self.backend else {
             return;
         };
-        // What a failed case left is there to be looked at.
+        // The objects of a failed case are kept for debugging.
         if std::thread::panicking() {
             return;
         }
         let crds = std::mem::take(&mut *crds.lock().unwrap());
         let (namespace, path) = (self.namespace.clone(), std::env::var(KUBECONFIG).unwrap());
-        // The case's own runtime waits for this call.
+        // A separate thread, because the runtime of the case is blocked by this call.
         let cleaned = std::thread::spawn(move || clean_up(&path, &namespace, &crds)).join();
         assert!(cleaned.is_ok(), "what the case made could not be deleted");
     }
@@ -355,7 +358,7 @@ fn clean_up(path: &str, namespace: &str, crds: &[String]) {
                 .await
                 .unwrap();
         }
-        // Gone already where deleting it was the case.
+        // The result is ignored: the case may have deleted its namespace.
         let namespaces: Api<Namespace> = Api::all(client);
         let _ = namespaces.delete(namespace, &DeleteParams::default()).await;
     });

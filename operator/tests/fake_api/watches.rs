@@ -1,4 +1,4 @@
-//! Watches: from a version, by selector, metadata only, resumed, expired, and under kube's own watcher.
+//! Tests of watches: from a resource version, by selector, metadata-only, resumed, expired, and with kube's `watcher`.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::differences::FakeOnly;
 use super::server::{Server, fake_only, is_ours, pause_time};
 use super::{api, config_map, in_namespace};
 
-/// `+a` added, `~a` modified, `-a` deleted, `=` bookmark, `!` error.
+/// Short form of a watch event: `+a` added, `~a` modified, `-a` deleted, `=` bookmark, `!` error.
 fn sign(event: &WatchEvent<ConfigMap>) -> String {
     let name = |map: &ConfigMap| map.metadata.name.clone().unwrap();
     match event {
@@ -34,7 +34,7 @@ async fn take(stream: impl Stream<Item = kube::Result<WatchEvent<ConfigMap>>>, n
         .try_collect()
         .await
         .unwrap();
-    // A real server sends as many bookmarks as it likes.
+    // A real server may send any number of bookmarks in a row.
     events.dedup_by(|b, a| matches!((a, b), (WatchEvent::Bookmark(_), WatchEvent::Bookmark(_))));
     events.iter().map(sign).collect::<Vec<_>>().join(" ")
 }
@@ -199,7 +199,7 @@ async fn kubes_watcher_sees_every_change_across_expiry_and_timeouts() {
             fake.end_watches();
         }
         server.put(config_map("z", json!({}))).await;
-        // The first answer is 410 Expired, the watcher lists anew and shows all objects again.
+        // The first answer is 410 Expired; the watcher then lists again and yields all objects.
         let mut found = false;
         for _ in 0..20 {
             match names.next().await {

@@ -1,4 +1,4 @@
-//! Objects of every local cluster: the roles of CoreDNS and Traefik, and the default IngressClass.
+//! Objects that every local cluster needs: the RBAC roles of CoreDNS and Traefik, and the default IngressClass.
 
 use anyhow::Context;
 use kube::api::{Api, DynamicObject, GroupVersionKind, Patch, PatchParams};
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use crate::layout::NODE_NAME;
 use crate::wait::{Progress, until};
 
-/// Field manager of these objects.
+/// Field manager under which the objects are applied.
 const MANAGER: &str = "crokodial-cluster";
 
-/// Applies the objects. A second call changes nothing.
+/// Applies the objects that every local cluster needs. A second call changes nothing.
 ///
 /// # Errors
-/// When the API server refuses one.
+/// When the API server refuses an object.
 pub async fn apply(client: &kube::Client) -> anyhow::Result<()> {
     for object in objects() {
         apply_one(client, object).await?;
@@ -22,10 +22,10 @@ pub async fn apply(client: &kube::Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Applies one object, cluster-scoped unless it has a `metadata.namespace`, by server-side apply.
+/// Applies one object by server-side apply. An object without `metadata.namespace` is taken as cluster-scoped.
 ///
 /// # Errors
-/// When it has no apiVersion, kind or name, or the API server refuses it.
+/// When the object has no apiVersion, kind or name, or the API server refuses it.
 pub async fn apply_one(client: &kube::Client, object: Value) -> anyhow::Result<()> {
     let object: DynamicObject = serde_json::from_value(object).context("decoding an object")?;
     let types = object
@@ -53,7 +53,7 @@ pub async fn apply_one(client: &kube::Client, object: Value) -> anyhow::Result<(
 /// Waits until the node is Ready.
 ///
 /// # Errors
-/// When the deadline passes, with the message of the node's condition.
+/// When the node is not Ready in time; the error contains the message of the node's condition.
 pub async fn wait_for_node(client: &kube::Client, progress: &Progress) -> anyhow::Result<()> {
     use k8s_openapi::api::core::v1::Node;
     let nodes: Api<Node> = Api::all(client.clone());
@@ -121,7 +121,7 @@ fn role(name: &str, rules: Value) -> Value {
     })
 }
 
-/// A binding of the role `name` to the user of the same name, which is the CN of the part's certificate.
+/// A binding of the role `name` to the user `name`. The user name is the CN of the certificate of CoreDNS or Traefik.
 fn binding(name: &str) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",

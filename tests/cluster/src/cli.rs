@@ -197,7 +197,7 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Runs the program.
+/// The main function of `cluster`: parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -205,7 +205,7 @@ pub fn main() -> ExitCode {
         .with_max_level(tracing::Level::INFO)
         .with_target(false)
         .init();
-    // The TLS provider of kube, mongodb and the probes.
+    // Installs the TLS provider for kube, mongodb and the probes.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -218,12 +218,13 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     match (cli.command, cli.dir) {
-        // Works outside a checkout.
+        // Completion must work outside a checkout, so it comes before the options are read.
         (Command::Completion { shell }, _) => {
             clap_complete::generate(shell, &mut Cli::command(), "cluster", &mut stdout());
             Ok(())
         }
-        // Before any thread starts, as it changes namespaces. The checkout this was built from may be gone.
+        // The supervisor changes Linux namespaces, so it runs before any thread starts. It reads no options, because
+        // the checkout from which this program was built may no longer exist.
         (Command::Supervise, Some(dir)) => supervisor::run(&Layout::new(&dir)?),
         (Command::Supervise, None) => bail!("tell the supervisor its directory by --dir"),
         (Command::Checkout(command), dir) => {

@@ -1,25 +1,25 @@
-//! Programs of this machine: finding and running them.
+//! Finds and runs programs of this machine.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use anyhow::{Context, bail};
 
-/// Path of a program in PATH, if there is one.
+/// Path of a program found in PATH, `/usr/sbin` or `/sbin`.
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
-        // Debian's folders of system programs, which a user's PATH may lack.
+        // System programs on Debian, whose folders may be missing in a user's PATH.
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .map(|folder| folder.join(program))
         .find(|candidate| candidate.is_file())
 }
 
-/// Path of a required program.
+/// Path of a program that must be installed.
 ///
 /// # Errors
-/// When it is not installed, naming the script that installs it.
+/// When the program is not installed; the error names the script that installs it.
 pub fn require(program: &str) -> anyhow::Result<PathBuf> {
     find(program)
         .with_context(|| format!("{program} is not installed: run scripts/install-packages.sh"))
@@ -28,7 +28,7 @@ pub fn require(program: &str) -> anyhow::Result<PathBuf> {
 /// Runs a command and returns its output.
 ///
 /// # Errors
-/// When it cannot be started or fails, with the last 30 lines of its output.
+/// When the command cannot be started or fails; the error contains the last 30 lines of its output.
 pub fn run(command: &mut Command) -> anyhow::Result<Output> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command

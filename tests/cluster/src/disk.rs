@@ -1,21 +1,21 @@
-//! Free disk space for pods. On a disk that is nearly full the kubelet evicts them while everything else seems well.
+//! Checks the free disk space. On a nearly full disk the kubelet evicts pods, while everything else seems to work.
 
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use nix::sys::statvfs::statvfs;
 
-/// Share of free space, in percent, below which the kubelet evicts pods. As low as possible, because a developer's disk
-/// is often nearly full.
+/// Free space below which the kubelet evicts pods, in percent of the disk. It is the lowest possible value, because a
+/// developer's disk is often nearly full.
 pub(crate) const EVICTION_PERCENT: u64 = 1;
 
-/// Space in bytes that images and containers need on top of it.
+/// Free space in bytes that images and containers need in addition to [`EVICTION_PERCENT`].
 const MIN_FREE_BYTES: u64 = 1 << 30;
 
 /// Checks that there is enough free space to run pods.
 ///
 /// # Errors
-/// When there is not, with the missing space in MiB, or when the free space cannot be read.
+/// When there is too little space (the error contains the missing MiB) or the free space cannot be read.
 pub fn check(folder: &Path) -> anyhow::Result<()> {
     let disk =
         statvfs(folder).with_context(|| format!("asking for the disk of {}", folder.display()))?;
@@ -29,7 +29,7 @@ pub fn check(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Missing space in MiB, rounded up; `None` when there is enough.
+/// Missing space in MiB, rounded up, for a disk with `free` of `total` bytes; `None` if there is enough.
 fn missing(free: u64, total: u64) -> Option<u64> {
     let wanted = total / 100 * EVICTION_PERCENT + MIN_FREE_BYTES;
     (free < wanted).then(|| (wanted - free).div_ceil(1 << 20))

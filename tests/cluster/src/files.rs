@@ -23,7 +23,8 @@ pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     write_atomic(path, content, 0o600)
 }
 
-/// Replaces a file by renaming: a reader sees the old content or the new one, never a part.
+/// Replaces a file by renaming a temporary one, so that a reader sees either the complete old or the complete new
+/// content.
 fn write_atomic(path: &Path, content: &[u8], mode: u32) -> anyhow::Result<()> {
     let parent = path
         .parent()

@@ -1,4 +1,4 @@
-//! Container images: building them and pushing them to the cluster's registry.
+//! Builds container images and pushes them to the cluster's registry.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,14 +27,14 @@ pub struct ImageBuild {
 /// The program that builds and pushes images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageTool {
-    /// `docker`, which needs an engine.
+    /// `docker`, which needs a running engine.
     Docker,
-    /// `buildah`, which needs none.
+    /// `buildah`, which needs no engine.
     Buildah,
 }
 
 impl ImageTool {
-    /// Docker if an engine answers, else buildah.
+    /// Selects Docker if its engine answers, otherwise buildah.
     #[must_use]
     pub fn detect() -> Self {
         if engine_answers() {
@@ -48,7 +48,7 @@ impl ImageTool {
 /// Whether a Docker engine answers.
 #[must_use]
 pub fn engine_answers() -> bool {
-    // With `timeout`, as the client of an unreachable remote engine may wait for minutes.
+    // Runs under `timeout`, because the docker client may wait for minutes for an unreachable remote engine.
     find("docker").is_some()
         && Command::new("timeout")
             .args(["10", "docker", "version", "--format", "{{.Server.Version}}"])
@@ -56,10 +56,10 @@ pub fn engine_answers() -> bool {
             .is_ok_and(|output| output.status.success())
 }
 
-/// Builds an image and pushes it; returns the reference by which pods pull it.
+/// Builds an image and pushes it; returns the reference by which pods pull the image.
 ///
 /// # Errors
-/// When the build or the push fails, with the end of the output.
+/// When the build or the push fails; the error contains the end of the output.
 pub fn build_and_push(
     layout: &Layout,
     ports: &Ports,
@@ -100,7 +100,7 @@ fn buildah(layout: &Layout, build: &ImageBuild, push: &str) -> anyhow::Result<()
     require("buildah")?;
     let policy = signature_policy(layout)?;
     let mut command = buildah_command(layout);
-    // Chroot isolation needs no runtime; with a fixed timestamp equal inputs have an equal digest.
+    // Chroot isolation needs no container runtime. The fixed timestamp gives equal inputs an equal digest.
     command
         .args([
             "bud",
@@ -126,12 +126,13 @@ fn push_with_buildah(layout: &Layout, policy: &Path, name: &str) -> anyhow::Resu
         .args(["push", "--tls-verify=false", "--signature-policy"])
         .arg(policy);
     run(command.args([name, &format!("docker://{name}")]))?;
-    // The registry has it now; without this buildah's store would only grow.
+    // The registry now has the image, so it is removed from buildah's store, which would otherwise grow without limit.
     run(buildah_command(layout).args(["rmi", "--force", name]))?;
     Ok(())
 }
 
-/// buildah with a store of its own, which `down` removes with the state directory. The vfs driver needs no mount.
+/// A buildah command with a store in the state directory, so that `down` removes the store. The vfs driver needs no
+/// mounts.
 fn buildah_command(layout: &Layout) -> Command {
     let mut command = Command::new("buildah");
     command
@@ -143,14 +144,14 @@ fn buildah_command(layout: &Layout) -> Command {
     command
 }
 
-/// A policy that verifies no signatures: all images were built here.
+/// Writes an image policy that verifies no signatures, because all images are built on this machine; returns its path.
 fn signature_policy(layout: &Layout) -> anyhow::Result<PathBuf> {
     let path = layout.path("config/image-policy.json");
     write_public(&path, br#"{"default":[{"type":"insecureAcceptAnything"}]}"#)?;
     Ok(path)
 }
 
-/// Pushes an image archive (`docker save` or OCI) as `name`; returns the reference by which pods pull it.
+/// Pushes an image archive (`docker save` or OCI) as `name`; returns the reference by which pods pull the image.
 ///
 /// # Errors
 /// When the archive cannot be read or pushed.
@@ -189,7 +190,7 @@ pub fn load_archive(
     Ok(format!("{REGISTRY}/{name}"))
 }
 
-/// Whether the registry has `name` (`repository:tag`).
+/// Whether the registry has the image `name` (`repository:tag`).
 ///
 /// # Errors
 /// When the registry does not answer.
@@ -202,7 +203,7 @@ pub async fn exists(ports: &Ports, name: &str) -> anyhow::Result<bool> {
     }
 }
 
-/// Size of `name` in bytes, as a node downloads it: compressed layers and configuration.
+/// Download size of the image `name` in bytes: its compressed layers and its configuration.
 ///
 /// # Errors
 /// When the registry does not have the image.
@@ -228,7 +229,8 @@ fn manifest_size(body: &[u8]) -> anyhow::Result<u64> {
         .context("an image manifest without sizes")
 }
 
-/// Status and body of `GET /v2/<repository>/manifests/<tag>`.
+/// Requests the manifest of an image from the registry by `GET /v2/<repository>/manifests/<tag>`; returns status and
+/// body.
 async fn manifest(ports: &Ports, name: &str) -> anyhow::Result<(http::StatusCode, Vec<u8>)> {
     use http_body_util::{BodyExt as _, Empty};
     use hyper::body::Bytes;
@@ -264,7 +266,7 @@ async fn manifest(ports: &Ports, name: &str) -> anyhow::Result<(http::StatusCode
 /// Builds and pushes the pause image, unless the registry has it.
 ///
 /// # Errors
-/// When it cannot be built or pushed.
+/// When the image cannot be built or pushed.
 pub async fn ensure_pause(
     layout: &Layout,
     ports: &Ports,

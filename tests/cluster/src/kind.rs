@@ -1,6 +1,6 @@
 //! `CLUSTER=kind`: a kind cluster, with a registry and a MongoDB in containers next to it.
 //!
-//! Only what differs from mode `local`: with a kubeconfig, a registry and a MongoDB everything else is the same.
+//! This file contains only what differs from mode `local`: how to provide a kubeconfig, a registry and a MongoDB.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -23,19 +23,19 @@ use crate::parts::edge_arguments;
 use crate::parts::probe::Probe;
 use crate::wait::{Progress, until};
 
-/// Images of the containers next to the cluster.
+/// Images of the containers that run next to the cluster.
 const REGISTRY_IMAGE: &str = "registry:2";
 const MONGO_IMAGE: &str = "mongo:7";
 const TRAEFIK_IMAGE: &str = "traefik:v3.6";
-/// Docker network that kind puts its nodes on.
+/// Docker network to which kind connects its nodes.
 const NETWORK: &str = "kind";
 /// Namespace of Traefik.
 const EDGE: &str = "crokodial-edge";
 
-/// Starts the cluster and the containers that do not run, and writes the kubeconfig.
+/// Starts the kind cluster and its containers unless they run already, and writes the kubeconfig.
 ///
 /// # Errors
-/// When kind or docker fails, with its output.
+/// When kind or docker fails; the error contains the output.
 pub fn start(
     layout: &Layout,
     ports: &Ports,
@@ -77,7 +77,7 @@ pub fn start(
     )
 }
 
-/// Configures DNS and deploys the edge, through the API server.
+/// Configures the local DNS zone in CoreDNS and deploys Traefik.
 ///
 /// # Errors
 /// When the API server refuses an object or Traefik does not become ready.
@@ -113,7 +113,7 @@ pub async fn configure(
     .await
 }
 
-/// Removes the cluster and its containers.
+/// Removes the kind cluster and the containers next to it.
 ///
 /// # Errors
 /// When docker or kind fails.
@@ -181,7 +181,7 @@ fn kind_config(ports: &Ports) -> Value {
     })
 }
 
-/// Writes kind's kubeconfig with a context name of ours.
+/// Writes kind's kubeconfig with a context name that starts with `crokodial-`.
 fn write_kubeconfig(layout: &Layout) -> anyhow::Result<()> {
     let output = run(Command::new("kind").args(["get", "kubeconfig", "--name", &layout.name]))?;
     let text = String::from_utf8(output.stdout).context("kind's kubeconfig")?;
@@ -211,7 +211,7 @@ fn ensure_container(
     command.args(["run", "--detach", "--name", &name, "--network", NETWORK]);
     command.args(["--publish", &format!("127.0.0.1:{outside}:{inside}")]);
     for (variable, value) in environment {
-        // The value through our environment, so that the process list does not show it.
+        // The value is passed through the environment of the docker command, so that the process list does not show it.
         command.args(["--env", variable]).env(variable, value);
     }
     run(command.arg(image))?;
@@ -260,7 +260,7 @@ fn write_in_node(node: &str, path: &str, content: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Server block of the local zone in CoreDNS' configuration.
+/// Server block of the local DNS zone for CoreDNS' configuration.
 fn zone(node: &str, registry: &str, mongo: &str) -> String {
     format!(
         r#"{ZONE}:53 {{
@@ -281,7 +281,8 @@ fn zone(node: &str, registry: &str, mongo: &str) -> String {
     )
 }
 
-/// Inserts the block before kind's own. CoreDNS reloads its file on its own.
+/// Inserts the server block `zone` before kind's block in the ConfigMap of CoreDNS, which reloads its configuration
+/// automatically.
 async fn add_zone(client: &kube::Client, zone: &str) -> anyhow::Result<()> {
     use k8s_openapi::api::core::v1::ConfigMap;
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "kube-system");
@@ -293,7 +294,7 @@ async fn add_zone(client: &kube::Client, zone: &str) -> anyhow::Result<()> {
         .data
         .and_then(|data| data.get("Corefile").cloned())
         .context("CoreDNS has no Corefile")?;
-    // The block of an earlier `up` ends where kind's own block begins.
+    // Everything before kind's block was inserted by an earlier `up` and is replaced.
     let own = current
         .find(".:53 {")
         .and_then(|at| current.get(at..))
@@ -309,7 +310,7 @@ async fn add_zone(client: &kube::Client, zone: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Traefik in the node's network, with the arguments of mode `local`.
+/// The objects of Traefik, which runs in the node's network with the same arguments as in mode `local`.
 fn edge_objects(node: &str) -> Vec<Value> {
     let labels = json!({ "app.kubernetes.io/name": "traefik" });
     let arguments: Vec<String> = edge_arguments("0.0.0.0", node);
@@ -330,7 +331,7 @@ fn edge_objects(node: &str) -> Vec<Value> {
             "metadata": { "name": "traefik", "namespace": EDGE },
             "spec": {
                 "replicas": 1,
-                // Two pods cannot listen on the same ports of the node.
+                // Recreate, because an old and a new pod cannot listen on the same ports of the node.
                 "strategy": { "type": "Recreate" },
                 "selector": { "matchLabels": labels },
                 "template": {

@@ -5,25 +5,25 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
-/// Address of the node, of the bridge and of every part that pods can reach.
+/// Address of the bridge, which is the address of the node and of every part that pods can reach.
 ///
-/// It exists only in the cluster's own network namespace, so every checkout uses the same one.
+/// The address exists only in the cluster's network namespace, so the clusters of all checkouts use the same one.
 pub const NODE_IP: &str = "10.223.0.1";
-/// Pod network, behind the bridge.
+/// Address range of pods, behind the bridge.
 pub const POD_CIDR: &str = "10.223.0.0/24";
-/// Service network.
+/// Address range of Services.
 pub const SERVICE_CIDR: &str = "10.222.0.0/16";
-/// First Service address: the `kubernetes` Service itself.
+/// Address of the Service `kubernetes`: the first of [`SERVICE_CIDR`].
 pub const KUBERNETES_SERVICE_IP: &str = "10.222.0.1";
 /// Name of the bridge device.
 pub const BRIDGE: &str = "crok0";
 /// Name of the only node.
 pub const NODE_NAME: &str = "node-1";
-/// DNS zone of the local cluster, with the names of the sites, the registry and MongoDB.
+/// DNS zone of the local cluster. It contains the names of the sites, the registry and MongoDB.
 pub const ZONE: &str = "crokodial.test";
-/// Host and port of the registry, as the node and pods name it.
+/// Host and port of the registry, for the node and pods.
 pub const REGISTRY: &str = "registry.crokodial.test:5000";
-/// Host and port of the MongoDB-protocol server, as pods name it.
+/// Host and port of the MongoDB-protocol server, for pods.
 pub const MONGO: &str = "mongo.crokodial.test:27017";
 
 /// Paths and names of one cluster.
@@ -31,14 +31,14 @@ pub const MONGO: &str = "mongo.crokodial.test:27017";
 pub struct Layout {
     /// `crok-<8 hex digits>`: name of the network namespace, the cgroup and the run directory.
     pub name: String,
-    /// State that survives a restart of the supervisor.
+    /// The state directory, which survives a restart of the supervisor.
     pub dir: PathBuf,
-    /// Sockets and runtime state, on tmpfs: gone after `down` and after a reboot.
+    /// The run directory with sockets and runtime state, on tmpfs: removed by `down` and lost at a reboot.
     pub run: PathBuf,
 }
 
 impl Layout {
-    /// Derives everything from the state directory, which is created.
+    /// Derives all names and paths from the state directory, and creates that directory.
     ///
     /// # Errors
     /// When the directory cannot be created or resolved.
@@ -53,56 +53,56 @@ impl Layout {
         Ok(Self { name, dir, run })
     }
 
-    /// A file or folder in the state directory.
+    /// Path of a file or folder in the state directory.
     #[must_use]
     pub fn path(&self, relative: &str) -> PathBuf {
         self.dir.join(relative)
     }
 
-    /// Kubeconfig of the administrator, for use on the host.
+    /// Path of the administrator's kubeconfig, for use on the host.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
         self.path("kubeconfig")
     }
 
-    /// Log file of one part.
+    /// Path of the log file of a part.
     #[must_use]
     pub fn log(&self, part: &str) -> PathBuf {
         self.dir.join("logs").join(format!("{part}.log"))
     }
 
-    /// The API server's audit log, with the operators' writes.
+    /// Path of the API server's audit log, which contains the operators' writes.
     #[must_use]
     pub fn audit_log(&self) -> PathBuf {
         self.path("audit.log")
     }
 
-    /// A program, as a link into the cache.
+    /// Path of a program in `bin`, which is a link into the cache.
     #[must_use]
     pub fn binary(&self, name: &str) -> PathBuf {
         self.dir.join("bin").join(name)
     }
 
-    /// A certificate, key or kubeconfig of the cluster's PKI.
+    /// Path of a certificate, key or kubeconfig of the cluster's PKI.
     #[must_use]
     pub fn pki(&self, file: &str) -> PathBuf {
         self.dir.join("pki").join(file)
     }
 
-    /// containerd's socket, under `run` because socket paths are limited to 107 bytes.
+    /// Path of containerd's socket. It is in the short run directory, because socket paths are limited to 107 bytes.
     #[must_use]
     pub fn containerd_socket(&self) -> PathBuf {
         self.run.join("containerd.sock")
     }
 
-    /// The network namespace, as `ip netns` names it.
+    /// Path of the cluster's network namespace, as created by `ip netns`.
     #[must_use]
     pub fn netns(&self) -> PathBuf {
         Path::new("/run/netns").join(&self.name)
     }
 }
 
-/// A name that differs between any two state directories.
+/// The cluster's name, derived from a hash of the path of the state directory.
 fn cluster_name(dir: &Path) -> String {
     let digest = Sha256::digest(dir.as_os_str().as_encoded_bytes());
     let hex = hex::encode(digest);

@@ -1,7 +1,7 @@
-//! A cluster's resources on the host: listing and removing them, even after the supervisor was killed.
+//! Lists and removes a cluster's resources on the host, even after the supervisor was killed.
 //!
-//! They are found by the cluster's name: network namespace, cgroup and run directory. Mounts are in the supervisor's own
-//! mount namespace and disappear with its last process.
+//! Processes, network namespace, cgroups and run directory are found by the cluster's name. Mounts need no removal:
+//! they are in the supervisor's mount namespace and disappear with its last process.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,13 +17,13 @@ use nix::unistd::Pid;
 
 use crate::layout::Layout;
 
-/// Timeout for killed processes to exit. SIGKILL is immediate except for processes in uninterruptible I/O.
+/// Timeout for killed processes to exit. It is needed for processes in uninterruptible I/O; others exit immediately.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Removes processes, network namespace, cgroups and run directory, but not the state directory.
+/// Removes the cluster's processes, network namespace, cgroups and run directory. The state directory is kept.
 ///
 /// # Errors
-/// When something could not be removed, naming it.
+/// When a resource cannot be removed; the error names it.
 pub fn remove(layout: &Layout) -> anyhow::Result<()> {
     kill_processes(layout)?;
     remove_netns(layout)?;
@@ -31,7 +31,7 @@ pub fn remove(layout: &Layout) -> anyhow::Result<()> {
     remove_run_directory(layout)
 }
 
-/// The cluster's resources on the host, one line each. Empty after `down`.
+/// Describes the cluster's resources on the host, one line each. Empty after `down`.
 ///
 /// # Errors
 /// When /proc cannot be read.
@@ -62,7 +62,7 @@ pub fn list(layout: &Layout) -> anyhow::Result<Vec<String>> {
     Ok(found)
 }
 
-/// Process ids, on the host, of the pods' processes that run `program`.
+/// Process ids on the host of the processes in pods that run `program`.
 ///
 /// # Errors
 /// When /proc cannot be read.
@@ -74,7 +74,7 @@ pub fn pods_running(layout: &Layout, program: &str) -> anyhow::Result<Vec<i32>> 
 /// Kills all processes of the cluster except this one.
 ///
 /// # Errors
-/// When a process survives, naming it.
+/// When a process survives for [`KILL_TIMEOUT`]; the error names it.
 pub(crate) fn kill_processes(layout: &Layout) -> anyhow::Result<()> {
     let deadline = Instant::now() + KILL_TIMEOUT;
     loop {
@@ -99,12 +99,12 @@ pub(crate) fn kill_processes(layout: &Layout) -> anyhow::Result<()> {
                 Err(error) => return Err(error).with_context(|| format!("killing process {pid}")),
             }
         }
-        // A killed process may have forked just before: repeat until none is found.
+        // A process may have forked just before it was killed, so this repeats until no process is found.
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// Processes in the cluster's network namespace (parts, shims) or cgroup (pods), without this one.
+/// Ids of the processes in the cluster's network namespace (parts, shims) or cgroup (pods), except this process.
 fn processes(layout: &Layout) -> anyhow::Result<BTreeSet<i32>> {
     let namespace = fs::metadata(layout.netns())
         .ok()
@@ -120,7 +120,7 @@ fn processes(layout: &Layout) -> anyhow::Result<BTreeSet<i32>> {
         let Ok(pid) = text.parse::<i32>() else {
             continue;
         };
-        // A process that exits meanwhile is not reported.
+        // A process that exits during this loop has no readable files any more and is not reported.
         let inside = namespace.is_some()
             && fs::metadata(entry.path().join("ns/net"))
                 .ok()
@@ -135,7 +135,7 @@ fn processes(layout: &Layout) -> anyhow::Result<BTreeSet<i32>> {
     Ok(found)
 }
 
-/// Whether `/proc/<pid>/cgroup` names a cgroup at or below `/<name>`, in any hierarchy.
+/// Whether the content of `/proc/<pid>/cgroup` names the cgroup `/<name>` or one below it, in any hierarchy.
 fn in_cgroup(proc_cgroup: &str, name: &str) -> bool {
     proc_cgroup
         .lines()
@@ -180,7 +180,7 @@ fn remove_netns(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The cluster's top cgroup in every hierarchy: one on cgroup v2, one per controller on v1.
+/// Paths of the cluster's top cgroup in every hierarchy: one path on cgroup v2, one per controller on v1.
 pub(crate) fn cgroups(layout: &Layout) -> Vec<PathBuf> {
     cgroup_roots()
         .into_iter()
@@ -205,7 +205,7 @@ pub(crate) fn cgroup_roots() -> Vec<PathBuf> {
 fn remove_cgroups(layout: &Layout) -> anyhow::Result<()> {
     let deadline = Instant::now() + KILL_TIMEOUT;
     for top in cgroups(layout) {
-        // The kernel frees a cgroup a moment after its last process exited: EBUSY until then.
+        // The kernel frees a cgroup a moment after its last process has exited; until then `rmdir` fails with EBUSY.
         while let Err(error) = remove_cgroup_tree(&top) {
             if Instant::now() > deadline {
                 return Err(error)
@@ -217,7 +217,7 @@ fn remove_cgroups(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes a cgroup by `rmdir`, children first: its files cannot be unlinked.
+/// Removes a cgroup and its children by `rmdir`, children first. The files in a cgroup cannot and need not be deleted.
 fn remove_cgroup_tree(top: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(top)? {
         let entry = entry?;
@@ -239,7 +239,7 @@ fn remove_run_directory(layout: &Layout) -> anyhow::Result<()> {
             return Err(error).with_context(|| format!("removing {}", layout.run.display()));
         }
     }
-    // Shared by all clusters: removed with the last one, unless another program put something there.
+    // All clusters share the parent folder. It is removed only when it is empty, with the last cluster.
     if layout
         .run
         .parent()
@@ -253,8 +253,8 @@ fn remove_run_directory(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Unmounts and removes the folder of network namespaces when it is empty: `ip netns add` mounts it on itself and never
-/// undoes that.
+/// Unmounts and removes `/run/netns` if it is empty, because `ip netns add` bind-mounts the folder on itself and never
+/// undoes this.
 fn remove_empty_netns_folder() {
     let folder = Path::new("/run/netns");
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) {

@@ -1,5 +1,5 @@
-//! A Kubernetes cluster on this machine, the product in it, and measurements of both: the library of `cluster`, the
-//! program that `make up` runs, and of the end-to-end tests.
+//! Runs a Kubernetes cluster on this machine, deploys the product into it, and measures both. It is the library of the
+//! program `cluster`, which `make up` runs, and of the end-to-end tests.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! The life of a cluster: `up` and `down`.
+//! Creation and removal of a cluster: `up` and `down`.
 
 use std::fs::OpenOptions;
 use std::path::PathBuf;
@@ -18,11 +18,11 @@ use crate::supervisor::{self, SupervisorHandle};
 use crate::wait::{Progress, until};
 use crate::{bootstrap, disk, go, kind, kubeconfig, leftovers, mongo, pki};
 
-/// Timeout for all parts to become ready. Each part has a shorter one, with a better message.
+/// Timeout for all parts to become ready. Each part has a shorter timeout, whose error names the part.
 const START_TIMEOUT: Duration = Duration::from_secs(300);
-/// Timeout for the supervisor to stop its parts before everything is killed.
+/// Timeout for the supervisor to stop its parts; after it, all processes of the cluster are killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
-/// Entries of the state directory that `down` removes; `bin` and `logs` stay.
+/// Entries of the state directory that `down` removes. `bin` and `logs` are kept.
 const REMOVED_BY_DOWN: &[&str] = &[
     "buildah",
     "config",
@@ -42,25 +42,25 @@ const REMOVED_BY_DOWN: &[&str] = &[
     "state.json",
 ];
 
-/// A cluster that is up.
+/// A running cluster.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     /// Names and paths.
     pub layout: Layout,
     /// Mode and host ports.
     pub settings: Settings,
-    /// The checkout it was started from.
+    /// The checkout from which the cluster was started.
     pub checkout: PathBuf,
 }
 
 impl Cluster {
-    /// Starts the cluster, or repairs what an interrupted `up` left. A cluster that is up is not changed.
+    /// Starts the cluster, or completes an interrupted `up`. A running cluster is not changed.
     ///
     /// # Errors
-    /// When this machine lacks something or a part does not become ready, with what to do about it.
+    /// When this machine lacks a requirement or a part does not become ready; the error says what to do.
     pub async fn up(options: &Options, progress: &Progress) -> anyhow::Result<Self> {
         let layout = Layout::new(&options.dir)?;
-        // Of two `up`s of one cluster the second waits and then finds it up.
+        // If `up` runs twice at the same time, the second one waits here and then finds the cluster running.
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -69,7 +69,7 @@ impl Cluster {
             .context("opening up.lock")?;
         lock.lock().context("locking up.lock")?;
         let known = Settings::read(&layout)?.map(|settings| settings.mode);
-        // kind keeps its published ports until `down`.
+        // A kind cluster counts as running, because its published ports cannot change until `down`.
         let running = known == Some(Mode::Kind)
             || known == Some(Mode::Local) && supervisor::try_lock(&layout)?.is_none();
         let settings = Settings::choose(options, &layout, running)?;
@@ -86,10 +86,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The cluster of an earlier `up`.
+    /// Opens the cluster that an earlier `up` started.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no such cluster.
     pub fn open(options: &Options) -> anyhow::Result<Self> {
         let layout = Layout::new(&options.dir)?;
         let Some(settings) = Settings::read(&layout)? else {
@@ -146,7 +146,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// The running supervisor if its parts are the wanted ones, else a new one.
+    /// Returns the running supervisor if its parts match the plan; otherwise starts a new supervisor.
     fn start_supervisor(
         &self,
         options: &Options,
@@ -210,7 +210,7 @@ impl Cluster {
         reached: impl Fn(&State) -> bool,
     ) -> anyhow::Result<()> {
         let failed = until(progress, what, START_TIMEOUT, || async {
-            // Before its state is read: the state that it writes when it exits says more.
+            // Checked before the state is read: a supervisor that exits writes the reason into its state.
             let gone = supervisor.gone(&self.layout)?;
             let state = State::read(&self.layout)?;
             match (state, gone) {
@@ -243,10 +243,11 @@ impl Cluster {
         }
     }
 
-    /// Stops the cluster and removes everything except binaries and logs, also after an interrupted `up` or `down`.
+    /// Stops the cluster and removes everything except binaries and logs. Also works after an interrupted `up` or
+    /// `down`.
     ///
     /// # Errors
-    /// When something could not be removed, naming it.
+    /// When a resource cannot be removed; the error names it.
     pub fn down(&self, progress: &Progress) -> anyhow::Result<()> {
         remove(&self.layout, progress)
     }
@@ -264,7 +265,7 @@ impl Cluster {
     /// A client of the API server.
     ///
     /// # Errors
-    /// When the kubeconfig cannot be read or its context is not one of ours.
+    /// When the kubeconfig cannot be read, or its current context is not named `crokodial-…`.
     pub async fn client(&self) -> anyhow::Result<kube::Client> {
         let config = match self.settings.mode {
             Mode::Current => current_kubeconfig()?,
@@ -276,7 +277,7 @@ impl Cluster {
         let mut config = kube::Config::from_custom_kubeconfig(config, &options)
             .await
             .context("the kubeconfig")?;
-        // Instead of the library's defaults, which are minutes.
+        // The library's default timeouts are several minutes.
         config.connect_timeout = Some(Duration::from_secs(5));
         config.read_timeout = Some(Duration::from_secs(60));
         kube::Client::try_from(config).context("making the API client")
@@ -288,7 +289,7 @@ impl Cluster {
         self.settings.ports
     }
 
-    /// Builds an image and pushes it; returns the reference by which pods pull it.
+    /// Builds an image and pushes it; returns the reference by which pods pull the image.
     ///
     /// # Errors
     /// When the build or the push fails.
@@ -314,7 +315,7 @@ fn current_kubeconfig() -> anyhow::Result<kube::config::Kubeconfig> {
     kube::config::Kubeconfig::read().context("reading the current kubeconfig")
 }
 
-/// Refuses a kubeconfig context that is not named as ours: tests write and delete.
+/// Refuses a kubeconfig context whose name does not start with `crokodial-`, because tests create and delete objects.
 fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
     match context {
         Some(name) if name.starts_with("crokodial-") => Ok(()),
@@ -327,10 +328,10 @@ fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
-/// Stops and removes the cluster of a state directory, even when files of the directory are missing.
+/// Stops and removes the cluster of a state directory, even if files in the directory are missing.
 ///
 /// # Errors
-/// When something could not be removed, naming it.
+/// When a resource cannot be removed; the error names it.
 pub fn remove(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
     let mode = Settings::read(layout)?.map(|settings| settings.mode);
     if mode == Some(Mode::Kind) {
@@ -358,7 +359,8 @@ pub fn remove(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends SIGTERM to the supervisor and waits. What it does not stop in time is killed by `leftovers::remove`.
+/// Sends SIGTERM to the supervisor and waits for its exit, at most [`STOP_TIMEOUT`]. Processes that are still running
+/// then are killed later by `leftovers::remove`.
 fn stop_supervisor(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
     if !layout.run.exists() || supervisor::try_lock(layout)?.is_some() {
         return Ok(());
@@ -367,7 +369,7 @@ fn stop_supervisor(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
         return Ok(());
     };
     progress.say("stopping the cluster");
-    // The lock is held, so the supervisor runs and the process id is not another process's.
+    // The supervisor's lock is held, so the supervisor runs and the process id has not been reused.
     let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
     let started = Instant::now();
     while supervisor::try_lock(layout)?.is_none() {

@@ -1,4 +1,4 @@
-//! `cluster logs`: the parts' logs.
+//! `cluster logs`: prints the logs of the parts.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,13 +12,14 @@ use crate::layout::Layout;
 
 /// Number of lines shown of each log.
 const TAIL_LINES: usize = 40;
-/// Polling interval of a log that is followed.
+/// Interval at which followed logs are polled for new lines.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Prints the last lines of one part's log, or of all logs; with `follow` also what is added, until interrupted.
+/// Prints the last lines of the log of one part, or of all logs. With `follow`, also prints new lines until the process
+/// is interrupted.
 ///
 /// # Errors
-/// When there is no such log.
+/// When the part has no log.
 pub fn print(layout: &Layout, part: Option<&str>, follow: bool) -> anyhow::Result<()> {
     let logs = find(layout, part)?;
     let prefixed = logs.len() > 1;
@@ -43,7 +44,7 @@ pub fn print(layout: &Layout, part: Option<&str>, follow: bool) -> anyhow::Resul
     Ok(())
 }
 
-/// Prints what is added, until the process is interrupted.
+/// Prints new lines until the process is interrupted.
 fn follow_all(readers: &mut [(String, BufReader<File>)], prefixed: bool) -> anyhow::Result<()> {
     loop {
         for (name, reader) in readers.iter_mut() {
@@ -52,7 +53,7 @@ fn follow_all(readers: &mut [(String, BufReader<File>)], prefixed: bool) -> anyh
                 show(name, prefixed, line.trim_end())?;
                 line.clear();
             }
-            // The file is shorter than before, so it was truncated: start over.
+            // The file is shorter than before, so it was truncated and is read from its start.
             let position = reader.stream_position().context("reading a log")?;
             if reader.get_ref().metadata().context("reading a log")?.len() < position {
                 reader.seek(SeekFrom::Start(0)).context("reading a log")?;

@@ -1,4 +1,4 @@
-//! Accounts of the MongoDB-protocol server: an administrator, and one user for each environment's database.
+//! The accounts of the MongoDB-protocol server: an administrator, and one user for each environment's database.
 
 use anyhow::Context;
 use mongodb::bson::{Document, doc};
@@ -24,7 +24,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Both, in the order in which they are created.
+    /// Both stages, in the order in which their environments are created.
     pub const ALL: [Self; 2] = [Self::Staging, Self::Prod];
 
     /// Name of the environment.
@@ -58,7 +58,7 @@ impl Stage {
     }
 }
 
-/// The accounts' passwords, random for each cluster.
+/// The passwords of the accounts, generated for each cluster.
 #[derive(Clone, Debug)]
 pub struct Accounts {
     /// Password of the user `admin` in the database `admin`.
@@ -75,7 +75,7 @@ struct Stored {
 }
 
 impl Accounts {
-    /// The accounts of this cluster, if they were created.
+    /// Reads the accounts of this cluster; `None` if they were not created yet.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -88,7 +88,7 @@ impl Accounts {
         }))
     }
 
-    /// The accounts of this cluster, with new passwords at the first `up`. Writes `mongo-admin-uri`.
+    /// The accounts of this cluster. The first `up` generates the passwords. Also writes the file `mongo-admin-uri`.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -110,7 +110,7 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// The administrator's URI, with `host` as host and port.
+    /// The administrator's connection string. `host` is the host and port to use in it.
     #[must_use]
     pub fn admin_uri(&self, host: &str) -> String {
         format!(
@@ -119,7 +119,7 @@ impl Accounts {
         )
     }
 
-    /// The URI of an environment's database, as pods use it.
+    /// The connection string of an environment's database, for pods.
     #[must_use]
     pub fn uri(&self, stage: Stage) -> String {
         let database = stage.database();
@@ -136,7 +136,7 @@ impl Accounts {
         }
     }
 
-    /// Creates the environments' users where they do not exist. Their passwords never change.
+    /// Creates the users of the environments unless they exist. Existing users are not changed.
     ///
     /// # Errors
     /// When the administrator cannot log in or the server rejects a user.
@@ -180,14 +180,14 @@ impl Accounts {
             {
                 continue;
             }
-            // FerretDB 1 has no roles and rejects any; a user of MongoDB without a role may do nothing.
+            // FerretDB 1 has no roles and rejects them; on MongoDB a user without a role has no rights.
             let roles = match mode {
                 Mode::Local => vec![],
                 Mode::Kind | Mode::Current => vec![doc! { "role": "readWrite", "db": &name }],
             };
             let command =
                 doc! { "createUser": &name, "pwd": &self.password(stage).0, "roles": roles };
-            // The server's message names the user, never the password.
+            // Safe to show: the server's error message contains the user, but not the password.
             database
                 .run_command(command)
                 .await

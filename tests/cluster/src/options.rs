@@ -29,7 +29,7 @@ impl Mode {
         }
     }
 
-    /// The value of the variable `CLUSTER`, if it is set.
+    /// The mode in the environment variable `CLUSTER`; `None` if the variable is not set.
     ///
     /// # Errors
     /// When the value is not a mode.
@@ -45,10 +45,11 @@ impl Mode {
         }
     }
 
-    /// The default mode of a machine: whether a container engine answers, `kind` is in PATH, the user is root on Linux.
+    /// The default mode of a machine. The parameters say whether a container engine answers, `kind` is in PATH, and the
+    /// user is root on Linux.
     ///
     /// # Errors
-    /// When the machine cannot run a cluster, with what to do about it.
+    /// When the machine cannot run a cluster; the error says what to do.
     pub fn detect(engine: bool, kind: bool, linux_root: bool) -> anyhow::Result<Self> {
         match (engine && kind, linux_root) {
             (true, _) => Ok(Self::Kind),
@@ -79,7 +80,7 @@ pub struct Ports {
 }
 
 impl Default for Ports {
-    /// The ports of `make up` and the documentation.
+    /// The fixed ports that `make up` uses and the documentation mentions.
     fn default() -> Self {
         Self {
             api: 6443,
@@ -97,7 +98,7 @@ impl Ports {
     /// # Errors
     /// When the machine has no free port left.
     pub fn free() -> anyhow::Result<Self> {
-        // All listeners are kept until the last port is known, so that no port is chosen twice.
+        // All listeners stay open until the last port is chosen, so that no port is chosen twice.
         let mut held = Vec::new();
         let mut next = || -> anyhow::Result<u16> {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -138,7 +139,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The cluster of `make up`: fixed ports, state in `target/cluster`. This program is the supervisor's, too.
+    /// Options of the cluster of `make up`: fixed ports, state in `target/cluster`. The current program is also started
+    /// as the supervisor.
     ///
     /// # Errors
     /// When the checkout or this program's path cannot be found.
@@ -153,7 +155,7 @@ impl Options {
         })
     }
 
-    /// A cluster for tests, which may run alongside that of `make up`: free ports, state in `dir`.
+    /// Options of a cluster for tests: free ports, state in `dir`. It can run alongside the cluster of `make up`.
     ///
     /// # Errors
     /// When the checkout or this program's path cannot be found.
@@ -172,10 +174,10 @@ fn current_program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("reading this program's own path")
 }
 
-/// The checkout that contains the working directory, else the one this program was built from.
+/// Root of the checkout that contains the working directory, or of the checkout from which this program was built.
 ///
 /// # Errors
-/// When there is neither.
+/// When neither exists.
 pub fn checkout_root() -> anyhow::Result<PathBuf> {
     let is_root = |path: &Path| path.join("tests/parts/cluster/go.mod").is_file();
     let here = std::env::current_dir().context("reading the working directory")?;

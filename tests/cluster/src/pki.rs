@@ -1,4 +1,4 @@
-//! The cluster's own certificate authority and the certificates of its parts.
+//! The certificate authority of a local cluster, and the certificates of the cluster's parts.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -12,7 +12,7 @@ use rcgen::{
 use crate::files::{write_private, write_public};
 use crate::layout::{KUBERNETES_SERVICE_IP, NODE_IP, NODE_NAME};
 
-/// Subject of a certificate, in Kubernetes' terms: CN is the user, O the group.
+/// Subject and file name of a certificate. In Kubernetes the CN of the subject is the user and O the group.
 struct Identity {
     file: &'static str,
     user: &'static str,
@@ -20,8 +20,8 @@ struct Identity {
     names: &'static [&'static str],
 }
 
-/// All certificates of the cluster. Users and groups are those of Kubernetes' "PKI certificates and requirements". One
-/// with `names` is a serving certificate, too.
+/// All certificates of the cluster. Users and groups are those of Kubernetes' "PKI certificates and requirements". A
+/// certificate with `names` is also a serving certificate.
 const IDENTITIES: &[Identity] = &[
     Identity {
         file: "apiserver",
@@ -88,12 +88,13 @@ const IDENTITIES: &[Identity] = &[
     },
 ];
 
-/// Writes `ca.crt`, one `.crt` and `.key` per identity and `service-account.key` and `.pub` into `dir`, unless they exist.
+/// Writes `ca.crt`, a `.crt` and `.key` for each identity, `service-account.key` and `service-account.pub` into `dir`,
+/// unless they exist.
 ///
-/// The file `complete` is written last: after an interrupted run all files are written again.
+/// The file `complete` is written last. If it is missing, a run was interrupted, and all files are written again.
 ///
 /// # Errors
-/// When a file cannot be written or a key not be generated.
+/// When a file cannot be written or a key cannot be generated.
 pub fn ensure(dir: &Path) -> anyhow::Result<()> {
     let mark = dir.join("complete");
     if mark.exists() {

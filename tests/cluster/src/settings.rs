@@ -9,17 +9,17 @@ use crate::state::{read_json, write_json};
 use crate::supervisor::relay;
 use crate::{command, image_builder};
 
-/// Mode and host ports, kept from the first `up` until `down`.
+/// Mode and host ports of a cluster. They are stored from the first `up` until `down`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// What provides the cluster.
     pub mode: Mode,
-    /// Ports on 127.0.0.1.
+    /// Ports on 127.0.0.1 that are forwarded into the cluster.
     pub ports: Ports,
 }
 
 impl Settings {
-    /// The settings of an earlier `up`, if there was one.
+    /// Reads the settings of an earlier `up`; `None` if there was none.
     ///
     /// # Errors
     /// When the file exists but cannot be read.
@@ -35,11 +35,11 @@ impl Settings {
         write_json(&layout.path("settings.json"), self)
     }
 
-    /// Settings of this `up`, which are stored: those of an earlier one with the requested changes, else new ones. A
-    /// cluster that is `running` keeps its ports.
+    /// Chooses and stores the settings of this `up`: those of an earlier `up` with the requested changes, or new ones.
+    /// A `running` cluster keeps its ports.
     ///
     /// # Errors
-    /// When another mode, or other ports of a running cluster, are requested.
+    /// When `options` request a mode other than the earlier one, or other ports for a running cluster.
     pub fn choose(options: &Options, layout: &Layout, running: bool) -> anyhow::Result<Self> {
         let settings = match Self::read(layout)? {
             Some(settings) => settings.changed(options, running)?,
@@ -78,7 +78,7 @@ impl Settings {
                 self.ports
             ),
             Some(requested) => requested,
-            // Another program took one of the free ports chosen earlier.
+            // Another program now uses one of the free ports chosen earlier, so new ports are chosen.
             None if !running && relay::open(&self.ports).is_err() => Ports::free()?,
             None => self.ports,
         };

@@ -1,4 +1,4 @@
-//! The supervisor's state, as a JSON file that the other commands read.
+//! The state of the supervisor. It writes a JSON file, which the other commands read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ pub enum Phase {
     Starting,
     /// All parts were ready at the same time.
     Ready,
-    /// A part did not become ready; all were stopped.
+    /// A part did not become ready; all parts were stopped.
     Failed,
-    /// Stopped on request.
+    /// The supervisor was stopped on request.
     Stopped,
 }
 
@@ -28,13 +28,13 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PartPhase {
-    /// The parts it needs are not ready yet.
+    /// Parts on which this part depends are not ready yet.
     Waiting,
-    /// Its process runs but is not ready yet.
+    /// The process runs but is not ready yet.
     Starting,
-    /// Its readiness check passed.
+    /// The readiness check passed.
     Ready,
-    /// Its process exited and is restarted after a delay.
+    /// The process exited and is restarted after a delay.
     Restarting,
 }
 
@@ -43,11 +43,11 @@ pub enum PartPhase {
 pub struct PartState {
     /// Phase.
     pub phase: PartPhase,
-    /// Process id while it runs.
+    /// Process id; `None` while the process does not run.
     pub pid: Option<u32>,
     /// Number of restarts.
     pub restarts: u32,
-    /// How its process exited last, or why it is not ready.
+    /// How the process last exited, or why the part is not ready.
     pub message: Option<String>,
     /// When `phase` last changed.
     pub since: Timestamp,
@@ -58,22 +58,22 @@ pub struct PartState {
 pub struct State {
     /// Phase.
     pub phase: Phase,
-    /// Why it failed, with the end of the part's log.
+    /// Why the cluster failed, with the end of the log of the part that did not become ready.
     pub message: Option<String>,
-    /// Hash of the parts' binaries, arguments and configuration: an `up` with another hash restarts them.
+    /// Hash of the parts' binaries, arguments and configuration. An `up` with another hash restarts the parts.
     pub plan: String,
-    /// Parts by name.
+    /// States of the parts, by name.
     pub parts: BTreeMap<String, PartState>,
 }
 
 impl State {
-    /// Path of the file.
+    /// Path of the state file.
     #[must_use]
     pub fn path(layout: &Layout) -> PathBuf {
         layout.path("state.json")
     }
 
-    /// The state that was written last, if there is one.
+    /// Reads the state file; `None` if it does not exist.
     ///
     /// # Errors
     /// When the file exists but cannot be read.
@@ -81,16 +81,16 @@ impl State {
         read_json(&Self::path(layout))
     }
 
-    /// Replaces the file.
+    /// Replaces the state file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn write(&self, layout: &Layout) -> anyhow::Result<()> {
         write_json(&Self::path(layout), self)
     }
 }
 
-/// The content of a JSON file; `None` when there is none.
+/// Reads a JSON file; `None` if the file does not exist.
 ///
 /// # Errors
 /// When the file cannot be read or does not contain a `T`.
@@ -112,7 +112,7 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<
 /// Writes a JSON file that only its owner may read.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When the file cannot be written.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
     write_private(
         path,

@@ -1,4 +1,4 @@
-//! `cluster status`: the state of every part.
+//! `cluster status`: prints the state of every part.
 
 use std::fmt::Write as _;
 
@@ -18,9 +18,9 @@ pub struct ClusterStatus {
     pub name: String,
     /// Whether the supervisor runs.
     pub running: bool,
-    /// Mode and ports, after the first `up`.
+    /// Mode and ports; `None` before the first `up`.
     pub settings: Option<Settings>,
-    /// State that the supervisor wrote last.
+    /// The state that the supervisor wrote last; `None` before its first start.
     pub state: Option<State>,
 }
 
@@ -39,7 +39,7 @@ impl ClusterStatus {
         })
     }
 
-    /// The output of `cluster status`: a table.
+    /// The status as a table for the terminal.
     #[must_use]
     pub fn render(&self, now: Timestamp) -> String {
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Waiting for a condition with a deadline, and progress reports.
+//! Waiting for a condition until a deadline, and progress reports.
 
 use std::future::Future;
 use std::io::{IsTerminal as _, Write as _};
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-/// Polling interval of a condition.
+/// Interval at which a condition is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// Interval of reports about a long wait, without a terminal.
+/// Interval of progress reports about a long wait, if standard error is not a terminal.
 const REPORT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Progress reports on standard error.
@@ -20,7 +20,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Reports that are printed, each with the seconds since now.
+    /// Progress reports that are printed, each with the seconds since this call.
     #[must_use]
     pub fn shown() -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Progress {
         }
     }
 
-    /// Reports that are not printed.
+    /// Progress reports that are not printed.
     #[must_use]
     pub fn quiet() -> Self {
         Self {
@@ -38,22 +38,22 @@ impl Progress {
         }
     }
 
-    /// Prints one line.
+    /// Prints one line with the seconds since the start.
     pub fn say(&self, line: &str) {
         if !self.quiet {
             let seconds = self.started.elapsed().as_secs_f32();
-            // A closed standard error is not an error of ours.
+            // The error is ignored: standard error may be closed.
             let _ = writeln!(std::io::stderr(), "[{seconds:6.1}s] {line}");
         }
     }
 
-    /// Time since the start.
+    /// Time since [`Self::shown`] or [`Self::quiet`] created this value.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Interval at which a long wait is reported.
+    /// Interval of progress reports about a long wait.
     #[must_use]
     pub fn report_every(&self) -> Duration {
         if std::io::stderr().is_terminal() {
@@ -67,7 +67,7 @@ impl Progress {
 /// Repeats `attempt` until it succeeds or the deadline passes.
 ///
 /// # Errors
-/// The last error of `attempt`, when the deadline passes.
+/// When the deadline passes; the error is the last one of `attempt`.
 pub async fn until<T, F, Fut>(
     progress: &Progress,
     what: &str,
@@ -86,7 +86,7 @@ where
         match tokio::time::timeout(left, attempt()).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => refusal = format!("{error:#}"),
-            // The error of an earlier attempt says more than that the deadline interrupted this one.
+            // The deadline interrupted this attempt; the error of an earlier attempt is more useful.
             Err(_) => {}
         }
         if started.elapsed() >= deadline {

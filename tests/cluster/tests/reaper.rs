@@ -1,4 +1,4 @@
-//! A test program of its own, as a reaper also reaps the processes of other tests.
+//! Tests of the reaper. They are a separate test program, because a reaper also reaps the processes of other tests.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ fn state(pid: i32) -> Option<char> {
 async fn orphans_are_reaped_and_children_keep_their_status() {
     let reaper = Reaper::start().unwrap();
     tokio::spawn(reaper.clone().run());
-    // A shell that leaves an orphan and prints its process id.
+    // The shell starts a background process, prints its id and exits, so that the process becomes an orphan.
     let mut shell = Command::new("sh");
     shell
         .args(["-c", "sh -c 'exec sleep 0.2' & echo $!; exit 7"])
@@ -32,7 +32,7 @@ async fn orphans_are_reaped_and_children_keep_their_status() {
     let id = i32::try_from(shell.id().unwrap()).unwrap();
     let output = shell.wait_with_output().await.unwrap();
     reaper.awaited(id);
-    // The exit status of the child was left to this test.
+    // The reaper did not take the exit status of the child from this test.
     assert_eq!(output.status.code(), Some(7));
     let orphan: i32 = String::from_utf8(output.stdout)
         .unwrap()

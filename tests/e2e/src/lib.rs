@@ -1,3 +1,3 @@
-//! The order in which end-to-end tests run, and which of them run at the same time. The tests are in `trials/`.
+//! Scheduling of the end-to-end tests: their order, and which tests run at the same time. The tests are in `trials/`.
 
 pub mod schedule;

@@ -1,47 +1,48 @@
-//! Scheduling of trials on one cluster: two run at the same time only if they touch different things.
+//! Scheduling of trials (end-to-end tests) on one cluster. Trials run at the same time only if they do not conflict.
 //!
-//! Each trial declares what it touches ([`Claim`]). Slots are granted in the order of the trials, up to a maximum number at
-//! a time. A trial waits for the running ones it conflicts with, and for those before it in the order. So trials with the
-//! same environment always run in the same order.
+//! Each trial declares what it uses by a [`Claim`]. Slots are granted in the order of the trials, up to a maximum
+//! number of running trials. A trial waits for running trials with which it conflicts, and for conflicting trials
+//! before it in the order. Trials that use the same environment thus always run in the same order.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// An environment that a trial has to itself, together with the Secrets it reads.
+/// An environment that a trial can claim for exclusive use, including the Secrets that the environment reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Environment {
-    /// The environment of staging.
+    /// The environment `staging`.
     Staging,
-    /// The environment of prod.
+    /// The environment `prod`.
     Prod,
-    /// The scratch environment, which trials create and remove.
+    /// The environment `scratch`, which trials create and remove.
     Scratch,
 }
 
-/// What a trial must not share with another one, apart from environments.
+/// What a trial needs exclusively, in addition to environments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
-    /// Nothing: it has long timeouts and needs little processor time.
+    /// Nothing: the trial has long timeouts and needs little processor time.
     None,
-    /// The processors must be idle otherwise: it measures times of a few seconds.
+    /// Otherwise idle processors: the trial measures durations of a few seconds.
     IdleProcessors,
-    /// It uses all processors for a while, or restarts the operator: nothing may be measured meanwhile.
+    /// The trial uses all processors for a while or restarts the operator, so no other trial may measure durations
+    /// meanwhile.
     BusyProcessors,
-    /// The whole cluster, with the operator and the database.
+    /// The whole cluster, including the operator and the database.
     WholeCluster,
 }
 
-/// What a trial touches.
+/// What a trial uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Environments that it has to itself.
+    /// Environments that the trial uses exclusively.
     pub environments: &'static [Environment],
-    /// Isolation from other trials.
+    /// Exclusive use of anything other than environments.
     pub isolation: Isolation,
 }
 
 impl Claim {
-    /// The whole cluster.
+    /// A claim to the whole cluster: no other trial runs at the same time.
     pub const ALONE: Self = Self {
         environments: &[
             Environment::Staging,
@@ -51,7 +52,7 @@ impl Claim {
         isolation: Isolation::WholeCluster,
     };
 
-    /// A claim to these environments.
+    /// A claim to these environments with this isolation.
     #[must_use]
     pub const fn of(isolation: Isolation, environments: &'static [Environment]) -> Self {
         Self {
@@ -60,7 +61,7 @@ impl Claim {
         }
     }
 
-    /// Whether two trials cannot run at the same time.
+    /// Whether trials with these two claims must not run at the same time.
     #[must_use]
     pub fn conflicts(&self, other: &Self) -> bool {
         let disturbs = matches!(
@@ -78,7 +79,7 @@ impl Claim {
     }
 }
 
-/// Grants slots to trials.
+/// Decides when each trial may run, and grants it a [`Slot`].
 #[derive(Debug)]
 pub struct Scheduler {
     max_running: usize,
@@ -92,7 +93,7 @@ struct State {
     running: BTreeMap<usize, Claim>,
 }
 
-/// Permission to run, until it is dropped.
+/// Permission for a trial to run. The trial counts as running until the slot is dropped.
 #[derive(Debug)]
 pub struct Slot<'a> {
     scheduler: &'a Scheduler,
@@ -100,7 +101,7 @@ pub struct Slot<'a> {
 }
 
 impl Scheduler {
-    /// A scheduler for at most `max_running` trials at a time, and at least one.
+    /// A scheduler that lets at most `max_running` trials run at the same time; 0 counts as 1.
     #[must_use]
     pub fn new(max_running: usize) -> Self {
         Self {
@@ -110,12 +111,13 @@ impl Scheduler {
         }
     }
 
-    /// Announces a trial, by its position in the order. Until it has run, later trials that conflict with it wait.
+    /// Announces the trial at the position `number` of the order. Later trials that conflict with it wait until it has
+    /// run.
     pub fn enlist(&self, number: usize, claim: Claim) {
         self.state().waiting.insert(number, claim);
     }
 
-    /// Waits for the slot of an announced trial.
+    /// Waits until the announced trial `number` may run.
     pub fn wait(&self, number: usize) -> Slot<'_> {
         let is_not_next = |state: &mut State| next(state, self.max_running) != Some(number);
         let state = self.changed.wait_while(self.state(), is_not_next);
@@ -124,7 +126,7 @@ impl Scheduler {
             state.running.insert(number, claim);
         }
         drop(state);
-        // Another trial may start, too.
+        // Wakes the other waiting trials, because one of them may be able to start as well.
         self.changed.notify_all();
         Slot {
             scheduler: self,
@@ -133,7 +135,7 @@ impl Scheduler {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The state is consistent also after a trial panicked.
+        // A poisoned lock is ignored: the state is consistent even if a trial panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -145,7 +147,8 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// The first waiting trial that conflicts neither with a running one nor with one before it.
+/// The first waiting trial that conflicts with no running trial and no waiting trial before it. `None` if
+/// `max_running` trials run.
 fn next(state: &State, max_running: usize) -> Option<usize> {
     if state.running.len() >= max_running {
         return None;
@@ -175,7 +178,7 @@ mod tests {
     );
     const BUSY: Claim = Claim::of(Isolation::BusyProcessors, &[]);
 
-    /// The order in which trials start, when they end one by one in the order of their start.
+    /// The order in which trials start if each time the trial that has run longest ends.
     fn order(claims: &[Claim], max_running: usize) -> Vec<usize> {
         let mut state = State {
             waiting: claims.iter().copied().enumerate().collect(),
@@ -209,7 +212,7 @@ mod tests {
 
     #[test]
     fn no_trial_overtakes_one_that_waits_for_the_same_environment() {
-        // BOTH waits for PROD, STAGING waits for BOTH, SCRATCH for none.
+        // BOTH waits for PROD, STAGING waits for BOTH, SCRATCH waits for no trial.
         assert_eq!(order(&[PROD, BOTH, STAGING, SCRATCH], 2), [0, 3, 1, 2]);
     }
 

@@ -1,4 +1,5 @@
-//! Faults that appear only after the rollout: the bake detects them and the last good release is rolled back to.
+//! Faults that appear only after the rollout: the bake detects them, and the operator rolls back to the last good
+//! release.
 
 use std::time::{Duration, Instant};
 
@@ -18,20 +19,20 @@ use crokodial_cluster::edge::load::Load;
 
 const STAGING: Stage = Stage::Staging;
 
-/// Maximum time from the verdict until the last good release serves everywhere, with its image on the node.
+/// Maximum time from the verdict until the last good release runs on all pods. Its image is already on the node.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Time for which the same spec is re-applied after a rollback, in `make e2e`.
+/// How long `make e2e` re-applies the same spec after a rollback.
 const SHORT_REAPPLY: Duration = Duration::from_secs(15);
-/// The same in `make test-long`.
+/// How long `make test-long` re-applies the same spec after a rollback.
 const LONG_REAPPLY: Duration = Duration::from_secs(120);
 
-/// A release is rolled out and then crashes repeatedly: it is rolled back, and re-applying it rolls nothing out.
+/// A release crashes repeatedly after its rollout: it is rolled back, and re-applying the same spec causes no rollout.
 pub async fn crash(world: &World) -> anyhow::Result<()> {
     crash_and_reapply(world, SHORT_REAPPLY).await
 }
 
-/// As [`crash`], with re-applying for two minutes.
+/// As [`crash`], but re-applies the spec for two minutes.
 pub async fn crash_and_reapply_for_long(world: &World) -> anyhow::Result<()> {
     crash_and_reapply(world, LONG_REAPPLY).await
 }
@@ -51,7 +52,7 @@ async fn crash_and_reapply(world: &World, duration: Duration) -> anyhow::Result<
     scratch.close().await
 }
 
-/// A release answers 300 ms later than the one before it: it is rolled back, and no request is lost.
+/// A release whose answers take 300 ms longer than those of the previous release is rolled back without a lost request.
 pub async fn slow(world: &World) -> anyhow::Result<()> {
     let good = images::simulated(world, "good", &[]).await?;
     let slow = ["--delay-milliseconds=300", "--delay-after-seconds=15"];
@@ -77,8 +78,8 @@ pub async fn slow(world: &World) -> anyhow::Result<()> {
     scratch.close().await
 }
 
-/// The database becomes unreachable for the scratch environment while a good release bakes: the bake waits, and the release
-/// becomes good when the database is back.
+/// The database becomes unreachable for the scratch environment while a working release bakes. The bake is suspended,
+/// and the release becomes good after the database is reachable again.
 pub async fn database_unreachable(world: &World) -> anyhow::Result<()> {
     let EnvironmentSpec { image, config, .. } = environments::environment(STAGING)?.spec;
     let (address, port) = cluster_network::forward_to_mongo(world)?;
@@ -112,7 +113,7 @@ pub async fn database_unreachable(world: &World) -> anyhow::Result<()> {
     scratch.close().await
 }
 
-/// Waits until the first release serves everywhere again.
+/// Waits until the first release runs on all pods again.
 async fn rolled_back(world: &World, scratch: &ScratchEnvironment<'_>) -> anyhow::Result<()> {
     let start = Instant::now();
     let within = ROLLBACK_TIMEOUT;
@@ -145,7 +146,7 @@ async fn rolled_back(world: &World, scratch: &ScratchEnvironment<'_>) -> anyhow:
     Ok(())
 }
 
-/// Applies the same spec every second, as a GitOps controller does: nothing is rolled out.
+/// Applies the same spec every second, as a GitOps controller does, and checks that nothing is rolled out.
 async fn reapply(
     world: &World,
     scratch: &ScratchEnvironment<'_>,

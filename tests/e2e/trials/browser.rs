@@ -1,4 +1,4 @@
-//! Signing in through a real browser, after a password reset.
+//! A user resets the password and signs in with a real browser.
 
 use std::process::Command;
 
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::support::world::World;
 use crokodial_cluster::edge::site::{Answer, Site};
 
-/// Registers through the API, then sets another password through an administrator's link and signs in with it, both in
-/// Chromium.
+/// Registers a user through the API. Then, in Chromium, sets a new password through an administrator's reset link and
+/// signs in with it.
 pub async fn sign_in(world: &World) -> anyhow::Result<()> {
     let domain = Stage::Staging.domain();
     let site = Site::https(world, domain)?;
-    // A name of its own for each run: the database may be kept between runs.
+    // The email address differs in each run, because the database may be kept between runs.
     let run = jiff::Timestamp::now().as_second();
     let email = format!("rep-{run}@example.com");
     let account = json!({"email": email, "password": "forgotten since 2", "name": "Riley Rep"});
@@ -46,7 +46,8 @@ pub async fn sign_in(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Path of a password reset link for this user, created by an administrator, whom the dialer's command line creates.
+/// Path of a password reset link for this user. The link is created by an administrator, and the administrator by the
+/// dialer's command line.
 async fn reset_link(world: &World, site: &Site, run: i64, user: &Value) -> anyhow::Result<String> {
     let email = format!("admin-{run}@example.com");
     let command = format!(
@@ -67,7 +68,7 @@ async fn reset_link(world: &World, site: &Site, run: i64, user: &Value) -> anyho
     Ok(made["path"].as_str().context("no path")?.to_owned())
 }
 
-/// The JSON body of a response that must have this status.
+/// The JSON body of a response. An error if the response does not have this status.
 fn expect(answer: Answer, status: u16) -> anyhow::Result<Value> {
     ensure!(
         answer.status == status,

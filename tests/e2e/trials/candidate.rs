@@ -1,4 +1,4 @@
-//! Candidates: bad releases and bad values are rejected before they reach a serving pod.
+//! Candidate pods: bad releases and bad Secret values are rejected before they reach a serving pod.
 
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,12 @@ use crokodial_cluster::edge::site::Site;
 
 const STAGING: Stage = Stage::Staging;
 
-/// Pods of a component of an environment in staging's namespace.
+/// Pods of a component (`web`, `candidate`) of an environment in the namespace of staging.
 async fn pods(world: &World, environment: &str, component: &str) -> anyhow::Result<Vec<PodState>> {
     pods::of(&world.client, &STAGING.namespace(), environment, component).await
 }
 
-/// Waits until no candidate pod is left.
+/// Waits until the environment has no candidate pod.
 async fn no_candidate(world: &World, environment: &str) -> anyhow::Result<()> {
     let within = Duration::from_secs(90);
     until(
@@ -40,7 +40,8 @@ async fn no_candidate(world: &World, environment: &str) -> anyhow::Result<()> {
     .await
 }
 
-/// Makes an edit that must be rejected with this reason, while the serving pods stay and the site answers.
+/// Makes an edit and checks that the resulting release is rejected with this reason, that the serving pods stay and
+/// that the site answers.
 async fn rejected(
     world: &World,
     scratch: &ScratchEnvironment<'_>,
@@ -70,7 +71,8 @@ async fn rejected(
     Ok(release)
 }
 
-/// A UI without its assets, a wrong start command and a failing release phase are rejected before they serve users.
+/// Releases with missing assets, with a wrong start command and with a failing release phase are rejected before they
+/// serve users.
 pub async fn bad_releases(world: &World) -> anyhow::Result<()> {
     let good = images::simulated(world, "candidate", &[]).await?;
     let bare = images::simulated(world, "bare", &["--no-assets"]).await?;
@@ -98,7 +100,7 @@ pub async fn bad_releases(world: &World) -> anyhow::Result<()> {
     scratch.close().await
 }
 
-/// The application cannot read a variable: its candidate exits, and the serving pods stay.
+/// The application cannot parse a variable: the candidate pod exits, and the serving pods stay.
 pub async fn unreadable_config(world: &World) -> anyhow::Result<()> {
     let before = pods(world, STAGING.as_str(), "web").await?;
     let spec = world.environment(STAGING).await?.spec;
@@ -138,7 +140,8 @@ pub async fn unreadable_config(world: &World) -> anyhow::Result<()> {
     world.ready(STAGING).await
 }
 
-/// The application rejects a JWT secret: no serving pod reads it, not even after all of them were evicted.
+/// The application rejects a new JWT secret: no serving pod gets the secret, not even pods created after all serving
+/// pods were evicted.
 pub async fn bad_values(world: &World) -> anyhow::Result<()> {
     let secrets = world.secrets(STAGING);
     let old = secrets.get("dialer").await?.data.unwrap_or_default();
@@ -199,7 +202,7 @@ pub async fn bad_values(world: &World) -> anyhow::Result<()> {
     world.ready(STAGING).await
 }
 
-/// Evicts every serving pod, as a drain does, and retries those that a PodDisruptionBudget protects for the moment.
+/// Evicts every serving pod, as `kubectl drain` does. Retries while a PodDisruptionBudget prevents an eviction.
 async fn evict_all(world: &World) -> anyhow::Result<()> {
     let api: Api<Pod> = Api::namespaced(world.client.clone(), &STAGING.namespace());
     for (name, _) in world.pods(STAGING).await? {

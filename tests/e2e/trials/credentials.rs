@@ -1,4 +1,4 @@
-//! Bad input is reported with the next step within two seconds, and what runs is not affected.
+//! Bad input in a spec is reported with the next step within two seconds, and running pods are not affected.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crokodial_cluster::edge::site::Site;
 
 const STAGING: Stage = Stage::Staging;
 
-/// Timeout of a verdict: the two seconds that are promised, and one for requests to the API server.
+/// Timeout of a verdict: the two seconds that are promised, and one second for the test's requests to the API server.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// An edit of staging's spec, the condition and reason that must report it, and the edit that reverts it.
@@ -63,7 +63,7 @@ fn cases(image: &str) -> Vec<Case> {
     ]
 }
 
-/// References to objects that do not exist or are unusable: each is reported, and the site goes on.
+/// References to objects that do not exist or are unusable are each reported, while the site keeps serving.
 pub async fn bad_references(world: &World) -> anyhow::Result<()> {
     let image = world.environment(STAGING).await?.spec.image;
     let (pods, releases) = (
@@ -104,7 +104,7 @@ pub async fn bad_references(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Edits that the schema rejects, each with a part of the error.
+/// Checks that the schema rejects bad edits, each with the expected part of the error message.
 pub async fn schema(world: &World) -> anyhow::Result<()> {
     let rejected = [
         (

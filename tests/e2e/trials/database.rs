@@ -1,4 +1,4 @@
-//! Runs the dialer's tests that need a database on the cluster's database.
+//! Runs those of the dialer's tests that need a database, against the cluster's database.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use crokodial_cluster::deploy::compile::cargo;
 
 use crate::support::world::World;
 
-/// Module that a file of `dialer/tests` uses if its tests need a database.
+/// Path of the module that every file of `dialer/tests` with tests that need a database imports.
 const DATABASE_MODULE: &str = "crate::support::mongo";
 
-/// Output of a test that was skipped for lack of a server.
+/// Output of a test that was skipped because no database server was configured.
 const SKIPPED: &str = "MONGODB_TEST_URI is not set";
 
-/// Names of the modules that need a database.
+/// Names of the test modules that need a database.
 fn suites(tests: &Path) -> anyhow::Result<Vec<String>> {
     let mut suites = Vec::new();
     for file in std::fs::read_dir(tests).with_context(|| format!("reading {}", tests.display()))? {
@@ -27,7 +27,8 @@ fn suites(tests: &Path) -> anyhow::Result<Vec<String>> {
     Ok(suites)
 }
 
-/// Runs them on the cluster's database, or on that of `MONGODB_TEST_URI` if it is set, as `make test-unit` has done already.
+/// Runs the dialer's database tests against the cluster's database. If `MONGODB_TEST_URI` is set, runs them against
+/// that server, as `make test-unit` does.
 pub async fn dialer(world: &World) -> anyhow::Result<()> {
     let ours = world.cluster.layout.path("mongo-admin-uri");
     let uri = match std::env::var("MONGODB_TEST_URI") {
@@ -35,7 +36,8 @@ pub async fn dialer(world: &World) -> anyhow::Result<()> {
         Err(_) => std::fs::read_to_string(ours).context("the administrator's URI")?,
     };
     let mut cargo = cargo(&world.cluster.checkout);
-    // As in `make test-unit`, which has compiled it: for the dialer alone cargo would compile it again (docs/adr/0023).
+    // With `--workspace`, because `make test-unit` has compiled this test program so: for the dialer alone cargo would
+    // compile it again (docs/adr/0023).
     let compiled = ["test", "--workspace", "--test", "dialer-suite"];
     cargo.args(compiled).args(["--locked", "--quiet", "--"]);
     for suite in suites(&world.cluster.checkout.join("dialer/tests"))? {
@@ -51,7 +53,7 @@ pub async fn dialer(world: &World) -> anyhow::Result<()> {
         String::from_utf8_lossy(&output.stderr)
     );
     ensure!(output.status.success(), "{said}");
-    // Some need a MongoDB, which FerretDB is not; none may have been skipped for lack of a server.
+    // Tests that need a real MongoDB may be skipped on FerretDB, but no test for lack of a server.
     ensure!(!said.contains(SKIPPED), "a test was skipped:\n{said}");
     Ok(())
 }

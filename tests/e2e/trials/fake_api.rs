@@ -1,17 +1,19 @@
-//! The fake API server of the operator's tests, held to the real one of this cluster.
+//! Checks that the fake API server of the operator's tests behaves like the real API server of this cluster.
 
 use anyhow::{Context, ensure};
 use crokodial_cluster::deploy::compile::cargo;
 
 use crate::support::world::World;
 
-/// Environment variable of the suite: a kubeconfig of the server to run against instead of the fake.
+/// Environment variable of the test suite: path of a kubeconfig of the server to test instead of the fake.
 const KUBECONFIG: &str = "CROKODIAL_REAL_API_KUBECONFIG";
 
-/// Runs `operator/tests/fake_api`, which `make test-unit` ran against the fake, against this cluster's kube-apiserver.
+/// Runs the test suite `operator/tests/fake_api` against this cluster's kube-apiserver. `make test-unit` runs the same
+/// suite against the fake.
 pub async fn suite(world: &World) -> anyhow::Result<()> {
     let mut cargo = cargo(&world.cluster.checkout);
-    // As `make test-unit` does, which has compiled it: for the operator alone it would be another program.
+    // With `--workspace`, because `make test-unit` has compiled this test program so: for the operator alone cargo
+    // would compile it again.
     cargo.args(["test", "--workspace", "--test", "operator-suite"]);
     cargo.args(["--locked", "--quiet", "--", "fake_api::"]);
     let output = cargo

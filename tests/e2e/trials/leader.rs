@@ -1,5 +1,5 @@
-//! Two operators: which one leads, how fast the other takes over, and that only the leader writes, by the API server's audit
-//! log.
+//! Leader election between two operator pods: which pod leads, when the other one takes over, and that only the leader
+//! writes, according to the API server's audit log.
 
 use std::time::{Duration, Instant};
 
@@ -20,12 +20,12 @@ use crate::support::world::World;
 
 const STAGING: Stage = Stage::Staging;
 
-/// Waits until there are two ready operators, one of which leads; returns the leader's pod.
+/// Waits until two operator pods are ready and one of them leads; returns the name of the leader's pod.
 pub async fn settled(world: &World) -> anyhow::Result<String> {
     operators::settled(&world.client, &world.progress).await
 }
 
-/// Scales the operator.
+/// Sets the number of operator pods.
 pub fn replicas(world: &World, count: usize) -> anyhow::Result<()> {
     let count = format!("--replicas={count}");
     world.kubectl(&[
@@ -38,14 +38,14 @@ pub fn replicas(world: &World, count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sets the number of staging's pods (`None`: the default, 1), so that the operator has something to write.
+/// Sets the number of pods of staging (`None`: the default, 1), which makes the operator write.
 async fn scale(world: &World, replicas: Option<i32>) -> anyhow::Result<()> {
     world
         .edit(STAGING, json!({"runtime": {"replicas": replicas}}))
         .await
 }
 
-/// Waits for the first write since `since` by another pod than `old`, other than of the lease.
+/// Waits for the first write since `since` by a pod other than `old`. Writes of the Lease do not count.
 async fn first_write_of_others(
     world: &World,
     old: &str,
@@ -61,7 +61,8 @@ async fn first_write_of_others(
     .await
 }
 
-/// A server-side apply with a resourceVersion can create an object but not overwrite one: the operator relies on it.
+/// A server-side apply with an outdated resourceVersion can create an object but not overwrite one. The operator relies
+/// on this.
 pub async fn create_only(world: &World) -> anyhow::Result<()> {
     let maps: Api<ConfigMap> = Api::namespaced(world.client.clone(), &STAGING.namespace());
     let params = PatchParams::apply("e2e").force();
@@ -76,7 +77,7 @@ pub async fn create_only(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// After SIGTERM the leader releases its lease instead of letting it expire. `make bench` measures how fast.
+/// After SIGTERM the leader releases its Lease instead of letting it expire. `make bench` measures the takeover time.
 pub async fn terminated(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let before = lease(&world.client).await?;
@@ -108,7 +109,8 @@ pub async fn terminated(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// After SIGKILL of the leader its lease has to expire, and no longer. `make bench` measures how fast.
+/// After SIGKILL of the leader, the other operator takes over as soon as the Lease has expired. `make bench` measures
+/// the takeover time.
 pub async fn killed(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let process = operators::process(&world.cluster, &old)?;
@@ -126,15 +128,16 @@ pub async fn killed(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The leader is paused for two lease durations while it has work, and resumed when another one leads.
+/// The leader is paused (SIGSTOP) for two Lease durations in the middle of its work, and resumed after another operator
+/// leads. After the takeover, the API server must accept no write of the former leader.
 pub async fn paused(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let process = operators::process(&world.cluster, &old)?;
     let resumed = pause(world, &old, process).await;
-    // Also after an error, or the process would stay paused.
+    // Resumes the process even after an error; otherwise it would stay paused.
     kill(process, Signal::SIGCONT)?;
     let superseded = resumed?;
-    // The paused one's watches receive these edits, too.
+    // The watches of the formerly paused operator receive these edits, too.
     for replicas in [Some(2), None] {
         scale(world, replicas).await?;
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -159,9 +162,9 @@ pub async fn paused(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Pauses the leader; returns the time at which the next one had acquired the lease.
+/// Pauses the leader; returns the time at which the next leader had acquired the Lease.
 async fn pause(world: &World, old: &str, process: Pid) -> anyhow::Result<Timestamp> {
-    // These edits trigger reconciles, in the middle of which it is paused.
+    // These edits trigger reconciles, so that the leader is paused in the middle of one.
     for turn in 0..6 {
         scale(world, (turn % 2 == 1).then_some(2)).await?;
         tokio::time::sleep(Duration::from_millis(15)).await;
@@ -180,6 +183,6 @@ async fn pause(world: &World, old: &str, process: Pid) -> anyhow::Result<Timesta
     })
     .await?;
     tokio::time::sleep((2 * LEASE_DURATION).saturating_sub(start.elapsed())).await;
-    // The audit log has the time of the response; a moment for the clocks of two processes on one machine.
+    // Adds 1 ms, because two processes of one machine may read slightly different times.
     Ok(taken + SignedDuration::from_millis(1))
 }

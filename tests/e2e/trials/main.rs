@@ -1,8 +1,9 @@
-//! The product on a real cluster: real pods, a real edge, a real browser.
+//! End-to-end tests (trials) of the product on a real cluster, with real pods, a real ingress controller and a real
+//! browser.
 //!
-//! All trials are ignored without `--ignored` (`make e2e`, `make test-long`), so that `cargo test` cannot touch a cluster.
-//! They run on one cluster of their own and leave it as they found it. Two run at a time (`--test-threads` sets how many) if
-//! they touch different things, else in the order of this file.
+//! Trials run only with `--ignored` (`make e2e`, `make test-long`), so that `cargo test` cannot change a cluster. All
+//! run on one cluster that is created for them, and each leaves the cluster as it was. By default two trials run at the
+//! same time (`--test-threads` sets the number); trials that conflict run in the order of this file.
 
 #![allow(
     clippy::unwrap_used,
@@ -41,16 +42,17 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::support::restore::SavedState;
 use crate::support::world::World;
 
-/// Default number of trials at a time: most of them mostly wait, and their timeouts are for two processors.
+/// Default number of trials that run at the same time. Most trials mostly wait; their timeouts are meant for a machine
+/// with two processors.
 const MAX_RUNNING: usize = 2;
 
 fn main() -> std::process::ExitCode {
-    // The trials' cluster starts this program as its supervisor.
+    // The cluster starts this same program as its supervisor.
     if supervisor::is_supervisor() {
         return cli::main();
     }
     let mut arguments = Arguments::from_args();
-    // The TLS provider of kube, mongodb and the requests.
+    // Installs the TLS provider for kube, mongodb and the HTTP requests of trials.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut trials = Trials::new(arguments.test_threads.unwrap_or(MAX_RUNNING));
     if std::env::var_os("E2E_LONG").is_some() {
@@ -58,17 +60,17 @@ fn main() -> std::process::ExitCode {
     } else {
         usual(&mut trials);
     }
-    // Each waits in a thread of its own for its slot.
+    // Every trial gets a thread, in which it waits for its slot.
     arguments.test_threads = Some(trials.list.len());
     let conclusion = libtest_mimic::run(&arguments, trials.list);
     World::tear_down();
     conclusion.exit_code()
 }
 
-/// Both sites, for a short time.
+/// Claim of short trials that use both sites.
 const BOTH_SITES: Claim = Claim::of(Isolation::None, &[Staging, Prod]);
 
-/// The trials of `make test-long`: each takes minutes, or another build of the operator.
+/// The trials of `make test-long`: each takes minutes or needs another build of the operator.
 fn long(trials: &mut Trials) {
     trials.add(
         "after a crash during the bake two minutes of re-applying roll nothing out",
@@ -87,7 +89,7 @@ fn long(trials: &mut Trials) {
     );
 }
 
-/// The trials of `make e2e`, in an order in which two at a time seldom wait for each other.
+/// The trials of `make e2e`, in an order in which two trials running at the same time rarely wait for each other.
 fn usual(trials: &mut Trials) {
     sites(trials);
     releases_and_configuration(trials);
@@ -95,7 +97,7 @@ fn usual(trials: &mut Trials) {
     operators(trials);
 }
 
-/// Trials of the sites, and alongside them those that take longest.
+/// Trials of the sites, and the longest trials, which run alongside them.
 fn sites(trials: &mut Trials) {
     trials.add(
         "both sites answer over https with a chain to the local authority",
@@ -247,7 +249,7 @@ fn credentials_and_promotion(trials: &mut Trials) {
     );
 }
 
-/// Trials of the operator's rights and its replicas. These have the cluster to themselves.
+/// Trials of RBAC roles and of the operator's replicas.
 fn operators(trials: &mut Trials) {
     trials.add(
         "roles grant exactly their rights, and only the operator creates or deletes releases",
@@ -276,7 +278,7 @@ fn operators(trials: &mut Trials) {
     );
 }
 
-/// Trials and their scheduler, in the order in which they were added.
+/// The trials, in the order in which they were added, and their scheduler.
 struct Trials {
     scheduler: Arc<Scheduler>,
     list: Vec<Trial>,
@@ -290,8 +292,8 @@ impl Trials {
         }
     }
 
-    /// Adds a test that runs only with `--ignored`, once its claim is free. A failure writes a dump, and what the test
-    /// changed is restored.
+    /// Adds a trial that runs only with `--ignored`, as soon as the scheduler grants its claim. If the trial fails, a
+    /// dump of the cluster is written and the claimed objects are restored.
     fn add<F, Fut>(&mut self, name: &'static str, claim: Claim, test: F)
     where
         F: Fn(&'static World) -> Fut + Send + 'static,
@@ -299,7 +301,7 @@ impl Trials {
     {
         let (scheduler, number) = (self.scheduler.clone(), self.list.len());
         let run = move || {
-            // Before the cluster is created, which takes long enough for all trials to get here.
+            // Trials enlist before the cluster is created, because creating it takes so long that all trials get here.
             scheduler.enlist(number, claim);
             let world = World::get().map_err(|error| Failed::from(format!("{error:#}")))?;
             let _slot = scheduler.wait(number);

@@ -1,4 +1,4 @@
-//! The operator crashes ten times during a promotion: the result is that of an undisturbed promotion.
+//! The operator crashes ten times during a promotion. The result must equal that of a promotion without crashes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,10 +18,11 @@ use crate::support::world::World;
 const PROD: Stage = Stage::Prod;
 const CRASHES: usize = 10;
 
-/// Time without creations and deletions after which the promotion is over.
+/// Time without creations and deletions of objects after which a promotion counts as finished.
 const QUIET_PERIOD: Duration = Duration::from_secs(8);
 
-/// Makes one undisturbed promotion and one with ten crashes, at writes drawn from a seed (`E2E_SEED`).
+/// Makes a promotion without crashes and one with ten crashes, at random writes (seed: `E2E_SEED`), and compares the
+/// results.
 pub async fn ten(world: &World) -> anyhow::Result<()> {
     let seed = std::env::var("E2E_SEED").ok().and_then(|s| s.parse().ok());
     let seed: u64 = seed.unwrap_or(20_261_125);
@@ -66,7 +67,8 @@ pub async fn ten(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ten crashes at random writes, each by the number of writes from the crash before. Their sum is at most `writes`.
+/// Draws ten crashes at random writes. Each is given by the number of writes since the previous crash; the sum of these
+/// numbers is at most `writes`.
 fn draw(seed: u64, writes: usize) -> Vec<(usize, CrashTime)> {
     let mut random = StdRng::seed_from_u64(seed);
     let max = (writes / CRASHES).max(1);
@@ -80,7 +82,8 @@ fn draw(seed: u64, writes: usize) -> Vec<(usize, CrashTime)> {
     (0..CRASHES).map(|_| point()).collect()
 }
 
-/// Rolls out an image in staging and promotes it to prod; returns the writes to prod until the release was good.
+/// Rolls out an image in staging and promotes it to prod; returns the writes in prod's namespace until the release was
+/// good.
 async fn promote(
     world: &World,
     proxy: &CrashProxy,
@@ -112,7 +115,7 @@ async fn newest(world: &World) -> anyhow::Result<(i64, Option<ReleasePhase>)> {
     Ok((newest.spec.number, phase))
 }
 
-/// Specs of prod's objects and conditions of their statuses, without what differs between any two releases.
+/// Specs and conditions of prod's objects, without the values that differ between any two releases.
 async fn result(world: &World) -> anyhow::Result<Value> {
     let namespace = PROD.namespace();
     let kinds = "deploy,svc,ingress,netpol,cenv";
@@ -131,7 +134,7 @@ async fn result(world: &World) -> anyhow::Result<Value> {
     let mut text = all["items"].to_string();
     let number = newest.spec.number.to_string();
     let digest = newest.spec.digest.clone();
-    // Only a number on its own or at the end of a name: a mask such as /32 is not a release's number.
+    // Replaces only complete numbers and numbers at the end of a name: the mask /32 is not the number of a release.
     let named = [format!("-{number}"), format!("-r{number}")];
     for own in [
         "dev-undisturbed",
@@ -154,7 +157,7 @@ fn conditions(status: &Value) -> BTreeMap<String, String> {
     conditions.map(|c| (word(c, "type"), line(c))).collect()
 }
 
-/// Kinds and names of prod's objects, without pods and Events.
+/// Kinds and names of the objects in prod's namespace, except pods and Events.
 fn names(world: &World) -> anyhow::Result<Vec<String>> {
     let namespace = PROD.namespace();
     let kinds = "cenv,crel,deploy,svc,ingress,netpol,jobs,secrets,configmaps";

@@ -1,4 +1,4 @@
-//! The promotion gate: prod waits for staging, says why, and is promoted in time.
+//! The promotion gate: prod waits for staging, reports the reason, and is promoted at the promised time.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -19,10 +19,10 @@ const PROD: Stage = Stage::Prod;
 
 /// Maximum time from an edit until the verdict is in the status.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Maximum delay with which the gate opens.
+/// Maximum time from the promised opening of the gate until it opens.
 const MAX_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
-/// A promotion from staging with a soak of 30 s, changed by the fields of `more`.
+/// `spec.promotion` of an environment that promotes from staging with a soak of 30 s. Fields of `more` override it.
 pub fn from_staging(more: Value) -> Value {
     let mut promotion = json!({
         "from": {"name": "staging", "namespace": STAGING.namespace()}, "soak": "30s", "allow": null, "freezes": null,
@@ -33,12 +33,12 @@ pub fn from_staging(more: Value) -> Value {
     promotion
 }
 
-/// A new tag, so that the test can be repeated on a cluster that was kept.
+/// The tag with the current time appended, so that the test can be repeated on a cluster that was kept.
 fn unique(tag: &str) -> String {
     format!("{tag}-{}", Timestamp::now().as_second())
 }
 
-/// Pushes the dialer under another tag and rolls it out in staging; returns the reference by which pods pull it.
+/// Pushes the dialer under this tag and rolls it out in staging; returns the reference by which pods pull the image.
 pub async fn staged(world: &World, tag: &str) -> anyhow::Result<String> {
     let pushed = images::dialer(world, tag).await?;
     world
@@ -48,7 +48,7 @@ pub async fn staged(world: &World, tag: &str) -> anyhow::Result<String> {
     Ok(pushed.reference)
 }
 
-/// Waits until the gate reports this status and reason.
+/// Waits until prod's condition Promotable has this status and reason.
 async fn gate_reports(world: &World, status: &str, reason: &str) -> anyhow::Result<()> {
     let began = Instant::now();
     let prod = (PROD, PROD.as_str());
@@ -65,8 +65,8 @@ async fn gate_reports(world: &World, status: &str, reason: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// Waits until the newest release of prod has passed the gate; returns that time, and the earliest time that the status
-/// reported last.
+/// Waits until the newest release of prod has passed the gate. Returns that time, and `status.promotion.earliest` as it
+/// was last reported.
 async fn opened(world: &World) -> anyhow::Result<(Timestamp, Option<Timestamp>)> {
     let promised = Cell::new(None);
     let within = Duration::from_secs(120);
@@ -86,13 +86,13 @@ async fn opened(world: &World) -> anyhow::Result<(Timestamp, Option<Timestamp>)>
     Ok((Timestamp::now(), promised.get()))
 }
 
-/// Checks that the gate opened at the promised time.
+/// Checks that the gate opened at the promised time, at most [`MAX_DELAY`] late.
 fn in_time((opened, promised): (Timestamp, Option<Timestamp>), what: &str) -> anyhow::Result<()> {
     let promised = promised.context("no earliest time was reported")?;
     let late = opened.duration_since(promised);
     println!("gate: opened {:.1} s after {what}", late.as_secs_f64());
     ensure!(late <= MAX_DELAY, "it opened {late} after {what}");
-    // Times in a status are whole seconds.
+    // The promised time is rounded to whole seconds, so the gate may seem to open up to a second early.
     ensure!(
         late >= SignedDuration::from_secs(-1),
         "it opened {late} before {what}"
@@ -100,7 +100,7 @@ fn in_time((opened, promised): (Timestamp, Option<Timestamp>), what: &str) -> an
     Ok(())
 }
 
-/// Soak, rejection of an image that staging never ran, freeze and allow, one after the other.
+/// Tests one after the other: the soak, an image that staging never ran, a freeze, and `promotion.allow`.
 pub async fn gate(world: &World) -> anyhow::Result<()> {
     ensure!(
         world.environment(PROD).await?.spec.stage == SpecStage::Prod,
@@ -123,8 +123,8 @@ pub async fn gate(world: &World) -> anyhow::Result<()> {
     world.ready(PROD).await
 }
 
-/// An image that staging never ran waits at the gate as a release of its own, without a pod, until the edit is reverted to
-/// the image `previous`.
+/// An image that staging never ran becomes a new release, which waits at the gate without any pod until the edit is
+/// reverted to the image `previous`.
 async fn never_staged(world: &World, previous: &str) -> anyhow::Result<()> {
     let (count, pods) = (world.releases(PROD).await?.len(), world.pods(PROD).await?);
     let pushed = images::dialer(world, &unique("dev-unstaged")).await?;
@@ -134,14 +134,14 @@ async fn never_staged(world: &World, previous: &str) -> anyhow::Result<()> {
     world.edit(PROD, json!({"image": previous})).await?;
     newest(world, count + 1, ReleasePhase::Superseded).await?;
     world.ready(PROD).await?;
-    // A pod of the release before may just have been deleted.
+    // Fewer pods are accepted: a pod of the previous release may have just been deleted.
     let now = world.pods(PROD).await?;
     let new: Vec<_> = now.iter().filter(|pod| !pods.contains(pod)).collect();
     ensure!(new.is_empty(), "pods were started: {new:?}");
     Ok(())
 }
 
-/// Waits until there are `count` releases and the newest is in this phase.
+/// Waits until prod has `count` releases and the newest is in this phase.
 async fn newest(world: &World, count: usize, phase: ReleasePhase) -> anyhow::Result<()> {
     let within = Duration::from_secs(10);
     until(&world.progress, "the newest release", within, || async {
@@ -176,7 +176,7 @@ async fn frozen(world: &World) -> anyhow::Result<()> {
     world.ready(PROD).await
 }
 
-/// A digest is allowed before the end of its soak, and the release records the reason.
+/// An image is let through by `promotion.allow` before the end of its soak, and the release records the reason.
 async fn allowed(world: &World) -> anyhow::Result<()> {
     let image = staged(world, &unique("dev-allowed")).await?;
     let staging = world.environment(STAGING).await?.status.unwrap_or_default();

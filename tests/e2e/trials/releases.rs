@@ -17,7 +17,7 @@ use crokodial_cluster::edge::site::Site;
 
 const PROD: Stage = Stage::Prod;
 
-/// A new image is rolled out under 200 requests a second, of which none is lost.
+/// A new image is rolled out under a load of 200 requests per second without a lost request.
 pub async fn promotion(world: &World) -> anyhow::Result<()> {
     let next = images::dialer(world, "dev-2").await?;
     let site = Site::https(world, PROD.domain())?;
@@ -64,8 +64,8 @@ pub async fn promotion(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A release that crash-loops is rejected within a minute, held against a hundred re-applies, forgotten with the good image
-/// and rolled out again once by `retry`.
+/// A release that crash-loops is rejected within a minute and stays on hold through a hundred re-applies. The hold ends
+/// with a return to the good image, and `rollout.retry` makes exactly one new attempt.
 pub async fn crash_loop(world: &World) -> anyhow::Result<()> {
     let good = world.environment(PROD).await?.spec.image;
     let bad = images::crashing(world).await?;
@@ -118,7 +118,7 @@ pub async fn crash_loop(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until `wanted` releases of prod were rejected for a crash loop and the environment reports it.
+/// Waits until `wanted` releases of prod were rejected for a crash loop and the environment reports the rejection.
 async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
     until(
         &world.progress,
@@ -158,19 +158,19 @@ pub async fn reapply(world: &World, times: usize) -> anyhow::Result<()> {
     let mut same = CrokodialEnvironment::new(PROD.as_str(), spec);
     same.metadata.namespace = Some(PROD.namespace());
     for n in 0..times {
-        // A new annotation each time, so that each triggers a reconcile.
+        // The annotation has a new value each time, so that each apply triggers a reconcile.
         same.annotations_mut()
             .insert("crokodial.test/applied".to_owned(), n.to_string());
         let params = PatchParams::apply("e2e-gitops").force();
         api.patch(PROD.as_str(), &params, &Patch::Apply(&same))
             .await?;
     }
-    // The operator has seen the last apply when it has acted on a later change.
+    // Once the operator has acted on a later change, it has seen the last apply.
     scaled(world, 3).await?;
     scaled(world, 2).await
 }
 
-/// Sets the number of replicas and waits for the pods.
+/// Sets the number of replicas and waits until that many pods exist.
 async fn scaled(world: &World, replicas: usize) -> anyhow::Result<()> {
     world
         .edit(PROD, json!({"runtime": {"replicas": replicas}}))
@@ -188,7 +188,7 @@ async fn scaled(world: &World, replicas: usize) -> anyhow::Result<()> {
     .await
 }
 
-/// `kubectl scale` of the environment changes the number of pods without a release.
+/// `kubectl scale` of the environment changes the number of pods without creating a release.
 pub async fn scale(world: &World) -> anyhow::Result<()> {
     let count = world.releases(PROD).await?.len();
     world.kubectl(&[

@@ -1,4 +1,5 @@
-//! Rights: the chart's roles, and the policy that allows only the operator to create and delete releases.
+//! Permissions: the chart's RBAC roles, and the admission policy by which only the operator creates and deletes
+//! releases.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ const PROD: Stage = Stage::Prod;
 const STAGING: Stage = Stage::Staging;
 const ROLES: [&str; 3] = ["viewer", "deployer", "oncall"];
 
-/// Verb, resource, and whether viewer, deployer and oncall have the right.
+/// Verb, resource, and whether the roles viewer, deployer and oncall have the permission.
 type Right = (&'static str, &'static str, [bool; 3]);
 
 const ENVIRONMENTS: &str = "crokodialenvironments.crokodial.com";
@@ -68,7 +69,7 @@ const RIGHTS: [Right; 29] = [
     ("create", "rolebindings.rbac.authorization.k8s.io", NOBODY),
 ];
 
-/// Installs the chart with both, tests them, and installs it again as `make up` does.
+/// Installs the chart with the roles and the policy, tests both, and installs the chart again as `make up` does.
 pub async fn enforced(world: &World) -> anyhow::Result<()> {
     let more = [
         "--set",
@@ -104,7 +105,7 @@ async fn both(world: &World) -> anyhow::Result<()> {
     let_through(world).await
 }
 
-/// Checks every right of the table in prod, and that none is granted in staging, where no role is bound.
+/// Checks every permission of the table in prod, and that none is granted in staging, where no role is bound.
 fn rights(world: &World) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     for (verb, resource, allowed) in RIGHTS {
@@ -123,7 +124,7 @@ fn rights(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a user has a right, by `kubectl auth can-i`, which also exits with an error for "no".
+/// Whether a user has a permission, by `kubectl auth can-i`. Its exit code is ignored, because it is 1 for "no".
 fn can(
     world: &World,
     user: &str,
@@ -150,7 +151,7 @@ fn can(
     }
 }
 
-/// The role oncall can pin and unpin the serving release, and change nothing else of it.
+/// The role oncall can pin and unpin the serving release, but not change any other field of it.
 async fn pin(world: &World) -> anyhow::Result<()> {
     let status = world.environment(PROD).await?.status.unwrap_or_default();
     let serving = status.release.serving.context("prod serves nothing")?;
@@ -178,7 +179,7 @@ async fn pin(world: &World) -> anyhow::Result<()> {
         (
             r#"{"status":{"phase":"Rejected"}}"#,
             "--subresource=status",
-            // kubectl reads before it writes: the read is denied already.
+            // kubectl reads the object before it writes; already the read is denied.
             "resource \"crokodialreleases/status\"",
         ),
         (
@@ -212,7 +213,7 @@ async fn pin(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until the API server enforces the new policy, which takes a moment.
+/// Waits until the API server enforces the new policy, which takes a moment after its creation.
 async fn policy_enforced(world: &World) -> anyhow::Result<()> {
     let within = Duration::from_secs(30);
     until(&world.progress, "the policy", within, || async {
@@ -254,7 +255,8 @@ async fn refused(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The operator can create a release, write its status and delete it; the garbage collector deletes it with its environment.
+/// The operator can create a release, write its status and delete it. The garbage collector can delete a release with
+/// its environment.
 async fn let_through(world: &World) -> anyhow::Result<()> {
     let mut spec = world.environment(STAGING).await?.spec;
     spec.domain = "guest.crokodial.test".to_owned();

@@ -1,4 +1,4 @@
-//! Rotation of database credentials: each is checked before a pod gets it, and a bad one affects nothing.
+//! Rotation of database credentials: a new credential is checked before a pod gets it, and a bad one affects no pod.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,12 +26,12 @@ const STAGING: Stage = Stage::Staging;
 
 /// Maximum time until the verdict on a credential is in the status.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(25);
-/// Port whose packets are dropped.
+/// Port of the node whose packets the test drops.
 const SILENT_PORT: u16 = 27_998;
-/// Port on which nothing listens.
+/// Port of the node on which nothing listens.
 const CLOSED_PORT: u16 = 27_997;
 
-/// Writes a URI to the user's Secret.
+/// Writes a connection string to the Secret to which staging's spec refers.
 async fn rotate(world: &World, uri: &str) -> anyhow::Result<()> {
     let api = world.secrets(STAGING);
     let patch = Patch::Merge(json!({"stringData": {"MONGODB_URI": uri}}));
@@ -39,7 +39,8 @@ async fn rotate(world: &World, uri: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for a verdict; returns the time it took and its message.
+/// Waits until the condition CredentialsValid has this status and reason; returns the waiting time and the condition's
+/// message.
 async fn verdict(world: &World, status: &str, reason: &str) -> anyhow::Result<(Duration, String)> {
     let began = Instant::now();
     let staging = (STAGING, STAGING.as_str());
@@ -53,7 +54,7 @@ async fn verdict(world: &World, status: &str, reason: &str) -> anyhow::Result<(D
     Ok((began.elapsed(), found.message))
 }
 
-/// The URI that pods read.
+/// The connection string that pods currently use.
 async fn in_use(world: &World) -> anyhow::Result<String> {
     let api = world.secrets(STAGING);
     let data: BTreeMap<String, ByteString> = api
@@ -65,7 +66,7 @@ async fn in_use(world: &World) -> anyhow::Result<String> {
     Ok(String::from_utf8(uri.0.clone())?)
 }
 
-/// Checks that the site answers.
+/// Checks that staging's site answers.
 async fn answers(world: &World) -> anyhow::Result<()> {
     let status = Site::https(world, STAGING.domain())?
         .get("/api/health")
@@ -75,13 +76,13 @@ async fn answers(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts a stand-in for MongoDB at the node's address.
+/// Starts a simulated MongoDB server at the node's address, which behaves according to `manner`.
 fn stand_in(world: &World, manner: Manner) -> anyhow::Result<StandInMongo> {
     let listener = cluster_network::listener(world, NODE_IP)?;
     Ok(StandInMongo::serve(listener, manner)?)
 }
 
-/// Every kind of bad credential is reported with its own reason in time, while the site answers and no pod restarts.
+/// Each kind of bad credential is reported with its reason in time, while the site answers and no pod restarts.
 pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
     let (good, database) = (world.mongo_uri(STAGING)?, STAGING.database());
     let reader = stand_in(world, Manner::read(&database))?;
@@ -132,7 +133,8 @@ pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Credentials are rotated good, bad, good while a release crash-loops: neither affects the other.
+/// Credentials are rotated (good, bad, good) while a release crash-loops: the rotation and the release do not affect
+/// each other.
 pub async fn while_a_release_fails(world: &World) -> anyhow::Result<()> {
     let good = world.mongo_uri(STAGING)?;
     let image = world.environment(STAGING).await?.spec.image;
@@ -173,7 +175,7 @@ pub async fn while_a_release_fails(world: &World) -> anyhow::Result<()> {
     world.ready(STAGING).await
 }
 
-/// Waits until there are `wanted` releases and the newest was rejected.
+/// Waits until staging has `wanted` releases and the newest was rejected.
 async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
     let within = Duration::from_secs(90);
     until(&world.progress, "the rejection", within, || async {
@@ -194,7 +196,7 @@ async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
     .await
 }
 
-/// All pods are evicted while the user's Secret contains a bad URI: new pods use the last good one.
+/// All pods are evicted while the user's Secret contains a bad connection string: new pods use the last good one.
 pub async fn eviction(world: &World) -> anyhow::Result<()> {
     let good = world.mongo_uri(STAGING)?;
     rotate(world, &good.replacen("@", "x@", 1)).await?;

@@ -1,4 +1,4 @@
-//! The sites of `make up`: HTTPS, redirects, pages with their assets.
+//! The sites of `make up`: HTTPS, redirects, pages and their assets.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use kube::{Api, ResourceExt};
 use crate::support::world::World;
 use crokodial_cluster::edge::site::Site;
 
-/// Both sites answer over a verified certificate chain, with their database.
+/// Both sites answer over HTTPS with a verified certificate, and their database works.
 pub async fn answer(world: &World) -> anyhow::Result<()> {
     for stage in Stage::ALL {
         let answer = Site::https(world, stage.domain())?
@@ -28,7 +28,7 @@ pub async fn answer(world: &World) -> anyhow::Result<()> {
         let health = answer.json()?;
         ensure!(health["version"] == deploy::images::VERSION, "{health}");
     }
-    // The certificate must be rejected for another name.
+    // The client must reject the certificate for another domain.
     let other = Site::https(world, "other.test")?.get("/").await;
     ensure!(
         other.is_err(),
@@ -37,7 +37,7 @@ pub async fn answer(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The edge redirects to HTTPS, and the operator, which checks that, reports it.
+/// HTTP requests are redirected to HTTPS, and the operator, which checks this, reports it in the condition HttpsForced.
 pub async fn redirect(world: &World) -> anyhow::Result<()> {
     for stage in Stage::ALL {
         let answer = Site::http(world, stage.domain()).get("/").await?;
@@ -63,7 +63,7 @@ pub async fn redirect(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every same-origin script, style, icon and image that the page names exists.
+/// Every script, style sheet, icon and image of the site that its page references exists.
 pub async fn assets(world: &World) -> anyhow::Result<()> {
     let site = Site::https(world, Stage::Prod.domain())?;
     let page = site.get("/").await?;
@@ -92,7 +92,7 @@ pub async fn assets(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The documented columns of `kubectl get`.
+/// The output of `kubectl get` has the documented columns.
 pub async fn columns(world: &World) -> anyhow::Result<()> {
     let table = world.kubectl(&["get", "cenv,crel", "-n", &Stage::Prod.namespace()])?;
     for column in [
@@ -115,7 +115,7 @@ pub async fn columns(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Versions of everything that a second deploy could change.
+/// Names and versions of all objects that a second `cluster deploy` could change.
 async fn versions(world: &World) -> anyhow::Result<Vec<String>> {
     let mut versions = Vec::new();
     for stage in Stage::ALL {
@@ -137,7 +137,7 @@ async fn versions(world: &World) -> anyhow::Result<Vec<String>> {
     Ok(versions)
 }
 
-/// A second deploy changes nothing.
+/// A second `cluster deploy` changes nothing.
 pub async fn idempotent(world: &World) -> anyhow::Result<()> {
     let before = versions(world).await?;
     deploy::deploy(&world.cluster, &world.progress).await?;

@@ -1,4 +1,5 @@
-//! What survives the removal of the operator, its chart and the environment, and what is never adopted.
+//! Tests that sites survive the removal of the operator, its chart and the environment, and that the operator never
+//! adopts foreign objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,10 +23,11 @@ use crokodial_cluster::edge::site::Site;
 
 const PROD: Stage = Stage::Prod;
 const STAGING: Stage = Stage::Staging;
-/// Timeout of a verdict, and of the deletion of an environment.
+/// Timeout for a verdict in an environment's status, and for the deletion of an environment.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An environment with prod's domain and one with the name of a foreign Service are rejected and change neither.
+/// An environment with prod's domain and an environment with the name of a foreign Service are rejected. Prod's site
+/// and the Service stay unchanged.
 pub async fn taken(world: &World) -> anyhow::Result<()> {
     let services: Api<Service> = Api::namespaced(world.client.clone(), &STAGING.namespace());
     let environments = world.environments(STAGING);
@@ -96,7 +98,7 @@ fn foreign_service(name: &str) -> Service {
     }
 }
 
-/// Prod's pods and releases before a test, which must not change.
+/// Prod's pods and releases before a test. They must be the same after it.
 struct Before {
     pods: Vec<(String, i32)>,
     releases: usize,
@@ -125,7 +127,7 @@ impl Before {
     }
 }
 
-/// Prod serves without the operator, and a new installation adopts it.
+/// Prod keeps serving while the operator is uninstalled, and a new installation adopts prod's objects.
 pub async fn reinstall(world: &World) -> anyhow::Result<()> {
     let before = Before::of(world).await?;
     helm::uninstall(&world.cluster)?;
@@ -144,7 +146,7 @@ pub async fn reinstall(world: &World) -> anyhow::Result<()> {
     before.unchanged(world).await
 }
 
-/// Prod's environment is deleted and created again: its pods stay.
+/// Prod's environment is deleted and created again, and its pods keep running.
 pub async fn recreate(world: &World) -> anyhow::Result<()> {
     let before = Before::of(world).await?;
     let old = world.environment(PROD).await?;
@@ -180,13 +182,14 @@ pub async fn recreate(world: &World) -> anyhow::Result<()> {
     before.unchanged(world).await
 }
 
-/// An operator that renders another pod template takes over: existing and new pods keep the template of their release.
+/// A new operator version that renders another pod template takes over. Existing and new pods of a release keep the
+/// template with which the release was created.
 pub async fn upgrade(world: &World) -> anyhow::Result<()> {
     let (pods, releases) = (world.pods(PROD).await?, world.releases(PROD).await?.len());
     let features = ["simulated-template-change"];
     let changed = images::push(world, Image::Operator, "changed", &features).await?;
     helm::install(&world.cluster, &changed, &[])?;
-    // The old operators are gone: only the new one can act on the following edit.
+    // Waits until the old operators are gone, so that only the new ones can act on the following edit.
     leader::settled(world).await?;
     world
         .edit(PROD, json!({"runtime": {"replicas": 3}}))
@@ -213,7 +216,7 @@ pub async fn upgrade(world: &World) -> anyhow::Result<()> {
     adopted(world).await
 }
 
-/// Waits until prod has `wanted` pods; returns them.
+/// Waits until prod has `wanted` pods and returns them.
 async fn settled(world: &World, wanted: usize) -> anyhow::Result<Vec<(String, i32)>> {
     let within = Duration::from_secs(90);
     until(&world.progress, "the scaling", within, || async {
@@ -224,7 +227,7 @@ async fn settled(world: &World, wanted: usize) -> anyhow::Result<Vec<(String, i3
     .await
 }
 
-/// Hashes of the templates of prod's pods.
+/// Template hashes of prod's pods.
 async fn templates(world: &World) -> anyhow::Result<BTreeSet<String>> {
     let api: Api<Pod> = Api::namespaced(world.client.clone(), &PROD.namespace());
     let pods = api.list(&ListParams::default()).await?;
@@ -232,7 +235,7 @@ async fn templates(world: &World) -> anyhow::Result<BTreeSet<String>> {
     Ok(pods.iter().filter_map(hash).collect())
 }
 
-/// Waits until prod is ready and a new operator has checked its site.
+/// Waits until prod is Ready and the operator reports by the condition HttpsForced that it has checked the site.
 async fn adopted(world: &World) -> anyhow::Result<()> {
     world.ready(PROD).await?;
     let within = Duration::from_secs(90);

@@ -1,4 +1,4 @@
-//! Circles among imports.
+//! Import cycles between the files of a crate.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use petgraph::graphmap::DiGraphMap;
 
 use crate::imports::Imports;
 
-/// Sets of files of which each imports each other one, directly or through others; each sorted, none of one file.
+/// The import cycles: sets of at least two files, each of which imports every other one directly or indirectly. Files
+/// and sets are sorted.
 pub fn circles(imports: &Imports) -> Vec<Vec<&PathBuf>> {
     let graph: DiGraphMap<&PathBuf, ()> = imports.keys().map(|(from, to)| (from, to, ())).collect();
     let mut found: Vec<Vec<&PathBuf>> = tarjan_scc(&graph);
@@ -20,7 +21,7 @@ pub fn circles(imports: &Imports) -> Vec<Vec<&PathBuf>> {
     found
 }
 
-/// The imports that tie a circle, a line each.
+/// The imports between the files of a cycle, as one line each.
 pub fn arrows(imports: &Imports, circle: &[&PathBuf]) -> Vec<String> {
     let inside = |file: &PathBuf| circle.contains(&file);
     let tying = imports
@@ -31,7 +32,7 @@ pub fn arrows(imports: &Imports, circle: &[&PathBuf]) -> Vec<String> {
         .collect()
 }
 
-/// One import as a line.
+/// One import as a line: `from -> to: names`.
 pub fn arrow(from: &Path, to: &Path, names: &BTreeSet<String>) -> String {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     format!(

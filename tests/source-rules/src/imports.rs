@@ -1,7 +1,7 @@
-//! Imports between the files of a crate: in `use`, and in paths written out where they are used, macros included.
+//! Imports between the files of a crate: `use` declarations, and full paths in the code, including inside macros.
 //!
-//! A path counts for the file of the deepest module that it names. A re-export is an import of the file that
-//! re-exports; declaring a child module with `mod` is none.
+//! A path counts as an import of the file that contains the deepest module named in the path. A re-export counts as an
+//! import by the file that re-exports. Declaring a child module with `mod` is not an import.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use syn::{Item, UseTree};
 
 use crate::modules::{Crate, ModulePath};
 
-/// What one file takes from another, by (importing file, imported file).
+/// Names that one file imports from another, by (importing file, imported file).
 pub type Imports = BTreeMap<(PathBuf, PathBuf), BTreeSet<String>>;
 
-/// Imports between all files of a crate; none of a file to itself.
+/// All imports between different files of a crate.
 pub fn imports(read: &Crate) -> Imports {
     let mut found = Imports::new();
     for (path, module) in &read.modules {
@@ -32,17 +32,18 @@ pub fn imports(read: &Crate) -> Imports {
     found
 }
 
-/// Every path in a module that leads into its own crate, from the crate's root.
+/// Every path in a module that refers to the module's own crate, resolved to start at the crate's root.
 fn named_paths(read: &Crate, at: &ModulePath, items: &[Item]) -> Vec<Vec<String>> {
     let uses: Vec<Use> = items.iter().flat_map(uses).collect();
     let mut names = BTreeMap::new();
     let mut found = Vec::new();
-    // Twice: a `use` may begin with what another `use` brought.
+    // Two passes, because the path of a `use` may start with a name that another `use` brings into scope.
     for _ in 0..2 {
         found.clear();
         for Use { name, path } in &uses {
             if let Some(full) = resolve(read, at, &names, path) {
-                // The name of an item is an import of its file already: only a module leads further.
+                // Only names of modules are kept: paths that start with another item need no resolution, because the
+                // `use` of that item already counts as the import.
                 if read.modules.contains_key(&full) {
                     names.insert(name.clone(), full.clone());
                 }
@@ -60,7 +61,7 @@ fn named_paths(read: &Crate, at: &ModulePath, items: &[Item]) -> Vec<Vec<String>
     found
 }
 
-/// One name that a `use` brings.
+/// One name that a `use` declaration brings into scope, and its path as written.
 struct Use {
     name: String,
     path: Vec<String>,
@@ -98,7 +99,7 @@ fn flatten(tree: &UseTree, prefix: &mut Vec<String>, found: &mut Vec<Use>) {
     }
 }
 
-/// `a::b::self` brings `b`.
+/// The [`Use`] of `prefix::last`. `a::b::self` brings `b` into scope.
 fn with(prefix: &[String], last: &str, rename: Option<String>) -> Use {
     let mut path = prefix.to_vec();
     if last != "self" || path.is_empty() {
@@ -111,7 +112,8 @@ fn with(prefix: &[String], last: &str, rename: Option<String>) -> Use {
     }
 }
 
-/// The path from the crate's root; `None` for one that leads into another crate or names a local.
+/// Resolves a path in the module `at` to a path from the crate's root. `None` if the path refers to another crate or
+/// starts with a name that is not a module.
 fn resolve(
     read: &Crate,
     at: &ModulePath,
@@ -141,7 +143,7 @@ fn resolve(
     Some(full)
 }
 
-/// The deepest module on a path, and what follows it.
+/// Splits a path into its deepest module and the remaining segments.
 fn deepest(read: &Crate, path: &[String]) -> (ModulePath, Vec<String>) {
     let longest = (0..=path.len())
         .rev()
@@ -150,7 +152,7 @@ fn deepest(read: &Crate, path: &[String]) -> (ModulePath, Vec<String>) {
     (path[..longest].to_vec(), path[longest..].to_vec())
 }
 
-/// Paths of two and more segments among the tokens, those inside macros too.
+/// Collects the paths of at least two segments in the tokens, including those inside macros.
 fn collect(tokens: TokenStream, found: &mut Vec<Vec<String>>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut at = 0;
@@ -174,14 +176,14 @@ fn collect(tokens: TokenStream, found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// `(in crate::x)` of `pub(in crate::x)`.
+/// Whether the group is the `(in crate::x)` of `pub(in crate::x)`.
 fn is_visibility(group: &proc_macro2::Group) -> bool {
     let first = group.stream().into_iter().next();
     group.delimiter() == Delimiter::Parenthesis
         && matches!(first, Some(TokenTree::Ident(word)) if word == "in")
 }
 
-/// The path that begins at a token, and where it ends.
+/// The path that begins at the token `start`, and the index after its last token.
 fn path(tokens: &[TokenTree], start: usize) -> (Vec<String>, usize) {
     let mut at = start;
     let mut path = Vec::new();

@@ -1,7 +1,7 @@
-//! Rules that the sources of the workspace keep, read from their syntax trees with `syn`.
+//! Checks of rules for the sources of the workspace. The sources are parsed with `syn`.
 //!
-//! [`modules`] reads the files of a crate, [`imports`] which file names what of which other, [`circles`] what
-//! imports itself in the end, [`names`] the types that a crate shows. Test modules are left out: a test may name all.
+//! [`modules`] reads the files of a crate, [`imports`] finds the imports between them, [`circles`] finds import cycles,
+//! and [`names`] finds public types of the same name. Test modules are ignored, because tests may import anything.
 
 pub mod circles;
 pub mod imports;

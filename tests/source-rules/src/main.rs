@@ -1,4 +1,4 @@
-//! Prints which file of a crate imports what from which other, and the circles among them.
+//! Prints the imports between the files of a crate, and the import cycles.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Module tree of a crate: which file holds which module.
+//! The module tree of a crate, with the file that contains each module.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use syn::{Attribute, Expr, Item, ItemMod, Lit, Meta};
 /// Path of a module below the crate's root, for example `["release", "gate"]`; empty for the root.
 pub type ModulePath = Vec<String>;
 
-/// One module, in a file of its own or inline.
+/// One module, in a separate file or inline.
 pub struct Module {
-    /// File that holds it.
+    /// File that contains the module.
     pub file: PathBuf,
-    /// Items without those that are compiled for tests only.
+    /// Items of the module, without those that are only compiled for tests.
     pub items: Vec<Item>,
 }
 
@@ -28,15 +28,15 @@ impl std::fmt::Debug for Module {
 /// All modules of one crate.
 #[derive(Debug, Default)]
 pub struct Crate {
-    /// By path.
+    /// Modules by their path.
     pub modules: BTreeMap<ModulePath, Module>,
 }
 
 impl Crate {
-    /// Reads the crate with this root file (`src/lib.rs`), following every `mod`.
+    /// Reads the crate with this root file, such as `src/lib.rs`, and all files of its modules.
     ///
     /// # Errors
-    /// A file that is missing or does not parse.
+    /// When a file is missing or cannot be parsed.
     pub fn read(root: &Path) -> Result<Self> {
         let mut read = Self::default();
         let folder = root.parent().unwrap_or(Path::new("")).to_owned();
@@ -44,7 +44,7 @@ impl Crate {
         Ok(read)
     }
 
-    /// `folder` is where the files of its child modules are.
+    /// Reads the file of the module `path`. `folder` contains the files of its child modules.
     fn file(&mut self, file: &Path, path: ModulePath, folder: &Path) -> Result<()> {
         let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
         let parsed = syn::parse_file(&text).with_context(|| file.display().to_string())?;
@@ -98,7 +98,7 @@ impl Crate {
     }
 }
 
-/// Value of `#[path = "…"]`.
+/// Value of the attribute `#[path = "…"]`, if there is one.
 fn named_path(attributes: &[Attribute]) -> Option<String> {
     let value = attributes.iter().find_map(|a| match &a.meta {
         Meta::NameValue(pair) if pair.path.is_ident("path") => Some(&pair.value),
@@ -113,7 +113,7 @@ fn named_path(attributes: &[Attribute]) -> Option<String> {
     }
 }
 
-/// `#[cfg(test)]`, alone or among other conditions.
+/// Whether the attribute is a `#[cfg(…)]` that mentions `test`.
 fn is_for_tests(attribute: &Attribute) -> bool {
     let Meta::List(list) = &attribute.meta else {
         return false;

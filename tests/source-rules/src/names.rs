@@ -1,4 +1,4 @@
-//! Names of the types that a crate shows.
+//! Names of the public types of a crate.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use syn::{Item, Visibility};
 
 use crate::modules::Crate;
 
-/// Files of every name that more than one public type has. `pub` counts, narrower visibilities do not.
+/// Names that more than one public type of a crate has, with the files that define these types. Only `pub` types count,
+/// not `pub(crate)` or narrower ones.
 pub fn repeated_types(read: &Crate) -> BTreeMap<String, Vec<PathBuf>> {
     let mut found: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for module in read.modules.values() {

@@ -1,4 +1,4 @@
-//! Every crate of the workspace keeps the rules.
+//! Tests that every crate of the workspace keeps the rules.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crokodial_source_rules::names::repeated_types;
 /// Maximum number of lines of a source file (docs/architecture.md, rule 8).
 const MAX_LINES: usize = 400;
 
-/// Libraries whose files import each other in one direction only, and whose public types have a name each.
+/// Libraries that must have no import cycles and no two public types of the same name.
 const LIBRARIES: [&str; 3] = ["crds", "operator", "dialer"];
 
 fn root() -> PathBuf {
@@ -100,7 +100,7 @@ fn long_files(folder: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// Rooms of `operator/src/environment` that may ask or change the cluster; all others are functions of values.
+/// Folders and files of `operator/src/environment` that may read or write the cluster. All others must be pure.
 const ROOMS_WITH_IO: [&str; 5] = ["observe/", "apply/", "status/", "controller.rs", "mod.rs"];
 
 #[test]

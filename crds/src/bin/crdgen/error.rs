@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::troubleshoot;
 
-/// Why the outputs cannot be generated.
+/// Error of the generator.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{}: {source}", path.display())]

@@ -1,4 +1,5 @@
-//! Generator of everything derived from the API types. With `--check` it writes nothing and names what is out of date.
+//! Generates all files that are derived from the API types: manifests, chart templates and documentation. With
+//! `--check` it writes nothing and reports the files that are out of date.
 
 mod error;
 mod manifest;

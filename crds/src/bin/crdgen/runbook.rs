@@ -2,17 +2,17 @@
 
 use crokodial_crds::Reason;
 
-/// Runbook entry of one reason: the usual cause and commands to paste. In commands `$NS` is the namespace, `$ENV` the
-/// environment and `$N` the number of the release. Empty when the condition's message is enough.
+/// Runbook entry of one reason: the usual cause, and commands to paste. In commands `$NS` is the namespace, `$ENV` the
+/// environment and `$N` the number of the release. Empty if the condition's message says enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Runbook {
-    /// Usual cause, in sentences.
+    /// The usual cause, in complete sentences.
     pub usually: &'static str,
     /// Commands, one per line.
     pub commands: &'static [&'static str],
 }
 
-/// The logs of a release's pods, including those of the previous container.
+/// Commands that show the pods of a release and their logs, including those of the previous container.
 const PODS: &[&str] = &[
     "kubectl -n $NS get pods -l crokodial.com/environment=$ENV,crokodial.com/release=$N",
     "kubectl -n $NS logs -l crokodial.com/environment=$ENV,crokodial.com/release=$N --previous --tail=50",
@@ -40,7 +40,7 @@ const SITE: &[&str] = &[
     "kubectl -n $NS logs -l crokodial.com/environment=$ENV --tail=50",
 ];
 
-/// Entries by reason; a reason without an entry has nothing to add to its message.
+/// Entries, each for one or more reasons. A reason without an entry needs no more than its message.
 const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     (
         &[Reason::ImageNotFound],
@@ -184,7 +184,7 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     ),
 ];
 
-/// The entry of a reason; empty when it has none.
+/// The entry of a reason; an empty one if the reason has none.
 pub fn entry(reason: Reason) -> Runbook {
     let found = ENTRIES
         .iter()

@@ -15,12 +15,12 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 #[derive(Debug)]
 pub struct SimulatedDeploymentController;
 
-/// A Deployment, its current ReplicaSet and its old ones.
+/// A Deployment, its current ReplicaSet and its previous ReplicaSets.
 struct View {
     key: Key,
     deployment: Value,
     current: (Key, Value),
-    /// Oldest first.
+    /// Previous ReplicaSets, oldest first.
     old: Vec<(Key, Value)>,
 }
 
@@ -97,7 +97,7 @@ fn create_set(
     format!("created replicaset {name}")
 }
 
-/// FNV-1a over the template with sorted keys: stable over runs, independent of field order.
+/// FNV-1a hash of the template with sorted keys: the same in every run and for every field order.
 fn template_hash(template: &Value) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in canonical(template).bytes() {
@@ -125,7 +125,8 @@ fn canonical(value: &Value) -> String {
     }
 }
 
-/// A count or percentage of `of`; surge rounds up, unavailability down.
+/// Resolves an absolute number or a percentage of `of`. `up` selects the rounding: maxSurge rounds up, maxUnavailable
+/// rounds down.
 fn share(value: &Value, of: i64, up: bool) -> i64 {
     let percent = value
         .as_str()
@@ -170,7 +171,7 @@ impl View {
             .map(|(_, set)| set)
     }
 
-    /// A ReplicaSet that becomes current again gets the newest revision.
+    /// Gives the current ReplicaSet a new highest revision if an old one has a higher revision, as after a rollback.
     fn revise(&self, store: &mut Store) -> Option<String> {
         let newest = self
             .old
@@ -252,7 +253,7 @@ impl View {
         (spare > 0).then(|| (key, set, replicas(set) - spare.min(replicas(set))))
     }
 
-    /// Drops the oldest empty ReplicaSets beyond `revisionHistoryLimit`, once the rollout is complete.
+    /// Deletes the oldest empty ReplicaSets beyond `revisionHistoryLimit` once the rollout is complete.
     fn clean_up(&self, store: &mut Store) -> Option<String> {
         let limit =
             usize::try_from(number(&self.deployment, "/spec/revisionHistoryLimit")).unwrap_or(0);
@@ -346,7 +347,8 @@ impl View {
         }
     }
 
-    /// A condition whose times move only when its status, its reason or (`touch`) its progress does.
+    /// A condition of the Deployment. `lastTransitionTime` changes with the status; `lastUpdateTime` also changes with
+    /// the reason, and if `touch` is set.
     fn condition(&self, kind: &str, status: bool, reason: &str, touch: bool, now: &str) -> Value {
         let status = if status { "True" } else { "False" };
         let old = condition(&self.deployment, kind);

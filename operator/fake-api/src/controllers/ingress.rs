@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use crate::controllers::objects::{find, put_status};
 use crate::store::Store;
 
-/// Gives each Ingress of its class an address.
+/// Publishes an address in the status of each Ingress of its class or without a class.
 #[derive(Debug, Clone)]
 pub struct SimulatedIngressController {
-    /// The class it admits; all when absent.
+    /// The Ingress class that this controller admits; `None`: all classes.
     pub class: Option<String>,
-    /// The published address.
+    /// The address published in `status.loadBalancer`.
     pub address: String,
 }
 

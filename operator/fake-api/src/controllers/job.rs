@@ -37,7 +37,7 @@ fn finished(job: &Value) -> bool {
         .any(|kind| condition(job, kind).is_some())
 }
 
-/// Deletion of a finished Job after `ttlSecondsAfterFinished`.
+/// Deletes a finished Job after `ttlSecondsAfterFinished`.
 fn expire(store: &mut Store, key: &Key, job: &Value) -> Option<&'static str> {
     let ttl = job.pointer("/spec/ttlSecondsAfterFinished")?.as_i64()?;
     let ended = ["Complete", "Failed"]
@@ -106,7 +106,7 @@ fn create_pod(store: &mut Store, key: &Key, job: &Stored) {
     put(store, &key, pod);
 }
 
-/// Final condition of the Job. Pods that still run are deleted; finished ones stay readable.
+/// Sets the final condition of the Job. Pods that still run are deleted; finished pods are kept.
 fn end(
     store: &mut Store,
     key: &Key,

@@ -1,4 +1,4 @@
-//! Simulation of the kubelet for the pods of Jobs: each runs as its Job's name is scripted.
+//! Simulation of the kubelet for the pods of Jobs: each pod behaves as the test scripted its Job (by name).
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use crate::controllers::pod_status::{bind, each_container, ready, set, state};
 use crate::scripts::{JobOutcome, JobScripts};
 use crate::store::{Key, Store, Stored};
 
-/// The Job that a pod belongs to.
+/// Name of the Job that a pod belongs to, from the pod's label.
 pub fn job_of(pod: &Value) -> Option<&str> {
     pod["metadata"]["labels"][JOB_NAME].as_str()
 }
 
-/// One transition of a Job's pod.
+/// Makes one transition of a Job's pod.
 pub fn step_pod(
     store: &mut Store,
     scripts: &JobScripts,
@@ -76,7 +76,7 @@ pub fn step_pod(
     Some(said)
 }
 
-/// The pod's own `activeDeadlineSeconds`, which counts from when a node took it.
+/// Whether the pod has exceeded its own `activeDeadlineSeconds`, which count from `status.startTime`.
 fn overdue(store: &Store, pod: &Value) -> bool {
     let limit = pod["spec"]["activeDeadlineSeconds"].as_i64();
     let started = seconds(&pod["status"]["startTime"]);
@@ -128,7 +128,7 @@ fn terminate(value: &mut Value, exit_code: i64, message: &str, now: &str) {
     value["status"]["phase"] = json!(phase);
 }
 
-/// Contents of the Secrets among the pod's volumes; `None` while one of them is missing.
+/// Contents of the Secrets that the pod mounts as volumes; `None` if one of them does not exist.
 fn mounted(store: &Store, key: &Key, pod: &Value) -> Option<BTreeMap<String, String>> {
     let mut contents = BTreeMap::new();
     for volume in pod["spec"]["volumes"].as_array().into_iter().flatten() {

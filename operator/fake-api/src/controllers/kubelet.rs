@@ -1,4 +1,4 @@
-//! Simulation of scheduler and kubelet: moves each pod through its phases by the script of its image.
+//! Simulation of scheduler and kubelet: moves each pod through its phases as the test scripted its image.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::gc::{self, Propagation};
 use crate::scripts::{Behaviour, JobScripts, PodScripts};
 use crate::store::{Key, Store, Stored};
 
-/// Maximum number of restarts of a crash-looping pod; it then stays in its back-off.
+/// Maximum number of restarts of a crash-looping pod; after the last one it stays in CrashLoopBackOff.
 const MAX_RESTARTS: i64 = 5;
 
 #[derive(Debug)]
@@ -20,13 +20,13 @@ pub struct SimulatedKubelet<'a> {
     pub jobs: &'a JobScripts,
 }
 
-/// What a pod does next.
+/// The next transition of a pod.
 #[derive(Debug, PartialEq)]
 enum Next {
     Unschedulable,
     Schedule,
     Wait(&'static str),
-    /// Starts the container; counts a restart when it ran before.
+    /// Starts the containers; counts a restart if they ran before.
     Run,
     Ready,
     Unready,
@@ -131,7 +131,7 @@ fn run(value: &mut Value, now: &str) {
         if c["lastState"].get("terminated").is_some() {
             c["restartCount"] = json!(c["restartCount"].as_i64().unwrap_or(0) + 1);
         }
-        // Known once it was pulled, not before.
+        // The kubelet reports `imageID` only after it has pulled the image.
         if c["image"].as_str().is_some_and(|image| image.contains('@')) {
             c["imageID"] = c["image"].clone();
         }

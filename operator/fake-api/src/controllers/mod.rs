@@ -1,4 +1,4 @@
-//! The simulated built-in controllers: one transition of the store at a time.
+//! The simulated built-in controllers. Each call makes one transition, that is at most one step of one object.
 
 pub mod deployment;
 pub mod ingress;

@@ -6,7 +6,7 @@ use crate::controllers::objects::{condition, put};
 use crate::store::{Key, Store};
 use crate::tree;
 
-/// The scheduler's binding is a write of the spec; the kubelet's first status follows it in the same step.
+/// Binds the pod to a node: the scheduler's write of the spec and the kubelet's first status, in one step.
 pub fn bind(store: &mut Store, key: &Key, value: &mut Value, now: &str) {
     value["spec"]["nodeName"] = json!("node-1");
     put(store, key, value.clone());
@@ -50,7 +50,7 @@ pub fn ready(value: &mut Value, ready: bool, now: &str) {
     set(value, "Ready", ready, reason, now);
 }
 
-/// Sets a pod condition; its transition time moves only with its status.
+/// Sets a pod condition; `lastTransitionTime` changes only if the status changes.
 pub fn set(value: &mut Value, kind: &str, status: bool, reason: &str, now: &str) {
     let status = if status { "True" } else { "False" };
     let old = condition(value, kind);

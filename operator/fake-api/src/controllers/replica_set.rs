@@ -1,4 +1,4 @@
-//! Simulation of the ReplicaSet controller: the desired number of pods, and the counts in the status.
+//! Simulation of the ReplicaSet controller: creates and deletes pods and writes their numbers to the status.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ fn scale(store: &mut Store, key: &Key, set: &Stored) -> Option<String> {
         return Some(format!("replicaset {}: created pod {name}", key.name));
     }
     if pods.len() > wanted {
-        // Not-ready pods go first, then the youngest; names grow with age.
+        // Deletes unready pods first, then the newest: the names of newer pods sort later.
         let victim = pods
             .iter()
             .min_by_key(|(key, pod)| (is_ready(&pod.value), std::cmp::Reverse(key.clone())))?;
@@ -64,7 +64,7 @@ pub fn is_ready(pod: &Value) -> bool {
     condition(pod, "Ready").is_some_and(|c| c["status"] == "True")
 }
 
-/// Whether the pod has been ready for `minReadySeconds` by the server's clock.
+/// Whether the pod is available: ready for at least `min_ready` seconds by the server's clock.
 fn is_available(store: &Store, pod: &Value, min_ready: i64) -> bool {
     let since = condition(pod, "Ready").map(|c| &c["lastTransitionTime"]);
     let since = since

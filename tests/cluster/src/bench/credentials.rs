@@ -1,4 +1,4 @@
-//! Time until a wrong password is reported, and the number of pods it restarts.
+//! Measures the time until the operator reports a wrong database password, and the number of pods restarted by it.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The operator's memory with many environments.
+//! Measures the operator's memory with fifty environments.
 
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use crate::{Progress, leftovers};
 const ENVIRONMENTS: usize = 50;
 const LABEL: &str = "crokodial.test/crowd";
 
-/// Timeout for all environments: on two cores fifty applications start, each with its candidate.
+/// Timeout for all environments to serve. It allows for two cores on which fifty applications start, each after its
+/// candidate pod.
 const READY_TIMEOUT: Duration = Duration::from_secs(900);
 
 pub(super) async fn measure(
@@ -63,7 +64,7 @@ fn environment(n: usize, image: &str) -> anyhow::Result<CrokodialEnvironment> {
     let spec = json!({
         "image": image,
         "domain": format!("crowd-{n}.crokodial.test"),
-        // A node with two cores cannot run fifty applications with the default requests.
+        // Small requests, because a node with two cores cannot run fifty applications with the default ones.
         "runtime": {"replicas": 1, "resources": {"requests": {"cpu": "1m", "memory": "8Mi"}}},
         "rollout": {"bake": "5s", "progressDeadline": "15m"},
     });
@@ -74,7 +75,7 @@ fn environment(n: usize, image: &str) -> anyhow::Result<CrokodialEnvironment> {
     Ok(environment)
 }
 
-/// Whether a release serves.
+/// Whether a release of the environment serves requests.
 fn serves(environment: &CrokodialEnvironment) -> bool {
     let status = environment.status.as_ref();
     status.is_some_and(|status| status.release.serving.is_some())

@@ -29,15 +29,16 @@ pub(super) const STAGE: Stage = Stage::Staging;
 /// Timeout for the environment to become ready, and for every measured event.
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Polling interval of measured events: short compared with the times measured, and the same for the baseline.
+/// Interval at which measured events are polled. It is short compared with the measured durations, and the same for
+/// baselines.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The environment `bench`.
+/// Access to the environment `bench`.
 pub(super) struct Bench<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) client: Client,
     ca: String,
-    /// The image of its first release, and another one.
+    /// References of two images: that of the first release, and another one to roll out.
     pub(super) images: [String; 2],
 }
 
@@ -52,7 +53,7 @@ impl Edge for Bench<'_> {
 }
 
 impl<'a> Bench<'a> {
-    /// Creates it and waits until its first release is good.
+    /// Creates the environment and waits until its first release is good.
     pub(super) async fn create(cluster: &'a Cluster, progress: &Progress) -> anyhow::Result<Self> {
         let dialer = |tag| images::push(cluster, Image::Dialer, tag, &[], progress);
         let images = [
@@ -67,7 +68,7 @@ impl<'a> Bench<'a> {
             ca,
             images,
         };
-        // Of an interrupted run.
+        // An interrupted run may have left the environment.
         bench.remove(progress).await?;
         bench.rotate(&bench.uri()?).await?;
         let own = json!({
@@ -86,7 +87,7 @@ impl<'a> Bench<'a> {
         Ok(bench)
     }
 
-    /// Removes it with its Secret and the plain Deployment.
+    /// Removes the environment, its Secret and the plain Deployment used for comparison.
     pub(super) async fn remove(&self, progress: &Progress) -> anyhow::Result<()> {
         delete(&self.deployments(), super::rollout::PLAIN).await?;
         delete(&self.environments(), NAME).await?;
@@ -115,14 +116,14 @@ impl<'a> Bench<'a> {
         Api::namespaced(self.client.clone(), &STAGE.namespace())
     }
 
-    /// A valid connection string.
+    /// A valid connection string of the database of staging, which `bench` uses.
     pub(super) fn uri(&self) -> anyhow::Result<String> {
         let accounts = Accounts::read(&self.cluster.layout)?;
         let accounts = accounts.context("the Mongo accounts are missing: run `make up` again")?;
         Ok(accounts.uri(STAGE))
     }
 
-    /// Writes the connection string to the user's Secret.
+    /// Writes the connection string to the Secret that the environment's spec refers to.
     pub(super) async fn rotate(&self, uri: &str) -> anyhow::Result<()> {
         let secret = json!({"apiVersion": "v1", "kind": "Secret",
             "metadata": {"name": SECRET}, "stringData": {"MONGODB_URI": uri}});
@@ -151,12 +152,12 @@ impl<'a> Bench<'a> {
         .await
     }
 
-    /// Fails until a condition of the newest spec is True.
+    /// Returns an error unless the condition is True and was computed for the newest spec. For use in [`poll`].
     async fn holds(&self, type_: ConditionType) -> anyhow::Result<()> {
         holds(&self.environments(), NAME, type_, |c| c.status == "True").await
     }
 
-    /// Fails until a condition of the newest spec has this reason.
+    /// Returns an error unless the condition has this reason and was computed for the newest spec. For use in [`poll`].
     pub(super) async fn has_reason(
         &self,
         type_: ConditionType,
@@ -165,7 +166,7 @@ impl<'a> Bench<'a> {
         holds(&self.environments(), NAME, type_, |c| c.reason == reason).await
     }
 
-    /// Sets the image; returns the time until the condition `RolledOut`.
+    /// Sets the image of the environment; returns the time until the condition `RolledOut` is True.
     pub(super) async fn roll(&self, image: &str) -> anyhow::Result<Duration> {
         let began = Instant::now();
         self.patch(&json!({"spec": {"image": image}})).await?;
@@ -174,7 +175,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Deletes an object that may not exist.
+/// Deletes an object; succeeds if it does not exist.
 pub(super) async fn delete<K>(api: &Api<K>, name: &str) -> anyhow::Result<()>
 where
     K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
@@ -185,7 +186,8 @@ where
     }
 }
 
-/// Fails until a condition of an environment's newest spec satisfies `wanted`.
+/// Returns an error unless a condition of the environment satisfies `wanted` and was computed for the newest spec. For
+/// use in [`poll`].
 pub(super) async fn holds(
     environments: &Api<CrokodialEnvironment>,
     name: &str,
@@ -204,7 +206,8 @@ pub(super) async fn holds(
     }
 }
 
-/// An environment as `make up` creates it, with another name and the merge patch `more`.
+/// The environment that `make up` creates for a stage, with another name and with the merge patch `more` applied to its
+/// spec.
 pub(super) fn overlay(
     stage: Stage,
     name: &str,
@@ -215,7 +218,7 @@ pub(super) fn overlay(
     Ok(CrokodialEnvironment::new(name, spec))
 }
 
-/// Repeats `attempt` at a short interval until it succeeds.
+/// Repeats `attempt` every [`POLL_INTERVAL`] until it succeeds, with the timeout [`READY_TIMEOUT`].
 pub(super) async fn poll<T, F>(what: &str, mut attempt: impl FnMut() -> F) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<T>>,

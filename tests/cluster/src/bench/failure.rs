@@ -1,5 +1,5 @@
-//! Time from the verdict on a bad release until the last good one serves everywhere, compared with the rollback of a plain
-//! Deployment; and the requests lost meanwhile.
+//! Measures the time from the verdict on a bad release until the last good release runs on all pods, compared with the
+//! rollback of a plain Deployment. Also counts the requests lost meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::edge::load::Load;
 use crate::edge::site::Site;
 use crate::wait::until;
 
-/// Requests per second.
+/// Load during the measurement, in requests per second.
 const RATE: u32 = 200;
 /// Maximum time from the verdict until the last good release serves.
 const MAX_ROLLBACK: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ pub(super) async fn measure(
     bench.roll(&good).await?;
     bench.ready(progress).await?;
     let last = serving(bench).await?;
-    // Latencies are judged over half of the bake: in one of seconds there would be too few.
+    // The operator judges latency by the probes of half of the bake; a bake of a few seconds has too few of them.
     bench
         .patch(&json!({"spec": {"rollout": {"bake": "90s"}}}))
         .await?;
@@ -79,7 +79,7 @@ async fn releases(bench: &Bench<'_>) -> anyhow::Result<Vec<CrokodialRelease>> {
     Ok(all)
 }
 
-/// The serving release, by the environment's status.
+/// The release that serves requests according to the environment's status.
 async fn serving(bench: &Bench<'_>) -> anyhow::Result<CrokodialRelease> {
     let status = bench
         .environments()
@@ -94,7 +94,7 @@ async fn serving(bench: &Bench<'_>) -> anyhow::Result<CrokodialRelease> {
     found.ok_or_else(|| anyhow::anyhow!("nothing serves"))
 }
 
-/// Fails until a release is in this phase.
+/// Returns an error unless a release is in this phase. For use in a polling loop.
 async fn in_phase(bench: &Bench<'_>, number: i64, phase: ReleasePhase) -> anyhow::Result<()> {
     let all = releases(bench).await?;
     let found = all.iter().find(|r| r.spec.number == number);
@@ -103,7 +103,8 @@ async fn in_phase(bench: &Bench<'_>, number: i64, phase: ReleasePhase) -> anyhow
     Ok(())
 }
 
-/// Waits until the latency of a release is known, without which no other release is judged as slow.
+/// Waits until the operator has recorded the latency of a release. Later releases are only judged as slow in comparison
+/// with a recorded latency.
 async fn wait_for_latency(
     bench: &Bench<'_>,
     release: &CrokodialRelease,

@@ -1,4 +1,5 @@
-//! Time until the gate's verdict is reported, and the delay with which the gate opens.
+//! Measures the time until the verdict of the promotion gate is reported, and the delay with which the gate opens after
+//! the end of a freeze.
 
 use std::time::{Duration, Instant};
 
@@ -83,7 +84,7 @@ async fn with_prod(
     Ok(())
 }
 
-/// Fails until the second release has passed the gate.
+/// Returns an error unless the second release has passed the gate. For use in a polling loop.
 async fn opened(bench: &Bench<'_>) -> anyhow::Result<()> {
     let releases: Api<CrokodialRelease> = Api::namespaced(bench.client.clone(), &PROD.namespace());
     let second = releases.get(&format!("{PROMOTED}-2")).await?;

@@ -1,4 +1,4 @@
-//! Time without a leader: after SIGTERM and after SIGKILL of the leader.
+//! Measures the time without a leading operator, after SIGTERM and after SIGKILL of the leader.
 
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Time from the signal to the next leader's first write, by the API server's audit log. An edit of the environment gives
-/// it something to write.
+/// Time from the signal to the first write of the next leader, from the API server's audit log. An edit of the
+/// environment causes that write.
 async fn until_next_write(
     bench: &Bench<'_>,
     signal: Signal,

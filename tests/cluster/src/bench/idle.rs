@@ -1,4 +1,4 @@
-//! Number of writes of reconciles that change nothing, by the operator's metrics.
+//! Counts the API writes of reconciles that have nothing to change, from the operator's metrics.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::Progress;
 use crate::deploy::helm;
 use crate::wait::until;
 
-/// Number of reconciles in a window.
+/// Number of reconciles in a measurement window.
 const RECONCILES: u64 = 20;
 
-/// Number of windows, of which the one with the fewest writes counts: once a minute a status may change because time has
-/// passed.
+/// Number of measurement windows. The window with the fewest writes counts, because a status may change once a minute
+/// as time passes.
 const WINDOWS: usize = 3;
 
 pub(super) async fn measure(
@@ -37,7 +37,7 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Triggers reconciles by an annotation without meaning; returns the number of writes.
+/// Triggers [`RECONCILES`] reconciles by changing an annotation without meaning, and returns the number of writes.
 async fn window(bench: &Bench<'_>, progress: &Progress) -> anyhow::Result<u64> {
     let before = Counts::read(bench).await?;
     let within = Duration::from_secs(120);
@@ -57,14 +57,14 @@ async fn window(bench: &Bench<'_>, progress: &Progress) -> anyhow::Result<u64> {
     Ok(after.writes - before.writes)
 }
 
-/// Counters of the operator.
+/// Counters from the operator's metrics.
 struct Counts {
     reconciles: u64,
     writes: u64,
 }
 
 impl Counts {
-    /// The sums of the counters of all operator pods.
+    /// Reads the counters of all operator pods and adds them up.
     async fn read(bench: &Bench<'_>) -> anyhow::Result<Self> {
         let pods: Api<Pod> = Api::namespaced(bench.client.clone(), helm::NAMESPACE);
         let ours = ListParams::default().labels("app.kubernetes.io/name=crokodial-operator");
@@ -93,7 +93,7 @@ impl Counts {
     }
 }
 
-/// Sum of those series of a counter whose labels satisfy `wanted`.
+/// Sum of the series of the counter `name` whose labels satisfy `wanted`.
 fn sum(metrics: &str, name: &str, wanted: impl Fn(&str) -> bool) -> u64 {
     let values = metrics.lines().filter_map(|line| {
         let (series, value) = line.rsplit_once(' ')?;

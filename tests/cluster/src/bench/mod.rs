@@ -1,7 +1,8 @@
-//! `make bench`: the product's sizes and times, measured on the cluster of `make up`.
+//! `make bench`: measures sizes and times of the product on the cluster of `make up`.
 //!
-//! Each file measures one thing and adds rows to the report; things that are compared are measured in the same run. The
-//! environment `bench`, in staging's namespace, is created for it and removed: other environments are not changed.
+//! Each file measures one subject and adds rows to the report. A measurement and its baseline are made in the same run.
+//! The environment `bench` is created in the namespace of `staging` and removed at the end; other environments are not
+//! changed.
 
 mod credentials;
 mod crowd;
@@ -23,13 +24,13 @@ use self::environment::Bench;
 use self::report::{Report, Row};
 use crate::{Cluster, Mode, Progress};
 
-/// Measures everything.
+/// Makes all measurements.
 ///
 /// # Errors
-/// When something cannot be measured.
+/// When a measurement fails.
 pub async fn measure(cluster: &Cluster, progress: &Progress) -> anyhow::Result<Report> {
     let mut report = Report::default();
-    // First, as later measurements increase the operator's memory.
+    // Sizes come first, because the other measurements increase the operator's memory.
     sizes::measure(cluster, &mut report).await?;
     let bench = Bench::create(cluster, progress).await?;
     let measured = with_environment(&bench, &mut report, progress).await;
@@ -61,7 +62,7 @@ async fn with_environment(
 /// Checks every measurement against its limit.
 ///
 /// # Errors
-/// When one is above its limit, naming it.
+/// When measurements are above their limits; the error names them.
 pub fn check_limits(report: &Report) -> anyhow::Result<()> {
     let above = report.above();
     if !above.is_empty() {

@@ -1,6 +1,6 @@
-//! The report: measurements with their limits and baselines.
+//! The report of `make bench`: measurements with their limits and baselines.
 
-// Writing into a String cannot fail.
+// Errors of `write!` are ignored below: writing into a String cannot fail.
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -14,34 +14,34 @@ pub enum Unit {
     Bytes,
     /// Milliseconds.
     Milliseconds,
-    /// A number of things.
+    /// A number without a unit.
     Count,
 }
 
-/// A comparable measurement of something other than the product, of the same run.
+/// A measurement of something comparable that is not the product, such as a plain Deployment, in the same run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Baseline {
     /// What was measured.
     pub what: String,
-    /// Value, in the row's unit.
+    /// Measured value, in the unit of the row.
     pub measured: u64,
-    /// The row's value divided by this one; absent when this one is 0.
+    /// The value of the row divided by the value of the baseline; absent if the latter is 0.
     pub ratio: Option<f64>,
 }
 
-/// A measurement.
+/// One row of the report: a measurement with its limit and baseline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// What was measured.
     pub what: String,
-    /// Unit of the numbers.
+    /// Unit of the measurement, the limit and the baseline.
     pub unit: Unit,
     /// Value.
     pub measured: u64,
-    /// Maximum value; the run fails above it.
+    /// Maximum allowed value. A higher measurement makes `make bench` fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// Measurement that it is compared with.
+    /// The measurement with which this row is compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
 }
@@ -59,7 +59,7 @@ impl Row {
         }
     }
 
-    /// A measured duration.
+    /// A duration without limit and baseline, in milliseconds.
     #[must_use]
     pub fn time(what: impl Into<String>, measured: Duration) -> Self {
         Self::new(what, Unit::Milliseconds, milliseconds(measured))
@@ -78,7 +78,7 @@ impl Row {
         self.limit(milliseconds(limit))
     }
 
-    /// Sets the duration that it is compared with.
+    /// Sets the baseline to a measured duration.
     #[must_use]
     pub fn compared_with(mut self, what: impl Into<String>, measured: Duration) -> Self {
         let measured = milliseconds(measured);
@@ -94,7 +94,7 @@ impl Row {
         self.limit.is_some_and(|limit| self.measured > limit)
     }
 
-    /// A line of the table: value, limit, baseline.
+    /// The row as a line of the table: what was measured, value, limit and baseline.
     fn line(&self) -> String {
         let limit = self
             .limit
@@ -121,12 +121,12 @@ impl Row {
 /// All measurements.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// In the order of measuring.
+    /// The rows, in the order of measurement.
     pub rows: Vec<Row>,
 }
 
 impl Report {
-    /// Adds a row and prints it on standard error, so that a run that is interrupted has printed its results.
+    /// Adds a row and prints it on standard error, so that an interrupted run has already printed its results.
     pub fn add(&mut self, row: Row) {
         eprintln!("measured: {}", row.line());
         self.rows.push(row);

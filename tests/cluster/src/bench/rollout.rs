@@ -1,4 +1,5 @@
-//! Duration of a release's rollout, compared with a plain Deployment of the same pods; and the requests lost during one.
+//! Measures the duration of a rollout, compared with that of a plain Deployment with the same pods, and the number of
+//! requests lost during a rollout.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,12 +19,13 @@ use crate::edge::site::Site;
 /// Name and label of the plain Deployment.
 pub(super) const PLAIN: &str = "bench-plain";
 
-/// Number of rounds, of which the median counts.
+/// Number of measured rounds; the report contains the median.
 const ROUNDS: usize = 3;
-/// Requests per second.
+/// Load during the measurement, in requests per second.
 const RATE: u32 = 200;
 
-/// Measures both in turn, so that other load on the machine affects both.
+/// Measures rollouts of the environment and of the plain Deployment alternately, so that other load on the machine
+/// affects both.
 pub(super) async fn measure(
     bench: &Bench<'_>,
     report: &mut Report,
@@ -31,7 +33,7 @@ pub(super) async fn measure(
 ) -> anyhow::Result<()> {
     let [old, new] = &bench.images;
     progress.say("measuring roll-outs");
-    // Afterwards both images are on the node and their digests are known.
+    // Not measured: afterwards both images are on the node and their digests are known.
     let old_digest = image(&live(bench, NAME).await?)?;
     bench.roll(new).await?;
     let new_digest = image(&live(bench, NAME).await?)?;
@@ -52,7 +54,7 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Measures the requests lost during a release, until it is good.
+/// Counts the requests lost from the start of a rollout until the release is good.
 pub(super) async fn under_load(
     bench: &Bench<'_>,
     report: &mut Report,
@@ -88,7 +90,7 @@ fn image(deployment: &Deployment) -> anyhow::Result<String> {
         .context("a Deployment without an image")
 }
 
-/// Creates a Deployment with the same pods and strategy, under labels of its own.
+/// Creates the plain Deployment: the pods and strategy of the environment's Deployment, with other labels.
 async fn make_plain(bench: &Bench<'_>, image: &str) -> anyhow::Result<()> {
     let spec = live(bench, NAME).await?.spec.context("no spec")?;
     let labels = BTreeMap::from([("app".to_owned(), PLAIN.to_owned())]);
@@ -148,7 +150,8 @@ pub(super) async fn roll_plain(bench: &Bench<'_>, image: &str) -> anyhow::Result
     Ok(began.elapsed())
 }
 
-/// Fails until the plain Deployment is rolled out, by the operator's rule.
+/// Returns an error unless the plain Deployment is rolled out, by the rule that the operator uses. For use in a polling
+/// loop.
 async fn plain_rolled_out(bench: &Bench<'_>) -> anyhow::Result<()> {
     let found = live(bench, PLAIN).await?;
     let wanted = found.spec.as_ref().and_then(|s| s.replicas);

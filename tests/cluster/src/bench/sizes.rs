@@ -1,4 +1,4 @@
-//! Sizes of the images and memory of the pods.
+//! Measures the sizes of the images and the memory of the pods.
 
 use std::fs;
 
@@ -35,7 +35,7 @@ pub(super) async fn measure(cluster: &Cluster, report: &mut Report) -> anyhow::R
     Ok(())
 }
 
-/// `VmRSS` of `/proc/<pid>/status`, in bytes.
+/// Resident memory of a process in bytes: `VmRSS` of `/proc/<pid>/status`.
 pub(super) fn rss(pid: i32) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))
         .with_context(|| format!("reading the memory of process {pid}"))?;

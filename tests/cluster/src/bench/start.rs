@@ -1,4 +1,5 @@
-//! Duration of `make up` with all binaries built, in a second cluster alongside that of `make up`.
+//! Measures the duration of `make up` when all binaries are already built. It starts a second cluster, alongside the
+//! one of `make up`.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! `cluster`: the local Kubernetes of this checkout. See `cluster --help`.
+//! `cluster`: runs the local Kubernetes cluster of this checkout. See `cluster --help`.
 
 use std::process::ExitCode;
 

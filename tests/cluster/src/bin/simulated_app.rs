@@ -1,5 +1,5 @@
-//! An application with faults chosen by its flags, for end-to-end tests and measurements. It answers probes and smoke
-//! checks as the dialer does. It is not part of the product.
+//! An application that simulates faults, for end-to-end tests and measurements; its flags choose the faults. It answers
+//! probes and smoke checks like the dialer. It is not part of the product.
 //!
 //! It uses only the standard library, so that `rustc` alone compiles it to a static binary for an image on `scratch`.
 
@@ -8,18 +8,18 @@ use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// The faults.
+/// The faults to simulate.
 #[derive(Clone, Copy, Debug, Default)]
 struct Faults {
-    /// Time after the start at which it exits with an error.
+    /// Time after the start of the process at which it exits with an error.
     exit_after: Option<Duration>,
     /// Delay before each response.
     delay: Option<Duration>,
-    /// Time after the start from which responses are delayed.
+    /// Time after the start of the process from which responses are delayed.
     delay_after: Duration,
-    /// The script that its page names does not exist.
+    /// Whether the script that the page references is missing.
     no_assets: bool,
-    /// It exits immediately with success.
+    /// Whether the process exits immediately with success.
     end_well: bool,
 }
 
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     }
     for stream in listener.incoming().flatten() {
         std::thread::spawn(move || {
-            // A client that disconnects is not an error of ours.
+            // The error is ignored: a client may disconnect at any time.
             let _ = answer(&stream, faults, started);
         });
     }

@@ -1,4 +1,4 @@
-//! `make demo-data`: generated leads for staging, created through the dialer's HTTP API.
+//! `make demo-data`: creates generated leads in staging through the dialer's HTTP API.
 
 use anyhow::{Context, ensure};
 use http::Method;
@@ -11,10 +11,11 @@ use crate::edge::ClusterEdge;
 use crate::edge::site::Site;
 use crate::{Cluster, Progress, Stage, files};
 
-/// File of the account's email and password, readable by its owner only.
+/// File with the email and password of the demo account, readable only by the file's owner.
 const ACCOUNT_FILE: &str = "demo-user.json";
 
-/// Seed of the generated leads, which are the same in every run, so that screenshots can be compared.
+/// Seed of the generated leads. It is fixed, so that the leads are the same in every run and screenshots can be
+/// compared.
 const SEED: u64 = 20_260_101;
 
 /// Number of leads between two progress reports.
@@ -43,7 +44,7 @@ const DISPOSITIONS: [&str; 6] = [
     "SOLD",
 ];
 
-/// Creates the user unless it exists, and as many leads as are missing.
+/// Creates the demo user unless it exists, and leads until the user has the number `leads`.
 ///
 /// # Errors
 /// When the site does not respond, or rejects a request.
@@ -137,7 +138,7 @@ fn token(answer: &Value) -> anyhow::Result<String> {
     Ok(token.to_owned())
 }
 
-/// A generated lead. Its phone number is of the range reserved for fiction (555-0100 to 555-0199).
+/// A generated lead. Its phone number is in the range reserved for fiction (555-0100 to 555-0199).
 fn lead(random: &mut StdRng, number: u16) -> Value {
     let first = FIRST[random.random_range(0..FIRST.len())];
     let last = LAST[random.random_range(0..LAST.len())];

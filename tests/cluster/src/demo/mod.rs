@@ -14,12 +14,12 @@ use crate::deploy::environments::wait_ready;
 use crate::deploy::images::{self, Image};
 use crate::{Cluster, Progress, Stage};
 
-/// Builds an image under a new tag and sets it in staging, then in prod.
+/// Builds the dialer image under a new tag, sets it in staging and then in prod.
 ///
 /// # Errors
 /// When a step fails.
 pub async fn promote(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()> {
-    // Seconds since the epoch: larger than every earlier demo's number.
+    // Seconds since the Unix epoch, so that the tag is newer than the tags of earlier demos.
     let tag = format!("dev-{}", Timestamp::now().as_second());
     let pushed = images::push(cluster, Image::Dialer, &tag, &[], progress).await?;
     let client = cluster.client().await?;
@@ -32,10 +32,10 @@ pub async fn promote(cluster: &Cluster, progress: &Progress) -> anyhow::Result<(
     Ok(())
 }
 
-/// Sets the image of an environment, the one field that a promotion edits.
+/// Sets `spec.image` of an environment, the only field that a promotion changes.
 ///
 /// # Errors
-/// When the API server refuses it.
+/// When the API server refuses the change.
 pub async fn set_image(client: &Client, stage: Stage, image: &str) -> anyhow::Result<()> {
     let api: Api<CrokodialEnvironment> = Api::namespaced(client.clone(), &stage.namespace());
     let patch = json!({"spec": {"image": image}});

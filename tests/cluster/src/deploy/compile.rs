@@ -1,4 +1,5 @@
-//! Static release binaries for the images, with the same bytes from every checkout and dependencies compiled only once.
+//! Compiles static release binaries for the images. Every checkout produces the same bytes, and dependencies are
+//! compiled only once.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::Progress;
 use crate::command::run;
 use crate::files::write_public;
 
-/// Prefixes of the variables that cargo sets for a program that it runs.
+/// Prefixes of the environment variables that cargo sets for a program started by `cargo run` or `cargo test`.
 const CARGO_VARIABLES: [&str; 4] = [
     "CARGO_PKG_",
     "CARGO_MANIFEST_",
@@ -19,19 +20,19 @@ const CARGO_VARIABLES: [&str; 4] = [
     "CARGO_CRATE_",
 ];
 
-/// A compiled binary. Until this is dropped no other checkout compiles into the same target folder, so that the file
-/// cannot change before it is copied.
+/// A compiled binary, with a lock on the target folder. Until this value is dropped, no other checkout can compile into
+/// the folder, so that the file cannot change before it is copied.
 #[derive(Debug)]
 pub struct Binary {
-    /// Path of the file.
+    /// Path of the binary in the target folder.
     pub path: PathBuf,
     _lock: File,
 }
 
-/// Compiles an image's static release binary. Cargo decides what is up to date.
+/// Compiles the static release binary of an image. Cargo skips what is up to date.
 ///
 /// # Errors
-/// When cargo fails; its own output says why.
+/// When cargo fails; cargo prints the reason itself.
 pub fn compile(
     checkout: &Path,
     image: Image,
@@ -48,8 +49,8 @@ pub fn compile(
         image.package()
     ));
     let mut cargo = release(checkout, "build", &triple);
-    // Both binaries, whichever is requested: the last crate of each takes minutes on one core, and for one binary cargo
-    // would enable other features of shared crates and compile them twice (docs/adr/0023).
+    // Always compiles both binaries. Their last crates take minutes on one core each and can be compiled in parallel.
+    // For a single binary, cargo would enable other features of shared crates and compile them twice (docs/adr/0023).
     for image in [Image::Operator, Image::Dialer] {
         cargo.args(["-p", image.package(), "--bin", image.binary()]);
     }
@@ -60,7 +61,7 @@ pub fn compile(
         .args(["--message-format", "short"])
         .env("RUSTFLAGS", rustflags())
         .env("DIALER_REQUIRE_UI", "1");
-    // Cargo's own output reports the progress.
+    // Cargo prints the progress itself.
     let status = cargo
         .stdin(Stdio::null())
         .status()
@@ -74,9 +75,9 @@ pub fn compile(
     })
 }
 
-/// A cargo command in the checkout, without the variables that another cargo set for this program. Build scripts that
-/// read them (ring's does) would run again, and everything that depends on them be compiled again, whenever this program is
-/// started in another way.
+/// A cargo command in the checkout, without the environment variables that an outer cargo set for this program. Some
+/// build scripts, such as that of ring, read these variables. They would run again whenever this program is started in
+/// another way, and all dependents would be recompiled.
 #[must_use]
 pub fn cargo(checkout: &Path) -> Command {
     let mut cargo = Command::new("cargo");
@@ -96,9 +97,9 @@ fn release(checkout: &Path, command: &str, triple: &str) -> Command {
     cargo
 }
 
-/// Compiler flags for a static binary that does not contain the path of the user's home. The checkout needs no remapping:
-/// cargo names the workspace's files relative to it. Flags that named it would recompile every dependency in every
-/// checkout.
+/// Compiler flags for a static binary that does not contain the path of the user's home. The path of the checkout needs
+/// no remapping, because cargo passes relative paths for files of the workspace. Flags with the path of the checkout
+/// would recompile every dependency in every checkout.
 fn rustflags() -> String {
     let home = std::env::var("CARGO_HOME")
         .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
@@ -109,7 +110,7 @@ fn rustflags() -> String {
     flags
 }
 
-/// Locks the folder; waits while another checkout compiles into it.
+/// Locks the target folder; waits while another checkout compiles into it.
 fn lock(folder: &Path, progress: &Progress) -> anyhow::Result<File> {
     let path = folder.join("crokodial-images.lock");
     let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
@@ -121,9 +122,9 @@ fn lock(folder: &Path, progress: &Progress) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Removes what another checkout compiled of the workspace's packages. Where checkouts share a target folder
-/// (`CARGO_TARGET_DIR`), cargo compares modification times, not content: it would take another checkout's later output for
-/// this one's. Dependencies are the same for all checkouts.
+/// Removes the build output of the workspace's packages if another checkout compiled them. If checkouts share a target
+/// folder (`CARGO_TARGET_DIR`), cargo would consider newer output of another checkout up to date, because it compares
+/// modification times and not content. The output of dependencies is kept: it is the same for all checkouts.
 fn forget_other_checkout(checkout: &Path, triple: &str, folder: &Path) -> anyhow::Result<()> {
     let record = folder.join("crokodial-images.checkout");
     let own = checkout.display().to_string();

@@ -1,4 +1,4 @@
-//! The two environments of `make up`, created where they do not exist and not changed afterwards.
+//! The two environments of `make up`. Each is created unless it exists; existing environments are not changed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,13 +21,13 @@ use crate::mongo::Accounts;
 use crate::wait::until;
 use crate::{Cluster, Progress, Stage};
 
-/// Timeout for an environment to become Ready. A first rollout takes seconds; the rest is for a busy machine.
+/// Timeout for an environment to become Ready. A first rollout takes seconds; the rest is a margin for a busy machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(240);
 
-/// Creates Secrets and environments that do not exist.
+/// Creates the Secrets and environments that do not exist.
 ///
 /// # Errors
-/// When the API server rejects one.
+/// When the API server rejects an object.
 pub async fn ensure(cluster: &Cluster, client: &Client, progress: &Progress) -> anyhow::Result<()> {
     let accounts = Accounts::read(&cluster.layout)?
         .context("the Mongo accounts are missing: run `make up` again")?;
@@ -41,10 +41,10 @@ pub async fn ensure(cluster: &Cluster, client: &Client, progress: &Progress) -> 
     Ok(())
 }
 
-/// Creates the Secrets `mongo` and `dialer` of an environment, with `prefix` before their names, where they do not exist.
+/// Creates the Secrets `mongo` and `dialer` of an environment unless they exist; `prefix` is put before their names.
 ///
 /// # Errors
-/// When the API server rejects one.
+/// When the API server rejects a Secret.
 pub async fn secrets(
     client: &Client,
     namespace: &str,
@@ -66,10 +66,10 @@ pub async fn secrets(
     Ok(())
 }
 
-/// An environment with short times and open registration, as `make up` creates it.
+/// The environment that `make up` creates for a stage, with short durations and open registration of users.
 ///
 /// # Errors
-/// Never, while the literal is a valid spec.
+/// Only if the literal below is not a valid spec.
 pub fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
     let mut spec = json!({
         "stage": stage.as_str(),
@@ -80,7 +80,8 @@ pub fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
             "secretRefs": [{"name": "dialer"}],
             "env": [
                 {"name": "REGISTRATION", "value": "open"},
-                // The edge connects from the node: without this all visitors would share one limit of failed sign-ins.
+                // The dialer sees all visitors at the node's address, because Traefik connects from there. Without
+                // this variable all visitors would share one limit of failed sign-ins.
                 {"name": "TRUSTED_PROXIES", "value": NODE_IP},
             ],
         },
@@ -96,7 +97,8 @@ pub fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
     Ok(CrokodialEnvironment::new(stage.as_str(), spec))
 }
 
-/// A freeze that is in effect now, and its end: the start of a minute, at least ten seconds from now.
+/// An item of `promotion.freezes` that is in effect at `now`, and its end. The end is the start of a minute, at least
+/// ten seconds after `now`.
 ///
 /// # Errors
 /// When `now` is at the end of the range of timestamps.
@@ -142,10 +144,10 @@ where
     }
 }
 
-/// Waits until an environment is Ready and reports meanwhile why it is not.
+/// Waits until an environment is Ready; meanwhile reports the reason why it is not.
 ///
 /// # Errors
-/// When it is not Ready in time, with the condition's reason and message.
+/// When the environment is not Ready in time; the error contains the condition's reason and message.
 pub async fn wait_ready(client: &Client, stage: Stage, progress: &Progress) -> anyhow::Result<()> {
     let api: Api<CrokodialEnvironment> = Api::namespaced(client.clone(), &stage.namespace());
     until(
@@ -170,10 +172,10 @@ pub async fn wait_ready(client: &Client, stage: Stage, progress: &Progress) -> a
     .await
 }
 
-/// Certificate of the authority that signs the local certificates, PEM.
+/// Certificate of the operator's certificate authority, which signs the certificates of the local sites, in PEM.
 ///
 /// # Errors
-/// When the operator has not created it.
+/// When the operator has not created the authority yet.
 pub async fn local_ca(client: &Client) -> anyhow::Result<String> {
     let api: Api<Secret> = Api::namespaced(client.clone(), helm::NAMESPACE);
     let secret = api

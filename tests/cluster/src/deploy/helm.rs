@@ -1,4 +1,4 @@
-//! The Helm release of the operator, upgraded only when the chart or its values changed.
+//! The Helm release of the operator. It is upgraded only if the chart, its values or the image changed.
 
 use std::fs;
 use std::path::Path;
@@ -19,10 +19,10 @@ pub const RELEASE: &str = "crokodial";
 /// Namespace of the operator.
 pub const NAMESPACE: &str = "crokodial-system";
 
-/// Installs or upgrades, and waits until the operator is ready.
+/// Installs or upgrades the Helm release if necessary, and waits until the operator is ready.
 ///
 /// # Errors
-/// When helm fails, with its output.
+/// When helm fails; the error contains its output.
 pub async fn ensure_installed(
     cluster: &Cluster,
     operator: &Pushed,
@@ -41,7 +41,7 @@ pub async fn ensure_installed(
         return Ok(());
     }
     if cluster.settings.mode == Mode::Local {
-        // The images were built after `up` checked the disk.
+        // `up` checked the disk before the images were built, so it is checked again.
         disk::check(&cluster.layout.dir)?;
     }
     progress.say("installing the chart");
@@ -49,7 +49,7 @@ pub async fn ensure_installed(
     write_public(&record, wanted.as_bytes())
 }
 
-/// Runs `helm upgrade --install` with the local values and `more` arguments.
+/// Runs `helm upgrade --install` with the local values and the additional arguments `more`.
 ///
 /// # Errors
 /// When helm fails, with its output.
@@ -69,7 +69,7 @@ pub fn install(cluster: &Cluster, operator: &Pushed, more: &[&str]) -> anyhow::R
         .arg("--values")
         .arg(cluster.checkout.join("tests/overlay/values.yaml"))
         .args(["--set-string", &format!("image.tag={}", operator.tag)])
-        // A new build under the same tag must restart the pods.
+        // The value contains the image's content hash, so that a new build under the same tag restarts the pods.
         .args([
             "--set-string",
             &format!("podAnnotations.crokodial\\.com/build={}", operator.content),
@@ -81,7 +81,7 @@ pub fn install(cluster: &Cluster, operator: &Pushed, more: &[&str]) -> anyhow::R
     Ok(())
 }
 
-/// Uninstalls the operator; environments stay.
+/// Uninstalls the operator. The environments are kept.
 ///
 /// # Errors
 /// When helm fails, with its output.
@@ -110,7 +110,7 @@ fn chart(cluster: &Cluster) -> std::path::PathBuf {
     cluster.checkout.join("charts/crokodial-operator")
 }
 
-/// Hash of the chart, the local values and the image.
+/// Hash of the chart, the local values and the image; the release is upgraded if it changes.
 fn fingerprint(cluster: &Cluster, operator: &Pushed) -> anyhow::Result<String> {
     let mut hash = Sha256::new();
     hash.update(&operator.content);

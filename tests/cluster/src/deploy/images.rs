@@ -1,4 +1,4 @@
-//! The product's images: static binaries, built by cargo, on an empty filesystem.
+//! Builds the product's images: each contains a static binary, built by cargo, on an empty filesystem.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::files::write_public;
 use crate::image_builder::{self, ImageBuild};
 use crate::{Cluster, Progress};
 
-/// Paths of the bundle of public authorities on Debian, Fedora and Alpine.
+/// Paths of the bundle of public certificate authorities on Debian, Fedora and Alpine.
 const CA_BUNDLES: [&str; 3] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -28,7 +28,7 @@ pub enum Image {
 }
 
 impl Image {
-    /// Name of the crate.
+    /// Name of the cargo package.
     pub(super) fn package(self) -> &'static str {
         match self {
             Self::Operator => "crokodial-operator",
@@ -44,7 +44,7 @@ impl Image {
         }
     }
 
-    /// Folder of the Dockerfile and last segment of the repository's name.
+    /// Name of the folder that contains the Dockerfile, and last segment of the repository's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Operator => "operator",
@@ -56,18 +56,18 @@ impl Image {
 /// An image in the registry.
 #[derive(Clone, Debug)]
 pub struct Pushed {
-    /// Reference by which pods pull it.
+    /// Reference by which pods pull the image.
     pub reference: String,
-    /// Its tag.
+    /// Tag of the image.
     pub tag: String,
     /// Hash of everything that the image was built from.
     pub content: String,
 }
 
-/// Version of the workspace, which is the tag of the images of `make up`.
+/// Version of the workspace; `make up` uses it as the tag of the images.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Builds and pushes an image tagged with the workspace's version, unless the registry has the same content.
+/// Builds and pushes an image tagged with the workspace's version, unless the registry already has the same content.
 ///
 /// # Errors
 /// When cargo, the image build or the push fails.
@@ -79,8 +79,8 @@ pub async fn ensure(
     push(cluster, image, VERSION, &[], progress).await
 }
 
-/// Builds and pushes an image with a tag and cargo features, unless the registry has the same content. The tag is the
-/// version that the dialer reports, so another tag is another content.
+/// Builds and pushes an image with a tag and cargo features, unless the registry already has the same content. The
+/// dialer reports the tag as its version, so that the content differs for each tag.
 ///
 /// # Errors
 /// When cargo, the image build or the push fails.
@@ -119,7 +119,7 @@ pub async fn push(
     })
 }
 
-/// Fills the build context; returns the hash of everything that the image is built from.
+/// Writes the files of the build context; returns the hash of everything that the image is built from.
 fn prepare(
     context: &Path,
     binary: &Path,

@@ -1,6 +1,6 @@
-//! Deploys the product into a running cluster: images, the chart, two environments.
+//! Deploys the product into a running cluster: the images, the chart and two environments.
 //!
-//! Every step writes only what is missing or changed, so a second run changes nothing.
+//! Every step is idempotent: it writes only what is missing or changed.
 
 pub mod compile;
 pub mod environments;
@@ -15,7 +15,7 @@ use anyhow::Context;
 use crate::files::write_public;
 use crate::{Cluster, Progress, Stage};
 
-/// Deploys the operator and both environments and prints how to reach them.
+/// Deploys the operator and both environments, and prints on standard output how to reach them.
 ///
 /// # Errors
 /// When a step fails, with where to look.
@@ -42,7 +42,7 @@ pub async fn ensure(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()
     write_public(&cluster.layout.path("ca.crt"), ca.as_bytes()).context("writing ca.crt")
 }
 
-/// The sites' URLs, and commands to copy.
+/// The text that `deploy` prints: the sites' URLs, and commands to copy.
 fn hints(cluster: &Cluster) -> String {
     let (https, ca) = (cluster.ports().https, cluster.layout.path("ca.crt"));
     let kubeconfig = cluster.kubeconfig();

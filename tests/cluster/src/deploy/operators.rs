@@ -1,4 +1,4 @@
-//! The running operators: which one leads, and what each of them wrote according to the API server's audit log.
+//! The running operator pods: which pod leads, and what each pod wrote according to the API server's audit log.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ use crate::{Cluster, Progress, leftovers};
 const PROGRAM: &str = "/crokodial-operator";
 const LEASE: &str = "crokodial-operator";
 
-/// The operator's Deployment, as an argument of kubectl.
+/// The operator's Deployment in the form `kubectl` accepts as an argument.
 pub const DEPLOYMENT: &str = "deploy/crokodial-operator";
-/// Duration of the lease, by the chart's default.
+/// Duration of the leader's Lease, as in the chart's defaults.
 pub const LEASE_DURATION: Duration = Duration::from_secs(5);
-/// Maximum time of a takeover, not counting the lease.
+/// Maximum duration of a takeover after the Lease has been released or has expired.
 pub const MAX_HANDOVER: Duration = Duration::from_millis(500);
 
-/// A write of an operator, from the audit log.
+/// A write request of an operator pod, from the audit log.
 #[derive(Debug)]
 pub struct AuditedWrite {
-    /// Pod of the operator.
+    /// Name of the operator pod that made the write.
     pub pod: String,
     /// Time at which the API server received the request.
     pub received: Timestamp,
@@ -68,14 +68,14 @@ impl AuditedWrite {
         self.what.contains(" leases/")
     }
 
-    /// Whether the API server accepted it.
+    /// Whether the API server accepted the write.
     #[must_use]
     pub fn accepted(&self) -> bool {
         (200..300).contains(&self.code)
     }
 }
 
-/// The operators' writes that were answered since `since`, in order.
+/// The operators' writes that the API server answered since `since`, in order.
 ///
 /// # Errors
 /// When the audit log cannot be read.
@@ -88,10 +88,10 @@ pub fn writes(cluster: &Cluster, since: Timestamp) -> anyhow::Result<Vec<Audited
     Ok(found)
 }
 
-/// The first accepted write since `since` by another pod than `old`, other than of the Lease.
+/// The first accepted write since `since` that was made by a pod other than `old`. Writes of the Lease do not count.
 ///
 /// # Errors
-/// When there is none yet.
+/// When there is no such write yet.
 pub fn first_write_of_others(
     cluster: &Cluster,
     old: &str,
@@ -103,19 +103,19 @@ pub fn first_write_of_others(
     Ok(others.swap_remove(0))
 }
 
-/// The current Lease.
+/// The spec of the Lease of the operator's leader election.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the Lease cannot be read.
 pub async fn lease(client: &Client) -> anyhow::Result<LeaseSpec> {
     let leases: Api<Lease> = Api::namespaced(client.clone(), helm::NAMESPACE);
     Ok(leases.get(LEASE).await?.spec.unwrap_or_default())
 }
 
-/// Identity of the leader, and its pod.
+/// Identity of the leader and the name of its pod.
 ///
 /// # Errors
-/// When nobody leads.
+/// When no operator leads.
 pub async fn leader(client: &Client) -> anyhow::Result<(String, String)> {
     let holder = lease(client).await?.holder_identity.unwrap_or_default();
     let pod = holder
@@ -126,7 +126,7 @@ pub async fn leader(client: &Client) -> anyhow::Result<(String, String)> {
     Ok((holder, pod))
 }
 
-/// Process id, on the host, of an operator's pod.
+/// Process id on the host of the operator in a pod.
 ///
 /// # Errors
 /// When there is no such process.
@@ -145,10 +145,10 @@ pub fn process(cluster: &Cluster, pod: &str) -> anyhow::Result<Pid> {
         .with_context(|| format!("no process of pod {pod}"))
 }
 
-/// Waits until there are two ready operators, one of which leads; returns the leader's pod.
+/// Waits until two operator pods are ready and one of them leads; returns the name of the leader's pod.
 ///
 /// # Errors
-/// When that is not so in time, with the state.
+/// When the timeout passes; the error contains the state of the pods.
 pub async fn settled(client: &Client, progress: &Progress) -> anyhow::Result<String> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), helm::NAMESPACE);
     let of = ListParams::default().labels("app.kubernetes.io/name=crokodial-operator");
@@ -180,11 +180,11 @@ pub async fn restarts(client: &Client, pod: &str) -> anyhow::Result<i32> {
     Ok(restarts_of(&pods.get(pod).await?))
 }
 
-/// Waits until a pod whose process was killed has been restarted and is ready. Until the kubelet notices the kill, the pod
-/// is still reported as ready, and could not take over the lease.
+/// Waits until a pod whose process was killed has been restarted and is ready. Readiness alone is not enough: until the
+/// kubelet notices the kill, the pod is still reported as ready although it could not take over the Lease.
 ///
 /// # Errors
-/// When it is not restarted in time.
+/// When the pod is not restarted in time.
 pub async fn restarted(
     client: &Client,
     progress: &Progress,

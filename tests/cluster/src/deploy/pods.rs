@@ -4,23 +4,23 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
-/// What identifies a pod and shows whether it was restarted.
+/// Identity of a pod and its number of restarts, to compare before and after an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PodState {
-    /// Its name.
+    /// Name of the pod.
     pub name: String,
-    /// Its uid.
+    /// Uid of the pod.
     pub uid: String,
-    /// Number of restarts of all its containers.
+    /// Number of restarts, summed over all containers.
     pub restarts: i32,
-    /// Whether it is being deleted.
+    /// Whether the pod is being deleted.
     pub terminating: bool,
 }
 
 /// Pods of an environment's component (`web`, `candidate`), sorted by name.
 ///
 /// # Errors
-/// When they cannot be listed.
+/// When the pods cannot be listed.
 pub async fn of(
     client: &Client,
     namespace: &str,

@@ -1,4 +1,5 @@
-//! Images of the simulated application, each with its faults as flags of the entrypoint.
+//! Images of the simulated application (`src/bin/simulated_app.rs`). The entrypoint of each image contains the flags
+//! that choose its faults.
 
 use std::process::Command;
 
@@ -7,7 +8,8 @@ use anyhow::ensure;
 use crate::Cluster;
 use crate::image_builder::ImageBuild;
 
-/// Builds and pushes an image whose application has the faults of `flags`; returns the reference by which pods pull it.
+/// Builds and pushes an image of the simulated application with these flags; returns the reference by which pods pull
+/// the image.
 ///
 /// # Errors
 /// When the compiler, the image build or the push fails.

@@ -1,4 +1,4 @@
-//! Load generator: requests at a constant rate until it is stopped, with every failure recorded.
+//! Load generator: sends requests at a constant rate until it is stopped, and records every failure.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,30 +8,30 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::site::{Answer, Site};
 
-/// Result of a load.
+/// Result of a run of the load generator.
 #[derive(Debug)]
 pub struct LoadReport {
     /// Number of requests sent.
     pub sent: usize,
-    /// Requests not answered with 200: the response or error of each.
+    /// The response or error of each request that was not answered with 200.
     pub failures: Vec<String>,
 }
 
-/// A running load.
+/// A running load generator.
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
     worker: JoinHandle<LoadReport>,
 }
 
-/// Maximum duration of a load, whatever happens to the test.
+/// Maximum duration of a load, in case the test does not stop it.
 const MAX_DURATION: Duration = Duration::from_secs(300);
 
-/// Maximum number of requests in flight; above it the load waits.
+/// Maximum number of requests in flight; at this number the load generator waits.
 const MAX_IN_FLIGHT: usize = 400;
 
 impl Load {
-    /// Starts a load of GET requests to `path`.
+    /// Starts sending GET requests to `path`, `per_second` of them each second.
     #[must_use]
     pub fn start(site: Site, path: &'static str, per_second: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
@@ -39,10 +39,10 @@ impl Load {
         Self { stop, worker }
     }
 
-    /// Stops it and waits for the requests in flight.
+    /// Stops sending and waits for the requests in flight.
     ///
     /// # Errors
-    /// When its task was cancelled or panicked.
+    /// When the sending task was cancelled or panicked.
     pub async fn finish(self) -> anyhow::Result<LoadReport> {
         self.stop.store(true, Ordering::Relaxed);
         Ok(self.worker.await?)

@@ -9,16 +9,16 @@ use crate::Ports;
 pub trait Edge {
     /// Ports on 127.0.0.1 that are forwarded into the cluster.
     fn ports(&self) -> Ports;
-    /// Certificate of the authority that signs the sites' certificates, PEM.
+    /// Certificate of the authority that signs the sites' certificates, in PEM.
     fn authority(&self) -> &str;
 }
 
-/// A cluster's ports and the authority that was read from it.
+/// An [`Edge`] of known values: a cluster's ports and the certificate of its authority.
 #[derive(Debug)]
 pub struct ClusterEdge {
     /// Ports on 127.0.0.1 that are forwarded into the cluster.
     pub ports: Ports,
-    /// Certificate of the authority, PEM.
+    /// Certificate of the authority that signs the sites' certificates, in PEM.
     pub authority: String,
 }
 

@@ -1,4 +1,5 @@
-//! Requests to a site, as a browser sends them: by name, to the forwarded port, trusting only the local authority.
+//! Requests to a site. Like a browser, the client sends the site's domain as SNI and Host; it connects to the port
+//! forwarded on 127.0.0.1 and trusts only the local certificate authority.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::Edge;
 use crate::Ports;
 
-/// A response with its whole body.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
     /// Status code.
@@ -38,13 +39,13 @@ impl Answer {
     /// The body as JSON.
     ///
     /// # Errors
-    /// When it is not JSON.
+    /// When the body is not JSON.
     pub fn json(&self) -> anyhow::Result<serde_json::Value> {
         serde_json::from_slice(&self.body).with_context(|| format!("not JSON: {}", self.text()))
     }
 }
 
-/// A client of one site. Each request uses a connection of its own.
+/// A client of one site. Each request uses a new connection.
 #[derive(Clone)]
 pub struct Site {
     domain: String,
@@ -62,10 +63,10 @@ impl std::fmt::Debug for Site {
 }
 
 impl Site {
-    /// A client over HTTPS that trusts only the local authority.
+    /// A client over HTTPS that trusts only the local certificate authority.
     ///
     /// # Errors
-    /// When the authority is not a certificate.
+    /// When the authority of the edge is not a certificate.
     pub fn https(edge: &impl Edge, domain: &str) -> anyhow::Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(
@@ -101,7 +102,7 @@ impl Site {
         self.send(http::Request::get(path), Bytes::new()).await
     }
 
-    /// Sends a POST request with JSON.
+    /// Sends a POST request with a JSON body.
     ///
     /// # Errors
     /// When there is no response within 10 s, or its certificate is not trusted.
@@ -110,7 +111,7 @@ impl Site {
         self.send(request, Bytes::from(body.to_string())).await
     }
 
-    /// Sends a request with JSON and the token of a signed-in user.
+    /// Sends a request with a JSON body and the token of a signed-in user.
     ///
     /// # Errors
     /// When there is no response within 10 s, or its certificate is not trusted.

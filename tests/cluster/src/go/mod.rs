@@ -1,8 +1,8 @@
-//! Binaries built from Go modules, cached outside the checkout and named by content.
+//! Binaries built from Go modules, in a cache outside the checkout.
 //!
-//! A binary's file name contains the hash of everything that determines it: the module's files (`go.sum` pins every
-//! source), the package, the linker flags, the patches, the Go version and the platform. So an empty cache is correct and
-//! a stale binary is not used.
+//! A binary's file name contains the hash of everything that determines its content: the module's files (`go.sum` pins
+//! every source), the package, the linker flags, the patches, the Go version and the platform. A stale binary is thus
+//! never used, and the cache may be deleted at any time.
 
 mod patch;
 mod programs;
@@ -20,18 +20,18 @@ pub use self::programs::{GoProgram, HELM, KUBECTL, PROGRAMS};
 use crate::layout::Layout;
 use crate::wait::Progress;
 
-/// Time after its last use at which a cached binary is removed.
+/// Time after the last use of a cached binary at which the binary is removed.
 const RETENTION: Duration = Duration::from_secs(60 * 24 * 3600);
-/// Polling interval of a running compiler.
+/// Interval at which a running build is polled for its end.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// Flags of every build. The linker strips debug information (`-s -w`), so the compiler does not write it: that saves a
-/// sixth of its time.
+/// Flags of every build. The compiler omits debug information, which the linker strips anyway (`-s -w`); that saves a
+/// sixth of the compile time.
 const FLAGS: [&str; 3] = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"];
 
-/// The folder of the cache: `$CROKODIAL_CACHE`, else `crokodial` in the user's cache folder.
+/// The cache folder: `$CROKODIAL_CACHE`, or `crokodial` in the user's cache folder if the variable is not set.
 ///
 /// # Errors
-/// When no home folder is known.
+/// When the user's home folder is unknown.
 pub fn cache_dir() -> anyhow::Result<PathBuf> {
     let variable = |name: &str| {
         std::env::var_os(name)
@@ -44,10 +44,10 @@ pub fn cache_dir() -> anyhow::Result<PathBuf> {
         .context("neither HOME nor CROKODIAL_CACHE is set: set one, binaries are kept there")
 }
 
-/// Builds the programs that the cache lacks and links all of them into the state directory's `bin`.
+/// Builds those of the programs that are not in the cache, and links all `programs` into `bin` in the state directory.
 ///
 /// # Errors
-/// When Go is missing or a build fails, with its output.
+/// When Go is missing or a build fails; the error contains the output of the build.
 pub fn ensure(
     checkout: &Path,
     layout: &Layout,
@@ -86,10 +86,10 @@ pub fn ensure(
     prune(&cache)
 }
 
-/// Links `kubectl` from PATH, or builds it.
+/// Links `kubectl` from PATH, or builds kubectl if PATH has none.
 ///
 /// # Errors
-/// When it must be built and that fails.
+/// When the build fails.
 pub fn ensure_kubectl(checkout: &Path, layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
     match crate::command::find("kubectl") {
         Some(found) => link(&found, &layout.binary("kubectl")),
@@ -97,7 +97,7 @@ pub fn ensure_kubectl(checkout: &Path, layout: &Layout, progress: &Progress) -> 
     }
 }
 
-/// `<name>-<hash>`: a program's file name in the cache.
+/// File name of a program in the cache: `<name>-<hash>`.
 ///
 /// # Errors
 /// When the module cannot be read or Go is missing.
@@ -123,12 +123,12 @@ pub fn cached_name(checkout: &Path, program: &GoProgram) -> anyhow::Result<Strin
     Ok(format!("{}-{key}", program.name))
 }
 
-/// Hash of everything that determines a program's binary. Names and `Debug` output of [`patch::Patch`] are part of it:
-/// renaming a field or a variant there rebuilds the program on every machine.
+/// Hash of everything that determines a program's binary. It includes the `Debug` output of [`patch::Patch`], so that
+/// renaming a field or variant of that type rebuilds the program on every machine.
 fn cache_key(program: &GoProgram, toolchain: &str, files: &[(String, Vec<u8>)]) -> String {
     let mut hasher = Sha256::new();
     let mut field = |bytes: &[u8]| {
-        // The length first, so that no two different lists of fields have the same hash.
+        // Each field is prefixed by its length, so that different lists of fields have different hashes.
         hasher.update(bytes.len().to_be_bytes());
         hasher.update(bytes);
     };
@@ -152,7 +152,7 @@ fn cache_key(program: &GoProgram, toolchain: &str, files: &[(String, Vec<u8>)]) 
     hex::encode(hasher.finalize()).chars().take(16).collect()
 }
 
-/// The module's own files, name and content, sorted by name.
+/// Names and contents of the module's own files, sorted by name.
 fn module_files(module: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     let entries = fs::read_dir(module).with_context(|| format!("listing {}", module.display()))?;
@@ -219,7 +219,7 @@ fn compile(
             text.trim()
         );
     }
-    // Renamed when complete: an interrupted build leaves nothing that looks like a binary.
+    // The build writes to a temporary name, so that an interrupted build leaves no incomplete binary in the cache.
     fs::rename(&partial, target).with_context(|| format!("writing {}", target.display()))?;
     progress.say(&format!(
         "built {title} in {} s",
@@ -228,7 +228,7 @@ fn compile(
     Ok(())
 }
 
-/// Waits for the end of a build and reports its duration periodically.
+/// Waits for the end of a build; meanwhile reports the elapsed time periodically.
 fn wait(
     child: &mut Child,
     started: Instant,
@@ -260,7 +260,7 @@ fn link(target: &Path, link: &Path) -> anyhow::Result<()> {
     symlink(target, link).with_context(|| format!("linking {}", link.display()))
 }
 
-/// Marks a binary as used now.
+/// Sets the modification time of a binary to now, which records its last use.
 fn touch(path: &Path) -> anyhow::Result<()> {
     let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
     file.set_modified(SystemTime::now())

@@ -1,4 +1,5 @@
-//! Patches to the source of Go modules at build time: a patched copy replaces the module through `-modfile`.
+//! Patches to the source of Go modules. At build time, a `go.mod` passed by `-modfile` replaces the module by a patched
+//! copy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,12 +10,13 @@ use serde_json::Value;
 
 use crate::command::run;
 
-/// Changes to one module. Its `Debug` output is part of the cache key of the program: do not rename fields or variants.
+/// Changes to one Go module. The `Debug` output of this type is part of the cache key of programs: renaming a field or
+/// variant rebuilds them on every machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Patch {
     /// The module's import path.
     pub module: &'static str,
-    /// Files of the module and their changes.
+    /// Paths of files in the module, and the change to each.
     pub files: &'static [(&'static str, Change)],
 }
 
@@ -29,8 +31,8 @@ pub enum Change {
     Removed,
 }
 
-/// Ends SCRAM as MongoDB does since 4.4. FerretDB 1 expects one more exchange, which the Rust driver does not make: every
-/// login of the driver would fail with "expected SCRAM authentication to have completed".
+/// Makes FerretDB 1 end a SCRAM login as MongoDB does since 4.4. Unpatched, FerretDB expects one more exchange, which
+/// the Rust driver does not make: every login fails with "expected SCRAM authentication to have completed".
 pub const FERRETDB_SCRAM: Patch = Patch {
     module: "github.com/FerretDB/FerretDB",
     files: &[(
@@ -48,8 +50,8 @@ pub const FERRETDB_SCRAM: Patch = Patch {
     )],
 };
 
-/// Removes the clients of some 180 DNS hosts from Traefik's ACME client. They are most of what there is to compile, and
-/// no certificate is requested through Traefik here.
+/// Removes the API clients of about 180 DNS providers from Traefik's ACME client. Most of Traefik's compile time is
+/// theirs, and no certificate is requested through Traefik here.
 pub const TRAEFIK_WITHOUT_DNS_HOSTS: Patch = Patch {
     module: "github.com/go-acme/lego/v4",
     files: &[(
@@ -60,7 +62,7 @@ pub const TRAEFIK_WITHOUT_DNS_HOSTS: Patch = Patch {
     )],
 };
 
-/// Removes Traefik's provider for Amazon's container service, and with it the largest package, Amazon's client for EC2.
+/// Removes Traefik's provider for Amazon ECS, and thereby Traefik's largest dependency, the client of Amazon EC2.
 pub const TRAEFIK_WITHOUT_ECS: Patch = Patch {
     module: "github.com/traefik/traefik/v3",
     files: &[
@@ -74,7 +76,8 @@ pub const TRAEFIK_WITHOUT_ECS: Patch = Patch {
 };
 
 impl Patch {
-    /// Copies the module into `folder`, patches the copy and returns the `replace` line of a `go.mod` that uses it.
+    /// Copies the module into `folder`, patches the copy and returns the `replace` line of a `go.mod` that uses the
+    /// copy.
     fn write(&self, module: &Path, folder: &Path) -> anyhow::Result<String> {
         let output = run(Command::new("go")
             .args(["mod", "download", "-json", self.module])
@@ -105,10 +108,10 @@ impl Patch {
 }
 
 impl Change {
-    /// The new content; `None` when the file is to be removed.
+    /// The new content of a file with the content `text`; `None` if the file is to be removed.
     ///
     /// # Errors
-    /// The text that the file does not contain exactly once.
+    /// The text to replace, if the file does not contain it exactly once.
     fn apply(&self, text: &str) -> Result<Option<String>, &'static str> {
         match self {
             Self::Whole(text) => Ok(Some((*text).to_owned())),
@@ -127,10 +130,10 @@ impl Change {
     }
 }
 
-/// Writes patched copies of modules into `folder` and a `go.mod` that uses them; returns the path of that file.
+/// Writes patched copies of modules into `folder`, with a `go.mod` that uses the copies; returns the path of `go.mod`.
 ///
 /// # Errors
-/// When a module cannot be downloaded, or its source is not the one the patch was made for.
+/// When a module cannot be downloaded, or a patch does not fit its source.
 pub fn write(patches: &[Patch], module: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
     let mut requirements = fs::read_to_string(module.join("go.mod")).context("reading go.mod")?;
     requirements.push('\n');
@@ -143,7 +146,8 @@ pub fn write(patches: &[Patch], module: &Path, folder: &Path) -> anyhow::Result<
     Ok(modfile)
 }
 
-/// Copies a tree with writable files: those of the module cache are read-only.
+/// Copies a folder recursively and makes the copied files writable, because the files of Go's module cache are
+/// read-only.
 fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("listing {}", from.display()))? {

@@ -7,17 +7,17 @@ use super::patch::{FERRETDB_SCRAM, Patch, TRAEFIK_WITHOUT_DNS_HOSTS, TRAEFIK_WIT
 pub struct GoProgram {
     /// Name of the binary.
     pub name: &'static str,
-    /// Folder of its module under `tests/parts`.
+    /// Name of the folder under `tests/parts` that contains the Go module.
     pub module: &'static str,
-    /// Package to build.
+    /// Import path of the Go package to build.
     pub package: &'static str,
-    /// Linker flags other than `-s -w`.
+    /// Linker flags in addition to `-s -w`.
     pub ldflags: &'static str,
-    /// Patches to its source.
+    /// Patches to the source of modules.
     pub patches: &'static [Patch],
 }
 
-/// Linker flags that set the version of Kubernetes. Without them it reports v0.0.0 and disables features.
+/// Linker flags that set the version of Kubernetes. Without them Kubernetes reports v0.0.0 and disables features.
 const KUBERNETES: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36";
 
 const fn kubernetes(name: &'static str, package: &'static str) -> GoProgram {
@@ -58,7 +58,7 @@ pub const PROGRAMS: &[GoProgram] = &[
         name: "ferretdb",
         module: "ferretdb",
         package: "github.com/FerretDB/FerretDB/cmd/ferretdb",
-        // Without this it panics about its version file.
+        // Without this flag FerretDB panics at its start because of its version file.
         ldflags: "-X runtime.modinfo=",
         patches: &[FERRETDB_SCRAM],
     },
@@ -78,7 +78,7 @@ pub const PROGRAMS: &[GoProgram] = &[
     },
 ];
 
-/// Helm, built in every mode.
+/// Helm, which is built in every mode.
 pub const HELM: GoProgram = GoProgram {
     name: "helm",
     module: "cluster",
@@ -87,5 +87,5 @@ pub const HELM: GoProgram = GoProgram {
     patches: &[],
 };
 
-/// kubectl, built where PATH has none.
+/// kubectl, which is built if PATH has none.
 pub const KUBECTL: GoProgram = kubernetes("kubectl", "k8s.io/kubernetes/cmd/kubectl");

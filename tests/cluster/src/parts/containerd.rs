@@ -1,4 +1,4 @@
-//! containerd with a root, state and socket of its own.
+//! containerd, with a separate root, state and socket for each cluster.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ pub(super) fn spec(layout: &Layout, inputs: &Inputs) -> PartSpec {
     spec
 }
 
-/// Configuration file, in version 2 of the format: containerd 1.6 and 1.7 both read it.
+/// Content of the configuration file, in format version 2, which containerd 1.6 and 1.7 read.
 fn configuration(layout: &Layout, inputs: &Inputs) -> String {
     let root = layout.path("containerd");
     let state = layout.run.join("containerd");
@@ -72,7 +72,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
     )
 }
 
-/// Address of the registry for pulls: the host's resolver does not know the registry's name.
+/// Content of `hosts.toml` for the registry. It contains the registry's address, because the host's resolver does not
+/// know its name.
 fn registry_hosts() -> String {
     format!(
         "server = \"http://{NODE_IP}:5000\"\n\n[host.\"http://{NODE_IP}:5000\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
@@ -88,11 +89,11 @@ fn network(layout: &Layout) -> String {
                 "type": "bridge",
                 "bridge": BRIDGE,
                 "isGateway": true,
-                // A pod may connect to itself through its own Service.
+                // Lets a pod connect to itself through its own Service.
                 "hairpinMode": true,
                 "ipam": {
                     "type": "host-local",
-                    // Under `run`, so that all addresses are free after a restart.
+                    // The allocations are in the run directory, so that all addresses are free after a reboot.
                     "dataDir": layout.run.join("cni"),
                     "ranges": [[{ "subnet": POD_CIDR, "rangeStart": "10.223.0.10", "gateway": NODE_IP }]],
                     "routes": [{ "dst": "0.0.0.0/0" }],

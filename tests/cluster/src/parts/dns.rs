@@ -1,4 +1,5 @@
-//! CoreDNS: cluster names, the local zone, and NXDOMAIN for everything else, as nothing outside can be reached.
+//! CoreDNS: resolves cluster names and the local zone. Other names get NXDOMAIN, because nothing outside the cluster
+//! can be reached.
 
 use std::path::Path;
 

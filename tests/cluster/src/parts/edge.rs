@@ -1,14 +1,14 @@
-//! Traefik as a plain process: two HTTPS entry points and two that redirect to them.
+//! Traefik as a plain process, with two HTTPS entry points and two HTTP entry points that redirect to them.
 //!
-//! Pods use ports 80 and 443; the host's relays forward to 8080 and 8443, so that a redirect names a port that exists
-//! where it is followed.
+//! Pods connect to ports 80 and 443. The host's relays forward to ports 8080 and 8443, so that clients on the host are
+//! redirected to a port of the host.
 
 use super::on_loopback;
 use super::probe::Probe;
 use super::spec::{Part, PartSpec};
 use crate::layout::{Layout, NODE_IP};
 
-/// Pairs of entry points: the one that redirects and its port, the target and its port.
+/// Pairs of entry points: name and port of the redirecting one, name and port of its target.
 const PAIRS: [(&str, u16, &str, u16); 2] = [
     ("web", 80, "websecure", 443),
     ("webalt", 8080, "websecurealt", 8443),
@@ -27,7 +27,8 @@ pub(super) fn spec(layout: &Layout) -> anyhow::Result<PartSpec> {
     Ok(spec)
 }
 
-/// Traefik's flags. It listens on `listen` and writes the address `published` into the status of each Ingress.
+/// Traefik's flags. Traefik listens on the address `listen` and writes the address `published` into the status of each
+/// Ingress.
 pub fn arguments(listen: &str, published: &str) -> Vec<String> {
     let mut args = vec![
         "--global.checknewversion=false".to_owned(),

@@ -1,4 +1,4 @@
-//! Kubernetes: API server, controllers, scheduler, kubelet and kube-proxy.
+//! The parts of Kubernetes: API server, controller manager, scheduler, kubelet and kube-proxy.
 
 use serde_json::json;
 
@@ -50,7 +50,7 @@ pub(super) fn apiserver(layout: &Layout) -> anyhow::Result<PartSpec> {
             layout.path("config/audit.json").display(),
         ),
         flag("audit-log-path", layout.audit_log().display()),
-        // Megabytes; one rotated file is kept.
+        // The maximum size is in megabytes; one rotated file is kept.
         flag("audit-log-maxsize", 20),
         flag("audit-log-maxbackup", 1),
     ];
@@ -59,8 +59,8 @@ pub(super) fn apiserver(layout: &Layout) -> anyhow::Result<PartSpec> {
     Ok(spec)
 }
 
-/// Audit policy: the writes of service accounts of the operator's namespace, without their content. It tells the writes
-/// of two operators apart.
+/// Audit policy: records the writes by service accounts of the operator's namespace, without the written content. Tests
+/// use the records to tell which operator pod made a write.
 fn audit_policy() -> serde_json::Value {
     json!({
         "apiVersion": "audit.k8s.io/v1",
@@ -152,7 +152,7 @@ pub(super) fn kubelet(layout: &Layout) -> anyhow::Result<PartSpec> {
     spec.folders = vec![root, layout.path("pod-logs")];
     spec.files = vec![
         (config, kubelet_configuration(layout).to_string()),
-        // Empty: names outside the cluster cannot be resolved, so no server should be asked.
+        // The kubelet's resolv.conf lists no name server, because names outside the cluster cannot be resolved.
         (resolv_conf, String::new()),
     ];
     spec.after = vec![Part::Apiserver, Part::Containerd];
@@ -207,7 +207,7 @@ pub(super) fn proxy(layout: &Layout) -> anyhow::Result<PartSpec> {
         "hostnameOverride": NODE_NAME,
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
-        // The conntrack table belongs to the host: leave its size alone.
+        // 0: do not change the size of the conntrack table, which belongs to the host.
         "conntrack": { "maxPerCore": 0, "min": 0 },
         "iptables": { "minSyncPeriod": "0s", "syncPeriod": "30s" },
     });

@@ -1,4 +1,4 @@
-//! The processes of the local cluster, called parts: one file per part, each a pure function of the layout.
+//! The processes of the local cluster, called parts. Each file describes a part as a pure function of the layout.
 
 mod containerd;
 mod dns;
@@ -22,20 +22,20 @@ use crate::layout::{Layout, NODE_IP};
 pub use edge::arguments as edge_arguments;
 pub use mongo::AdminPassword;
 
-/// Inputs of the parts' configuration other than the layout.
+/// Inputs of the parts' configuration in addition to the layout.
 #[derive(Clone, Debug)]
 pub struct Inputs {
-    /// Pause image, by its pull name.
+    /// Reference by which the pause image is pulled.
     pub pause_image: String,
-    /// FerretDB's administrator.
+    /// Password of FerretDB's administrator.
     pub mongo_admin: AdminPassword,
-    /// containerd's snapshotter: `native` where overlayfs cannot be mounted on the state directory.
+    /// containerd's snapshotter: `native` if overlayfs does not work in the state directory, otherwise `overlayfs`.
     pub snapshotter: &'static str,
-    /// Programs of the distribution's packages.
+    /// Programs that are installed from the distribution's packages.
     pub programs: Programs,
 }
 
-/// Absolute paths of the programs of the distribution's packages.
+/// Absolute paths of the programs that are installed from the distribution's packages.
 #[derive(Clone, Debug)]
 pub struct Programs {
     /// `containerd`.
@@ -44,7 +44,7 @@ pub struct Programs {
     pub registry: PathBuf,
 }
 
-/// All parts, in any order: each names the parts that must be ready before it starts.
+/// All parts, in no particular order: each part names the parts that must be ready before it starts.
 ///
 /// # Errors
 /// When an address constant is malformed.
@@ -64,7 +64,7 @@ pub fn all(layout: &Layout, inputs: &Inputs) -> anyhow::Result<Vec<PartSpec>> {
     ])
 }
 
-/// An address of the node, which pods can reach.
+/// A port at the node's address, which pods can reach.
 fn on_node(port: u16) -> anyhow::Result<SocketAddr> {
     Ok(SocketAddr::new(
         NODE_IP.parse().context("the node's address")?,
@@ -72,7 +72,7 @@ fn on_node(port: u16) -> anyhow::Result<SocketAddr> {
     ))
 }
 
-/// An address of the loopback device of the cluster's namespace, which pods cannot reach.
+/// A port of the loopback device in the cluster's network namespace, which pods cannot reach.
 fn on_loopback(port: u16) -> SocketAddr {
     crate::options::Ports::local(port)
 }

@@ -1,4 +1,4 @@
-//! FerretDB: the MongoDB protocol, stored in SQLite files.
+//! FerretDB: a server of the MongoDB protocol that stores its data in SQLite files.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl fmt::Debug for AdminPassword {
 
 pub(super) fn spec(layout: &Layout, inputs: &Inputs) -> anyhow::Result<PartSpec> {
     let data = layout.path("mongo");
-    // A TCP check only: logins are checked when the accounts are created.
+    // Readiness needs only a TCP connection; logins are checked when the accounts are created.
     let probe = Probe::Tcp(on_node(27017)?);
     let mut spec = PartSpec::new(Part::Ferretdb, layout.binary("ferretdb"), probe);
     spec.args = vec![
@@ -34,7 +34,7 @@ pub(super) fn spec(layout: &Layout, inputs: &Inputs) -> anyhow::Result<PartSpec>
         "--setup-username=admin".to_owned(),
         "--test-enable-new-auth".to_owned(),
     ];
-    // A variable and not an argument, so that the process list does not show it.
+    // Passed as an environment variable, so that the process list does not show the password.
     spec.env
         .insert("FERRETDB_SETUP_PASSWORD", inputs.mongo_admin.0.clone());
     spec.folders = vec![data];

@@ -1,4 +1,4 @@
-//! The cluster's processes, derived from the state directory and the host.
+//! The plan of a cluster: the descriptions of all parts, derived from the state directory and the host.
 
 use anyhow::Context;
 
@@ -7,10 +7,10 @@ use super::{Inputs, Programs};
 use crate::layout::{Layout, REGISTRY};
 use crate::{command, mongo};
 
-/// All parts of this cluster.
+/// The descriptions of all parts of this cluster.
 ///
 /// # Errors
-/// When a binary, package or password is missing: `up` creates them first.
+/// When a binary, package or password is missing. `up` provides them before it calls this function.
 pub fn specs(layout: &Layout) -> anyhow::Result<Vec<PartSpec>> {
     let inputs = Inputs {
         pause_image: pause_image(layout)?,
@@ -26,10 +26,10 @@ pub fn specs(layout: &Layout) -> anyhow::Result<Vec<PartSpec>> {
     super::all(layout, &inputs)
 }
 
-/// The pause image's pull name; its tag is the hash of its binary's sources.
+/// Reference by which the pause image is pulled. Its tag is the hash of the sources of the pause binary.
 ///
 /// # Errors
-/// When the binary is not linked yet.
+/// When the pause binary is not linked into the state directory.
 pub fn pause_image(layout: &Layout) -> anyhow::Result<String> {
     let target =
         std::fs::read_link(layout.binary("pause")).context("the pause binary was not built yet")?;
@@ -41,7 +41,8 @@ pub fn pause_image(layout: &Layout) -> anyhow::Result<String> {
     Ok(format!("{REGISTRY}/crokodial/pause:{tag}"))
 }
 
-/// containerd's snapshotter. overlayfs does not stack on itself, so inside a container `native` copies files instead.
+/// Selects containerd's snapshotter. overlayfs cannot be mounted on overlayfs, so inside a container the snapshotter is
+/// `native`, which copies files.
 #[cfg(target_os = "linux")]
 fn snapshotter(layout: &Layout) -> anyhow::Result<&'static str> {
     use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, statfs};

@@ -16,31 +16,32 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-/// Timeout of one attempt; the caller retries until its own deadline.
+/// Timeout of one attempt. The caller retries until the deadline of the part.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A readiness check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
-    /// A plain HTTP request, to be answered with 200.
+    /// An HTTP request; the part is ready if it answers with status 200.
     Http {
         /// Address of the part.
         address: SocketAddr,
         /// Path and query.
         path: &'static str,
     },
-    /// An HTTPS request, to be answered with 200 under a certificate of the cluster's CA.
+    /// An HTTPS request; the part is ready if it answers with status 200 and its certificate is signed by the cluster's
+    /// CA.
     Https {
         /// Address of the part.
         address: SocketAddr,
         /// Path and query.
         path: &'static str,
-        /// The CA's certificate, PEM.
+        /// Path of the CA's certificate, in PEM.
         ca: PathBuf,
     },
-    /// A TCP connection, to be accepted.
+    /// A TCP connection; the part is ready if it accepts the connection.
     Tcp(SocketAddr),
-    /// A connection to a Unix socket, to be accepted.
+    /// A connection to a Unix socket; the part is ready if it accepts the connection.
     Unix(PathBuf),
 }
 
@@ -48,7 +49,7 @@ impl Probe {
     /// Makes one attempt.
     ///
     /// # Errors
-    /// The reason why the part is not ready.
+    /// When the part is not ready; the error is the reason.
     pub async fn check(&self) -> anyhow::Result<()> {
         tokio::time::timeout(ATTEMPT_TIMEOUT, self.try_once())
             .await

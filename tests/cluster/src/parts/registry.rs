@@ -1,4 +1,4 @@
-//! docker-registry on plain HTTP, with its storage on disk.
+//! docker-registry, over plain HTTP and with storage on disk.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ pub(super) fn spec(layout: &Layout, inputs: &Inputs) -> anyhow::Result<PartSpec>
     spec.args = vec!["serve".to_owned(), config.display().to_string()];
     spec.files = vec![(config, content.to_string())];
     spec.folders = vec![storage];
-    // Without this it exports traces to a collector, and there is none.
+    // Without this variable the registry tries to export traces to a collector, which does not exist here.
     spec.env.insert("OTEL_TRACES_EXPORTER", "none".to_owned());
     Ok(spec)
 }

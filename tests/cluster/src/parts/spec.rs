@@ -1,4 +1,4 @@
-//! The description of a part: its process, the parts it needs, its readiness check.
+//! The description of a part: its process, the parts it depends on, and its readiness check.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub enum Part {
     Containerd,
     /// Kubernetes node agent.
     Kubelet,
-    /// Services, by iptables rules.
+    /// Implementation of Services by iptables rules.
     KubeProxy,
     /// Cluster DNS.
     Coredns,
@@ -36,7 +36,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// Name of the log file, of the row in `cluster status` and of the argument of `cluster logs`.
+    /// Name of the part: in the name of its log file, in `cluster status`, and as the argument of `cluster logs`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -55,10 +55,10 @@ impl Part {
     }
 }
 
-/// How to run a part.
+/// Description of a part: everything that is needed to run it.
 #[derive(Clone, Debug)]
 pub struct PartSpec {
-    /// Which part.
+    /// The part that is described.
     pub part: Part,
     /// Absolute path of the binary.
     pub program: PathBuf,
@@ -74,7 +74,8 @@ pub struct PartSpec {
     pub after: Vec<Part>,
     /// Readiness check.
     pub probe: Probe,
-    /// Timeout of the readiness check. Measured starts take less than 10 s; the rest is for a busy machine.
+    /// Time from the start until the readiness check must pass. Measured starts take less than 10 s; the rest is a
+    /// margin for a busy machine.
     pub deadline: Duration,
 }
 
@@ -96,7 +97,8 @@ impl PartSpec {
     }
 }
 
-/// Hash of all parts. Equal hashes mean equal processes, as binaries are links to files named by content.
+/// Hash of the descriptions of all parts. Equal hashes mean equal processes, because binaries are links to files whose
+/// names contain a hash of their content.
 #[must_use]
 pub fn plan_hash(specs: &[PartSpec]) -> String {
     let mut hasher = Sha256::new();

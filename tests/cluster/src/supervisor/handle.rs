@@ -1,4 +1,4 @@
-//! The supervisor's process, as `up` sees it: starting it and checking whether it has exited.
+//! Handle of `up` to the supervisor's process: starts the process and checks whether it has exited.
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -13,23 +13,24 @@ use crate::layout::Layout;
 /// Subcommand of `cluster` that runs the supervisor.
 const SUBCOMMAND: &str = "supervise";
 
-/// The supervisor's process.
+/// The supervisor's process, as known to `up`.
 #[derive(Debug)]
 pub enum SupervisorHandle {
-    /// Started by an earlier `up`.
+    /// A supervisor that an earlier `up` started.
     Found,
-    /// Started by this process.
+    /// A supervisor that this process started.
     Started {
-        /// Exit status, once it has exited.
+        /// Exit status; empty while the supervisor runs.
         ended: Arc<OnceLock<String>>,
-        /// Its log file, shared with earlier supervisors.
+        /// Path of the log file, to which earlier supervisors have written as well.
         log: PathBuf,
-        /// Offset of its first line in the log.
+        /// Offset in bytes of this supervisor's first line in the log.
         from: u64,
     },
 }
 
-/// Whether this process was started by [`SupervisorHandle::start`]: it is then to call [`crate::cli::main`] first of all.
+/// Whether this process was started by [`SupervisorHandle::start`]. If so, it must call [`crate::cli::main`] before it
+/// does anything else.
 #[must_use]
 pub fn is_supervisor() -> bool {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -37,10 +38,11 @@ pub fn is_supervisor() -> bool {
 }
 
 impl SupervisorHandle {
-    /// Starts `program`: the `cluster` binary, or another one that calls [`crate::cli::main`] when it [`is_supervisor`].
+    /// Starts `program` as the supervisor. It is the `cluster` binary, or another program that calls
+    /// [`crate::cli::main`] if [`is_supervisor`] returns true.
     ///
     /// # Errors
-    /// When it or its log cannot be opened.
+    /// When the program cannot be started or its log cannot be opened.
     pub fn start(program: &Path, layout: &Layout) -> anyhow::Result<Self> {
         let log = layout.log("supervisor");
         std::fs::create_dir_all(layout.path("logs")).context("creating the log folder")?;
@@ -61,7 +63,7 @@ impl SupervisorHandle {
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
         let ended = Arc::new(OnceLock::new());
-        // In a thread, so that a supervisor that exits early does not stay a zombie.
+        // A thread waits for the process, so that a supervisor that exits early does not stay a zombie.
         let reported = Arc::clone(&ended);
         std::thread::spawn(move || {
             let how = child.wait().map_or_else(
@@ -73,10 +75,10 @@ impl SupervisorHandle {
         Ok(Self::Started { ended, log, from })
     }
 
-    /// Exit status and output of a supervisor that has exited; `None` while it runs.
+    /// Exit status and output of a supervisor that has exited; `None` while the supervisor runs.
     ///
     /// # Errors
-    /// When its lock or its log cannot be read.
+    /// When the supervisor's lock or log cannot be read.
     pub fn gone(&self, layout: &Layout) -> anyhow::Result<Option<String>> {
         match self {
             Self::Found => {
@@ -113,7 +115,7 @@ mod tests {
         let layout = Layout::new(dir.path()).unwrap();
         std::fs::create_dir_all(layout.path("logs")).unwrap();
         std::fs::write(layout.log("supervisor"), "of an earlier one\n").unwrap();
-        // It refuses the supervisor's arguments.
+        // `/bin/sh` exits at once with an error, because it does not understand the supervisor's arguments.
         let supervisor = SupervisorHandle::start(Path::new("/bin/sh"), &layout).unwrap();
         let progress = Progress::quiet();
         let gone = until(&progress, "its end", Duration::from_secs(30), || async {

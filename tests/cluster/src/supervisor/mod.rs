@@ -25,7 +25,8 @@ use crate::settings::Settings;
 use crate::state::{PartPhase, PartState, Phase, State};
 use crate::{files, leftovers, parts};
 
-/// The supervisor's lock, held until it is dropped; `None` when another process holds it, i.e. a supervisor runs.
+/// Tries to take the supervisor's lock, which is held until the returned file is dropped. `None` if another process
+/// holds the lock, which means that a supervisor runs.
 ///
 /// # Errors
 /// When the lock file cannot be opened.
@@ -51,7 +52,7 @@ pub fn try_lock(layout: &Layout) -> anyhow::Result<Option<File>> {
 /// Process id of the supervisor that holds the lock.
 ///
 /// # Errors
-/// When the file exists and contains no process id.
+/// When the file with the process id exists but contains none.
 pub fn pid(layout: &Layout) -> anyhow::Result<Option<i32>> {
     match std::fs::read_to_string(layout.run.join("supervisor.pid")) {
         Ok(text) => Ok(Some(
@@ -64,10 +65,10 @@ pub fn pid(layout: &Layout) -> anyhow::Result<Option<i32>> {
     }
 }
 
-/// Runs the parts until SIGTERM. To be called in a new process, before any other thread starts.
+/// Runs the parts until SIGTERM. Must be called in a new process, before any other thread starts.
 ///
 /// # Errors
-/// When a namespace, a port or a part is not available; the state file contains the same message.
+/// When a namespace or port is not available or a part does not become ready; the state file contains the same message.
 pub fn run(layout: &Layout) -> anyhow::Result<()> {
     nix::unistd::setsid().context("leaving the caller's session")?;
     let Some(_lock) = try_lock(layout)? else {
@@ -102,7 +103,7 @@ fn prepare_and_supervise(layout: &Layout) -> anyhow::Result<()> {
         }
         tokio::spawn(reaper.clone().run());
         let outcome = Supervisor::new(layout, specs, reaper.clone()).run().await;
-        // The pods are killed here and not by `down`: after this process nothing would be their parent.
+        // Pods are killed here rather than by `down`, because this process still reaps them.
         leftovers::kill_processes(layout)?;
         reaper.collect();
         outcome
@@ -128,7 +129,7 @@ fn new_state(specs: &[PartSpec], plan: String) -> State {
     }
 }
 
-/// State that the parts' tasks share.
+/// State that the tasks of all parts share.
 struct Supervisor {
     layout: Layout,
     specs: Vec<PartSpec>,
@@ -177,7 +178,7 @@ impl Supervisor {
         outcome
     }
 
-    /// Waits for SIGTERM or SIGINT, or for the error of the first part that does not become ready.
+    /// Waits for SIGTERM or SIGINT, or returns the error of the first part that does not become ready.
     async fn watch_over(
         layout: &Layout,
         state: &Mutex<State>,

@@ -8,17 +8,18 @@ use anyhow::{Context, bail};
 
 use crate::layout::{BRIDGE, Layout, NODE_IP, POD_CIDR, SERVICE_CIDR};
 
-/// Folders that kubelet and containerd-shim use by fixed paths: each cluster mounts its own tmpfs there.
+/// Folders whose paths are fixed in kubelet and containerd-shim. Each cluster mounts a tmpfs there, in its own mount
+/// namespace.
 pub(crate) const FIXED_PATHS: &[&str] =
     &["/var/lib/kubelet", "/var/log/containers", "/run/containerd"];
 
-/// Moves this process into the cluster's network namespace and a mount namespace of its own, creating both.
+/// Creates the cluster's network namespace and a new mount namespace, and moves this process into them.
 ///
-/// Only the calling thread moves, so this must run before any other thread is started. Sockets opened before stay
+/// Only the calling thread moves, so this must run before any other thread starts. Sockets that are already open stay
 /// in the host's network.
 ///
 /// # Errors
-/// When the kernel refuses: not root, or namespaces are not allowed here.
+/// When the kernel refuses, because the user is not root or namespaces are not allowed on this machine.
 #[cfg(target_os = "linux")]
 pub fn enter(layout: &Layout) -> anyhow::Result<()> {
     use nix::mount::{MsFlags, mount};
@@ -31,7 +32,7 @@ pub fn enter(layout: &Layout) -> anyhow::Result<()> {
     setns(&namespace, CloneFlags::CLONE_NEWNET)
         .context("entering the network namespace (root is needed)")?;
     unshare(CloneFlags::CLONE_NEWNS).context("making a mount namespace (root is needed)")?;
-    // Mounts made here must not propagate to the host, but to the containers: slave first, then shared.
+    // Slave keeps mounts made here from propagating to the host; shared then lets them propagate to the containers.
     for propagation in [MsFlags::MS_SLAVE, MsFlags::MS_SHARED] {
         mount(
             None::<&str>,
@@ -56,7 +57,7 @@ pub fn enter(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fails: namespaces exist only on Linux.
+/// Always fails, because network and mount namespaces exist only on Linux.
 ///
 /// # Errors
 /// Always.
@@ -65,10 +66,10 @@ pub fn enter(_layout: &Layout) -> anyhow::Result<()> {
     bail!("CLUSTER=local needs Linux: start Docker, install kind and use CLUSTER=kind")
 }
 
-/// Bridge, addresses, routes and kernel settings, inside the namespace that `enter` moved to. Idempotent.
+/// Configures bridge, addresses, routes and kernel settings in the network namespace of this process. Idempotent.
 ///
 /// # Errors
-/// When a command or a setting fails, with its message.
+/// When a command or a setting fails; the error contains its message.
 pub fn configure() -> anyhow::Result<()> {
     run("ip", &["link", "set", "lo", "up"])?;
     if !Path::new("/proc/sys/net/ipv4/conf").join(BRIDGE).exists() {
@@ -86,20 +87,21 @@ pub fn configure() -> anyhow::Result<()> {
         ],
     )?;
     run("ip", &["link", "set", BRIDGE, "up"])?;
-    // A connection to a Service without endpoints is refused at once instead of having no route.
+    // Gives Service addresses a route, so that a connection to a Service without endpoints is refused at once.
     run(
         "ip",
         &["route", "replace", "local", SERVICE_CIDR, "dev", "lo"],
     )?;
     setting("net/ipv4/ip_forward", "1")?;
     if Path::new("/proc/sys/net/bridge").exists() {
-        // So that a pod that connects to itself or a neighbour through a Service gets its answers translated back.
+        // Needed when a pod connects through a Service to itself or another pod of the bridge: iptables must translate
+        // the addresses of the answers back.
         setting("net/bridge/bridge-nf-call-iptables", "1")?;
     }
     Ok(())
 }
 
-/// Writes a setting of this process's network namespace: that is what `/proc/sys/net` shows.
+/// Writes a kernel setting. Below `net/` it applies to the network namespace of this process.
 fn setting(name: &str, value: &str) -> anyhow::Result<()> {
     fs::write(Path::new("/proc/sys").join(name), value)
         .with_context(|| format!("setting {name} to {value}"))
@@ -119,16 +121,16 @@ fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Creates the cgroup under which kubelet puts the pods. Two clusters must not share one: a kubelet removes pods it does
-/// not know.
+/// Creates the cgroup under which the kubelet creates the cgroups of pods. Each cluster needs its own cgroup, because a
+/// kubelet removes pod cgroups that it does not know.
 ///
 /// # Errors
-/// When the hierarchy cannot be written.
+/// When the cgroup hierarchy cannot be written.
 pub fn make_cgroups(layout: &Layout) -> anyhow::Result<()> {
     for root in crate::leftovers::cgroup_roots() {
         let unified = root.join("cgroup.controllers").exists();
         if unified && let Ok(controllers) = fs::read_to_string(root.join("cgroup.controllers")) {
-            // Best effort: a controller that an outer container reserves cannot be delegated.
+            // Errors are ignored: a controller that an outer container does not delegate cannot be enabled.
             for controller in controllers.split_whitespace() {
                 let _ = fs::write(
                     root.join("cgroup.subtree_control"),
@@ -140,7 +142,7 @@ pub fn make_cgroups(layout: &Layout) -> anyhow::Result<()> {
         fs::create_dir_all(&own)
             .with_context(|| format!("creating the cgroup {}", own.display()))?;
         if root.join("cpuset.cpus").exists() {
-            // cgroup v1: a new cpuset is empty and accepts no process until it is filled.
+            // On cgroup v1 a new cpuset is empty and accepts no process until its files are written.
             for file in ["cpuset.cpus", "cpuset.mems"] {
                 let inherited =
                     fs::read_to_string(root.join(file)).context("reading the cpuset")?;

@@ -1,4 +1,4 @@
-//! One part's process: start, readiness check, restart with exponential backoff, stop.
+//! Runs the process of one part: start, readiness check, restart with exponential backoff, stop.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
@@ -19,19 +19,19 @@ use crate::layout::Layout;
 use crate::parts::spec::{Part, PartSpec};
 use crate::state::{PartPhase, State};
 
-/// Time between SIGTERM and SIGKILL. A kill loses no data: all of it belongs to a throw-away cluster.
+/// Time between SIGTERM and SIGKILL. It is short, because data lost by a kill belongs to a throw-away cluster.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 /// Time between two readiness checks of a part.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);
-/// First delay before a part that exited is restarted; it doubles each time.
+/// Delay before the first restart of a part that exited; it doubles with each restart.
 const MIN_BACKOFF: Duration = Duration::from_millis(500);
-/// Maximum delay before a part that exited is restarted.
+/// Maximum delay before a restart of a part that exited.
 const MAX_BACKOFF: Duration = Duration::from_secs(15);
-/// Size in bytes above which a log is rotated when its part starts.
+/// Size in bytes above which the log of a part is rotated when the part starts.
 const MAX_LOG_BYTES: u64 = 20 << 20;
 
-/// Changes the shared state and writes it to the state file. People and `up` read the file: an error (a full disk) is
-/// logged and must not stop the cluster.
+/// Changes the shared state and writes it to the state file. A write error, such as a full disk, is only logged: the
+/// file is for `up` and for people, and must not stop the cluster.
 pub(super) fn change(state: &Mutex<State>, layout: &Layout, edit: impl FnOnce(&mut State)) {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     edit(&mut state);
@@ -51,10 +51,10 @@ pub(super) struct PartRunner {
 }
 
 impl PartRunner {
-    /// Runs the part, restarting it when it exits, until the cluster stops.
+    /// Runs the part until the cluster stops, and restarts it whenever it exits.
     ///
     /// # Errors
-    /// When the part cannot be started or does not become ready the first time.
+    /// When the part cannot be started or does not become ready after its first start.
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
         if self.wait_for_dependencies().await {
             return Ok(());
@@ -79,7 +79,7 @@ impl PartRunner {
                 "ended; starting it again"
             );
             self.record(PartPhase::Restarting, None, Some(reason));
-            // A part that ran for a while starts over with the shortest delay.
+            // A part that ran for a while before it exited gets the shortest delay again.
             if started.elapsed() > MAX_BACKOFF * 2 {
                 backoff = MIN_BACKOFF;
             }
@@ -92,7 +92,7 @@ impl PartRunner {
         }
     }
 
-    /// Waits until the parts that this one needs are ready; true when the cluster stops first.
+    /// Waits until the parts on which this one depends are ready. Returns true if the cluster stops before that.
     async fn wait_for_dependencies(&mut self) -> bool {
         let mut readiness = self.ready.subscribe();
         let after = self.spec.after.clone();
@@ -103,7 +103,7 @@ impl PartRunner {
         }
     }
 
-    /// Waits until the process exits on its own (the reason) or the cluster stops (`None`).
+    /// Waits until the process exits by itself, and returns the reason; `None` if the cluster stops first.
     async fn watch_process(&self, child: &mut Child) -> anyhow::Result<Option<String>> {
         let mut stopping = self.stopping.clone();
         let became_ready = tokio::select! {
@@ -114,7 +114,7 @@ impl PartRunner {
         let known = self.ready.borrow().contains(&self.spec.part);
         match became_ready {
             Ok(()) => self.announce_ready(child.id()),
-            // During the first start: fail at once instead of retrying for minutes.
+            // A part that exits during its first start fails at once instead of being restarted for minutes.
             Err(reason) if !known => {
                 let tail = log_tail(&self.layout.log(self.spec.part.as_str()));
                 self.record(PartPhase::Restarting, None, Some(reason.clone()));
@@ -174,7 +174,7 @@ impl PartRunner {
         let mut command = Command::new(&spec.program);
         command
             .args(&spec.args)
-            // No variable of the caller's shell: with a proxy setting the parts would connect to the proxy.
+            // Parts inherit no environment variables: with the proxy settings of a shell they would use the proxy.
             .env_clear()
             .env(
                 "PATH",
@@ -192,7 +192,8 @@ impl PartRunner {
             .with_context(|| format!("starting {name}: {}", spec.program.display()))
     }
 
-    /// Stops the whole process group. containerd's shims are not in it, so pods survive a restart of containerd.
+    /// Stops the process group of the part. containerd's shims are in other groups, so pods survive a restart of
+    /// containerd.
     async fn stop(&self, child: &mut Child) {
         let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()) else {
             return;

@@ -1,5 +1,5 @@
-//! Reaps orphaned processes. containerd's shims detach from their parent, so that PID 1 would have to reap them; in a
-//! sandbox PID 1 may not do that, and every pod would leave a zombie.
+//! Reaps orphaned processes. containerd's shims detach from their parent, so that PID 1 would have to reap them. In
+//! some containers PID 1 does not reap, and every pod would leave a zombie.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,10 +10,10 @@ use anyhow::Context;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Polling interval, as several SIGCHLD may be merged into one.
+/// Interval at which orphans are collected in addition to SIGCHLD, because the kernel may merge several signals.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Reaps the orphans whose parent this process became. Children that this process started are left to the code that
+/// Reaps orphans that were re-parented to this process. Children that this process started are left to the code that
 /// awaits them.
 #[derive(Clone, Debug, Default)]
 pub struct Reaper {
@@ -21,7 +21,7 @@ pub struct Reaper {
 }
 
 impl Reaper {
-    /// Makes this process the parent of orphans below it, instead of PID 1.
+    /// Makes this process a subreaper: orphaned descendants get this process as their parent instead of PID 1.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -40,11 +40,11 @@ impl Reaper {
         Ok(Self::default())
     }
 
-    /// Starts a process that the caller awaits. The lock excludes [`Self::collect`], which thus cannot see a child that
-    /// is not registered yet.
+    /// Starts and registers a process that the caller will await. A lock keeps [`Self::collect`] from running before
+    /// the child is registered.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the process cannot be started.
     pub fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         let mut own = self.own();
         let child = command.spawn()?;
@@ -52,12 +52,12 @@ impl Reaper {
         Ok(child)
     }
 
-    /// Unregisters a child that was awaited: its process id may be reused by an orphan.
+    /// Unregisters a child that was awaited, because an orphan may reuse its process id.
     pub fn awaited(&self, pid: i32) {
         self.own().remove(&pid);
     }
 
-    /// Reaps forever.
+    /// Reaps orphans until the task is dropped.
     ///
     /// # Errors
     /// When no handler for SIGCHLD can be installed.
@@ -73,7 +73,7 @@ impl Reaper {
         }
     }
 
-    /// Reaps the orphans that have exited; returns how many.
+    /// Reaps the orphans that have exited and returns their number.
     #[cfg(target_os = "linux")]
     pub fn collect(&self) -> usize {
         use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
@@ -83,7 +83,7 @@ impl Reaper {
         while let Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, _, _)) =
             waitid(Id::All, peek)
         {
-            // A child of ours hides the orphans after it until it is awaited, which takes a moment.
+            // An exited child that is not yet awaited hides the orphans after it; the next call collects them.
             if own.contains(&pid.as_raw()) || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {
                 break;
             }

@@ -1,7 +1,7 @@
 //! Port forwarding from 127.0.0.1 into the cluster's network namespace.
 //!
-//! A socket belongs to the namespace in which it was opened: the listeners are opened before the supervisor enters the
-//! cluster's namespace, the connections to the target afterwards.
+//! A socket belongs to the namespace in which it was opened. The listeners are opened before the supervisor enters the
+//! cluster's namespace; the connections to the targets are opened afterwards.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -12,17 +12,17 @@ use tokio::net::TcpStream;
 use crate::layout::NODE_IP;
 use crate::options::Ports;
 
-/// A listener and the address that it forwards to, in two network namespaces.
+/// A listener in one network namespace and the address in another one to which its connections are forwarded.
 #[derive(Debug)]
 pub struct Relay {
     listener: TcpListener,
     target: SocketAddr,
 }
 
-/// Opens every host port. To be called before the process enters the namespace.
+/// Opens listeners for all host ports. Must be called before the process enters the cluster's network namespace.
 ///
 /// # Errors
-/// When a port is taken, naming the option that chooses another.
+/// When a port is in use; the error names the option that sets another port.
 pub fn open(ports: &Ports) -> anyhow::Result<Vec<Relay>> {
     let node = NODE_IP.parse().context("the node's address")?;
     let wanted = [
@@ -46,13 +46,13 @@ pub fn open(ports: &Ports) -> anyhow::Result<Vec<Relay>> {
 }
 
 impl Relay {
-    /// Forwards from a listener of any namespace to an address of this process's namespace.
+    /// A relay from a listener of any network namespace to an address in the network namespace of this process.
     #[must_use]
     pub fn new(listener: TcpListener, target: SocketAddr) -> Self {
         Self { listener, target }
     }
 
-    /// Forwards until the process ends. Connections that cannot be forwarded are closed.
+    /// Starts a task that forwards connections until the process ends. Connections that cannot be forwarded are closed.
     ///
     /// # Errors
     /// When the listener cannot be used.
@@ -66,7 +66,7 @@ impl Relay {
                     Ok((client, _)) => {
                         tokio::spawn(forward(client, target));
                     }
-                    // Out of file descriptors: give open connections time to end.
+                    // Usually the process is out of file descriptors; the pause lets open connections end.
                     Err(error) => {
                         tracing::warn!(%target, %error, "a relay could not accept");
                         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -83,7 +83,7 @@ async fn forward(mut client: TcpStream, target: SocketAddr) {
     match TcpStream::connect(target).await {
         Ok(mut inside) => {
             let _ = inside.set_nodelay(true);
-            // A peer that resets its connection is not an error of ours.
+            // The error is ignored: either peer may reset the connection at any time.
             let _ = copy_bidirectional(&mut client, &mut inside).await;
         }
         Err(error) => tracing::debug!(%target, %error, "a relay could not connect"),

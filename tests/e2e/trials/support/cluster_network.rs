@@ -1,4 +1,4 @@
-//! Sockets of trials in the cluster's network namespace: a socket belongs to the namespace in which it was opened.
+//! Opens sockets in the cluster's network namespace for trials. A socket stays in the namespace in which it was opened.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -11,10 +11,10 @@ use crokodial_cluster::supervisor::relay::Relay;
 
 use crate::support::world::World;
 
-/// Timeout of a connection. A running pod accepts one at once.
+/// Timeout for connecting. A running pod accepts connections at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects from the cluster's network, as the edge does.
+/// Connects from the cluster's network, as Traefik does.
 pub fn connect(
     world: &World,
     address: std::net::SocketAddr,
@@ -27,7 +27,7 @@ pub fn connect(
     Ok(tokio::net::TcpStream::from_std(stream)?)
 }
 
-/// Listens on a free port of an address in the cluster's network.
+/// Opens a listener on a free port of this address in the cluster's network.
 pub fn listener(world: &World, address: &str) -> anyhow::Result<tokio::net::TcpListener> {
     let address = address.to_owned();
     let listener = in_namespace(world, move || {
@@ -38,18 +38,18 @@ pub fn listener(world: &World, address: &str) -> anyhow::Result<tokio::net::TcpL
     Ok(tokio::net::TcpListener::from_std(listener)?)
 }
 
-/// Forwards a port of the node to the database until this process ends; returns host and port, and the port. Blocking the
-/// port affects only the pods that use it.
+/// Forwards a new port of the node to the database until this process ends; returns `host:port` and the port. A test
+/// that blocks this port affects only the pods that connect through it.
 pub fn forward_to_mongo(world: &World) -> anyhow::Result<(String, u16)> {
     let listener = listener(world, NODE_IP)?;
     let address = listener.local_addr()?;
-    // The target is a port of the host, which the supervisor forwards back into the cluster's network.
+    // The target is the database's port on the host, which the supervisor forwards into the cluster's network.
     let target = Ports::local(world.cluster.ports().mongo);
     Relay::new(listener.into_std()?, target).start()?;
     Ok((address.to_string(), address.port()))
 }
 
-/// Runs `work` in a thread that has entered the cluster's network.
+/// Runs `work` in a thread that has entered the cluster's network namespace.
 fn in_namespace<T: Send + 'static>(
     world: &World,
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,

@@ -1,5 +1,6 @@
-//! Runs the operator as a child process, in the cluster's network and with the rights of its service account. Its requests
-//! to the API server pass a proxy, which counts writes and kills the process at chosen ones.
+//! Runs the operator as a child process in the cluster's network, with the permissions of its service account. The
+//! operator's requests to the API server pass through a proxy, which counts writes and kills the process at chosen
+//! writes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -26,54 +27,54 @@ use serde_json::json;
 use crate::support::cluster_network;
 use crate::support::world::World;
 
-/// Name of the folder, the kubeconfig's entries and the operator's pod.
+/// Name used for the working folder, the entries of the kubeconfig and the operator's pod.
 const NAME: &str = "crash-proxy";
 
-/// When the process is killed, relative to a write.
+/// When the operator is killed, relative to a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashTime {
-    /// Before the API server receives the write.
+    /// The operator is killed before the API server receives the write.
     BeforeWrite,
-    /// After the API server has done the write, before the process receives the response.
+    /// The operator is killed after the API server has done the write and before the operator receives the response.
     AfterWrite,
 }
 
-/// Writes to one namespace, except Events, since [`CrashProxy::reset`].
+/// Writes of the operator in one namespace since [`CrashProxy::reset`]. Events are not counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Number of writes.
     pub writes: usize,
-    /// Number of creations and deletions by object, with numbers in the name replaced by `N`.
+    /// Number of creations and deletions of each object. Numbers in the object's name are replaced by `N`.
     pub objects: BTreeMap<String, usize>,
-    /// Number of crashes of the process.
+    /// Number of times the operator was killed.
     pub crashes: usize,
 }
 
 struct State {
     process: Option<Child>,
     traffic: Traffic,
-    /// Crashes to come: the number of writes from the crash before, and the time.
+    /// Scheduled crashes: the number of writes since the previous crash, and when to crash relative to that write.
     due: VecDeque<(usize, CrashTime)>,
-    /// Time of the last creation or deletion.
+    /// Time of the last creation or deletion of a counted object.
     changed: Instant,
 }
 
 struct Shared {
     upstream: Client,
     command: Mutex<Command>,
-    /// Part of a path that identifies the counted namespace.
+    /// Part of a request path by which requests to the counted namespace are recognised.
     counted: String,
     state: Mutex<State>,
 }
 
-/// The operator's process and the proxy, until it is dropped.
+/// The operator's process and the proxy. Both are stopped when this is dropped.
 pub struct CrashProxy {
     shared: Arc<Shared>,
     server: tokio::task::JoinHandle<()>,
 }
 
 impl CrashProxy {
-    /// Starts the proxy and the operator; writes to `namespace` are counted.
+    /// Starts the proxy and the operator. The proxy counts the writes in `namespace`.
     pub async fn start(world: &World, namespace: &str) -> anyhow::Result<Self> {
         let listener = cluster_network::listener(world, "127.0.0.1")?;
         let port = listener.local_addr()?.port();
@@ -93,7 +94,7 @@ impl CrashProxy {
         Ok(Self { shared, server })
     }
 
-    /// Resets the counters and schedules crashes, each by the number of writes from the one before.
+    /// Resets the counters and schedules crashes. Each crash is given by the number of writes since the previous one.
     pub fn reset(&self, due: impl IntoIterator<Item = (usize, CrashTime)>) {
         let mut state = self.shared.state();
         state.traffic = Traffic::default();
@@ -101,7 +102,7 @@ impl CrashProxy {
         state.changed = Instant::now();
     }
 
-    /// The traffic, once nothing was created or deleted for the duration `quiet`.
+    /// The counted traffic. An error until no object was created or deleted for the duration `quiet`.
     pub fn settled(&self, quiet: Duration) -> anyhow::Result<Traffic> {
         let state = self.shared.state();
         if state.changed.elapsed() < quiet {
@@ -127,7 +128,7 @@ async fn serve(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
         tokio::spawn(async move {
             let service = service_fn(|request| shared.clone().forward(request));
             let server = auto::Builder::new(TokioExecutor::new());
-            // Ends with an error whenever the process is killed.
+            // The error is ignored: the connection breaks whenever the operator is killed.
             let _ = server.serve_connection(TokioIo::new(stream), service).await;
         });
     }
@@ -160,7 +161,7 @@ impl Shared {
             return self.crash();
         }
         let this = self.clone();
-        // In a task: the API server completes a write whose client disconnects, and so it is recorded.
+        // Sent in a separate task, so that a write is completed and recorded even if the operator disconnects.
         let sent = tokio::spawn(async move {
             let answer = this.upstream.send(request).await?;
             this.record(&method, object, answer.status());
@@ -173,14 +174,14 @@ impl Shared {
         Ok(answer)
     }
 
-    /// The object of a counted write, such as `configmaps/prod-rN`.
+    /// The object of a write, such as `configmaps/prod-rN`; `None` for a write that is not counted.
     fn object(&self, method: &Method, path: &str) -> Option<String> {
         let (_, object) = path.split_once(&self.counted)?;
         let counts = method != Method::GET && !object.starts_with("events");
         counts.then(|| without_numbers(object))
     }
 
-    /// Counts a write; returns when to crash, if a crash is due at it.
+    /// Counts a write. If a crash is scheduled for this write, returns when to crash.
     fn count_write(&self) -> Option<CrashTime> {
         let mut state = self.state();
         state.traffic.writes += 1;
@@ -191,7 +192,7 @@ impl Shared {
         Some(time)
     }
 
-    /// Records a creation or deletion.
+    /// Counts a creation or deletion of an object, if the API server accepted it.
     fn record(&self, method: &Method, object: String, status: http::StatusCode) {
         let what = match *method {
             Method::DELETE if status.is_success() => "deleted",
@@ -207,7 +208,7 @@ impl Shared {
             .or_default() += 1;
     }
 
-    /// Kills the process and starts another one.
+    /// Kills the operator's process and starts a new one.
     fn crash(&self) -> anyhow::Result<Response<Body>> {
         let mut state = self.state();
         let process = state.process.as_mut().context("no process")?;
@@ -219,7 +220,7 @@ impl Shared {
     }
 }
 
-/// Replaces each number by `N`, so that corresponding objects of different releases have the same name.
+/// Replaces each number in the text by `N`, so that corresponding objects of different releases have the same name.
 pub fn without_numbers(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     for c in text.chars() {
@@ -232,7 +233,7 @@ pub fn without_numbers(text: &str) -> String {
     result
 }
 
-/// A client with the rights of the operator's service account.
+/// A client with the permissions of the operator's service account.
 async fn operator_client(world: &World) -> anyhow::Result<Client> {
     let account = "crokodial-operator";
     let token = world.kubectl(&["-n", helm::NAMESPACE, "create", "token", account])?;
@@ -246,7 +247,7 @@ async fn operator_client(world: &World) -> anyhow::Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-/// The command that runs the image's binary of the operator in the cluster's network, with the cluster's name server.
+/// The command that starts the operator's binary of the image in the cluster's network, with the cluster's name server.
 fn command(world: &World, port: u16) -> anyhow::Result<Command> {
     let layout = &world.cluster.layout;
     let folder = layout.path(NAME);
@@ -279,7 +280,8 @@ fn command(world: &World, port: u16) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// The variables of the chart's Deployment, with a shorter lease, so that the next process leads sooner.
+/// Environment variables of the operator: those of the chart's Deployment with a shorter Lease, so that a restarted
+/// process leads sooner.
 fn variables(world: &World) -> anyhow::Result<Vec<(String, String)>> {
     let path = "jsonpath={.spec.template.spec.containers[0].env}";
     let arguments = ["-n", helm::NAMESPACE, "get", DEPLOYMENT, "-o", path];

@@ -1,4 +1,5 @@
-//! The images that trials run. One is built at a time, as trials run in parallel and images share build contexts and names.
+//! Builds the images that trials run. Trials run in parallel, but only one image is built at a time, because builds
+//! share build contexts and names.
 
 use anyhow::Context;
 use crokodial_cluster::deploy::images::{self, Image, Pushed};
@@ -10,12 +11,12 @@ use crate::support::world::World;
 
 static BUILDING: Mutex<()> = Mutex::const_new(());
 
-/// Pushes the dialer under another tag, which it reports as its version.
+/// Builds and pushes the dialer under this tag. The dialer reports the tag as its version.
 pub async fn dialer(world: &World, tag: &str) -> anyhow::Result<Pushed> {
     push(world, Image::Dialer, tag, &[]).await
 }
 
-/// Pushes an image of the product, built with these features.
+/// Builds and pushes an image of the product with these cargo features.
 pub async fn push(
     world: &World,
     image: Image,
@@ -26,13 +27,13 @@ pub async fn push(
     images::push(&world.cluster, image, tag, features, &world.progress).await
 }
 
-/// Pushes the simulated application with the faults of `flags`.
+/// Builds and pushes an image of the simulated application, whose faults the flags choose.
 pub async fn simulated(world: &World, tag: &str, flags: &[&str]) -> anyhow::Result<String> {
     let _building = BUILDING.lock().await;
     simulated::image(&world.cluster, tag, flags)
 }
 
-/// Pushes an image that exits at once: the dialer with an unknown subcommand.
+/// Builds and pushes an image whose container exits at once: the dialer with an unknown subcommand.
 pub async fn crashing(world: &World) -> anyhow::Result<String> {
     let _building = BUILDING.lock().await;
     let context = world.cluster.layout.path("images/crashing");

@@ -1,4 +1,4 @@
-//! What trials share: the cluster, environments to test on, faults.
+//! Code shared by trials: the cluster, environments to test on, and faults.
 
 pub mod cluster_network;
 pub mod crash_proxy;

@@ -1,4 +1,4 @@
-//! Ports of the node that are blocked for a while by the packet filter of the cluster's network namespace.
+//! Temporarily blocks ports of the node by iptables rules in the cluster's network namespace.
 
 use std::process::Command;
 
@@ -6,19 +6,19 @@ use anyhow::{Context, ensure};
 
 use crate::support::world::World;
 
-/// A rule of the packet filter, removed when it is dropped.
+/// A blocked port. Dropping this value removes the iptables rule.
 pub struct PortBlock {
     netns: String,
     rule: Vec<String>,
 }
 
 impl PortBlock {
-    /// Drops packets, as a firewall does.
+    /// Silently drops packets to the port, as a firewall does.
     pub fn drop_packets(world: &World, port: u16) -> anyhow::Result<Self> {
         Self::insert(world, port, &["DROP"])
     }
 
-    /// Resets new and open connections, as if nothing listened on the port.
+    /// Resets new and existing connections to the port, as if nothing listened there.
     pub fn reset_connections(world: &World, port: u16) -> anyhow::Result<Self> {
         Self::insert(world, port, &["REJECT", "--reject-with", "tcp-reset"])
     }

@@ -1,4 +1,4 @@
-//! Restores what a failed test changed, so that the following tests do not fail because of it.
+//! Restores the objects that a failed test changed, so that later tests are not affected.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::pins;
 use crate::support::scratch::ScratchEnvironment;
 use crate::support::world::World;
 
-/// Secrets of an environment that users write.
+/// Names of the Secrets that a user writes for an environment.
 const SECRETS: [&str; 2] = ["mongo", "dialer"];
 
-/// The users' objects before a test.
+/// The environments and Secrets that users write, as they were before a test.
 pub struct SavedState {
     stages: Vec<SavedStage>,
     claim: Claim,
@@ -33,7 +33,8 @@ struct SavedStage {
 }
 
 impl SavedState {
-    /// Saves the objects that the test claims, once no pod is terminating. Other objects belong to other tests.
+    /// Saves the objects that the test claims, after waiting until no pod is terminating. Objects outside the claim may
+    /// be in use by other tests.
     pub async fn of(world: &World, claim: Claim) -> anyhow::Result<Self> {
         let mut stages = Vec::new();
         let all = [
@@ -61,7 +62,7 @@ impl SavedState {
         Ok(Self { stages, claim })
     }
 
-    /// Writes the objects back, unpins releases and waits until the environments are ready.
+    /// Writes the saved objects back, unpins releases and waits until the environments are Ready.
     pub async fn restore(self, world: &World) -> anyhow::Result<()> {
         if self.claim.isolation == Isolation::WholeCluster {
             leader::replicas(world, 2)?;

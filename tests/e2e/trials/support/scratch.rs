@@ -1,5 +1,5 @@
-//! The scratch environment: in staging's namespace, with Secrets of its own and the simulated application. Faults in it
-//! affect no other environment, and changes to staging do not affect it.
+//! The environment `scratch`, in the namespace of staging. It has separate Secrets and usually runs the simulated
+//! application, so that its faults do not affect staging and changes to staging do not affect it.
 
 use std::time::Duration;
 
@@ -15,25 +15,26 @@ use crate::support::world::World;
 use crokodial_cluster::edge::site::Site;
 
 const STAGING: Stage = Stage::Staging;
-/// Its Secrets: the database's URI and the application's configuration.
+/// Names of the Secrets of the environment: the database's connection string and the application's configuration.
 const SECRETS: [&str; 2] = ["scratch-mongo", "scratch-dialer"];
 const DOMAIN: &str = "scratch.crokodial.test";
 
-/// The environment. [`ScratchEnvironment::close`] removes it.
+/// The environment `scratch`. It is removed by [`ScratchEnvironment::close`], not when this is dropped.
 pub struct ScratchEnvironment<'a> {
     world: &'a World,
 }
 
 impl<'a> ScratchEnvironment<'a> {
-    /// Its name.
+    /// Name of the environment.
     pub const NAME: &'static str = "scratch";
 
-    /// Creates it with two pods, a first good release of `image`, and this duration of bakes.
+    /// Creates the environment with two pods, waits until the first release, which runs `image`, is good, and sets the
+    /// duration of later bakes to `bake`.
     pub async fn open(world: &'a World, image: &str, bake: &str) -> anyhow::Result<Self> {
         Self::open_on(world, MONGO, image, bake).await
     }
 
-    /// Creates it with another address of the database: host and port.
+    /// As [`Self::open`], but with another address of the database (`host:port`).
     pub async fn open_on(
         world: &'a World,
         mongo: &str,
@@ -48,7 +49,7 @@ impl<'a> ScratchEnvironment<'a> {
         spec.domain = DOMAIN.to_owned();
         spec.runtime.replicas = Some(2);
         spec.runtime.drain = Some("3s".to_owned());
-        // The simulated application ignores SIGTERM.
+        // Short, because the simulated application ignores SIGTERM.
         spec.runtime.termination_grace = Some("6s".to_owned());
         let mut made = serde_json::to_value(CrokodialEnvironment::new(Self::NAME, spec))?;
         made["spec"]["image"] = json!(image);
@@ -64,7 +65,7 @@ impl<'a> ScratchEnvironment<'a> {
         Ok(scratch)
     }
 
-    /// Applies a merge patch to its spec.
+    /// Applies a merge patch to the environment's spec.
     pub async fn edit(&self, spec: serde_json::Value) -> anyhow::Result<()> {
         let patch = Patch::Merge(json!({ "spec": spec }));
         let environments = self.world.environments(STAGING);
@@ -74,7 +75,7 @@ impl<'a> ScratchEnvironment<'a> {
         Ok(())
     }
 
-    /// Its releases, oldest first.
+    /// The environment's releases, oldest first.
     pub async fn releases(&self) -> anyhow::Result<Vec<CrokodialRelease>> {
         self.world.releases_of(STAGING, Self::NAME).await
     }
@@ -108,23 +109,23 @@ impl<'a> ScratchEnvironment<'a> {
         .await
     }
 
-    /// A client of its site.
+    /// A client of the environment's site.
     pub fn site(&self) -> anyhow::Result<Site> {
         Site::https(self.world, DOMAIN)
     }
 
-    /// Its current status.
+    /// The environment's current status.
     pub async fn status(&self) -> anyhow::Result<crokodial_crds::EnvironmentStatus> {
         let found = self.world.environments(STAGING).get(Self::NAME).await?;
         Ok(found.status.unwrap_or_default())
     }
 
-    /// Removes it with its Secrets.
+    /// Removes the environment and its Secrets.
     pub async fn close(self) -> anyhow::Result<()> {
         Self::remove(self.world).await
     }
 
-    /// Removes it with its Secrets, if it exists: a failed test may have left it.
+    /// Removes the environment and its Secrets if they exist, because a failed test may have left them.
     pub async fn remove(world: &World) -> anyhow::Result<()> {
         let environments = world.environments(STAGING);
         if environments.get_opt(Self::NAME).await?.is_some() {
@@ -165,7 +166,7 @@ impl<'a> ScratchEnvironment<'a> {
         Ok(())
     }
 
-    /// Waits until the latency of a release was measured; returns it in milliseconds.
+    /// Waits until the operator has recorded the latency of a release; returns the 95th percentile in milliseconds.
     pub async fn latency(&self, number: i64) -> anyhow::Result<i32> {
         let within = Duration::from_secs(120);
         until(&self.world.progress, "its latency", within, || async {

@@ -1,4 +1,4 @@
-//! The cluster of the trials, created at the first use and removed at the end.
+//! The cluster on which trials run. It is created at the first use and removed after the last trial.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -21,16 +21,16 @@ use serde_json::Value;
 
 static WORLD: OnceLock<Result<World, String>> = OnceLock::new();
 
-/// The cluster with the product in it.
+/// The cluster with the product deployed.
 pub struct World {
     runtime: tokio::runtime::Runtime,
-    /// The cluster.
+    /// The local cluster.
     pub cluster: Cluster,
     /// Client of the API server.
     pub client: Client,
-    /// The operator's image.
+    /// The operator's image in the registry.
     pub operator: deploy::images::Pushed,
-    /// Certificate of the local authority, PEM.
+    /// Certificate of the authority that signs the sites' certificates, in PEM.
     pub ca: String,
     /// Progress reports.
     pub progress: Progress,
@@ -47,7 +47,7 @@ impl Edge for World {
 }
 
 impl World {
-    /// The cluster, created by the first call.
+    /// The cluster. The first call creates it; the other calls wait.
     pub fn get() -> anyhow::Result<&'static Self> {
         let made = WORLD.get_or_init(|| Self::make().map_err(|error| format!("{error:#}")));
         made.as_ref()
@@ -82,7 +82,7 @@ impl World {
             ca,
             progress,
         };
-        // Most trials roll out prod without a promotion; the gate's trial sets one.
+        // Most trials roll out prod without a promotion from staging; the trial of the gate sets `promotion` itself.
         world.block_on(world.edit(Stage::Prod, serde_json::json!({"promotion": null})))?;
         Ok(world)
     }
@@ -100,28 +100,28 @@ impl World {
         }
     }
 
-    /// Runs a test to its end.
+    /// Runs a future to completion on the shared runtime.
     pub fn block_on<F: Future>(&self, test: F) -> F::Output {
         self.runtime.block_on(test)
     }
 
-    /// Environments in the namespace of a stage.
+    /// API of the environments in the namespace of a stage.
     pub fn environments(&self, stage: Stage) -> Api<CrokodialEnvironment> {
         Api::namespaced(self.client.clone(), &stage.namespace())
     }
 
-    /// Secrets in the namespace of a stage.
+    /// API of the Secrets in the namespace of a stage.
     pub fn secrets(&self, stage: Stage) -> Api<Secret> {
         Api::namespaced(self.client.clone(), &stage.namespace())
     }
 
-    /// The URI of a stage's database.
+    /// The connection string of a stage's database, for pods.
     pub fn mongo_uri(&self, stage: Stage) -> anyhow::Result<String> {
         let accounts = Accounts::read(&self.cluster.layout)?.context("the Mongo accounts")?;
         Ok(accounts.uri(stage))
     }
 
-    /// The environment of `make up` in a stage.
+    /// The environment of a stage, as created by `make up`.
     pub async fn environment(&self, stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
         self.environments(stage)
             .get(stage.as_str())
@@ -129,7 +129,7 @@ impl World {
             .context("reading the environment")
     }
 
-    /// Releases of the environment of `make up` in a stage, oldest first.
+    /// Releases of the environment of a stage, oldest first.
     pub async fn releases(&self, stage: Stage) -> anyhow::Result<Vec<CrokodialRelease>> {
         self.releases_of(stage, stage.as_str()).await
     }
@@ -147,7 +147,7 @@ impl World {
         Ok(releases)
     }
 
-    /// Names of the serving pods and their numbers of restarts.
+    /// Name and number of restarts of each serving pod of a stage's environment.
     pub async fn pods(&self, stage: Stage) -> anyhow::Result<Vec<(String, i32)>> {
         let found = pods::of(&self.client, &stage.namespace(), stage.as_str(), "web").await?;
         Ok(found.into_iter().map(|p| (p.name, p.restarts)).collect())
@@ -174,7 +174,7 @@ impl World {
         Ok(())
     }
 
-    /// Waits until a condition of an environment's newest spec satisfies `wanted`.
+    /// Waits until a condition of an environment, computed for its newest spec, satisfies `wanted`.
     pub async fn condition(
         &self,
         (stage, name): (Stage, &str),
@@ -201,7 +201,7 @@ impl World {
         .await
     }
 
-    /// Waits until an environment of `make up` is Ready.
+    /// Waits until the environment of a stage is Ready.
     pub async fn ready(&self, stage: Stage) -> anyhow::Result<()> {
         let within = Duration::from_secs(180);
         self.condition((stage, stage.as_str()), ConditionType::Ready, within, |c| {
@@ -211,7 +211,7 @@ impl World {
         Ok(())
     }
 
-    /// Runs kubectl against the cluster.
+    /// Runs kubectl against the cluster and returns its output.
     pub fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new(self.cluster.layout.binary("kubectl"));
         let output = command
@@ -229,7 +229,7 @@ impl World {
         Ok(text)
     }
 
-    /// Writes objects, events and logs to `target/dumps`, for a person to look at after a failure.
+    /// Writes the cluster's objects, Events and logs to `target/dumps`, for debugging a failure.
     pub fn dump(&self, test: &str) {
         let folder = self
             .cluster
