@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::fields::FieldError;
 
-/// Maximum number of uses of one code. Bounds the work of finding a free use and is far above any real invite.
+/// Maximum number of uses of one code. It limits the search for an unused place, and is far more than any real invite
+/// needs.
 pub const MAX_USES: i64 = 10_000;
 
 /// Length of a code, in characters.

@@ -220,7 +220,7 @@ async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), 
 
 /// Writes an uploaded file to disk while it is received.
 async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
-    let file = app.imports.spool().map_err(|error| no_room(&error))?;
+    let file = app.imports.spool().map_err(|error| write_failed(&error))?;
     let mut file = tokio::fs::File::from_std(file);
     let mut size = 0_u64;
     while let Some(bytes) = within(field.chunk()).await? {
@@ -230,9 +230,9 @@ async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
         }
         file.write_all(&bytes)
             .await
-            .map_err(|error| no_room(&error))?;
+            .map_err(|error| write_failed(&error))?;
     }
-    file.flush().await.map_err(|error| no_room(&error))?;
+    file.flush().await.map_err(|error| write_failed(&error))?;
     Ok(file.into_std().await)
 }
 
@@ -265,8 +265,9 @@ fn no_file() -> ApiError {
     )
 }
 
-/// Error for a failed write. The cause distinguishes a full disk from a read-only one and contains nothing of the file.
-fn no_room(error: &std::io::Error) -> ApiError {
+/// Error for a failed write to `SPOOL_DIR`. The cause names the kind of I/O error, such as a full or a read-only
+/// disk, and includes no content of the upload.
+fn write_failed(error: &std::io::Error) -> ApiError {
     ApiError {
         cause: Some(format!("SPOOL_DIR cannot be written to: {}", error.kind())),
         ..ApiError::new(Code::Internal, "Something went wrong on the server.")

@@ -140,8 +140,9 @@ pub fn is_known(stored: &str) -> bool {
     is_bcrypt(stored) || argon2id(stored).is_some()
 }
 
-/// True if a bcrypt match proves the password. bcrypt reads only the first 72 bytes and repeats a shorter text, so
-/// passwords that are long or contain NUL can match another one.
+/// True if bcrypt reads the whole password, so that a match proves it. False from 72 bytes on, because bcrypt ignores
+/// every byte after the 72nd, and false if it contains NUL, because bcrypt repeats the NUL-terminated password: `a`
+/// and `a\0a` have the same hash for one salt.
 pub fn is_read_whole(password: &str) -> bool {
     password.len() < BCRYPT_READS && !password.contains('\0')
 }

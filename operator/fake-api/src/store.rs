@@ -85,8 +85,8 @@ pub struct LogEntry {
     pub key: Key,
     /// The object after the change. For a deletion: its last state, with the resource version of the deletion.
     pub object: Arc<Stored>,
-    /// The object before the change. By it, a watch with a selector reports a change as ADDED or DELETED if the object
-    /// starts or stops to match.
+    /// The object before the change. A watch with a selector compares it with `object`: it reports ADDED when the
+    /// object starts matching, and DELETED when it stops matching.
     pub previous: Option<Arc<Stored>>,
 }
 

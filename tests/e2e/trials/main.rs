@@ -292,8 +292,8 @@ impl Trials {
         }
     }
 
-    /// Adds a trial that runs only with `--ignored`, as soon as the scheduler grants its claim. If the trial fails, a
-    /// dump of the cluster is written and the claimed objects are restored.
+    /// Adds a trial. It is marked as ignored, so it runs only with `--ignored`, and it waits until the scheduler
+    /// grants its claim. If it fails, a dump of the cluster is written and the claimed objects are restored.
     fn add<F, Fut>(&mut self, name: &'static str, claim: Claim, test: F)
     where
         F: Fn(&'static World) -> Fut + Send + 'static,

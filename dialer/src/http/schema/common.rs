@@ -1,4 +1,4 @@
-//! Types that bodies of several modules use.
+//! Types used in the request and response bodies of several modules.
 
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};

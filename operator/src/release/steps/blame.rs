@@ -14,8 +14,8 @@ use crate::release::view::{CredentialHealth, View};
 /// needs a pod. If no result arrives in time, the release is blamed.
 const CREDENTIAL_CHECK_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 
-/// Time for pods to recover after the database is back. The readiness probe fails for up to 15 s and passes after 5 s,
-/// and an app reconnects within a minute.
+/// Time that pods get to recover once the database is back: to reconnect, and to pass the readiness probe, which runs
+/// every 5 s.
 const RECOVERY_TIME: SignedDuration = SignedDuration::from_secs(60);
 
 /// Who is to blame for a failure.
