@@ -184,15 +184,12 @@ fn self_signed(
 fn due(live: Live, ca: &Ca, now: Timestamp) -> Certificate {
     if live.usable(now).is_none() {
         let cause = "a certificate is due, and none is written while the environment is suspended or a name is taken";
-        let unknown = Finding::unknown(Reason::RenewalFailed, cause);
         let missing = !live.has_chain;
-        let failed = failed(cause, live, now);
-        let finding = if missing {
-            unknown
-        } else {
-            failed.finding.clone()
-        };
-        return Certificate { finding, ..failed };
+        let mut certificate = failed(cause, live, now);
+        if missing {
+            certificate.finding = Finding::unknown(Reason::RenewalFailed, cause);
+        }
+        return certificate;
     }
     let (finding, status) = in_force(live.info.as_ref(), ca, now);
     Certificate {

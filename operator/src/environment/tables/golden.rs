@@ -37,7 +37,7 @@ fn children(desired: &Desired) -> Value {
 
 /// Compares the children of this world with `golden/<name>.yaml`.
 fn golden(name: &str, given: &str) {
-    let built = children(&serving(given).desired());
+    let built = children(serving(given).desired());
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("src/environment/tables/golden")
         .join(format!("{name}.yaml"));
