@@ -9,12 +9,12 @@ use jiff::Timestamp;
 pub enum Clock {
     /// System clock.
     System,
-    /// Time that a test sets; it changes only when the test changes it.
+    /// Time set by a test. It advances only when the test changes it.
     Fixed(Arc<Mutex<Timestamp>>),
 }
 
 impl Clock {
-    /// Current time.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp::now(),

@@ -1,5 +1,5 @@
-//! State shared by all reconciles: API client, settings, clock, caches, metrics, and clients of services outside the
-//! cluster.
+//! State that all reconciles share: API client, settings, clock, caches, metrics, and clients for services outside the
+//! Kubernetes API.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -24,32 +24,33 @@ use crate::requeue::RequeueTrigger;
 use crate::smoke::{Smoke, SmokeResult, SmokeTarget};
 use crate::uptime::Probes;
 
-/// Maximum length of an Event's note in characters; the API server accepts 1 kB.
+/// Maximum length of an Event's note in characters. The API server accepts at most 1 kB.
 const MAX_NOTE: usize = 1000;
 
-/// Settings from the Helm chart.
+/// Settings of the operator from its Helm chart.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Namespaces whose environments the operator reconciles.
     pub watch_namespaces: Vec<String>,
-    /// Namespace of the operator, which also holds its own Secrets.
+    /// Namespace in which the operator runs and stores its own Secrets.
     pub operator_namespace: String,
-    /// True when the operator may read IngressClasses, which needs a ClusterRole.
+    /// True if the operator may read IngressClasses, which requires a ClusterRole.
     pub read_ingress_classes: bool,
-    /// Defaults for fields that an environment's spec leaves out.
+    /// Defaults for fields that an environment's spec does not set.
     pub defaults: Defaults,
 }
 
-/// Cache key of a resolved image: UID of the environment, image reference, `rollout.retry`, registry credentials.
+/// Cache key of a resolved image: UID of the environment, image reference, value of `rollout.retry`, and registry
+/// credentials.
 pub type Resolution = (String, String, String, Vec<RegistryAuth>);
 
-/// Clients of everything outside the Kubernetes API.
+/// Clients of services outside the Kubernetes API.
 pub struct Outside {
     /// Client of container registries.
     pub images: Arc<dyn Images>,
-    /// Client of the cluster's edge (the Ingress controller).
+    /// Client for requests to the cluster's edge (the ingress controller).
     pub edge: Arc<dyn Edge>,
-    /// Prober of the environments' sites.
+    /// Prober of the environments' sites, which measures their uptime.
     pub probes: Arc<dyn Probes>,
     /// Runner of smoke checks against candidate pods.
     pub smoke: Arc<dyn Smoke>,
@@ -61,41 +62,42 @@ impl std::fmt::Debug for Outside {
     }
 }
 
-/// State shared by all reconciles.
+/// State that all reconciles share.
 pub struct Context {
-    /// Calls to the Kubernetes API.
+    /// Client of the Kubernetes API.
     pub io: KubeIo,
-    /// Settings from the Helm chart.
+    /// Settings of the operator from its Helm chart.
     pub settings: Settings,
     /// Client of container registries.
     pub images: Arc<dyn Images>,
-    /// Client of the cluster's edge (the Ingress controller).
+    /// Client for requests to the cluster's edge (the ingress controller).
     pub edge: Arc<dyn Edge>,
-    /// Prober of the environments' sites.
+    /// Prober of the environments' sites, which measures their uptime.
     pub probes: Arc<dyn Probes>,
     /// Runner of smoke checks against candidate pods.
     pub smoke: Arc<dyn Smoke>,
     /// Metrics of the operator.
     pub metrics: Metrics,
-    /// Digests of images, as resolved by registries.
+    /// Cache of image digests that registries returned for image references.
     pub resolutions: Lookups<Resolution, Result<Digest, ResolveError>>,
-    /// Whether digests still exist in their registries, by image, digest and credentials.
+    /// Cache of checks that an image digest still exists in its registry. The key is image, digest and registry
+    /// credentials.
     pub existences: Lookups<(String, String, Vec<RegistryAuth>), Existence>,
-    /// Answers to plain HTTP requests at the edge, by address and domain.
+    /// Cache of responses to plain HTTP requests at the edge, by address and domain.
     pub measurements: Lookups<(String, String), PlainHttpAnswer>,
-    /// Results of smoke runs, by UID of the candidate pod and target.
+    /// Cache of smoke check results, by UID of the candidate pod and target.
     pub smokes: Lookups<(String, SmokeTarget), SmokeResult>,
-    /// Triggers a reconcile of an environment when an asynchronous result arrives.
+    /// Trigger that requests a reconcile of an environment when an asynchronous result is available.
     pub requeue: RequeueTrigger,
-    /// Notifies environments when releases change in the environment that they are promoted from.
+    /// Notifications of changed releases, for environments that promote from the changed environment.
     pub release_changes: ReleaseChanges,
-    /// Hashes of what server-side applies resulted in, to recognise values that the API server rewrites.
+    /// Cache of server-side apply results. It shows whether a difference is only a value that the API server rewrites.
     pub applied: AppliedCache,
-    /// Conditions whose warning Event is delayed because they may recover.
+    /// Warnings whose Events are delayed, because the condition may recover.
     pub warnings: PendingWarnings,
-    /// Times at which suspended environments were last seen suspended.
+    /// Time at which each environment was last observed as suspended.
     pub resumed: ResumeTimes,
-    /// Key of fingerprints; set once the stored Secret has been read or created.
+    /// Key for fingerprints. It is unset until the Secret that stores it has been read or created.
     pub key: OnceLock<Key>,
     began: Timestamp,
     clock: Clock,
@@ -111,7 +113,8 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// Creates the context. It has the only Event recorder of the process, because the recorder counts repeated Events.
+    /// Creates the context. It contains the only Event recorder of the process, because the recorder counts repeated
+    /// Events.
     pub fn new(
         io: KubeIo,
         settings: Settings,
@@ -151,18 +154,18 @@ impl Context {
         }
     }
 
-    /// Current time.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Time at which this replica became leader, or at which the process started where there is no leader election. No
-    /// deadline starts before it.
+    /// Returns the time at which this replica last became leader, or the start of the process if it has not become
+    /// leader or there is no leader election. Deadlines are never counted from an earlier time.
     pub fn since(&self) -> Timestamp {
         self.io.fence().since().unwrap_or(self.began)
     }
 
-    /// Publishes an Event. A failure is only logged, because nothing depends on Events.
+    /// Publishes an Event about the object `about`. A failure is only logged, because nothing depends on Events.
     pub async fn event<K: Resource<DynamicType = ()>>(
         &self,
         about: &K,
@@ -173,8 +176,8 @@ impl Context {
         self.event_on(about, None, type_, reason, note).await;
     }
 
-    /// Publishes an Event that also names a `secondary` object. The recorder merges Events that differ only in their
-    /// note, so Events about different objects must name them here.
+    /// Publishes an Event about the object `about` that also refers to a `secondary` object. The recorder merges Events
+    /// that differ only in their note, so the secondary object keeps Events about different objects apart.
     pub async fn event_on<K: Resource<DynamicType = ()>>(
         &self,
         about: &K,

@@ -1,5 +1,5 @@
-//! Requests to the cluster's edge (ingress). They show how it really answers, which may differ from the Ingress
-//! objects.
+//! HTTP requests to the cluster's edge, that is, its ingress controller. They measure the actual responses, which may
+//! differ from what the Ingress objects request.
 
 use std::time::{Duration, Instant};
 
@@ -12,69 +12,70 @@ use tokio::time::timeout;
 
 use crate::net::{Endpoint, HttpClient, NetError, Scheme};
 
-/// Timeout of one request, from the DNS lookup to the head of the response.
+/// Timeout of one request, from the DNS lookup to the end of the response head.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How the edge answers a domain over plain HTTP.
+/// Response of the edge to a plain HTTP request for a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlainHttpAnswer {
     /// The response is a redirect to an HTTPS URL.
     Redirects {
-        /// Status of the redirect, e.g. 308.
+        /// HTTP status of the redirect, such as 308.
         status: u16,
     },
-    /// Any other response, including a redirect to an HTTP URL.
+    /// The edge sent any other response, such as a redirect to an HTTP URL.
     DoesNotRedirect {
         /// HTTP status of the response.
         status: u16,
     },
     /// There was no response.
     Unreachable {
-        /// Why there was no response.
+        /// Reason for the missing response.
         error: NetError,
     },
 }
 
-/// Whether a site answers at the edge.
+/// Result of requesting a site at the edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SiteAnswer {
-    /// The site responded. The body was not read.
+    /// The site sent a response, of any status. The body was not read.
     Answers {
         /// HTTP status of the response.
         status: u16,
-        /// Time from the start, including connecting, to the head of the response.
+        /// Time from the start of the DNS lookup to the end of the response head.
         took: Duration,
     },
     /// There was no response.
     Unreachable {
-        /// Why there was no response.
+        /// Reason for the missing response.
         error: NetError,
     },
 }
 
-/// Port of plain HTTP at the edge.
+/// TCP port for plain HTTP at the edge.
 const HTTP_PORT: u16 = 80;
 
-/// Requests to the edge, as a trait so that tests can replace them.
+/// Requests to the cluster's edge. A trait, so that tests can replace the implementation.
 pub trait Edge: Send + Sync {
-    /// How the edge at `address` answers `http://<domain>/`.
+    /// Requests `http://<domain>/` at the edge's host name or IP address `address`, and reports whether the response
+    /// redirects to HTTPS.
     fn https_forced(&self, address: String, domain: String) -> BoxFuture<'static, PlainHttpAnswer>;
 }
 
-/// Sends the requests through the guarded HTTP client.
+/// Implementation of [`Edge`] that sends requests through the guarded HTTP client.
 #[derive(Debug, Clone)]
 pub struct EdgeProbe {
     client: HttpClient,
 }
 
 impl EdgeProbe {
-    /// A probe that uses this guarded client.
+    /// Creates a probe that sends its requests through `client`.
     pub fn new(client: HttpClient) -> Self {
         Self { client }
     }
 
-    /// Requests `http://<domain>/` at `address` (a name or an IP address); redirects are not followed. `port` is 80
-    /// except in tests. Takes at most 5 s.
+    /// Requests `http://<domain>/` at `address`, which is a host name or an IP address. Does not follow redirects.
+    /// Takes at most 5 s. `port` is 80 except in tests.
     pub async fn https_forced(&self, address: &str, port: u16, domain: &str) -> PlainHttpAnswer {
         let endpoint = Endpoint {
             scheme: Scheme::Http,
@@ -93,7 +94,7 @@ impl EdgeProbe {
         }
     }
 
-    /// Requests `path`, which begins with `/`, at `endpoint`. Takes at most 5 s.
+    /// Requests `path`, which must begin with `/`, at `endpoint`. Takes at most 5 s.
     pub async fn site_answers(&self, endpoint: &Endpoint, path: &str) -> SiteAnswer {
         let started = Instant::now();
         match self.ask(endpoint, path).await {
@@ -164,7 +165,8 @@ mod tests {
         ))
     }
 
-    /// A server that answers every request for `DOMAIN` with this status and Location header.
+    /// Starts a server that sends `status` and the Location header `location` to requests for `DOMAIN`, and status 421
+    /// to all others. Returns its port.
     async fn edge(status: u16, location: Option<&'static str>) -> u16 {
         let answer = async move |headers: HeaderMap| {
             let asked = headers.get(HOST).unwrap().to_str().unwrap().to_owned();

@@ -1,15 +1,15 @@
-//! Keyed fingerprints (truncated HMAC-SHA256). Equal contents have equal fingerprints; without the key, a fingerprint
-//! reveals nothing about its content.
+//! Keyed fingerprints (truncated HMAC-SHA256) of secret content. Equal content has equal fingerprints. Without the key,
+//! a fingerprint reveals nothing about the content.
 
 use ring::hmac;
 
-/// Length of a key in bytes, equal to the output of SHA-256.
+/// Length of a key in bytes, which is the output size of SHA-256.
 pub const KEY_BYTES: usize = 32;
 
-/// Length of a fingerprint in hex digits: 32 digits are 128 bits.
+/// Length of a fingerprint in hex digits. 32 digits are 128 bits.
 pub const MARK_LENGTH: usize = 32;
 
-/// Secret key that fingerprints are made with.
+/// Secret key with which fingerprints are computed.
 #[derive(Clone)]
 pub struct Key(hmac::Key);
 
@@ -20,12 +20,13 @@ impl std::fmt::Debug for Key {
 }
 
 impl Key {
-    /// Creates a key from these bytes, normally [`KEY_BYTES`] random ones.
+    /// Creates a key from `bytes`, normally [`KEY_BYTES`] random bytes.
     pub fn new(bytes: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
-    /// Fingerprint of `content`. The same content has different fingerprints for different values of `kind`.
+    /// Returns the fingerprint of `content` as hex digits. The same content has different fingerprints for different
+    /// values of `kind`.
     pub fn mark(&self, kind: &str, content: &[u8]) -> String {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(kind.as_bytes());
@@ -37,7 +38,7 @@ impl Key {
     }
 }
 
-/// New key that is not stored in a Secret yet.
+/// Newly generated fingerprint key that has not been stored in a Secret yet.
 #[derive(Clone)]
 pub struct NewKey([u8; KEY_BYTES]);
 
@@ -53,12 +54,12 @@ impl NewKey {
         Self(rand::random())
     }
 
-    /// Raw bytes, to be stored in a Secret.
+    /// Returns the raw bytes of the key, to be stored in a Secret.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The same key, ready to make fingerprints.
+    /// Returns the key in the form that computes fingerprints.
     pub fn key(&self) -> Key {
         Key::new(&self.0)
     }

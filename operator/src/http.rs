@@ -1,4 +1,4 @@
-//! The operator's own HTTP server. The kubelet uses /healthz and /readyz, Prometheus uses /metrics.
+//! HTTP server of the operator. It serves /healthz and /readyz for the kubelet, and /metrics for Prometheus.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,34 +17,35 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{Metrics, OPENMETRICS};
 
-/// Timeout of receiving a request head; also limits how long a kept-alive connection may be idle.
+/// Timeout for receiving a request head. It also limits the idle time of a keep-alive connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Maximum lifetime of a connection. Scrapers then open another one.
+/// Maximum lifetime of a connection. A client that needs more time opens a new one.
 const CONNECTION_LIFETIME: Duration = Duration::from_secs(120);
-/// Maximum size of a request head in bytes (hyper's minimum is 8 KiB).
+/// Maximum size of a request head in bytes. hyper does not accept a limit below 8 KiB.
 const MAX_HEAD: usize = 8 * 1024;
-/// Maximum number of connections. Probes and scrapers need a few. Further ones wait in the kernel's accept queue.
+/// Maximum number of open connections. Probes and scrapers need only a few. Further connections wait in the kernel's
+/// accept queue.
 const MAX_CONNECTIONS: usize = 32;
-/// Maximum time for responses in progress when the server stops.
+/// Time that responses in progress have to finish after the server is stopped.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// State that /readyz reports.
+/// State of the operator that /readyz reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
-    /// What the controllers need but do not have, such as a CRD.
+    /// Requirements that the controllers lack, such as an installed CRD.
     missing: Vec<String>,
-    /// Why this replica cannot take part in the election; `None` if it can.
+    /// Reason why this replica cannot take part in the leader election; `None` if it can.
     election: Option<String>,
     leads: bool,
 }
 
-/// What keeps the operator from working. The controllers and the election set it, and /readyz reports it. A replica
-/// that waits to lead is ready.
+/// Readiness of the operator, set by the controllers and the leader election and reported by /readyz. A standby replica
+/// that waits to become leader is ready.
 #[derive(Debug, Clone)]
 pub struct Readiness(Arc<watch::Sender<Shown>>);
 
 impl Readiness {
-    /// The state at startup: not ready until [`Self::set_missing`] is called with an empty list.
+    /// Returns the state at startup. It is not ready until [`Self::set_missing`] is called with an empty list.
     pub fn starting() -> Self {
         Self(Arc::new(watch::Sender::new(Shown {
             missing: vec!["first look at the API server".to_owned()],
@@ -61,23 +62,24 @@ impl Readiness {
         });
     }
 
-    /// Replaces the list of what the controllers need but do not have, such as `CRD
-    /// crokodialenvironments.crokodial.com`. With an empty list the controllers are ready.
+    /// Replaces the list of requirements that the controllers lack, such as `CRD crokodialenvironments.crokodial.com`.
+    /// An empty list means that they are ready.
     pub fn set_missing(&self, missing: Vec<String>) {
         self.set(|state| state.missing = missing);
     }
 
-    /// Sets why this replica cannot take part in the election; `None` if it can.
+    /// Sets the reason why this replica cannot take part in the leader election; `None` if it can.
     pub fn set_election(&self, trouble: Option<String>) {
         self.set(|state| state.election = trouble);
     }
 
-    /// Sets whether this replica leads.
+    /// Records whether this replica is the leader.
     pub fn set_leads(&self, leads: bool) {
         self.set(|state| state.leads = leads);
     }
 
-    /// Everything that keeps the operator from being ready: what the controllers lack, and the problem of the election.
+    /// Returns everything that keeps the operator from being ready: requirements that the controllers lack, and the
+    /// problem of the leader election.
     pub fn missing(&self) -> Vec<String> {
         let state = self.0.borrow();
         state
@@ -97,16 +99,16 @@ impl Readiness {
     }
 }
 
-/// Why the server could not run.
+/// Reason why the HTTP server could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The listening socket cannot be used.
+    /// The listening socket is unusable.
     #[error("the listening socket for /healthz, /readyz and /metrics is unusable: {0}")]
     Listener(#[from] std::io::Error),
 }
 
 impl ServeError {
-    /// Stable CamelCase identifier for logs and tests.
+    /// Returns a stable CamelCase identifier of the error, for logs and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Listener(_) => "ListenerUnusable",
@@ -120,7 +122,7 @@ struct Shared {
     readiness: Readiness,
 }
 
-/// Routes of the server, so that tests need no socket.
+/// Creates the router of the server. Tests can call it without a socket.
 pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -153,10 +155,10 @@ async fn render(State(shared): State<Shared>) -> Response {
     }
 }
 
-/// Serves until `stop` is cancelled. Responses in progress then have 2 s to finish.
+/// Serves requests until `stop` is cancelled. After that, responses in progress have 2 s to finish.
 ///
 /// # Errors
-/// [`ServeError::Listener`] if the socket has no local address, so is not listening.
+/// Returns [`ServeError::Listener`] if the local address of the socket cannot be read.
 pub async fn serve(
     listener: TcpListener,
     metrics: Metrics,

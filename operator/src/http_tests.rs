@@ -1,4 +1,4 @@
-//! Tests of /healthz, /readyz and /metrics, by calling the router and over a socket.
+//! Tests of /healthz, /readyz and /metrics. Some call the router directly, others send requests over a socket.
 
 use axum::body::Body;
 use axum::http::Request;

@@ -1,9 +1,10 @@
-//! The Crokodial operator: runs the releases of `CrokodialEnvironment`s.
+//! Kubernetes operator that manages the releases of `CrokodialEnvironment` objects.
 //!
-//! `environment` is the reconcile loop, and `release` the life cycle of releases; their decisions are pure functions.
-//! I/O is in these modules: `kube_io` (Kubernetes API), `registry` and `edge` (hosts that users' resources name,
-//! contacted through `net`), `smoke` (requests to candidate pods), `uptime` (probes of sites) and `leader` (the Lease).
-//! `preflight` is the code of preflight Jobs, which run the operator's image in the environment's namespace.
+//! `environment` contains the reconcile loop, and `release` the life cycle of releases. Their decisions are pure
+//! functions. Most I/O is in `kube_io` (Kubernetes API), `registry` and `edge` (hosts named in users'
+//! resources, contacted through `net`), `smoke` (requests to candidate pods), `uptime` (probes of sites) and `leader`
+//! (the leader election Lease). `preflight` contains the code of preflight Jobs, which run the operator's image in the
+//! environment's namespace.
 
 pub mod clock;
 pub mod config;

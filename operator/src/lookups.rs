@@ -1,8 +1,7 @@
-//! Cache of slow look-ups outside the cluster, such as at a registry. Each runs in a task of its own, concurrently with
-//! reconciles.
+//! Cache for the results of slow lookups outside the Kubernetes API, such as requests to an image registry.
 //!
-//! A reconcile waits briefly for an answer and then continues without it, so a slow registry delays neither the rest of
-//! this reconcile nor other environments.
+//! Each lookup runs in its own task. A reconcile waits briefly for the result and then continues without it, so a slow
+//! registry does not block the rest of the reconcile or other environments.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,10 +11,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-/// Maximum number of stored answers. When it is reached, the older half is dropped. Real use stays far below it.
+/// Maximum number of cached results. When it is reached, the older half is dropped. Normal use stays far below this
+/// limit.
 const MAX_ANSWERS: usize = 2_000;
 
-/// Cached answers by key. At most one look-up per key runs at a time.
+/// Cache of lookup results by key. At most one lookup per key runs at a time.
 #[derive(Debug)]
 pub struct Lookups<K, V> {
     entries: Mutex<HashMap<K, Entry<V>>>,
@@ -37,8 +37,9 @@ impl<K, V> Default for Lookups<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static> Lookups<K, V> {
-    /// Returns the answer for `key`, or `None` if there is none after `wait`. An answer older than `max_age`, which may
-    /// depend on the answer, is looked up again with `ask`; the old answer is returned until the new one has arrived.
+    /// Returns the cached result for `key`, if its age is below `max_age(result)`. Otherwise starts the lookup `ask`,
+    /// unless one for `key` is running already, and waits up to `wait` for its result. If the wait times out, returns
+    /// the outdated result, or `None` if there is no earlier result.
     pub async fn get<F>(
         &self,
         key: &K,

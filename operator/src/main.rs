@@ -1,4 +1,4 @@
-//! The operator's binary: parses the command line, sets up logging, and runs the chosen subcommand.
+//! Entry point of the operator's binary: parses the command line and runs the selected subcommand.
 
 use clap::Parser;
 use crokodial_operator::config::{Cli, Command, Config};
@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
         .block_on(run::run(config))
 }
 
-/// Installs the TLS crypto provider of this process. Without it, rustls cannot choose one.
+/// Installs `ring` as the TLS crypto provider of the process, because rustls cannot choose one by itself.
 fn install_tls() -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()

@@ -1,5 +1,5 @@
-//! Memory of the process between reconciles. If it is lost, for example by a restart, the cost is at most a repeated
-//! write, a repeated or delayed Event, or a longer deadline.
+//! In-memory state that the operator keeps between reconciles. Losing it, for example in a restart, costs at most a
+//! repeated write, a repeated or delayed Event, or a longer deadline.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -7,17 +7,17 @@ use std::sync::{Mutex, PoisonError};
 use crokodial_crds::condition::ConditionType;
 use jiff::Timestamp;
 
-/// Maximum number of results in an [`AppliedCache`], enough for a dozen children in each of hundreds of environments. A
-/// cache that exceeds it points to a bug, so it is emptied.
+/// Maximum number of entries in an [`AppliedCache`], enough for a dozen children in each of hundreds of environments. A
+/// cache that exceeds it indicates a bug, so it is emptied.
 const MAX_RESULTS: usize = 10_000;
 
-/// Results of server-side applies: hash of the requested object → hash of the resulting object. The two may differ
-/// permanently, because the API server rewrites some values (`1000m` to `1`).
+/// Cache of server-side apply results. It maps the hash of the requested object to the hash of the resulting object.
+/// The two hashes can differ, because the API server rewrites some values, such as `1000m` to `1`.
 #[derive(Debug, Default)]
 pub struct AppliedCache(Mutex<HashMap<String, String>>);
 
 impl AppliedCache {
-    /// Records that applying the object with hash `wanted` resulted in an object with hash `result`.
+    /// Records that applying the object with hash `wanted` resulted in the object with hash `result`.
     pub fn put(&self, wanted: String, result: String) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() > MAX_RESULTS {
@@ -26,7 +26,7 @@ impl AppliedCache {
         known.insert(wanted, result);
     }
 
-    /// True when applying the object with hash `wanted` last resulted in one with hash `result`.
+    /// Returns true if applying the object with hash `wanted` last resulted in the object with hash `result`.
     pub fn is(&self, wanted: &str, result: &str) -> bool {
         self.0
             .lock()
@@ -36,14 +36,15 @@ impl AppliedCache {
     }
 }
 
-/// Time at which each environment was last seen suspended, by UID. The deadlines of its releases do not run while it is
-/// suspended.
+/// Time at which each environment was last observed as suspended, by UID. Deadlines of an environment's releases do not
+/// run while it is suspended.
 #[derive(Debug, Default)]
 pub struct ResumeTimes(Mutex<HashMap<String, Timestamp>>);
 
 impl ResumeTimes {
-    /// Earliest start of this environment's deadlines: `now` while it is suspended, later the end of the suspension.
-    /// [`Timestamp::MIN`] if it was never suspended.
+    /// Returns the earliest time from which deadlines of the environment `uid` may be counted. This is `now` if the
+    /// environment is suspended, otherwise the time at which it was last observed as suspended. Returns
+    /// [`Timestamp::MIN`] if it was never observed as suspended.
     pub fn since(&self, uid: &str, suspended: bool, now: Timestamp) -> Timestamp {
         let mut resumed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if suspended {
@@ -53,27 +54,27 @@ impl ResumeTimes {
     }
 }
 
-/// Warning about a condition that may recover without intervention, so its Event is delayed.
+/// Warning about a condition whose Event is delayed, because the condition may recover without intervention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingWarning {
     /// Reason of the condition.
     pub reason: String,
-    /// Time at which the condition was first seen with this reason.
+    /// Time at which the condition was first observed with this reason.
     pub since: Timestamp,
-    /// True once an Event about it was published.
+    /// True if an Event about the condition has been published.
     pub reported: bool,
 }
 
 /// Pending warnings of one environment, by condition type.
 pub type EnvironmentWarnings = BTreeMap<ConditionType, PendingWarning>;
 
-/// Pending warnings of all environments, by namespace and name. A restart only delays them: the next process reports a
-/// problem that persists.
+/// Pending warnings of all environments, by namespace and name. A restart only delays them, because the new process
+/// detects a persistent problem again.
 #[derive(Debug, Default)]
 pub struct PendingWarnings(Mutex<HashMap<(String, String), EnvironmentWarnings>>);
 
 impl PendingWarnings {
-    /// Calls `update` with the warnings of one environment.
+    /// Calls `update` with the pending warnings of one environment, and returns its result.
     pub fn update<T>(
         &self,
         (namespace, name): (&str, &str),
@@ -86,7 +87,7 @@ impl PendingWarnings {
         )
     }
 
-    /// Drops the warnings of a deleted environment.
+    /// Removes the pending warnings of a deleted environment.
     pub fn forget(&self, namespace: &str, name: &str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(&(namespace.to_owned(), name.to_owned()));

@@ -1,15 +1,15 @@
-//! Tells controllers that the releases of an environment have changed. Environments that promote from it need that, and
-//! a controller watches only its own namespace.
+//! Notifications between controllers about changed releases. Each controller watches only its own namespace, but its
+//! environments may promote from an environment in another namespace.
 
 use futures::{Stream, stream};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::release::gate::EnvironmentRef;
 
-/// Maximum number of pending notifications. A receiver that falls further behind is told that it missed some.
+/// Maximum number of pending notifications. A receiver that falls further behind is notified that it missed some.
 const MAX_PENDING: usize = 256;
 
-/// Broadcasts changed environments to the controllers of all namespaces.
+/// Broadcasts references to environments with changed releases to the controllers of all namespaces.
 #[derive(Clone, Debug)]
 pub struct ReleaseChanges(broadcast::Sender<EnvironmentRef>);
 
@@ -20,13 +20,14 @@ impl Default for ReleaseChanges {
 }
 
 impl ReleaseChanges {
-    /// Reports that a release of this environment has changed, or that its probe results have. It is no error if nobody
-    /// listens.
+    /// Notifies all subscribers that a release or the probe results of the environment `changed` have changed. Having
+    /// no subscriber is not an error.
     pub fn notify(&self, changed: EnvironmentRef) {
         let _ = self.0.send(changed);
     }
 
-    /// Stream of environments that change from now on. `None` means that some were missed, so any may have changed.
+    /// Returns a stream of the environments for which [`Self::notify`] is called from now on. The item `None` means
+    /// that notifications were missed, so any environment may have changed.
     pub fn subscribe(&self) -> impl Stream<Item = Option<EnvironmentRef>> + Send + use<> {
         stream::unfold(self.0.subscribe(), |mut changes| async move {
             match changes.recv().await {

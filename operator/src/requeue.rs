@@ -1,15 +1,15 @@
-//! Requests reconciles for results that no Kubernetes watch reports, such as those of probes and lookups.
+//! Requests for reconciles after results that no Kubernetes watch reports, such as those of probes and smoke checks.
 
 use futures::{Stream, StreamExt, stream};
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// Maximum number of pending requests. Above it, the oldest are dropped, and their environments are reconciled at the
-/// next resync.
+/// Maximum number of pending requests. If it is exceeded, the oldest requests are dropped, and their environments are
+/// reconciled at the next periodic resync.
 const MAX_PENDING: usize = 1024;
 
-/// Requests reconciles of environments, by namespace and name.
+/// Requests reconciles of environments. Each request is a pair of namespace and name.
 #[derive(Clone, Debug)]
 pub struct RequeueTrigger(broadcast::Sender<(String, String)>);
 
@@ -20,13 +20,13 @@ impl Default for RequeueTrigger {
 }
 
 impl RequeueTrigger {
-    /// Requests a reconcile of one environment. Without a listener the request is dropped: the environment is then
-    /// reconciled at its next resync.
+    /// Requests a reconcile of one environment. If nothing is subscribed, the request is dropped, and the environment
+    /// is reconciled at the next periodic resync.
     pub fn request(&self, namespace: &str, name: &str) {
         let _ = self.0.send((namespace.to_owned(), name.to_owned()));
     }
 
-    /// Stream of the requests for environments of one namespace.
+    /// Returns a stream of the environments in `namespace` for which a reconcile is requested from now on.
     pub fn requests<K>(&self, namespace: &str) -> impl Stream<Item = ObjectRef<K>> + Send + use<K>
     where
         K: Resource<DynamicType = ()> + Send + 'static,

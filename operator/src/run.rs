@@ -1,4 +1,5 @@
-//! Runs the operator: one controller per namespace, the HTTP endpoints, the election, and a graceful shutdown.
+//! Main loop of the operator: one controller per namespace, the HTTP endpoints, the leader election, and a graceful
+//! shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,13 +31,15 @@ use crate::uptime::Probes;
 use crate::uptime::probe::Dialler;
 use crate::uptime::prober::Prober;
 
-/// Interval at which missing CRDs or rights are checked again.
+/// Interval between checks for missing CRDs or permissions.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Runs the operator until SIGTERM or SIGINT. Reconciles in progress then run to their end.
+/// Runs the operator until it receives SIGTERM or SIGINT. It then stops reconciles in progress and gives up the
+/// leadership.
 ///
 /// # Errors
-/// The listen address, the kubeconfig, the CA bundle or a signal handler cannot be used.
+/// Returns an error if the listen address cannot be bound, the kubeconfig is unusable, or a signal handler cannot be
+/// installed.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let metrics = Metrics::new();
@@ -91,7 +94,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Passes results of the election on to metrics, readiness, controllers and probes.
+/// Forwards results of the leader election to metrics, readiness, controllers and probes.
 struct ElectionListener {
     metrics: Metrics,
     readiness: Readiness,
@@ -116,7 +119,7 @@ impl LeadershipCallbacks for ElectionListener {
     }
 }
 
-/// Builds the elector. It has its own connections, so that no reconcile can delay a renewal.
+/// Creates the elector. It uses its own connections, so that reconciles cannot delay the renewal of the Lease.
 fn elector(
     config: &Config,
     kube: &kube::Config,
@@ -200,16 +203,16 @@ async fn context(
     ))
 }
 
-/// Address of the API server, from the environment variables that the kubelet sets; `None` outside a cluster, or if the
-/// host is a name.
+/// Returns the address of the API server from the environment variables that the kubelet sets in pods. Returns `None`
+/// outside a cluster, or if the host is a name.
 fn api_server() -> Option<SocketAddr> {
     let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
     let port = std::env::var("KUBERNETES_SERVICE_PORT").ok()?;
     Some(SocketAddr::new(host.parse().ok()?, port.parse().ok()?))
 }
 
-/// Waits until environments and releases can be listed in every watched namespace. Meanwhile /readyz reports which CRD
-/// or right is missing; the operator does not exit. Returns false if the operator was stopped.
+/// Waits until environments and releases can be listed in every watched namespace. Meanwhile, /readyz reports the
+/// missing CRD or permission, and the operator keeps running. Returns false if the operator was stopped.
 async fn wait_for_kinds(ctx: &Context, readiness: &Readiness, stop: &CancellationToken) -> bool {
     loop {
         let missing = missing(ctx).await;

@@ -1,29 +1,29 @@
-//! Logging of the process. `main` sets it up once.
+//! Logging setup of the process.
 
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-/// Format of the log.
+/// Format of the log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// One readable line per event.
+    /// One human-readable line per event.
     Text,
     /// One JSON object per line, for log collectors.
     Json,
 }
 
-/// Why logging could not be set up.
+/// Reason why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The process already has a subscriber.
+    /// A global `tracing` subscriber has already been installed.
     #[error("logging is already set up: call telemetry::init once, from main")]
     AlreadySet,
 }
 
 impl TelemetryError {
-    /// Stable CamelCase identifier for logs and tests.
+    /// Returns a stable CamelCase identifier of the error, for logs and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::AlreadySet => "TelemetryAlreadySet",
@@ -31,10 +31,10 @@ impl TelemetryError {
     }
 }
 
-/// Starts to write the log to standard error, so that it does not mix with the output of a subcommand.
+/// Sets up logging to standard error, so that log lines do not mix with the output of a subcommand.
 ///
 /// # Errors
-/// [`TelemetryError::AlreadySet`] on a second call.
+/// Returns [`TelemetryError::AlreadySet`] if logging has already been set up.
 pub fn init(format: LogFormat, filter: EnvFilter) -> Result<(), TelemetryError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,4 +1,4 @@
-//! [`FakeApi`]: the interface of the fake server to tests.
+//! [`FakeApi`]: the handle through which tests control the fake API server.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -17,7 +17,7 @@ use crate::watch::Signal;
 use crate::write::{self, Owners, Write};
 use crate::{gc, handlers};
 
-/// The fake API server. Clones are handles to the same server.
+/// In-memory fake of the Kubernetes API server. Clones are handles to the same server.
 #[derive(Debug, Clone)]
 pub struct FakeApi {
     state: Arc<Mutex<State>>,
@@ -25,12 +25,14 @@ pub struct FakeApi {
 }
 
 impl FakeApi {
-    /// An empty server. `clock`, usually a [`crate::TestClock`], sets the times in objects, such as creationTimestamp.
+    /// Creates an empty server. `clock`, usually a [`crate::TestClock`], determines timestamps in objects, such as
+    /// `creationTimestamp`.
     pub fn new(clock: impl Into<Clock>) -> Self {
         Self::over(Store::new(clock.into()))
     }
 
-    /// An independent server with the same objects. Planned faults and recorded calls are not copied.
+    /// Creates an independent server with the same objects and a different clock. Planned faults and recorded calls are
+    /// not copied.
     pub fn copy(&self, clock: impl Into<Clock>) -> Self {
         Self::over(self.lock().store.copy(clock.into()))
     }
@@ -50,7 +52,7 @@ impl FakeApi {
         }
     }
 
-    /// A new client, which simulates one operator process. Needs a tokio runtime.
+    /// Creates a client, which represents one operator process. Must be called within a tokio runtime.
     pub fn client(&self, namespace: &str) -> kube::Client {
         let mut state = self.lock();
         state.clients += 1;
@@ -75,24 +77,24 @@ impl FakeApi {
 
     // Planned faults and recorded calls.
 
-    /// Plans `fault` for the n-th call from now, counted from 1. Watches are not counted.
+    /// Plans `fault` for the `n`-th call from now, counting from 1. Watches are not counted.
     pub fn fail_at(&self, n: usize, fault: Fault) {
         self.lock().faults.plan(CountedCalls::All, n, fault);
     }
 
-    /// Plans `fault` for the n-th write from now, counted from 1.
+    /// Plans `fault` for the `n`-th write from now, counting from 1.
     pub fn fail_at_write(&self, n: usize, fault: Fault) {
         self.lock().faults.plan(CountedCalls::Writes, n, fault);
     }
 
-    /// Number of planned faults that no call has reached. A crash test that increases n ends at the first n for which
-    /// the fault stays pending.
+    /// Returns the number of planned faults that have not occurred yet. A crash test that increases `n` can stop at the
+    /// first `n` whose fault remains pending.
     pub fn pending_faults(&self) -> usize {
         self.lock().faults.pending()
     }
 
-    /// Processes the requests delayed by [`Fault::Held`] and returns the HTTP codes of their answers. The clients do
-    /// not receive these answers.
+    /// Processes the requests that [`Fault::Held`] delayed, and returns the HTTP status codes of the responses. The
+    /// clients do not receive these responses.
     pub fn arrive(&self) -> Vec<u16> {
         let codes = {
             let mut state = self.lock();
@@ -111,24 +113,27 @@ impl FakeApi {
         self.lock().faults.clear();
     }
 
-    /// All calls since the start or the last [`Self::take_calls`], including watches.
+    /// Returns the calls recorded since the start or the last [`Self::take_calls`], including watches. Discovery
+    /// requests, requests that could not be parsed and requests delayed by [`Fault::Held`] are not recorded.
     pub fn calls(&self) -> Vec<Call> {
         self.lock().faults.calls.clone()
     }
 
-    /// Returns all calls, as [`Self::calls`], and clears the record.
+    /// Returns the same calls as [`Self::calls`], and clears the record.
     pub fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.lock().faults.calls)
     }
 
-    /// The recorded write requests, including those that changed nothing.
+    /// Returns all recorded write requests, including those that changed nothing.
     pub fn writes(&self) -> Vec<Call> {
         let mut calls = self.calls();
         calls.retain(|call| call.verb.is_write());
         calls
     }
 
-    /// Requests with an unknown path or an unreadable body; tests assert that there are none.
+    /// Returns all requests that could not be parsed, for example because of an unknown path or an invalid body.
+    /// Requests for types that were removed with [`Self::remove_type`] are not included. Tests assert that the result
+    /// is empty.
     pub fn unexpected(&self) -> Vec<String> {
         self.lock().faults.unexpected.clone()
     }
@@ -139,7 +144,8 @@ impl FakeApi {
         self.lock().store.version()
     }
 
-    /// The stored object with its managedFields. `resource` is the plural or `plural.group`.
+    /// Returns a stored object with its `managedFields`; `None` if it does not exist. `resource` is `plural` or
+    /// `plural.group`.
     pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
         let state = self.lock();
         let resource = find_type(&state.store, resource);
@@ -147,7 +153,8 @@ impl FakeApi {
         found.map(|stored| stored.served())
     }
 
-    /// All objects of a type in a namespace; in all namespaces if `namespace` is empty.
+    /// Returns all objects of a type in a namespace, or in all namespaces if `namespace` is empty. `resource` is
+    /// `plural` or `plural.group`.
     pub fn list(&self, resource: &str, namespace: &str) -> Vec<Value> {
         let state = self.lock();
         let resource = find_type(&state.store, resource);
@@ -155,8 +162,9 @@ impl FakeApi {
         found.map(|(_, stored)| stored.served()).collect()
     }
 
-    /// All objects by `plural.group/namespace/name`, without the fields that differ between two runs with the same
-    /// result: uid, resourceVersion, managedFields and times. Crash tests compare the snapshots of two runs.
+    /// Returns all objects, keyed by `plural.group/namespace/name`. Leaves out fields that differ between two runs with
+    /// the same result: uid, resourceVersion, generation, creationTimestamp and managedFields. Crash tests compare the
+    /// snapshots of two runs.
     pub fn snapshot(&self) -> std::collections::BTreeMap<String, Value> {
         let state = self.lock();
         let entries = state.store.iter().map(|(key, stored)| {
@@ -169,8 +177,8 @@ impl FakeApi {
         entries.collect()
     }
 
-    /// Creates or replaces an object, including its status, by its apiVersion and kind, as field manager `test`:
-    /// simulates a user or another controller.
+    /// Creates or replaces an object including its status, with `test` as the field manager. This simulates a write by
+    /// a user or another controller. Returns the stored object.
     pub fn put(&self, object: Value) -> Value {
         let stored = self.put_as("test", object);
         self.announce();
@@ -221,7 +229,8 @@ impl FakeApi {
         stored.served()
     }
 
-    /// Changes a stored object with a closure, as field manager `test`. Panics if the object does not exist.
+    /// Changes a stored object with the closure `change`, with `test` as the field manager. Panics if the object does
+    /// not exist.
     pub fn edit(
         &self,
         resource: &str,
@@ -236,7 +245,8 @@ impl FakeApi {
         self.put(object)
     }
 
-    /// Deletes an object with propagation policy Background, honouring finalizers. False if it did not exist.
+    /// Deletes an object with propagation policy Background, respecting finalizers. Returns false if the object did not
+    /// exist.
     pub fn delete(&self, resource: &str, namespace: &str, name: &str) -> bool {
         let found = {
             let mut state = self.lock();
@@ -252,8 +262,8 @@ impl FakeApi {
 
     // Control of the server itself.
 
-    /// Serves the type of a CRD by its schema: prunes unknown fields, sets defaults, merges lists by their keys.
-    /// Replaces a built-in type of the same group and plural.
+    /// Serves the type that a CRD defines. As its schema requires, the server prunes unknown fields, sets defaults and
+    /// merges lists by key. Replaces a type with the same group and plural.
     pub fn install_crd(&self, crd: &Value) {
         let resource = ResourceType::from_crd(crd).expect("a CustomResourceDefinition");
         let mut state = self.lock();
@@ -263,7 +273,7 @@ impl FakeApi {
         state.store.types.push(resource);
     }
 
-    /// Stops serving a type, as if its CRD were deleted, and drops its stored objects.
+    /// Stops serving a type, as if its CRD had been deleted, and removes its stored objects.
     pub fn remove_type(&self, plural: &str) {
         let mut state = self.lock();
         let resource = find_type(&state.store, plural);
@@ -279,19 +289,19 @@ impl FakeApi {
         state.removed.insert(resource.plural);
     }
 
-    /// Ends every open watch stream, as a restart of the server does.
+    /// Ends all open watch streams, as a restart of the server would.
     pub fn end_watches(&self) {
         self.signal.send_modify(|signal| signal.epoch += 1);
     }
 
-    /// Discards the watch log: a watch that resumes from an older version gets 410 Expired.
+    /// Discards the watch log. A watch that resumes from an older version then fails with 410 Expired.
     pub fn compact(&self) {
         self.lock().store.compact();
         self.announce();
     }
 }
 
-/// Finds a type by its plural, or by `plural.group` if two groups have the same plural.
+/// Finds a type by its plural. `plural.group` distinguishes types of two groups with the same plural.
 fn find_type(store: &Store, name: &str) -> ResourceType {
     let found = store.types.iter().find(|t| t.qualified() == name);
     let found = found.or_else(|| store.types.iter().find(|t| t.plural == name));

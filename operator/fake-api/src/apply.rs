@@ -1,4 +1,5 @@
-//! Server-side apply, and the field ownership after other writes. Follows structured-merge-diff's `merge/update.go`.
+//! Server-side apply, and tracking of field ownership after other writes. The rules follow structured-merge-diff's
+//! `merge/update.go`.
 
 use serde_json::{Value, json};
 
@@ -16,8 +17,8 @@ pub struct Applied {
     pub managers: Managers,
 }
 
-/// Applies `config` over `live` for the manager `id`. `config` must contain only fields that the endpoint writes (see
-/// [`writable`]). A conflict with another manager is an error unless `force`.
+/// Applies `config` to the stored object `live` as the field manager `id`. `config` must contain only fields that the
+/// endpoint writes (see [`writable`]). Unless `force` is set, a conflict with another manager is an error.
 pub fn apply(
     resource: &ResourceType,
     live: &Stored,
@@ -41,13 +42,15 @@ pub fn apply(
     Ok(Applied { value, managers })
 }
 
-/// Paths that this manager applied last time and that have no owner now, including parents without an owner.
+/// Returns the paths that a manager applied last time and that no manager owns now, including parent fields without an
+/// owner.
 fn dropped(last: &FieldSet, managers: &Managers) -> FieldSet {
     let owned = managers.all_owned().with_named_parents();
     last.with_named_parents().difference(&owned)
 }
 
-/// Field ownership after a write other than apply: the writer owns the fields it changed, other managers lose them.
+/// Computes field ownership after a write other than an apply. The writer owns the fields that it changed, and other
+/// managers lose them.
 pub fn track_update(
     resource: &ResourceType,
     old: &Stored,
@@ -68,8 +71,8 @@ pub fn track_update(
     managers
 }
 
-/// The part of an apply body that the endpoint writes: only the status for the status subresource, everything else for
-/// the main resource.
+/// Returns the part of an apply body that the endpoint writes: only the status for the status subresource, and
+/// everything except the status for the main resource.
 pub fn writable(config: &Value, resource: &ResourceType, on_status: bool) -> Value {
     let mut config = tree::without_nulls(config);
     if on_status {
@@ -87,7 +90,8 @@ pub fn writable(config: &Value, resource: &ResourceType, on_status: bool) -> Val
     config
 }
 
-/// Validates an apply body before the merge: apiVersion, kind, name, and no managedFields.
+/// Validates an apply body before the merge: apiVersion and kind must match, the name must match or be absent, and
+/// managedFields must be absent.
 pub fn check_body(resource: &ResourceType, config: &Value, name: &str) -> ApiResult<()> {
     let text = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
     if text("apiVersion") != resource.api_version() || text("kind") != resource.kind {

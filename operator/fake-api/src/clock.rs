@@ -1,15 +1,15 @@
-//! The clock of the fake server, which tests control.
+//! Clock of the fake API server, which tests control.
 
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock that only [`TestClock::advance`] moves. Clones share the time.
+/// Clock that advances only when [`TestClock::advance`] is called. Clones share the same time.
 #[derive(Debug, Clone)]
 pub struct TestClock(Arc<Mutex<Timestamp>>);
 
 impl TestClock {
-    /// A clock that shows 2026-01-01T00:00:00Z.
+    /// Creates a clock with the time 2026-01-01T00:00:00Z.
     pub fn new() -> Self {
         Self::at("2026-01-01T00:00:00Z".parse().unwrap())
     }
@@ -40,7 +40,7 @@ impl From<TestClock> for Clock {
     }
 }
 
-/// The clock of the server: any function that returns a timestamp, or a [`TestClock`].
+/// Clock of the fake API server. It is created from a [`TestClock`] or from any function that returns a timestamp.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -53,7 +53,7 @@ impl Clock {
         (self.0)()
     }
 
-    /// The current time as RFC 3339 in whole seconds, as the API server writes `metav1.Time`.
+    /// Returns the current time in RFC 3339 format with whole seconds, which is the format of `metav1.Time`.
     pub fn stamp(&self) -> String {
         self.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }

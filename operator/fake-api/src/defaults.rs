@@ -1,5 +1,5 @@
-//! Defaults of the built-in types. They expose an operator that compares its desired object with the defaulted one from
-//! the API server, finds a difference and writes forever.
+//! Defaults of the built-in types, as the API server sets them. They expose an operator that mistakes a default for
+//! drift and rewrites the object endlessly.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub fn set_defaults(resource: &ResourceType, value: &mut Value) {
     }
 }
 
-/// Sets the fields of `defaults` that are absent in `value`, recursively.
+/// Recursively sets those fields of `defaults` that are missing in `value`.
 fn fill(value: &mut Value, defaults: Value) {
     if value.is_null() {
         *value = json!({});
@@ -155,7 +155,7 @@ fn container(container: &mut Value) {
     }
 }
 
-/// Sets the request of each resource of a container that has a limit but no request to the limit.
+/// Sets missing resource requests of a container to the value of the corresponding limit.
 fn limits_become_requests(container: &mut Value) {
     let Some(limits) = container.pointer("/resources/limits").cloned() else {
         return;

@@ -1,51 +1,51 @@
-//! Injection of faults at the n-th call, and the record of all calls.
+//! Injection of faults into API calls, and the record of calls.
 
 use crate::routes::Verb;
 
-/// A fault injected into one call.
+/// Fault that is injected into one API call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The operator's process dies before the server receives the call. Every later call of the same client fails
-    /// too. A new [`crate::FakeApi::client`] simulates the restarted process.
+    /// The operator process crashes before the server receives the call. All later calls of this client fail too. A new
+    /// [`crate::FakeApi::client`] represents the restarted process.
     CrashBefore,
-    /// The operator's process dies after the server has processed the call. Every later call of the same client fails
-    /// too.
+    /// The operator process crashes after the server has processed the call. All later calls of this client fail too.
     CrashAfter,
-    /// The connection breaks before the server receives the call. Later calls are not affected.
+    /// The connection breaks before the server receives the call. Later calls are unaffected.
     ConnectionLostBefore,
-    /// The connection breaks after the server has processed the call, so that the answer is lost. Later calls are not
-    /// affected.
+    /// The connection breaks after the server has processed the call, so the response is lost. Later calls are
+    /// unaffected.
     ConnectionLostAfter,
-    /// The server refuses the call with this HTTP code (409, 429, 500, 503, …) and changes nothing.
+    /// The server rejects the call with this HTTP status code, such as 409 or 503, and changes nothing.
     Status(u16),
-    /// The call is never answered and never processed.
+    /// The server never processes the call and never responds.
     Hang,
-    /// The request is delayed in the network until `FakeApi::arrive`, which processes it even if its client has
-    /// crashed.
+    /// The request is delayed in the network until `FakeApi::arrive` is called. The server then processes it even if
+    /// the client has crashed.
     Held,
 }
 
-/// One request as the server received it.
+/// Recorded API call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     pub verb: Verb,
-    /// The type, such as `deployments.apps`; the path of the request if no such type is served.
+    /// Resource type, such as `deployments.apps`.
     pub resource: String,
     pub namespace: String,
     pub name: String,
     /// Subresource of the request: empty or `status`.
     pub subresource: String,
     pub path: String,
-    /// Value of the query parameter `fieldManager`; empty for reads.
+    /// Value of the query parameter `fieldManager`, or `unknown` if it is missing; empty for reads.
     pub manager: String,
-    /// Whether the call changed the store.
+    /// True if the call changed the store.
     pub changed: bool,
-    /// The HTTP status code; 0 if the client received no answer.
+    /// HTTP status code of the response; 0 if the client received none. A watch always has the code 200.
     pub code: u16,
     pub fault: Option<Fault>,
 }
 
-/// The calls counted for a planned fault. Watches are never counted, because clients renew them at arbitrary times.
+/// Calls that are counted for a planned fault. Watches are never counted, because clients renew them at arbitrary
+/// times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountedCalls {
     All,
@@ -55,22 +55,22 @@ pub enum CountedCalls {
 #[derive(Debug, Clone)]
 struct Plan {
     count: CountedCalls,
-    /// Number of matching calls until the fault is due, including the call with the fault.
+    /// Number of counted calls until the fault occurs, including the call with the fault.
     left: usize,
     fault: Fault,
 }
 
-/// Planned faults and recorded calls.
+/// Planned faults, and the record of calls.
 #[derive(Debug, Default)]
 pub struct Faults {
     plans: Vec<Plan>,
     pub calls: Vec<Call>,
-    /// Requests with an unknown path or an unreadable body, which no test makes on purpose.
+    /// Requests that could not be parsed, for example because of an unknown path or an invalid body.
     pub unexpected: Vec<String>,
 }
 
 impl Faults {
-    /// Plans `fault` for the n-th matching call from now, counted from 1.
+    /// Plans `fault` for the `n`-th counted call from now, counting from 1.
     pub fn plan(&mut self, count: CountedCalls, n: usize, fault: Fault) {
         assert!(n > 0, "calls are counted from 1");
         self.plans.push(Plan {
@@ -80,7 +80,7 @@ impl Faults {
         });
     }
 
-    /// Number of planned faults that no call has reached.
+    /// Returns the number of planned faults that have not occurred yet.
     pub fn pending(&self) -> usize {
         self.plans.len()
     }
@@ -89,7 +89,7 @@ impl Faults {
         self.plans.clear();
     }
 
-    /// Counts one call and returns the fault planned for it, if any.
+    /// Counts one call, and returns the fault to inject into it, if any.
     pub fn next(&mut self, verb: Verb) -> Option<Fault> {
         if verb == Verb::Watch {
             return None;

@@ -1,23 +1,23 @@
-//! Field paths and sets of field paths, as recorded in `metadata.managedFields`.
+//! Field paths and sets of field paths, as in `metadata.managedFields`.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// One element of a field path. The strings are those of FieldsV1, without the prefixes `f:`, `k:` and `v:`.
+/// Element of a field path. Its text is that of the FieldsV1 format without the prefix `f:`, `k:` or `v:`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Elem {
-    /// A struct field or map key: `f:name`.
+    /// Struct field or map key, written as `f:name`.
     Field(String),
-    /// An item of an associative list, by the JSON of its keys: `k:{"name":"web"}`.
+    /// Item of a list with map keys, identified by the JSON of its keys, such as `k:{"name":"web"}`.
     Key(String),
-    /// An item of a set, by its JSON value: `v:"a"`.
+    /// Item of a set, identified by its JSON value, such as `v:"a"`.
     Item(String),
 }
 
 pub type FieldPath = Vec<Elem>;
 
-/// A set of field paths. A field with children is a member only if it is owned itself, which FieldsV1 writes as `.`.
+/// Set of field paths. A parent field is a member only if it is owned itself, which FieldsV1 writes as `.`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldSet(pub BTreeSet<FieldPath>);
 
@@ -38,8 +38,8 @@ impl FieldSet {
         Self(self.0.intersection(&other.0).cloned().collect())
     }
 
-    /// Adds every named parent field of each member: with `spec.replicas` also `spec`. List items are not added, as in
-    /// structured-merge-diff's `EnsureNamedFieldsAreMembers`.
+    /// Returns the set with all parent fields of its members added, for example `spec` for `spec.replicas`. Parents
+    /// that are list items are not added, as in structured-merge-diff's `EnsureNamedFieldsAreMembers`.
     pub fn with_named_parents(&self) -> Self {
         let mut all = self.0.clone();
         for path in &self.0 {
@@ -52,7 +52,7 @@ impl FieldSet {
         Self(all)
     }
 
-    /// The set in the format FieldsV1, as in an entry of `managedFields`.
+    /// Returns the set in the FieldsV1 format of `managedFields` entries.
     pub fn to_fields_v1(&self) -> Value {
         let mut root = Map::new();
         let mut paths = self.0.iter().peekable();
@@ -79,7 +79,7 @@ impl FieldSet {
     }
 }
 
-/// A path as the API server writes it in a conflict: `.spec.containers[name="web"].image`.
+/// Formats a path for a conflict message, such as `.spec.containers["name"="web"].image`.
 pub fn display(path: &[Elem]) -> String {
     path.iter()
         .map(|elem| match elem {

@@ -1,4 +1,5 @@
-//! Deletion: finalizers, propagation policies, and the garbage collector, which runs to completion after each write.
+//! Deletion of objects: finalizers, propagation policies, and the garbage collector, which runs to completion after
+//! each write.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::store::{Key, Store, Stored, meta_str};
 
-/// `propagationPolicy` of a delete request.
+/// Value of `propagationPolicy` in a delete request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Propagation {
     Background,
@@ -16,8 +17,8 @@ pub enum Propagation {
 
 const FOREGROUND: &str = "foregroundDeletion";
 
-/// Deletes an object. If a finalizer or the grace period prevents this, only sets `deletionTimestamp` and returns the
-/// object.
+/// Deletes an object. If a finalizer or the grace period of a pod prevents this, sets its `deletionTimestamp` and
+/// returns the object. `immediately` skips the grace period.
 pub fn delete(
     store: &mut Store,
     key: &Key,
@@ -46,7 +47,7 @@ pub fn delete(
     store.get(key).cloned()
 }
 
-/// Removes an object that has a `deletionTimestamp` and no finalizer left.
+/// Removes an object that has a `deletionTimestamp` and no finalizers left.
 pub fn finish_deletion(store: &mut Store, key: &Key) {
     let Some(stored) = store.get(key) else { return };
     let waiting = stored.value["metadata"].get("deletionTimestamp").is_some();
@@ -56,7 +57,9 @@ pub fn finish_deletion(store: &mut Store, key: &Key) {
     }
 }
 
-/// The garbage collector: repeatedly deletes objects none of whose owners exist any more, until there are no more.
+/// Runs the garbage collector until it has no work left. It deletes objects whose owners are all missing or in
+/// foreground deletion, and removes references to such owners from other objects. It also completes foreground
+/// deletions.
 pub fn collect(store: &mut Store) {
     while let Some(action) = next_action(store) {
         match action {
@@ -106,8 +109,9 @@ fn next_action(store: &Store) -> Option<Action> {
     })
 }
 
-/// Whether the owner keeps its dependent: it exists with the uid of the reference and is not being deleted in the
-/// foreground. An owner of a type that is not served counts as existing, because the collector cannot look it up.
+/// Returns true if the owner keeps its dependent from being deleted. The owner must exist with the UID of the reference
+/// and must not be in foreground deletion. An owner whose type is not served counts as existing, because the collector
+/// cannot look it up.
 fn holds(store: &Store, dependent: &Key, owner: &Value) -> bool {
     let api_version = owner["apiVersion"].as_str().unwrap_or_default();
     let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);

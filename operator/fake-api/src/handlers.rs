@@ -1,4 +1,4 @@
-//! Handlers of the API verbs other than watch.
+//! Handlers for all API verbs except watch.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::store::{Key, Store, Stored, meta_str};
 use crate::tree;
 use crate::write::{Owners, Write, Written, create, update};
 
-/// The answer to a request, and whether the request changed the store.
+/// Response to a request, with a flag that is true if the request changed the store.
 #[derive(Debug)]
 pub struct Answer {
     pub code: u16,
@@ -46,7 +46,7 @@ fn existing(store: &Store, route: &Route, key: &Key) -> ApiResult<Arc<Stored>> {
     found.ok_or_else(|| ApiError::not_found(&route.resource.qualified(), &key.name))
 }
 
-/// The object in the form the client requested: complete, or as `PartialObjectMetadata`.
+/// Returns the object in the form that the client requested: complete, or as `PartialObjectMetadata`.
 pub fn shown(object: &Value, metadata_only: bool) -> Value {
     if metadata_only {
         json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})

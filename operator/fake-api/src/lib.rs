@@ -1,12 +1,14 @@
-//! An in-memory Kubernetes API server behind a tower service, for convergence and crash tests.
+//! In-memory Kubernetes API server behind a tower service, for convergence and crash tests.
 //!
-//! `FakeApi::new(clock)` creates a server with an empty store; its method `client(namespace)` returns a `kube::Client`.
-//! The server behaves like a real one wherever an operator can tell the difference: server-side apply with field
-//! owners, resource versions and conflicts, generations, the status subresource, watches, finalizers, garbage
-//! collection, defaults. The same test suite runs against it and against a real kube-apiserver
-//! (`operator/tests/fake_api`).
-//! Faults are injected at the n-th call. The built-in controllers run only when a test calls `World::step`.
-//! An unknown path is answered with 404 and recorded in `unexpected()`, which every test asserts to be empty.
+//! `FakeApi::new(clock)` creates a server with an empty store, and `FakeApi::client(namespace)` returns a
+//! `kube::Client` for it. The server implements the behavior that matters to an operator: server-side apply with field
+//! ownership, resource versions and conflicts, generations, the status subresource, watches, finalizers, garbage
+//! collection and defaults. Most test cases in `operator/tests/fake_api` run against both this server and a real
+//! kube-apiserver.
+//!
+//! Faults can be injected into any call except a watch. The built-in controllers run only when a test calls
+//! `World::step`. Requests with an unknown path are answered with 404 and recorded in `FakeApi::unexpected`, and tests
+//! assert that there are none.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

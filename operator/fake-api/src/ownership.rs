@@ -1,4 +1,4 @@
-//! Field ownership: the field managers of one object, and how writes transfer fields between them.
+//! Field ownership: the field managers of an object, and the transfer of fields between them by writes.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,8 @@ use crate::resources::ResourceType;
 use crate::status::{ApiError, ApiResult};
 use crate::tree::{self, Leaves};
 
-/// Identity of a field manager. One name that both updates and applies counts as two managers, as in Kubernetes.
+/// Identity of a field manager. As in Kubernetes, a name that is used for both updates and applies counts as two
+/// managers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagerId {
     pub name: String,
@@ -16,16 +17,16 @@ pub struct ManagerId {
     pub subresource: String,
 }
 
-/// One entry of `metadata.managedFields`.
+/// Entry of `metadata.managedFields`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manager {
     pub id: ManagerId,
     pub set: FieldSet,
-    /// When the set of owned fields last changed.
+    /// Time at which the set of owned fields last changed.
     pub time: String,
 }
 
-/// The managers of one object, in the order of their first writes.
+/// Field managers of one object, in the order of their first write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Managers(pub Vec<Manager>);
 
@@ -57,7 +58,7 @@ impl Managers {
             .fold(FieldSet::default(), |all, m| all.union(&m.set))
     }
 
-    /// Whether both have the same managers with the same fields. Times are ignored.
+    /// Returns true if both have the same managers with the same fields. Times are ignored.
     pub fn same_sets(&self, other: &Self) -> bool {
         let key = |m: &Manager| (m.id.clone(), m.set.clone());
         self.0.len() == other.0.len()
@@ -67,8 +68,8 @@ impl Managers {
                 .all(|m| other.0.iter().any(|o| key(o) == key(m)))
     }
 
-    /// Removes the fields that manager `id` changed from all other managers. Unless `force`, a field that another
-    /// manager owns is a conflict.
+    /// Removes the fields that the manager `id` changed from all other managers. Unless `force` is set, returns a
+    /// conflict error if another manager owns one of these fields.
     pub fn yield_to(
         &mut self,
         id: &ManagerId,
@@ -120,7 +121,8 @@ impl Managers {
 }
 
 impl Manager {
-    /// Description of the manager in the message of a conflict. If the manager updates, it contains the API version.
+    /// Returns the description of the manager for a conflict message. It includes the API version if the manager writes
+    /// by update.
     fn described(&self, api_version: &str) -> String {
         let mut words = format!("{:?}", self.id.name);
         if !self.id.subresource.is_empty() {
@@ -133,7 +135,7 @@ impl Manager {
     }
 }
 
-/// The conflict error of an apply. `lost` are the pairs of a manager and a field that it would lose.
+/// Builds the conflict error of an apply. Each entry of `lost` is a manager and a field that it would lose.
 fn conflicts(lost: &[(String, String)]) -> ApiError {
     let message = match lost {
         [(manager, path)] => {
@@ -161,7 +163,7 @@ fn conflicts(lost: &[(String, String)]) -> ApiError {
     error
 }
 
-/// Paths that a write changed.
+/// Field paths that a write changed.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
     pub added: FieldSet,

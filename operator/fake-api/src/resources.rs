@@ -1,9 +1,8 @@
-//! The resource types that the fake server serves, with the properties in which they differ.
+//! Resource types that the fake API server serves.
 
 use serde_json::Value;
 
-/// A served resource type: the columns of `kubectl api-resources`, and properties on which the server's behaviour
-/// depends.
+/// Resource type that the server serves, with the properties that affect the server's behavior.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceType {
     /// API group; empty for the core group.
@@ -12,11 +11,11 @@ pub struct ResourceType {
     pub plural: String,
     pub kind: String,
     pub namespaced: bool,
-    /// Whether the type has a `status` subresource. Writes to the main resource then ignore `.status`.
+    /// True if the type has a `status` subresource. Writes to the main resource then ignore `.status`.
     pub has_status: bool,
-    /// Whether objects have `metadata.generation`.
+    /// True if objects of the type have `metadata.generation`.
     pub has_generation: bool,
-    /// `openAPIV3Schema` of a custom resource that was installed from its CRD.
+    /// `openAPIV3Schema` from the CRD of a custom resource; `None` if no CRD was installed.
     pub schema: Option<Value>,
 }
 
@@ -29,7 +28,7 @@ impl ResourceType {
         }
     }
 
-    /// Plural and group, as the server names a resource in messages: `deployments.apps`.
+    /// Returns plural and group, as in API server messages, such as `deployments.apps`.
     pub fn qualified(&self) -> String {
         if self.group.is_empty() {
             self.plural.clone()
@@ -38,7 +37,7 @@ impl ResourceType {
         }
     }
 
-    /// Kind and group, as the server names a kind in errors: `Deployment.apps`.
+    /// Returns kind and group, as in API server errors, such as `Deployment.apps`.
     pub fn qualified_kind(&self) -> String {
         if self.group.is_empty() {
             self.kind.clone()
@@ -47,12 +46,13 @@ impl ResourceType {
         }
     }
 
-    /// Whether the type comes from a CustomResourceDefinition, judged by its group.
+    /// Returns true if this is the type of a custom resource, judged by its API group.
     pub fn is_custom(&self) -> bool {
         is_custom_group(&self.group)
     }
 
-    /// The type that a CustomResourceDefinition (as JSON) defines; `None` if the JSON is not a definition.
+    /// Returns the type that a CustomResourceDefinition (as JSON) defines. Returns `None` if a required field is
+    /// missing.
     pub fn from_crd(crd: &Value) -> Option<Self> {
         let spec = crd.get("spec")?;
         let version = spec
@@ -75,14 +75,13 @@ impl ResourceType {
     }
 }
 
-/// Whether an API group is one of custom resources: it contains a dot and does not end in `.k8s.io`, as the groups of
-/// built-in types do.
+/// Returns true if an API group belongs to custom resources. Such a group contains a dot and does not end in `.k8s.io`.
 pub fn is_custom_group(group: &str) -> bool {
     group.contains('.') && !group.ends_with(".k8s.io")
 }
 
-/// The built-in types that the operator may use, and the project's two custom types before their CRDs are installed.
-/// Columns: group, version, plural, kind, flags (c cluster-scoped, s status subresource, g generation).
+/// Built-in types that the operator may use, and the two custom types of this project without their schema. The columns
+/// are group, version, plural, kind and flags (c: cluster-scoped, s: status subresource, g: generation).
 const TYPES: &[(&str, &str, &str, &str, &str)] = &[
     ("", "v1", "namespaces", "Namespace", "cs"),
     ("", "v1", "nodes", "Node", "cs"),

@@ -1,4 +1,4 @@
-//! Parsing of HTTP requests into typed API calls.
+//! Parsing of HTTP requests into API requests.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::resources::ResourceType;
 use crate::status::{ApiError, ApiResult};
 use crate::store::Store;
 
-/// The verb of a request, by the names of Kubernetes RBAC.
+/// Verb of an API request, with the names of Kubernetes RBAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Get,
@@ -28,30 +28,31 @@ impl Verb {
     }
 }
 
-/// The type of a PATCH request, by its `Content-Type`.
+/// Type of a PATCH request, determined by its `Content-Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PatchKind {
     Merge,
     Json,
     Apply,
-    /// Strategic merge patch. It is merged by the list types of server-side apply; directives are not supported.
+    /// Strategic merge patch. The fake server merges it with the list types of server-side apply, and does not support
+    /// patch directives.
     Strategic,
 }
 
-/// A parsed API request.
+/// Parsed API request.
 #[derive(Debug, Clone)]
 pub struct Route {
     pub verb: Verb,
     pub resource: ResourceType,
     /// Namespace of the request; empty for all namespaces and for cluster-scoped types.
     pub namespace: String,
-    /// Name of the object; empty for collections.
+    /// Name of the object; empty for requests on collections.
     pub name: String,
     /// Subresource of the request: empty or `status`.
     pub subresource: String,
     pub query: BTreeMap<String, String>,
     pub patch: Option<PatchKind>,
-    /// Whether the client requested `PartialObjectMetadata`.
+    /// True if the client requested only metadata (`PartialObjectMetadata`).
     pub metadata_only: bool,
     pub body: Value,
 }
@@ -61,8 +62,8 @@ impl Route {
         self.query.get(name).map_or("", String::as_str)
     }
 
-    /// The field manager of a write; `unknown` without the parameter. A real server falls back to the user agent, which
-    /// kube does not send here.
+    /// Returns the field manager of a write, or `unknown` if the request names none. A real API server would use the
+    /// User-Agent instead, which kube-rs does not send to the fake server.
     pub fn manager(&self) -> &str {
         match self.param("fieldManager") {
             "" => "unknown",
@@ -79,15 +80,15 @@ impl Route {
     }
 }
 
-/// The reason why a request could not be parsed.
+/// Reason why a request could not be parsed.
 #[derive(Debug)]
 pub enum NoRoute {
-    /// No such path is served: a mistake in the test, or a type that the test removed.
+    /// The server does not serve this path. Either the test contains a mistake, or it has removed the type.
     UnknownPath,
     Refused(ApiError),
 }
 
-/// The components of a request path.
+/// Components of a request path.
 struct Target<'a> {
     group: &'a str,
     namespace: &'a str,
@@ -186,7 +187,8 @@ fn patch_kind(content_type: &str) -> Option<PatchKind> {
     }
 }
 
-/// Decodes a body as JSON, else as YAML, because an apply patch may be either. An empty body is null.
+/// Decodes a body as JSON or, if that fails, as YAML, because an apply patch may be in either format. An empty body
+/// results in null.
 fn decode(body: &[u8]) -> ApiResult<Value> {
     if body.is_empty() {
         return Ok(Value::Null);

@@ -1,5 +1,5 @@
-//! Structural schemas of CRDs: pruning, defaulting and validation of values.
-//! CEL rules are not evaluated here: the tests of the `crds` crate do that.
+//! Structural schemas of CRDs: pruning, defaulting and validation of values. CEL rules are not evaluated here, but in
+//! the tests of the `crds` crate.
 
 use serde_json::Value;
 
@@ -7,10 +7,11 @@ use crate::resources::ResourceType;
 use crate::status::{ApiError, ApiResult};
 use crate::store::meta_str;
 
-/// Beginning of the message about a value whose type differs from the type in the schema.
+/// Beginning of the error message for a value whose type differs from the type in the schema.
 const WRONG_TYPE: &str = "Invalid value: must be of type ";
 
-/// Prunes unknown fields (if `strict`: refuses them), sets defaults, and checks types, enums and required fields.
+/// Prunes unknown fields, sets defaults, and checks types, enums, maximum lengths and required fields. If `strict` is
+/// set, an unknown field is an error.
 pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResult<Value> {
     let Some(schema) = &resource.schema else {
         return Ok(value);
@@ -48,8 +49,8 @@ pub fn prune(resource: &ResourceType, mut value: Value, strict: bool) -> ApiResu
     }
 }
 
-/// The first field that does not fit the schema of a custom type, with the reason: the field is not declared, or its
-/// value has another type. `None` if all fields fit or the type has no schema.
+/// Returns a message about the first field of a custom object that does not fit the schema. The field is either not
+/// declared or has a value of the wrong type. Returns `None` if all fields fit, or if the type has no schema.
 pub fn untyped(resource: &ResourceType, object: &Value) -> Option<String> {
     let properties = resource.schema.as_ref()?.get("properties")?.as_object()?;
     let (mut unknown, mut wrong) = (Vec::new(), Vec::new());

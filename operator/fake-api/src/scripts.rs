@@ -1,35 +1,35 @@
-//! Scripts by which a test sets how the pods of an image or of a Job behave.
+//! Scripts with which a test determines the behavior of the pods of an image or of a Job.
 
 use std::collections::BTreeMap;
 
-/// How the pods of an image behave.
+/// Scripted behavior of the pods of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     Healthy,
-    /// Exits after each start; restarts up to five times, then stays in CrashLoopBackOff.
+    /// The container exits after each start. It restarts up to five times and then stays in CrashLoopBackOff.
     CrashLoop,
     ImagePullBackOff,
-    /// The container waits in `CreateContainerConfigError`. Every pod does so while a referenced Secret or ConfigMap is
-    /// missing.
+    /// The container waits in `CreateContainerConfigError`. Pods with any behavior do so while a referenced Secret or
+    /// ConfigMap is missing.
     ConfigError,
-    /// Runs, but never becomes ready.
+    /// The container runs but never becomes ready.
     NeverReady,
     Unschedulable,
-    /// Becomes ready, then exits and restarts this many times.
+    /// The container becomes ready, and then exits and restarts. This repeats the given number of times.
     RestartsAfterReady(i64),
 }
 
-/// Scripted behaviours by image.
+/// Scripted behaviors by image.
 #[derive(Debug, Default, Clone)]
 pub struct PodScripts(BTreeMap<String, Behaviour>);
 
 impl PodScripts {
-    /// Sets the behaviour of an image, named by its digest (`sha256:…`) or its whole reference.
+    /// Sets the behavior of an image. `image` is its digest (`sha256:…`) or its full reference.
     pub fn script(&mut self, image: &str, behaviour: Behaviour) {
         self.0.insert(image.into(), behaviour);
     }
 
-    /// The behaviour set for an image reference or for its digest; `Healthy` if none is set.
+    /// Returns the behavior that was set for the image reference or for its digest; `Healthy` if none was set.
     pub fn of(&self, image: &str) -> Behaviour {
         let digest = image.split_once('@').map_or("", |(_, digest)| digest);
         let scripted = self.0.get(image).or_else(|| self.0.get(digest));
@@ -37,35 +37,35 @@ impl PodScripts {
     }
 }
 
-/// What the pods of a Job do.
+/// Scripted outcome of the pods of a Job.
 #[derive(Debug, Clone)]
 pub enum JobOutcome {
-    /// Exits with code 0 and this termination message.
+    /// The pod exits with code 0 and this termination message.
     Succeeds(String),
-    /// Exits with this code and termination message.
+    /// The pod exits with the given code and termination message.
     Fails { exit_code: i64, message: String },
-    /// Is never scheduled on a node.
+    /// The pod is never scheduled.
     NeverScheduled,
-    /// Waits because its image cannot be pulled.
+    /// The pod waits because its image cannot be pulled.
     ImagePullBackOff,
-    /// Runs until a deadline of the pod or the Job.
+    /// The pod runs until a deadline of the pod or the Job.
     Hangs,
-    /// The outcome that this function computes from the contents of the Secrets the pod mounts, by key.
+    /// The outcome is computed by this function from the content of the Secrets that the pod mounts, by key.
     Computed(fn(&BTreeMap<String, String>) -> JobOutcome),
 }
 
-/// Scripted outcomes by parts of the names of Jobs.
+/// Scripted outcomes by a part of the Job's name.
 #[derive(Debug, Default, Clone)]
 pub struct JobScripts(Vec<(String, JobOutcome)>);
 
 impl JobScripts {
-    /// Sets the outcome of the Jobs whose name contains `part`; the last matching script wins.
+    /// Sets the outcome of Jobs whose name contains `part`. If several scripts match a Job, the last one applies.
     pub fn script(&mut self, part: &str, outcome: JobOutcome) {
         self.0.retain(|(known, _)| known != part);
         self.0.push((part.to_owned(), outcome));
     }
 
-    /// The outcome set for a Job by its name; success with an empty message if none is set.
+    /// Returns the outcome for a Job by its name. The default is success with an empty message.
     pub fn of(&self, job: &str) -> JobOutcome {
         let scripted = self.0.iter().rev().find(|(part, _)| job.contains(part));
         scripted.map_or_else(

@@ -1,4 +1,4 @@
-//! Label and field selectors of the verbs list, watch and deletecollection.
+//! Label and field selectors of list, watch and deletecollection requests.
 
 use serde_json::Value;
 
@@ -12,11 +12,12 @@ enum Requirement {
     Absent(String),
 }
 
-/// A parsed label selector and field selector. The default matches everything.
+/// Parsed label selector and field selector. The default matches all objects.
 #[derive(Debug, Clone, Default)]
 pub struct Selector {
     labels: Vec<Requirement>,
-    /// Requirements on fields: JSON pointer, value, and whether the field must be equal (true) or unequal (false).
+    /// Requirements on fields: JSON pointer, value, and a flag. If the flag is true, the field must be equal to the
+    /// value, otherwise unequal.
     fields: Vec<(String, String, bool)>,
 }
 
@@ -115,7 +116,7 @@ fn requirement(text: &str) -> ApiResult<Requirement> {
     Ok(parsed)
 }
 
-/// Whether a field selector for this kind may use the field at `path`.
+/// Returns true if a field selector for objects of this kind may use the field at `path`.
 fn selectable(kind: &str, path: &str) -> bool {
     matches!(
         (kind, path),

@@ -1,4 +1,4 @@
-//! The tower service: records each call, injects the planned fault and answers the call.
+//! Tower service of the fake API server. It records calls, injects planned faults, and responds.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -22,7 +22,7 @@ use crate::state::State;
 use crate::status::ApiError;
 use crate::watch::{Signal, follow};
 
-/// The connection of one client, which simulates one operator process.
+/// Connection of one client, which represents one operator process.
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub state: Arc<Mutex<State>>,
@@ -32,7 +32,7 @@ pub struct Connection {
 
 type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 
-/// Error of a broken connection, or of a client whose simulated process has crashed.
+/// Error of a broken connection, or of a client whose process has crashed.
 #[derive(Debug)]
 pub struct ConnectionError(&'static str);
 
@@ -194,7 +194,8 @@ fn json_type(response: &mut Response<ResponseBody>) {
 }
 
 impl State {
-    /// Answers discovery requests: `/version`, `/api/<version>` and `/apis/<group>/<version>`.
+    /// Responds to discovery requests: `/version`, `/api/<version>` and `/apis/<group>/<version>`. Returns `None` for
+    /// any other path, and for a group and version without types.
     fn discovery(&self, path: &str) -> Option<Value> {
         let path = path.trim_matches('/');
         if path == "version" {
@@ -229,8 +230,8 @@ impl State {
         })
     }
 
-    /// Answer to a request that could not be parsed, and its record in `unexpected`. For an unknown path it is a
-    /// plain-text 404, not recorded if the test removed the type.
+    /// Responds to a request that could not be parsed, and records it in `unexpected`. The response to an unknown path
+    /// is a plain-text 404. A request for a type that the test has removed is not recorded.
     fn no_route(&mut self, parts: &http::request::Parts, why: NoRoute) -> Response<ResponseBody> {
         let line = format!("{} {}", parts.method, parts.uri);
         match why {

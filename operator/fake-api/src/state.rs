@@ -1,4 +1,4 @@
-//! The state of the server.
+//! State of the fake API server.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,18 @@ use crate::faults::Faults;
 use crate::routes::Route;
 use crate::store::Store;
 
-/// The complete state of the server, which one lock protects.
+/// Complete state of the server, protected by one lock.
 #[derive(Debug)]
 pub struct State {
-    /// The stored objects.
+    /// Stored objects.
     pub store: Store,
-    /// Planned faults and recorded calls.
+    /// Planned faults, and the record of calls.
     pub faults: Faults,
     /// Numbers of the clients whose process has crashed.
     pub crashed: BTreeSet<u64>,
-    /// Requests delayed in the network by `Fault::Held`.
+    /// Requests that `Fault::Held` delays in the network.
     pub held: Vec<Route>,
-    /// Plurals of the types that a test removed: a 404 for their paths is expected.
+    /// Plurals of the types that a test has removed. A 404 response for their paths is expected.
     pub removed: BTreeSet<String>,
     /// Number of clients created so far.
     pub clients: u64,

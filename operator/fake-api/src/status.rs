@@ -1,20 +1,20 @@
-//! Errors in the API server's format: a `metav1.Status` with code and reason.
+//! API errors in the format of the Kubernetes API server: a `metav1.Status` with code and reason.
 
 use serde_json::{Value, json};
 
 use crate::resources::ResourceType;
 
-/// Beginning of the message about an unknown field.
+/// Beginning of the error message for an unknown field.
 const STRICT: &str = "strict decoding error:";
 
-/// An error that the client receives as a `Status` object with this HTTP code.
+/// Error that the client receives as a `Status` object with this HTTP status code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiError {
     pub code: u16,
-    /// Machine-readable reason: `NotFound`, `Conflict`, `Invalid`, …
+    /// Machine-readable reason, such as `NotFound` or `Conflict`.
     pub reason: &'static str,
     pub message: String,
-    /// `details.causes`; only apply conflicts and invalid fields have any.
+    /// Value of `details.causes`. Only apply conflicts and invalid fields have causes.
     pub causes: Vec<Value>,
 }
 
@@ -42,7 +42,7 @@ impl ApiError {
         )
     }
 
-    /// 409 for a request whose resourceVersion or uid differs from the stored one.
+    /// Creates a 409 error for a request whose resourceVersion or UID differs from that of the stored object.
     pub fn conflict(plural: &str, name: &str, why: &str) -> Self {
         Self::new(
             409,
@@ -51,7 +51,7 @@ impl ApiError {
         )
     }
 
-    /// 422 for a field with a value that the server refuses.
+    /// Creates a 422 error for a field with an invalid value.
     pub fn invalid(resource: &ResourceType, name: &str, field: &str, why: &str) -> Self {
         let kind = resource.qualified_kind();
         let mut error = Self::new(
@@ -63,8 +63,8 @@ impl ApiError {
         error
     }
 
-    /// 500 for an apply whose body does not fit the schema. For other writes the server drops an undeclared field, and
-    /// answers a value of a wrong type with [`Self::invalid`].
+    /// Creates a 500 error for an apply whose body does not fit the schema. For other writes, the server drops
+    /// undeclared fields unless validation is strict, and responds with [`Self::invalid`] to values of the wrong type.
     pub fn untyped_patch(resource: &ResourceType, body: &Value, why: &str) -> Self {
         let metadata = |name: &str| body["metadata"][name].as_str().unwrap_or_default();
         Self::new(
@@ -80,7 +80,7 @@ impl ApiError {
         )
     }
 
-    /// 400 for an unknown field in a request with `fieldValidation=Strict`.
+    /// Creates a 400 error for an unknown field in a request with `fieldValidation=Strict`.
     pub fn strict_decoding(resource: &ResourceType, field: &str) -> Self {
         let (kind, version) = (&resource.kind, &resource.version);
         Self::bad_request(format!(
@@ -88,8 +88,8 @@ impl ApiError {
         ))
     }
 
-    /// Turns a strict decoding error of a patch into the 422 about the patched object that the real server returns. Any
-    /// other error is returned unchanged.
+    /// Converts a strict decoding error of a patch into the 422 error about the patched object that a real server
+    /// returns. Returns other errors unchanged.
     pub fn of_patch(self, patched: &Value) -> Self {
         let Some(at) = self.message.find(STRICT).filter(|_| self.code == 400) else {
             return self;
@@ -107,7 +107,7 @@ impl ApiError {
         Self::new(400, "BadRequest", message)
     }
 
-    /// An injected error with this HTTP code and the reason that the real server uses for the code.
+    /// Creates an injected error with this HTTP status code and the reason that a real server uses for the code.
     pub fn injected(code: u16) -> Self {
         let reason = match code {
             401 => "Unauthorized",

@@ -1,4 +1,5 @@
-//! The store: objects by key, a resource version that counts writes, and the log of changes that watches replay.
+//! Object store of the fake API server. It contains objects by key, a resource version that counts writes, and a log of
+//! changes from which watches are served.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use crate::clock::Clock;
 use crate::ownership::Managers;
 use crate::resources::{ResourceType, builtin_types};
 
-/// Key of an object. Lists are sorted by it.
+/// Key of an object. Lists are sorted by key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     pub group: String,
@@ -38,7 +39,7 @@ impl Key {
     }
 }
 
-/// A stored object. Its `managedFields` are decoded into [`Managers`] and removed from the JSON.
+/// Stored object. Its `managedFields` are decoded into [`Managers`] and removed from the JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     pub value: Value,
@@ -50,7 +51,7 @@ impl Stored {
         meta_str(&self.value, "uid")
     }
 
-    /// The object as the API returns it, with `managedFields`.
+    /// Returns the object as the API returns it, including `managedFields`.
     pub fn served(&self) -> Value {
         let mut value = self.value.clone();
         let api_version = value["apiVersion"].as_str().unwrap_or_default().to_owned();
@@ -61,7 +62,7 @@ impl Stored {
     }
 }
 
-/// `metadata.<field>` as text, empty when absent.
+/// Returns `metadata.<field>` as text; empty if it is missing.
 pub fn meta_str<'a>(value: &'a Value, field: &str) -> &'a str {
     value
         .get("metadata")
@@ -77,16 +78,17 @@ pub enum Change {
     Deleted,
 }
 
-/// One change in the log that watches replay.
+/// One change of an object in the log from which watches are served.
 #[derive(Debug, Clone)]
 pub struct LogEntry {
     pub version: u64,
     pub change: Change,
     pub key: Key,
-    /// The object after the change. For a deletion: its last state, with the resource version of the deletion.
+    /// State of the object after the change. For a deletion, this is the last state with the resource version of the
+    /// deletion.
     pub object: Arc<Stored>,
-    /// The object before the change. A watch with a selector compares it with `object`: it reports ADDED when the
-    /// object starts matching, and DELETED when it stops matching.
+    /// State of the object before the change. A watch with a selector compares it with `object`. It reports ADDED when
+    /// the object starts to match, and DELETED when it stops matching.
     pub previous: Option<Arc<Stored>>,
 }
 
@@ -97,7 +99,7 @@ pub struct Store {
     objects: BTreeMap<Key, Arc<Stored>>,
     log: Vec<LogEntry>,
     version: u64,
-    /// Watches that resume from an older version get 410 Expired.
+    /// Watches that resume from a version older than this one fail with 410 Expired.
     compacted: u64,
     counter: u64,
 }
@@ -115,7 +117,8 @@ impl Store {
         }
     }
 
-    /// A store with the same objects, another clock and an empty log. No watch of the original can resume on the copy.
+    /// Creates a store with the same objects, a different clock and an empty log. A watch of the original store cannot
+    /// resume on the copy.
     pub fn copy(&self, clock: Clock) -> Self {
         Self {
             clock,
@@ -161,7 +164,7 @@ impl Store {
         self.objects.iter()
     }
 
-    /// Objects of one type in a namespace; in all namespaces if `namespace` is empty.
+    /// Returns the objects of one type in a namespace, or in all namespaces if `namespace` is empty.
     pub fn list<'a>(
         &'a self,
         resource: &'a ResourceType,
@@ -176,7 +179,7 @@ impl Store {
         self.log.iter().filter(move |entry| entry.version > version)
     }
 
-    /// A unique number, for uids and generated names.
+    /// Returns a new unique number, for UIDs and generated names.
     pub fn next_number(&mut self) -> u64 {
         self.counter += 1;
         self.counter
@@ -201,7 +204,8 @@ impl Store {
         object
     }
 
-    /// Removes an object, logs its last state with the resource version of the deletion, and returns that state.
+    /// Removes an object and logs the deletion. Returns the last state of the object with the resource version of the
+    /// deletion, or `None` if it does not exist.
     pub fn take(&mut self, key: &Key) -> Option<Arc<Stored>> {
         let previous = self.objects.remove(key)?;
         self.version += 1;

@@ -1,27 +1,27 @@
-//! List and map types: which lists are merged by key, which lists are sets, and which values are atomic.
-//! Source: `x-kubernetes-list-type` and `x-kubernetes-map-type`, for built-in kinds from the OpenAPI document of
-//! Kubernetes 1.36, for custom kinds from their CRD.
+//! List and map types of fields: lists that are merged by key, lists that are sets, and values that are atomic. For
+//! built-in kinds, `x-kubernetes-list-type` and `x-kubernetes-map-type` are taken from the OpenAPI document of
+//! Kubernetes 1.36. For custom kinds, they are taken from the CRD.
 
 use serde_json::{Map, Value};
 
 use crate::fields::Elem;
 use crate::resources::ResourceType;
 
-/// How a value is owned and merged, by its list or map type.
+/// Granularity at which a value is owned and merged, determined by its list or map type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Topology {
-    /// A struct or map whose entries have separate owners.
+    /// Struct or map whose entries are owned separately.
     Granular,
-    /// A value that is replaced and owned as a whole.
+    /// Value that is replaced and owned as a whole.
     Atomic,
-    /// A list of objects, each identified by the values of these keys; with the default of each key, if any.
+    /// List of objects, each identified by the values of these keys. Each key has an optional default value.
     ListMap(Vec<(String, Option<Value>)>),
-    /// A list of scalars, each with separate owners.
+    /// List of scalars, each of which is owned separately.
     ListSet,
 }
 
-/// Associative lists of the built-in kinds: the last field names of the path, and the keys. The longest matching suffix
-/// of a path wins.
+/// Lists of the built-in kinds that are merged by key: the last field names of their path, and the keys. If several
+/// entries match a path, the longest applies.
 const LIST_MAPS: &[(&[&str], &[&str])] = &[
     (&["metadata", "ownerReferences"], &["uid"]),
     (&["containers"], &["name"]),
@@ -47,7 +47,7 @@ const LIST_MAPS: &[(&[&str], &[&str])] = &[
     (&["status", "podIPs"], &["ip"]),
 ];
 
-/// Atomic objects of the built-in kinds, by the last field names of the path.
+/// Atomic objects of the built-in kinds, identified by the last field names of their path.
 const ATOMIC_MAPS: &[&[&str]] = &[
     &["spec", "selector"],
     &["spec", "podSelector"],
@@ -65,7 +65,7 @@ const ATOMIC_MAPS: &[&[&str]] = &[
     &["service", "port"],
 ];
 
-/// The topology of `value`, which is at `path` in an object of this type.
+/// Returns the topology of `value`, which is at `path` in an object of the type `resource`.
 pub fn of(resource: &ResourceType, path: &[Elem], value: &Value) -> Topology {
     let names: Vec<&str> = path
         .iter()
@@ -181,8 +181,8 @@ fn schema_keys(list: &Value) -> Vec<(String, Option<Value>)> {
         .collect()
 }
 
-/// The path element of a list item. `None` if the list is neither a map nor a set, or if the item lacks a key that has
-/// no default.
+/// Returns the path element of a list item. Returns `None` if the list is neither a map nor a set, or if the item lacks
+/// a key that has no default.
 pub fn item_elem(topology: &Topology, item: &Value) -> Option<Elem> {
     match topology {
         Topology::ListMap(keys) => {

@@ -1,5 +1,5 @@
-//! Operations on a JSON object by its topology: set of fields, leaves, merge and removal.
-//! The rules follow structured-merge-diff (`tofieldset.go`, `merge.go`, `remove.go`).
+//! Operations on JSON objects that depend on list and map types: collecting fields, merging and removing. The rules
+//! follow structured-merge-diff (`tofieldset.go`, `merge.go`, `remove.go`).
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,11 @@ use crate::fields::{Elem, FieldPath, FieldSet};
 use crate::resources::ResourceType;
 use crate::topology::{self, Topology};
 
-/// Every owned path of an object, with the value to compare. The path of a list item itself has no value.
+/// Paths of an object that can be owned, with their values. The path of a list item maps to `None`, unless the item is
+/// atomic.
 pub type Leaves = BTreeMap<FieldPath, Option<Value>>;
 
-/// Fields whose owners the server does not track.
+/// Fields whose ownership the server does not track.
 const UNOWNED: &[&[&str]] = &[
     &["apiVersion"],
     &["kind"],
@@ -83,7 +84,7 @@ fn visit(resource: &ResourceType, path: &mut FieldPath, value: &Value, found: &m
     }
 }
 
-/// Merges `config` into `live`: fields in `config` replace those of `live`, and all other fields stay.
+/// Merges `config` into `live`. Fields in `config` replace those in `live`, and all other fields remain.
 pub fn merge(resource: &ResourceType, live: &Value, config: &Value) -> Value {
     merge_at(resource, &mut Vec::new(), live, config)
 }
@@ -108,8 +109,8 @@ fn merge_at(resource: &ResourceType, path: &mut FieldPath, live: &Value, config:
     }
 }
 
-/// Merges two associative lists. Items keep the order of `new`; an item that is only in `old` is placed before the next
-/// item that both have.
+/// Merges two lists whose items have keys. Items keep the order of `new`. An item that is only in `old` is placed
+/// before the next item that is in both lists.
 fn merge_lists(
     resource: &ResourceType,
     path: &mut FieldPath,
@@ -195,7 +196,7 @@ fn remove_at(resource: &ResourceType, at: &mut FieldPath, value: &mut Value, res
     }
 }
 
-/// The value without null fields, because the server treats a null field as absent.
+/// Returns the value without null fields, because the server treats a null field as missing.
 pub fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(map) => {

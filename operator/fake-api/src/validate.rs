@@ -1,4 +1,4 @@
-//! The validation rules of the API server that an operator can violate: names, required fields, immutable fields.
+//! Validation rules of the API server that an operator could violate: names, required fields and immutable fields.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::resources::ResourceType;
 use crate::status::{ApiError, ApiResult};
 use crate::store::meta_str;
 
-/// Validates an object without regard to its previous version.
+/// Validates an object independently of its previous version.
 pub fn object(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     let name = meta_str(value, "name");
     let refuse = |field: &str, why: &str| Err(ApiError::invalid(resource, name, field, why));
@@ -68,8 +68,8 @@ fn workload(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     template(resource, value)
 }
 
-/// Validates a Job: its restartPolicy must be Never or OnFailure, and its name must have at most 63 characters, because
-/// it becomes the value of a label of its pods.
+/// Validates a Job. Its restartPolicy must be Never or OnFailure. Its name must have at most 63 characters, because it
+/// is the value of a label on the pods.
 fn job(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     let refuse = refusal(resource, value);
     if meta_str(value, "name").len() > 63 {
@@ -95,7 +95,7 @@ fn refusal<'a>(
     }
 }
 
-/// Validates a pod template.
+/// Validates the pod template of a workload.
 fn template(resource: &ResourceType, value: &Value) -> ApiResult<()> {
     let refuse = refusal(resource, value);
     if let Some(bad) = bad_label(value.pointer("/spec/template/metadata/labels")) {
@@ -168,7 +168,8 @@ pub fn transition(resource: &ResourceType, old: &Value, new: &Value) -> ApiResul
     }
 }
 
-/// The spec of a CrokodialRelease without `pin` and `pinReason`, the only two fields that users may change.
+/// Returns the spec of a CrokodialRelease without `pin` and `pinReason`, which are the only fields that users may
+/// change.
 fn unpinned(release: &Value) -> Value {
     let mut spec = release.get("spec").cloned().unwrap_or_default();
     if let Some(map) = spec.as_object_mut() {
@@ -186,7 +187,8 @@ fn is_dns_subdomain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 253 && name.split('.').all(part)
 }
 
-/// The first label whose value is invalid: longer than 63 characters, or with characters outside `[A-Za-z0-9._-]`.
+/// Returns a message about the first label with an invalid value: longer than 63 characters, with characters outside
+/// `[A-Za-z0-9._-]`, or without an alphanumeric character at both ends.
 fn bad_label(labels: Option<&Value>) -> Option<String> {
     let labels = labels?.as_object()?;
     let edge = |c: char| c.is_ascii_alphanumeric();

@@ -1,4 +1,4 @@
-//! Watch streams: each replays the log from a resource version and then follows it.
+//! Watch streams. Each stream replays the log of changes from a resource version and then follows it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -17,11 +17,12 @@ use crate::state::State;
 use crate::status::{ApiError, ApiResult};
 use crate::store::{Change, LogEntry, Store};
 
-/// Notification to the open watches that the store changed or that all streams must end.
+/// Notification to all open watches that the store has changed or that all streams must end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Signal {
     pub version: u64,
-    /// Incremented to end all open streams: a stream ends when this differs from its value at the start of the stream.
+    /// Counter that is incremented to end all open streams. A stream ends when the counter differs from its value at
+    /// the start of the stream.
     pub epoch: u64,
 }
 
@@ -37,12 +38,12 @@ struct Follower {
     deadline: Instant,
     lines: VecDeque<Bytes>,
     ended: bool,
-    /// Number of the client that opened the stream. The stream ends when the client has crashed.
+    /// Number of the client that opened the stream. The stream ends when this client has crashed.
     client: u64,
 }
 
-/// The body of a watch response: one JSON document per line. It ends after `timeoutSeconds` (default 1800), measured
-/// by tokio's clock.
+/// Returns the body of a watch response, which has one JSON document per line. It ends after `timeoutSeconds` (default
+/// 1800), measured with tokio's clock.
 pub fn follow(
     state: &Arc<Mutex<State>>,
     signal: Receiver<Signal>,

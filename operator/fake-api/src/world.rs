@@ -1,5 +1,5 @@
-//! The built-in controllers, which run only when a test calls `step`. Each step makes one transition, so that a test
-//! can crash the operator between any two transitions.
+//! Simulated Kubernetes controllers of the fake API server. They run only when a test calls `step`. Each step makes one
+//! state transition, so a test can crash the operator between any two of them.
 
 use crate::api::FakeApi;
 use crate::controllers::deployment::SimulatedDeploymentController;
@@ -9,7 +9,7 @@ use crate::controllers::kubelet::SimulatedKubelet;
 use crate::controllers::replica_set::SimulatedReplicaSetController;
 use crate::scripts::{Behaviour, JobOutcome, JobScripts, PodScripts};
 
-/// The Deployment, ReplicaSet, Job and Ingress controllers, the scheduler and the kubelet of one fake API.
+/// Simulated Deployment, ReplicaSet, Job and Ingress controllers, scheduler and kubelet of one fake API server.
 #[derive(Debug)]
 pub struct World {
     api: FakeApi,
@@ -31,7 +31,7 @@ impl World {
         }
     }
 
-    /// Controllers with the same scripts for another server.
+    /// Creates controllers with the same scripts for another server.
     pub fn copy(&self, api: &FakeApi) -> Self {
         Self {
             api: api.clone(),
@@ -41,25 +41,26 @@ impl World {
         }
     }
 
-    /// Sets the behaviour of the pods of an image, named by its digest (`sha256:…`) or its whole reference. Pods of
-    /// other images are healthy. Running pods follow the new behaviour from their next transition on.
+    /// Sets the behavior of pods of an image. `image` is its digest (`sha256:…`) or its full reference. Pods of other
+    /// images are healthy. Existing pods follow the new behavior from their next transition.
     pub fn behave(&mut self, image: &str, behaviour: Behaviour) {
         self.pods.script(image, behaviour);
     }
 
-    /// Sets the outcome of the Jobs whose name contains `part`; the last matching script wins. Other Jobs succeed with
-    /// an empty message. Running pods follow the new outcome from their next transition on.
+    /// Sets the outcome of Jobs whose name contains `part`. If several scripts match a Job, the last one applies. All
+    /// other Jobs succeed with an empty message. Existing pods follow the new outcome from their next transition.
     pub fn run_jobs(&mut self, part: &str, outcome: JobOutcome) {
         self.jobs.script(part, outcome);
     }
 
-    /// Restricts the ingress controller to this class and to Ingresses without a class. By default it admits every
-    /// Ingress.
+    /// Restricts the ingress controller to Ingresses of this class and Ingresses without a class. By default, it
+    /// handles all Ingresses.
     pub fn ingress_class(&mut self, class: &str) {
         self.ingress.class = Some(class.into());
     }
 
-    /// Makes one transition of one controller and returns its description; `None` if no controller has work left.
+    /// Performs one state transition with the first controller that has work, and returns its description. Returns
+    /// `None` if no controller has work left.
     pub fn step(&mut self) -> Option<String> {
         let done = {
             let mut state = self.api.lock();
@@ -81,8 +82,8 @@ impl World {
         done
     }
 
-    /// Steps until no controller has work left and returns the descriptions of the steps. Panics after `limit` steps,
-    /// with the last ones in the message.
+    /// Performs steps until no controller has work left, and returns their descriptions. Panics if more than `limit`
+    /// steps are needed; the message contains the last five steps.
     pub fn settle(&mut self, limit: usize) -> Vec<String> {
         let mut done = Vec::new();
         while let Some(what) = self.step() {
@@ -96,7 +97,7 @@ impl World {
         done
     }
 
-    /// Deletes a pod, as an eviction does. False if the pod did not exist.
+    /// Deletes a pod, as an eviction does. Returns false if the pod did not exist.
     pub fn evict(&self, namespace: &str, pod: &str) -> bool {
         self.api.delete("pods", namespace, pod)
     }

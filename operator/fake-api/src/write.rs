@@ -1,5 +1,5 @@
-//! The steps that every create and update shares: server-owned metadata, the status subresource, defaults, validation
-//! and the generation.
+//! Steps that all creates and updates share: server-owned metadata, the status subresource, defaults, validation and
+//! the generation.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::status::{ApiError, ApiResult};
 use crate::store::{Key, Store, Stored, meta_str};
 use crate::{gc, schema, validate};
 
-/// Metadata fields that only the server writes.
+/// Metadata fields that only the server sets.
 const SERVER_FIELDS: &[&str] = &[
     "uid",
     "resourceVersion",
@@ -35,15 +35,15 @@ pub struct Write<'a> {
     pub dry_run: bool,
 }
 
-/// The stored object after a write, and whether the write changed it.
+/// Object after a write, or as it would be after a dry run. `changed` is true if the write changed the store.
 #[derive(Debug)]
 pub struct Written {
     pub stored: Arc<Stored>,
     pub changed: bool,
 }
 
-/// Field managers of the written object: already computed by an apply, or to be derived from the changes that the given
-/// manager makes with another write.
+/// Field managers of the written object. They are either known from an apply, or must be derived from the changes that
+/// the given manager makes.
 #[derive(Debug)]
 pub enum Owners {
     Known(Managers),
@@ -167,7 +167,7 @@ impl Owners {
     }
 }
 
-/// Checks the preconditions in the body: uid, resourceVersion, name and namespace.
+/// Checks that UID, resourceVersion, name and namespace in the body match the stored object, where they are given.
 fn check_identity(resource: &ResourceType, key: &Key, old: &Value, new: &Value) -> ApiResult<()> {
     let plural = resource.qualified();
     let differs = |field: &str| {
@@ -214,7 +214,7 @@ fn keep_server_fields(value: &mut Value, old: &Value) {
     }
 }
 
-/// Sets `field` of `value` to its value in `old`; removes it if `old` lacks it.
+/// Sets `field` of `value` to its value in `old`, or removes it if `old` lacks it.
 fn keep(value: &mut Value, old: &Value, field: &str) {
     match old.get(field) {
         Some(kept) => value[field] = kept.clone(),
@@ -241,8 +241,8 @@ fn status_only(resource: &ResourceType, old: &Value, body: &Value) -> Value {
     value
 }
 
-/// Whether a write increases the generation. Changes of metadata and status do not, except for the annotations of a
-/// Deployment, because they are copied to its ReplicaSets.
+/// Returns true if a write increases the generation. Changes of metadata and status do not. The exception is the
+/// annotations of a Deployment, because Kubernetes copies them to its ReplicaSets.
 fn generation_moves(resource: &ResourceType, old: &Value, new: &Value) -> bool {
     let rest = |value: &Value| {
         let mut value = value.clone();

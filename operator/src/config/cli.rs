@@ -1,4 +1,4 @@
-//! The command line.
+//! Definition of the operator's command line: subcommands and flags.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -37,7 +37,7 @@ Examples:
   crokodial-operator preflight --uri-file /preflight/uri --database crokodial --role readWrite \\
       --timeout 15s --answer /dev/termination-log";
 
-/// The parsed command line.
+/// Parsed command line of `crokodial-operator`.
 #[derive(Debug, Parser)]
 #[command(
     name = "crokodial-operator",
@@ -47,37 +47,37 @@ Examples:
     args_conflicts_with_subcommands = true
 )]
 pub struct Cli {
-    /// What to do; `run` when left out.
+    /// Subcommand; `None` means `run`.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Flags of `run`, accepted without its name.
+    /// Flags of `run`, which may also be given without naming the subcommand.
     #[command(flatten)]
     pub run: RunArgs,
 }
 
-/// The subcommands.
+/// Subcommands of the operator's binary.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the operator (the default)
     #[command(after_help = EXAMPLES)]
     Run(Box<RunArgs>),
-    /// Prove a MongoDB connection string: name, network, TLS, login, role (what preflight Jobs run)
+    /// Check a MongoDB connection string: DNS, network, TLS, login and role (preflight Jobs run this)
     #[command(after_help = PREFLIGHT_EXAMPLES)]
     Preflight(PreflightArgs),
     /// Print a completion script for a shell
     Completion {
-        /// The shell to complete in
+        /// Shell to print the script for
         shell: Shell,
     },
     /// Print the version
     Version,
 }
 
-/// Flags of `run`. A value keeps its mistakes, so that [`Config::from_args`](super::Config::from_args) can report all at
-/// once.
+/// Flags of the subcommand `run`. An invalid value is kept as an error in its field, so that
+/// [`Config::from_args`](super::Config::from_args) can report all errors together.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
-    /// Namespaces whose CrokodialEnvironments are run, separated by commas (required)
+    /// Namespaces whose CrokodialEnvironments the operator reconciles, separated by commas (required)
     #[arg(
         long,
         env = "CROKODIAL_WATCH_NAMESPACES",
@@ -85,7 +85,7 @@ pub struct RunArgs {
         value_parser = values::namespaces
     )]
     pub watch_namespaces: Option<Given<Vec<String>>>,
-    /// The operator's own namespace, where it keeps its CA (required)
+    /// Namespace in which the operator runs and stores its CA (required)
     #[arg(
         long,
         env = "POD_NAMESPACE",
@@ -93,7 +93,7 @@ pub struct RunArgs {
         value_parser = values::operator_namespace
     )]
     pub operator_namespace: Option<Given<String>>,
-    /// Ingress class of environments that name none [default: the cluster's default class]
+    /// Ingress class of environments that do not set one [default: the cluster's default class]
     #[arg(
         long,
         env = "CROKODIAL_INGRESS_CLASS",
@@ -101,7 +101,7 @@ pub struct RunArgs {
         value_parser = values::ingress_class
     )]
     pub ingress_class: Option<Given<String>>,
-    /// TLS mode of environments that name none: SelfSigned or None [default: SelfSigned]
+    /// TLS mode of environments that do not set one: SelfSigned or None [default: SelfSigned]
     #[arg(
         long,
         env = "CROKODIAL_TLS_MODE",
@@ -109,7 +109,7 @@ pub struct RunArgs {
         value_parser = values::tls_mode
     )]
     pub tls_mode: Option<Given<TlsMode>>,
-    /// Registries spoken to without TLS, host or host:port, separated by commas [default: none]
+    /// Registries to contact over plain HTTP, as host or host:port, separated by commas [default: none]
     #[arg(
         long,
         env = "CROKODIAL_PLAIN_HTTP_REGISTRIES",
@@ -117,7 +117,7 @@ pub struct RunArgs {
         value_parser = values::registries
     )]
     pub plain_http_registries: Option<Given<Vec<String>>>,
-    /// Whether the operator may read ingress classes, true or false [default: false]
+    /// Allow the operator to read IngressClasses: true or false [default: false]
     #[arg(
         long,
         env = "CROKODIAL_READ_INGRESS_CLASSES",
@@ -127,7 +127,7 @@ pub struct RunArgs {
         default_missing_value = "true"
     )]
     pub allow_ingress_class_read: Option<Given<bool>>,
-    /// Name of this replica in the lease [default: the host's name]
+    /// Name of this replica in the leader election [default: the host name]
     #[arg(
         long,
         env = "CROKODIAL_POD_NAME",
@@ -135,7 +135,7 @@ pub struct RunArgs {
         value_parser = values::pod_name
     )]
     pub pod_name: Option<Given<String>>,
-    /// How long a replica that leads may be silent before another takes over, 2s to 60s [default: 5s]
+    /// Time after which a leader that does not renew its Lease is replaced, 2s to 60s [default: 5s]
     #[arg(
         long,
         env = "CROKODIAL_LEASE_DURATION",
@@ -143,7 +143,8 @@ pub struct RunArgs {
         value_parser = values::lease_duration
     )]
     pub lease_duration: Option<Given<Timing>>,
-    /// Image of preflight Jobs: the operator's own [default: none, and environments with preflight stay unproven]
+    /// Image of preflight Jobs, normally that of the operator [default: none, so environments that need a preflight
+    /// wait]
     #[arg(
         long,
         env = "CROKODIAL_PREFLIGHT_IMAGE",
@@ -151,7 +152,7 @@ pub struct RunArgs {
         value_parser = values::image
     )]
     pub preflight_image: Option<Given<String>>,
-    /// Secret in each watched namespace that preflight Jobs pull that image with [default: those of the app]
+    /// Secret in each watched namespace with which preflight Jobs pull their image [default: the app's pull secrets]
     #[arg(
         long,
         env = "CROKODIAL_PREFLIGHT_PULL_SECRET",
@@ -159,7 +160,7 @@ pub struct RunArgs {
         value_parser = values::pull_secret
     )]
     pub preflight_pull_secret: Option<Given<String>>,
-    /// How many environments are worked on at once, 1 to 1000 [default: 8]
+    /// Maximum number of concurrent reconciles in each watched namespace, 1 to 1000 [default: 8]
     #[arg(
         long,
         env = "CROKODIAL_CONCURRENCY",
@@ -167,7 +168,7 @@ pub struct RunArgs {
         value_parser = values::concurrency
     )]
     pub concurrency: Option<Given<NonZeroU16>>,
-    /// Address of /healthz, /readyz and /metrics [default: 0.0.0.0:8080]
+    /// Address on which /healthz, /readyz and /metrics are served [default: 0.0.0.0:8080]
     #[arg(
         long,
         env = "CROKODIAL_LISTEN",
@@ -183,7 +184,7 @@ pub struct RunArgs {
         value_parser = values::log_format
     )]
     pub log_format: Option<Given<LogFormat>>,
-    /// Log filter, e.g. debug or info,kube=warn [default: info]
+    /// Log filter, such as debug or info,kube=warn [default: info]
     #[arg(
         long,
         env = "CROKODIAL_LOG_LEVEL",

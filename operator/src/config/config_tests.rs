@@ -1,4 +1,4 @@
-//! Tests of the command line and the configuration.
+//! Tests of command-line parsing and of configuration defaults and errors.
 
 use clap::{CommandFactory, Parser};
 

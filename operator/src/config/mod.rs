@@ -1,7 +1,7 @@
-//! Configuration of the operator: flags, each with an environment variable. They are read once, in `main`.
+//! Configuration of the operator, read once at startup. Each flag can also be set by an environment variable.
 //!
-//! [`Cli`] is the parsed command line. [`Config`] is the checked configuration with defaults applied. All mistakes are
-//! reported at once.
+//! [`Cli`] is the parsed command line. [`Config`] is the validated configuration with defaults applied. All invalid
+//! values are reported in one error.
 
 mod cli;
 pub mod defaults;
@@ -23,61 +23,63 @@ use self::syntax::is_dns_subdomain;
 use crate::leader::Timing;
 use crate::telemetry::LogFormat;
 
-/// Default duration of the Lease: 5 s.
+/// Default duration of the leader election Lease: 5 s.
 const DEFAULT_LEASE: Timing = Timing { seconds: 5 };
 
-/// Default number of concurrent reconciles per namespace: 8.
+/// Default maximum number of concurrent reconciles per namespace: 8.
 const DEFAULT_CONCURRENCY: NonZeroU16 = NonZeroU16::MIN.saturating_add(7);
 
-/// Default address of /healthz, /readyz and /metrics: 0.0.0.0:8080.
+/// Default address on which /healthz, /readyz and /metrics are served: 0.0.0.0:8080.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 
-/// Default log filter: `info` and above.
+/// Default log filter: messages of level `info` and above.
 const DEFAULT_LOG_LEVEL: &str = "info";
 
-/// The checked configuration of an operator, with defaults applied.
+/// Validated configuration of the operator, with defaults applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Namespaces to watch: at least one, sorted, without repeats.
+    /// Namespaces to watch. The list is not empty, is sorted, and contains no duplicates.
     pub watch_namespaces: Vec<String>,
     /// Namespace in which the operator runs.
     pub operator_namespace: String,
-    /// Ingress class of environments whose spec has none; `None`: the cluster's default class.
+    /// Ingress class for environments that do not set one; `None` selects the cluster's default class.
     pub ingress_class: Option<String>,
-    /// TLS mode of environments whose spec has none.
+    /// TLS mode for environments that do not set one.
     pub tls_mode: TlsMode,
-    /// Registries without TLS, as `host` or `host:port` in lower case.
+    /// Registries that are contacted over plain HTTP, as `host` or `host:port` in lower case.
     pub plain_http_registries: Vec<String>,
-    /// Whether the operator may read IngressClasses, for which the chart has an optional ClusterRole.
+    /// True if the operator may read IngressClasses. The chart grants this permission with an optional ClusterRole.
     pub allow_ingress_class_read: bool,
-    /// Name of this replica in the Lease.
+    /// Name under which this replica takes part in the leader election.
     pub pod_name: String,
-    /// Duration of the Lease.
+    /// Duration of the leader election Lease.
     pub lease: Timing,
-    /// Image of preflight Jobs; `None`: no preflight Jobs are created.
+    /// Image of preflight Jobs. If `None`, no preflight Jobs are created.
     pub preflight_image: Option<String>,
-    /// Name of the Secret with which preflight Jobs pull their image.
+    /// Name of the Secret with which preflight Jobs pull their image. If `None`, they use the pull secrets of their
+    /// ServiceAccount.
     pub preflight_pull_secret: Option<String>,
-    /// Number of concurrent reconciles per namespace. Never 0, which the controller would interpret as no limit.
+    /// Maximum number of concurrent reconciles per namespace. Never 0, which kube-rs would interpret as unlimited.
     pub concurrency: NonZeroU16,
     /// Address and port on which /healthz, /readyz and /metrics are served.
     pub listen: SocketAddr,
-    /// Format of the log.
+    /// Format of the log lines.
     pub log_format: LogFormat,
-    /// Log filter in the syntax of tracing's `EnvFilter`, already checked; see [`Config::log_filter`].
+    /// Log filter in the syntax of tracing's `EnvFilter`. It has been validated; [`Config::log_filter`] returns it
+    /// parsed.
     pub log_level: String,
 }
 
-/// One mistake in one flag.
+/// One invalid or missing value of a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Name of the flag, with its dashes.
+    /// Name of the flag, with leading dashes.
     pub flag: String,
-    /// Name of the environment variable of the flag.
+    /// Name of the environment variable that sets the flag.
     pub env: String,
-    /// What is wrong with the value, as a clause.
+    /// Description of the problem, such as `is required`.
     pub problem: String,
-    /// What to write instead, as an imperative.
+    /// Advice on how to correct the value, as an imperative.
     pub fix: &'static str,
 }
 
@@ -93,24 +95,25 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// All mistakes in the configuration, in the order of the flags.
+/// All invalid and missing values of the configuration, in the order of the fields of [`Config`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the configuration has {} mistake(s):\n{}", .0.len(), .0.iter().map(|e| format!("  {e}")).collect::<Vec<_>>().join("\n"))]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// Stable CamelCase identifier for logs and tests.
+    /// Returns a stable CamelCase identifier of the error, for logs and tests.
     pub fn reason(&self) -> &'static str {
         "BadConfiguration"
     }
 }
 
 impl Config {
-    /// Checks the flags and applies defaults. An empty value counts as not given, because the chart renders unset
-    /// values as empty.
+    /// Validates the flags and applies defaults. An empty value counts as unset, because the Helm chart renders unset
+    /// values as empty strings.
     ///
     /// # Errors
-    /// [`ConfigErrors`] with every mistake; each names the flag, its variable and what to write instead.
+    /// Returns [`ConfigErrors`] with every invalid or missing value. Each entry contains the flag, its environment
+    /// variable and advice on how to correct it.
     pub fn from_args(args: &RunArgs) -> Result<Self, ConfigErrors> {
         let mut check = Check::new();
         let config = Self {
@@ -163,15 +166,15 @@ impl Config {
         }
     }
 
-    /// The parsed log filter, for [`crate::telemetry::init`].
+    /// Returns the log filter in the form that [`crate::telemetry::init`] takes.
     pub fn log_filter(&self) -> EnvFilter {
         EnvFilter::new(&self.log_level)
     }
 }
 
-/// Collects the mistakes of all flags while the configuration is built.
+/// Collects the errors of all flags while the [`Config`] is built.
 struct Check {
-    /// The flags as clap defines them, from which their names and variables are read.
+    /// Definition of the flags in clap, from which their names and environment variables are read.
     flags: clap::Command,
     errors: Vec<ConfigError>,
 }
@@ -184,7 +187,8 @@ impl Check {
         }
     }
 
-    /// The value of the field `field` of [`RunArgs`], if it is given. Its mistakes are collected.
+    /// Returns the value of the [`RunArgs`] field named `field`; `None` if it is unset or invalid. Errors of the value
+    /// are collected.
     fn optional<T: Clone>(&mut self, field: &str, given: &Option<Given<T>>) -> Option<T> {
         match given {
             None => None,
@@ -198,7 +202,8 @@ impl Check {
         }
     }
 
-    /// The value of a flag that must be given. `fix` says what to write.
+    /// Returns the value of a required flag. If it is missing or invalid, collects an error and returns the default of
+    /// `T`. `fix` is the advice in the error for a missing value.
     fn required<T: Clone + Default>(
         &mut self,
         field: &str,
@@ -224,7 +229,8 @@ impl Check {
     }
 }
 
-/// The host name, which in a pod is the pod's name; `operator` if it is not usable.
+/// Returns the host name, which in a pod is the pod's name. Returns `operator` if the host name is not a valid DNS
+/// name.
 fn host_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = host.trim().to_ascii_lowercase();

@@ -1,6 +1,7 @@
-//! Syntax checks for flag values.
+//! Syntax checks for the values of command-line flags.
 
-/// True for an RFC 1123 label: at most 63 lower-case letters, digits and hyphens, as in the name of a namespace.
+/// Returns true if `name` is an RFC 1123 label: at most 63 lower-case letters, digits and hyphens, with no hyphen at
+/// either end. Namespace names have this syntax.
 pub fn is_dns_label(name: &str) -> bool {
     name.len() <= 63
         && name
@@ -10,13 +11,13 @@ pub fn is_dns_label(name: &str) -> bool {
         && name.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-/// True for an RFC 1123 subdomain: labels separated by dots, at most 253 characters, as in the name of an ingress
-/// class.
+/// Returns true if `name` is an RFC 1123 subdomain: dot-separated labels, at most 253 characters in total. Names of
+/// ingress classes have this syntax.
 pub fn is_dns_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_dns_label)
 }
 
-/// True for `host` or `host:port` with a port above 0.
+/// Returns true if `text` is `host` or `host:port`, with a port from 1 to 65535.
 pub fn is_host_port(text: &str) -> bool {
     match text.rsplit_once(':') {
         Some((host, port)) => {

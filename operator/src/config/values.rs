@@ -1,7 +1,7 @@
-//! Parsers of flag values, for clap.
+//! Value parsers of the operator's flags, for clap.
 //!
-//! A parser never fails. It returns the mistakes of a value as part of its result, so that
-//! [`Config::from_args`](super::Config::from_args) can report the mistakes of all flags at once.
+//! The parsers always return `Ok` to clap. An invalid value is an `Err` inside that `Ok`, so that
+//! [`Config::from_args`](super::Config::from_args) can report the errors of all flags together.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,38 +16,39 @@ use super::syntax::{is_dns_label, is_dns_subdomain, is_host_port};
 use crate::leader::Timing;
 use crate::telemetry::LogFormat;
 
-/// A parsed value, or its mistakes. `Ok(None)` is an empty value, which counts as not given, because the chart renders
-/// unset values as empty.
+/// Parsed value of a flag, or the errors in it. `Ok(None)` is an empty value, which counts as unset because the Helm
+/// chart renders unset values as empty strings.
 pub type Given<T> = Result<Option<T>, InvalidValue>;
 
-/// Return type of the parsers as clap requires it. The error is never used; see the module's documentation.
+/// Return type of the parsers. clap requires a `Result`, but the outer error never occurs: errors of a value are inside
+/// [`Given`].
 type Parsed<T> = Result<Given<T>, Infallible>;
 
-/// The mistakes in the value of one flag.
+/// Errors in the value of one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidValue {
-    /// What is wrong; at least one entry.
+    /// Descriptions of the problems; never empty.
     pub problems: Vec<String>,
-    /// What to write instead, as an imperative.
+    /// Advice on how to correct the value, as an imperative.
     pub fix: &'static str,
 }
 
-/// What to write for the flag that [`namespaces`] parses.
+/// Advice for an invalid or missing value of the flag that [`namespaces`] parses.
 pub const NAMESPACES_FIX: &str =
     "give namespaces separated by commas, e.g. crokodial-staging,crokodial-prod";
 
-/// What to write for the flag that [`operator_namespace`] parses.
+/// Advice for an invalid or missing value of the flag that [`operator_namespace`] parses.
 pub const OPERATOR_NAMESPACE_FIX: &str =
     "give the namespace the operator runs in, e.g. crokodial-system";
 
-/// Parses names of namespaces; the result is sorted and without repeats.
+/// Parses comma-separated namespace names. The result is sorted and contains no duplicates.
 pub fn namespaces(text: &str) -> Parsed<Vec<String>> {
     let valid = |name: &String| is_dns_label(name);
     let problem = |name: &String| format!("{name:?} is not a namespace name");
     list(text, NAMESPACES_FIX, str::to_owned, valid, problem)
 }
 
-/// Parses the name of a namespace.
+/// Parses the name of the operator's namespace.
 pub fn operator_namespace(text: &str) -> Parsed<String> {
     named(text, OPERATOR_NAMESPACE_FIX, "namespace name", is_dns_label)
 }
@@ -67,7 +68,7 @@ pub fn tls_mode(text: &str) -> Parsed<TlsMode> {
     })
 }
 
-/// Parses registries, as `host` or `host:port`; the result is in lower case.
+/// Parses comma-separated registries, each `host` or `host:port`. The result is in lower case.
 pub fn registries(text: &str) -> Parsed<Vec<String>> {
     let fix =
         "give hosts without scheme or path, separated by commas, e.g. registry.example.test:5000";
@@ -84,13 +85,13 @@ pub fn boolean(text: &str) -> Parsed<bool> {
     })
 }
 
-/// Parses the name of a pod.
+/// Parses the name of this replica's pod.
 pub fn pod_name(text: &str) -> Parsed<String> {
     let fix = "give the pod's name, or leave it out for the host's";
     named(text, fix, "name of a pod", is_dns_subdomain)
 }
 
-/// Parses a lease duration in whole seconds from `2s` to `60s`.
+/// Parses a lease duration in whole seconds, from `2s` to `60s`.
 pub fn lease_duration(text: &str) -> Parsed<Timing> {
     let fix = "give whole seconds, e.g. 5s, or leave it out for 5s";
     one(text, fix, |text| {
@@ -102,7 +103,7 @@ pub fn lease_duration(text: &str) -> Parsed<Timing> {
     })
 }
 
-/// Parses an image reference.
+/// Parses an image reference, such as `registry/name:tag`.
 pub fn image(text: &str) -> Parsed<String> {
     let fix = "give the operator's own image, registry/name:tag or registry/name@sha256:<digest>";
     let valid = |text: &str| text.parse::<ImageRef>().is_ok();
@@ -112,13 +113,13 @@ pub fn image(text: &str) -> Parsed<String> {
     })
 }
 
-/// Parses the name of a Secret.
+/// Parses the name of an image pull Secret.
 pub fn pull_secret(text: &str) -> Parsed<String> {
     let fix = "give the name of a Secret of type kubernetes.io/dockerconfigjson that each watched namespace has";
     named(text, fix, "name of a Secret", is_dns_subdomain)
 }
 
-/// Parses the number of concurrent reconciles: 1 to 1000.
+/// Parses the maximum number of concurrent reconciles, from 1 to 1000.
 pub fn concurrency(text: &str) -> Parsed<NonZeroU16> {
     one(text, "give a whole number, or leave it out for 8", |text| {
         let number = text.parse::<NonZeroU16>().ok();
@@ -128,7 +129,7 @@ pub fn concurrency(text: &str) -> Parsed<NonZeroU16> {
     })
 }
 
-/// Parses an IP address with a port.
+/// Parses an IP address with a port, such as `0.0.0.0:8080`.
 pub fn listen(text: &str) -> Parsed<SocketAddr> {
     let fix = "give address:port, e.g. 0.0.0.0:8080 or [::]:8080";
     one(text, fix, |text| {
@@ -144,7 +145,7 @@ pub fn log_format(text: &str) -> Parsed<LogFormat> {
     })
 }
 
-/// Parses a log filter in the syntax of tracing's `EnvFilter`.
+/// Validates a log filter in the syntax of tracing's `EnvFilter`.
 pub fn log_level(text: &str) -> Parsed<String> {
     let fix = "give error, warn, info, debug or trace, or a list like info,kube=warn";
     one(text, fix, |text| {
@@ -161,7 +162,8 @@ pub fn log_level(text: &str) -> Parsed<String> {
     })
 }
 
-/// Parses a single value with `parse`; an empty text is `Ok(None)`.
+/// Parses a single value with `parse`, after trimming whitespace. Empty text results in `Ok(None)`. `fix` is the advice
+/// for an invalid value.
 fn one<T>(
     text: &str,
     fix: &'static str,
@@ -178,7 +180,8 @@ fn one<T>(
     Ok(parse(text).map(Some).map_err(invalid))
 }
 
-/// Parses a name that `valid` accepts. `what` is its kind, for the message.
+/// Parses a name and checks it with `valid`. `what` is a noun such as "name of a pod", used in the error message. `fix`
+/// is the advice for an invalid name.
 fn named(text: &str, fix: &'static str, what: &str, valid: fn(&str) -> bool) -> Parsed<String> {
     one(text, fix, |text| {
         let problem = || format!("{text:?} is not a {what}");
@@ -186,7 +189,8 @@ fn named(text: &str, fix: &'static str, what: &str, valid: fn(&str) -> bool) -> 
     })
 }
 
-/// Parses values separated by commas. They are sorted and deduplicated as written, then normalised and checked.
+/// Parses comma-separated values. They are sorted and deduplicated, then normalized with `normalise` and checked with
+/// `valid`. `problem` formats the message for an invalid value.
 fn list(
     text: &str,
     fix: &'static str,

@@ -1,9 +1,9 @@
-//! Certificate of an environment, issued by the operator's own certificate authority (CA). Pure except for the random
-//! new keys.
+//! Issues the certificate of an environment from the operator's own certificate authority (CA). The functions are pure,
+//! except that new keys are random.
 //!
-//! The CA is the Secret `crokodial-ca` in the operator's namespace. Browsers do not trust this CA unless a user
-//! installs it. It is meant for staging, for clusters behind another proxy, and for the time until a public issuer is
-//! set up.
+//! The CA is stored in the Secret `crokodial-ca` in the operator's namespace. Browsers do not trust this CA unless a
+//! user installs it. The CA is meant for staging, for clusters behind another proxy, and for the time until a public
+//! issuer is set up.
 
 use std::collections::BTreeMap;
 
@@ -22,18 +22,18 @@ use super::model::observed::Observed;
 use super::validate::Valid;
 use crate::tls::{self, Ca, CertInfo, LeafPem, TlsError};
 
-/// Name of the Secret with the CA's certificate and key.
+/// Name of the Secret with the CA's certificate and private key.
 pub const CA_SECRET: &str = "crokodial-ca";
 
 /// Failure to issue a certificate.
 #[derive(Debug, thiserror::Error)]
 enum IssueError {
-    /// A key or certificate cannot be generated or parsed.
+    /// The CA cannot be generated or used, or issuing the certificate failed.
     #[error(
         "secret {CA_SECRET} in the operator's namespace: {0}. Restore it, or delete it to have a new authority made"
     )]
     Tls(#[from] TlsError),
-    /// The CA's Secret lacks this key of its data.
+    /// The CA's Secret does not contain this data key, or its value is not text.
     #[error(
         "secret {CA_SECRET} in the operator's namespace has no {0}. Restore it, or delete it to have a new authority made"
     )]
@@ -46,13 +46,13 @@ pub struct Certificate {
     pub finding: Finding,
     /// Value of `status.certificate`.
     pub status: Option<CertificateStatus>,
-    /// Content to write to the Secret `<env>-tls`, newly issued or unchanged. `None` leaves the Secret alone.
+    /// Data to write to the Secret `<env>-tls`, newly issued or unchanged. `None` leaves the Secret as it is.
     pub data: Option<Data>,
-    /// New CA to store, where none is stored yet.
+    /// New CA to store, if none is stored yet.
     pub new_authority: Option<Ca>,
 }
 
-/// Prints no content, because it includes private keys.
+/// Prints only the finding, because the other fields include private keys.
 impl std::fmt::Debug for Certificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Certificate")
@@ -61,8 +61,9 @@ impl std::fmt::Debug for Certificate {
     }
 }
 
-/// Checks the certificate and issues a new one if it is due for renewal. After a failure, the old certificate stays and
-/// the failure is reported.
+/// Plans the certificate. Issues a new one if there is none, or if the stored one needs renewal
+/// ([`tls::needs_renewal`]) or does not match its key. Issues none if TLS is off. After a failure, the old certificate
+/// stays and the finding reports the failure. Returns an error only if the host name does not parse.
 pub fn plan(
     spec: &EnvironmentSpec,
     effective: &Effective,
@@ -96,7 +97,7 @@ fn disabled() -> Certificate {
     }
 }
 
-/// Certificate that is currently in the Secret `<env>-tls`.
+/// Certificate that is currently stored in the Secret `<env>-tls`.
 struct Live {
     data: Option<Data>,
     has_chain: bool,
@@ -120,8 +121,8 @@ impl Live {
         self.info.as_ref().filter(valid)
     }
 
-    /// True when the certificate needs no renewal and matches its key. The two may differ if somebody edited the
-    /// Secret.
+    /// True if the certificate needs no renewal and belongs to the stored private key. A mismatch means that somebody
+    /// edited the Secret.
     fn is_good(&self, host: &DnsName, ca: &Ca, now: Timestamp) -> bool {
         let (Some(info), Some(key)) = (&self.info, &self.key) else {
             return false;
@@ -130,7 +131,7 @@ impl Live {
     }
 }
 
-/// Plans a certificate from the stored CA, or from a new one where none is stored.
+/// Plans a certificate from the stored CA, or from a new CA if none is stored.
 fn self_signed(
     stored: Option<&Secret>,
     host: &DnsName,
@@ -177,10 +178,11 @@ fn self_signed(
     }
 }
 
-/// Report for a certificate that is due but must not be written now: the environment is suspended or has a name
-/// conflict. The state of the existing certificate is reported. A missing certificate is reported as Unknown, not as a
-/// failure, so no warning Event is published. The caller adds a newly issued certificate for `status.plan` only; it
-/// differs in every reconcile and is never written.
+/// Reports on a certificate that is due but must not be written, because the environment is suspended or has a name
+/// conflict. A certificate that is still usable is reported as valid. A missing one is reported as Unknown instead of
+/// False, so that no warning Event is published.
+///
+/// The caller adds a newly issued certificate to the result. It is used only for `status.plan` and never written.
 fn due(live: Live, ca: &Ca, now: Timestamp) -> Certificate {
     if live.usable(now).is_none() {
         let cause = "a certificate is due, and none is written while the environment is suspended or a name is taken";
@@ -209,9 +211,9 @@ fn content(leaf: &LeafPem, ca: &Ca) -> Data {
     ])
 }
 
-/// Host name for the certificate: normally the domain of the spec. While the Ingress must not be changed (another
-/// environment has the domain, or the IngressClass is missing), the existing Ingress still serves its old host, which
-/// then needs the certificate.
+/// Returns the host name for the certificate, normally the domain of the spec. The Ingress must not be changed if
+/// another environment has the domain or the IngressClass is missing. It then still serves its old host, so the
+/// certificate must be for the old host.
 fn routed_host<'a>(
     spec: &'a EnvironmentSpec,
     effective: &Effective,

@@ -1,7 +1,8 @@
-//! Trial of new values of `config.secretRefs`: one candidate pod tries them before the serving pods get them. Pure.
+//! Trial of new values of `config.secretRefs`: one candidate pod runs with them before the serving pods get them. All
+//! functions are pure.
 //!
-//! During the trial, the values are in the Secret `<env>-config-candidate`. If they fail, the cause is recorded there
-//! too: the same values are not tried again, unless another release serves.
+//! During the trial, the values are stored in the Secret `<env>-config-candidate`. If they fail, the cause is recorded
+//! in this Secret, and no new trial starts until the values or the release to try them with change.
 
 use std::time::Duration;
 
@@ -20,18 +21,19 @@ use crate::release::record::{Record, last_good};
 use crate::release::workload::{PodView, Workload};
 use crate::smoke::SmokeResult;
 
-/// Values on trial: the content of `<env>-config-candidate` with its annotations.
+/// New values of `config.secretRefs` and the state of their trial, as stored in the Secret `<env>-config-candidate` and
+/// its annotations.
 #[derive(Clone, PartialEq)]
 pub struct Staged {
-    /// Values by the name of their environment variable.
+    /// Config values, keyed by the name of their environment variable.
     pub data: Data,
-    /// Generation of the values; larger than that of the values in use.
+    /// Generation number of the config values on trial; larger than the generation number of the values in use.
     pub generation: i64,
-    /// Number of the release whose pod template the trial uses.
+    /// Number of the release whose pod template is used for the trial.
     pub release: i64,
     /// Start of the trial.
     pub since: Timestamp,
-    /// Why the values failed; `None` while the trial runs.
+    /// Cause of the failure; `None` if the trial has not failed.
     pub verdict: Option<String>,
 }
 
@@ -46,19 +48,20 @@ impl std::fmt::Debug for Staged {
     }
 }
 
-/// Result of a trial so far.
+/// Result so far of the trial of new values of `config.secretRefs`.
 #[derive(Clone, Debug)]
 pub struct ConfigTrial {
-    /// Values that the serving pods read.
+    /// Planned state of `<env>-config-active`, which the serving pods read.
     pub active: Active,
-    /// Values on trial, or values that failed; `None` if there are neither.
+    /// Config values whose trial runs, has just passed or has failed; `None` if no values need a trial.
     pub staged: Option<Staged>,
-    /// Next time at which the result may change without any event.
+    /// Next time at which the result may change although no watched object changes; `None` if there is no such time.
     pub next: Option<Timestamp>,
 }
 
 impl ConfigTrial {
-    /// Values that the candidate pod must try; `None` if there are none or they have failed.
+    /// Returns the config values that the candidate pod must try; `None` if there are no new values or they have
+    /// failed.
     pub fn wanted(&self) -> Option<&Staged> {
         self.staged.as_ref().filter(|s| s.verdict.is_none())
     }
@@ -72,20 +75,21 @@ impl ConfigTrial {
     }
 }
 
-/// Times that a trial depends on.
+/// Times used in decisions about trials and deadlines.
 #[derive(Clone, Copy, Debug)]
 pub struct TrialClock {
-    /// Maximum duration of a trial.
+    /// Maximum time until the pods of a trial are ready (`rollout.progressDeadline`).
     pub deadline: Duration,
-    /// Earliest start of any deadline: when this process began to lead or, if later, when the environment's suspension
-    /// ended.
+    /// Earliest time at which any deadline starts: when this process became leader or, if later, when the environment's
+    /// suspension ended.
     pub leader_since: Timestamp,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// Decides whether new values are put on trial, go into use or are refused. They go into use without a trial while no
-/// release is Good or `<env>-config-active` does not exist: then no serving pod can be harmed.
+/// Decides whether new values of `config.secretRefs` are tried, put into use or rejected. They are put into use without
+/// a trial if `<env>-config-active` does not exist, if no release is Good, or if the snapshot of the release to try
+/// them with was not read.
 pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) -> ConfigTrial {
     let live = observed.children.config_active();
     let taken = credentials::config(spec, &observed.config_secrets, live);
@@ -124,8 +128,9 @@ pub fn decide(spec: &EnvironmentSpec, observed: &Observed, clock: TrialClock) ->
     }
 }
 
-/// Release whose pod template tries the values: the serving release if it is Good (after a pin or rollback it may be an
-/// older one), else the last Good one. `None` if its snapshot was not read.
+/// Returns the number of the release whose pod template is used for the trial: the serving release if it is Good,
+/// otherwise the last Good release. The serving release may be older than the last Good one, for example while it is
+/// pinned. `None` if no release is Good, or if the snapshot of the release was not read.
 fn tries(observed: &Observed) -> Option<i64> {
     let workload = Workload::of(observed.children.deployment());
     let good = |n: &i64| {
@@ -146,7 +151,8 @@ enum Verdict {
     Open(String, Option<Timestamp>),
 }
 
-/// Trial of these values: the existing one if values and release are the same, else a new one with a new generation.
+/// Returns the existing trial if its values and release are the same. Otherwise returns a new trial with a new
+/// generation number.
 fn staged(data: Data, release: i64, live: &Secret, observed: &Observed, now: Timestamp) -> Staged {
     let known = observed.children.config_candidate();
     let note = |key: &str| known.and_then(|s| s.annotations().get(key).cloned());
@@ -215,8 +221,8 @@ fn judge(staged: &Staged, observed: &Observed, clock: TrialClock) -> Verdict {
     }
 }
 
-/// True when no serving pod is unready. They run with the old values, so if one is unready, a failure of the candidate
-/// does not prove that the new values are bad.
+/// True if no serving pod of this release is unready. Serving pods run with the old values. If one of them is unready,
+/// a failure of the candidate does not prove that the new values are bad.
 fn site_ready(observed: &Observed, release: i64) -> bool {
     let mut of = observed
         .pods
@@ -225,20 +231,20 @@ fn site_ready(observed: &Observed, release: i64) -> bool {
     of.all(|p| p.ready)
 }
 
-/// What the single candidate pod is used for.
+/// Use of the single candidate pod.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Slot<'a> {
-    /// For nothing.
+    /// No candidate pod is needed.
     Free,
-    /// For the trial of the release with this number.
+    /// Trial of the release with this number.
     Release(i64),
-    /// For the trial of these values of `config.secretRefs`.
+    /// Trial of these values of `config.secretRefs`.
     Config(&'a Staged),
 }
 
-/// Chooses what the candidate pod is used for. If both a release and new values wait, the values go first, because the
-/// release may need them. The release goes first if its trial has already begun, or if the values have been on trial
-/// for longer than the deadline: the release may be the fix.
+/// Chooses whether the candidate pod tries the release, the new values or nothing. If both wait, the values go first,
+/// because the release may need them. The release goes first if its trial has already begun. It also goes first if the
+/// values have been on trial for at least the deadline, because the release may be the fix.
 pub fn slot<'a>(
     release: Option<i64>,
     trial: &'a ConfigTrial,

@@ -59,7 +59,8 @@ fn web(name: &str, release: i64, ready: bool) -> PodView {
     }
 }
 
-/// World in which release 7 is Good and serves with the value `old`, and the user's Secret has the value `given`.
+/// Returns an observed state in which release 7 is Good and serves with the value `old`, and the user's Secret has the
+/// value `given`.
 fn seen(given: &str) -> Observed {
     let record = Record {
         spec: ReleaseSpec {
@@ -123,7 +124,7 @@ fn seen(given: &str) -> Observed {
     }
 }
 
-/// The world of [`seen`] after the trial's values were written to `<env>-config-candidate`.
+/// Returns the state of [`seen`] after the values on trial were written to `<env>-config-candidate`.
 fn staged_world(given: &str, seconds: i64) -> Observed {
     let mut observed = seen(given);
     let trial = decide(&spec(), &observed, clock(seconds));

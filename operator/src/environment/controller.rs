@@ -1,4 +1,4 @@
-//! Watches that trigger reconciles. All decisions are made elsewhere.
+//! Watches of Kubernetes objects that trigger reconciles of environments.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -31,26 +31,28 @@ use crate::context::Context;
 use crate::metrics::{FailureClass, Reconciled};
 use crate::release::gate::EnvironmentRef;
 
-/// Timeout of a watch in seconds. The watch is then reopened, so that a connection that broke unnoticed is replaced.
+/// Timeout of a watch request in seconds. Reopening the watch regularly replaces a connection that broke without an
+/// error.
 const WATCH_TIMEOUT: u32 = 40;
 
-/// Delay of the next reconcile after the API server refused a write with 409, or after a write while not leading.
+/// Delay before the next reconcile after the API server rejected a write with 409, or after a write was attempted while
+/// this replica was not the leader.
 const STALE_RETRY: Duration = Duration::from_millis(100);
 
-/// Environment as the watch returns it. One that cannot be decoded is an error value, so that the watch of the others
-/// continues.
+/// Environment as the watch returns it. An object that cannot be decoded becomes an error value, so it does not stop
+/// the watch of the other environments.
 type Guarded = DeserializeGuard<CrokodialEnvironment>;
 
-/// Namespace to watch, with the client for its watches.
+/// Namespace to watch, and the client for its watches.
 pub struct Watched {
     /// Name of the namespace.
     pub namespace: String,
-    /// Client with its own connection, because each watch occupies a stream permanently.
+    /// Client with a dedicated connection, because each watch permanently occupies an HTTP/2 stream.
     pub client: Client,
 }
 
 impl Watched {
-    /// API that returns only metadata, so that values of Secrets are never sent to the operator.
+    /// Returns an API that receives only metadata, so that a watch of Secrets does not receive their values.
     fn metadata<K>(&self) -> Api<PartialObjectMeta<K>>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -67,8 +69,8 @@ impl std::fmt::Debug for Watched {
     }
 }
 
-/// Reconciles the environments of one namespace until `stop`. Whenever `terms` changes, which means that this replica
-/// has become leader, all of them are reconciled.
+/// Reconciles the environments of one namespace until `stop` is cancelled. All of them are reconciled whenever `terms`
+/// changes, because this replica has then become leader.
 pub async fn run(
     ctx: Arc<Context>,
     watched: Watched,
@@ -135,7 +137,7 @@ fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
         })
 }
 
-/// Adds the watch for a kind of child, unless another watch covers it.
+/// Adds the watch for one kind of child object, unless another watch already covers it.
 fn children(
     controller: Controller<Guarded>,
     watched: &Watched,
@@ -158,7 +160,8 @@ fn children(
     }
 }
 
-/// Adds a watch of a kind of object. A change triggers a reconcile of the environment that the object's label names.
+/// Adds a watch for objects of type `K` that the operator manages. A change triggers a reconcile of the environment
+/// that the object's label names.
 fn child<K>(controller: Controller<Guarded>, watched: &Watched) -> Controller<Guarded>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -173,20 +176,21 @@ fn all() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_TIMEOUT)
 }
 
-/// Watch configuration for objects with the operator's `managed-by` label.
+/// Returns the watch configuration for objects with the operator's `managed-by` label.
 fn ours() -> watcher::Config {
     all().labels(&format!("{LABEL_MANAGED_BY}={MANAGED_BY}"))
 }
 
-/// Drops `managedFields`, which take half of an object's size and are not used here.
+/// Drops `managedFields`, which can be large and are not used here.
 fn forget_managers(guarded: &mut Guarded) {
     if let Ok(environment) = &mut guarded.0 {
         environment.metadata.managed_fields = None;
     }
 }
 
-/// Environments whose reconcile was requested by other code, for example when a probe's verdict changes. Environments
-/// that are promoted from them are notified too, because that verdict counts for them.
+/// Streams the environments whose reconcile was requested by other code, for example because a probe verdict changed.
+/// Environments that promote images from the requested environment are notified too, because the verdict also affects
+/// them.
 fn called(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarded>> + Send + use<> {
     let changes = ctx.release_changes.clone();
     ctx.requeue
@@ -200,7 +204,8 @@ fn called(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarde
         })
 }
 
-/// Environments to reconcile because releases changed in the environment that they are promoted from.
+/// Streams the environments to reconcile because the releases or probe results changed in the environment from which
+/// they promote images.
 fn promoted(
     ctx: &Context,
     store: Store<Guarded>,
@@ -210,7 +215,8 @@ fn promoted(
         .flat_map(move |source| stream::iter(dependents(&store, source.as_ref())))
 }
 
-/// Environments that are promoted from `source`. If `source` is `None`, all that are promoted from any environment.
+/// Returns the environments that promote images from `source`. If `source` is `None`, returns every environment that
+/// has a promotion.
 fn dependents(store: &Store<Guarded>, source: Option<&EnvironmentRef>) -> Vec<ObjectRef<Guarded>> {
     let environments = store.state();
     let decoded = environments.iter().filter_map(|e| e.0.as_ref().ok());
@@ -223,8 +229,8 @@ fn dependents(store: &Store<Guarded>, source: Option<&EnvironmentRef>) -> Vec<Ob
     concerned.collect()
 }
 
-/// Environments to reconcile when this object changes: those whose spec refers to it by name, and the one that its
-/// label names.
+/// Returns the environments to reconcile when `object` changes: those whose spec refers to it by name, and the one that
+/// its label names.
 fn referring<K>(
     store: &Store<Guarded>,
     object: &PartialObjectMeta<K>,
@@ -243,7 +249,7 @@ fn referring<K>(
     found
 }
 
-/// Environment of a release. It is taken from the release's name, because somebody may edit its labels.
+/// Returns the environment of a release. It is derived from the release's name, because labels can be edited.
 fn place_of(release: &ObjectMeta) -> Option<EnvironmentRef> {
     let (name, _) = release.name.as_deref()?.rsplit_once('-')?;
     Some(EnvironmentRef {
@@ -252,7 +258,7 @@ fn place_of(release: &ObjectMeta) -> Option<EnvironmentRef> {
     })
 }
 
-/// Environment that the label of a child names.
+/// Returns the environment that the label of a child object names.
 fn owner_of(child: &ObjectMeta) -> Option<ObjectRef<Guarded>> {
     let name = child.labels.as_ref()?.get(LABEL_ENVIRONMENT)?;
     Some(ObjectRef::new(name).within(child.namespace.as_deref().unwrap_or_default()))
@@ -323,9 +329,9 @@ async fn look(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error>
     result
 }
 
-/// Delay of the next reconcile after an error. An invalid spec is retried after 5 min; an edit triggers a reconcile at
-/// once anyway. All other errors are retried after 5 s. The queue has no back-off, so 5 s is chosen such that an
-/// overloaded API server can bear the retries of fifty environments.
+/// Returns the delay before the next reconcile after an error. After an invalid spec or a release that cannot be built,
+/// it is 5 min, because an edit triggers a reconcile anyway. After all other errors, it is 5 s. The queue has no
+/// backoff, so 5 s is chosen such that an overloaded API server can cope with the retries of fifty environments.
 #[allow(clippy::needless_pass_by_value)] // The controller's signature.
 fn on_error(_: Arc<Guarded>, error: &Error, _: Arc<Context>) -> Action {
     match error.class() {

@@ -1,8 +1,8 @@
-//! Active copies: the operator's copies of the user's Secrets, which the pods read. Pure.
+//! Active copies: the operator's copies of the user's Secrets, which the pods read. All functions are pure.
 //!
-//! Pods never read a user's Secret. They read `<env>-mongo-active` and `<env>-config-active`, which change only when
-//! the new content is known to be usable. So a bad edit reaches no pod, not even one that is recreated after a node
-//! drain.
+//! Pods never read a user's Secret. They read `<env>-mongo-active` and `<env>-config-active`, to which the operator
+//! copies new content only if it passes the checks that are in effect. Content that fails them therefore reaches no
+//! pod, not even one that is recreated after a node drain.
 
 use std::collections::BTreeMap;
 
@@ -19,33 +19,33 @@ use super::model::annotations::{GENERATION, MONGO_KEY};
 /// Data of a Secret, by key.
 pub type Data = BTreeMap<String, ByteString>;
 
-/// Key of the Mongo URI in the user's Secret, unless the spec names another.
+/// Default key of the Mongo URI in the user's Secret.
 const DEFAULT_KEY: &str = "MONGODB_URI";
 
-/// Keys that the MongoDB Atlas operator writes. They are tried if the default key is absent.
+/// Keys that the MongoDB Atlas operator writes. They are tried if the spec names no key and the default key is absent.
 const ATLAS_KEYS: [&str; 2] = ["connectionStringStandardSrv", "connectionStringStandard"];
 
-/// Planned state of `<env>-mongo-active` or `<env>-config-active`, a Secret that pods read.
+/// Planned state of a Secret that pods read: `<env>-mongo-active` or `<env>-config-active`.
 #[derive(Clone, PartialEq)]
 pub struct Active {
-    /// Finding for the condition about this copy.
+    /// Finding from which the status condition about this Secret is made.
     pub finding: Finding,
     /// Data to write; `None` leaves the Secret as it is.
     pub advance: Option<Data>,
-    /// Number of times the Secret's data has changed, including this write.
+    /// Generation number of the Secret's data after this write. It increases whenever the data changes.
     pub generation: i64,
-    /// True when the Secret exists or will exist after this write.
+    /// True if the Secret exists or will exist after this write.
     pub usable: bool,
-    /// Database that the Mongo URI names; `None` for `<env>-config-active`.
+    /// Name of the database in the Mongo URI; `None` if it is not known, and for `<env>-config-active`.
     pub database: Option<String>,
-    /// Annotations of the Secret, except the generation.
+    /// Annotations to write to the Secret, in addition to its generation number.
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Active {
-    /// Continues the generation from `counted`, the generation in the Deployment's pod template, if the Secret was
-    /// deleted. If the generation restarted, different values could get a generation that pods already have, and the
-    /// pods would not be replaced.
+    /// If the Secret does not exist, continues its generation number from `counted`, the one in the Deployment's pod
+    /// template. If it restarted at 1, new values could get a generation number that pods already have, and these pods
+    /// would not be replaced.
     pub fn counting_from(mut self, counted: i64, live: Option<&Secret>) -> Self {
         if live.is_none() {
             let next = i64::from(self.advance.is_some());
@@ -65,15 +65,16 @@ impl std::fmt::Debug for Active {
     }
 }
 
-/// Data for `<env>-mongo-active`, and the database that its URI names. `secret` is the Secret that the spec names.
+/// Returns the data for `<env>-mongo-active`, and the name of the database in its URI. `secret` is the user's Secret
+/// that the spec names. If it contains no usable URI, returns a finding that explains why.
 pub fn candidate(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(Data, String), Finding> {
     let (uri, database) = usable_uri(spec, secret)?;
     let data = BTreeMap::from([(MONGO_KEY.to_owned(), ByteString(uri.into_bytes()))]);
     Ok((data, database))
 }
 
-/// Planned state of `<env>-config-active`: the merged values of `config.secretRefs`. If several Secrets have the same
-/// key, the last one wins.
+/// Plans `<env>-config-active`: the merged values of `config.secretRefs`. If several Secrets have the same key, the
+/// last one wins. If a Secret is missing or not allowed, the existing data stays.
 pub fn config(
     spec: &EnvironmentSpec,
     secrets: &BTreeMap<String, Option<Secret>>,
@@ -95,7 +96,7 @@ pub fn config(
     advance(Finding::yes(Reason::Succeeded, seen), merged, live)
 }
 
-/// Plan that leaves the Secret that pods read as it is.
+/// Returns a plan that leaves the Secret that pods read as it is.
 pub fn stay(finding: Finding, live: Option<&Secret>) -> Active {
     Active {
         finding,
@@ -107,7 +108,8 @@ pub fn stay(finding: Finding, live: Option<&Secret>) -> Active {
     }
 }
 
-/// Plan that writes `data` to the Secret that pods read. Its generation increases if the data differs.
+/// Returns a plan that writes `data` to the Secret that pods read. The generation number increases if the data differs
+/// from the existing data.
 pub fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
     let same = live.is_some_and(|s| s.data.clone().unwrap_or_default() == data);
     let generation = if same {
@@ -125,14 +127,15 @@ pub fn advance(finding: Finding, data: Data, live: Option<&Secret>) -> Active {
     }
 }
 
-/// Generation of a Secret that pods read; 0 if it does not exist.
+/// Returns the generation number of a Secret that pods read; 0 if the Secret does not exist or has none.
 pub(super) fn generation(live: Option<&Secret>) -> i64 {
     live.and_then(|s| s.annotations().get(GENERATION))
         .and_then(|text| text.parse().ok())
         .unwrap_or(0)
 }
 
-/// URI for the pods, and the name of its database.
+/// Returns the URI for the pods, and the name of its database. If the Secret contains no usable URI, returns a finding
+/// that explains why.
 fn usable_uri(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(String, String), Finding> {
     let reference = &spec.uri_secret_ref;
     let secret = allowed(
@@ -168,9 +171,10 @@ fn usable_uri(spec: &MongoSpec, secret: Option<&Secret>) -> Result<(String, Stri
     with_database(text, &uri, spec.database.as_deref()).map_err(bad)
 }
 
-/// URI that includes the database, and the database's name. If only the spec names a database, it is inserted into the
-/// URI's path. Drivers then authenticate against that database instead of `admin`, so `authSource=admin` is added
-/// unless the URI says how to log in.
+/// Returns the URI with the database in its path, and the database's name. If only the spec names a database, it is
+/// inserted into the URI. Drivers would then authenticate against that database instead of `admin`. So
+/// `authSource=admin` is added, unless the URI has no credentials or sets `authSource` or `authMechanism`. Returns an
+/// error message if neither the URI nor the spec names a database, or if they name different ones.
 fn with_database(
     text: &str,
     uri: &MongoUri,
@@ -213,7 +217,8 @@ fn missing(name: &str) -> Finding {
     )
 }
 
-/// Returns the Secret, unless it is of a kind that an app must never get.
+/// Returns the Secret, or a finding if an app must never get it: a service account's token, a Helm release, or a Secret
+/// that this operator manages.
 fn allowed<'a>(secret: &'a Secret, name: &str) -> Result<&'a Secret, Finding> {
     let kind = secret.type_.as_deref().unwrap_or_default();
     let forbidden = match kind {

@@ -28,7 +28,7 @@ fn spec(key: Option<&str>, database: Option<&str>) -> MongoSpec {
     }
 }
 
-/// Active copy of the Mongo URI when checks are off.
+/// Plans the active copy of the Mongo URI with checks off.
 fn mongo(spec: &MongoSpec, secret: Option<&Secret>, live: Option<&Secret>) -> Active {
     let owner = crate::environment::model::owner::Owner {
         name: "staging".parse().unwrap(),

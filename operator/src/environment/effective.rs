@@ -1,4 +1,4 @@
-//! Spec with all defaults filled in. Pure. Defaults are applied nowhere else.
+//! Spec with defaults applied and durations parsed. All functions are pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,22 +18,22 @@ use crate::smoke::SmokePlan;
 /// Settings of the check of the Mongo URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preflight {
-    /// Whether a Job checks the URI or nothing does.
+    /// Mode of the check: a Job, or off.
     pub mode: PreflightMode,
-    /// Timeout of the whole check.
+    /// Timeout of the whole check, not counting the start of its pod.
     pub timeout: Duration,
     /// Database role that the app needs.
     pub role: PreflightRole,
-    /// See [`Defaults::preflight_image`].
+    /// Image of preflight Jobs; see [`Defaults::preflight_image`].
     pub image: Option<String>,
-    /// See [`Defaults::preflight_pull_secret`].
+    /// Image pull Secret of preflight Jobs; see [`Defaults::preflight_pull_secret`].
     pub pull_secret: Option<String>,
 }
 
-/// Spec with all defaults filled in and durations parsed.
+/// Spec with defaults applied and durations parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effective {
-    /// Environment variable in which the app gets the Mongo URI.
+    /// Name of the environment variable that contains the Mongo URI.
     pub mongo_env_var: String,
     /// Settings of the check of the Mongo URI.
     pub preflight: Preflight,
@@ -45,49 +45,49 @@ pub struct Effective {
     pub writable_paths: Vec<String>,
     /// Resource requests and limits of the container.
     pub resources: ResourcesSpec,
-    /// Time for which a terminating pod still serves before it gets SIGTERM (preStop sleep).
+    /// Time for which a terminating pod keeps serving before it gets SIGTERM (the `preStop` sleep).
     pub drain: Duration,
     /// Termination grace period of a pod.
     pub termination_grace: Duration,
-    /// Path of the startup probe.
+    /// Path of the startup probe. The operator also requests it to monitor the site.
     pub health_path: String,
     /// Path of the readiness probe.
     pub readiness_path: String,
-    /// Path of the liveness probe; `None`: the pod has no liveness probe.
+    /// Path of the liveness probe; `None` if the pod has no liveness probe.
     pub liveness_path: Option<String>,
-    /// Maximum time from the start of a pod to its first success on `health_path`.
+    /// Maximum time from the start of a container to its first successful startup probe.
     pub startup: Duration,
     /// Smoke checks that a candidate must pass.
     pub smoke: SmokePlan,
-    /// Command that runs once before the first pod of a release.
+    /// Command that runs once before the first pod of a release starts; `None` if there is no release phase.
     pub release_phase: Option<ReleaseCommand>,
-    /// Maximum time until a release is fully rolled out.
+    /// Maximum time until the pods of a release are ready. It also applies to the candidate pod of a config trial.
     pub progress_deadline: Duration,
-    /// Time for which a rolled-out release is watched before it is Good.
+    /// Time for which a fully rolled-out release is watched before it becomes Good.
     pub bake: Duration,
-    /// Interval at which the image tag is looked up again; `None`: the tag is not followed.
+    /// Interval at which the image tag is looked up again; `None` if the tag is not followed.
     pub follow: Option<Duration>,
-    /// What happens when a release fails after its roll-out began.
+    /// Reaction to a release that fails after its roll-out began.
     pub on_failure: OnFailure,
-    /// Whether and how the environment is suspended.
+    /// Suspension mode of the environment.
     pub suspend: Suspend,
     /// Kind of route to the site: an Ingress or none.
     pub route: RouteKind,
-    /// Name of the IngressClass; `None`: the cluster's default class.
+    /// Name of the IngressClass; `None` selects the cluster's default class.
     pub ingress_class: Option<String>,
-    /// Where the certificate comes from, if there is one.
+    /// TLS mode of the site: a certificate from the operator's own CA, or no TLS.
     pub tls_mode: TlsMode,
-    /// True when plain HTTP must redirect to HTTPS.
+    /// True if plain HTTP must redirect to HTTPS.
     pub force_https: bool,
-    /// What happens to the children when the environment is deleted.
+    /// Policy that decides whether the child objects are deleted with the environment.
     pub deletion_policy: DeletionPolicy,
-    /// How many release records are kept, and for how long.
+    /// Number and age of the release records to keep.
     pub history: Retention,
 }
 
 impl Effective {
-    /// Fills in the defaults. The error is the path of a field that does not parse, and why; such a value bypassed the
-    /// CRD's schema.
+    /// Fills in the defaults. Returns an error if a field does not parse, with the path of the field below `spec` and
+    /// the problem. This happens only if the value bypassed the CRD's schema.
     #[expect(clippy::too_many_lines, reason = "a default for each field")]
     pub fn of(spec: &EnvironmentSpec, defaults: &Defaults) -> Result<Self, (&'static str, String)> {
         let prod = spec.stage == Stage::Prod;
@@ -160,7 +160,7 @@ impl Effective {
         })
     }
 
-    /// True while the operator may write nothing except the status.
+    /// True if the environment is suspended, so the operator must write nothing for it except its status and Events.
     pub fn suspended(&self) -> bool {
         match self.suspend {
             Suspend::None => false,
@@ -168,7 +168,7 @@ impl Effective {
         }
     }
 
-    /// Value of `status.effective`.
+    /// Returns the value of `status.effective`.
     pub fn status(&self) -> EffectiveStatus {
         EffectiveStatus {
             replicas: self.replicas,
@@ -221,8 +221,8 @@ fn release_phase(spec: &EnvironmentSpec) -> Result<Option<ReleaseCommand>, (&'st
     }))
 }
 
-/// Default requests and limits: more than the dialer needs. There is a memory limit so that a leak in one app does not
-/// exhaust the node.
+/// Returns the default requests and limits, which are more than the dialer needs. The memory limit prevents a leak in
+/// one app from exhausting the node.
 fn default_resources() -> ResourcesSpec {
     let quantities = |list: &[(&str, &str)]| -> BTreeMap<String, Quantity> {
         list.iter()

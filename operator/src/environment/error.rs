@@ -1,4 +1,4 @@
-//! Errors of a reconcile, one variant for each step.
+//! Errors of a reconcile, with one variant for each step.
 
 use std::time::Duration;
 
@@ -8,25 +8,26 @@ use crate::kube_io::IoError;
 use crate::metrics::FailureClass;
 use crate::release::snapshot::SnapshotError;
 
-/// Maximum duration of one reconcile. It makes some forty API calls of at most 10 s each, most of them concurrently.
+/// Maximum duration of one reconcile. A reconcile makes about forty API calls with a timeout of 10 s each, most of them
+/// concurrently.
 pub const RECONCILE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Failure of a reconcile, by the step that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A read failed: the API server refused it or did not answer.
+    /// A read from the Kubernetes API failed.
     #[error(transparent)]
     Observe(IoError),
-    /// The spec, or the host of the existing Ingress, does not parse.
+    /// The name of the environment, a field of its spec, or the host for its certificate does not parse.
     #[error(transparent)]
     Validate(#[from] ValidateError),
     /// A new release cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// A write failed: the API server refused it or did not answer.
+    /// A write to the Kubernetes API failed, or was not sent because this replica is not the leader.
     #[error(transparent)]
     Apply(IoError),
-    /// The write of the status failed: the API server refused it or did not answer.
+    /// The write of the environment's status failed, or was not sent because this replica is not the leader.
     #[error(transparent)]
     Status(IoError),
     /// The reconcile exceeded [`RECONCILE_TIMEOUT`].
@@ -34,18 +35,18 @@ pub enum Error {
     Timeout,
 }
 
-/// Value in the spec that is invalid but bypassed the CRD's schema.
+/// Error for a name, host or spec field that does not parse.
 #[derive(Debug, thiserror::Error)]
 pub enum ValidateError {
-    /// A name or host that does not parse.
+    /// The name of the environment, or the host for its certificate, does not parse.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A field that does not parse.
+    /// A field of the spec does not parse.
     #[error("spec.{field}: {problem}")]
     Field {
         /// Path of the field below `spec`.
         field: &'static str,
-        /// What is wrong with the field, and what to write instead.
+        /// Description of the problem and of a valid value.
         problem: String,
     },
 }
@@ -59,21 +60,22 @@ impl From<(&'static str, String)> for ValidateError {
 /// Failure to build a release.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The content does not fit in a snapshot.
+    /// The release's ConfigMap data and pod template are too large for a snapshot.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// The image does not parse, although it was accepted before.
+    /// The release's image reference does not parse.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// The digest does not parse, although it was accepted before.
+    /// The release's digest does not parse.
     #[error(transparent)]
     Digest(#[from] NameError),
 }
 
-/// Failure to write release records. It may be a build error, because `apply` builds new releases itself.
+/// Failure to write release records. It may be a build error, because new releases are built while the records are
+/// written.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// A write failed: the API server refused it or did not answer.
+    /// A write to the Kubernetes API failed, or was not sent because this replica is not the leader.
     #[error(transparent)]
     Io(#[from] IoError),
     /// A new release cannot be built.
@@ -91,7 +93,7 @@ impl From<ApplyError> for Error {
 }
 
 impl Error {
-    /// Name of the step that failed, for logs.
+    /// Returns the name of the step that failed, for logs; `any` after a timeout.
     pub fn step(&self) -> &'static str {
         match self {
             Self::Observe(_) => "observe",
@@ -103,8 +105,8 @@ impl Error {
         }
     }
 
-    /// True when an object changed between read and write, or when this replica does not lead any more. This is no
-    /// fault: the next reconcile reads the object again.
+    /// True if the API server answered 409, because an object was changed or created since it was read, or if this
+    /// replica is not the leader. The reconcile is then simply repeated and not reported as failed.
     pub fn is_stale(&self) -> bool {
         match self {
             Self::Observe(error) | Self::Apply(error) | Self::Status(error) => {
@@ -114,7 +116,7 @@ impl Error {
         }
     }
 
-    /// Class of the failure, for metrics and for the delay of the next reconcile.
+    /// Returns the class of the failure, which determines its metric and the delay before the next reconcile.
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Observe(_) | Self::Apply(_) | Self::Status(_) => FailureClass::Retry,

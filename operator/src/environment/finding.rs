@@ -1,23 +1,24 @@
-//! Findings, each about one concern such as the image or the route, and the conditions made from them.
+//! Findings and the status conditions made from them. Each finding is about one concern, such as the image or the
+//! route.
 
 use crokodial_crds::Reason;
 use crokodial_crds::condition::{self, ConditionStatus, ConditionType};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-/// Finding about one concern: a status, its reason and what was seen.
+/// Finding about one concern: a status, its reason, and a description of what was observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// True, False or Unknown.
+    /// Status of the concern: True, False or Unknown.
     pub status: ConditionStatus,
     /// Reason of the status.
     pub reason: Reason,
-    /// What was observed, as a sentence without its full stop.
+    /// Description of what was observed, as a sentence without its full stop.
     pub seen: String,
 }
 
 impl Finding {
-    /// Finding of status True.
+    /// Creates a finding with status True.
     pub fn yes(reason: Reason, seen: impl Into<String>) -> Self {
         Self {
             status: ConditionStatus::True,
@@ -26,7 +27,7 @@ impl Finding {
         }
     }
 
-    /// Finding of status False.
+    /// Creates a finding with status False.
     pub fn no(reason: Reason, seen: impl Into<String>) -> Self {
         Self {
             status: ConditionStatus::False,
@@ -35,7 +36,7 @@ impl Finding {
         }
     }
 
-    /// Finding of status Unknown.
+    /// Creates a finding with status Unknown.
     pub fn unknown(reason: Reason, seen: impl Into<String>) -> Self {
         Self {
             status: ConditionStatus::Unknown,
@@ -44,22 +45,23 @@ impl Finding {
         }
     }
 
-    /// True for a finding of status False.
+    /// Returns whether the status is False.
     pub fn is_false(&self) -> bool {
         self.status == ConditionStatus::False
     }
 
-    /// True for a finding of status True.
+    /// Returns whether the status is True.
     pub fn is_true(&self) -> bool {
         self.status == ConditionStatus::True
     }
 
-    /// Message of the condition: what was observed, then the next step and who must take it.
+    /// Returns the message of the condition: what was observed and, if somebody must act, the next step and who must
+    /// take it.
     pub fn message(&self) -> String {
         self.reason.sentence(&self.seen)
     }
 
-    /// Makes the condition. If its status is the same as in `old`, it keeps the transition time of the old condition.
+    /// Creates the condition. If `old` contains this condition with the same status, its transition time is kept.
     pub fn condition(
         &self,
         type_: ConditionType,

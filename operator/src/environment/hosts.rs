@@ -1,8 +1,8 @@
-//! Claims of several environments to the same host name. Pure.
+//! Decides which environment gets a host name that several environments claim. All functions are pure.
 
 use jiff::Timestamp;
 
-/// Claim of one environment to a host name.
+/// One environment's claim to a host name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Namespace of the environment.
@@ -11,12 +11,12 @@ pub struct Claim {
     pub name: String,
     /// Creation time of the environment.
     pub created: Option<Timestamp>,
-    /// True when the environment's Ingress already has a rule for the host.
+    /// True if the environment's Ingress already has a rule for the host.
     pub routed: bool,
 }
 
-/// Claim that gets the host: first those whose Ingress already has it, then by age (oldest first), then by namespace
-/// and name. `None` if there is no claim.
+/// Returns the claim that gets the host; `None` if there is no claim. Environments whose Ingress already has the host
+/// come first, then older environments. Ties are broken by namespace and name.
 pub fn keeper(claims: &[Claim]) -> Option<&Claim> {
     claims.iter().min_by_key(|c| {
         (

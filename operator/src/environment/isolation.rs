@@ -1,10 +1,9 @@
-//! Isolation of the stages: checks whether a database is used by both stages, and whether prod has a secret value that
-//! staging has too.
+//! Isolation of the stages: detects a database that both stages use, and a secret value of prod that staging also has.
 //!
-//! Only keyed fingerprints are compared, never the values of another environment. They are annotations on the active
-//! copies in all watched namespaces: fingerprints of the server's identity (see [`crate::preflight::identity`]) and of
-//! the longer values of `config.secretRefs`. The key is in the Secret `crokodial-hmac` in the operator's namespace;
-//! without it, a fingerprint reveals nothing.
+//! Only keyed fingerprints are compared, never the values of another environment. The fingerprints are stored in
+//! annotations of `<env>-mongo-active` and `<env>-config-active` in all watched namespaces. They are made of the
+//! database's identity (see [`crate::preflight::identity`]) and of the longer values of `config.secretRefs`. The key is
+//! stored in the Secret `crokodial-hmac` in the operator's namespace; without it, a fingerprint reveals nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,35 +19,37 @@ use super::model::annotations::{STAGE, VALUES};
 use super::model::owner::Owner;
 use crate::fingerprint::Key;
 
-/// Name of the Secret with the HMAC key of fingerprints.
+/// Name of the Secret with the HMAC key for fingerprints.
 pub const KEY_SECRET: &str = "crokodial-hmac";
 
-/// Key under which the data of [`KEY_SECRET`] holds the HMAC key.
+/// Data key in the Secret [`KEY_SECRET`] under which the HMAC key is stored.
 pub const KEY_DATA: &str = "key";
 
-/// Minimum length in bytes of a value to compare. Shorter values, such as `true`, `info` or a port, are often equal
-/// without being a secret.
+/// Minimum length in bytes of the values that are compared. Shorter values, such as `true`, `info` or a port number,
+/// are often equal without being secret.
 const MIN_VALUE_BYTES: usize = 16;
 
-/// Maximum number of fingerprints on one object: all its annotations together may have 256 KiB.
+/// Maximum number of fingerprints on one object, because Kubernetes limits all annotations of an object to 256 KiB in
+/// total.
 const MAX_VALUES: usize = 2000;
 
-/// Annotations of `<env>-mongo-active` or `<env>-config-active` of another environment, as far as they are compared.
+/// Annotations of another environment's `<env>-mongo-active` or `<env>-config-active` that identify its database and
+/// secret values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
     /// `namespace/name` of the environment.
     pub environment: String,
     /// Stage of the environment.
     pub stage: String,
-    /// Creation time of the Secret.
+    /// Creation time of the annotated Secret.
     pub since: Option<Timestamp>,
-    /// Fingerprints that identify its database.
+    /// Fingerprints that identify the environment's database.
     pub database: Vec<String>,
-    /// Fingerprints of its values of `config.secretRefs`.
+    /// Fingerprints of the environment's values of `config.secretRefs`.
     pub values: BTreeSet<String>,
 }
 
-/// Compares one environment with the environments of the other stage.
+/// Comparison of one environment with the environments of the other stage.
 #[derive(Clone, Debug)]
 pub struct Isolation {
     stage: Stage,
@@ -58,7 +59,7 @@ pub struct Isolation {
 }
 
 impl Isolation {
-    /// Creates the comparison. Of `others`, only those of the other stage are kept.
+    /// Creates the comparison. Entries of `others` with the same stage are dropped.
     pub fn new(owner: &Owner, stage: Stage, key: Key, others: Vec<Other>) -> Self {
         let own = stage.as_str();
         Self {
@@ -69,15 +70,16 @@ impl Isolation {
         }
     }
 
-    /// Makes fingerprints of the marks that identify a database.
+    /// Returns keyed fingerprints of the marks that identify a database.
     pub fn keyed(&self, marks: &[String]) -> Vec<String> {
         let mark = |mark: &String| self.key.mark("database", mark.as_bytes());
         marks.iter().map(mark).collect()
     }
 
-    /// Finds out whether an environment of the other stage uses the database with these fingerprints. `live` is our own
-    /// `<env>-mongo-active` if it already has this database; then only Secrets older than ours count as a conflict. If
-    /// `live` is `None`, the database is new to us, and a Secret of any age counts.
+    /// Checks whether an environment of the other stage uses the database with these fingerprints. `live` is this
+    /// environment's `<env>-mongo-active` if it already contains a URI of this database; then only older Secrets count
+    /// as a conflict. If `live` is `None`, the database is new to this environment, and a Secret of any age counts. The
+    /// finding is Unknown if `marks` is empty.
     pub fn judge(&self, marks: &[String], live: Option<&Secret>) -> Finding {
         if marks.is_empty() {
             return Finding::unknown(
@@ -108,7 +110,8 @@ impl Isolation {
         }
     }
 
-    /// Warning for prod: names of variables whose value an environment of staging has too.
+    /// Returns a warning with the names of the variables in `values` whose value a staging environment also has. Short
+    /// values are not compared. `None` for staging, or if no value is shared.
     pub fn shared(&self, values: &BTreeMap<String, ByteString>) -> Option<Finding> {
         if self.stage != Stage::Prod {
             return None;
@@ -132,14 +135,15 @@ impl Isolation {
         ))
     }
 
-    /// Adds the stage to the annotations of `<env>-mongo-active`.
+    /// Adds the stage of the environment to the annotations of a Secret that pods read.
     pub fn label_database(&self, active: &mut Active) {
         active
             .annotations
             .insert(STAGE.to_owned(), self.stage.as_str().to_owned());
     }
 
-    /// Adds the stage and the values' fingerprints to the annotations of `<env>-config-active`.
+    /// Adds the stage and the fingerprints of the longer values to the annotations of `<env>-config-active`. Does
+    /// nothing if the plan writes no data.
     pub fn label_values(&self, active: &mut Active) {
         let Some(values) = &active.advance else {
             return;
@@ -157,8 +161,8 @@ impl Isolation {
     }
 }
 
-/// Key from the stored Secret. If the Secret was emptied, the key is empty: comparisons still work, but then
-/// fingerprints of guessable values can be guessed.
+/// Returns the key from the stored Secret. If the Secret contains no key, the key is empty. Comparisons then still
+/// work, but guessable values can be recovered from their fingerprints.
 pub fn stored_key(secret: &Secret) -> Key {
     let bytes = secret.data.as_ref().and_then(|data| data.get(KEY_DATA));
     Key::new(bytes.map(|b| b.0.as_slice()).unwrap_or_default())

@@ -1,8 +1,8 @@
 //! One reconcile of one environment: observe → validate → decide → build → apply → status.
 //!
-//! I/O is done only at the beginning and at the end, in `observe/`, `apply/` and `status/`; the steps between are pure
-//! functions. What cannot be observed again (release numbers, phases) is stored in release records. So after a crash at
-//! any call, the next reconcile can continue.
+//! Of these steps, only `observe`, `apply` and `status` do I/O; the others are pure functions. State that cannot be
+//! observed again (release numbers, phases) is stored in release records. So after a crash at any point, the next
+//! reconcile can continue.
 
 pub mod apply;
 pub mod build;
@@ -51,11 +51,12 @@ use self::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
 
-/// Delay of the next reconcile while the answer of a registry is pending.
+/// Delay before the next reconcile while a registry has not answered yet.
 const RESOLVE_RETRY: Duration = Duration::from_millis(500);
 
-/// Reconciles the environment of this name in its current state. Nothing is done for one that is deleted or being
-/// deleted: children with an owner reference are garbage-collected, and the others stay on purpose.
+/// Reconciles the environment with this name in its current state. If the environment does not exist or is being
+/// deleted, writes nothing and stops probing it. Its child objects with an owner reference are then garbage-collected,
+/// and the others are kept on purpose.
 pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
     // Boxed because the future is too large for a small stack.
     match tokio::time::timeout(RECONCILE_TIMEOUT, Box::pin(run(ctx, namespace, name))).await {
@@ -127,7 +128,7 @@ async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, 
     }))
 }
 
-/// Results of the pure steps.
+/// Results of the pure steps of one reconcile.
 struct Answers {
     valid: Valid,
     step: Step,
@@ -169,8 +170,8 @@ fn answer(
     })
 }
 
-/// Reads the environment from the API server, because the one from the watch may be outdated. One that is being deleted
-/// counts as deleted.
+/// Reads the environment from the API server, because the copy from the watch may be outdated. `None` if it does not
+/// exist or is being deleted.
 async fn get(
     ctx: &Context,
     namespace: &str,
@@ -180,8 +181,8 @@ async fn get(
     Ok(environment.filter(|e| e.metadata.deletion_timestamp.is_none()))
 }
 
-/// Times that this reconcile uses. Deadlines start no earlier than when this process began to lead, and no earlier than
-/// the end of a suspension.
+/// Returns the times that this reconcile uses. Deadlines start no earlier than when this process became leader, and no
+/// earlier than the end of a suspension.
 fn clock(ctx: &Context, owner: &Owner, effective: &Effective) -> TrialClock {
     let now = ctx.now();
     let attended = ctx.resumed.since(&owner.uid, effective.suspended(), now);
@@ -192,14 +193,16 @@ fn clock(ctx: &Context, owner: &Owner, effective: &Effective) -> TrialClock {
     }
 }
 
-/// Time of the next look-up of the image tag, if it is followed.
+/// Returns the latest time for the next lookup of the image tag: `now` plus the follow interval. `None` if the tag is
+/// not followed.
 fn follow(effective: &Effective, now: Timestamp) -> Option<Timestamp> {
     let every = SignedDuration::try_from(effective.follow?).unwrap_or(SignedDuration::MAX);
     Some(now.saturating_add(every).unwrap_or(now))
 }
 
-/// Writes the operator's own Secrets, release records, children and Jobs. The order is such that the next reconcile can
-/// continue after a crash at any point. Returns true when the next reconcile must follow at once.
+/// Writes the operator's own Secrets, release records, child objects and Jobs. They are written in an order that allows
+/// the next reconcile to continue after a crash at any point. Returns true if the next reconcile must follow
+/// immediately.
 async fn carry_out(
     ctx: &Context,
     subject: Subject<'_>,
@@ -240,8 +243,8 @@ async fn carry_out(
     Ok(more)
 }
 
-/// Delay of up to 10 s, derived from the environment's UID. It spreads the periodic reconciles, which would otherwise
-/// all run at the same time after a restart.
+/// Returns a delay of up to 10 s, derived from the environment's UID. It spreads the periodic reconciles, which would
+/// otherwise all run at the same time after a restart.
 fn jitter(environment: &CrokodialEnvironment) -> Duration {
     let sum: u64 = environment
         .uid()

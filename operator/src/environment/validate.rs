@@ -1,4 +1,5 @@
-//! Validation of the spec against the observed state of the cluster: what may be done, and why the rest may not. Pure.
+//! Validates the spec against the observed state. The result states which writes are allowed, and why others are not.
+//! All functions are pure.
 
 use std::collections::BTreeMap;
 
@@ -23,44 +24,45 @@ use crate::edge::PlainHttpAnswer;
 use crate::release::inputs;
 use crate::release::machine::Wanted;
 
-/// Result of validation, one field for each concern.
+/// Result of validation, with one field for each concern.
 #[derive(Debug)]
 pub struct Valid {
     /// Finding for condition `ImageResolved`.
     pub image: Finding,
-    /// Release that the spec asks for; `Err` says why it is not known.
+    /// Release that the spec asks for; `Err` with an explanation while it is not known.
     pub wanted: Result<Wanted, Finding>,
-    /// Merged data of the ConfigMaps in `config.configMapRefs`.
+    /// Merged data of the ConfigMaps in `config.configMapRefs`; empty if one of them does not exist.
     pub config_values: BTreeMap<String, String>,
-    /// Planned state of `<env>-mongo-active`, the Mongo URI that pods read.
+    /// Planned state of `<env>-mongo-active`, which contains the Mongo URI that pods read.
     pub mongo: Active,
-    /// Whether the Mongo URI that pods read was checked, and with what result.
+    /// Result of checking the Mongo URI that pods read.
     pub credentials: CredentialState,
-    /// Plan of which checks of the Mongo URI are started and deleted.
+    /// Plan of which checks of the Mongo URI to start and to delete.
     pub check: CheckPlan,
     /// Finding for condition `DatabaseIsolated`.
     pub isolated: Finding,
-    /// Values of `config.secretRefs` in use, and those on trial.
+    /// Values of `config.secretRefs` that are in use, and values that are on trial.
     pub config: ConfigTrial,
-    /// State of the Ingress to the site.
+    /// State of the Ingress of the site.
     pub route: Route,
-    /// Finding for condition `HttpsForced`; `None` where HTTP need not redirect to HTTPS.
+    /// Finding for condition `HttpsForced`; `None` if HTTP need not redirect to HTTPS.
     pub https: Option<Finding>,
-    /// Finding about objects that the operator did not make but that have the name of a child. While there is one,
-    /// nothing is written.
+    /// Finding about objects that have the name of one of the environment's child objects but not the operator's
+    /// labels. While it is set, the operator neither creates nor changes any object of the environment, except its
+    /// status.
     pub conflict: Option<Finding>,
 }
 
-/// State of the Ingress to the site.
+/// State of the Ingress of the site.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// Finding for condition `RouteAccepted`.
     pub finding: Finding,
-    /// True when the Ingress may be written as the spec asks; otherwise an existing Ingress stays as it is.
+    /// True if the Ingress may be created or changed as the spec asks.
     pub write: bool,
 }
 
-/// Validates the spec against what was observed.
+/// Validates the spec against the observed state.
 pub fn validate(
     owner: &Owner,
     spec: &EnvironmentSpec,
@@ -132,8 +134,8 @@ fn planned(
     })
 }
 
-/// Finding for condition `DatabaseIsolated`. A shared value is reported only if the database itself was found to be
-/// isolated.
+/// Returns the finding for condition `DatabaseIsolated`. A secret value that staging also has is reported only if the
+/// database itself is isolated.
 fn isolated(check: &CheckPlan, config: &Active, observed: &Observed) -> Finding {
     let live = observed.children.config_active();
     let values = config
@@ -146,8 +148,8 @@ fn isolated(check: &CheckPlan, config: &Active, observed: &Observed) -> Finding 
     }
 }
 
-/// Generations of `<env>-mongo-active` and `<env>-config-active`, as the pod template of the Deployment names them; 0
-/// where there is none.
+/// Returns the generation numbers of `<env>-mongo-active` and `<env>-config-active` in the pod template of the
+/// Deployment; 0 if there is none.
 fn counted(live: &Children) -> (i64, i64) {
     let template = live
         .deployment()
@@ -177,9 +179,9 @@ fn wanted(
     })
 }
 
-/// True when the wanted release differs from the newest one only because a followed tag moved or `auto` found a newer
-/// release, not because of an edit. False while the newest release has not begun (Pending or Gated): it is simply
-/// replaced.
+/// True if the wanted release differs from the newest release at most in its image, and the operator itself found that
+/// image: a followed tag moved, or `promotion.auto` chose a newer release. False while the newest release is Pending or
+/// Gated or has no status, because it is then simply replaced.
 fn found_not_typed(
     spec: &EnvironmentSpec,
     observed: &Observed,
@@ -202,7 +204,8 @@ fn found_not_typed(
     begun && (auto || followed) && same_but_digest && newest.spec.retry == spec.rollout.retry
 }
 
-/// Merged data of the ConfigMaps. If several have the same key, the last one wins, as with `envFrom`.
+/// Merges the data of the ConfigMaps in `config.configMapRefs`. If several have the same key, the last one wins, as
+/// with `envFrom`. Returns a finding if a ConfigMap does not exist.
 fn config_values(
     spec: &EnvironmentSpec,
     observed: &Observed,
@@ -312,7 +315,7 @@ fn https(effective: &Effective, observed: &Observed) -> Option<Finding> {
     })
 }
 
-/// Advice on how to make the Ingress controller of this class redirect to HTTPS.
+/// Returns advice on how to make the Ingress controller of this class redirect to HTTPS.
 fn how_to_redirect(class: &Class) -> &'static str {
     match class {
         Class::Known(controller) if controller.starts_with("traefik.io/") => {
@@ -325,7 +328,8 @@ fn how_to_redirect(class: &Class) -> &'static str {
     }
 }
 
-/// Finding about objects that have the name of a child but not the operator's labels.
+/// Returns a finding about objects that have the name of one of the environment's child objects but not the operator's
+/// labels; `None` if there are none.
 fn conflict(owner: &Owner, live: &Children) -> Option<Finding> {
     let foreign = |kind: ChildKind| {
         let metadata = live.get(kind)?.metadata();

@@ -1,7 +1,7 @@
-//! Connections to the API server.
+//! HTTP connections to the Kubernetes API server.
 //!
-//! A reconcile reads about twenty objects concurrently, and a namespace has a dozen open watches. Over HTTP/1.1, each
-//! of these requests needs its own TLS connection with buffers, which the pool keeps. Over HTTP/2, they are streams of
+//! A reconcile reads about twenty objects concurrently, and each namespace has a dozen open watches. Over HTTP/1.1,
+//! every concurrent request needs its own TLS connection with its own buffers. Over HTTP/2, the requests are streams of
 //! one connection.
 
 use std::time::Duration;
@@ -14,18 +14,18 @@ use kube::client::{Body, ConfigExt};
 use kube::{Client, Config};
 use tower::{BoxError, ServiceBuilder};
 
-/// Idle time after which an HTTP/2 ping is sent. A dead connection, for example to a node that died, is thus closed
-/// after at most this interval plus [`PING_TIMEOUT`].
+/// Interval between HTTP/2 pings. A dead connection, for example to a failed node, is closed after at most this
+/// interval plus [`PING_TIMEOUT`].
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Maximum time for the answer to a ping.
+/// Timeout of the response to an HTTP/2 ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Timeout of a TCP connect. Go clients use 30 s, but a reconcile that waits for a connection cannot retry.
+/// Timeout of opening a TCP connection. Go clients use 30 s, but a reconcile that waits for a connection cannot retry.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// HTTP/2 flow control window of a stream in bytes. Responses are read as they arrive, so it limits only how much is
-/// buffered.
+/// HTTP/2 flow control window of a stream in bytes. Responses are read as they arrive, so the window only limits how
+/// much is buffered.
 const STREAM_WINDOW: u32 = 256 << 10;
 
 /// HTTP/2 flow control window of a connection in bytes.
@@ -33,12 +33,12 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 
 /// Creates a client that sends all concurrent requests over one connection, if the API server supports HTTP/2.
 ///
-/// The API server limits the number of streams per connection to some hundred. A watch occupies a stream permanently,
-/// so the watches of each namespace use a separate client. Reads thus find a free stream, however many namespaces are
-/// watched.
+/// The API server limits the number of streams per connection, and every watch occupies a stream permanently.
+/// The watches of each namespace therefore use a separate client. This leaves free streams for reads, regardless of how
+/// many namespaces are watched.
 ///
 /// # Errors
-/// The certificates or credentials in `config` cannot be read or are invalid.
+/// Returns an error if the certificates or credentials in `config` are unreadable or invalid.
 pub fn multiplexed(config: &Config) -> kube::Result<Client> {
     let tls = HttpsConnectorBuilder::new()
         .with_tls_config(config.rustls_client_config()?)
@@ -57,7 +57,7 @@ pub fn multiplexed(config: &Config) -> kube::Result<Client> {
     over(config, http.build(tls.wrap_connector(tcp)))
 }
 
-/// Builder of HTTP clients whose connection pool closes a connection after 30 s without use.
+/// Returns a builder of HTTP clients. Their connection pool closes connections that have been idle for 30 s.
 pub fn pool() -> Builder {
     let mut http = Http::builder(TokioExecutor::new());
     http.timer(TokioTimer::new())
@@ -67,10 +67,10 @@ pub fn pool() -> Builder {
     http
 }
 
-/// A client that authenticates by `config` and sends through `http`.
+/// Creates a client that authenticates with the credentials in `config` and sends its requests through `http`.
 ///
 /// # Errors
-/// The credentials in `config` cannot be read or are invalid.
+/// Returns an error if the credentials in `config` are unreadable or invalid.
 pub fn over<C>(config: &Config, http: Http<C, Body>) -> kube::Result<Client>
 where
     C: Connect + Clone + Send + Sync + 'static,

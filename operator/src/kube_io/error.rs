@@ -1,16 +1,17 @@
-//! Errors of calls to the API server.
+//! Errors of calls to the Kubernetes API.
 
 use std::time::Duration;
 
 use crate::leader::NotLeading;
 
-/// A failed API call with its verb, object and cause. It never contains the content of an object.
+/// Failed API call, with its verb, object and cause. The message leaves out the text of the API server's response,
+/// because it can quote the object.
 #[derive(Debug, thiserror::Error)]
 pub enum IoError {
-    /// The API server responded with an error, or could not be reached.
+    /// The API server responded with an error or was unreachable, or its response could not be read.
     #[error("{verb} {kind} {name}: {}", describe(source))]
     Api {
-        /// `get`, `list`, `apply`, …
+        /// Verb of the call, such as `get`, `list` or `apply`.
         verb: &'static str,
         /// Kind of the object.
         kind: String,
@@ -19,10 +20,11 @@ pub enum IoError {
         /// Error of the Kubernetes client.
         source: Box<kube::Error>,
     },
-    /// No response within the timeout. The timeout of a write is shorter where the lease ends earlier.
+    /// The API server did not respond before the timeout. The timeout of a write is shortened if the leader election
+    /// lease ends earlier.
     #[error("{verb} {kind} {name}: no answer from the API server within {:.1} s", after.as_secs_f64())]
     Deadline {
-        /// `get`, `list`, `apply`, …
+        /// Verb of the call, such as `get`, `list` or `apply`.
         verb: &'static str,
         /// Kind of the object.
         kind: String,
@@ -31,10 +33,10 @@ pub enum IoError {
         /// Timeout that was exceeded.
         after: Duration,
     },
-    /// The write was not sent: this replica does not lead.
+    /// The write was not sent, because this replica is not the leader.
     #[error("{verb} {kind} {name}: {NotLeading}")]
     NotLeading {
-        /// `apply`, `create`, …
+        /// Verb of the call, such as `apply` or `create`.
         verb: &'static str,
         /// Kind of the object.
         kind: String,
@@ -44,34 +46,34 @@ pub enum IoError {
 }
 
 impl IoError {
-    /// True when the API server refused the call because the operator lacks the permission (403).
+    /// Returns true if the API server refused the call because the operator lacks the permission (403).
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 403))
     }
 
-    /// True when the kind or the object does not exist (404).
+    /// Returns true if the kind or the object does not exist (404).
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 404))
     }
 
-    /// True when the API server, or an admission policy of the cluster, refused the object as invalid (422).
+    /// Returns true if the API server or an admission policy of the cluster rejected the object as invalid (422).
     pub fn is_invalid(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 422))
     }
 
-    /// True when nothing was sent because this replica does not lead.
+    /// Returns true if the write was not sent because this replica is not the leader.
     pub fn is_not_leading(&self) -> bool {
         matches!(self, Self::NotLeading { .. })
     }
 
-    /// True when the object exists already or changed since it was read (409).
+    /// Returns true if the object already exists or has changed since it was read (409).
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 409))
     }
 }
 
-/// Reason and status code of the API server, or the error of the transport. Never the message of the response, which
-/// can quote the object.
+/// Formats the reason and status code of the API server's response, or any other error of the client. Leaves out the
+/// message of the response, because it can quote the object.
 fn describe(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),

@@ -1,4 +1,4 @@
-//! Kubernetes kinds that the operator reads and writes, as traits. No API call is made here.
+//! Traits for the Kubernetes kinds that the operator reads and writes.
 
 use std::fmt::Debug;
 
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::metrics::WrittenKind;
 
-/// A namespaced kind that this operator reads.
+/// Namespaced Kubernetes kind that the operator reads.
 pub trait Kind:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
     + Clone
@@ -37,9 +37,9 @@ impl<K> Kind for K where
 {
 }
 
-/// A namespaced kind that this operator writes.
+/// Namespaced Kubernetes kind that the operator writes.
 pub trait Writable: Kind + Serialize {
-    /// Label of the kind in the write metrics.
+    /// Value of the `kind` label in the metric that counts writes.
     const WRITTEN: WrittenKind;
 }
 

@@ -1,7 +1,7 @@
-//! All calls to the Kubernetes API, except those for leader election, watches and Events.
+//! Calls to the Kubernetes API, except those for leader election, watches and Events.
 //!
-//! Every call has a timeout, because the client has none for reads. Every write names a field manager. Reads go to the
-//! API server, never to a cache, so decisions are based on the current state.
+//! Every call has a timeout, because the Kubernetes client has none for reads. Every write except a delete names a
+//! field manager. Reads always go to the API server, never to a cache, so decisions are based on the current state.
 
 pub mod connection;
 mod error;
@@ -27,17 +27,18 @@ use crate::metrics::{Metrics, Verb};
 /// Timeout of an API call. The API server normally responds within milliseconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// State of the object that a write was decided on. The API server refuses the write with 409 if the object has changed
-/// since: another writer, possibly the next leader, has written something newer.
+/// State of the object on which the decision to write was based. If the object has changed since, the API server
+/// refuses the write with 409, because another writer, possibly the next leader, has already updated it.
 #[derive(Clone, Copy, Debug)]
 pub enum Basis<'a> {
-    /// No object of that name existed.
+    /// No object with this name existed.
     Absent,
     /// The object existed with this metadata.
     Seen(&'a ObjectMeta),
 }
 
-/// A resourceVersion that no object has. An apply with it can only create the object, never change one.
+/// resourceVersion that no object has. An apply with this version can create the object, but can never change an
+/// existing one.
 const NEVER: &str = "1";
 
 impl Basis<'_> {
@@ -48,7 +49,7 @@ impl Basis<'_> {
         }
     }
 
-    /// Copy of `object` with the expected resourceVersion in its metadata.
+    /// Returns a copy of `object` with the expected resourceVersion in its metadata.
     fn of(&self, object: &Value) -> Value {
         let mut based = object.clone();
         if let Some(version) = self.version() {
@@ -58,8 +59,8 @@ impl Basis<'_> {
     }
 }
 
-/// Client of the Kubernetes API. It adds timeouts and field managers, counts writes in metrics, and refuses writes
-/// unless this replica leads (the fence).
+/// Client of the Kubernetes API. It adds timeouts and field managers, counts writes in metrics, and rejects writes
+/// unless this replica is the leader (the fence).
 #[derive(Clone)]
 pub struct KubeIo {
     client: Client,
@@ -75,13 +76,14 @@ impl Debug for KubeIo {
 }
 
 impl KubeIo {
-    /// Client for an operator with a single replica, which always leads.
+    /// Creates a client for an operator with a single replica, which is always the leader.
     pub fn new(client: Client, metrics: Metrics) -> Self {
         let fence = Fence::always();
         Self::fenced(client.clone(), client, fence, metrics)
     }
 
-    /// Client for one of several replicas. `writes` is the client for writes, whose connections also check the fence.
+    /// Creates a client for one of several replicas. `writes` is the client for writes, whose connections also check
+    /// the fence.
     pub fn fenced(client: Client, writes: Client, fence: Fence, metrics: Metrics) -> Self {
         Self {
             client,
@@ -91,17 +93,17 @@ impl KubeIo {
         }
     }
 
-    /// Check that every write must pass: this replica leads.
+    /// Returns the fence, which allows writes only while this replica is the leader.
     pub fn fence(&self) -> &Fence {
         &self.fence
     }
 
-    /// Client whose requests must pass the fence; used to publish Events.
+    /// Returns the client whose write requests are checked by the fence; used to publish Events.
     pub fn writes(&self) -> Client {
         self.writes.clone()
     }
 
-    /// Client without timeouts and fence; used for watches.
+    /// Returns the client for reads, which has no timeout and is not checked by the fence.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
@@ -110,8 +112,8 @@ impl KubeIo {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// Counts a write and returns the API for it with the timeout to use, which ends before the lease can expire.
-    /// Returns an error if this replica does not lead.
+    /// Counts a write in the metrics. Returns the API to send it through and the timeout to use, which ends before the
+    /// lease can expire. Returns an error if this replica is not the leader.
     fn begin<K: Writable>(
         &self,
         verb: (&'static str, Verb),
@@ -160,7 +162,7 @@ impl KubeIo {
         Ok(list.items)
     }
 
-    /// Lists the objects of a namespace that match a label selector. An empty selector matches all.
+    /// Lists the objects of a namespace that match a label selector. An empty selector matches all objects.
     pub async fn list<K: Kind>(&self, namespace: &str, selector: &str) -> Result<Vec<K>, IoError> {
         let api = self.api::<K>(namespace);
         let params = if selector.is_empty() {
@@ -175,8 +177,8 @@ impl KubeIo {
         )
     }
 
-    /// Lists the metadata of the objects of a namespace that match a label selector. The API server does not send their
-    /// content.
+    /// Lists the metadata of the objects of a namespace that match a label selector. The response does not contain
+    /// their spec or status.
     pub async fn list_metadata<K: Kind>(
         &self,
         namespace: &str,
@@ -191,7 +193,8 @@ impl KubeIo {
         )
     }
 
-    /// Forced server-side apply: takes ownership of all fields in `object`, and leaves all others unchanged.
+    /// Performs a forced server-side apply: takes ownership of all fields in `object`, and leaves all other fields
+    /// unchanged. `basis` is the state of the object that the caller has read.
     pub async fn apply<K: Writable>(
         &self,
         (namespace, name): (&str, &str),
@@ -207,7 +210,8 @@ impl KubeIo {
         deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// Forced server-side apply of the status subresource. `seen` is the metadata of the object as it was read.
+    /// Performs a forced server-side apply of the status subresource. `seen` is the metadata of the object as the
+    /// caller has read it.
     pub async fn apply_status<K: Writable>(
         &self,
         seen: &ObjectMeta,
@@ -222,8 +226,8 @@ impl KubeIo {
         deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// JSON merge patch. Used to change metadata of objects that were created, not applied. `seen` is the metadata of
-    /// the object as it was read.
+    /// Sends a JSON merge patch. Used to change the metadata of objects that were created with [`Self::create`] and not
+    /// with [`Self::apply`]. `seen` is the metadata of the object as the caller has read it.
     pub async fn merge<K: Writable>(
         &self,
         seen: &ObjectMeta,
@@ -241,7 +245,7 @@ impl KubeIo {
         deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// Creates an object. If it exists already, the error is one for which [`IoError::is_conflict`] is true.
+    /// Creates an object. If it already exists, returns an error for which [`IoError::is_conflict`] is true.
     pub async fn create<K: Writable>(
         &self,
         namespace: &str,
@@ -259,9 +263,8 @@ impl KubeIo {
         deadline(verb, &K::kind(&()), name, left, call).await
     }
 
-    /// Deletes exactly the object whose metadata was read as `seen`. If it has changed since, or was replaced by
-    /// another of the same name, the API server refuses with 409. An object that does not exist any more counts as
-    /// deleted.
+    /// Deletes the object with the metadata `seen`. If the object has changed since it was read, or was replaced by
+    /// another with the same name, the API server refuses with 409. Returns `Ok` if the object no longer exists.
     pub async fn delete<K: Writable>(&self, seen: &ObjectMeta) -> Result<(), IoError> {
         let (verb, (namespace, name)) = ("delete", place(seen));
         let (api, left) = self.begin::<K>((verb, Verb::Delete), (namespace, name))?;
@@ -279,7 +282,7 @@ impl KubeIo {
     }
 }
 
-/// Namespace and name of an object; empty strings where they are missing.
+/// Returns the namespace and name of an object; a missing one is an empty string.
 fn place(metadata: &ObjectMeta) -> (&str, &str) {
     (
         metadata.namespace.as_deref().unwrap_or_default(),
@@ -287,8 +290,8 @@ fn place(metadata: &ObjectMeta) -> (&str, &str) {
     )
 }
 
-/// Makes a read with the timeout [`CALL_TIMEOUT`]. The future is boxed because the client's futures are large and a
-/// reconcile has two dozen of them at once.
+/// Awaits a read call with the timeout [`CALL_TIMEOUT`]. The future is boxed because the client's futures are large,
+/// and a reconcile runs two dozen of them concurrently.
 async fn within<K: Kind, T>(
     verb: &'static str,
     name: &str,

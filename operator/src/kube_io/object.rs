@@ -1,4 +1,4 @@
-//! Objects and APIs whose kind is known only at run time, for code that treats all kinds alike.
+//! Objects and API calls whose kind is known only at run time, for code that treats all kinds alike.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{Basis, IoError, KubeIo, Writable};
 
-/// Object of any kind that the operator writes.
+/// Kubernetes object of any kind that the operator writes.
 #[derive(Clone)]
 pub struct Object(Arc<dyn AnyObject>);
 
@@ -23,17 +23,18 @@ impl Object {
         Self(Arc::new(object))
     }
 
-    /// The object as type `K`; `None` when it is of another kind.
+    /// Returns the object as type `K`; `None` if it is of another kind.
     pub fn typed<K: Writable>(&self) -> Option<&K> {
         self.0.as_any().downcast_ref()
     }
 
-    /// Metadata of the object.
+    /// Returns the metadata of the object.
     pub fn metadata(&self) -> &ObjectMeta {
         self.0.metadata()
     }
 
-    /// The object as JSON; `None` when it cannot be serialised, which does not happen for the kinds used here.
+    /// Returns the object as JSON; `None` if it cannot be serialized, which does not happen for the kinds that the
+    /// operator writes.
     pub fn to_value(&self) -> Option<Value> {
         self.0.to_value()
     }
@@ -70,13 +71,13 @@ impl<K: Writable> AnyObject for K {
 
 /// API calls for the objects of one kind.
 pub trait ObjectApi: Send + Sync {
-    /// Name of the kind, such as `Deployment`.
+    /// Returns the name of the kind, such as `Deployment`.
     fn kind(&self) -> Cow<'static, str>;
 
-    /// Reference to the object of this name, for Events.
+    /// Returns a reference to the object `name`, for use in an Event.
     fn reference(&self, namespace: &str, name: &str) -> ObjectReference;
 
-    /// See [`KubeIo::get`].
+    /// Reads an object; see [`KubeIo::get`].
     fn get<'a>(
         &self,
         io: &'a KubeIo,
@@ -84,7 +85,7 @@ pub trait ObjectApi: Send + Sync {
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<Object>, IoError>>;
 
-    /// See [`KubeIo::apply`].
+    /// Applies an object; see [`KubeIo::apply`].
     fn apply<'a>(
         &self,
         io: &'a KubeIo,
@@ -94,7 +95,7 @@ pub trait ObjectApi: Send + Sync {
         basis: Basis<'a>,
     ) -> BoxFuture<'a, Result<Object, IoError>>;
 
-    /// See [`KubeIo::delete`].
+    /// Deletes an object; see [`KubeIo::delete`].
     fn delete<'a>(
         &self,
         io: &'a KubeIo,
@@ -106,12 +107,12 @@ pub trait ObjectApi: Send + Sync {
     fn decode(&self, json: Value) -> Object;
 }
 
-/// [`ObjectApi`] of the kind `K`.
+/// Implementation of [`ObjectApi`] for the kind `K`.
 #[derive(Clone, Copy, Debug)]
 pub struct Typed<K>(PhantomData<fn() -> K>);
 
 impl<K> Typed<K> {
-    /// The only value of this type, which has no state.
+    /// Only value of this type, which has no state.
     pub const API: Self = Self(PhantomData);
 }
 

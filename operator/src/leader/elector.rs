@@ -1,7 +1,7 @@
-//! API calls of the election: reads, watches and writes the Lease, and opens and closes the fence.
+//! API calls of the leader election. The elector reads, watches and writes the Lease, and opens and closes the fence.
 //!
-//! A waiting replica watches the Lease, so it notices a handover within milliseconds without load on the API server.
-//! Polling as fast would take four reads per second from etcd.
+//! A waiting replica watches the Lease, so it notices a handover within milliseconds and causes almost no load on the
+//! API server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,25 +21,25 @@ use super::fence::Fence;
 use super::state::{Candidate, LeaseAction, LeaseRecord, ObservedLease, Timing, WriteOutcome};
 use crate::metrics::{Metrics, Verb, WrittenKind};
 
-/// Name of the Lease in the operator's namespace. The chart's Role contains this name.
+/// Name of the Lease in the operator's namespace. The Role in the Helm chart refers to this name.
 pub const LEASE: &str = "crokodial-operator";
 
-/// Field manager with which the elector writes the Lease.
+/// Field manager of the elector's writes to the Lease.
 const MANAGER: &str = "crokodial-leader";
 
-/// Maximum duration of a watch in seconds. It is then opened again, before a proxy would close it.
+/// Maximum duration of a watch in seconds. The watch is then reopened, so that a proxy does not close it first.
 const WATCH_TIMEOUT_SECONDS: u32 = 240;
 
-/// What the elector tells the rest of the operator.
+/// Callbacks by which the elector notifies the rest of the operator.
 pub trait LeadershipCallbacks: Send + 'static {
-    /// Called when this replica begins to lead (true) and when it no longer leads (false).
+    /// Called with true when this replica begins to lead, and with false when it stops leading or shuts down.
     fn leads(&mut self, leads: bool);
-    /// Called when the Lease cannot be read or written, for example because a right is missing (`Some`), and when it
-    /// can again (`None`).
+    /// Called with a description if the Lease cannot be read or written, for example because a permission is missing.
+    /// Called with `None` when access to the Lease works again.
     fn trouble(&mut self, trouble: Option<String>);
 }
 
-/// Takes part in the election for one replica.
+/// Participant in the leader election on behalf of one replica.
 pub struct Elector<C> {
     api: Api<Lease>,
     candidate: Candidate,
@@ -47,7 +47,7 @@ pub struct Elector<C> {
     fence: Fence,
     metrics: Metrics,
     callbacks: C,
-    /// Metadata of the Lease as last read. It is written back, so that labels of other managers are kept.
+    /// Metadata of the Lease as last seen. Each update writes it back, so that labels set by other clients are kept.
     metadata: ObjectMeta,
     watch: Option<BoxStream<'static, kube::Result<WatchEvent<Lease>>>>,
     trouble: Option<String>,
@@ -62,8 +62,8 @@ impl<C> std::fmt::Debug for Elector<C> {
 }
 
 impl<C: LeadershipCallbacks> Elector<C> {
-    /// An elector that does not lead yet. `name` is the pod name; a random suffix gives a restarted container another
-    /// identity.
+    /// Returns an elector that does not lead yet. Its identity is `name` (the pod name) with a random suffix, so a
+    /// restarted container has a new identity.
     pub fn new(
         client: Client,
         namespace: &str,
@@ -114,7 +114,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
         }
     }
 
-    /// Opens the fence while the candidate has a grant and closes it otherwise; reports changes to the callbacks.
+    /// Opens the fence if the candidate has a grant and closes it otherwise. Reports changes to the callbacks.
     fn publish(&mut self) {
         let now = Instant::now();
         self.candidate.expire(now);
@@ -136,7 +136,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
         }
     }
 
-    /// Waits until `until`, the start or the end of the grant, or a change of the Lease, whichever is first.
+    /// Waits for the first of these: the time `until`, the start or end of the grant, or a change of the Lease.
     async fn wait(&mut self, until: Instant) {
         let now = Instant::now();
         let grant = self.candidate.grant();
@@ -223,7 +223,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
         self.candidate.wrote(sent, answer, now, rand::random());
     }
 
-    /// Sends a create or update request; `None` if there was no response in time.
+    /// Sends the create or update request in `step`. Returns `None` if there is no response in time.
     async fn send(&mut self, step: &LeaseAction) -> Option<kube::Result<Lease>> {
         let params = PostParams {
             field_manager: Some(MANAGER.to_owned()),
@@ -251,7 +251,7 @@ impl<C: LeadershipCallbacks> Elector<C> {
         }
     }
 
-    /// Deadline of a call: its timeout, but not later than the end of the grant.
+    /// Returns the deadline of an API call that starts now: its timeout, but not later than the end of the grant.
     fn deadline(&self) -> Instant {
         let latest = Instant::now() + self.timing.attempt();
         let grant = self.candidate.grant();
@@ -288,8 +288,8 @@ impl<C: LeadershipCallbacks> Elector<C> {
         self.callbacks.trouble(trouble);
     }
 
-    /// Closes the fence, waits until no write is in progress, and releases the Lease. If a write gets no response, the
-    /// Lease is left to expire instead.
+    /// Closes the fence, waits until no write can take effect any more, and releases the Lease. If the wait exceeds the
+    /// lease duration, the Lease is left to expire instead.
     async fn hand_over(mut self) {
         let led = self.fence.close();
         self.callbacks.leads(false);

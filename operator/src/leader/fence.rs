@@ -1,8 +1,9 @@
-//! The fence: whether this replica may write now, and how long a write may take.
+//! Fence around writes to the API server. It determines if this replica may write now, and how long a write may take.
 //!
-//! The elector opens and closes the fence. Every write checks it three times: in `KubeIo` before the call, in the
-//! client's layer per request, and in the socket per write to the network. The check compares times only. A process
-//! that was suspended therefore finds the fence closed when it resumes, before any message reaches it.
+//! The elector opens and closes the fence. `KubeIo` checks it before each write call, the client's layer for each write
+//! request, and the socket for each write to the network. Writes to the Lease are not checked. A check only compares
+//! times. A process that was suspended therefore finds the fence closed when it resumes, even before it receives a
+//! message.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,16 +16,17 @@ use tokio_util::sync::CancellationToken;
 use super::state::Grant;
 
 tokio::task_local! {
-    /// Number of the term in which the current reconcile began.
+    /// Number of the term (period of leadership) in which the current reconcile began.
     static TERM: u64;
 }
 
-/// Writes are not allowed, because another replica leads or this one shuts down.
+/// Error for a write that is not allowed, because this replica does not lead, or because the reconcile began in an
+/// earlier term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this replica does not lead, so it writes nothing")]
 pub struct NotLeading;
 
-/// The fence, shared by the elector and everything that writes. Clones share their state.
+/// Fence shared by the elector and all code that writes. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Fence(Arc<Inner>);
 
@@ -37,24 +39,25 @@ struct Inner {
 
 #[derive(Debug)]
 struct State {
-    /// Time in which writes are allowed. `None`: always, which is only for operators without replicas and for tests.
+    /// Period in which writes are allowed. `None` allows them always, for an operator without other replicas and for
+    /// tests.
     grant: Option<Grant>,
     term: u64,
     since: Option<Timestamp>,
     /// Cancelled when the current term ends.
     over: CancellationToken,
     in_progress: usize,
-    /// When a write last ended without a response.
+    /// Time at which a write last ended without a response; `None` if that has not happened yet.
     abandoned: Option<Instant>,
 }
 
 impl Fence {
-    /// A fence that is always open, for an operator without other replicas.
+    /// Returns a fence that is always open, for an operator without other replicas.
     pub fn always() -> Self {
         Self::new(None, CancellationToken::new())
     }
 
-    /// A fence that is closed until [`Self::open`] is called.
+    /// Returns a fence that is closed until [`Self::open`] is called.
     pub fn closed() -> Self {
         let over = CancellationToken::new();
         over.cancel();
@@ -85,7 +88,8 @@ impl Fence {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens the fence for a new term, or extends the current term. Returns true if a term began.
+    /// Opens the fence for the period `grant`, which begins a new term or extends the current one. Returns true if a
+    /// new term began.
     pub fn open(&self, grant: Grant, now: Timestamp) -> bool {
         let mut state = self.state();
         state.grant = Some(grant);
@@ -111,7 +115,7 @@ impl Fence {
         ends
     }
 
-    /// How long a write that starts now may take.
+    /// Returns the maximum duration of a write that starts now.
     ///
     /// # Errors
     /// [`NotLeading`] if writes are not allowed, or if the caller's reconcile began in an earlier term.
@@ -119,11 +123,11 @@ impl Fence {
         self.state().left()
     }
 
-    /// Registers a write, which is in progress until the returned guard is dropped. Also returns how long the write may
-    /// take.
+    /// Registers a write, which is in progress until the returned guard is dropped. Also returns the maximum duration
+    /// of the write.
     ///
     /// # Errors
-    /// [`NotLeading`], as for [`Self::left`].
+    /// [`NotLeading`] under the same conditions as for [`Self::left`].
     pub fn begin(&self) -> Result<(WriteInProgress, Duration), NotLeading> {
         let mut state = self.state();
         let left = state.left()?;
@@ -135,12 +139,13 @@ impl Fence {
         Ok((in_progress, left))
     }
 
-    /// True while this replica may write.
+    /// Returns true if this replica may write now.
     pub fn is_open(&self) -> bool {
         self.left().is_ok()
     }
 
-    /// When this replica last began to lead; `None` if it never led, and for [`Self::always`].
+    /// Returns the time at which this replica last began to lead. `None` if it has never led, and for a fence from
+    /// [`Self::always`].
     pub fn since(&self) -> Option<Timestamp> {
         self.state().since
     }
@@ -148,7 +153,7 @@ impl Fence {
     /// Runs `work` in the current term. If the term ends first, `work` is dropped.
     ///
     /// # Errors
-    /// [`NotLeading`] if there is no current term, or it ended before `work` did.
+    /// [`NotLeading`] if there is no current term, or if the term ended before `work` did.
     pub async fn while_leading<T>(&self, work: impl Future<Output = T>) -> Result<T, NotLeading> {
         self.left()?;
         let (term, over) = {
@@ -162,7 +167,8 @@ impl Fence {
         }
     }
 
-    /// Waits until no write can take effect any more. A write without a response may still arrive for `margin`.
+    /// Waits until no write of this replica can take effect any more. A write that ended without a response may still
+    /// reach the API server for the time `margin`.
     pub async fn quiet(&self, margin: Duration) {
         loop {
             let ended = self.0.ended.notified();
@@ -196,7 +202,8 @@ impl State {
     }
 }
 
-/// A write in progress. If it is dropped before [`Self::answered`], it counts as a write without a response.
+/// Guard for a write in progress. If it is dropped without a call of [`Self::answered`], the write counts as ended
+/// without a response.
 #[derive(Debug)]
 pub struct WriteInProgress {
     fence: Fence,
@@ -204,7 +211,7 @@ pub struct WriteInProgress {
 }
 
 impl WriteInProgress {
-    /// Records that the API server responded, so the write cannot take effect later.
+    /// Ends the write and records that the API server responded, so the write cannot take effect later.
     pub fn answered(mut self) {
         self.answered = true;
     }

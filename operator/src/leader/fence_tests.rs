@@ -1,4 +1,4 @@
-//! Tests of the fence alone, with a simulated clock.
+//! Unit tests of the fence, with a simulated clock.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The fence as a layer of the Kubernetes client. It checks each write request.
+//! Layer of the Kubernetes client that checks the fence for each write request.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tower::{BoxError, service_fn};
 
 use super::fence::Fence;
 
-/// A client whose write requests must pass the fence. GET requests need not.
+/// Returns a client whose write requests must pass the fence. GET requests are not checked.
 pub fn fenced(client: &Client, fence: &Fence) -> Client {
     let namespace = client.default_namespace().to_owned();
     let (client, fence) = (client.clone(), fence.clone());
@@ -35,8 +35,8 @@ async fn send(
     Ok(answer)
 }
 
-/// Limits how long the API server may process the request, by the query parameter `timeout`; the server counts from
-/// arrival.
+/// Limits the time for which the API server may process the request, by the query parameter `timeout`. The server
+/// counts from the arrival of the request.
 fn with_time_out(request: Request<Body>, left: Duration) -> Request<Body> {
     if left == Duration::MAX {
         return request;

@@ -1,8 +1,8 @@
-//! Leader election among the replicas, by a Lease, and the fence that stops writes of all other replicas. See
-//! docs/adr/0011.
+//! Leader election between the operator's replicas by a Kubernetes Lease, and the fence that blocks writes by replicas
+//! that do not lead. See docs/adr/0011.
 //!
-//! `state` contains the rules and `elector` the API calls. Every write must pass the `fence`: `layer` checks it per
-//! request and `socket` per write to the network.
+//! `state` contains the rules of the election and `elector` the API calls. Every write except those to the Lease must
+//! pass the `fence`: `layer` checks it for each request, and `socket` for each write to the network.
 
 pub mod elector;
 pub mod fence;

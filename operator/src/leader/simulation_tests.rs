@@ -1,8 +1,9 @@
-//! Simulation of three replicas, an API server and an unreliable network, in a single thread. A run takes milliseconds.
+//! Simulation of a leader election between three replicas, with an API server and an unreliable network, in a single
+//! thread. A run takes milliseconds.
 //!
 //! Clocks drift, messages are lost or late, processes are suspended or killed, and the Lease is deleted. Two invariants
-//! are checked: two fences are never open at once, and no fence opens before a write that passed another fence has
-//! arrived.
+//! are checked. Two fences are never open at the same time, and a fence opens only after all writes that passed another
+//! fence have arrived.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,10 +19,12 @@ use super::state::{Candidate, LeaseAction, LeaseRecord, ObservedLease, Timing, W
 const TIMING: Timing = Timing { seconds: 5 };
 /// Resolution of the simulated time in milliseconds.
 const TICK: u64 = 10;
-/// Maximum time that a write is in transit, in milliseconds: the margin, less the drift of two clocks during a lease.
+/// Assumed maximum time in milliseconds for which a write that passed a fence is in transit: the margin minus the drift
+/// of two clocks during one lease.
 const MAX_TRANSIT: u64 = 800;
-/// End of the time with faults, and of the whole run, in milliseconds.
+/// Time in milliseconds at which the injection of faults ends.
 const TROUBLE: u64 = 60_000;
+/// Time in milliseconds at which the run ends.
 const END: u64 = TROUBLE + 20_000;
 
 enum Arrival {
@@ -39,13 +42,14 @@ struct Message {
 
 struct Replica {
     candidate: Candidate,
-    /// Deviation of the replica's clock in parts per thousand, and its offset in milliseconds.
+    /// Rate deviation of the replica's clock, in parts per thousand.
     rate: i64,
+    /// Offset of the replica's clock, in milliseconds.
     offset: u64,
-    /// The API call in progress, with its start and deadline on the replica's clock.
+    /// API call in progress: its number, the action, and its start and deadline on the replica's clock.
     waits: Option<(u64, LeaseAction, Instant, Instant)>,
     stopped_until: u64,
-    /// Pending watch events: time of delivery, and the Lease (`None`: deleted).
+    /// Pending watch events: delivery time in milliseconds, and the Lease (`None` if it was deleted).
     watch: VecDeque<(u64, Option<ObservedLease>)>,
     last_open: Option<u64>,
 }
@@ -84,7 +88,7 @@ impl World {
         world
     }
 
-    /// A newly started process, with a new identity.
+    /// Returns a newly started replica process with a new identity.
     fn process(&mut self) -> Replica {
         self.born += 1;
         Replica {
@@ -112,12 +116,13 @@ impl World {
         self.base + Duration::from_millis(offset + u64::try_from(run).unwrap())
     }
 
-    /// The wall clock. It shows a random time, because the election must not depend on it.
+    /// Returns a random wall-clock time, because the election must not depend on the wall clock.
     fn wall(&mut self) -> Timestamp {
         Timestamp::from_second(self.rng.random_range(0..2_000_000_000)).unwrap()
     }
 
-    /// Time at which a message arrives; `None` if it is lost. Most take milliseconds, some longer than the lease.
+    /// Returns the time at which a message that is sent now arrives; `None` if it is lost. Most messages take
+    /// milliseconds, and some take longer than the lease.
     fn way(&mut self) -> Option<u64> {
         if !self.troubled() {
             return Some(self.now + TICK);
@@ -220,7 +225,7 @@ impl World {
         }
     }
 
-    /// One iteration of a replica's election loop.
+    /// Runs one iteration of a replica's election loop.
     fn turn(&mut self, n: usize) {
         let (clock, wall, jitter) = (self.clock(n), self.wall(), self.rng.random());
         let now = self.now;
@@ -261,7 +266,7 @@ impl World {
         }
     }
 
-    /// Sometimes injects a fault into a replica.
+    /// Injects faults, each with a low probability: suspends or restarts replica `n`, or deletes the Lease.
     fn befall(&mut self, n: usize) {
         if self.chance(1_500) {
             self.replicas[n].stopped_until = self.now + self.rng.random_range(0..15_000);
@@ -277,7 +282,7 @@ impl World {
         }
     }
 
-    /// Whether the fence of replica `n` is open.
+    /// Returns true if the fence of replica `n` is open.
     fn open(&self, n: usize) -> bool {
         let clock = self.clock(n);
         let grant = self.replicas[n].candidate.grant();
@@ -330,8 +335,8 @@ proptest! {
     }
 }
 
-/// A create request times out and arrives eight seconds late. By then another replica leads, and its Lease has been
-/// deleted.
+/// With this seed, a create request times out and arrives eight seconds late. By then another replica leads, and its
+/// Lease has been deleted.
 #[test]
 fn a_create_that_arrives_late_opens_no_second_fence() {
     World::new(6_115_240_686_107_741_360).run();

@@ -1,8 +1,8 @@
-//! Connections to the API server that send nothing after the Lease has expired.
+//! Connections to the API server that send nothing while the fence is closed.
 //!
-//! A write can be late although it passed the fence, if the process is suspended before the bytes reach the kernel, or
-//! the network delays them. The socket therefore checks the fence at each write. The kernel drops data that is not
-//! acknowledged within the margin, instead of retransmitting it for minutes (TCP_USER_TIMEOUT).
+//! A write that passed the fence can still be late, if the process is suspended before the bytes reach the kernel, or
+//! if the network delays them. The socket therefore checks the fence again at each write. If data is not acknowledged
+//! in time, the kernel drops it instead of retransmitting it for minutes (`TCP_USER_TIMEOUT`).
 
 use std::io::{Error, ErrorKind};
 use std::pin::Pin;
@@ -22,11 +22,11 @@ use tower::{BoxError, Service};
 use super::fence::Fence;
 use crate::kube_io::connection;
 
-/// A Kubernetes client with its own connections. `connect` is the timeout of connecting. A connection is closed if sent
-/// data is not acknowledged within `unacknowledged`. With a fence, nothing is sent while the fence is closed.
+/// Creates a Kubernetes client with its own connections. `connect` is the timeout of connecting. A connection is closed
+/// if sent data is not acknowledged within `unacknowledged`. If there is a `fence`, nothing is sent while it is closed.
 ///
 /// # Errors
-/// The configuration names certificates or credentials that cannot be used.
+/// Returns an error if the certificates or credentials in `config` cannot be used.
 pub fn client(
     config: &Config,
     connect: Duration,
@@ -66,7 +66,7 @@ impl Service<Uri> for FencedTcp {
     }
 }
 
-/// A stream that refuses to send while the fence is closed.
+/// Stream that refuses to send while the fence is closed.
 #[derive(Debug)]
 struct FencedIo<T> {
     io: T,

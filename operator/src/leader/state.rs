@@ -1,20 +1,21 @@
-//! Rules of the election: what a candidate does next, given its observations and their times. Pure; clocks are
-//! arguments.
+//! Rules of the leader election. They determine a candidate's next action from its observations of the Lease. The
+//! module does no I/O, and all times are passed as arguments.
 //!
-//! The rules are those of client-go. Another replica's Lease has expired if its record did not change for a whole lease
-//! duration, measured on the local clock. The times in the record are informational and never compared. This replica's
-//! own Lease counts from before its renewal was sent, so it ends here before any other replica may take it.
+//! The rules follow those of client-go. Another replica's Lease has expired if its resourceVersion has not changed for
+//! a whole lease duration, measured on the local clock. The timestamps in the record are informational, so clocks need
+//! not be synchronized. A replica counts its own lease duration from before it sent the renewal, so its leadership ends
+//! before any other replica may take the Lease.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// Longest lease duration in seconds that is accepted from a record. A larger value, or one below 1, can only come from
-/// a user and counts as this one: long enough to be safe, short enough for a takeover.
+/// Maximum lease duration in seconds that is accepted from a record. A value above it or below 1 can only come from a
+/// user, and is replaced by this maximum. It is long enough to be safe and short enough for a takeover.
 const MAX_LEASE_SECONDS: i32 = 60;
 
-/// The lease duration, and the other times of the election, which follow from it.
+/// Lease duration of the election. All other times of the election are derived from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// Lease duration in whole seconds, as in the Lease's `leaseDurationSeconds`.
@@ -22,27 +23,29 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// The lease duration as a [`Duration`].
+    /// Returns the lease duration as a [`Duration`].
     pub fn lease(self) -> Duration {
         Duration::from_secs(self.seconds.into())
     }
 
-    /// Time at the end of the lease in which nothing may be written, to allow for clock drift and writes in transit.
+    /// Returns the length of the period at the end of the lease in which nothing may be written: a fifth of the lease.
+    /// It allows for clock drift and for writes in transit.
     pub fn margin(self) -> Duration {
         self.lease() / 5
     }
 
-    /// Interval at which the leader renews the Lease.
+    /// Returns the interval at which the leader renews the Lease: a third of the lease duration.
     pub fn renew_every(self) -> Duration {
         self.lease() / 3
     }
 
-    /// Timeout of one API call for the Lease.
+    /// Returns the timeout of one API call for the Lease: a quarter of the lease duration.
     pub fn attempt(self) -> Duration {
         self.lease() / 4
     }
 
-    /// Delay after a failed call. `jitter` (0 to 1) makes the delays of the candidates differ.
+    /// Returns the delay after a failed call: a twentieth to a tenth of the lease duration. `jitter` (0 to 1) selects
+    /// the value and makes the delays of the candidates differ.
     pub fn retry(self, jitter: f64) -> Duration {
         (self.lease() / 20).mul_f64(1.0 + jitter.clamp(0.0, 1.0))
     }
@@ -55,11 +58,11 @@ pub struct LeaseRecord {
     pub holder: String,
     /// Lease duration in seconds.
     pub seconds: i32,
-    /// When the holder acquired the Lease. Informational only.
+    /// Time at which the holder acquired the Lease. Informational only.
     pub acquired: Timestamp,
-    /// When the holder last renewed the Lease. Informational only.
+    /// Time at which the holder last renewed the Lease. Informational only.
     pub renewed: Timestamp,
-    /// How often the holder has changed.
+    /// Number of times that the holder has changed.
     pub transitions: i32,
 }
 
@@ -70,7 +73,7 @@ impl LeaseRecord {
     }
 }
 
-/// The Lease as stored by the API server.
+/// Lease as stored by the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedLease {
     /// Content of the Lease.
@@ -81,45 +84,47 @@ pub struct ObservedLease {
     pub uid: String,
 }
 
-/// What a candidate does next.
+/// Next action of a candidate in the election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseAction {
-    /// Wait until this time or until the watch reports a change.
+    /// Wait until this time, or until the watch reports a change.
     Wait(Instant),
     /// Read the Lease from the API server.
     Read,
-    /// Create the Lease. A conflict means that another replica has created it.
+    /// Create the Lease with this content. A conflict means that another replica has created it.
     Create(LeaseRecord),
-    /// Replace the Lease, if it still has the observed resourceVersion.
+    /// Replace the content of the Lease by the contained record, provided that the stored Lease still has the contained
+    /// resourceVersion.
     Update(ObservedLease),
 }
 
 /// Outcome of a create or replace request for the Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// The request was applied; with the Lease as stored now.
+    /// The request was applied. Contains the Lease as it is stored now.
     Done(ObservedLease),
-    /// The request was refused, because the Lease is no longer the observed one (409, 404).
+    /// The request was rejected, because the stored Lease differs from the observed one (409, 404).
     Changed,
-    /// It is unknown whether the request was applied.
+    /// The request got no response or another error, so it may have been applied.
     Unknown,
 }
 
-/// The time in which this replica may write.
+/// Period in which this replica may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Writes are allowed from this time on.
+    /// Start of the period, inclusive.
     pub from: Instant,
-    /// Writes are allowed until this time.
+    /// End of the period, exclusive.
     pub until: Instant,
 }
 
 #[derive(Clone, Debug)]
 struct Observation {
     found: ObservedLease,
-    /// When this resourceVersion was first observed, on the local clock.
+    /// Time on the local clock at which this resourceVersion was first observed.
     at: Instant,
-    /// When it was last returned by a read or a write; events of a watch do not count.
+    /// Time at which a read or a write last returned this resourceVersion; initially the same as `at`. Watch events do
+    /// not update it.
     read: Instant,
 }
 
@@ -129,19 +134,21 @@ pub struct Candidate {
     identity: String,
     timing: Timing,
     seen: Option<Observation>,
-    /// A read found no Lease.
+    /// True if the last read found no Lease.
     absent: bool,
-    /// The observation may be outdated, because a write was sent and was refused, or has no response yet.
+    /// True if the observation may be outdated, because a write was rejected or has no response yet, or because the
+    /// watch ended or reported a deletion.
     doubtful: bool,
     grant: Option<Grant>,
-    /// Earliest time at which this replica may write, if it created the Lease.
+    /// Earliest time at which this replica may write; `None` unless this replica created the Lease.
     not_before: Option<Instant>,
     renew_at: Option<Instant>,
     retry_at: Option<Instant>,
 }
 
 impl Candidate {
-    /// A candidate without any observation. `identity` must be unique per process; a restart needs another one.
+    /// Returns a candidate without observations. `identity` must be unique per process, so a restarted process needs a
+    /// new one.
     pub fn new(identity: String, timing: Timing) -> Self {
         Self {
             identity,
@@ -156,17 +163,18 @@ impl Candidate {
         }
     }
 
-    /// Identity of the candidate, as written into the Lease.
+    /// Returns the identity of the candidate, as written to the Lease.
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
-    /// When this replica may write; `None` unless it holds the Lease.
+    /// Returns the period in which this replica may write; `None` if it does not lead.
     pub fn grant(&self) -> Option<Grant> {
         self.grant
     }
 
-    /// The next action at `now`. `wall` is the wall clock time for the record; it is not compared with anything.
+    /// Returns the next action at `now`. `wall` is the wall-clock time to write into the record. The choice of the
+    /// action does not depend on it.
     pub fn next(&self, now: Instant, wall: Timestamp) -> LeaseAction {
         if let Some(retry) = self.retry_at.filter(|retry| now < *retry) {
             return LeaseAction::Wait(retry);
@@ -216,8 +224,9 @@ impl Candidate {
         }
     }
 
-    /// The record of a renewal. Its renewal time always increases, even if the wall clock was set back: an update that
-    /// changes nothing creates no new resourceVersion, and the other replicas would not notice the renewal.
+    /// Returns the Lease with a renewed record. Its renewal time always increases, even if the wall clock was set back.
+    /// An update without a change would create no new resourceVersion, and the other replicas would not notice the
+    /// renewal.
     fn renewal(&self, seen: &Observation, wall: Timestamp) -> ObservedLease {
         let last = seen.found.record.renewed;
         let later = last.checked_add(SignedDuration::from_micros(1));
@@ -232,7 +241,7 @@ impl Candidate {
         }
     }
 
-    /// Handles the result of a read that ended at `now`; `None`: there is no Lease.
+    /// Handles the result of a read that ended at `now`. If `found` is `None`, there is no Lease.
     pub fn read(&mut self, found: Option<ObservedLease>, now: Instant) {
         self.retry_at = None;
         self.doubtful = false;
@@ -246,7 +255,8 @@ impl Candidate {
         }
     }
 
-    /// Handles an event of the watch. A leader ignores it, because the event may be older than its last renewal.
+    /// Handles an event of the watch. If `found` is `None`, the Lease may have been deleted. A leader ignores the
+    /// event, because it may be older than the leader's last renewal.
     pub fn watched(&mut self, found: Option<ObservedLease>, now: Instant) {
         if self.grant.is_some() {
             return;
@@ -258,7 +268,8 @@ impl Candidate {
         }
     }
 
-    /// Stores an observed Lease. A new resourceVersion restarts the wait for expiry, whatever has changed.
+    /// Stores an observed Lease. `read` is the time of the read, or `None` for a watch event. A new resourceVersion
+    /// restarts the wait for expiry, regardless of the change.
     fn see(&mut self, found: ObservedLease, now: Instant, read: Option<Instant>) {
         let new = |seen: &Observation| seen.found.uid != found.uid;
         if found.record.holder != self.identity {
@@ -282,17 +293,19 @@ impl Candidate {
         });
     }
 
-    /// Records that a create or replace request is being sent: until its response, the observation may be outdated.
+    /// Records that a create or replace request is being sent. Until its response arrives, the observation may be
+    /// outdated.
     pub fn sending(&mut self) {
         self.doubtful = true;
     }
 
-    /// True if the stored Lease may differ from the observation.
+    /// Returns true if the stored Lease may differ from the observation.
     pub fn doubts(&self) -> bool {
         self.doubtful
     }
 
-    /// Handles the outcome of a create or replace request that was sent at `sent` and ended at `now`.
+    /// Handles the outcome of a create or replace request that was sent at `sent` and ended at `now`. `jitter` (0 to 1)
+    /// varies the delay before a retry.
     pub fn wrote(&mut self, sent: Instant, answer: WriteOutcome, now: Instant, jitter: f64) {
         self.renew_at = None;
         self.retry_at = None;
@@ -312,8 +325,8 @@ impl Candidate {
         }
     }
 
-    /// The grant after a write. It counts from before the write was sent, because the API server may have applied it
-    /// that early.
+    /// Returns the grant after a successful write. Its end is counted from the time at which the write was sent,
+    /// because the API server may have applied it that early.
     fn granted(&self, sent: Instant, now: Instant) -> Grant {
         let held = self.grant.filter(|grant| now < grant.until);
         let begins = self.not_before.map_or(now, |first| first.max(now));
@@ -323,12 +336,12 @@ impl Candidate {
         }
     }
 
-    /// Delays the next call, after a read or a watch has failed.
+    /// Delays the next API call after a read or a watch has failed. `jitter` (0 to 1) varies the delay.
     pub fn pause(&mut self, now: Instant, jitter: f64) {
         self.retry_at = Some(now + self.timing.retry(jitter));
     }
 
-    /// Drops the grant if it has expired. Returns true if it had.
+    /// Drops the grant if it has expired, and returns true in that case.
     pub fn expire(&mut self, now: Instant) -> bool {
         let over = self.grant.is_some_and(|grant| grant.until <= now);
         if over {
@@ -342,9 +355,9 @@ impl Candidate {
         self.renew_at = None;
     }
 
-    /// The update that releases the Lease: no holder, and a duration of one second for clients that do not know that an
-    /// empty holder means free. `None` if this replica does not hold the Lease, or if the previous holder may still
-    /// believe that it leads.
+    /// Returns the update that releases the Lease: an empty holder, and a lease duration of one second for clients that
+    /// do not treat an empty holder as free. `None` if this replica does not hold the Lease, or if the previous holder
+    /// may still believe that it leads.
     pub fn release(&self, now: Instant, wall: Timestamp) -> Option<ObservedLease> {
         let seen = self.seen.as_ref()?;
         let settled = self.not_before.is_none_or(|first| first <= now);

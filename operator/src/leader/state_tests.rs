@@ -1,4 +1,4 @@
-//! Tests of single rules of the election. `simulation_tests` checks all rules together.
+//! Unit tests of individual rules of the election. `simulation_tests` checks all rules together.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn candidate() -> Candidate {
     Candidate::new("me".to_owned(), TIMING)
 }
 
-/// A candidate that took the Lease at `start`, by an update.
+/// Returns a candidate that took the Lease at `start` by an update.
 fn leader(start: Instant) -> Candidate {
     let mut me = candidate();
     me.read(Some(held_by("", "7")), start);

@@ -1,11 +1,11 @@
-//! Metric of the operator's memory usage.
+//! Metric of the operator's own memory usage.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-/// Resident memory of the process, read on each scrape.
+/// Collector of the process's resident memory, which is read at each scrape.
 #[derive(Debug)]
 pub(super) struct ResidentMemory;
 
@@ -29,7 +29,8 @@ impl Collector for ResidentMemory {
     }
 }
 
-/// `VmRSS` in the text of `/proc/<pid>/status`, in bytes. The kernel writes it in KiB, with the unit `kB` (proc(5)).
+/// Returns `VmRSS` from the text of `/proc/<pid>/status`, in bytes; `None` if it cannot be parsed. The kernel writes
+/// the value in KiB, with the unit `kB` (proc(5)).
 pub(super) fn resident_bytes(status: &str) -> Option<i64> {
     let line = status
         .lines()

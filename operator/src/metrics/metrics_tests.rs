@@ -1,4 +1,4 @@
-//! Tests of the rendered text of each metric.
+//! Tests that each metric is rendered with its name, labels and value.
 
 use super::memory::resident_bytes;
 use super::*;

@@ -1,8 +1,7 @@
-//! Metrics of the operator.
+//! Prometheus metrics of the operator.
 //!
-//! Label values come only from the enums in this file, never from object names, messages or `Debug` output. The number
-//! of time series is therefore bounded by the code. Every name begins with `crokodial_`, except those of metrics about
-//! the process itself.
+//! Label values are defined by the enums in this module. Object names and error messages are never used as labels, so
+//! the number of time series is bounded. Metric names begin with `crokodial_`, except those of the process metrics.
 
 mod memory;
 
@@ -20,48 +19,48 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 use self::memory::ResidentMemory;
 use crate::uptime::{ProbeOutcome, SiteFault};
 
-/// Media type of the text that [`Metrics::render`] returns.
+/// Content-Type of the text that [`Metrics::render`] returns.
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds of the histogram of reconcile durations, in seconds. A reconcile without changes takes milliseconds,
-/// one with a registry lookup up to 10 s.
+/// Upper bounds of the histogram of reconcile durations, in seconds. A reconcile without changes takes milliseconds.
 const DURATION_BUCKETS: [f64; 9] = [0.005, 0.02, 0.05, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
 
-/// Upper bounds of the histogram of latencies of good probes, in seconds. A probe times out after 2 s.
+/// Upper bounds of the histogram of probe latencies, in seconds. Only good probes are recorded, and a probe times out
+/// after 2 s.
 const LATENCY_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0];
 
-/// Kinds that the operator reconciles.
+/// Kind of custom resource, as the value of the label `kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Reconciled {
-    /// The environment, which users write.
+    /// Environment of the application, which users write.
     CrokodialEnvironment,
-    /// The record of one release.
+    /// Record of one release, which the operator writes.
     CrokodialRelease,
 }
 
-/// Why a reconcile failed.
+/// Class of the error with which a reconcile failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum FailureClass {
-    /// A transient failure: a retry may help.
+    /// Transient failure, which a retry may resolve.
     Retry,
-    /// The user must change something.
+    /// Failure that persists until the user changes something.
     Invalid,
-    /// The reconcile did not end by its deadline.
+    /// The reconcile did not finish before its deadline.
     Deadline,
 }
 
-/// Kind of write request to the Kubernetes API.
+/// Type of write request to the Kubernetes API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Verb {
-    /// POST: a new object.
+    /// POST that creates an object.
     Create,
-    /// Server-side apply.
+    /// Server-side apply of an object.
     Apply,
-    /// PATCH of any other type.
+    /// PATCH of any other type than server-side apply.
     Patch,
-    /// PUT: a full replacement.
+    /// PUT that replaces an object.
     Replace,
-    /// A write to the status subresource, with any method.
+    /// Write to the status subresource, with any HTTP method.
     Status,
     /// DELETE of an object.
     Delete,
@@ -99,33 +98,33 @@ pub enum ReleaseOutcome {
     Superseded,
 }
 
-/// Outcome of looking up an image at its registry.
+/// Outcome of resolving an image at its registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ImageOutcome {
     /// The registry returned a digest.
     Resolved,
     /// The registry has no such repository or tag.
     NotFound,
-    /// The registry refuses access with these credentials.
+    /// The registry denied access with the given credentials, or without credentials.
     Unauthorized,
-    /// The registry was not reached, or its response cannot be used.
+    /// The registry could not be reached, or its response was unusable.
     Unreachable,
 }
 
-/// Result of a probe of a site.
+/// Result of one probe of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum ProbeResult {
-    /// The site answered with a healthy status.
+    /// The site responded with a status from 200 to 399.
     Good,
-    /// The site refused the connection.
+    /// The site refused the TCP connection.
     Refused,
-    /// The site did not respond in time.
+    /// The site did not respond before the timeout, or its host could not be reached.
     Timeout,
-    /// The site responded with an error status.
+    /// The site responded with a status below 200, or of at least 400.
     Status,
-    /// The connection broke, or the response is not HTTP.
+    /// The connection broke, or the response is not valid HTTP.
     Protocol,
-    /// The probe says nothing about the site.
+    /// The probe could not determine the state of the site.
     Unknown,
 }
 
@@ -174,7 +173,7 @@ struct ProbeLabel {
     result: ProbeResult,
 }
 
-/// All metrics of the process. Clones share their values.
+/// All metrics of the process. Clones share the same values.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -194,7 +193,7 @@ struct Inner {
     terms: Counter,
 }
 
-/// Creates metrics and adds them to a registry.
+/// Registers metrics in a registry and returns them.
 struct Registering<'a>(&'a mut Registry);
 
 impl Registering<'_> {
@@ -212,7 +211,7 @@ impl Registering<'_> {
 }
 
 impl Metrics {
-    /// Creates all metrics, with the version of this build.
+    /// Creates all metrics, including a build info metric with the version of the operator.
     pub fn new() -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(ResidentMemory));
@@ -251,8 +250,8 @@ impl Metrics {
         Self(Arc::new(inner))
     }
 
-    /// Starts the timer of a reconcile. Dropping the timer counts the reconcile and its duration, so that every exit is
-    /// measured.
+    /// Starts measuring a reconcile. When the returned timer is dropped, the reconcile and its duration are recorded,
+    /// so every way of exiting is measured.
     pub fn start_reconcile(&self, kind: Reconciled) -> ReconcileTimer {
         ReconcileTimer {
             metrics: self.clone(),
@@ -269,7 +268,7 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts a write request to the Kubernetes API, whatever its outcome.
+    /// Counts a write request to the Kubernetes API, regardless of its outcome.
     pub fn api_write(&self, verb: Verb, kind: WrittenKind) {
         self.0
             .writes
@@ -277,7 +276,7 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts an object that could not be decoded.
+    /// Counts an object of this kind that could not be deserialized.
     pub fn undecodable(&self, kind: Reconciled) {
         self.0.undecodable.get_or_create(&KindLabel { kind }).inc();
     }
@@ -295,7 +294,7 @@ impl Metrics {
         self.0.images.get_or_create(&ImageLabel { outcome }).inc();
     }
 
-    /// Counts a probe by its result, and records the latency if it was good.
+    /// Counts a probe by its result. Records the latency too if the probe was good.
     pub fn probed(&self, outcome: ProbeOutcome) {
         let result = outcome.into();
         self.0.probes.get_or_create(&ProbeLabel { result }).inc();
@@ -304,7 +303,8 @@ impl Metrics {
         }
     }
 
-    /// Records that this replica leads, or no longer does. Counts the beginning of each term.
+    /// Sets the metric that shows whether this replica is the leader. Each call with `true` counts as the start of a
+    /// new term.
     pub fn leads(&self, leads: bool) {
         if leads {
             self.0.terms.inc();
@@ -312,10 +312,10 @@ impl Metrics {
         self.0.leader.set(leads.into());
     }
 
-    /// All metrics in the OpenMetrics text format ([`OPENMETRICS`]).
+    /// Returns all metrics in the OpenMetrics text format ([`OPENMETRICS`]).
     ///
     /// # Errors
-    /// Never in practice, because formatting into a string cannot fail.
+    /// Never fails in practice, because formatting into a `String` cannot fail.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
         let mut out = String::new();
         text::encode(&mut out, &self.0.registry)?;
@@ -338,7 +338,7 @@ impl Default for Metrics {
     }
 }
 
-/// Measures one reconcile until it is dropped; see [`Metrics::start_reconcile`].
+/// Timer of one reconcile, which ends when it is dropped; see [`Metrics::start_reconcile`].
 #[derive(Debug)]
 #[must_use = "the duration is counted when this is dropped"]
 pub struct ReconcileTimer {

@@ -1,17 +1,20 @@
-//! Addresses that the operator never connects to. Pure.
+//! Rules for IP addresses to which a user's resource must not make the operator connect. The rules are pure functions
+//! without I/O.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// True if the operator must not connect to `ip`.
+/// Returns true if the operator must not connect to `ip`. `api_server_ips` are the addresses of the Kubernetes API
+/// server.
 pub fn is_refused(ip: IpAddr, api_server_ips: &[IpAddr]) -> bool {
     refusal(ip, api_server_ips).is_some()
 }
 
-/// Which kind of forbidden address `ip` is, such as `loopback` or `link-local`; `None` if the operator may connect to
-/// it.
+/// Returns the kind of forbidden address that `ip` is, such as `loopback` or `link-local`; `None` if the operator may
+/// connect to it.
 ///
-/// Private networks are allowed, because registries and load balancers are there. An IPv6 address that contains an IPv4
-/// address (mapped, compatible, NAT64 64:ff9b::/96, 6to4 2002::/16) counts as that IPv4 address.
+/// Private networks are allowed, because registries and load balancers may be there. An IPv6 address that embeds an
+/// IPv4 address (mapped, compatible, NAT64 64:ff9b::/96, 6to4 2002::/16) is treated as that IPv4 address.
+/// `api_server_ips` are the addresses of the Kubernetes API server, which are forbidden too.
 pub fn refusal(ip: IpAddr, api_server_ips: &[IpAddr]) -> Option<&'static str> {
     let ip = effective(ip);
     if api_server_ips.iter().any(|api| effective(*api) == ip) {
@@ -58,7 +61,7 @@ fn refusal_v6(ip: Ipv6Addr) -> Option<&'static str> {
     }
 }
 
-/// The address that a packet to `ip` actually reaches.
+/// Returns the address that a packet to `ip` reaches: the embedded IPv4 address if `ip` contains one, otherwise `ip`.
 fn effective(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,

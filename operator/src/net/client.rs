@@ -1,7 +1,7 @@
-//! HTTP/1.1 client over the guard. Each request has its own connection.
+//! HTTP/1.1 client that connects only to addresses that the guard allows. Each request opens its own connection.
 //!
 //! There is no connection pool, because the guard must check every connection and requests are few. There is no total
-//! timeout either: each caller sets one.
+//! timeout either; each caller sets its own.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use super::trust::Trust;
 
 /// Timeout of a TLS handshake.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Maximum size of a response head in bytes. Signed redirect targets take about 4 KiB.
+/// Maximum size of a response head in bytes. A redirect to a signed URL can take about 4 KiB.
 const MAX_HEAD: usize = 32 * 1024;
 
 /// URL scheme of a request.
@@ -38,7 +38,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The port of a URL without a port.
+    /// Returns the port of a URL that does not specify one: 80 or 443.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -47,21 +47,21 @@ impl Scheme {
     }
 }
 
-/// Destination of a request. `dial` and `name` differ if the request goes to a known address of the site.
+/// Destination of a request. `dial` and `name` differ if the request for a host name must go to a given address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// URL scheme: HTTP or HTTPS.
+    /// URL scheme of the request.
     pub scheme: Scheme,
-    /// The host name or IP address to connect to.
+    /// Host name or IP address to connect to.
     pub dial: String,
-    /// The TCP port to connect to.
+    /// TCP port to connect to.
     pub port: u16,
-    /// The host name that is requested: TLS server name and Host header.
+    /// Host name of the site, sent as the TLS server name and in the Host header.
     pub name: String,
 }
 
 impl Endpoint {
-    /// An endpoint that is contacted by its name.
+    /// Creates an endpoint that connects to the host `name`, with `name` also in the Host header.
     pub fn new(scheme: Scheme, name: &str, port: u16) -> Self {
         Self {
             scheme,
@@ -71,7 +71,7 @@ impl Endpoint {
         }
     }
 
-    /// `name` or `name:port` as in a URL; without the port if it is the scheme's default.
+    /// Returns `name:port` as in a URL, or only `name` if the port is the default of the scheme.
     pub fn authority(&self) -> String {
         if self.port == self.scheme.default_port() {
             self.name.clone()
@@ -89,16 +89,16 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client that connects through `guard` and trusts the CAs in `trust`.
+    /// Creates a client that connects through `guard` and trusts the CAs in `trust`.
     pub fn new(guard: Guard, trust: Trust) -> Self {
         Self { guard, trust }
     }
 
-    /// Connects, sends `request` and waits for the head of the response. The URI of `request` is path and query only.
-    /// Redirects are not followed. Sets User-Agent, and Host if the request has none.
+    /// Connects to `endpoint`, sends `request` and waits for the response head. The URI of `request` must contain only
+    /// path and query. Sets the User-Agent header, and the Host header if it is missing. Does not follow redirects.
     ///
     /// # Errors
-    /// Any [`NetError`] except `TooLarge` and `Deadline`.
+    /// Returns any [`NetError`] except `TooLarge` and `Deadline`.
     pub async fn send(
         &self,
         endpoint: &Endpoint,
@@ -108,11 +108,13 @@ impl HttpClient {
         self.send_over(tcp, endpoint, request).await
     }
 
-    /// As [`Self::send`], over a connection that the caller has opened. The caller must check the address with
-    /// [`Guard::refuses`] first.
+    /// Sends `request` over the connection `tcp`, which the caller has opened, and waits for the response head.
+    /// Otherwise like [`Self::send`]. The caller must check the remote address with [`Guard::refuses`] before it
+    /// connects.
     ///
     /// # Errors
-    /// As for [`Self::send`], except the errors of connecting.
+    /// Returns [`NetError::Tls`] if the TLS handshake fails, and [`NetError::Protocol`] if there is no valid HTTP
+    /// response.
     pub async fn send_over(
         &self,
         tcp: TcpStream,
@@ -161,13 +163,13 @@ impl HttpClient {
     }
 }
 
-/// A response whose body was not read yet. Dropping it closes the connection.
+/// Response whose body has not been read yet. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Exchange {
     head: Response<()>,
     body: Incoming,
     host: String,
-    /// Task that drives the connection; aborted when the exchange is dropped.
+    /// Task that drives the connection. It is aborted when the exchange is dropped.
     _connection: JoinSet<()>,
 }
 
@@ -206,20 +208,20 @@ impl Exchange {
         })
     }
 
-    /// Status and headers of the response.
+    /// Returns the status and headers of the response.
     pub fn head(&self) -> &Response<()> {
         &self.head
     }
 
-    /// Status and headers of the response. Closes the connection without reading the body.
+    /// Returns the status and headers of the response, and closes the connection without reading the body.
     pub fn into_head(self) -> Response<()> {
         self.head
     }
 
-    /// Reads the whole body, of at most `limit` bytes.
+    /// Reads the whole body, which may have at most `limit` bytes.
     ///
     /// # Errors
-    /// [`NetError::TooLarge`] if the body is larger, [`NetError::Protocol`] if the connection breaks.
+    /// Returns [`NetError::TooLarge`] if the body is larger, and [`NetError::Protocol`] if the connection breaks.
     pub async fn into_bytes(self, limit: usize) -> Result<Bytes, NetError> {
         let host = self.host.clone();
         Limited::new(self.body, limit)
@@ -229,10 +231,10 @@ impl Exchange {
             .map_err(|error| body_error(error.as_ref(), host, limit))
     }
 
-    /// Reads and discards the body, up to about `limit` bytes. The rest is not awaited.
+    /// Reads and discards the body until it ends or about `limit` bytes have been read.
     ///
     /// # Errors
-    /// [`NetError::Protocol`] if the connection breaks before that.
+    /// Returns [`NetError::Protocol`] if the connection breaks first.
     pub async fn drain(mut self, limit: usize) -> Result<(), NetError> {
         let mut left = limit;
         while let Some(frame) = self.body.frame().await {
@@ -247,10 +249,11 @@ impl Exchange {
         Ok(())
     }
 
-    /// SHA-256 of the whole body, of at most `limit` bytes. The body is not kept in memory.
+    /// Reads the whole body, which may have at most `limit` bytes, and returns its SHA-256 hash. The body is hashed as
+    /// it arrives and is not kept in memory.
     ///
     /// # Errors
-    /// As for [`Self::into_bytes`].
+    /// Returns [`NetError::TooLarge`] if the body is larger, and [`NetError::Protocol`] if the connection breaks.
     pub async fn into_sha256(self, limit: usize) -> Result<[u8; 32], NetError> {
         let host = self.host.clone();
         let mut body = Limited::new(self.body, limit);

@@ -1,71 +1,70 @@
-//! Errors of HTTP requests.
+//! Errors of outgoing HTTP requests.
 
 use std::time::Duration;
 
-/// Why an HTTP request failed. The messages contain hosts and ports that the operator connected to, but no text from
-/// the server.
+/// Reason for a failed HTTP request. Messages contain the requested host and port, but no text that the server sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetError {
-    /// The name has no address, or the DNS lookup failed.
+    /// The DNS lookup failed or returned no address.
     #[error("no address found for {host}: check the name and the cluster's DNS")]
     Dns {
-        /// The name that was looked up.
+        /// Host name that was looked up.
         host: String,
     },
-    /// Every address of the name is of a kind that the operator never connects to.
+    /// All addresses of the host are of a kind that the operator never connects to.
     #[error(
         "{host} is at a {kind} address, which the operator never connects to: use a reachable public or private address"
     )]
     Refused {
-        /// The name that was looked up.
+        /// Host name or address of the request.
         host: String,
-        /// Kind of the address, e.g. `link-local`.
+        /// Kind of the forbidden address, such as `link-local`.
         kind: &'static str,
     },
-    /// No address of the host accepted a connection.
+    /// None of the host's addresses accepted a connection.
     #[error(
         "{host}:{port} does not accept connections: check that it runs and that no network policy is in the way"
     )]
     Connect {
-        /// The name that was connected to.
+        /// Host name or address of the request.
         host: String,
-        /// The port that was connected to.
+        /// TCP port of the request.
         port: u16,
     },
     /// The TLS handshake with the host failed.
     #[error("TLS with {host}: {fault}")]
     Tls {
-        /// The name that the certificate was checked against.
+        /// Host name that the server's certificate must be valid for.
         host: String,
-        /// Why the handshake failed.
+        /// Reason for the failed handshake.
         fault: TlsFault,
     },
-    /// The response is not HTTP/1.1, or the connection broke.
+    /// The response is not valid HTTP/1.1, or the connection broke.
     #[error("{host} broke off or did not answer in HTTP")]
     Protocol {
-        /// The name of the server.
+        /// Host name of the server.
         host: String,
     },
     /// The response body is larger than the limit.
     #[error("the answer of {host} is larger than {limit} bytes")]
     TooLarge {
-        /// The name of the server.
+        /// Host name of the server.
         host: String,
-        /// The limit in bytes.
+        /// Maximum size of the body in bytes.
         limit: usize,
     },
-    /// The request did not finish in time.
+    /// The request did not finish before its timeout.
     #[error("{host} did not answer within {} s", .after.as_secs())]
     Deadline {
-        /// The name of the server.
+        /// Host name of the server.
         host: String,
-        /// The timeout.
+        /// Timeout of the request.
         after: Duration,
     },
 }
 
 impl NetError {
-    /// Stable CamelCase identifier for logs and tests.
+    /// Returns a stable CamelCase identifier of the error, for logs and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Dns { .. } => "DnsFailure",
@@ -79,8 +78,8 @@ impl NetError {
     }
 }
 
-/// Why a TLS handshake failed. The messages are this program's own, because those of the library may contain names from
-/// the server's certificate.
+/// Reason for a failed TLS handshake. Messages are written by this program, because those of the TLS library may
+/// contain names from the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFault {
     /// No trusted CA signed the certificate.
@@ -91,13 +90,13 @@ pub enum TlsFault {
     /// The certificate has expired.
     #[error("its certificate has expired: renew it")]
     Expired,
-    /// The certificate is not valid yet; a clock may be wrong.
+    /// The certificate is not valid yet. The clock of the server or of this host may be wrong.
     #[error("its certificate is not valid yet: check the clocks")]
     NotYetValid,
-    /// The certificate is for another host name.
+    /// The certificate is for a different host name.
     #[error("its certificate is for another name: use the name the certificate carries")]
     WrongName,
-    /// Any other failure, such as a closed connection, a port without TLS, or no common TLS version.
+    /// Any other failure, such as a timeout, a closed connection, a port without TLS, or no common TLS version.
     #[error("the handshake failed: check that the port speaks TLS")]
     Handshake,
 }

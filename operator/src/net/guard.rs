@@ -1,4 +1,4 @@
-//! Opens TCP connections: resolves the name, checks each address, and connects to a checked address.
+//! TCP connections that are opened only after the destination's IP address has been checked.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -9,14 +9,14 @@ use tokio::time::timeout;
 use super::address::refusal;
 use super::error::NetError;
 
-/// Timeout of a DNS lookup. The resolver's own default is 5 s per server and attempt (resolv.conf(5)).
+/// Timeout of a DNS lookup. For comparison, the resolver waits 5 s per server and attempt by default (resolv.conf(5)).
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of connecting to one address. Linux retransmits a lost SYN twice within it (after 1 s and 3 s).
+/// Timeout of connecting to one address. Linux retransmits a lost SYN after about 1 s and again after 3 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Maximum number of addresses that are tried per name.
+/// Maximum number of addresses of a host name that are tried.
 const MAX_ADDRESSES: usize = 4;
 
-/// Opens TCP connections, only to addresses that [`refusal`] allows.
+/// Opens TCP connections, but only to addresses that are not forbidden; see [`refusal`].
 #[derive(Debug, Clone)]
 pub struct Guard {
     api_server_ips: Vec<IpAddr>,
@@ -24,7 +24,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard that also refuses the addresses of the API server; see [`api_server_ips`].
+    /// Creates a guard that also refuses the addresses of the API server; see [`api_server_ips`].
     pub fn new(api_server_ips: Vec<IpAddr>) -> Self {
         Self {
             api_server_ips,
@@ -32,7 +32,7 @@ impl Guard {
         }
     }
 
-    /// A guard that allows loopback, where test servers listen. Never for production code.
+    /// Creates a guard that allows loopback addresses, where test servers listen. Must not be used in production code.
     #[doc(hidden)]
     pub fn for_tests_allowing_loopback() -> Self {
         Self {
@@ -41,16 +41,17 @@ impl Guard {
         }
     }
 
-    /// True if the operator must not connect to `ip`. For callers that open the socket themselves.
+    /// Returns true if the operator must not connect to `ip`. Used by callers that open the socket themselves.
     pub fn refuses(&self, ip: IpAddr) -> bool {
         self.refusal(ip).is_some()
     }
 
-    /// Connects to `host` (a name, an IPv4 address, or an IPv6 address with or without brackets).
+    /// Connects to `host`, which is a host name, an IPv4 address, or an IPv6 address with or without brackets.
     ///
     /// # Errors
-    /// [`NetError::Dns`] if there is no address, [`NetError::Refused`] if no address is allowed, [`NetError::Connect`]
-    /// if none accepts.
+    /// Returns [`NetError::Dns`] if the DNS lookup fails or returns no address, [`NetError::Refused`] if all addresses
+    /// of the host are forbidden, and [`NetError::Connect`] if none of the first four allowed addresses accepts the
+    /// connection.
     pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, NetError> {
         let allowed = self.addresses(host, port).await?;
         for address in allowed.into_iter().take(MAX_ADDRESSES) {
@@ -98,8 +99,9 @@ impl Guard {
     }
 }
 
-/// IP addresses of the API server: those of `KUBERNETES_SERVICE_HOST`, which the kubelet sets in every pod (an address,
-/// rarely a name). Empty outside a cluster, or if the name has no address.
+/// Resolves the IP addresses of the API server. `service_host` is the value of `KUBERNETES_SERVICE_HOST`, which the
+/// kubelet sets in every pod to an IP address or, rarely, a name. Returns an empty list for `None`, or if the name does
+/// not resolve.
 pub async fn api_server_ips(service_host: Option<&str>) -> Vec<IpAddr> {
     let Some(host) = service_host else {
         return Vec::new();

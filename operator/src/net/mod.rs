@@ -1,9 +1,10 @@
-//! The only way in which this process connects to hosts that users' resources name.
+//! HTTP client for hosts that are named in users' resources, such as registries and sites.
 //!
-//! Resources name registries and sites. Without protection, a user who may write a resource could make the operator
-//! connect to the cloud's metadata service, to loopback or to the API server. [`Guard`] resolves the name, refuses such
-//! addresses and connects to exactly the address that it has checked, so neither DNS rebinding nor a redirect bypasses
-//! it. [`HttpClient`] sends HTTP/1.1 requests through it, with one connection per request and a limit on every size.
+//! Without protection, a user who can write such a resource could make the operator connect to the cloud's metadata
+//! service, to loopback, or to the API server. [`Guard`] resolves the host name, refuses forbidden addresses, and
+//! connects to exactly the address that it has checked. DNS rebinding and redirects therefore cannot bypass the check.
+//! [`HttpClient`] sends HTTP/1.1 requests through the guard, one connection per request, with limits on the sizes of
+//! response head and body.
 
 mod address;
 mod client;

@@ -1,4 +1,4 @@
-//! Certificate authorities that a TLS client trusts.
+//! CA certificates that the operator's TLS client trusts.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Why a TLS client configuration could not be created.
+/// Reason why a TLS client configuration could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// The text contains no readable certificate.
+    /// The text is not valid PEM, or contains no usable certificate.
     #[error("the CA bundle holds no readable PEM certificate: give at least one CERTIFICATE block")]
     NoCertificate,
-    /// rustls refused the configuration, which only a broken build can cause.
+    /// rustls rejected the configuration, which only a faulty build of the operator can cause.
     #[error("TLS client configuration: {0}")]
     Config(#[from] rustls::Error),
 }
 
 impl TrustError {
-    /// Stable CamelCase identifier for logs and tests.
+    /// Returns a stable CamelCase identifier of the error, for logs and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NoCertificate => "BadCaBundle",
@@ -27,17 +27,17 @@ impl TrustError {
     }
 }
 
-/// TLS client configuration with a set of trusted CAs: HTTP/1.1 only, with `ring` as crypto provider.
+/// TLS client configuration with a set of trusted CAs. It supports only HTTP/1.1 and uses `ring` for cryptography.
 #[derive(Debug, Clone)]
 pub struct Trust(Arc<ClientConfig>);
 
 impl Trust {
-    /// Trusts the CA bundle of the host: `SSL_CERT_FILE` or the distribution's path (the image contains one). An empty
-    /// bundle is logged but is no error, because a cluster whose registries all use plain HTTP needs none. HTTPS
-    /// requests then fail with an unknown issuer.
+    /// Trusts the CA bundle of the host: the file in `SSL_CERT_FILE`, or otherwise the path that the Linux distribution
+    /// uses. The operator's image contains a bundle. If no CA is found, logs a warning and returns a configuration with
+    /// which every HTTPS request fails. This is not an error, because a cluster may use only plain HTTP registries.
     ///
     /// # Errors
-    /// [`TrustError::Config`] if rustls refuses the configuration.
+    /// Returns [`TrustError::Config`] if rustls rejects the configuration.
     pub fn platform() -> Result<Self, TrustError> {
         let loaded = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
@@ -50,11 +50,12 @@ impl Trust {
         Self::with_roots(roots)
     }
 
-    /// Trusts only the CAs in this PEM text, such as the CA that signs SelfSigned environments.
+    /// Trusts only the CA certificates in the PEM text `pem`, such as the CA that signs the certificates of
+    /// environments with TLS mode SelfSigned.
     ///
     /// # Errors
-    /// [`TrustError::NoCertificate`] if the text contains none, [`TrustError::Config`] if rustls refuses the
-    /// configuration.
+    /// Returns [`TrustError::NoCertificate`] if the text is not valid PEM or contains no usable certificate, and
+    /// [`TrustError::Config`] if rustls rejects the configuration.
     pub fn only(pem: &str) -> Result<Self, TrustError> {
         let certificates: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(pem.as_bytes())
@@ -68,7 +69,7 @@ impl Trust {
         Self::with_roots(roots)
     }
 
-    /// The rustls configuration, for a connector.
+    /// Returns the rustls client configuration, for a `TlsConnector`.
     pub fn client_config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0)
     }

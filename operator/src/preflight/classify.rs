@@ -1,24 +1,25 @@
-//! Maps an error of the MongoDB driver to a reason that a user can act on. Pure. The driver's texts are dropped,
-//! because they may contain credentials.
+//! Maps errors of the MongoDB driver to reasons on which a user can act. The driver's error texts are dropped, because
+//! they may contain credentials.
 
 use std::io;
 
 use crokodial_crds::Reason;
 use mongodb::error::{Error, ErrorKind};
 
-/// A preflight check that failed.
+/// Failed preflight check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedCheck {
-    /// Why the check failed.
+    /// Reason for which the check failed.
     pub reason: Reason,
-    /// Host and port of the server, as in the connection string; `None` if the failure is not about one server.
+    /// Host and port of the server, from the connection string or its SRV records; `None` if the failure does not
+    /// concern a particular server.
     pub host: Option<String>,
     /// Error code of the MongoDB server, if it sent one.
     pub code: Option<i32>,
 }
 
 impl FailedCheck {
-    /// A failure that is not about one server.
+    /// Returns a failure that does not concern a particular server.
     pub fn of(reason: Reason) -> Self {
         Self {
             reason,
@@ -27,7 +28,7 @@ impl FailedCheck {
         }
     }
 
-    /// A failure at the server `host`.
+    /// Returns a failure at the server `host`, given as host and port.
     pub fn at(reason: Reason, host: &str) -> Self {
         Self {
             host: Some(host.to_owned()),
@@ -36,7 +37,7 @@ impl FailedCheck {
     }
 }
 
-/// The failed check for an error of the driver.
+/// Returns the failed check that corresponds to an error of the MongoDB driver.
 pub fn classify(error: &Error) -> FailedCheck {
     match &*error.kind {
         ErrorKind::Authentication { .. } => FailedCheck::of(Reason::AuthFailed),
@@ -51,7 +52,8 @@ pub fn classify(error: &Error) -> FailedCheck {
     }
 }
 
-/// The failed check for a server's error code (`src/mongo/base/error_codes.yml` in the MongoDB source).
+/// Returns the failed check that corresponds to an error code of the server. `src/mongo/base/error_codes.yml` in the
+/// MongoDB source defines the codes.
 pub fn of_code(code: i32) -> FailedCheck {
     let reason = match code {
         // Unauthorized.
@@ -71,7 +73,7 @@ pub fn of_code(code: i32) -> FailedCheck {
     }
 }
 
-/// The reason for an I/O error of a connection.
+/// Returns the reason that corresponds to an I/O error of a connection.
 pub fn of_io(error: &io::Error) -> Reason {
     if error
         .get_ref()

@@ -1,39 +1,40 @@
-//! Identity of a database, from what its server reports and not only from the name in a connection string.
+//! Identity of a database, derived from what its server reports and not only from the name in a connection string.
 //!
-//! Identity is a set of marks. A mark is a digest, so that results are small and show no names. Two connection strings
-//! are for the same database if their sets have a mark in common. See docs/adr/0009.
+//! The identity is a set of marks. Each mark is a digest, so results are small and reveal no names. Two connection
+//! strings refer to the same database if their sets have a mark in common. See docs/adr/0009.
 
 use mongodb::bson::{Bson, Document};
 use sha2::{Digest, Sha256};
 
 use super::reach::Reached;
 
-/// Length of a mark in hex digits: 128 bits.
+/// Length of a mark in hex digits. 32 digits are 128 bits.
 pub const MARK_LENGTH: usize = 32;
 
 /// Maximum number of members in a replica set (MongoDB limit).
 const MAX_MEMBERS: usize = 50;
 
-/// Maximum length of a member's host and port in bytes. DNS names have at most 253.
+/// Maximum length in bytes of a replica set's name, and of the host and port of a member. A DNS name has at most 253
+/// bytes.
 const MAX_NAME: usize = 260;
 
-/// What a server reports about itself, and how it was reached.
+/// Facts that a server reports about itself, and the name and address at which it was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting {
-    /// Name of the server's replica set, if it is in one.
+    /// Name of the server's replica set; `None` if the server is not in one.
     pub set: Option<String>,
     /// Host and port of each member of the replica set.
     pub hosts: Vec<String>,
-    /// `topologyVersion.processId`: identifies the running server process until it restarts.
+    /// Identifier of the running server process (`topologyVersion.processId`). It changes when the server restarts.
     pub process: Option<String>,
-    /// Host and port of the server in the connection string.
+    /// Host and port of the server, from the connection string or its SRV records.
     pub name: String,
     /// IP address and port at which the server responded.
     pub address: String,
 }
 
 impl Greeting {
-    /// Reads the response to the command `hello`.
+    /// Parses the response to the command `hello`.
     pub fn read(hello: &Document, reached: Reached) -> Self {
         let short = |text: &str| {
             let fits = (1..=MAX_NAME).contains(&text.len());
@@ -60,11 +61,13 @@ impl Greeting {
     }
 }
 
-/// The marks of a database on a server: digests that identify it.
+/// Returns the marks of a database on a server: digests that together identify the database.
 ///
-/// A replica set has one mark per member, of the set's name and the member's host. Adding or removing a member
-/// therefore keeps a common mark. A standalone server and the router of a sharded cluster report neither. Their marks
-/// are of the process identifier, the name in the connection string, and the address at which the server responded.
+/// A replica set has one mark per member, computed from the set's name and the member's host and port. The marks before
+/// and after adding or removing a member therefore overlap. Members with loopback addresses have no mark. A standalone
+/// server or the router of a sharded cluster reports no replica set. It has one mark each for its host and port, for
+/// the address at which it responded, and for its process identifier if it reports one. The same applies to a replica
+/// set whose members all have loopback addresses.
 pub fn marks(greeting: &Greeting, database: &str) -> Vec<String> {
     // Many servers report loopback addresses as member names, which identify nothing.
     let members: Vec<&String> = greeting.hosts.iter().filter(|h| !is_loopback(h)).collect();

@@ -1,4 +1,5 @@
-//! Login, rights and server facts, through the same driver that the application uses.
+//! Checks the login and its rights, and reads facts about the server, with the same MongoDB driver that the application
+//! uses.
 
 use std::time::Duration;
 
@@ -13,19 +14,19 @@ use super::outcome::is_version;
 use super::request::{CheckRequest, Deadlines};
 use super::rights;
 
-/// What a server reports about itself after login.
+/// Facts that a server reports about itself after login.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerFacts {
     /// Response to the command `hello`.
     pub hello: Document,
-    /// Version of the server, if it allows the user to read it.
+    /// Version of the server; `None` if the user may not read it or its format is invalid.
     pub version: Option<String>,
 }
 
-/// Logs in, checks the rights of the role, and reads what the server reports about itself.
+/// Logs in, checks that the user has the rights of the role, and reads facts about the server.
 ///
 /// # Errors
-/// The first check that failed.
+/// Returns the first check that failed.
 pub async fn check(
     options: ClientOptions,
     request: &CheckRequest,
@@ -71,8 +72,8 @@ async fn checks(client: &Client, request: &CheckRequest) -> Result<ServerFacts, 
     })
 }
 
-/// Runs a command and returns its response. A refused write (`writeErrors`) is returned as an error, although the
-/// command itself succeeded.
+/// Runs a command and returns its response. A rejected write (`writeErrors` in the response) is also returned as an
+/// error.
 async fn command(database: &Database, command: Document) -> Result<Document, FailedCheck> {
     let answer = database
         .run_command(command)

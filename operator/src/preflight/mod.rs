@@ -1,9 +1,12 @@
-//! The preflight check: whether a connection string works from this pod's network, with the required rights.
+//! Preflight check of a MongoDB connection string: verifies that it works from this pod's network and has the required
+//! rights.
 //!
-//! The checks run in order and stop at the first failure: syntax, DNS, TCP, TLS, response of the server, login, rights.
-//! Each failure therefore has one reason that a user can act on. Nothing is changed on the server. The [`Outcome`]
-//! contains reasons, a host name from the connection string, error codes, digests and the server's version in a checked
-//! format, but never a credential or any other text from a server.
+//! The checks run in this order and stop at the first failure: syntax, DNS, TCP, TLS, response of the server, login,
+//! rights. Each failure therefore has exactly one reason, on which a user can act. Nothing is changed on the server.
+//!
+//! The [`Outcome`] contains only a reason, a host and port from the connection string or its SRV records, an error
+//! code, digests, and the server version in a validated format. It never contains a credential or any other text from a
+//! server.
 
 pub mod classify;
 pub mod identity;
@@ -28,7 +31,7 @@ pub use outcome::{MAX_BYTES, Outcome};
 pub use request::{CheckRequest, Deadlines};
 pub use rights::Role;
 
-/// Runs the checks and returns their result.
+/// Runs the preflight checks and returns their result.
 pub async fn answer(request: &CheckRequest) -> Outcome {
     let deadlines = Deadlines::within(request.timeout);
     match check(request, deadlines).await {
@@ -56,27 +59,28 @@ async fn check(request: &CheckRequest, deadlines: Deadlines) -> Result<Outcome, 
 /// Flags of the subcommand `preflight`.
 #[derive(Debug, Clone, Args)]
 pub struct PreflightArgs {
-    /// File that holds the connection string and nothing else
+    /// File that contains the MongoDB connection string and nothing else
     #[arg(long, value_name = "FILE")]
     pub uri_file: PathBuf,
-    /// Database on which the role is needed
+    /// Name of the database on which the user needs the role
     #[arg(long, value_name = "NAME")]
     pub database: String,
-    /// Role that is needed
+    /// MongoDB role that the user needs
     #[arg(long, value_enum, default_value = "readWrite")]
     pub role: Role,
-    /// Time for all checks together, such as 15s
+    /// Timeout of all checks together, such as 15s
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration::parse)]
     pub timeout: Duration,
-    /// File to write the answer to, of at most 4096 bytes [default: standard output]
+    /// File to write the result to, as JSON of at most 4096 bytes [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub answer: Option<PathBuf>,
 }
 
-/// Runs the checks and writes their result. A failed check is a result too; an error means that there is no result.
+/// Runs the preflight checks and writes their result to the file or to standard output. A failed check is a result and
+/// not an error.
 ///
 /// # Errors
-/// The file with the connection string cannot be read, or the result cannot be written.
+/// Returns an error if the file with the connection string cannot be read, or if the result cannot be written.
 pub async fn run(args: PreflightArgs) -> anyhow::Result<()> {
     use anyhow::Context;
     let uri = tokio::fs::read_to_string(&args.uri_file)

@@ -9,7 +9,8 @@ use super::identity::MARK_LENGTH;
 /// Maximum size of a termination message in bytes (limit of the kubelet).
 pub const MAX_BYTES: usize = 4096;
 
-/// Maximum number of marks. A replica set has at most 50 members, and any other server has three marks.
+/// Maximum number of marks in a result. A replica set has one mark per member, at most 50, and any other server has at
+/// most three.
 const MAX_MARKS: usize = 53;
 
 /// Result of the preflight checks.
@@ -18,7 +19,7 @@ const MAX_MARKS: usize = 53;
 pub struct Outcome {
     /// `Proven`, or the [`Reason`] of the first check that failed.
     verdict: String,
-    /// Host and port of the server that the failure is about, if any.
+    /// Host and port of the server at which the check failed, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     /// Error code of the MongoDB server, if it sent one.
@@ -34,7 +35,7 @@ pub struct Outcome {
 
 const PROVEN: &str = "Proven";
 
-/// Reasons with which a check can fail. A result with another reason is not accepted.
+/// Reasons for which a check can fail. A result with any other reason is rejected.
 const VERDICTS: [Reason; 10] = [
     Reason::BadUri,
     Reason::DnsFailure,
@@ -49,7 +50,7 @@ const VERDICTS: [Reason; 10] = [
 ];
 
 impl Outcome {
-    /// The result if all checks passed.
+    /// Returns the result of a preflight whose checks all passed.
     pub fn proven(version: Option<String>, marks: Vec<String>) -> Self {
         Self {
             verdict: PROVEN.to_owned(),
@@ -60,7 +61,7 @@ impl Outcome {
         }
     }
 
-    /// The result if a check failed.
+    /// Returns the result of a preflight in which `check` failed.
     pub fn failed(check: &FailedCheck) -> Self {
         Self {
             verdict: check.reason.as_str().to_owned(),
@@ -71,13 +72,13 @@ impl Outcome {
         }
     }
 
-    /// The JSON for the termination message.
+    /// Serializes the result to JSON, for the termination message.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Parses a result. The text comes from a pod in the user's namespace, so anything that is not exactly a result is
-    /// refused with `None`.
+    /// Parses a result. Returns `None` for any text that is not a valid result. The text is not trusted, because it
+    /// comes from a pod in the user's namespace.
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > MAX_BYTES {
             return None;
@@ -91,23 +92,23 @@ impl Outcome {
         (known && sound).then_some(read)
     }
 
-    /// Reason of the failed check; `None` if all checks passed.
+    /// Returns the reason of the failed check; `None` if all checks passed.
     pub fn failure(&self) -> Option<Reason> {
         let reason: Reason = self.verdict.parse().ok()?;
         VERDICTS.contains(&reason).then_some(reason)
     }
 
-    /// Version of the server, if known.
+    /// Returns the version of the server, if known.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 
-    /// Marks that identify the database; see [`super::identity::marks`].
+    /// Returns the marks that identify the database; see [`super::identity::marks`].
     pub fn marks(&self) -> &[String] {
         &self.marks
     }
 
-    /// Message for a condition, as a clause without its full stop.
+    /// Returns a description of the result for a condition message, as a clause without a trailing period.
     pub fn seen(&self, database: &str) -> String {
         let host = self.host.as_deref().unwrap_or("the server");
         let code = self
@@ -143,7 +144,7 @@ impl Outcome {
     }
 }
 
-/// True for `host` or `host:port` with only characters that a message may show.
+/// Returns true for `host` or `host:port` that contains only characters that are safe in a message.
 fn is_host(text: &str) -> bool {
     (1..=260).contains(&text.len())
         && text
@@ -151,7 +152,7 @@ fn is_host(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b".:-_[]".contains(&b))
 }
 
-/// True for a version such as `7.0.5` or `8.0.0-rc1`.
+/// Returns true for a version such as `7.0.5` or `8.0.0-rc1`.
 pub fn is_version(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! Checks whether a server can be reached: DNS, TCP, TLS, and a response to `hello`.
+//! Checks that a MongoDB server can be reached: DNS, TCP, TLS, and a response to the command `hello`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,25 +19,27 @@ use super::classify::{FailedCheck, of_io};
 use super::request::Deadlines;
 use super::wire;
 
-/// Maximum number of servers of a connection string that are tried. Drivers try all, but in a longer list one of the
-/// first should work.
+/// Maximum number of servers from a connection string that are tried. Drivers try all servers, but in a longer list one
+/// of the first eight should respond.
 const MAX_SERVERS: usize = 8;
 /// Maximum number of IP addresses that are tried per server.
 const MAX_ADDRESSES: usize = 4;
 
-/// A server that responded to the checks.
+/// Server that could be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
-    /// Host and port of the server in the connection string.
+    /// Host and port of the server, from the connection string or its SRV records.
     pub name: String,
-    /// IP address and port at which the server responded.
+    /// IP address and port to which the connection succeeded.
     pub address: String,
 }
 
-/// Contacts the servers of the connection string concurrently. One response is enough.
+/// Contacts the first eight servers of the connection string concurrently. Returns the first one in the list that could
+/// be reached.
 ///
 /// # Errors
-/// The failed check of the server whose connection got furthest.
+/// Returns the failed check of the server whose connection got furthest, if no server could be reached. Returns
+/// `TlsFailure` without contacting a server, if the CA file cannot be read.
 pub async fn reach(options: &ClientOptions, deadlines: Deadlines) -> Result<Reached, FailedCheck> {
     let security = security(options)?;
     let servers = options.hosts.iter().take(MAX_SERVERS);
@@ -53,7 +55,8 @@ pub async fn reach(options: &ClientOptions, deadlines: Deadlines) -> Result<Reac
     Err(furthest)
 }
 
-/// How far the connection to a server got before this failure; a larger number is further.
+/// Returns a rank for the progress of a connection that failed for this reason. A higher rank means that the connection
+/// got further.
 fn depth(reason: Reason) -> u8 {
     match reason {
         Reason::DnsFailure => 0,
@@ -103,8 +106,9 @@ async fn contact(
     })
 }
 
-/// Connects to all addresses concurrently and returns the first connection. If all fail, a refused connection is
-/// reported in preference to a timeout.
+/// Connects to all addresses concurrently and returns the first connection that succeeds. If all fail, the returned
+/// reason is `ConnectionRefused` if any address refused the connection, and `NetworkBlocked` otherwise. If there is no
+/// address, it is `DnsFailure`.
 async fn connect(
     addresses: Vec<SocketAddr>,
     deadlines: Deadlines,
@@ -131,7 +135,8 @@ async fn connect(
     Err(reason)
 }
 
-/// Sends the command `hello` without login. A server that responds to it speaks the MongoDB protocol.
+/// Checks that the server responds to the command `hello`, which needs no login. `plain` is true if the connection does
+/// not use TLS.
 async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     plain: bool,
@@ -150,13 +155,13 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// How connections to the servers are secured.
+/// Transport security of the connections to the servers.
 enum Security {
     None,
-    /// TLS with the CAs that the options name, as in the driver.
+    /// TLS with the trusted CAs that [`roots`] returns.
     Tls(TlsConnector),
-    /// Only the driver implements these options (client certificate, no verification), so the login is the first check
-    /// of TLS.
+    /// TLS with options that only the driver implements: a client certificate, or no verification of the server. TLS is
+    /// then first tested by the login.
     Drivers,
 }
 
@@ -176,7 +181,7 @@ fn security(options: &ClientOptions) -> Result<Security, FailedCheck> {
     Ok(Security::Tls(TlsConnector::from(Arc::new(config))))
 }
 
-/// The trusted CAs: those of the CA file in the options, else the public ones.
+/// Returns the trusted CAs: those in the CA file of the options or, without a CA file, the public ones.
 fn roots(wanted: &TlsOptions) -> Result<RootCertStore, FailedCheck> {
     let mut roots = RootCertStore::empty();
     match &wanted.ca_file_path {

@@ -15,18 +15,18 @@ pub struct CheckRequest {
     pub database: String,
     /// Role that the user of the connection string needs.
     pub role: Role,
-    /// Timeout of the whole check.
+    /// Timeout of all steps of the check together.
     pub timeout: Duration,
 }
 
-/// Shows no field, because the request contains the credential.
+/// The debug output contains no field, because the request contains the credential.
 impl std::fmt::Debug for CheckRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CheckRequest").finish_non_exhaustive()
     }
 }
 
-/// Deadlines of the steps of a check. A step may use the time that earlier steps left.
+/// Deadlines of the steps of a check. A step may also use the time that earlier steps did not need.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
     /// Deadline of DNS lookups.
@@ -35,14 +35,14 @@ pub struct Deadlines {
     pub connect: Instant,
     /// Deadline of TLS handshakes.
     pub tls: Instant,
-    /// Deadline of the server's response to `hello`.
+    /// Deadline of the server's response to the command `hello`.
     pub hello: Instant,
     /// Deadline of login and rights, and of the whole check.
     pub end: Instant,
 }
 
 impl Deadlines {
-    /// The deadlines of a check that starts now.
+    /// Returns the deadlines of a check that starts now and has this timeout.
     pub(super) fn within(timeout: Duration) -> Self {
         let start = Instant::now();
         // A lost SYN is sent again after 1 s and 3 s. Connecting has at least a third of the timeout, so 5 s by

@@ -1,25 +1,25 @@
-//! Checks whether a login has a role on a database: by the privileges in `connectionStatus`, and by a command that
-//! requires the role and changes nothing. Pure.
+//! Checks that a login has a role on a database. The check uses the privileges in the response to `connectionStatus`,
+//! and a command that requires the role but changes nothing.
 
 use mongodb::bson::{Bson, Document, doc};
 use serde::{Deserialize, Serialize};
 
-/// A role of MongoDB that an application needs on its database.
+/// MongoDB role that an application needs on its database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "camelCase")]
 #[value(rename_all = "camelCase")]
 pub enum Role {
-    /// It reads.
+    /// Read access, as in the MongoDB role `read`.
     Read,
-    /// It reads and writes.
+    /// Read and write access, as in the MongoDB role `readWrite`.
     ReadWrite,
 }
 
-/// A collection name that is only used in commands that write nothing.
+/// Name of a collection that is used only in commands that change nothing.
 const COLLECTION: &str = "crokodial.preflight";
 
 impl Role {
-    /// The MongoDB actions that the role must allow.
+    /// Returns the MongoDB actions that the role must allow.
     fn actions(self) -> &'static [&'static str] {
         match self {
             Self::Read => &["find"],
@@ -27,7 +27,7 @@ impl Role {
         }
     }
 
-    /// A command that requires the role and changes nothing.
+    /// Returns a command that requires the role and changes nothing.
     pub fn harmless_command(self) -> Document {
         let nothing = doc! {"_id": "matches nothing"};
         match self {
@@ -40,8 +40,9 @@ impl Role {
     }
 }
 
-/// False if the server lists the login's privileges and the role needs one that is missing. A server without access
-/// control or without roles lists none; it then decides by its response to the command.
+/// Returns false if the server lists the login's privileges and one that the role needs is missing. A server without
+/// access control or roles lists no privileges. The result is then true, and the response to [`Role::harmless_command`]
+/// decides.
 pub fn may(status: &Document, role: Role, database: &str) -> bool {
     let Some(privileges) = status
         .get_document("authInfo")

@@ -1,7 +1,9 @@
-//! Sends one command on an open connection and reads the response, in OP_MSG of the MongoDB wire protocol.
+//! Minimal client of the MongoDB wire protocol: sends one command as OP_MSG on an open connection and reads the
+//! response.
 //!
-//! The driver reports the failures of all servers in one text, which does not distinguish TLS failures, timeouts and
-//! refusals. The first command is therefore sent here. The driver does the login and the other commands.
+//! The MongoDB driver reports the failures of all servers in one text, which does not distinguish TLS failures,
+//! timeouts and refused connections. This module therefore sends the first command itself. The driver performs the
+//! login and all other commands.
 
 use std::io;
 
@@ -10,17 +12,18 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Opcode of OP_MSG, the message format of all current MongoDB servers.
 const OP_MSG: i32 = 2013;
-/// Size of the message header in bytes: length, request ID, ID of the request that this message answers, opcode.
+/// Size of the message header in bytes: message length, request ID, `responseTo` and opcode.
 const HEADER: usize = 16;
-/// Size in bytes of the flags (4) and the kind of the section (1); there is only one section.
+/// Size in bytes of the part between header and document: the flags (4) and the kind of the only section (1).
 const PREFIX: usize = 5;
-/// Maximum size of a message in bytes. A response to `hello` has a few KiB.
+/// Maximum size of a received message in bytes. A response to `hello` has only a few KiB.
 pub const MAX_ANSWER: usize = 256 * 1024;
 
-/// Sends a command and reads its response. The caller sets the timeout.
+/// Sends a command and reads its response. It has no timeout, so the caller must set one.
 ///
 /// # Errors
-/// An I/O error of the connection, or `InvalidData` if the response is not OP_MSG.
+/// An I/O error of the connection, or `InvalidData` if the response is not a valid OP_MSG message or is larger than
+/// [`MAX_ANSWER`].
 pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     command: &Document,
@@ -30,7 +33,8 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     read(stream).await.map(|(_, answer)| answer)
 }
 
-/// Encodes a document as an OP_MSG message. `answers` is the ID of the request that it answers, 0 for a request.
+/// Encodes a document as an OP_MSG message. `request` is the ID of the message. `answers` is the ID of the request to
+/// which the message responds, or 0 if it is a request.
 ///
 /// # Errors
 /// `InvalidData` if the document is too large or cannot be encoded.
@@ -49,7 +53,8 @@ pub fn encode(document: &Document, request: i32, answers: i32) -> io::Result<Vec
 /// Reads the next message and returns its request ID and document.
 ///
 /// # Errors
-/// An I/O error of the connection, or `InvalidData` if the message is not OP_MSG with one section.
+/// An I/O error of the connection, or `InvalidData` if the message is not OP_MSG, is larger than [`MAX_ANSWER`], or
+/// contains no valid document.
 pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<(i32, Document)> {
     let length = stream.read_i32_le().await?;
     let request = stream.read_i32_le().await?;
@@ -66,7 +71,7 @@ pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<(i32, Docu
     Ok((request, document))
 }
 
-/// An `InvalidData` error without its cause, which may quote what was sent.
+/// Returns an `InvalidData` error without its cause, because the cause may quote the message.
 fn invalid<E>(_: E) -> io::Error {
     io::Error::from(io::ErrorKind::InvalidData)
 }

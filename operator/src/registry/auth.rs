@@ -1,4 +1,4 @@
-//! Credentials in pull secrets, matched to images by the kubelet's rules.
+//! Registry credentials from image pull secrets. They are matched to images by the kubelet's rules.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,28 +8,28 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
 
-/// Host names of Docker Hub in pull secrets. The first is the one in image names.
+/// Host names of Docker Hub in pull secrets. The first one is used in image names.
 const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
-/// Maximum size of a pull secret in bytes; Kubernetes limits a whole Secret to 1 MiB.
+/// Maximum size of the Docker configuration in a pull secret, in bytes. Kubernetes limits a whole Secret to 1 MiB.
 const MAX_SECRET: usize = 256 * 1024;
 
-/// Why a pull secret cannot be used. The messages never contain its content.
+/// Reason why a pull secret is unusable. Messages never contain its content, except the name of the registry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// The secret is not the JSON that `kubectl create secret docker-registry` writes.
+    /// The content is not the JSON that `kubectl create secret docker-registry` creates.
     #[error(
         "the pull secret is not Docker configuration JSON: create it with `kubectl create secret docker-registry`"
     )]
     NotDockerConfig,
-    /// The `auth` field of an entry is not the base64 encoding of `user:password`.
+    /// The `auth` field of an entry is not the base64 encoding of `user:password`, or the entry names no host.
     #[error(
         "the pull secret's entry for {registry:?} has an `auth` that is not base64 of user:password: create it anew"
     )]
     BadEntry {
-        /// Key of the entry, which names a registry.
+        /// Key of the entry, which is the name of a registry.
         registry: String,
     },
-    /// The value is larger than 256 KiB.
+    /// The content is larger than 256 KiB.
     #[error(
         "the pull secret is larger than {MAX_SECRET} bytes: leave only registry credentials in it"
     )]
@@ -37,7 +37,7 @@ pub enum AuthError {
 }
 
 impl AuthError {
-    /// Stable CamelCase identifier for logs and tests.
+    /// Returns a stable CamelCase identifier of the error, for logs and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NotDockerConfig => "PullSecretNotDockerConfig",
@@ -47,13 +47,13 @@ impl AuthError {
     }
 }
 
-/// One registry credential of a pull secret.
+/// Credential for one registry, read from a pull secret.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegistryAuth {
-    /// Host without port, lower case. As in the kubelet, a DNS label may contain `*`.
+    /// Host name in lower case, without port. As in the kubelet, each DNS label may contain `*` as a wildcard.
     host: String,
     port: Option<u16>,
-    /// Path prefix without slashes at its ends; empty if the credential is for the whole registry.
+    /// Path prefix without leading or trailing slashes; empty if the credential applies to the whole registry.
     path: String,
     username: String,
     password: String,
@@ -82,10 +82,10 @@ struct Entry {
 }
 
 impl RegistryAuth {
-    /// Parses the value of the key `.dockerconfigjson` (Secret type `kubernetes.io/dockerconfigjson`).
+    /// Parses the value under the key `.dockerconfigjson` of a Secret of type `kubernetes.io/dockerconfigjson`.
     ///
     /// # Errors
-    /// The value is too large or not valid; see [`AuthError`].
+    /// Returns [`AuthError`] if the value is too large or invalid.
     pub fn from_docker_config_json(text: &[u8]) -> Result<Vec<Self>, AuthError> {
         check_size(text)?;
         let config: ConfigJson =
@@ -93,11 +93,11 @@ impl RegistryAuth {
         Self::from_entries(config.auths)
     }
 
-    /// Parses the value of the key `.dockercfg` (Secret type `kubernetes.io/dockercfg`), the older format without
-    /// `auths`.
+    /// Parses the value under the key `.dockercfg` of a Secret of type `kubernetes.io/dockercfg`. This older format has
+    /// no `auths` object around the entries.
     ///
     /// # Errors
-    /// The value is too large or not valid; see [`AuthError`].
+    /// Returns [`AuthError`] if the value is too large or invalid.
     pub fn from_dockercfg(text: &[u8]) -> Result<Vec<Self>, AuthError> {
         check_size(text)?;
         let entries = serde_json::from_slice(text).map_err(|_| AuthError::NotDockerConfig)?;
@@ -155,8 +155,8 @@ impl RegistryAuth {
         }))
     }
 
-    /// True if this credential applies to the image `repository` at `registry` (host or host:port, as in the image
-    /// name).
+    /// Returns true if this credential applies to the image `repository` at `registry`. `registry` is `host` or
+    /// `host:port`, as in the image name.
     pub fn matches(&self, registry: &str, repository: &str) -> bool {
         let (host, port) = split_port(&registry.to_ascii_lowercase());
         let (host, pattern) = (canonical(&host), self.host.as_str());
@@ -173,8 +173,8 @@ impl RegistryAuth {
         same_host && port.unwrap_or(443) == self.port.or(port).unwrap_or(443) && same_path
     }
 
-    /// The credentials that apply to an image, the most specific first: by length of the path, then port, then a host
-    /// without `*`.
+    /// Returns the credentials that apply to an image, most specific first. They are ordered by longer path, then by
+    /// having a port, then by having a host without `*`, then by longer host.
     pub fn matching<'a>(auths: &'a [Self], registry: &str, repository: &str) -> Vec<&'a Self> {
         let mut found: Vec<&Self> = auths
             .iter()
@@ -188,7 +188,7 @@ impl RegistryAuth {
         found
     }
 
-    /// The value of an Authorization header in the Basic scheme (RFC 7617).
+    /// Returns the value of an Authorization header in the Basic scheme (RFC 7617).
     pub(super) fn basic(&self) -> String {
         format!(
             "Basic {}",
@@ -197,8 +197,8 @@ impl RegistryAuth {
     }
 }
 
-/// The credentials of a pull secret, parsed by its type. An invalid secret yields none, and a debug log line says why.
-/// The registry decides in the end whether the image can be read.
+/// Parses the registry credentials of a pull secret, according to its key. An invalid secret is logged at debug level
+/// and results in an empty list, because the registry may not require its credentials.
 pub fn registry_auth(secret: &Secret) -> Vec<RegistryAuth> {
     let value = |key: &str| secret.data.as_ref().and_then(|data| data.get(key));
     let read = match (value(".dockerconfigjson"), value(".dockercfg")) {
@@ -242,7 +242,7 @@ fn split_port(authority: &str) -> (String, Option<u16>) {
     }
 }
 
-/// Whether a DNS label matches a pattern, in which each `*` matches any characters.
+/// Returns true if a DNS label matches the pattern `glob`, in which each `*` matches any number of characters.
 fn label_matches(glob: &str, label: &str) -> bool {
     let Some((start, rest)) = glob.split_once('*') else {
         return glob == label;

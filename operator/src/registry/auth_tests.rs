@@ -1,4 +1,4 @@
-//! Tests of parsing and matching pull secrets.
+//! Tests of parsing pull secrets and of matching credentials to images.
 
 use super::*;
 

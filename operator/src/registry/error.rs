@@ -1,39 +1,39 @@
-//! Errors of image lookups at a registry.
+//! Errors of looking up an image at its registry.
 
 use crokodial_crds::Reason;
 
 use crate::net::NetError;
 
-/// Why an image could not be resolved to a digest. The text says what happened; [`Self::reason`] is the condition's
-/// reason.
+/// Reason why an image could not be resolved to a digest. [`Self::reason`] returns the corresponding reason of the
+/// condition `ImageResolved`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
     /// The registry has no such repository or tag.
     #[error("the registry has no {image}")]
     ImageNotFound {
-        /// The image as written in the request.
+        /// Image reference of the request.
         image: String,
     },
-    /// The registry does not allow these credentials, or no credentials, to read the image.
+    /// The registry does not allow reading the image with the given credentials, or without credentials.
     #[error("{registry} does not show the image: {cause}")]
     RegistryUnauthorized {
-        /// Host and port of the registry.
+        /// Host of the registry, with the port if the image name contains one.
         registry: String,
-        /// Why access was refused.
+        /// Reason why access was denied.
         cause: Refusal,
     },
-    /// The registry was not reached, or its response cannot be used.
+    /// The registry could not be reached, or its response was unusable.
     #[error("{registry} gave no usable answer: {cause}")]
     RegistryUnreachable {
-        /// Host and port of the registry.
+        /// Host of the registry, with the port if the image name contains one.
         registry: String,
-        /// Why there is no usable response.
+        /// Reason why there is no usable response.
         cause: UnusableResponse,
     },
 }
 
 impl ResolveError {
-    /// Reason for the condition `ImageResolved`.
+    /// Returns the reason for the condition `ImageResolved`.
     pub fn reason(&self) -> Reason {
         match self {
             Self::ImageNotFound { .. } => Reason::ImageNotFound,
@@ -43,54 +43,57 @@ impl ResolveError {
     }
 }
 
-/// Why a registry does not let the operator read an image.
+/// Reason why a registry denies the operator access to an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The registry requires credentials, and no pull secret contains any for it.
+    /// The registry requires credentials, and none of the pull secrets contains any for it.
     #[error("it wants credentials, and no Secret in spec.imagePullSecrets has any for it")]
     NoCredentials,
-    /// The registry refuses the credentials.
+    /// The registry rejected the credentials.
     #[error("it does not accept the credentials in spec.imagePullSecrets")]
     CredentialsRefused,
-    /// The registry requires credentials, but it is contacted over plain HTTP, where none are sent.
+    /// The registry requires credentials, but it is contacted over plain HTTP, over which the operator never sends
+    /// credentials.
     #[error(
         "it wants credentials, which are sent over https only, and this registry is on the list of plain-http registries"
     )]
     PlainHttp,
 }
 
-/// Why a registry's response cannot be used.
+/// Reason why there is no usable response from a registry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableResponse {
-    /// No response was received.
+    /// The request failed, so there is no complete response.
     #[error(transparent)]
     Net(#[from] NetError),
-    /// A status that has no other variant here.
+    /// The registry responded with a status that no other variant covers.
     #[error("status {0}")]
     Status(u16),
-    /// The registry limits the number of requests (status 429).
+    /// The registry limits the request rate (status 429).
     #[error(
         "it limits the number of requests; credentials in spec.imagePullSecrets may raise the limit"
     )]
     TooManyRequests,
-    /// A redirect to plain HTTP, more than three redirects, or a redirect without a target.
+    /// The registry sent more than three redirects, or a redirect whose target is missing or not allowed, such as a
+    /// plain HTTP URL.
     #[error("it redirects to plain http or too often")]
     Redirect,
-    /// The registry requires a sign-in that is neither Basic nor Bearer with an HTTPS realm.
+    /// The registry offers neither Basic nor Bearer authentication, or its Bearer realm is not an allowed URL. HTTPS is
+    /// allowed, and plain HTTP only if the registry itself is contacted over plain HTTP.
     #[error("it asks for a sign-in other than Basic, or Bearer with an https realm")]
     Challenge,
-    /// The token service did not return a token.
+    /// The token service of the registry did not return a token.
     #[error("its token service gave no token")]
     Token,
-    /// The response is not an image manifest or index of a known media type.
+    /// The response is not an image manifest or index of a supported media type.
     #[error("its answer is no image manifest or index of OCI or Docker schema 2")]
     NotAManifest,
-    /// The digest in the response header is not the digest of the manifest in its body.
+    /// The digest in the response header differs from the digest of the manifest in the body.
     #[error("the digest it names is not that of the manifest it sends")]
     DigestMismatch,
 }
 
-/// Why a request to a registry failed, before the image is added to the error.
+/// Reason for a failed request to a registry, without the name of the image or registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SessionError {
     NotFound,

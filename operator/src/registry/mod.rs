@@ -1,7 +1,7 @@
-//! Resolves the tag of an image to its current digest, by a request to the registry.
+//! Client of image registries. It resolves the tag of an image to its current digest.
 //!
-//! The API is the OCI distribution specification 1.1 with Docker's token authentication. Error messages contain status
-//! codes and texts of this program, never text that a registry sent.
+//! The API is the OCI distribution specification 1.1, with Docker's token authentication. Error messages contain status
+//! codes and fixed texts, but never text that a registry sent.
 
 mod auth;
 mod error;
@@ -24,28 +24,28 @@ use crate::net::{HttpClient, NetError};
 use error::SessionError;
 use session::Session;
 
-/// Timeout of a lookup with all its requests. The documentation of the condition `ImageResolved` names it.
+/// Timeout of one lookup, including all its requests.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum number of concurrent lookups. Each may need a TLS connection of about 50 KiB.
+/// Maximum number of concurrent lookups. Each may need a TLS connection, which takes about 50 KiB.
 const MAX_CONCURRENT: usize = 8;
-/// Maximum number of credentials that are tried per image.
+/// Maximum number of matching credentials that are tried for one image.
 const MAX_CREDENTIALS: usize = 4;
 
-/// Result of resolving a tag.
+/// Result of resolving the tag of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     /// Digest of the manifest, or of the index if the image has several platforms.
     pub digest: Digest,
 }
 
-/// Whether a registry still has an image.
+/// Result of checking whether a registry still has an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existence {
-    /// The digest exists, and one of the credentials may read it.
+    /// The digest exists and is readable, with one of the credentials or anonymously.
     Exists,
-    /// Every response was 404 or 403, so pods cannot pull the image either.
+    /// The registry responded 404 or 403 for every credential, so pods cannot pull the image either.
     Gone,
-    /// The responses prove neither.
+    /// The responses do not show whether the digest exists.
     Unknown,
 }
 
@@ -59,8 +59,9 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// A resolver over a guarded client. `plain_http` lists registries without TLS, as `host` or `host:port` in lower
-    /// case; all others are contacted over HTTPS. Lookups are counted in `metrics` by outcome.
+    /// Creates a resolver that sends its requests through `client`. `plain_http` lists registries without TLS, as
+    /// `host` or `host:port` in lower case. All others are contacted over HTTPS. `metrics` counts the outcomes of
+    /// lookups.
     pub fn new(client: HttpClient, plain_http: Vec<String>, metrics: Metrics) -> Self {
         Self {
             client,
@@ -70,11 +71,11 @@ impl Resolver {
         }
     }
 
-    /// The digest of `image`. If its reference contains a digest, no request is made. Takes at most 10 s, after waiting
-    /// for other lookups.
+    /// Returns the digest of `image`. Sends no request if the reference already contains a digest. `auth` are the
+    /// available credentials. A lookup takes at most 10 s, plus the time in which it waits for other lookups.
     ///
     /// # Errors
-    /// The image does not exist or may not be read, or the registry gave no usable response.
+    /// Returns an error if the image does not exist, access is denied, or the registry sends no usable response.
     pub async fn resolve(
         &self,
         image: &ImageRef,
@@ -93,7 +94,8 @@ impl Resolver {
         outcome.map(|digest| Resolved { digest })
     }
 
-    /// Whether the registry of `image` has `digest`, by a HEAD request per credential.
+    /// Checks whether the registry of `image` has `digest`. Sends a HEAD request with each matching credential of
+    /// `auth` until one succeeds. If no credential matches, sends one request without credentials.
     pub async fn exists(
         &self,
         image: &ImageRef,
@@ -107,7 +109,8 @@ impl Resolver {
         outcome.unwrap_or(Existence::Unknown)
     }
 
-    /// Runs `work` with the timeout of a lookup, within the maximum number of concurrent lookups.
+    /// Runs `work` with the timeout of a lookup, after waiting until fewer than the maximum number of lookups are
+    /// running.
     async fn bounded<T>(
         &self,
         image: &ImageRef,
@@ -125,7 +128,8 @@ impl Resolver {
         })
     }
 
-    /// Tries the credentials in order until one is not refused. If all are, the first refusal is returned.
+    /// Tries the matching credentials in order until the registry does not deny access. If it denies access for all of
+    /// them, returns the first of these errors.
     async fn resolve_with_any(
         &self,
         image: &ImageRef,
@@ -194,7 +198,8 @@ impl Resolver {
     }
 }
 
-/// The credentials to try for an image; a single `None` (anonymous) if none matches.
+/// Returns the credentials to try for an image, most specific first. If none matches, returns a single `None`, which
+/// means anonymous access.
 fn candidates<'a>(image: &ImageRef, auth: &'a [RegistryAuth]) -> Vec<Option<&'a RegistryAuth>> {
     let matching = RegistryAuth::matching(auth, &image.registry, &image.repository);
     if matching.is_empty() {
@@ -229,16 +234,16 @@ fn error(image: &ImageRef, fault: SessionError) -> ResolveError {
     }
 }
 
-/// Lookups at image registries, as a trait so that tests can replace them.
+/// Lookups at image registries. A trait, so that tests can replace the implementation.
 pub trait Images: Send + Sync {
-    /// Digest that the tag of an image has now.
+    /// Resolves the tag of `image` to its current digest. `auth` are the available credentials.
     fn resolve(
         &self,
         image: ImageRef,
         auth: Vec<RegistryAuth>,
     ) -> BoxFuture<'static, Result<Digest, ResolveError>>;
 
-    /// Whether the registry still has a digest.
+    /// Checks whether the registry of `image` still has `digest`. `auth` are the available credentials.
     fn exists(
         &self,
         image: ImageRef,

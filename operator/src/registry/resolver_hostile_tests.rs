@@ -1,10 +1,10 @@
-//! Tests with hostile registries: endless responses, invalid responses, no response.
+//! Tests of the resolver with faulty registries, whose responses are endless, invalid or missing.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
-/// A server that sends `head` once, and then `drip` repeatedly until the client disconnects.
+/// Starts a server that sends `head` once and then `drip` repeatedly until the client disconnects.
 async fn dripping(head: &'static [u8], drip: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Tests of the resolver against servers on loopback, with valid, invalid and hostile responses.
+//! Tests of the resolver against local servers that send valid, invalid and hostile responses.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ fn digest() -> Digest {
         .unwrap()
 }
 
-/// A request that a test server received.
+/// Request that the test server received.
 #[derive(Debug, Clone)]
 struct Seen {
     method: String,
@@ -98,7 +98,7 @@ async fn note(State(server): State<Server>, request: Request) -> Response {
     (server.answer)(&seen)
 }
 
-/// A resolver that uses plain HTTP for this address, and HTTPS for all others.
+/// Creates a resolver that uses plain HTTP for the registry at `address` and HTTPS for all others.
 fn plain(address: SocketAddr) -> Resolver {
     let client = HttpClient::new(
         Guard::for_tests_allowing_loopback(),

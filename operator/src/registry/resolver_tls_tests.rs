@@ -1,4 +1,4 @@
-//! Tests of the resolver over HTTPS: where credentials are sent, and which certificates are accepted.
+//! Tests of the resolver over HTTPS: to which hosts it sends credentials, and which certificates it accepts.
 
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::tls::Ca;
 
-/// Starts a server as [`Server`] does, but over TLS with a certificate for `localhost`.
+/// Starts a [`Server`] over TLS, with a certificate for `localhost` that `ca` issued.
 async fn start(ca: &Ca, answer: impl Fn(&Seen) -> Response + Send + Sync + 'static) -> Server {
     let leaf = ca
         .issue(&"localhost".parse().unwrap(), jiff::Timestamp::now())

@@ -1,4 +1,4 @@
-//! Requests to the registry of one image, with redirects and sign-in.
+//! Requests to the registry of one image, with redirects and authentication.
 
 use bytes::Bytes;
 use crokodial_crds::names::{Digest, ImageRef};
@@ -12,7 +12,7 @@ use super::auth::RegistryAuth;
 use super::error::{Refusal, SessionError, UnusableResponse};
 use crate::net::{Endpoint, Exchange, HttpClient, NetError, Scheme};
 
-/// Media types of manifests that pods can run. Image indexes come first, so that the digest covers every platform.
+/// Media types of manifests that are accepted. Image indexes come first, so that the digest covers all platforms.
 const MANIFEST_TYPES: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -21,9 +21,10 @@ const MANIFEST_TYPES: [&str; 4] = [
 ];
 const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
-/// Response header that contains the digest (OCI distribution specification 1.1, "Pulling manifests").
+/// Response header that contains the digest of the manifest (OCI distribution specification 1.1, "Pulling manifests").
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-/// Maximum size of a manifest in bytes. Registries must accept this size (same specification, "Pushing manifests").
+/// Maximum size of a manifest in bytes. Registries must accept manifests up to this size (OCI distribution
+/// specification 1.1, "Pushing manifests").
 const MAX_MANIFEST: usize = 4 * 1024 * 1024;
 /// Maximum size of a token service's response in bytes. Tokens with long scopes take about 8 KiB.
 const MAX_TOKEN_ANSWER: usize = 64 * 1024;
@@ -68,7 +69,8 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Requests a manifest by tag or digest. If the registry requires it, signs in and repeats the request.
+    /// Requests the manifest with the tag or digest `reference`. If the registry requires authentication, authenticates
+    /// and repeats the request once.
     pub(super) async fn manifest(
         &mut self,
         method: Method,
@@ -86,7 +88,7 @@ impl<'a> Session<'a> {
         self.follow(&method, &path).await
     }
 
-    /// `Ok` for status 200, else the error for the status.
+    /// Returns `Ok` for status 200, and the corresponding error for any other status.
     pub(super) fn check(&self, status: StatusCode) -> Result<(), SessionError> {
         match status {
             StatusCode::OK => Ok(()),
@@ -107,8 +109,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Sends a request and follows redirects. The guard checks the address of every hop. The Authorization header is
-    /// sent to the registry only.
+    /// Sends a request to the registry and follows redirects. The guard checks the address of every hop. The
+    /// Authorization header is sent only to the registry itself.
     async fn follow(&self, method: &Method, path: &str) -> Result<Exchange, SessionError> {
         let (mut endpoint, mut path) = (self.registry.clone(), path.to_owned());
         for _ in 0..=MAX_REDIRECTS {
@@ -166,7 +168,7 @@ impl<'a> Session<'a> {
         self.plain_http.contains(&target)
     }
 
-    /// The value of the Authorization header for a challenge of the registry.
+    /// Returns the value of the Authorization header that answers the registry's authentication challenge.
     async fn sign_in(&self, challenge: Challenge) -> Result<HeaderValue, SessionError> {
         match challenge {
             Challenge::Basic => match (self.credential, self.registry.scheme) {
@@ -180,8 +182,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The query for the token service: the query of the realm, with service and scope appended. This is a function of
-    /// its own because the serializer is not `Send`, so it must not be held across an await.
+    /// Returns the query of the token request: the query of the realm URL, followed by service and scope. This is a
+    /// separate function because the serializer is not `Send` and must not be held across an await.
     fn token_query(&self, realm: &Uri, service: Option<&str>) -> String {
         let mut query =
             form_urlencoded::Serializer::new(realm.query().unwrap_or_default().to_owned());
@@ -192,8 +194,8 @@ impl<'a> Session<'a> {
         query.finish()
     }
 
-    /// Requests a token by Docker's scheme (distribution project, "Token authentication specification"). The scope is
-    /// chosen here and not taken from the challenge, so that the token allows only reading this repository.
+    /// Requests a token from the service at `realm` (Docker's "Token authentication specification"). The scope is not
+    /// taken from the challenge, so that the token permits only reading this repository.
     async fn token(&self, realm: &str, service: Option<&str>) -> Result<HeaderValue, SessionError> {
         let realm: Uri = realm.parse().map_err(|_| UnusableResponse::Challenge)?;
         let authority = realm.authority().ok_or(UnusableResponse::Challenge)?;
@@ -236,7 +238,7 @@ struct TokenAnswer {
     access_token: Option<String>,
 }
 
-/// A sign-in scheme that the registry offers in `WWW-Authenticate`.
+/// Authentication scheme that the registry offers in the `WWW-Authenticate` header.
 #[derive(Debug, PartialEq, Eq)]
 enum Challenge {
     Basic,
@@ -247,7 +249,7 @@ enum Challenge {
 }
 
 impl Challenge {
-    /// The scheme to use: Bearer if offered, else Basic, else `None`.
+    /// Returns the preferred scheme of those offered: Bearer, otherwise Basic. Returns `None` if neither is offered.
     fn best(headers: &HeaderMap) -> Option<Self> {
         let offered: Vec<Self> = headers
             .get_all(WWW_AUTHENTICATE)
@@ -298,7 +300,7 @@ fn get(path: &str) -> Result<Request<Empty<Bytes>>, UnusableResponse> {
         .map_err(|_| UnusableResponse::Redirect)
 }
 
-/// A header value that `Debug` output does not show.
+/// Creates a header value that `Debug` output does not reveal. Returns `None` if `text` is not a valid header value.
 fn secret(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
@@ -317,13 +319,15 @@ fn is_manifest(head: &Response<()>) -> bool {
         .any(|known| kind.eq_ignore_ascii_case(known))
 }
 
-/// The SHA-256 digest in the header of a manifest response, if both are valid.
+/// Returns the digest in the header of a manifest response. Returns `None` if the digest or the media type is missing
+/// or invalid.
 pub(super) fn named_digest(head: &Response<()>) -> Option<Digest> {
     let text = head.headers().get(DOCKER_CONTENT_DIGEST)?.to_str().ok()?;
     text.parse().ok().filter(|_| is_manifest(head))
 }
 
-/// The SHA-256 digest of the manifest in a response body. If the header contains a digest too, they must be equal.
+/// Returns the SHA-256 digest of the manifest in a response body. If the header contains a digest too, both must be
+/// equal.
 pub(super) async fn hashed_digest(answer: Exchange) -> Result<Digest, SessionError> {
     if !is_manifest(answer.head()) {
         return Err(UnusableResponse::NotAManifest.into());

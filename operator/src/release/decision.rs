@@ -1,105 +1,109 @@
-//! Result of a decision about the releases of one environment. Plain data.
+//! Types that describe a decision of the release machine: what to create, write and run, and what to report.
 
 use crokodial_crds::{HoldKind, Reason, ReleaseSpec, ReleaseStatus};
 use jiff::Timestamp;
 
-/// Which release the Deployment runs after the decision.
+/// Pod template and scale that the Deployment must have after the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Run {
-    /// The Deployment stays as it is: nothing was released yet, or the release that should run has no snapshot.
+    /// The Deployment is not changed. Either no release is to run yet, or the release that should run has no snapshot,
+    /// or the operator must not write to the environment.
     Keep,
-    /// The frozen pod template of this release.
+    /// The Deployment runs the stored pod template of the release with this number.
     Release(i64),
-    /// The frozen template of this release, scaled to zero pods: the release failed, and there is no good release to
-    /// return to.
+    /// The Deployment has the stored pod template of the release with this number and is scaled to zero. The release
+    /// failed or was superseded, and there is no good release to roll back to.
     Zero(i64),
 }
 
 /// State of the rollout, reported in the condition `RolledOut`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rollout {
-    /// No release was ever good, and none is in flight, held or pinned.
+    /// No release has become Good yet, and none is held.
     NeverDeployed,
-    /// The gate does not let the release in flight pass.
+    /// The promotion gate is closed for the release in flight.
     Gated {
         /// Number of the release.
         release: i64,
-        /// Why the gate is closed.
+        /// Reason why the gate is closed.
         reason: Reason,
-        /// The reason as a sentence.
+        /// Explanation of the reason, for users.
         message: String,
     },
-    /// The release phase or the candidate of this release runs; with a message that says which.
+    /// A release is in a step before its bake, such as its release phase or its candidate. Contains the release number
+    /// and a message about the step.
     OnTrial(i64, String),
-    /// Pods of this release replace those of the old one.
+    /// The release with this number was just created, is being rolled out, or has just failed.
     Progressing(i64),
-    /// This release is in flight, but something other than the release prevents its progress; with the cause.
+    /// The release with this number cannot proceed, for a reason outside the release. Contains the cause.
     Blocked(i64, String),
-    /// This release runs on all pods and is observed until the given time.
+    /// The release with this number runs on all pods and is in its bake until the given time.
     Baking(i64, Timestamp),
-    /// This release is Good and wanted. Its pods run, or are being restored.
+    /// The release with this number is the newest Good one, and no hold or pin is in effect. Its pods run or are being
+    /// restored.
     Complete(i64),
-    /// The wanted inputs failed before and are held: no release of them is started.
+    /// The inputs of a failed release are on hold, so no new release is created for them.
     Held(Hold),
-    /// A user pinned this release; nothing else runs until the pin is removed.
+    /// A user pinned a release. No other release runs until the pin is removed.
     Pinned(Pin),
 }
 
-/// Hold: why a release of the wanted inputs is not started again.
+/// Hold on inputs that failed: no new release is created for them unless `rollout.retry` gets a new value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hold {
-    /// Whether the failed release was rejected or rolled back.
+    /// Kind of the failure: the release was rejected or rolled back.
     pub kind: HoldKind,
     /// Number of the release that failed.
     pub release: i64,
     /// Hash of the failed release's inputs.
     pub inputs: String,
-    /// When the release failed.
+    /// Time at which the release failed; `None` if it is not recorded in the release's status.
     pub since: Option<Timestamp>,
-    /// `status.reason` of the failed release.
+    /// `status.reason` of the failed release; `Held` if the status has none.
     pub reason: String,
-    /// `status.message` of the failed release.
+    /// `status.message` of the failed release; empty if the status has none.
     pub message: String,
-    /// True if the failed release was left running (`onFailure: Pause`), for a user to decide.
+    /// True if the failed release was left running until a user decides about it.
     pub paused: bool,
 }
 
-/// A pinned release: a user keeps it running whatever the spec asks for.
+/// Pinned release, which keeps running at a user's request, whatever the spec asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pin {
     /// Number of the release.
     pub release: i64,
     /// Hash of the release's inputs.
     pub inputs: String,
-    /// When the operator first saw the pin.
+    /// Time at which the operator first observed the pin.
     pub since: Timestamp,
-    /// The user's reason, from `spec.pinReason` of the release.
+    /// Reason given by the user in `spec.pinReason` of the release; empty if none is given.
     pub why: String,
 }
 
-/// What the caller must create, write and run, and when it must decide again.
+/// Actions that the caller must perform, the state to report, and the time of the next decision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// Spec of a release record to create, together with its snapshot; `None`: no new release.
+    /// Spec of the release to create; `None` if no release is to be created. The caller creates the snapshot too.
     pub create: Option<ReleaseSpec>,
-    /// Statuses to write, by release number.
+    /// Changed release statuses to write, each with the number of its release.
     pub updates: Vec<(i64, ReleaseStatus)>,
-    /// Which release the Deployment runs.
+    /// Pod template and scale that the Deployment must have.
     pub run: Run,
-    /// The release whose release phase must run, at most once.
+    /// Number of the release whose release-phase command must run; `None` if no command must run.
     pub release_phase: Option<i64>,
-    /// The release that a candidate pod must run; `None`: there must be no candidate pod.
+    /// Number of the release that the candidate pod must run; `None` if no release needs a candidate pod.
     pub candidate: Option<i64>,
     /// State of the rollout, for the condition `RolledOut`.
     pub rollout: Rollout,
-    /// A return to a good or pinned release has exceeded `rollout.progressDeadline`.
+    /// True if the return to a good or pinned release has exceeded `rollout.progressDeadline`.
     pub stuck: bool,
-    /// When to decide again, if no watched object changes before that; `None`: only after a change.
+    /// Time at which to decide again if no watched object changes earlier; `None` if only a change requires a new
+    /// decision.
     pub next: Option<Timestamp>,
 }
 
 impl Decision {
-    /// A decision without any action; no release was ever deployed.
+    /// Returns a decision without actions, with the rollout state `NeverDeployed`.
     #[must_use]
     pub fn nothing() -> Self {
         Self {

@@ -1,7 +1,8 @@
-//! Faults of a rollout, and whether the release or the platform is to blame. Pure.
+//! Detects faults of a rollout from the observed pods, and attributes each one to the release or to the platform. Pure
+//! functions without I/O.
 //!
-//! A fault of the release rejects it or rolls it back. A fault of the platform blocks it for as long as the fault
-//! lasts.
+//! A fault of the release causes its rejection or rollback, unless the database is to blame for it. A fault of the
+//! platform blocks the release until the fault is gone.
 
 use std::time::Duration;
 
@@ -10,45 +11,47 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::workload::{PodView, Waiting};
 
-/// Number of exits of one container that count as a crash loop. The kubelet restarts a container after 10 s and then
-/// after 20 s, so three exits take about half a minute.
+/// Number of exits at which a container counts as being in a crash loop. The kubelet restarts a container after 10 s
+/// and then after 20 s, so three exits take about half a minute.
 const CRASH_LOOP_EXITS: i32 = 3;
 
-/// Maximum number of restarts during the bake, summed over all pods of the release. One more fails the release.
+/// Maximum number of container restarts, summed over all pods of the release. A release with more restarts fails in its
+/// bake. Restarts of these pods before the bake count too.
 const MAX_BAKE_RESTARTS: i32 = 3;
 
-/// Time for which a running pod may be unready during the bake. After that the release fails.
+/// Time for which a running pod may be unready during the bake. The release fails when a pod reaches it.
 const BAKE_UNREADY_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
-/// A fault of a rollout, with a message for users.
+/// Fault of a rollout, with a message for users.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RolloutFault {
-    /// The release is faulty: it is rejected or rolled back, and its inputs are held.
+    /// The release is at fault, unless the database turns out to be to blame. Contains the reason and the message.
     Release(Reason, String),
-    /// The platform is at fault, such as the registry or the scheduler; the release waits.
+    /// The platform is at fault, for example the registry or the scheduler. The release waits. Contains the message.
     Platform(String),
 }
 
-/// Observed pods of a release, and the limits that they are judged by.
+/// Observed pods of a release, and the limits against which they are checked.
 #[derive(Clone, Copy, Debug)]
 pub struct PodEvidence<'a> {
     /// Pods of the release that are not terminating.
     pub pods: &'a [&'a PodView],
-    /// Every pod of the last good release is ready; also true if it has no pods.
+    /// True if every pod of the last good release is ready, or if there are no such pods.
     pub last_good_ready: bool,
-    /// The registry answers that the digest does not exist or is forbidden (404, 403).
+    /// True if the registry reports that the release's image digest does not exist or is forbidden (404, 403).
     pub image_gone: bool,
-    /// When the deadline began: the start of the release, or of this operator process if that was later.
+    /// Earliest time from which the deadline counts: the start of the release or trial or, if later, the time at which
+    /// this operator process became the leader or a suspension of the environment ended.
     pub since: Timestamp,
-    /// Maximum time from `since` until the pods are ready.
+    /// Maximum time until the pods are ready, already extended by the time for which the release was blocked.
     pub deadline: Duration,
-    /// Number of exits of one container that are not counted, because the database was to blame for them.
+    /// Number of exits per container that are not counted, because the database was to blame for them.
     pub excused: i32,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// The fault of a release that is being rolled out; `None` while there is none.
+/// Returns the fault of a release that is being rolled out; `None` if there is none.
 pub fn rolling(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
     crash(evidence)
         .or_else(|| image(evidence))
@@ -56,7 +59,7 @@ pub fn rolling(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
         .or_else(|| deadline(evidence))
 }
 
-/// The fault of a release during its bake, when all pods run it; `None` while there is none.
+/// Returns the fault of a release in its bake, when all pods run it; `None` if there is none.
 pub fn baking(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
     if let Some(pod) = crashed(evidence) {
         return Some(RolloutFault::Release(Reason::CrashLoop, pod.exit_summary()));
@@ -87,30 +90,31 @@ pub fn baking(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
     })
 }
 
-/// Number of exits of the pod that exited most often; 0 without pods.
+/// Returns the largest number of container exits of any pod; 0 if there are no pods.
 pub fn exits(pods: &[&PodView]) -> i32 {
     pods.iter().map(|p| p.exits).max().unwrap_or(0)
 }
 
-/// A pod whose container is in a crash loop, if any.
+/// Returns a pod whose container is in a crash loop; `None` if there is no such pod.
 fn crashed<'a>(evidence: &PodEvidence<'a>) -> Option<&'a PodView> {
     let limit = CRASH_LOOP_EXITS.saturating_add(evidence.excused);
     evidence.pods.iter().find(|p| p.exits >= limit).copied()
 }
 
-/// Summary of the exits of the pod that exited most often, if any pod exited more often than is excused.
+/// Returns a summary of the exits of the pod with the most exits; `None` if no pod has more exits than are excused.
 pub fn ended(evidence: &PodEvidence<'_>) -> Option<String> {
     let own = evidence.pods.iter().filter(|p| p.exits > evidence.excused);
     own.max_by_key(|p| p.exits).map(|p| p.exit_summary())
 }
 
-/// Number of restarts, summed over all pods.
+/// Returns the number of container restarts, summed over all pods.
 pub fn restarts(pods: &[&PodView]) -> i32 {
     pods.iter().map(|p| p.restarts).fold(0, i32::saturating_add)
 }
 
-/// Deadline of a release with these pods. It counts from the newest start of a pod that has its image but is not
-/// ready: waiting for scheduling and for the image is not the fault of the release.
+/// Returns the time by which the pods must be ready. The deadline counts from `since` or, if later, from the latest
+/// start of a pod that has its image but is not ready. Time for scheduling and for pulling the image therefore usually
+/// does not count.
 pub fn deadline_at(evidence: &PodEvidence<'_>) -> Timestamp {
     let begun = evidence
         .pods

@@ -1,18 +1,19 @@
-//! Freezes: times at which nothing new is released. Pure. Time zones come from the database that is compiled into the
-//! binary, because the scratch image has none.
+//! Freezes: periods in which no new release enters an environment. Pure functions without I/O. Time zones are read from
+//! a database that is compiled into the binary, because the operator's container image has none.
 //!
-//! A local time may not exist or may exist twice when clocks change. The freeze then begins at the earlier and ends at
-//! the later of the possible moments.
+//! When clocks change, a local time may be skipped or occur twice. A freeze then begins at the earlier and ends at the
+//! later of the two possible times.
 
 use crokodial_crds::FreezeSpec;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp, ToSpan};
 
-/// Maximum number of freezes that follow each other without a gap; with more, the freeze counts as one without an end.
+/// Maximum number of successive freezes without a gap between them. If there are more, the end of the freeze is
+/// reported as unknown.
 const MAX_ADJOINING: usize = 500;
 
-/// A period in which nothing new is released: one interval, or one that recurs weekly.
+/// Period in which nothing new is released: a single interval, or an interval that recurs every week.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Freeze {
     when: When,
@@ -26,49 +27,50 @@ enum When {
     Weekly { start: Moment, end: Moment },
 }
 
-/// A weekday and a local time.
+/// Weekday and local time of day.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Moment {
     day: Weekday,
     time: Time,
 }
 
-/// A mistake in a freeze of the spec. The message says what to write instead.
+/// Error for an invalid entry of `freezes` in the spec. The message describes the correct form. The first field of each
+/// variant is the entry's `reason`, which names the entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FreezeError {
-    /// A freeze needs either `start` and `end`, or `weekly`; this one has neither or both.
+    /// The entry must have either `start` and `end`, or `weekly`, but it has neither or both.
     #[error("freeze \"{0}\": write either start and end, or weekly")]
     When(String),
-    /// `start` or `end` is not a local date and time.
+    /// `start` or `end` is not a local date and time. The second field is its value.
     #[error("freeze \"{0}\": {1} is no date and time: write one such as 2026-12-24T16:00")]
     DateTime(String, String),
     /// `end` is not later than `start`.
     #[error("freeze \"{0}\": end must be later than start")]
     Backwards(String),
-    /// `weekly` is not two different times of the week.
+    /// `weekly` is not an interval between two different times of the week.
     #[error(
         "freeze \"{0}\": weekly: write two different days with times such as Fri 16:00-Mon 07:00"
     )]
     Weekly(String),
-    /// `timeZone` is not the name of an IANA time zone.
+    /// `timeZone` is not the name of an IANA time zone. The second field is its value.
     #[error("freeze \"{0}\": {1} is no time zone: write an IANA name such as Europe/Berlin")]
     Zone(String, String),
 }
 
-/// The freeze in effect at some time.
+/// Freeze that is in effect at a given time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActiveFreeze {
-    /// When the freeze ends, including freezes that follow without a gap; `None`: no end is known.
+    /// End of the freeze, including freezes that follow without a gap; `None` if no end is known.
     pub until: Option<Timestamp>,
-    /// The reason in the spec, `freezes[].reason`.
+    /// Reason given in the spec (`freezes[].reason`).
     pub reason: String,
 }
 
 impl Freeze {
-    /// Parses one of the spec's `freezes`.
+    /// Parses one entry of the spec's `freezes`.
     ///
     /// # Errors
-    /// A field is missing or not valid; the message says what to write instead.
+    /// [`FreezeError`] if the entry is not valid.
     pub fn of(spec: &FreezeSpec) -> Result<Self, FreezeError> {
         let name = || spec.reason.clone();
         let zone = TimeZoneDatabase::bundled()
@@ -98,7 +100,7 @@ impl Freeze {
         })
     }
 
-    /// End of this freeze, if it is in effect at this time.
+    /// Returns the end of this freeze if it is in effect at `at`; `None` otherwise.
     fn end_at(&self, at: Timestamp) -> Option<Timestamp> {
         match &self.when {
             When::Once { start, end } => self.ends_after(*start, *end, at),
@@ -128,8 +130,8 @@ impl Freeze {
     }
 }
 
-/// The freeze in effect at this time, if any. Freezes that overlap or adjoin count as one, which ends with the last of
-/// them. The reason is that of the freeze in effect at this time that ends last.
+/// Returns the freeze in effect at `at`, if any. Overlapping and adjacent freezes are merged, so the returned end is
+/// that of the last one. The reason is taken from the freeze that is in effect at `at` and ends last.
 pub fn frozen(freezes: &[Freeze], at: Timestamp) -> Option<ActiveFreeze> {
     let last = |at: Timestamp| {
         freezes
@@ -156,7 +158,7 @@ pub fn frozen(freezes: &[Freeze], at: Timestamp) -> Option<ActiveFreeze> {
     })
 }
 
-/// Number of days from the start of a weekly freeze to its end: 0 to 7.
+/// Returns the number of days from the start of a weekly freeze to its end, from 0 to 7.
 fn until(start: Moment, end: Moment) -> Span {
     let days = end.day.since(start.day);
     let days = if days == 0 && end.time <= start.time {
@@ -167,7 +169,7 @@ fn until(start: Moment, end: Moment) -> Span {
     days.days()
 }
 
-/// Parses a local date and time such as `2026-12-24T16:00`.
+/// Parses a local date and time, such as `2026-12-24T16:00`.
 fn date_time(text: &str) -> Option<DateTime> {
     let (date, time) = text.split_once('T')?;
     let shaped = date.len() == 10 && time.len() == 5;
@@ -175,7 +177,7 @@ fn date_time(text: &str) -> Option<DateTime> {
     shaped.then_some(date.to_datetime(hours_and_minutes(time)?))
 }
 
-/// Parses an interval within the week such as `Fri 16:00-Mon 07:00`.
+/// Parses an interval of the week, such as `Fri 16:00-Mon 07:00`.
 fn weekly(text: &str) -> Option<(Moment, Moment)> {
     let (start, end) = text.split_once('-')?;
     let (start, end) = (moment(start)?, moment(end)?);
@@ -198,7 +200,7 @@ fn moment(text: &str) -> Option<Moment> {
     Some(Moment { day, time })
 }
 
-/// Parses a time such as `16:00`.
+/// Parses a time of day, such as `16:00`.
 fn hours_and_minutes(text: &str) -> Option<Time> {
     let (hours, minutes) = text.split_once(':')?;
     let number = |t: &str| {

@@ -29,7 +29,8 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// End of the freeze as text; empty if there is no freeze, `for ever` if there is no end.
+/// Returns the end of the freeze in effect at `now` as text: empty if there is no freeze, `for ever` if the freeze has
+/// no end.
 fn until_when(specs: &[FreezeSpec], now: &str) -> String {
     frozen(&read(specs), at(now)).map_or_else(String::new, |f| {
         f.until
@@ -231,7 +232,7 @@ fn any_time() -> impl Strategy<Value = Timestamp> {
 }
 
 proptest! {
-    /// Compares a weekly freeze with a simple model that only looks at the local time. They may differ only near a
+    /// Compares a weekly freeze with a simple model that uses only the local time. The results may differ only near a
     /// clock change, where the freeze must be longer.
     #[test]
     fn a_weekly_freeze_holds_whenever_the_clock_on_the_wall_says_so((spec, (start, end)) in any_weekly(), now in any_time()) {

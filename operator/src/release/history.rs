@@ -1,26 +1,27 @@
-//! Retention: which release records are deleted. Pure.
+//! Retention of release records: selects the records to delete. Pure functions without I/O.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::record::{Record, last_good};
 
-/// Maximum number of records per environment, whatever `history` asks for.
+/// Maximum number of release records per environment, even if the spec's `history` allows more.
 const MAX_RECORDS: usize = 500;
 
-/// Maximum number of records of releases that never ran on all pods. Only the last few help to find a fault.
+/// Maximum number of records of releases that never ran on all pods. Older ones do not help to diagnose a fault.
 const MAX_NEVER_SERVED: usize = 10;
 
-/// The spec's `history` with defaults applied. A record is kept if either limit keeps it.
+/// Retention limits from the spec's `history`, with defaults applied. A record is kept if it is within either limit and
+/// within the fixed maximums `MAX_RECORDS` and `MAX_NEVER_SERVED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// The records of this many newest releases are kept.
+    /// Number of newest releases whose records are kept.
     pub releases: usize,
-    /// Records of releases that finished at most this many days ago are kept.
+    /// Number of days for which the record of a finished release is kept.
     pub days: i64,
 }
 
-/// Numbers of the records to delete, oldest first. Kept in any case are the last good release, the newest one, the one
-/// in flight, and the numbers in `in_use`.
+/// Returns the numbers of the records to delete, oldest first. The last good release, the newest release, a release in
+/// flight and the numbers in `in_use` are always kept.
 pub fn retired(records: &[Record], keep: Retention, in_use: &[i64], now: Timestamp) -> Vec<i64> {
     let mut newest_first: Vec<&Record> = records.iter().collect();
     newest_first.sort_by_key(|r| std::cmp::Reverse(r.number()));

@@ -1,4 +1,5 @@
-//! Holds: failed inputs are not tried again until the spec changes or asks for a retry. Pure.
+//! Holds: inputs that failed are not released again unless `rollout.retry` gets a new value. Pure functions without
+//! I/O.
 
 use crokodial_crds::{HoldKind, Reason, ReleasePhase};
 
@@ -6,8 +7,9 @@ use super::decision::Hold;
 use super::record::Record;
 use super::view::View;
 
-/// The hold on the wanted inputs, if any: the newest finished release with these inputs failed, and `rollout.retry` is
-/// empty or was already used with them.
+/// Returns the hold on the inputs in the spec, if any. Of the releases with these inputs that became Good or failed,
+/// the newest counts: the inputs are on hold if it failed, and `rollout.retry` is empty or was already used for them.
+/// The inputs of the last good release are never on hold.
 pub(super) fn on_wanted(view: &View<'_>, last_good: Option<&Record>) -> Option<Hold> {
     let wanted = view.wanted?;
     if last_good.is_some_and(|r| r.spec.inputs == wanted.inputs) {
@@ -28,7 +30,8 @@ pub(super) fn on_wanted(view: &View<'_>, last_good: Option<&Record>) -> Option<H
     Some(of(judged))
 }
 
-/// Whether the newest release failed and was left in place, and the spec still asks for its inputs.
+/// Returns true if the newest release failed, was left running and has a snapshot, and no user has decided otherwise:
+/// its inputs are still on hold, or the spec cannot be resolved.
 pub(super) fn is_paused(view: &View<'_>, newest: &Record, hold: Option<&Hold>) -> bool {
     let left_in_place = newest.failed() && newest.status.as_ref().is_some_and(|s| s.paused);
     let undecided = view
@@ -37,7 +40,7 @@ pub(super) fn is_paused(view: &View<'_>, newest: &Record, hold: Option<&Hold>) -
     left_in_place && undecided && view.snapshots.contains(&newest.number())
 }
 
-/// Builds the hold from a failed release.
+/// Returns the hold that results from a failed release.
 pub(super) fn of(failed: &Record) -> Hold {
     let status = failed.status.clone().unwrap_or_default();
     let rolled_back = failed.phase() == Some(ReleasePhase::RolledBack);

@@ -1,8 +1,8 @@
-//! Hash of the inputs of a release: all parts of the spec that require a new release when they change.
+//! Hash of a release's inputs: the parts of the spec that require a new release when they change.
 //!
-//! Values are hashed as the user wrote them, without defaults. An operator version with other defaults therefore
-//! creates no release and lifts no hold. Holds are found by this hash, so the algorithm never changes for existing
-//! fields. A new optional field is absent from the hashed JSON until a user sets it.
+//! Values are hashed as the user wrote them, without defaults. An operator version with different defaults therefore
+//! creates no release and lifts no hold. Holds are looked up by this hash, so it must not change for existing fields. A
+//! new optional field is left out of the hashed JSON until a user sets it.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,15 @@ use crokodial_crds::names::Digest;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// Length of the hash in hex digits: 64 bits, enough to distinguish the few hundred specs of one environment.
+/// Length of the hash in hex digits. 16 digits are 64 bits, enough to distinguish the few hundred specs of one
+/// environment.
 const HEX_DIGITS: usize = 16;
 
-/// Hashes the inputs of a release. `config` is the merged content of the ConfigMaps.
+/// Returns the hash of a release's inputs. `config` is the merged content of the referenced ConfigMaps.
 ///
 /// Included: the digest, the stage, `config.env`, the ConfigMaps' content, the names in `config.secretRefs`,
-/// `mongo.envVar`, `runtime` without `replicas`, `health`, `smoke`, `releasePhase`. Excluded: credentials,
-/// replicas, route, TLS, pull secrets.
+/// `mongo.envVar`, `runtime` without `replicas`, `health`, `smoke`, `releasePhase`. Excluded: credentials, replicas,
+/// route, TLS, pull secrets.
 pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, String>) -> String {
     let mut runtime = value(&spec.runtime);
     if let Some(fields) = runtime.as_object_mut() {
@@ -47,13 +48,13 @@ pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, S
     hash
 }
 
-/// The JSON of a part of the spec. Serialising our own types cannot fail; if it failed, the part would count as absent.
+/// Serializes a part of the spec to JSON. Returns null if that fails, which does not happen for the types of the spec.
 fn value<T: serde::Serialize>(part: &T) -> Value {
     serde_json::to_value(part).unwrap_or(Value::Null)
 }
 
-/// Canonical form: keys are sorted, and null and empty values are removed. Neither the order of struct fields nor an
-/// explicit `{}` then changes the hash.
+/// Returns the JSON in a canonical form: keys are sorted, and object fields with the value null, `{}` or `[]` are
+/// removed. The hash therefore does not depend on the order of struct fields or on an explicit `{}`.
 fn canonical(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -101,7 +102,7 @@ mod tests {
         )
     }
 
-    /// Holds are found by this hash: a change of it would lift every hold in every cluster.
+    /// Holds are looked up by this hash, so a different hash would lift every existing hold.
     #[test]
     fn the_hash_of_a_spec_is_what_it_was_when_the_first_release_was_made() {
         assert_eq!(hashed(&spec()), "4d27ca9842deab17");

@@ -1,7 +1,8 @@
-//! The release state machine: decides the next step of an environment's releases from what is observed. Pure.
+//! Release state machine: decides the next step of an environment's releases from the observed state. Pure functions
+//! without I/O.
 //!
-//! Each call runs the steps of the release in flight, up to the first one that must wait. The caller writes the result
-//! and calls again. Each call evaluates pins and the newest spec first, so a user's change takes effect at every step.
+//! Each call runs the steps of the release in flight until one of them must wait. The caller writes the result and
+//! calls again. Each call first evaluates pins and the newest spec, so a user's change takes effect in the next call.
 
 use crokodial_crds::{Reason, ReleasePhase, ReleaseSpec, ReleaseStatus};
 use jiff::Timestamp;
@@ -33,7 +34,8 @@ pub fn decide(view: &View<'_>) -> Decision {
     }
 }
 
-/// The decision while the operator must not write: it only reports the state of the rollout.
+/// Returns the decision for an environment to which the operator must not write: no actions, only the state of the
+/// rollout.
 pub fn frozen(view: &View<'_>) -> Decision {
     Decision {
         rollout: resting_point(&Situation::of(view)),
@@ -41,12 +43,13 @@ pub fn frozen(view: &View<'_>) -> Decision {
     }
 }
 
-/// The hold on the wanted inputs, if any.
+/// Returns the hold on the inputs in the spec, if any.
 pub fn hold(view: &View<'_>) -> Option<Hold> {
     Situation::of(view).hold
 }
 
-/// The decision while a release is in flight. A pin decides which release runs, and the release in flight waits.
+/// Returns the decision while a release is in flight. If a release is pinned, the pinned release runs, and the release
+/// in flight waits.
 fn in_flight(
     view: &View<'_>,
     situation: &Situation<'_>,
@@ -76,7 +79,7 @@ fn in_flight(
     }
 }
 
-/// The decision while no release is in flight: the only action it may contain is to create a release.
+/// Returns the decision while no release is in flight. It selects the release to run and may create a new release.
 fn at_rest(view: &View<'_>, situation: &Situation<'_>) -> Decision {
     let create = view.wanted.and_then(|w| new_release(view, situation, w));
     let rollout = match (&create, &situation.pin) {
@@ -95,7 +98,7 @@ fn at_rest(view: &View<'_>, situation: &Situation<'_>) -> Decision {
     }
 }
 
-/// Ends releases in flight that are no longer wanted, in phase Superseded.
+/// Sets the phase Superseded on every release in flight except the one that continues.
 fn supersede(view: &View<'_>, situation: &Situation<'_>, updates: &mut StatusUpdates<'_>) {
     let keep = situation.in_flight.map(Record::number);
     let open = view
@@ -119,7 +122,8 @@ fn supersede(view: &View<'_>, situation: &Situation<'_>, updates: &mut StatusUpd
     }
 }
 
-/// Spec of the release to create for `wanted`; `None` if its inputs are those of the last good release, or are held.
+/// Returns the spec of the release to create for `wanted`; `None` if its inputs equal those of the last good release or
+/// are on hold.
 fn new_release(view: &View<'_>, situation: &Situation<'_>, wanted: &Wanted) -> Option<ReleaseSpec> {
     if situation.serves(&wanted.inputs) || situation.hold.is_some() {
         return None;
@@ -142,7 +146,8 @@ fn new_release(view: &View<'_>, situation: &Situation<'_>, wanted: &Wanted) -> O
     })
 }
 
-/// What the Deployment runs while `record` is in flight. `status` is the status of its next step, not yet written.
+/// Returns what the Deployment must run while `record` is in flight. `status` is the new status of `record`, which is
+/// not stored yet.
 fn run_in_flight(
     view: &View<'_>,
     situation: &Situation<'_>,
@@ -161,8 +166,9 @@ fn run_in_flight(
     }
 }
 
-/// What the Deployment runs while no release is in flight, in order: the pinned release, the failed release that was
-/// left in place, the last good release, else no pods if the only release failed.
+/// Returns what the Deployment must run while it does not run a release in flight. In order of preference, this is the
+/// pinned release, the failed release that was left running, or the last good release. If there is none of these and
+/// the newest release failed, the Deployment is scaled to zero. Otherwise it is not changed.
 fn run_at_rest(view: &View<'_>, situation: &Situation<'_>) -> Run {
     if let Some(pin) = &situation.pin {
         return Run::Release(pin.release);
@@ -203,8 +209,9 @@ fn resting_point(situation: &Situation<'_>) -> Rollout {
     }
 }
 
-/// When the return to a good release counts as stuck. The target is the pinned release, or the last good one after a
-/// failure. `None` if it runs on all pods, or there is nothing to return to.
+/// Returns the time at which the return to an earlier release counts as stuck. The earlier release is the pinned one
+/// or, after a failure, the last good one. `None` if it already runs on all pods, if no pods are wanted, or if there is
+/// no such return.
 fn stuck_at(view: &View<'_>, situation: &Situation<'_>) -> Option<Timestamp> {
     let (target, from) = match &situation.pin {
         Some(pin) => (pin.release, pin.since),
@@ -216,7 +223,8 @@ fn stuck_at(view: &View<'_>, situation: &Situation<'_>) -> Option<Timestamp> {
     Some(later(from.max(view.leader_since), view.progress_deadline))
 }
 
-/// The release that a failure returns to, and when the failed release ended.
+/// Returns the number of the last good release and the time at which the newest release failed. `None` if there is no
+/// good release, or if the newest release did not fail or was left running.
 fn rolled_back(situation: &Situation<'_>) -> Option<(i64, Timestamp)> {
     let good = situation.last_good?;
     let newest = situation.newest.filter(|r| r.failed())?;

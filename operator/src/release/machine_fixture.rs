@@ -15,7 +15,7 @@ pub(super) const ROLLING: ReleasePhase = ReleasePhase::Rolling;
 pub(super) const BAKING: ReleasePhase = ReleasePhase::Baking;
 pub(super) const REJECTED: ReleasePhase = ReleasePhase::Rejected;
 
-/// Inputs of the release machine. Each test changes only the fields that it is about.
+/// Inputs of the release machine. Each test changes only the fields that it needs.
 pub(super) struct World {
     pub(super) records: Vec<Record>,
     pub(super) wanted: Option<Wanted>,

@@ -264,8 +264,8 @@ fn phases() -> impl Strategy<Value = ReleasePhase> {
 }
 
 proptest! {
-    /// For any records: after a step at most one release is in flight, no number is reused, failed inputs are not tried
-    /// again without a new `retry`, and what runs has a snapshot.
+    /// After a step from any set of records, at most one release is in flight, no release number is reused, failed
+    /// inputs are not released again without a new `retry`, and the running release has a snapshot.
     #[test]
     fn no_history_breaks_the_invariants(
         history in prop::collection::vec((phases(), 0usize..3, 0usize..3), 0..6),

@@ -1,10 +1,14 @@
-//! The life cycle of releases: pure functions of records, workload and time.
+//! Life cycle of releases, computed by pure functions from release records, cluster state and time.
 //!
-//! `inputs` hashes what makes a release, `snapshot` stores what it runs, `workload` reads its Deployment and pods, and
-//! `faults` distinguishes faults of the release from those of the platform. `machine` decides: `view` is its input,
-//! `situation` the facts that it computes first, `decision` its result, and `steps` advances the release in flight.
-//! `hold` and `pin` keep releases from running, `gate` and `freeze` keep images from being released, and `history`
-//! decides which records are deleted.
+//! - `inputs` hashes the parts of the spec that require a new release.
+//! - `snapshot` stores the configuration and pod template of a release.
+//! - `workload` reads the Deployment and its pods.
+//! - `faults` distinguishes faults of the release from faults of the platform.
+//! - `machine` decides the next step: `view` is its input, `situation` contains facts derived from the view, `decision`
+//!   is its result, and `steps` advances the release in flight.
+//! - `hold` keeps failed inputs from being released again, and `pin` keeps one release running.
+//! - `gate` and `freeze` prevent images from being released.
+//! - `history` selects the release records to delete.
 
 pub mod decision;
 pub mod faults;

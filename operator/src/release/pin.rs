@@ -1,4 +1,4 @@
-//! Pins: a user keeps one release running. Only removing the pin ends it. Pure.
+//! Pins: a user keeps one release running until the pin is removed. Pure functions without I/O.
 
 use crokodial_crds::condition::{self, ConditionStatus, ConditionType, whole_seconds};
 use crokodial_crds::{Reason, ReleaseStatus};
@@ -9,8 +9,8 @@ use super::record::Record;
 use super::status_updates::StatusUpdates;
 use super::view::View;
 
-/// The pinned release that is in effect: among valid pins the one noticed most recently; on a tie, the one of the
-/// newest release.
+/// Returns the release whose pin is in effect, if any. Among valid pins, the one that was observed last is in effect;
+/// on a tie, the one of the newest release.
 fn active<'a>(view: &View<'a>) -> Option<&'a Record> {
     view.records
         .iter()
@@ -18,7 +18,7 @@ fn active<'a>(view: &View<'a>) -> Option<&'a Record> {
         .max_by_key(|r| (since(view, r), r.number()))
 }
 
-/// The pin in effect, if any.
+/// Returns the pin in effect, if any.
 pub fn pin(view: &View<'_>) -> Option<Pin> {
     active(view).map(|record| Pin {
         release: record.number(),
@@ -28,7 +28,7 @@ pub fn pin(view: &View<'_>) -> Option<Pin> {
     })
 }
 
-/// Why the release cannot run although it is pinned; `None` if it can.
+/// Returns the reason why a pinned release cannot run; `None` if it can.
 fn refusal(view: &View<'_>, record: &Record) -> Option<&'static str> {
     if !record.good() {
         return Some("it was never good");
@@ -43,8 +43,8 @@ fn refusal(view: &View<'_>, record: &Record) -> Option<&'static str> {
     gone.then_some("its image is gone from the registry")
 }
 
-/// Writes to each pinned release's status when the pin was noticed and whether it is in effect. `active` is the pin
-/// in effect.
+/// Adds the time at which the pin was observed and the condition Pinned to the status of each pinned release. Removes
+/// both from other releases. Releases without a status are left out. `active` is the pin in effect.
 pub(super) fn note(view: &View<'_>, active: Option<&Pin>, updates: &mut StatusUpdates<'_>) {
     let active = active.map(|pin| pin.release);
     for record in view.records.iter().filter(|r| r.status.is_some()) {

@@ -4,21 +4,21 @@ use crokodial_crds::{CrokodialRelease, ReleasePhase, ReleaseSpec, ReleaseStatus}
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-/// Interval at which each Good release is checked for whether it can still be rolled back to.
+/// Interval at which the operator checks that a rollback to a Good release is still possible.
 const ROLLBACK_CHECK: SignedDuration = SignedDuration::from_hours(24);
 
-/// One release of one environment. Name and spec identify it; labels do not, because users may edit them.
+/// Release of one environment. It is identified by its name and spec, not by its labels, because users may edit labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// `spec` of the CrokodialRelease, written when it was created.
+    /// `spec` of the CrokodialRelease.
     pub spec: ReleaseSpec,
-    /// `status` of the CrokodialRelease; `None` if none was written, for example after a backup was restored.
+    /// `status` of the CrokodialRelease; `None` if it has none, for example after a restore from a backup.
     pub status: Option<ReleaseStatus>,
 }
 
 impl Record {
-    /// The record of a release of `environment`; `None` if it belongs to another environment, or name and spec
-    /// disagree.
+    /// Returns the record of a release; `None` if the release belongs to another environment, or if its name does not
+    /// match its spec.
     pub fn of(release: &CrokodialRelease, environment: &str) -> Option<Self> {
         let spec = &release.spec;
         let genuine = spec.environment == environment
@@ -29,22 +29,22 @@ impl Record {
         })
     }
 
-    /// Number of the release.
+    /// Returns the number of the release.
     pub fn number(&self) -> i64 {
         self.spec.number
     }
 
-    /// The release's phase; `None` if no status was ever written.
+    /// Returns the phase of the release; `None` if it has no status.
     pub fn phase(&self) -> Option<ReleasePhase> {
         self.status.as_ref().map(|s| s.phase)
     }
 
-    /// True in every phase that is not final; false without a status.
+    /// Returns true if the release has a status and its phase is not final.
     pub fn in_flight(&self) -> bool {
         self.phase().is_some_and(|phase| !phase.is_final())
     }
 
-    /// True if the release was rejected or rolled back.
+    /// Returns true if the release was rejected or rolled back.
     pub fn failed(&self) -> bool {
         matches!(
             self.phase(),
@@ -52,13 +52,13 @@ impl Record {
         )
     }
 
-    /// True once the release has passed its bake. This phase never changes again.
+    /// Returns true if the release has passed its bake. The phase Good is final.
     pub fn good(&self) -> bool {
         self.phase() == Some(ReleasePhase::Good)
     }
 }
 
-/// The newest Good release: it runs while no release is in flight, and failures return to it.
+/// Returns the newest Good release, if any. A failed release is rolled back to it.
 pub fn last_good(records: &[Record]) -> Option<&Record> {
     records
         .iter()
@@ -66,8 +66,8 @@ pub fn last_good(records: &[Record]) -> Option<&Record> {
         .max_by_key(|r| r.number())
 }
 
-/// The Good release that was checked least recently for whether it can be rolled back to, if that was at least a day
-/// ago. Only one per reconcile, so that fifty are not checked at once.
+/// Returns the Good release whose rollback check is most overdue; `None` if each was checked within the last 24 hours.
+/// Only one release is returned, so that a single reconcile does not check many releases.
 pub fn due_for_check(records: &[Record], now: Timestamp) -> Option<&Record> {
     let checked = |r: &Record| {
         let status = r.status.as_ref()?;

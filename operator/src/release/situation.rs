@@ -1,5 +1,5 @@
-//! What is computed from all records at the start of a decision: the newest, the last good and the wanted release in
-//! flight, and the hold, pause or pin in effect. Pure.
+//! Facts that are computed from all release records at the start of a decision: the newest and the last good release,
+//! the release in flight, and the hold, pause or pin in effect. Pure functions without I/O.
 
 use crokodial_crds::ReleasePhase;
 
@@ -8,20 +8,20 @@ use super::record::{Record, last_good};
 use super::view::View;
 use super::{hold, pin};
 
-/// Facts about all records of an environment, shared by all parts of a decision.
+/// Facts computed from all release records of an environment, shared by all parts of a decision.
 #[derive(Clone, Debug)]
 pub(super) struct Situation<'a> {
-    /// The release with the largest number.
+    /// Release with the largest number; `None` if there is no release.
     pub(super) newest: Option<&'a Record>,
-    /// The newest Good release.
+    /// Newest Good release; `None` if no release is Good.
     pub(super) last_good: Option<&'a Record>,
-    /// The release in flight that is still wanted.
+    /// Release in flight that is to be continued; `None` if there is none.
     pub(super) in_flight: Option<&'a Record>,
-    /// The hold on the wanted inputs, if any.
+    /// Hold on the inputs in the spec, if any.
     pub(super) hold: Option<Hold>,
-    /// The newest release, if it failed and was left in place (`onFailure: Pause`).
+    /// Newest release if it failed, was left running, and no user has decided about it yet; `None` otherwise.
     pub(super) paused: Option<&'a Record>,
-    /// The pin in effect, if any.
+    /// Pin in effect, if any.
     pub(super) pin: Option<Pin>,
 }
 
@@ -42,16 +42,17 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// Whether these inputs are those of the last good release.
+    /// Returns true if the last good release has these inputs.
     pub(super) fn serves(&self, inputs: &str) -> bool {
         self.last_good.is_some_and(|r| r.spec.inputs == inputs)
     }
 }
 
-/// Whether the newest release is continued: it is in flight, and the newest spec still asks for its inputs.
+/// Returns true if the newest release is to be continued: it is in flight, it has a snapshot, and the spec still asks
+/// for its inputs or cannot be resolved. An image that the operator chose itself does not end a release in flight.
 ///
-/// A record without a status was left by an operator that was interrupted before it wrote one; it is continued only if
-/// its inputs are wanted. A pin ends a release that already has pods behind the Service.
+/// A record without a status was left by an operator that was interrupted before it wrote one. Its release is continued
+/// only if the spec asks for its inputs. A pin ends a release that already has pods behind the Service.
 fn goes_on(view: &View<'_>, newest: &Record, pin: Option<&Pin>) -> bool {
     let open = newest.in_flight() || (newest.status.is_none() && view.wanted.is_some());
     let wanted = view

@@ -1,9 +1,9 @@
-//! Snapshots: the frozen configuration and pod template of a release.
+//! Snapshots: the stored configuration and pod template of a release.
 //!
 //! A snapshot is the immutable ConfigMap `<env>-r<N>`. Its `data` is the merged content of `configMapRefs`, which the
 //! release's pods read as environment variables. Its `binaryData` contains the rendered pod template. Every operator
-//! version applies that template unchanged while the release exists. The kubelet makes environment variables of `data`
-//! only, so the app does not see the template.
+//! version runs the release from that template instead of building a new one. The kubelet creates environment variables
+//! only from `data`, so the app does not see the template.
 
 use std::collections::BTreeMap;
 
@@ -21,29 +21,29 @@ const KEY: &str = "release.json";
 /// metadata.
 const MAX_BYTES: usize = 1_000_000;
 
-/// The frozen configuration and pod template of a release.
+/// Stored configuration and pod template of a release.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// The part that is stored as JSON in `binaryData`.
+    /// Part of the snapshot that is stored as JSON in the ConfigMap's `binaryData`.
     pub frozen: Frozen,
-    /// Merged content of the referenced ConfigMaps, stored in `data`.
+    /// Merged content of the referenced ConfigMaps, stored in the snapshot's `data`.
     pub config: BTreeMap<String, String>,
 }
 
-/// The part of a snapshot that only the operator reads. It is stored as JSON.
+/// Part of a snapshot that only the operator reads, stored as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Frozen {
     /// Number of the release.
     pub number: i64,
-    /// Hash of the release's inputs. It identifies a snapshot whose release record was not created yet.
+    /// Hash of the release's inputs. It identifies a snapshot whose release record does not exist yet.
     pub inputs: String,
-    /// The pod template: a core/v1 `PodTemplateSpec`.
+    /// Pod template, as the JSON of a core/v1 `PodTemplateSpec`.
     pub template: Value,
-    /// Smoke checks of the candidate. Snapshots of the first operator versions have none.
+    /// Smoke checks of the candidate pod; `None` in snapshots written by the first operator versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smoke: Option<SmokePlan>,
-    /// The command that runs before the first pod of the release; `None` if there is no release phase.
+    /// Command that runs before the first pod of the release; `None` if there is no release phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_phase: Option<ReleaseCommand>,
 }
@@ -52,17 +52,17 @@ pub struct Frozen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseCommand {
-    /// The command and its arguments.
+    /// Command and its arguments.
     pub command: Vec<String>,
     /// Maximum run time of the command in seconds.
     pub timeout_seconds: u64,
-    /// If true, older releases no longer work after the command has run.
+    /// True if earlier releases do not work after the command has run.
     #[serde(default)]
     pub irreversible: bool,
 }
 
 impl Frozen {
-    /// Port number of the first container's port that is named `http`.
+    /// Returns the number of the first container's port that is named `http`; `None` if there is none.
     pub fn port(&self) -> Option<u16> {
         let container = self.template.pointer("/spec/containers/0")?;
         let ports = container.get("ports")?.as_array()?;
@@ -70,19 +70,19 @@ impl Frozen {
         http["containerPort"].as_u64()?.try_into().ok()
     }
 
-    /// Smoke checks of the candidate; the default ones if none are stored.
+    /// Returns the smoke checks of the candidate pod; the default checks if the snapshot has none.
     pub fn smoke(&self) -> SmokePlan {
         self.smoke.clone().unwrap_or_default()
     }
 }
 
-/// Why a snapshot cannot be read or written.
+/// Error when a snapshot is read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
-    /// The ConfigMap was not written by this operator, or is damaged.
+    /// The ConfigMap has no valid `release.json`: it is damaged or was not written by this operator.
     #[error("it holds no readable {KEY}")]
     Unreadable,
-    /// The snapshot is larger than a ConfigMap may be; with its size in bytes.
+    /// The snapshot exceeds 1,000,000 bytes. Contains its size in bytes.
     #[error(
         "the referenced ConfigMaps and the pod template take {0} bytes together, {MAX_BYTES} fit: shorten them"
     )]
@@ -107,10 +107,10 @@ impl Snapshot {
         })
     }
 
-    /// The ConfigMap of this snapshot, without metadata; the caller adds name, labels and owner.
+    /// Returns the ConfigMap of this snapshot without metadata. The caller adds the name, labels and owner reference.
     ///
     /// # Errors
-    /// [`SnapshotError::TooLarge`] above 1,000,000 bytes.
+    /// [`SnapshotError::TooLarge`] if the snapshot exceeds 1,000,000 bytes.
     pub fn to_config_map(&self) -> Result<ConfigMap, SnapshotError> {
         let json = serde_json::to_vec(&self.frozen).map_err(|_| SnapshotError::Unreadable)?;
         let config: usize = self

@@ -1,4 +1,5 @@
-//! Collects changes of release statuses during a decision. Only statuses that differ from the stored ones are written.
+//! Collects the changes that a decision makes to release statuses. Only statuses that differ from the stored ones are
+//! written.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use crokodial_crds::ReleaseStatus;
 
 use super::record::Record;
 
-/// Statuses by release number, with the changes made so far.
+/// Release statuses by release number, including the changes of the current decision.
 #[derive(Debug)]
 pub(crate) struct StatusUpdates<'a> {
     records: &'a [Record],
@@ -14,8 +15,8 @@ pub(crate) struct StatusUpdates<'a> {
 }
 
 impl<'a> StatusUpdates<'a> {
-    /// The statuses as stored. A record without a status has no entry, because writing a status would start that
-    /// release.
+    /// Creates an instance that contains the stored statuses. A record without a status has no entry, because writing a
+    /// status would start its release.
     pub(crate) fn of(records: &'a [Record]) -> Self {
         let statuses = records
             .iter()
@@ -31,17 +32,17 @@ impl<'a> StatusUpdates<'a> {
         }
     }
 
-    /// Sets the status of a release, whether or not it has one.
+    /// Sets the status of a release, even if it has none yet.
     pub(crate) fn put(&mut self, number: i64, status: ReleaseStatus) {
         self.statuses.insert(number, status);
     }
 
-    /// The status of a release with the changes made so far; the default if it has none.
+    /// Returns the status of a release including the changes so far; the default status if it has none.
     pub(crate) fn status(&self, number: i64) -> ReleaseStatus {
         self.statuses.get(&number).cloned().unwrap_or_default()
     }
 
-    /// The changed statuses, by release number.
+    /// Returns the statuses that differ from the stored ones, in ascending order of release number.
     pub(crate) fn changed(self) -> Vec<(i64, ReleaseStatus)> {
         let stored = |n: i64| {
             self.records

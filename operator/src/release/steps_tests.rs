@@ -1,4 +1,5 @@
-//! Tests of the steps before a release gets traffic, and of who is to blame for a failure.
+//! Tests of the steps before a release gets traffic, and of the attribution of failures to the release or to the
+//! database.
 
 use crokodial_crds::{OnFailure, ReleaseStatus};
 
@@ -9,12 +10,12 @@ use crate::release::workload::PodView;
 const GATED: ReleasePhase = ReleasePhase::Gated;
 const CANDIDATE: ReleasePhase = ReleasePhase::Candidate;
 
-/// Release 1 is Good and runs, and release 2 is in `phase`.
+/// Returns a state in which release 1 is Good and runs, and release 2 is in `phase`.
 fn second_in(phase: ReleasePhase) -> World {
     World::new(vec![record(1, "a", GOOD), record(2, "b", phase)], "b").running(1)
 }
 
-/// Writes the decision's statuses to the records.
+/// Stores the status updates of the decision in the records.
 fn write(world: &mut World, decision: &Decision) {
     for (number, status) in &decision.updates {
         let found = world.records.iter_mut().find(|r| r.number() == *number);

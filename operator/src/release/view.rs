@@ -1,4 +1,4 @@
-//! Input of a decision about releases: records, cluster state, results of checks, and time. Plain data.
+//! Input of the release machine: release records, cluster state, results of checks, and the current time.
 
 use std::time::Duration;
 
@@ -8,159 +8,166 @@ use jiff::Timestamp;
 use super::record::Record;
 use super::workload::{PodView, Workload};
 
-/// The release that the newest spec asks for.
+/// Release that the newest spec asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
-    /// Hash of the release's inputs; holds are found by it.
+    /// Hash of the release's inputs. Holds are looked up by this hash.
     pub inputs: String,
     /// Digest of the image: `sha256:…`.
     pub digest: String,
-    /// The image as written in the spec.
+    /// Image reference, such as `registry.example.com/shop:1.4`.
     pub image: String,
-    /// The spec's `rollout.retry`: a new value lets failed inputs be tried again.
+    /// Value of `rollout.retry` in the spec. A new value allows failed inputs to be released again.
     pub retry: String,
-    /// True if the operator found the image at the registry or in the source environment. It then waits for the release
-    /// in flight to end. An image that a user wrote supersedes that release.
+    /// True if this release differs from the newest one at most in an image that the operator itself found at the
+    /// registry or in the source environment. It then waits for the release in flight to end. A change by a user
+    /// supersedes the release in flight instead. Always false while the newest release has not passed the gate.
     pub automatic: bool,
 }
 
-/// All observations that a decision depends on.
+/// Observations on which a decision depends.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
     /// Name of the environment.
     pub environment: &'a str,
     /// All release records of the environment, in any order.
     pub records: &'a [Record],
-    /// The release that the newest spec asks for; `None` while the spec cannot be resolved, which a condition reports.
+    /// Release that the newest spec asks for; `None` if the spec cannot be resolved. A condition reports the cause.
     pub wanted: Option<&'a Wanted>,
-    /// Largest release number that is in use by a record, a snapshot or the Deployment's annotation.
+    /// Number directly before that of the next release. It is normally the largest number that a record, a snapshot or
+    /// the Deployment's annotation already uses.
     pub spent: i64,
-    /// Numbers of the releases whose snapshot exists.
+    /// Numbers of the releases whose snapshot was read. Snapshots of releases that cannot run now are not read.
     pub snapshots: &'a [i64],
     /// State of the Deployment.
     pub workload: &'a Workload,
     /// Pods of the Deployment.
     pub pods: &'a [PodView],
-    /// Whether the gate lets the wanted image pass.
+    /// State of the promotion gate for the image in `wanted`.
     pub gate: Gate,
-    /// Whether everything exists that pods need in order to start.
+    /// `Ok` if the Secrets that pods need in order to start exist or are about to be written; otherwise the missing
+    /// prerequisite.
     pub prerequisites: Result<(), MissingPrerequisite>,
-    /// State of the release phase of the release in flight.
+    /// State of the release-phase command of the release in flight.
     pub release_phase: Trial,
-    /// The candidate of the release in flight; `None` if the release has none.
+    /// Candidate pods and the result of their smoke checks; `None` if releases have no candidate step.
     pub candidate: Option<CandidateView<'a>>,
-    /// Whether the database accepts the credential that pods read.
+    /// Result of checking the database credential that the pods use.
     pub credential: CredentialHealth,
-    /// What the probes show of the release in its bake.
+    /// Probe results of the release that is in its bake.
     pub probes: ProbeHealth,
-    /// The registry answers that the digest in flight does not exist or is forbidden (404, 403).
+    /// True if the registry reports that the image digest of the release in flight does not exist or is forbidden (404,
+    /// 403).
     pub image_gone: bool,
-    /// What happens to a release that fails once its pods are behind the Service (`rollout.onFailure`).
+    /// Handling of a release that fails after its pods are behind the Service: `Pause` if its release phase is
+    /// irreversible, otherwise `rollout.onFailure`.
     pub on_failure: OnFailure,
-    /// Maximum time until the pods of a release are ready.
+    /// Maximum time until the pods of a release are ready (`rollout.progressDeadline`).
     pub progress_deadline: Duration,
-    /// Length of the bake.
+    /// Length of the bake (`rollout.bake`).
     pub bake: Duration,
-    /// When this process began to reconcile the environment. Earlier time does not count towards deadlines.
+    /// Time at which this operator process became the leader or, if later, a suspension of the environment ended.
+    /// Deadlines start no earlier than this.
     pub leader_since: Timestamp,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// State of the promotion gate: whether the wanted image may be released.
+/// State of the promotion gate for the image that the spec asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Gate {
     /// The image may be released.
     Open {
-        /// The reason given in `promotion.allow`, if it overrode a rule.
+        /// Reason given in `promotion.allow`; `None` unless that field overrode a rule.
         allowed: Option<String>,
     },
-    /// The image must wait, or is refused.
+    /// The image may not be released now.
     Closed {
-        /// Why the gate is closed.
+        /// Reason why the gate is closed.
         reason: Reason,
-        /// The reason as a sentence.
+        /// Explanation of the reason, for users.
         message: String,
-        /// When the gate opens, if only time is missing.
+        /// Expected time at which the gate opens; `None` if it is not known.
         until: Option<Timestamp>,
     },
 }
 
 impl Gate {
-    /// A gate that lets the image pass without an override.
+    /// Returns an open gate without an override.
     #[must_use]
     pub fn open() -> Self {
         Self::Open { allowed: None }
     }
 }
 
-/// State of the release phase, which runs before any pod of the release gets traffic.
+/// State of the release-phase command, which runs before any pod of the release gets traffic.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trial {
     /// The release has no release phase.
     NotAsked,
-    /// Not started or in progress; with a message.
+    /// The command has not started or is in progress. Contains a message for users.
     Running(String),
-    /// The release phase succeeded.
+    /// The command succeeded.
     Passed,
-    /// Failed, and the release is to blame; with the cause.
+    /// The command failed or cannot run, and the release is to blame. Contains the cause.
     Failed(String),
-    /// Cannot run, and the release is not to blame; with the cause.
+    /// The command cannot run, and the release is not to blame. Contains the cause.
     Blocked(String),
 }
 
 /// Candidate pods, which get no traffic, and the result of their smoke checks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CandidateView<'a> {
-    /// Candidate pods of any release.
+    /// Candidate pods. Those of releases other than the one in flight are ignored.
     pub pods: &'a [PodView],
-    /// Result of the smoke checks against the ready pod; `None` until they finish.
+    /// Result of the smoke checks against the ready candidate pod; `None` until the checks have finished.
     pub smoke: Option<&'a SmokeVerdict>,
 }
 
-/// Result of the smoke checks against the candidate.
+/// Result of the smoke checks against the candidate pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SmokeVerdict {
-    /// Every page and all assets of the pages answered as expected; with a summary of what was checked.
+    /// All checked pages and assets responded as expected. Contains a summary of the checks.
     Passed(String),
-    /// A page or an asset did not answer as expected; with its path, the expected and the actual answer.
+    /// A page or an asset did not respond as expected. Contains a description for users.
     Failed(String),
-    /// The pod could not be reached, so the release was not tested; with the cause.
+    /// The pod could not be reached, so the release was not tested. Contains the cause.
     Unreachable(String),
 }
 
-/// Whether the database accepts the credential that pods read. After a release was suspected (`status.suspectedAt`),
-/// only a check that was made later counts.
+/// Result of checking the database credential that the pods use. If the release in flight is suspected of a fault
+/// (`status.suspectedAt`), only a check made after that time counts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CredentialHealth {
     /// Credentials are not checked, because `mongo.preflight.mode` is `Off`.
     Off,
-    /// No check has finished yet.
+    /// No check has given a result yet.
     Pending,
     /// The database accepts the credential.
     Works,
-    /// The database refuses the credential; with the cause.
+    /// The check of the credential failed. Contains the cause.
     Fails(String),
 }
 
-/// What is missing before pods can start.
+/// Missing prerequisite, without which pods cannot start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingPrerequisite {
-    /// What is missing, as a sentence without its full stop.
+    /// Description of the missing prerequisite for users, as a sentence without a trailing period.
     pub message: String,
-    /// True if the operator is creating it, so that a user need not act.
+    /// True if the operator is checking the credential that is missing, so no user action is needed.
     pub in_progress: bool,
 }
 
-/// What the probes show of the release in its bake.
+/// Probe results of the release that is in its bake.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProbeHealth {
-    /// Probes found no failure, or there are none.
+    /// The probes found no failure, or no release is in its bake.
     Fine,
-    /// Requests to the release fail; with a description.
+    /// Requests to the release fail. Contains a description.
     Failing(String),
-    /// The release answers more slowly than the last good release; with both times.
+    /// The release responds more slowly than the last good release. Contains a description with both latencies.
     Slow(String),
-    /// No fault, but probes did not measure for this long; the bake is extended by that time.
+    /// The probes found no failure, but part of the bake was not measured. Contains the time by which the bake is
+    /// extended: the total unmeasured time beyond a short tolerance.
     Unmeasured(Duration),
 }

@@ -1,4 +1,5 @@
-//! Deployment and pods of an environment, reduced to what decisions about releases need. Pure.
+//! Reads the facts that release decisions need from the Deployment and pods of an environment. Pure functions without
+//! I/O.
 
 use std::fmt;
 
@@ -10,25 +11,26 @@ use serde::Serialize;
 
 use crokodial_crds::names;
 
-/// State of the Deployment of an environment.
+/// State of an environment's Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Workload {
-    /// Number of the release whose pod template is in the Deployment.
+    /// Number of the release whose pod template is in the Deployment; `None` if the template has no release label.
     pub release: Option<i64>,
-    /// The Deployment controller has observed the newest spec. If false, the numbers below may describe an older spec.
+    /// True if the Deployment controller has observed the newest spec. If false, `replicas`, `updated` and `available`
+    /// may describe an older spec.
     pub settled: bool,
-    /// Number of pods that the spec asks for (`spec.replicas`).
+    /// Number of pods that the Deployment must have (`spec.replicas`).
     pub desired: i32,
-    /// Number of existing pods, of any template.
+    /// Number of existing pods with any pod template (`status.replicas`).
     pub replicas: i32,
-    /// Number of existing pods of the newest template.
+    /// Number of existing pods with the newest pod template (`status.updatedReplicas`).
     pub updated: i32,
-    /// Number of available pods, of any template.
+    /// Number of available pods with any pod template (`status.availableReplicas`).
     pub available: i32,
 }
 
 impl Workload {
-    /// Reads a Deployment; without one, all fields have their default.
+    /// Reads the state of a Deployment. Returns the default if there is no Deployment.
     pub fn of(deployment: Option<&Deployment>) -> Self {
         let Some(deployment) = deployment else {
             return Self::default();
@@ -48,7 +50,7 @@ impl Workload {
         }
     }
 
-    /// True when all pods run `release` and are available, and no pod of another release exists.
+    /// Returns true if all pods run `release` and are available, and no pod of another release exists.
     pub fn rolled_out(&self, release: i64) -> bool {
         self.release == Some(release)
             && self.settled
@@ -58,71 +60,72 @@ impl Workload {
     }
 }
 
-/// Why a container is waiting, as far as decisions depend on it.
+/// Reason why a container is waiting, reduced to the cases that decisions distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Waiting {
     /// The kubelet could not pull the image.
     Image,
-    /// The kubelet cannot build the container from its spec.
+    /// The kubelet cannot create the container from its spec (`CreateContainerConfigError`).
     Config,
-    /// Anything else, such as `ContainerCreating` or `CrashLoopBackOff`.
+    /// Any other reason, such as `ContainerCreating` or `CrashLoopBackOff`.
     Other,
 }
 
-/// One pod of the environment's web component.
+/// State of one pod with the application's container: a serving pod, a candidate or the pod of a release phase.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PodView {
     /// Name of the pod.
     pub name: String,
-    /// Number of the release in the pod's label.
+    /// Release number in the pod's label; `None` if the label is missing or invalid.
     pub release: Option<i64>,
-    /// The pod is being deleted.
+    /// True if the pod is being deleted.
     pub terminating: bool,
-    /// The pod's condition Ready is True.
+    /// True if the pod's condition `Ready` is `True`.
     pub ready: bool,
-    /// When the pod's condition Ready last changed.
+    /// Time at which the pod's condition `Ready` last changed; `None` if the pod has no such condition.
     pub ready_changed: Option<Timestamp>,
-    /// The scheduler found no node for the pod.
+    /// True if the scheduler has found no node for the pod.
     pub unschedulable: bool,
-    /// The image is on the node, because a container was created from it.
+    /// True if the image is known to be on the node, because a container was created from it.
     pub pulled: bool,
-    /// Start of the first container; if that is unknown, when the kubelet acknowledged the pod.
+    /// Time at which the pod's container first started or, if that is unknown, at which the kubelet acknowledged the
+    /// pod.
     pub started: Option<Timestamp>,
-    /// The container is running.
+    /// True if the container is running.
     pub running: bool,
     /// Number of restarts of the container.
     pub restarts: i32,
     /// Number of exits of the container, including start errors and out-of-memory kills.
     pub exits: i32,
-    /// The last exit of the container, if any.
+    /// Last exit of the container; `None` if it has not exited.
     pub last_exit: Option<Exit>,
-    /// Why the container is waiting; `None` if it is not.
+    /// Reason why the container is waiting; `None` if it is not waiting.
     pub waiting: Option<Waiting>,
 }
 
-/// Exit of a container as the kubelet reports it. The application's termination message is not read, as it may contain
-/// secrets.
+/// Exit of a container, as reported by the kubelet. The application's termination message is not read, because it may
+/// contain secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Exit {
-    /// Exit code; 128 plus the signal's number for a container killed by a signal.
+    /// The process exited with this code. For a container killed by a signal, the code is 128 plus the signal number.
     Code(i32),
-    /// Killed because it exceeded its memory limit.
+    /// The container was killed because it exceeded its memory limit.
     OutOfMemory,
-    /// The process could not be started; with the container runtime's message.
+    /// The process could not be started. Contains the container runtime's message.
     NotStarted(String),
 }
 
-/// Maximum length of a container runtime's message, in characters.
+/// Maximum length of a container runtime's message, in characters. Longer messages are truncated.
 const MAX_RUNTIME_MESSAGE: usize = 200;
 
-/// Prefixes that runc writes before the cause, outermost first.
+/// Prefixes that runc puts before the cause in its error messages, outermost first.
 const RUNC_PREFIXES: [&str; 2] = [
     "unable to start container process: ",
     "error during container init: ",
 ];
 
 impl Exit {
-    /// Reads the termination state of a container.
+    /// Classifies the termination state of a container.
     pub fn of(end: &ContainerStateTerminated) -> Self {
         match end.reason.as_deref() {
             Some("OOMKilled") => Self::OutOfMemory,
@@ -153,7 +156,7 @@ impl fmt::Display for Exit {
 }
 
 impl PodView {
-    /// Number of exits and the last exit, such as `pod shop-1 exited 3 times, last with exit code 1`.
+    /// Returns a summary of the exits, such as `pod shop-1 exited 3 times, last with exit code 1`.
     pub fn exit_summary(&self) -> String {
         let times = match self.exits {
             1 => "once".to_owned(),
@@ -166,7 +169,8 @@ impl PodView {
         format!("pod {} exited {times}{last}", self.name)
     }
 
-    /// Reads a pod and its container named `web`. A pod without a status has no container yet.
+    /// Reads the state of a pod and of its container named `web`. While that container has no status, its fields have
+    /// their defaults.
     pub fn of(pod: &Pod) -> Self {
         let status = pod.status.clone().unwrap_or_default();
         let conditions = status.conditions.unwrap_or_default();
@@ -239,7 +243,8 @@ impl ContainerFacts {
     }
 }
 
-/// Maps a waiting reason of the kubelet (pkg/kubelet/images and kuberuntime) to [`Waiting`].
+/// Maps the kubelet's reason for a waiting container to [`Waiting`]. Kubernetes defines the reasons in
+/// `pkg/kubelet/images` and `pkg/kubelet/kuberuntime`.
 fn waiting(reason: &str) -> Waiting {
     match reason {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull"
@@ -253,10 +258,10 @@ fn number(labels: Option<&std::collections::BTreeMap<String, String>>) -> Option
     labels?.get(names::LABEL_RELEASE)?.parse().ok()
 }
 
-/// Pods for tests, which change the fields that they are about.
+/// Constructor for tests.
 #[cfg(test)]
 impl PodView {
-    /// A pod that has been ready since `since`.
+    /// Returns a pod of `release` that has been running and ready since `since`.
     pub fn serving(name: &str, release: i64, since: Timestamp) -> Self {
         Self {
             name: name.to_owned(),

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A pod of release 7 whose container has this state, last state and restart count.
+/// Returns a pod of release 7 whose container has the given state, last state and restart count.
 fn pod(state: Value, last: Value, restarts: i32) -> PodView {
     let container = json!({"name": "web", "image": "i", "imageID": "i", "ready": false,
         "restartCount": restarts, "state": state, "lastState": last});

@@ -1,14 +1,14 @@
-//! Finds the assets of an HTML page that are on the same site. Pure.
+//! Finds the assets that an HTML page loads from its own site. Pure functions without I/O.
 //!
-//! A page with status 200 is blank if its scripts are missing. The files are found by a browser's rules (`<base>`,
-//! relative and protocol-relative URLs, `srcset`). Files of other sites are not included.
+//! A page with status 200 can still be blank if its scripts are missing. Assets are found by the rules of browsers
+//! (`<base>`, relative and protocol-relative URLs, `srcset`). Assets on other sites are not included.
 
 use std::collections::BTreeSet;
 
 use html5gum::{DefaultEmitter, HtmlString, StartTag, Token, Tokenizer};
 use url::Url;
 
-/// Maximum length of a URL in bytes, because servers refuse longer request lines.
+/// Maximum length of an asset's URL in bytes. Longer URLs are ignored, because servers reject such long request lines.
 const MAX_URL: usize = 8 * 1024;
 
 /// Kind of an asset.
@@ -23,7 +23,7 @@ pub enum AssetKind {
 }
 
 impl AssetKind {
-    /// Name of the kind in messages.
+    /// Returns the name of the kind for use in messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Script => "script",
@@ -33,7 +33,7 @@ impl AssetKind {
     }
 }
 
-/// A file of the same site that a page loads.
+/// File that a page loads from its own site.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asset {
     /// Kind of the file.
@@ -42,8 +42,8 @@ pub struct Asset {
     pub path: String,
 }
 
-/// The scripts, style sheets, images and icons that the page `html` loads from its own site. `page` is the URL of the
-/// page. Each asset is listed once, in the order of the page; at most `limit` assets.
+/// Returns the scripts, style sheets, images and icons that the page `html` loads from its own site. `page` is the URL
+/// of the page. Each asset is listed once, in the order of the page. At most `limit` assets are returned.
 pub fn assets(html: &[u8], page: &Url, limit: usize) -> Vec<Asset> {
     let mut emitter = DefaultEmitter::default();
     // The text in `<script>` and `<style>` is not markup.
@@ -71,8 +71,8 @@ pub fn assets(html: &[u8], page: &Url, limit: usize) -> Vec<Asset> {
     reading.found
 }
 
-/// Path and query of `target` if it is on the site of `page`. HTTP and HTTPS count as one site, because TLS ends before
-/// the application.
+/// Returns the path and query of `target` if it is on the same site as `page`; `None` otherwise. HTTP and HTTPS count
+/// as the same site, because TLS is terminated in front of the application.
 pub fn on_site(target: &Url, page: &Url) -> Option<String> {
     let web = matches!(target.scheme(), "http" | "https");
     if !web || target.host_str() != page.host_str() || target.port().is_some() {
@@ -84,7 +84,7 @@ pub fn on_site(target: &Url, page: &Url) -> Option<String> {
 
 struct Reading<'a> {
     page: &'a Url,
-    /// URL of the first `<base>`. Later URLs are relative to it.
+    /// URL of the first `<base>` element. Later relative URLs are resolved against it.
     base: Option<Url>,
     /// Nesting depth of `<template>` elements, whose content browsers do not load.
     templates: usize,
@@ -177,8 +177,8 @@ impl Reading<'_> {
     }
 }
 
-/// Whether a browser runs this script element. Data blocks and templates have other types, and browsers ignore their
-/// `src`.
+/// Returns true if a browser runs this `<script>` element. Browsers ignore the `src` of elements with other types, such
+/// as data blocks and templates.
 fn is_script(tag: &StartTag<()>) -> bool {
     let kind = value(tag, "type").unwrap_or_default().to_ascii_lowercase();
     matches!(kind.trim(), "" | "module")
@@ -195,8 +195,8 @@ fn value(tag: &StartTag<()>, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(found).into_owned())
 }
 
-/// The URLs of a `srcset` attribute (HTML standard, "parse a srcset attribute"). A URL ends at white space, so it may
-/// contain commas.
+/// Returns the URLs of a `srcset` attribute (HTML standard, "parse a srcset attribute"). A URL ends at white space, so
+/// it may contain commas.
 fn srcset(text: &str) -> Vec<&str> {
     let mut urls = Vec::new();
     let mut rest = text;
@@ -218,7 +218,7 @@ fn srcset(text: &str) -> Vec<&str> {
     }
 }
 
-/// The rest of `text` from the next comma outside parentheses; empty if there is none.
+/// Returns the rest of `text` from the first comma outside parentheses; empty if there is none.
 fn behind_descriptors(text: &str) -> &str {
     let mut inside = false;
     for (at, character) in text.char_indices() {

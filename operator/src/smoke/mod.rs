@@ -1,6 +1,6 @@
-//! Smoke checks of a release before it gets traffic: requests to a candidate pod, which no Service selects.
+//! Smoke checks of a release before it gets traffic: HTTP requests to a candidate pod, which no Service selects.
 //!
-//! `plan` and `assets` are pure. `run` sends the requests, only to the pod's address.
+//! `plan` and `assets` contain pure functions. `run` sends the requests, and only to the pod's own address.
 
 pub mod assets;
 pub mod plan;
@@ -11,9 +11,9 @@ pub use run::{SmokeProbe, SmokeResult, SmokeTarget};
 
 use futures::future::BoxFuture;
 
-/// Runs smoke checks, as a trait so that tests can replace them.
+/// Runner of smoke checks. It is a trait so that tests can replace it.
 pub trait Smoke: Send + Sync {
-    /// Runs a plan against one candidate pod.
+    /// Runs a plan against one candidate pod and returns the result.
     fn run(&self, target: SmokeTarget, plan: SmokePlan) -> BoxFuture<'static, SmokeResult>;
 }
 

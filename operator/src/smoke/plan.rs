@@ -1,9 +1,9 @@
-//! Plan of the smoke checks of a candidate, with defaults applied. Pure.
+//! Plan of the smoke checks of a candidate pod, with defaults applied. Pure functions without I/O.
 
 use crokodial_crds::SmokeSpec;
 use serde::{Deserialize, Serialize};
 
-/// The statuses that a check accepts: one, or an inclusive range.
+/// HTTP statuses that a check accepts: a single status or an inclusive range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Statuses {
@@ -12,13 +12,13 @@ pub struct Statuses {
 }
 
 impl Statuses {
-    /// The statuses 200 to 299.
+    /// Statuses 200 to 299.
     pub const SUCCESS: Self = Self { from: 200, to: 299 };
 
-    /// The status 200 only.
+    /// Only the status 200.
     pub const ONLY_OK: Self = Self { from: 200, to: 200 };
 
-    /// True if the range contains `status`.
+    /// Returns true if the range contains `status`.
     pub fn accept(self, status: u16) -> bool {
         (self.from..=self.to).contains(&status)
     }
@@ -34,7 +34,7 @@ impl std::fmt::Display for Statuses {
     }
 }
 
-/// The text is not a status or a range of statuses.
+/// Error for a text that is neither an HTTP status nor a range of statuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a status: write one such as 200, or a range such as 200-299, the lower end first")]
 pub struct StatusError;
@@ -71,25 +71,25 @@ impl From<Statuses> for String {
     }
 }
 
-/// A request, and the response that it must get.
+/// Smoke check: a request, and the response that is expected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Check {
     /// Path and query of the request.
     pub path: String,
-    /// Statuses that the check accepts.
+    /// HTTP statuses that the check accepts.
     pub status: Statuses,
-    /// Text that the response body must contain; `None`: any body.
+    /// Text that the response body must contain; `None` if any body is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
 }
 
-/// Smoke checks of a candidate. The plan is part of the release's snapshot, so other defaults in a later operator
-/// version do not change an existing release.
+/// Smoke checks of a candidate pod. The plan is stored in the release's snapshot, so different defaults in a later
+/// operator version do not affect an existing release.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SmokePlan {
-    /// Whether the assets of the checked pages are requested too.
+    /// True if the assets of the checked pages are requested too.
     pub assets: bool,
-    /// The requests for pages.
+    /// Checks of pages, in the order in which they run.
     pub checks: Vec<Check>,
 }
 
@@ -108,10 +108,10 @@ impl Default for SmokePlan {
 }
 
 impl SmokePlan {
-    /// The plan for a spec, with defaults applied.
+    /// Returns the plan for a spec, with defaults applied.
     ///
     /// # Errors
-    /// A status is not valid. The schema refuses such a spec.
+    /// [`StatusError`] if a status is not valid. The schema already rejects such a spec.
     pub fn of(spec: &SmokeSpec) -> Result<Self, StatusError> {
         let default = Self::default();
         let checks = match &spec.checks {

@@ -1,4 +1,4 @@
-//! Test fixture: a pod with scripted responses, and smoke checks of it.
+//! Test fixture: a fake pod with scripted responses, and smoke checks that run against it.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,10 +11,10 @@ use crate::smoke::plan::Check;
 
 pub(super) const DOMAIN: &str = "app.example.com";
 
-/// Response of the pod for a path: status line with headers, and body.
+/// Function that returns the pod's response for a path: the status and headers (without `HTTP/1.1`), and the body.
 pub(super) type Respond = fn(&str) -> (String, Vec<u8>);
 
-/// A pod that records the heads of the requests it receives.
+/// Fake pod that records the heads of the requests that it receives.
 pub(super) struct Pod {
     pub(super) port: u16,
     pub(super) heads: Arc<Mutex<Vec<String>>>,
@@ -35,7 +35,7 @@ impl Pod {
         .await
     }
 
-    /// A pod that passes the connection to `script` after each request head.
+    /// Starts a fake pod that calls `script` with each request head and its connection.
     pub(super) async fn speaks<F>(
         script: impl Fn(String, TcpStream) -> F + Send + Sync + 'static,
     ) -> Self

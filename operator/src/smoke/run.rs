@@ -1,6 +1,6 @@
-//! Runs smoke checks: requests a candidate pod's pages and their assets.
+//! Runs smoke checks: requests the pages of a candidate pod and the assets of these pages.
 //!
-//! The pod runs untested code. Whatever it responds, requests go to its own address only, and time and memory are
+//! The pod runs untested code. Whatever it responds, requests are sent only to its own address, and time and memory are
 //! bounded. Messages contain statuses and paths, but no other part of a response.
 
 use std::collections::BTreeSet;
@@ -18,16 +18,16 @@ use super::assets::{self, Asset, on_site};
 use super::plan::{Check, SmokePlan, Statuses};
 use crate::net::{Endpoint, Exchange, HttpClient, NetError, Scheme};
 
-/// Maximum number of redirects that are followed.
+/// Maximum number of redirects that are followed per page or asset.
 const MAX_REDIRECTS: usize = 5;
-/// Maximum number of assets, summed over all pages. A page of the dialer has five.
+/// Maximum number of assets that are requested, summed over all pages of a plan.
 const MAX_ASSETS: usize = 200;
-/// Maximum number of concurrent requests for assets, because a candidate has the resources of one pod only.
+/// Maximum number of concurrent requests for assets. It is low, because a candidate is a single pod.
 const MAX_CONCURRENT: usize = 4;
 /// Maximum length of a path in a message, in characters.
 const MAX_SHOWN_PATH: usize = 120;
 
-/// The candidate pod, and the site whose pages it must serve.
+/// Candidate pod, and the site that it must serve.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SmokeTarget {
     /// IP address of the pod, from its status.
@@ -36,43 +36,45 @@ pub struct SmokeTarget {
     pub port: u16,
     /// Domain of the site, for the Host header.
     pub domain: String,
-    /// Whether users connect by HTTPS. The requests then carry `X-Forwarded-Proto: https`, as requests through the edge
-    /// do.
+    /// True if users connect by HTTPS. The requests then contain `X-Forwarded-Proto: https`, as if they came through
+    /// the reverse proxy.
     pub https: bool,
 }
 
-/// Result of running a plan.
+/// Result of running a smoke plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SmokeResult {
-    /// All pages and assets answered as expected.
+    /// All pages and assets responded as expected.
     Passed {
         /// Number of requested pages.
         pages: usize,
         /// Number of requested assets.
         assets: usize,
     },
-    /// A page or an asset did not answer as expected.
+    /// A page or an asset did not respond as expected.
     Failed {
-        /// Path, expected and actual response, as a sentence without its full stop.
+        /// Description of the failure, as a sentence without a trailing period.
         message: String,
     },
-    /// The pod could not be reached: it no longer exists, or the network does not allow it.
+    /// The pod could not be reached, for example because it does not exist any more or the network blocks the
+    /// connection.
     Unreachable {
-        /// What happened, as a sentence without its full stop.
+        /// Description of the failure, as a sentence without a trailing period.
         message: String,
     },
 }
 
-/// Limits of running a plan.
+/// Time and size limits of running a smoke plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Timeout of one check or asset, including its redirects, until its body is read.
+    /// Timeout of one page or asset, including its redirects and the reading of its body.
     pub request: Duration,
     /// Timeout of the whole plan.
     pub overall: Duration,
-    /// Maximum size of a page in bytes. A larger page fails.
+    /// Maximum size in bytes of a page whose content is examined for assets or for a text. A larger page fails the
+    /// check.
     pub page: usize,
-    /// Number of bytes of an asset that are read. The rest is not awaited.
+    /// Number of bytes that are read of an asset, and of a page whose content is not examined. The rest is not awaited.
     pub asset: usize,
 }
 
@@ -94,16 +96,17 @@ pub struct SmokeProbe {
     limits: Limits,
 }
 
-/// A page that responded as expected.
+/// Page that responded as expected.
 struct Page {
     /// URL of the page after redirects.
     url: Url,
-    /// Body of the page, if it is HTML and its assets must be checked.
+    /// Body of the page if it is HTML and its assets must be checked; `None` otherwise.
     html: Option<Bytes>,
 }
 
 impl SmokeProbe {
-    /// A probe that uses a guarded client, which refuses loopback, link-local and API server addresses.
+    /// Returns a probe that sends requests with `client`. The client should be guarded, so that it refuses loopback,
+    /// link-local and API server addresses.
     pub fn new(client: HttpClient, limits: Limits) -> Self {
         Self { client, limits }
     }
@@ -233,7 +236,8 @@ impl Run<'_> {
         })
     }
 
-    /// Requests `path` from the pod and follows redirects within the site, until the status is one of `wanted`.
+    /// Requests `path` from the pod and follows redirects within the site, until the status is one of `wanted`. Returns
+    /// the final URL and its response.
     async fn follow(
         &self,
         path: &str,
@@ -275,8 +279,8 @@ impl Run<'_> {
         )))
     }
 
-    /// Sends a request, and repeats it once if the connection breaks. If the pod has ended, the second connection is
-    /// refused.
+    /// Sends a GET request and waits for the response head. Retries once if the connection breaks before that or the
+    /// response is not HTTP. If the pod has terminated, the retry cannot connect, and the result is `Unreachable`.
     async fn get(&self, path: &str, accept: &'static str) -> Result<Exchange, SmokeResult> {
         match self.send(path, accept).await {
             Err(NetError::Protocol { .. }) => self.send(path, accept).await,
@@ -325,7 +329,7 @@ fn redirect(head: &Response<()>) -> Option<String> {
     target.to_str().ok().map(str::to_owned)
 }
 
-/// Who is to blame for a missing response: the release (`Failed`) or the network (`Unreachable`).
+/// Converts an error to a result: `Failed` if the release is to blame, `Unreachable` if the network is.
 fn blame(error: &NetError, path: &str) -> SmokeResult {
     match error {
         NetError::TooLarge { limit, .. } => {
@@ -351,7 +355,7 @@ fn failed(message: String) -> SmokeResult {
     SmokeResult::Failed { message }
 }
 
-/// The path for a message: shortened, and without its query, which may contain a secret.
+/// Returns the path for use in a message: truncated, and without the query, which may contain a secret.
 fn shown(path: &str) -> String {
     let bare = path.split('?').next().unwrap_or_default();
     let mut shown: String = bare.chars().take(MAX_SHOWN_PATH).collect();

@@ -14,18 +14,18 @@ use sha2::{Digest as _, Sha256};
 use super::error::TlsError;
 use super::inspect::{CertInfo, inspect};
 
-/// Lifetime of a site certificate: short enough to make renewal routine, long enough for an operator that is down for
-/// weeks.
+/// Lifetime of a site certificate. It is short enough to make renewal routine, and long enough for an operator outage
+/// of several weeks.
 pub const LEAF_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// Lifetime of the CA: ten years, because users install it in browsers by hand.
+/// Lifetime of the CA: ten years. It is long, because users install the CA in browsers by hand.
 pub const CA_LIFETIME: SignedDuration = SignedDuration::from_hours(3650 * 24);
-/// Certificates are valid from this long before their creation, for clients whose clock is slow.
+/// Time by which the start of a certificate's validity is set before its creation, for clients whose clock is slow.
 const BACKDATE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Maximum length of a common name in characters (RFC 5280, ub-common-name).
 const MAX_COMMON_NAME: usize = 64;
 
-/// A certificate authority with its private key.
+/// Certificate authority with its private key.
 pub struct Ca {
     issuer: Issuer<'static, KeyPair>,
     info: CertInfo,
@@ -40,12 +40,12 @@ impl fmt::Debug for Ca {
     }
 }
 
-/// A certificate and key for one host, as stored in a Secret of type `kubernetes.io/tls`.
+/// Certificate and key for one host, as stored in a Secret of type `kubernetes.io/tls`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LeafPem {
-    /// Value of `tls.crt`: the certificate. The CA signs it directly, so there is no intermediate.
+    /// Value of `tls.crt`: the certificate in PEM. The CA signs it directly, so there is no intermediate certificate.
     pub cert_chain: String,
-    /// Value of `tls.key`: the private key in PKCS#8.
+    /// Value of `tls.key`: the private key in PEM (PKCS#8).
     pub key: String,
 }
 
@@ -58,11 +58,13 @@ impl fmt::Debug for LeafPem {
 }
 
 impl Ca {
-    /// Generates a CA: ECDSA P-256, ten years, no intermediate CAs. `ring` takes the key from the system's random
-    /// source. The common name ends in the key's fingerprint, so that users can distinguish CAs in a browser's list.
+    /// Generates a CA with an ECDSA P-256 key. It is valid for ten years and allows no intermediate CAs. `ring`
+    /// generates the key from the system's random source. The common name ends with the first hex digits of the key's
+    /// fingerprint, so that users can distinguish CAs in a browser's list.
     ///
     /// # Errors
-    /// [`TlsError::Generate`] if the key or the certificate cannot be generated.
+    /// [`TlsError::Generate`] if the key or the certificate cannot be generated, [`TlsError::CaNotValid`] if `now` is
+    /// outside the supported range of dates.
     pub fn generate(now: Timestamp) -> Result<Self, TlsError> {
         let key = KeyPair::generate()?;
         let fingerprint = hex::encode(Sha256::digest(key.public_key_raw()));
@@ -78,8 +80,8 @@ impl Ca {
     /// Loads a stored CA from PEM.
     ///
     /// # Errors
-    /// [`TlsError::BadCertificate`] or [`TlsError::BadKey`] if a text is not readable, [`TlsError::NotACa`] if the
-    /// certificate may not sign, [`TlsError::KeyMismatch`] if the key is another certificate's.
+    /// [`TlsError::BadCertificate`] or [`TlsError::BadKey`] if the text cannot be parsed, [`TlsError::NotACa`] if the
+    /// certificate may not sign others, [`TlsError::KeyMismatch`] if the key does not belong to the certificate.
     pub fn from_pem(cert: &str, key: &str) -> Result<Self, TlsError> {
         let info = inspect(cert)?;
         let key = KeyPair::from_pem(key).map_err(|_| TlsError::BadKey)?;
@@ -97,7 +99,8 @@ impl Ca {
         })
     }
 
-    /// Issues a certificate for `host` only: ECDSA P-256, valid for 90 days, but not beyond the end of the CA.
+    /// Issues a certificate for `host` only, with a new ECDSA P-256 key. It is valid for 90 days, but not beyond the
+    /// end of the CA.
     ///
     /// # Errors
     /// [`TlsError::CaNotValid`] if the CA is expired or not valid yet, [`TlsError::Generate`] if issuing fails.
@@ -130,22 +133,23 @@ impl Ca {
         })
     }
 
-    /// The CA's certificate in PEM, for clients that must trust it.
+    /// Returns the CA's certificate in PEM, for clients that must trust it.
     pub fn cert_pem(&self) -> &str {
         &self.cert_pem
     }
 
-    /// The CA's private key in PEM. Only the operator's own Secret may contain it.
+    /// Returns the CA's private key in PEM. Only the operator's own Secret may contain it.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
 
-    /// Parsed content of the CA's certificate.
+    /// Returns the parsed content of the CA's certificate.
     pub fn info(&self) -> &CertInfo {
         &self.info
     }
 
-    /// True if a certificate that is issued now would end before the CA does. If false, a new CA must be generated.
+    /// Returns true if a site certificate issued now would expire no later than the CA. If false, a new CA must be
+    /// generated.
     pub fn outlives_a_leaf(&self, now: Timestamp) -> bool {
         now.checked_add(LEAF_LIFETIME)
             .is_ok_and(|end| end <= self.info.not_after)

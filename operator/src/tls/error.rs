@@ -1,6 +1,6 @@
-//! Errors of the TLS mode SelfSigned.
+//! Errors of the TLS mode `SelfSigned`.
 
-/// Why a certificate could not be issued or read. The messages never contain a key.
+/// Error when a certificate is issued or read. The messages never contain a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
     /// The text is not a readable certificate.
@@ -21,18 +21,18 @@ pub enum TlsError {
         "the private key does not belong to the certificate: put back the matching pair, or delete both"
     )]
     KeyMismatch,
-    /// The CA is expired or not valid yet at the requested time.
+    /// The CA is expired or not valid yet at the requested time, or that time is outside the supported range of dates.
     #[error(
         "the CA is not valid at this time: check the clocks, or delete the CA so that a new one is made"
     )]
     CaNotValid,
-    /// The key or the certificate could not be generated; with the library's message.
+    /// The key or the certificate could not be generated. Contains the library's message.
     #[error("the certificate could not be made: {0}")]
     Generate(String),
 }
 
 impl TlsError {
-    /// Stable CamelCase identifier for logs and tests.
+    /// Returns a stable CamelCase identifier for logs and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::BadCertificate => "BadCertificate",

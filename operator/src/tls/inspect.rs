@@ -1,4 +1,4 @@
-//! Reads certificates.
+//! Parsing and inspection of PEM certificates.
 
 use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
@@ -10,18 +10,18 @@ use super::error::TlsError;
 /// Parsed content of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertInfo {
-    /// Start of its validity.
+    /// Start of the certificate's validity, inclusive.
     pub not_before: Timestamp,
-    /// End of its validity.
+    /// End of the certificate's validity, inclusive.
     pub not_after: Timestamp,
-    /// Common name of the issuer; empty if it has none.
+    /// Common name of the issuer; empty if the issuer has none.
     pub issuer: String,
     /// DNS names among the subject alternative names, in the certificate's order.
     pub hosts: Vec<String>,
     der: Vec<u8>,
 }
 
-/// Reads the first certificate of a PEM text.
+/// Parses the first certificate of a PEM text.
 ///
 /// # Errors
 /// [`TlsError::BadCertificate`] if the text does not begin with a readable certificate.
@@ -61,7 +61,7 @@ pub fn inspect(pem: &str) -> Result<CertInfo, TlsError> {
 }
 
 impl CertInfo {
-    /// Whether the key of `issuer` signed this certificate. Validity times are not checked.
+    /// Returns true if the key of `issuer` signed this certificate. Validity times are not checked.
     pub(super) fn issued_by(&self, issuer: &Self) -> bool {
         let (Some(this), Some(signer)) = (parse(&self.der), parse(&issuer.der)) else {
             return false;
@@ -70,12 +70,13 @@ impl CertInfo {
             && this.verify_signature(Some(signer.public_key())).is_ok()
     }
 
-    /// Whether `key` (PEM) is the private key of this certificate. A user may have replaced one of them in the Secret.
+    /// Returns true if `key` (PEM) is the private key of this certificate. They do not match if a user replaced one of
+    /// them in the Secret.
     pub fn matches_key(&self, key: &str) -> bool {
         rcgen::KeyPair::from_pem(key).is_ok_and(|key| self.has_public_key(key.public_key_raw()))
     }
 
-    /// Whether the certificate is valid at this time.
+    /// Returns true if the certificate is valid at `now`.
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
         self.not_before <= now && now <= self.not_after
     }
@@ -86,7 +87,7 @@ impl CertInfo {
         })
     }
 
-    /// Whether this is the certificate of a CA and may sign others.
+    /// Returns true if this is a CA certificate that may sign other certificates.
     pub(super) fn may_sign(&self) -> bool {
         let Some(certificate) = parse(&self.der) else {
             return false;

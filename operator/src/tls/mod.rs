@@ -1,5 +1,5 @@
-//! TLS mode SelfSigned: the operator's own CA and the site certificates that it issues. Pure: no I/O, times are
-//! arguments.
+//! TLS mode `SelfSigned`: the operator's own CA and the site certificates that it issues. The module does no I/O, and
+//! all times are passed as arguments.
 
 mod ca;
 mod error;

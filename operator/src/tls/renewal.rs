@@ -1,4 +1,4 @@
-//! Decides when a site certificate is replaced.
+//! Rules for the renewal of site certificates.
 
 use crokodial_crds::names::DnsName;
 use jiff::{SignedDuration, Timestamp};
@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::ca::Ca;
 use super::inspect::CertInfo;
 
-/// Why a certificate must be replaced now.
+/// Reason why a certificate must be replaced now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RenewReason {
     /// The certificate is not for exactly this host.
@@ -23,7 +23,7 @@ pub enum RenewReason {
 }
 
 impl RenewReason {
-    /// Stable CamelCase identifier for Events, logs and tests.
+    /// Returns a stable CamelCase identifier for Events, logs and tests.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WrongHost => "WrongHost",
@@ -35,7 +35,7 @@ impl RenewReason {
     }
 }
 
-/// Why a certificate for `host` must be replaced now; `None` if it need not be.
+/// Returns the reason why a certificate for `host` must be replaced now; `None` if it need not be replaced.
 pub fn needs_renewal(
     info: &CertInfo,
     host: &DnsName,
@@ -57,9 +57,9 @@ pub fn needs_renewal(
     }
 }
 
-/// When a certificate is due for renewal: at two thirds of its lifetime, less a jitter of up to a twentieth of it. The
-/// jitter depends only on the host name. Sites that were created together are therefore renewed at different times, and
-/// each call returns the same time.
+/// Returns the time at which a certificate is due for renewal: two thirds of its lifetime, minus a jitter of up to a
+/// twentieth of the lifetime. The jitter depends only on the host name, so each call returns the same time. Sites that
+/// were created together are renewed at different times.
 pub fn renewal_time(info: &CertInfo, host: &DnsName) -> Timestamp {
     let life = info.not_after.duration_since(info.not_before);
     let hash = Sha256::digest(host.as_str().as_bytes());
@@ -76,7 +76,7 @@ pub fn renewal_time(info: &CertInfo, host: &DnsName) -> Timestamp {
 }
 
 impl CertInfo {
-    /// Whether this CA signed the certificate. Validity times are not checked.
+    /// Returns true if this CA signed the certificate. Validity times are not checked.
     pub fn signed_by(&self, ca: &Ca) -> bool {
         self.issued_by(ca.info())
     }

@@ -22,7 +22,7 @@ fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * count)
 }
 
-/// A clock for rustls that always returns this time.
+/// Clock for rustls that always returns this time.
 #[derive(Debug)]
 struct Fixed(Timestamp);
 
@@ -35,7 +35,7 @@ impl rustls::time_provider::TimeProvider for Fixed {
     }
 }
 
-/// A TLS handshake in memory at a given time. Returns the client's verdict on the server's certificate.
+/// Performs a TLS handshake in memory at the time `at`. Returns the client's verdict on the server's certificate.
 fn handshake(
     leaf: &LeafPem,
     trusted: &str,

@@ -1,4 +1,4 @@
-//! What the probes say about a release in its bake. Pure.
+//! Judges a release in its bake by its probe results. Pure functions without I/O.
 
 use std::time::Duration;
 
@@ -9,62 +9,62 @@ use super::interval::max_gap;
 use super::soak::tally;
 use super::summary::{Latency, ProbeSummary, ProbeVerdict, UnknownCause};
 
-/// Minimum number of probes for a percentile of their latencies.
+/// Minimum number of latency samples for a meaningful 95th percentile.
 pub const MIN_SAMPLES: usize = 20;
 
-/// Factor of the slowness rule. A release is slow if its 95th percentile latency exceeds that of the last good release
-/// by this factor and by [`SLOW_MARGIN_MS`].
+/// Ratio of latencies above which a release counts as slow. The 95th percentile of its latency must exceed that of the
+/// last good release by more than this factor, and by more than [`SLOW_MARGIN_MS`].
 const SLOW_FACTOR: u32 = 2;
 
-/// Minimum latency difference in milliseconds of the slowness rule with [`SLOW_FACTOR`]: twice a tiny latency is not
-/// slow.
+/// Latency difference in milliseconds that a slow release must exceed in addition to [`SLOW_FACTOR`]. Without it, twice
+/// a very small latency would count as slow.
 const SLOW_MARGIN_MS: u32 = 100;
 
-/// Maximum time over which latencies are judged.
+/// Maximum length of the period over which latency is judged.
 const MAX_LATENCY_SPAN: SignedDuration = SignedDuration::from_secs(180);
 
-/// Interval of reconciles while latencies are judged.
+/// Interval between reconciles while latency is judged.
 const CHECK_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 
-/// A release in its bake, and what was measured of it.
+/// Release in its bake, and its measurements.
 #[derive(Clone, Copy, Debug)]
 pub struct Bake<'a> {
     /// Number of the release.
     pub number: i64,
-    /// Status of the release, with the measurements persisted so far.
+    /// Status of the release, with the measurements stored so far.
     pub status: &'a ReleaseStatus,
     /// Summary of the probes; `None` if the environment is not probed.
     pub probes: Option<&'a ProbeSummary>,
-    /// `status.latencyP95Ms` of the last good release, if any.
+    /// `status.latencyP95Ms` of the last good release, in milliseconds; `None` if it is not known.
     pub good_p95_ms: Option<i32>,
-    /// When all pods ran the release.
+    /// Time at which the rollout was complete and the bake began.
     pub rolled_out_at: Timestamp,
-    /// Length of the bake.
+    /// Length of the bake, without extensions.
     pub bake: Duration,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// What the probes say about a release.
+/// Verdict on a release in its bake, from its probe results.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BakeVerdict {
-    /// No failure was found.
+    /// The probes found no failure of this release.
     Fine,
-    /// The release fails, provided that nothing else is to blame; with reason and message.
+    /// The release fails, unless something else is found to be to blame. Contains the reason and a message.
     Fail(Reason, String),
-    /// The current state is not measured, so the bake is extended; with the cause.
+    /// The current state of the site is not measured. Contains the cause.
     Unmeasured(String),
 }
 
-/// Time over which latencies are judged: half of the bake, at most three minutes.
+/// Returns the length of the period over which latency is judged: half of the bake, at most three minutes.
 pub fn latency_span(bake: Duration) -> SignedDuration {
     let half = SignedDuration::try_from(bake / 2).unwrap_or(MAX_LATENCY_SPAN);
     half.min(MAX_LATENCY_SPAN)
 }
 
 impl Bake<'_> {
-    /// The verdict at `now`. A failure counts only if the failed probes that confirm it can only be this release's
-    /// fault.
+    /// Returns the verdict on the release at `self.now`. A failure counts only if no other release could have responded
+    /// to the failed probes.
     pub fn judge(&self) -> BakeVerdict {
         let Some(probes) = self.probes else {
             return BakeVerdict::Unmeasured(UnknownCause::Starting.to_string());
@@ -85,7 +85,7 @@ impl Bake<'_> {
         }
     }
 
-    /// When the bake ends, including [`Self::extended_by`].
+    /// Returns the end of the bake, including [`Self::extended_by`].
     pub fn ends_at(&self) -> Timestamp {
         let bake = SignedDuration::try_from(self.bake).unwrap_or(SignedDuration::MAX);
         let end = self
@@ -96,8 +96,8 @@ impl Bake<'_> {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// Unmeasured time since the rollout was complete, by which the bake is extended. A first gap of two probe
-    /// intervals is not counted.
+    /// Returns the unmeasured time since the rollout was complete, by which the bake is extended. The first two probe
+    /// intervals (4 s) of unmeasured time do not count.
     pub fn extended_by(&self) -> SignedDuration {
         let persisted = SignedDuration::from_secs(self.status.measured_seconds);
         let from = self.status.last_counted_at.as_ref().map(|t| t.0);
@@ -115,7 +115,8 @@ impl Bake<'_> {
             .max(SignedDuration::ZERO)
     }
 
-    /// When to judge again, if no probe result changes before that; `None` if there is no latency to judge.
+    /// Returns the time at which to judge the latency again if the probe verdict does not change earlier. `None` if the
+    /// latency of the last good release is not known, or if the probe verdict is not [`ProbeVerdict::Answering`].
     pub fn next_look(&self) -> Option<Timestamp> {
         self.good_p95_ms?;
         let answers = |p: &&ProbeSummary| p.verdict == ProbeVerdict::Answering;
@@ -127,8 +128,8 @@ impl Bake<'_> {
         Some(full.max(self.now.saturating_add(CHECK_INTERVAL).ok()?))
     }
 
-    /// The verdict on latency. It is judged only when its whole time lies in the bake, because a new process answers
-    /// slowly at first.
+    /// Returns a failure if the release is slow; `None` otherwise. Latency is judged only once the measured period lies
+    /// entirely in the bake, because a new process responds slowly at first.
     fn slow(&self) -> Option<BakeVerdict> {
         let probes = self.probes.filter(|p| p.release == Some(self.number))?;
         let Latency { p95_ms, samples } = probes.latency?;
@@ -147,7 +148,8 @@ impl Bake<'_> {
     }
 }
 
-/// The value of `status.latencyP95Ms` for a release that becomes Good; `None` with fewer samples than [`MIN_SAMPLES`].
+/// Returns the value of `status.latencyP95Ms` for a release that becomes Good. `None` if there are fewer than
+/// [`MIN_SAMPLES`] samples, or if the release is not the only one that can respond.
 pub fn latency_to_record(number: i64, probes: &ProbeSummary) -> Option<i32> {
     let latency = probes.latency.filter(|l| l.samples >= MIN_SAMPLES)?;
     let own = probes.release == Some(number);

@@ -13,7 +13,8 @@ fn good(latency_ms: u32) -> ProbeOutcome {
     ProbeOutcome::Good { latency_ms }
 }
 
-/// Results of probing release 7 once a second since its rollout; `None`: no probe in that second.
+/// Returns the summary of probes of release 7, one per second since its rollout. No probe is sent in a second for which
+/// `outcome` returns `None`.
 fn probes(
     seconds: i64,
     outcome: impl Fn(i64) -> Option<ProbeOutcome>,

@@ -1,15 +1,15 @@
-//! Intervals of the probes.
+//! Intervals between probes.
 
 use jiff::SignedDuration;
 
-/// Interval of the probes of one environment.
+/// Interval between probes of one environment outside a bake.
 pub const INTERVAL: SignedDuration = SignedDuration::from_secs(2);
 
-/// Interval of the probes during a bake. The shortest latency judgement takes half a minute and needs twenty samples
-/// ([`super::bake::MIN_SAMPLES`]).
+/// Interval between probes during a bake. It is short enough to collect the [`super::bake::MIN_SAMPLES`] (20) for
+/// judging latency within 30 s, half of the default bake in staging.
 pub const BAKE_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
-/// Maximum time between two probes for that time to count as measured: two intervals.
+/// Returns the maximum time between two probes that still counts as measured: two intervals of [`INTERVAL`].
 pub fn max_gap() -> SignedDuration {
     INTERVAL.saturating_mul(2)
 }

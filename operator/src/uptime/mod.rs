@@ -1,8 +1,11 @@
-//! Probes of sites. They run independently of reconciles, which only read their [`ProbeSummary`].
+//! Availability probes of the environments' sites. They run independently of reconciles, which set the targets and read
+//! the resulting [`ProbeSummary`].
 //!
-//! `prober` runs one probe loop per environment, and `probe` sends one request. Everything else is pure: `window`
-//! stores the last results in bounded memory, `soak` counts good time, and `bake` judges a new release. Probes go from
-//! inside the cluster to the Service, so ingress and DNS are not measured.
+//! `prober` runs one probe loop per environment, and `probe` sends a single request. The other modules do no I/O:
+//! `window` stores the most recent results in bounded memory, `soak` counts the time for which a release served well,
+//! and `bake` judges a new release.
+//!
+//! Probes are sent from inside the cluster to the Service, so they do not cover ingress and DNS.
 
 pub mod bake;
 pub mod interval;
@@ -22,40 +25,42 @@ pub use summary::{
     UnknownCause,
 };
 
-/// What to probe. Every reconcile sets it.
+/// Target of the probes of one environment. Reconciles keep it up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Namespace of the environment.
     pub namespace: String,
     /// Name of the environment.
     pub name: String,
-    /// UID of the environment: measurements of an earlier environment with the same name do not count.
+    /// UID of the environment. If it changes, all results are dropped, because they belong to a deleted environment of
+    /// the same name.
     pub uid: String,
     /// IP address of the Service. Probes need no DNS lookup, so a DNS failure does not affect the result.
     pub address: IpAddr,
     /// Port of the Service.
     pub port: u16,
-    /// Health path of the application.
+    /// Path of the probe request: the application's health path.
     pub path: String,
     /// Value of the Host header: the environment's domain.
     pub host: String,
-    /// The only release that can answer: that of all ready pods or, if no pod is ready, of all pods. `None` if it is
-    /// not a single release.
+    /// Number of the only release that can respond: the release of all ready pods or, if no pod is ready, of all pods.
+    /// Terminating pods do not count. `None` if there are no such pods, or if they do not all belong to one release.
     pub release: Option<i64>,
-    /// Whether a release is in its bake; probes then use [`BAKE_INTERVAL`].
+    /// True if a release is in its bake. The probes then use [`BAKE_INTERVAL`].
     pub baking: bool,
-    /// Time over which [`ProbeSummary::latency`] is computed.
+    /// Length of the most recent period over which [`ProbeSummary::latency`] is computed.
     pub latency_over: SignedDuration,
 }
 
-/// Probes environments. When the verdict on an environment changes, its reconcile is requested.
+/// Availability probes of environments. If the verdict on an environment changes, a reconcile of the environment is
+/// requested.
 pub trait Probes: Send + Sync {
-    /// Starts to probe an environment, or replaces its target.
+    /// Starts probing an environment, or updates its target.
     fn watch(&self, target: Target);
     /// Stops probing an environment and drops its results.
     fn forget(&self, namespace: &str, name: &str);
-    /// Stops probing all environments and drops the results, because another replica leads now.
+    /// Stops probing all environments and drops their results. It is called when this replica stops leading.
     fn forget_all(&self);
-    /// Results of an environment; `None` if it is not probed.
+    /// Returns the probe results of an environment at `now`; `None` if it is not probed.
     fn summary(&self, namespace: &str, name: &str, now: Timestamp) -> Option<ProbeSummary>;
 }

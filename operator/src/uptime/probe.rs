@@ -1,8 +1,8 @@
-//! One probe: a GET request to a Service over a new connection, and who is to blame if it fails.
+//! Sends a probe (a GET request to a Service over a new connection) and determines who is to blame if it fails.
 //!
-//! A fault of the operator's own network or process never counts as a fault of the site. A refused connection and a
-//! response are conclusive. After a timeout the API server is contacted: if that fails too, the operator's network is
-//! to blame.
+//! Faults of the operator's own network or process are told apart from faults of the site. A response or a refused
+//! connection in time is conclusive. After a timeout, the operator connects to the API server. If that fails too, the
+//! operator's network is to blame.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
@@ -20,17 +20,17 @@ use crate::net::{Endpoint, Guard, HttpClient, NetError, Scheme};
 /// Timeout of a probe, from connecting to the end of the response.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Delay beyond [`TIMEOUT`] above which a result is discarded, because the operator's process was not running in
-/// between.
+/// Maximum time by which a probe may exceed [`TIMEOUT`]. The result of a slower probe is discarded, because the
+/// operator's process was not running for part of the time.
 const MAX_STALL: Duration = Duration::from_millis(500);
 
-/// Timeout of connecting to the API server, which shows whether the operator's own network works.
+/// Timeout of the connection to the API server that tests the operator's own network.
 const REFERENCE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Maximum number of response bytes that are read. The response of a health path is much smaller.
 const MAX_RESPONSE: usize = 64 * 1024;
 
-/// Target of one probe.
+/// Parameters of one probe.
 #[derive(Clone, Debug)]
 pub struct ProbeRequest {
     /// IP address of the Service.
@@ -41,11 +41,11 @@ pub struct ProbeRequest {
     pub path: String,
     /// Value of the Host header.
     pub host: String,
-    /// Whether an earlier probe reached the site. If not, a network policy may be the cause of a timeout.
+    /// True if an earlier probe reached the site. If false, a network policy may be the cause of a timeout.
     pub reached: bool,
 }
 
-/// Sends probes.
+/// Client that sends probes.
 #[derive(Debug)]
 pub struct Dialler {
     guard: Guard,
@@ -53,7 +53,7 @@ pub struct Dialler {
     reference: Option<SocketAddr>,
 }
 
-/// Why a probe got no status.
+/// Reason why a probe got no complete response.
 enum ProbeError {
     Bad(SiteFault),
     Unknown(UnknownCause),
@@ -64,7 +64,8 @@ enum ProbeError {
 }
 
 impl Dialler {
-    /// `reference` is the API server's address. Without it, the site is always to blame for a timeout.
+    /// Creates a client. `reference` is the address of the API server, which is contacted after a timeout. Without it,
+    /// the operator's own network is assumed to work.
     pub fn new(guard: Guard, client: HttpClient, reference: Option<SocketAddr>) -> Self {
         Self {
             guard,
@@ -99,7 +100,7 @@ impl Dialler {
         }
     }
 
-    /// The status of the response. Its body is read up to the maximum size.
+    /// Sends the request and returns the status of the response. At most [`MAX_RESPONSE`] bytes of the body are read.
     async fn exchange(&self, ask: &ProbeRequest, started: Instant) -> Result<u16, ProbeError> {
         let deadline = started.checked_add(TIMEOUT).unwrap_or(started);
         if self.guard.refuses(ask.address) {
@@ -148,8 +149,9 @@ impl Dialler {
     }
 }
 
-/// Classifies a connection error. kube-proxy refuses connections to a Service without endpoints. An unreachable host
-/// may be a lost node or a lost route of our own; the connection to the API server then tells which.
+/// Classifies an error of connecting. A refused connection is the site's fault, because kube-proxy refuses connections
+/// to a Service without endpoints. An unreachable host may be a lost node or a fault of the operator's own network. The
+/// caller distinguishes these by connecting to the API server.
 fn connect_fault(kind: ErrorKind) -> ProbeError {
     match kind {
         ErrorKind::ConnectionRefused

@@ -1,4 +1,4 @@
-//! Tests of probes against servers on loopback, well-behaved and hostile ones.
+//! Tests of probes against well-behaved and hostile servers on loopback.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -187,7 +187,7 @@ fn the_kernels_words_are_told_apart() {
     }
 }
 
-/// A port with a full accept queue. Further connections get no response, as if packets were dropped.
+/// Opens a port whose accept queue is full. Further connection attempts get no response, as if packets were dropped.
 async fn silent_port() -> (tokio::net::TcpListener, Vec<TcpStream>, u16) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

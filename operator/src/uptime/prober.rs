@@ -1,4 +1,4 @@
-//! Probe loops, one per environment. Probes of one environment never overlap. A changed verdict requests a reconcile.
+//! Probe loops, one per environment. Probes of one environment never overlap. A changed verdict triggers a reconcile.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,20 +19,20 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::requeue::RequeueTrigger;
 
-/// Maximum number of concurrent probes. Each takes at most 3 s, so an environment is probed late only if this many
-/// probes hang.
+/// Maximum number of concurrent probes of all environments. A probe takes at most 3 s, so other probes are delayed only
+/// while this many hang.
 const MAX_CONCURRENT: usize = 64;
 
 type Key = (String, String);
 
-/// Probes the environments that reconciles ask for. Dropping it ends all loops.
+/// Runs a probe loop for each environment that a reconcile has registered. Dropping the prober ends all loops.
 #[derive(Debug)]
 pub struct Prober {
     shared: Arc<Shared>,
     watched: Mutex<HashMap<Key, Watched>>,
 }
 
-/// State shared by all loops.
+/// State shared by all probe loops.
 #[derive(Debug)]
 struct Shared {
     dialler: Dialler,
@@ -56,7 +56,7 @@ struct State {
 }
 
 impl Prober {
-    /// A prober that does not probe any environment yet.
+    /// Returns a prober that does not probe any environment yet.
     pub fn new(dialler: Dialler, requeue: RequeueTrigger, metrics: Metrics, clock: Clock) -> Self {
         let shared = Shared {
             dialler,
@@ -115,8 +115,8 @@ impl Probes for Prober {
     }
 }
 
-/// Probes one environment until dropped. The first probe comes after a random part of an interval, so that not all
-/// environments are probed at the same moment after a restart.
+/// Probes one environment until the future is dropped. The first probe is sent after a random part of an interval, so
+/// that a restart does not probe all environments at the same moment.
 async fn run(shared: Arc<Shared>, state: Arc<Mutex<State>>) {
     let interval = Duration::try_from(INTERVAL).unwrap_or_default();
     let start = rand::rng().random_range(Duration::ZERO..interval);
@@ -129,7 +129,7 @@ async fn run(shared: Arc<Shared>, state: Arc<Mutex<State>>) {
     }
 }
 
-/// Sends one probe and records its result. Returns the interval from its start to the next probe.
+/// Sends one probe and records its result. Returns the time from the start of this probe to the start of the next one.
 async fn once(shared: &Shared, state: &Mutex<State>) -> Duration {
     // The semaphore is never closed. If it were, probing without a limit would be right.
     let permit = shared.permits.acquire().await;

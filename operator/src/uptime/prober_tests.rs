@@ -1,4 +1,4 @@
-//! Tests of the probe loops against servers on loopback. Every wait has a deadline.
+//! Tests of the probe loops against servers on loopback. Every wait has a timeout.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,7 +45,7 @@ fn target(name: &str, port: u16) -> Target {
     }
 }
 
-/// A site whose status can be changed. It counts its requests: all, and the concurrent ones.
+/// Site whose response status can be changed. It counts all requests, and the maximum number of concurrent ones.
 #[derive(Clone, Default)]
 struct Site {
     asked: Arc<AtomicUsize>,

@@ -1,8 +1,9 @@
-//! Soak: seconds for which a release served well. Neither a crash nor a restart counts a second twice. Pure.
+//! Counts the soak of a release: the seconds for which it served well. No second is counted twice, even if the operator
+//! crashes or restarts. Pure functions without I/O.
 //!
-//! The window's spans contain recent measurements. The release's status contains the counts persisted up to
-//! `lastCountedAt`. Everything after that time is counted again on each call, so a lost status write is repeated. A
-//! process that dies loses only what it has not persisted: at most a minute.
+//! Recent measurements are stored in memory, as spans. Counts up to `lastCountedAt` are stored in the release's status.
+//! Each call counts all time after `lastCountedAt` again, so a failed status write loses nothing. If the operator
+//! process dies, it loses only the time that is not stored yet, normally about a minute at most.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{ProbeFailure, ReleaseStatus};
@@ -11,31 +12,32 @@ use jiff::{SignedDuration, Timestamp};
 use super::interval::{INTERVAL, max_gap};
 use super::summary::{ProbeSummary, Span, SpanKind};
 
-/// Interval at which counts are persisted in the release's status.
+/// Interval at which counts are stored in the release's status.
 const PERSIST_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 
 /// Maximum number of entries in `status.failures`.
 const MAX_FAILURES: usize = 16;
 
-/// Failures within this many measured seconds are stored as one entry.
+/// Length of a bucket of measured time in seconds. All failures in a bucket are stored as one entry of
+/// `status.failures`.
 const MERGE_SECONDS: i64 = 300;
 
-/// Measured time of a release within a period.
+/// Measured serving time of a release within a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Total time between two successive good probes.
+    /// Total time between successive probes that both succeeded.
     pub good: SignedDuration,
-    /// Total time before each failed probe, back to the probe before it.
+    /// Total time between each failed probe and the probe before it.
     pub bad: SignedDuration,
-    /// Total measured time, good or not.
+    /// Total measured time, including failed time.
     pub measured: SignedDuration,
     /// End of the newest measured span; `None` if nothing was measured.
     pub until: Option<Timestamp>,
-    /// End of the newest span that ended with a failed probe, if any.
+    /// End of the newest span that ended with a failed probe; `None` if no probe failed.
     pub failed_at: Option<Timestamp>,
 }
 
-/// Sums the spans of `release` from `from` (`None`: from the first) to `to`.
+/// Sums the spans of `release` between `from` and `to`. If `from` is `None`, the sum starts at the first span.
 pub fn tally(spans: &[Span], release: i64, from: Option<Timestamp>, to: Timestamp) -> Tally {
     let from = from.unwrap_or(Timestamp::MIN);
     let mut tally = Tally::default();
@@ -59,13 +61,14 @@ pub fn tally(spans: &[Span], release: i64, from: Option<Timestamp>, to: Timestam
     tally
 }
 
-/// Whole seconds between `from` and `to` that count towards the soak of `release`.
+/// Returns the number of whole seconds between `from` and `to` that count towards the soak of `release`.
 pub fn count(spans: &[Span], from: Option<Timestamp>, to: Timestamp, release: i64) -> i64 {
     tally(spans, release, from, to).good.as_secs()
 }
 
-/// The status with all measurements since `lastCountedAt`, to be persisted. `None` until they cover a minute. Once the
-/// release no longer serves, the rest is returned at once. `status.serving` must be up to date.
+/// Returns the release's status updated with all measurements since `lastCountedAt`, for the caller to store. `None` if
+/// they cover less than a minute. If the release does not serve any more, the remaining measurements are returned
+/// immediately. `status.serving` must be up to date.
 pub fn counted(
     number: i64,
     status: &ReleaseStatus,
@@ -99,8 +102,9 @@ pub fn counted(
     Some(status)
 }
 
-/// When [`counted`] will have something to persist, for the time of the next reconcile. `None` if the release does not
-/// serve, or if that time has passed without a measurement: the regular resync is then soon enough.
+/// Returns the time at which [`counted`] will have measurements to store, so that a reconcile can be scheduled. `None`
+/// if the release does not serve, or if that time has passed without a measurement. The periodic resync is then
+/// sufficient.
 pub fn next_count(
     number: i64,
     status: &ReleaseStatus,
@@ -116,8 +120,8 @@ pub fn next_count(
     (serves && at > now).then_some(at)
 }
 
-/// Seconds of soak that are not in the status yet. The gate adds them to `goodSeconds`, so that it opens as soon as the
-/// required soak is reached and not at the next status write.
+/// Returns the number of soak seconds that are not stored in the status yet. The gate adds them to `goodSeconds`, so
+/// that it opens as soon as the required soak is reached, without waiting for a status write.
 pub fn unpersisted(
     number: i64,
     status: &ReleaseStatus,
@@ -128,7 +132,8 @@ pub fn unpersisted(
     count(&summary.spans, from, now, number)
 }
 
-/// Time up to which seconds of `release` are counted; `None` unless its newest span is good and still growing.
+/// Returns the time up to which the soak of `release` is counted. `None` unless the newest span belongs to this
+/// release, is good and is still growing.
 pub fn counting_until(release: i64, summary: &ProbeSummary, now: Timestamp) -> Option<Timestamp> {
     let newest = summary.spans.last()?;
     let goes_on = newest.release == release
@@ -138,17 +143,17 @@ pub fn counting_until(release: i64, summary: &ProbeSummary, now: Timestamp) -> O
     goes_on.then_some(newest.to)
 }
 
-/// Measured availability of a digest, in seconds.
+/// Measured availability of an image digest, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Availability {
     /// Number of measured seconds.
     pub measured: i64,
-    /// Number of seconds in spans that ended with a failed probe.
+    /// Number of failed seconds: the total length of spans that ended with a failed probe.
     pub bad: i64,
 }
 
 impl Availability {
-    /// Availability in hundredths of a percent, rounded down: 9998 means 99.98 %.
+    /// Returns the availability in hundredths of a percent, rounded down: 9998 means 99.98 %.
     pub fn hundredths(&self) -> i64 {
         let good = self.measured.saturating_sub(self.bad).max(0);
         good.saturating_mul(10_000)
@@ -157,8 +162,9 @@ impl Availability {
     }
 }
 
-/// Availability over the most recent `over` of measured serving time. Unmeasured time does not count, so the range
-/// may reach further back. `records` are those of one digest, newest first. `None` where nothing was measured.
+/// Returns the availability over the most recent measured serving time of length `over`. Unmeasured time is skipped, so
+/// the period may begin earlier than `over` before `now`. `records` contains the release numbers and statuses of one
+/// image digest, newest first. `None` if nothing was measured.
 pub fn availability<'a>(
     records: impl IntoIterator<Item = (i64, &'a ReleaseStatus)>,
     summary: Option<&ProbeSummary>,
@@ -192,9 +198,9 @@ pub fn availability<'a>(
     (total.measured > 0).then_some(total)
 }
 
-/// Adds a failure to the list. Failures in the same five measured minutes become one entry. Above the maximum number of
-/// entries, the two whose distance is smallest in relation to their age become one. Recent failures are therefore
-/// precise and old ones coarse, which is enough for long windows.
+/// Adds a failure to the list. Failures in the same bucket of [`MERGE_SECONDS`] are merged. If the list is longer than
+/// [`MAX_FAILURES`], the pair selected by [`closest`] is merged. Recent failures are therefore stored precisely and old
+/// ones coarsely, which is enough for long periods.
 fn note(failures: &mut Vec<ProbeFailure>, new: ProbeFailure) {
     match failures.last_mut() {
         Some(last) if last.measured / MERGE_SECONDS == new.measured / MERGE_SECONDS => {
@@ -211,8 +217,8 @@ fn note(failures: &mut Vec<ProbeFailure>, new: ProbeFailure) {
     }
 }
 
-/// Index of the failure to merge with the next one: the pair that covers the shortest time in relation to its age. A
-/// failure covers the measured time since the failure before it.
+/// Returns the index of the failure to merge with the next one. It selects the pair that covers the shortest measured
+/// time in relation to its age. A pair covers the measured time since the failure before it.
 fn closest(failures: &[ProbeFailure]) -> Option<usize> {
     let newest = failures.last()?.measured;
     let before = std::iter::once(0).chain(failures.iter().map(|f| f.measured));
@@ -229,7 +235,8 @@ fn closest(failures: &[ProbeFailure]) -> Option<usize> {
         .map(|(at, _)| at)
 }
 
-/// The merged failure, at the time of the later one, so that no failed second leaves a window too early.
+/// Merges two failures. The result has the time of the later one, so that no failed second leaves an availability
+/// period too early.
 fn joined(earlier: &ProbeFailure, later: &ProbeFailure) -> ProbeFailure {
     ProbeFailure {
         seconds: earlier.seconds.saturating_add(later.seconds),
@@ -237,7 +244,8 @@ fn joined(earlier: &ProbeFailure, later: &ProbeFailure) -> ProbeFailure {
     }
 }
 
-/// Start of the time to count: `lastCountedAt`, else the release's first span.
+/// Returns the start of the time to count: `from` (`lastCountedAt`) or, if it is `None`, the start of the release's
+/// first span.
 fn begun(from: Option<Timestamp>, summary: &ProbeSummary, release: i64) -> Option<Timestamp> {
     let own = summary.spans.iter().filter(|s| s.release == release);
     from.or_else(|| own.map(|s| whole_seconds(s.from).0).min())

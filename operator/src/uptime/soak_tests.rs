@@ -11,8 +11,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-/// A probed site with release 7, probed every two seconds. `outcome` gives the result for each second; `None`: no
-/// probe.
+/// Site that runs release 7 and is probed every two seconds. `outcome` returns the result of the probe in a given
+/// second, or `None` if no probe is sent.
 struct Site {
     window: Window,
     next: i64,
@@ -56,12 +56,13 @@ fn serving() -> ReleaseStatus {
     }
 }
 
-/// Good seconds so far: the persisted ones and those since.
+/// Returns the number of good seconds so far, including those that are not stored yet.
 fn soaked(status: &ReleaseStatus, summary: &ProbeSummary, second: i64) -> i64 {
     status.good_seconds + unpersisted(7, status, summary, at(second))
 }
 
-/// The second at which the soak is complete. There is one reconcile per second, and counts are persisted when due.
+/// Returns the second at which the soak is complete. A reconcile runs every second, and counts are stored when they are
+/// due.
 fn soak_ends(outcome: fn(i64) -> Option<ProbeOutcome>, needed: i64) -> i64 {
     let (mut site, mut status) = (Site::new(outcome), serving());
     for second in 0.. {
@@ -315,7 +316,7 @@ fn any_act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    /// The steps take up to 3.9 s, so they are within the maximum gap but irregular.
+    /// The steps between probes are irregular and take up to 3.9 s, which is less than the maximum gap of 4 s.
     #[test]
     fn counting_in_pieces_never_exceeds_counting_at_once(
         steps in prop::collection::vec((1_i64..3_900, any_outcome(), any_act()), 1..400),

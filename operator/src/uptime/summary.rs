@@ -1,4 +1,4 @@
-//! Results of probes as reconciles read them. Plain data.
+//! Probe results in the form in which reconciles read them.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,32 +8,32 @@ use super::interval::max_gap;
 /// Result of one probe of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ProbeOutcome {
-    /// The site answered with a healthy status.
+    /// The site responded with a status from 200 to 399.
     Good {
         /// Time from connecting to the end of the response, in milliseconds.
         latency_ms: u32,
     },
-    /// The site is at fault.
+    /// The probe failed, and the site is at fault.
     Bad(SiteFault),
-    /// The probe says nothing about the site.
+    /// The probe allows no conclusion about the site.
     Unknown(UnknownCause),
 }
 
-/// Why a probe counts against the site.
+/// Fault of the site that made a probe fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum SiteFault {
-    /// Nothing listens, or the connection was reset at once.
+    /// The connection was refused, or reset before it was established.
     Refused,
-    /// No response within 2 s.
+    /// The site did not respond within 2 s, or its host could not be reached.
     Timeout,
-    /// The status is below 200 or at least 400, which the kubelet's probes do not accept either.
+    /// The status of the response is below 200 or at least 400. The kubelet's probes reject these statuses too.
     Status(u16),
-    /// The response is not HTTP, or the connection broke.
+    /// The response is not valid HTTP, or the connection broke.
     Protocol,
 }
 
 impl std::fmt::Display for SiteFault {
-    /// Written as the rest of a sentence that begins with "the site".
+    /// Writes the fault as the predicate of a sentence whose subject is "the site".
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Refused => f.write_str("refuses connections"),
@@ -44,21 +44,21 @@ impl std::fmt::Display for SiteFault {
     }
 }
 
-/// Why a probe says nothing about the site.
+/// Reason why a probe allows no conclusion about the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum UnknownCause {
-    /// No probe has finished yet.
+    /// No probe has finished recently. Or all probes so far have failed, but they are too few to confirm a failure.
     Starting,
-    /// No connection to this Service has ever succeeded. A network policy that forbids it looks the same as a site that
-    /// is down.
+    /// The probe could not connect to the Service, and no earlier probe reached it. The site may be down, or a network
+    /// policy may block the connection.
     NotReached,
-    /// The probe got no response, and the API server cannot be reached either.
+    /// The probe got no response, and the operator cannot reach the API server either.
     OwnNetwork,
-    /// The operator cannot open connections.
+    /// The operator cannot open network connections.
     OwnSockets,
-    /// The operator's process was not running for part of the probe.
+    /// The operator's process was suspended or got no CPU time during the probe.
     Stalled,
-    /// The Service has an address that the operator never connects to.
+    /// The Service has an IP address to which the operator never connects.
     Address,
 }
 
@@ -77,82 +77,85 @@ impl std::fmt::Display for UnknownCause {
     }
 }
 
-/// Verdict of the last probes.
+/// Verdict on a site from its most recent probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ProbeVerdict {
-    /// The site answers. A single failed probe does not change this verdict.
+    /// The site responds. Fewer than three successive failed probes do not change this verdict.
     Answering,
-    /// Several failed probes in a row have confirmed a failure.
+    /// At least three successive probes failed, which confirms a failure.
     Failing(Failing),
-    /// Nothing is known about the site; with the cause.
+    /// The current state of the site is unknown. Contains the cause.
     Unmeasured(UnknownCause),
 }
 
-/// A failure that several probes confirmed.
+/// Failure of a site that several successive probes confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Failing {
-    /// Time of the first of the failed probes.
+    /// Time of the first failed probe.
     pub since: Timestamp,
-    /// How the first failed probe failed.
+    /// Fault found by the first failed probe.
     pub bad: SiteFault,
-    /// The release to blame: the only one that could serve during the failed probes that confirm the failure. `None` if
-    /// it is unknown.
+    /// Number of the release to blame: the only release that could respond to the last three or more successive failed
+    /// probes. `None` if there is no such release.
     pub release: Option<i64>,
 }
 
-/// Measured time: successive probes of one kind, each at most two intervals after the one before.
+/// Period of measured time. Within it, successive probes are at most two intervals (4 s) apart, and the time between
+/// them is all of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
     /// Time of the first probe of the span.
     pub from: Timestamp,
     /// Time of the last probe of the span.
     pub to: Timestamp,
-    /// The only release that could answer during the span.
+    /// Number of the only release that could respond during the span.
     pub release: i64,
-    /// What the probes of the span showed.
+    /// Kind of the time in the span.
     pub kind: SpanKind,
 }
 
 /// Kind of the time between two successive probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum SpanKind {
-    /// Both probes were good: the time counts towards the soak.
+    /// Both probes succeeded. The time counts towards the soak.
     Good,
-    /// The second probe failed: the time counts as failed.
+    /// The second probe failed. The time counts as failed.
     Bad,
-    /// The first probe failed and the second was good: the time counts neither towards the soak nor as failed.
+    /// The first probe failed and the second succeeded. The time counts neither towards the soak nor as failed.
     Recovering,
 }
 
-/// Latency of the probes of the serving release.
+/// Response latency of a site, measured by probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Latency {
-    /// 95th percentile in milliseconds. A timeout counts as 2,000 ms.
+    /// 95th percentile of the latency in milliseconds. A timeout counts as 2,000 ms.
     pub p95_ms: u32,
-    /// Number of probes that the percentile is computed from.
+    /// Number of probes from which the percentile is computed.
     pub samples: usize,
 }
 
-/// All probe results of one environment that reconciles use.
+/// Probe results of one environment, as used by reconciles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProbeSummary {
-    /// When probing of the environment began.
+    /// Time at which probing of the environment began.
     pub began: Timestamp,
-    /// Time of the newest probe that was good or bad.
+    /// Time of the newest probe with a good or bad result; `None` if there was none.
     pub last: Option<Timestamp>,
-    /// Verdict of the last probes.
+    /// Verdict on the site from its most recent probes.
     pub verdict: ProbeVerdict,
-    /// The only release that can answer; see [`super::Target::release`].
+    /// Number of the only release that can respond; see [`super::Target::release`].
     pub release: Option<i64>,
-    /// Measured spans, oldest first; only the newest 64 are stored.
+    /// Measured spans, oldest first. Only the newest 64 are kept.
     pub spans: Vec<Span>,
-    /// Latency of `release` over [`super::Target::latency_over`]; `None` without samples.
+    /// Latency over the most recent [`super::Target::latency_over`], without probes from before the last change of
+    /// `release`. `None` if there are no samples.
     pub latency: Option<Latency>,
 }
 
 impl ProbeSummary {
-    /// End of the time that is known to be measured or unmeasured: the last result if it is recent. Otherwise it is
-    /// `now`, because the time since the last result is then unmeasured.
+    /// Returns the end of the period whose measured and unmeasured time is final. This is the time of the last result
+    /// if it is recent, because the next probe may still count the time since then as measured. Otherwise it is `now`,
+    /// because the time since the last result then counts as unmeasured.
     pub fn measured_until(&self, now: Timestamp) -> Timestamp {
         self.last
             .filter(|last| now.duration_since(*last) <= max_gap())

@@ -1,4 +1,5 @@
-//! The last probe results of one environment, in bounded memory. Pure: times are arguments.
+//! Most recent probe results of one environment, in bounded memory. The module does no I/O, and all times are passed as
+//! arguments.
 
 use std::collections::VecDeque;
 
@@ -10,44 +11,45 @@ use super::summary::{
     UnknownCause,
 };
 
-/// Number of successive failed probes that confirm a failure. One may be a lost packet, and two a pod that was just
-/// replaced. Three take 4 s, or 2 s during a bake.
+/// Number of successive failed probes that confirm a failure. One failed probe may be a lost packet, and two may be a
+/// pod that was just replaced. Three probes take 4 s, or 2 s during a bake.
 pub const FAILURE_THRESHOLD: u32 = 3;
 
-/// Number of successive good probes that end a confirmed failure, so that a site that answers only sometimes does not
-/// flap.
+/// Number of successive good probes that end a confirmed failure. More than one is required so that the verdict does
+/// not flap if a site responds only sometimes.
 pub const SUCCESS_THRESHOLD: u32 = 2;
 
-/// Age of the last good or bad result above which the verdict is Unmeasured: five intervals.
+/// Maximum age of the last good or bad result: five intervals. If it is older, the verdict is Unmeasured.
 const STALE_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-/// Maximum number of stored latencies: three minutes of probes during a bake, the longest time that is judged.
+/// Maximum number of stored latencies. It covers three minutes of probes during a bake, the longest period over which
+/// latency is judged.
 const MAX_LATENCIES: usize = 180;
 
-/// Maximum number of stored spans. A steady site needs one. A site that fails every other probe adds one per probe, and
-/// spans are persisted every minute.
+/// Maximum number of stored spans. A site that fails every other probe adds one span per probe, so at most 60 in the
+/// minute between two status writes.
 const MAX_SPANS: usize = 64;
 
-/// Latency in milliseconds that a timeout counts as.
+/// Latency in milliseconds that is stored for a probe that timed out.
 const TIMEOUT_LATENCY_MS: u32 = 2_000;
 
-/// The last results of one environment: at most 64 spans of 48 bytes and 180 latencies of 16 bytes; about 8 KiB with
-/// the spare capacity of the ring buffers.
+/// Most recent probe results of one environment. At most 64 spans of 48 bytes and 180 latencies of 16 bytes are stored,
+/// about 8 KiB with the spare capacity of the ring buffers.
 #[derive(Clone, Debug)]
 pub struct Window {
     began: Timestamp,
     release: Option<i64>,
-    /// True if the release that can answer has changed since the last result.
+    /// True if the release that can respond has changed since the last result.
     broken: bool,
     last: Option<(Timestamp, Known)>,
     known_at: Option<Timestamp>,
     unknown: Option<UnknownCause>,
     streak: Streak,
     failing: Option<Failing>,
-    /// True once a probe was good.
+    /// True if any probe has succeeded.
     answered: bool,
     spans: VecDeque<Span>,
-    /// Time of the probe in Unix milliseconds, and its latency in milliseconds.
+    /// Time of each probe in Unix milliseconds, and its latency in milliseconds.
     latencies: VecDeque<(i64, u32)>,
     reported: ReportedVerdict,
 }
@@ -64,11 +66,11 @@ struct Streak {
     good: u32,
     bad: u32,
     first_bad: Option<(Timestamp, SiteFault)>,
-    /// Number of successive failed probes since the current release became the only one that can answer.
+    /// Number of successive failed probes since the current release became the only one that can respond.
     of_release: u32,
 }
 
-/// The part of a verdict whose change requests a reconcile.
+/// Part of a verdict whose change triggers a reconcile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReportedVerdict {
     Answering,
@@ -77,7 +79,7 @@ enum ReportedVerdict {
 }
 
 impl Window {
-    /// A window without results; probing began at `began`.
+    /// Returns a window without results. `began` is the time at which probing began.
     pub fn new(began: Timestamp) -> Self {
         Self {
             began,
@@ -95,7 +97,7 @@ impl Window {
         }
     }
 
-    /// Sets the only release that can answer from now on; see [`super::Target::release`].
+    /// Sets the only release that can respond from now on; see [`super::Target::release`].
     pub fn serve(&mut self, release: Option<i64>) {
         if self.release == release {
             return;
@@ -106,7 +108,7 @@ impl Window {
         self.latencies.clear();
     }
 
-    /// True once any probe result was good or bad.
+    /// Returns true if any probe has had a good or bad result.
     pub fn reached(&self) -> bool {
         self.known_at.is_some()
     }
@@ -181,7 +183,8 @@ impl Window {
         self.latencies.push_back((at.as_millisecond(), latency_ms));
     }
 
-    /// Adds the time since the last result to the spans, if both results were good or bad.
+    /// Adds the time since the last result to the spans, if both results are good or bad, at most two intervals apart,
+    /// and of the same release.
     fn span(&mut self, at: Timestamp, known: Known) {
         let (Some((from, before)), Some(release)) = (self.last, self.release) else {
             return;
@@ -215,7 +218,7 @@ impl Window {
         });
     }
 
-    /// The verdict on the site at `now`.
+    /// Returns the verdict on the site at `now`.
     pub fn verdict(&self, now: Timestamp) -> ProbeVerdict {
         let fresh = self
             .known_at
@@ -229,7 +232,7 @@ impl Window {
         }
     }
 
-    /// The summary that reconciles read. `latency_over` is the time over which latency is computed.
+    /// Returns the summary for reconciles. `latency_over` is the length of the period over which latency is computed.
     pub fn summary(&self, latency_over: SignedDuration, now: Timestamp) -> ProbeSummary {
         ProbeSummary {
             began: self.began,
@@ -241,7 +244,7 @@ impl Window {
         }
     }
 
-    /// 95th percentile (nearest rank) of the latencies within the last `over`; `None` without any.
+    /// Returns the 95th percentile (nearest rank) of the latencies within the last `over`; `None` if there are none.
     fn p95(&self, over: SignedDuration, now: Timestamp) -> Option<Latency> {
         let since = now.saturating_sub(over).unwrap_or(Timestamp::MIN);
         let recent = self

@@ -10,7 +10,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-/// A window of release 7 with these results, one every two seconds from second 0.
+/// Returns a window of release 7 with the given results, one every two seconds from second 0.
 fn window(outcomes: &[ProbeOutcome]) -> Window {
     let mut window = Window::new(at(0));
     window.serve(Some(7));

@@ -1,5 +1,5 @@
-//! Simulation of the Deployment controller: ReplicaSets by template hash, rolling update, status and conditions.
-//! The arithmetic is that of `pkg/controller/deployment` (`rolling.go`, `sync.go`, `progress.go`).
+//! Simulation of the Deployment controller: ReplicaSets per template hash, rolling updates, status and conditions. The
+//! calculations follow `pkg/controller/deployment` in Kubernetes (`rolling.go`, `sync.go`, `progress.go`).
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 #[derive(Debug)]
 pub struct SimulatedDeploymentController;
 
-/// A Deployment, its current ReplicaSet and its previous ReplicaSets.
+/// Deployment with its current ReplicaSet and its previous ReplicaSets.
 struct View {
     key: Key,
     deployment: Value,
@@ -97,7 +97,8 @@ fn create_set(
     format!("created replicaset {name}")
 }
 
-/// FNV-1a hash of the template with sorted keys: the same in every run and for every field order.
+/// Returns the FNV-1a hash of the template, computed over sorted keys. It is the same in every run and for every order
+/// of fields.
 fn template_hash(template: &Value) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in canonical(template).bytes() {
@@ -125,8 +126,8 @@ fn canonical(value: &Value) -> String {
     }
 }
 
-/// Resolves an absolute number or a percentage of `of`. `up` selects the rounding: maxSurge rounds up, maxUnavailable
-/// rounds down.
+/// Resolves `value`, which is an absolute number or a percentage of `of`. A percentage is rounded up if `up` is true
+/// (maxSurge), otherwise down (maxUnavailable).
 fn share(value: &Value, of: i64, up: bool) -> i64 {
     let percent = value
         .as_str()
@@ -151,8 +152,8 @@ impl View {
         replicas(&self.deployment)
     }
 
-    /// maxSurge and maxUnavailable. If both are zero the rollout could not progress, so maxUnavailable is then 1, as
-    /// in Kubernetes.
+    /// Returns maxSurge and maxUnavailable as numbers of pods. If both are 0, the rollout could not progress, so
+    /// maxUnavailable is 1, as in Kubernetes.
     fn bounds(&self) -> (i64, i64) {
         let rolling = &self.deployment["spec"]["strategy"]["rollingUpdate"];
         let surge = share(&rolling["maxSurge"], self.desired(), true);
@@ -171,7 +172,8 @@ impl View {
             .map(|(_, set)| set)
     }
 
-    /// Gives the current ReplicaSet a new highest revision if an old one has a higher revision, as after a rollback.
+    /// Raises the revision of the current ReplicaSet above those of all others, if it is not the highest already. This
+    /// happens after a rollback.
     fn revise(&self, store: &mut Store) -> Option<String> {
         let newest = self
             .old
@@ -253,7 +255,8 @@ impl View {
         (spare > 0).then(|| (key, set, replicas(set) - spare.min(replicas(set))))
     }
 
-    /// Deletes the oldest empty ReplicaSets beyond `revisionHistoryLimit` once the rollout is complete.
+    /// Deletes the oldest empty ReplicaSet, if the rollout is complete and there are more than `revisionHistoryLimit`
+    /// old ones.
     fn clean_up(&self, store: &mut Store) -> Option<String> {
         let limit =
             usize::try_from(number(&self.deployment, "/spec/revisionHistoryLimit")).unwrap_or(0);
@@ -347,8 +350,8 @@ impl View {
         }
     }
 
-    /// A condition of the Deployment. `lastTransitionTime` changes with the status; `lastUpdateTime` also changes with
-    /// the reason, and if `touch` is set.
+    /// Builds a condition of the Deployment. `lastTransitionTime` changes only with the status. `lastUpdateTime`
+    /// changes with the status or the reason, and also if `touch` is set.
     fn condition(&self, kind: &str, status: bool, reason: &str, touch: bool, now: &str) -> Value {
         let status = if status { "True" } else { "False" };
         let old = condition(&self.deployment, kind);

@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 use crate::controllers::objects::{find, put_status};
 use crate::store::Store;
 
-/// Publishes an address in the status of each Ingress of its class or without a class.
+/// Ingress controller that publishes an address in the status of Ingresses. It handles Ingresses with its own class and
+/// those without a class.
 #[derive(Debug, Clone)]
 pub struct SimulatedIngressController {
-    /// The Ingress class that this controller admits; `None`: all classes.
+    /// Ingress class that this controller handles; `None` means all classes.
     pub class: Option<String>,
-    /// The address published in `status.loadBalancer`.
+    /// IP address that is published in `status.loadBalancer`.
     pub address: String,
 }
 

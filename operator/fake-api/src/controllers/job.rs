@@ -37,7 +37,7 @@ fn finished(job: &Value) -> bool {
         .any(|kind| condition(job, kind).is_some())
 }
 
-/// Deletes a finished Job after `ttlSecondsAfterFinished`.
+/// Deletes a finished Job when its `ttlSecondsAfterFinished` has passed.
 fn expire(store: &mut Store, key: &Key, job: &Value) -> Option<&'static str> {
     let ttl = job.pointer("/spec/ttlSecondsAfterFinished")?.as_i64()?;
     let ended = ["Complete", "Failed"]
@@ -106,7 +106,7 @@ fn create_pod(store: &mut Store, key: &Key, job: &Stored) {
     put(store, &key, pod);
 }
 
-/// Sets the final condition of the Job. Pods that still run are deleted; finished pods are kept.
+/// Ends the Job with the condition type `kind`. Deletes unfinished pods and keeps finished ones.
 fn end(
     store: &mut Store,
     key: &Key,

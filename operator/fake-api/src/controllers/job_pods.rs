@@ -1,4 +1,4 @@
-//! Simulation of the kubelet for the pods of Jobs: each pod behaves as the test scripted its Job (by name).
+//! Simulation of the kubelet for pods of Jobs. The test scripts their outcome by a part of the Job's name.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,13 @@ use crate::controllers::pod_status::{bind, each_container, ready, set, state};
 use crate::scripts::{JobOutcome, JobScripts};
 use crate::store::{Key, Store, Stored};
 
-/// Name of the Job that a pod belongs to, from the pod's label.
+/// Returns the name of the Job that a pod belongs to, from the pod's label; `None` for other pods.
 pub fn job_of(pod: &Value) -> Option<&str> {
     pod["metadata"]["labels"][JOB_NAME].as_str()
 }
 
-/// Makes one transition of a Job's pod.
+/// Performs one state transition of a Job's pod and returns its description. Returns `None` if no transition is
+/// possible now.
 pub fn step_pod(
     store: &mut Store,
     scripts: &JobScripts,
@@ -76,7 +77,7 @@ pub fn step_pod(
     Some(said)
 }
 
-/// Whether the pod has exceeded its own `activeDeadlineSeconds`, which count from `status.startTime`.
+/// Returns true if the pod has exceeded its `activeDeadlineSeconds`, counted from `status.startTime`.
 fn overdue(store: &Store, pod: &Value) -> bool {
     let limit = pod["spec"]["activeDeadlineSeconds"].as_i64();
     let started = seconds(&pod["status"]["startTime"]);
@@ -128,7 +129,8 @@ fn terminate(value: &mut Value, exit_code: i64, message: &str, now: &str) {
     value["status"]["phase"] = json!(phase);
 }
 
-/// Contents of the Secrets that the pod mounts as volumes; `None` if one of them does not exist.
+/// Returns the content of all Secrets that the pod mounts as volumes, by key. Returns `None` if one of the Secrets does
+/// not exist.
 fn mounted(store: &Store, key: &Key, pod: &Value) -> Option<BTreeMap<String, String>> {
     let mut contents = BTreeMap::new();
     for volume in pod["spec"]["volumes"].as_array().into_iter().flatten() {

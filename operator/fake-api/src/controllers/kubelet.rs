@@ -1,4 +1,4 @@
-//! Simulation of scheduler and kubelet: moves each pod through its phases as the test scripted its image.
+//! Simulation of the scheduler and the kubelet. Pods move through their phases as the test scripted for their image.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::gc::{self, Propagation};
 use crate::scripts::{Behaviour, JobScripts, PodScripts};
 use crate::store::{Key, Store, Stored};
 
-/// Maximum number of restarts of a crash-looping pod; after the last one it stays in CrashLoopBackOff.
+/// Maximum number of restarts of a crash-looping pod. After the last one, the pod stays in CrashLoopBackOff.
 const MAX_RESTARTS: i64 = 5;
 
 #[derive(Debug)]
@@ -20,13 +20,13 @@ pub struct SimulatedKubelet<'a> {
     pub jobs: &'a JobScripts,
 }
 
-/// The next transition of a pod.
+/// Next state transition of a pod.
 #[derive(Debug, PartialEq)]
 enum Next {
     Unschedulable,
     Schedule,
     Wait(&'static str),
-    /// Starts the containers; counts a restart if they ran before.
+    /// The containers start. If they ran before, their restart count increases.
     Run,
     Ready,
     Unready,
@@ -152,7 +152,7 @@ fn exit(value: &mut Value, now: &str) {
     });
 }
 
-/// Whether a Secret or ConfigMap (or a key of it) that the containers' environment references is missing.
+/// Returns true if the environment of a container refers to a Secret, a ConfigMap or a key that does not exist.
 fn missing_reference(store: &Store, key: &Key, pod: &Value) -> bool {
     let empty = Vec::new();
     let containers = pod["spec"]["containers"].as_array().unwrap_or(&empty);

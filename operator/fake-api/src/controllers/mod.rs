@@ -1,4 +1,4 @@
-//! The simulated built-in controllers. Each call makes one transition, that is at most one step of one object.
+//! Simulated Kubernetes controllers. Each call of their `step` performs at most one state transition of one object.
 
 pub mod deployment;
 pub mod ingress;

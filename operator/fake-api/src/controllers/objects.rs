@@ -1,4 +1,4 @@
-//! Helpers of the simulated controllers: access to the store, and reading of objects.
+//! Helpers of the simulated controllers for accessing the store and reading objects.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::resources::is_custom_group;
 use crate::store::{Key, Store, Stored};
 use crate::write::{Owners, Write, create, update};
 
-/// Label on the pods of a Job whose value is the Job's name.
+/// Label on pods of a Job. Its value is the name of the Job.
 pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 
-/// The first object of a built-in type for which `wanted` holds.
+/// Returns the first object of a built-in type for which `wanted` returns true.
 pub fn find(
     store: &Store,
     plural: &str,
@@ -32,7 +32,7 @@ pub fn all(store: &Store, plural: &str) -> Vec<(Key, Arc<Stored>)> {
         .collect()
 }
 
-/// Objects of a type in a namespace whose controlling owner has this uid.
+/// Returns the objects of a type in a namespace whose controller, by owner reference, has the UID `uid`.
 pub fn controlled(
     store: &Store,
     plural: &str,
@@ -93,13 +93,13 @@ pub fn number(value: &Value, pointer: &str) -> i64 {
     value.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
 }
 
-/// The entry of `status.conditions` with the type `kind`.
+/// Returns the entry of `status.conditions` with the type `kind`.
 pub fn condition<'a>(value: &'a Value, kind: &str) -> Option<&'a Value> {
     let conditions = value.pointer("/status/conditions")?.as_array()?;
     conditions.iter().find(|c| c["type"] == kind)
 }
 
-/// A status object of these numbers. Zeros are left out, because the fields are `omitempty` in Go.
+/// Builds a status object from field names and numbers. Leaves out zeros, because the fields are `omitempty` in Go.
 pub fn counts(entries: &[(&str, i64)]) -> Value {
     let filled = entries.iter().filter(|(_, n)| *n != 0);
     Value::Object(
@@ -109,7 +109,7 @@ pub fn counts(entries: &[(&str, i64)]) -> Value {
     )
 }
 
-/// A `metav1.Time` as seconds since the Unix epoch; `None` if it is absent or invalid.
+/// Converts a `metav1.Time` to seconds since the Unix epoch. Returns `None` if it is missing or invalid.
 pub fn seconds(time: &Value) -> Option<i64> {
     let time: jiff::Timestamp = time.as_str()?.parse().ok()?;
     Some(time.as_second())

@@ -1,4 +1,4 @@
-//! Writes to the status of a simulated pod.
+//! Functions that write the status of a simulated pod.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,8 @@ use crate::controllers::objects::{condition, put};
 use crate::store::{Key, Store};
 use crate::tree;
 
-/// Binds the pod to a node: the scheduler's write of the spec and the kubelet's first status, in one step.
+/// Binds a pod to a node. In one step, performs the scheduler's write of `spec.nodeName` and the kubelet's first status
+/// update.
 pub fn bind(store: &mut Store, key: &Key, value: &mut Value, now: &str) {
     value["spec"]["nodeName"] = json!("node-1");
     put(store, key, value.clone());
@@ -50,7 +51,7 @@ pub fn ready(value: &mut Value, ready: bool, now: &str) {
     set(value, "Ready", ready, reason, now);
 }
 
-/// Sets a pod condition; `lastTransitionTime` changes only if the status changes.
+/// Sets a condition of the pod. `lastTransitionTime` changes only if the status changes.
 pub fn set(value: &mut Value, kind: &str, status: bool, reason: &str, now: &str) {
     let status = if status { "True" } else { "False" };
     let old = condition(value, kind);

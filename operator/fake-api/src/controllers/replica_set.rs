@@ -1,4 +1,4 @@
-//! Simulation of the ReplicaSet controller: creates and deletes pods and writes their numbers to the status.
+//! Simulation of the ReplicaSet controller, which creates and deletes pods and reports their numbers in the status.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl SimulatedReplicaSetController {
     }
 }
 
-/// Pods of the ReplicaSet that are not terminating.
+/// Returns the pods of the ReplicaSet that are not terminating.
 fn pods(store: &Store, key: &Key, set: &Stored) -> Vec<(Key, Arc<Stored>)> {
     let mut pods = controlled(store, "pods", &key.namespace, set.uid());
     pods.retain(|(_, pod)| pod.value["metadata"].get("deletionTimestamp").is_none());
@@ -64,7 +64,7 @@ pub fn is_ready(pod: &Value) -> bool {
     condition(pod, "Ready").is_some_and(|c| c["status"] == "True")
 }
 
-/// Whether the pod is available: ready for at least `min_ready` seconds by the server's clock.
+/// Returns true if the pod is available: it has been ready for at least `min_ready` seconds by the server's clock.
 fn is_available(store: &Store, pod: &Value, min_ready: i64) -> bool {
     let since = condition(pod, "Ready").map(|c| &c["lastTransitionTime"]);
     let since = since

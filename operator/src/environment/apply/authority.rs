@@ -1,5 +1,5 @@
-//! Creates the operator's own Secrets if they do not exist. If two replicas or reconciles try at once, the second
-//! create is refused with a conflict, and its next reconcile reads the Secret of the first.
+//! Creates the operator's own Secrets if they do not exist. If two replicas or reconciles try to create the same
+//! Secret, the second request fails with a conflict. The next reconcile then reads the existing Secret.
 
 use k8s_openapi::api::core::v1::Secret;
 
@@ -11,8 +11,8 @@ use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
 use crate::tls::Ca;
 
-/// Stores the key of fingerprints and the certificate authority, if they are new. This is the first write of a
-/// reconcile: what is made with a new key or authority must be written only after that key or authority is stored.
+/// Stores the HMAC key for fingerprints and the certificate authority (CA) if they are new. It must be the first write
+/// of a reconcile: fingerprints and certificates may only be written after the new key or CA that made them is stored.
 pub async fn create(
     ctx: &Context,
     new_key: Option<&NewKey>,
@@ -29,7 +29,7 @@ pub async fn create(
     Ok(())
 }
 
-/// Creates a Secret. The name of the Secret is also the name of its field manager.
+/// Creates a Secret in the operator's namespace. `manager` is the field manager; callers pass the name of the Secret.
 async fn store(ctx: &Context, manager: &str, secret: &Secret) -> Result<(), IoError> {
     let namespace = ctx.settings.operator_namespace.as_str();
     ctx.io.create(namespace, manager, secret).await.map(drop)

@@ -1,4 +1,4 @@
-//! Starts and deletes attempts to check a Mongo URI.
+//! Creates and deletes the Jobs and Secrets that check a Mongo URI.
 
 use crokodial_crds::Reason;
 use k8s_openapi::api::batch::v1::Job;
@@ -15,12 +15,12 @@ use crate::environment::finding::Finding;
 use crate::environment::model::owner::Owner;
 use crate::kube_io::{IoError, Writable};
 
-/// Field manager of the Jobs and of the Secrets that they check.
+/// Field manager of the Jobs that check a Mongo URI and of the Secrets they read.
 const MANAGER: &str = "crokodial-preflight";
 
-/// Carries out the plan of the checks. If the API server refuses the Job or Secret for a reason that a retry does not
-/// solve (a quota, an admission rule, a name conflict), that is not an error. It is returned as a finding for condition
-/// `CredentialsValid`.
+/// Carries out the plan: deletes old checks and starts a new one. If the API server rejects the new Job or Secret for a
+/// reason that a retry does not solve, that is not an error. It is returned as a finding for condition
+/// `CredentialsValid`. Examples are a quota, an admission rule and a name conflict.
 pub async fn carry_out(
     ctx: &Context,
     owner: &Owner,
@@ -45,8 +45,8 @@ pub async fn carry_out(
     }
 }
 
-/// Creates the Secret, then the Job, because the Job refers to the Secret's UID. If a crash leaves a Secret without a
-/// Job, the next reconcile uses that Secret.
+/// Creates the Secret, then the Job, because the Job refers to the Secret's UID. If the operator crashes in between,
+/// the next reconcile reuses the Secret.
 async fn begin(
     ctx: &Context,
     owner: &Owner,
@@ -89,7 +89,7 @@ async fn remove(ctx: &Context, attempt: &Attempt) -> Result<(), IoError> {
     Ok(())
 }
 
-/// Treats a conflict as success: the object changed since it was read, and that change triggers the next reconcile.
+/// Treats a conflict as success: the object has changed since it was read, and that change triggers another reconcile.
 fn unless_changed(deleted: Result<(), IoError>) -> Result<(), IoError> {
     match deleted {
         Err(changed) if changed.is_conflict() => Ok(()),

@@ -1,4 +1,5 @@
-//! Compares an object with its wanted state, so that nothing is written when they agree. Pure.
+//! Compares an object in the cluster with its wanted state, so that it is written only if they differ. All functions
+//! are pure.
 
 use std::collections::BTreeMap;
 
@@ -7,26 +8,27 @@ use sha2::{Digest, Sha256};
 
 use crate::environment::model::annotations::APPLIED;
 
-/// Keys by which the API server merges lists of objects (`x-kubernetes-list-map-keys`), in the order in which they are
-/// tried here.
+/// Keys for matching the items of two lists, in the order in which they are tried. The API server merges lists by these
+/// keys (`x-kubernetes-list-map-keys`).
 const LIST_KEYS: [&str; 6] = ["name", "mountPath", "containerPort", "port", "uid", "type"];
 
-/// Adds the hash of the object to its annotation [`APPLIED`].
+/// Returns the object with its hash in the annotation [`APPLIED`].
 pub fn stamp(mut object: Value) -> Value {
     let hash = hash(&object);
     object["metadata"]["annotations"][APPLIED] = Value::String(hash);
     object
 }
 
-/// SHA-256 of a JSON value, shortened to 16 hex digits. The order of the keys does not matter.
+/// Returns the SHA-256 of a JSON value, shortened to 16 hex digits. The order of object keys does not affect it.
 pub fn hash(value: &Value) -> String {
     let mut hash = hex::encode(Sha256::digest(sorted(value).to_string()));
     hash.truncate(16);
     hash
 }
 
-/// True when `live` has everything that `wanted` has. Additional fields of `live`, such as defaults and fields of other
-/// managers, are ignored.
+/// True if `live` contains everything in `wanted`. Additional fields of `live`, such as defaults and fields of other
+/// managers, are ignored. Selectors must be equal. Lists whose items share none of the `LIST_KEYS` must have the same
+/// length.
 pub fn covers(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
@@ -51,8 +53,8 @@ pub fn covers(live: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// Field manager other than `ours` that changed the object last, from `metadata.managedFields`. Changes of subresources
-/// such as the status do not count.
+/// Returns the field manager other than `ours` that changed the object last, from `metadata.managedFields`; `None` if
+/// there is none. Changes of subresources such as the status do not count.
 pub fn last_foreign_manager(live: &Value, ours: &str) -> Option<String> {
     let entries = live.pointer("/metadata/managedFields")?.as_array()?;
     let text = |entry: &Value, key: &str| {

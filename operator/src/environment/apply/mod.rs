@@ -1,4 +1,5 @@
-//! Writes what was built and decided: the operator's own Secrets, children, release records and checks of credentials.
+//! Writes what the reconcile built and decided: the operator's own Secrets, child objects, release records, and checks
+//! of the Mongo URI.
 
 pub mod authority;
 pub mod credential_check;
@@ -19,10 +20,11 @@ use crate::context::Context;
 use crate::kube_io::object::Object;
 use crate::kube_io::{Basis, IoError};
 
-/// Field manager of the children and of the Jobs of release phases.
+/// Field manager of the child objects and of release phase Jobs.
 pub const MANAGER: &str = "crokodial-environment";
 
-/// Creates, updates and deletes the children, in the order of [`ChildKind`].
+/// Creates, updates and deletes the child objects in the order of [`ChildKind`]. Release phase Jobs are created and
+/// deleted just before the Service is applied.
 pub async fn apply(
     ctx: &Context,
     environment: &CrokodialEnvironment,
@@ -45,7 +47,7 @@ pub async fn apply(
     Ok(())
 }
 
-/// Writer of the children of one environment.
+/// Context for writing the child objects of one environment.
 struct ChildWriter<'a> {
     ctx: &'a Context,
     environment: &'a CrokodialEnvironment,
@@ -102,8 +104,8 @@ impl ChildWriter<'_> {
         Ok(())
     }
 
-    /// True when the object is as wanted. It also is if it equals the API server's last result for exactly this
-    /// request, because the API server rewrites quantities such as `1000m`.
+    /// True if the object matches the wanted state. It also matches if it equals the API server's last result for the
+    /// same request, because the API server rewrites quantities such as `1000m`.
     fn is_as_wanted(&self, found: &Value, wanted: &Value) -> bool {
         drift::covers(found, wanted)
             || self
@@ -121,8 +123,8 @@ impl ChildWriter<'_> {
             .put(drift::hash(wanted), drift::hash(&own_part(&applied)));
     }
 
-    /// Publishes an Event that names who changed a child. It does nothing if the wanted state itself changed, which the
-    /// hash in the annotation shows.
+    /// Publishes an Event that names who changed a child object. Does nothing if the wanted state itself has changed,
+    /// which the hash in the annotation [`APPLIED`] shows.
     async fn report(&self, kind: ChildKind, name: &str, found: &Value, wanted: &Value) {
         let stamp = |object: &Value| object["metadata"]["annotations"][APPLIED].clone();
         if stamp(found) != stamp(wanted) {
@@ -154,7 +156,8 @@ impl ChildWriter<'_> {
     }
 }
 
-/// Part of an object that users and the operator write. Left out is what the API server and controllers maintain.
+/// Returns the object without its status, and without these metadata fields: annotations, managed fields, resource
+/// version, generation and creation time.
 fn own_part(object: &Value) -> Value {
     let mut own = object.clone();
     if let Some(fields) = own.as_object_mut() {

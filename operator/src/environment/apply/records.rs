@@ -1,5 +1,5 @@
-//! Writes release records and their snapshots, and publishes Events about them: a release was created, became Good, was
-//! rejected or rolled back; a pin changed.
+//! Writes release records and their snapshots. Publishes Events when a release is created or changes its phase, and
+//! when a pin changes.
 
 use crokodial_crds::condition::{self, ConditionStatus, ConditionType};
 use crokodial_crds::names::Children as Names;
@@ -24,19 +24,19 @@ use crate::metrics::ReleaseOutcome;
 /// Field manager of release records and snapshots.
 const MANAGER: &str = "crokodial-release";
 
-/// Environment whose releases are written.
+/// Environment to reconcile: its resource, its identity, and its spec with defaults applied.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// Resource of the environment.
+    /// Environment resource as read from the API server.
     pub environment: &'a CrokodialEnvironment,
     /// Identity of the environment.
     pub owner: &'a Owner,
-    /// Spec with defaults.
+    /// Spec with defaults applied.
     pub effective: &'a Effective,
 }
 
-/// Writes the statuses of records that changed, and creates the new record if one is wanted. Returns true when the next
-/// reconcile must follow at once.
+/// Writes the status of each release record that changed, and creates the new record if there is one. Returns true if
+/// the next reconcile must follow immediately.
 pub async fn write(
     ctx: &Context,
     subject: Subject<'_>,
@@ -60,8 +60,9 @@ pub async fn write(
             .any(|(n, s)| moved(*n, s, observed)))
 }
 
-/// Deletes retired records, then the snapshots without a record, except that of the running release. In this order, an
-/// existing record always has its snapshot.
+/// Deletes retired release records, then the snapshots that have no record. In this order, an existing record always
+/// has its snapshot. A record whose status this reconcile has written is left to the next reconcile. The snapshot of
+/// the running release and snapshots newer than every record are kept.
 pub async fn retire(ctx: &Context, step: &Step, observed: &Observed) -> Result<(), ApplyError> {
     for number in &step.retired {
         if let Some(release) = untouched(observed, step, *number) {
@@ -89,8 +90,8 @@ pub async fn retire(ctx: &Context, step: &Step, observed: &Observed) -> Result<(
     Ok(())
 }
 
-/// Applies the `deletionPolicy` to records and snapshots by setting or removing their owner reference, so that they are
-/// deleted with the environment or outlive it.
+/// Applies the `deletionPolicy` to release records and snapshots by setting or removing their owner reference. With an
+/// owner reference they are deleted with the environment; without one they outlive it.
 pub async fn adopt(
     ctx: &Context,
     subject: Subject<'_>,
@@ -118,8 +119,8 @@ pub async fn adopt(
     Ok(())
 }
 
-/// Release of this number, unless this reconcile has written its status. In that case the object that was read is
-/// outdated, and the next reconcile handles it.
+/// Returns the release with this number; `None` if this reconcile has already written its status. In that case the
+/// object that was read is outdated, and the next reconcile handles it.
 fn untouched<'a>(observed: &'a Observed, step: &Step, number: i64) -> Option<&'a CrokodialRelease> {
     let written = step.decision.updates.iter().any(|(n, _)| *n == number);
     observed
@@ -129,8 +130,8 @@ fn untouched<'a>(observed: &'a Observed, step: &Step, number: i64) -> Option<&'a
         .filter(|_| !written)
 }
 
-/// Creates the snapshot, then the record. A record without a snapshot could not run, but a snapshot without a record is
-/// used by the next reconcile.
+/// Creates the snapshot, then the record. A record without a snapshot could not run, but the next reconcile can use a
+/// snapshot without a record.
 async fn create(
     ctx: &Context,
     subject: Subject<'_>,
@@ -185,7 +186,7 @@ async fn write_status(
     Ok(())
 }
 
-/// Publishes an Event if the phase changed, and counts the release in metrics if it has ended.
+/// Publishes an Event if the phase of the release changed. Counts the release in the metrics if its new phase is final.
 async fn announce(
     ctx: &Context,
     subject: Subject<'_>,
@@ -231,7 +232,8 @@ async fn announce(
         .await;
 }
 
-/// Publishes an Event if a pin took effect, was refused, or is overridden by another pin.
+/// Publishes an Event if a pin took effect, was refused, or is overridden by another pin. The reason in the release's
+/// condition `Pinned` shows these changes.
 async fn announce_pin(
     ctx: &Context,
     subject: Subject<'_>,
@@ -270,7 +272,7 @@ fn reference(owner: &Owner, number: i64) -> ObjectReference {
     }
 }
 
-/// True when the phase in `status` differs from the observed one.
+/// True if the phase in `status` differs from the observed phase of the release.
 pub(super) fn moved(number: i64, status: &ReleaseStatus, observed: &Observed) -> bool {
     let before = observed
         .records

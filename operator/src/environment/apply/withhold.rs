@@ -1,4 +1,5 @@
-//! Plan for a suspended environment (`spec.suspend: Plan`): what would be written is reported instead. Pure.
+//! Plan for an environment with `spec.suspend: Plan`: reports what would be written, without writing it. All functions
+//! are pure.
 
 use crokodial_crds::PlanStatus;
 use crokodial_crds::names::Children as Names;
@@ -12,10 +13,11 @@ use crate::environment::model::observed::Observed;
 use crate::environment::model::owner::Owner;
 use crate::release::machine::Run;
 
-/// Maximum number of lines in each of a plan's two lists.
+/// Maximum number of lines in each of the two lists of a plan: releases and objects.
 const MAX_LINES: usize = 40;
 
-/// Value of `status.plan`. It contains only names and phases, no values of objects.
+/// Returns the value of `status.plan`: the changes that would be made to releases, child objects and release phase
+/// Jobs. It contains names, images and phases, but no values of objects.
 pub fn plan(owner: &Owner, step: &Step, desired: &Desired, observed: &Observed) -> PlanStatus {
     let mut objects = objects(owner, desired, &observed.children);
     let decision = &step.decision;
@@ -40,7 +42,7 @@ pub fn plan(owner: &Owner, step: &Step, desired: &Desired, observed: &Observed) 
     PlanStatus { releases, objects }
 }
 
-/// Lines about children and Jobs, one for each object that would be written or deleted.
+/// Returns one line for each child object or release phase Job that would be created, changed or deleted.
 fn objects(owner: &Owner, desired: &Desired, live: &Children) -> Vec<String> {
     let children = desired.rows(live).filter_map(|row| line(owner, row));
     children

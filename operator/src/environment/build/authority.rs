@@ -1,4 +1,4 @@
-//! The operator's own Secrets: the certificate authority and the key of fingerprints.
+//! Builds the operator's own Secrets: the certificate authority and the HMAC key for fingerprints.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::environment::isolation::{KEY_DATA, KEY_SECRET};
 use crate::fingerprint::NewKey;
 use crate::tls::Ca;
 
-/// Secret with the certificate authority (CA).
+/// Builds the TLS Secret with the certificate and private key of the certificate authority (CA).
 pub fn ca_secret(ca: &Ca, namespace: &str) -> Secret {
     let pem = |text: &str| ByteString(text.as_bytes().to_vec());
     Secret {
@@ -27,7 +27,7 @@ pub fn ca_secret(ca: &Ca, namespace: &str) -> Secret {
     }
 }
 
-/// Secret with the key of fingerprints; it is immutable.
+/// Builds the immutable Secret with the HMAC key for fingerprints.
 pub fn key_secret(key: &NewKey, namespace: &str) -> Secret {
     let data = BTreeMap::from([(KEY_DATA.to_owned(), ByteString(key.bytes().to_vec()))]);
     Secret {

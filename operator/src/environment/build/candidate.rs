@@ -1,5 +1,5 @@
-//! Deployment of the candidate pod, which tries a release or new values before they serve, and the NetworkPolicy of
-//! candidates and release phases.
+//! Builds the Deployment of the candidate pod, and the NetworkPolicy of candidates and release phases. The candidate
+//! tries a release, or new values of `config.secretRefs`, before they serve traffic.
 
 use crokodial_crds::names::{
     COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT,
@@ -15,17 +15,17 @@ use crate::environment::model::owner::Owner;
 /// Inputs of the candidate's Deployment.
 #[derive(Clone, Debug)]
 pub struct Trying<'a> {
-    /// Pod template of the release that it runs, as stored in the snapshot.
+    /// Pod template of the release that the candidate runs, as stored in the release's snapshot.
     pub template: &'a Value,
-    /// Generations of the credentials that it reads, as `<mongo>.<config>`.
+    /// Generation numbers of the Mongo URI and of the config values that the candidate reads, as `<mongo>.<config>`.
     pub credentials: String,
-    /// Generation of the values on trial; `None`: the release itself is on trial.
+    /// Generation number of the config values on trial; `None` if the release itself is on trial.
     pub config: Option<i64>,
 }
 
-/// Deployment of the candidate: one pod of the frozen template, not selected by the Service. The variable
-/// `CROKODIAL_ROLE` is `candidate`, which tells the app not to run schedulers or send messages. The pod has no drain
-/// time, because it serves no users.
+/// Builds the Deployment of the candidate: one pod from the release's pod template, which the Service does not select.
+/// `CROKODIAL_ROLE` is `candidate`, which tells the app not to run schedulers or send messages. The pod has no
+/// `preStop` delay, because it serves no users.
 pub fn deployment(owner: &Owner, trying: &Trying<'_>) -> Value {
     let names = Names::of(&owner.name);
     let mut template = trying.template.clone();
@@ -60,7 +60,7 @@ pub fn deployment(owner: &Owner, trying: &Trying<'_>) -> Value {
     })
 }
 
-/// Replaces the Secret `<env>-config-active` by `<env>-config-candidate` in the containers' variables.
+/// Makes the containers read the Secret `<env>-config-candidate` instead of `<env>-config-active`.
 fn read_tried_values(template: &mut Value, names: Names<'_>) {
     let active = json!(names.config_active());
     let containers = template["spec"]["containers"].as_array_mut();
@@ -76,8 +76,8 @@ fn read_tried_values(template: &mut Value, names: Names<'_>) {
     }
 }
 
-/// NetworkPolicy of candidates and release phases. Ingress: only from the operator, which runs the smoke checks.
-/// Egress: the same as for the serving pods.
+/// Builds the NetworkPolicy of candidates and release phases. Ingress is allowed only from the operator, which runs the
+/// smoke checks. Egress is the same as for the serving pods.
 pub fn network_policy(owner: &Owner, operator_namespace: &str) -> Value {
     let components = [COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE];
     json!({

@@ -45,7 +45,7 @@ fn trying(template: &Value, config: Option<i64>) -> Trying<'_> {
     }
 }
 
-/// True when every pair of `selector` is among `labels`.
+/// True if `labels` contains every key of `selector` with the same value.
 fn selects(selector: &Value, labels: &Value) -> bool {
     let pairs = selector.as_object().unwrap();
     pairs.iter().all(|(key, value)| labels[key] == *value)

@@ -1,4 +1,4 @@
-//! Builds the wanted state of the children; one file per builder. No I/O, no clock, no decisions.
+//! Builds the wanted state of an environment's child objects. Pure functions: no I/O, no clock, no decisions.
 
 pub mod authority;
 pub mod candidate;
@@ -28,22 +28,22 @@ use super::validate::Valid;
 use crate::release::machine::Run;
 use crate::release::snapshot::Snapshot;
 
-/// Inputs of the builders, all of them validated.
+/// Validated inputs of the builders.
 #[derive(Clone, Copy)]
 pub struct Plan<'a> {
     /// Identity of the environment.
     pub owner: &'a Owner,
-    /// Spec as written.
+    /// Spec as written by the user.
     pub spec: &'a EnvironmentSpec,
-    /// Spec with defaults.
+    /// Spec with defaults applied.
     pub effective: &'a Effective,
     /// Result of validation.
     pub valid: &'a Valid,
     /// Decisions about releases.
     pub step: &'a Step,
-    /// Content of the snapshots that may run, by release number.
+    /// Contents of the snapshots of releases that may run, by release number.
     pub frozen: &'a BTreeMap<i64, Snapshot>,
-    /// Certificate of the site.
+    /// Planned certificate of the site.
     pub certificate: &'a Certificate,
     /// Namespace of the operator's pods.
     pub operator_namespace: &'a str,
@@ -58,7 +58,8 @@ impl std::fmt::Debug for Plan<'_> {
     }
 }
 
-/// Builds the wanted state of every child. If an object of somebody else has the name of a child, nothing is changed.
+/// Builds the wanted state of every child object. If an object that the operator did not create has the name of a child
+/// object, the result changes nothing.
 pub fn build(plan: Plan<'_>) -> Desired {
     if plan.valid.conflict.is_some() {
         return Desired::nothing();
@@ -117,7 +118,7 @@ fn active(plan: Plan<'_>, name: &str, active: &Active) -> Child {
     }
 }
 
-/// Wanted state of the candidate's Deployment.
+/// Returns the action for the candidate's Deployment: apply it, or remove it if nothing is on trial.
 fn candidate(plan: Plan<'_>) -> Child {
     let Some(run) = plan.step.candidate else {
         return Child::Remove;
@@ -150,7 +151,8 @@ fn release_job(plan: Plan<'_>, number: i64) -> Option<Box<Job>> {
     serde_json::from_value(job).ok().map(Box::new)
 }
 
-/// Generations of the credentials that the serving pods read, as `<mongo>.<config>`.
+/// Returns the generation numbers of the Mongo URI and of the config values that the serving pods read, as
+/// `<mongo>.<config>`.
 fn credentials(valid: &Valid) -> String {
     format!(
         "{}.{}",

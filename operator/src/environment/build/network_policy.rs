@@ -1,4 +1,4 @@
-//! NetworkPolicy of the serving pods and of preflights.
+//! Builds the NetworkPolicy of the serving pods and of preflight Jobs.
 
 use crokodial_crds::DeletionPolicy;
 use crokodial_crds::names::{
@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use crate::environment::model::owner::Owner;
 
-/// IPv4 address of the clouds' metadata service, which returns credentials of the node.
+/// IPv4 address of the cloud provider's metadata service, which returns credentials of the node.
 const METADATA_SERVICE: &str = "169.254.169.254/32";
 
-/// Builds the NetworkPolicy. Ingress: the app's port from anywhere. Egress: everything except the metadata service.
-/// Preflights run under the same policy, so what a preflight reaches, the app reaches too.
+/// Builds the NetworkPolicy of the serving pods and of preflight Jobs. Ingress is allowed from anywhere, but only to
+/// the app's port. Egress is allowed to everything except the IPv4 address of the metadata service. A preflight has the
+/// same policy as the app, so it can reach exactly what the app can reach.
 pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1",
@@ -32,7 +33,7 @@ pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     })
 }
 
-/// Egress rules: everything except the metadata service's IPv4 address.
+/// Returns the egress rules: everything is allowed except the IPv4 address of the cloud provider's metadata service.
 pub fn egress() -> Value {
     json!([
         {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}]},

@@ -1,4 +1,5 @@
-//! Pod template of a release. It is rendered once, stored in the release's snapshot, and later applied unchanged.
+//! Builds the pod template of a release. It is rendered once and stored in the release's snapshot. Later reconciles use
+//! the stored template.
 
 use crokodial_crds::EnvironmentSpec;
 use crokodial_crds::names::{COMPONENT_WEB, Children as Names};
@@ -8,21 +9,22 @@ use crate::environment::effective::Effective;
 use crate::environment::model::annotations::MONGO_KEY;
 use crate::environment::model::owner::Owner;
 
-/// Environment variable with the role of the pod. If it is not `web`, the app must do nothing except answer requests.
+/// Name of the environment variable with the role of the pod. If the role is not `web`, the app must not run schedulers
+/// or send messages.
 const ROLE: &str = "CROKODIAL_ROLE";
 
-/// Period of the startup probe in seconds; short, so that a pod that starts quickly gets traffic quickly.
+/// Period of the startup probe in seconds. It is short, so that a pod that starts quickly gets traffic quickly.
 const STARTUP_PERIOD_SECONDS: u64 = 1;
 
-/// Period of the readiness probe in seconds. A build for tests uses another value to prove that an operator upgrade
-/// with a changed template restarts no pod.
+/// Period of the readiness probe in seconds. The feature `simulated-template-change` sets another value, to test that
+/// an operator upgrade with a changed template restarts no pod.
 const READINESS_PERIOD_SECONDS: u64 = if cfg!(feature = "simulated-template-change") {
     7
 } else {
     5
 };
 
-/// Renders the pod template of release `number`. `image` is a reference with a digest.
+/// Renders the pod template of release `number`. `image` is an image reference with a digest.
 pub fn build(
     owner: &Owner,
     spec: &EnvironmentSpec,
@@ -110,8 +112,8 @@ fn container(
     container
 }
 
-/// Environment variables: those of `config.env`, then the reserved ones. The CRD's schema keeps users from setting
-/// reserved names.
+/// Returns the environment variables: those of `config.env`, then the reserved ones. The CRD's schema rejects reserved
+/// names in `config.env`.
 fn variables(
     names: &Names,
     spec: &EnvironmentSpec,
@@ -140,7 +142,8 @@ fn variables(
     variables
 }
 
-/// Sets the variable `CROKODIAL_ROLE` of a container in a frozen template.
+/// Sets the variable `CROKODIAL_ROLE` of a container in a pod template. Does nothing if the container does not have
+/// this variable.
 pub fn set_role(container: &mut Value, role: &str) {
     let variables = container.get_mut("env").and_then(Value::as_array_mut);
     for variable in variables.into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! Builds the Secret and the Job of one attempt to check a Mongo URI.
+//! Builds the Secret and the Job that check a Mongo URI once.
 
 use crokodial_crds::names::{COMPONENT_PREFLIGHT, Children as Names, LABEL_COMPONENT};
 use serde_json::{Value, json};
@@ -9,15 +9,15 @@ use crate::environment::effective::Preflight;
 use crate::environment::model::annotations::{CANDIDATE, MONGO_KEY, TRY};
 use crate::environment::model::owner::Owner;
 
-/// Time in seconds for scheduling and pulling the image. It is added to the timeout of the check.
+/// Time in seconds allowed for scheduling the pod and pulling its image, in addition to the timeout of the check.
 const START_SECONDS: u64 = 60;
-/// Time in seconds after which the cluster deletes a finished Job. The operator deletes it earlier if there is a newer
-/// one.
+/// Time in seconds after which Kubernetes deletes a finished Job. The operator may delete it earlier if there is a
+/// newer Job.
 const TTL_SECONDS: u64 = 86_400;
 /// UID and GID of the user in the operator's image.
 const USER: i64 = 65_532;
 
-/// Immutable Secret with the Mongo URI to check.
+/// Builds the immutable Secret with the Mongo URI to check.
 pub fn secret(owner: &Owner, start: &Start) -> Value {
     json!({
         "apiVersion": "v1",
@@ -29,8 +29,8 @@ pub fn secret(owner: &Owner, start: &Start) -> Value {
     })
 }
 
-/// Job of the check. Its pod has the app's ServiceAccount and NetworkPolicy, and no Service selects it. `secret` is the
-/// UID of the Secret to check.
+/// Builds the Job that checks the URI. Its pod has the app's ServiceAccount and NetworkPolicy, and no Service selects
+/// it. `secret` is the UID of the Secret with the URI.
 pub fn job(
     owner: &Owner,
     preflight: &Preflight,
@@ -98,8 +98,8 @@ fn pod(owner: &Owner, preflight: &Preflight, image: &str, start: &Start) -> Valu
     pod
 }
 
-/// Metadata of both objects. They always have an owner reference, because an attempt is useless without its
-/// environment.
+/// Returns the metadata of the Secret and of the Job. Both always have an owner reference, because they are useless
+/// without their environment.
 fn metadata(owner: &Owner, number: i64) -> Value {
     owner.metadata_beside(
         &Names::of(&owner.name).preflight(number),

@@ -12,7 +12,9 @@ use crate::environment::model::owner::Owner;
 use crate::environment::validate::Valid;
 use crate::release::snapshot::{Frozen, Snapshot};
 
-/// ConfigMap with the snapshot of a new release: pod template, config values, smoke checks and release phase.
+/// Builds the ConfigMap with the snapshot of a new release: pod template, data of the referenced ConfigMaps, smoke
+/// checks and release phase. Fails if the image or digest does not parse, or if the content is too large for a
+/// snapshot.
 pub fn snapshot(
     owner: &Owner,
     spec: &EnvironmentSpec,
@@ -40,7 +42,7 @@ pub fn snapshot(
     Ok(object)
 }
 
-/// `CrokodialRelease` of a new release, without status.
+/// Builds the `CrokodialRelease` of a new release, without a status.
 pub fn record(owner: &Owner, effective: &Effective, release: &ReleaseSpec) -> CrokodialRelease {
     let name = Names::of(&owner.name).release(release.number);
     let mut record = CrokodialRelease::new(&name, release.clone());

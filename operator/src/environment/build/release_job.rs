@@ -1,4 +1,4 @@
-//! Builds the Job of a release phase: the release's own container, run once with another command.
+//! Builds the Job of a release phase, which runs the release's own container once with a different command.
 
 use crokodial_crds::names::{
     COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT, LABEL_RELEASE,
@@ -10,11 +10,12 @@ use crate::environment::model::annotations::CREDENTIALS;
 use crate::environment::model::owner::Owner;
 use crate::release::snapshot::ReleaseCommand;
 
-/// Job that runs `command` with the image, variables, volumes and rights of the frozen template.
+/// Builds the Job that runs `command` with the image, environment variables and permissions of the release's pod
+/// template.
 ///
-/// The time limit is set on the pod, not on the Job. So it starts only when the pod has a node: a wait for scheduling
-/// is not blamed on the release. The ended pod also stays, so its state can be read. A pod that is ended by a node
-/// drain or lost with its node is replaced; any other failure is final.
+/// The time limit is set on the pod, not on the Job, so that waiting for a node does not count. A time limit on the Job
+/// would also delete the ended pod, whose state is read later. A pod that is evicted by a node drain or lost with its
+/// node is replaced; any other failure of the pod fails the Job.
 pub fn build(
     owner: &Owner,
     number: i64,

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::environment::model::owner::Owner;
 
-/// Ingress with one host whose paths all lead to the Service. It has no annotations: if two Ingresses for one host have
-/// different annotations, some controllers keep switching between them.
+/// Builds an Ingress that routes all paths of one host to the Service. It sets no annotations of an Ingress controller:
+/// if two Ingresses for one host have different annotations, some controllers keep switching between them.
 pub fn ingress(
     owner: &Owner,
     domain: &str,

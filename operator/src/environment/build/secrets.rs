@@ -14,7 +14,7 @@ use crate::environment::credentials::Active;
 use crate::environment::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
 use crate::environment::model::owner::Owner;
 
-/// Secret `<env>-config-candidate` with the values on trial.
+/// Builds the Secret `<env>-config-candidate` with the values of `config.secretRefs` on trial.
 pub fn staged(owner: &Owner, staged: &Staged) -> Value {
     let name = Names::of(&owner.name).config_candidate();
     let mut metadata = owner.metadata_beside(&name, COMPONENT_CANDIDATE);
@@ -29,7 +29,8 @@ pub fn staged(owner: &Owner, staged: &Staged) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(&staged.data)})
 }
 
-/// Secret `<env>-mongo-active` or `<env>-config-active`, with its generation and other annotations.
+/// Builds the Secret `<env>-mongo-active` or `<env>-config-active`, which pods read. `name` is the full name of the
+/// Secret.
 pub fn active(
     owner: &Owner,
     name: &str,
@@ -43,7 +44,7 @@ pub fn active(
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(data)})
 }
 
-/// TLS Secret with the certificate and its key, as Ingress controllers expect it.
+/// Builds the TLS Secret with the certificate and its private key, in the format that Ingress controllers expect.
 pub fn certificate(
     owner: &Owner,
     name: &str,
@@ -59,7 +60,7 @@ pub fn certificate(
     })
 }
 
-/// Data of a Secret with its values in base64, as in the Kubernetes API.
+/// Encodes the values of a Secret's data in base64, as in the Kubernetes API.
 pub fn encoded(data: &BTreeMap<String, ByteString>) -> BTreeMap<&str, String> {
     data.iter()
         .map(|(key, value)| (key.as_str(), STANDARD.encode(&value.0)))

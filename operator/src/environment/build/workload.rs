@@ -1,4 +1,4 @@
-//! Builds the ServiceAccount, Deployment, Service and PodDisruptionBudget.
+//! Builds the ServiceAccount, Deployment, Service and PodDisruptionBudget of the serving pods.
 
 use crokodial_crds::names::Children as Names;
 use crokodial_crds::{DeletionPolicy, EnvironmentSpec};
@@ -8,20 +8,20 @@ use crate::environment::effective::Effective;
 use crate::environment::model::annotations::{CREDENTIALS, LARGEST_RELEASE};
 use crate::environment::model::owner::Owner;
 
-/// What the Deployment runs.
+/// Release, number of pods and credentials that the Deployment runs with.
 #[derive(Clone, Debug)]
 pub struct Running<'a> {
     /// Pod template of the release, as stored in its snapshot.
     pub template: &'a Value,
-    /// Number of pods.
+    /// Wanted number of pods.
     pub replicas: i32,
-    /// Generations of the credentials that the pods read, as `<mongo>.<config>`.
+    /// Generation numbers of the Mongo URI and of the config values that the pods read, as `<mongo>.<config>`.
     pub credentials: String,
-    /// Largest release number so far, for the annotation.
+    /// Largest release number used so far; stored in the annotation [`LARGEST_RELEASE`].
     pub largest_release: i64,
 }
 
-/// ServiceAccount of the pods. No token is mounted, because the app does not use the API server.
+/// Builds the ServiceAccount of the pods. Its token is not mounted, because the app does not use the Kubernetes API.
 pub fn service_account(owner: &Owner, spec: &EnvironmentSpec, effective: &Effective) -> Value {
     let secrets: Vec<Value> = spec
         .image_pull_secrets
@@ -40,7 +40,8 @@ pub fn service_account(owner: &Owner, spec: &EnvironmentSpec, effective: &Effect
     account
 }
 
-/// Deployment of the serving pods. Its pod template is the frozen one plus the generations of the credentials.
+/// Builds the Deployment of the serving pods. Its pod template is the one from the release's snapshot, with the
+/// generation numbers of the credentials added as an annotation.
 pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -> Value {
     let mut template = running.template.clone();
     template["metadata"]["annotations"][CREDENTIALS] = json!(running.credentials);
@@ -65,8 +66,8 @@ pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -
     })
 }
 
-/// Service in front of the serving pods. Its target port is the container port's name, so the number is only in the pod
-/// template.
+/// Builds the Service in front of the serving pods. Its target port is the name of the container port, so only the pod
+/// template contains the port number.
 pub fn service(owner: &Owner, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "v1",
@@ -80,7 +81,8 @@ pub fn service(owner: &Owner, policy: DeletionPolicy) -> Value {
     })
 }
 
-/// PodDisruptionBudget of the serving pods: one pod at a time may be evicted, and unready pods always.
+/// Builds the PodDisruptionBudget of the serving pods. One pod at a time may be evicted; unready pods may always be
+/// evicted.
 pub fn disruption_budget(owner: &Owner, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "policy/v1",

@@ -1,5 +1,5 @@
-//! Attempts to check a Mongo URI. Each is read from three objects: a Job, the Secret with the URI, and the Job's pod.
-//! Pure.
+//! Reads the attempts to check a Mongo URI. Each attempt consists of a Job, the Secret with the URI, and the Job's pod.
+//! All functions are pure.
 
 use crokodial_crds::names::Children as Names;
 use jiff::Timestamp;
@@ -13,18 +13,18 @@ use crate::environment::model::annotations::{CANDIDATE, TRY};
 use crate::environment::model::owner::Owner;
 use crate::preflight::Outcome;
 
-/// Attempt to check one Mongo URI.
+/// One attempt to check a Mongo URI.
 #[derive(Clone, PartialEq)]
 pub struct Attempt {
     /// Number of the attempt: the `<n>` in `<env>-preflight-<n>`.
     pub number: i64,
     /// Secret data with the URI to check; `None` if that Secret was deleted or replaced.
     pub content: Option<Data>,
-    /// Metadata of the attempt's Secret.
+    /// Metadata of the attempt's Secret; `None` if it does not exist.
     pub secret: Option<ObjectMeta>,
-    /// Metadata of the attempt's Job.
+    /// Metadata of the attempt's Job; `None` if it does not exist.
     pub job: Option<ObjectMeta>,
-    /// How many attempts there were at this URI, including this one.
+    /// Number of attempts to check this URI so far, including this one.
     pub tries: i64,
     /// State of the attempt.
     pub state: State,
@@ -43,13 +43,13 @@ impl std::fmt::Debug for Attempt {
 /// State of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// The Secret exists, but no Job yet.
+    /// The Secret exists, but the Job does not.
     Unstarted,
-    /// The Job runs; what keeps its pod from starting, if anything is known.
+    /// The Job is running. Contains the problem that keeps its pod from starting, if one is known.
     Running(Option<String>),
-    /// The Job ended at this time with an answer.
+    /// The Job ended at this time with this result.
     Answered(Timestamp, Outcome),
-    /// The Job ended at this time without an answer; the cause.
+    /// The Job ended at this time without a result. Contains the cause.
     Lost(Timestamp, &'static str),
 }
 
@@ -60,7 +60,7 @@ impl Attempt {
     }
 }
 
-/// Reads all attempts from Jobs, Secrets and pods, oldest first.
+/// Assembles all attempts from Jobs, Secrets and pods, oldest first.
 pub fn read(owner: &Owner, jobs: &[Job], secrets: &[Secret], pods: &[Pod]) -> Vec<Attempt> {
     let prefix = Names::of(&owner.name).preflight(0);
     let prefix = prefix.trim_end_matches('0');
@@ -135,7 +135,8 @@ fn message(pod: &Pod) -> Option<String> {
     ended.message.clone()
 }
 
-/// What keeps a pod from starting, in our own words, because messages of the kubelet may change.
+/// Returns the problem that keeps a pod from starting; `None` if none is known. The text is the operator's own, because
+/// messages of the kubelet may change.
 fn trouble(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     let unscheduled = status

@@ -1,15 +1,16 @@
-//! Check of the Mongo URI before a pod gets it.
+//! Check of the Mongo URI before any pod gets it.
 //!
 //! The URI in the user's Secret is copied into an immutable Secret `<env>-preflight-<n>`, and a Job of the same name
-//! checks it. After a success, exactly this URI is written to `<env>-mongo-active`, if the user's Secret still has it.
-//! URIs are compared, not names of Secrets, so an edit during the check is neither used unchecked nor lost.
+//! checks it. If the check succeeds and the user's Secret still contains this URI, it is written to
+//! `<env>-mongo-active`, unless it leads to a database of the other stage or waits for a manual rotation. URIs are
+//! compared, not names of Secrets, so an edit during the check is neither used unchecked nor lost.
 //!
-//! - One Job runs at a time. The newest Job stays, so that its log can be read; older ones are deleted with their
-//!   Secrets.
-//! - If the check fails, the pods keep the old URI. The check is repeated later, and at once if the user's URI changes.
-//! - A Job that ended without an answer (no node, no image) says nothing about the credential.
-//! - This module knows nothing of releases. Releases depend on it only through [`Valid::credentials`]: before a failing
-//!   release is judged, the credential is checked again.
+//! - One Job runs at a time. A Job that has ended is kept while it is the newest, so that its log can be read, or while
+//!   its result is needed. Other Jobs are deleted with their Secrets.
+//! - If the check fails, the pods keep the old URI. The check is retried later, or immediately if the user's URI
+//!   changes.
+//! - A Job that ended without a result (no node, no image) proves nothing about the credential.
+//! - Before a failing release is judged, the credential is checked again. [`Valid::credentials`] contains the result.
 //!
 //! [`Valid::credentials`]: super::validate::Valid::credentials
 
@@ -23,22 +24,22 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::release::record::Record;
 
-/// Result of checking the credential that pods read.
+/// Result of checking the Mongo URI that pods read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialState {
-    /// Checked successfully and, if a fresh check is required, recently enough.
+    /// The check succeeded and, if a fresh check is required, was recent enough.
     Proven,
-    /// Being checked, or the check could not run yet.
+    /// No check has given a result yet, or the last success is not recent enough.
     Checking,
-    /// The check failed: the reason, and what was observed. While `<env>-mongo-active` does not exist yet, it is the
-    /// failure that prevents it.
+    /// The check of the URI failed or, if `<env>-mongo-active` does not exist yet, a problem prevents its creation.
+    /// Contains the reason and what was observed.
     Bad(Reason, String),
-    /// Not checked: `mongo.preflight.mode` is `Off`.
+    /// Checks are off: `mongo.preflight.mode` is `Off`.
     Off,
 }
 
-/// Maximum age of the check of the URI in use: only checks made since a release in flight came under suspicion count.
-/// `None`: any age.
+/// Returns the maximum age of the check of the URI in use; `None` if any age is accepted. If a release in flight is
+/// under suspicion, only checks made since the newest suspicion count.
 pub fn oldest_allowed(records: &[Record], now: Timestamp) -> Option<SignedDuration> {
     let suspected = |r: &Record| r.status.as_ref()?.suspected_at.as_ref().map(|t| t.0);
     let since = records

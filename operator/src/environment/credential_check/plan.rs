@@ -1,4 +1,4 @@
-//! Plans the Mongo credential: what pods read, and which checks to start and to delete. Pure.
+//! Plans the Mongo credential: which URI pods read, and which checks to start and to delete. All functions are pure.
 
 use crokodial_crds::{MongoSpec, Reason, RotationMode, mongo_uri};
 use jiff::{SignedDuration, Timestamp};
@@ -13,48 +13,48 @@ use crate::environment::finding::Finding;
 use crate::environment::isolation::Isolation;
 use crate::environment::model::annotations::MONGO_KEY;
 
-/// Everything that a plan for the Mongo credential depends on.
+/// Inputs of the plan for the Mongo credential.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     /// Field `mongo` of the spec.
     pub spec: &'a MongoSpec,
-    /// Whether Jobs can run the check; `Err` says why not.
+    /// `Ok` if Jobs can run the check; otherwise `Err` with the cause.
     pub jobs: Result<(), &'static str>,
-    /// True when checks are off (`mongo.preflight.mode: Off`).
+    /// True if checks are off (`mongo.preflight.mode: Off`).
     pub off: bool,
-    /// URI in the user's Secret (as Secret data), and the database that it names; `Err` if it is unusable.
+    /// URI in the user's Secret (as Secret data) and the name of its database; `Err` if the URI is unusable.
     pub candidate: Result<&'a (Data, String), &'a Finding>,
     /// Secret `<env>-mongo-active`, if it exists.
     pub live: Option<&'a Secret>,
-    /// Attempts so far, oldest first.
+    /// Existing attempts to check a Mongo URI, oldest first.
     pub attempts: &'a [Attempt],
-    /// Comparison with the databases of the other stage.
+    /// Comparison with the databases that the other stage uses.
     pub isolation: &'a Isolation,
-    /// Maximum age of the last check of the URI in use; `None`: any age.
+    /// Maximum age of the last check of the URI in use; `None` if any age is accepted.
     pub recheck: Option<SignedDuration>,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// Prints nothing, because URIs contain passwords.
+/// Prints no fields, because URIs contain passwords.
 impl std::fmt::Debug for Known<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Known").finish_non_exhaustive()
     }
 }
 
-/// Attempt to start: the Job, and its Secret if that does not exist yet.
+/// New attempt to check a Mongo URI: its Job, and its Secret if the Secret does not exist yet.
 #[derive(Clone, PartialEq)]
 pub struct Start {
     /// Number of the attempt.
     pub number: i64,
     /// Secret data with the URI to check.
     pub content: Data,
-    /// Database that the URI names.
+    /// Name of the database in the URI.
     pub database: String,
-    /// How many attempts there are at this URI, including this one.
+    /// Number of attempts to check this URI, including this one.
     pub tries: i64,
-    /// UID of the attempt's Secret, if it exists already.
+    /// UID of the attempt's Secret; `None` if the Secret must be created.
     pub secret: Option<String>,
 }
 
@@ -68,28 +68,28 @@ impl std::fmt::Debug for Start {
     }
 }
 
-/// Plan for the Mongo credential: what pods read, and which checks are started and deleted.
+/// Plan for the Mongo credential: which URI pods read, and which checks are started and deleted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckPlan {
-    /// Planned state of `<env>-mongo-active`.
+    /// Planned state of the Secret `<env>-mongo-active`.
     pub active: Active,
-    /// Result of checking the credential that pods read.
+    /// Result of checking the URI that pods read.
     pub state: CredentialState,
     /// Finding for condition `DatabaseIsolated`.
     pub isolated: Finding,
-    /// Value of `status.mongo.candidate`.
+    /// Value of `status.mongo.candidate`: state of a new URI that is not in use yet; `None` if there is none.
     pub candidate: Option<&'static str>,
-    /// Record of the check of the URI in use, as it will be after this plan.
+    /// Record of the last successful check of the URI in use, as it will be after this plan.
     pub record: CheckRecord,
-    /// Attempt to start now, if any.
+    /// New attempt that must be started now; `None` if none is due.
     pub start: Option<Start>,
     /// Numbers of the attempts to delete.
     pub remove: Vec<i64>,
-    /// Next time at which the plan may change without any event.
+    /// Time at which the next attempt is due; `None` if none is planned or one is started now.
     pub next: Option<Timestamp>,
 }
 
-/// Plans what pods read, and which checks are started and deleted.
+/// Plans which URI pods read, and which checks are started and deleted.
 pub fn plan(known: Known<'_>) -> CheckPlan {
     let here = Here::of(known);
     let (active, record, isolated) = here.active();
@@ -108,7 +108,7 @@ pub fn plan(known: Known<'_>) -> CheckPlan {
 
 struct Here<'a> {
     known: Known<'a>,
-    /// Data of `<env>-mongo-active`.
+    /// Data of `<env>-mongo-active`; `None` if the Secret does not exist.
     live: Option<Data>,
     record: CheckRecord,
 }
@@ -131,8 +131,8 @@ impl<'a> Here<'a> {
         Standing::of(content, self.known.attempts, verified)
     }
 
-    /// Planned state of `<env>-mongo-active`, the record of its check, and the finding whether its database is isolated
-    /// from the other stage.
+    /// Returns the planned state of `<env>-mongo-active`, the record of its check, and the finding for condition
+    /// `DatabaseIsolated`.
     fn active(&self) -> (Active, CheckRecord, Finding) {
         let name = &self.known.spec.uri_secret_ref.name;
         let (content, database) = match self.known.candidate {
@@ -220,8 +220,8 @@ impl<'a> Here<'a> {
         active
     }
 
-    /// Plan that keeps the data of `<env>-mongo-active`. The Secret is still applied, so that its labels and owner
-    /// references stay up to date.
+    /// Returns a plan that keeps the data of `<env>-mongo-active`. The Secret is still applied, so that its labels and
+    /// owner references stay up to date.
     fn stay(&self, finding: Finding) -> (Active, CheckRecord, Finding) {
         let mut active = credentials::stay(finding, self.known.live);
         active.advance.clone_from(&self.live);
@@ -278,8 +278,8 @@ impl<'a> Here<'a> {
         })
     }
 
-    /// URIs to check (as Secret data, with the database), in order of urgency: first the one in use, if a fresh check
-    /// of it is required, then the one in the user's Secret.
+    /// Returns the URIs to check (as Secret data, with the database name), most urgent first. If a fresh check of the
+    /// URI in use is required, that URI comes first. The URI in the user's Secret comes next.
     fn wanting(&self) -> Vec<(Data, String)> {
         if self.known.off {
             return Vec::new();
@@ -302,7 +302,8 @@ impl<'a> Here<'a> {
         wanting
     }
 
-    /// Attempt to start now, or the time of the next one.
+    /// Returns the new attempt that must be started now or, if none is due, the time of the next attempt. Both are
+    /// `None` if no check is needed, if a needed one is running, or if Jobs cannot run checks.
     fn start(&self) -> (Option<Start>, Option<Timestamp>) {
         let wanting = self.wanting();
         let under_way = |a: &Attempt| a.is_running() && self.is_wanted(a, &wanting);
@@ -345,9 +346,13 @@ impl<'a> Here<'a> {
             .any(|(w, _)| attempt.content.as_ref() == Some(w))
     }
 
-    /// Numbers of the attempts to delete. Kept are: a running attempt that is still wanted; the unstarted one that is
-    /// started now; the newest if it has ended; and the last answers about the URI in use and about the user's. If
-    /// checks are off, all are deleted.
+    /// Returns the numbers of the attempts to delete. If checks are off, all attempts are deleted. Otherwise these are
+    /// kept:
+    ///
+    /// - a running attempt whose URI still needs a check
+    /// - the unstarted attempt that is started now
+    /// - the newest attempt, if it has ended
+    /// - the last attempts with a result for the URI in use and for the URI in the user's Secret
     fn remove(&self, start: Option<&Start>) -> Vec<i64> {
         let wanting = self.wanting();
         let candidate = self.known.candidate.ok().map(|(content, _)| content);
@@ -379,7 +384,7 @@ fn unproven() -> Finding {
     )
 }
 
-/// Database that the URI in this Secret data names.
+/// Returns the name of the database in the URI of this Secret data; `None` if the URI names none or does not parse.
 fn database_of(content: &Data) -> Option<String> {
     let text = std::str::from_utf8(&content.get(MONGO_KEY)?.0).ok()?;
     Some(mongo_uri::parse(text).ok()?.database?.to_string())

@@ -1,4 +1,4 @@
-//! Builder of the inputs of a plan. Only for tests.
+//! Inputs of the plan for the Mongo credential, built for tests.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub(super) fn attempt(number: i64, password: &str, state: State) -> Attempt {
     }
 }
 
-/// Inputs of a plan: the user's URI, the URI in use, and attempts.
+/// Inputs of the plan: the user's URI, the URI in use, and attempts.
 pub(super) struct Case {
     pub(super) spec: MongoSpec,
     pub(super) candidate: Result<(Data, String), Finding>,
@@ -89,8 +89,8 @@ impl Case {
         }
     }
 
-    /// Sets `<env>-mongo-active` to the URI with this password; `verified` is the time in seconds of its last
-    /// successful check.
+    /// Sets `<env>-mongo-active` to a URI with this password. `verified` is the time of its last successful check, in
+    /// seconds since the epoch.
     pub(super) fn live(mut self, password: &str, verified: Option<i64>) -> Self {
         let mut live = Secret {
             data: Some(content(password)),

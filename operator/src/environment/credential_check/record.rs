@@ -1,4 +1,5 @@
-//! Record of the last check of the Mongo URI in use, stored in annotations of `<env>-mongo-active`. Pure.
+//! Record of the last successful check of the Mongo URI in use, stored in annotations of `<env>-mongo-active`. All
+//! functions are pure.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +10,22 @@ use kube::ResourceExt;
 
 use crate::environment::model::annotations::{MARKS, NONCE, VERIFIED, VERSION, list};
 
-/// Record of the last check of the Mongo URI in `<env>-mongo-active`.
+/// Record of the last successful check of the Mongo URI in `<env>-mongo-active`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckRecord {
-    /// Time of the last successful check; see [`VERIFIED`].
+    /// Time of the last successful check, stored in annotation [`VERIFIED`]; `None` if no check succeeded.
     pub verified: Option<Timestamp>,
-    /// Version of the database server at that check; see [`VERSION`].
+    /// Version of the database server at the last successful check, stored in annotation [`VERSION`].
     pub version: Option<String>,
-    /// Fingerprints that identify the database; see [`MARKS`].
+    /// Fingerprints that identify the database, stored in annotation [`MARKS`].
     pub marks: Vec<String>,
-    /// Value of `mongo.rotateNonce` when the URI was put into use; see [`NONCE`].
+    /// Value of `mongo.rotateNonce` that has taken effect last, stored in annotation [`NONCE`].
     pub nonce: String,
 }
 
 impl CheckRecord {
-    /// Reads the record from the annotations of `<env>-mongo-active`. Empty if the Secret does not exist or its URI was
-    /// never checked.
+    /// Reads the record from the annotations of `<env>-mongo-active`. The field of a missing annotation is empty. If
+    /// the Secret does not exist, all fields are empty.
     pub fn of(live: Option<&Secret>) -> Self {
         let Some(live) = live else {
             return Self::default();
@@ -38,7 +39,7 @@ impl CheckRecord {
         }
     }
 
-    /// The record as annotations; unknown parts are left out.
+    /// Returns the record as annotations. Fields without a value are left out.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let marks = (!self.marks.is_empty()).then(|| self.marks.join(","));
         let nonce = (!self.nonce.is_empty()).then(|| self.nonce.clone());

@@ -1,4 +1,4 @@
-//! Overall result of all attempts to check one Mongo URI. Pure.
+//! Overall result of all attempts to check one Mongo URI. All functions are pure.
 
 use std::time::Duration;
 
@@ -9,30 +9,34 @@ use super::attempt::{Attempt, State};
 use crate::environment::credentials::Data;
 use crate::preflight::Outcome;
 
-/// Maximum time between two attempts. It also follows every refused login, because servers lock accounts after several.
+/// Maximum time between two attempts. It also applies after every rejected login, because servers lock accounts after
+/// several failed logins, and after every URI that the driver does not accept.
 const MAX_WAIT: Duration = Duration::from_secs(300);
-/// Time before the second attempt after all other failures; it doubles with each further attempt.
+/// Time between the first and the second attempt, unless [`MAX_WAIT`] applies. It doubles with each further attempt.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
 /// Overall result of all attempts to check one Mongo URI.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Standing {
-    /// The URI was never checked.
+    /// No check has given a result, and the newest attempt, if any, has no Job yet.
     Untried,
-    /// The first check runs; what keeps its pod from starting, if anything is known.
+    /// A check is running, and no check of this URI has given a result. Contains the problem that keeps its pod from
+    /// starting, if one is known.
     Checking(Option<String>),
-    /// The last check succeeded at this time; its answer, unless the attempt was deleted.
+    /// The last check with a result succeeded at this time. Contains its result; `None` if only the time is known.
     Proven(Timestamp, Option<Outcome>),
-    /// The last check failed at this time with this answer; how many attempts at this URI there were.
+    /// The last check with a result failed at this time with this result. Also contains the number of attempts to check
+    /// this URI up to that check.
     Refused(Timestamp, Outcome, i64),
-    /// No check has given an answer, and the newest one ended at this time; the cause, and how many attempts at this
-    /// URI there were.
+    /// No check of this URI has given a result, and the newest one ended at this time. Also contains the cause and the
+    /// number of attempts.
     Lost(Timestamp, &'static str, i64),
 }
 
 impl Standing {
-    /// Result of the attempts at the URI in `content`; the newest answer counts. `verified` is the time of the last
-    /// success in the annotations of `<env>-mongo-active`. An attempt without an answer does not undo a success.
+    /// Returns the overall result of the attempts to check the URI in `content`. The newest result counts; an attempt
+    /// without a result does not undo a success. `verified` is the time of the last success in the annotations of
+    /// `<env>-mongo-active`.
     pub fn of(content: &Data, attempts: &[Attempt], verified: Option<Timestamp>) -> Self {
         let of_content = || {
             let same = |a: &&Attempt| a.content.as_ref() == Some(content);
@@ -67,8 +71,8 @@ impl Standing {
     }
 }
 
-/// Time of the next attempt at the URI in `content`, and how many attempts there will be then. `None` while an attempt
-/// runs.
+/// Returns the time of the next attempt to check the URI in `content`, and the number of attempts including that one.
+/// `None` while an attempt is running.
 pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)> {
     let newest = attempts
         .iter()
@@ -95,7 +99,7 @@ pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)
     }
 }
 
-/// Waiting time after this many attempts: 15 s, 30 s, 1 min, 2 min, 4 min, then 5 min.
+/// Returns the waiting time after this many attempts: 15 s, 30 s, 1 min, 2 min, 4 min, then 5 min.
 fn wait(tries: i64) -> Duration {
     let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or(0).min(8);
     FIRST_WAIT

@@ -1,23 +1,23 @@
-//! Decides what the candidate pod runs: a release or new values of `config.secretRefs`. Pure.
+//! Decides what the candidate pod runs: a release or new values of `config.secretRefs`. All functions are pure.
 
 use crate::environment::config_trial::{self, Slot, TrialClock};
 use crate::environment::model::observed::Observed;
 use crate::environment::validate::Valid;
 use crate::release::machine::Decision;
 
-/// What the candidate pod runs.
+/// Release and config values that the candidate pod runs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CandidateRun {
-    /// Number of the release whose template it runs.
+    /// Number of the release whose pod template is used.
     pub release: i64,
-    /// Generation of the values of `config.secretRefs` that it reads.
+    /// Generation number of the values of `config.secretRefs` that the pod reads.
     pub generation: i64,
-    /// Generation of the values on trial; `None`: the release itself is on trial.
+    /// Generation number of the config values on trial; `None` if the release itself is on trial.
     pub config: Option<i64>,
 }
 
-/// Candidate pod to run, for the release or the values whose turn it is. `None` if neither is on trial, or if the
-/// snapshot of the release was not read.
+/// Returns the candidate pod to run, for the release or the values whose turn it is. `None` if nothing is on trial, or
+/// if the snapshot of the release was not read.
 pub fn candidate(
     decision: &Decision,
     valid: &Valid,

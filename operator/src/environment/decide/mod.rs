@@ -1,4 +1,4 @@
-//! Decides what this reconcile does about releases, from what was validated and observed. Pure.
+//! Decides what this reconcile does about releases, based on validation and the observed state. All functions are pure.
 
 pub mod candidate;
 pub mod notes;
@@ -26,37 +26,38 @@ use crate::release::machine::{self, Decision, Hold, Pin, Run, View};
 use crate::release::record::{Record, last_good};
 use crate::release::workload::Workload;
 
-/// What this reconcile does about releases.
+/// Decisions of this reconcile about releases.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// Decision of the release state machine.
     pub decision: Decision,
-    /// What the candidate pod runs; `None`: there must be no candidate pod.
+    /// Candidate pod to run; `None` if there must be no candidate pod.
     pub candidate: Option<CandidateRun>,
-    /// Jobs of release phases to create and to delete.
+    /// Release phase Jobs to create and to delete.
     pub release_jobs: Vec<ReleaseJobStep>,
-    /// Hold on what the spec asks for: it failed and is not tried again.
+    /// Hold on the inputs in the spec, if any: these inputs failed and are not tried again.
     pub hold: Option<Hold>,
-    /// Pin that is in effect.
+    /// Pin that is in effect, if any.
     pub pin: Option<Pin>,
-    /// State of the serving pods' Deployment.
+    /// State of the Deployment of the serving pods.
     pub workload: Workload,
-    /// Number of the release whose pods answer requests.
+    /// Number of the release whose pods answer requests; `None` if there is none.
     pub serving: Option<i64>,
-    /// Number of the newest Good release.
+    /// Number of the newest Good release; `None` if there is none.
     pub last_good: Option<i64>,
-    /// Number of the release that the spec asks for: the one being created, else the one in flight, else the held one,
-    /// else the last Good one.
+    /// Number of the release that the spec asks for. It is the first existing one of these: the release being created,
+    /// the release in flight, the held release, the last Good release. `None` if none exists.
     pub desired: Option<i64>,
-    /// Largest release number that cannot be used any more; see [`view::spent`].
+    /// Largest release number that must not be assigned again; see [`view::spent`].
     pub spent: i64,
     /// Numbers of the records to delete.
     pub retired: Vec<i64>,
-    /// Next time at which the results of probing must be looked at.
+    /// Next time at which the probe results must be evaluated or stored; `None` if there is no such time.
     pub look: Option<Timestamp>,
-    /// Verdict of the promotion gate on what the spec asks for.
+    /// Verdict of the promotion gate on the image that the spec asks for.
     pub gate: GateVerdict,
-    /// Why `promotion.auto` does not take the newest Good release of the source yet; `None` if it waits for nothing.
+    /// Verdict that explains why `promotion.auto` does not choose the newest Good release of the source environment
+    /// yet, or why there is none. `None` if no release is waiting.
     pub waits: Option<GateVerdict>,
 }
 
@@ -125,7 +126,8 @@ pub fn decide(
     }
 }
 
-/// Verdict of the promotion gate on what the spec asks for. Without a promotion the gate is open.
+/// Returns the promotion gate's verdict on the image that the spec asks for. Without a promotion, the gate is open.
+/// With one, it is closed while the image is not known.
 fn gate(observed: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -> GateVerdict {
     let Some(promotion) = &observed.promotion else {
         return GateVerdict::open();
@@ -153,7 +155,7 @@ fn gate(observed: &Observed, valid: &Valid, pin: Option<&Pin>, now: Timestamp) -
     })
 }
 
-/// Adds to a new record the release of the source that its image was promoted from.
+/// Records in a new release which release of the source environment its image was promoted from.
 fn promoted(mut decision: Decision, gate: &GateVerdict) -> Decision {
     if let Some(spec) = &mut decision.create {
         spec.promoted_from.clone_from(&gate.promoted_from);
@@ -161,8 +163,9 @@ fn promoted(mut decision: Decision, gate: &GateVerdict) -> Decision {
     decision
 }
 
-/// Delay of the next reconcile if nothing changes before. It is the time to the next deadline of the release state
-/// machine, the gate, a trial, a check or a followed tag, but at most a minute plus `jitter`.
+/// Returns the delay before the next reconcile if nothing triggers one earlier. It is the time until the next known
+/// deadline, such as one of the release state machine, the gate, a trial or a followed tag, but at most one minute plus
+/// `jitter`.
 pub fn requeue_after(
     step: &Step,
     valid: &Valid,

@@ -1,5 +1,5 @@
-//! Facts that are written to release records in addition to the steps of the release state machine: which release
-//! serves, good seconds, latency, whether a rollback is possible. Pure.
+//! Facts that are written to release records in addition to the decisions of the release state machine: which release
+//! serves, `goodSeconds`, latency, and whether a rollback is possible. All functions are pure.
 
 use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::whole_seconds;
@@ -12,7 +12,8 @@ use crate::release::record::{Record, due_for_check};
 use crate::release::status_updates::StatusUpdates;
 use crate::uptime::{bake, soak};
 
-/// Adds to a decision the facts that are recorded for releases in any phase.
+/// Adds facts about releases in any phase to the status updates of a decision: which release serves, its measurements,
+/// and whether a rollback is possible.
 pub fn note(
     decision: Decision,
     observed: &Observed,
@@ -40,8 +41,8 @@ pub fn note(
     }
 }
 
-/// Records what was measured of the release. Its good seconds are written once a minute and at the end of serving. Its
-/// latency is written when it becomes Good, or later if there were too few answers in a short bake.
+/// Records the measurements of a release. `goodSeconds` is written once a minute and when the release stops serving.
+/// The latency is written when the release becomes Good, or later if a short bake had too few responses.
 fn count(updates: &mut StatusUpdates<'_>, record: &Record, observed: &Observed, now: Timestamp) {
     let Some(probes) = &observed.probes else {
         return;
@@ -57,8 +58,8 @@ fn count(updates: &mut StatusUpdates<'_>, record: &Record, observed: &Observed, 
     });
 }
 
-/// Number of the release that is due for its daily check, and whether it can be rolled back to. `None` while the
-/// registry has not answered or cannot be reached.
+/// Returns the number of the release that is due for its daily rollback check, and whether it can be rolled back to.
+/// `None` if no release is due, or if the registry's answer is missing or inconclusive.
 fn rollback_readiness(observed: &Observed, now: Timestamp) -> Option<(i64, bool)> {
     let number = due_for_check(&observed.records, now)?.number();
     if !observed.snapshots.contains_key(&number) {

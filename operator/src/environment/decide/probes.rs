@@ -1,4 +1,4 @@
-//! Verdict of the probes on the release that bakes. Pure.
+//! Verdict of the probes on the release in its bake. All functions are pure.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::release::record::{Record, last_good};
 use crate::uptime::bake::{Bake, BakeVerdict};
 use crate::uptime::soak;
 
-/// Verdict of the probes on the release that bakes; fine if none bakes.
+/// Returns the verdict of the probes on the release in its bake; `Fine` if no release is in its bake.
 pub fn verdict(observed: &Observed, effective: &Effective, now: Timestamp) -> ProbeHealth {
     let Some(bake) = baking(observed, effective, now) else {
         return ProbeHealth::Fine;
@@ -27,7 +27,8 @@ pub fn verdict(observed: &Observed, effective: &Effective, now: Timestamp) -> Pr
     }
 }
 
-/// Next time at which the verdict may change without any event, or at which measurements must be written to a record.
+/// Returns the next time at which the verdict may change although no watched object changes, or at which measurements
+/// must be written to a record; `None` if there is no such time.
 pub fn next_look(
     observed: &Observed,
     effective: &Effective,

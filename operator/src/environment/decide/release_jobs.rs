@@ -1,4 +1,4 @@
-//! Decides which Jobs of release phases are created and deleted. Pure.
+//! Decides which release phase Jobs are created and deleted. All functions are pure.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -6,18 +6,18 @@ use crate::environment::model::observed::Observed;
 use crate::environment::model::trials::{self, ReleaseJobState};
 use crate::release::machine::Decision;
 
-/// Change to one Job of a release phase.
+/// Change to one release phase Job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReleaseJobStep {
-    /// Create the Job of the release with this number.
+    /// Create the Job for the release with this number.
     Create(i64),
     /// Delete the Job with this metadata.
     Delete(Box<ObjectMeta>),
 }
 
-/// Changes to the Jobs. The wanted release phase gets one Job. If that Job ends without a verdict, it is deleted, and
-/// the next reconcile creates it again. All other Jobs are deleted, with one exception: while no release phase is
-/// wanted, the newest Job stays if it has ended, so that its log can be read.
+/// Returns the changes to release phase Jobs. The wanted release phase gets one Job. If that Job ends without a
+/// verdict, it is deleted, and the next reconcile creates it again. All other Jobs are deleted. Exception: while no
+/// release phase is wanted, the newest Job is kept if it has ended, so that its log can be read.
 pub fn steps(decision: &Decision, observed: &Observed) -> Vec<ReleaseJobStep> {
     let wanted = decision.release_phase;
     let live = &observed.children.release_jobs;

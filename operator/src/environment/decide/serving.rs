@@ -1,10 +1,11 @@
-//! Finds the release whose pods answer requests. Pure.
+//! Finds the release whose pods answer requests. All functions are pure.
 
 use crate::environment::model::observed::Observed;
 use crate::release::workload::Workload;
 
-/// Number of the release whose pods answer requests: the one in the Deployment if it is fully rolled out, else the
-/// newest with a ready pod, where a release in flight counts only if there is no other.
+/// Returns the number of the release whose pods answer requests. It is the release in the Deployment if that is fully
+/// rolled out, otherwise the newest release with a ready pod. A release in flight counts only if no other release has a
+/// ready pod. `None` if no release serves.
 pub fn serving(observed: &Observed, workload: &Workload) -> Option<i64> {
     if let Some(everywhere) = workload
         .release

@@ -1,4 +1,4 @@
-//! Builds the input of the release state machine from what was observed and validated. Pure.
+//! Builds the input of the release state machine from validation and the observed state. All functions are pure.
 
 use crokodial_crds::{OnFailure, Reason};
 use jiff::Timestamp;
@@ -18,21 +18,21 @@ use crate::release::machine::{
 use crate::release::record::Record;
 use crate::release::workload::{PodView, Workload};
 
-/// Numbers of the snapshots that were read, and results of the newest release's trials before it gets traffic. Owned
-/// data that a [`View`] borrows.
+/// Numbers of the snapshots that were read, and results of the trials that the newest release must pass before it gets
+/// traffic. A [`View`] borrows this data.
 #[derive(Debug)]
 pub struct TrialResults {
     release_phase: Trial,
     snapshots: Vec<i64>,
     pods: Vec<PodView>,
     smoke: Option<SmokeVerdict>,
-    /// True when the newest release has a release phase that cannot be undone. If the release fails, the operator then
+    /// True if the newest release has a release phase that cannot be undone. If the release fails, the operator then
     /// pauses instead of rolling back.
     irreversible: bool,
 }
 
 impl TrialResults {
-    /// Collects the results from what was observed.
+    /// Collects the results from the observed state.
     pub fn of(observed: &Observed) -> Self {
         let newest = observed.records.iter().max_by_key(|r| r.number());
         let number = newest.map(Record::number);
@@ -46,28 +46,28 @@ impl TrialResults {
     }
 }
 
-/// Everything that [`view`] is built from.
+/// Inputs of [`view`].
 #[derive(Clone, Copy, Debug)]
 pub struct ViewInputs<'a> {
     /// Identity of the environment.
     pub owner: &'a Owner,
-    /// Spec with defaults.
+    /// Spec with defaults applied.
     pub effective: &'a Effective,
     /// Result of validation.
     pub valid: &'a Valid,
-    /// What was observed.
+    /// Observed state of the cluster, the image registries and the site.
     pub observed: &'a Observed,
-    /// State of the Deployment.
+    /// State of the Deployment of the serving pods.
     pub workload: &'a Workload,
-    /// Earliest start of any deadline: when this process began to lead or, if later, when the environment's suspension
-    /// ended.
+    /// Earliest time at which any deadline starts: when this process became leader or, if later, when the environment's
+    /// suspension ended.
     pub since: Timestamp,
     /// Current time.
     pub now: Timestamp,
 }
 
-/// Builds the view with an open gate. The caller sets the gate afterwards, because the gate depends on the pin, which
-/// is determined from the view.
+/// Builds the view with an open gate. The caller sets the gate afterwards, because the gate depends on the pin, and the
+/// pin is determined from the view.
 pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
     let ViewInputs {
         owner,
@@ -108,7 +108,7 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
     }
 }
 
-/// Converts the state of the credential for the release state machine.
+/// Converts the state of the Mongo credential to the form that the release state machine uses.
 fn proof(credentials: &CredentialState) -> CredentialHealth {
     match credentials {
         CredentialState::Off => CredentialHealth::Off,
@@ -118,15 +118,16 @@ fn proof(credentials: &CredentialState) -> CredentialHealth {
     }
 }
 
-/// True for a release with a release phase that cannot be undone. A release that restores an earlier one runs no
-/// release phase.
+/// True if the release has a release phase that cannot be undone. False for a release that restores an earlier one,
+/// because it runs no release phase.
 fn irreversible(observed: &Observed, record: &Record) -> bool {
     let frozen = observed.frozen.get(&record.number());
     let phase = frozen.and_then(|s| s.frozen.release_phase.as_ref());
     record.spec.restores.is_none() && phase.is_some_and(|p| p.irreversible)
 }
 
-/// Result of the newest release's release phase, as it is frozen in the snapshot.
+/// Returns the result of the newest release's release phase. The release's snapshot determines whether it has a release
+/// phase.
 fn release_phase(observed: &Observed, newest: Option<i64>) -> Trial {
     let frozen = newest.and_then(|n| observed.frozen.get(&n));
     let asked = frozen.is_some_and(|s| s.frozen.release_phase.is_some());
@@ -134,8 +135,8 @@ fn release_phase(observed: &Observed, newest: Option<i64>) -> Trial {
     trials::release_phase(asked, state, observed.image_gone)
 }
 
-/// Checks that the Secrets `<env>-mongo-active` and `<env>-config-active`, which the first pod needs, exist or will
-/// exist.
+/// Checks that the Secrets `<env>-mongo-active` and `<env>-config-active` exist or will exist, because pods cannot
+/// start without them.
 fn prerequisites(valid: &Valid) -> Result<(), MissingPrerequisite> {
     let missing: Vec<_> = [&valid.mongo, &valid.config.active]
         .into_iter()
@@ -153,9 +154,9 @@ fn prerequisites(valid: &Valid) -> Result<(), MissingPrerequisite> {
     })
 }
 
-/// Largest release number that cannot be used any more, from records, snapshots and the Deployment's annotation, so
-/// that no number is used twice. Directly following numbers are included if an object that the operator did not make
-/// has the name of their snapshot.
+/// Returns the largest release number that must not be assigned again, from records, snapshots and the Deployment's
+/// annotation. If an object that the operator did not create has the snapshot name of a directly following number, that
+/// number is skipped too.
 pub fn spent(observed: &Observed) -> i64 {
     let annotation = observed
         .children
@@ -171,8 +172,8 @@ pub fn spent(observed: &Observed) -> i64 {
     free.unwrap_or(largest)
 }
 
-/// Number of a snapshot that was made for exactly what is wanted now, but has no record: the reconcile that made it was
-/// interrupted.
+/// Returns the number of a snapshot that has the wanted inputs but no record, because the reconcile that created it was
+/// interrupted. `None` if there is none.
 fn unclaimed(observed: &Observed, valid: &Valid) -> Option<i64> {
     let (number, snapshot) = observed.frozen.iter().next_back()?;
     let newest = observed

@@ -1,5 +1,6 @@
-//! Children of an environment: the objects that the operator makes for it. [`ChildKind`] is the only list of them.
-//! Observing, building, applying, planning and finding name conflicts all iterate over it.
+//! Children of an environment: the Kubernetes objects that the operator creates and keeps in their wanted state.
+//! [`ChildKind`] is the only list of their kinds. Observing, building, applying, planning and detecting name conflicts
+//! all iterate over it.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +17,14 @@ use strum::IntoEnumIterator as _;
 use crate::kube_io::kinds::Writable;
 use crate::kube_io::object::{Object, ObjectApi, Typed};
 
-/// Kinds of children; an environment has at most one object of each. They are declared in the order in which they are
-/// applied: accounts and policies before pods, Secrets before the pods that read them, the certificate before the
-/// Ingress that names it.
+/// Kinds of child objects; an environment has at most one object of each kind. They are declared in the order in which
+/// they are applied: accounts and policies before pods, Secrets before the pods that read them, and the certificate
+/// before the Ingress that refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::EnumIter)]
 pub enum ChildKind {
-    /// ServiceAccount of the pods; no token is mounted.
+    /// ServiceAccount of the pods; its token is not mounted.
     ServiceAccount,
-    /// NetworkPolicy of the serving pods and preflights.
+    /// NetworkPolicy of the serving pods and of preflight Jobs.
     NetworkPolicy,
     /// Secret `<env>-mongo-active`: the Mongo URI that pods read.
     MongoActive,
@@ -33,7 +34,7 @@ pub enum ChildKind {
     ConfigCandidate,
     /// NetworkPolicy of candidate pods and release phases.
     CandidatePolicy,
-    /// Deployment of the candidate pod, which tries a release or values before they serve.
+    /// Deployment of the candidate pod, which tries a release or config values before they serve traffic.
     Candidate,
     /// Service in front of the serving pods.
     Service,
@@ -43,17 +44,17 @@ pub enum ChildKind {
     DisruptionBudget,
     /// Secret `<env>-tls`: the certificate with its key.
     Certificate,
-    /// Ingress to the Service.
+    /// Ingress that routes requests to the Service.
     Ingress,
 }
 
 impl ChildKind {
-    /// All kinds of children in the order in which they are applied.
+    /// Returns all kinds of child objects in the order in which they are applied.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::iter()
     }
 
-    /// API calls for objects of this kind.
+    /// Returns the API for objects of this kind.
     pub fn api(self) -> &'static dyn ObjectApi {
         match self {
             Self::ServiceAccount => &Typed::<ServiceAccount>::API,
@@ -68,7 +69,7 @@ impl ChildKind {
         }
     }
 
-    /// Name of the object of this kind.
+    /// Returns the name of an environment's object of this kind.
     pub fn name(self, names: Names<'_>) -> String {
         match self {
             Self::ServiceAccount
@@ -86,11 +87,12 @@ impl ChildKind {
     }
 }
 
-/// Children that exist in the cluster.
+/// Child objects of the environment that exist in the cluster. Objects that have the name of a child object but were
+/// not created by the operator are included.
 #[derive(Clone, Default)]
 pub struct Children {
     objects: BTreeMap<ChildKind, Object>,
-    /// Jobs of release phases that the operator made, `<env>-release-<N>`.
+    /// Release phase Jobs that the operator created, named `<env>-release-<N>`.
     pub release_jobs: Vec<Job>,
 }
 
@@ -102,7 +104,7 @@ impl std::fmt::Debug for Children {
 }
 
 impl Children {
-    /// Creates the set from objects by kind.
+    /// Creates the set from objects by kind, and release phase Jobs.
     pub fn of(objects: BTreeMap<ChildKind, Object>, release_jobs: Vec<Job>) -> Self {
         Self {
             objects,
@@ -118,13 +120,13 @@ impl Children {
         };
     }
 
-    /// Sets the object of this kind without knowing its type.
+    /// Sets the object of this kind without checking its type.
     #[cfg(test)]
     pub fn put_object(&mut self, kind: ChildKind, object: Object) {
         self.objects.insert(kind, object);
     }
 
-    /// Object of this kind; `None` if it does not exist.
+    /// Returns the object of this kind; `None` if it does not exist.
     pub fn get(&self, kind: ChildKind) -> Option<&Object> {
         self.objects.get(&kind)
     }
@@ -133,54 +135,54 @@ impl Children {
         self.get(kind)?.typed()
     }
 
-    /// Deployment of the serving pods.
+    /// Returns the Deployment of the serving pods, if it exists.
     pub fn deployment(&self) -> Option<&Deployment> {
         self.typed(ChildKind::Deployment)
     }
 
-    /// Service in front of the serving pods.
+    /// Returns the Service in front of the serving pods, if it exists.
     pub fn service(&self) -> Option<&Service> {
         self.typed(ChildKind::Service)
     }
 
-    /// Ingress in front of the Service.
+    /// Returns the Ingress that routes requests to the Service, if it exists.
     pub fn ingress(&self) -> Option<&Ingress> {
         self.typed(ChildKind::Ingress)
     }
 
-    /// Secret `<env>-mongo-active` with the Mongo URI that pods read.
+    /// Returns the Secret `<env>-mongo-active` with the Mongo URI that pods read, if it exists.
     pub fn mongo_active(&self) -> Option<&Secret> {
         self.typed(ChildKind::MongoActive)
     }
 
-    /// Secret `<env>-config-active` with the values of `config.secretRefs` that pods read.
+    /// Returns the Secret `<env>-config-active` with the values of `config.secretRefs` that pods read, if it exists.
     pub fn config_active(&self) -> Option<&Secret> {
         self.typed(ChildKind::ConfigActive)
     }
 
-    /// Secret `<env>-config-candidate` with the values of `config.secretRefs` on trial.
+    /// Returns the Secret `<env>-config-candidate` with the values of `config.secretRefs` on trial, if it exists.
     pub fn config_candidate(&self) -> Option<&Secret> {
         self.typed(ChildKind::ConfigCandidate)
     }
 
-    /// Secret `<env>-tls` with the certificate.
+    /// Returns the Secret `<env>-tls` with the certificate, if it exists.
     pub fn certificate(&self) -> Option<&Secret> {
         self.typed(ChildKind::Certificate)
     }
 }
 
-/// What to do with one child.
+/// Action for one child object.
 #[derive(Clone, PartialEq)]
 pub enum Child {
-    /// Create or update the child to this state.
+    /// Create the child object, or update it to this state.
     Apply(Value),
-    /// Leave the child as it is, because its wanted state is unknown or must not be applied now.
+    /// Leave the child object as it is, because its wanted state is unknown or must not be applied now.
     Keep,
-    /// Delete the child, if the operator made it.
+    /// Delete the child object if the operator created it.
     Remove,
 }
 
-/// Prints no content, because it may be a Secret.
+/// Prints only the action, because the object may be a Secret.
 impl std::fmt::Debug for Child {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -191,7 +193,7 @@ impl std::fmt::Debug for Child {
     }
 }
 
-/// What to do with one Job. Jobs are immutable, so they are only created and deleted.
+/// Action for one release phase Job. The pod template of a Job is immutable, so Jobs are only created and deleted.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobChange {
     /// Create this Job.
@@ -200,20 +202,20 @@ pub enum JobChange {
     Delete(Box<ObjectMeta>),
 }
 
-/// Wanted state of all children and of the Jobs of release phases.
+/// Wanted state of all child objects and of the Jobs of release phases.
 #[derive(Clone, Debug)]
 pub struct Desired {
     children: BTreeMap<ChildKind, Child>,
-    /// Jobs of release phases to create and to delete.
+    /// Release phase Jobs to create and to delete.
     pub release_jobs: Vec<JobChange>,
 }
 
-/// A child's wanted state next to its object in the cluster.
+/// Wanted state of a child object, paired with the object in the cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct ChildRow<'a> {
-    /// Kind of child.
+    /// Kind of the child object.
     pub kind: ChildKind,
-    /// What to do with the child.
+    /// Action for the child object.
     pub wanted: &'a Child,
     /// Object in the cluster; `None` if it does not exist.
     pub live: Option<&'a Object>,
@@ -228,17 +230,17 @@ impl Desired {
         }
     }
 
-    /// Wanted state that changes nothing.
+    /// Returns a wanted state that changes nothing.
     pub fn nothing() -> Self {
         Self::of(|_| Child::Keep, Vec::new())
     }
 
-    /// What to do with the child of this kind.
+    /// Returns the action for the child object of this kind.
     pub fn get(&self, kind: ChildKind) -> &Child {
         self.children.get(&kind).unwrap_or(&Child::Keep)
     }
 
-    /// Pairs each child's wanted state with its object in `live`, in the order in which children are applied.
+    /// Pairs the wanted state of each child object with the object in `live`, in the order in which they are applied.
     pub fn rows<'a>(&'a self, live: &'a Children) -> impl Iterator<Item = ChildRow<'a>> {
         self.children.iter().map(|(kind, wanted)| ChildRow {
             kind: *kind,

@@ -1,12 +1,12 @@
-//! IngressClass of an environment's Ingress, as far as it is known.
+//! State of the IngressClass that an environment's Ingress uses.
 
-/// IngressClass of an environment's Ingress.
+/// State of the IngressClass that an environment's Ingress uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// The class exists; the value is the name of its controller.
+    /// The class exists. Contains the name of its controller.
     Known(String),
-    /// There is no class of this name. `None`: no name is given and the cluster has no default class.
+    /// No class with this name exists. `None`: the environment names no class, and the cluster has no default class.
     Missing(Option<String>),
-    /// The class was not looked up: there is no Ingress, or the operator may not read IngressClasses.
+    /// The class is not known: the spec asks for no Ingress, or the operator may not read IngressClasses.
     Unknown,
 }

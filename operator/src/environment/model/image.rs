@@ -1,8 +1,9 @@
 //! Image that the spec asks for, and its digest.
 //!
-//! A digest in the spec is used as it is. For a tag that a release record of the environment has, the digest of that
-//! record is used, so a moved tag changes nothing that runs. Exception: after a failure, a `rollout.retry` that no
-//! record of this image has makes the operator ask the registry again.
+//! A digest in the spec is used as it is. A tag is resolved from the newest release record with the same image, so a
+//! moved tag does not change what runs unless the tag is followed. If there is no such record, the digest comes from
+//! the releases of the promotion's source or, if they do not have the image, from the registry. The record is ignored
+//! if a release with this image failed and `rollout.retry` has a new value.
 
 use crokodial_crds::Reason;
 use crokodial_crds::names::{Digest, ImageError, ImageRef};
@@ -17,17 +18,17 @@ use crate::release::record::Record;
 pub enum Image {
     /// The digest is known.
     Resolved(Digest),
-    /// The digest could not be determined; the finding says why.
+    /// The digest could not be determined. Contains the cause.
     Unresolved(Finding),
-    /// The digest is known from the last successful look-up of a followed tag; the finding says why the newest look-up
-    /// failed.
+    /// The digest is known, but the newest lookup of a followed tag failed. Contains the known digest and the cause of
+    /// the failure.
     Stale(Digest, Finding),
     /// The registry was asked and has not answered yet.
     Asked,
 }
 
-/// Digest from the spec or from a release record. `None`: the registry must be asked. `written` is the image as written
-/// in the spec.
+/// Returns the digest from the spec or from a release record; `None` if neither determines it. `written` is the image
+/// as written in the spec, and `retry` is the value of `rollout.retry`.
 pub fn known(written: &str, image: &ImageRef, retry: &str, records: &[Record]) -> Option<Digest> {
     if let Some(digest) = &image.digest {
         return Some(digest.clone());
@@ -44,7 +45,7 @@ pub fn known(written: &str, image: &ImageRef, retry: &str, records: &[Record]) -
         .and_then(|r| r.spec.digest.parse().ok())
 }
 
-/// Image chosen by `promotion.auto`, as its name and digest.
+/// Returns the name and the digest of the image that `promotion.auto` chose. The name is empty if it chose none.
 pub fn picked(picked: &Picked) -> (String, Image) {
     let (image, digest) = match &picked.pick {
         Pick::Take(release) => (&release.image, &release.digest),
@@ -68,7 +69,7 @@ pub fn picked(picked: &Picked) -> (String, Image) {
     (image.clone(), found)
 }
 
-/// Finding for condition `ImageResolved`.
+/// Returns the finding for condition `ImageResolved`.
 pub fn finding(image: &Image, written: &str) -> Finding {
     match image {
         Image::Resolved(digest) => {
@@ -82,12 +83,12 @@ pub fn finding(image: &Image, written: &str) -> Finding {
     }
 }
 
-/// Finding about an image that does not parse.
+/// Returns the finding about an image reference that does not parse.
 pub fn invalid(error: &ImageError) -> Finding {
     Finding::no(Reason::InvalidSpec, format!("spec.image: {error}"))
 }
 
-/// Finding about an image that the registry could not resolve.
+/// Returns the finding about an image that the registry could not resolve.
 pub fn refused(error: &ResolveError) -> Finding {
     match error.reason() {
         // Unknown, not False: an unreachable registry says nothing about the image.

@@ -1,4 +1,4 @@
-//! Plain data of one reconcile, which every step may read. No I/O, no clock.
+//! Plain data of one reconcile that every step may read. No I/O, no clock.
 
 pub mod annotations;
 pub mod children;

@@ -1,15 +1,15 @@
-//! Small helpers that read Kubernetes objects.
+//! Helper functions that read fields of Kubernetes objects.
 
 use crokodial_crds::names::LABEL_COMPONENT;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 
-/// Component of an object or pod, from its label.
+/// Returns the component of an object or pod from its label; `None` if the label is missing.
 pub fn component_of(object: &impl ResourceExt) -> Option<&str> {
     object.labels().get(LABEL_COMPONENT).map(String::as_str)
 }
 
-/// True when an Ingress has a rule for the host.
+/// True if the Ingress has a rule for the host.
 pub fn carries(ingress: &Ingress, host: &str) -> bool {
     let rules = ingress
         .spec
@@ -19,13 +19,14 @@ pub fn carries(ingress: &Ingress, host: &str) -> bool {
     rules.iter().any(|r| r.host.as_deref() == Some(host))
 }
 
-/// Host of the first rule of an Ingress.
+/// Returns the first host in the rules of an Ingress; `None` if no rule has a host.
 pub fn first_host(ingress: &Ingress) -> Option<&str> {
     let rules = ingress.spec.as_ref()?.rules.as_deref()?;
     rules.iter().find_map(|r| r.host.as_deref())
 }
 
-/// First address that the Ingress controller published in the Ingress's status: an IP address or a host name.
+/// Returns the first address in the status of an Ingress: an IP address or a host name. `None` if the Ingress
+/// controller has not published an address.
 pub fn published_address(ingress: &Ingress) -> Option<String> {
     let published = ingress
         .status

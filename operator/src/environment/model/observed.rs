@@ -1,4 +1,4 @@
-//! Everything that one reconcile observed.
+//! Observed state that one reconcile bases its decisions on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,60 +22,62 @@ use crate::release::snapshot::Snapshot;
 use crate::release::workload::PodView;
 use crate::uptime::ProbeSummary;
 
-/// State of the cluster, registries, edge and probes, as one reconcile read it.
+/// State of the cluster, the image registries and the site, as one reconcile read it.
 pub struct Observed {
-    /// Secret that `mongo.uriSecretRef` names.
+    /// Secret named in `mongo.uriSecretRef`; `None` if it does not exist.
     pub mongo_secret: Option<Secret>,
-    /// Secrets that `config.secretRefs` name, by name; `None` for one that does not exist.
+    /// Secrets named in `config.secretRefs`, by name; `None` for a Secret that does not exist.
     pub config_secrets: BTreeMap<String, Option<Secret>>,
-    /// ConfigMaps that `config.configMapRefs` name, by name; `None` for one that does not exist.
+    /// ConfigMaps named in `config.configMapRefs`, by name; `None` for a ConfigMap that does not exist.
     pub config_maps: BTreeMap<String, Option<ConfigMap>>,
-    /// Children that exist in the cluster.
+    /// Child objects of the environment that exist in the cluster.
     pub children: Children,
-    /// Releases of the environment as Kubernetes objects.
+    /// Release records of the environment as Kubernetes objects.
     pub releases: Vec<CrokodialRelease>,
-    /// The releases of `releases`, parsed.
+    /// Parsed release records of the environment.
     pub records: Vec<Record>,
-    /// Metadata of every snapshot that the operator made, by release number.
+    /// Metadata of every snapshot that the operator created, by release number.
     pub snapshots: BTreeMap<i64, ObjectMeta>,
     /// Release numbers that cannot be used, because an object that the operator did not make has the name of their
     /// snapshot.
     pub taken: BTreeSet<i64>,
-    /// Content of the snapshots that this reconcile may run, by release number.
+    /// Contents of the snapshots of the releases that this reconcile may run, by release number.
     pub frozen: BTreeMap<i64, Snapshot>,
-    /// Attempts to check a Mongo URI, oldest first.
+    /// Attempts to check a Mongo URI whose Job or Secret still exists, oldest first.
     pub attempts: Vec<Attempt>,
-    /// Fingerprints of the databases and values of the other stage's environments.
+    /// Fingerprints of the databases and secret values of the other stage's environments.
     pub isolation: Isolation,
-    /// New key of fingerprints to store, if none is stored yet.
+    /// New HMAC key for fingerprints that must be stored; `None` if a key is already stored.
     pub new_key: Option<NewKey>,
     /// Secret of the certificate authority; `None` if it does not exist or no certificate is wanted.
     pub authority: Option<Secret>,
     /// Pods of the serving Deployment.
     pub pods: Vec<PodView>,
-    /// Candidate pods and release phases.
+    /// State of the candidate pods and release phases.
     pub trials: Trials,
-    /// Name of the image to run.
+    /// Name of the image to run; empty if `promotion.auto` has chosen none.
     pub image_name: String,
     /// Digest of `image_name`, as far as it is known.
     pub image: Image,
-    /// Source that images are promoted from; `None` without `spec.promotion`.
+    /// Promotion that the spec asks for, with the state of its source; `None` without `spec.promotion`.
     pub promotion: Option<Promotion>,
-    /// True when the registry says that the digest of the newest release does not exist or must not be pulled.
+    /// True if the registry reports that the digest of the release in flight does not exist or must not be pulled.
     pub image_gone: bool,
-    /// Number of the release that is due for its daily rollback check, and whether its image still exists.
+    /// Number of the release that is due for its daily rollback check, and whether its image still exists; `None` if no
+    /// release is due or the registry has not answered.
     pub kept_image: Option<(i64, Existence)>,
-    /// IngressClass of the Ingress.
+    /// State of the IngressClass that the Ingress uses.
     pub class: Class,
-    /// Claims of environments to the domain; empty while our own Ingress already has a rule for it.
+    /// Environments that claim the domain; empty while this environment's Ingress already has a rule for the domain.
     pub claims: Vec<Claim>,
-    /// Answer to a plain HTTP request to the domain; `None` if none was measured yet.
+    /// Answer to a plain HTTP request to the domain; `None` if there is no answer yet or no redirect to HTTPS is
+    /// required.
     pub https: Option<PlainHttpAnswer>,
     /// Results of probing the site; `None` while it is not probed.
     pub probes: Option<ProbeSummary>,
 }
 
-/// Prints no content, because it includes Secrets.
+/// Prints no fields, because they include Secrets.
 impl std::fmt::Debug for Observed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Observed").finish_non_exhaustive()

@@ -18,12 +18,13 @@ pub struct Owner {
     pub namespace: String,
     /// UID of the environment.
     pub uid: String,
-    /// Creation time; where two environments claim one host name, the older one gets it.
+    /// Creation time of the environment.
     pub created: Option<Timestamp>,
 }
 
 impl Owner {
-    /// Identity from the environment's metadata. The error is for an invalid name, which the CRD's schema refuses.
+    /// Reads the identity from the environment's metadata. Returns an error if the name is invalid, which the CRD's
+    /// schema prevents.
     pub fn of(environment: &CrokodialEnvironment) -> Result<Self, NameError> {
         Ok(Self {
             name: environment.name_any().parse()?,
@@ -33,8 +34,8 @@ impl Owner {
         })
     }
 
-    /// Labels that select the serving pods. They never change, because a Deployment's selector is immutable and a new
-    /// label would replace every pod.
+    /// Returns the labels that select the serving pods. They never change, because a Deployment's selector is immutable
+    /// and a new label would replace every pod.
     pub fn selector(&self) -> BTreeMap<String, String> {
         BTreeMap::from([
             (names::LABEL_ENVIRONMENT.to_owned(), self.name.to_string()),
@@ -42,14 +43,14 @@ impl Owner {
         ])
     }
 
-    /// Labels that select the pods of another component.
+    /// Returns the labels that select the pods of `component`.
     pub fn selector_of(&self, component: &str) -> BTreeMap<String, String> {
         let mut labels = self.selector();
         labels.insert(names::LABEL_COMPONENT.to_owned(), component.to_owned());
         labels
     }
 
-    /// Selector of the serving pods as text, for `status.selector` and list calls.
+    /// Returns the selector of the serving pods as text, for `status.selector` and list calls.
     pub fn selector_text(&self) -> String {
         let pairs: Vec<String> = self
             .selector()
@@ -59,15 +60,15 @@ impl Owner {
         pairs.join(",")
     }
 
-    /// Labels of a pod of this release: the selector, and labels that users filter by.
+    /// Returns the labels of a pod of this release: the selector's labels, and labels that users filter by.
     pub fn pod_labels(&self, release: i64) -> BTreeMap<String, String> {
         let mut labels = self.common_labels();
         labels.insert(names::LABEL_RELEASE.to_owned(), release.to_string());
         labels
     }
 
-    /// Labels of every object and pod of an environment. The component is `web`; callers replace it for other
-    /// components.
+    /// Returns the labels of every object and pod of the environment. The component is `web`; callers replace it for
+    /// other components.
     pub fn common_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.selector();
         labels.insert(names::LABEL_NAME.to_owned(), "dialer".to_owned());
@@ -77,8 +78,8 @@ impl Owner {
         labels
     }
 
-    /// Metadata of a child. With the deletion policy `Retain` it has no owner reference, so the child outlives the
-    /// environment.
+    /// Returns the metadata of a child object. With the deletion policy `Retain`, the metadata has no owner reference,
+    /// so the object outlives the environment.
     pub fn metadata(&self, name: &str, policy: DeletionPolicy) -> Value {
         let mut labels = self.common_labels();
         labels.insert(names::LABEL_ENVIRONMENT_UID.to_owned(), self.uid.clone());
@@ -89,15 +90,15 @@ impl Owner {
         metadata
     }
 
-    /// Metadata of an object of another component than `web`. It always has an owner reference, so it is deleted with
-    /// the environment whatever the deletion policy is.
+    /// Returns the metadata of an object of a component other than `web`. It always has an owner reference, so the
+    /// object is deleted with the environment regardless of the deletion policy.
     pub fn metadata_beside(&self, name: &str, component: &str) -> Value {
         let mut metadata = self.metadata(name, DeletionPolicy::Delete);
         metadata["labels"][names::LABEL_COMPONENT] = json!(component);
         metadata
     }
 
-    /// Owner references of a child: the environment, or none with the policy `Retain`.
+    /// Returns the owner references of a child object: the environment, or none with the policy `Retain`.
     pub fn references(&self, policy: DeletionPolicy) -> Value {
         match policy {
             DeletionPolicy::Retain => json!([]),
@@ -112,7 +113,7 @@ impl Owner {
         }
     }
 
-    /// True when the owner references of a child are as the policy asks.
+    /// True if the owner references of a child object match the policy.
     pub fn refers(&self, child: &ObjectMeta, policy: DeletionPolicy) -> bool {
         let owners = child.owner_references.as_deref().unwrap_or_default();
         match policy {
@@ -121,13 +122,13 @@ impl Owner {
         }
     }
 
-    /// True for an object that this operator made for an environment of this name. The object may be from a deleted
-    /// environment of the same name; it is then adopted.
+    /// True if the object's labels show that this operator created it for an environment with this name. It may have
+    /// been created for a deleted environment with the same name; the new environment then adopts the object.
     pub fn owns<K: Resource>(&self, live: &K) -> bool {
         self.labelled(live.meta())
     }
 
-    /// Like [`Self::owns`], from the metadata alone.
+    /// Like [`Self::owns`], but takes only the metadata of the object.
     pub fn labelled(&self, live: &ObjectMeta) -> bool {
         let labels = live.labels.as_ref();
         let is =

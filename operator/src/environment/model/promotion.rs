@@ -3,13 +3,13 @@
 use crate::release::gate::auto::Picked;
 use crate::release::gate::{Rules, Source};
 
-/// Promotion that the spec asks for, with what was observed of its source.
+/// Promotion that the spec asks for, with the observed state of its source environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Promotion {
-    /// Conditions that an image must meet.
+    /// Rules that an image must meet to be promoted.
     pub rules: Rules,
     /// State of the source environment.
     pub source: Source,
-    /// Image that `promotion.auto` chose; `None` where the spec names the image.
+    /// Image that `promotion.auto` chose; `None` if the spec names the image.
     pub picked: Option<Picked>,
 }

@@ -1,5 +1,5 @@
-//! Pods that run in addition to the serving ones: candidates, with the results of their smoke checks, and Jobs of
-//! release phases.
+//! Pods that run in addition to the serving pods: candidate pods with the results of their smoke checks, and release
+//! phase Jobs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,40 +15,41 @@ use crate::release::machine::{SmokeVerdict, Trial};
 use crate::release::workload::{Exit, PodView, Waiting};
 use crate::smoke::SmokeResult;
 
-/// Time after which a failed smoke run is repeated. Most failures end the trial at once; a result gets this old only
-/// while something else, such as the database, is blamed for it.
+/// Time after which failed smoke checks are repeated. Most failures end the trial at once. A result reaches this age
+/// only while the failure is blamed on something other than the release, such as the database.
 pub const FAILURE_AGE: Duration = Duration::from_secs(15);
 
-/// Time after which a pod that could not be reached is asked again.
+/// Time after which smoke checks are repeated if the pod could not be reached.
 pub const UNREACHABLE_AGE: Duration = Duration::from_secs(5);
 
 /// Candidate pod, which tries a release or new values of `config.secretRefs`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CandidatePod {
-    /// State of the pod; its `release` is the one whose template it runs.
+    /// State of the pod. Its `release` is the release whose pod template the pod runs.
     pub view: PodView,
-    /// UID of the pod. Smoke results belong to the pod with this UID, not to its name.
+    /// UID of the pod. Smoke check results are assigned to pods by UID, not by name.
     pub uid: String,
-    /// IP address of the pod; `None` until it has one.
+    /// IP address of the pod; `None` until the pod has one.
     pub ip: Option<String>,
-    /// Generation of the values of `config.secretRefs` that it tries; `None`: the release itself is on trial.
+    /// Generation number of the values of `config.secretRefs` that the pod tries; `None` if the release itself is on
+    /// trial.
     pub config: Option<i64>,
 }
 
-/// State of a release phase, from its Job and pods.
+/// State of a release phase, derived from its Job and pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReleaseJobState {
-    /// The Job runs or waits to run.
+    /// The Job is running or waiting to run.
     Running,
     /// The command ended with exit code 0.
     Succeeded,
-    /// The command failed, or its container cannot be created; the text says how.
+    /// The command failed, or its container could not be created. Contains the cause.
     Failed(String),
-    /// Something other than the release prevents the Job from running.
+    /// A problem that is not the release's fault prevents the Job from running, or has ended it.
     Platform {
-        /// What prevents it, as a sentence without its full stop.
+        /// Description of the problem, as a sentence without its full stop.
         message: String,
-        /// True when the Job has ended without a verdict, so a new Job must be created.
+        /// True if the Job has ended without a verdict, so that a new Job must be created.
         over: bool,
     },
 }
@@ -58,15 +59,15 @@ pub enum ReleaseJobState {
 pub struct Trials {
     /// Candidate pods, including those that try values of `config.secretRefs`.
     pub pods: Vec<CandidatePod>,
-    /// UID of a candidate pod, and the result of the smoke run against it.
+    /// UID of a candidate pod, and the result of the smoke checks against it; `None` if there is no result.
     pub smoke: Option<(String, SmokeResult)>,
     /// States of the release phases, by release number.
     pub jobs: BTreeMap<i64, ReleaseJobState>,
 }
 
 impl Trials {
-    /// Collects the trials from the pods of all components and the Jobs of release phases. The smoke result is left
-    /// empty.
+    /// Collects candidate pods and release phases from all pods of the environment and its release phase Jobs. The
+    /// smoke check result is left empty.
     pub fn of(pods: &[Pod], jobs: &[Job]) -> Self {
         let of = |component: &'static str| {
             pods.iter()
@@ -81,7 +82,7 @@ impl Trials {
         }
     }
 
-    /// States of the candidate pods that try the release itself.
+    /// Returns the states of the candidate pods that try the release itself, as opposed to new config values.
     pub fn of_release(&self, release: i64) -> Vec<PodView> {
         let of = |p: &&CandidatePod| p.config.is_none() && p.view.release == Some(release);
         self.pods
@@ -91,8 +92,8 @@ impl Trials {
             .collect()
     }
 
-    /// Candidate pods that try the values of this generation with the template of `release`; terminating pods are left
-    /// out.
+    /// Returns the candidate pods that try the config values of this generation with the pod template of `release`.
+    /// Terminating pods are left out.
     pub fn of_config(&self, release: i64, generation: i64) -> Vec<&CandidatePod> {
         let of = |p: &&CandidatePod| {
             p.config == Some(generation) && p.view.release == Some(release) && !p.view.terminating
@@ -100,7 +101,8 @@ impl Trials {
         self.pods.iter().filter(of).collect()
     }
 
-    /// Result of the smoke run against a pod that tries the release itself; `None` if there is none.
+    /// Returns the result of the smoke checks against a pod that tries the release itself; `None` if there is no
+    /// result.
     pub fn smoke_of_release(&self, release: i64) -> Option<SmokeVerdict> {
         let (uid, result) = self.smoke.as_ref()?;
         let asked = |p: &&CandidatePod| {
@@ -109,8 +111,8 @@ impl Trials {
         self.pods.iter().find(asked).map(|_| smoke_of(result))
     }
 
-    /// Time after which the smoke run is checked again although nothing in the cluster changed. Normally a new result
-    /// triggers a reconcile; this covers a trigger that was lost.
+    /// Returns the delay before the smoke checks must be evaluated or repeated even if no watched object changes.
+    /// `None` if no candidate pod is ready, or if the checks have passed.
     pub fn again(&self) -> Option<Duration> {
         let ready = self.pods.iter().any(CandidatePod::askable);
         match &self.smoke {
@@ -136,13 +138,13 @@ impl CandidatePod {
         }
     }
 
-    /// True when smoke requests can be sent to the pod: it is ready, not terminating and has an address.
+    /// True if smoke check requests can be sent to the pod: it is ready, not terminating and has an IP address.
     pub fn askable(&self) -> bool {
         self.view.ready && !self.view.terminating && self.ip.is_some()
     }
 }
 
-/// Converts the result of a smoke run for the release state machine.
+/// Converts a smoke check result to the form that the release state machine uses.
 fn smoke_of(result: &SmokeResult) -> SmokeVerdict {
     match result {
         SmokeResult::Passed { pages, assets } => SmokeVerdict::Passed(format!(
@@ -153,8 +155,9 @@ fn smoke_of(result: &SmokeResult) -> SmokeVerdict {
     }
 }
 
-/// Result of a release's release phase for the release state machine. `asked`: the release has a release phase.
-/// `image_gone`: the registry says that the image does not exist or must not be pulled.
+/// Returns the result of a release phase in the form that the release state machine uses. `asked` is true if the
+/// release has a release phase. `image_gone` is true if the registry reports that the image does not exist or must not
+/// be pulled.
 pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image_gone: bool) -> Trial {
     if !asked {
         return Trial::NotAsked;
@@ -171,12 +174,13 @@ pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image_gone: b
     }
 }
 
-/// Number of the release that a Job belongs to, from its label.
+/// Returns the number of the release that a Job belongs to, from the Job's label.
 pub fn release_of(job: &Job) -> Option<i64> {
     job.labels().get(LABEL_RELEASE)?.parse().ok()
 }
 
-/// State of a Job. Whether it has ended is taken from the Job's conditions, the cause from its newest pod.
+/// Returns the state of a release phase Job. The conditions of the Job show whether it has ended; its newest pod shows
+/// the cause.
 fn job_state(job: &Job, pods: &[&Pod]) -> ReleaseJobState {
     let name = job.name_any();
     let uid = job.uid().unwrap_or_default();

@@ -12,8 +12,7 @@ use crate::environment::credential_check::attempt::{self, Attempt};
 use crate::environment::model::owner::Owner;
 use crate::kube_io::IoError;
 
-/// Reads the attempts from Jobs and Secrets, oldest first. `checks` are pods among which those of the Jobs are looked
-/// up.
+/// Reads the attempts from Jobs and Secrets, oldest first. `checks` must include the pods of these Jobs.
 pub(super) async fn read(
     ctx: &Context,
     owner: &Owner,

@@ -1,5 +1,5 @@
-//! Reads the operator's own Secrets: the certificate authority and the key of fingerprints. If one does not exist,
-//! `apply` creates it.
+//! Reads the operator's own Secrets: the certificate authority and the HMAC key for fingerprints. If one of them is
+//! needed and does not exist, `apply` creates it.
 
 use k8s_openapi::api::core::v1::Secret;
 
@@ -11,7 +11,7 @@ use crate::fingerprint::{Key, NewKey};
 use crate::kube_io::IoError;
 use crokodial_crds::TlsMode;
 
-/// Reads the Secret of the certificate authority, if a certificate is wanted.
+/// Reads the Secret of the certificate authority; `None` if it does not exist or no certificate is wanted.
 pub(super) async fn read(ctx: &Context, effective: &Effective) -> Result<Option<Secret>, IoError> {
     match effective.tls_mode {
         TlsMode::None => Ok(None),
@@ -22,8 +22,8 @@ pub(super) async fn read(ctx: &Context, effective: &Effective) -> Result<Option<
     }
 }
 
-/// Key of fingerprints. The stored key is read once per process. If none is stored, a new one is generated and also
-/// returned for storing.
+/// Returns the HMAC key for fingerprints. The stored key is read once per process. If no key is stored, a new one is
+/// generated and also returned as `NewKey`, so that it can be stored.
 pub(super) async fn key(ctx: &Context) -> Result<(Key, Option<NewKey>), IoError> {
     if let Some(key) = ctx.key.get() {
         return Ok((key.clone(), None));

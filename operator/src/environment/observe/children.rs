@@ -1,4 +1,4 @@
-//! Reads the children that exist.
+//! Reads the child objects that exist in the cluster.
 
 use crokodial_crds::names::Children as Names;
 use futures::future::{try_join, try_join_all};
@@ -9,7 +9,7 @@ use crate::environment::model::children::{ChildKind, Children};
 use crate::environment::model::owner::Owner;
 use crate::kube_io::IoError;
 
-/// Reads all children concurrently, so the whole takes only as long as the slowest read.
+/// Reads all child objects concurrently, so this takes only as long as the slowest read.
 pub(super) async fn read(ctx: &Context, owner: &Owner) -> Result<Children, IoError> {
     let names = Names::of(&owner.name);
     let reads = ChildKind::all().map(|kind| async move {

@@ -13,8 +13,8 @@ use crate::environment::model::objects::carries;
 use crate::environment::model::owner::Owner;
 use crate::kube_io::IoError;
 
-/// Reads the claims to the domain. Nothing is read while our own Ingress has a rule for it, because the domain is then
-/// ours.
+/// Reads the claims to the environment's domain. Reads nothing while the environment's own Ingress has a rule for the
+/// domain, because the domain is then already assigned to this environment.
 pub(super) async fn read(
     ctx: &Context,
     owner: &Owner,

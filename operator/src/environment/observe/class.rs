@@ -1,4 +1,4 @@
-//! Reads the IngressClass of the Ingress.
+//! Reads the IngressClass that the Ingress uses.
 
 use crokodial_crds::RouteKind;
 use k8s_openapi::api::networking::v1::IngressClass;
@@ -9,7 +9,8 @@ use crate::environment::effective::Effective;
 use crate::environment::model::class::Class;
 use crate::kube_io::IoError;
 
-/// Looks up the class, if there is an Ingress and the operator may read IngressClasses.
+/// Looks up the IngressClass. Returns `Unknown` if the spec asks for no Ingress or the operator may not read
+/// IngressClasses.
 pub(super) async fn read(ctx: &Context, effective: &Effective) -> Result<Class, IoError> {
     match effective.route {
         RouteKind::Ingress if ctx.settings.read_ingress_classes => look_up(ctx, effective).await,

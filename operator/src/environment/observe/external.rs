@@ -1,5 +1,5 @@
-//! Answers from registries and the edge. The requests run concurrently with the reconcile, which waits only briefly for
-//! them.
+//! Answers from image registries, and the answer of the site's Ingress controller to a plain HTTP request. The requests
+//! run concurrently with the reconcile, which waits only briefly for each answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,27 +19,28 @@ use crate::registry::{Existence, RegistryAuth, ResolveError};
 use crate::release::record::{Record, due_for_check};
 use crate::release::workload::{PodView, Waiting};
 
-/// Time for which a reconcile waits for a registry or the edge before it continues without the answer.
+/// Maximum time that a reconcile waits for a registry or the Ingress controller before it continues without the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Maximum age of the edge's answer to a plain HTTP request.
+/// Maximum age of a cached answer to a plain HTTP request.
 const MAX_EDGE_AGE: Duration = Duration::from_secs(60);
 
-/// Maximum age of a registry's answer to whether a digest exists.
+/// Maximum age of a cached registry answer about the existence of a digest.
 const MAX_EXISTENCE_AGE: Duration = Duration::from_secs(30);
 
-/// Maximum age of a registry's refusal. It is asked again because the image may have been pushed since, but not often
-/// because of its rate limits.
+/// Maximum age of a cached rejection by a registry. The image may have been pushed since then, so the registry is asked
+/// again, but rarely because of its rate limits.
 const MAX_REFUSAL_AGE: Duration = Duration::from_secs(300);
 
-/// Time after which a registry that could not be reached is asked again.
+/// Minimum time before a registry that could not be reached is asked again.
 const UNREACHABLE_RETRY: Duration = Duration::from_secs(15);
 
-/// Maximum age of a resolved digest. It only has to last until a release record has the digest.
+/// Maximum age of a cached digest of a tag that is not followed. It only has to last until a release record contains
+/// the digest.
 const MAX_DIGEST_AGE: Duration = Duration::from_secs(60);
 
-/// Name of the image to run, and its digest as far as it is known. The digest comes from the source of a promotion, the
-/// spec, a release record, or the registry.
+/// Returns the name of the image to run, and its digest as far as it is known. The digest comes from the source of a
+/// promotion, the spec, a release record or the registry.
 pub(super) async fn image(
     ctx: &Arc<Context>,
     owner: &Owner,
@@ -76,8 +77,8 @@ pub(super) async fn image(
     (written, found)
 }
 
-/// Digest from the registry, which is asked once, or periodically if the tag is followed. Until the registry answers,
-/// and after a failed look-up, `known` is used.
+/// Returns the digest from the registry. Answers are cached; `follow` is the maximum age of the digest of a followed
+/// tag. Until the registry answers, and after a failed lookup, `known` is used if it is set.
 async fn look_up(
     ctx: &Arc<Context>,
     key: Resolution,
@@ -106,7 +107,7 @@ async fn look_up(
     }
 }
 
-/// True when the registry says that the digest of the release in flight does not exist or must not be pulled. The
+/// True if the registry reports that the digest of the release in flight does not exist or must not be pulled. The
 /// registry is asked only while a pod of that release cannot pull its image.
 pub(super) async fn image_gone(
     ctx: &Arc<Context>,
@@ -126,8 +127,8 @@ pub(super) async fn image_gone(
     pods.iter().any(|p| stuck(&p)) && existence(ctx, newest, auth).await == Some(Existence::Gone)
 }
 
-/// Number of the Good release that is due for its daily rollback check, and whether its image still exists. `None`
-/// until the registry answers.
+/// Returns the number of the Good release that is due for its daily rollback check, and whether its image still exists.
+/// `None` if no release is due or the registry has not answered yet.
 pub(super) async fn kept_image(
     ctx: &Arc<Context>,
     records: &[Record],
@@ -138,7 +139,8 @@ pub(super) async fn kept_image(
     Some((due.number(), answer))
 }
 
-/// Whether a release's digest exists in the registry; `None` until the registry answers.
+/// Asks the registry whether a release's digest exists. `None` until the registry answers, or if the image or digest of
+/// the release does not parse.
 async fn existence(
     ctx: &Arc<Context>,
     record: &Record,
@@ -159,8 +161,8 @@ async fn existence(
         .await
 }
 
-/// Answer to a plain HTTP request for the domain. It is sent to the address that the Ingress publishes, so DNS need not
-/// point there yet.
+/// Returns the answer to a plain HTTP request for the domain; `None` if there is no answer yet or no redirect to HTTPS
+/// is required. The request is sent to the address in the Ingress's status, so it works before DNS points there.
 pub(super) async fn https(
     ctx: &Arc<Context>,
     spec: &EnvironmentSpec,
@@ -190,7 +192,7 @@ pub(super) async fn https(
         .await
 }
 
-/// Maximum age of a registry's answer to the look-up of a digest.
+/// Returns the maximum age of a cached registry answer to the lookup of a digest.
 fn max_age_of(answer: &Result<Digest, ResolveError>) -> Duration {
     match answer {
         Ok(_) => MAX_DIGEST_AGE,

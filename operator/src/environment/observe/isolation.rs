@@ -1,5 +1,5 @@
-//! Reads `<env>-mongo-active` and `<env>-config-active` of other environments, as far as they are compared. Only
-//! metadata is requested, never values.
+//! Reads the annotations of `<env>-mongo-active` and `<env>-config-active` of other environments. Only metadata is
+//! requested, never values.
 
 use crokodial_crds::Stage;
 use crokodial_crds::names::{LABEL_ENVIRONMENT, LABEL_MANAGED_BY, MANAGED_BY};
@@ -15,7 +15,8 @@ use crate::environment::model::owner::Owner;
 use crate::fingerprint::NewKey;
 use crate::kube_io::IoError;
 
-/// Reads the metadata of these Secrets in all watched namespaces, and the key of fingerprints.
+/// Reads the annotations of `<env>-mongo-active` and `<env>-config-active` in all watched namespaces, and the HMAC key
+/// for fingerprints. If no key is stored yet, also returns a new key to store.
 pub(super) async fn read(
     ctx: &Context,
     owner: &Owner,

@@ -1,4 +1,4 @@
-//! Reads everything that one reconcile bases its decisions on. No other step reads; the result is plain data.
+//! Reads everything that one reconcile bases its decisions on, and returns it as plain data.
 
 mod attempts;
 mod authority;
@@ -31,7 +31,8 @@ use crate::kube_io::{IoError, Kind};
 use crate::registry::{RegistryAuth, registry_auth};
 use crate::release::workload::PodView;
 
-/// Reads the state of the cluster, registries, edge and probes.
+/// Reads the state of the cluster, the image registries and the site. Also starts the smoke checks of a ready candidate
+/// pod, and sets the target of the probes.
 #[expect(
     clippy::too_many_lines,
     reason = "one thing that is read after the other"
@@ -170,7 +171,7 @@ async fn named<K: Kind>(
     Ok((name.to_owned(), ctx.io.get(ns, name).await?))
 }
 
-/// Reads the pods of every component.
+/// Reads the pods of all components of the environment.
 async fn pods(ctx: &Context, owner: &Owner) -> Result<Vec<Pod>, IoError> {
     let selector = format!("{LABEL_ENVIRONMENT}={}", owner.name);
     ctx.io.list(&owner.namespace, &selector).await

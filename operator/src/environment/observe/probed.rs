@@ -1,4 +1,4 @@
-//! Sets the probe target of an environment and reads the results so far.
+//! Sets the probe target of an environment, and reads the probe results so far.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::uptime::{ProbeSummary, Target};
 /// Port of the Service.
 const PORT: u16 = 80;
 
-/// Reads the results of probing, and sets the target for the probes to come.
+/// Reads the probe results so far, then sets the target of the next probes. Without a target, probing stops.
 pub(super) fn observe(
     ctx: &Context,
     owner: &Owner,
@@ -32,8 +32,9 @@ pub(super) fn observe(
     summary
 }
 
-/// Target of the probes. `None` where no answer can be expected: the Service does not exist or is not ours, the
-/// Deployment has no wanted pods, or no pod of any release was ever ready.
+/// Returns the target of the probes; `None` if no answer can be expected. That is the case if the Service does not
+/// exist, has no IP address or was not created by the operator, or if the Deployment wants no pods. It is also the case
+/// if no pod is ready and no release was ever fully rolled out.
 pub(super) fn target(
     owner: &Owner,
     spec: &EnvironmentSpec,
@@ -67,8 +68,8 @@ pub(super) fn target(
     })
 }
 
-/// Release that must have answered a probe: the one that all ready pods (or, if none is ready, all pods) belong to.
-/// `None` if they belong to several.
+/// Returns the only release that can have answered a probe: the one that all ready pods belong to or, if no pod is
+/// ready, all pods. `None` if they belong to different releases or there are no pods. Terminating pods are ignored.
 fn alone(pods: &[PodView]) -> Option<i64> {
     let there = || pods.iter().filter(|p| !p.terminating);
     let releases = |ready: bool| -> BTreeSet<Option<i64>> {

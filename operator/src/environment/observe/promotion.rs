@@ -1,5 +1,5 @@
-//! Reads the environment that images are promoted from. The digest of a promoted image is taken from the source's
-//! release records, so exactly the image that was tested there is used here.
+//! Reads the environment that images are promoted from. The digest of a promoted image is taken from that environment's
+//! release records, so exactly the image that was tested there is used.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use crate::release::gate::{AvailabilityCount, EnvironmentRef, Rules, Source, Sou
 use crate::release::record::Record;
 use crate::uptime::{ProbeSummary, soak};
 
-/// Reads the source environment and its releases, if the spec has a promotion.
+/// Reads the source environment and its releases and, with `promotion.auto`, chooses the image to run. `None` if the
+/// spec has no promotion.
 pub(super) async fn read(
     ctx: &Context,
     owner: &Owner,
@@ -66,7 +67,7 @@ async fn source(ctx: &Context, rules: &Rules) -> Result<Source, IoError> {
     Ok(found(&records, probes.as_ref(), rules.window(), now))
 }
 
-/// Source with its releases, from their records and from what the prober has measured since the records were written.
+/// Builds the state of the source from its release records and from the measurements that are not in the records yet.
 fn found(
     records: &[Record],
     probes: Option<&ProbeSummary>,
@@ -103,7 +104,8 @@ fn release(record: &Record, probes: Option<&ProbeSummary>, now: Timestamp) -> So
     }
 }
 
-/// Number of all and of failed measurements of a digest over the most recent `window` of its serving time.
+/// Returns the measured and the failed seconds of a digest, over the most recent `window` of its measured serving time.
+/// `None` if nothing was measured.
 fn answered(
     records: &[Record],
     digest: &str,

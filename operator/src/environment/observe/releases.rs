@@ -1,4 +1,4 @@
-//! Reads the releases of an environment: their records and snapshots.
+//! Reads the release records and snapshots of an environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::kube_io::IoError;
 use crate::release::record::{Record, last_good};
 use crate::release::snapshot::Snapshot;
 
-/// Releases of an environment; for the fields see [`Observed`](crate::environment::model::observed::Observed).
+/// Releases of an environment. The fields are those of [`Observed`](crate::environment::model::observed::Observed).
 pub(super) struct Releases {
     pub(super) releases: Vec<CrokodialRelease>,
     pub(super) records: Vec<Record>,
@@ -22,7 +22,8 @@ pub(super) struct Releases {
     pub(super) taken: BTreeSet<i64>,
 }
 
-/// Reads the records, and only the metadata of the snapshots, because their content can be large.
+/// Reads the release records, and the metadata of the snapshots. The contents of snapshots are not read, because they
+/// can be large.
 pub(super) async fn read(ctx: &Context, owner: &Owner) -> Result<Releases, IoError> {
     let (all, metas) = try_join(
         ctx.io.list::<CrokodialRelease>(&owner.namespace, ""),
@@ -54,8 +55,9 @@ pub(super) async fn read(ctx: &Context, owner: &Owner) -> Result<Releases, IoErr
     })
 }
 
-/// Reads the content of the snapshots that this reconcile may run: those of the newest release, of the last Good one,
-/// of the pinned ones, and the newest snapshot if it has no record yet.
+/// Reads the contents of the snapshots of the releases that this reconcile may run: those of the newest release, the
+/// last Good release and the pinned releases, and the newest snapshot if it has no record yet. Snapshots that cannot be
+/// parsed are left out.
 pub(super) async fn frozen(
     ctx: &Context,
     owner: &Owner,

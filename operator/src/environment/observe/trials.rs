@@ -1,4 +1,4 @@
-//! Runs smoke checks against candidate pods, and reads the Jobs of release phases.
+//! Runs smoke checks against candidate pods, and reads release phase Jobs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +16,15 @@ use crate::kube_io::IoError;
 use crate::release::snapshot::Snapshot;
 use crate::smoke::{SmokeResult, SmokeTarget};
 
-/// Time for which a reconcile waits for a smoke run. Later results trigger a new reconcile.
+/// Maximum time that a reconcile waits for smoke checks. A later result triggers a new reconcile.
 const SMOKE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Maximum age of a pass; longer than any candidate pod lives.
+/// Maximum age of a successful smoke check result. It is longer than a candidate pod normally lives.
 const MAX_PASS_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// Runs the smoke checks against the ready candidate pod, concurrently with the reconcile. The result triggers a
-/// reconcile of the environment, and is reused for this pod until it is older than [`max_age`].
+/// Runs the smoke checks against the ready candidate pod, concurrently with the reconcile. Returns the UID of the pod
+/// and the result; `None` if there is no ready pod, if the snapshot of its release was not read, or if there is no
+/// result yet. A new result triggers a reconcile and is reused for this pod until it is older than [`max_age`].
 pub(super) async fn smoke(
     ctx: &Arc<Context>,
     owner: &Owner,
@@ -67,7 +68,7 @@ fn max_age(result: &SmokeResult) -> Duration {
     }
 }
 
-/// Reads the Jobs of release phases that the operator made for this environment.
+/// Reads the release phase Jobs that the operator created for this environment.
 pub(super) async fn jobs(ctx: &Context, owner: &Owner) -> Result<Vec<Job>, IoError> {
     let labels = owner.selector_of(COMPONENT_RELEASE_PHASE);
     let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();

@@ -1,4 +1,4 @@
-//! Finding for condition `Available`. Pure.
+//! Finding for condition `Available`. All functions are pure.
 
 use crokodial_crds::Reason;
 use crokodial_crds::condition::whole_seconds;
@@ -8,11 +8,11 @@ use crate::environment::decide::Step;
 use crate::environment::finding::Finding;
 use crate::uptime::{ProbeSummary, ProbeVerdict, UnknownCause};
 
-/// Time after the start of probing from which a site without any result counts as not measurable.
+/// Time since the start of probing after which it is reported that the probes cannot measure the site.
 const FIRST_RESULT_TIMEOUT: SignedDuration = SignedDuration::from_secs(15);
 
-/// Finding for condition `Available`: pods of the site are ready and probes get an answer, whichever release serves.
-/// The message says which of the two is not true.
+/// Returns the finding for condition `Available`: True if pods are ready and the probes give no other finding,
+/// whichever release serves. Otherwise the message names the cause.
 pub fn available(step: &Step, probes: Option<&ProbeSummary>, now: Timestamp) -> Finding {
     let load = &step.workload;
     match step.serving {
@@ -32,8 +32,9 @@ pub fn available(step: &Step, probes: Option<&ProbeSummary>, now: Timestamp) -> 
     }
 }
 
-/// Finding from the probes if they contradict ready pods or cannot measure, else `None`. There is also none shortly
-/// after probing began, so that a restart of the operator changes no condition.
+/// Returns a finding if the probes fail although pods are ready, or if they cannot measure the site; otherwise `None`.
+/// While probing is starting, probes that cannot measure are not reported, so that a restart of the operator changes no
+/// condition.
 fn measured(pods: &str, probes: Option<&ProbeSummary>, now: Timestamp) -> Option<Finding> {
     let probes = probes?;
     match probes.verdict {

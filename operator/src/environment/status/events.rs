@@ -1,5 +1,5 @@
-//! Publishes an Event for each condition that changed. A problem that needs a person is reported at once. A problem
-//! that may end without intervention is reported only if it persists.
+//! Publishes an Event for each condition that changed. A problem that needs human intervention is reported at once. A
+//! problem that may resolve without intervention is reported only if it persists.
 
 use crokodial_crds::condition::{self, ConditionType};
 use crokodial_crds::{Actor, CrokodialEnvironment, EnvironmentStatus, Reason};
@@ -11,7 +11,8 @@ use kube::runtime::events::EventType;
 use crate::context::Context;
 use crate::memory::{EnvironmentWarnings, PendingWarning};
 
-/// Conditions whose changes are published. `Reconciling` and `Stalled` are left out, because they repeat `Ready`.
+/// Conditions whose changes are published as Events. `Reconciling` and `Stalled` are left out because they repeat
+/// `Ready`, and `RolledOut` because releases have separate Events.
 const REPORTED: [ConditionType; 11] = [
     ConditionType::Ready,
     ConditionType::ImageResolved,
@@ -26,11 +27,12 @@ const REPORTED: [ConditionType; 11] = [
     ConditionType::GitDiverged,
 ];
 
-/// Time after which a problem that may end without intervention is reported. For example, the Ingress of every new
+/// Time after which a problem that may resolve without intervention is reported. For example, the Ingress of every new
 /// environment takes a moment to be admitted.
 const WARNING_DELAY: SignedDuration = SignedDuration::from_secs(60);
 
-/// Publishes an Event for each change between the status of `environment` and `new`.
+/// Publishes the Events about conditions that are due now. `environment` contains the stored status; `new` is the
+/// status that replaces it.
 pub async fn announce(
     ctx: &Context,
     environment: &CrokodialEnvironment,
@@ -61,7 +63,7 @@ pub async fn announce(
     }
 }
 
-/// Conditions of `new` to publish an Event about; `pending` is updated.
+/// Returns the conditions of `new` that need an Event, and updates `pending`.
 fn news<'a>(
     old: &[Condition],
     new: &'a [Condition],
@@ -85,8 +87,8 @@ fn news<'a>(
     news.map(|(_, c)| c).collect()
 }
 
-/// True if status or reason changed, or if the message about a pin changed, which it does once a day. A new condition
-/// counts only if it is a problem.
+/// True if the status or the reason changed, or if the message about a pin changed, which happens once a day. A
+/// condition that did not exist before counts only if it reports a problem.
 fn changed(before: Option<&Condition>, now: &Condition) -> bool {
     before.map_or(is_trouble(now), |before| {
         let reminds = now.type_ == ConditionType::GitDiverged.as_str()
@@ -96,7 +98,7 @@ fn changed(before: Option<&Condition>, now: &Condition) -> bool {
     })
 }
 
-/// True once for each problem: when it has lasted for [`WARNING_DELAY`].
+/// True once for each problem: when it has lasted for [`WARNING_DELAY`]. Updates `pending`.
 fn lasts(
     pending: &mut EnvironmentWarnings,
     type_: ConditionType,
@@ -121,7 +123,7 @@ fn may_end(condition: &Condition) -> bool {
     condition.reason.parse().is_ok_and(Reason::ends_by_itself)
 }
 
-/// True for a condition that reports a problem which somebody must solve.
+/// True if the condition reports a problem that somebody must solve.
 fn is_trouble(condition: &Condition) -> bool {
     let somebody = condition
         .reason
@@ -166,7 +168,8 @@ mod tests {
         condition(ConditionType::RouteAccepted, &finding)
     }
 
-    /// Reasons of the Events that each of these successive states (second, reason) would publish.
+    /// Returns the reasons of the Events that each of these successive states would publish. A state is a time in
+    /// seconds and the reason of the condition.
     fn told(looks: &[(i64, Reason)]) -> Vec<Vec<String>> {
         let (mut old, mut lasting) = (Vec::new(), EnvironmentWarnings::new());
         let mut all = Vec::new();

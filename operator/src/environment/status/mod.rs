@@ -1,4 +1,5 @@
-//! Status of the environment: computed by a pure function from what was observed and decided, then written once.
+//! Status of the environment. A pure function computes it from the observed state and the decisions; then it is written
+//! once.
 
 mod available;
 pub mod events;
@@ -30,28 +31,28 @@ use crate::release::machine::{Hold, Rollout};
 /// Field manager of the status.
 const MANAGER: &str = "crokodial-status";
 
-/// Inputs of the status.
+/// Inputs for computing the status.
 #[derive(Clone, Copy, Debug)]
 pub struct StatusInputs<'a> {
-    /// Resource of the environment, with its old status.
+    /// Environment resource, with its stored status.
     pub environment: &'a CrokodialEnvironment,
     /// Identity of the environment.
     pub owner: &'a Owner,
-    /// Spec with defaults.
+    /// Spec with defaults applied.
     pub effective: &'a Effective,
     /// Result of validation.
     pub valid: &'a Valid,
     /// Decisions about releases.
     pub step: &'a Step,
-    /// What was observed.
+    /// Observed state of the cluster, the image registries and the site.
     pub observed: &'a Observed,
-    /// Certificate of the site.
+    /// Planned certificate of the site.
     pub certificate: &'a Certificate,
-    /// What would be written; set with `spec.suspend: Plan`.
+    /// Plan of what would be written; set only with `spec.suspend: Plan`.
     pub plan: Option<&'a PlanStatus>,
 }
 
-/// Computes the new status.
+/// Computes the new status of the environment.
 pub fn compute(facts: StatusInputs<'_>, now: Timestamp) -> EnvironmentStatus {
     let StatusInputs {
         environment,
@@ -148,7 +149,8 @@ fn release(facts: StatusInputs<'_>) -> EnvironmentReleaseStatus {
     }
 }
 
-/// Value of `status.hold`. A pin wins over a hold, because the pinned release is what runs.
+/// Returns the value of `status.hold`. A pin takes precedence over a hold, because the pinned release is the one that
+/// runs.
 fn held_status(step: &Step) -> Option<HoldStatus> {
     let pinned = step.pin.as_ref().map(|pin| HoldStatus {
         kind: HoldKind::Pin,
@@ -239,8 +241,8 @@ fn conditions(
         .collect()
 }
 
-/// Finding for condition `ConfigSecretsValid`. A missing ConfigMap is also reported here, because it has no condition
-/// of its own.
+/// Returns the finding for condition `ConfigSecretsValid`. A missing ConfigMap is also reported here, because there is
+/// no separate condition for ConfigMaps.
 fn config(valid: &Valid) -> Finding {
     match &valid.wanted {
         Err(finding) if finding.reason == Reason::ConfigMapNotFound => finding.clone(),
@@ -248,8 +250,10 @@ fn config(valid: &Valid) -> Finding {
     }
 }
 
-/// Finding for condition `Ready`: whether what the spec asks for is good and serves. If several concerns are not met,
-/// the reason is that of the first one that needs a person, else that of the first one.
+/// Returns the finding for condition `Ready`: True if the release that the spec asks for is Good and serves, and every
+/// condition in `concerns` is met; for some of them, Unknown is enough. It is False while the environment is suspended
+/// or has a name conflict. If several conditions are not met, the reason is that of the first one that needs human
+/// intervention. If none needs it, it is that of the first unmet condition.
 fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     let StatusInputs { valid, step, .. } = facts;
     if let Some(conflict) = &valid.conflict {
@@ -289,7 +293,7 @@ fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Find
     }
 }
 
-/// True when the wanted release is Good and has an available pod. Pods that are replaced or added do not change this.
+/// True if the wanted release is Good, serves and has an available pod. Replacing or adding pods does not change this.
 fn serves_what_is_wanted(step: &Step) -> bool {
     match step.decision.rollout {
         Rollout::Complete(n) => {
@@ -299,7 +303,8 @@ fn serves_what_is_wanted(step: &Step) -> bool {
     }
 }
 
-/// True for a reason that ends without an edit of the spec, including the verdict of a gate that opens in time.
+/// True if a problem with this reason can end without human intervention. This includes a closed gate that opens with
+/// time.
 fn waits(reason: Reason, step: &Step) -> bool {
     let gate = reason == step.gate.reason && step.gate.ends_by_itself();
     gate || reason.ends_by_itself()

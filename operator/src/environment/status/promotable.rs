@@ -1,4 +1,5 @@
-//! The promotion gate's verdict for users: condition `Promotable` and `status.promotion`. Pure.
+//! Verdict of the promotion gate as shown to users: condition `Promotable` and `status.promotion`. All functions are
+//! pure.
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use crate::environment::decide::Step;
 use crate::environment::finding::Finding;
 use crate::release::gate::GateVerdict;
 
-/// Verdict to report: that on what is wanted or, if that passes, what `auto` waits for.
+/// Returns the verdict to report. It is the one on the wanted image. If that image passes and `promotion.auto` waits
+/// for a newer one, it is the verdict on the newer image.
 fn reported(step: &Step) -> &GateVerdict {
     match &step.waits {
         Some(waits) if step.gate.passes() => waits,
@@ -17,7 +19,7 @@ fn reported(step: &Step) -> &GateVerdict {
     }
 }
 
-/// Finding for condition `Promotable`.
+/// Returns the finding for condition `Promotable`.
 pub fn finding(step: &Step) -> Finding {
     let verdict = reported(step);
     if verdict.passes() {
@@ -27,7 +29,7 @@ pub fn finding(step: &Step) -> Finding {
     }
 }
 
-/// Value of `status.promotion`.
+/// Returns the value of `status.promotion`.
 pub fn status(step: &Step) -> PromotionStatus {
     let verdict = reported(step);
     PromotionStatus {

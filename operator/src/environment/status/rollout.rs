@@ -1,4 +1,4 @@
-//! Findings for the conditions `RolledOut` and `GitDiverged`. Pure.
+//! Findings for the conditions `RolledOut` and `GitDiverged`. All functions are pure.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{HoldKind, Reason};
@@ -8,7 +8,7 @@ use crate::environment::decide::Step;
 use crate::environment::finding::Finding;
 use crate::release::machine::{Hold, Pin, Rollout};
 
-/// Finding for condition `RolledOut`.
+/// Returns the finding for condition `RolledOut`.
 pub(super) fn rolled_out(step: &Step) -> Finding {
     let load = &step.workload;
     match &step.decision.rollout {
@@ -105,8 +105,9 @@ fn pinned(pin: &Pin, step: &Step) -> Finding {
     Finding::no(Reason::Pinned, what)
 }
 
-/// Finding for condition `GitDiverged`: something other than what the spec asks for runs on purpose. The message about
-/// a pin contains its age in days, so it changes once a day and an Event reminds of the pin.
+/// Returns the finding for condition `GitDiverged`: True if the operator deliberately runs something other than what
+/// the spec asks for. The message about a pin contains its age in days. It therefore changes once a day, and an Event
+/// reminds users of the pin.
 pub(super) fn diverged(step: &Step, now: Timestamp) -> Finding {
     if let Some(pin) = &step.pin {
         let what = format!(

@@ -1,11 +1,12 @@
-//! Tests of what is done with each child. The complete objects are in `golden/`.
+//! Tests of the action that is planned for each child object. The complete objects are in `golden/`.
 
 use serde_json::{Value, json};
 
 use super::super::fixture::{Case, case, serving, table};
 use super::super::model::children::{Child, ChildKind, JobChange};
 
-/// What is done with each child in one line: `+` apply, `=` keep, `-` remove; then the Jobs.
+/// Formats the action for each child object on one line (`+` apply, `=` keep, `-` remove), followed by the changes to
+/// Jobs.
 fn done(case: &Case) -> String {
     let desired = case.desired();
     let word = |child: &Child| match child {
@@ -164,7 +165,7 @@ fn nothing_is_made_before_there_is_something_to_run() {
     );
 }
 
-/// Object of a child that is applied.
+/// Returns the object to apply. Panics for any other action.
 pub(super) fn applied(child: &Child) -> &Value {
     match child {
         Child::Apply(object) => object,

@@ -1,4 +1,4 @@
-//! Tests of the inputs that each builder depends on.
+//! Tests of how each builder depends on its inputs.
 
 use std::collections::BTreeMap;
 

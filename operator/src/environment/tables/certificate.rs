@@ -1,4 +1,4 @@
-//! Tests of the certificate: what is reported, and whether a new one is issued.
+//! Tests of the certificate: the finding, and whether a new certificate is issued.
 
 use crokodial_crds::ConditionType as T;
 
@@ -7,12 +7,12 @@ use crate::tls;
 
 const DAY: i64 = 86_400;
 
-/// Serving world with a certificate from the operator's own authority.
+/// Builds a case whose spec asks for a certificate from the operator's own certificate authority.
 fn signed(more: &str) -> Case {
     serving(&format!("spec: {{tls: {{mode: SelfSigned}}}}, {more}"))
 }
 
-/// The condition, and whether the Secret's content is new or kept.
+/// Formats condition `CertificateReady`, and whether the data of the Secret is new, kept or not written.
 fn of(more: &str) -> String {
     let case = signed(more);
     let live = case

@@ -1,4 +1,5 @@
-//! Tests of each condition: status, reason and message, one row for each situation.
+//! Tests of the status, reason and message of the conditions about the image, the credentials, the config Secrets and
+//! the route, with one row per situation.
 
 use crokodial_crds::ConditionType as T;
 

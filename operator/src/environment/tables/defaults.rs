@@ -12,7 +12,7 @@ use super::super::effective::Effective;
 use super::super::fixture::{case, defaults, environment, serving};
 use crate::release::gate::{EnvironmentRef, Rules};
 
-/// Defaults in the CRD's descriptions, by field.
+/// Extracts the defaults from the CRD's descriptions, by field.
 fn published() -> BTreeMap<String, String> {
     let crd = crokodial_crds::schema::all().swap_remove(0);
     let schema = crd.spec.versions[0]
@@ -46,7 +46,7 @@ fn walk(path: &str, schema: &JSONSchemaProps, found: &mut BTreeMap<String, Strin
     }
 }
 
-/// Default in a description: the sentence after `Default:`, or the word before `(the default)`.
+/// Returns the default in a description: the sentence after `Default:`, or the word before `(the default)`.
 fn default_of(description: &str) -> Option<String> {
     if let Some((_, after)) = description.split_once("Default: ") {
         // It ends at a full stop that is followed by a space; one inside a file name or version does not count.
@@ -59,7 +59,7 @@ fn default_of(description: &str) -> Option<String> {
     before.rsplit(' ').next().map(str::to_owned)
 }
 
-/// Defaults that the operator applies in this stage, written as in the descriptions.
+/// Returns the defaults that the operator applies in this stage, formatted as in the descriptions.
 #[expect(clippy::too_many_lines, reason = "a line a default")]
 fn taken(stage: &str) -> BTreeMap<&'static str, String> {
     let spec = json!({
@@ -222,7 +222,7 @@ fn taken(stage: &str) -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// True when a new Mongo URI is handed to the pods as soon as it was checked.
+/// True if a new Mongo URI is handed to the pods as soon as it was checked.
 fn rolls_at_once(stage: &str) -> bool {
     let case = serving(&format!(
         "spec: {{stage: {stage}}}, secrets: {{mongo: {{data: {{MONGODB_URI: 'mongodb://app:new@db.test/shop'}}}}}}, attempts: [{{n: 1, password: new, state: Proven}}]"
@@ -230,7 +230,7 @@ fn rolls_at_once(stage: &str) -> bool {
     case.valid.mongo.generation == 2
 }
 
-/// True when the gate is open without a promotion.
+/// True if the promotion gate is open without a promotion.
 fn opens(stage: &str) -> bool {
     case(&format!("spec: {{stage: {stage}}}"))
         .step
@@ -238,7 +238,7 @@ fn opens(stage: &str) -> bool {
         .passes()
 }
 
-/// Keys of the Secret that are tried for the Mongo URI, written as in the description.
+/// Returns the Secret keys that are tried for the Mongo URI, formatted as in the description.
 fn keys() -> String {
     let missing = serving("secrets: {mongo: {data: {MONGODB_URI: null}}}")
         .valid
@@ -277,7 +277,8 @@ fn follows_the_chart(stage: &str) -> bool {
     })
 }
 
-/// Default for one stage. A text such as `X for staging, Y for prod` has one for each.
+/// Returns the default for one stage from a text such as `X for staging, Y for prod`. A text that names no stage is
+/// returned unchanged.
 fn of_stage(text: &str, stage: &str) -> String {
     let part = |part: &str| {
         part.trim()
@@ -289,7 +290,7 @@ fn of_stage(text: &str, stage: &str) -> String {
         .unwrap_or_else(|| text.to_owned())
 }
 
-/// Fields whose published default has more words than the applied value: field, published text, applied value.
+/// Fields whose published default is longer than the applied value: field, published text, applied value.
 const DIFFER: [(&str, &str, &str); 1] =
     [("tls.forceHttps", "true, except with mode `None`", "true")];
 

@@ -14,7 +14,7 @@ fn of(spec: &Value) -> Result<Effective, (&'static str, String)> {
     Effective::of(&environment(spec).spec, &defaults())
 }
 
-/// Every field as text, so that a row of a table fits on a line.
+/// Formats every field as text, so that a row of a table fits on one line.
 fn told(effective: &Effective) -> Vec<String> {
     let Effective {
         mongo_env_var,

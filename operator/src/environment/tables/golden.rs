@@ -1,5 +1,5 @@
-//! Golden tests: all children of an environment as YAML, for each stage, TLS mode and kind of route. With
-//! `UPDATE_GOLDEN=1`, the files are rewritten; review the differences then.
+//! Golden tests: all child objects of an environment as YAML, for each stage, TLS mode and kind of route.
+//! `UPDATE_GOLDEN=1` rewrites the files; review the differences afterwards.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::super::apply::drift::hash;
 use super::super::fixture::serving;
 use super::super::model::children::{Child, ChildKind, Desired, JobChange};
 
-/// Wanted state of every child by kind, in the order in which they are applied.
+/// Returns the wanted state of every child object by kind, in the order in which children are applied.
 fn children(desired: &Desired) -> Value {
     let of = |kind: ChildKind| match desired.get(kind) {
         // The certificate's content is replaced, because each new certificate has a new key.
@@ -35,7 +35,7 @@ fn children(desired: &Desired) -> Value {
     Value::Object(all)
 }
 
-/// Compares the children of this world with `golden/<name>.yaml`.
+/// Compares the child objects of this case with `golden/<name>.yaml`.
 fn golden(name: &str, given: &str) {
     let built = children(serving(given).desired());
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -56,7 +56,8 @@ fn golden(name: &str, given: &str) {
     assert_eq!(hash(&kept), hash(&built), "{name}");
 }
 
-/// Spec with every field that a child depends on.
+/// Part of a spec: pull Secrets, config, and the fields about pods, health checks and the roll-out that affect child
+/// objects.
 const WHOLE: &str = "
   imagePullSecrets: [{name: pull}]
   config: {env: [{name: LEVEL, value: 'info $(PATH)'}], configMapRefs: [{name: settings}], secretRefs: [{name: app}]}

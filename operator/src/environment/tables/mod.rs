@@ -1,4 +1,4 @@
-//! Table tests of the pure steps: one row for each situation. The worlds are made by [`super::fixture`].
+//! Table tests of the pure steps, with one row per situation. The inputs are built by [`super::fixture`].
 
 mod build;
 mod builders;

@@ -1,4 +1,4 @@
-//! Tests of the plan that `spec.suspend: Plan` reports.
+//! Tests of `status.plan`, which is reported with `spec.suspend: Plan`.
 
 use super::super::fixture::{case, serving, table};
 

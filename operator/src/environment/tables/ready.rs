@@ -5,7 +5,7 @@ use crokodial_crds::{ConditionType as T, PromotionVerdict};
 
 use super::super::fixture::{Case, at, serving, table};
 
-/// The conditions Ready, Reconciling and Stalled.
+/// Formats the conditions `Ready`, `Reconciling` and `Stalled`.
 fn kstatus(case: &Case) -> String {
     [T::Ready, T::Reconciling, T::Stalled]
         .map(|t| case.condition(t))
@@ -15,12 +15,12 @@ fn kstatus(case: &Case) -> String {
 const CALM: &str = "False Succeeded: nothing is under way";
 const UNSTUCK: &str = "False Succeeded: nothing waits for a person";
 
-/// Conditions for a state that ends without intervention.
+/// Returns the expected conditions for a state that resolves without intervention.
 fn waits(seen: &str) -> String {
     format!("False {seen} | True {seen} | {UNSTUCK}")
 }
 
-/// Conditions for a state that needs a person.
+/// Returns the expected conditions for a state that needs human intervention.
 fn needs(seen: &str) -> String {
     format!("False {seen} | {CALM} | True {seen}")
 }

@@ -1,4 +1,5 @@
-//! Tests of the builders of everything that is not a child: records, checks of a Mongo URI, the operator's own Secrets.
+//! Tests of the builders of all objects that are not child objects: release records, checks of a Mongo URI, and the
+//! operator's own Secrets.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Tests of the conditions about releases: status, reason and message, one row for each situation.
+//! Tests of the status, reason and message of the conditions about releases, with one row per situation.
 
 use crokodial_crds::ConditionType as T;
 

@@ -1,4 +1,4 @@
-//! Tests that no value of any Secret gets into a status, a plan, an Event's note or a log line.
+//! Tests that no value of any Secret appears in a status, a plan, an Event's note or a log line.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -7,10 +7,10 @@ use proptest::sample::subsequence;
 
 use super::super::fixture::{Case, SERVING, layers};
 
-/// Marks in the Secrets' values; they occur in no other text.
+/// Markers in the values of the Secrets; they occur in no other text.
 const MARKS: [&str; 5] = ["zq1uri", "zq2live", "zq3value", "zq4used", "zq5key"];
 
-/// World whose Secrets have values that contain marks.
+/// Description of an environment whose Secrets contain the markers.
 const SECRETS: &str = "
 secrets:
   mongo: {data: {MONGODB_URI: 'mongodb://app:zq1uri@db.test/shop'}}
@@ -21,7 +21,7 @@ certificate: {tls.crt: zq5key, tls.key: zq5key}
 spec: {config: {secretRefs: [{name: app}]}}
 ";
 
-/// Situations that are combined with each other.
+/// Situations that the tests combine with each other.
 const SITUATIONS: [&str; 26] = [
     "spec: {stage: prod}",
     "spec: {suspend: Plan}",
@@ -51,7 +51,7 @@ const SITUATIONS: [&str; 26] = [
     "deployment: null, pods: []",
 ];
 
-/// Everything that is shown to users or written to logs.
+/// Returns everything in a case that is shown to users or written to logs.
 fn told(case: &Case) -> String {
     let status = serde_json::to_string(&case.status()).unwrap();
     let plan = serde_json::to_string(&case.plan()).unwrap();
@@ -66,7 +66,7 @@ fn told(case: &Case) -> String {
     format!("{status}\n{plan}\n{records:?}\n{printed}")
 }
 
-/// Marks that a text reveals: as plain text, as a list of bytes, or in base64, as in a Secret's data.
+/// Returns the markers that a text reveals as plain text, as a list of bytes, or in base64 as in a Secret's data.
 fn leaks(text: &str) -> Vec<&'static str> {
     let bytes = |mark: &str| format!("{:?}", mark.as_bytes());
     let shown = |mark: &&&str| {
@@ -78,8 +78,8 @@ fn leaks(text: &str) -> Vec<&'static str> {
     MARKS.iter().filter(shown).copied().collect()
 }
 
-/// Base64 digits that depend only on the mark, for each of the three positions within a group of three bytes at which
-/// it may start.
+/// Returns the base64 digits that depend only on the marker. There is one string for each of the three positions within
+/// a group of three bytes at which the marker may start.
 fn in_base64(mark: &str) -> [String; 3] {
     [0, 1, 2].map(|before| {
         let text = format!("{}{mark}", "-".repeat(before));

@@ -1,10 +1,10 @@
-//! Tests of the status's fields, except the conditions.
+//! Tests of all fields of the status except the conditions.
 
 use serde_json::{Value, json};
 
 use super::super::fixture::{Case, case, serving, table};
 
-/// The status without its conditions.
+/// Returns the status without its conditions.
 fn fields(case: &Case) -> Value {
     let mut status = serde_json::to_value(case.status()).unwrap();
     status.as_object_mut().unwrap().remove("conditions");

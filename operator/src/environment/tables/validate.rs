@@ -1,5 +1,5 @@
-//! Tests of the results of validation that are no conditions: the wanted release, the generations of the active copies,
-//! what may be written.
+//! Tests of the validation results that are not conditions: the wanted release, the generation numbers of the
+//! credentials, and what may be written.
 
 use super::super::credential_check::CredentialState;
 use super::super::fixture::{case, digest, found, serving, table};

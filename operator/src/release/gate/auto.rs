@@ -1,8 +1,9 @@
-//! `promotion.auto`: chooses the release of the source environment that is promoted automatically. Pure.
+//! Automatic promotion (`promotion.auto`): chooses the release of the source environment to promote. Pure functions
+//! without I/O.
 //!
-//! Only a release that passes the gate is chosen. A source release that is superseded before its soak ends therefore
-//! uses no release number here. Among several that pass, the newest is chosen; so promotion continues even if the
-//! source changes more often than the soak takes.
+//! Only a release that passes the gate is chosen, so a source release that is superseded before its soak ends does not
+//! use up a release number of this environment. If several releases pass, the newest is chosen. Promotion therefore
+//! continues even if the source environment changes more often than a soak takes.
 
 use crokodial_crds::Reason;
 use jiff::Timestamp;
@@ -14,32 +15,36 @@ use super::source::{RequestedImage, Source, SourceRelease};
 use super::verdict::GateVerdict;
 use crate::release::record::Record;
 
-/// Which image this environment runs.
+/// Image that this environment must run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pick {
-    /// Promote this release of the source, which is newer than the last promoted one.
+    /// Promote this release of the source environment. It is newer than the last promoted one.
     Take(SourceRelease),
-    /// Keep the image of the last release here: no newer release of the source passes the gate.
+    /// Keep the image of this environment's newest release, because no newer release of the source environment passes
+    /// the gate.
     Stay {
-        /// The image as written in that release.
+        /// Image reference of the newest release.
         image: String,
         /// Digest of the image: `sha256:…`.
         digest: String,
     },
-    /// Run nothing: there is no release here, and no release of the source passes the gate.
+    /// Run nothing, because this environment has no release yet and no release of the source environment passes the
+    /// gate.
     Nothing,
 }
 
-/// Result of [`pick`]: the image to run, and why a newer one waits.
+/// Result of [`pick`]: the image to run, and the verdict on a newer image that must wait.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picked {
-    /// Which image this environment runs.
+    /// Image that this environment must run.
     pub pick: Pick,
-    /// Why the newest good release of the source is not chosen, or why there is none; `None` if nothing waits.
+    /// Verdict that explains why the newest good release of the source environment is not chosen, or why there is none.
+    /// `None` if no newer release waits.
     pub waits: Option<GateVerdict>,
 }
 
-/// Chooses the newest good release of the source that passes the gate and is newer than the last promoted one.
+/// Chooses the newest good release of the source environment that passes the gate and is newer than the last promoted
+/// one. `pinned` is the number of this environment's pinned release.
 pub fn pick(
     rules: &Rules,
     records: &[Record],

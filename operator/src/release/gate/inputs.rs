@@ -1,4 +1,4 @@
-//! Input of the gate. Plain data.
+//! Input of the promotion gate.
 
 use jiff::Timestamp;
 
@@ -6,18 +6,18 @@ use super::rules::Rules;
 use super::source::{RequestedImage, Source};
 use crate::release::record::Record;
 
-/// Everything that the gate's verdict depends on.
+/// Data on which the gate's verdict depends.
 #[derive(Clone, Copy, Debug)]
 pub struct GateInputs<'a> {
-    /// The spec's `promotion` with defaults applied.
+    /// Promotion rules: the spec's `promotion` with defaults applied.
     pub rules: &'a Rules,
-    /// The image that this environment asks for.
+    /// Image that is to be released in this environment.
     pub requested: RequestedImage<'a>,
     /// All release records of this environment.
     pub records: &'a [Record],
-    /// The environment that images are promoted from.
+    /// State of the environment from which images are promoted.
     pub source: &'a Source,
-    /// Number of the pinned release of this environment.
+    /// Number of this environment's pinned release; `None` if no release is pinned.
     pub pinned: Option<i64>,
     /// Current time.
     pub now: Timestamp,

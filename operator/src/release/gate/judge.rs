@@ -1,5 +1,6 @@
-//! Decides the gate's verdict. The first rule that applies decides: a pin, then a release that is already known here,
-//! then the state of the source and freezes, which `promotion.allow` overrides. Pure.
+//! Computes the verdict of the promotion gate. The first rule that applies decides: a pin, then an earlier release with
+//! the same inputs in this environment, then the state of the source environment and freezes. `promotion.allow`
+//! overrides only the last of these rules. Pure functions without I/O.
 
 use crokodial_crds::{PromotedFrom, Reason, ReleasePhase};
 
@@ -8,7 +9,7 @@ use super::soak;
 use super::verdict::GateVerdict;
 use crate::release::record::{Record, last_good};
 
-/// Decides whether the requested image may be released here now.
+/// Returns the verdict on releasing the requested image in this environment now.
 pub fn judge(inputs: &GateInputs<'_>) -> GateVerdict {
     let GateInputs {
         rules,
@@ -35,7 +36,7 @@ pub fn judge(inputs: &GateInputs<'_>) -> GateVerdict {
     verdict
 }
 
-/// A pin refuses every release except the pinned one.
+/// Returns a Waiting verdict if a release is pinned and its inputs differ from the requested ones; `None` otherwise.
 fn pinned(inputs: &GateInputs<'_>) -> Option<GateVerdict> {
     let pinned = inputs.pinned?;
     let same = inputs
@@ -46,7 +47,8 @@ fn pinned(inputs: &GateInputs<'_>) -> Option<GateVerdict> {
     (!same).then(|| GateVerdict::waiting(Reason::Pinned, what))
 }
 
-/// Allows inputs that were good here before, or whose release has already passed the gate.
+/// Returns an Allowed verdict if the inputs were Good in this environment before, or if a release with these inputs is
+/// in flight and has already passed the gate; `None` otherwise.
 fn known_here(inputs: &GateInputs<'_>) -> Option<GateVerdict> {
     let same = || {
         inputs
@@ -68,7 +70,7 @@ fn known_here(inputs: &GateInputs<'_>) -> Option<GateVerdict> {
     Some(GateVerdict::allowed(what))
 }
 
-/// True for the phases after the gate that are not final.
+/// Returns true for the phases after the gate that are not final.
 fn past_the_gate(phase: ReleasePhase) -> bool {
     match phase {
         ReleasePhase::Preflight

@@ -1,9 +1,12 @@
-//! The promotion gate: whether an image may be released here. Pure: the verdict depends on time and on the records of
-//! this environment and of its source.
+//! Promotion gate: decides if an image may be released in this environment. The verdict depends on the spec, on the
+//! time, and on the release records of this environment and of the source environment, from which images are promoted.
 //!
-//! The records are stored in the cluster, so an operator restart loses at most a minute of measurements. `rules` is the
-//! spec's `promotion`, `source` the state of the environment that images come from, and `soak` the rules on how well an
-//! image served there. `judge` makes the `verdict`, and `auto` uses it to choose an image.
+//! Measurements are stored in the records once a minute, so an operator restart loses at most one minute of them.
+//!
+//! - `rules` is the spec's `promotion` with defaults applied.
+//! - `source` is the state of the source environment.
+//! - `soak` contains the rules on how well an image served in the source environment.
+//! - `judge` computes the `verdict`, and `auto` uses it to choose an image.
 
 pub mod auto;
 mod inputs;

@@ -1,4 +1,4 @@
-//! Rules of a promotion: the spec's `promotion` with defaults applied. Pure.
+//! Promotion rules: the spec's `promotion` with defaults applied. Pure functions without I/O.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use crate::release::freeze::{self, ActiveFreeze, Freeze};
 
-/// Default of `promotion.soak`: how long an image must serve well in the source environment.
+/// Default of `promotion.soak`, the time for which an image must serve well in the source environment.
 const DEFAULT_SOAK: Duration = Duration::from_secs(30 * 60);
 
-/// Minimum time over which availability is measured, where the soak is shorter.
+/// Minimum serving time over which availability is measured. It applies if the soak is shorter.
 const MIN_WINDOW: Duration = Duration::from_secs(3600);
 
 /// Reference to a CrokodialEnvironment.
@@ -23,7 +23,7 @@ pub struct EnvironmentRef {
 }
 
 impl EnvironmentRef {
-    /// The source that `spec.from` names. Its namespace defaults to `own_namespace`.
+    /// Returns the source environment that `spec.from` refers to. Its namespace defaults to `own_namespace`.
     pub fn of(spec: &PromotionSpec, own_namespace: &str) -> Self {
         Self {
             namespace: spec
@@ -42,28 +42,29 @@ impl std::fmt::Display for EnvironmentRef {
     }
 }
 
-/// The spec's `promotion` with defaults applied and its mistakes collected.
+/// The spec's `promotion` with defaults applied, and the first error in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
-    /// The environment that images are promoted from.
+    /// Environment from which images are promoted.
     pub source: EnvironmentRef,
-    /// How long an image must serve well in the source.
+    /// Time for which an image must serve well in the source environment.
     pub soak: Duration,
-    /// Minimum share of good checks in the source.
+    /// Minimum availability of the image in the source environment, as a share of measured time.
     pub min_availability: Percent,
-    /// Whether new good releases of the source are promoted automatically.
+    /// True if new good releases of the source environment are promoted automatically.
     pub auto: bool,
-    /// The one image that a user allows although the rules refuse it.
+    /// Image that a user allows even if the rules reject it; `None` if there is none.
     pub allow: Option<AllowSpec>,
-    /// Periods in which nothing is promoted.
+    /// Periods in which nothing new is released.
     pub freezes: Vec<Freeze>,
-    /// A mistake in the spec's `promotion`. If there is one, nothing passes except the image in `allow`.
+    /// Error in the spec's `promotion`, as a message for users. If it is set, no new image passes the gate except the
+    /// one in `allow`.
     pub problem: Option<String>,
 }
 
 impl Rules {
-    /// The rules of the environment `own`. Mistakes that the schema cannot detect are reported in `problem`, so that
-    /// the rest of the environment is still reconciled.
+    /// Returns the promotion rules of the environment `own`. Errors that the schema cannot detect are stored in
+    /// `problem`, so that the rest of the environment is still reconciled.
     pub fn of(spec: &PromotionSpec, own: &EnvironmentRef) -> Self {
         let source = EnvironmentRef::of(spec, &own.namespace);
         let itself = (source == *own)
@@ -96,17 +97,17 @@ impl Rules {
         }
     }
 
-    /// Serving time over which an image's availability is measured.
+    /// Returns the serving time over which an image's availability is measured.
     pub fn window(&self) -> Duration {
         self.soak.max(MIN_WINDOW)
     }
 
-    /// The freeze in effect at this time, if any.
+    /// Returns the freeze in effect at `at`, if any.
     pub(super) fn frozen(&self, at: Timestamp) -> Option<ActiveFreeze> {
         freeze::frozen(&self.freezes, at)
     }
 
-    /// The reason in `promotion.allow`, if it allows this digest.
+    /// Returns the reason given in `promotion.allow` if that field allows this digest; `None` otherwise.
     pub(super) fn allows(&self, digest: &str) -> Option<&str> {
         let allow = self.allow.as_ref().filter(|a| a.digest == digest)?;
         Some(&allow.reason)

@@ -1,5 +1,5 @@
-//! The part of the verdict that depends on the source and on freezes: state of the image's release in the source, soak,
-//! availability and freezes. Pure.
+//! Gate rules about the source environment and about freezes: phase of the image's release in the source environment,
+//! soak, availability and freezes. Pure functions without I/O.
 
 use std::time::Duration;
 
@@ -12,14 +12,15 @@ use super::rules::Rules;
 use super::source::{AvailabilityCount, Source, SourceRelease};
 use super::verdict::GateVerdict;
 
-/// Minimum time until the gate is evaluated again. It matters when the soak is due but its last seconds are not counted
+/// Minimum time until the gate is evaluated again. It applies when the soak is due but its last seconds are not counted
 /// yet.
 const CHECK_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
-/// Length to which messages shorten a digest: 12 hex digits are enough to distinguish images.
+/// Maximum length of a digest in messages. 12 hex digits after the prefix are enough to distinguish images.
 const MAX_DIGEST_LENGTH: usize = "sha256:0123456789ab".len();
 
-/// The verdict by the source and by freezes. `from` is the release of the source that decides.
+/// Returns the verdict according to the source environment and freezes. `from` is the source release by which the
+/// requested image is judged, if any.
 pub(super) fn verdict(inputs: &GateInputs<'_>, from: Option<&SourceRelease>) -> GateVerdict {
     let GateInputs { rules, source, .. } = *inputs;
     if let Some(problem) = &rules.problem {
@@ -62,7 +63,8 @@ fn not_good(rules: &Rules, release: &SourceRelease) -> GateVerdict {
     }
 }
 
-/// The verdict by soak, availability and freezes.
+/// Returns the verdict according to soak, availability and freezes. `good_here` is true if the image was Good in this
+/// environment before, so that no soak is required.
 fn measured_verdict(
     inputs: &GateInputs<'_>,
     from: Option<&SourceRelease>,
@@ -90,7 +92,7 @@ fn measured_verdict(
     verdict
 }
 
-/// Soak of the requested digest, summed over all releases of it in the source.
+/// Soak of the requested digest, summed over all releases with that digest in the source environment.
 struct Soak {
     done: Duration,
     required: Duration,
@@ -124,7 +126,8 @@ impl Soak {
         self.required.saturating_sub(self.done)
     }
 
-    /// When the soak is complete, if every second after `counted_until` is good; `None` while no seconds are counted.
+    /// Returns the time at which the soak will be complete if the image continues to serve well; `now` if it is
+    /// complete already. `None` if the image is not being measured at present.
     fn end(&self, now: Timestamp) -> Option<Timestamp> {
         if self.remaining().is_zero() {
             return Some(now);
@@ -142,8 +145,8 @@ fn availability(inputs: &GateInputs<'_>) -> Option<Percent> {
     Percent::of(total.saturating_sub(bad), bad)
 }
 
-/// The verdict by soak and freezes, which only time can change. `earliest` is the end of the soak, or of a freeze in
-/// effect at that time.
+/// Returns the verdict according to soak and freezes, both of which end with time. Its `earliest` is the end of the
+/// soak, or the end of a freeze that is in effect at that time.
 fn in_time(inputs: &GateInputs<'_>, soak: &Soak, from: Option<&SourceRelease>) -> GateVerdict {
     let GateInputs { rules, now, .. } = *inputs;
     let soaked = soak.end(now);

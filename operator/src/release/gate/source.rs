@@ -1,4 +1,4 @@
-//! State of the source: the environment that images are promoted from. Plain data.
+//! State of the source environment, from which images are promoted.
 
 use std::collections::BTreeMap;
 
@@ -8,59 +8,60 @@ use jiff::Timestamp;
 use super::rules::Rules;
 use super::verdict::GateVerdict;
 
-/// State of the environment that images are promoted from.
+/// State of the environment from which images are promoted.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
-    /// The operator does not watch the namespace of the source.
+    /// The operator does not watch the namespace of the source environment.
     NotWatched,
-    /// The source does not exist.
+    /// The source environment does not exist.
     NotFound,
-    /// The source exists.
+    /// The source environment exists.
     Found {
-        /// Releases of the source.
+        /// Releases of the source environment.
         releases: Vec<SourceRelease>,
-        /// Availability of each digest over the last [`Rules::window`] of its measured serving time.
+        /// Availability by image digest, over the most recent measured serving time of length [`Rules::window`].
         availability: BTreeMap<String, AvailabilityCount>,
     },
 }
 
-/// How many checks or seconds of a digest were measured, and how many of them failed. Unmeasured time is not included.
+/// Measured serving time of an image digest, and the part of it that failed. Unmeasured time is not included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AvailabilityCount {
-    /// Number of measured checks or seconds.
+    /// Number of measured seconds.
     pub total: u64,
-    /// Number of failed checks or seconds.
+    /// Number of measured seconds that failed.
     pub bad: u64,
 }
 
-/// One release of the source, as far as the gate needs it.
+/// Facts that the gate needs about one release of the source environment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceRelease {
     /// Number of the release.
     pub number: i64,
-    /// The image as written in the source's spec.
+    /// Image reference as written in the spec of the source environment.
     pub image: String,
     /// Digest of the image: `sha256:…`.
     pub digest: String,
     /// Phase of the release; `None` if it has no status.
     pub phase: Option<ReleasePhase>,
-    /// Seconds for which the release was measured to serve well, including those not yet in its status.
+    /// Number of seconds for which the release was measured to serve well, including seconds that are not stored in its
+    /// status yet.
     pub good_seconds: i64,
-    /// Time up to which `good_seconds` are counted; `None` unless the release is being measured now.
+    /// Time up to which `good_seconds` is counted; `None` if the release is not measured to serve well at present.
     pub counted_until: Option<Timestamp>,
 }
 
 impl SourceRelease {
-    /// True once the release has passed its bake in the source.
+    /// Returns true if the release has passed its bake in the source environment.
     pub fn good(&self) -> bool {
         self.phase == Some(ReleasePhase::Good)
     }
 }
 
-/// The image that is requested in this environment.
+/// Image that is to be released in this environment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RequestedImage<'a> {
-    /// The image by name, such as `registry.example.com/shop:1.4`.
+    /// Image reference, such as `registry.example.com/shop:1.4`.
     pub image: &'a str,
     /// Digest of the image: `sha256:…`.
     pub digest: &'a str,
@@ -69,7 +70,7 @@ pub struct RequestedImage<'a> {
 }
 
 impl Source {
-    /// Releases of the source; empty if it is not found or not watched.
+    /// Returns the releases of the source environment; empty if it does not exist or is not watched.
     pub fn releases(&self) -> &[SourceRelease] {
         match self {
             Self::NotWatched | Self::NotFound => &[],
@@ -77,14 +78,15 @@ impl Source {
         }
     }
 
-    /// Digest of the newest release of this image in the source. That digest, which was tested there, is released here.
+    /// Returns the digest of the newest release of `image` in the source environment. This digest is released here,
+    /// because it is the one that was tested. `None` if there is no such release.
     pub fn digest_of(&self, image: &str) -> Option<&str> {
         let same = self.releases().iter().filter(|r| r.image == image);
         same.max_by_key(|r| r.number).map(|r| r.digest.as_str())
     }
 
-    /// The release that decides about an image: the newest one with its digest and name, else the newest with its
-    /// digest.
+    /// Returns the source release by which an image is judged: the newest one with the same digest and image reference
+    /// or, if there is none, the newest one with the same digest.
     pub(super) fn release_of(&self, requested: RequestedImage<'_>) -> Option<&SourceRelease> {
         let of_digest = || {
             self.releases()
@@ -97,7 +99,7 @@ impl Source {
             .or_else(|| of_digest().max_by_key(|r| r.number))
     }
 
-    /// The refusal if the source is not found or not watched; `None` if it exists.
+    /// Returns a Refused verdict if the source environment does not exist or is not watched; `None` if it exists.
     pub(super) fn absence(&self, rules: &Rules) -> Option<GateVerdict> {
         let source = &rules.source;
         match self {

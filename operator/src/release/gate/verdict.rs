@@ -1,4 +1,4 @@
-//! Verdict of the promotion gate. Plain data.
+//! Verdict of the promotion gate.
 
 use std::time::Duration;
 
@@ -7,44 +7,46 @@ use jiff::Timestamp;
 
 use crate::release::view::Gate;
 
-/// The gate's verdict: whether an image may be released here, and why.
+/// Verdict of the gate on releasing an image, with the reason and the measurements on which it is based.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GateVerdict {
-    /// Whether the image is allowed, must wait, or is refused.
+    /// Decision: the image is allowed, must wait, or is refused.
     pub verdict: PromotionVerdict,
-    /// Why the image is allowed, must wait, or is refused.
+    /// Reason for the decision in `verdict`.
     pub reason: Reason,
-    /// The reason as a sentence, without its full stop.
+    /// Explanation of the reason for users, as a sentence without a trailing period.
     pub message: String,
-    /// Digest of the requested image.
+    /// Digest of the requested image; `None` if the environment has no `promotion` or the image is not known.
     pub digest: Option<String>,
-    /// How long the image served well in the source; at most `required`.
+    /// Time for which the image served well in the source environment, at most `required`; `None` if the soak was not
+    /// evaluated.
     pub soaked: Option<Duration>,
-    /// How long the image must serve well in the source.
+    /// Time for which the image must serve well in the source environment; `None` if the soak was not evaluated.
     pub required: Option<Duration>,
-    /// Share of good checks of the image in the source; `None` if nothing was measured.
+    /// Availability of the image in the source environment, as a share of measured time; `None` if it was not evaluated
+    /// or nothing was measured.
     pub availability: Option<Percent>,
-    /// When the gate opens, provided that the source continues to serve the image well; `None` if time alone does not
-    /// open it.
+    /// Expected time at which the gate opens, provided that the image continues to serve well in the source
+    /// environment. `None` if the gate is open or the time is not known.
     pub earliest: Option<Timestamp>,
-    /// The release of the source that decided, if any.
+    /// Release of the source environment by which the image was judged, if any.
     pub promoted_from: Option<PromotedFrom>,
-    /// The reason given in `promotion.allow`, if it overrode a rule.
+    /// Reason given in `promotion.allow`; `None` unless that field overrode a rule.
     pub allowed: Option<String>,
 }
 
 impl GateVerdict {
-    /// The verdict for an environment without `promotion`: everything may be released.
+    /// Returns the verdict for an environment without `promotion`: every image may be released.
     pub fn open() -> Self {
         Self::new(PromotionVerdict::Allowed, Reason::Succeeded, "")
     }
 
-    /// Refuses the image until a user changes something.
+    /// Returns a verdict that refuses the image until a user changes something.
     pub fn refused(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(PromotionVerdict::Refused, reason, message)
     }
 
-    /// Lets the image wait until an obstacle is gone.
+    /// Returns a verdict by which the image must wait until an obstacle is gone.
     pub fn waiting(reason: Reason, message: impl Into<String>) -> Self {
         Self::new(PromotionVerdict::Waiting, reason, message)
     }
@@ -68,7 +70,7 @@ impl GateVerdict {
         }
     }
 
-    /// The verdict in the form that the release machine takes as input.
+    /// Converts the verdict to the input of the release machine.
     pub fn for_machine(&self) -> Gate {
         if self.passes() {
             return Gate::Open {
@@ -82,18 +84,18 @@ impl GateVerdict {
         }
     }
 
-    /// True if the verdict will become Allowed as time passes, without any change by a user.
+    /// Returns true if the image waits for something that ends as time passes, such as a soak or a freeze.
     pub fn ends_by_itself(&self) -> bool {
         let lasts = matches!(self.reason, Reason::AvailabilityTooLow | Reason::Pinned);
         self.verdict == PromotionVerdict::Waiting && !lasts
     }
 
-    /// True if the image is allowed.
+    /// Returns true if the image is allowed.
     pub fn passes(&self) -> bool {
         self.verdict == PromotionVerdict::Allowed
     }
 
-    /// The verdict after `promotion.allow` overrode it; `why` is the reason given there.
+    /// Returns the verdict changed to Allowed by `promotion.allow`. `why` is the reason given in that field.
     pub(super) fn overridden(self, why: &str) -> Self {
         Self {
             verdict: PromotionVerdict::Allowed,

@@ -1,4 +1,4 @@
-//! Invariants of every state, and of the state that follows once all obstacles are gone.
+//! Invariants of every state, and of the state that is reached once all obstacles are removed.
 
 use crokodial_crds::ReleasePhase;
 
@@ -92,8 +92,8 @@ impl State {
         }
     }
 
-    /// Removes all obstacles and lets time pass. Then the wanted release must be good and run, or be held while the
-    /// last good one runs; and no more writes may follow.
+    /// Removes all obstacles, lets time pass, and checks that the state has settled. No further writes may be needed.
+    /// The wanted release must be Good and run, or it must be held while the last good release runs.
     pub(super) fn calm(&mut self) {
         self.gate = true;
         self.credentials = true;

@@ -1,8 +1,8 @@
-//! Model check: all sequences of actions of users, the cluster and a crashing operator, up to a bounded length. Every
-//! reached state must fulfil the invariants of releases, and must come to rest once all obstacles are gone.
+//! Exhaustive model check of the release machine. It runs every sequence of actions by users, the cluster and a
+//! crashing operator, up to a fixed length. Every reached state must satisfy the invariants of releases. A sample of
+//! the states must also settle once all obstacles are removed.
 //!
-//! The model is small on purpose. Inputs `a` and `b` work, `x` crashes during its rollout, and `s` fails its smoke
-//! checks.
+//! The model uses only four inputs: `a` and `b` work, `x` crashes during its rollout, and `s` fails its smoke checks.
 
 mod invariants;
 
@@ -21,11 +21,11 @@ use crate::release::view::{
 };
 use crate::release::workload::{PodView, Workload};
 
-/// Maximum number of actions from the first state. Eight suffice for: edit, record, candidate, roll, crash, roll back,
-/// and two more.
+/// Maximum number of actions in a sequence. Eight are enough for edit, record, candidate, rollout, crash and rollback,
+/// plus two more.
 const DEPTH: usize = 8;
 
-/// Maximum number of records. Sequences with more are not continued.
+/// Maximum number of release records. Sequences that exceed it are not continued.
 const MAX_RECORDS: usize = 4;
 
 #[derive(Clone, Debug)]
@@ -36,9 +36,9 @@ struct State {
     retry: &'static str,
     gate: bool,
     credentials: bool,
-    /// The release in the Deployment, and whether its pods have started or crashed already.
+    /// Release in the Deployment, and true if its pods have already started or crashed.
     deployed: (Option<i64>, bool),
-    /// The release of the candidate pod, and whether the pod is ready.
+    /// Release of the candidate pod, and true if the pod is ready.
     candidate: (Option<i64>, bool),
     now: i64,
 }
@@ -51,12 +51,12 @@ enum Act {
     Unpin,
     Gate,
     Credentials,
-    /// The pods make progress.
+    /// The pods of the Deployment start or crash, and the candidate pod becomes ready.
     World,
-    /// Time passes until a bake has ended.
+    /// The clock advances by 61 s, which is longer than a bake.
     Leap,
     Reconcile,
-    /// The operator crashes after this number of writes of a reconcile.
+    /// The operator crashes during a reconcile, after this number of writes.
     Die(usize),
 }
 
@@ -116,7 +116,8 @@ impl State {
         record.map_or("", |r| r.spec.inputs.as_str())
     }
 
-    /// Pods of the old release serve until those of the new one do.
+    /// Returns the pods in the cluster. The pods of the last good release exist until the pods of the new release are
+    /// ready.
     fn pods(&self) -> Vec<PodView> {
         let (Some(release), tried) = self.deployed else {
             return Vec::new();
@@ -202,7 +203,8 @@ impl State {
         })
     }
 
-    /// Makes the first `most` writes of a decision, in order: statuses, snapshot and record, workloads.
+    /// Applies the first `most` writes of a decision, in this order: statuses, snapshot, record, candidate pod,
+    /// Deployment.
     fn write(&mut self, decision: &Decision, most: usize) {
         let mut left = most;
         let mut may = || {
@@ -269,7 +271,8 @@ impl State {
         self.check(&before, &decision);
     }
 
-    /// Key that is the same for equivalent states. Times are included only as far as they matter.
+    /// Returns a key that is equal for equivalent states. The only time in it is the time since the rollout of a
+    /// release in flight.
     fn key(&self) -> String {
         let records: Vec<String> = self
             .records

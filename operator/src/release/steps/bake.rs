@@ -1,4 +1,4 @@
-//! Step of the bake: all pods run the release, and it is observed before it becomes Good.
+//! Bake step: all pods run the release, and it is observed for some time before it becomes Good.
 
 use crokodial_crds::{Reason, ReleasePhase, ReleaseStatus};
 
@@ -34,8 +34,8 @@ pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutc
     continues(release, status)
 }
 
-/// The outcome while the bake lasts. After its end the release waits until all pods are ready. A pod change triggers
-/// the next reconcile, so no timer is needed.
+/// Returns the outcome while the bake continues. After the end of the bake time, the release still waits until all pods
+/// are ready. This wait needs no timer, because each pod change triggers a reconcile.
 pub(super) fn continues(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcome {
     explain(
         &mut status,
@@ -50,7 +50,7 @@ pub(super) fn continues(release: InFlight<'_>, mut status: ReleaseStatus) -> Ste
     )
 }
 
-/// The fault found in the release, if any: from its pods, else from the probes.
+/// Returns the fault of the release, if any. A fault of its pods takes precedence over a fault found by the probes.
 fn fault(
     release: InFlight<'_>,
     status: &ReleaseStatus,

@@ -1,4 +1,4 @@
-//! The steps before a pod of the release gets traffic: gate, preflight, release phase, candidate.
+//! Steps before any pod of the release gets traffic: gate, preflight, release phase, candidate.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{Reason, ReleasePhase, ReleaseStatus};
@@ -9,7 +9,8 @@ use super::verdict::{accuse, fail, watch};
 use crate::release::decision::Rollout;
 use crate::release::view::{CandidateView, Gate, SmokeVerdict, Trial, View};
 
-/// Runs the steps before traffic, up to the first one that must wait.
+/// Runs the steps before traffic in order and returns the outcome of the first one that must wait. If none must wait,
+/// starts the rollout.
 pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcome {
     if let Some(waits) = gate(release, &mut status) {
         return waits;
@@ -31,8 +32,8 @@ pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutc
     start_rolling(release, status)
 }
 
-/// The outcome while the gate is closed; `None` once the release has passed. A release that has passed is not gated
-/// again, except by a pin, which sends it back to Gated.
+/// Returns the outcome if the gate is closed; `None` if the release passes. A release that has passed is not checked
+/// again, but a pin returns it to the phase Gated.
 fn gate(release: InFlight<'_>, status: &mut ReleaseStatus) -> Option<StepOutcome> {
     let (reason, message, until) = match (&release.situation.pin, &release.view.gate) {
         (Some(pin), _) => {
@@ -72,8 +73,8 @@ fn passed_gate(phase: ReleasePhase) -> bool {
     !matches!(phase, ReleasePhase::Pending | ReleasePhase::Gated)
 }
 
-/// The outcome while the release phase runs or after it failed; `None` if it has passed or there is none. A release
-/// that restores an earlier one runs none.
+/// Returns the outcome if the release-phase command is running, failed or cannot run; `None` if the release can
+/// proceed. A release that restores an earlier one does not run the command.
 fn release_phase(release: InFlight<'_>, status: &mut ReleaseStatus) -> Option<StepOutcome> {
     let done = status.phase == ReleasePhase::Candidate;
     if done || release.record.spec.restores.is_some() {
@@ -138,7 +139,8 @@ fn start_rolling(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcom
     StepOutcome::new(status, Rollout::Progressing(release.number()), None)
 }
 
-/// Starts the release's deadline, when its first pod is requested.
+/// Records the start of the release, from which its deadline counts. It is called when the first pod is requested.
+/// Later calls have no effect.
 fn begin(view: &View<'_>, status: &mut ReleaseStatus) {
     if status.started_at.is_none() {
         status.started_at = Some(whole_seconds(view.now));

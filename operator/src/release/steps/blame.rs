@@ -1,7 +1,8 @@
-//! Who is to blame for a failure: the release, or the database that it needs.
+//! Attribution of a failure to the release or to the database that the release needs.
 //!
-//! Before a failing release is rejected or rolled back, the credential that its pods read is checked again. While the
-//! database refuses it, the release is not blamed. Once the database accepts it again, the pods get time to recover.
+//! Before a failing release is rejected or rolled back, the database credential that its pods use is checked again.
+//! While that check fails, the release is not blamed. Once the database accepts the credential again, the pods get time
+//! to recover.
 
 use crokodial_crds::ReleaseStatus;
 use crokodial_crds::condition::whole_seconds;
@@ -10,29 +11,30 @@ use jiff::{SignedDuration, Timestamp};
 use super::clock;
 use crate::release::view::{CredentialHealth, View};
 
-/// Maximum time that a verdict waits for the credential check. A check takes up to 15 s (`mongo.preflight.timeout`) and
-/// needs a pod. If no result arrives in time, the release is blamed.
+/// Maximum time to wait for the credential check before a failing release is judged. A check runs in a pod and takes up
+/// to 15 s by default (`mongo.preflight.timeout`). If there is no result in time, the release is blamed.
 const CREDENTIAL_CHECK_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 
-/// Time that pods get to recover once the database is back: to reconnect, and to pass the readiness probe, which runs
-/// every 5 s.
+/// Time that pods get to recover once the database works again. In this time they must reconnect and pass the readiness
+/// probe, which runs every 5 s.
 const RECOVERY_TIME: SignedDuration = SignedDuration::from_secs(60);
 
-/// Who is to blame for a failure.
+/// Cause to which a failure is attributed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Blame {
     /// The release is to blame.
     Release,
-    /// Unknown until the credential check has a result.
+    /// The cause is unknown until the credential check has a result.
     CheckPending,
-    /// The database is to blame; with the cause.
+    /// The database is to blame. Contains the cause.
     Database(String),
-    /// The database was to blame and works again; the release is observed further.
+    /// The database was to blame and works again. The pods get time to recover.
     DatabaseRecovered,
 }
 
-/// Decides who is to blame. At the first failure it stores the time in `status.suspectedAt`, which requests a new
-/// credential check and survives an operator restart.
+/// Attributes the current failure to the release or to the database. At the first failure, stores the time in
+/// `status.suspectedAt`, which requests a new credential check and survives an operator restart. `exits` is the number
+/// of container exits so far. These are excused if the database was to blame.
 pub(super) fn blame(view: &View<'_>, status: &mut ReleaseStatus, exits: i32) -> Blame {
     if view.credential == CredentialHealth::Off {
         return Blame::Release;
@@ -57,13 +59,13 @@ pub(super) fn blame(view: &View<'_>, status: &mut ReleaseStatus, exits: i32) -> 
     }
 }
 
-/// Clears the suspicion, after the pods no longer show a fault.
+/// Clears the suspicion against the release and resumes its time limits.
 pub(super) fn clear(status: &mut ReleaseStatus, now: Timestamp) {
     status.suspected_at = None;
     clock::unblock(status, now);
 }
 
-/// True while pods have time to recover from a database outage.
+/// Returns true while the pods have time to recover from a database outage.
 pub(super) fn recovering(status: &ReleaseStatus, now: Timestamp) -> bool {
     status.excused_until.as_ref().is_some_and(|t| t.0 > now)
 }
@@ -74,7 +76,7 @@ fn forgive(status: &mut ReleaseStatus, now: Timestamp, exits: i32) {
     status.excused_restarts = exits;
 }
 
-/// When the verdict stops waiting for the credential check; `None` unless the release is suspected.
+/// Returns the time until which the verdict waits for the credential check; `None` if the release is not suspected.
 pub(super) fn check_deadline(status: &ReleaseStatus, view: &View<'_>) -> Option<Timestamp> {
     let suspected = status.suspected_at.as_ref()?.0;
     Some(plus(

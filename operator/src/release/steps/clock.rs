@@ -8,20 +8,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::release::view::{ProbeHealth, View};
 
-/// Stops counting the release's time, from `now` on.
+/// Marks the release as blocked from `now` on, so that its time limits are suspended.
 pub(super) fn block(status: &mut ReleaseStatus, now: Timestamp) {
     status
         .blocked_since
         .get_or_insert_with(|| whole_seconds(now));
 }
 
-/// Resumes counting the release's time.
+/// Marks the release as no longer blocked, so that its time limits resume.
 pub(super) fn unblock(status: &mut ReleaseStatus, now: Timestamp) {
     status.blocked_seconds = i64::try_from(blocked(status, now).as_secs()).unwrap_or(i64::MAX);
     status.blocked_since = None;
 }
 
-/// How long the release has been blocked in its current phase.
+/// Returns the total time for which the release has been blocked since the last [`restart`].
 pub(super) fn blocked(status: &ReleaseStatus, now: Timestamp) -> Duration {
     let current = status
         .blocked_since
@@ -31,13 +31,15 @@ pub(super) fn blocked(status: &ReleaseStatus, now: Timestamp) -> Duration {
     Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
-/// Resets the blocked time, because a phase with its own time limit begins.
+/// Resets the blocked time to zero. It is called at a closed gate, at the start of the release and at the start of the
+/// bake.
 pub(super) fn restart(status: &mut ReleaseStatus) {
     status.blocked_since = None;
     status.blocked_seconds = 0;
 }
 
-/// When the bake ends. Time in which the release was not measured or was blocked extends it.
+/// Returns the end of the bake. The bake is extended by the time in which the release was blocked, and by the time in
+/// [`ProbeHealth::Unmeasured`].
 pub(super) fn bake_end(view: &View<'_>, status: &ReleaseStatus) -> Timestamp {
     let from = status.rolled_out_at.as_ref().map_or(view.now, |t| t.0);
     let unmeasured = match view.probes {
@@ -51,7 +53,7 @@ pub(super) fn bake_end(view: &View<'_>, status: &ReleaseStatus) -> Timestamp {
     later(from, whole)
 }
 
-/// `from` plus `by`, at most [`Timestamp::MAX`].
+/// Returns `from` plus `by`, at most [`Timestamp::MAX`].
 pub(in crate::release) fn later(from: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     from.saturating_add(by).unwrap_or(Timestamp::MAX)

@@ -1,5 +1,5 @@
-//! Steps of the release in flight: gate → preflight → release phase → candidate → roll → bake → Good. Each step may end
-//! the release with a failure. Pure.
+//! Steps of the release in flight: gate → preflight → release phase → candidate → roll → bake → Good. From the release
+//! phase on, each step may end the release with a failure. Pure functions without I/O.
 //!
 //! One call runs all steps up to the first one that must wait, so only phases in which a release waits are stored.
 
@@ -16,7 +16,7 @@ use crokodial_crds::{ReleasePhase, ReleaseStatus};
 pub(super) use self::clock::later;
 pub(super) use self::outcome::{InFlight, StepOutcome, finish};
 
-/// Takes the next step of the release in flight; `status` is its current status.
+/// Continues the release in flight from its current phase. `status` is the current status of the release.
 pub(super) fn step(release: InFlight<'_>, status: ReleaseStatus) -> StepOutcome {
     match status.phase {
         ReleasePhase::Rolling => roll::step(release, status),

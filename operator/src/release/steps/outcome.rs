@@ -1,4 +1,4 @@
-//! Input and outcome of a step, and outcomes that several steps share.
+//! Input and outcome of a step, and functions that several steps share.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{Reason, ReleasePhase, ReleaseStatus};
@@ -11,19 +11,19 @@ use crate::release::situation::Situation;
 use crate::release::view::View;
 use crate::release::workload::PodView;
 
-/// The release in flight, and everything that its next step depends on.
+/// Release in flight, and the data on which its next step depends.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::release) struct InFlight<'a> {
-    /// The input of the decision.
+    /// Input of the decision.
     pub(in crate::release) view: &'a View<'a>,
     /// Facts computed from all records.
     pub(in crate::release) situation: &'a Situation<'a>,
-    /// The stored record of the release.
+    /// Stored record of the release.
     pub(in crate::release) record: &'a Record,
 }
 
 impl InFlight<'_> {
-    /// Number of the release.
+    /// Returns the number of the release.
     pub(super) fn number(&self) -> i64 {
         self.record.number()
     }
@@ -36,7 +36,8 @@ pub(in crate::release) struct StepOutcome {
     pub(in crate::release) status: ReleaseStatus,
     /// New state of the rollout, for the condition `RolledOut`.
     pub(in crate::release) rollout: Rollout,
-    /// When to take the next step, if no watched object changes before that.
+    /// Time at which to run the next step if no watched object changes earlier; `None` if only a change requires a new
+    /// step.
     pub(in crate::release) next: Option<Timestamp>,
 }
 
@@ -50,7 +51,8 @@ impl StepOutcome {
     }
 }
 
-/// The outcome for a release that waits for something that is not its fault; its time stops.
+/// Returns the outcome for a release that cannot proceed for a reason outside the release. The time limits of the
+/// release are suspended.
 pub(super) fn block(release: InFlight<'_>, mut status: ReleaseStatus, cause: &str) -> StepOutcome {
     clock::block(&mut status, release.view.now);
     explain(&mut status, Reason::Blocked, cause);
@@ -64,7 +66,7 @@ pub(super) fn explain(status: &mut ReleaseStatus, reason: Reason, message: &str)
     status.message = Some(message.to_owned());
 }
 
-/// Ends a release: sets a final phase and when it finished.
+/// Ends a release: sets its final phase, the reason and message, and the time at which it finished.
 pub(in crate::release) fn finish(
     status: &mut ReleaseStatus,
     phase: ReleasePhase,
@@ -79,7 +81,7 @@ pub(in crate::release) fn finish(
     explain(status, reason, message);
 }
 
-/// The pods of a release that are not terminating.
+/// Returns the pods of a release that are not terminating.
 pub(super) fn pods_of(pods: &[PodView], number: i64) -> Vec<&PodView> {
     pods.iter()
         .filter(|p| p.release == Some(number) && !p.terminating)

@@ -1,4 +1,4 @@
-//! Step of the rollout: pods of the release replace the old ones, one by one.
+//! Rollout step: pods of the release replace the previous pods one by one.
 
 use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{Reason, ReleasePhase, ReleaseStatus};

@@ -1,5 +1,4 @@
-//! Verdicts on the release in flight: whether the release, the platform or the database is to blame for what its pods
-//! show.
+//! Verdicts on the release in flight. They attribute a fault of its pods to the release, the platform or the database.
 
 use crokodial_crds::{OnFailure, Reason, ReleasePhase, ReleaseStatus};
 
@@ -11,7 +10,8 @@ use crate::release::faults::{self, PodEvidence, RolloutFault};
 use crate::release::record::Record;
 use crate::release::workload::PodView;
 
-/// Judges pods that are being started. `fine` gives the outcome if they show no fault.
+/// Checks pods that are being started and returns the outcome. If the pods show no fault, the outcome is the result of
+/// `fine`.
 pub(super) fn watch(
     release: InFlight<'_>,
     mut status: ReleaseStatus,
@@ -39,8 +39,9 @@ pub(super) fn watch(
     }
 }
 
-/// Handles a fault of the release: it is rejected or rolled back, unless the database is to blame. An image or
-/// configuration error is never the database's fault, so it needs no check.
+/// Handles a fault of the release. The release is rejected or rolled back, unless the database is to blame or it is not
+/// known yet whether it is. Image and configuration errors never depend on the database, so they need no credential
+/// check.
 pub(super) fn accuse(
     release: InFlight<'_>,
     mut status: ReleaseStatus,
@@ -78,7 +79,7 @@ pub(super) fn accuse(
     }
 }
 
-/// The evidence that [`faults`] judges the release by.
+/// Returns the evidence from which [`faults`] judges the release.
 pub(super) fn evidence<'a>(
     release: InFlight<'_>,
     status: &ReleaseStatus,
@@ -100,8 +101,8 @@ pub(super) fn evidence<'a>(
     }
 }
 
-/// Whether every pod of the last good release is ready. Also true if there is no such release, or if the rollout has
-/// already ended its last pod: waiting would then leave the site down.
+/// Returns true if every pod of the last good release is ready. Also true if there is no such release or if it has no
+/// pods left, because waiting would then leave the site down.
 fn last_good_ready(release: InFlight<'_>) -> bool {
     let good = release.situation.last_good.map(Record::number);
     match good.filter(|n| *n != release.number()) {
@@ -110,8 +111,9 @@ fn last_good_ready(release: InFlight<'_>) -> bool {
     }
 }
 
-/// The outcome for a failed release. It is rolled back or rejected. With `onFailure: Pause`, pods that are behind the
-/// Service stay for a user to decide, if there is a release to return to.
+/// Returns the outcome for a failed release: rolled back if it failed in its bake, rejected otherwise. If
+/// `view.on_failure` is `Pause`, pods behind the Service keep running until a user decides, provided that there is a
+/// good release to return to.
 pub(super) fn fail(
     release: InFlight<'_>,
     mut status: ReleaseStatus,
@@ -131,7 +133,7 @@ pub(super) fn fail(
     StepOutcome::new(status, Rollout::Progressing(release.number()), None)
 }
 
-/// The release stays in its phase, with a message.
+/// Returns the outcome for a release that stays in its phase, with a message for users.
 fn keep_watching(release: InFlight<'_>, mut status: ReleaseStatus, message: &str) -> StepOutcome {
     let (number, view) = (release.number(), release.view);
     let baking = status.phase == ReleasePhase::Baking;

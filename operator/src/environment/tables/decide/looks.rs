@@ -1,4 +1,4 @@
-//! Tests of which release serves, what is recorded of it, and when the next reconcile is due.
+//! Tests of which release serves, what is recorded about it, and when the next reconcile is due.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tests of the step for each situation, and of the delay of the next reconcile.
+//! Tests of the decisions for each situation, and of the delay before the next reconcile.
 
 mod looks;
 mod verdicts;
@@ -10,12 +10,12 @@ use super::super::decide::Step;
 use super::super::fixture::{at, case, serving, table};
 use crate::release::decision::Run;
 
-/// Seconds after [`at`]`(0)`.
+/// Returns the number of seconds after [`at`]`(0)`.
 pub(super) fn seconds(time: Timestamp) -> i64 {
     time.duration_since(at(0)).as_secs()
 }
 
-/// What the step does, in words. Empty parts are left out.
+/// Formats the decisions as text. Empty parts are left out.
 #[expect(clippy::too_many_lines, reason = "one field after the other")]
 fn told(step: &Step) -> String {
     let Step {
@@ -121,7 +121,8 @@ pub(super) fn check(rows: &[(&str, &str)]) {
 
 pub(super) const SECOND: &str = "spec: {image: 'registry.test/app:2'}";
 
-/// World with release 2 in this state, and with `more` added. The spec asks for its image.
+/// Describes an environment whose spec asks for the image of release 2. `release` is the state of release 2; `more` is
+/// added to the description.
 pub(super) fn second(release: &str, more: &str) -> String {
     format!("{SECOND}, releases: {{2: {{v: '2', {release}}}}}{more}")
 }

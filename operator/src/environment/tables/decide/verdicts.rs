@@ -1,4 +1,4 @@
-//! Tests of holds, pins, the gate, and the deletion of old releases.
+//! Tests of holds, pins, the promotion gate, and the deletion of old release records.
 
 use super::super::super::fixture::{case, serving};
 use super::{SECOND, check, second};

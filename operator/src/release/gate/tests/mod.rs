@@ -17,7 +17,7 @@ mod auto;
 mod properties;
 mod soak;
 
-/// Monday, 30 November 2026, noon: outside the weekly freeze of these tests.
+/// Noon (UTC) on Monday, 30 November 2026, which is outside the weekly freeze of these tests.
 fn noon() -> Timestamp {
     "2026-11-30T12:00:00Z".parse().unwrap()
 }
@@ -26,7 +26,7 @@ fn seconds(n: i64) -> SignedDuration {
     SignedDuration::from_secs(n)
 }
 
-/// Inputs of the gate. Each test changes only the fields that it is about.
+/// Inputs of the gate. Each test changes only the fields that it needs.
 #[derive(Clone)]
 struct Scene {
     spec: PromotionSpec,
@@ -40,7 +40,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// The initial scene: `app:2` has soaked in staging, and `app:1` runs here.
+    /// Returns inputs in which `app:2` has completed its soak in staging and `app:1` runs in this environment.
     fn new() -> Self {
         Self {
             spec: PromotionSpec {
@@ -117,7 +117,7 @@ impl Scene {
         })
     }
 
-    /// Verdict and reason, such as `Waiting SoakNotMet`.
+    /// Returns the verdict and reason, such as `Waiting SoakNotMet`.
     fn says(&self) -> String {
         let verdict = self.judge();
         format!("{:?} {}", verdict.verdict, verdict.reason)
@@ -141,7 +141,7 @@ fn record(number: i64, inputs: &str, digest: &str, phase: Option<ReleasePhase>) 
     }
 }
 
-/// A good release of the source that is still being measured.
+/// Returns a good release of the source environment that is still being measured.
 fn tested(number: i64, image: &str, digest: &str, good_seconds: i64) -> SourceRelease {
     SourceRelease {
         number,
