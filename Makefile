@@ -21,7 +21,7 @@ down: ## remove the local cluster
 	@$(CLUSTER_PROGRAM) down
 
 .PHONY: cluster-status
-cluster-status: ## show where every part of the cluster stands
+cluster-status: ## show the state of every part of the cluster
 	@$(CLUSTER_PROGRAM) status
 
 .PHONY: logs

@@ -1,5 +1,5 @@
-//! Accept loop of the HTTP servers of the operator and the dialer. It uses hyper directly, because `axum::serve` has no
-//! timeout for request headers and no limit on the number of connections.
+//! Accept loop for the HTTP servers of the operator and the dialer. It uses hyper directly, because `axum::serve` has
+//! no timeout for request headers and no limit on the number of connections.
 
 use std::error::Error;
 use std::io;
@@ -20,51 +20,51 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Pause after a failed `accept`, for example because no file descriptor is left. Without it, the error would repeat at
-/// once.
+/// Pause after a failed `accept`, for example when no file descriptor is left. Without the pause, the error would
+/// repeat at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Limits of an HTTP server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Maximum number of open connections. Further ones wait in the kernel's accept queue.
+    /// Maximum number of open connections. Further connections wait in the kernel's accept queue.
     pub connections: usize,
-    /// Timeout of receiving a request head. Hyper counts from the end of the previous response, so the timeout also
-    /// limits how long a connection may be idle.
+    /// Timeout for receiving a request head. Hyper starts it at the end of the previous response, so it also limits how
+    /// long a connection may be idle.
     pub header_timeout: Duration,
-    /// Maximum size of a request head in bytes, at least 8 KiB (hyper's minimum); `None`: hyper's default.
+    /// Maximum size of a request head in bytes, at least 8 KiB (hyper's minimum). `None`: hyper's default.
     pub head_bytes: Option<usize>,
-    /// Maximum age of a connection. It is then shut down gracefully. `None`: no limit.
+    /// Maximum age of a connection, after which it is shut down gracefully. `None`: no limit.
     pub lifetime: Option<Duration>,
-    /// Maximum time for the graceful shutdown of a connection, after which it is closed. `None`: no limit, except that
-    /// of [`Connections::drain`].
+    /// Maximum time for the graceful shutdown of a connection, after which it is closed. `None`: only
+    /// [`Connections::drain`] limits the time.
     pub close_timeout: Option<Duration>,
 }
 
-/// An error that does not stop the server. The caller logs it.
+/// Error that does not stop the server. It is passed to the `log` function of [`accept`].
 #[derive(Debug)]
 pub enum Failure {
     /// A connection could not be accepted.
     Accept(io::Error),
-    /// A connection ended with an error, for example because the client broke it.
+    /// A connection ended with an error, for example because the client closed it during a request.
     Connection(hyper::Error),
 }
 
-/// The connections that are still open after the server has stopped accepting.
+/// Connections that are still open after the server has stopped accepting new ones.
 #[derive(Debug)]
 #[must_use]
 pub struct Connections(TaskTracker);
 
 impl Connections {
-    /// Waits until all connections have ended, for at most `within`. Returns true if they have.
+    /// Waits for at most `within` until all connections have ended. Returns true if all have ended.
     pub async fn drain(self, within: Duration) -> bool {
         self.0.close();
         timeout(within, self.0.wait()).await.is_ok()
     }
 }
 
-/// Accepts and serves connections until `stop` is cancelled. `service` creates the service of a new connection and may
-/// configure its socket. `log` is called for every failure.
+/// Accepts and serves connections until `stop` is cancelled, and returns the connections that are still open then.
+/// `service` creates the service for a new connection and may configure its socket. `log` is called for every failure.
 pub async fn accept<S, B>(
     listener: &TcpListener,
     limits: Limits,
@@ -118,8 +118,8 @@ async fn next(
     Ok((stream, peer, slot))
 }
 
-/// Serves one connection until the client closes it. At the end of its lifetime or when the server stops, it is shut
-/// down gracefully.
+/// Serves one connection until the client closes it. The connection is shut down gracefully when it reaches its maximum
+/// age or the server stops.
 async fn serve<S, B>(
     service: S,
     stream: TcpStream,

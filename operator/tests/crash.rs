@@ -1,5 +1,5 @@
-//! Tests of crashes: the operator dies, or a call fails, at every write in turn. The final state must be the same as
-//! without the fault.
+//! Crash tests. A crash of the operator or a failed call is injected at each write in turn. The final state must be the
+//! same as without the fault.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use crate::support::{Site, environment, secret};
 use crokodial_fake_api::{Behaviour, Fault};
 
 const NEW: &str = "registry.test/dialer:2";
-/// An image that never starts.
+/// Image that never starts.
 const BAD: &str = "registry.test/dialer:bad";
-/// An image that starts, and fails in its bake.
+/// Image that starts and then fails in its bake.
 const SHAKY: &str = "registry.test/dialer:shaky";
 
-/// Maximum number of consecutive failed reconciles. A run has one fault, which fails one reconcile, and a crash may
-/// fail one more.
+/// Number of failed reconciles at which a run is aborted. Each run has one fault, which fails one reconcile, and a
+/// crash may fail one more.
 const MAX_FAILURES: usize = 4;
 
-/// Reconciles and lets the cluster work in turn, until both rest. If the process died, a failed reconcile is followed
-/// by a restart.
+/// Runs reconciles and cluster steps alternately until neither changes anything. If `dies` is true, restarts the
+/// operator after a failed reconcile.
 async fn rest(site: &mut Site, name: &str, dies: bool) {
     let mut failures = 0;
     for _ in 0..200 {
@@ -41,17 +41,17 @@ async fn rest(site: &mut Site, name: &str, dies: bool) {
     panic!("not at rest");
 }
 
-/// Something that happens to the site. Operator and cluster then work until both rest.
+/// Change to the site that a test makes. Afterwards, operator and cluster run until neither changes anything.
 type Event = fn(&mut Site);
 
-/// The events of a test during which the operator may die. The faulty write may be the last one, so a lost Event object
-/// counts as no difference.
+/// Sequence of events during which faults are injected. Kubernetes Events are not compared, because an Event whose
+/// write failed is not always written again.
 #[derive(Clone, Copy, Debug)]
 enum Life {
-    /// A first release, one that is rejected, one that is rolled back, and a credential that is rotated to a wrong and
-    /// then to a good one, each with its preflight.
+    /// A first release, a rejected release, a release that is rolled back, and a credential that is rotated first to a
+    /// wrong and then to a valid value.
     Releases,
-    /// An image that is good in staging passes prod's gate.
+    /// Promotion to prod of an image that is good in staging.
     Promotion,
 }
 
@@ -63,7 +63,7 @@ impl Life {
         }
     }
 
-    /// The site before the first event. No fault is injected yet.
+    /// Returns the site before the first event, without any fault injected yet.
     async fn prepared(self) -> Site {
         match self {
             Self::Releases => Site::new(),
@@ -98,7 +98,7 @@ impl Life {
         }
     }
 
-    /// Number of the release that runs in the end.
+    /// Returns the number of the release that runs at the end.
     fn runs(self) -> &'static str {
         match self {
             Self::Releases => "1",
@@ -106,7 +106,7 @@ impl Life {
         }
     }
 
-    /// Minimum number of writes that must be tested. With fewer, the test would hardly prove anything.
+    /// Returns the minimum number of writes at which a fault must have been injected, so that the test is meaningful.
     fn least_writes(self) -> usize {
         match self {
             Self::Releases => 30,
@@ -120,7 +120,7 @@ fn rotate(site: &Site, password: &str) {
     site.api.put(secret("mongo", &[("MONGODB_URI", &uri)]));
 }
 
-/// Staging has its second good release, and prod its first.
+/// Returns a site where staging has its second good release and prod its first.
 async fn promotable() -> Site {
     let mut site = Site::good().await;
     let mut prod = environment("prod");
@@ -139,7 +139,7 @@ async fn promotable() -> Site {
     site
 }
 
-/// All stored objects without times, random keys and generated names.
+/// Returns all stored objects that are compared, without timestamps, random keys and generated names.
 fn end(site: &Site) -> BTreeMap<String, Value> {
     let mut all = site.api.snapshot();
     all.retain(|key, _| {
@@ -193,9 +193,9 @@ fn blur(value: &mut Value) {
     }
 }
 
-/// Repeats each event with the fault at its n-th write, for every n in steps of `stride` until no such write exists.
-/// Each repetition starts from the state before the event in the run without faults, and must end in the state after
-/// it.
+/// Runs each event repeatedly, with the fault at its `n`-th write. `n` starts at 1 and increases by `stride` until
+/// there is no such write. Each repetition starts from the state before the event in a run without faults. It must end
+/// in the state that this run has after the event.
 async fn at_every_write(life: Life, fault: Fault, dies: bool, stride: usize) {
     let (name, mut reached) = (life.environment(), 0);
     let mut site = life.prepared().await;

@@ -1,4 +1,5 @@
-//! Tests of several replicas on one fake API server: one writes, and when it cannot, the next one does.
+//! Tests of several replicas with one fake API server: only the leader writes, and another replica takes over when it
+//! fails.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ impl LeadershipCallbacks for Terms {
     fn trouble(&mut self, _: Option<String>) {}
 }
 
-/// One replica, with its election. It reconciles only when a test asks for it.
+/// Operator replica that takes part in the leader election. It reconciles only when a test calls `reconcile`.
 struct Replica {
     ctx: Arc<Context>,
     fence: Fence,
@@ -76,12 +77,12 @@ impl Replica {
             .map(|_| ())
     }
 
-    /// The process ends without releasing the Lease.
+    /// Ends the replica's election without releasing the Lease, as if the process had died.
     fn kill(&self) {
         self.election.abort();
     }
 
-    /// Ends the replica as on SIGTERM, and waits until it has ended.
+    /// Stops the replica as SIGTERM does, and waits until it has ended.
     async fn terminate(self) {
         self.stop.cancel();
         self.election.await.unwrap();
@@ -109,7 +110,7 @@ fn holder(api: &FakeApi) -> String {
     lease(api)["holderIdentity"].as_str().unwrap().to_owned()
 }
 
-/// A leader, a waiting replica, and a new image that must be rolled out.
+/// Returns a site with a leader, a standby replica, and a new image that must be rolled out.
 async fn pair() -> (Site, Replica, Replica) {
     let site = Site::good().await;
     let first = Replica::start(&site, "operator-1");
@@ -204,8 +205,8 @@ async fn the_last_one_leaves_a_lease_that_is_nobodys() {
     assert!(next.leads().await < Duration::from_millis(50));
 }
 
-/// The n-th write of the leader hangs in the network, and another replica leads after two leases. `None`: there is no
-/// such write.
+/// Delays the `n`-th write of the leader in the network until another replica has led for two lease durations. Returns
+/// the site and the new leader, or `None` if the leader makes fewer writes.
 async fn hung(n: usize) -> Option<(Site, Replica)> {
     let (mut site, first, second) = pair().await;
     // Writes of all clients are counted. The election is stopped, so that only writes of reconciles are.
@@ -236,7 +237,7 @@ async fn hung(n: usize) -> Option<(Site, Replica)> {
     Some((site, second))
 }
 
-/// All stored objects except Events, which do not matter here, and the Lease.
+/// Returns all stored objects except the Lease and Events, which do not matter here.
 fn lasting(site: &Site) -> BTreeMap<String, Value> {
     let mut all = site.api.snapshot();
     all.retain(|key, _| !key.starts_with("events") && !key.starts_with("leases"));
@@ -250,9 +251,10 @@ async fn settle(site: &mut Site, replica: &Replica) {
     }
 }
 
-/// The process is suspended during a write and resumes two leases later. The next leader has then written the same
-/// object, so the late write must be refused. An object that the next leader has already created and deleted may be
-/// created once more; the next reconcile deletes it.
+/// The leader is suspended during a write and resumes two lease durations later. By then, the next leader has written
+/// the same object, so the late write must be refused. There are two exceptions. A late Event is accepted. A late
+/// create may succeed if the next leader has already created and deleted the object; the next reconcile then deletes
+/// it.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_arrives_two_leases_late_is_refused() {
     let mut refused = 0;
@@ -276,8 +278,8 @@ async fn a_write_that_arrives_two_leases_late_is_refused() {
     assert!(refused >= 5, "{refused} writes");
 }
 
-/// The API server cannot refuse a late write to an object that the next leader did not write. The next reconcile must
-/// repair it.
+/// The API server cannot refuse a late write to an object that the next leader has not written. The next reconcile must
+/// revert such a write.
 #[tokio::test(start_paused = true)]
 async fn a_late_write_to_an_object_that_nobody_wrote_since_is_put_back_by_the_next_look() {
     let mut accepted = 0;
@@ -307,7 +309,8 @@ async fn a_late_write_to_an_object_that_nobody_wrote_since_is_put_back_by_the_ne
     );
 }
 
-/// A leader that cannot reach the API server stops, and leads again in a new term when it can.
+/// A leader that cannot reach the API server gives up leadership. When the API server is reachable again, it leads in a
+/// new term.
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_cannot_renew_stops_before_its_lease_ends_and_comes_back() {
     let site = Site::good().await;

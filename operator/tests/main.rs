@@ -1,4 +1,4 @@
-//! Integration tests of the operator. They are one program, because each program would have to be linked separately.
+//! Integration tests of the operator. All of them are in one binary, because linking a binary takes long.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

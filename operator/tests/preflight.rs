@@ -1,5 +1,5 @@
-//! Tests of the preflight checks against listeners of every kind. Roles and logins are tested with a stand-in for
-//! MongoDB; the end-to-end tests use real servers.
+//! Tests of preflight checks against various listeners. Logins and roles are tested with a fake MongoDB server; the
+//! end-to-end tests use real servers.
 
 use std::io::Write;
 use std::time::Duration;
@@ -83,8 +83,8 @@ async fn a_wrong_password_is_told_apart_from_a_missing_role() {
     assert_eq!(outcome.failure(), Some(Reason::NotAuthorized));
 }
 
-/// A real server must give the same results as the stand-in. It is tested only if `MONGODB_TEST_URI` names one whose
-/// user may create users.
+/// A real server must lead to the same results as the fake MongoDB server. The test runs only if `MONGODB_TEST_URI`
+/// contains a connection string whose user may create users.
 #[tokio::test]
 async fn a_real_server_tells_a_missing_role_like_the_stand_in() {
     let Ok(uri) = std::env::var("MONGODB_TEST_URI") else {
@@ -118,7 +118,8 @@ async fn a_real_server_tells_a_missing_role_like_the_stand_in() {
     assert_eq!(answers, wanted);
 }
 
-/// A connection string for the same servers and options, with another user, whose account is in `database`.
+/// Returns a connection string with the same servers and options as `uri`, but for another user, whose account is in
+/// `database`.
 fn login(uri: &str, user: &str, password: &str, database: &str) -> String {
     let (scheme, rest) = uri.split_once("://").unwrap();
     let (servers, options) = rest.split_once('?').unwrap_or((rest, ""));
@@ -177,8 +178,8 @@ async fn refused_silent_and_foreign_ports_are_told_apart() {
     }
 }
 
-/// A network that drops packets is simulated by a listener with a full backlog: the kernel drops further attempts to
-/// connect.
+/// A network that drops packets is simulated by a listener with a full backlog, because the kernel drops further
+/// connection attempts.
 #[tokio::test]
 async fn packets_that_vanish_are_a_blocked_network() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();

@@ -1,4 +1,4 @@
-//! Tests of what probes cause: in the bake, in the soak, and when a site stops answering.
+//! Tests of how probe results affect a release: in its bake, in its soak, and when the site stops responding.
 
 use crokodial_operator::uptime::{ProbeOutcome, Probes, SiteFault, UnknownCause};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const NEW: &str = "registry.test/dialer:2";
 const BROKEN: ProbeOutcome = ProbeOutcome::Bad(SiteFault::Status(503));
 const LOST: ProbeOutcome = ProbeOutcome::Unknown(UnknownCause::OwnNetwork);
 
-/// Release 1 is Good, and release 2 is in its bake.
+/// Returns a site where release 1 of staging is Good and release 2 is in its bake.
 async fn baking() -> Site {
     let mut site = Site::good().await;
     site.image("staging", NEW);

@@ -1,4 +1,4 @@
-//! Tests of candidates: one pod must work before the serving pods are replaced.
+//! Tests of candidates: one pod of a new release must work before the serving pods are replaced.
 
 use crokodial_operator::smoke::{SmokePlan, SmokeResult};
 use serde_json::{Value, json};
@@ -9,7 +9,8 @@ use crokodial_fake_api::Behaviour;
 const NEW: &str = "registry.test/dialer:2";
 const MISSING: &str = "page / names the script /assets/app.js: /assets/app.js was answered with status 404, expected 200";
 
-/// Pod template and pods that users reach. Neither may change while a release is only tried.
+/// Returns the pod template and the names of the pods that receive traffic. Neither may change before the candidate has
+/// passed its checks.
 fn serving(site: &Site) -> (Value, Vec<String>) {
     let pods = site.pods().into_iter();
     let web = pods.filter(|name| !name.contains("candidate"));

@@ -1,4 +1,5 @@
-//! Tests of child objects: scaled, repaired, orphaned and adopted; and of the retention of release records.
+//! Tests of child objects (scaling, repair of changes, orphaning and adoption), and of how long release records are
+//! kept.
 
 use serde_json::{Value, json};
 
@@ -248,8 +249,8 @@ async fn old_records_go_with_their_snapshots_and_what_is_needed_stays() {
     assert_eq!(site.runs("staging"), "4");
 }
 
-/// A deleted snapshot cannot be rendered again, and new pods would lack their frozen configuration. The Deployment,
-/// including its replicas, must stay as it is until the next release.
+/// Without its snapshot, a release cannot be rendered again, and new pods would lack their frozen configuration. The
+/// Deployment, including its replicas, must therefore remain unchanged until the next release.
 #[tokio::test(start_paused = true)]
 async fn the_serving_release_outlives_its_deleted_snapshot() {
     let mut site = Site::good().await;
@@ -276,7 +277,7 @@ async fn the_serving_release_outlives_its_deleted_snapshot() {
     );
 }
 
-/// A rollback to a release without a snapshot is not possible. Pods that are ready must stay, and a user must act.
+/// A rollback to a release without a snapshot is impossible. Ready pods must remain until a user intervenes.
 #[tokio::test(start_paused = true)]
 async fn a_failed_release_over_a_good_one_without_snapshot_touches_no_ready_pod() {
     let mut site = Site::good().await;

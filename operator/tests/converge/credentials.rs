@@ -1,4 +1,4 @@
-//! Tests of credentials: pods get a credential only after a preflight has accepted it, whatever releases do.
+//! Tests of database credentials: pods get a credential only after a preflight has accepted it, regardless of releases.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub fn rotate(site: &Site, uri: &str) {
     site.api.put(secret("mongo", &[("MONGODB_URI", uri)]));
 }
 
-/// The MongoDB URI that pods read, and its version number.
+/// Returns the MongoDB URI that the pods read, and its generation.
 pub fn in_use(site: &Site, name: &str) -> (String, String) {
     let active = site.get("secrets", &format!("{name}-mongo-active"));
     let bytes: k8s_openapi::ByteString =

@@ -1,4 +1,4 @@
-//! Tests of who is to blame for a failed rollout.
+//! Tests of failed rollouts: which causes reject or roll back a release, and which ones only block it.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crokodial_operator::registry::Existence;
 
 const NEW: &str = "registry.test/dialer:2";
 
-/// A site with a good release, after rolling out a new image that behaves like this.
+/// Returns a site with a good release, after the rollout of a new image whose pods have this behavior.
 async fn rolled(behaviour: Behaviour) -> Site {
     let mut site = Site::good().await;
     site.behave(NEW, behaviour);

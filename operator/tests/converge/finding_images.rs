@@ -1,4 +1,4 @@
-//! Tests of images that the operator finds: a followed tag and `promotion.auto`; and of freezes, which apply to both.
+//! Tests of images that the operator discovers through a followed tag or `promotion.auto`, and of freezes.
 
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ async fn a_followed_image_that_fails_is_held_and_the_next_one_tried() {
     assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected", "3 Baking"]);
 }
 
-/// Staging has its first good release, and prod promotes automatically.
+/// Returns a site where staging has its first good release and prod promotes automatically.
 async fn auto() -> Site {
     let site = Site::good().await;
     let mut prod = environment("prod");

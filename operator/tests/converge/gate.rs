@@ -1,4 +1,5 @@
-//! Tests of the promotion gate: what waits, what is refused, and exactly when the gate opens.
+//! Tests of the promotion gate: releases that wait, releases that are refused, and the exact time at which the gate
+//! opens.
 
 use crokodial_operator::uptime::Probes as _;
 use crokodial_operator::uptime::{ProbeOutcome, SiteFault};
@@ -10,7 +11,7 @@ use crate::support::{LIVE, NS, Site, digest_of, environment};
 const OLD: &str = "registry.test/dialer:1";
 const NEW: &str = "registry.test/dialer:2";
 
-/// Soak in seconds: five minutes.
+/// Required soak in seconds: five minutes.
 const SOAK: i64 = 300;
 
 fn prod(namespace: &str) -> Value {
@@ -22,7 +23,8 @@ fn prod(namespace: &str) -> Value {
     prod
 }
 
-/// Staging and prod, where prod's first release was allowed and is Good. `apart`: prod has its own namespace.
+/// Returns a site with staging and prod. The first release of prod is Good because `promotion.allow` permitted it. If
+/// `apart` is true, prod has its own namespace.
 async fn both(apart: bool) -> Site {
     let mut site = Site::good().await;
     let home = if apart { LIVE } else { NS };
@@ -52,7 +54,8 @@ async fn both(apart: bool) -> Site {
     site
 }
 
-/// The image `NEW` is Good in staging, and prod asks for it.
+/// Returns a site where the image `NEW` is Good in staging and is now requested in the spec of prod. If `apart` is
+/// true, prod has its own namespace.
 async fn asked(apart: bool) -> Site {
     let mut site = both(apart).await;
     site.image("staging", NEW);

@@ -1,4 +1,4 @@
-//! Tests of invariants that hold after every reconcile, whatever users do and whenever the operator restarts.
+//! Property tests of invariants that must hold after every reconcile, for random edits by users and random restarts.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ const IMAGES: [&str; 3] = [
     "registry.test/dialer:bad",
 ];
 
-/// Values of `rollout.retry`. A user who removes the field leaves an empty one.
+/// Values of `rollout.retry`. An empty string means that the user has removed the field.
 const RETRIES: [&str; 3] = ["", "r1", "r2"];
 
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ enum Act {
     Image(usize),
     Retry(usize),
     Uri(usize),
-    /// A minute passes, which is the length of a bake.
+    /// Time passes for one minute, which is the bake time in staging.
     Wait,
     Restart,
 }
@@ -50,7 +50,7 @@ fn perform(site: &mut Site, act: &Act) {
     }
 }
 
-/// Release records in order of their number.
+/// Returns the release records in ascending order of their number.
 fn records(site: &Site) -> Vec<Value> {
     let mut all = site.api.list("crokodialreleases", NS);
     all.sort_by_key(|r| r["spec"]["number"].as_i64());

@@ -1,4 +1,5 @@
-//! Tests of the reconcile against the fake API server: what state it reaches, and that it then writes nothing more.
+//! Tests of reconciles against the fake API server. They check the state that is reached, and that the operator then
+//! makes no further writes.
 
 mod bake;
 mod candidate;

@@ -1,4 +1,4 @@
-//! Tests of what users decide: pins, pauses and suspension.
+//! Tests of pins, pauses after a failure, and suspension.
 
 use crokodial_operator::registry::Existence;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const FIRST: &str = "registry.test/dialer:1";
 const SECOND: &str = "registry.test/dialer:2";
 const BAD: &str = "registry.test/dialer:bad";
 
-/// Two good releases, of which the second runs.
+/// Returns a site with two good releases, of which the second is running.
 async fn two_good() -> Site {
     let mut site = Site::good().await;
     site.image("staging", SECOND);

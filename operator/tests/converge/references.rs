@@ -1,4 +1,4 @@
-//! Tests of what a spec refers to: image, Secrets, ConfigMaps.
+//! Tests of objects that a spec refers to: image, Secrets and ConfigMaps.
 
 use crokodial_operator::registry::{ResolveError, UnusableResponse};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::support::{NS, Site, digest_of, secret};
 
 const NEW: &str = "registry.test/dialer:2";
 
-/// What must not change while a reference is invalid: credential, pod template and pods.
+/// Returns everything that must not change while a reference is invalid: credential, pod template and pods.
 fn running(site: &Site) -> (Value, Value, Vec<String>) {
     let active = site.get("secrets", "staging-mongo-active");
     (

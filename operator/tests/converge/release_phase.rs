@@ -7,7 +7,7 @@ use crokodial_fake_api::JobOutcome;
 
 const NEW: &str = "registry.test/dialer:2";
 
-/// A good site, then a new image and a release phase with this outcome.
+/// Returns a site with a good release, after setting a new image and a release phase whose Job has this outcome.
 async fn asked(outcome: JobOutcome) -> Site {
     let mut site = Site::good().await;
     site.world.run_jobs("staging-release", outcome);

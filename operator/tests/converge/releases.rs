@@ -1,4 +1,4 @@
-//! Tests of releasing new images, good and bad ones.
+//! Tests of releases of new images that work or fail.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Tests of which environment gets a host, and of its certificate.
+//! Tests of conflicts over host names and object names, of Ingresses, and of certificates.
 
 use crokodial_operator::tls;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn host(site: &Site, name: &str) -> Value {
     site.get("ingresses", name)["spec"]["rules"][0]["host"].clone()
 }
 
-/// The hosts of the certificate in the Secret `<env>-tls`.
+/// Returns the host names in the certificate of the Secret `<name>-tls`.
 fn certified(site: &Site, name: &str) -> Vec<String> {
     use base64::Engine;
     let object = site.get("secrets", &format!("{name}-tls"));

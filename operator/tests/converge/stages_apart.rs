@@ -1,11 +1,11 @@
-//! Tests that staging and prod use neither each other's database nor each other's secrets.
+//! Tests that staging and prod do not share a database or secret values.
 
 use serde_json::json;
 
 use super::credentials::{GOOD, in_use, rotate, staging_uses};
 use crate::support::{NS, Site, environment, secret};
 
-/// Staging has its first good release, and prod uses this URI and this JWT secret.
+/// Returns a site where staging has its first good release and prod uses this MongoDB URI and this JWT secret.
 async fn with_prod(uri: &str, jwt: &str) -> Site {
     let mut site = Site::good().await;
     let mut prod = environment("prod");

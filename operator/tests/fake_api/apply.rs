@@ -1,4 +1,4 @@
-//! Tests of server-side apply: ownership of fields, removal, conflicts, forced takeover, lists merged by key.
+//! Tests of server-side apply: field ownership, removal of fields, conflicts, forced applies, and lists merged by key.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
@@ -48,7 +48,8 @@ async fn applying_twice_changes_nothing() {
     server.assert_nothing_unexpected();
 }
 
-/// The object without the fields that a controller's writes change: the status and the resourceVersion.
+/// Returns the object without the fields that change when a controller writes its status: `status`, `resourceVersion`,
+/// and the entries of `managedFields` for the status.
 fn without_status(mut object: Value) -> Value {
     object.as_object_mut().unwrap().shift_remove("status");
     let metadata = object["metadata"].as_object_mut().unwrap();

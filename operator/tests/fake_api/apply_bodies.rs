@@ -1,4 +1,4 @@
-//! Tests of the bodies of server-side apply: refused bodies, preconditions, YAML.
+//! Tests of server-side apply request bodies: rejected bodies, preconditions and YAML.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, Patch, PatchParams};
@@ -55,7 +55,8 @@ async fn a_resource_version_in_an_apply_is_a_precondition() {
     assert_eq!(refused(apply(&maps, "a", true, &second).await).0, 409);
 }
 
-/// Follows `store.go` and `patch.go` of the API server. The end-to-end tests check this on a real one.
+/// The expected behavior follows `store.go` and `patch.go` of the API server. The end-to-end tests check it against a
+/// real server.
 #[tokio::test]
 async fn a_version_that_no_object_has_makes_an_apply_create_only() {
     let server = Server::start().await;

@@ -1,4 +1,5 @@
-//! Tests of a type installed from its CRD: unknown fields, defaults, required fields, list keys.
+//! Tests that objects of a custom resource are handled by the schema in its CRD: unknown fields, defaults, required
+//! fields, invalid values and list types.
 
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};

@@ -1,27 +1,28 @@
-//! The known differences between the fake and a real server, and why each is accepted. The test cases that depend on
-//! none of them run on both servers.
+//! Known differences between the fake API server and a real one, with the reason why each is accepted. Test cases that
+//! depend on none of them run on both servers.
 //!
-//! | the fake | a real server | why the difference is accepted |
+//! | fake server | real server | reason |
 //! |---|---|---|
-//! | keeps unknown fields of built-in types | drops unknown fields, and refuses an apply with one | needs the schemas of all types; k8s-openapi's types cannot express unknown fields |
-//! | creates objects in any namespace | answers 404 if the namespace does not exist | every operator test would have to create its namespace |
-//! | reports the first invalid field | reports all invalid fields | the operator uses only the code, and shows the message as it is |
-//! | merges a strategic merge patch like an apply | also supports `$patch`, `$retainKeys`, … | only kubectl sends these directives |
-//! | collects garbage during the write | collects garbage a moment later | tests need not wait; on a real server the cases wait |
-//! | replays all watch events since the last `compact()` | discards the oldest events if its cache is full | a test decides when events are discarded |
+//! | keeps unknown fields of built-in types | drops them; rejects them in an apply | needs the schemas of all types |
+//! | creates objects in any namespace | responds 404 if the namespace is missing | operator tests create no namespaces |
+//! | reports the first invalid field | reports all invalid fields | the operator uses only the status code |
+//! | merges a strategic merge patch like an apply | also supports `$patch`, … | only kubectl sends these directives |
+//! | collects garbage during the write | collects garbage a moment later | tests of the fake need not wait |
+//! | replays all watch events since `compact()` | drops old events if its cache is full | the test decides when events expire |
 
-/// The reason why a case runs only on the fake: it uses a feature that a real server does not have.
+/// Reason why a test case runs only on the fake server: it uses a feature that a real server does not have.
 #[derive(Debug, Clone, Copy)]
 pub enum FakeOnly {
-    /// Injected faults: at the n-th call, crashes of a client, held requests.
+    /// The case injects faults: a failure at the `n`-th call, a crash of a client, or a delayed request.
     Faults,
-    /// The record of calls, `unexpected()`, and removal of types.
+    /// The case reads the calls or the unexpected requests that the fake server has recorded, or removes a type.
     Records,
-    /// `World::step` and the scripted behaviour of pods and Jobs.
+    /// The case runs the simulated controllers (`World`) with scripted behavior of pods and Jobs.
     Controllers,
-    /// `end_watches()` and `compact()`, which simulate a restart of the server.
+    /// The case simulates a restart of the server (`FakeApi::end_watches`) or a compaction of its watch log
+    /// (`FakeApi::compact`).
     Restarts,
-    /// The two validation rules of the project's own types that the fake implements without CEL.
+    /// The case tests the validation rules of the project's own types, which the fake server implements without CEL.
     OwnTypes,
 }
 

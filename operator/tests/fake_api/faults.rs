@@ -1,4 +1,4 @@
-//! Tests of injected faults: the state of the store and of the client after a fault at the n-th call.
+//! Tests of injected faults: what the server has stored after a fault, and whether the client can make further calls.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tests of the simulated Job controller: the Job's pod, its outcomes, and the cases in which the pod does not finish.
+//! Tests of the simulated Job controller: the pod of a Job, its outcomes, and pods that do not finish.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ fn secret(fake: &FakeApi) {
     );
 }
 
-/// The type and reason of the Job's last condition; empty strings if it has none.
+/// Returns the type and reason of the Job's first condition, or empty strings if it has none.
 fn ended(fake: &FakeApi, name: &str) -> (String, String) {
     let object = fake.get("jobs", NS, name).unwrap();
     let last = object.pointer("/status/conditions/0").cloned();

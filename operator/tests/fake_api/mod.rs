@@ -1,6 +1,6 @@
-//! Tests of the fake server through `kube::Client`, as the operator uses it. If the environment variable
-//! [`server::KUBECONFIG`] is set, the same cases run against a real kube-apiserver, which shows that the fake behaves
-//! like it.
+//! Tests of the fake API server through `kube::Client`, which the operator uses too. If the environment variable
+//! [`server::KUBECONFIG`] is set, the cases run against a real kube-apiserver instead, except those that call
+//! [`server::fake_only`]. This verifies that both servers behave alike.
 
 mod apply;
 mod apply_bodies;
@@ -25,7 +25,7 @@ use crokodial_fake_api::FakeApi;
 
 use self::server::NS;
 
-/// Client for the objects of a type in namespace [`NS`] of a fake server.
+/// Creates a client for objects of the type `K` in the namespace [`NS`] of a fake server.
 pub fn api<K>(fake: &FakeApi) -> Api<K>
 where
     K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -33,20 +33,21 @@ where
     Api::namespaced(fake.client(NS), NS)
 }
 
-/// Client for CrokodialReleases in namespace [`NS`] of a fake server, under this plural.
+/// Creates a client for CrokodialReleases in the namespace [`NS`] of a fake server. `plural` is the resource name in
+/// the URL.
 pub fn release_api(fake: &FakeApi, plural: &str) -> Api<DynamicObject> {
     let gvk = GroupVersionKind::gvk("crokodial.com", "v1alpha1", "CrokodialRelease");
     let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
     Api::namespaced_with(fake.client(NS), NS, &resource)
 }
 
-/// The object with namespace [`NS`], for `FakeApi::put`.
+/// Returns the object with its namespace set to [`NS`], for `FakeApi::put`.
 pub fn in_namespace(mut object: Value) -> Value {
     object["metadata"]["namespace"] = json!(NS);
     object
 }
 
-/// A Deployment with this image. It is paused, so that the controllers of a real server create no pods.
+/// Returns a Deployment with this image. It is paused, so that the controllers of a real server create no pods.
 pub fn deployment(image: &str) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
@@ -75,7 +76,7 @@ pub fn release(spec: Value) -> Value {
         "metadata": {"name": "prod-1"}, "spec": spec})
 }
 
-/// Applies `object` as field manager `manager`; the name is taken from its metadata.
+/// Applies `object` as the field manager `manager`. The name is taken from the object's metadata.
 pub async fn apply<K>(
     api: &Api<K>,
     manager: &str,
@@ -92,7 +93,7 @@ where
     Ok(serde_json::to_value(applied).unwrap())
 }
 
-/// Code, reason and message of an API error. Panics if the result is a success.
+/// Returns the code, reason and message of an API error. Panics if `result` is `Ok` or another error.
 pub fn refused<T: std::fmt::Debug>(result: kube::Result<T>) -> (u16, String, String) {
     match result.unwrap_err() {
         kube::Error::Api(status) => (status.code, status.reason.clone(), status.message.clone()),
@@ -100,7 +101,7 @@ pub fn refused<T: std::fmt::Debug>(result: kube::Result<T>) -> (u16, String, Str
     }
 }
 
-/// Names of the managers that own a field. `field` is a JSON pointer into FieldsV1.
+/// Returns the names of the field managers that own a field. `field` is a JSON pointer into FieldsV1.
 pub fn owners(object: &Value, field: &str) -> BTreeSet<String> {
     let entries = object["metadata"]["managedFields"].as_array().unwrap();
     let owning = entries

@@ -1,4 +1,4 @@
-//! Tests of get and list, selectors, metadata-only answers and unknown paths.
+//! Tests of get and list requests, selectors, metadata-only responses and unknown paths.
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
 use k8s_openapi::api::networking::v1::IngressClass;

@@ -1,4 +1,4 @@
-//! Tests of the simulated controllers: rolling updates, faulty images, addresses of Ingresses.
+//! Tests of the simulated controllers: rolling updates, faulty images and addresses of Ingresses.
 
 use jiff::SignedDuration;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -20,7 +20,7 @@ fn web(fake: &FakeApi) -> Value {
     fake.get("deployments", NS, "web").unwrap()
 }
 
-/// The numbers of replicas, updated replicas and available replicas in the Deployment's status.
+/// Returns the numbers of replicas, updated replicas and available replicas from the Deployment's status.
 fn counts(fake: &FakeApi) -> (i64, i64, i64) {
     let n = |field: &str| web(fake)["status"][field].as_i64().unwrap_or(0);
     (n("replicas"), n("updatedReplicas"), n("availableReplicas"))

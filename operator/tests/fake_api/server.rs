@@ -1,7 +1,7 @@
-//! The server that a case runs against: the fake one, or the real kube-apiserver that [`KUBECONFIG`] names.
+//! API server that a test case runs against: the fake server, or the real kube-apiserver named by [`KUBECONFIG`].
 //!
-//! A case uses its server only through `kube::Client`, in its own namespace. Features that only the fake has need
-//! [`Server::fake`] or [`fake_only`]; `differences.rs` lists the reasons.
+//! A case uses its server only through `kube::Client`, and has its own namespace. Features that only the fake server
+//! has are available through [`Server::fake`] or [`fake_only`].
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -19,22 +19,22 @@ use crokodial_fake_api::{FakeApi, TestClock};
 
 use super::differences::FakeOnly;
 
-/// Environment variable with the path of a kubeconfig of a cluster administrator. If it is set, the suite runs against
-/// the server that the kubeconfig names.
+/// Environment variable with the path of a kubeconfig that has administrator rights. If it is set, the test suite runs
+/// against the server in this kubeconfig.
 pub const KUBECONFIG: &str = "CROKODIAL_REAL_API_KUBECONFIG";
 
-/// Time that the controllers of a real server have to act.
+/// Maximum time to wait for a controller of a real server to act.
 const CONTROLLER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Namespace of the cases that run on the fake.
+/// Namespace of test cases that run on the fake server.
 pub const NS: &str = "shop";
 
-/// The server of one case. On a real server, the case's namespaces and the types added by [`Server::install`] are
-/// deleted after the case has passed.
+/// API server of one test case. On a real server, the namespaces of the case and the types that [`Server::install`]
+/// added are deleted after the case has passed.
 pub struct Server {
     backend: Backend,
     client: kube::Client,
-    /// Namespace of the case.
+    /// Namespace of the test case.
     pub namespace: String,
 }
 
@@ -44,7 +44,7 @@ enum Backend {
 }
 
 impl Server {
-    /// Starts a fake, or connects to the real server if [`KUBECONFIG`] is set.
+    /// Creates a fake server, or connects to the real server if [`KUBECONFIG`] is set.
     pub async fn start() -> Self {
         match std::env::var(KUBECONFIG) {
             Ok(path) => Self::real(&path).await,
@@ -52,7 +52,7 @@ impl Server {
         }
     }
 
-    /// The same server with a second namespace for the case.
+    /// Returns a handle to the same server with a second namespace for the test case.
     pub async fn second_namespace(&self) -> Self {
         match &self.backend {
             Backend::Fake(api, clock) => Self {
@@ -93,7 +93,7 @@ impl Server {
         }
     }
 
-    /// The fake, for assertions that only the fake supports; `None` on a real server.
+    /// Returns the fake server, for assertions that a real server does not support; `None` on a real server.
     pub fn fake(&self) -> Option<&FakeApi> {
         match &self.backend {
             Backend::Fake(api, _) => Some(api),
@@ -105,7 +105,7 @@ impl Server {
         self.client.clone()
     }
 
-    /// Client for the objects of a built-in type in the case's namespace.
+    /// Creates a client for objects of a built-in type in the namespace of the test case.
     pub fn api<K>(&self) -> Api<K>
     where
         K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -113,7 +113,7 @@ impl Server {
         Api::namespaced(self.client(), &self.namespace)
     }
 
-    /// Lets at least a second pass, so that a new timestamp differs from an old one.
+    /// Lets at least one second pass, so that new timestamps differ from earlier ones.
     pub async fn let_time_pass(&self) {
         match &self.backend {
             Backend::Fake(_, clock) => clock.advance(jiff::SignedDuration::from_secs(60)),
@@ -121,14 +121,14 @@ impl Server {
         }
     }
 
-    /// API group of the types that [`Server::install`] adds. Each case has its own group, because CRDs are
-    /// cluster-scoped.
+    /// Returns the API group of the types that [`Server::install`] adds. Each test case has its own group, because CRDs
+    /// are cluster-scoped.
     pub fn group(&self) -> String {
         format!("{}.example.com", self.namespace)
     }
 
-    /// Installs a CRD of kind `Sample` with this schema and a status subresource. Returns a client for the objects in
-    /// the case's namespace.
+    /// Installs a CRD of kind `Sample` with this schema and a status subresource. Returns a client for such objects in
+    /// the namespace of the test case.
     pub async fn install(&self, schema: Value) -> Api<DynamicObject> {
         let group = self.group();
         let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -162,13 +162,13 @@ impl Server {
         samples
     }
 
-    /// A `Sample` named `one` with this spec.
+    /// Returns a `Sample` object named `one` with this spec.
     pub fn sample(&self, spec: Value) -> Value {
         json!({"apiVersion": format!("{}/v1", self.group()), "kind": "Sample",
             "metadata": {"name": "one"}, "spec": spec})
     }
 
-    /// The `Sample` named `one` with this status, for a write to its status subresource.
+    /// Returns the body of a status write for the `Sample` named `one`.
     pub fn sample_status(&self, status: Value) -> Value {
         json!({"apiVersion": format!("{}/v1", self.group()), "kind": "Sample",
             "metadata": {"name": "one"}, "status": status})
@@ -185,7 +185,7 @@ impl Server {
         }
     }
 
-    /// Creates or replaces an object, without its status.
+    /// Creates or replaces an object, without its status, and returns the stored object.
     pub async fn put(&self, mut object: Value) -> Value {
         let (api_version, kind) = (text(&object, "apiVersion"), text(&object, "kind"));
         let objects = self.objects(&api_version, &kind);
@@ -213,13 +213,13 @@ impl Server {
         }
     }
 
-    /// Gets an object; `None` if it does not exist.
+    /// Reads an object; `None` if it does not exist.
     pub async fn get(&self, api_version: &str, kind: &str, name: &str) -> Option<Value> {
         let found = self.objects(api_version, kind).get_opt(name).await.unwrap();
         found.map(|object| serde_json::to_value(object).unwrap())
     }
 
-    /// Reads an object, changes it with the closure and replaces it. Panics if it does not exist.
+    /// Reads an object, changes it with the closure `change`, and replaces it. Panics if the object does not exist.
     pub async fn edit(
         &self,
         api_version: &str,
@@ -233,7 +233,7 @@ impl Server {
         self.put(object).await
     }
 
-    /// Deletes an object with propagation policy Background.
+    /// Deletes an object with propagation policy Background. Panics if the object does not exist.
     pub async fn delete(&self, api_version: &str, kind: &str, name: &str) {
         let objects = self.objects(api_version, kind);
         objects
@@ -242,7 +242,7 @@ impl Server {
             .unwrap();
     }
 
-    /// Names of the case's ConfigMaps, concatenated: "ab" for the ConfigMaps `a` and `b`.
+    /// Returns the names of the test case's ConfigMaps, concatenated. For ConfigMaps `a` and `b`, this is "ab".
     pub async fn names(&self) -> String {
         let maps = self.objects("v1", "ConfigMap");
         let found = maps.list(&ListParams::default()).await.unwrap();
@@ -250,7 +250,7 @@ impl Server {
         names.filter(|name| is_ours(name)).collect()
     }
 
-    /// Waits until [`Self::names`] equals `expected`. On a real server, garbage collection takes a moment.
+    /// Waits until [`Self::names`] returns `expected`, because a real server collects garbage asynchronously.
     pub async fn expect_names(&self, expected: &str) {
         eventually(&format!("ConfigMaps {expected:?}"), async || {
             (self.names().await == expected).then_some(())
@@ -258,14 +258,14 @@ impl Server {
         .await;
     }
 
-    /// The resourceVersion of a list made now.
+    /// Returns the current resourceVersion of the server, from a list request.
     pub async fn version(&self) -> String {
         let maps = self.objects("v1", "ConfigMap");
         let found = maps.list(&ListParams::default()).await.unwrap();
         found.metadata.resource_version.unwrap()
     }
 
-    /// Asserts that the fake received no request with an unknown path or an unreadable body.
+    /// Asserts that a fake server received no request with an unknown path or an invalid body.
     pub fn assert_nothing_unexpected(&self) {
         if let Some(fake) = self.fake() {
             assert!(fake.unexpected().is_empty(), "{:?}", fake.unexpected());
@@ -273,15 +273,15 @@ impl Server {
     }
 }
 
-/// Pauses tokio's time, so that it advances automatically when all tasks are idle. Does nothing for a real server.
+/// Pauses tokio's clock, which then advances automatically when all tasks are idle. Does nothing for a real server.
 pub fn pause_time() {
     if std::env::var_os(KUBECONFIG).is_none() {
         tokio::time::pause();
     }
 }
 
-/// The fake and its clock, for a case that only the fake supports. If the suite runs against a real server: prints the
-/// reason and returns `None`.
+/// Returns a fake server and its clock, for a test case that a real server does not support. If the suite runs against
+/// a real server, prints the reason and returns `None`.
 pub fn fake_only(why: FakeOnly) -> Option<(FakeApi, TestClock)> {
     if std::env::var_os(KUBECONFIG).is_some() {
         eprintln!("not on a real server: {}", why.reason());
@@ -291,7 +291,8 @@ pub fn fake_only(why: FakeOnly) -> Option<(FakeApi, TestClock)> {
     Some((FakeApi::new(clock.clone()), clock))
 }
 
-/// Calls `look` until it returns a value, and panics after a timeout. On the fake the first call must return one.
+/// Calls `look` until it returns a value. Panics after a timeout, or on the fake server if the first call returns
+/// `None`.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = std::time::Instant::now();
     loop {
@@ -306,7 +307,7 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
     }
 }
 
-/// Whether a ConfigMap belongs to a case: a real server creates `kube-root-ca.crt` in every namespace.
+/// Returns false for `kube-root-ca.crt`, a ConfigMap that a real server creates in every namespace.
 pub fn is_ours(config_map: &str) -> bool {
     config_map != "kube-root-ca.crt"
 }

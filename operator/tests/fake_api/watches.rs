@@ -1,4 +1,4 @@
-//! Tests of watches: from a resource version, by selector, metadata-only, resumed, expired, and with kube's `watcher`.
+//! Tests of watches: resource versions, selectors, metadata-only watches, resumption, expiry, and kube-rs's `watcher`.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::differences::FakeOnly;
 use super::server::{Server, fake_only, is_ours, pause_time};
 use super::{api, config_map, in_namespace};
 
-/// Short form of a watch event: `+a` added, `~a` modified, `-a` deleted, `=` bookmark, `!` error.
+/// Returns a short form of a watch event: `+a` added, `~a` modified, `-a` deleted, `=` bookmark, `!410` error.
 fn sign(event: &WatchEvent<ConfigMap>) -> String {
     let name = |map: &ConfigMap| map.metadata.name.clone().unwrap();
     match event {

@@ -1,4 +1,4 @@
-//! Tests of create, replace, patch, status writes, and of the rules for changes between two versions of an object.
+//! Tests of create, replace, patch and status writes, and of the validation of changed objects.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
@@ -11,7 +11,7 @@ use super::differences::FakeOnly;
 use super::server::{Server, fake_only};
 use super::{apply, config_map, deployment, owners, refused, release, release_api, set};
 
-/// Schema of a type whose status has conditions, as in the project's own types.
+/// Schema of a custom type whose status has conditions.
 fn schema() -> Value {
     json!({"type": "object", "properties": {
         "spec": {"type": "object", "properties": {"number": {"type": "integer"}, "pin": {"type": "boolean"}}},

@@ -1,4 +1,4 @@
-//! Test support: an operator over the fake API server, and a cluster that tests move step by step.
+//! Test support: an operator connected to the fake API server, in a simulated cluster that tests advance step by step.
 #![allow(missing_debug_implementations, reason = "test support")]
 
 pub mod objects;

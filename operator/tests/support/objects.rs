@@ -1,4 +1,4 @@
-//! Objects that users write, and results of preflight Jobs.
+//! Objects that users create, and results of preflight Jobs.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use sha2::Digest as _;
 use super::NS;
 use crokodial_fake_api::JobOutcome;
 
-/// A Secret as a user writes it.
+/// Returns a Secret like one that a user creates. The values are base64-encoded.
 pub fn secret(name: &str, values: &[(&str, &str)]) -> Value {
     let data: serde_json::Map<String, Value> = values
         .iter()
@@ -20,8 +20,8 @@ pub fn secret(name: &str, values: &[(&str, &str)]) -> Value {
         "metadata": {"name": name, "namespace": NS}, "data": data})
 }
 
-/// Result of a preflight Job for the URI that it mounts. The password `wrong` is not accepted, and a host that begins
-/// with `refused` refuses connections. Any other URI passes; its host and path identify the database.
+/// Returns the outcome of a preflight Job for the URI that it mounts. With the password `wrong`, login fails. A host
+/// that begins with `refused` refuses connections. Any other URI passes, and its host and path identify the database.
 pub fn simulated_preflight(mounted: &BTreeMap<String, String>) -> JobOutcome {
     let uri = mounted["uri"].as_str();
     let server = uri.rsplit_once('@').map_or(uri, |(_, server)| server);
@@ -37,7 +37,7 @@ pub fn simulated_preflight(mounted: &BTreeMap<String, String>) -> JobOutcome {
     })
 }
 
-/// A staging environment as a user writes it.
+/// Returns a staging environment like one that a user creates.
 pub fn environment(name: &str) -> Value {
     json!({"apiVersion": "crokodial.com/v1alpha1", "kind": "CrokodialEnvironment",
         "metadata": {"name": name, "namespace": NS},

@@ -1,4 +1,4 @@
-//! Scripted replacements for the registry, the edge and the smoke checks.
+//! Scripted replacements for the registry, the edge and the smoke checks in tests.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,12 +11,12 @@ use crokodial_operator::smoke::{Smoke, SmokePlan, SmokeResult, SmokeTarget};
 use futures::future::BoxFuture;
 use sha2::Digest as _;
 
-/// Digest that the scripted registry gives an image, unless a test changes it.
+/// Returns the digest that the scripted registry returns for an image by default.
 pub fn digest_of(image: &str) -> String {
     format!("sha256:{}", hex::encode(sha2::Sha256::digest(image)))
 }
 
-/// A registry that knows every image, unless a test scripts otherwise.
+/// Scripted registry that has every image, unless a test changes this.
 #[derive(Debug)]
 pub struct ScriptedImages {
     answers: Mutex<BTreeMap<String, Result<String, ResolveError>>>,
@@ -35,13 +35,13 @@ impl Default for ScriptedImages {
 }
 
 impl ScriptedImages {
-    /// Sets the digest of the tag from now on.
+    /// Sets the digest that the registry returns for the tag of `image` from now on.
     pub fn moves(&self, image: &str, digest: &str) {
         let mut answers = self.answers.lock().unwrap();
         answers.insert(image.to_owned(), Ok(digest.to_owned()));
     }
 
-    /// Makes the registry refuse the image from now on.
+    /// Makes the registry fail with `error` for `image` from now on.
     pub fn refuses(&self, image: &str, error: ResolveError) {
         self.answers
             .lock()
@@ -49,17 +49,17 @@ impl ScriptedImages {
             .insert(image.to_owned(), Err(error));
     }
 
-    /// Makes the registry know the image again.
+    /// Makes the registry return the default digest for `image` again.
     pub fn knows(&self, image: &str) {
         self.answers.lock().unwrap().remove(image);
     }
 
-    /// Sets whether the registry has any digest, from now on.
+    /// Sets the result of all existence checks from now on.
     pub fn existence(&self, existence: Existence) {
         *self.existence.lock().unwrap() = existence;
     }
 
-    /// The images that were requested, in order.
+    /// Returns the images whose digests were requested, in order.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
@@ -89,7 +89,7 @@ impl Images for ScriptedImages {
     }
 }
 
-/// An edge that redirects every request to HTTPS.
+/// Scripted edge that redirects every request to HTTPS.
 #[derive(Debug, Default)]
 pub struct ScriptedEdge;
 
@@ -99,7 +99,7 @@ impl Edge for ScriptedEdge {
     }
 }
 
-/// Smoke checks that pass for every candidate, unless a test scripts otherwise.
+/// Scripted smoke checks that pass for every candidate, unless a test changes this.
 #[derive(Debug, Default)]
 pub struct ScriptedSmoke {
     next: Mutex<Option<SmokeResult>>,
@@ -107,7 +107,7 @@ pub struct ScriptedSmoke {
 }
 
 impl ScriptedSmoke {
-    /// Sets the result for every candidate from now on; `None`: the checks pass.
+    /// Sets the result for every candidate from now on. With `None`, the checks pass.
     pub fn answers(&self, result: Option<SmokeResult>) {
         *self.next.lock().unwrap() = result;
     }
@@ -118,7 +118,7 @@ impl ScriptedSmoke {
         self.answers(Some(SmokeResult::Failed { message }));
     }
 
-    /// The targets and plans of all smoke checks so far, in order.
+    /// Returns the targets and plans of all smoke checks so far, in order.
     pub fn asked(&self) -> Vec<(SmokeTarget, SmokePlan)> {
         self.asked.lock().unwrap().clone()
     }

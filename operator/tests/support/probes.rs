@@ -1,4 +1,4 @@
-//! Scripted probes. The results go through the real window, which is filled up to the time at which it is read.
+//! Scripted probes of sites. Their results are recorded in a real probe window, up to the time at which it is read.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,11 +9,11 @@ use crokodial_operator::uptime::{
 };
 use jiff::Timestamp;
 
-/// Result of every probe until a test sets another.
+/// Default result of every probe.
 const GOOD: ProbeOutcome = ProbeOutcome::Good { latency_ms: 20 };
 
-/// Probes with the same result for all environments. It survives restarts of the operator, unless a test makes it
-/// forget.
+/// Scripted probes with one result for all environments. The recorded results survive a restart of the operator, unless
+/// a test clears them.
 #[derive(Debug)]
 pub struct ScriptedProbes {
     time: Arc<Mutex<Timestamp>>,
@@ -37,7 +37,7 @@ impl ScriptedProbes {
         }
     }
 
-    /// A copy with the same results so far, and another clock.
+    /// Creates a copy with the results recorded so far and a different clock.
     pub fn copy(&self, time: Arc<Mutex<Timestamp>>) -> Self {
         Self {
             time,
@@ -46,7 +46,7 @@ impl ScriptedProbes {
         }
     }
 
-    /// Sets the result of every probe from now on.
+    /// Sets the result of all probes from now on.
     pub fn answer(&self, outcome: ProbeOutcome) {
         let now = *self.time.lock().unwrap();
         let before = *self.answer.lock().unwrap();
@@ -56,12 +56,12 @@ impl ScriptedProbes {
         *self.answer.lock().unwrap() = outcome;
     }
 
-    /// Makes every probe good from now on.
+    /// Makes all probes succeed from now on.
     pub fn heal(&self) {
         self.answer(GOOD);
     }
 
-    /// The target of the probes of an environment; `None` if it is not probed.
+    /// Returns the target of an environment's probes; `None` if it is not probed.
     pub fn target(&self, name: &str) -> Option<Target> {
         let watched = self.watched.lock().unwrap();
         let mut found = watched.iter().filter(|((_, n), _)| n == name);

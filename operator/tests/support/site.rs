@@ -1,4 +1,4 @@
-//! A simulated installation: cluster, registry, probes and clock, with an operator that tests move step by step.
+//! Simulated installation for tests: cluster, registry, probes and clock, with an operator that tests run step by step.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,15 +24,15 @@ use crokodial_fake_api::{self, Behaviour, Call, FakeApi, JobOutcome, World};
 
 /// Namespace of the environments.
 pub const NS: &str = "shop";
-/// Namespace of environments named `prod…`, in tests with two namespaces.
+/// Namespace of environments whose name begins with `prod`, in tests with two namespaces.
 pub const LIVE: &str = "live";
 /// Namespace of the operator.
 pub const SYSTEM: &str = "crokodial-system";
 
-/// Maximum number of steps until operator and cluster rest.
+/// Maximum number of steps in which operator and cluster must settle.
 const MAX_STEPS: usize = 400;
 
-/// An operator, with everything that it observes.
+/// Operator in a simulated installation, with everything that it observes.
 pub struct Site {
     pub api: FakeApi,
     pub world: World,
@@ -45,7 +45,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// A cluster with the CRDs, an ingress class and the user's Secrets, but no environment yet.
+    /// Creates a cluster with the CRDs, an ingress class and the user's Secrets, but without an environment.
     pub fn empty() -> Self {
         let time = Arc::new(Mutex::new("2026-01-01T00:00:00Z".parse().unwrap()));
         let api = FakeApi::new(clock(&time));
@@ -70,7 +70,8 @@ impl Site {
         Self::over(api, world, probes, time, NS)
     }
 
-    /// A newly started operator over this cluster. Registry and smoke checks are not scripted.
+    /// Creates an installation with a newly started operator over this cluster. The registry and the smoke checks have
+    /// their default behavior.
     fn over(
         api: FakeApi,
         world: World,
@@ -94,15 +95,15 @@ impl Site {
         }
     }
 
-    /// A cluster with the environment `staging`, which was not reconciled yet.
+    /// Creates a cluster with the environment `staging`, which has not been reconciled yet.
     pub fn new() -> Self {
         let site = Self::empty();
         site.api.put(environment("staging"));
         site
     }
 
-    /// A cluster whose environment `staging` has its first good release. The way to it is the same for all tests, so
-    /// each gets a copy.
+    /// Creates a cluster whose environment `staging` has its first good release. Each test gets a copy of one shared
+    /// cluster, which is prepared only once.
     pub async fn good() -> Self {
         static GOOD: OnceCell<Site> = OnceCell::const_new();
         GOOD.get_or_init(Self::first_good).await.copy()
@@ -116,8 +117,8 @@ impl Site {
         site
     }
 
-    /// An independent copy of the current state, with a newly started operator. Scripts of the registry and the smoke
-    /// checks are not copied.
+    /// Creates an independent copy of the current state, with a newly started operator. Scripts of the registry and the
+    /// smoke checks are not copied.
     pub fn copy(&self) -> Self {
         let time = Arc::new(Mutex::new(self.now()));
         let api = self.api.copy(clock(&time));
@@ -126,7 +127,7 @@ impl Site {
         Self::over(api, world, probes, time, self.prod_in)
     }
 
-    /// Restarts the operator: a new process without any memory.
+    /// Restarts the operator: the new process has no in-memory state.
     pub fn restart(&mut self) {
         self.ctx = context(
             &self.api,
@@ -137,17 +138,18 @@ impl Site {
         );
     }
 
-    /// The context of another operator over the same cluster, with its own API client.
+    /// Creates the context of another operator in the same cluster, which uses the API client `io`.
     pub fn context(&self, io: KubeIo) -> Arc<Context> {
         context_with(io, &self.images, &self.probes, &self.smoke, &self.time)
     }
 
-    /// Puts `prod` into a namespace of its own from now on.
+    /// Uses a separate namespace ([`LIVE`]) for environments whose name begins with `prod` from now on.
     pub fn prod_lives_apart(&mut self) {
         self.prod_in = LIVE;
     }
 
-    /// Gives prod a database of its own: creates a Secret in its namespace, and sets the reference to it.
+    /// Configures a separate database for `prod`: creates a Secret with its URI in the environment's namespace, and
+    /// refers to it in the spec.
     pub fn own_database(&self, prod: &mut Value) {
         let uri = "mongodb://prod:own@mongo.example.com/prod?authSource=admin";
         let mut own = secret("mongo-prod", &[("MONGODB_URI", uri)]);
@@ -156,7 +158,7 @@ impl Site {
         prod["spec"]["mongo"] = json!({"uriSecretRef": {"name": "mongo-prod"}});
     }
 
-    /// Namespace of an environment and its children.
+    /// Returns the namespace of an environment and its children.
     fn home(&self, name: &str) -> &'static str {
         if name.starts_with("prod") {
             self.prod_in
@@ -165,14 +167,15 @@ impl Site {
         }
     }
 
-    /// Runs one reconcile.
+    /// Runs one reconcile and returns its error, if any.
     pub async fn try_reconcile(&self, name: &str) -> Result<(), Error> {
         environment::reconcile(&self.ctx, self.home(name), name)
             .await
             .map(|_| ())
     }
 
-    /// Runs one reconcile. Returns after how many milliseconds the next one is due if nothing changes.
+    /// Runs one reconcile. Returns the number of milliseconds until the next one is due if nothing changes; `u128::MAX`
+    /// if that is two minutes or more, or if none is due.
     pub async fn due(&self, name: &str) -> u128 {
         let action = environment::reconcile(&self.ctx, self.home(name), name)
             .await
@@ -183,13 +186,12 @@ impl Site {
             .map_or(u128::MAX, u128::from)
     }
 
-    /// Runs one reconcile, which must succeed.
+    /// Runs one reconcile. Panics if it fails.
     pub async fn reconcile(&self, name: &str) {
         self.try_reconcile(name).await.unwrap();
     }
 
-    /// Lets operator and cluster take one step each in turn, until neither has anything to do. Returns the number of
-    /// reconciles.
+    /// Runs reconciles and cluster steps alternately until neither changes anything. Returns the number of reconciles.
     pub async fn rest(&mut self, name: &str) -> usize {
         for done in 1..=MAX_STEPS {
             let before = self.api.version();
@@ -203,7 +205,8 @@ impl Site {
         panic!("{name} is not at rest after {MAX_STEPS} steps");
     }
 
-    /// Lets operator and cluster work in turn, until the newest release is in this phase, such as `2 Rolling`.
+    /// Runs reconciles and cluster steps alternately until the newest release has the number and phase in `line`, such
+    /// as `2 Rolling`.
     pub async fn until(&mut self, name: &str, line: &str) {
         for _ in 0..MAX_STEPS {
             if self.phases(name).last().is_some_and(|l| l == line) {
@@ -215,18 +218,19 @@ impl Site {
         panic!("{name} does not come to {line}: {:?}", self.phases(name));
     }
 
-    /// Waits until the bake of a staging environment is over, then until operator and cluster rest.
+    /// Advances the clock by 60 s, the bake time in staging. Then runs reconciles and cluster steps until neither
+    /// changes anything.
     pub async fn bake(&mut self, name: &str) {
         self.advance(60);
         self.rest(name).await;
     }
 
-    /// Lets seconds pass.
+    /// Advances the clock.
     pub fn advance(&self, seconds: i64) {
         *self.time.lock().unwrap() += SignedDuration::from_secs(seconds);
     }
 
-    /// Edits the spec, as a user does.
+    /// Changes the spec of an environment, as a user would.
     pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
         self.api
             .edit("crokodialenvironments", self.home(name), name, |object| {
@@ -234,18 +238,18 @@ impl Site {
             });
     }
 
-    /// Sets another image in the spec, as a user does.
+    /// Sets the image in the spec of an environment, as a user would.
     pub fn image(&self, name: &str, image: &str) {
         self.edit(name, |spec| spec["image"] = json!(image));
     }
 
-    /// Sets how pods of an image behave.
+    /// Sets the behavior of the pods of an image.
     pub fn behave(&mut self, image: &str, behaviour: Behaviour) {
         self.world.behave(&digest_of(image), behaviour);
     }
 
-    /// Runs `n` reconciles and returns their writes, including Events. Time does not pass, so every reconcile from the
-    /// second on has the same input: three show that an environment is at rest.
+    /// Runs `n` reconciles and returns their writes, including Events. Time does not advance, so all reconciles after
+    /// the first have the same input. Three reconciles without writes show that the environment has settled.
     pub async fn writes_of(&self, name: &str, n: usize) -> Vec<Call> {
         self.api.take_calls();
         for _ in 0..n {
@@ -254,7 +258,7 @@ impl Site {
         self.api.writes()
     }
 
-    /// Current time of the simulation.
+    /// Returns the current time of the simulation.
     pub fn now(&self) -> Timestamp {
         *self.time.lock().unwrap()
     }
@@ -271,7 +275,7 @@ impl Site {
         self.get("crokodialenvironments", name)["status"].clone()
     }
 
-    /// Status and reason of a condition, such as `True Succeeded`.
+    /// Returns the status and reason of a condition, such as `True Succeeded`; empty if there is no such condition.
     pub fn condition(&self, name: &str, type_: &str) -> String {
         let status = self.status(name);
         let all = status["conditions"].as_array().cloned().unwrap_or_default();
@@ -281,7 +285,7 @@ impl Site {
         })
     }
 
-    /// Number and phase of each release, such as `1 Good`, in order of number.
+    /// Returns the number and phase of each release, such as `1 Good`, in ascending order.
     pub fn phases(&self, name: &str) -> Vec<String> {
         let mut found: Vec<(i64, String)> = self
             .api
@@ -297,17 +301,17 @@ impl Site {
         found.into_iter().map(|(_, line)| line).collect()
     }
 
-    /// Reason of a release's phase.
+    /// Returns the reason of a release's phase.
     pub fn reason(&self, release: &str) -> String {
         text(&self.get("crokodialreleases", release)["status"]["reason"])
     }
 
-    /// The pod template in the Deployment.
+    /// Returns the pod template of the Deployment.
     pub fn template(&self, name: &str) -> Value {
         self.get("deployments", name)["spec"]["template"].clone()
     }
 
-    /// Number of the release in the Deployment's pod template.
+    /// Returns the number of the release in the Deployment's pod template.
     pub fn runs(&self, name: &str) -> String {
         text(&self.template(name)["metadata"]["labels"]["crokodial.com/release"])
     }
@@ -318,7 +322,7 @@ impl Site {
             .unwrap()
     }
 
-    /// Names of all pods of the component `web`, sorted.
+    /// Returns the sorted names of all pods of the component `web`.
     pub fn pods(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .api
@@ -331,7 +335,7 @@ impl Site {
         names
     }
 
-    /// Notes (message texts) of the Events with this reason.
+    /// Returns the notes (message texts) of the Events with this reason.
     pub fn events(&self, reason: &str) -> Vec<String> {
         let events = self.api.list("events.events.k8s.io", NS);
         let of = events.iter().filter(|e| e["reason"] == reason);

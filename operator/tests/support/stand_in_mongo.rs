@@ -1,7 +1,7 @@
-//! A stand-in for MongoDB on the wire protocol. It implements the commands that a preflight uses, and faults on demand.
+//! Test server that implements the commands of the MongoDB wire protocol that a preflight uses, and faults on demand.
 //!
-//! It stores no data. It exists for what the available servers cannot do (FerretDB v1 has no roles), and for faults
-//! that a real server does not produce on demand.
+//! It stores no data. It covers features that the available servers lack (FerretDB v1 has no roles), and faults that a
+//! real server does not produce on demand.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -25,44 +25,45 @@ use ring::{digest, hmac, pbkdf2};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-/// The only user that the stand-in knows.
+/// Name of the only user that can log in.
 pub const USER: &str = "app";
 pub const PASSWORD: &str = "r1ght-Pa55";
 
 const SALT: &[u8] = b"sixteen bytes...";
 const ITERATIONS: u32 = 4096;
 
-/// How the stand-in behaves.
+/// Behavior of the test server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Manner {
-    /// It serves all commands. The user has these privileges: database and actions.
+    /// The server accepts all commands of a preflight. The user has these privileges, each a database and its permitted
+    /// actions.
     Serves(Vec<(String, Vec<String>)>),
-    /// It lists no privileges, and refuses writes with this error code.
+    /// The server lists no privileges, and rejects writes with this error code.
     RefusesWrites(i32),
-    /// It answers like a replica set member that accepts no writes.
+    /// The server reports itself as a secondary of a replica set, which accepts no writes.
     Secondary,
-    /// It accepts connections and never responds.
+    /// The server accepts connections and never responds.
     Silent,
-    /// It closes every connection at the first byte, as a server that requires TLS does.
+    /// The server closes every connection at the first byte, like a server that requires TLS.
     HangsUp,
-    /// It speaks HTTP instead of the MongoDB protocol.
+    /// The server speaks HTTP instead of the MongoDB protocol.
     Http,
 }
 
 impl Manner {
-    /// Serves with a user that has the role readWrite on this database.
+    /// Creates a server behavior with a user that has the role `readWrite` on this database.
     pub fn read_write(database: &str) -> Self {
         let actions = ["find", "insert", "update", "remove"].map(str::to_owned);
         Self::Serves(vec![(database.to_owned(), actions.to_vec())])
     }
 
-    /// Serves with a user that has the role read on this database.
+    /// Creates a server behavior with a user that has the role `read` on this database.
     pub fn read(database: &str) -> Self {
         Self::Serves(vec![(database.to_owned(), vec!["find".to_owned()])])
     }
 }
 
-/// The running server. It ends with the Tokio runtime.
+/// Running test server. It stops with the Tokio runtime.
 #[derive(Clone)]
 pub struct StandInMongo {
     pub address: SocketAddr,
@@ -96,12 +97,12 @@ impl StandInMongo {
         Ok(server)
     }
 
-    /// Names of the commands that it received, in order.
+    /// Returns the names of the received commands, in order.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 
-    /// A connection string for this server.
+    /// Returns a connection string for this server.
     pub fn uri(&self, password: &str, path_and_options: &str) -> String {
         format!(
             "mongodb://{USER}:{password}@{}/{path_and_options}",
@@ -114,7 +115,7 @@ struct Connection {
     manner: Manner,
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
-    /// The first messages of client and server, which SCRAM needs again later.
+    /// First messages of client and server, which the final SCRAM step needs.
     first: String,
 }
 
@@ -192,7 +193,7 @@ impl Connection {
         doc! {"authInfo": {"authenticatedUserPrivileges": privileges}, "ok": 1}
     }
 
-    /// Server side of SCRAM-SHA-256 (RFC 7677).
+    /// Handles the first message of SCRAM-SHA-256 (RFC 7677) as the server.
     fn sasl_start(&mut self, command: &Document) -> Document {
         let first = payload(command);
         let bare = first.trim_start_matches("n,,");
@@ -253,7 +254,7 @@ fn sign(key: &[u8], message: &[u8]) -> Vec<u8> {
         .to_vec()
 }
 
-/// A refusal with a text that must not appear anywhere; tests search for it.
+/// Returns an error response. Tests check that its `errmsg` does not appear in the result of a preflight.
 fn refusal(code: i32) -> Document {
     doc! {"ok": 0, "code": code, "codeName": "StandIn", "errmsg": "server-sent text"}
 }

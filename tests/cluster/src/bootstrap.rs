@@ -1,4 +1,5 @@
-//! Objects that every local cluster needs: the RBAC roles of CoreDNS and Traefik, and the default IngressClass.
+//! Kubernetes objects that every local cluster needs: the RBAC roles of CoreDNS and Traefik, and the default
+//! IngressClass.
 
 use anyhow::Context;
 use kube::api::{Api, DynamicObject, GroupVersionKind, Patch, PatchParams};
@@ -8,13 +9,13 @@ use serde_json::{Value, json};
 use crate::layout::NODE_NAME;
 use crate::wait::{Progress, until};
 
-/// Field manager under which the objects are applied.
+/// Field manager with which the objects are applied.
 const MANAGER: &str = "crokodial-cluster";
 
-/// Applies the objects that every local cluster needs. A second call changes nothing.
+/// Applies the Kubernetes objects that every local cluster needs. Idempotent.
 ///
 /// # Errors
-/// When the API server refuses an object.
+/// When the API server rejects an object.
 pub async fn apply(client: &kube::Client) -> anyhow::Result<()> {
     for object in objects() {
         apply_one(client, object).await?;
@@ -22,10 +23,10 @@ pub async fn apply(client: &kube::Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Applies one object by server-side apply. An object without `metadata.namespace` is taken as cluster-scoped.
+/// Applies one object by server-side apply. An object without `metadata.namespace` is treated as cluster-scoped.
 ///
 /// # Errors
-/// When the object has no apiVersion, kind or name, or the API server refuses it.
+/// When the object has no apiVersion, kind or name, or the API server rejects it.
 pub async fn apply_one(client: &kube::Client, object: Value) -> anyhow::Result<()> {
     let object: DynamicObject = serde_json::from_value(object).context("decoding an object")?;
     let types = object
@@ -50,10 +51,11 @@ pub async fn apply_one(client: &kube::Client, object: Value) -> anyhow::Result<(
     Ok(())
 }
 
-/// Waits until the node is Ready.
+/// Waits until the cluster's node is Ready, at most 120 s.
 ///
 /// # Errors
-/// When the node is not Ready in time; the error contains the message of the node's condition.
+/// When the node is not Ready within 120 s. If the node is registered, the error contains the message of its condition
+/// `Ready`.
 pub async fn wait_for_node(client: &kube::Client, progress: &Progress) -> anyhow::Result<()> {
     use k8s_openapi::api::core::v1::Node;
     let nodes: Api<Node> = Api::all(client.clone());
@@ -121,7 +123,8 @@ fn role(name: &str, rules: Value) -> Value {
     })
 }
 
-/// A binding of the role `name` to the user `name`. The user name is the CN of the certificate of CoreDNS or Traefik.
+/// Returns a ClusterRoleBinding of the ClusterRole `name` to the user `name`. The user name is the CN of the client
+/// certificate of CoreDNS or Traefik.
 fn binding(name: &str) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",

@@ -1,4 +1,4 @@
-//! The command line of `cluster`.
+//! Command line of the program `cluster`: its arguments and the dispatch to its commands.
 
 use std::io::stdout;
 use std::path::PathBuf;
@@ -18,11 +18,11 @@ use crate::status::ClusterStatus;
 use crate::wait::Progress;
 use crate::{bench, demo, deploy, go, logs, supervisor};
 
-/// The local Kubernetes cluster of this checkout.
+/// Manage the local Kubernetes cluster of this checkout
 #[derive(Debug, Parser)]
 #[command(name = "cluster", version, after_help = EXAMPLES)]
 struct Cli {
-    /// State directory [default: target/cluster of the checkout]
+    /// Directory for state, logs and binaries [default: target/cluster in the checkout]
     #[arg(long, global = true, value_name = "DIR", env = "CROKODIAL_CLUSTER_DIR")]
     dir: Option<PathBuf>,
     #[command(subcommand)]
@@ -32,7 +32,7 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   cluster up                          start it, or repair what an interrupted run left
-  cluster status                      where every part stands
+  cluster status                      the state of every part
   eval \"$(cluster env)\"               kubectl and helm of this cluster in your shell
   cluster logs kubelet -f             follow one part's log
   cluster build-image dialer --context DIR --tag crokodial/dialer:dev-2
@@ -44,51 +44,51 @@ Examples:
 enum Command {
     #[command(flatten)]
     Checkout(CheckoutCommand),
-    /// Print a shell's completion script
+    /// Print a shell completion script
     Completion {
-        /// The shell
+        /// Shell for which the script is printed
         shell: Shell,
     },
-    /// Run the parts in the foreground (started by `up`)
+    /// Run the cluster's processes in the foreground (used by `up`)
     #[command(hide = true)]
     Supervise,
 }
 
-/// Commands that do not need a running cluster.
+/// Commands that need a checkout. Only those in [`ClusterCommand`] also need a running cluster.
 #[derive(Debug, Subcommand)]
 enum CheckoutCommand {
-    /// Start the cluster, or repair it; a cluster that is up is not touched
+    /// Start or repair the cluster; does nothing if it runs with the current configuration
     Up(UpArgs),
-    /// Stop the cluster and remove its state
+    /// Stop the cluster and remove its state; binaries and logs are kept
     Down,
-    /// Show where every part stands
+    /// Show the state of the cluster and of each of its processes, such as kubelet
     Status {
         /// Output format
         #[arg(short, long, value_enum, default_value_t = OutputFormat::Table)]
         output: OutputFormat,
     },
-    /// Show the end of the parts' logs
+    /// Show the last lines of the logs of the cluster's processes
     Logs {
-        /// One part; all without it
+        /// Name of the process, for example kubelet; all logs are shown if omitted
         part: Option<String>,
-        /// Show what is added until interrupted
+        /// Also show new lines until interrupted
         #[arg(short, long)]
         follow: bool,
     },
     #[command(flatten)]
     InCluster(ClusterCommand),
-    /// Build helm, and kubectl where PATH has none
+    /// Build helm, and kubectl if it is not in PATH
     Tools,
-    /// Print the shell variables that select this cluster
+    /// Print shell commands that set KUBECONFIG and PATH for this cluster
     Env,
 }
 
 /// Commands that need a running cluster.
 #[derive(Debug, Subcommand)]
 enum ClusterCommand {
-    /// Push an image archive (docker save, or OCI) to the cluster's registry
+    /// Push an image archive (from docker save, or in OCI format) to the cluster's registry
     LoadImage {
-        /// The archive
+        /// Path of the archive
         archive: PathBuf,
         /// Repository and tag, for example crokodial/dialer:dev-2
         #[arg(long)]
@@ -96,19 +96,19 @@ enum ClusterCommand {
     },
     /// Build an image with docker or buildah and push it to the cluster's registry
     BuildImage(BuildArgs),
-    /// Build and push the images, install the chart, make both environments where they are absent
+    /// Build and push the images, install the Helm chart, and create both environments unless they exist
     Deploy,
-    /// Build and push both images
+    /// Build and push the images of the operator and the dialer
     Images,
-    /// Build a visibly changed dialer image and promote it: staging, then prod
+    /// Build a dialer image under a new tag and roll it out in staging, then in prod
     DemoPromote,
-    /// Fill staging with leads that nobody has, and a user who owns them
+    /// Fill staging with generated leads that belong to a demo user
     DemoData {
-        /// How many leads the user has afterwards
+        /// Minimum number of leads that the demo user has at the end
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=200))]
         leads: u16,
     },
-    /// Measure sizes, memory, roll-outs and losses, beside their limits and what they are compared with
+    /// Measure sizes, memory, rollout times and lost requests, and compare them with limits and baselines
     Bench {
         /// Output format
         #[arg(short, long, value_enum, default_value_t = OutputFormat::Table)]
@@ -118,22 +118,22 @@ enum ClusterCommand {
 
 #[derive(Debug, Args)]
 struct UpArgs {
-    /// Where the Kubernetes comes from [default: kind with an engine, else local]
+    /// Way to run Kubernetes [default: kind if a container engine and kind are found, otherwise local]
     #[arg(long, value_enum, env = "CLUSTER")]
     mode: Option<Mode>,
-    /// Choose free host ports; they are kept until `down`
+    /// Use free host ports; they are kept until `down`, unless another program takes one of them
     #[arg(long, conflicts_with_all = ["api_port", "https_port", "http_port", "registry_port", "mongo_port"])]
     free_ports: bool,
     /// Host port of the API server
     #[arg(long, value_name = "PORT", env = "CROKODIAL_API_PORT")]
     api_port: Option<u16>,
-    /// Host port of the HTTPS edge
+    /// Host port of the HTTPS ingress
     #[arg(long, value_name = "PORT", env = "CROKODIAL_HTTPS_PORT")]
     https_port: Option<u16>,
-    /// Host port of the HTTP edge
+    /// Host port of the HTTP ingress, which redirects to HTTPS
     #[arg(long, value_name = "PORT", env = "CROKODIAL_HTTP_PORT")]
     http_port: Option<u16>,
-    /// Host port of the registry
+    /// Host port of the image registry
     #[arg(long, value_name = "PORT", env = "CROKODIAL_REGISTRY_PORT")]
     registry_port: Option<u16>,
     /// Host port of the MongoDB-protocol server
@@ -142,7 +142,8 @@ struct UpArgs {
 }
 
 impl UpArgs {
-    /// The requested host ports, or those of an earlier `up`; `None` for free ones.
+    /// Returns the requested host ports, with the default for each port that was not requested. If none was requested,
+    /// returns the ports of an earlier `up`, or the defaults. Returns `None` if free ports were requested.
     fn ports(&self, layout: &Layout) -> anyhow::Result<Option<Ports>> {
         if self.free_ports {
             return Ok(None);
@@ -171,9 +172,9 @@ impl UpArgs {
 
 #[derive(Debug, Args)]
 struct BuildArgs {
-    /// `dialer`, `operator`, or the path of a Dockerfile
+    /// Image to build: `dialer`, `operator`, or the path of a Dockerfile
     dockerfile: String,
-    /// Folder whose files the Dockerfile may copy
+    /// Build context: the folder from which the Dockerfile can copy files
     #[arg(long, value_name = "DIR")]
     context: PathBuf,
     /// Repository and tag, for example crokodial/dialer:dev-2
@@ -197,7 +198,7 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The main function of `cluster`: parses the command line and runs the command.
+/// Parses the command line and runs the command. This is the main function of the program `cluster`.
 #[must_use]
 pub fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -296,7 +297,7 @@ fn run_in_cluster(
     }
 }
 
-/// Prints a report, as a table or as JSON.
+/// Prints `report` to standard output, as the text that `table` returns or as JSON.
 fn show(
     output: OutputFormat,
     report: &impl Serialize,

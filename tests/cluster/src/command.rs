@@ -1,11 +1,11 @@
-//! Finds and runs programs of this machine.
+//! Lookup and execution of programs that are installed on this machine.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use anyhow::{Context, bail};
 
-/// Path of a program found in PATH, `/usr/sbin` or `/sbin`.
+/// Returns the path of a program found in PATH, `/usr/sbin` or `/sbin`; `None` if it is not found.
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -16,7 +16,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// Path of a program that must be installed.
+/// Returns the path of a program that must be installed.
 ///
 /// # Errors
 /// When the program is not installed; the error names the script that installs it.
@@ -25,7 +25,7 @@ pub fn require(program: &str) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("{program} is not installed: run scripts/install-packages.sh"))
 }
 
-/// Runs a command and returns its output.
+/// Runs a command and returns its exit status and captured output.
 ///
 /// # Errors
 /// When the command cannot be started or fails; the error contains the last 30 lines of its output.

@@ -1,21 +1,23 @@
-//! Checks the free disk space. On a nearly full disk the kubelet evicts pods, while everything else seems to work.
+//! Checks the free disk space. On a nearly full disk the kubelet evicts pods, although the cluster otherwise seems to
+//! work.
 
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use nix::sys::statvfs::statvfs;
 
-/// Free space below which the kubelet evicts pods, in percent of the disk. It is the lowest possible value, because a
+/// Free disk space, in percent of the disk, below which the kubelet evicts pods. It is as low as possible, because a
 /// developer's disk is often nearly full.
 pub(crate) const EVICTION_PERCENT: u64 = 1;
 
-/// Free space in bytes that images and containers need in addition to [`EVICTION_PERCENT`].
+/// Free disk space, in bytes, that images and containers need in addition to [`EVICTION_PERCENT`] of the disk.
 const MIN_FREE_BYTES: u64 = 1 << 30;
 
-/// Checks that there is enough free space to run pods.
+/// Checks that the disk of `folder` has enough free space to run pods.
 ///
 /// # Errors
-/// When there is too little space (the error contains the missing MiB) or the free space cannot be read.
+/// When the disk has too little free space, or the free space cannot be read. An error about too little space contains
+/// the number of missing MiB.
 pub fn check(folder: &Path) -> anyhow::Result<()> {
     let disk =
         statvfs(folder).with_context(|| format!("asking for the disk of {}", folder.display()))?;
@@ -29,7 +31,8 @@ pub fn check(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Missing space in MiB, rounded up, for a disk with `free` of `total` bytes; `None` if there is enough.
+/// Returns the missing space in MiB, rounded up, on a disk of `total` bytes with `free` free bytes; `None` if there is
+/// enough.
 fn missing(free: u64, total: u64) -> Option<u64> {
     let wanted = total / 100 * EVICTION_PERCENT + MIN_FREE_BYTES;
     (free < wanted).then(|| (wanted - free).div_ceil(1 << 20))

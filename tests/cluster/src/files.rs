@@ -1,4 +1,4 @@
-//! Atomic writes of files.
+//! Functions that write files atomically.
 
 use std::fs::Permissions;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-/// Writes a file that everyone may read (mode 0644).
+/// Atomically writes a file that everyone may read (mode 0644).
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -15,7 +15,7 @@ pub fn write_public(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     write_atomic(path, content, 0o644)
 }
 
-/// Writes a file that only its owner may read (mode 0600): a key, a password, a kubeconfig.
+/// Atomically writes a file that only its owner may read, such as a key or a kubeconfig (mode 0600).
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -23,7 +23,7 @@ pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     write_atomic(path, content, 0o600)
 }
 
-/// Replaces a file by renaming a temporary one, so that a reader sees either the complete old or the complete new
+/// Writes a temporary file and renames it to `path`, so that a reader sees either the complete old or the complete new
 /// content.
 fn write_atomic(path: &Path, content: &[u8], mode: u32) -> anyhow::Result<()> {
     let parent = path

@@ -11,30 +11,30 @@ use crate::files::write_public;
 use crate::layout::{Layout, REGISTRY};
 use crate::options::Ports;
 
-/// An image to build.
+/// Inputs of an image build.
 #[derive(Clone, Debug)]
 pub struct ImageBuild {
-    /// The Dockerfile.
+    /// Path of the Dockerfile.
     pub dockerfile: PathBuf,
-    /// The build context: a folder whose files the Dockerfile may copy.
+    /// Build context: the folder from which the Dockerfile can copy files.
     pub context: PathBuf,
     /// Repository and tag without the registry, for example `crokodial/dialer:0.1.0`.
     pub name: String,
-    /// Build arguments: names and values.
+    /// Build arguments: pairs of name and value.
     pub args: Vec<(String, String)>,
 }
 
-/// The program that builds and pushes images.
+/// Program that builds and pushes images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageTool {
-    /// `docker`, which needs a running engine.
+    /// Docker, which needs a running engine.
     Docker,
-    /// `buildah`, which needs no engine.
+    /// Buildah, which needs no running engine.
     Buildah,
 }
 
 impl ImageTool {
-    /// Selects Docker if its engine answers, otherwise buildah.
+    /// Returns Docker if a Docker engine responds, otherwise Buildah.
     #[must_use]
     pub fn detect() -> Self {
         if engine_answers() {
@@ -45,7 +45,7 @@ impl ImageTool {
     }
 }
 
-/// Whether a Docker engine answers.
+/// Returns true if a Docker engine responds within 10 s.
 #[must_use]
 pub fn engine_answers() -> bool {
     // Runs under `timeout`, because the docker client may wait for minutes for an unreachable remote engine.
@@ -56,10 +56,10 @@ pub fn engine_answers() -> bool {
             .is_ok_and(|output| output.status.success())
 }
 
-/// Builds an image and pushes it; returns the reference by which pods pull the image.
+/// Builds an image and pushes it to the cluster's registry. Returns the reference that pods use to pull the image.
 ///
 /// # Errors
-/// When the build or the push fails; the error contains the end of the output.
+/// When the build or the push fails; the error contains the end of the tool's output.
 pub fn build_and_push(
     layout: &Layout,
     ports: &Ports,
@@ -131,8 +131,8 @@ fn push_with_buildah(layout: &Layout, policy: &Path, name: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// A buildah command with a store in the state directory, so that `down` removes the store. The vfs driver needs no
-/// mounts.
+/// Returns a buildah command whose image store is in the state directory, so that `down` removes the store. The
+/// storage driver vfs is used because it needs no mounts.
 fn buildah_command(layout: &Layout) -> Command {
     let mut command = Command::new("buildah");
     command
@@ -144,14 +144,16 @@ fn buildah_command(layout: &Layout) -> Command {
     command
 }
 
-/// Writes an image policy that verifies no signatures, because all images are built on this machine; returns its path.
+/// Writes an image policy that verifies no signatures, because all images are built on this machine. Returns the path
+/// of the policy file.
 fn signature_policy(layout: &Layout) -> anyhow::Result<PathBuf> {
     let path = layout.path("config/image-policy.json");
     write_public(&path, br#"{"default":[{"type":"insecureAcceptAnything"}]}"#)?;
     Ok(path)
 }
 
-/// Pushes an image archive (`docker save` or OCI) as `name`; returns the reference by which pods pull the image.
+/// Pushes an image archive (from `docker save`, or in OCI format) to the cluster's registry as `name`. Returns the
+/// reference that pods use to pull the image.
 ///
 /// # Errors
 /// When the archive cannot be read or pushed.
@@ -190,10 +192,10 @@ pub fn load_archive(
     Ok(format!("{REGISTRY}/{name}"))
 }
 
-/// Whether the registry has the image `name` (`repository:tag`).
+/// Returns true if the cluster's registry has the image `name` (`repository:tag`).
 ///
 /// # Errors
-/// When the registry does not answer.
+/// When the registry does not respond within 10 s, or responds with a status other than 200 and 404.
 pub async fn exists(ports: &Ports, name: &str) -> anyhow::Result<bool> {
     let (status, _) = manifest(ports, name).await?;
     match status {
@@ -203,10 +205,10 @@ pub async fn exists(ports: &Ports, name: &str) -> anyhow::Result<bool> {
     }
 }
 
-/// Download size of the image `name` in bytes: its compressed layers and its configuration.
+/// Returns the download size of the image `name` in bytes: its compressed layers and its configuration.
 ///
 /// # Errors
-/// When the registry does not have the image.
+/// When the registry does not respond or does not have the image.
 pub async fn size(ports: &Ports, name: &str) -> anyhow::Result<u64> {
     let (status, body) = manifest(ports, name).await?;
     if status != http::StatusCode::OK {
@@ -229,8 +231,8 @@ fn manifest_size(body: &[u8]) -> anyhow::Result<u64> {
         .context("an image manifest without sizes")
 }
 
-/// Requests the manifest of an image from the registry by `GET /v2/<repository>/manifests/<tag>`; returns status and
-/// body.
+/// Requests an image's manifest from the registry with `GET /v2/<repository>/manifests/<tag>`. Returns the status and
+/// body of the response.
 async fn manifest(ports: &Ports, name: &str) -> anyhow::Result<(http::StatusCode, Vec<u8>)> {
     use http_body_util::{BodyExt as _, Empty};
     use hyper::body::Bytes;
@@ -263,7 +265,7 @@ async fn manifest(ports: &Ports, name: &str) -> anyhow::Result<(http::StatusCode
         .context("asking the registry")
 }
 
-/// Builds and pushes the pause image, unless the registry has it.
+/// Builds and pushes the pause image `image`, unless the registry already has it.
 ///
 /// # Errors
 /// When the image cannot be built or pushed.

@@ -1,6 +1,8 @@
-//! `CLUSTER=kind`: a kind cluster, with a registry and a MongoDB in containers next to it.
+//! Cluster mode `kind`: a kind (Kubernetes in Docker) cluster, with an image registry and MongoDB in containers
+//! alongside it.
 //!
-//! This file contains only what differs from mode `local`: how to provide a kubeconfig, a registry and a MongoDB.
+//! This module contains only what differs from mode `local`, such as the setup of the kubeconfig, Traefik, the registry
+//! and MongoDB.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -23,19 +25,19 @@ use crate::parts::edge_arguments;
 use crate::parts::probe::Probe;
 use crate::wait::{Progress, until};
 
-/// Images of the containers that run next to the cluster.
+/// Image of the registry, which runs in a container alongside the kind cluster.
 const REGISTRY_IMAGE: &str = "registry:2";
 const MONGO_IMAGE: &str = "mongo:7";
 const TRAEFIK_IMAGE: &str = "traefik:v3.6";
 /// Docker network to which kind connects its nodes.
 const NETWORK: &str = "kind";
-/// Namespace of Traefik.
+/// Namespace in which Traefik runs.
 const EDGE: &str = "crokodial-edge";
 
-/// Starts the kind cluster and its containers unless they run already, and writes the kubeconfig.
+/// Starts the kind cluster and the containers alongside it unless they are running, and writes the kubeconfig.
 ///
 /// # Errors
-/// When kind or docker fails; the error contains the output.
+/// When kind or docker is missing or fails; the error contains the output of the failed command.
 pub fn start(
     layout: &Layout,
     ports: &Ports,
@@ -77,10 +79,11 @@ pub fn start(
     )
 }
 
-/// Configures the local DNS zone in CoreDNS and deploys Traefik.
+/// Adds the local DNS zone to the configuration of CoreDNS and deploys Traefik. Waits until Traefik and the registry
+/// are ready.
 ///
 /// # Errors
-/// When the API server refuses an object or Traefik does not become ready.
+/// When the API server rejects an object, or Traefik or the registry does not become ready.
 pub async fn configure(
     layout: &Layout,
     ports: &Ports,
@@ -113,7 +116,7 @@ pub async fn configure(
     .await
 }
 
-/// Removes the kind cluster and the containers next to it.
+/// Removes the kind cluster, if `kind` is in PATH, and the containers alongside it.
 ///
 /// # Errors
 /// When docker or kind fails.
@@ -181,7 +184,7 @@ fn kind_config(ports: &Ports) -> Value {
     })
 }
 
-/// Writes kind's kubeconfig with a context name that starts with `crokodial-`.
+/// Writes kind's kubeconfig and renames its context to `crokodial-kind`.
 fn write_kubeconfig(layout: &Layout) -> anyhow::Result<()> {
     let output = run(Command::new("kind").args(["get", "kubeconfig", "--name", &layout.name]))?;
     let text = String::from_utf8(output.stdout).context("kind's kubeconfig")?;
@@ -260,7 +263,7 @@ fn write_in_node(node: &str, path: &str, content: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Server block of the local DNS zone for CoreDNS' configuration.
+/// Returns the server block of the local DNS zone for CoreDNS. The parameters are IP addresses.
 fn zone(node: &str, registry: &str, mongo: &str) -> String {
     format!(
         r#"{ZONE}:53 {{
@@ -281,8 +284,8 @@ fn zone(node: &str, registry: &str, mongo: &str) -> String {
     )
 }
 
-/// Inserts the server block `zone` before kind's block in the ConfigMap of CoreDNS, which reloads its configuration
-/// automatically.
+/// Inserts the server block `zone` before kind's own block in the ConfigMap of CoreDNS. CoreDNS reloads its
+/// configuration automatically.
 async fn add_zone(client: &kube::Client, zone: &str) -> anyhow::Result<()> {
     use k8s_openapi::api::core::v1::ConfigMap;
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "kube-system");
@@ -310,7 +313,8 @@ async fn add_zone(client: &kube::Client, zone: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The objects of Traefik, which runs in the node's network with the same arguments as in mode `local`.
+/// Returns the Kubernetes objects of Traefik. Traefik runs in the network of the node, whose IP address is `node`. Its
+/// arguments differ from those in mode `local` only in the addresses.
 fn edge_objects(node: &str) -> Vec<Value> {
     let labels = json!({ "app.kubernetes.io/name": "traefik" });
     let arguments: Vec<String> = edge_arguments("0.0.0.0", node);

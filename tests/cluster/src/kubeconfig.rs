@@ -1,4 +1,4 @@
-//! Kubeconfig files of the administrator and of the parts of the local cluster.
+//! Kubeconfig files for the administrator and for the components of the local cluster.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::files::write_private;
 use crate::layout::{Layout, NODE_IP};
 use crate::options::{Mode, Ports};
 
-/// The clients of the API server that get a kubeconfig, by the file names of their certificates.
+/// API clients that get a kubeconfig, named by the file names of their certificates.
 const CLIENTS: [&str; 6] = [
     "kubelet",
     "controller-manager",
@@ -21,8 +21,8 @@ const CLIENTS: [&str; 6] = [
     "traefik",
 ];
 
-/// Writes the administrator's kubeconfig, for use on the host, and one for each part, for use in the cluster's network
-/// namespace.
+/// Writes the administrator's kubeconfig, for use on the host. Also writes a kubeconfig for each component, for use in
+/// the cluster's network namespace.
 ///
 /// # Errors
 /// When a certificate is missing or a file cannot be written.
@@ -48,8 +48,8 @@ fn write_if_changed(path: &Path, content: &str) -> anyhow::Result<()> {
     write_private(path, content.as_bytes())
 }
 
-/// A kubeconfig with embedded certificates, so that it works from any folder. It is written as JSON, which is valid
-/// YAML.
+/// Returns a kubeconfig with embedded certificates, so that it works from any folder. Its format is JSON, which is
+/// valid YAML.
 fn render(layout: &Layout, identity: &str, server: &str, context: &str) -> anyhow::Result<String> {
     let embed = |file: &str| -> anyhow::Result<String> {
         let path = layout.pki(file);

@@ -1,7 +1,7 @@
-//! Lists and removes a cluster's resources on the host, even after the supervisor was killed.
+//! Finds and removes a cluster's resources on the host, even after the supervisor was killed.
 //!
 //! Processes, network namespace, cgroups and run directory are found by the cluster's name. Mounts need no removal:
-//! they are in the supervisor's mount namespace and disappear with its last process.
+//! they exist only in the supervisor's mount namespace and disappear with its last process.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,8 @@ use nix::unistd::Pid;
 
 use crate::layout::Layout;
 
-/// Timeout for killed processes to exit. It is needed for processes in uninterruptible I/O; others exit immediately.
+/// Timeout for killed processes to exit, and for their cgroups to become removable. Only processes in uninterruptible
+/// I/O need this time; others exit immediately.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Removes the cluster's processes, network namespace, cgroups and run directory. The state directory is kept.
@@ -31,7 +32,8 @@ pub fn remove(layout: &Layout) -> anyhow::Result<()> {
     remove_run_directory(layout)
 }
 
-/// Describes the cluster's resources on the host, one line each. Empty after `down`.
+/// Returns a description of each process, network namespace, cgroup, directory and mount of the cluster that exists on
+/// the host, except the state directory. The list is empty after `down`.
 ///
 /// # Errors
 /// When /proc cannot be read.
@@ -62,7 +64,8 @@ pub fn list(layout: &Layout) -> anyhow::Result<Vec<String>> {
     Ok(found)
 }
 
-/// Process ids on the host of the processes in pods that run `program`.
+/// Returns the process ids, on the host, of the cluster's processes whose `argv[0]` is `program`, such as the path of a
+/// pod's program in its image.
 ///
 /// # Errors
 /// When /proc cannot be read.
@@ -71,7 +74,7 @@ pub fn pods_running(layout: &Layout, program: &str) -> anyhow::Result<Vec<i32>> 
     Ok(processes(layout)?.into_iter().filter(named).collect())
 }
 
-/// Kills all processes of the cluster except this one.
+/// Kills all processes of the cluster except this one, and waits until they have exited.
 ///
 /// # Errors
 /// When a process survives for [`KILL_TIMEOUT`]; the error names it.
@@ -104,7 +107,8 @@ pub(crate) fn kill_processes(layout: &Layout) -> anyhow::Result<()> {
     }
 }
 
-/// Ids of the processes in the cluster's network namespace (parts, shims) or cgroup (pods), except this process.
+/// Returns the ids of the cluster's processes, except this process. Daemons such as etcd and containerd's shims are
+/// found by their network namespace, and pods by their cgroup.
 fn processes(layout: &Layout) -> anyhow::Result<BTreeSet<i32>> {
     let namespace = fs::metadata(layout.netns())
         .ok()
@@ -135,7 +139,8 @@ fn processes(layout: &Layout) -> anyhow::Result<BTreeSet<i32>> {
     Ok(found)
 }
 
-/// Whether the content of `/proc/<pid>/cgroup` names the cgroup `/<name>` or one below it, in any hierarchy.
+/// Returns true if the content of `/proc/<pid>/cgroup` contains the cgroup `/<name>` or one of its descendants, in any
+/// hierarchy.
 fn in_cgroup(proc_cgroup: &str, name: &str) -> bool {
     proc_cgroup
         .lines()
@@ -180,7 +185,7 @@ fn remove_netns(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Paths of the cluster's top cgroup in every hierarchy: one path on cgroup v2, one per controller on v1.
+/// Returns the existing paths of the cluster's top-level cgroup: one path on cgroup v2, one per hierarchy on v1.
 pub(crate) fn cgroups(layout: &Layout) -> Vec<PathBuf> {
     cgroup_roots()
         .into_iter()
@@ -189,7 +194,7 @@ pub(crate) fn cgroups(layout: &Layout) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Mount points of the cgroup hierarchies of this machine.
+/// Returns the mount points of all cgroup hierarchies on this machine.
 pub(crate) fn cgroup_roots() -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     mounts
@@ -217,7 +222,8 @@ fn remove_cgroups(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes a cgroup and its children by `rmdir`, children first. The files in a cgroup cannot and need not be deleted.
+/// Removes a cgroup and its descendants with `rmdir`, children first. The control files in a cgroup need not be
+/// deleted first.
 fn remove_cgroup_tree(top: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(top)? {
         let entry = entry?;
@@ -253,8 +259,8 @@ fn remove_run_directory(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Unmounts and removes `/run/netns` if it is empty, because `ip netns add` bind-mounts the folder on itself and never
-/// undoes this.
+/// Unmounts and removes `/run/netns` if it is empty. `ip netns add` bind-mounts this folder on itself and never
+/// unmounts it.
 fn remove_empty_netns_folder() {
     let folder = Path::new("/run/netns");
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) {

@@ -1,11 +1,11 @@
-//! Runs a Kubernetes cluster on this machine, deploys the product into it, and measures both. It is the library of the
-//! program `cluster`, which `make up` runs, and of the end-to-end tests.
+//! Library that runs a Kubernetes cluster on this machine, deploys the operator and the dialer into it, and measures
+//! them. It is used by the end-to-end tests and by the program `cluster`, which `make up` runs.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
 //! use crokodial_cluster::{Cluster, Options, Progress};
 //! let mut options = Options::of_checkout()?;
-//! options.ports = None; // free ones
+//! options.ports = None; // choose free ports
 //! let cluster = Cluster::up(&options, &Progress::shown()).await?;
 //! let client = cluster.client().await?;
 //! # let _ = client;

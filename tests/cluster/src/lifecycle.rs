@@ -1,4 +1,4 @@
-//! Creation and removal of a cluster: `up` and `down`.
+//! Creation and removal of a cluster: the commands `up` and `down`.
 
 use std::fs::OpenOptions;
 use std::path::PathBuf;
@@ -18,11 +18,12 @@ use crate::supervisor::{self, SupervisorHandle};
 use crate::wait::{Progress, until};
 use crate::{bootstrap, disk, go, kind, kubeconfig, leftovers, mongo, pki};
 
-/// Timeout for all parts to become ready. Each part has a shorter timeout, whose error names the part.
+/// Timeout for all processes of the cluster to become ready. Each process also has a shorter timeout, whose error
+/// names the process.
 const START_TIMEOUT: Duration = Duration::from_secs(300);
-/// Timeout for the supervisor to stop its parts; after it, all processes of the cluster are killed.
+/// Timeout for the supervisor to stop the cluster's processes. Processes that still run afterwards are killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
-/// Entries of the state directory that `down` removes. `bin` and `logs` are kept.
+/// Files and folders of the state directory that `down` removes. The folders `bin` and `logs` are kept.
 const REMOVED_BY_DOWN: &[&str] = &[
     "buildah",
     "config",
@@ -42,22 +43,24 @@ const REMOVED_BY_DOWN: &[&str] = &[
     "state.json",
 ];
 
-/// A running cluster.
+/// A cluster that `up` has started.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    /// Names and paths.
+    /// Names and paths of the cluster.
     pub layout: Layout,
-    /// Mode and host ports.
+    /// Mode and host ports of the cluster.
     pub settings: Settings,
-    /// The checkout from which the cluster was started.
+    /// Root of the checkout from which images and programs are built.
     pub checkout: PathBuf,
 }
 
 impl Cluster {
-    /// Starts the cluster, or completes an interrupted `up`. A running cluster is not changed.
+    /// Starts the cluster, or completes an interrupted `up`. A running cluster is restarted only if the configuration
+    /// of its processes has changed. In mode `current`, this function only checks that the API server responds.
     ///
     /// # Errors
-    /// When this machine lacks a requirement or a part does not become ready; the error says what to do.
+    /// When this machine does not meet a requirement, `options` contradict the settings of an earlier `up`, a program
+    /// cannot be built, a host port is in use, or a process of the cluster does not become ready.
     pub async fn up(options: &Options, progress: &Progress) -> anyhow::Result<Self> {
         let layout = Layout::new(&options.dir)?;
         // If `up` runs twice at the same time, the second one waits here and then finds the cluster running.
@@ -89,7 +92,7 @@ impl Cluster {
     /// Opens the cluster that an earlier `up` started.
     ///
     /// # Errors
-    /// When there is no such cluster.
+    /// When `up` has not started a cluster in the state directory.
     pub fn open(options: &Options) -> anyhow::Result<Self> {
         let layout = Layout::new(&options.dir)?;
         let Some(settings) = Settings::read(&layout)? else {
@@ -146,7 +149,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Returns the running supervisor if its parts match the plan; otherwise starts a new supervisor.
+    /// Returns a handle to the running supervisor if its processes and their configuration are still as planned.
+    /// Otherwise stops the running supervisor and starts a new one.
     fn start_supervisor(
         &self,
         options: &Options,
@@ -243,8 +247,8 @@ impl Cluster {
         }
     }
 
-    /// Stops the cluster and removes everything except binaries and logs. Also works after an interrupted `up` or
-    /// `down`.
+    /// Stops the cluster, except in mode `current`, and removes its state. Binaries and logs are kept. Also works after
+    /// an interrupted `up` or `down`.
     ///
     /// # Errors
     /// When a resource cannot be removed; the error names it.
@@ -256,16 +260,16 @@ impl Cluster {
         stop_supervisor(&self.layout, progress)
     }
 
-    /// Path of the administrator's kubeconfig.
+    /// Returns the path of the administrator's kubeconfig, which `up` writes except in mode `current`.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
         self.layout.kubeconfig()
     }
 
-    /// A client of the API server.
+    /// Creates a Kubernetes client for the cluster's API server.
     ///
     /// # Errors
-    /// When the kubeconfig cannot be read, or its current context is not named `crokodial-…`.
+    /// When the kubeconfig cannot be read, or the name of its current context does not start with `crokodial-`.
     pub async fn client(&self) -> anyhow::Result<kube::Client> {
         let config = match self.settings.mode {
             Mode::Current => current_kubeconfig()?,
@@ -283,13 +287,13 @@ impl Cluster {
         kube::Client::try_from(config).context("making the API client")
     }
 
-    /// Ports on 127.0.0.1 that are forwarded into the cluster.
+    /// Returns the ports on 127.0.0.1 that are forwarded into the cluster.
     #[must_use]
     pub fn ports(&self) -> Ports {
         self.settings.ports
     }
 
-    /// Builds an image and pushes it; returns the reference by which pods pull the image.
+    /// Builds an image and pushes it to the cluster's registry. Returns the reference that pods use to pull the image.
     ///
     /// # Errors
     /// When the build or the push fails.
@@ -315,7 +319,8 @@ fn current_kubeconfig() -> anyhow::Result<kube::config::Kubeconfig> {
     kube::config::Kubeconfig::read().context("reading the current kubeconfig")
 }
 
-/// Refuses a kubeconfig context whose name does not start with `crokodial-`, because tests create and delete objects.
+/// Rejects a kubeconfig context whose name does not start with `crokodial-`. This protects other clusters from the
+/// tests, which create and delete objects.
 fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
     match context {
         Some(name) if name.starts_with("crokodial-") => Ok(()),
@@ -328,7 +333,8 @@ fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
-/// Stops and removes the cluster of a state directory, even if files in the directory are missing.
+/// Stops the cluster of a state directory, except in mode `current`, and removes its state. Files that are missing in
+/// the directory cause no error.
 ///
 /// # Errors
 /// When a resource cannot be removed; the error names it.
@@ -359,8 +365,8 @@ pub fn remove(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends SIGTERM to the supervisor and waits for its exit, at most [`STOP_TIMEOUT`]. Processes that are still running
-/// then are killed later by `leftovers::remove`.
+/// Sends SIGTERM to the supervisor and waits at most [`STOP_TIMEOUT`] until it has exited. Processes that still run
+/// afterwards must be killed by `leftovers::remove`.
 fn stop_supervisor(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
     if !layout.run.exists() || supervisor::try_lock(layout)?.is_some() {
         return Ok(());

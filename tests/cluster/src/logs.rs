@@ -1,4 +1,4 @@
-//! `cluster logs`: prints the logs of the parts.
+//! `cluster logs`: prints the log files of the cluster's processes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,16 +10,16 @@ use anyhow::{Context, bail};
 
 use crate::layout::Layout;
 
-/// Number of lines shown of each log.
+/// Number of lines printed from the end of each log.
 const TAIL_LINES: usize = 40;
-/// Interval at which followed logs are polled for new lines.
+/// Time between two checks for new lines when logs are followed.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Prints the last lines of the log of one part, or of all logs. With `follow`, also prints new lines until the process
-/// is interrupted.
+/// Prints the last lines of the log of the process `part`, or of all logs if `part` is `None`. If `follow` is true,
+/// then prints new lines until it is interrupted.
 ///
 /// # Errors
-/// When the part has no log.
+/// When `part` has no log, or a log cannot be read.
 pub fn print(layout: &Layout, part: Option<&str>, follow: bool) -> anyhow::Result<()> {
     let logs = find(layout, part)?;
     let prefixed = logs.len() > 1;
@@ -44,7 +44,8 @@ pub fn print(layout: &Layout, part: Option<&str>, follow: bool) -> anyhow::Resul
     Ok(())
 }
 
-/// Prints new lines until the process is interrupted.
+/// Prints new lines of the logs until it is interrupted. If `prefixed` is true, each line starts with the name of its
+/// log.
 fn follow_all(readers: &mut [(String, BufReader<File>)], prefixed: bool) -> anyhow::Result<()> {
     loop {
         for (name, reader) in readers.iter_mut() {

@@ -1,4 +1,4 @@
-//! The accounts of the MongoDB-protocol server: an administrator, and one user for each environment's database.
+//! Accounts of the MongoDB-protocol server: an administrator, and one user for the database of each environment.
 
 use anyhow::Context;
 use mongodb::bson::{Document, doc};
@@ -14,12 +14,12 @@ use crate::parts::AdminPassword;
 use crate::state::{read_json, write_json};
 use crate::wait::{Progress, until};
 
-/// An environment of the local cluster.
+/// Stage of an environment in the local cluster: staging or production.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// `staging` in namespace `crokodial-staging`.
+    /// Environment `staging` in the namespace `crokodial-staging`.
     Staging,
-    /// `prod` in namespace `crokodial-prod`.
+    /// Environment `prod` in the namespace `crokodial-prod`.
     Prod,
 }
 
@@ -27,7 +27,7 @@ impl Stage {
     /// Both stages, in the order in which their environments are created.
     pub const ALL: [Self; 2] = [Self::Staging, Self::Prod];
 
-    /// Name of the environment.
+    /// Returns the name of the environment.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,19 +36,19 @@ impl Stage {
         }
     }
 
-    /// Name of the database and of its user.
+    /// Returns the name of the environment's database, which is also the name of the database user.
     #[must_use]
     pub fn database(self) -> String {
         format!("crokodial_{}", self.as_str())
     }
 
-    /// Namespace of the environment.
+    /// Returns the namespace of the environment.
     #[must_use]
     pub fn namespace(self) -> String {
         format!("crokodial-{}", self.as_str())
     }
 
-    /// Domain of the environment.
+    /// Returns the domain of the environment.
     #[must_use]
     pub fn domain(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Stage {
     }
 }
 
-/// The passwords of the accounts, generated for each cluster.
+/// Passwords of the database accounts. They are generated for each cluster.
 #[derive(Clone, Debug)]
 pub struct Accounts {
     /// Password of the user `admin` in the database `admin`.
@@ -75,10 +75,10 @@ struct Stored {
 }
 
 impl Accounts {
-    /// Reads the accounts of this cluster; `None` if they were not created yet.
+    /// Reads the accounts of this cluster; `None` if they have not been created yet.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file exists but cannot be read.
     pub fn read(layout: &Layout) -> anyhow::Result<Option<Self>> {
         let stored: Option<Stored> = read_json(&layout.path("mongo-accounts.json"))?;
         Ok(stored.map(|stored| Self {
@@ -88,10 +88,11 @@ impl Accounts {
         }))
     }
 
-    /// The accounts of this cluster. The first `up` generates the passwords. Also writes the file `mongo-admin-uri`.
+    /// Returns the accounts of this cluster, and generates their passwords if they do not exist yet. Also writes the
+    /// administrator's connection string to the file `mongo-admin-uri`.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// When a file cannot be read or written.
     pub fn ensure(layout: &Layout, ports: &Ports) -> anyhow::Result<Self> {
         if Self::read(layout)?.is_none() {
             let stored = Stored {
@@ -110,7 +111,7 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// The administrator's connection string. `host` is the host and port to use in it.
+    /// Returns the administrator's connection string. `host` is the host and port of the server.
     #[must_use]
     pub fn admin_uri(&self, host: &str) -> String {
         format!(
@@ -119,7 +120,7 @@ impl Accounts {
         )
     }
 
-    /// The connection string of an environment's database, for pods.
+    /// Returns the connection string with which pods connect to the environment's database.
     #[must_use]
     pub fn uri(&self, stage: Stage) -> String {
         let database = stage.database();
@@ -136,7 +137,7 @@ impl Accounts {
         }
     }
 
-    /// Creates the users of the environments unless they exist. Existing users are not changed.
+    /// Creates the database users of both environments. Existing users are not changed.
     ///
     /// # Errors
     /// When the administrator cannot log in or the server rejects a user.

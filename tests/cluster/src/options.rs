@@ -1,4 +1,4 @@
-//! Options of a cluster.
+//! Options for starting a cluster, or for using one that an earlier `up` started.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-/// What provides the Kubernetes cluster.
+/// Way in which the Kubernetes cluster is provided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// A kind cluster of our own name: needs a Docker or Podman engine.
+    /// A separate kind cluster for this checkout: needs `kind` and the command `docker` (of Docker or Podman).
     Kind,
-    /// A control plane and node built from Go modules: needs Linux and root.
+    /// Kubernetes built from Go modules and run directly on this machine: needs Linux and root.
     Local,
-    /// The caller's current kubeconfig context, which must be named `crokodial-…`.
+    /// The cluster of the current kubeconfig context: the context's name must start with `crokodial-`.
     Current,
 }
 
 impl Mode {
-    /// The value on the command line.
+    /// Returns the name of the mode, as used on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl Mode {
         }
     }
 
-    /// The mode in the environment variable `CLUSTER`; `None` if the variable is not set.
+    /// Reads the mode from the environment variable `CLUSTER`; `None` if the variable is not set or is empty.
     ///
     /// # Errors
     /// When the value is not a mode.
@@ -45,11 +45,11 @@ impl Mode {
         }
     }
 
-    /// The default mode of a machine. The parameters say whether a container engine answers, `kind` is in PATH, and the
-    /// user is root on Linux.
+    /// Returns the default mode of a machine. `engine` is true if a container engine responds, `kind` if `kind` is in
+    /// PATH, and `linux_root` if the user is root on Linux.
     ///
     /// # Errors
-    /// When the machine cannot run a cluster; the error says what to do.
+    /// When the machine cannot run a cluster; the error names what to install or set.
     pub fn detect(engine: bool, kind: bool, linux_root: bool) -> anyhow::Result<Self> {
         match (engine && kind, linux_root) {
             (true, _) => Ok(Self::Kind),
@@ -67,20 +67,20 @@ impl Mode {
 /// Ports on 127.0.0.1 of this machine that are forwarded into the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
-    /// Kubernetes API server.
+    /// Port of the Kubernetes API server.
     pub api: u16,
-    /// HTTPS edge (Traefik).
+    /// Port of the HTTPS ingress (Traefik).
     pub https: u16,
-    /// HTTP edge, which redirects to HTTPS.
+    /// Port of the HTTP ingress (Traefik), which redirects to HTTPS.
     pub http: u16,
-    /// Image registry, plain HTTP.
+    /// Port of the image registry, which uses plain HTTP.
     pub registry: u16,
-    /// MongoDB-protocol server.
+    /// Port of the MongoDB-protocol server.
     pub mongo: u16,
 }
 
 impl Default for Ports {
-    /// The fixed ports that `make up` uses and the documentation mentions.
+    /// Returns the fixed ports that `make up` uses unless other ports are requested.
     fn default() -> Self {
         Self {
             api: 6443,
@@ -93,10 +93,10 @@ impl Default for Ports {
 }
 
 impl Ports {
-    /// Five unused ports.
+    /// Returns five different ports of 127.0.0.1 that are currently unused.
     ///
     /// # Errors
-    /// When the machine has no free port left.
+    /// When no free port is left.
     pub fn free() -> anyhow::Result<Self> {
         // All listeners stay open until the last port is chosen, so that no port is chosen twice.
         let mut held = Vec::new();
@@ -116,34 +116,36 @@ impl Ports {
         })
     }
 
-    /// `127.0.0.1:port`.
+    /// Returns the socket address `127.0.0.1:port`.
     #[must_use]
     pub fn local(port: u16) -> SocketAddr {
         SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
     }
 }
 
-/// Options of a cluster.
+/// Options with which a cluster is started or opened.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// State directory, with kubeconfig, certificates, data, logs and binaries.
+    /// State directory, which contains kubeconfig, certificates, data, logs and binaries.
     pub dir: PathBuf,
-    /// Root of the checkout, with `tests/parts`, `charts`, `operator` and `dialer`.
+    /// Root of the checkout, which contains `tests/parts`, `charts`, `operator` and `dialer`.
     pub checkout: PathBuf,
-    /// What provides the cluster; `None` for this machine's default.
+    /// Way in which the cluster is provided. `None` for the mode of an earlier `up`, or at the first `up` for the
+    /// default of this machine.
     pub mode: Option<Mode>,
-    /// Fixed host ports; `None` for free ones, chosen by the first `up`.
+    /// Fixed host ports; `None` if the first `up` is to choose free ports.
     pub ports: Option<Ports>,
-    /// Program that is started as the supervisor: see [`crate::supervisor::is_supervisor`].
+    /// Program that is started as the supervisor. It must call [`crate::cli::main`] if
+    /// [`crate::supervisor::is_supervisor`] returns true.
     pub supervisor: PathBuf,
 }
 
 impl Options {
-    /// Options of the cluster of `make up`: fixed ports, state in `target/cluster`. The current program is also started
-    /// as the supervisor.
+    /// Returns the options for the cluster of `make up`: the fixed default ports, and state in `target/cluster`. The
+    /// current program is also the supervisor program.
     ///
     /// # Errors
-    /// When the checkout or this program's path cannot be found.
+    /// When the checkout or the path of this program cannot be found.
     pub fn of_checkout() -> anyhow::Result<Self> {
         let checkout = checkout_root()?;
         Ok(Self {
@@ -155,10 +157,11 @@ impl Options {
         })
     }
 
-    /// Options of a cluster for tests: free ports, state in `dir`. It can run alongside the cluster of `make up`.
+    /// Returns the options for a test cluster: free ports, state in `dir`, and the mode in the environment variable
+    /// `CLUSTER`. The test cluster can run alongside the cluster of `make up`.
     ///
     /// # Errors
-    /// When the checkout or this program's path cannot be found.
+    /// When the checkout or the path of this program cannot be found, or the value of `CLUSTER` is not a mode.
     pub fn for_tests(dir: &Path) -> anyhow::Result<Self> {
         Ok(Self {
             dir: dir.to_path_buf(),
@@ -174,10 +177,11 @@ fn current_program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("reading this program's own path")
 }
 
-/// Root of the checkout that contains the working directory, or of the checkout from which this program was built.
+/// Returns the root of the checkout that contains the working directory. If there is none, returns the root of the
+/// checkout from which this program was built.
 ///
 /// # Errors
-/// When neither exists.
+/// When neither checkout exists.
 pub fn checkout_root() -> anyhow::Result<PathBuf> {
     let is_root = |path: &Path| path.join("tests/parts/cluster/go.mod").is_file();
     let here = std::env::current_dir().context("reading the working directory")?;

@@ -1,4 +1,4 @@
-//! The certificate authority of a local cluster, and the certificates of the cluster's parts.
+//! The certificate authority of a local cluster, and the certificates of the cluster's components.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -12,7 +12,8 @@ use rcgen::{
 use crate::files::{write_private, write_public};
 use crate::layout::{KUBERNETES_SERVICE_IP, NODE_IP, NODE_NAME};
 
-/// Subject and file name of a certificate. In Kubernetes the CN of the subject is the user and O the group.
+/// Subject, host names and file name of a certificate. Kubernetes reads the user from the CN of the subject and the
+/// group from its O.
 struct Identity {
     file: &'static str,
     user: &'static str,
@@ -20,8 +21,9 @@ struct Identity {
     names: &'static [&'static str],
 }
 
-/// All certificates of the cluster. Users and groups are those of Kubernetes' "PKI certificates and requirements". A
-/// certificate with `names` is also a serving certificate.
+/// All certificates that the cluster's CA signs. Users and groups of the Kubernetes components are those in the
+/// Kubernetes documentation "PKI certificates and requirements". A certificate with `names` is also a server
+/// certificate.
 const IDENTITIES: &[Identity] = &[
     Identity {
         file: "apiserver",
@@ -88,10 +90,11 @@ const IDENTITIES: &[Identity] = &[
     },
 ];
 
-/// Writes `ca.crt`, a `.crt` and `.key` for each identity, `service-account.key` and `service-account.pub` into `dir`,
-/// unless they exist.
+/// Writes the cluster's keys and certificates into `dir` unless they exist: `ca.crt`, `ca.key`, a `.crt` and a `.key`
+/// file for each identity, `service-account.key` and `service-account.pub`.
 ///
-/// The file `complete` is written last. If it is missing, a run was interrupted, and all files are written again.
+/// The file `complete` is written last. If it is missing, an earlier run was interrupted, and all files are written
+/// again.
 ///
 /// # Errors
 /// When a file cannot be written or a key cannot be generated.

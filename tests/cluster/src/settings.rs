@@ -1,4 +1,4 @@
-//! A cluster's mode and host ports, chosen by the first `up`.
+//! Mode and host ports of a cluster, which the first `up` chooses and stores.
 
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
@@ -12,17 +12,17 @@ use crate::{command, image_builder};
 /// Mode and host ports of a cluster. They are stored from the first `up` until `down`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// What provides the cluster.
+    /// Way in which the cluster is provided.
     pub mode: Mode,
     /// Ports on 127.0.0.1 that are forwarded into the cluster.
     pub ports: Ports,
 }
 
 impl Settings {
-    /// Reads the settings of an earlier `up`; `None` if there was none.
+    /// Reads the settings that an earlier `up` stored; `None` if there are none.
     ///
     /// # Errors
-    /// When the file exists but cannot be read.
+    /// When the file exists but cannot be read or parsed.
     pub fn read(layout: &Layout) -> anyhow::Result<Option<Self>> {
         read_json(&layout.path("settings.json"))
     }
@@ -35,11 +35,12 @@ impl Settings {
         write_json(&layout.path("settings.json"), self)
     }
 
-    /// Chooses and stores the settings of this `up`: those of an earlier `up` with the requested changes, or new ones.
-    /// A `running` cluster keeps its ports.
+    /// Chooses and stores the settings for this `up`: the settings of an earlier `up` with the requested changes, or
+    /// new settings if there are none. `running` is true if the cluster is running; its ports then cannot change.
     ///
     /// # Errors
-    /// When `options` request a mode other than the earlier one, or other ports for a running cluster.
+    /// When this machine cannot run a cluster, or the stored settings cannot be read or written. Also when `options`
+    /// request a mode other than the stored mode, or other ports for a running cluster.
     pub fn choose(options: &Options, layout: &Layout, running: bool) -> anyhow::Result<Self> {
         let settings = match Self::read(layout)? {
             Some(settings) => settings.changed(options, running)?,

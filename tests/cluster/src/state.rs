@@ -1,4 +1,5 @@
-//! The state of the supervisor. It writes a JSON file, which the other commands read.
+//! State of the cluster and its processes. The supervisor writes it to a JSON file, which commands such as `up` and
+//! `status` read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,60 +15,63 @@ use crate::layout::Layout;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Parts are being started.
+    /// The processes are being started.
     Starting,
-    /// All parts were ready at the same time.
+    /// Every process has been ready at least once.
     Ready,
-    /// A part did not become ready; all parts were stopped.
+    /// The supervisor ended with an error, for example because a process did not become ready.
     Failed,
-    /// The supervisor was stopped on request.
+    /// The supervisor stopped all processes after SIGTERM or SIGINT.
     Stopped,
 }
 
-/// Phase of a part.
+/// Phase of a part, which is a process of the cluster such as etcd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PartPhase {
-    /// Parts on which this part depends are not ready yet.
+    /// The process has not been started, because it depends on processes that are not ready yet.
     Waiting,
     /// The process runs but is not ready yet.
     Starting,
-    /// The readiness check passed.
+    /// The process runs, and its readiness check has passed once since its start.
     Ready,
-    /// The process exited and is restarted after a delay.
+    /// The process exited or did not become ready. It will be restarted after a delay, unless it has never been ready:
+    /// the cluster then fails.
     Restarting,
 }
 
-/// State of a part.
+/// State of a part, which is a process of the cluster such as etcd.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartState {
-    /// Phase.
+    /// Current phase of the process.
     pub phase: PartPhase,
-    /// Process id; `None` while the process does not run.
+    /// Process id; `None` in the phases `Waiting` and `Restarting`.
     pub pid: Option<u32>,
-    /// Number of restarts.
+    /// Number of restarts since the supervisor started.
     pub restarts: u32,
-    /// How the process last exited, or why the part is not ready.
+    /// Reason why the process last exited or did not become ready. It is removed when the process is ready.
     pub message: Option<String>,
-    /// When `phase` last changed.
+    /// Time at which `phase` last changed.
     pub since: Timestamp,
 }
 
 /// State of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// Phase.
+    /// Current phase of the cluster.
     pub phase: Phase,
-    /// Why the cluster failed, with the end of the log of the part that did not become ready.
+    /// Reason why the cluster failed; `None` if it did not fail. If a process did not become ready, the reason
+    /// includes the end of its log.
     pub message: Option<String>,
-    /// Hash of the parts' binaries, arguments and configuration. An `up` with another hash restarts the parts.
+    /// Hash of the programs, arguments and configuration of all processes. If `up` computes another hash, it restarts
+    /// them.
     pub plan: String,
-    /// States of the parts, by name.
+    /// States of the processes, by name.
     pub parts: BTreeMap<String, PartState>,
 }
 
 impl State {
-    /// Path of the state file.
+    /// Returns the path of the state file.
     #[must_use]
     pub fn path(layout: &Layout) -> PathBuf {
         layout.path("state.json")
@@ -76,12 +80,12 @@ impl State {
     /// Reads the state file; `None` if it does not exist.
     ///
     /// # Errors
-    /// When the file exists but cannot be read.
+    /// When the file exists but cannot be read or parsed.
     pub fn read(layout: &Layout) -> anyhow::Result<Option<Self>> {
         read_json(&Self::path(layout))
     }
 
-    /// Replaces the state file.
+    /// Writes the state file, replacing an existing one.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -90,10 +94,10 @@ impl State {
     }
 }
 
-/// Reads a JSON file; `None` if the file does not exist.
+/// Reads and parses a JSON file; `None` if the file does not exist.
 ///
 /// # Errors
-/// When the file cannot be read or does not contain a `T`.
+/// When the file cannot be read, or its content is not a JSON representation of `T`.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
@@ -109,7 +113,7 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<
     Ok(Some(value))
 }
 
-/// Writes a JSON file that only its owner may read.
+/// Writes `value` as JSON to a file that only its owner may read.
 ///
 /// # Errors
 /// When the file cannot be written.

@@ -1,4 +1,4 @@
-//! `cluster status`: prints the state of every part.
+//! `cluster status`: reports the state of the cluster and of each of its processes.
 
 use std::fmt::Write as _;
 
@@ -14,18 +14,18 @@ use crate::supervisor;
 /// The output of `cluster status -o json`.
 #[derive(Debug, Serialize)]
 pub struct ClusterStatus {
-    /// Name of the network namespace and of the cgroup.
+    /// Name of the cluster, which is also the name of its network namespace and cgroup.
     pub name: String,
-    /// Whether the supervisor runs.
+    /// True if the supervisor is running.
     pub running: bool,
-    /// Mode and ports; `None` before the first `up`.
+    /// Mode and host ports; `None` before the first `up` and after `down`.
     pub settings: Option<Settings>,
-    /// The state that the supervisor wrote last; `None` before its first start.
+    /// State that the supervisor wrote last; `None` if it has not written any, as in the modes `kind` and `current`.
     pub state: Option<State>,
 }
 
 impl ClusterStatus {
-    /// Reads the state directory.
+    /// Reads the status from the state directory, and checks if the supervisor is running.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -39,7 +39,7 @@ impl ClusterStatus {
         })
     }
 
-    /// The status as a table for the terminal.
+    /// Returns the status as a table for the terminal. `now` is the time relative to which ages are shown.
     #[must_use]
     pub fn render(&self, now: Timestamp) -> String {
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Waiting for a condition until a deadline, and progress reports.
+//! Helpers that wait for a condition with a timeout and print progress messages.
 
 use std::future::Future;
 use std::io::{IsTerminal as _, Write as _};
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-/// Interval at which a condition is polled.
+/// Time between two checks of a condition that is waited for.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// Interval of progress reports about a long wait, if standard error is not a terminal.
+/// Time between progress messages during a long wait, if standard error is not a terminal.
 const REPORT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Progress reports on standard error.
+/// Printer of progress messages on standard error.
 #[derive(Clone, Debug)]
 pub struct Progress {
     quiet: bool,
@@ -20,7 +20,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress reports that are printed, each with the seconds since this call.
+    /// Creates a printer that prints its messages. Each message starts with the number of seconds since this call.
     #[must_use]
     pub fn shown() -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Progress {
         }
     }
 
-    /// Progress reports that are not printed.
+    /// Creates a printer that discards its messages.
     #[must_use]
     pub fn quiet() -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Progress {
         }
     }
 
-    /// Prints one line with the seconds since the start.
+    /// Prints one line, with the number of seconds since the creation of this printer.
     pub fn say(&self, line: &str) {
         if !self.quiet {
             let seconds = self.started.elapsed().as_secs_f32();
@@ -47,13 +47,13 @@ impl Progress {
         }
     }
 
-    /// Time since [`Self::shown`] or [`Self::quiet`] created this value.
+    /// Returns the time since the creation of this printer.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Interval of progress reports about a long wait.
+    /// Returns the time between progress messages during a long wait: 5 s on a terminal, otherwise 15 s.
     #[must_use]
     pub fn report_every(&self) -> Duration {
         if std::io::stderr().is_terminal() {
@@ -64,10 +64,11 @@ impl Progress {
     }
 }
 
-/// Repeats `attempt` until it succeeds or the deadline passes.
+/// Repeats `attempt` until it succeeds or `deadline` has passed. `what` names the awaited condition in progress
+/// messages and in the error.
 ///
 /// # Errors
-/// When the deadline passes; the error is the last one of `attempt`.
+/// When the deadline passes; the error contains the last error of `attempt`.
 pub async fn until<T, F, Fut>(
     progress: &Progress,
     what: &str,

@@ -1,4 +1,5 @@
-//! Tests of the reaper. They are a separate test program, because a reaper also reaps the processes of other tests.
+//! Tests of the reaper. They are in a separate test binary, because the reaper also reaps the child processes of other
+//! tests.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +14,7 @@ use std::time::Duration;
 use crokodial_cluster::supervisor::reaper::Reaper;
 use tokio::process::Command;
 
-/// State of a process, such as `Z`; `None` when there is no such process.
+/// Returns the state of a process, such as `Z`; `None` if there is no such process.
 fn state(pid: i32) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()

@@ -1,13 +1,13 @@
 //! Scheduling of trials (end-to-end tests) on one cluster. Trials run at the same time only if they do not conflict.
 //!
-//! Each trial declares what it uses by a [`Claim`]. Slots are granted in the order of the trials, up to a maximum
-//! number of running trials. A trial waits for running trials with which it conflicts, and for conflicting trials
-//! before it in the order. Trials that use the same environment thus always run in the same order.
+//! Each trial declares with a [`Claim`] what it uses. Trials start in their order, up to a maximum number of running
+//! trials. A trial waits for running trials that conflict with it, and for conflicting trials before it in the order.
+//! Trials that use the same environment therefore always run in the same order.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// An environment that a trial can claim for exclusive use, including the Secrets that the environment reads.
+/// Environment that a trial can claim for exclusive use, including the Secrets that the environment reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Environment {
     /// The environment `staging`.
@@ -18,31 +18,31 @@ pub enum Environment {
     Scratch,
 }
 
-/// What a trial needs exclusively, in addition to environments.
+/// Resources that a trial uses in addition to environments. They determine which other trials may run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
-    /// Nothing: the trial has long timeouts and needs little processor time.
+    /// No further resources: the trial has long timeouts and needs little processor time.
     None,
-    /// Otherwise idle processors: the trial measures durations of a few seconds.
+    /// Idle processors: the trial measures durations of a few seconds.
     IdleProcessors,
-    /// The trial uses all processors for a while or restarts the operator, so no other trial may measure durations
-    /// meanwhile.
+    /// All processors: the trial keeps them busy for a while or restarts the operator. No other trial may measure
+    /// durations at the same time.
     BusyProcessors,
     /// The whole cluster, including the operator and the database.
     WholeCluster,
 }
 
-/// What a trial uses.
+/// Environments and other resources that a trial uses. They determine which other trials may run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Environments that the trial uses exclusively.
     pub environments: &'static [Environment],
-    /// Exclusive use of anything other than environments.
+    /// Resources that the trial uses in addition to environments.
     pub isolation: Isolation,
 }
 
 impl Claim {
-    /// A claim to the whole cluster: no other trial runs at the same time.
+    /// Claim to the whole cluster: no other trial runs at the same time.
     pub const ALONE: Self = Self {
         environments: &[
             Environment::Staging,
@@ -52,7 +52,7 @@ impl Claim {
         isolation: Isolation::WholeCluster,
     };
 
-    /// A claim to these environments with this isolation.
+    /// Creates a claim to these environments with this isolation.
     #[must_use]
     pub const fn of(isolation: Isolation, environments: &'static [Environment]) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Claim {
         }
     }
 
-    /// Whether trials with these two claims must not run at the same time.
+    /// Returns true if trials with these two claims must not run at the same time.
     #[must_use]
     pub fn conflicts(&self, other: &Self) -> bool {
         let disturbs = matches!(
@@ -79,7 +79,7 @@ impl Claim {
     }
 }
 
-/// Decides when each trial may run, and grants it a [`Slot`].
+/// Scheduler that decides when each trial may run, and grants it a [`Slot`].
 #[derive(Debug)]
 pub struct Scheduler {
     max_running: usize,
@@ -101,7 +101,7 @@ pub struct Slot<'a> {
 }
 
 impl Scheduler {
-    /// A scheduler that lets at most `max_running` trials run at the same time; 0 counts as 1.
+    /// Creates a scheduler that lets at most `max_running` trials run at the same time; 0 counts as 1.
     #[must_use]
     pub fn new(max_running: usize) -> Self {
         Self {
@@ -111,13 +111,13 @@ impl Scheduler {
         }
     }
 
-    /// Announces the trial at the position `number` of the order. Later trials that conflict with it wait until it has
+    /// Registers the trial at position `number` of the order. Conflicting trials with a higher number wait until it has
     /// run.
     pub fn enlist(&self, number: usize, claim: Claim) {
         self.state().waiting.insert(number, claim);
     }
 
-    /// Waits until the announced trial `number` may run.
+    /// Waits until the trial `number`, registered with [`Self::enlist`], may run.
     pub fn wait(&self, number: usize) -> Slot<'_> {
         let is_not_next = |state: &mut State| next(state, self.max_running) != Some(number);
         let state = self.changed.wait_while(self.state(), is_not_next);
@@ -147,8 +147,8 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// The first waiting trial that conflicts with no running trial and no waiting trial before it. `None` if
-/// `max_running` trials run.
+/// Returns the first waiting trial that conflicts with no running trial and with no waiting trial before it. Returns
+/// `None` if there is no such trial or `max_running` trials are running.
 fn next(state: &State, max_running: usize) -> Option<usize> {
     if state.running.len() >= max_running {
         return None;
@@ -178,7 +178,7 @@ mod tests {
     );
     const BUSY: Claim = Claim::of(Isolation::BusyProcessors, &[]);
 
-    /// The order in which trials start if each time the trial that has run longest ends.
+    /// Simulates a schedule in which the trial that has run longest always ends first. Returns the order of the starts.
     fn order(claims: &[Claim], max_running: usize) -> Vec<usize> {
         let mut state = State {
             waiting: claims.iter().copied().enumerate().collect(),

@@ -1,5 +1,5 @@
-//! Faults that appear only after the rollout: the bake detects them, and the operator rolls back to the last good
-//! release.
+//! Tests of faults that appear only after the rollout: the bake detects them, and the operator rolls back to the last
+//! good release.
 
 use std::time::{Duration, Instant};
 
@@ -19,20 +19,22 @@ use crokodial_cluster::edge::load::Load;
 
 const STAGING: Stage = Stage::Staging;
 
-/// Maximum time from the verdict until the last good release runs on all pods. Its image is already on the node.
+/// Timeout of a rollback: from the verdict until the last good release runs on all pods. The image of that release is
+/// already on the node.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long `make e2e` re-applies the same spec after a rollback.
+/// Time for which `make e2e` re-applies the same spec after a rollback.
 const SHORT_REAPPLY: Duration = Duration::from_secs(15);
-/// How long `make test-long` re-applies the same spec after a rollback.
+/// Time for which `make test-long` re-applies the same spec after a rollback.
 const LONG_REAPPLY: Duration = Duration::from_secs(120);
 
-/// A release crashes repeatedly after its rollout: it is rolled back, and re-applying the same spec causes no rollout.
+/// Checks that a release that crashes repeatedly after its rollout is rolled back, and that re-applying the same spec
+/// starts no rollout.
 pub async fn crash(world: &World) -> anyhow::Result<()> {
     crash_and_reapply(world, SHORT_REAPPLY).await
 }
 
-/// As [`crash`], but re-applies the spec for two minutes.
+/// Like [`crash`], but re-applies the spec for two minutes.
 pub async fn crash_and_reapply_for_long(world: &World) -> anyhow::Result<()> {
     crash_and_reapply(world, LONG_REAPPLY).await
 }
@@ -52,7 +54,8 @@ async fn crash_and_reapply(world: &World, duration: Duration) -> anyhow::Result<
     scratch.close().await
 }
 
-/// A release whose answers take 300 ms longer than those of the previous release is rolled back without a lost request.
+/// Checks that a release is rolled back without a lost request if its responses take 300 ms longer than those of the
+/// previous release.
 pub async fn slow(world: &World) -> anyhow::Result<()> {
     let good = images::simulated(world, "good", &[]).await?;
     let slow = ["--delay-milliseconds=300", "--delay-after-seconds=15"];
@@ -78,8 +81,8 @@ pub async fn slow(world: &World) -> anyhow::Result<()> {
     scratch.close().await
 }
 
-/// The database becomes unreachable for the scratch environment while a working release bakes. The bake is suspended,
-/// and the release becomes good after the database is reachable again.
+/// Makes the database unreachable for the scratch environment while a working release bakes. The release must be
+/// blocked, and become good after the database is reachable again.
 pub async fn database_unreachable(world: &World) -> anyhow::Result<()> {
     let EnvironmentSpec { image, config, .. } = environments::environment(STAGING)?.spec;
     let (address, port) = cluster_network::forward_to_mongo(world)?;
@@ -113,7 +116,7 @@ pub async fn database_unreachable(world: &World) -> anyhow::Result<()> {
     scratch.close().await
 }
 
-/// Waits until the first release runs on all pods again.
+/// Waits until release 1 serves again and the conditions report the rollback.
 async fn rolled_back(world: &World, scratch: &ScratchEnvironment<'_>) -> anyhow::Result<()> {
     let start = Instant::now();
     let within = ROLLBACK_TIMEOUT;
@@ -146,7 +149,8 @@ async fn rolled_back(world: &World, scratch: &ScratchEnvironment<'_>) -> anyhow:
     Ok(())
 }
 
-/// Applies the same spec every second, as a GitOps controller does, and checks that nothing is rolled out.
+/// Updates an annotation of the environment every second for `duration`, like a GitOps controller that re-applies the
+/// same spec. Checks that nothing is rolled out.
 async fn reapply(
     world: &World,
     scratch: &ScratchEnvironment<'_>,

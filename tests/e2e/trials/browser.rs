@@ -1,4 +1,4 @@
-//! A user resets the password and signs in with a real browser.
+//! Test in which a user resets the password and signs in with a real browser.
 
 use std::process::Command;
 
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::support::world::World;
 use crokodial_cluster::edge::site::{Answer, Site};
 
-/// Registers a user through the API. Then, in Chromium, sets a new password through an administrator's reset link and
-/// signs in with it.
+/// Registers a user through the API. Then, in Chromium, sets a new password with an administrator's reset link and
+/// signs in with the new password.
 pub async fn sign_in(world: &World) -> anyhow::Result<()> {
     let domain = Stage::Staging.domain();
     let site = Site::https(world, domain)?;
@@ -46,8 +46,8 @@ pub async fn sign_in(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Path of a password reset link for this user. The link is created by an administrator, and the administrator by the
-/// dialer's command line.
+/// Returns the path of a password reset link for this user. An administrator creates the link. The administrator's
+/// account is created with the dialer's command line.
 async fn reset_link(world: &World, site: &Site, run: i64, user: &Value) -> anyhow::Result<String> {
     let email = format!("admin-{run}@example.com");
     let command = format!(
@@ -68,7 +68,7 @@ async fn reset_link(world: &World, site: &Site, run: i64, user: &Value) -> anyho
     Ok(made["path"].as_str().context("no path")?.to_owned())
 }
 
-/// The JSON body of a response. An error if the response does not have this status.
+/// Returns the JSON body of a response. Fails if the response does not have this status.
 fn expect(answer: Answer, status: u16) -> anyhow::Result<Value> {
     ensure!(
         answer.status == status,

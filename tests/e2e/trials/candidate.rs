@@ -1,4 +1,4 @@
-//! Candidate pods: bad releases and bad Secret values are rejected before they reach a serving pod.
+//! Tests of candidate pods: bad releases and bad Secret values are rejected before they reach a serving pod.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crokodial_cluster::edge::site::Site;
 
 const STAGING: Stage = Stage::Staging;
 
-/// Pods of a component (`web`, `candidate`) of an environment in the namespace of staging.
+/// Returns the pods of a component (`web` or `candidate`) of an environment in staging's namespace.
 async fn pods(world: &World, environment: &str, component: &str) -> anyhow::Result<Vec<PodState>> {
     pods::of(&world.client, &STAGING.namespace(), environment, component).await
 }
@@ -40,8 +40,8 @@ async fn no_candidate(world: &World, environment: &str) -> anyhow::Result<()> {
     .await
 }
 
-/// Makes an edit and checks that the resulting release is rejected with this reason, that the serving pods stay and
-/// that the site answers.
+/// Edits the scratch environment and waits until the resulting release `number` is rejected. Checks that it has this
+/// reason, that the serving pods stay and that the site answers.
 async fn rejected(
     world: &World,
     scratch: &ScratchEnvironment<'_>,
@@ -71,7 +71,7 @@ async fn rejected(
     Ok(release)
 }
 
-/// Releases with missing assets, with a wrong start command and with a failing release phase are rejected before they
+/// Checks that releases with missing assets, a wrong start command or a failing release phase are rejected before they
 /// serve users.
 pub async fn bad_releases(world: &World) -> anyhow::Result<()> {
     let good = images::simulated(world, "candidate", &[]).await?;
@@ -100,7 +100,8 @@ pub async fn bad_releases(world: &World) -> anyhow::Result<()> {
     scratch.close().await
 }
 
-/// The application cannot parse a variable: the candidate pod exits, and the serving pods stay.
+/// Sets a variable to a value that the application cannot parse. The candidate pod must fail, and the serving pods must
+/// stay.
 pub async fn unreadable_config(world: &World) -> anyhow::Result<()> {
     let before = pods(world, STAGING.as_str(), "web").await?;
     let spec = world.environment(STAGING).await?.spec;
@@ -140,8 +141,8 @@ pub async fn unreadable_config(world: &World) -> anyhow::Result<()> {
     world.ready(STAGING).await
 }
 
-/// The application rejects a new JWT secret: no serving pod gets the secret, not even pods created after all serving
-/// pods were evicted.
+/// Sets a JWT secret that the application rejects. No serving pod may get the secret, not even pods that replace
+/// evicted ones.
 pub async fn bad_values(world: &World) -> anyhow::Result<()> {
     let secrets = world.secrets(STAGING);
     let old = secrets.get("dialer").await?.data.unwrap_or_default();
@@ -202,7 +203,8 @@ pub async fn bad_values(world: &World) -> anyhow::Result<()> {
     world.ready(STAGING).await
 }
 
-/// Evicts every serving pod, as `kubectl drain` does. Retries while a PodDisruptionBudget prevents an eviction.
+/// Evicts every serving pod of staging, as `kubectl drain` does. Retries while a PodDisruptionBudget prevents an
+/// eviction.
 async fn evict_all(world: &World) -> anyhow::Result<()> {
     let api: Api<Pod> = Api::namespaced(world.client.clone(), &STAGING.namespace());
     for (name, _) in world.pods(STAGING).await? {

@@ -1,4 +1,5 @@
-//! Bad input in a spec is reported with the next step within two seconds, and running pods are not affected.
+//! Tests that bad input in a spec is reported within seconds, together with the next step, and does not affect running
+//! pods.
 
 use std::time::Duration;
 
@@ -12,10 +13,11 @@ use crokodial_cluster::edge::site::Site;
 
 const STAGING: Stage = Stage::Staging;
 
-/// Timeout of a verdict: the two seconds that are promised, and one second for the test's requests to the API server.
+/// Timeout for a problem to be reported in the status: the promised two seconds, and one second for the test's requests
+/// to the API server.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// An edit of staging's spec, the condition and reason that must report it, and the edit that reverts it.
+/// Edit of staging's spec, the condition and reason that must report it, and the edit that reverts it.
 struct Case {
     edit: Value,
     back: Value,
@@ -63,7 +65,7 @@ fn cases(image: &str) -> Vec<Case> {
     ]
 }
 
-/// References to objects that do not exist or are unusable are each reported, while the site keeps serving.
+/// Checks that every reference to a missing or unusable object is reported, and that the site keeps serving.
 pub async fn bad_references(world: &World) -> anyhow::Result<()> {
     let image = world.environment(STAGING).await?.spec.image;
     let (pods, releases) = (
@@ -104,7 +106,7 @@ pub async fn bad_references(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks that the schema rejects bad edits, each with the expected part of the error message.
+/// Checks that the schema rejects each bad edit with the expected part of the error message.
 pub async fn schema(world: &World) -> anyhow::Result<()> {
     let rejected = [
         (

@@ -1,4 +1,4 @@
-//! Runs those of the dialer's tests that need a database, against the cluster's database.
+//! Runs the dialer's tests that need a database against the cluster's database.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use crokodial_cluster::deploy::compile::cargo;
 
 use crate::support::world::World;
 
-/// Path of the module that every file of `dialer/tests` with tests that need a database imports.
+/// Module that a file in `dialer/tests` imports if its tests need a database.
 const DATABASE_MODULE: &str = "crate::support::mongo";
 
-/// Output of a test that was skipped because no database server was configured.
+/// Message of a test that is skipped because no database server is configured.
 const SKIPPED: &str = "MONGODB_TEST_URI is not set";
 
-/// Names of the test modules that need a database.
+/// Returns the names of the dialer's test modules that need a database.
 fn suites(tests: &Path) -> anyhow::Result<Vec<String>> {
     let mut suites = Vec::new();
     for file in std::fs::read_dir(tests).with_context(|| format!("reading {}", tests.display()))? {
@@ -27,8 +27,8 @@ fn suites(tests: &Path) -> anyhow::Result<Vec<String>> {
     Ok(suites)
 }
 
-/// Runs the dialer's database tests against the cluster's database. If `MONGODB_TEST_URI` is set, runs them against
-/// that server, as `make test-unit` does.
+/// Runs the dialer's database tests against the cluster's database, or against the server in `MONGODB_TEST_URI` if that
+/// variable is set.
 pub async fn dialer(world: &World) -> anyhow::Result<()> {
     let ours = world.cluster.layout.path("mongo-admin-uri");
     let uri = match std::env::var("MONGODB_TEST_URI") {

@@ -1,11 +1,12 @@
-//! Checks that the fake API server of the operator's tests behaves like the real API server of this cluster.
+//! Test that the fake API server of the operator's tests behaves like the real API server of this cluster.
 
 use anyhow::{Context, ensure};
 use crokodial_cluster::deploy::compile::cargo;
 
 use crate::support::world::World;
 
-/// Environment variable of the test suite: path of a kubeconfig of the server to test instead of the fake.
+/// Environment variable of the test suite: path of a kubeconfig. If it is set, the suite tests the API server in it
+/// instead of the fake.
 const KUBECONFIG: &str = "CROKODIAL_REAL_API_KUBECONFIG";
 
 /// Runs the test suite `operator/tests/fake_api` against this cluster's kube-apiserver. `make test-unit` runs the same

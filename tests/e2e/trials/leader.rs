@@ -1,5 +1,5 @@
-//! Leader election between two operator pods: which pod leads, when the other one takes over, and that only the leader
-//! writes, according to the API server's audit log.
+//! Tests of leader election between two operator pods: which pod leads, when the other one takes over, and that only
+//! the leader writes. The writes are read from the API server's audit log.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::support::world::World;
 
 const STAGING: Stage = Stage::Staging;
 
-/// Waits until two operator pods are ready and one of them leads; returns the name of the leader's pod.
+/// Waits until two operator pods are ready and one of them leads. Returns the name of the leading pod.
 pub async fn settled(world: &World) -> anyhow::Result<String> {
     operators::settled(&world.client, &world.progress).await
 }
@@ -38,14 +38,15 @@ pub fn replicas(world: &World, count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sets the number of pods of staging (`None`: the default, 1), which makes the operator write.
+/// Sets the number of pods of staging, which makes the operator write. `None` restores the default of 1.
 async fn scale(world: &World, replicas: Option<i32>) -> anyhow::Result<()> {
     world
         .edit(STAGING, json!({"runtime": {"replicas": replicas}}))
         .await
 }
 
-/// Waits for the first write since `since` by a pod other than `old`. Writes of the Lease do not count.
+/// Waits for the first write after `since` by an operator pod other than `old`. Rejected writes and writes of the Lease
+/// do not count.
 async fn first_write_of_others(
     world: &World,
     old: &str,
@@ -61,8 +62,8 @@ async fn first_write_of_others(
     .await
 }
 
-/// A server-side apply with an outdated resourceVersion can create an object but not overwrite one. The operator relies
-/// on this.
+/// Checks that a server-side apply with an outdated resourceVersion creates a missing object but does not overwrite an
+/// existing one. The operator relies on this.
 pub async fn create_only(world: &World) -> anyhow::Result<()> {
     let maps: Api<ConfigMap> = Api::namespaced(world.client.clone(), &STAGING.namespace());
     let params = PatchParams::apply("e2e").force();
@@ -77,7 +78,8 @@ pub async fn create_only(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// After SIGTERM the leader releases its Lease instead of letting it expire. `make bench` measures the takeover time.
+/// Checks that the leader releases its Lease after SIGTERM instead of letting it expire. `make bench` measures the
+/// takeover time.
 pub async fn terminated(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let before = lease(&world.client).await?;
@@ -109,8 +111,8 @@ pub async fn terminated(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// After SIGKILL of the leader, the other operator takes over as soon as the Lease has expired. `make bench` measures
-/// the takeover time.
+/// Checks that another operator pod writes within two Lease durations after SIGKILL of the leader. `make bench`
+/// measures the takeover time.
 pub async fn killed(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let process = operators::process(&world.cluster, &old)?;
@@ -128,8 +130,8 @@ pub async fn killed(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The leader is paused (SIGSTOP) for two Lease durations in the middle of its work, and resumed after another operator
-/// leads. After the takeover, the API server must accept no write of the former leader.
+/// Pauses the leader (SIGSTOP) for two Lease durations in the middle of its work, and resumes it after another operator
+/// pod leads. After the takeover, the API server must accept no write of the former leader.
 pub async fn paused(world: &World) -> anyhow::Result<()> {
     let old = settled(world).await?;
     let process = operators::process(&world.cluster, &old)?;
@@ -162,7 +164,7 @@ pub async fn paused(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Pauses the leader; returns the time at which the next leader had acquired the Lease.
+/// Pauses the leader `old`. Returns the time at which the next leader acquired the Lease, plus 1 ms.
 async fn pause(world: &World, old: &str, process: Pid) -> anyhow::Result<Timestamp> {
     // These edits trigger reconciles, so that the leader is paused in the middle of one.
     for turn in 0..6 {

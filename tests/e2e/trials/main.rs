@@ -2,8 +2,8 @@
 //! browser.
 //!
 //! Trials run only with `--ignored` (`make e2e`, `make test-long`), so that `cargo test` cannot change a cluster. All
-//! run on one cluster that is created for them, and each leaves the cluster as it was. By default two trials run at the
-//! same time (`--test-threads` sets the number); trials that conflict run in the order of this file.
+//! trials run on one cluster that is created for them. By default, two trials run at the same time; `--test-threads`
+//! changes the number. Trials that conflict run in the order of this file.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,8 +42,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::support::restore::SavedState;
 use crate::support::world::World;
 
-/// Default number of trials that run at the same time. Most trials mostly wait; their timeouts are meant for a machine
-/// with two processors.
+/// Default number of trials that run at the same time. Most trials spend their time waiting. Their timeouts are meant
+/// for a machine with two processors.
 const MAX_RUNNING: usize = 2;
 
 fn main() -> std::process::ExitCode {
@@ -67,10 +67,10 @@ fn main() -> std::process::ExitCode {
     conclusion.exit_code()
 }
 
-/// Claim of short trials that use both sites.
+/// Claim for short trials that use the sites of both stages.
 const BOTH_SITES: Claim = Claim::of(Isolation::None, &[Staging, Prod]);
 
-/// The trials of `make test-long`: each takes minutes or needs another build of the operator.
+/// Adds the trials of `make test-long`. Each takes minutes or needs another build of the operator.
 fn long(trials: &mut Trials) {
     trials.add(
         "after a crash during the bake two minutes of re-applying roll nothing out",
@@ -89,7 +89,7 @@ fn long(trials: &mut Trials) {
     );
 }
 
-/// The trials of `make e2e`, in an order in which two trials running at the same time rarely wait for each other.
+/// Adds the trials of `make e2e`, in an order in which two trials that run at the same time rarely wait for each other.
 fn usual(trials: &mut Trials) {
     sites(trials);
     releases_and_configuration(trials);
@@ -97,7 +97,7 @@ fn usual(trials: &mut Trials) {
     operators(trials);
 }
 
-/// Trials of the sites, and the longest trials, which run alongside them.
+/// Adds the trials of the sites, and the longest trials, which run alongside them.
 fn sites(trials: &mut Trials) {
     trials.add(
         "both sites answer over https with a chain to the local authority",
@@ -151,7 +151,7 @@ fn sites(trials: &mut Trials) {
     );
 }
 
-/// Trials of releases and configurations.
+/// Adds the trials of releases and configurations.
 fn releases_and_configuration(trials: &mut Trials) {
     trials.add(
         "a promotion under 200 requests a second loses none",
@@ -195,7 +195,7 @@ fn releases_and_configuration(trials: &mut Trials) {
     );
 }
 
-/// Trials of credentials and the promotion gate.
+/// Adds the trials of credentials and the promotion gate, and trials that run alongside them.
 fn credentials_and_promotion(trials: &mut Trials) {
     trials.add(
         "a credential rotates good, bad, good while a release fails",
@@ -249,7 +249,7 @@ fn credentials_and_promotion(trials: &mut Trials) {
     );
 }
 
-/// Trials of RBAC roles and of the operator's replicas.
+/// Adds the trials of RBAC roles and of the operator's replicas.
 fn operators(trials: &mut Trials) {
     trials.add(
         "roles grant exactly their rights, and only the operator creates or deletes releases",
@@ -278,7 +278,7 @@ fn operators(trials: &mut Trials) {
     );
 }
 
-/// The trials, in the order in which they were added, and their scheduler.
+/// Trials in the order in which they were added, and their scheduler.
 struct Trials {
     scheduler: Arc<Scheduler>,
     list: Vec<Trial>,
@@ -292,8 +292,8 @@ impl Trials {
         }
     }
 
-    /// Adds a trial. It is marked as ignored, so it runs only with `--ignored`, and it waits until the scheduler
-    /// grants its claim. If it fails, a dump of the cluster is written and the claimed objects are restored.
+    /// Adds a trial. It is marked as ignored, so it runs only with `--ignored`. It starts when the scheduler grants its
+    /// claim. If it fails, a dump of the cluster is written and the claimed objects are restored.
     fn add<F, Fut>(&mut self, name: &'static str, claim: Claim, test: F)
     where
         F: Fn(&'static World) -> Fut + Send + 'static,

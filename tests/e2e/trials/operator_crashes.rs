@@ -1,4 +1,5 @@
-//! The operator crashes ten times during a promotion. The result must equal that of a promotion without crashes.
+//! Test in which the operator crashes ten times during a promotion. The result must equal that of a promotion without
+//! crashes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,11 +19,11 @@ use crate::support::world::World;
 const PROD: Stage = Stage::Prod;
 const CRASHES: usize = 10;
 
-/// Time without creations and deletions of objects after which a promotion counts as finished.
+/// Time without created or deleted objects after which a promotion counts as finished.
 const QUIET_PERIOD: Duration = Duration::from_secs(8);
 
-/// Makes a promotion without crashes and one with ten crashes, at random writes (seed: `E2E_SEED`), and compares the
-/// results.
+/// Makes one promotion without crashes and one with ten crashes at random writes, and compares the results. `E2E_SEED`
+/// sets the random seed.
 pub async fn ten(world: &World) -> anyhow::Result<()> {
     let seed = std::env::var("E2E_SEED").ok().and_then(|s| s.parse().ok());
     let seed: u64 = seed.unwrap_or(20_261_125);
@@ -67,8 +68,8 @@ pub async fn ten(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Draws ten crashes at random writes. Each is given by the number of writes since the previous crash; the sum of these
-/// numbers is at most `writes`.
+/// Draws ten crashes at random writes. Each crash has the number of writes since the previous one. These numbers add up
+/// to at most `writes`, which should be at least 10.
 fn draw(seed: u64, writes: usize) -> Vec<(usize, CrashTime)> {
     let mut random = StdRng::seed_from_u64(seed);
     let max = (writes / CRASHES).max(1);
@@ -82,8 +83,8 @@ fn draw(seed: u64, writes: usize) -> Vec<(usize, CrashTime)> {
     (0..CRASHES).map(|_| point()).collect()
 }
 
-/// Rolls out an image in staging and promotes it to prod; returns the writes in prod's namespace until the release was
-/// good.
+/// Rolls out an image in staging and promotes it to prod, while the operator crashes as scheduled. Returns the
+/// operator's writes in prod's namespace during the promotion.
 async fn promote(
     world: &World,
     proxy: &CrashProxy,
@@ -107,7 +108,7 @@ async fn promote(
     .await
 }
 
-/// Number and phase of the newest release of prod.
+/// Returns the number and phase of the newest release of prod.
 async fn newest(world: &World) -> anyhow::Result<(i64, Option<ReleasePhase>)> {
     let releases = world.releases(PROD).await?;
     let newest = releases.last().context("no release")?;
@@ -115,7 +116,8 @@ async fn newest(world: &World) -> anyhow::Result<(i64, Option<ReleasePhase>)> {
     Ok((newest.spec.number, phase))
 }
 
-/// Specs and conditions of prod's objects, without the values that differ between any two releases.
+/// Returns the specs and conditions of prod's main objects and the state of its newest release, without the values that
+/// differ between any two releases.
 async fn result(world: &World) -> anyhow::Result<Value> {
     let namespace = PROD.namespace();
     let kinds = "deploy,svc,ingress,netpol,cenv";
@@ -149,7 +151,7 @@ async fn result(world: &World) -> anyhow::Result<Value> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// Status and reason of each condition, by type.
+/// Returns the status and reason of each condition, by condition type.
 fn conditions(status: &Value) -> BTreeMap<String, String> {
     let conditions = status["conditions"].as_array().into_iter().flatten();
     let word = |c: &Value, field: &str| c[field].as_str().unwrap_or_default().to_owned();
@@ -157,7 +159,7 @@ fn conditions(status: &Value) -> BTreeMap<String, String> {
     conditions.map(|c| (word(c, "type"), line(c))).collect()
 }
 
-/// Kinds and names of the objects in prod's namespace, except pods and Events.
+/// Returns the kinds and names of the objects in prod's namespace, for the most important kinds.
 fn names(world: &World) -> anyhow::Result<Vec<String>> {
     let namespace = PROD.namespace();
     let kinds = "cenv,crel,deploy,svc,ingress,netpol,jobs,secrets,configmaps";
@@ -165,7 +167,7 @@ fn names(world: &World) -> anyhow::Result<Vec<String>> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// Names in `after` that are not in `before`, with numbers replaced by `N`.
+/// Returns the names in `after` that are not in `before`, sorted and with numbers replaced by `N`.
 fn added(before: &[String], after: &[String]) -> Vec<String> {
     let new = after.iter().filter(|name| !before.contains(name));
     let mut new: Vec<String> = new.map(|name| without_numbers(name)).collect();

@@ -1,4 +1,5 @@
-//! Pins: a pinned older release serves until it is unpinned, even if the environment's spec asks for another one.
+//! Tests of pins: a pinned older release serves until it is unpinned, even if the environment's spec asks for another
+//! release.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,8 @@ use crokodial_cluster::edge::site::Site;
 
 const PROD: Stage = Stage::Prod;
 
-/// Under load, an older release is pinned, keeps serving through fifty applies of the environment and a restart of the
-/// operator, and is unpinned. No request is lost.
+/// Pins an older release under load. It must keep serving through fifty applies of the environment and a restart of the
+/// operator. After it is unpinned, the newest release serves again. No request may be lost.
 pub async fn pin(world: &World) -> anyhow::Result<()> {
     let (old, new) = newest_two(world).await?;
     let load = Load::start(Site::https(world, PROD.domain())?, "/livez", 200);
@@ -58,7 +59,7 @@ pub async fn pin(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Numbers of the two newest good releases, the older one first. An error unless the newer one serves.
+/// Returns the numbers of prod's two newest good releases, the older one first. Fails unless the newer one serves.
 async fn newest_two(world: &World) -> anyhow::Result<(i64, i64)> {
     let releases = world.releases(PROD).await?;
     let good = releases.iter().rev().filter(|r| {
@@ -76,7 +77,7 @@ async fn newest_two(world: &World) -> anyhow::Result<(i64, i64)> {
     Ok((old, new))
 }
 
-/// Pins or unpins a release by the command of docs/hot-fix.md.
+/// Pins or unpins a release with the command in docs/hot-fix.md.
 pub fn set_pin(world: &World, stage: Stage, release: &str, pin: bool) -> anyhow::Result<()> {
     let patch = format!("{{\"spec\":{{\"pin\":{pin},\"pinReason\":\"INC-7\"}}}}");
     let (namespace, name) = (stage.namespace(), format!("crel/{release}"));
@@ -93,13 +94,14 @@ pub fn set_pin(world: &World, stage: Stage, release: &str, pin: bool) -> anyhow:
     Ok(())
 }
 
-/// Number of the release that serves prod.
+/// Returns the number of the release that serves prod, if any.
 async fn serving(world: &World) -> anyhow::Result<Option<i64>> {
     let status = world.environment(PROD).await?.status.unwrap_or_default();
     Ok(status.release.serving)
 }
 
-/// Waits until the pinned release runs on all pods of prod and the conditions Ready and RolledOut report the pin.
+/// Waits until the pinned release `number` runs on all pods of prod and the conditions Ready and RolledOut report the
+/// pin.
 async fn pinned(world: &World, number: i64) -> anyhow::Result<()> {
     let within = Duration::from_secs(90);
     until(&world.progress, "the pinned release", within, || async {

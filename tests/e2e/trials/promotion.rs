@@ -1,4 +1,4 @@
-//! The promotion gate: prod waits for staging, reports the reason, and is promoted at the promised time.
+//! Tests of the promotion gate: prod waits for staging, reports the reason, and is promoted at the announced time.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -17,12 +17,12 @@ use crate::support::world::World;
 const STAGING: Stage = Stage::Staging;
 const PROD: Stage = Stage::Prod;
 
-/// Maximum time from an edit until the verdict is in the status.
+/// Maximum time from an edit until the gate's verdict is in the status.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Maximum time from the promised opening of the gate until it opens.
+/// Maximum delay of the gate's opening after the time in `status.promotion.earliest`.
 const MAX_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
-/// `spec.promotion` of an environment that promotes from staging with a soak of 30 s. Fields of `more` override it.
+/// Returns `spec.promotion` for a promotion from staging with a soak of 30 s. The fields of `more` override it.
 pub fn from_staging(more: Value) -> Value {
     let mut promotion = json!({
         "from": {"name": "staging", "namespace": STAGING.namespace()}, "soak": "30s", "allow": null, "freezes": null,
@@ -33,12 +33,13 @@ pub fn from_staging(more: Value) -> Value {
     promotion
 }
 
-/// The tag with the current time appended, so that the test can be repeated on a cluster that was kept.
+/// Appends the current time to the tag, so that the test can be repeated on a cluster that was kept.
 fn unique(tag: &str) -> String {
     format!("{tag}-{}", Timestamp::now().as_second())
 }
 
-/// Pushes the dialer under this tag and rolls it out in staging; returns the reference by which pods pull the image.
+/// Builds the dialer's image under this tag and rolls it out in staging. Returns the reference by which pods pull the
+/// image.
 pub async fn staged(world: &World, tag: &str) -> anyhow::Result<String> {
     let pushed = images::dialer(world, tag).await?;
     world
@@ -65,8 +66,8 @@ async fn gate_reports(world: &World, status: &str, reason: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// Waits until the newest release of prod has passed the gate. Returns that time, and `status.promotion.earliest` as it
-/// was last reported.
+/// Waits until the newest release of prod has passed the gate. Returns the time at which this was seen, and the last
+/// value of `status.promotion.earliest`.
 async fn opened(world: &World) -> anyhow::Result<(Timestamp, Option<Timestamp>)> {
     let promised = Cell::new(None);
     let within = Duration::from_secs(120);
@@ -86,7 +87,7 @@ async fn opened(world: &World) -> anyhow::Result<(Timestamp, Option<Timestamp>)>
     Ok((Timestamp::now(), promised.get()))
 }
 
-/// Checks that the gate opened at the promised time, at most [`MAX_DELAY`] late.
+/// Checks that the gate opened at the promised time or at most [`MAX_DELAY`] later. `what` names that time in messages.
 fn in_time((opened, promised): (Timestamp, Option<Timestamp>), what: &str) -> anyhow::Result<()> {
     let promised = promised.context("no earliest time was reported")?;
     let late = opened.duration_since(promised);
@@ -100,7 +101,7 @@ fn in_time((opened, promised): (Timestamp, Option<Timestamp>), what: &str) -> an
     Ok(())
 }
 
-/// Tests one after the other: the soak, an image that staging never ran, a freeze, and `promotion.allow`.
+/// Tests the gate in four steps: the soak, an image that staging never ran, a freeze, and `promotion.allow`.
 pub async fn gate(world: &World) -> anyhow::Result<()> {
     ensure!(
         world.environment(PROD).await?.spec.stage == SpecStage::Prod,
@@ -123,8 +124,8 @@ pub async fn gate(world: &World) -> anyhow::Result<()> {
     world.ready(PROD).await
 }
 
-/// An image that staging never ran becomes a new release, which waits at the gate without any pod until the edit is
-/// reverted to the image `previous`.
+/// Releases an image that staging never ran. The new release must wait at the gate without any pod, until the spec is
+/// changed back to the image `previous`.
 async fn never_staged(world: &World, previous: &str) -> anyhow::Result<()> {
     let (count, pods) = (world.releases(PROD).await?.len(), world.pods(PROD).await?);
     let pushed = images::dialer(world, &unique("dev-unstaged")).await?;
@@ -141,7 +142,7 @@ async fn never_staged(world: &World, previous: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until prod has `count` releases and the newest is in this phase.
+/// Waits until prod has `count` releases and the newest one is in this phase.
 async fn newest(world: &World, count: usize, phase: ReleasePhase) -> anyhow::Result<()> {
     let within = Duration::from_secs(10);
     until(&world.progress, "the newest release", within, || async {
@@ -158,7 +159,7 @@ async fn newest(world: &World, count: usize, phase: ReleasePhase) -> anyhow::Res
     .await
 }
 
-/// A changed variable is not rolled out before the end of a freeze.
+/// Checks that a changed variable is not rolled out before the end of a freeze.
 async fn frozen(world: &World) -> anyhow::Result<()> {
     let (freeze, _) = freeze_until_a_minute(Timestamp::now())?;
     let mut env = serde_json::to_value(world.environment(PROD).await?.spec.config.env)?;
@@ -176,7 +177,8 @@ async fn frozen(world: &World) -> anyhow::Result<()> {
     world.ready(PROD).await
 }
 
-/// An image is let through by `promotion.allow` before the end of its soak, and the release records the reason.
+/// Checks that `promotion.allow` lets an image through before the end of its soak, and that the release records the
+/// reason.
 async fn allowed(world: &World) -> anyhow::Result<()> {
     let image = staged(world, &unique("dev-allowed")).await?;
     let staging = world.environment(STAGING).await?.status.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Releases of prod under load: rollout, rejection, hold, retry, scaling.
+//! Tests of prod's releases: rollout, rejection, hold, retry and scaling.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crokodial_cluster::edge::site::Site;
 
 const PROD: Stage = Stage::Prod;
 
-/// A new image is rolled out under a load of 200 requests per second without a lost request.
+/// Checks that a new image is rolled out under a load of 200 requests per second without a lost request.
 pub async fn promotion(world: &World) -> anyhow::Result<()> {
     let next = images::dialer(world, "dev-2").await?;
     let site = Site::https(world, PROD.domain())?;
@@ -64,8 +64,8 @@ pub async fn promotion(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A release that crash-loops is rejected within a minute and stays on hold through a hundred re-applies. The hold ends
-/// with a return to the good image, and `rollout.retry` makes exactly one new attempt.
+/// Checks that a release in a crash loop is rejected within a minute and stays on hold through a hundred re-applies. A
+/// return to the good image must end the hold, and `rollout.retry` must make exactly one new attempt.
 pub async fn crash_loop(world: &World) -> anyhow::Result<()> {
     let good = world.environment(PROD).await?.spec.image;
     let bad = images::crashing(world).await?;
@@ -118,7 +118,7 @@ pub async fn crash_loop(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until `wanted` releases of prod were rejected for a crash loop and the environment reports the rejection.
+/// Waits until `wanted` releases of prod are rejected for a crash loop and the environment reports the rejection.
 async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
     until(
         &world.progress,
@@ -151,7 +151,8 @@ async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Applies the same spec repeatedly, as a GitOps controller does.
+/// Applies prod's spec unchanged `times` times, as a GitOps controller does. Then scales prod up and down, which
+/// ensures that the operator has seen the last apply.
 pub async fn reapply(world: &World, times: usize) -> anyhow::Result<()> {
     let api = world.environments(PROD);
     let spec = api.get(PROD.as_str()).await?.spec;
@@ -170,7 +171,7 @@ pub async fn reapply(world: &World, times: usize) -> anyhow::Result<()> {
     scaled(world, 2).await
 }
 
-/// Sets the number of replicas and waits until that many pods exist.
+/// Sets the number of prod's replicas and waits until that many pods exist.
 async fn scaled(world: &World, replicas: usize) -> anyhow::Result<()> {
     world
         .edit(PROD, json!({"runtime": {"replicas": replicas}}))
@@ -188,7 +189,7 @@ async fn scaled(world: &World, replicas: usize) -> anyhow::Result<()> {
     .await
 }
 
-/// `kubectl scale` of the environment changes the number of pods without creating a release.
+/// Checks that `kubectl scale` of the environment changes the number of pods and creates no release.
 pub async fn scale(world: &World) -> anyhow::Result<()> {
     let count = world.releases(PROD).await?.len();
     world.kubectl(&[

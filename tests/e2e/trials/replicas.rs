@@ -1,4 +1,4 @@
-//! Two replicas of the dialer: a change made through one replica takes effect at the other.
+//! Test with two replicas of the dialer: a change made through one replica takes effect at the other.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::support::cluster_network;
 use crate::support::world::World;
 use crokodial_cluster::edge::site::{Answer, Site, exchange};
 
-/// The dialer's port.
+/// Port of the dialer.
 const PORT: u16 = 3005;
 
 /// Timeout for receiving a response or a message.
@@ -31,8 +31,8 @@ const RECEIVE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum time until a change takes effect at the other replica (`docs/dialer-compat.md`).
 const MAX_PROPAGATION: Duration = Duration::from_secs(2);
 
-/// A vendor's lead received by one replica is sent to a WebSocket at the other replica. A session ended at one replica
-/// is rejected by the other, which closes the session's WebSocket.
+/// Checks that a lead received by one replica is sent to a WebSocket at the other replica. Then checks that a session
+/// ended at one replica is rejected by the other, which also closes the session's WebSocket.
 pub async fn agree(world: &World) -> anyhow::Result<()> {
     let pods = addresses(world).await?;
     let [one, two] = pods.as_slice() else {
@@ -51,7 +51,8 @@ pub async fn agree(world: &World) -> anyhow::Result<()> {
     signing_out_closes(world, &mut socket, (one, two), &token).await
 }
 
-/// A vendor's lead received by replica `one` is sent to the WebSocket at the other replica.
+/// Sends a vendor's lead to replica `one` and checks that it is received on `socket`, which is open at the other
+/// replica.
 async fn lead_is_sent(
     world: &World,
     socket: &mut Socket,
@@ -88,7 +89,7 @@ async fn lead_is_sent(
     Ok(())
 }
 
-/// Signing out at replica `one` ends the session at replica `two` and closes the session's WebSocket there.
+/// Signs out at replica `one`. Checks that replica `two` rejects the session and closes its WebSocket.
 async fn signing_out_closes(
     world: &World,
     socket: &mut Socket,
@@ -135,7 +136,7 @@ async fn signing_out_closes(
     Ok(())
 }
 
-/// IP addresses and port of prod's pods.
+/// Returns the IP addresses and port of prod's serving pods.
 async fn addresses(world: &World) -> anyhow::Result<Vec<SocketAddr>> {
     let stage = Stage::Prod;
     let api: Api<Pod> = Api::namespaced(world.client.clone(), &stage.namespace());
@@ -158,7 +159,7 @@ async fn addresses(world: &World) -> anyhow::Result<Vec<SocketAddr>> {
     addresses.collect()
 }
 
-/// Sends a request with a JSON body to a pod.
+/// Sends a request with a JSON body to a pod. `Value::Null` means no body.
 async fn send(
     world: &World,
     pod: SocketAddr,
@@ -189,7 +190,7 @@ async fn send(
     .context("no answer")?
 }
 
-/// Creates a credential of the user's vendor; returns its sid and API key.
+/// Creates an API credential for the user's lead vendor. Returns its sid and API key.
 async fn credential(
     world: &World,
     pod: SocketAddr,
@@ -211,7 +212,7 @@ fn text(answer: &Value, field: &str) -> anyhow::Result<String> {
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// Opens a WebSocket to a pod and signs in.
+/// Opens a WebSocket to a pod and authenticates with the session token.
 async fn open(world: &World, pod: SocketAddr, token: &str) -> anyhow::Result<Socket> {
     let stream = cluster_network::connect(world, pod)?;
     let url = format!("ws://{}/ws", Stage::Prod.domain());
@@ -223,7 +224,7 @@ async fn open(world: &World, pod: SocketAddr, token: &str) -> anyhow::Result<Soc
     Ok(socket)
 }
 
-/// The next message of a WebSocket; `None` once it is closed.
+/// Returns the next message of a WebSocket; `None` once it is closed.
 async fn next(socket: &mut Socket) -> anyhow::Result<Option<Value>> {
     loop {
         let message = tokio::time::timeout(RECEIVE_TIMEOUT, socket.next())

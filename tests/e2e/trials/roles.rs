@@ -1,4 +1,4 @@
-//! Permissions: the chart's RBAC roles, and the admission policy by which only the operator creates and deletes
+//! Tests of permissions: the chart's RBAC roles, and the admission policy that lets only the operator create and delete
 //! releases.
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ const PROD: Stage = Stage::Prod;
 const STAGING: Stage = Stage::Staging;
 const ROLES: [&str; 3] = ["viewer", "deployer", "oncall"];
 
-/// Verb, resource, and whether the roles viewer, deployer and oncall have the permission.
+/// Verb, resource, and whether each of the roles viewer, deployer and oncall has the permission.
 type Right = (&'static str, &'static str, [bool; 3]);
 
 const ENVIRONMENTS: &str = "crokodialenvironments.crokodial.com";
@@ -69,7 +69,7 @@ const RIGHTS: [Right; 29] = [
     ("create", "rolebindings.rbac.authorization.k8s.io", NOBODY),
 ];
 
-/// Installs the chart with the roles and the policy, tests both, and installs the chart again as `make up` does.
+/// Installs the chart with the roles and the policy, and tests both. Then restores the installation of `make up`.
 pub async fn enforced(world: &World) -> anyhow::Result<()> {
     let more = [
         "--set",
@@ -105,7 +105,8 @@ async fn both(world: &World) -> anyhow::Result<()> {
     let_through(world).await
 }
 
-/// Checks every permission of the table in prod, and that none is granted in staging, where no role is bound.
+/// Checks every permission of the table in prod. Also checks that no role can read environments in staging, where no
+/// role is bound.
 fn rights(world: &World) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     for (verb, resource, allowed) in RIGHTS {
@@ -124,7 +125,8 @@ fn rights(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a user has a permission, by `kubectl auth can-i`. Its exit code is ignored, because it is 1 for "no".
+/// Returns true if a user has a permission according to `kubectl auth can-i`. The exit code is ignored, because it is 1
+/// for "no".
 fn can(
     world: &World,
     user: &str,
@@ -151,7 +153,7 @@ fn can(
     }
 }
 
-/// The role oncall can pin and unpin the serving release, but not change any other field of it.
+/// Checks that the role oncall can pin and unpin the serving release but cannot change any other field of it.
 async fn pin(world: &World) -> anyhow::Result<()> {
     let status = world.environment(PROD).await?.status.unwrap_or_default();
     let serving = status.release.serving.context("prod serves nothing")?;
@@ -213,7 +215,7 @@ async fn pin(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until the API server enforces the new policy, which takes a moment after its creation.
+/// Waits until the API server enforces the new policy, which takes a moment after the policy is created.
 async fn policy_enforced(world: &World) -> anyhow::Result<()> {
     let within = Duration::from_secs(30);
     until(&world.progress, "the policy", within, || async {
@@ -231,7 +233,7 @@ async fn policy_enforced(world: &World) -> anyhow::Result<()> {
     .await
 }
 
-/// Not even a cluster administrator can create or delete a release or write its status.
+/// Checks that not even a cluster administrator can create or delete a release or write its status.
 async fn refused(world: &World) -> anyhow::Result<()> {
     const SAYS: &str = "made and removed by the operator only";
     let api: Api<CrokodialRelease> = Api::namespaced(world.client.clone(), &PROD.namespace());
@@ -255,8 +257,8 @@ async fn refused(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The operator can create a release, write its status and delete it. The garbage collector can delete a release with
-/// its environment.
+/// Checks that the operator may create a release, write its status and delete it. Also checks that the garbage
+/// collector may delete a release together with its environment.
 async fn let_through(world: &World) -> anyhow::Result<()> {
     let mut spec = world.environment(STAGING).await?.spec;
     spec.domain = "guest.crokodial.test".to_owned();

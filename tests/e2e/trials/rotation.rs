@@ -1,4 +1,5 @@
-//! Rotation of database credentials: a new credential is checked before a pod gets it, and a bad one affects no pod.
+//! Tests of credential rotation: a new database credential is checked before a pod gets it, and a bad one affects no
+//! pod.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,12 +27,12 @@ const STAGING: Stage = Stage::Staging;
 
 /// Maximum time until the verdict on a credential is in the status.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(25);
-/// Port of the node whose packets the test drops.
+/// Port of the node on which the test drops packets.
 const SILENT_PORT: u16 = 27_998;
 /// Port of the node on which nothing listens.
 const CLOSED_PORT: u16 = 27_997;
 
-/// Writes a connection string to the Secret to which staging's spec refers.
+/// Writes a connection string to the Secret that staging's spec refers to.
 async fn rotate(world: &World, uri: &str) -> anyhow::Result<()> {
     let api = world.secrets(STAGING);
     let patch = Patch::Merge(json!({"stringData": {"MONGODB_URI": uri}}));
@@ -39,8 +40,8 @@ async fn rotate(world: &World, uri: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until the condition CredentialsValid has this status and reason; returns the waiting time and the condition's
-/// message.
+/// Waits until staging's condition `CredentialsValid` has this status and reason. Returns the waiting time and the
+/// condition's message.
 async fn verdict(world: &World, status: &str, reason: &str) -> anyhow::Result<(Duration, String)> {
     let began = Instant::now();
     let staging = (STAGING, STAGING.as_str());
@@ -54,7 +55,7 @@ async fn verdict(world: &World, status: &str, reason: &str) -> anyhow::Result<(D
     Ok((began.elapsed(), found.message))
 }
 
-/// The connection string that pods currently use.
+/// Returns the connection string that staging's pods currently use.
 async fn in_use(world: &World) -> anyhow::Result<String> {
     let api = world.secrets(STAGING);
     let data: BTreeMap<String, ByteString> = api
@@ -76,13 +77,14 @@ async fn answers(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts a simulated MongoDB server at the node's address, which behaves according to `manner`.
+/// Starts a simulated MongoDB server at the node's IP address. `manner` determines its behaviour.
 fn stand_in(world: &World, manner: Manner) -> anyhow::Result<StandInMongo> {
     let listener = cluster_network::listener(world, NODE_IP)?;
     Ok(StandInMongo::serve(listener, manner)?)
 }
 
-/// Each kind of bad credential is reported with its reason in time, while the site answers and no pod restarts.
+/// Checks that each kind of bad credential is reported with its reason in time, while the site answers and no pod
+/// restarts.
 pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
     let (good, database) = (world.mongo_uri(STAGING)?, STAGING.database());
     let reader = stand_in(world, Manner::read(&database))?;
@@ -133,8 +135,8 @@ pub async fn bad_credentials(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Credentials are rotated (good, bad, good) while a release crash-loops: the rotation and the release do not affect
-/// each other.
+/// Rotates the credential (bad, then good) while a release crash-loops. Checks that the rotation and the release do not
+/// affect each other.
 pub async fn while_a_release_fails(world: &World) -> anyhow::Result<()> {
     let good = world.mongo_uri(STAGING)?;
     let image = world.environment(STAGING).await?.spec.image;
@@ -175,7 +177,7 @@ pub async fn while_a_release_fails(world: &World) -> anyhow::Result<()> {
     world.ready(STAGING).await
 }
 
-/// Waits until staging has `wanted` releases and the newest was rejected.
+/// Waits until staging has `wanted` releases and the newest one is rejected.
 async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
     let within = Duration::from_secs(90);
     until(&world.progress, "the rejection", within, || async {
@@ -196,7 +198,7 @@ async fn rejected(world: &World, wanted: usize) -> anyhow::Result<()> {
     .await
 }
 
-/// All pods are evicted while the user's Secret contains a bad connection string: new pods use the last good one.
+/// Evicts all pods while the user's Secret contains a bad connection string. The new pods must use the last good one.
 pub async fn eviction(world: &World) -> anyhow::Result<()> {
     let good = world.mongo_uri(STAGING)?;
     rotate(world, &good.replacen("@", "x@", 1)).await?;

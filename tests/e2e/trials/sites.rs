@@ -1,4 +1,4 @@
-//! The sites of `make up`: HTTPS, redirects, pages and their assets.
+//! Tests of the sites that `make up` deploys: HTTPS, redirects, pages and their assets.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use kube::{Api, ResourceExt};
 use crate::support::world::World;
 use crokodial_cluster::edge::site::Site;
 
-/// Both sites answer over HTTPS with a verified certificate, and their database works.
+/// Checks that both sites answer over HTTPS with a trusted certificate, and that the certificate is rejected for
+/// another domain.
 pub async fn answer(world: &World) -> anyhow::Result<()> {
     for stage in Stage::ALL {
         let answer = Site::https(world, stage.domain())?
@@ -37,7 +38,8 @@ pub async fn answer(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// HTTP requests are redirected to HTTPS, and the operator, which checks this, reports it in the condition HttpsForced.
+/// Checks that HTTP requests are redirected to HTTPS, and that the operator reports this in the condition
+/// `HttpsForced`.
 pub async fn redirect(world: &World) -> anyhow::Result<()> {
     for stage in Stage::ALL {
         let answer = Site::http(world, stage.domain()).get("/").await?;
@@ -63,7 +65,7 @@ pub async fn redirect(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every script, style sheet, icon and image of the site that its page references exists.
+/// Checks that every script, style sheet, icon and image that the start page of the site refers to exists.
 pub async fn assets(world: &World) -> anyhow::Result<()> {
     let site = Site::https(world, Stage::Prod.domain())?;
     let page = site.get("/").await?;
@@ -92,7 +94,7 @@ pub async fn assets(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The output of `kubectl get` has the documented columns.
+/// Checks that the output of `kubectl get` has the documented columns.
 pub async fn columns(world: &World) -> anyhow::Result<()> {
     let table = world.kubectl(&["get", "cenv,crel", "-n", &Stage::Prod.namespace()])?;
     for column in [
@@ -115,7 +117,8 @@ pub async fn columns(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names and versions of all objects that a second `cluster deploy` could change.
+/// Returns as text, for a comparison: the versions of both environments, the names and restarts of their pods, and the
+/// generation of the operator's Deployment.
 async fn versions(world: &World) -> anyhow::Result<Vec<String>> {
     let mut versions = Vec::new();
     for stage in Stage::ALL {
@@ -137,7 +140,8 @@ async fn versions(world: &World) -> anyhow::Result<Vec<String>> {
     Ok(versions)
 }
 
-/// A second `cluster deploy` changes nothing.
+/// Checks that a second `cluster deploy` changes neither the environments nor the operator's Deployment, and restarts
+/// no pod.
 pub async fn idempotent(world: &World) -> anyhow::Result<()> {
     let before = versions(world).await?;
     deploy::deploy(&world.cluster, &world.progress).await?;

@@ -1,5 +1,5 @@
-//! Tests that sites survive the removal of the operator, its chart and the environment, and that the operator never
-//! adopts foreign objects.
+//! Tests that sites survive the removal of the operator, of its chart and of the environment, and that the operator
+//! never takes over objects that it did not create.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,11 +23,11 @@ use crokodial_cluster::edge::site::Site;
 
 const PROD: Stage = Stage::Prod;
 const STAGING: Stage = Stage::Staging;
-/// Timeout for a verdict in an environment's status, and for the deletion of an environment.
+/// Timeout for a problem to be reported in an environment's status, and for an environment to be deleted.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An environment with prod's domain and an environment with the name of a foreign Service are rejected. Prod's site
-/// and the Service stay unchanged.
+/// Checks that an environment with prod's domain is rejected, and also one with the name of a Service that the operator
+/// did not create. Prod's site and the Service must stay unchanged.
 pub async fn taken(world: &World) -> anyhow::Result<()> {
     let services: Api<Service> = Api::namespaced(world.client.clone(), &STAGING.namespace());
     let environments = world.environments(STAGING);
@@ -98,7 +98,7 @@ fn foreign_service(name: &str) -> Service {
     }
 }
 
-/// Prod's pods and releases before a test. They must be the same after it.
+/// Pods and number of releases of prod before a test. They must be the same after it.
 struct Before {
     pods: Vec<(String, i32)>,
     releases: usize,
@@ -127,7 +127,7 @@ impl Before {
     }
 }
 
-/// Prod keeps serving while the operator is uninstalled, and a new installation adopts prod's objects.
+/// Checks that prod keeps serving while the operator is uninstalled, and that a new installation adopts prod's objects.
 pub async fn reinstall(world: &World) -> anyhow::Result<()> {
     let before = Before::of(world).await?;
     helm::uninstall(&world.cluster)?;
@@ -146,7 +146,7 @@ pub async fn reinstall(world: &World) -> anyhow::Result<()> {
     before.unchanged(world).await
 }
 
-/// Prod's environment is deleted and created again, and its pods keep running.
+/// Deletes prod's environment and creates it again. The pods must keep running.
 pub async fn recreate(world: &World) -> anyhow::Result<()> {
     let before = Before::of(world).await?;
     let old = world.environment(PROD).await?;
@@ -182,8 +182,8 @@ pub async fn recreate(world: &World) -> anyhow::Result<()> {
     before.unchanged(world).await
 }
 
-/// A new operator version that renders another pod template takes over. Existing and new pods of a release keep the
-/// template with which the release was created.
+/// Replaces the operator by a version that renders another pod template. Existing and new pods of a release must keep
+/// the template with which the release was created.
 pub async fn upgrade(world: &World) -> anyhow::Result<()> {
     let (pods, releases) = (world.pods(PROD).await?, world.releases(PROD).await?.len());
     let features = ["simulated-template-change"];
@@ -216,7 +216,7 @@ pub async fn upgrade(world: &World) -> anyhow::Result<()> {
     adopted(world).await
 }
 
-/// Waits until prod has `wanted` pods and returns them.
+/// Waits until prod has `wanted` pods. Returns the name and number of restarts of each pod.
 async fn settled(world: &World, wanted: usize) -> anyhow::Result<Vec<(String, i32)>> {
     let within = Duration::from_secs(90);
     until(&world.progress, "the scaling", within, || async {
@@ -227,7 +227,7 @@ async fn settled(world: &World, wanted: usize) -> anyhow::Result<Vec<(String, i3
     .await
 }
 
-/// Template hashes of prod's pods.
+/// Returns the distinct values of the label `pod-template-hash` of prod's pods.
 async fn templates(world: &World) -> anyhow::Result<BTreeSet<String>> {
     let api: Api<Pod> = Api::namespaced(world.client.clone(), &PROD.namespace());
     let pods = api.list(&ListParams::default()).await?;
@@ -235,7 +235,8 @@ async fn templates(world: &World) -> anyhow::Result<BTreeSet<String>> {
     Ok(pods.iter().filter_map(hash).collect())
 }
 
-/// Waits until prod is Ready and the operator reports by the condition HttpsForced that it has checked the site.
+/// Waits until prod is Ready and its condition `HttpsForced` is True, which shows that the operator has checked the
+/// site.
 async fn adopted(world: &World) -> anyhow::Result<()> {
     world.ready(PROD).await?;
     let within = Duration::from_secs(90);

@@ -8,8 +8,8 @@ use petgraph::graphmap::DiGraphMap;
 
 use crate::imports::Imports;
 
-/// The import cycles: sets of at least two files, each of which imports every other one directly or indirectly. Files
-/// and sets are sorted.
+/// Returns the import cycles. A cycle is a set of at least two files that all import each other, directly or
+/// indirectly. Files and cycles are sorted.
 pub fn circles(imports: &Imports) -> Vec<Vec<&PathBuf>> {
     let graph: DiGraphMap<&PathBuf, ()> = imports.keys().map(|(from, to)| (from, to, ())).collect();
     let mut found: Vec<Vec<&PathBuf>> = tarjan_scc(&graph);
@@ -21,7 +21,7 @@ pub fn circles(imports: &Imports) -> Vec<Vec<&PathBuf>> {
     found
 }
 
-/// The imports between the files of a cycle, as one line each.
+/// Returns the imports between the files of a cycle, as one line each.
 pub fn arrows(imports: &Imports, circle: &[&PathBuf]) -> Vec<String> {
     let inside = |file: &PathBuf| circle.contains(&file);
     let tying = imports
@@ -32,7 +32,7 @@ pub fn arrows(imports: &Imports, circle: &[&PathBuf]) -> Vec<String> {
         .collect()
 }
 
-/// One import as a line: `from -> to: names`.
+/// Formats one import as a line: `from -> to: names`.
 pub fn arrow(from: &Path, to: &Path, names: &BTreeSet<String>) -> String {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     format!(

@@ -12,10 +12,10 @@ use syn::{Item, UseTree};
 
 use crate::modules::{Crate, ModulePath};
 
-/// Names that one file imports from another, by (importing file, imported file).
+/// Names that one file imports from another. The key is the pair of importing file and imported file.
 pub type Imports = BTreeMap<(PathBuf, PathBuf), BTreeSet<String>>;
 
-/// All imports between different files of a crate.
+/// Returns all imports between different files of a crate.
 pub fn imports(read: &Crate) -> Imports {
     let mut found = Imports::new();
     for (path, module) in &read.modules {
@@ -32,7 +32,8 @@ pub fn imports(read: &Crate) -> Imports {
     found
 }
 
-/// Every path in a module that refers to the module's own crate, resolved to start at the crate's root.
+/// Returns the paths in a module that start with `crate`, `self`, `super` or the name of a module of the crate. They
+/// are resolved to start at the crate's root.
 fn named_paths(read: &Crate, at: &ModulePath, items: &[Item]) -> Vec<Vec<String>> {
     let uses: Vec<Use> = items.iter().flat_map(uses).collect();
     let mut names = BTreeMap::new();
@@ -61,7 +62,7 @@ fn named_paths(read: &Crate, at: &ModulePath, items: &[Item]) -> Vec<Vec<String>
     found
 }
 
-/// One name that a `use` declaration brings into scope, and its path as written.
+/// Name that a `use` declaration brings into scope, and its path as written.
 struct Use {
     name: String,
     path: Vec<String>,
@@ -99,7 +100,7 @@ fn flatten(tree: &UseTree, prefix: &mut Vec<String>, found: &mut Vec<Use>) {
     }
 }
 
-/// The [`Use`] of `prefix::last`. `a::b::self` brings `b` into scope.
+/// Builds the [`Use`] for `prefix::last`. If `last` is `self`, as in `a::b::self`, the name in scope is `b`.
 fn with(prefix: &[String], last: &str, rename: Option<String>) -> Use {
     let mut path = prefix.to_vec();
     if last != "self" || path.is_empty() {
@@ -112,8 +113,8 @@ fn with(prefix: &[String], last: &str, rename: Option<String>) -> Use {
     }
 }
 
-/// Resolves a path in the module `at` to a path from the crate's root. `None` if the path refers to another crate or
-/// starts with a name that is not a module.
+/// Resolves a path in the module `at` to a path from the crate's root. Returns `None` if the path refers to another
+/// crate or starts with a name that is not a module.
 fn resolve(
     read: &Crate,
     at: &ModulePath,
@@ -143,7 +144,7 @@ fn resolve(
     Some(full)
 }
 
-/// Splits a path into its deepest module and the remaining segments.
+/// Splits a path into the path of its deepest module and the remaining segments.
 fn deepest(read: &Crate, path: &[String]) -> (ModulePath, Vec<String>) {
     let longest = (0..=path.len())
         .rev()
@@ -176,14 +177,14 @@ fn collect(tokens: TokenStream, found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// Whether the group is the `(in crate::x)` of `pub(in crate::x)`.
+/// Returns true if the group is the `(in crate::x)` of `pub(in crate::x)`.
 fn is_visibility(group: &proc_macro2::Group) -> bool {
     let first = group.stream().into_iter().next();
     group.delimiter() == Delimiter::Parenthesis
         && matches!(first, Some(TokenTree::Ident(word)) if word == "in")
 }
 
-/// The path that begins at the token `start`, and the index after its last token.
+/// Returns the path that begins at the token `start`, and the index after its last token.
 fn path(tokens: &[TokenTree], start: usize) -> (Vec<String>, usize) {
     let mut at = start;
     let mut path = Vec::new();

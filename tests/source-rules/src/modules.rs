@@ -9,11 +9,11 @@ use syn::{Attribute, Expr, Item, ItemMod, Lit, Meta};
 /// Path of a module below the crate's root, for example `["release", "gate"]`; empty for the root.
 pub type ModulePath = Vec<String>;
 
-/// One module, in a separate file or inline.
+/// Module of a crate, in a separate file or inline.
 pub struct Module {
     /// File that contains the module.
     pub file: PathBuf,
-    /// Items of the module, without those that are only compiled for tests.
+    /// Items of the module, without child modules and without items that are compiled only for tests.
     pub items: Vec<Item>,
 }
 
@@ -36,7 +36,7 @@ impl Crate {
     /// Reads the crate with this root file, such as `src/lib.rs`, and all files of its modules.
     ///
     /// # Errors
-    /// When a file is missing or cannot be parsed.
+    /// Returns an error if a file is missing or cannot be parsed.
     pub fn read(root: &Path) -> Result<Self> {
         let mut read = Self::default();
         let folder = root.parent().unwrap_or(Path::new("")).to_owned();
@@ -44,7 +44,7 @@ impl Crate {
         Ok(read)
     }
 
-    /// Reads the file of the module `path`. `folder` contains the files of its child modules.
+    /// Reads the file of the module `path`. `folder` is the directory that contains the files of its child modules.
     fn file(&mut self, file: &Path, path: ModulePath, folder: &Path) -> Result<()> {
         let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
         let parsed = syn::parse_file(&text).with_context(|| file.display().to_string())?;
@@ -98,7 +98,7 @@ impl Crate {
     }
 }
 
-/// Value of the attribute `#[path = "…"]`, if there is one.
+/// Returns the value of the attribute `#[path = "…"]`, if there is one.
 fn named_path(attributes: &[Attribute]) -> Option<String> {
     let value = attributes.iter().find_map(|a| match &a.meta {
         Meta::NameValue(pair) if pair.path.is_ident("path") => Some(&pair.value),
@@ -113,7 +113,7 @@ fn named_path(attributes: &[Attribute]) -> Option<String> {
     }
 }
 
-/// Whether the attribute is a `#[cfg(…)]` that mentions `test`.
+/// Returns true if the attribute is a `#[cfg(…)]` that mentions `test`.
 fn is_for_tests(attribute: &Attribute) -> bool {
     let Meta::List(list) = &attribute.meta else {
         return false;

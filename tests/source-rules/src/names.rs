@@ -7,8 +7,8 @@ use syn::{Item, Visibility};
 
 use crate::modules::Crate;
 
-/// Names that more than one public type of a crate has, with the files that define these types. Only `pub` types count,
-/// not `pub(crate)` or narrower ones.
+/// Returns the names that more than one public type of a crate has, with the files that define these types. Only types
+/// with the visibility `pub` count, not `pub(crate)` or narrower.
 pub fn repeated_types(read: &Crate) -> BTreeMap<String, Vec<PathBuf>> {
     let mut found: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for module in read.modules.values() {

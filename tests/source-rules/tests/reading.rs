@@ -1,4 +1,4 @@
-//! Tests of what counts as an import.
+//! Tests of the import analysis: which paths count as imports.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crokodial_source_rules::imports::imports;
 use crokodial_source_rules::modules::Crate;
 use crokodial_source_rules::names::repeated_types;
 
-/// Writes these files to a temporary folder and reads them as a crate.
+/// Writes these files (name and text) to a temporary folder and parses them as a crate.
 fn read(files: &[(&str, &str)]) -> Crate {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -19,7 +19,7 @@ fn read(files: &[(&str, &str)]) -> Crate {
     Crate::read(&folder.path().join("lib.rs")).unwrap()
 }
 
-/// Imports between these files, as `a.rs -> b.rs`.
+/// Returns the imports between these files, as lines `a.rs -> b.rs`.
 fn arrows(files: &[(&str, &str)]) -> Vec<String> {
     let read = read(files);
     let short: BTreeMap<&Path, &str> = read

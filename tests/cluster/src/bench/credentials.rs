@@ -1,4 +1,5 @@
-//! Measures the time until the operator reports a wrong database password, and the number of pods restarted by it.
+//! Measures the time until the operator reports a wrong database password in the status. Also counts the pods that
+//! were replaced or restarted because of it.
 
 use std::time::{Duration, Instant};
 

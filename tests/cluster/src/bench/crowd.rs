@@ -1,4 +1,4 @@
-//! Measures the operator's memory with fifty environments.
+//! Measures the operator's memory use while 50 environments exist.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::{Progress, leftovers};
 const ENVIRONMENTS: usize = 50;
 const LABEL: &str = "crokodial.test/crowd";
 
-/// Timeout for all environments to serve. It allows for two cores on which fifty applications start, each after its
-/// candidate pod.
+/// Timeout for all 50 environments to serve requests, and for their deletion. It is long because a machine with two
+/// cores must start a candidate pod and a regular pod for each environment.
 const READY_TIMEOUT: Duration = Duration::from_secs(900);
 
 pub(super) async fn measure(
@@ -75,7 +75,7 @@ fn environment(n: usize, image: &str) -> anyhow::Result<CrokodialEnvironment> {
     Ok(environment)
 }
 
-/// Whether a release of the environment serves requests.
+/// Returns true if a release of the environment serves requests.
 fn serves(environment: &CrokodialEnvironment) -> bool {
     let status = environment.status.as_ref();
     status.is_some_and(|status| status.release.serving.is_some())

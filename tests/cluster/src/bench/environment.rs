@@ -1,4 +1,4 @@
-//! The environment `bench`, on which most measurements are made.
+//! Setup of the environment `bench`, on which most benchmarks run, and helpers for all benchmarks.
 
 use std::time::{Duration, Instant};
 
@@ -19,26 +19,26 @@ use crate::mongo::Accounts;
 use crate::wait::until;
 use crate::{Cluster, Ports, Progress, Stage};
 
-/// Name of the environment.
+/// Name of the benchmark environment.
 pub(super) const NAME: &str = "bench";
-/// Domain of the environment.
+/// Domain of the benchmark environment.
 pub(super) const DOMAIN: &str = "bench.crokodial.test";
-/// Secret with the environment's connection string.
+/// Name of the Secret that contains the benchmark environment's MongoDB connection string.
 const SECRET: &str = "bench-mongo";
 pub(super) const STAGE: Stage = Stage::Staging;
-/// Timeout for the environment to become ready, and for every measured event.
+/// Timeout for the benchmark environment to become ready or be deleted, and for each event awaited with [`poll`].
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Interval at which measured events are polled. It is short compared with the measured durations, and the same for
-/// baselines.
+/// Time between two polls for an event whose time is measured. It is short compared with the measured durations, and
+/// the baseline measurements use the same value.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Access to the environment `bench`.
+/// The benchmark environment `bench`, with the cluster in which it runs and a Kubernetes client.
 pub(super) struct Bench<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) client: Client,
     ca: String,
-    /// References of two images: that of the first release, and another one to roll out.
+    /// References of two images: the image of the first release, and another image to roll out.
     pub(super) images: [String; 2],
 }
 
@@ -53,7 +53,7 @@ impl Edge for Bench<'_> {
 }
 
 impl<'a> Bench<'a> {
-    /// Creates the environment and waits until its first release is good.
+    /// Creates the environment `bench` and waits until its condition `Ready` is True.
     pub(super) async fn create(cluster: &'a Cluster, progress: &Progress) -> anyhow::Result<Self> {
         let dialer = |tag| images::push(cluster, Image::Dialer, tag, &[], progress);
         let images = [
@@ -87,7 +87,8 @@ impl<'a> Bench<'a> {
         Ok(bench)
     }
 
-    /// Removes the environment, its Secret and the plain Deployment used for comparison.
+    /// Deletes the environment, its Secret and the plain Deployment used for comparison. Waits until the environment
+    /// and its Deployment are gone.
     pub(super) async fn remove(&self, progress: &Progress) -> anyhow::Result<()> {
         delete(&self.deployments(), super::rollout::PLAIN).await?;
         delete(&self.environments(), NAME).await?;
@@ -116,14 +117,14 @@ impl<'a> Bench<'a> {
         Api::namespaced(self.client.clone(), &STAGE.namespace())
     }
 
-    /// A valid connection string of the database of staging, which `bench` uses.
+    /// Returns a valid connection string for the database of staging, which `bench` also uses.
     pub(super) fn uri(&self) -> anyhow::Result<String> {
         let accounts = Accounts::read(&self.cluster.layout)?;
         let accounts = accounts.context("the Mongo accounts are missing: run `make up` again")?;
         Ok(accounts.uri(STAGE))
     }
 
-    /// Writes the connection string to the Secret that the environment's spec refers to.
+    /// Writes `uri` to the Secret from which the environment `bench` gets its connection string.
     pub(super) async fn rotate(&self, uri: &str) -> anyhow::Result<()> {
         let secret = json!({"apiVersion": "v1", "kind": "Secret",
             "metadata": {"name": SECRET}, "stringData": {"MONGODB_URI": uri}});
@@ -136,7 +137,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Applies a merge patch to the environment.
+    /// Applies a JSON merge patch to the environment `bench`.
     pub(super) async fn patch(&self, patch: &Value) -> anyhow::Result<()> {
         self.environments()
             .patch(NAME, &PatchParams::default(), &Patch::Merge(patch))
@@ -152,12 +153,14 @@ impl<'a> Bench<'a> {
         .await
     }
 
-    /// Returns an error unless the condition is True and was computed for the newest spec. For use in [`poll`].
+    /// Succeeds if the condition `type_` is True for the newest spec of the environment `bench`. Otherwise returns an
+    /// error, so that [`poll`] tries again.
     async fn holds(&self, type_: ConditionType) -> anyhow::Result<()> {
         holds(&self.environments(), NAME, type_, |c| c.status == "True").await
     }
 
-    /// Returns an error unless the condition has this reason and was computed for the newest spec. For use in [`poll`].
+    /// Succeeds if the condition `type_` has the given reason for the newest spec of the environment `bench`.
+    /// Otherwise returns an error, so that [`poll`] tries again.
     pub(super) async fn has_reason(
         &self,
         type_: ConditionType,
@@ -166,7 +169,7 @@ impl<'a> Bench<'a> {
         holds(&self.environments(), NAME, type_, |c| c.reason == reason).await
     }
 
-    /// Sets the image of the environment; returns the time until the condition `RolledOut` is True.
+    /// Sets the image of the environment `bench` and returns the time until its condition `RolledOut` is True.
     pub(super) async fn roll(&self, image: &str) -> anyhow::Result<Duration> {
         let began = Instant::now();
         self.patch(&json!({"spec": {"image": image}})).await?;
@@ -175,7 +178,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Deletes an object; succeeds if it does not exist.
+/// Deletes an object. Also succeeds if the object does not exist.
 pub(super) async fn delete<K>(api: &Api<K>, name: &str) -> anyhow::Result<()>
 where
     K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
@@ -186,8 +189,8 @@ where
     }
 }
 
-/// Returns an error unless a condition of the environment satisfies `wanted` and was computed for the newest spec. For
-/// use in [`poll`].
+/// Succeeds if the condition `type_` satisfies `wanted` and was computed for the newest spec of the environment
+/// `name`. Otherwise returns an error, so that [`poll`] tries again.
 pub(super) async fn holds(
     environments: &Api<CrokodialEnvironment>,
     name: &str,
@@ -206,8 +209,8 @@ pub(super) async fn holds(
     }
 }
 
-/// The environment that `make up` creates for a stage, with another name and with the merge patch `more` applied to its
-/// spec.
+/// Returns the environment that `make up` creates for `stage`, renamed to `name`, with the values of `more` merged
+/// into its spec.
 pub(super) fn overlay(
     stage: Stage,
     name: &str,
@@ -218,7 +221,8 @@ pub(super) fn overlay(
     Ok(CrokodialEnvironment::new(name, spec))
 }
 
-/// Repeats `attempt` every [`POLL_INTERVAL`] until it succeeds, with the timeout [`READY_TIMEOUT`].
+/// Calls `attempt` every [`POLL_INTERVAL`] until it succeeds. After [`READY_TIMEOUT`], returns the error of the last
+/// attempt.
 pub(super) async fn poll<T, F>(what: &str, mut attempt: impl FnMut() -> F) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<T>>,
@@ -237,7 +241,8 @@ where
     }
 }
 
-/// `base` with a merge patch applied.
+/// Returns `base` with the objects of `patch` merged into it recursively. Other values in `patch` replace those in
+/// `base`.
 fn merged(mut base: Value, patch: &Value) -> Value {
     if let (Some(base), Some(patch)) = (base.as_object_mut(), patch.as_object()) {
         for (key, value) in patch {

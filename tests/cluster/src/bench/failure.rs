@@ -1,5 +1,5 @@
-//! Measures the time from the verdict on a bad release until the last good release runs on all pods, compared with the
-//! rollback of a plain Deployment. Also counts the requests lost meanwhile.
+//! Measures the time from the decision to roll back a bad release until the last good release serves again. The
+//! baseline is the rollback of a plain Deployment. Also counts the requests lost since the bad release was applied.
 
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ use crate::edge::load::Load;
 use crate::edge::site::Site;
 use crate::wait::until;
 
-/// Load during the measurement, in requests per second.
+/// Request rate during the measurement, in requests per second.
 const RATE: u32 = 200;
-/// Maximum time from the verdict until the last good release serves.
+/// Maximum time from the decision to roll back until the last good release serves again.
 const MAX_ROLLBACK: Duration = Duration::from_secs(60);
 
 pub(super) async fn measure(
@@ -79,7 +79,8 @@ async fn releases(bench: &Bench<'_>) -> anyhow::Result<Vec<CrokodialRelease>> {
     Ok(all)
 }
 
-/// The release that serves requests according to the environment's status.
+/// Returns the release that serves requests according to the environment's status. Returns an error if no release
+/// serves.
 async fn serving(bench: &Bench<'_>) -> anyhow::Result<CrokodialRelease> {
     let status = bench
         .environments()
@@ -94,7 +95,7 @@ async fn serving(bench: &Bench<'_>) -> anyhow::Result<CrokodialRelease> {
     found.ok_or_else(|| anyhow::anyhow!("nothing serves"))
 }
 
-/// Returns an error unless a release is in this phase. For use in a polling loop.
+/// Succeeds if release `number` is in the given phase. Otherwise returns an error, so that [`poll`] tries again.
 async fn in_phase(bench: &Bench<'_>, number: i64, phase: ReleasePhase) -> anyhow::Result<()> {
     let all = releases(bench).await?;
     let found = all.iter().find(|r| r.spec.number == number);
@@ -103,8 +104,8 @@ async fn in_phase(bench: &Bench<'_>, number: i64, phase: ReleasePhase) -> anyhow
     Ok(())
 }
 
-/// Waits until the operator has recorded the latency of a release. Later releases are only judged as slow in comparison
-/// with a recorded latency.
+/// Waits until the operator has recorded the latency of `release`. Only then can the operator detect that a later
+/// release is slower.
 async fn wait_for_latency(
     bench: &Bench<'_>,
     release: &CrokodialRelease,

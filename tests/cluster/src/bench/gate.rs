@@ -1,5 +1,5 @@
-//! Measures the time until the verdict of the promotion gate is reported, and the delay with which the gate opens after
-//! the end of a freeze.
+//! Measures the time until the operator reports that a freeze blocks a promotion, and the delay from the end of the
+//! freeze until the release is promoted.
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,10 @@ use crate::deploy::environments::freeze_until_a_minute;
 use crate::wait::until;
 use crate::{Progress, Stage};
 
-/// The environment that promotes from `bench`.
+/// Name of the environment to which releases of `bench` are promoted. Its stage is `prod`.
 const PROMOTED: &str = "bench-prod";
 const PROD: Stage = Stage::Prod;
-/// Timeout for the promoted environment to become ready or be removed.
+/// Timeout for the environment `bench-prod` to become ready, and for its deletion.
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
 
 pub(super) async fn measure(
@@ -84,7 +84,8 @@ async fn with_prod(
     Ok(())
 }
 
-/// Returns an error unless the second release has passed the gate. For use in a polling loop.
+/// Succeeds if the second release of `bench-prod` has passed the promotion gate. Otherwise returns an error, so that
+/// [`poll`] tries again.
 async fn opened(bench: &Bench<'_>) -> anyhow::Result<()> {
     let releases: Api<CrokodialRelease> = Api::namespaced(bench.client.clone(), &PROD.namespace());
     let second = releases.get(&format!("{PROMOTED}-2")).await?;

@@ -1,4 +1,4 @@
-//! Measures the time without a leading operator, after SIGTERM and after SIGKILL of the leader.
+//! Measures the time from SIGTERM or SIGKILL of the leading operator until the next leader's first write.
 
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Time from the signal to the first write of the next leader, from the API server's audit log. An edit of the
-/// environment causes that write.
+/// Sends `signal` to the leading operator and returns the time until the next leader's first write. To cause that
+/// write, edits the environment. The time of the write is read from the API server's audit log.
 async fn until_next_write(
     bench: &Bench<'_>,
     signal: Signal,

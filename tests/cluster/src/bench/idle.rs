@@ -1,4 +1,4 @@
-//! Counts the API writes of reconciles that have nothing to change, from the operator's metrics.
+//! Counts the API writes that the operator makes in reconciles with nothing to change, according to its metrics.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::Progress;
 use crate::deploy::helm;
 use crate::wait::until;
 
-/// Number of reconciles in a measurement window.
+/// Minimum number of reconciles per measurement window.
 const RECONCILES: u64 = 20;
 
-/// Number of measurement windows. The window with the fewest writes counts, because a status may change once a minute
-/// as time passes.
+/// Number of measurement windows. Only the window with the fewest writes is reported, because time-dependent fields of
+/// the status may be updated once a minute.
 const WINDOWS: usize = 3;
 
 pub(super) async fn measure(
@@ -37,7 +37,8 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Triggers [`RECONCILES`] reconciles by changing an annotation without meaning, and returns the number of writes.
+/// Triggers at least [`RECONCILES`] reconciles by changing an annotation that the operator ignores. Returns the number
+/// of API writes in that time, without writes of Leases.
 async fn window(bench: &Bench<'_>, progress: &Progress) -> anyhow::Result<u64> {
     let before = Counts::read(bench).await?;
     let within = Duration::from_secs(120);
@@ -57,14 +58,14 @@ async fn window(bench: &Bench<'_>, progress: &Progress) -> anyhow::Result<u64> {
     Ok(after.writes - before.writes)
 }
 
-/// Counters from the operator's metrics.
+/// Counters from the operator's metrics, summed over all operator pods.
 struct Counts {
     reconciles: u64,
     writes: u64,
 }
 
 impl Counts {
-    /// Reads the counters of all operator pods and adds them up.
+    /// Reads the metrics of all operator pods and sums their counters. Writes of Leases are not counted.
     async fn read(bench: &Bench<'_>) -> anyhow::Result<Self> {
         let pods: Api<Pod> = Api::namespaced(bench.client.clone(), helm::NAMESPACE);
         let ours = ListParams::default().labels("app.kubernetes.io/name=crokodial-operator");
@@ -93,7 +94,8 @@ impl Counts {
     }
 }
 
-/// Sum of the series of the counter `name` whose labels satisfy `wanted`.
+/// Returns the sum of all time series of the counter `name` whose labels satisfy `wanted`. `metrics` is in the
+/// Prometheus text format.
 fn sum(metrics: &str, name: &str, wanted: impl Fn(&str) -> bool) -> u64 {
     let values = metrics.lines().filter_map(|line| {
         let (series, value) = line.rsplit_once(' ')?;

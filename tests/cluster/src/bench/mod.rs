@@ -1,7 +1,7 @@
-//! `make bench`: measures sizes and times of the product on the cluster of `make up`.
+//! `make bench`: measures sizes and durations of the operator and the dialer on the cluster that `make up` started.
 //!
-//! Each file measures one subject and adds rows to the report. A measurement and its baseline are made in the same run.
-//! The environment `bench` is created in the namespace of `staging` and removed at the end; other environments are not
+//! Each submodule measures one subject. A measured baseline is taken in the same run as the measurement that is
+//! compared with it. Environments that are created for measurements are deleted at the end; other environments are not
 //! changed.
 
 mod credentials;
@@ -24,7 +24,7 @@ use self::environment::Bench;
 use self::report::{Report, Row};
 use crate::{Cluster, Mode, Progress};
 
-/// Makes all measurements.
+/// Runs all measurements and returns the report. In mode `local`, also starts a second cluster to measure `make up`.
 ///
 /// # Errors
 /// When a measurement fails.
@@ -59,10 +59,10 @@ async fn with_environment(
     crowd::measure(bench, report, progress).await
 }
 
-/// Checks every measurement against its limit.
+/// Checks that no measurement exceeds its limit.
 ///
 /// # Errors
-/// When measurements are above their limits; the error names them.
+/// When measurements exceed their limits; the error names them.
 pub fn check_limits(report: &Report) -> anyhow::Result<()> {
     let above = report.above();
     if !above.is_empty() {

@@ -10,44 +10,45 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Unit {
-    /// Bytes.
+    /// Size in bytes.
     Bytes,
-    /// Milliseconds.
+    /// Duration in milliseconds.
     Milliseconds,
-    /// A number without a unit.
+    /// Plain number, such as a number of requests.
     Count,
 }
 
-/// A measurement of something comparable that is not the product, such as a plain Deployment, in the same run.
+/// Value with which the value of a row is compared, such as the same measurement for a plain Kubernetes Deployment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Baseline {
-    /// What was measured.
+    /// Name of the baseline, as shown in the table.
     pub what: String,
-    /// Measured value, in the unit of the row.
+    /// Value of the baseline, in the unit of the row.
     pub measured: u64,
-    /// The value of the row divided by the value of the baseline; absent if the latter is 0.
+    /// Value of the row divided by the value of the baseline, rounded down to hundredths; `None` if the baseline is 0
+    /// or the result is too large.
     pub ratio: Option<f64>,
 }
 
-/// One row of the report: a measurement with its limit and baseline.
+/// One row of the report: a measurement with an optional limit and baseline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// What was measured.
+    /// Description of what was measured, as shown in the table.
     pub what: String,
     /// Unit of the measurement, the limit and the baseline.
     pub unit: Unit,
-    /// Value.
+    /// Measured value, in `unit`.
     pub measured: u64,
-    /// Maximum allowed value. A higher measurement makes `make bench` fail.
+    /// Maximum allowed value, in `unit`; `None` if there is no limit. A higher measured value makes `make bench` fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// The measurement with which this row is compared.
+    /// Baseline with which this row is compared; `None` if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
 }
 
 impl Row {
-    /// A measurement without limit and baseline.
+    /// Creates a row without limit and baseline. `measured` is in the given unit.
     #[must_use]
     pub fn new(what: impl Into<String>, unit: Unit, measured: u64) -> Self {
         Self {
@@ -59,7 +60,7 @@ impl Row {
         }
     }
 
-    /// A duration without limit and baseline, in milliseconds.
+    /// Creates a row for a duration, without limit and baseline. The unit of the row is milliseconds.
     #[must_use]
     pub fn time(what: impl Into<String>, measured: Duration) -> Self {
         Self::new(what, Unit::Milliseconds, milliseconds(measured))
@@ -72,13 +73,13 @@ impl Row {
         self
     }
 
-    /// Sets the limit of a duration.
+    /// Sets the limit of a row that measures a duration.
     #[must_use]
     pub fn within(self, limit: Duration) -> Self {
         self.limit(milliseconds(limit))
     }
 
-    /// Sets the baseline to a measured duration.
+    /// Sets the baseline of a row that measures a duration. `what` names the baseline.
     #[must_use]
     pub fn compared_with(mut self, what: impl Into<String>, measured: Duration) -> Self {
         let measured = milliseconds(measured);
@@ -94,7 +95,8 @@ impl Row {
         self.limit.is_some_and(|limit| self.measured > limit)
     }
 
-    /// The row as a line of the table: what was measured, value, limit and baseline.
+    /// Returns the row as one line of the table: what was measured, value, limit and baseline. Values above the limit
+    /// are marked.
     fn line(&self) -> String {
         let limit = self
             .limit
@@ -118,28 +120,28 @@ impl Row {
     }
 }
 
-/// All measurements.
+/// Report of all measurements of one run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// The rows, in the order of measurement.
+    /// Rows in the order in which they were measured.
     pub rows: Vec<Row>,
 }
 
 impl Report {
-    /// Adds a row and prints it on standard error, so that an interrupted run has already printed its results.
+    /// Adds a row and prints it to standard error at once, so that an interrupted run still shows its results.
     pub fn add(&mut self, row: Row) {
         eprintln!("measured: {}", row.line());
         self.rows.push(row);
     }
 
-    /// Names of the rows above their limit.
+    /// Returns the descriptions of the rows whose values exceed their limits.
     #[must_use]
     pub fn above(&self) -> Vec<&str> {
         let above = self.rows.iter().filter(|row| row.above());
         above.map(|row| row.what.as_str()).collect()
     }
 
-    /// The report as a table.
+    /// Returns the report as a table, with one line per row.
     #[must_use]
     pub fn table(&self) -> String {
         self.rows.iter().map(|row| row.line() + "\n").collect()
@@ -158,7 +160,7 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `value / base`, rounded down to hundredths.
+/// Returns `value / base` rounded down to hundredths; `None` if `base` is 0 or the result is too large.
 fn ratio(value: u64, base: u64) -> Option<f64> {
     let hundredths = value.saturating_mul(100).checked_div(base)?;
     u32::try_from(hundredths).ok().map(|n| f64::from(n) / 100.0)

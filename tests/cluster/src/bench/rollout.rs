@@ -1,5 +1,5 @@
-//! Measures the duration of a rollout, compared with that of a plain Deployment with the same pods, and the number of
-//! requests lost during a rollout.
+//! Measures the duration of a rollout by the operator, compared with a plain Deployment that has the same pods. Also
+//! counts the requests lost during a rollout.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,12 +16,12 @@ use crate::Progress;
 use crate::edge::load::Load;
 use crate::edge::site::Site;
 
-/// Name and label of the plain Deployment.
+/// Name of the plain Deployment used for comparison, and value of its label `app`.
 pub(super) const PLAIN: &str = "bench-plain";
 
-/// Number of measured rounds; the report contains the median.
+/// Number of measured rollouts; the report contains their median duration.
 const ROUNDS: usize = 3;
-/// Load during the measurement, in requests per second.
+/// Request rate while lost requests are counted, in requests per second.
 const RATE: u32 = 200;
 
 /// Measures rollouts of the environment and of the plain Deployment alternately, so that other load on the machine
@@ -54,7 +54,7 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Counts the requests lost from the start of a rollout until the release is good.
+/// Counts the requests lost from the start of a rollout until the environment is ready again.
 pub(super) async fn under_load(
     bench: &Bench<'_>,
     report: &mut Report,
@@ -90,7 +90,8 @@ fn image(deployment: &Deployment) -> anyhow::Result<String> {
         .context("a Deployment without an image")
 }
 
-/// Creates the plain Deployment: the pods and strategy of the environment's Deployment, with other labels.
+/// Creates the plain Deployment and waits until it is rolled out. It has the pods and strategy of the environment's
+/// Deployment, but other labels and the given image.
 async fn make_plain(bench: &Bench<'_>, image: &str) -> anyhow::Result<()> {
     let spec = live(bench, NAME).await?.spec.context("no spec")?;
     let labels = BTreeMap::from([("app".to_owned(), PLAIN.to_owned())]);
@@ -132,7 +133,7 @@ async fn make_plain(bench: &Bench<'_>, image: &str) -> anyhow::Result<()> {
     poll("the plain Deployment", || plain_rolled_out(bench)).await
 }
 
-/// Sets the image of the plain Deployment; returns the time until it is rolled out.
+/// Sets the image of the plain Deployment and returns the time until it is rolled out.
 pub(super) async fn roll_plain(bench: &Bench<'_>, image: &str) -> anyhow::Result<Duration> {
     let plain = live(bench, PLAIN).await?;
     let pod = plain.spec.and_then(|s| s.template.spec);
@@ -150,8 +151,8 @@ pub(super) async fn roll_plain(bench: &Bench<'_>, image: &str) -> anyhow::Result
     Ok(began.elapsed())
 }
 
-/// Returns an error unless the plain Deployment is rolled out, by the rule that the operator uses. For use in a polling
-/// loop.
+/// Succeeds if the plain Deployment is rolled out. Otherwise returns an error, so that [`poll`] tries again. The
+/// operator uses the same rule for its own Deployments.
 async fn plain_rolled_out(bench: &Bench<'_>) -> anyhow::Result<()> {
     let found = live(bench, PLAIN).await?;
     let wanted = found.spec.as_ref().and_then(|s| s.replicas);

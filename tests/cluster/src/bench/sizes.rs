@@ -1,4 +1,4 @@
-//! Measures the sizes of the images and the memory of the pods.
+//! Measures the sizes of the images and the memory use of the pods.
 
 use std::fs;
 
@@ -8,11 +8,11 @@ use super::report::{Report, Row, Unit};
 use crate::deploy::images::{Image, VERSION};
 use crate::{Cluster, image_builder, leftovers};
 
-/// Megabyte, the unit of image sizes.
+/// Number of bytes in a megabyte, the unit of the limits on image size.
 const MB: u64 = 1_000_000;
-/// Mebibyte, the unit of memory.
+/// Number of bytes in a mebibyte, the unit of the limits on memory use.
 pub(super) const MIB: u64 = 1 << 20;
-/// Path of the operator's program in its image.
+/// Path of the operator's binary in its image.
 pub(super) const OPERATOR: &str = "/crokodial-operator";
 
 pub(super) async fn measure(cluster: &Cluster, report: &mut Report) -> anyhow::Result<()> {
@@ -35,7 +35,7 @@ pub(super) async fn measure(cluster: &Cluster, report: &mut Report) -> anyhow::R
     Ok(())
 }
 
-/// Resident memory of a process in bytes: `VmRSS` of `/proc/<pid>/status`.
+/// Returns the resident memory of a process in bytes: `VmRSS` in `/proc/<pid>/status`.
 pub(super) fn rss(pid: i32) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))
         .with_context(|| format!("reading the memory of process {pid}"))?;

@@ -1,4 +1,4 @@
-//! Measures how long `make up` takes when all binaries are already built, by starting a second cluster next to the
+//! Measures the duration of `make up` when all binaries are already built, by starting a second cluster alongside the
 //! running one.
 
 use std::time::{Duration, Instant};

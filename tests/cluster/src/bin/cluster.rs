@@ -1,4 +1,5 @@
-//! `cluster`: runs the local Kubernetes cluster of this checkout. See `cluster --help`.
+//! Program `cluster`, which starts, inspects and removes the local Kubernetes cluster of this checkout. See `cluster
+//! --help`.
 
 use std::process::ExitCode;
 

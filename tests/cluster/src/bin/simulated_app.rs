@@ -1,25 +1,26 @@
-//! An application that simulates faults, for end-to-end tests and measurements; its flags choose the faults. It answers
-//! probes and smoke checks like the dialer. It is not part of the product.
+//! HTTP server that simulates a faulty application, for end-to-end tests and measurements. Its command-line flags
+//! choose the faults. Apart from the faults, it answers probes and smoke checks like the dialer.
 //!
-//! It uses only the standard library, so that `rustc` alone compiles it to a static binary for an image on `scratch`.
+//! It uses only the standard library, so that `rustc` can compile it without cargo to a static binary for a `scratch`
+//! image.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// The faults to simulate.
+/// Faults to simulate, as set by the command-line flags.
 #[derive(Clone, Copy, Debug, Default)]
 struct Faults {
-    /// Time after the start of the process at which it exits with an error.
+    /// Time after the start of the process at which it exits with an error; `None` for never.
     exit_after: Option<Duration>,
-    /// Delay before each response.
+    /// Delay before each response; `None` for no delay.
     delay: Option<Duration>,
-    /// Time after the start of the process from which responses are delayed.
+    /// Time from the start of the process until responses begin to be delayed by `delay`.
     delay_after: Duration,
-    /// Whether the script that the page references is missing.
+    /// True if requests for the script that the page `/` references return 404.
     no_assets: bool,
-    /// Whether the process exits immediately with success.
+    /// True if the process exits with success immediately after its start.
     end_well: bool,
 }
 
@@ -79,7 +80,8 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Faults, String> {
     Ok(faults)
 }
 
-/// Answers the requests of one connection until the client closes it.
+/// Answers HTTP requests on one connection until the client closes it. Returns an error if the client sends nothing
+/// for 60 s.
 fn answer(stream: &TcpStream, faults: Faults, started: Instant) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut lines = BufReader::new(stream).lines();

@@ -11,14 +11,14 @@ use crate::edge::ClusterEdge;
 use crate::edge::site::Site;
 use crate::{Cluster, Progress, Stage, files};
 
-/// File with the email and password of the demo account, readable only by the file's owner.
+/// Name of the file that stores the email and password of the demo user. Only the owner of the file can read it.
 const ACCOUNT_FILE: &str = "demo-user.json";
 
-/// Seed of the generated leads. It is fixed, so that the leads are the same in every run and screenshots can be
-/// compared.
+/// Seed of the random generator for leads. It is fixed, so that every run creates the same leads and screenshots can
+/// be compared.
 const SEED: u64 = 20_260_101;
 
-/// Number of leads between two progress reports.
+/// Number of leads between two progress messages.
 const REPORT_EVERY: u16 = 25;
 
 const FIRST: [&str; 12] = [
@@ -44,10 +44,10 @@ const DISPOSITIONS: [&str; 6] = [
     "SOLD",
 ];
 
-/// Creates the demo user unless it exists, and leads until the user has the number `leads`.
+/// Creates the demo user unless it exists, and adds leads until the user has `leads` of them.
 ///
 /// # Errors
-/// When the site does not respond, or rejects a request.
+/// When the CA certificate of the local sites is missing, or the site does not respond or rejects a request.
 pub async fn fill(cluster: &Cluster, leads: u16, progress: &Progress) -> anyhow::Result<()> {
     let authority = std::fs::read_to_string(cluster.layout.path("ca.crt"))
         .context("the local authority: run `make up` first")?;
@@ -98,7 +98,7 @@ pub async fn fill(cluster: &Cluster, leads: u16, progress: &Progress) -> anyhow:
     Ok(())
 }
 
-/// A new account with a random email address and password.
+/// Returns a new account with a random email address and password.
 fn account() -> Value {
     let mut random = rand::rng();
     let name = Alphanumeric.sample_string(&mut random, 6).to_lowercase();
@@ -138,7 +138,8 @@ fn token(answer: &Value) -> anyhow::Result<String> {
     Ok(token.to_owned())
 }
 
-/// A generated lead. Its phone number is in the range reserved for fiction (555-0100 to 555-0199).
+/// Generates a lead; `number` makes its email address and phone number unique. The phone number is in the range
+/// reserved for fiction (555-0100 to 555-0199).
 fn lead(random: &mut StdRng, number: u16) -> Value {
     let first = FIRST[random.random_range(0..FIRST.len())];
     let last = LAST[random.random_range(0..LAST.len())];

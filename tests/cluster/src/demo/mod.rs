@@ -1,5 +1,5 @@
-//! Demonstrations: `make demo-promote` promotes a visibly changed image from staging to prod, `make demo-data` fills
-//! staging with leads.
+//! Demonstrations: `make demo-promote` promotes a new image from staging to prod, and `make demo-data` fills staging
+//! with generated leads.
 
 pub mod data;
 
@@ -14,7 +14,7 @@ use crate::deploy::environments::wait_ready;
 use crate::deploy::images::{self, Image};
 use crate::{Cluster, Progress, Stage};
 
-/// Builds the dialer image under a new tag, sets it in staging and then in prod.
+/// Builds the dialer image under a new tag and rolls it out, first in staging and then in prod.
 ///
 /// # Errors
 /// When a step fails.
@@ -32,10 +32,10 @@ pub async fn promote(cluster: &Cluster, progress: &Progress) -> anyhow::Result<(
     Ok(())
 }
 
-/// Sets `spec.image` of an environment, the only field that a promotion changes.
+/// Sets `spec.image` of the environment of `stage`. A promotion changes no other field.
 ///
 /// # Errors
-/// When the API server refuses the change.
+/// When the API server rejects the change.
 pub async fn set_image(client: &Client, stage: Stage, image: &str) -> anyhow::Result<()> {
     let api: Api<CrokodialEnvironment> = Api::namespaced(client.clone(), &stage.namespace());
     let patch = json!({"spec": {"image": image}});

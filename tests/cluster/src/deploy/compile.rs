@@ -1,5 +1,5 @@
-//! Compiles static release binaries for the images. Every checkout produces the same bytes, and dependencies are
-//! compiled only once.
+//! Compiles the static release binaries for the images. Checkouts of the same commit produce the same bytes, and
+//! checkouts that share a target folder compile dependencies only once.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::Progress;
 use crate::command::run;
 use crate::files::write_public;
 
-/// Prefixes of the environment variables that cargo sets for a program started by `cargo run` or `cargo test`.
+/// Prefixes of environment variables that cargo sets for a program started by `cargo run` or `cargo test`.
 const CARGO_VARIABLES: [&str; 4] = [
     "CARGO_PKG_",
     "CARGO_MANIFEST_",
@@ -20,8 +20,8 @@ const CARGO_VARIABLES: [&str; 4] = [
     "CARGO_CRATE_",
 ];
 
-/// A compiled binary, with a lock on the target folder. Until this value is dropped, no other checkout can compile into
-/// the folder, so that the file cannot change before it is copied.
+/// A compiled binary, with a lock on the target folder. Until this value is dropped, no other checkout can compile
+/// into the folder, so the binary cannot change before it is copied.
 #[derive(Debug)]
 pub struct Binary {
     /// Path of the binary in the target folder.
@@ -29,10 +29,11 @@ pub struct Binary {
     _lock: File,
 }
 
-/// Compiles the static release binary of an image. Cargo skips what is up to date.
+/// Compiles the static release binaries of both images and returns the binary of `image`, which is compiled with the
+/// given cargo features. Cargo compiles only what is not up to date.
 ///
 /// # Errors
-/// When cargo fails; cargo prints the reason itself.
+/// When cargo fails; cargo prints the reason to standard error.
 pub fn compile(
     checkout: &Path,
     image: Image,
@@ -75,9 +76,11 @@ pub fn compile(
     })
 }
 
-/// A cargo command in the checkout, without the environment variables that an outer cargo set for this program. Some
-/// build scripts, such as that of ring, read these variables. They would run again whenever this program is started in
-/// another way, and all dependents would be recompiled.
+/// Returns a cargo command that runs in `checkout`, without the environment variables that an outer cargo set for this
+/// process.
+///
+/// Some build scripts, such as that of ring, read these variables. If their values differed from the last build, cargo
+/// would run these scripts again and recompile all dependent crates.
 #[must_use]
 pub fn cargo(checkout: &Path) -> Command {
     let mut cargo = Command::new("cargo");
@@ -97,9 +100,10 @@ fn release(checkout: &Path, command: &str, triple: &str) -> Command {
     cargo
 }
 
-/// Compiler flags for a static binary that does not contain the path of the user's home. The path of the checkout needs
-/// no remapping, because cargo passes relative paths for files of the workspace. Flags with the path of the checkout
-/// would recompile every dependency in every checkout.
+/// Returns the compiler flags for a static binary that does not contain the path of cargo's home folder.
+///
+/// The path of the checkout needs no remapping, because cargo passes relative paths for workspace files. A flag that
+/// contains this path would recompile every dependency in every checkout.
 fn rustflags() -> String {
     let home = std::env::var("CARGO_HOME")
         .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
@@ -110,7 +114,7 @@ fn rustflags() -> String {
     flags
 }
 
-/// Locks the target folder; waits while another checkout compiles into it.
+/// Locks the target folder. Waits while another checkout compiles into it.
 fn lock(folder: &Path, progress: &Progress) -> anyhow::Result<File> {
     let path = folder.join("crokodial-images.lock");
     let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
@@ -122,9 +126,11 @@ fn lock(folder: &Path, progress: &Progress) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Removes the build output of the workspace's packages if another checkout compiled them. If checkouts share a target
-/// folder (`CARGO_TARGET_DIR`), cargo would consider newer output of another checkout up to date, because it compares
-/// modification times and not content. The output of dependencies is kept: it is the same for all checkouts.
+/// Removes the build output of the workspace's own packages if another checkout compiled them. The output of
+/// dependencies is kept, because it is the same for all checkouts.
+///
+/// Checkouts may share a target folder (`CARGO_TARGET_DIR`). Cargo compares modification times, not content, so it
+/// would consider newer output of another checkout up to date.
 fn forget_other_checkout(checkout: &Path, triple: &str, folder: &Path) -> anyhow::Result<()> {
     let record = folder.join("crokodial-images.checkout");
     let own = checkout.display().to_string();

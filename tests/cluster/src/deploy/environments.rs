@@ -1,4 +1,4 @@
-//! The two environments of `make up`. Each is created unless it exists; existing environments are not changed.
+//! Creation of the environments `staging` and `prod` by `make up`. Existing environments are not changed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,13 +21,14 @@ use crate::mongo::Accounts;
 use crate::wait::until;
 use crate::{Cluster, Progress, Stage};
 
-/// Timeout for an environment to become Ready. A first rollout takes seconds; the rest is a margin for a busy machine.
+/// Timeout for an environment to become Ready. A first rollout takes a few seconds; the rest is a margin for a busy
+/// machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(240);
 
-/// Creates the Secrets and environments that do not exist.
+/// Creates the Secrets and environments of both stages unless they exist.
 ///
 /// # Errors
-/// When the API server rejects an object.
+/// When the database accounts do not exist yet, or the API server rejects an object.
 pub async fn ensure(cluster: &Cluster, client: &Client, progress: &Progress) -> anyhow::Result<()> {
     let accounts = Accounts::read(&cluster.layout)?
         .context("the Mongo accounts are missing: run `make up` again")?;
@@ -41,7 +42,8 @@ pub async fn ensure(cluster: &Cluster, client: &Client, progress: &Progress) -> 
     Ok(())
 }
 
-/// Creates the Secrets `mongo` and `dialer` of an environment unless they exist; `prefix` is put before their names.
+/// Creates the Secrets `mongo` and `dialer` of an environment unless they exist. `prefix` is put before their names,
+/// and `uri` is the MongoDB connection string.
 ///
 /// # Errors
 /// When the API server rejects a Secret.
@@ -66,10 +68,11 @@ pub async fn secrets(
     Ok(())
 }
 
-/// The environment that `make up` creates for a stage, with short durations and open registration of users.
+/// Returns the environment that `make up` creates for `stage`. It has short bake and soak times, and anyone can
+/// register as a user.
 ///
 /// # Errors
-/// Only if the literal below is not a valid spec.
+/// When the JSON literal in this function is not a valid spec, which only a programming error can cause.
 pub fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
     let mut spec = json!({
         "stage": stage.as_str(),
@@ -97,11 +100,11 @@ pub fn environment(stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
     Ok(CrokodialEnvironment::new(stage.as_str(), spec))
 }
 
-/// An item of `promotion.freezes` that is in effect at `now`, and its end. The end is the start of a minute, at least
-/// ten seconds after `now`.
+/// Returns an item for `promotion.freezes` that is in effect at `now`, and the end of that freeze. The end is the
+/// start of a minute, at least 10 s and at most 70 s after `now`.
 ///
 /// # Errors
-/// When `now` is at the end of the range of timestamps.
+/// When the start or end of the freeze is outside the range of [`Timestamp`].
 pub fn freeze_until_a_minute(now: Timestamp) -> anyhow::Result<(Value, Timestamp)> {
     let minute = |second: i64| Timestamp::from_second(second - second.rem_euclid(60));
     let shown = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M").to_string();
@@ -121,7 +124,7 @@ fn secret(name: &str, key: &str, value: &str) -> Secret {
     }
 }
 
-/// Creates an object unless it exists; returns whether it was created.
+/// Creates an object unless it exists. Returns true if it was created.
 async fn create<K>(client: &Client, namespace: &str, object: K) -> anyhow::Result<bool>
 where
     K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
@@ -144,10 +147,10 @@ where
     }
 }
 
-/// Waits until an environment is Ready; meanwhile reports the reason why it is not.
+/// Waits until the environment of `stage` is Ready. While waiting, reports the reason why it is not.
 ///
 /// # Errors
-/// When the environment is not Ready in time; the error contains the condition's reason and message.
+/// When the environment is not Ready within 240 s; the error contains the condition's reason and message.
 pub async fn wait_ready(client: &Client, stage: Stage, progress: &Progress) -> anyhow::Result<()> {
     let api: Api<CrokodialEnvironment> = Api::namespaced(client.clone(), &stage.namespace());
     until(
@@ -172,7 +175,8 @@ pub async fn wait_ready(client: &Client, stage: Stage, progress: &Progress) -> a
     .await
 }
 
-/// Certificate of the operator's certificate authority, which signs the certificates of the local sites, in PEM.
+/// Returns the certificate, in PEM, of the operator's certificate authority, which signs the certificates of the local
+/// sites.
 ///
 /// # Errors
 /// When the operator has not created the authority yet.

@@ -1,4 +1,4 @@
-//! The Helm release of the operator. It is upgraded only if the chart, its values or the image changed.
+//! The Helm release of the operator. It is upgraded only if the chart, its values or the operator's image changed.
 
 use std::fs;
 use std::path::Path;
@@ -16,13 +16,14 @@ use crate::{Cluster, Mode, Progress, disk};
 /// Name of the Helm release.
 pub const RELEASE: &str = "crokodial";
 
-/// Namespace of the operator.
+/// Namespace in which the operator runs.
 pub const NAMESPACE: &str = "crokodial-system";
 
-/// Installs or upgrades the Helm release if necessary, and waits until the operator is ready.
+/// Installs or upgrades the Helm release and waits until the operator is ready. Does nothing if the release is up to
+/// date.
 ///
 /// # Errors
-/// When helm fails; the error contains its output.
+/// When Helm cannot be built, the disk is nearly full, or the command `helm` fails. The error contains the reason.
 pub async fn ensure_installed(
     cluster: &Cluster,
     operator: &Pushed,
@@ -49,10 +50,11 @@ pub async fn ensure_installed(
     write_public(&record, wanted.as_bytes())
 }
 
-/// Runs `helm upgrade --install` with the local values and the additional arguments `more`.
+/// Runs `helm upgrade --install` with the values of the local cluster and the additional arguments `more`. Waits until
+/// the operator is ready, at most 3 min.
 ///
 /// # Errors
-/// When helm fails, with its output.
+/// When helm fails; the error contains its output.
 pub fn install(cluster: &Cluster, operator: &Pushed, more: &[&str]) -> anyhow::Result<()> {
     let mut command = helm(cluster);
     command
@@ -81,10 +83,10 @@ pub fn install(cluster: &Cluster, operator: &Pushed, more: &[&str]) -> anyhow::R
     Ok(())
 }
 
-/// Uninstalls the operator. The environments are kept.
+/// Uninstalls the operator's Helm release. The environments are kept.
 ///
 /// # Errors
-/// When helm fails, with its output.
+/// When helm fails; the error contains its output.
 pub fn uninstall(cluster: &Cluster) -> anyhow::Result<()> {
     let mut command = helm(cluster);
     command.args([
@@ -110,7 +112,8 @@ fn chart(cluster: &Cluster) -> std::path::PathBuf {
     cluster.checkout.join("charts/crokodial-operator")
 }
 
-/// Hash of the chart, the local values and the image; the release is upgraded if it changes.
+/// Returns a hash of the chart, the local values and the operator's image. If the hash changes, the Helm release is
+/// upgraded.
 fn fingerprint(cluster: &Cluster, operator: &Pushed) -> anyhow::Result<String> {
     let mut hash = Sha256::new();
     hash.update(&operator.content);

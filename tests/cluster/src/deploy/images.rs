@@ -1,4 +1,5 @@
-//! Builds the product's images: each contains a static binary, built by cargo, on an empty filesystem.
+//! Builds the images of the operator and the dialer. Each contains a static binary, compiled by cargo, on an empty
+//! filesystem.
 
 use std::fs;
 use std::path::Path;
@@ -11,24 +12,24 @@ use crate::files::write_public;
 use crate::image_builder::{self, ImageBuild};
 use crate::{Cluster, Progress};
 
-/// Paths of the bundle of public certificate authorities on Debian, Fedora and Alpine.
+/// Paths of the file with the public CA certificates on Debian, Fedora and Alpine.
 const CA_BUNDLES: [&str; 3] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 ];
 
-/// An image of the product.
+/// An image that is built from this repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Image {
-    /// The operator.
+    /// Image of the operator.
     Operator,
-    /// The dialer with its UI.
+    /// Image of the dialer, including its UI.
     Dialer,
 }
 
 impl Image {
-    /// Name of the cargo package.
+    /// Returns the name of the image's cargo package.
     pub(super) fn package(self) -> &'static str {
         match self {
             Self::Operator => "crokodial-operator",
@@ -36,7 +37,7 @@ impl Image {
         }
     }
 
-    /// Name of the binary.
+    /// Returns the name of the binary in the image.
     pub(super) fn binary(self) -> &'static str {
         match self {
             Self::Operator => "crokodial-operator",
@@ -44,7 +45,8 @@ impl Image {
         }
     }
 
-    /// Name of the folder that contains the Dockerfile, and last segment of the repository's name.
+    /// Returns the name of the folder with the image's Dockerfile. It is also the last segment of the image's
+    /// repository name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Operator => "operator",
@@ -53,21 +55,22 @@ impl Image {
     }
 }
 
-/// An image in the registry.
+/// An image that is in the cluster's registry.
 #[derive(Clone, Debug)]
 pub struct Pushed {
-    /// Reference by which pods pull the image.
+    /// Reference that pods use to pull the image.
     pub reference: String,
     /// Tag of the image.
     pub tag: String,
-    /// Hash of everything that the image was built from.
+    /// Hash of everything that the image was built from: tag, Dockerfile, binary and CA certificates.
     pub content: String,
 }
 
-/// Version of the workspace; `make up` uses it as the tag of the images.
+/// Version of the cargo workspace, which `make up` uses as the tag of the images.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Builds and pushes an image tagged with the workspace's version, unless the registry already has the same content.
+/// Builds an image, tags it with the version of the workspace and pushes it. If the registry already has the same
+/// content, the image is not built again.
 ///
 /// # Errors
 /// When cargo, the image build or the push fails.
@@ -79,8 +82,9 @@ pub async fn ensure(
     push(cluster, image, VERSION, &[], progress).await
 }
 
-/// Builds and pushes an image with a tag and cargo features, unless the registry already has the same content. The
-/// dialer reports the tag as its version, so that the content differs for each tag.
+/// Builds an image with the given cargo features, tags it and pushes it. If the registry already has the same
+/// content, the image is not built again. Images with different tags have different content, because an image contains
+/// its tag as the version.
 ///
 /// # Errors
 /// When cargo, the image build or the push fails.
@@ -119,7 +123,7 @@ pub async fn push(
     })
 }
 
-/// Writes the files of the build context; returns the hash of everything that the image is built from.
+/// Writes the files of the build context `context`. Returns a hash of everything that the image is built from.
 fn prepare(
     context: &Path,
     binary: &Path,

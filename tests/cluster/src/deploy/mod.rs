@@ -1,6 +1,6 @@
-//! Deploys the product into a running cluster: the images, the chart and two environments.
+//! Deploys the operator and the dialer into a running cluster: the images, the Helm chart and two environments.
 //!
-//! Every step is idempotent: it writes only what is missing or changed.
+//! Every step is idempotent: it writes only what is missing or has changed.
 
 pub mod compile;
 pub mod environments;
@@ -15,20 +15,22 @@ use anyhow::Context;
 use crate::files::write_public;
 use crate::{Cluster, Progress, Stage};
 
-/// Deploys the operator and both environments, and prints on standard output how to reach them.
+/// Deploys the operator and both environments. Prints the URLs of the environments and useful commands to standard
+/// output.
 ///
 /// # Errors
-/// When a step fails, with where to look.
+/// When a step fails; the error contains the reason.
 pub async fn deploy(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()> {
     ensure(cluster, progress).await?;
     print!("{}", hints(cluster));
     Ok(())
 }
 
-/// Deploys the operator and both environments, without output on standard output.
+/// Deploys the operator and both environments and waits until they are ready, without printing to standard output.
+/// Also writes the CA certificate of the local sites to `ca.crt` in the state directory.
 ///
 /// # Errors
-/// When a step fails, with where to look.
+/// When a step fails; the error contains the reason.
 pub async fn ensure(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()> {
     let operator = images::ensure(cluster, images::Image::Operator, progress).await?;
     images::ensure(cluster, images::Image::Dialer, progress).await?;
@@ -42,7 +44,7 @@ pub async fn ensure(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()
     write_public(&cluster.layout.path("ca.crt"), ca.as_bytes()).context("writing ca.crt")
 }
 
-/// The text that `deploy` prints: the sites' URLs, and commands to copy.
+/// Returns the text that `deploy` prints: the URLs of the sites, and shell commands to copy.
 fn hints(cluster: &Cluster) -> String {
     let (https, ca) = (cluster.ports().https, cluster.layout.path("ca.crt"));
     let kubeconfig = cluster.kubeconfig();

@@ -1,4 +1,5 @@
-//! The running operator pods: which pod leads, and what each pod wrote according to the API server's audit log.
+//! Inspection of the running operator pods: which pod leads, and which writes each pod made according to the API
+//! server's audit log.
 
 use std::time::Duration;
 
@@ -18,25 +19,25 @@ use crate::{Cluster, Progress, leftovers};
 const PROGRAM: &str = "/crokodial-operator";
 const LEASE: &str = "crokodial-operator";
 
-/// The operator's Deployment in the form `kubectl` accepts as an argument.
+/// The operator's Deployment, in the form that `kubectl` accepts as an argument.
 pub const DEPLOYMENT: &str = "deploy/crokodial-operator";
-/// Duration of the leader's Lease, as in the chart's defaults.
+/// Duration of the leader-election Lease, as in the chart's defaults.
 pub const LEASE_DURATION: Duration = Duration::from_secs(5);
-/// Maximum duration of a takeover after the Lease has been released or has expired.
+/// Maximum time for another operator pod to take over after the Lease was released or expired.
 pub const MAX_HANDOVER: Duration = Duration::from_millis(500);
 
-/// A write request of an operator pod, from the audit log.
+/// A write request of an operator pod, as recorded in the API server's audit log.
 #[derive(Debug)]
 pub struct AuditedWrite {
     /// Name of the operator pod that made the write.
     pub pod: String,
     /// Time at which the API server received the request.
     pub received: Timestamp,
-    /// Time at which the API server had sent the response.
+    /// Time at which the API server completed the response.
     pub ended: Timestamp,
-    /// Status code of the response.
+    /// HTTP status code of the response.
     pub code: i64,
-    /// Verb and object, such as `patch deployments//staging`.
+    /// Verb, resource, subresource and name, such as `patch deployments//staging`.
     pub what: String,
 }
 
@@ -56,26 +57,27 @@ impl AuditedWrite {
         })
     }
 
-    /// Time from `since` until the API server received the request.
+    /// Returns the time from `since` until the API server received the request; zero if it received the request
+    /// earlier.
     #[must_use]
     pub fn after(&self, since: Timestamp) -> Duration {
         Duration::try_from(self.received.duration_since(since)).unwrap_or_default()
     }
 
-    /// Whether the object is a Lease.
+    /// Returns true if the request wrote a Lease.
     #[must_use]
     pub fn is_of_lease(&self) -> bool {
         self.what.contains(" leases/")
     }
 
-    /// Whether the API server accepted the write.
+    /// Returns true if the API server accepted the write (status 2xx).
     #[must_use]
     pub fn accepted(&self) -> bool {
         (200..300).contains(&self.code)
     }
 }
 
-/// The operators' writes that the API server answered since `since`, in order.
+/// Returns the writes of all operator pods whose response was completed at or after `since`, in the order of receipt.
 ///
 /// # Errors
 /// When the audit log cannot be read.
@@ -88,10 +90,10 @@ pub fn writes(cluster: &Cluster, since: Timestamp) -> anyhow::Result<Vec<Audited
     Ok(found)
 }
 
-/// The first accepted write since `since` that was made by a pod other than `old`. Writes of the Lease do not count.
+/// Returns the first accepted write since `since` by an operator pod other than `old`. Writes of Leases are ignored.
 ///
 /// # Errors
-/// When there is no such write yet.
+/// When there is no such write yet, or the audit log cannot be read.
 pub fn first_write_of_others(
     cluster: &Cluster,
     old: &str,
@@ -103,7 +105,7 @@ pub fn first_write_of_others(
     Ok(others.swap_remove(0))
 }
 
-/// The spec of the Lease of the operator's leader election.
+/// Returns the spec of the Lease of the operator's leader election.
 ///
 /// # Errors
 /// When the Lease cannot be read.
@@ -112,10 +114,10 @@ pub async fn lease(client: &Client) -> anyhow::Result<LeaseSpec> {
     Ok(leases.get(LEASE).await?.spec.unwrap_or_default())
 }
 
-/// Identity of the leader and the name of its pod.
+/// Returns the identity of the leading operator, as in the Lease, and the name of its pod.
 ///
 /// # Errors
-/// When no operator leads.
+/// When no operator leads, or the Lease cannot be read.
 pub async fn leader(client: &Client) -> anyhow::Result<(String, String)> {
     let holder = lease(client).await?.holder_identity.unwrap_or_default();
     let pod = holder
@@ -126,10 +128,10 @@ pub async fn leader(client: &Client) -> anyhow::Result<(String, String)> {
     Ok((holder, pod))
 }
 
-/// Process id on the host of the operator in a pod.
+/// Returns the process id, on the host, of the operator that runs in `pod`.
 ///
 /// # Errors
-/// When there is no such process.
+/// When no operator process runs in `pod`.
 pub fn process(cluster: &Cluster, pod: &str) -> anyhow::Result<Pid> {
     let named = format!("CROKODIAL_POD_NAME={pod}");
     let is = |pid: &i32| {
@@ -145,10 +147,11 @@ pub fn process(cluster: &Cluster, pod: &str) -> anyhow::Result<Pid> {
         .with_context(|| format!("no process of pod {pod}"))
 }
 
-/// Waits until two operator pods are ready and one of them leads; returns the name of the leader's pod.
+/// Waits until exactly two operator pods exist, both are ready, and one of them leads. Returns the name of the leading
+/// pod.
 ///
 /// # Errors
-/// When the timeout passes; the error contains the state of the pods.
+/// When the wait takes longer than 90 s; the error contains the last observed state of the pods.
 pub async fn settled(client: &Client, progress: &Progress) -> anyhow::Result<String> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), helm::NAMESPACE);
     let of = ListParams::default().labels("app.kubernetes.io/name=crokodial-operator");
@@ -171,20 +174,23 @@ pub async fn settled(client: &Client, progress: &Progress) -> anyhow::Result<Str
     .await
 }
 
-/// Number of restarts of an operator's pod.
+/// Returns the number of container restarts of an operator pod.
 ///
 /// # Errors
-/// When there is no such pod.
+/// When the pod does not exist.
 pub async fn restarts(client: &Client, pod: &str) -> anyhow::Result<i32> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), helm::NAMESPACE);
     Ok(restarts_of(&pods.get(pod).await?))
 }
 
-/// Waits until a pod whose process was killed has been restarted and is ready. Readiness alone is not enough: until the
-/// kubelet notices the kill, the pod is still reported as ready although it could not take over the Lease.
+/// Waits until a pod whose process was killed has restarted and is ready. `before` is the pod's number of restarts
+/// before the kill.
+///
+/// The condition Ready is not sufficient: until the kubelet notices the kill, the pod is still reported as ready,
+/// although it cannot take over the Lease.
 ///
 /// # Errors
-/// When the pod is not restarted in time.
+/// When the pod has not restarted and become ready within 90 s.
 pub async fn restarted(
     client: &Client,
     progress: &Progress,

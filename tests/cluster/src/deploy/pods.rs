@@ -1,23 +1,24 @@
-//! The pods of an environment.
+//! Lists the pods of an environment.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
-/// Identity of a pod and its number of restarts, to compare before and after an event.
+/// Identity and number of restarts of a pod. Two values from different times show whether the pod was replaced or
+/// restarted in between.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PodState {
     /// Name of the pod.
     pub name: String,
-    /// Uid of the pod.
+    /// UID of the pod.
     pub uid: String,
     /// Number of restarts, summed over all containers.
     pub restarts: i32,
-    /// Whether the pod is being deleted.
+    /// True if the pod is being deleted.
     pub terminating: bool,
 }
 
-/// Pods of an environment's component (`web`, `candidate`), sorted by name.
+/// Returns the pods of one component of an environment, such as `web` or `candidate`, sorted by name.
 ///
 /// # Errors
 /// When the pods cannot be listed.

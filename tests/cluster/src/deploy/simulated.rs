@@ -1,5 +1,5 @@
 //! Images of the simulated application (`src/bin/simulated_app.rs`). The entrypoint of each image contains the flags
-//! that choose its faults.
+//! that choose the faults to simulate.
 
 use std::process::Command;
 
@@ -8,8 +8,8 @@ use anyhow::ensure;
 use crate::Cluster;
 use crate::image_builder::ImageBuild;
 
-/// Builds and pushes an image of the simulated application with these flags; returns the reference by which pods pull
-/// the image.
+/// Builds an image of the simulated application, which runs with `flags`, and pushes it. Returns the reference that
+/// pods use to pull the image.
 ///
 /// # Errors
 /// When the compiler, the image build or the push fails.

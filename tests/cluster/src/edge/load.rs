@@ -1,4 +1,4 @@
-//! Load generator: sends requests at a constant rate until it is stopped, and records every failure.
+//! Load generator that sends requests at a constant rate until it is stopped, and records every failed request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use super::site::{Answer, Site};
 pub struct LoadReport {
     /// Number of requests sent.
     pub sent: usize,
-    /// The response or error of each request that was not answered with 200.
+    /// Response or error of each request that was not answered with status 200.
     pub failures: Vec<String>,
 }
 
@@ -24,14 +24,14 @@ pub struct Load {
     worker: JoinHandle<LoadReport>,
 }
 
-/// Maximum duration of a load, in case the test does not stop it.
+/// Time after which the load generator stops by itself, in case the test does not stop it.
 const MAX_DURATION: Duration = Duration::from_secs(300);
 
-/// Maximum number of requests in flight; at this number the load generator waits.
+/// Number of requests in flight above which the load generator waits for a response before it sends the next request.
 const MAX_IN_FLIGHT: usize = 400;
 
 impl Load {
-    /// Starts sending GET requests to `path`, `per_second` of them each second.
+    /// Starts sending GET requests to `path`, at a rate of `per_second` requests per second.
     #[must_use]
     pub fn start(site: Site, path: &'static str, per_second: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
@@ -39,7 +39,7 @@ impl Load {
         Self { stop, worker }
     }
 
-    /// Stops sending and waits for the requests in flight.
+    /// Stops sending, waits for the requests in flight and returns the result.
     ///
     /// # Errors
     /// When the sending task was cancelled or panicked.

@@ -1,24 +1,24 @@
-//! Requests of tests and measurements to the sites of a local cluster.
+//! HTTP requests from tests and measurements to the sites of a local cluster.
 
 pub mod load;
 pub mod site;
 
 use crate::Ports;
 
-/// Access to a cluster's sites from this machine.
+/// Ports and CA certificate with which this machine can access a cluster's sites.
 pub trait Edge {
-    /// Ports on 127.0.0.1 that are forwarded into the cluster.
+    /// Returns the ports on 127.0.0.1 that are forwarded into the cluster.
     fn ports(&self) -> Ports;
-    /// Certificate of the authority that signs the sites' certificates, in PEM.
+    /// Returns the certificate, in PEM, of the authority that signs the certificates of the sites.
     fn authority(&self) -> &str;
 }
 
-/// An [`Edge`] of known values: a cluster's ports and the certificate of its authority.
+/// An [`Edge`] that returns the values of its fields.
 #[derive(Debug)]
 pub struct ClusterEdge {
     /// Ports on 127.0.0.1 that are forwarded into the cluster.
     pub ports: Ports,
-    /// Certificate of the authority that signs the sites' certificates, in PEM.
+    /// Certificate, in PEM, of the authority that signs the certificates of the sites.
     pub authority: String,
 }
 

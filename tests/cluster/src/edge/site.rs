@@ -1,5 +1,5 @@
-//! Requests to a site. Like a browser, the client sends the site's domain as SNI and Host; it connects to the port
-//! forwarded on 127.0.0.1 and trusts only the local certificate authority.
+//! HTTP client for a site of the local cluster. Like a browser, it sends the site's domain as SNI and Host. It
+//! connects to the port forwarded on 127.0.0.1 and trusts only the local certificate authority.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,25 +18,25 @@ use tokio_rustls::TlsConnector;
 use super::Edge;
 use crate::Ports;
 
-/// A complete response.
+/// A complete HTTP response.
 #[derive(Debug)]
 pub struct Answer {
-    /// Status code.
+    /// Status code of the response.
     pub status: u16,
-    /// Headers.
+    /// Headers of the response.
     pub headers: http::HeaderMap,
-    /// Body.
+    /// Body of the response.
     pub body: Bytes,
 }
 
 impl Answer {
-    /// The body as text.
+    /// Returns the body as text. Invalid UTF-8 is replaced with U+FFFD.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Errors
     /// When the body is not JSON.
@@ -45,7 +45,7 @@ impl Answer {
     }
 }
 
-/// A client of one site. Each request uses a new connection.
+/// HTTP client for one site. Each request uses a new connection.
 #[derive(Clone)]
 pub struct Site {
     domain: String,
@@ -63,10 +63,10 @@ impl std::fmt::Debug for Site {
 }
 
 impl Site {
-    /// A client over HTTPS that trusts only the local certificate authority.
+    /// Creates a client that uses HTTPS and trusts only the local certificate authority.
     ///
     /// # Errors
-    /// When the authority of the edge is not a certificate.
+    /// When `edge.authority()` is not a certificate in PEM.
     pub fn https(edge: &impl Edge, domain: &str) -> anyhow::Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(
@@ -83,7 +83,7 @@ impl Site {
         })
     }
 
-    /// A client over plain HTTP.
+    /// Creates a client that uses plain HTTP.
     #[must_use]
     pub fn http(edge: &impl Edge, domain: &str) -> Self {
         let address = Ports::local(edge.ports().http);
@@ -97,7 +97,7 @@ impl Site {
     /// Sends a GET request.
     ///
     /// # Errors
-    /// When there is no response within 10 s, or its certificate is not trusted.
+    /// When the connection fails, the site's certificate is not trusted, or the response is not complete within 10 s.
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
         self.send(http::Request::get(path), Bytes::new()).await
     }
@@ -105,16 +105,16 @@ impl Site {
     /// Sends a POST request with a JSON body.
     ///
     /// # Errors
-    /// When there is no response within 10 s, or its certificate is not trusted.
+    /// When the connection fails, the site's certificate is not trusted, or the response is not complete within 10 s.
     pub async fn post(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<Answer> {
         let request = http::Request::post(path).header("content-type", "application/json");
         self.send(request, Bytes::from(body.to_string())).await
     }
 
-    /// Sends a request with a JSON body and the token of a signed-in user.
+    /// Sends a request with a JSON body and the bearer token of a signed-in user.
     ///
     /// # Errors
-    /// When there is no response within 10 s, or its certificate is not trusted.
+    /// When the connection fails, the site's certificate is not trusted, or the response is not complete within 10 s.
     pub async fn send_as(
         &self,
         token: &str,
@@ -149,7 +149,7 @@ impl Site {
     }
 }
 
-/// Sends one request over an open connection.
+/// Sends one request over an open connection and returns the response.
 ///
 /// # Errors
 /// When the server does not speak HTTP or closes the connection.

@@ -1,8 +1,8 @@
-//! Binaries built from Go modules, in a cache outside the checkout.
+//! Builds binaries from Go modules and keeps them in a cache outside the checkout.
 //!
-//! A binary's file name contains the hash of everything that determines its content: the module's files (`go.sum` pins
-//! every source), the package, the linker flags, the patches, the Go version and the platform. A stale binary is thus
-//! never used, and the cache may be deleted at any time.
+//! The file name of a cached binary contains a hash of everything that determines its content: the module's files
+//! (`go.sum` pins every dependency), the package, the linker flags, the patches, the Go version and the platform. A
+//! stale binary is therefore never used, and the cache may be deleted at any time.
 
 mod patch;
 mod programs;
@@ -20,18 +20,18 @@ pub use self::programs::{GoProgram, HELM, KUBECTL, PROGRAMS};
 use crate::layout::Layout;
 use crate::wait::Progress;
 
-/// Time after the last use of a cached binary at which the binary is removed.
+/// Time since its last use after which a cached binary is deleted.
 const RETENTION: Duration = Duration::from_secs(60 * 24 * 3600);
-/// Interval at which a running build is polled for its end.
+/// Time between two checks whether a running build has finished.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// Flags of every build. The compiler omits debug information, which the linker strips anyway (`-s -w`); that saves a
-/// sixth of the compile time.
+/// Flags of every `go build`. The last flag omits debug information, which the linker flags `-s -w` would strip anyway.
+/// This saves a sixth of the compile time.
 const FLAGS: [&str; 3] = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"];
 
-/// The cache folder: `$CROKODIAL_CACHE`, or `crokodial` in the user's cache folder if the variable is not set.
+/// Returns the cache folder: `$CROKODIAL_CACHE`, or `crokodial` in the user's cache folder if the variable is not set.
 ///
 /// # Errors
-/// When the user's home folder is unknown.
+/// When none of `CROKODIAL_CACHE`, `XDG_CACHE_HOME` and `HOME` is set.
 pub fn cache_dir() -> anyhow::Result<PathBuf> {
     let variable = |name: &str| {
         std::env::var_os(name)
@@ -44,7 +44,8 @@ pub fn cache_dir() -> anyhow::Result<PathBuf> {
         .context("neither HOME nor CROKODIAL_CACHE is set: set one, binaries are kept there")
 }
 
-/// Builds those of the programs that are not in the cache, and links all `programs` into `bin` in the state directory.
+/// Builds the programs that are not in the cache, and links all `programs` into the folder `bin` of the state
+/// directory.
 ///
 /// # Errors
 /// When Go is missing or a build fails; the error contains the output of the build.
@@ -86,10 +87,10 @@ pub fn ensure(
     prune(&cache)
 }
 
-/// Links `kubectl` from PATH, or builds kubectl if PATH has none.
+/// Links `kubectl` from PATH into the folder `bin` of the state directory. Builds kubectl first if it is not in PATH.
 ///
 /// # Errors
-/// When the build fails.
+/// When kubectl must be built but Go is missing or the build fails.
 pub fn ensure_kubectl(checkout: &Path, layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
     match crate::command::find("kubectl") {
         Some(found) => link(&found, &layout.binary("kubectl")),
@@ -97,7 +98,7 @@ pub fn ensure_kubectl(checkout: &Path, layout: &Layout, progress: &Progress) -> 
     }
 }
 
-/// File name of a program in the cache: `<name>-<hash>`.
+/// Returns the file name of a program in the cache: `<name>-<hash>`.
 ///
 /// # Errors
 /// When the module cannot be read or Go is missing.
@@ -123,8 +124,10 @@ pub fn cached_name(checkout: &Path, program: &GoProgram) -> anyhow::Result<Strin
     Ok(format!("{}-{key}", program.name))
 }
 
-/// Hash of everything that determines a program's binary. It includes the `Debug` output of [`patch::Patch`], so that
-/// renaming a field or variant of that type rebuilds the program on every machine.
+/// Returns a hash of everything that determines a program's binary.
+///
+/// The hash includes the `Debug` output of [`patch::Patch`]. Renaming a field or variant of that type therefore
+/// rebuilds the patched programs on every machine.
 fn cache_key(program: &GoProgram, toolchain: &str, files: &[(String, Vec<u8>)]) -> String {
     let mut hasher = Sha256::new();
     let mut field = |bytes: &[u8]| {
@@ -152,7 +155,7 @@ fn cache_key(program: &GoProgram, toolchain: &str, files: &[(String, Vec<u8>)]) 
     hex::encode(hasher.finalize()).chars().take(16).collect()
 }
 
-/// Names and contents of the module's own files, sorted by name.
+/// Returns the names and contents of the module's `.go` files, `go.mod` and `go.sum`, sorted by name.
 fn module_files(module: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     let entries = fs::read_dir(module).with_context(|| format!("listing {}", module.display()))?;
@@ -228,7 +231,7 @@ fn compile(
     Ok(())
 }
 
-/// Waits for the end of a build; meanwhile reports the elapsed time periodically.
+/// Waits until a build ends and returns its exit status. Reports the elapsed time periodically.
 fn wait(
     child: &mut Child,
     started: Instant,
@@ -260,7 +263,7 @@ fn link(target: &Path, link: &Path) -> anyhow::Result<()> {
     symlink(target, link).with_context(|| format!("linking {}", link.display()))
 }
 
-/// Sets the modification time of a binary to now, which records its last use.
+/// Sets the modification time of a cached binary to the current time, to record its last use.
 fn touch(path: &Path) -> anyhow::Result<()> {
     let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
     file.set_modified(SystemTime::now())

@@ -1,5 +1,5 @@
-//! Patches to the source of Go modules. At build time, a `go.mod` passed by `-modfile` replaces the module by a patched
-//! copy.
+//! Patches for the source code of Go modules. A build copies the module and patches the copy. It then passes a
+//! `go.mod` with `-modfile` that replaces the module with the copy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,29 +10,30 @@ use serde_json::Value;
 
 use crate::command::run;
 
-/// Changes to one Go module. The `Debug` output of this type is part of the cache key of programs: renaming a field or
-/// variant rebuilds them on every machine.
+/// Changes to the source of one Go module. The `Debug` output of this type is part of the cache key of the patched
+/// programs, so renaming a field or variant rebuilds them on every machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Patch {
-    /// The module's import path.
+    /// Import path of the module.
     pub module: &'static str,
-    /// Paths of files in the module, and the change to each.
+    /// Changed files: the path in the module, and the change.
     pub files: &'static [(&'static str, Change)],
 }
 
-/// A change to a file.
+/// A change to one file.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {
-    /// Replacements: a text that the file contains exactly once, and the new text.
+    /// Text replacements. Each pair contains the old text, which the file must contain exactly once, and the new text.
     Edits(&'static [(&'static str, &'static str)]),
-    /// New content.
+    /// New content of the whole file.
     Whole(&'static str),
-    /// Removal.
+    /// Removal of the file.
     Removed,
 }
 
-/// Makes FerretDB 1 end a SCRAM login as MongoDB does since 4.4. Unpatched, FerretDB expects one more exchange, which
-/// the Rust driver does not make: every login fails with "expected SCRAM authentication to have completed".
+/// Patch that makes FerretDB 1 end a SCRAM login as MongoDB does since version 4.4. Unpatched FerretDB expects one
+/// more exchange, which the Rust driver does not make. Every login then fails with "expected SCRAM authentication to
+/// have completed".
 pub const FERRETDB_SCRAM: Patch = Patch {
     module: "github.com/FerretDB/FerretDB",
     files: &[(
@@ -50,8 +51,8 @@ pub const FERRETDB_SCRAM: Patch = Patch {
     )],
 };
 
-/// Removes the API clients of about 180 DNS providers from Traefik's ACME client. Most of Traefik's compile time is
-/// theirs, and no certificate is requested through Traefik here.
+/// Patch that removes the API clients of about 180 DNS providers from Traefik's ACME client. They account for most of
+/// Traefik's compile time and are not needed, because no certificate is requested through Traefik here.
 pub const TRAEFIK_WITHOUT_DNS_HOSTS: Patch = Patch {
     module: "github.com/go-acme/lego/v4",
     files: &[(
@@ -62,7 +63,8 @@ pub const TRAEFIK_WITHOUT_DNS_HOSTS: Patch = Patch {
     )],
 };
 
-/// Removes Traefik's provider for Amazon ECS, and thereby Traefik's largest dependency, the client of Amazon EC2.
+/// Patch that removes Traefik's provider for Amazon ECS, and with it Traefik's largest dependency, the client of
+/// Amazon EC2.
 pub const TRAEFIK_WITHOUT_ECS: Patch = Patch {
     module: "github.com/traefik/traefik/v3",
     files: &[
@@ -76,8 +78,8 @@ pub const TRAEFIK_WITHOUT_ECS: Patch = Patch {
 };
 
 impl Patch {
-    /// Copies the module into `folder`, patches the copy and returns the `replace` line of a `go.mod` that uses the
-    /// copy.
+    /// Downloads the Go module to patch, in the version that the `go.mod` in the folder `module` requires. Copies it
+    /// into `folder` and patches the copy. Returns the `replace` line of a `go.mod` that uses the copy.
     fn write(&self, module: &Path, folder: &Path) -> anyhow::Result<String> {
         let output = run(Command::new("go")
             .args(["mod", "download", "-json", self.module])
@@ -108,10 +110,10 @@ impl Patch {
 }
 
 impl Change {
-    /// The new content of a file with the content `text`; `None` if the file is to be removed.
+    /// Returns the new content of a file with the content `text`; `None` if the file is to be removed.
     ///
     /// # Errors
-    /// The text to replace, if the file does not contain it exactly once.
+    /// When `text` does not contain the old text of an edit exactly once. The error is that old text.
     fn apply(&self, text: &str) -> Result<Option<String>, &'static str> {
         match self {
             Self::Whole(text) => Ok(Some((*text).to_owned())),
@@ -130,10 +132,11 @@ impl Change {
     }
 }
 
-/// Writes patched copies of modules into `folder`, with a `go.mod` that uses the copies; returns the path of `go.mod`.
+/// Writes patched copies of modules into `folder`, and a `go.mod` that extends that of the folder `module` and uses the
+/// copies. Returns the path of the new `go.mod`.
 ///
 /// # Errors
-/// When a module cannot be downloaded, or a patch does not fit its source.
+/// When a module cannot be downloaded, or a patch does not match the module's source.
 pub fn write(patches: &[Patch], module: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
     let mut requirements = fs::read_to_string(module.join("go.mod")).context("reading go.mod")?;
     requirements.push('\n');
@@ -146,8 +149,7 @@ pub fn write(patches: &[Patch], module: &Path, folder: &Path) -> anyhow::Result<
     Ok(modfile)
 }
 
-/// Copies a folder recursively and makes the copied files writable, because the files of Go's module cache are
-/// read-only.
+/// Copies a folder recursively. The copied files are writable, although the files in Go's module cache are read-only.
 fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("listing {}", from.display()))? {

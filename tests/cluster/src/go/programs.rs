@@ -1,23 +1,23 @@
-//! The programs that are built from Go modules, and their build options.
+//! The programs that are built from Go modules, with their build options.
 
 use super::patch::{FERRETDB_SCRAM, Patch, TRAEFIK_WITHOUT_DNS_HOSTS, TRAEFIK_WITHOUT_ECS};
 
-/// A program and its build options.
+/// A Go program and its build options.
 #[derive(Clone, Copy, Debug)]
 pub struct GoProgram {
     /// Name of the binary.
     pub name: &'static str,
     /// Name of the folder under `tests/parts` that contains the Go module.
     pub module: &'static str,
-    /// Import path of the Go package to build.
+    /// Import path of the Go package to build, or `.` for the package in the module's root.
     pub package: &'static str,
     /// Linker flags in addition to `-s -w`.
     pub ldflags: &'static str,
-    /// Patches to the source of modules.
+    /// Patches to the source of the Go modules that the program is built from.
     pub patches: &'static [Patch],
 }
 
-/// Linker flags that set the version of Kubernetes. Without them Kubernetes reports v0.0.0 and disables features.
+/// Linker flags that set the version of Kubernetes. Without them, Kubernetes reports v0.0.0 and disables features.
 const KUBERNETES: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36";
 
 const fn kubernetes(name: &'static str, package: &'static str) -> GoProgram {
@@ -30,7 +30,7 @@ const fn kubernetes(name: &'static str, package: &'static str) -> GoProgram {
     }
 }
 
-/// All programs of the local cluster, longest build first.
+/// Programs that run in the local cluster and are built from Go modules, in descending order of build time.
 pub const PROGRAMS: &[GoProgram] = &[
     kubernetes("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
     kubernetes("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
@@ -78,7 +78,7 @@ pub const PROGRAMS: &[GoProgram] = &[
     },
 ];
 
-/// Helm, which is built in every mode.
+/// Helm, which is built from source in every cluster mode.
 pub const HELM: GoProgram = GoProgram {
     name: "helm",
     module: "cluster",
@@ -87,5 +87,5 @@ pub const HELM: GoProgram = GoProgram {
     patches: &[],
 };
 
-/// kubectl, which is built if PATH has none.
+/// kubectl, which is built only if it is not in PATH.
 pub const KUBECTL: GoProgram = kubernetes("kubectl", "k8s.io/kubernetes/cmd/kubectl");

@@ -1,4 +1,5 @@
-//! containerd, with a separate root, state and socket for each cluster.
+//! Arguments, configuration and readiness check of containerd. Each cluster has its own root folder, state folder and
+//! socket.
 
 use serde_json::json;
 
@@ -28,7 +29,7 @@ pub(super) fn spec(layout: &Layout, inputs: &Inputs) -> PartSpec {
     spec
 }
 
-/// Content of the configuration file, in format version 2, which containerd 1.6 and 1.7 read.
+/// Returns the content of containerd's configuration file, in format version 2, which containerd 1.6 and 1.7 read.
 fn configuration(layout: &Layout, inputs: &Inputs) -> String {
     let root = layout.path("containerd");
     let state = layout.run.join("containerd");
@@ -72,8 +73,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
     )
 }
 
-/// Content of `hosts.toml` for the registry. It contains the registry's address, because the host's resolver does not
-/// know its name.
+/// Returns the content of containerd's `hosts.toml` for the registry. It contains the registry's IP address, because
+/// the host's DNS resolver does not know the registry's name.
 fn registry_hosts() -> String {
     format!(
         "server = \"http://{NODE_IP}:5000\"\n\n[host.\"http://{NODE_IP}:5000\"]\n  capabilities = [\"pull\", \"resolve\"]\n"

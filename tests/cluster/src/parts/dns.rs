@@ -1,5 +1,5 @@
-//! CoreDNS: resolves cluster names and the local zone. Other names get NXDOMAIN, because nothing outside the cluster
-//! can be reached.
+//! Arguments, configuration and readiness check of CoreDNS, which resolves cluster names and the local zone. It
+//! responds with NXDOMAIN for other names, because nothing outside the cluster can be reached.
 
 use std::path::Path;
 

@@ -1,14 +1,15 @@
-//! Traefik as a plain process, with two HTTPS entry points and two HTTP entry points that redirect to them.
+//! Arguments and readiness check of Traefik, which runs as a plain process. Each of its two HTTP entry points
+//! redirects to one of its two HTTPS entry points.
 //!
-//! Pods connect to ports 80 and 443. The host's relays forward to ports 8080 and 8443, so that clients on the host are
-//! redirected to a port of the host.
+//! Pods connect to ports 80 and 443. Connections from the host are forwarded to ports 8080 and 8443, the default host
+//! ports, so that clients on the host are redirected to a port that exists there.
 
 use super::on_loopback;
 use super::probe::Probe;
 use super::spec::{Part, PartSpec};
 use crate::layout::{Layout, NODE_IP};
 
-/// Pairs of entry points: name and port of the redirecting one, name and port of its target.
+/// Pairs of an HTTP entry point (name, port) and the HTTPS entry point (name, port) to which it redirects.
 const PAIRS: [(&str, u16, &str, u16); 2] = [
     ("web", 80, "websecure", 443),
     ("webalt", 8080, "websecurealt", 8443),
@@ -27,8 +28,8 @@ pub(super) fn spec(layout: &Layout) -> anyhow::Result<PartSpec> {
     Ok(spec)
 }
 
-/// Traefik's flags. Traefik listens on the address `listen` and writes the address `published` into the status of each
-/// Ingress.
+/// Returns Traefik's command-line flags. Traefik listens on the address `listen` and writes the address `published`
+/// into the status of each Ingress.
 pub fn arguments(listen: &str, published: &str) -> Vec<String> {
     let mut args = vec![
         "--global.checknewversion=false".to_owned(),

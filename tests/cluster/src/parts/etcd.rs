@@ -1,4 +1,4 @@
-//! etcd, which only the API server uses.
+//! Arguments and readiness check of etcd, which only the API server uses.
 
 use super::on_loopback;
 use super::probe::Probe;

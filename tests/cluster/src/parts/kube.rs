@@ -1,4 +1,5 @@
-//! The parts of Kubernetes: API server, controller manager, scheduler, kubelet and kube-proxy.
+//! Arguments, configuration and readiness checks of the Kubernetes components: API server, controller manager,
+//! scheduler, kubelet and kube-proxy.
 
 use serde_json::json;
 
@@ -59,8 +60,8 @@ pub(super) fn apiserver(layout: &Layout) -> anyhow::Result<PartSpec> {
     Ok(spec)
 }
 
-/// Audit policy: records the writes by service accounts of the operator's namespace, without the written content. Tests
-/// use the records to tell which operator pod made a write.
+/// Returns the API server's audit policy. It records the writes by service accounts of the operator's namespace,
+/// without the written content. Tests use the records to find the operator pod that made a write.
 fn audit_policy() -> serde_json::Value {
     json!({
         "apiVersion": "audit.k8s.io/v1",

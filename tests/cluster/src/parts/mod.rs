@@ -1,4 +1,5 @@
-//! The processes of the local cluster, called parts. Each file describes a part as a pure function of the layout.
+//! Parts: the processes that make up the local cluster, such as etcd and the kubelet. Each private submodule derives
+//! the description of one or more parts from the cluster's layout.
 
 mod containerd;
 mod dns;
@@ -22,29 +23,30 @@ use crate::layout::{Layout, NODE_IP};
 pub use edge::arguments as edge_arguments;
 pub use mongo::AdminPassword;
 
-/// Inputs of the parts' configuration in addition to the layout.
+/// Values that the configuration of the cluster's processes needs in addition to the layout.
 #[derive(Clone, Debug)]
 pub struct Inputs {
-    /// Reference by which the pause image is pulled.
+    /// Reference that containerd uses to pull the pause image.
     pub pause_image: String,
     /// Password of FerretDB's administrator.
     pub mongo_admin: AdminPassword,
-    /// containerd's snapshotter: `native` if overlayfs does not work in the state directory, otherwise `overlayfs`.
+    /// Snapshotter of containerd: `native` if overlayfs does not work in the state directory, otherwise `overlayfs`.
     pub snapshotter: &'static str,
-    /// Programs that are installed from the distribution's packages.
+    /// Paths of the programs that are installed from the distribution's packages.
     pub programs: Programs,
 }
 
 /// Absolute paths of the programs that are installed from the distribution's packages.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    /// `containerd`.
+    /// Path of `containerd`.
     pub containerd: PathBuf,
-    /// `docker-registry`.
+    /// Path of `docker-registry`.
     pub registry: PathBuf,
 }
 
-/// All parts, in no particular order: each part names the parts that must be ready before it starts.
+/// Returns the descriptions of all processes of the cluster, in no particular order. Each description lists the
+/// processes that must be ready before its own process starts.
 ///
 /// # Errors
 /// When an address constant is malformed.
@@ -64,7 +66,7 @@ pub fn all(layout: &Layout, inputs: &Inputs) -> anyhow::Result<Vec<PartSpec>> {
     ])
 }
 
-/// A port at the node's address, which pods can reach.
+/// Returns the socket address of a port on the node's IP address, which pods can reach.
 fn on_node(port: u16) -> anyhow::Result<SocketAddr> {
     Ok(SocketAddr::new(
         NODE_IP.parse().context("the node's address")?,
@@ -72,7 +74,8 @@ fn on_node(port: u16) -> anyhow::Result<SocketAddr> {
     ))
 }
 
-/// A port of the loopback device in the cluster's network namespace, which pods cannot reach.
+/// Returns the socket address of a port on the loopback device of the cluster's network namespace, which pods cannot
+/// reach.
 fn on_loopback(port: u16) -> SocketAddr {
     crate::options::Ports::local(port)
 }

@@ -1,4 +1,4 @@
-//! FerretDB: a server of the MongoDB protocol that stores its data in SQLite files.
+//! Arguments and readiness check of FerretDB, a server for the MongoDB protocol that stores its data in SQLite files.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::spec::{Part, PartSpec};
 use super::{Inputs, on_node};
 use crate::layout::{Layout, NODE_IP};
 
-/// Password of the user `admin`; `Debug` does not show it.
+/// Password of a database account. The `Debug` output does not contain it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AdminPassword(pub String);
 

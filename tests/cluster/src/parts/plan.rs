@@ -1,4 +1,5 @@
-//! The plan of a cluster: the descriptions of all parts, derived from the state directory and the host.
+//! The plan of a cluster: the descriptions of all its processes, derived from the state directory and the programs
+//! installed on the host.
 
 use anyhow::Context;
 
@@ -7,10 +8,10 @@ use super::{Inputs, Programs};
 use crate::layout::{Layout, REGISTRY};
 use crate::{command, mongo};
 
-/// The descriptions of all parts of this cluster.
+/// Returns the descriptions of all processes of this cluster.
 ///
 /// # Errors
-/// When a binary, package or password is missing. `up` provides them before it calls this function.
+/// When the pause binary, `containerd`, `docker-registry` or the database administrator's password is missing.
 pub fn specs(layout: &Layout) -> anyhow::Result<Vec<PartSpec>> {
     let inputs = Inputs {
         pause_image: pause_image(layout)?,
@@ -26,7 +27,8 @@ pub fn specs(layout: &Layout) -> anyhow::Result<Vec<PartSpec>> {
     super::all(layout, &inputs)
 }
 
-/// Reference by which the pause image is pulled. Its tag is the hash of the sources of the pause binary.
+/// Returns the reference that containerd uses to pull the pause image. Its tag is a hash of the inputs of the pause
+/// binary's build.
 ///
 /// # Errors
 /// When the pause binary is not linked into the state directory.
@@ -41,8 +43,9 @@ pub fn pause_image(layout: &Layout) -> anyhow::Result<String> {
     Ok(format!("{REGISTRY}/crokodial/pause:{tag}"))
 }
 
-/// Selects containerd's snapshotter. overlayfs cannot be mounted on overlayfs, so inside a container the snapshotter is
-/// `native`, which copies files.
+/// Returns the snapshotter for containerd. If the state directory is on overlayfs, as inside a container, it is
+/// `native`, because overlayfs cannot be mounted on overlayfs. Otherwise it is `overlayfs`, which avoids copying
+/// files.
 #[cfg(target_os = "linux")]
 fn snapshotter(layout: &Layout) -> anyhow::Result<&'static str> {
     use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, statfs};

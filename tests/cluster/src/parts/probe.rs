@@ -1,4 +1,4 @@
-//! Readiness checks of parts.
+//! Readiness checks for the processes of the cluster.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,40 +16,40 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-/// Timeout of one attempt. The caller retries until the deadline of the part.
+/// Timeout of one attempt. The caller repeats attempts until the deadline of the process.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A readiness check.
+/// A readiness check of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
-    /// An HTTP request; the part is ready if it answers with status 200.
+    /// HTTP request. The process is ready if it responds with status 200.
     Http {
-        /// Address of the part.
+        /// Address of the process.
         address: SocketAddr,
-        /// Path and query.
+        /// Path and query of the request.
         path: &'static str,
     },
-    /// An HTTPS request; the part is ready if it answers with status 200 and its certificate is signed by the cluster's
-    /// CA.
+    /// HTTPS request. The process is ready if it responds with status 200 and its certificate is signed by the
+    /// cluster's CA.
     Https {
-        /// Address of the part.
+        /// Address of the process.
         address: SocketAddr,
-        /// Path and query.
+        /// Path and query of the request.
         path: &'static str,
         /// Path of the CA's certificate, in PEM.
         ca: PathBuf,
     },
-    /// A TCP connection; the part is ready if it accepts the connection.
+    /// TCP connection. The process is ready if it accepts the connection.
     Tcp(SocketAddr),
-    /// A connection to a Unix socket; the part is ready if it accepts the connection.
+    /// Connection to a Unix socket. The process is ready if it accepts the connection.
     Unix(PathBuf),
 }
 
 impl Probe {
-    /// Makes one attempt.
+    /// Checks the process once, with a timeout of 3 s.
     ///
     /// # Errors
-    /// When the part is not ready; the error is the reason.
+    /// When the process is not ready; the error contains the reason.
     pub async fn check(&self) -> anyhow::Result<()> {
         tokio::time::timeout(ATTEMPT_TIMEOUT, self.try_once())
             .await

@@ -1,4 +1,5 @@
-//! docker-registry, over plain HTTP and with storage on disk.
+//! Arguments, configuration and readiness check of docker-registry, the image registry. It uses plain HTTP and stores
+//! images on disk.
 
 use serde_json::json;
 

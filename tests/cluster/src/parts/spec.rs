@@ -1,4 +1,4 @@
-//! The description of a part: its process, the parts it depends on, and its readiness check.
+//! Description of a part (a process of the cluster): its program, the parts it depends on, and its readiness check.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 
 use super::probe::Probe;
 
-/// A part of the local cluster.
+/// One of the processes that make up the local cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// Key-value store of the API server.
     Etcd,
     /// Kubernetes API server.
     Apiserver,
-    /// Kubernetes controllers.
+    /// Kubernetes controller manager.
     ControllerManager,
     /// Kubernetes scheduler.
     Scheduler,
@@ -23,7 +23,7 @@ pub enum Part {
     Containerd,
     /// Kubernetes node agent.
     Kubelet,
-    /// Implementation of Services by iptables rules.
+    /// Network proxy that implements Services with iptables rules.
     KubeProxy,
     /// Cluster DNS.
     Coredns,
@@ -36,7 +36,8 @@ pub enum Part {
 }
 
 impl Part {
-    /// Name of the part: in the name of its log file, in `cluster status`, and as the argument of `cluster logs`.
+    /// Returns the name of the process. It is used for the log file, in `cluster status`, and as an argument of
+    /// `cluster logs`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -55,32 +56,34 @@ impl Part {
     }
 }
 
-/// Description of a part: everything that is needed to run it.
+/// Description of a part (a process of the cluster), with everything that is needed to run it.
 #[derive(Clone, Debug)]
 pub struct PartSpec {
-    /// The part that is described.
+    /// Process to run.
     pub part: Part,
-    /// Absolute path of the binary.
+    /// Absolute path of the program.
     pub program: PathBuf,
-    /// Arguments.
+    /// Command-line arguments of the program.
     pub args: Vec<String>,
-    /// Environment variables other than PATH and HOME.
+    /// Environment variables of the process, in addition to PATH and HOME.
     pub env: BTreeMap<&'static str, String>,
-    /// Configuration files to write before the start, readable by root only: path and content.
+    /// Configuration files to write before the process starts: pairs of path and content. Only root can read the
+    /// files.
     pub files: Vec<(PathBuf, String)>,
-    /// Folders to create before the start.
+    /// Folders to create before the process starts.
     pub folders: Vec<PathBuf>,
-    /// Parts that must be ready before the start.
+    /// Processes that must be ready before this process starts.
     pub after: Vec<Part>,
-    /// Readiness check.
+    /// Readiness check of the process.
     pub probe: Probe,
-    /// Time from the start until the readiness check must pass. Measured starts take less than 10 s; the rest is a
-    /// margin for a busy machine.
+    /// Maximum time from the start of the process until its readiness check passes. Measured starts take less than 10
+    /// s; the rest is a margin for a busy machine.
     pub deadline: Duration,
 }
 
 impl PartSpec {
-    /// A part without configuration files, dependencies or environment.
+    /// Creates a description without arguments, environment variables, files, folders or dependencies. Its deadline is
+    /// 120 s.
     #[must_use]
     pub fn new(part: Part, program: PathBuf, probe: Probe) -> Self {
         Self {
@@ -97,8 +100,8 @@ impl PartSpec {
     }
 }
 
-/// Hash of the descriptions of all parts. Equal hashes mean equal processes, because binaries are links to files whose
-/// names contain a hash of their content.
+/// Returns a hash of the programs, arguments, environment variables and configuration files in `specs`. A rebuilt
+/// program changes the hash, because the resolved path of a built program contains a hash of its build inputs.
 #[must_use]
 pub fn plan_hash(specs: &[PartSpec]) -> String {
     let mut hasher = Sha256::new();

@@ -1,4 +1,4 @@
-//! Handle of `up` to the supervisor's process: starts the process and checks whether it has exited.
+//! Handle to the supervisor's process, with which `up` starts the process and checks if it has exited.
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -13,24 +13,24 @@ use crate::layout::Layout;
 /// Subcommand of `cluster` that runs the supervisor.
 const SUBCOMMAND: &str = "supervise";
 
-/// The supervisor's process, as known to `up`.
+/// Handle to the supervisor's process.
 #[derive(Debug)]
 pub enum SupervisorHandle {
-    /// A supervisor that an earlier `up` started.
+    /// Supervisor that an earlier `up` started.
     Found,
-    /// A supervisor that this process started.
+    /// Supervisor that this process started.
     Started {
-        /// Exit status; empty while the supervisor runs.
+        /// Exit status as text; not set while the supervisor runs.
         ended: Arc<OnceLock<String>>,
-        /// Path of the log file, to which earlier supervisors have written as well.
+        /// Path of the supervisor's log file. Earlier supervisors may have written to the same file.
         log: PathBuf,
-        /// Offset in bytes of this supervisor's first line in the log.
+        /// Offset, in bytes, of this supervisor's first output in the log file.
         from: u64,
     },
 }
 
-/// Whether this process was started by [`SupervisorHandle::start`]. If so, it must call [`crate::cli::main`] before it
-/// does anything else.
+/// Returns true if this process was started by [`SupervisorHandle::start`]. Such a process must call
+/// [`crate::cli::main`] before it does anything else.
 #[must_use]
 pub fn is_supervisor() -> bool {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -38,7 +38,7 @@ pub fn is_supervisor() -> bool {
 }
 
 impl SupervisorHandle {
-    /// Starts `program` as the supervisor. It is the `cluster` binary, or another program that calls
+    /// Starts `program` as the supervisor. `program` is the `cluster` binary, or another program that calls
     /// [`crate::cli::main`] if [`is_supervisor`] returns true.
     ///
     /// # Errors
@@ -75,7 +75,8 @@ impl SupervisorHandle {
         Ok(Self::Started { ended, log, from })
     }
 
-    /// Exit status and output of a supervisor that has exited; `None` while the supervisor runs.
+    /// Returns a message if the supervisor has exited; `None` while it runs. If this process started the supervisor,
+    /// the message contains its exit status and output.
     ///
     /// # Errors
     /// When the supervisor's lock or log cannot be read.

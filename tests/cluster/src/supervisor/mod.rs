@@ -1,5 +1,5 @@
-//! The supervisor: one detached process per cluster that starts the parts, restarts those that exit, forwards the
-//! host's ports and stops everything on SIGTERM.
+//! The supervisor: one detached process per cluster. It starts the cluster's processes, restarts those that exit,
+//! forwards the host's ports, and stops everything on SIGTERM.
 
 mod handle;
 pub(crate) mod netns;
@@ -25,11 +25,11 @@ use crate::settings::Settings;
 use crate::state::{PartPhase, PartState, Phase, State};
 use crate::{files, leftovers, parts};
 
-/// Tries to take the supervisor's lock, which is held until the returned file is dropped. `None` if another process
-/// holds the lock, which means that a supervisor runs.
+/// Tries to take the supervisor's lock. Returns the lock file, which holds the lock until it is dropped. Returns
+/// `None` if the lock is held already, which means that a supervisor is running.
 ///
 /// # Errors
-/// When the lock file cannot be opened.
+/// When the run directory or the lock file cannot be created, for example because the user is not root.
 pub fn try_lock(layout: &Layout) -> anyhow::Result<Option<File>> {
     std::fs::create_dir_all(&layout.run)
         .with_context(|| format!("creating {} (root is needed)", layout.run.display()))?;
@@ -49,10 +49,10 @@ pub fn try_lock(layout: &Layout) -> anyhow::Result<Option<File>> {
     }
 }
 
-/// Process id of the supervisor that holds the lock.
+/// Reads the process id that the supervisor wrote at its start; `None` if the file does not exist.
 ///
 /// # Errors
-/// When the file with the process id exists but contains none.
+/// When the file exists but cannot be read or does not contain a process id.
 pub fn pid(layout: &Layout) -> anyhow::Result<Option<i32>> {
     match std::fs::read_to_string(layout.run.join("supervisor.pid")) {
         Ok(text) => Ok(Some(
@@ -65,10 +65,12 @@ pub fn pid(layout: &Layout) -> anyhow::Result<Option<i32>> {
     }
 }
 
-/// Runs the parts until SIGTERM. Must be called in a new process, before any other thread starts.
+/// Runs the processes of the cluster until SIGTERM or SIGINT. Must be called in a new process, before any other thread
+/// starts.
 ///
 /// # Errors
-/// When a namespace or port is not available or a part does not become ready; the state file contains the same message.
+/// When another supervisor of the cluster runs, a namespace or port is not available, or a process does not become
+/// ready. Except in the first case, the message is also stored in the state file.
 pub fn run(layout: &Layout) -> anyhow::Result<()> {
     nix::unistd::setsid().context("leaving the caller's session")?;
     let Some(_lock) = try_lock(layout)? else {
@@ -129,7 +131,7 @@ fn new_state(specs: &[PartSpec], plan: String) -> State {
     }
 }
 
-/// State that the tasks of all parts share.
+/// The processes to supervise, and the state that their tasks share.
 struct Supervisor {
     layout: Layout,
     specs: Vec<PartSpec>,
@@ -178,7 +180,8 @@ impl Supervisor {
         outcome
     }
 
-    /// Waits for SIGTERM or SIGINT, or returns the error of the first part that does not become ready.
+    /// Waits for SIGTERM or SIGINT, or returns the error of the first process that cannot be started or does not become
+    /// ready. Sets the phase of the cluster to `Ready` after `wanted` processes have become ready.
     async fn watch_over(
         layout: &Layout,
         state: &Mutex<State>,

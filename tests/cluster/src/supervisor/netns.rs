@@ -1,4 +1,4 @@
-//! The cluster's network namespace, mount namespace and cgroups.
+//! Creation of the cluster's network namespace, mount namespace and cgroups.
 
 use std::fs;
 use std::path::Path;
@@ -8,18 +8,20 @@ use anyhow::{Context, bail};
 
 use crate::layout::{BRIDGE, Layout, NODE_IP, POD_CIDR, SERVICE_CIDR};
 
-/// Folders whose paths are fixed in kubelet and containerd-shim. Each cluster mounts a tmpfs there, in its own mount
-/// namespace.
+/// Folders whose paths are fixed in kubelet and containerd-shim. Each cluster mounts a tmpfs on each of them, in its
+/// own mount namespace.
 pub(crate) const FIXED_PATHS: &[&str] =
     &["/var/lib/kubelet", "/var/log/containers", "/run/containerd"];
 
-/// Creates the cluster's network namespace and a new mount namespace, and moves this process into them.
+/// Creates the cluster's network namespace (unless it exists) and a new mount namespace, and moves this process into
+/// both.
 ///
-/// Only the calling thread moves, so this must run before any other thread starts. Sockets that are already open stay
-/// in the host's network.
+/// Only the calling thread is moved, so this must run before any other thread starts. Sockets that are already open
+/// stay in the host's network namespace.
 ///
 /// # Errors
-/// When the kernel refuses, because the user is not root or namespaces are not allowed on this machine.
+/// When the program `ip` is missing or fails. Also when the kernel refuses, because the user is not root or namespaces
+/// are not allowed on this machine.
 #[cfg(target_os = "linux")]
 pub fn enter(layout: &Layout) -> anyhow::Result<()> {
     use nix::mount::{MsFlags, mount};
@@ -57,7 +59,7 @@ pub fn enter(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Always fails, because network and mount namespaces exist only on Linux.
+/// Returns an error, because network and mount namespaces exist only on Linux.
 ///
 /// # Errors
 /// Always.
@@ -66,10 +68,10 @@ pub fn enter(_layout: &Layout) -> anyhow::Result<()> {
     bail!("CLUSTER=local needs Linux: start Docker, install kind and use CLUSTER=kind")
 }
 
-/// Configures bridge, addresses, routes and kernel settings in the network namespace of this process. Idempotent.
+/// Configures the bridge, addresses, routes and kernel settings in the network namespace of this process. Idempotent.
 ///
 /// # Errors
-/// When a command or a setting fails; the error contains its message.
+/// When a command fails or a setting cannot be written; the error contains the reason.
 pub fn configure() -> anyhow::Result<()> {
     run("ip", &["link", "set", "lo", "up"])?;
     if !Path::new("/proc/sys/net/ipv4/conf").join(BRIDGE).exists() {
@@ -101,7 +103,8 @@ pub fn configure() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a kernel setting. Below `net/` it applies to the network namespace of this process.
+/// Writes a kernel setting below `/proc/sys`. Settings below `net/` apply only to the network namespace of this
+/// process.
 fn setting(name: &str, value: &str) -> anyhow::Result<()> {
     fs::write(Path::new("/proc/sys").join(name), value)
         .with_context(|| format!("setting {name} to {value}"))
@@ -121,8 +124,8 @@ fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Creates the cgroup under which the kubelet creates the cgroups of pods. Each cluster needs its own cgroup, because a
-/// kubelet removes pod cgroups that it does not know.
+/// Creates the cluster's cgroup, under which the kubelet creates the cgroups of pods. Each cluster needs its own
+/// cgroup, because a kubelet removes pod cgroups that it does not know.
 ///
 /// # Errors
 /// When the cgroup hierarchy cannot be written.

@@ -1,4 +1,4 @@
-//! Runs the process of one part: start, readiness check, restart with exponential backoff, stop.
+//! Runs one process of the cluster: start, readiness check, restart with exponential backoff, and stop.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
@@ -19,19 +19,20 @@ use crate::layout::Layout;
 use crate::parts::spec::{Part, PartSpec};
 use crate::state::{PartPhase, State};
 
-/// Time between SIGTERM and SIGKILL. It is short, because data lost by a kill belongs to a throw-away cluster.
+/// Time between SIGTERM and SIGKILL when a process is stopped. It is short, because the data of the cluster is
+/// disposable.
 const STOP_GRACE: Duration = Duration::from_secs(3);
-/// Time between two readiness checks of a part.
+/// Time between two readiness checks of a process.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);
-/// Delay before the first restart of a part that exited; it doubles with each restart.
+/// Delay before the first restart of a process that exited; it doubles with each restart.
 const MIN_BACKOFF: Duration = Duration::from_millis(500);
-/// Maximum delay before a restart of a part that exited.
+/// Maximum delay before a restart of a process that exited.
 const MAX_BACKOFF: Duration = Duration::from_secs(15);
-/// Size in bytes above which the log of a part is rotated when the part starts.
+/// Size of the log of a process, in bytes, above which the log is rotated when the process starts.
 const MAX_LOG_BYTES: u64 = 20 << 20;
 
-/// Changes the shared state and writes it to the state file. A write error, such as a full disk, is only logged: the
-/// file is for `up` and for people, and must not stop the cluster.
+/// Changes the shared state and writes it to the state file. A write error, such as a full disk, is only logged,
+/// because it must not stop the cluster.
 pub(super) fn change(state: &Mutex<State>, layout: &Layout, edit: impl FnOnce(&mut State)) {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     edit(&mut state);
@@ -40,7 +41,7 @@ pub(super) fn change(state: &Mutex<State>, layout: &Layout, edit: impl FnOnce(&m
     }
 }
 
-/// Runs one part.
+/// Runner of one process of the cluster.
 pub(super) struct PartRunner {
     pub(super) spec: PartSpec,
     pub(super) layout: Layout,
@@ -51,10 +52,10 @@ pub(super) struct PartRunner {
 }
 
 impl PartRunner {
-    /// Runs the part until the cluster stops, and restarts it whenever it exits.
+    /// Runs the process until the cluster stops, and restarts it whenever it exits.
     ///
     /// # Errors
-    /// When the part cannot be started or does not become ready after its first start.
+    /// When the process cannot be started or does not become ready after its first start.
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
         if self.wait_for_dependencies().await {
             return Ok(());
@@ -92,7 +93,7 @@ impl PartRunner {
         }
     }
 
-    /// Waits until the parts on which this one depends are ready. Returns true if the cluster stops before that.
+    /// Waits until the processes on which this process depends are ready. Returns true if the cluster stops first.
     async fn wait_for_dependencies(&mut self) -> bool {
         let mut readiness = self.ready.subscribe();
         let after = self.spec.after.clone();
@@ -103,7 +104,8 @@ impl PartRunner {
         }
     }
 
-    /// Waits until the process exits by itself, and returns the reason; `None` if the cluster stops first.
+    /// Waits until the process exits or fails to become ready, and returns the reason; `None` if the cluster stops
+    /// first. If the process has never been ready, a failure is returned as an error.
     async fn watch_process(&self, child: &mut Child) -> anyhow::Result<Option<String>> {
         let mut stopping = self.stopping.clone();
         let became_ready = tokio::select! {
@@ -192,8 +194,8 @@ impl PartRunner {
             .with_context(|| format!("starting {name}: {}", spec.program.display()))
     }
 
-    /// Stops the process group of the part. containerd's shims are in other groups, so pods survive a restart of
-    /// containerd.
+    /// Stops the process group of `child`. containerd's shims are in other process groups, so pods survive a restart
+    /// of containerd.
     async fn stop(&self, child: &mut Child) {
         let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()) else {
             return;
@@ -248,7 +250,7 @@ fn open_log(path: &Path) -> anyhow::Result<File> {
         .with_context(|| format!("opening {}", path.display()))
 }
 
-/// The last lines of a log, for an error message.
+/// Returns the last 15 lines of a log, for an error message.
 fn log_tail(path: &Path) -> String {
     let text = std::fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

@@ -1,5 +1,5 @@
-//! Reaps orphaned processes. containerd's shims detach from their parent, so that PID 1 would have to reap them. In
-//! some containers PID 1 does not reap, and every pod would leave a zombie.
+//! Reaps orphaned processes. containerd's shims detach from their parent, so PID 1 would have to reap them. In some
+//! containers PID 1 does not reap orphans, and every pod would leave a zombie process.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,11 +10,12 @@ use anyhow::Context;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Interval at which orphans are collected in addition to SIGCHLD, because the kernel may merge several signals.
+/// Time between periodic collections of orphans. They supplement SIGCHLD, because the kernel may merge several signals
+/// into one.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Reaps orphans that were re-parented to this process. Children that this process started are left to the code that
-/// awaits them.
+/// Reaper of orphans that were re-parented to this process. Child processes that [`Reaper::spawn`] started are left to
+/// the caller that waits for them.
 #[derive(Clone, Debug, Default)]
 pub struct Reaper {
     own: Arc<Mutex<BTreeSet<i32>>>,
@@ -31,7 +32,7 @@ impl Reaper {
         Ok(Self::default())
     }
 
-    /// Does nothing: on other systems PID 1 reaps orphans.
+    /// Creates a reaper that does nothing, because PID 1 reaps orphans on systems other than Linux.
     ///
     /// # Errors
     /// Never.
@@ -40,8 +41,8 @@ impl Reaper {
         Ok(Self::default())
     }
 
-    /// Starts and registers a process that the caller will await. A lock keeps [`Self::collect`] from running before
-    /// the child is registered.
+    /// Starts and registers a process for which the caller will wait. A lock keeps [`Self::collect`] from running
+    /// before the process is registered.
     ///
     /// # Errors
     /// When the process cannot be started.
@@ -52,12 +53,12 @@ impl Reaper {
         Ok(child)
     }
 
-    /// Unregisters a child that was awaited, because an orphan may reuse its process id.
+    /// Unregisters a process after the caller has waited for it, because an orphan may reuse its process id.
     pub fn awaited(&self, pid: i32) {
         self.own().remove(&pid);
     }
 
-    /// Reaps orphans until the task is dropped.
+    /// Reaps orphans until this future is dropped.
     ///
     /// # Errors
     /// When no handler for SIGCHLD can be installed.
@@ -73,7 +74,8 @@ impl Reaper {
         }
     }
 
-    /// Reaps the orphans that have exited and returns their number.
+    /// Reaps orphans that have exited and returns their number. Stops at an exited child that [`Self::spawn`] started
+    /// and that is still registered; the orphans after it are left to the next call.
     #[cfg(target_os = "linux")]
     pub fn collect(&self) -> usize {
         use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
@@ -92,7 +94,7 @@ impl Reaper {
         collected
     }
 
-    /// Does nothing: on other systems PID 1 reaps orphans.
+    /// Does nothing and returns 0, because PID 1 reaps orphans on systems other than Linux.
     #[cfg(not(target_os = "linux"))]
     pub fn collect(&self) -> usize {
         0

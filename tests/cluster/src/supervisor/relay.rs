@@ -1,7 +1,7 @@
 //! Port forwarding from 127.0.0.1 into the cluster's network namespace.
 //!
-//! A socket belongs to the namespace in which it was opened. The listeners are opened before the supervisor enters the
-//! cluster's namespace; the connections to the targets are opened afterwards.
+//! A socket belongs to the network namespace in which it was opened. Listeners are therefore opened before the
+//! supervisor enters the cluster's namespace, and connections to the targets afterwards.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::layout::NODE_IP;
 use crate::options::Ports;
 
-/// A listener in one network namespace and the address in another one to which its connections are forwarded.
+/// A listener in one network namespace, and the address in another namespace to which its connections are forwarded.
 #[derive(Debug)]
 pub struct Relay {
     listener: TcpListener,
@@ -46,16 +46,18 @@ pub fn open(ports: &Ports) -> anyhow::Result<Vec<Relay>> {
 }
 
 impl Relay {
-    /// A relay from a listener of any network namespace to an address in the network namespace of this process.
+    /// Creates a relay from `listener`, which may belong to any network namespace, to `target` in the network
+    /// namespace of this process.
     #[must_use]
     pub fn new(listener: TcpListener, target: SocketAddr) -> Self {
         Self { listener, target }
     }
 
-    /// Starts a task that forwards connections until the process ends. Connections that cannot be forwarded are closed.
+    /// Starts a task that forwards connections until the process exits. Connections that cannot be forwarded are
+    /// closed.
     ///
     /// # Errors
-    /// When the listener cannot be used.
+    /// When the async runtime cannot use the listener.
     pub fn start(self) -> anyhow::Result<()> {
         let listener =
             tokio::net::TcpListener::from_std(self.listener).context("starting a relay")?;

@@ -11,10 +11,10 @@ use crokodial_cluster::supervisor::relay::Relay;
 
 use crate::support::world::World;
 
-/// Timeout for connecting. A running pod accepts connections at once.
+/// Timeout for connecting to a running pod, which accepts connections at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects from the cluster's network, as Traefik does.
+/// Connects to this address from the cluster's network, as Traefik does.
 pub fn connect(
     world: &World,
     address: std::net::SocketAddr,
@@ -38,8 +38,8 @@ pub fn listener(world: &World, address: &str) -> anyhow::Result<tokio::net::TcpL
     Ok(tokio::net::TcpListener::from_std(listener)?)
 }
 
-/// Forwards a new port of the node to the database until this process ends; returns `host:port` and the port. A test
-/// that blocks this port affects only the pods that connect through it.
+/// Forwards a new port of the node to the database until this process ends. Returns the address as `host:port`, and the
+/// port. If a test blocks this port, only the pods that connect through it are affected.
 pub fn forward_to_mongo(world: &World) -> anyhow::Result<(String, u16)> {
     let listener = listener(world, NODE_IP)?;
     let address = listener.local_addr()?;

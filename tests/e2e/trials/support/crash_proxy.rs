@@ -1,5 +1,5 @@
 //! Runs the operator as a child process in the cluster's network, with the permissions of its service account. The
-//! operator's requests to the API server pass through a proxy, which counts writes and kills the process at chosen
+//! operator's requests to the API server pass through a proxy. The proxy counts writes and kills the operator at chosen
 //! writes.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -27,24 +27,25 @@ use serde_json::json;
 use crate::support::cluster_network;
 use crate::support::world::World;
 
-/// Name used for the working folder, the entries of the kubeconfig and the operator's pod.
+/// Name of the working folder, of the entries in the kubeconfig, and of the pod that the operator believes it runs in.
 const NAME: &str = "crash-proxy";
 
-/// When the operator is killed, relative to a write.
+/// Moment at which the operator is killed, relative to a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashTime {
     /// The operator is killed before the API server receives the write.
     BeforeWrite,
-    /// The operator is killed after the API server has done the write and before the operator receives the response.
+    /// The operator is killed after the API server has done the write, but before the operator receives the response.
     AfterWrite,
 }
 
-/// Writes of the operator in one namespace since [`CrashProxy::reset`]. Events are not counted.
+/// Writes of the operator in the counted namespace since [`CrashProxy::reset`]. Events are not counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Number of writes.
     pub writes: usize,
-    /// Number of creations and deletions of each object. Numbers in the object's name are replaced by `N`.
+    /// Number of creations and deletions by object, such as `created configmaps/prod-rN`. In names, `N` replaces each
+    /// number.
     pub objects: BTreeMap<String, usize>,
     /// Number of times the operator was killed.
     pub crashes: usize,
@@ -53,7 +54,8 @@ pub struct Traffic {
 struct State {
     process: Option<Child>,
     traffic: Traffic,
-    /// Scheduled crashes: the number of writes since the previous crash, and when to crash relative to that write.
+    /// Scheduled crashes. Each has the number of writes since the previous crash, and the moment relative to the last
+    /// of these writes.
     due: VecDeque<(usize, CrashTime)>,
     /// Time of the last creation or deletion of a counted object.
     changed: Instant,
@@ -62,12 +64,12 @@ struct State {
 struct Shared {
     upstream: Client,
     command: Mutex<Command>,
-    /// Part of a request path by which requests to the counted namespace are recognised.
+    /// Part of a request path that identifies the counted namespace.
     counted: String,
     state: Mutex<State>,
 }
 
-/// The operator's process and the proxy. Both are stopped when this is dropped.
+/// Process of the operator, and the proxy. Dropping this value stops both.
 pub struct CrashProxy {
     shared: Arc<Shared>,
     server: tokio::task::JoinHandle<()>,
@@ -94,7 +96,8 @@ impl CrashProxy {
         Ok(Self { shared, server })
     }
 
-    /// Resets the counters and schedules crashes. Each crash is given by the number of writes since the previous one.
+    /// Resets the counters and schedules crashes. Each crash has the number of writes since the previous crash, and the
+    /// moment relative to the last of these writes.
     pub fn reset(&self, due: impl IntoIterator<Item = (usize, CrashTime)>) {
         let mut state = self.shared.state();
         state.traffic = Traffic::default();
@@ -102,7 +105,7 @@ impl CrashProxy {
         state.changed = Instant::now();
     }
 
-    /// The counted traffic. An error until no object was created or deleted for the duration `quiet`.
+    /// Returns the counted traffic. Fails until no object has been created or deleted for the duration `quiet`.
     pub fn settled(&self, quiet: Duration) -> anyhow::Result<Traffic> {
         let state = self.shared.state();
         if state.changed.elapsed() < quiet {
@@ -174,14 +177,14 @@ impl Shared {
         Ok(answer)
     }
 
-    /// The object of a write, such as `configmaps/prod-rN`; `None` for a write that is not counted.
+    /// Returns the object of a write, such as `configmaps/prod-rN`; `None` for a request that is not counted.
     fn object(&self, method: &Method, path: &str) -> Option<String> {
         let (_, object) = path.split_once(&self.counted)?;
         let counts = method != Method::GET && !object.starts_with("events");
         counts.then(|| without_numbers(object))
     }
 
-    /// Counts a write. If a crash is scheduled for this write, returns when to crash.
+    /// Counts a write. If a crash is scheduled for this write, returns the moment of the crash.
     fn count_write(&self) -> Option<CrashTime> {
         let mut state = self.state();
         state.traffic.writes += 1;
@@ -208,7 +211,7 @@ impl Shared {
             .or_default() += 1;
     }
 
-    /// Kills the operator's process and starts a new one.
+    /// Kills the operator's process and starts a new one. Always returns an error, in place of the response.
     fn crash(&self) -> anyhow::Result<Response<Body>> {
         let mut state = self.state();
         let process = state.process.as_mut().context("no process")?;
@@ -220,7 +223,7 @@ impl Shared {
     }
 }
 
-/// Replaces each number in the text by `N`, so that corresponding objects of different releases have the same name.
+/// Replaces each number in the text by `N`, so that corresponding objects of different releases have equal names.
 pub fn without_numbers(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     for c in text.chars() {
@@ -233,7 +236,7 @@ pub fn without_numbers(text: &str) -> String {
     result
 }
 
-/// A client with the permissions of the operator's service account.
+/// Creates a Kubernetes client with the permissions of the operator's service account.
 async fn operator_client(world: &World) -> anyhow::Result<Client> {
     let account = "crokodial-operator";
     let token = world.kubectl(&["-n", helm::NAMESPACE, "create", "token", account])?;
@@ -247,7 +250,7 @@ async fn operator_client(world: &World) -> anyhow::Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-/// The command that starts the operator's binary of the image in the cluster's network, with the cluster's name server.
+/// Returns the command that starts the operator's binary in the cluster's network, with the cluster's name server.
 fn command(world: &World, port: u16) -> anyhow::Result<Command> {
     let layout = &world.cluster.layout;
     let folder = layout.path(NAME);
@@ -280,8 +283,8 @@ fn command(world: &World, port: u16) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Environment variables of the operator: those of the chart's Deployment with a shorter Lease, so that a restarted
-/// process leads sooner.
+/// Returns the environment variables of the operator: those of the chart's Deployment, but with a shorter Lease, so
+/// that a restarted process becomes the leader sooner.
 fn variables(world: &World) -> anyhow::Result<Vec<(String, String)>> {
     let path = "jsonpath={.spec.template.spec.containers[0].env}";
     let arguments = ["-n", helm::NAMESPACE, "get", DEPLOYMENT, "-o", path];

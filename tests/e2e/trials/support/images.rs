@@ -1,4 +1,4 @@
-//! Builds the images that trials run. Trials run in parallel, but only one image is built at a time, because builds
+//! Builds the images that trials run. Only one image is built at a time although trials run in parallel, because builds
 //! share build contexts and names.
 
 use anyhow::Context;
@@ -16,7 +16,7 @@ pub async fn dialer(world: &World, tag: &str) -> anyhow::Result<Pushed> {
     push(world, Image::Dialer, tag, &[]).await
 }
 
-/// Builds and pushes an image of the product with these cargo features.
+/// Builds and pushes an image of the product (operator or dialer) with these cargo features.
 pub async fn push(
     world: &World,
     image: Image,
@@ -27,7 +27,7 @@ pub async fn push(
     images::push(&world.cluster, image, tag, features, &world.progress).await
 }
 
-/// Builds and pushes an image of the simulated application, whose faults the flags choose.
+/// Builds and pushes an image of the simulated application. The flags select its faults.
 pub async fn simulated(world: &World, tag: &str, flags: &[&str]) -> anyhow::Result<String> {
     let _building = BUILDING.lock().await;
     simulated::image(&world.cluster, tag, flags)

@@ -1,4 +1,4 @@
-//! Restores the objects that a failed test changed, so that later tests are not affected.
+//! Restores the objects that a failed test claimed, so that later tests are not affected.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ use crate::support::world::World;
 /// Names of the Secrets that a user writes for an environment.
 const SECRETS: [&str; 2] = ["mongo", "dialer"];
 
-/// The environments and Secrets that users write, as they were before a test.
+/// Specs of the environments of the claimed stages, and data of the Secrets that users write for them, as they were
+/// before a test.
 pub struct SavedState {
     stages: Vec<SavedStage>,
     claim: Claim,
@@ -33,8 +34,8 @@ struct SavedStage {
 }
 
 impl SavedState {
-    /// Saves the objects that the test claims, after waiting until no pod is terminating. Objects outside the claim may
-    /// be in use by other tests.
+    /// Waits until no pod is terminating, then saves the objects that the test claims. Other objects may be in use by
+    /// other tests.
     pub async fn of(world: &World, claim: Claim) -> anyhow::Result<Self> {
         let mut stages = Vec::new();
         let all = [
@@ -62,7 +63,8 @@ impl SavedState {
         Ok(Self { stages, claim })
     }
 
-    /// Writes the saved objects back, unpins releases and waits until the environments are Ready.
+    /// Writes the saved objects back, unpins releases and waits until the environments are Ready. If the whole cluster
+    /// was claimed, first reinstalls the operator. If the environment `scratch` was claimed, removes it.
     pub async fn restore(self, world: &World) -> anyhow::Result<()> {
         if self.claim.isolation == Isolation::WholeCluster {
             leader::replicas(world, 2)?;

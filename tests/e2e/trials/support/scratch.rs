@@ -1,5 +1,5 @@
-//! The environment `scratch`, in the namespace of staging. It has separate Secrets and usually runs the simulated
-//! application, so that its faults do not affect staging and changes to staging do not affect it.
+//! The environment `scratch` in the namespace of staging. It has separate Secrets and usually runs the simulated
+//! application, so that staging and scratch do not affect each other.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const STAGING: Stage = Stage::Staging;
 const SECRETS: [&str; 2] = ["scratch-mongo", "scratch-dialer"];
 const DOMAIN: &str = "scratch.crokodial.test";
 
-/// The environment `scratch`. It is removed by [`ScratchEnvironment::close`], not when this is dropped.
+/// The environment `scratch`. Call [`ScratchEnvironment::close`] to remove it; dropping this value does not remove it.
 pub struct ScratchEnvironment<'a> {
     world: &'a World,
 }
@@ -28,13 +28,13 @@ impl<'a> ScratchEnvironment<'a> {
     /// Name of the environment.
     pub const NAME: &'static str = "scratch";
 
-    /// Creates the environment with two pods, waits until the first release, which runs `image`, is good, and sets the
-    /// duration of later bakes to `bake`.
+    /// Creates the environment with two pods and waits until its first release, which runs `image`, is good. Then sets
+    /// the duration of later bakes to `bake`.
     pub async fn open(world: &'a World, image: &str, bake: &str) -> anyhow::Result<Self> {
         Self::open_on(world, MONGO, image, bake).await
     }
 
-    /// As [`Self::open`], but with another address of the database (`host:port`).
+    /// Like [`Self::open`], but with the database at the address `mongo` (`host:port`).
     pub async fn open_on(
         world: &'a World,
         mongo: &str,
@@ -75,12 +75,12 @@ impl<'a> ScratchEnvironment<'a> {
         Ok(())
     }
 
-    /// The environment's releases, oldest first.
+    /// Returns the environment's releases, oldest first.
     pub async fn releases(&self) -> anyhow::Result<Vec<CrokodialRelease>> {
         self.world.releases_of(STAGING, Self::NAME).await
     }
 
-    /// Waits until a release is in one of these phases.
+    /// Waits until the release `number` is in one of these phases, and returns it.
     pub async fn until(
         &self,
         number: i64,
@@ -109,12 +109,12 @@ impl<'a> ScratchEnvironment<'a> {
         .await
     }
 
-    /// A client of the environment's site.
+    /// Returns a client for the environment's site.
     pub fn site(&self) -> anyhow::Result<Site> {
         Site::https(self.world, DOMAIN)
     }
 
-    /// The environment's current status.
+    /// Returns the environment's current status.
     pub async fn status(&self) -> anyhow::Result<crokodial_crds::EnvironmentStatus> {
         let found = self.world.environments(STAGING).get(Self::NAME).await?;
         Ok(found.status.unwrap_or_default())
@@ -125,7 +125,7 @@ impl<'a> ScratchEnvironment<'a> {
         Self::remove(self.world).await
     }
 
-    /// Removes the environment and its Secrets if they exist, because a failed test may have left them.
+    /// Removes the environment and its Secrets, if they exist.
     pub async fn remove(world: &World) -> anyhow::Result<()> {
         let environments = world.environments(STAGING);
         if environments.get_opt(Self::NAME).await?.is_some() {
@@ -166,7 +166,8 @@ impl<'a> ScratchEnvironment<'a> {
         Ok(())
     }
 
-    /// Waits until the operator has recorded the latency of a release; returns the 95th percentile in milliseconds.
+    /// Waits until the operator has recorded the latency of the release `number`. Returns the 95th percentile in
+    /// milliseconds.
     pub async fn latency(&self, number: i64) -> anyhow::Result<i32> {
         let within = Duration::from_secs(120);
         until(&self.world.progress, "its latency", within, || async {

@@ -21,18 +21,18 @@ use serde_json::Value;
 
 static WORLD: OnceLock<Result<World, String>> = OnceLock::new();
 
-/// The cluster with the product deployed.
+/// Cluster with the deployed product, shared by all trials.
 pub struct World {
     runtime: tokio::runtime::Runtime,
     /// The local cluster.
     pub cluster: Cluster,
     /// Client of the API server.
     pub client: Client,
-    /// The operator's image in the registry.
+    /// Image of the operator in the cluster's registry.
     pub operator: deploy::images::Pushed,
-    /// Certificate of the authority that signs the sites' certificates, in PEM.
+    /// Certificate of the CA that signs the sites' certificates, in PEM format.
     pub ca: String,
-    /// Progress reports.
+    /// Output for progress messages.
     pub progress: Progress,
 }
 
@@ -47,7 +47,7 @@ impl Edge for World {
 }
 
 impl World {
-    /// The cluster. The first call creates it; the other calls wait.
+    /// Returns the cluster. The first call creates it; calls at the same time wait.
     pub fn get() -> anyhow::Result<&'static Self> {
         let made = WORLD.get_or_init(|| Self::make().map_err(|error| format!("{error:#}")));
         made.as_ref()
@@ -105,23 +105,23 @@ impl World {
         self.runtime.block_on(test)
     }
 
-    /// API of the environments in the namespace of a stage.
+    /// Returns the API of the environments in the namespace of a stage.
     pub fn environments(&self, stage: Stage) -> Api<CrokodialEnvironment> {
         Api::namespaced(self.client.clone(), &stage.namespace())
     }
 
-    /// API of the Secrets in the namespace of a stage.
+    /// Returns the API of the Secrets in the namespace of a stage.
     pub fn secrets(&self, stage: Stage) -> Api<Secret> {
         Api::namespaced(self.client.clone(), &stage.namespace())
     }
 
-    /// The connection string of a stage's database, for pods.
+    /// Returns the connection string by which pods connect to the database of a stage.
     pub fn mongo_uri(&self, stage: Stage) -> anyhow::Result<String> {
         let accounts = Accounts::read(&self.cluster.layout)?.context("the Mongo accounts")?;
         Ok(accounts.uri(stage))
     }
 
-    /// The environment of a stage, as created by `make up`.
+    /// Returns the current state of the environment of a stage.
     pub async fn environment(&self, stage: Stage) -> anyhow::Result<CrokodialEnvironment> {
         self.environments(stage)
             .get(stage.as_str())
@@ -129,12 +129,12 @@ impl World {
             .context("reading the environment")
     }
 
-    /// Releases of the environment of a stage, oldest first.
+    /// Returns the releases of a stage's environment, oldest first.
     pub async fn releases(&self, stage: Stage) -> anyhow::Result<Vec<CrokodialRelease>> {
         self.releases_of(stage, stage.as_str()).await
     }
 
-    /// Releases of an environment in the namespace of a stage, oldest first.
+    /// Returns the releases of an environment in the namespace of a stage, oldest first.
     pub async fn releases_of(
         &self,
         stage: Stage,
@@ -147,13 +147,13 @@ impl World {
         Ok(releases)
     }
 
-    /// Name and number of restarts of each serving pod of a stage's environment.
+    /// Returns the name and number of restarts of each serving pod of a stage's environment.
     pub async fn pods(&self, stage: Stage) -> anyhow::Result<Vec<(String, i32)>> {
         let found = pods::of(&self.client, &stage.namespace(), stage.as_str(), "web").await?;
         Ok(found.into_iter().map(|p| (p.name, p.restarts)).collect())
     }
 
-    /// Waits until no serving pod of a stage is terminating, so that a test sees only the changes it causes.
+    /// Waits until no serving pod of a stage is terminating, so that a test sees only changes that it causes.
     pub async fn wait_for_terminating_pods(&self, stage: Stage) -> anyhow::Result<()> {
         let within = Duration::from_secs(90);
         until(&self.progress, "terminating pods", within, || async {
@@ -174,7 +174,8 @@ impl World {
         Ok(())
     }
 
-    /// Waits until a condition of an environment, computed for its newest spec, satisfies `wanted`.
+    /// Waits until a condition of an environment satisfies `wanted`, and returns it. The condition must have been
+    /// computed for the newest spec.
     pub async fn condition(
         &self,
         (stage, name): (Stage, &str),
@@ -201,7 +202,7 @@ impl World {
         .await
     }
 
-    /// Waits until the environment of a stage is Ready.
+    /// Waits until the condition `Ready` of a stage's environment is True.
     pub async fn ready(&self, stage: Stage) -> anyhow::Result<()> {
         let within = Duration::from_secs(180);
         self.condition((stage, stage.as_str()), ConditionType::Ready, within, |c| {
