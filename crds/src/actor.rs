@@ -1,10 +1,10 @@
-//! Who has to act on a reason, and whether a reason goes away without an edit.
+//! The person who must act on a reason, and the classification of reasons that end without user action.
 
 use strum::EnumProperty;
 
 use crate::reason::Reason;
 
-/// Who takes the next step.
+/// Person who takes the next step for a reason.
 #[derive(
     Clone,
     Copy,
@@ -17,7 +17,7 @@ use crate::reason::Reason;
     strum::IntoStaticStr,
 )]
 pub enum Actor {
-    /// Nobody: nothing needs doing.
+    /// Nobody: nothing needs to be done.
     #[strum(serialize = "nobody")]
     Nobody,
     /// The person who wrote the spec.
@@ -29,7 +29,7 @@ pub enum Actor {
 }
 
 impl Reason {
-    /// Who takes the next step.
+    /// Returns the person who must take the next step for this reason.
     #[must_use]
     pub fn who(self) -> Actor {
         self.declared_actor().unwrap_or(Actor::Nobody)
@@ -39,7 +39,8 @@ impl Reason {
         self.get_str("who")?.parse().ok()
     }
 
-    /// The message of a condition: the observation `seen` (without its full stop), then the next step and who takes it.
+    /// Builds the message of a condition: the observation `seen` (without its full stop), followed by the next step and
+    /// who takes it. The next step is omitted if nobody needs to act.
     #[must_use]
     pub fn sentence(self, seen: &str) -> String {
         match self.who() {
@@ -50,9 +51,9 @@ impl Reason {
         }
     }
 
-    /// Whether a condition that is not met for this reason can become met without anybody's action. False for the
-    /// reasons of the promotion gate, whose verdict decides this, and for checks that are still running: their
-    /// conditions are Unknown, which does not count as not met.
+    /// Returns true if a condition that is not met for this reason can become met without user action. Returns false
+    /// for the reasons of the promotion gate, because the gate's verdict decides this. Also returns false for reasons
+    /// such as `PreflightRunning`, with which a condition is Unknown: `Ready` ignores that state of these conditions.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn ends_by_itself(self) -> bool {

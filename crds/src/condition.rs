@@ -1,6 +1,6 @@
-//! Condition types, and the pure function [`set`] that computes a condition.
+//! Condition types, and pure functions that compute and find conditions.
 //!
-//! Each type's and each reason's rustdoc is published in docs/reference/conditions.md.
+//! The doc comment of each [`ConditionType`] is published in docs/reference/conditions.md.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -8,11 +8,11 @@ use strum::EnumMessage;
 
 use crate::reason::Reason;
 
-/// Maximum length of a message, in characters; a longer one is truncated.
+/// Maximum length of a condition's message, in characters. A longer message is truncated.
 pub const MAX_MESSAGE: usize = 1024;
 
-/// What a condition is about. `Ready`, `Reconciling` and `Stalled` follow the kstatus convention, which
-/// `kubectl wait`, Flux and Argo CD read.
+/// Type of a condition. `Ready`, `Reconciling` and `Stalled` follow the kstatus convention, which `kubectl wait`, Flux
+/// and Argo CD understand.
 #[derive(
     Clone,
     Copy,
@@ -29,59 +29,59 @@ pub const MAX_MESSAGE: usize = 1024;
     strum::IntoStaticStr,
 )]
 pub enum ConditionType {
-    /// What the spec asks for is observed, valid, good and serving. It is about the desired state: after an automatic
-    /// rollback the site is Available and not Ready. When not True it carries the reason of the condition that is
-    /// not met.
+    /// The release that the spec asks for is valid, good and serving. After an automatic rollback, `Available` is True
+    /// but `Ready` is not. If not True, it has the reason of the condition that is not met, or `Suspended`.
     Ready,
-    /// The operator is working towards the spec, or waiting for something that is expected to end. When True it
-    /// carries the reason of the condition in progress.
+    /// The operator is working towards the spec, or is waiting for something that is expected to end. If True, it has
+    /// the reason of the condition in progress.
     Reconciling,
-    /// The operator cannot continue on its own; the message says who must do what. When True it carries the reason
-    /// of the condition that needs attention.
+    /// The operator cannot continue until a person acts; the message names the person and the next step. If True, it
+    /// has the reason of the condition that needs attention.
     Stalled,
-    /// The image's tag is resolved to a digest.
+    /// The digest of the image is known.
     ImageResolved,
-    /// The connection string in the Secret was proven against the server.
+    /// The connection string in the Secret passed the check against the database server.
     CredentialsValid,
-    /// No environment of the other stage uses this database, as far as can be told from the servers. `SharedSecret` is
-    /// a warning with status True.
+    /// No environment of the other stage (staging or prod) uses the database, as far as this can be determined from the
+    /// servers. True with the reason `SharedSecret` is a warning.
     DatabaseIsolated,
-    /// The newest values of the Secrets in `config.secretRefs` are the ones in use.
+    /// The pods use the newest values of the Secrets in `config.secretRefs`.
     ConfigSecretsValid,
-    /// The image the spec asks for may be released here: it has proven itself in the environment of `promotion.from`,
-    /// and no freeze is active. Only with `promotion`.
+    /// The image that the spec asks for may be released in this environment. Present only with `promotion`.
     Promotable,
-    /// The desired release runs everywhere.
+    /// All pods run the desired release.
     RolledOut,
-    /// The route to the application was admitted by its controller.
+    /// The Ingress controller has accepted the route to the application and published its address.
     RouteAccepted,
-    /// A valid certificate for the domain is in the certificate's Secret.
+    /// The Secret with the certificate contains a valid certificate for the domain.
     CertificateReady,
-    /// A plain HTTP request was answered with a redirect to HTTPS.
+    /// The site answers plain HTTP requests with a redirect to HTTPS.
     HttpsForced,
-    /// The site answers requests, whichever release serves them.
+    /// The site answers requests, no matter which release serves them.
     Available,
-    /// True means trouble: because of a hold or a pin the cluster runs something else than the spec names.
+    /// Because of a hold or a pin, the cluster runs a release other than the one the spec asks for. For this condition,
+    /// False is the good state.
     GitDiverged,
-    /// On a CrokodialRelease: its pin is in effect.
+    /// The pin of this release is in effect. Only on a CrokodialRelease.
     Pinned,
 }
 
 impl ConditionType {
-    /// The name of the condition type, as in the field `type` of a condition.
+    /// Returns the name of the condition type, as in the field `type` of a condition.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// The published meaning of the status True, in complete sentences.
+    /// Returns the published meaning of the status True, in complete sentences.
     #[must_use]
     pub fn meaning(self) -> &'static str {
         self.get_documentation().unwrap_or_default().trim_end()
     }
 
-    /// The reasons that this condition can have, those of a good state first. `Ready`, `Reconciling` and `Stalled` can
-    /// also have any reason of the condition from which they are derived.
+    /// Returns the reasons that this condition can have, starting with those of a good state. `Ready`, `Reconciling`
+    /// and `Stalled` can also have any reason of the conditions from which they are derived. `RolledOut` can also have
+    /// the reasons of a closed promotion gate, which are those of `Promotable`.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn reasons(self) -> &'static [Reason] {
@@ -210,16 +210,16 @@ impl ConditionType {
     strum::IntoStaticStr,
 )]
 pub enum ConditionStatus {
-    /// The condition holds.
+    /// The condition is met.
     True,
-    /// The condition does not hold.
+    /// The condition is not met.
     False,
-    /// Whether it holds cannot be determined.
+    /// The state of the condition is not known.
     Unknown,
 }
 
 impl ConditionStatus {
-    /// The value of the field `status` of a condition.
+    /// Returns the value of the field `status` of a condition.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -232,8 +232,8 @@ impl From<bool> for ConditionStatus {
     }
 }
 
-/// Computes a condition. If `old` has a condition of this type with the same status, its transition time is kept;
-/// otherwise the transition time is `now` in whole seconds. An unchanged state thus gives an equal condition.
+/// Computes a condition. If `old` has a condition of this type with the same status, its transition time is kept.
+/// Otherwise, the transition time is `now` in whole seconds. An unchanged state therefore produces an equal condition.
 #[must_use]
 pub fn set(
     old: &[Condition],
@@ -258,7 +258,7 @@ pub fn set(
     }
 }
 
-/// The condition of this type, if `conditions` contains one.
+/// Returns the condition of this type; `None` if `conditions` contains none.
 #[must_use]
 pub fn find(conditions: &[Condition], type_: ConditionType) -> Option<&Condition> {
     conditions
@@ -266,7 +266,8 @@ pub fn find(conditions: &[Condition], type_: ConditionType) -> Option<&Condition
         .find(|condition| condition.type_ == type_.as_str())
 }
 
-/// The status of the condition of this type; Unknown if the condition is absent or its status is not a valid value.
+/// Returns the status of the condition of this type; Unknown if the condition is absent or its status is not a valid
+/// value.
 #[must_use]
 pub fn status_of(conditions: &[Condition], type_: ConditionType) -> ConditionStatus {
     find(conditions, type_)
@@ -274,7 +275,7 @@ pub fn status_of(conditions: &[Condition], type_: ConditionType) -> ConditionSta
         .unwrap_or(ConditionStatus::Unknown)
 }
 
-/// A time rounded down to whole seconds, as the API server stores it.
+/// Rounds a time down to whole seconds, the precision in which the API server stores times.
 #[must_use]
 pub fn whole_seconds(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))

@@ -1,25 +1,26 @@
-//! Durations in the format of specs: whole hours, minutes and seconds in Go's notation (`90s`, `1h30m`).
+//! Parsing and formatting of durations in specs: whole hours, minutes and seconds in Go's notation (`90s`, `1h30m`).
 
 use std::time::Duration;
 
-/// Maximum length of the text, in bytes; the schema has the same limit.
+/// Maximum length of a duration's text in bytes, which is also the limit in the CRD schema.
 pub const MAX_LENGTH: usize = 16;
 
 /// Error of parsing a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    /// The text is empty or has a sign, a fraction, an unknown unit or a number without a unit.
+    /// The text does not have the form that [`parse`] accepts, for example because of a sign, a fraction or an unknown
+    /// unit.
     #[error("not a duration: write whole hours, minutes and seconds such as 90s, 10m or 1h30m")]
     Syntax,
     /// The text has more than [`MAX_LENGTH`] bytes.
     #[error("a duration has at most 16 characters: write it with larger units, such as 24h")]
     TooLong,
-    /// The number of seconds does not fit into 64 bits.
+    /// The total number of seconds does not fit into 64 bits.
     #[error("the duration is too large: write a smaller number")]
     Overflow,
 }
 
-/// Parses a text of the form `^([0-9]+(h|m|s))+$`. As in Go, the parts may be in any order and are added up.
+/// Parses a duration of the form `^([0-9]+(h|m|s))+$`. As in Go, the parts may be in any order and are added up.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     if text.len() > MAX_LENGTH {
         return Err(DurationError::TooLong);
@@ -54,7 +55,8 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::from_secs(total))
 }
 
-/// Formats a duration for [`parse`]: `1h30m`, `45s`, `0s`. Fractions of a second are dropped.
+/// Formats a duration in the notation of [`parse`], for example `1h30m`, `45s` or `0s`. Fractions of a second are
+/// dropped.
 pub fn format(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let parts = [

@@ -1,8 +1,9 @@
-//! The resource `CrokodialEnvironment` and its spec, which users write. The rustdoc of every field is published as the
-//! field's description, so it is written for users. The message of every validation rule says what to write instead.
+//! The resource `CrokodialEnvironment` and its spec, which users write. The doc comment of every field is published as
+//! the field's description, so it is written for users. The message of every validation rule explains what to write
+//! instead.
 //!
-//! No field has an OpenAPI default. The operator applies defaults and shows them in `status.effective`. GitOps tools
-//! thus see no drift, and a changed default of a new operator version creates no release.
+//! No field has an OpenAPI default. The operator applies defaults and shows some of them in `status.effective`. GitOps
+//! tools therefore see no drift, and a changed default in a new operator version creates no release.
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -22,8 +23,8 @@ pub use crate::environment_runtime::{
     HealthSpec, OnFailure, ResourcesSpec, RolloutSpec, RuntimeSpec,
 };
 
-/// The deployment of one application stage: the image to run, the domain it answers on and the MongoDB it
-/// uses. Change `image` to release; read the answer in `status` and in `kubectl get cenv,crel`.
+/// Desired state of one stage of the application: the image to run, the domain of the site and the MongoDB database. To
+/// make a release, change `image`. The result is shown in `status` and by `kubectl get cenv,crel`.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "crokodial.com",
@@ -99,107 +100,107 @@ pub use crate::environment_runtime::{
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentSpec {
-    /// Which stage this is: `staging` or `prod`. It decides defaults (replicas, bake, deletionPolicy) and
-    /// cannot be changed later.
+    /// Stage of the environment: `staging` or `prod`. It determines defaults (`runtime.replicas`, `rollout.bake`,
+    /// `deletionPolicy`) and cannot be changed later.
     pub stage: Stage,
 
-    /// The container image, by tag or digest. A tag is resolved to a digest once and the digest is what
-    /// runs; changing this field makes a new release. prod refuses `latest` and a missing tag. Required, but
-    /// left out with `promotion.auto`.
+    /// Container image, by tag or digest. A tag is resolved to a digest once, and the pods run that digest. A change of
+    /// this field makes a new release. In prod, the image must have a digest or a tag other than `latest`. Required,
+    /// except with `promotion.auto`, where it must be omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new(r"self.matches('^([a-zA-Z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[a-f0-9]{64})?$')")
         .message("image: write registry/name:tag or registry/name@sha256:<64 hex digits>, without a scheme or spaces; the name is lower case"))]
     pub image: Option<String>,
 
-    /// Releases whatever the tag of `image` points to: when the tag moves to a new digest, that digest is released.
-    /// Only for staging. Default: the tag is resolved once.
+    /// Automatic release when the tag in `image` gets a new digest. Only for staging. Default: the tag is resolved
+    /// once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow: Option<FollowSpec>,
 
-    /// The environment in which an image must prove itself before it is released here. Only for prod. Default:
-    /// none, every image is released.
+    /// Conditions that an image must meet in another environment before it is released in this one. Only for prod.
+    /// Default: none, every image is released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion: Option<PromotionSpec>,
 
-    /// Secrets of type kubernetes.io/dockerconfigjson, in the same namespace, used to resolve and pull the image.
+    /// Secrets of type `kubernetes.io/dockerconfigjson` in the same namespace, used to resolve and pull the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub image_pull_secrets: Vec<LocalRef>,
 
-    /// The DNS name the site answers on, such as `crokodial.com`: lower case, without scheme, port, path,
-    /// wildcard or trailing dot.
+    /// DNS name of the site, such as `crokodial.com`: lower case, without scheme, port, path, wildcard or trailing dot.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(r"self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')")
         .message("domain: write a lower-case DNS name such as app.example.com, without https://, port, path, wildcard or trailing dot"))]
     pub domain: String,
 
-    /// The MongoDB database the application uses.
+    /// MongoDB database of the application.
     pub mongo: MongoSpec,
 
     /// Additional configuration, passed to the application as environment variables.
     #[serde(default, skip_serializing_if = "is_default")]
     pub config: ConfigSpec,
 
-    /// How the application's processes run.
+    /// Settings of the application's pods.
     #[serde(default, skip_serializing_if = "is_default")]
     pub runtime: RuntimeSpec,
 
-    /// Where the application reports its health.
+    /// Health checks of the application.
     #[serde(default, skip_serializing_if = "is_default")]
     pub health: HealthSpec,
 
-    /// Requests that one process of a new release must answer before the release gets traffic from users.
+    /// Requests that one pod of a new release must answer before the release gets traffic from users.
     #[serde(default, skip_serializing_if = "is_default")]
     pub smoke: SmokeSpec,
 
-    /// A command that runs once with a release's image before any process of the release is started, such
-    /// as a migration of the database. Default: none.
+    /// Command, such as a database migration, that runs once with the image of a new release before any pod of the
+    /// release starts. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_phase: Option<ReleasePhaseSpec>,
 
-    /// How a new release replaces the old one.
+    /// Settings for the rollout of a new release.
     #[serde(default, skip_serializing_if = "is_default")]
     pub rollout: RolloutSpec,
 
-    /// How requests for `domain` reach the application.
+    /// Route by which requests for `domain` reach the application.
     #[serde(default, skip_serializing_if = "is_default")]
     pub route: RouteSpec,
 
-    /// Where the certificate for `domain` comes from.
+    /// Certificate for `domain`, and the redirect from HTTP to HTTPS.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tls: TlsSpec,
 
-    /// What happens to the running site when this resource is deleted. Default: `Delete` for staging,
-    /// `Retain` for prod.
+    /// Handling of the running site when this resource is deleted: `Delete` deletes the site, `Retain` keeps it
+    /// serving. Default: `Delete` for staging, `Retain` for prod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 
-    /// Suspends the operator for this environment. `Plan`: it reports what it would do in `status.plan` and changes
-    /// nothing. `All`: it changes nothing and keeps watching. Default: `None`.
+    /// Suspension of the operator for this environment. `None`: it is not suspended. `Plan`: it changes nothing and
+    /// lists in `status.plan` what it would change. `All`: it changes nothing and only updates the status. Default:
+    /// `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<Suspend>,
 
-    /// How many release records are kept.
+    /// Number and age of the release records that are kept.
     #[serde(default, skip_serializing_if = "is_default")]
     pub history: HistorySpec,
 }
 
-/// The stage of an environment.
+/// Stage of an environment.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Where changes are tried.
+    /// Stage in which changes are tested.
     Staging,
-    /// What customers use.
+    /// Stage that customers use.
     Prod,
 }
 
 impl Stage {
-    /// The value of `spec.stage`: `staging` or `prod`.
+    /// Returns the value of `spec.stage`: `staging` or `prod`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -209,50 +210,51 @@ impl Stage {
     }
 }
 
-/// A Secret or ConfigMap in the environment's namespace.
+/// Reference to a Secret or ConfigMap in the environment's namespace.
 #[derive(
     Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, KubeSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub struct LocalRef {
-    /// Name of the object, in the same namespace.
+    /// Name of the Secret or ConfigMap, in the same namespace.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
         .message("name: write the name of an object in the same namespace: lower-case letters, digits, hyphens and dots"))]
     pub name: String,
 }
 
-/// Configuration of the application. When a variable has several values, the last source of this list wins:
-/// configMapRefs, secretRefs, env, the operator's own variables.
+/// Configuration of the application. If several sources set the same variable, the last one in this order wins:
+/// `configMapRefs`, `secretRefs`, `env`, the operator's own variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigSpec {
-    /// Plain variables. Changing one makes a new release. For secret values use `secretRefs`.
+    /// Plain environment variables. A change makes a new release. For secret values, use `secretRefs`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub env: Vec<EnvVar>,
 
-    /// ConfigMaps whose keys all become variables. Their content is part of a release: a change makes a new release,
-    /// and a rollback restores the old content.
+    /// ConfigMaps whose keys all become environment variables. Their content is part of a release: a change makes a new
+    /// release, and a rollback restores the old content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub config_map_refs: Vec<LocalRef>,
 
-    /// Secrets whose keys all become variables. Their content is not part of a release.
+    /// Secrets whose keys all become environment variables. Their content is not part of a release: a change makes no
+    /// new release, and a rollback does not restore old values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub secret_refs: Vec<LocalRef>,
 }
 
-/// One environment variable.
+/// Environment variable of the application.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvVar {
-    /// Name of the variable. `PORT`, `SENTRY_ENVIRONMENT`, `SENTRY_RELEASE`, names that start with
-    /// `CROKODIAL_` and the variable of `mongo.envVar` are set by the operator and refused here.
+    /// Name of the variable. The operator sets `PORT`, `SENTRY_ENVIRONMENT`, `SENTRY_RELEASE`, names that start with
+    /// `CROKODIAL_`, and the variable of `mongo.envVar`. These names are rejected here.
     #[schemars(length(min = 1, max = 128))]
     #[x_kube(
         validation = Rule::new("self.matches('^[A-Za-z_][A-Za-z0-9_]*$')")
@@ -264,7 +266,7 @@ pub struct EnvVar {
     )]
     pub name: String,
 
-    /// Value of the variable, taken literally.
+    /// Value of the variable, taken literally: references such as `$(NAME)` are not expanded.
     #[schemars(length(max = 8192))]
     pub value: String,
 }

@@ -1,5 +1,5 @@
-//! The types of a `CrokodialEnvironment`'s spec for its database. As in `environment.rs`, the rustdoc of every type and
-//! field is published.
+//! Fields of a `CrokodialEnvironment`'s spec for its database. The doc comments of the types and fields are published
+//! as their descriptions in the CRD.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::field_schemas::undescribed;
 use crate::serialization::is_default;
 
-/// One key of a Secret in the environment's namespace.
+/// Reference to one key of a Secret in the environment's namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeyRef {
@@ -18,8 +18,8 @@ pub struct SecretKeyRef {
         .message("name: write the name of a Secret in the same namespace: lower-case letters, digits, hyphens and dots"))]
     pub name: String,
 
-    /// Key in the Secret that holds the connection string. Default: `MONGODB_URI`; when the Secret has no
-    /// such key, `connectionStringStandardSrv` and `connectionStringStandard` are tried.
+    /// Key of the Secret that contains the connection string. Default: `MONGODB_URI`; when the Secret has no such key,
+    /// `connectionStringStandardSrv` and `connectionStringStandard` are tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$')")
@@ -27,15 +27,14 @@ pub struct SecretKeyRef {
     pub key: Option<String>,
 }
 
-/// The MongoDB database and how the application learns of it.
+/// MongoDB database of the application, and the settings for the check and rotation of its connection string.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MongoSpec {
-    /// The Secret that holds the connection string (`mongodb://` or `mongodb+srv://`).
+    /// Secret that contains the connection string (`mongodb://` or `mongodb+srv://`).
     pub uri_secret_ref: SecretKeyRef,
 
-    /// Name of the environment variable under which the application reads the connection string.
-    /// Default: `MONGODB_URI`.
+    /// Name of the environment variable from which the application reads the connection string. Default: `MONGODB_URI`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     #[x_kube(
@@ -46,7 +45,8 @@ pub struct MongoSpec {
     )]
     pub env_var: Option<String>,
 
-    /// Name of the database. Needed when the connection string names none in its path.
+    /// Name of the database. Required if the path of the connection string names no database. If both name one, they
+    /// must be equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(
@@ -57,16 +57,17 @@ pub struct MongoSpec {
     )]
     pub database: Option<String>,
 
-    /// How a connection string is proven before the application gets it.
+    /// Check that a new connection string must pass before the application gets it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub preflight: PreflightSpec,
 
-    /// When the application gets a new, proven connection string. Default: `VerifyThenRoll`.
+    /// Handover of a new connection string that passed the check: `VerifyThenRoll` hands it over at once, `Manual` when
+    /// `rotateNonce` changes. Default: `VerifyThenRoll`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<RotationMode>,
 
-    /// Any value not used before, such as a date. With `rotation: Manual` a new value gives the application the
-    /// connection string that was proven last.
+    /// Value that was not used before, such as a date. With `rotation: Manual`, a new value gives the application the
+    /// newest connection string that passed the check.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*$')")
@@ -74,54 +75,54 @@ pub struct MongoSpec {
     pub rotate_nonce: String,
 }
 
-/// How a connection string is proven: name, network, TLS, login and role, in this order. Until it is proven, the
-/// application keeps the last proven one.
+/// Check of a connection string: DNS name, network, TLS, login and role, in this order. Until a new connection string
+/// passes, the application keeps the last one that passed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PreflightSpec {
-    /// Where the check runs. Default: `Job`.
+    /// Mode of the check: `Job` runs it in a Job in the environment's namespace, `Off` skips it. Default: `Job`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<PreflightMode>,
 
-    /// Time for all checks together. Default: `15s`.
+    /// Timeout of the whole check. Default: `15s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('5s') && duration(self) <= duration('1m')")
         .message("timeout: write a duration from 5s to 1m, such as 15s"))]
     pub timeout: Option<String>,
 
-    /// The role of MongoDB that the login must have on the database. Default: `readWrite`.
+    /// MongoDB role that the login must have on the database. Default: `readWrite`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<PreflightRole>,
 }
 
-/// Where a connection string is proven.
+/// Mode of the check of a connection string.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[schemars(transform = undescribed)]
 pub enum PreflightMode {
-    /// In a Job in the environment's namespace, with the application's service account and network.
+    /// The check runs in a Job in the environment's namespace, with the application's ServiceAccount and network.
     Job,
-    /// Nowhere: a new connection string goes to the application unproven.
+    /// There is no check: the application gets a new connection string unverified.
     Off,
 }
 
-/// A role of MongoDB.
+/// MongoDB role that the login of a connection string must have on the database.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = undescribed)]
 pub enum PreflightRole {
-    /// Reading.
+    /// Read access.
     Read,
-    /// Reading and writing.
+    /// Read and write access.
     ReadWrite,
 }
 
 impl PreflightRole {
-    /// The name of the role in MongoDB, which is also the value in the spec.
+    /// Returns the name of the role in MongoDB, which is also the value in the spec.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -131,14 +132,15 @@ impl PreflightRole {
     }
 }
 
-/// When a new connection string is handed to the application.
+/// Handover of a new connection string to the application.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[schemars(transform = undescribed)]
 pub enum RotationMode {
-    /// As soon as it is proven; the processes are replaced one by one.
+    /// A new connection string is handed over as soon as it has passed the check. The pods are then replaced one by
+    /// one.
     VerifyThenRoll,
-    /// It is proven and reported; it is handed over when `rotateNonce` changes.
+    /// A new connection string is checked and reported. It is handed over only when `rotateNonce` changes.
     Manual,
 }

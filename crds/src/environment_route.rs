@@ -1,5 +1,5 @@
-//! The types of a `CrokodialEnvironment`'s spec for its route and certificate. As in `environment.rs`, the rustdoc of
-//! every type and field is published.
+//! Fields of a `CrokodialEnvironment`'s spec for its route and certificate. The doc comments of the types and fields
+//! are published as their descriptions in the CRD.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::field_schemas::undescribed;
 
-/// How requests for the domain reach the application.
+/// Route by which requests for `domain` reach the application.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("!has(self.ingressClassName) || !has(self.kind) || self.kind == 'Ingress'")
     .message("route: ingressClassName is only for kind Ingress: remove it, or set kind: Ingress"))]
 #[serde(rename_all = "camelCase")]
 pub struct RouteSpec {
-    /// `Ingress` (the default) or `None`: no route is made, and you bring your own.
+    /// Kind of the route: `Ingress` (the default) or `None`. With `None`, the operator creates no route, and you must
+    /// provide your own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<RouteKind>,
 
-    /// The class of the Ingress. Default: the operator's setting, and without one the cluster's default
-    /// class.
+    /// Name of the IngressClass. Default: the operator's setting, and without one the cluster's default class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
@@ -26,41 +26,41 @@ pub struct RouteSpec {
     pub ingress_class_name: Option<String>,
 }
 
-/// The kind of object that routes requests.
+/// Kind of object that routes requests to the application.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[schemars(transform = undescribed)]
 pub enum RouteKind {
-    /// A networking.k8s.io Ingress.
+    /// An Ingress of the API group `networking.k8s.io`.
     Ingress,
-    /// No route.
+    /// No route: the operator creates no object.
     None,
 }
 
-/// The certificate of the domain.
+/// Certificate for `domain`, and the redirect from HTTP to HTTPS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TlsSpec {
-    /// `SelfSigned`: a certificate from the operator's own authority, which browsers do not know. `None`:
-    /// no certificate. Default: the operator's setting.
+    /// Source of the certificate. `SelfSigned`: the operator's own CA issues it, and browsers do not trust that CA.
+    /// `None`: there is no certificate. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<TlsMode>,
 
-    /// Whether http:// must redirect to https://. The redirect is measured and reported in the condition
-    /// HttpsForced. Default: true, except with mode `None`.
+    /// True if HTTP requests must be redirected to HTTPS. The operator tests the redirect and reports the result in the
+    /// condition `HttpsForced`. Default: true, except with mode `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_https: Option<bool>,
 }
 
-/// Where a certificate comes from.
+/// Source of the certificate for `domain`.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[schemars(transform = undescribed)]
 pub enum TlsMode {
-    /// Issued by the operator's own authority.
+    /// The operator's own CA issues the certificate.
     SelfSigned,
-    /// No certificate.
+    /// There is no certificate.
     None,
 }

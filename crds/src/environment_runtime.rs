@@ -1,5 +1,5 @@
-//! The types of a `CrokodialEnvironment`'s spec for its processes and their rollout. As in `environment.rs`, the
-//! rustdoc of every type and field is published.
+//! Fields of a `CrokodialEnvironment`'s spec for its pods and their rollout. The doc comments of the types and fields
+//! are published as their descriptions in the CRD.
 
 use std::collections::BTreeMap;
 
@@ -10,36 +10,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::field_schemas::{quantities, undescribed};
 
-/// The application's processes.
+/// Settings of the application's pods.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new(
     r"!(has(self.drain) || has(self.terminationGrace)) || (has(self.drain) && !self.drain.matches('^([0-9]+(h|m|s))+$')) || (has(self.terminationGrace) && !self.terminationGrace.matches('^([0-9]+(h|m|s))+$')) || duration(has(self.drain) ? self.drain : '10s') < duration(has(self.terminationGrace) ? self.terminationGrace : '45s')"
 ).message("runtime: terminationGrace (45s unless given) must be longer than drain (10s unless given): raise terminationGrace or lower drain"))]
 #[serde(rename_all = "camelCase")]
 pub struct RuntimeSpec {
-    /// Port the application listens on, passed to it as the variable PORT. Default: 3005.
+    /// Port on which the application listens. It is passed to the application in the variable `PORT`. Default: 3005.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1024, max = 65535))]
     pub port: Option<i32>,
 
-    /// Number of processes. Default: 1 for staging, 2 for prod. A change applies at once and makes no release.
-    /// `kubectl scale` sets it too; a HorizontalPodAutoscaler reads it only when it is set.
+    /// Number of pods. Default: 1 for staging, 2 for prod. A change applies at once and makes no release. `kubectl
+    /// scale` sets this field too. A HorizontalPodAutoscaler works only if this field is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 50))]
     pub replicas: Option<i32>,
 
-    /// Command to run instead of the image's entrypoint.
+    /// Command that replaces the entrypoint of the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 4096)))]
     pub command: Vec<String>,
 
-    /// Arguments to use instead of the image's.
+    /// Arguments that replace those of the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 4096)))]
     pub args: Vec<String>,
 
-    /// Directories the application may write to; all else of its file system is read-only. They start
-    /// empty and are lost with the process. Default: `/tmp`.
+    /// Directories to which the application may write. The rest of its file system is read-only. The directories are
+    /// empty when a pod starts and are deleted with the pod. Default: `/tmp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10), inner(length(min = 2, max = 256)))]
     #[x_kube(
@@ -49,19 +49,19 @@ pub struct RuntimeSpec {
     )]
     pub writable_paths: Option<Vec<String>>,
 
-    /// CPU and memory of one process. Default: requests of 50m CPU and 64Mi memory, limit of 256Mi memory.
+    /// CPU and memory of one pod. Default: requests of 50m CPU and 64Mi memory, limit of 256Mi memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourcesSpec>,
 
-    /// How long a terminating process keeps serving while the routes are updated, before it gets the signal to stop.
-    /// `0s`: not at all. Default: `10s`.
+    /// Time for which a terminating pod keeps serving while routes are updated, before it gets the stop signal. With
+    /// `0s`, it gets the signal at once. Default: `10s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) <= duration('10m')")
         .message("drain: write a duration from 0s to 10m, such as 10s"))]
     pub drain: Option<String>,
 
-    /// How long a process may take to stop, `drain` included, before it is killed. Default: `45s`.
+    /// Maximum time that a pod may take to stop, including `drain`, before it is killed. Default: `45s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('1s') && duration(self) <= duration('1h')")
@@ -69,14 +69,14 @@ pub struct RuntimeSpec {
     pub termination_grace: Option<String>,
 }
 
-/// CPU and memory of one process, in the words of a Kubernetes container.
+/// Resource requests and limits of one pod, as in the `resources` of a Kubernetes container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new(
     "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || !isQuantity(string(self.requests[k])) || !isQuantity(string(self.limits[k])) || quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)"
 ).message("resources: a request must not be above the limit of the same name: lower the request or raise the limit"))]
 #[serde(rename_all = "camelCase")]
 pub struct ResourcesSpec {
-    /// Amounts reserved: `cpu`, `memory`, `ephemeral-storage`.
+    /// Requested amounts of `cpu`, `memory` and `ephemeral-storage`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "quantities")]
     #[x_kube(
@@ -87,7 +87,7 @@ pub struct ResourcesSpec {
     )]
     pub requests: BTreeMap<String, Quantity>,
 
-    /// Upper limits: `cpu`, `memory`, `ephemeral-storage`.
+    /// Maximum amounts of `cpu`, `memory` and `ephemeral-storage`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "quantities")]
     #[x_kube(
@@ -99,32 +99,33 @@ pub struct ResourcesSpec {
     pub limits: BTreeMap<String, Quantity>,
 }
 
-/// HTTP paths on the application's port. A path answers with a status from 200 to 399 when the application is healthy.
+/// Health checks of the application: HTTP paths on its port. A path answers if its status is from 200 to 399.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthSpec {
-    /// Path that must answer once before a new process counts as started. Default: `/api/health`.
+    /// Path of the startup probe. A new pod counts as started once this path has answered. The operator also requests
+    /// this path to monitor the site. Default: `/api/health`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
         .message("path: write a path on the application's own port, starting with one slash, such as /api/health"))]
     pub path: Option<String>,
 
-    /// Readiness: a process gets requests while this path answers. Default: `/readyz`.
+    /// Path of the readiness probe. A pod gets requests only while this path answers. Default: `/readyz`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
         .message("readinessPath: write a path on the application's own port, starting with one slash, such as /readyz"))]
     pub readiness_path: Option<String>,
 
-    /// Liveness: a process is restarted when this path stops answering. Default: no such check.
+    /// Path of the liveness probe. A container is restarted when this path stops answering. Default: no such check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new(r"self.matches('^/([^/ \\t\\r\\n][^ \\t\\r\\n]*)?$')")
         .message("livenessPath: write a path on the application's own port, starting with one slash, such as /livez"))]
     pub liveness_path: Option<String>,
 
-    /// How long a new process may take until `path` answers. Default: `120s`.
+    /// Maximum time from the start of a new pod until `path` answers. Default: `120s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('5s') && duration(self) <= duration('30m')")
@@ -132,48 +133,48 @@ pub struct HealthSpec {
     pub startup: Option<String>,
 }
 
-/// How a new release replaces the old one.
+/// Settings for the rollout of a new release.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutSpec {
-    /// How long a release may take until it runs everywhere. After that it is given up and the last good one is
-    /// restored. Default: `5m`.
+    /// Maximum time from the start of a pod of a new release until the pod is ready. If a pod takes longer, the release
+    /// is rejected, and the last good release is restored unless `onFailure` is `Pause`. Default: `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('30s') && duration(self) <= duration('1h')")
         .message("progressDeadline: write a duration from 30s to 1h, such as 5m"))]
     pub progress_deadline: Option<String>,
 
-    /// How long a release that runs everywhere is watched before it counts as good. Default: `1m` for
-    /// staging, `10m` for prod.
+    /// Time for which a release is observed after all pods run it, before it counts as good. Default: `1m` for staging,
+    /// `10m` for prod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) <= duration('24h')")
         .message("bake: write a duration from 0s to 24h, such as 10m"))]
     pub bake: Option<String>,
 
-    /// Any value not used before, such as a date. A new value tries a rejected or rolled-back release once more and
-    /// resolves the image's tag again.
+    /// Value that was not used before, such as a date. A new value tries a rejected or rolled-back release once more
+    /// and resolves the image's tag again.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*$')")
         .message("retry: write a word of letters, digits and any of _ . : -, such as 2026-07-01"))]
     pub retry: String,
 
-    /// What happens when a release fails after its first process took over: `Rollback` (the default) restores the last
-    /// good release; `Pause` leaves everything as it is until a person decides.
+    /// Reaction to a release that fails during its rollout or bake: `Rollback` (the default) restores the last good
+    /// release. `Pause` leaves everything as it is until a person decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
 }
 
-/// What the failure of a release does.
+/// Reaction to the failure of a release.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[schemars(transform = undescribed)]
 pub enum OnFailure {
-    /// The last good release is put back.
+    /// The last good release is restored.
     Rollback,
-    /// Everything stays as it is.
+    /// Everything stays as it is until a person decides.
     Pause,
 }

@@ -1,5 +1,5 @@
-//! The `status` of a `CrokodialEnvironment`. It contains only derived values: if it is deleted, the operator writes the
-//! same status again.
+//! The `status` of a `CrokodialEnvironment`. Its values are derived: if the status is deleted, the operator writes the
+//! same status again, except for the transition times of the conditions.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
@@ -11,20 +11,20 @@ use crate::environment_route::{RouteKind, TlsMode};
 use crate::field_schemas::undescribed;
 use crate::serialization::is_default;
 
-/// Observed state. Written by the operator only.
+/// Observed state of the environment. Written only by the operator.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentStatus {
-    /// The metadata.generation this status describes.
+    /// Value of `metadata.generation` for which this status was computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Where the site answers.
+    /// URL of the site; absent if `route.kind` is `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub url: Option<String>,
 
-    /// Number of processes that exist now.
+    /// Number of pods that exist now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
 
@@ -33,129 +33,131 @@ pub struct EnvironmentStatus {
     #[schemars(length(max = 512))]
     pub selector: Option<String>,
 
-    /// The values in use where the spec leaves them to a default.
+    /// Values in use after defaults were applied to the spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<EffectiveStatus>,
 
-    /// Which releases are wanted, served and known to be good.
+    /// Desired, serving and last good release.
     #[serde(default, skip_serializing_if = "is_default")]
     pub release: EnvironmentReleaseStatus,
 
-    /// Present while a failed release is not tried again, or a release is pinned.
+    /// Failed release that is not tried again, or pinned release; absent if there is neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<HoldStatus>,
 
-    /// Present while `suspend` is `Plan`: what the operator would do, one line for each change.
+    /// Changes that the operator would make, one line for each change; present while `suspend` is `Plan`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
 
-    /// Whether the image the spec asks for may be released here; only with `promotion`.
+    /// Verdict of the promotion gate: whether the image that the spec asks for may be released in this environment.
+    /// Present only with `promotion`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion: Option<PromotionStatus>,
 
-    /// Observed state of the database.
+    /// Observed state of the database and of its connection string.
     #[serde(default, skip_serializing_if = "is_default")]
     pub mongo: MongoStatus,
 
-    /// The certificate that is in use.
+    /// Certificate in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
 
-    /// When the operator checks again without a change.
+    /// Time at which the operator next continues a release or checks the connection string, if nothing changes before
+    /// then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_check: Option<Time>,
 
-    /// Conditions in the usual form of Kubernetes; each message ends with the next step and who takes it.
+    /// Conditions in the standard Kubernetes format. If somebody must act, the message ends with the next step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }
 
-/// Values in use, whether they come from the spec or from a default.
+/// Values in use, from the spec or from a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EffectiveStatus {
-    /// Number of processes wanted.
+    /// Desired number of pods.
     pub replicas: i32,
 
-    /// What happens to the site when the resource is deleted.
+    /// Handling of the running site when the resource is deleted.
     pub deletion_policy: DeletionPolicy,
 
-    /// How long a release is watched before it counts as good.
+    /// Time for which a release is observed before it counts as good.
     #[schemars(length(max = 16))]
     pub bake: String,
 
-    /// How long a release may take to be running everywhere.
+    /// Maximum time from the start of a pod of a new release until the pod is ready.
     #[schemars(length(max = 16))]
     pub progress_deadline: String,
 
-    /// How requests are routed.
+    /// Kind of the route to the application.
     pub route: RouteKind,
 
-    /// The class of the Ingress; absent: the cluster's default class.
+    /// Name of the IngressClass; absent if the cluster's default class is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub ingress_class_name: Option<String>,
 
-    /// Where the certificate comes from.
+    /// Source of the certificate.
     pub tls: TlsMode,
 }
 
-/// Releases by number; each is a CrokodialRelease named `<environment>-<number>`.
+/// State of the releases. The numbers are those of CrokodialReleases named `<environment>-<number>`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentReleaseStatus {
-    /// The release the spec asks for.
+    /// Number of the release that the spec asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<i64>,
 
-    /// The release that serves requests.
+    /// Number of the release that serves requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<i64>,
 
-    /// The newest release that passed its bake; a failed release is rolled back to it.
+    /// Number of the newest release that passed its bake. After a failure, the operator rolls back to this release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good: Option<i64>,
 
-    /// The image of the serving release, by digest.
+    /// Image of the serving release, with its digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 640))]
     pub image: Option<String>,
 
-    /// Since when this release has been serving.
+    /// Time at which all pods first ran the serving release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
 }
 
-/// Why another release runs than the spec asks for: a failed release is not tried again until its inputs change or a
-/// new `rollout.retry` is set; a pinned one stays until its pin is removed.
+/// Hold that is in effect. A failed release is not tried again until its inputs change or `rollout.retry` has a new
+/// value. A pinned release stays until its pin is removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldStatus {
-    /// What caused the hold.
+    /// Cause of the hold.
     pub kind: HoldKind,
 
     /// Number of the failed or pinned release.
     pub release: i64,
 
-    /// Hash of that release's inputs.
+    /// Hash of the inputs of the failed or pinned release.
     #[schemars(length(max = 64))]
     pub inputs: String,
 
     /// Start of the hold.
     pub since: Time,
 
-    /// What lifts the hold.
+    /// Action that ends the hold.
     #[schemars(length(max = 512))]
     pub lift: String,
 }
 
-/// What the operator would do if it were not suspended.
+/// Changes that the operator would make if it were not suspended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanStatus {
-    /// What would happen to releases.
+    /// Changes that would be made to releases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40), inner(length(max = 512)))]
     pub releases: Vec<String>,
@@ -171,47 +173,48 @@ pub struct PlanStatus {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 pub enum HoldKind {
-    /// The release never ran everywhere.
+    /// The release failed before it ran on all pods.
     Rejected,
-    /// The release ran everywhere, failed then, and the last good one was put back.
+    /// The release failed during its bake.
     RolledBack,
     /// A person pinned the release.
     Pin,
 }
 
-/// Whether the image the spec asks for may be released here.
+/// Verdict of the promotion gate: whether an image may be released in this environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PromotionStatus {
-    /// `Allowed`: it may. `Waiting`: it may as soon as what the reason names has ended. `Refused`: somebody must act
-    /// first.
+    /// Verdict of the promotion gate. `Allowed`: the image may be released. `Waiting`: it may be released once the
+    /// obstacle named in `reason` is gone. `Refused`: a person must act first.
     pub verdict: PromotionVerdict,
 
-    /// Reason of the condition Promotable.
+    /// Reason for the verdict, which is also the reason of the condition `Promotable`.
     #[schemars(length(max = 64))]
     pub reason: String,
 
-    /// The image in question, by digest; `promotion.allow` takes it.
+    /// Digest of the image that the verdict is about. Copy it to `promotion.allow.digest` to allow the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 71))]
     pub digest: Option<String>,
 
-    /// How long it has served well in the source.
+    /// Time for which the image has served with good probes in the source environment, at most `required`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub soaked: Option<String>,
 
-    /// How long it must serve well.
+    /// Time for which the image must serve with good probes in the source environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub required: Option<String>,
 
-    /// Percentage of good checks in the source, over the time that was measured.
+    /// Availability of the image in the source environment, in percent of the measured time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 7))]
     pub availability: Option<String>,
 
-    /// Earliest release here, if the source keeps serving well; absent when waiting is not enough.
+    /// Earliest time at which the image may be released, provided that all further probes in the source environment are
+    /// good; absent if it is not known or the image may be released already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earliest: Option<Time>,
 }
@@ -222,37 +225,37 @@ pub struct PromotionStatus {
 )]
 #[schemars(transform = undescribed)]
 pub enum PromotionVerdict {
-    /// It may be released.
+    /// The image may be released.
     Allowed,
-    /// It may be released as soon as something has ended.
+    /// The image may be released once an obstacle is gone.
     Waiting,
-    /// Somebody must act first.
+    /// The image may not be released until a person acts.
     Refused,
 }
 
-/// Observed state of the database. Never a credential.
+/// Observed state of the database and of its connection string. It never contains a credential.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MongoStatus {
-    /// Number of connection strings the application has been given so far; increases by one with each new value.
+    /// Number of connection strings that the application has been given so far. It increases by 1 with each new value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
 
-    /// When the connection string in use was last proven.
+    /// Time of the last successful check of the connection string in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<Time>,
 
-    /// Why the newest connection string is not proven: the reason of the condition CredentialsValid.
+    /// Reason of the condition `CredentialsValid`, if that condition is False.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub reason: Option<String>,
 
-    /// State of a connection string in the Secret that is not in use: `Checking`, `Refused` or `Proven`.
+    /// State of the connection string in the Secret, if it is not in use: `Checking`, `Refused` or `Proven`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub candidate: Option<String>,
 
-    /// Version of the database server, when it was last proven.
+    /// Version of the database server at the last successful check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub server_version: Option<String>,
@@ -263,20 +266,20 @@ pub struct MongoStatus {
     pub database: Option<String>,
 }
 
-/// The certificate that is in use.
+/// Certificate in use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateStatus {
-    /// When it stops being valid.
+    /// Time at which the certificate expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Time>,
 
-    /// Who issued it.
+    /// Issuer of the certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub issuer: Option<String>,
 
-    /// Why there is no newer one, when there should be.
+    /// Cause of a failed renewal; absent if no renewal has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub cause: Option<String>,

@@ -2,7 +2,7 @@
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-/// Schema of a core/v1 ResourceList with at most three quantities of at most 32 characters.
+/// Returns the schema of a core/v1 ResourceList with at most three quantities of at most 32 characters each.
 pub(crate) fn quantities(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
@@ -14,7 +14,8 @@ pub(crate) fn quantities(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Transform that removes the description of an enum behind an `Option`, because it would replace that of the field.
+/// Removes the description of an enum type. For a field of type `Option<Enum>`, it would otherwise replace the
+/// description of the field.
 pub(crate) fn undescribed(schema: &mut Schema) {
     schema.remove("description");
 }

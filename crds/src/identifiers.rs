@@ -1,9 +1,9 @@
-//! Newtypes of names, which are validated when they are parsed.
+//! Newtypes for names and digests, validated when they are parsed.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Error of parsing a name. It does not contain the rejected text.
+/// Error of parsing a name or digest. It does not contain the rejected text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The text is not a valid [`EnvironmentName`].
@@ -28,7 +28,7 @@ fn is_lower_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit()
 }
 
-/// Whether the text is a lower-case RFC 1123 label of at most `max` bytes.
+/// Returns true if the text is a lower-case RFC 1123 label of at most `max` bytes.
 pub(crate) fn is_label(text: &str, max: usize) -> bool {
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
@@ -43,7 +43,7 @@ pub(crate) fn is_label(text: &str, max: usize) -> bool {
 }
 
 /// Name of a CrokodialEnvironment. It has at most 40 bytes, so that the names of all objects created for the
-/// environment are DNS labels.
+/// environment are valid DNS labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvironmentName(String);
 
@@ -62,7 +62,7 @@ impl FromStr for EnvironmentName {
     }
 }
 
-/// A lower-case DNS name of at most 253 bytes. Its last label starts with a letter, which excludes IPv4 addresses.
+/// Lower-case DNS name of at most 253 bytes. Its last label starts with a letter, which excludes IPv4 addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DnsName(String);
 
@@ -103,13 +103,13 @@ impl FromStr for Digest {
     }
 }
 
-/// Name of a MongoDB database that is valid for servers on every operating system. `@` is also refused, because in a
-/// connection string it indicates an unescaped password.
+/// Name of a MongoDB database that is valid on servers of every operating system. `@` is rejected too, because in a
+/// connection string it is a sign of an unescaped password.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatabaseName(String);
 
 impl DatabaseName {
-    /// Whether this is a system database of the server, such as `admin`, which applications must not use.
+    /// Returns true for the server's system databases (`admin`, `local`, `config`), which applications must not use.
     #[must_use]
     pub fn is_system(&self) -> bool {
         ["admin", "local", "config"].contains(&self.as_str())
@@ -130,7 +130,7 @@ impl FromStr for DatabaseName {
 }
 
 impl EnvironmentName {
-    /// The name as written.
+    /// Returns the name as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -138,7 +138,7 @@ impl EnvironmentName {
 }
 
 impl DnsName {
-    /// The name as written.
+    /// Returns the name as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -146,7 +146,7 @@ impl DnsName {
 }
 
 impl Digest {
-    /// The digest, including the prefix `sha256:`.
+    /// Returns the digest, including the prefix `sha256:`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -154,7 +154,7 @@ impl Digest {
 }
 
 impl DatabaseName {
-    /// The name as written.
+    /// Returns the name as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

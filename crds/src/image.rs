@@ -1,27 +1,27 @@
-//! Image references, parsed by the rules of Docker and containerd.
+//! Parsing of image references, by the rules of Docker and containerd.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::identifiers::Digest;
 
-/// Registry of an image reference that names none.
+/// Registry of an image reference that does not name one.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
 
 /// Error of parsing an image reference. It does not contain the rejected text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
-    /// The reference has a scheme, a space, no name, or upper-case letters in the name.
+    /// The path of the repository is missing, too long or invalid, for example because it has upper-case letters.
     #[error(
         "an image is registry/name:tag or registry/name@sha256:<64 hex digits>, with the name in lower case and without a scheme or spaces"
     )]
     Name,
-    /// The host or port of the registry is invalid.
+    /// The host or port of the registry is invalid, for example because the reference has a scheme such as `https://`.
     #[error(
         "the image's registry is a host name with an optional port, such as ghcr.io or registry.example.com:5000"
     )]
     Registry,
-    /// The tag, which is the part after the last colon, is invalid.
+    /// The tag is invalid. It is the part after the last colon, without the digest and the port of the registry.
     #[error(
         "an image's tag has at most 128 letters, digits and any of _ . -, and starts with none of . -"
     )]
@@ -31,28 +31,28 @@ pub enum ImageError {
     Digest,
 }
 
-/// Image reference in its full form: `nginx` becomes `docker.io/library/nginx`. The output of `Display` parses to the
-/// same value.
+/// Image reference in its full form: `nginx` becomes `docker.io/library/nginx`. `Display` output can be parsed back to
+/// an equal value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageRef {
     /// Host and optional port of the registry.
     pub registry: String,
     /// Path of the repository in the registry.
     pub repository: String,
-    /// Tag as written. `None` is not replaced by `latest`: the rules of the schema distinguish a missing tag.
+    /// Tag as written; `None` if there is none. [`Self::tag_or_latest`] returns `latest` instead of `None`.
     pub tag: Option<String>,
-    /// Digest as written.
+    /// Digest as written; `None` if there is none.
     pub digest: Option<Digest>,
 }
 
 impl ImageRef {
-    /// The tag to request from the registry; `latest` if the reference has none, as in Docker.
+    /// Returns the tag to request from the registry; `latest` if the reference has none, as in Docker.
     #[must_use]
     pub fn tag_or_latest(&self) -> &str {
         self.tag.as_deref().unwrap_or("latest")
     }
 
-    /// The reference of the same repository with this digest and without a tag, as pods use it.
+    /// Returns a reference to the same repository with this digest and without a tag, as used in pods.
     #[must_use]
     pub fn at(&self, digest: Digest) -> Self {
         Self {
@@ -109,8 +109,8 @@ impl fmt::Display for ImageRef {
     }
 }
 
-/// Splits a reference into registry and repository. The part before the first `/` is a registry if it contains a dot or
-/// a port or is `localhost`.
+/// Splits an image name into registry and repository path. The part before the first `/` is a registry if it contains a
+/// dot or a port or is `localhost`.
 fn split_registry(name: &str) -> (&str, &str) {
     match name.split_once('/') {
         Some(("index.docker.io", path)) => (DEFAULT_REGISTRY, path),
@@ -147,8 +147,8 @@ fn parse_tag(tag: &str) -> Result<String, ImageError> {
     }
 }
 
-/// Whether the text is a valid path component of a repository: words of lower-case letters and digits, joined by one
-/// dot, one or two underscores, or any number of hyphens.
+/// Returns true if the text is a valid path component of a repository: groups of lower-case letters and digits,
+/// separated by one dot, one or two underscores, or any number of hyphens.
 fn is_component(text: &str) -> bool {
     let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let separator_ok = |s: &str| s == "." || s == "_" || s == "__" || s.bytes().all(|b| b == b'-');

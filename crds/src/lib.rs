@@ -1,8 +1,8 @@
-//! The `crokodial.com/v1alpha1` API: the specs that users write, the statuses that the operator writes, and types for
-//! their values.
+//! The `crokodial.com/v1alpha1` API: the resources [`CrokodialEnvironment`] and [`CrokodialRelease`], and types for the
+//! values in them.
 //!
-//! This crate does not access a cluster. Names, images, durations and connection strings are parsed once, on input, by
-//! [`names`], [`image`], [`duration`] and [`mongo_uri`].
+//! This crate does not access a cluster. Text input is parsed once into types by [`names`], [`image`], [`duration`],
+//! [`percent`] and [`mongo_uri`].
 
 pub mod actor;
 pub mod condition;
@@ -46,7 +46,7 @@ pub use release::{
     CrokodialRelease, ProbeFailure, PromotedFrom, ReleasePhase, ReleaseSpec, ReleaseStatus,
 };
 
-/// API group of both kinds, and prefix of every label and annotation.
+/// API group of `CrokodialEnvironment` and `CrokodialRelease`, and prefix of the operator's labels and annotations.
 pub const GROUP: &str = "crokodial.com";
-/// The only served version.
+/// The only served API version.
 pub const VERSION: &str = "v1alpha1";

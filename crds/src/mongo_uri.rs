@@ -1,8 +1,8 @@
 //! Validates MongoDB connection strings without a driver and without keeping the credential.
 //!
-//! The rules are those of the MongoDB connection string specification. Errors and parsed values never contain any part
-//! of the user name or password. A password with an unencoded `/ : ? @` could end up in the host or database name, so
-//! such connection strings are refused.
+//! The rules follow the MongoDB connection string specification, but Unix domain sockets are rejected. Errors and
+//! parsed values never contain any part of the user name or password. A password with an unencoded `/ : ? @` could end
+//! up in the host or database name, so such connection strings are rejected.
 
 use percent_encoding::percent_decode_str;
 
@@ -11,31 +11,32 @@ use crate::identifiers::DatabaseName;
 /// Maximum length of a connection string, in bytes.
 pub const MAX_LENGTH: usize = 8192;
 
-/// Error of parsing a connection string. It contains no part of the text.
+/// Error of parsing a connection string. It contains no part of the connection string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadUri {
-    /// The text is empty.
+    /// The value is empty.
     #[error("the value is empty: write the connection string")]
     Empty,
-    /// The text has more than [`MAX_LENGTH`] bytes.
+    /// The value has more than [`MAX_LENGTH`] bytes.
     #[error("the value has more than 8192 bytes: write only the connection string")]
     TooLong,
-    /// The text contains a space or a line break. Often `echo` has added one at the end.
+    /// The value contains whitespace or a control character, for example a line break at its end.
     #[error(
         "the value contains a space or a line break, perhaps at its end: write it without, for example with kubectl create secret --from-literal"
     )]
     Whitespace,
-    /// The text starts with another scheme, a quote or `NAME=`.
+    /// The value does not start with `mongodb://` or `mongodb+srv://`. Often it starts with a quote or `NAME=` instead.
     #[error(
         "the value does not start with mongodb:// or mongodb+srv://: write the bare connection string, without quotes or a variable's name"
     )]
     Scheme,
-    /// The user name or password contains a character such as `@`, `:`, `/` or `%` that is not percent-encoded.
+    /// The user name or password contains a character such as `@`, `:`, `/` or `%` that is not percent-encoded, or the
+    /// user name is empty.
     #[error(
         "the user name or password contains a character that must be percent-encoded: write @ as %40, : as %3A, / as %2F, ? as %3F, % as %25"
     )]
     UserInfo,
-    /// A host is missing, is empty or has invalid characters.
+    /// A host is missing, or is not a valid host name or IP address.
     #[error(
         "a host is missing or not a host name: write mongodb://user:password@host:27017/database"
     )]
@@ -45,7 +46,7 @@ pub enum BadUri {
         "a port is not a number from 1 to 65535; if the password contains @ : / or ?, percent-encode it"
     )]
     Port,
-    /// A `mongodb+srv://` string has a port or several hosts.
+    /// A `mongodb+srv://` connection string has a port or several hosts.
     #[error("mongodb+srv:// takes exactly one host and no port: remove the port or use mongodb://")]
     Srv,
     /// The path is not a valid database name.
@@ -58,29 +59,30 @@ pub enum BadUri {
     Options,
 }
 
-/// One server of a connection string.
+/// One server in a connection string.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MongoHost {
-    /// Host name or address, in lower case; IPv6 without brackets.
+    /// Host name or IP address, in lower case; an IPv6 address is without brackets.
     pub name: String,
-    /// Port, where one is given.
+    /// Port; `None` if the connection string does not contain one.
     pub port: Option<u16>,
 }
 
 /// The parts of a connection string that are not secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MongoUri {
-    /// The servers, at least one. With `srv`: the single name whose SRV record is looked up.
+    /// Servers, at least one. If `srv` is true, the only entry is the name whose SRV record is looked up.
     pub hosts: Vec<MongoHost>,
-    /// The database named in the path. It may be a system database such as `admin`: see [`DatabaseName::is_system`].
+    /// Database named in the path, if any. It may be a system database such as `admin`; see
+    /// [`DatabaseName::is_system`].
     pub database: Option<DatabaseName>,
-    /// Whether the servers are looked up by an SRV record (`mongodb+srv://`).
+    /// True if the servers are looked up by an SRV record (`mongodb+srv://`).
     pub srv: bool,
-    /// Whether the connection string contains a user name.
+    /// True if the connection string contains a user name.
     pub authenticated: bool,
 }
 
-/// Parses a connection string.
+/// Parses a connection string and returns its parts that are not secret.
 pub fn parse(text: &str) -> Result<MongoUri, BadUri> {
     check_text(text)?;
     let (srv, rest) = match (
@@ -139,8 +141,8 @@ fn check_text(text: &str) -> Result<(), BadUri> {
     Ok(())
 }
 
-/// Splits the text after the scheme into authority, path without its slash, and options. The slash before `?` is
-/// optional.
+/// Splits the text after the scheme into authority, path (without its leading slash) and options. The slash before `?`
+/// is optional.
 fn split(rest: &str) -> (&str, &str, Option<&str>) {
     let (before, options) = rest
         .split_once('?')
@@ -149,7 +151,7 @@ fn split(rest: &str) -> (&str, &str, Option<&str>) {
     (authority, path, options)
 }
 
-/// Whether the text is `user` or `user:password`, both percent-encoded, with a non-empty user.
+/// Returns true if the text is `user` or `user:password`, both percent-encoded, with a non-empty user.
 fn is_user_info(info: &str) -> bool {
     let (user, password) = info.split_once(':').unwrap_or((info, ""));
     !user.is_empty()
@@ -158,7 +160,7 @@ fn is_user_info(info: &str) -> bool {
             .all(|part| !part.contains(['@', ':']) && is_encoded(part))
 }
 
-/// Whether every `%` is followed by two hex digits.
+/// Returns true if every `%` is followed by two hex digits.
 fn is_encoded(text: &str) -> bool {
     text.split('%')
         .skip(1)
@@ -202,7 +204,8 @@ fn parse_port(text: &str) -> Result<u16, BadUri> {
         .ok_or(BadUri::Port)
 }
 
-/// Whether the text is a host name. Underscores are allowed, because names in container networks may contain them.
+/// Returns true if the text is a host name. Underscores are allowed, because names in container networks may contain
+/// them.
 fn is_host_name(text: &str) -> bool {
     let label = |l: &str| {
         (1..=63).contains(&l.len())
@@ -228,7 +231,7 @@ fn parse_database(path: &str) -> Result<Option<DatabaseName>, BadUri> {
     decoded.parse().map(Some).map_err(|_| BadUri::Database)
 }
 
-/// Whether the options contain an `@` outside the value of `appName`, where hosted services use it.
+/// Returns true if the options contain an `@` anywhere except in the value of `appName`, where hosted services use it.
 fn has_stray_at(options: &str) -> bool {
     options.split('&').any(|option| {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));

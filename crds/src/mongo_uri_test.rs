@@ -125,7 +125,8 @@ proptest! {
         prop_assert!(!shown.contains("SECRET") && !shown.contains("X9"));
     }
 
-    /// A connection string with an unencoded password is refused or parsed, but no output contains the password.
+    /// A connection string with an unencoded password is rejected or parsed. In both cases, the output does not contain
+    /// the password.
     #[test]
     fn a_raw_password_is_never_shown(before in "[!-~]{0,8}", after in "[!-~]{0,8}") {
         let shown = match parse(&format!("mongodb://app:{before}SECRET{after}@mongo.example.com:27017/db?w=1")) {

@@ -131,7 +131,7 @@ fn children_have_the_published_names() {
 }
 
 proptest! {
-    /// The objects of two environments in a namespace never have the same kind and name.
+    /// Two environments in one namespace never have objects of the same kind and name.
     #[test]
     fn children_of_two_environments_differ(
         a in "[a-z][-a-z0-9]{0,8}[a-z0-9]", b in "[a-z][-a-z0-9]{0,8}[a-z0-9]", m in 1_i64..200, n in 1_i64..200,
@@ -145,7 +145,7 @@ proptest! {
         prop_assert_ne!(Children::of(&a).release(m), Children::of(&b).release(n));
     }
 
-    /// The name of every created object is a DNS label for every release number.
+    /// The names of the created objects are valid DNS labels for every release number.
     #[test]
     fn children_are_labels(name in "[a-z][-a-z0-9]{0,38}[a-z0-9]", number in 1_i64..=999_999_999) {
         prop_assume!(!name.ends_with("-candidate"));

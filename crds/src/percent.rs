@@ -1,12 +1,12 @@
-//! Percentages in the format of specs: decimal strings with at most three decimal places (`99.5`).
+//! Parsing and formatting of percentages in specs: decimal strings with at most three decimal places (`99.5`).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// 100 % in thousandths of a percent.
+/// 100 %, in thousandths of a percent.
 const WHOLE: u64 = 100_000;
 
-/// Percentage from 0 to 100, in steps of a thousandth of a percent.
+/// Percentage from 0 to 100, in thousandths of a percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percent(u64);
 
@@ -21,7 +21,7 @@ impl Percent {
     /// Default of `promotion.minAvailability`: 99.5 %.
     pub const AVAILABLE: Self = Self(99_500);
 
-    /// `good` as a percentage of `good + bad`, rounded down; `None` if both are 0.
+    /// Returns `good` as a percentage of `good + bad`, rounded down; `None` if both are 0.
     #[must_use]
     pub fn of(good: u64, bad: u64) -> Option<Self> {
         let (good, all) = (u128::from(good), u128::from(good) + u128::from(bad));

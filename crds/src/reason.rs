@@ -1,9 +1,10 @@
-//! Reasons of conditions, Events and releases, with their meanings. The next step for each reason is in `next_step.rs`.
+//! Reasons of conditions, Events and releases, with their published meanings. `next_step.rs` contains the next step for
+//! each reason.
 
 use strum::EnumMessage;
 
-/// Reason of a condition, an Event or a release. A variant's rustdoc is its published meaning; `who` is the person who
-/// takes its next step (`nobody` when nothing needs doing).
+/// Reason of a condition, an Event or a release. The doc comment of a variant is published as its meaning. The property
+/// `who` names the person who must take the next step; `nobody` if nothing needs to be done.
 #[derive(
     Clone,
     Copy,
@@ -25,27 +26,27 @@ pub enum Reason {
     /// The site runs what the spec asks for.
     #[strum(props(who = "nobody"))]
     Ready,
-    /// The check passed.
+    /// The check passed, or nothing needs attention.
     #[strum(props(who = "nobody"))]
     Succeeded,
-    /// A release is being rolled out or a change is being applied.
+    /// A rollout, an image lookup or another change is in progress.
     #[strum(props(who = "nobody"))]
     Progressing,
-    /// The release runs everywhere and is being watched before it counts as good.
+    /// All pods run the release, and it is observed before it counts as good.
     #[strum(props(who = "nobody"))]
     Baking,
-    /// The spec turns this part off.
+    /// The spec turns this feature off.
     #[strum(props(who = "nobody"))]
     Disabled,
-    /// Nothing is held: the cluster runs what the spec names.
+    /// There is no hold and no pin: the cluster runs what the spec asks for, or is on its way to it.
     #[strum(props(who = "nobody"))]
     InSync,
 
     // The spec.
-    /// The spec contradicts itself in a way the schema cannot see.
+    /// The spec has a contradiction or an invalid value that the schema cannot detect.
     #[strum(props(who = "user"))]
     InvalidSpec,
-    /// A ConfigMap in config.configMapRefs does not exist.
+    /// A ConfigMap in `config.configMapRefs` does not exist.
     #[strum(props(who = "user"))]
     ConfigMapNotFound,
 
@@ -53,224 +54,228 @@ pub enum Reason {
     /// The registry has no such image or tag.
     #[strum(props(who = "user"))]
     ImageNotFound,
-    /// The registry refuses to show the image.
+    /// The registry does not allow the operator to read the image.
     #[strum(props(who = "user"))]
     RegistryUnauthorized,
-    /// The registry does not answer, or answers with an error of its own.
+    /// The registry does not respond, or its response cannot be used.
     #[strum(props(who = "cluster administrator"))]
     RegistryUnreachable,
 
     // Secrets and credentials.
-    /// The value is in use and has not been proven against the server: mongo.preflight.mode is Off.
+    /// The connection string or its database has not been checked, for example because `mongo.preflight.mode` is `Off`.
     #[strum(props(who = "nobody"))]
     NotVerified,
-    /// The connection string is being proven; until then the application goes on with the last proven one.
+    /// The connection string is being checked. Until it passes, the application keeps the last one that passed.
     #[strum(props(who = "nobody"))]
     PreflightRunning,
-    /// The check could not be run, which says nothing about the connection string.
+    /// The check of the connection string could not run, so its result is unknown.
     #[strum(props(who = "cluster administrator"))]
     PreflightBlocked,
-    /// A new connection string was proven and is not in use yet, because mongo.rotation is Manual.
+    /// A new connection string passed the check but is not in use yet, because `mongo.rotation` is `Manual`.
     #[strum(props(who = "user"))]
     RotationPending,
-    /// The database server's name has no address, or its SRV record is missing.
+    /// No address was found for the name of the database server, or its SRV record is missing.
     #[strum(props(who = "user"))]
     DnsFailure,
-    /// The host exists, but nothing listens on the port.
+    /// The host of the database server exists, but nothing listens on the port.
     #[strum(props(who = "user"))]
     ConnectionRefused,
-    /// The server cannot be reached over the network, or something between drops the packets.
+    /// The database server cannot be reached over the network, for example because a firewall drops the packets.
     #[strum(props(who = "cluster administrator"))]
     NetworkBlocked,
-    /// No TLS connection could be made: one side speaks it and the other does not, or the server's certificate is
-    /// not trusted or names another host.
+    /// No TLS connection to the database server could be established: only one side uses TLS, or the server's
+    /// certificate is not trusted or is for another host.
     #[strum(props(who = "user"))]
     TlsFailure,
-    /// The server accepted the connection and did not answer in time.
+    /// The database server accepted the connection but did not answer in time.
     #[strum(props(who = "user"))]
     NotAnswering,
-    /// The server refused the user name or the password.
+    /// The database server rejected the user name or the password.
     #[strum(props(who = "user"))]
     AuthFailed,
-    /// The login works, but its rights do not suffice for the role in mongo.preflight.role.
+    /// The login works, but it does not have the role in `mongo.preflight.role`.
     #[strum(props(who = "user"))]
     NotAuthorized,
-    /// No server that takes writes can be reached: an election, or members whose own names cannot be reached.
+    /// No database server that accepts writes can be reached. An election may be in progress, or the host names of the
+    /// replica set's members may not be reachable.
     #[strum(props(who = "user"))]
     NoPrimary,
-    /// What answers is not MongoDB, or gave an error that has nothing to do with the login.
+    /// The server is not MongoDB, or it returned an error that is not about the login.
     #[strum(props(who = "user"))]
     UnexpectedAnswer,
-    /// The connection string leads to the database of an environment of the other stage.
+    /// The connection string leads to a database that an environment of the other stage (staging or prod) uses.
     #[strum(props(who = "user"))]
     WrongDatabase,
-    /// A value in config.secretRefs of prod is also one of staging.
+    /// A secret value of a prod environment is also used by a staging environment.
     #[strum(props(who = "user"))]
     SharedSecret,
     /// A Secret that the spec names does not exist.
     #[strum(props(who = "user"))]
     SecretNotFound,
-    /// The Secret has no such key.
+    /// The Secret with the connection string does not have the expected key.
     #[strum(props(who = "user"))]
     KeyNotFound,
-    /// The value in the Secret is not a MongoDB connection string, or names no database.
+    /// The value in the Secret is not a valid MongoDB connection string, or it names no database or another one than
+    /// `mongo.database`.
     #[strum(props(who = "user"))]
     BadUri,
-    /// The spec names a Secret that may not be handed to an application: a service account's token, a Helm
-    /// release, or one that the operator manages.
+    /// The spec names a Secret that must not be given to an application: a ServiceAccount token, a Helm release, or a
+    /// Secret that the operator manages.
     #[strum(props(who = "user"))]
     SecretNotAllowed,
 
     // The promotion.
-    /// A person allowed this image with promotion.allow.
+    /// A person allowed this image in `promotion.allow`.
     #[strum(props(who = "nobody"))]
     Allowed,
-    /// The image has not yet served well for long enough in the source environment.
+    /// The image has not yet served long enough with good probes in the source environment.
     #[strum(props(who = "nobody"))]
     SoakNotMet,
-    /// Too many checks of the image failed in the source environment.
+    /// Too many probes of the image failed in the source environment.
     #[strum(props(who = "user"))]
     AvailabilityTooLow,
-    /// The source environment never ran this image.
+    /// The source environment has no release of this image.
     #[strum(props(who = "user"))]
     NotInSource,
-    /// The release of this image in the source environment is not good.
+    /// The release of this image in the source environment is not in the phase `Good`.
     #[strum(props(who = "user"))]
     SourceNotGood,
-    /// The environment that promotion.from names does not exist.
+    /// The environment in `promotion.from` does not exist.
     #[strum(props(who = "user"))]
     SourceNotFound,
-    /// The environment that promotion.from names is in a namespace that the operator does not watch.
+    /// The environment in `promotion.from` is in a namespace that the operator does not watch.
     #[strum(props(who = "cluster administrator"))]
     SourceNotWatched,
-    /// A freeze is active: nothing new is released.
+    /// A freeze is active, so nothing new is released.
     #[strum(props(who = "nobody"))]
     Frozen,
 
     // Values on trial.
-    /// New values of config.secretRefs are being tried by one process that serves nobody; the old ones stay in
-    /// use meanwhile.
+    /// New values of `config.secretRefs` are being tested in one pod without traffic. The old values stay in use until
+    /// the test has passed.
     #[strum(props(who = "nobody"))]
     CandidateRunning,
-    /// The new values of config.secretRefs did not work in a process of the release that serves; the old ones
-    /// stay in use.
+    /// The new values of `config.secretRefs` failed the test in one pod without traffic. The old values stay in use.
     #[strum(props(who = "user"))]
     CandidateFailed,
 
     // Releases.
-    /// A container of the release exited or was killed three times, or the site stopped answering after an exit.
+    /// A container of the release exited or was killed three times. Or, in the bake, the pods of the release had more
+    /// than three restarts in total, or the site stopped answering after an exit.
     #[strum(props(who = "user"))]
     CrashLoop,
-    /// The release's image cannot be pulled, and the registry says it is not there or not allowed.
+    /// The image of the release cannot be pulled. The registry reports that the image does not exist or that access is
+    /// denied.
     #[strum(props(who = "user"))]
     ImagePull,
-    /// Kubernetes cannot start the container as configured.
+    /// Kubernetes cannot create the container from the release's configuration.
     #[strum(props(who = "user"))]
     ConfigError,
-    /// The release was not running everywhere in time.
+    /// A pod of the release did not become ready within `rollout.progressDeadline`.
     #[strum(props(who = "user"))]
     ProgressDeadlineExceeded,
-    /// The release failed while it was being watched.
+    /// A pod of the release was not ready for a minute during the bake.
     #[strum(props(who = "user"))]
     BakeFailed,
-    /// While the release was being watched, the site stopped answering on its health path though MongoDB was fine.
+    /// During the bake, the site stopped answering on its health path, and the database was not found to be the cause.
     #[strum(props(who = "user"))]
     ProbeFailed,
-    /// While the release was being watched, the site answered much more slowly than with the last good release: 95 of
-    /// 100 probes took more than twice as long, and at least 100 ms longer.
+    /// During the bake, the site answered much more slowly than with the last good release. The 95th percentile of the
+    /// probes' latency was more than twice as high, and more than 100 ms higher.
     #[strum(props(who = "user"))]
     SlowResponses,
-    /// The release failed after it ran everywhere, and the last good one was restored.
+    /// The release failed after all pods ran it, and the last good release was restored.
     #[strum(props(who = "user"))]
     RolledBack,
-    /// These inputs failed before and are not tried again.
+    /// The spec asks for inputs with which a release failed before. They are not tried again.
     #[strum(props(who = "user"))]
     Held,
-    /// A release failed after its first process took over, and everything was left as it is: the spec asks for
-    /// that, or its release phase cannot be undone.
+    /// A release failed during its rollout or bake, and everything was left as it is. Either `rollout.onFailure` is
+    /// `Pause`, or the release phase is irreversible.
     #[strum(props(who = "user"))]
     Paused,
     /// The command of the release phase failed.
     #[strum(props(who = "user"))]
     ReleasePhaseFailed,
-    /// A page of the release, or an asset that the page names, did not answer as asked.
+    /// A page of the release, or an asset that the page refers to, was not answered as `smoke` requires.
     #[strum(props(who = "user"))]
     SmokeFailed,
-    /// A person pinned this release; it stays, whatever the spec asks for.
+    /// A person pinned a release. It keeps running, whatever the spec asks for.
     #[strum(props(who = "user"))]
     Pinned,
-    /// Another release was pinned later, and that pin applies.
+    /// The pin is not in effect, because another release was pinned later.
     #[strum(props(who = "user"))]
     PinShadowed,
-    /// This release cannot be pinned.
+    /// The release cannot be pinned: it was never good, or its snapshot or image no longer exists.
     #[strum(props(who = "user"))]
     PinRefused,
-    /// The operator is suspended by the spec.
+    /// The field `suspend` of the spec suspends the operator for this environment.
     #[strum(props(who = "user"))]
     Suspended,
-    /// A newer release replaced this one.
+    /// A newer release or a pin replaced this release before it finished.
     #[strum(props(who = "nobody"))]
     Superseded,
-    /// runtime.replicas is 0.
+    /// The field `runtime.replicas` is 0.
     #[strum(props(who = "user"))]
     ScaledToZero,
-    /// The release is blocked by something that is not its fault.
+    /// The release waits because of a problem that it did not cause, such as an unreachable registry or database.
     #[strum(props(who = "cluster administrator"))]
     Blocked,
-    /// The last good release cannot be restored.
+    /// The last good or pinned release does not become ready again.
     #[strum(props(who = "cluster administrator"))]
     RollbackStuck,
-    /// No release of this environment was ever good.
+    /// No release of this environment has become good yet.
     #[strum(props(who = "user"))]
     NeverDeployed,
 
     // The route.
-    /// No controller serves this class of Ingress.
+    /// The IngressClass does not exist, or the spec names none and the cluster has no default IngressClass.
     #[strum(props(who = "cluster administrator"))]
     ControllerMissing,
-    /// The controller has not admitted the route.
+    /// The Ingress controller has not published an address for the Ingress yet.
     #[strum(props(who = "cluster administrator"))]
     NotAccepted,
-    /// Another environment answers on this domain and keeps it.
+    /// The domain is already used by another environment, which keeps it.
     #[strum(props(who = "user"))]
     HostTaken,
-    /// An object with a name the operator needs exists and belongs to somebody else.
+    /// An object with a name that the operator needs already exists, and this operator did not create it.
     #[strum(props(who = "user"))]
     NameConflict,
 
     // The certificate and https.
-    /// The certificate in use is no longer valid.
+    /// The certificate in use has expired.
     #[strum(props(who = "cluster administrator"))]
     Expired,
-    /// A new certificate could not be made; the old one is still in use.
+    /// A new certificate could not be issued. The old certificate, if there is one, stays in use.
     #[strum(props(who = "cluster administrator"))]
     RenewalFailed,
-    /// The certificate is valid, but the operator's CA expires before the next certificate would. The CA is not replaced
-    /// automatically, because everybody who trusts it must then trust the new one.
+    /// The certificate is valid, but the operator's CA expires before the next certificate would. The operator does not
+    /// replace the CA automatically, because everybody who trusts it must then trust the new CA.
     #[strum(props(who = "cluster administrator"))]
     AuthorityExpiring,
-    /// Requests by http are not redirected, and only the controller's own configuration can change that.
+    /// HTTP requests are not redirected to HTTPS. Only the configuration of the Ingress controller can change that.
     #[strum(props(who = "cluster administrator"))]
     ControllerNeedsConfig,
-    /// Not measured yet, or the measurement was not possible.
+    /// The redirect to HTTPS has not been measured yet or could not be measured.
     #[strum(props(who = "nobody"))]
     NotMeasured,
 
     // The site.
-    /// Processes of the application are ready for requests, and no probe says otherwise.
+    /// Pods of the application are ready, and the operator's probes report no failure.
     #[strum(props(who = "nobody"))]
     Serving,
-    /// No process of the application is ready for requests, or none answers the operator's probes although it is
-    /// ready; the message says which.
+    /// No pod of the application is ready, or the site does not answer the operator's probes although pods are ready.
+    /// The message says which.
     #[strum(props(who = "user"))]
     Down,
-    /// Not known yet.
+    /// The state is not known yet or could not be determined.
     #[strum(props(who = "nobody"))]
     Unknown,
 }
 
 impl Reason {
-    /// The reasons that can appear in the status of a CrokodialRelease.
+    /// Reasons that `status.reason` of a CrokodialRelease can have. While the release is `Gated`, it can also have a
+    /// reason of the condition `Promotable`.
     pub const OF_RELEASES: &[Reason] = &[
         Reason::Progressing,
         Reason::Blocked,
@@ -289,13 +294,13 @@ impl Reason {
         Reason::SlowResponses,
     ];
 
-    /// The name of the reason, as in the field `reason`.
+    /// Returns the name of the reason, as in the field `reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// The published meaning of the reason, as a complete sentence. A test checks that it is never empty.
+    /// Returns the published meaning of the reason, in complete sentences. A test checks that it is never empty.
     #[must_use]
     pub fn meaning(self) -> &'static str {
         self.get_documentation().unwrap_or_default().trim_end()

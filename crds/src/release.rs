@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::serialization::is_default;
 
-/// What was released. The operator writes it once and never changes it. `pin` and `pinReason` are set by users: set
-/// `pin` to return to this release and stay on it.
+/// Record of what was released. The operator writes it once and never changes it. Users may set only `pin` and
+/// `pinReason`: a pin returns to this release and stays on it.
 #[derive(
     CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema,
 )]
@@ -22,7 +22,7 @@ use crate::serialization::is_default;
     namespaced,
     status = "ReleaseStatus",
     derive = "PartialEq",
-    doc = "One release of an environment: the record the operator writes and never changes. Read it with kubectl get crel; release by editing the CrokodialEnvironment; return to it and stay there by setting spec.pin.",
+    doc = "One release of an environment: a record that the operator creates and whose spec it never changes. List releases with kubectl get crel. To make a new release, edit the CrokodialEnvironment. To return to this release and keep it, set spec.pin.",
     printcolumn(name = "ENV", type_ = "string", json_path = ".spec.environment"),
     printcolumn(name = "RELEASE", type_ = "integer", json_path = ".spec.number"),
     printcolumn(name = "PHASE", type_ = "string", json_path = ".status.phase"),
@@ -49,174 +49,177 @@ pub struct ReleaseSpec {
     #[schemars(length(min = 1, max = 40))]
     pub environment: String,
 
-    /// Number of the release; counts up from 1 in each environment.
+    /// Number of the release. Each environment counts its releases from 1.
     #[schemars(range(min = 1, max = 999_999_999))]
     pub number: i64,
 
-    /// The image as the environment's spec named it.
+    /// Image as written in the environment's spec; with `promotion.auto`, as written in the source environment.
     #[schemars(length(min = 1, max = 512))]
     pub image: String,
 
-    /// The digest that runs.
+    /// Digest of the image that the pods run.
     #[schemars(length(min = 71, max = 71))]
     #[x_kube(validation = Rule::new("self.matches('^sha256:[a-f0-9]{64}$')")
         .message("digest: write sha256: and 64 lower-case hex digits"))]
     pub digest: String,
 
-    /// Hash of everything that makes this release differ from another; a hold applies to these inputs.
+    /// Hash of the inputs of the release, such as image and configuration. A hold applies to all releases with the same
+    /// hash.
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^[a-f0-9]+$')").message("inputs: write lower-case hex digits"))]
     pub inputs: String,
 
-    /// The environment's `rollout.retry` when this release was made.
+    /// Value of the environment's `rollout.retry` when this release was made.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     pub retry: String,
 
-    /// The earlier good release this one returns to, when its inputs are the same.
+    /// Number of the earlier good release whose inputs this release restores; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 999_999_999))]
     pub restores: Option<i64>,
 
-    /// The release of another environment in which the image proved itself.
+    /// Release in the source environment from which the image was promoted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted_from: Option<PromotedFrom>,
 
-    /// Set by users. True: return to this release, which must be good, and stay on it, whatever the
-    /// CrokodialEnvironment asks for, until this is false again. When several releases are pinned, the last pin
-    /// set applies.
+    /// True to return to this release and stay on it, whatever the CrokodialEnvironment asks for. Set by users; only a
+    /// good release can be pinned. The pin ends when the value is false again. If several releases are pinned, the
+    /// latest pin applies.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pin: bool,
 
-    /// Set by users. Why the release is pinned, such as the number of an incident.
+    /// Reason for the pin, such as an incident number. Set by users.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 256))]
     pub pin_reason: String,
 }
 
-/// A release of another environment.
+/// Release of the source environment from which an image was promoted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PromotedFrom {
-    /// Name of the environment.
+    /// Name of the source environment.
     #[schemars(length(min = 1, max = 40))]
     pub environment: String,
 
-    /// Its namespace.
+    /// Namespace of the source environment.
     #[schemars(length(min = 1, max = 63))]
     pub namespace: String,
 
-    /// Number of its release.
+    /// Number of the release in the source environment.
     #[schemars(range(min = 1, max = 999_999_999))]
     pub release: i64,
 }
 
-/// How the release went. Written by the operator only.
+/// State of the release. Written only by the operator.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseStatus {
-    /// How far the release has come.
+    /// Current phase of the release.
     pub phase: ReleasePhase,
 
-    /// Why it is in this phase: a reason, see the reference of conditions and reasons.
+    /// Reason for the phase, such as `CrashLoop`. The reference of conditions and reasons explains all reasons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub reason: Option<String>,
 
-    /// The reason in a sentence, with the next step.
+    /// Explanation of the reason, with the next step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,
 
-    /// When the operator began to roll it out.
+    /// Time at which the operator began to start pods of the release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
 
-    /// When it was running everywhere.
+    /// Time at which all pods first ran the release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_out_at: Option<Time>,
 
-    /// When it reached a final phase.
+    /// Time at which the release reached a final phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
 
-    /// Whether it answers requests now.
+    /// True if the release serves requests now.
     #[serde(default)]
     pub serving: bool,
 
-    /// Restarts of its containers so far.
+    /// Number of container restarts, summed over the pods of the release.
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub restarts: i32,
 
-    /// True when it failed and was left in place, because `rollout.onFailure` is `Pause` or because its release phase
-    /// cannot be undone. A person decides what runs next.
+    /// True if the release failed and was left in place, because `rollout.onFailure` is `Pause` or its release phase is
+    /// irreversible. A person must decide what runs next.
     #[serde(default, skip_serializing_if = "is_default")]
     pub paused: bool,
 
-    /// The reason of `promotion.allow`, when that let the release pass the gate.
+    /// Reason given in `promotion.allow`, if that let the release pass the promotion gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub allowed: Option<String>,
 
-    /// Since when the operator has seen its pin.
+    /// Time at which the operator noticed the pin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_at: Option<Time>,
 
-    /// Whether a rollback to it is possible: its image is still in the registry, and its snapshot of the configuration
-    /// still exists. Checked once a day.
+    /// True if a rollback to this release is possible: its image is still in the registry, and the snapshot of its
+    /// configuration still exists. Checked once a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollbackable: Option<bool>,
 
-    /// When `rollbackable` was last checked.
+    /// Time of the last check of `rollbackable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_checked_at: Option<Time>,
 
-    /// Since when it is blocked by something that is not its fault.
+    /// Time since which the release has been blocked by a problem that it did not cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_since: Option<Time>,
 
-    /// Seconds it was blocked earlier in this phase; its deadline is extended by them.
+    /// Seconds for which the release was blocked earlier. They extend `rollout.progressDeadline` or, if they fall into
+    /// the bake, `rollout.bake`. The count starts at 0 again when the bake begins.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(min = 0))]
     pub blocked_seconds: i64,
 
-    /// Since when it fails in a way that an outage of the database may explain.
+    /// Time since which the release has shown a fault that an outage of the database may explain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspected_at: Option<Time>,
 
-    /// Until when its processes may recover after an outage of the database.
+    /// End of the time that pods get to recover from an outage of the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excused_until: Option<Time>,
 
-    /// Exits of one container that do not count against it, because the database was down.
+    /// Number of exits per container that do not count against the release, because the database was down.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(min = 0))]
     pub excused_restarts: i32,
 
-    /// Its soak: seconds during which this release alone served and every probe of it was good. Time without
-    /// measurements does not count. Written at most once a minute.
+    /// Soak of the release: seconds in which no other release served and every probe was good. Time without probes does
+    /// not count. Normally written once a minute.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(min = 0))]
     pub good_seconds: i64,
 
-    /// Seconds during which this release alone served and was probed, whatever the result.
+    /// Seconds in which no other release served and the release was probed, whatever the result.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(min = 0))]
     pub measured_seconds: i64,
 
-    /// Time up to which goodSeconds and measuredSeconds are counted.
+    /// Time up to which `goodSeconds` and `measuredSeconds` are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_counted_at: Option<Time>,
 
-    /// When probes of it failed, the newest last. Failures close to each other are merged, older ones more coarsely.
+    /// Failed probes of the release, oldest first. Failures close to each other are merged into one entry, and old
+    /// failures more than recent ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["measured".into()]))]
     pub failures: Vec<ProbeFailure>,
 
-    /// 95th percentile of the probes' latency at the end of its bake, in milliseconds; later releases are compared
-    /// with it.
+    /// 95th percentile of the probes' latency at the end of the bake, in milliseconds. The latency of later releases is
+    /// compared with it.
     #[serde(
         default,
         rename = "latencyP95Ms",
@@ -225,30 +228,31 @@ pub struct ReleaseStatus {
     #[schemars(range(min = 0))]
     pub latency_p95_ms: Option<i32>,
 
-    /// Conditions in the usual form of Kubernetes.
+    /// Conditions in the standard Kubernetes format.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 40))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }
 
-/// A time at which the site did not answer as it should.
+/// Failed probes of a release, merged into one entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeFailure {
-    /// When the newest of its failed probes was made.
+    /// Time of the newest failed probe in this entry.
     pub at: Time,
 
-    /// The release's measuredSeconds by then: how long ago it is, in time that was measured.
+    /// Value of `measuredSeconds` when the newest failed probe in this entry was stored. The difference from the
+    /// current `measuredSeconds` is the age of the failure in measured seconds.
     #[schemars(range(min = 0))]
     pub measured: i64,
 
-    /// Seconds that failed.
+    /// Number of seconds that count as failed.
     #[schemars(range(min = 0))]
     pub seconds: i64,
 }
 
-/// How far a release has come. Good, Rejected, RolledBack and Superseded are final.
+/// Phase of a release. `Good`, `Rejected`, `RolledBack` and `Superseded` are final.
 #[derive(
     Clone,
     Copy,
@@ -264,33 +268,33 @@ pub struct ProbeFailure {
     JsonSchema,
 )]
 pub enum ReleasePhase {
-    /// Recorded, not begun.
+    /// The release is recorded, but its rollout has not begun.
     #[default]
     Pending,
-    /// It waits for the promotion gate, or for the end of a pin.
+    /// The release waits for the promotion gate, or for the end of a pin.
     Gated,
-    /// It waits for the credentials it needs.
+    /// The release waits for the credentials that it needs.
     Preflight,
-    /// The command of `releasePhase` runs.
+    /// The command in `releasePhase` runs.
     ReleasePhase,
-    /// One process of it runs without traffic and is checked.
+    /// One pod of the release runs without traffic and is checked.
     Candidate,
-    /// Its processes are replacing the old ones.
+    /// Pods of the release are replacing the old pods.
     Rolling,
-    /// It runs everywhere and is being watched.
+    /// All pods run the release, and it is observed.
     Baking,
-    /// It passed its bake; this never changes again.
+    /// The release passed its bake.
     Good,
-    /// It never ran everywhere; the last good release went on serving.
+    /// The release failed before it ran on all pods.
     Rejected,
-    /// It ran everywhere, failed, and the last good release was put back.
+    /// The release failed during its bake. The last good release was restored, unless `paused` is true.
     RolledBack,
-    /// A newer release replaced it before it was good.
+    /// A newer release or a pin replaced this release before it finished.
     Superseded,
 }
 
 impl ReleasePhase {
-    /// Whether the phase is final: a release in this phase never changes to another one.
+    /// Returns true if the phase is final: a release in this phase never changes to another phase.
     #[must_use]
     pub fn is_final(self) -> bool {
         match self {
@@ -305,7 +309,7 @@ impl ReleasePhase {
         }
     }
 
-    /// The value of `status.phase`.
+    /// Returns the value of `status.phase`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use kube::CustomResourceExt;
 use crate::environment::CrokodialEnvironment;
 use crate::release::CrokodialRelease;
 
-/// The CustomResourceDefinitions of both kinds, in the order of the documentation.
+/// Returns the CustomResourceDefinitions of `CrokodialEnvironment` and `CrokodialRelease`, in this order.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
     vec![
@@ -17,7 +17,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     ]
 }
 
-/// Removes from the schema what the derive macros add and should not be published; see [`plain`].
+/// Prepares the generated schemas of a definition for publication; see [`plain`].
 fn publish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version
@@ -31,12 +31,12 @@ fn publish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd
 }
 
-/// Cleans a schema and its children.
+/// Prepares a schema and its children for publication:
 ///
-/// - Removes `nullable`, so that the API server drops an explicit null and no rule can be evaded by writing one.
-/// - Removes `default`, because a default in the stored object would be drift for GitOps tools and change the inputs of
-///   releases.
-/// - Joins the lines of descriptions, and bounds the lengths of the fields of conditions.
+/// - Removes `nullable`, so that the API server drops an explicit null, and users cannot evade a rule by writing null.
+/// - Removes `default`, because the API server would store the default in objects. GitOps tools would see drift, and
+///   the inputs of releases would change.
+/// - Joins the lines of descriptions, and limits the lengths of the fields of conditions.
 fn plain(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.default = None;
@@ -62,7 +62,7 @@ fn plain(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// The text with each paragraph on one line, because tools such as `kubectl explain` wrap the text themselves.
+/// Joins the lines of each paragraph into one, because tools such as `kubectl explain` wrap the text themselves.
 fn unwrapped(text: &str) -> String {
     let paragraphs = text
         .split("\n\n")
@@ -70,7 +70,7 @@ fn unwrapped(text: &str) -> String {
     paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
-/// Adds the length limits of `metav1.Condition` to the schema of a condition; the Rust type does not have them.
+/// Adds the length limits of `metav1.Condition` to the schema of a condition, because the Rust type does not have them.
 fn bound_condition(condition: &mut JSONSchemaProps) {
     for (name, longest) in [
         ("type", 316),

@@ -1,7 +1,7 @@
-//! Helper for serde attributes of the API types.
+//! Helper function for serde attributes of the API types.
 
-/// Predicate for `skip_serializing_if`. A value equal to its default is not serialized, so that an absent field and a
-/// field with its default have the same hash and no diff.
+/// Returns true for the default value, for use in `skip_serializing_if`. Default values are not serialized, so that an
+/// absent field and an explicit default have the same hash and no diff.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

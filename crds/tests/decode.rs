@@ -1,5 +1,5 @@
-//! Tests that objects stored by earlier versions still decode, and encode to the same JSON. A field that was renamed or
-//! became required fails here. New fixtures may be added; existing ones must not be changed.
+//! Tests that objects stored by earlier versions can still be decoded, and are encoded to the same JSON. They fail if a
+//! field was renamed or became required. New fixtures may be added; existing ones must not be changed.
 
 use crokodial_crds::{
     CrokodialEnvironment, CrokodialRelease, DeletionPolicy, HoldKind, PromotionVerdict,

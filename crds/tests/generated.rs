@@ -1,4 +1,4 @@
-//! Tests that the generated files in the repository are up to date.
+//! Tests of crdgen, mainly that the generated files in the repository are up to date.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! Tests the published schemas with the cases of tests/cases.yaml: first the bounds of the JSON schema, then the CEL
-//! rules, evaluated as by the API server.
+//! Tests the published schemas with the cases in tests/cases.yaml: first the limits of the JSON schema, then the CEL
+//! rules. Both are evaluated as the API server does.
 
 use std::collections::BTreeMap;
 
@@ -27,14 +27,14 @@ struct Case {
     refused: Option<String>,
 }
 
-/// A case and the answer to it.
+/// Test case after its validation: the expected error (`refused`) and the actual errors (`answer`).
 struct Answered {
     title: String,
     refused: Option<String>,
     answer: String,
 }
 
-/// All cases of all kinds with their answers, and the messages of all CEL rules.
+/// Validates all cases of all kinds. Returns the results, and the messages of all CEL rules.
 fn answers() -> (Vec<Answered>, Vec<String>) {
     let table: Table = serde_saphyr::from_str(include_str!("cases.yaml")).unwrap();
     assert_eq!(
@@ -86,7 +86,7 @@ fn the_table_holds_and_breaks_every_rule() {
     assert_eq!(unbroken, Vec::<String>::new(), "rules no case breaks");
 }
 
-/// The validation of one kind, as by the API server.
+/// Validator for one kind, which imitates the API server.
 struct Server {
     schema: Value,
     bounds: jsonschema::Validator,
@@ -116,8 +116,8 @@ impl Server {
         }
     }
 
-    /// The error messages of the API server, one per line; empty for a valid object. Messages about bounds are worded
-    /// like the server's only where cases refer to them.
+    /// Returns the error messages, one per line; empty for a valid object. Errors about schema limits have the API
+    /// server's wording only where test cases refer to it.
     fn answer(&self, object: &Value, old: Option<&Value>) -> String {
         let mut lines = Vec::new();
         for error in self.bounds.iter_errors(object) {
@@ -144,7 +144,7 @@ impl Server {
     }
 }
 
-/// Adds an error for each list of type `map` or `set` with duplicate items.
+/// Adds an error for each list of type `map` or `set` that has duplicate items.
 fn duplicates(schema: &Value, value: &Value, lines: &mut Vec<String>) {
     for (name, child) in value.as_object().into_iter().flatten() {
         duplicates(&schema["properties"][name], child, lines);

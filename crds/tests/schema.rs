@@ -1,11 +1,11 @@
-//! Tests of properties that every node of the published schemas must have.
+//! Tests of the published CRDs, mostly of properties that every node of their schemas must have.
 
 use crokodial_crds::{condition::MAX_MESSAGE, schema};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 
-/// All schema nodes below `spec` and `status`, with their paths.
+/// Returns all schema nodes below `spec` and `status`, with their paths.
 fn nodes() -> Vec<(String, JSONSchemaProps)> {
     let mut found = Vec::new();
     for crd in schema::all() {
@@ -206,7 +206,7 @@ fn columns_and_names_are_the_published_ones() {
     );
 }
 
-/// The chart's value `tls.mode`, which is the default of `spec.tls.mode`, accepts the same modes.
+/// The chart's value `tls.mode`, which is the default of `spec.tls.mode`, accepts the same values as the CRD.
 #[test]
 fn the_chart_takes_every_mode_of_tls() {
     let chart = concat!(

@@ -24,6 +24,13 @@ pub enum Fault {
     Held,
 }
 
+impl Fault {
+    /// Returns true if the fault ends the operator's process.
+    pub fn ends_the_process(self) -> bool {
+        matches!(self, Self::CrashBefore | Self::CrashAfter)
+    }
+}
+
 /// Recorded API call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {

@@ -2,6 +2,7 @@
 
 use crokodial_operator::uptime::{ProbeOutcome, Probes, SiteFault, UnknownCause};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::support::Site;
 
@@ -12,11 +13,14 @@ const LOST: ProbeOutcome = ProbeOutcome::Unknown(UnknownCause::OwnNetwork);
 
 /// Returns a site where release 1 of staging is Good and release 2 is in its bake.
 async fn baking() -> Site {
-    let mut site = Site::good().await;
-    site.image("staging", NEW);
-    site.rest("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
-    site
+    static BAKING: OnceCell<Site> = OnceCell::const_new();
+    BAKING.get_or_init(async || {
+        let mut site = Site::good().await;
+        site.image("staging", NEW);
+        site.rest("staging").await;
+        assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
+        site
+    }).await.copy()
 }
 
 fn record(site: &Site, name: &str) -> Value {

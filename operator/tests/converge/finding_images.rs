@@ -1,6 +1,7 @@
 //! Tests of images that the operator discovers through a followed tag or `promotion.auto`, and of freezes.
 
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::support::{NS, Site, digest_of, environment};
 use crokodial_fake_api::Behaviour;
@@ -8,15 +9,18 @@ use crokodial_fake_api::Behaviour;
 const DEV: &str = "registry.test/dialer:dev";
 
 async fn following() -> Site {
-    let mut site = Site::empty();
-    let mut staging = environment("staging");
-    staging["spec"]["image"] = json!(DEV);
-    staging["spec"]["follow"] = json!({"interval": "1m"});
-    site.api.put(staging);
-    site.rest("staging").await;
-    site.bake("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good"]);
-    site
+    static FOLLOWING: OnceCell<Site> = OnceCell::const_new();
+    FOLLOWING.get_or_init(async || {
+        let mut site = Site::empty();
+        let mut staging = environment("staging");
+        staging["spec"]["image"] = json!(DEV);
+        staging["spec"]["follow"] = json!({"interval": "1m"});
+        site.api.put(staging);
+        site.rest("staging").await;
+        site.bake("staging").await;
+        assert_eq!(site.phases("staging"), ["1 Good"]);
+        site
+    }).await.copy()
 }
 
 #[tokio::test(start_paused = true)]

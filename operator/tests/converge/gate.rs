@@ -5,6 +5,7 @@ use crokodial_operator::uptime::Probes as _;
 use crokodial_operator::uptime::{ProbeOutcome, SiteFault};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::support::{LIVE, NS, Site, digest_of, environment};
 
@@ -26,6 +27,14 @@ fn prod(namespace: &str) -> Value {
 /// Returns a site with staging and prod. The first release of prod is Good because `promotion.allow` permitted it. If
 /// `apart` is true, prod has its own namespace.
 async fn both(apart: bool) -> Site {
+    static BOTH: [OnceCell<Site>; 2] = [const { OnceCell::const_new() }; 2];
+    let cell = &BOTH[usize::from(apart)];
+    cell.get_or_init(async || first_of_prod(apart).await)
+        .await
+        .copy()
+}
+
+async fn first_of_prod(apart: bool) -> Site {
     let mut site = Site::good().await;
     let home = if apart { LIVE } else { NS };
     if apart {
@@ -57,6 +66,14 @@ async fn both(apart: bool) -> Site {
 /// Returns a site where the image `NEW` is Good in staging and is now requested in the spec of prod. If `apart` is
 /// true, prod has its own namespace.
 async fn asked(apart: bool) -> Site {
+    static ASKED: [OnceCell<Site>; 2] = [const { OnceCell::const_new() }; 2];
+    let cell = &ASKED[usize::from(apart)];
+    cell.get_or_init(async || second_of_staging(apart).await)
+        .await
+        .copy()
+}
+
+async fn second_of_staging(apart: bool) -> Site {
     let mut site = both(apart).await;
     site.image("staging", NEW);
     site.rest("staging").await;

@@ -2,6 +2,7 @@
 
 use crokodial_operator::registry::Existence;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::support::{NS, SYSTEM, Site};
 use crokodial_fake_api::Behaviour;
@@ -12,12 +13,15 @@ const BAD: &str = "registry.test/dialer:bad";
 
 /// Returns a site with two good releases, of which the second is running.
 async fn two_good() -> Site {
-    let mut site = Site::good().await;
-    site.image("staging", SECOND);
-    site.rest("staging").await;
-    site.bake("staging").await;
-    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
-    site
+    static TWO_GOOD: OnceCell<Site> = OnceCell::const_new();
+    TWO_GOOD.get_or_init(async || {
+        let mut site = Site::good().await;
+        site.image("staging", SECOND);
+        site.rest("staging").await;
+        site.bake("staging").await;
+        assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+        site
+    }).await.copy()
 }
 
 fn pin(site: &Site, release: &str, pin: bool) {

@@ -1,6 +1,7 @@
 //! Tests of releases of new images that work or fail.
 
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 use crate::support::{Site, digest_of};
 use crokodial_fake_api::Behaviour;
@@ -85,11 +86,14 @@ async fn a_new_image_rolls_bakes_and_becomes_good() {
 }
 
 async fn crash_looped() -> Site {
-    let mut site = Site::good().await;
-    site.behave(BAD, Behaviour::CrashLoop);
-    site.image("staging", BAD);
-    site.rest("staging").await;
-    site
+    static CRASH_LOOPED: OnceCell<Site> = OnceCell::const_new();
+    CRASH_LOOPED.get_or_init(async || {
+        let mut site = Site::good().await;
+        site.behave(BAD, Behaviour::CrashLoop);
+        site.image("staging", BAD);
+        site.rest("staging").await;
+        site
+    }).await.copy()
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,11 @@
-//! Errors of the generator.
+//! Error type of crdgen, which generates the CRD manifests and the reference pages.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::troubleshoot;
 
-/// Error of the generator.
+/// Error of a run of crdgen.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{}: {source}", path.display())]

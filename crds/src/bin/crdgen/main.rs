@@ -1,5 +1,5 @@
 //! Generates all files that are derived from the API types: manifests, chart templates and documentation. With
-//! `--check` it writes nothing and reports the files that are out of date.
+//! `--check` it writes no files but reports those that are out of date.
 
 mod error;
 mod manifest;

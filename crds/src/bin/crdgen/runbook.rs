@@ -1,18 +1,19 @@
-//! Runbook entries by reason, published in docs/troubleshoot.md.
+//! Runbook entries for reasons, published in docs/troubleshoot.md.
 
 use crokodial_crds::Reason;
 
-/// Runbook entry of one reason: the usual cause, and commands to paste. In commands `$NS` is the namespace, `$ENV` the
-/// environment and `$N` the number of the release. Empty if the condition's message says enough.
+/// Runbook entry for one reason: the usual cause, and commands to paste. In the commands, `$NS` is the namespace,
+/// `$ENV` the environment and `$N` the number of the release. Both fields are empty if the condition's message is
+/// sufficient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Runbook {
-    /// The usual cause, in complete sentences.
+    /// Usual cause of the reason, in complete sentences.
     pub usually: &'static str,
-    /// Commands, one per line.
+    /// Shell commands for the diagnosis, one per entry.
     pub commands: &'static [&'static str],
 }
 
-/// Commands that show the pods of a release and their logs, including those of the previous container.
+/// Commands that show the pods of a release and their logs, including the logs of previous containers.
 const PODS: &[&str] = &[
     "kubectl -n $NS get pods -l crokodial.com/environment=$ENV,crokodial.com/release=$N",
     "kubectl -n $NS logs -l crokodial.com/environment=$ENV,crokodial.com/release=$N --previous --tail=50",
@@ -40,7 +41,7 @@ const SITE: &[&str] = &[
     "kubectl -n $NS logs -l crokodial.com/environment=$ENV --tail=50",
 ];
 
-/// Entries, each for one or more reasons. A reason without an entry needs no more than its message.
+/// Runbook entries: reasons, usual cause, commands. A reason without an entry has a message that is sufficient.
 const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     (
         &[Reason::ImageNotFound],
@@ -184,7 +185,7 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     ),
 ];
 
-/// The entry of a reason; an empty one if the reason has none.
+/// Returns the runbook entry for a reason; an empty one if there is none.
 pub fn entry(reason: Reason) -> Runbook {
     let found = ENTRIES
         .iter()
