@@ -1,5 +1,5 @@
-//! State that all reconciles share: API client, settings, clock, caches, metrics, and clients for services outside the
-//! Kubernetes API.
+//! State that all reconciles share, including the API client, settings, caches and metrics, and clients for services
+//! outside the Kubernetes API.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -24,10 +24,10 @@ use crate::requeue::RequeueTrigger;
 use crate::smoke::{Smoke, SmokeResult, SmokeTarget};
 use crate::uptime::Probes;
 
-/// Maximum length of an Event's note in characters. The API server accepts at most 1 kB.
+/// Maximum length of an Event's note in characters. The API server accepts at most 1024 bytes.
 const MAX_NOTE: usize = 1000;
 
-/// Settings of the operator from its Helm chart.
+/// Settings of the operator, from its command line.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Namespaces whose environments the operator reconciles.
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Outside {
 pub struct Context {
     /// Client of the Kubernetes API.
     pub io: KubeIo,
-    /// Settings of the operator from its Helm chart.
+    /// Settings of the operator, from its command line.
     pub settings: Settings,
     /// Client of container registries.
     pub images: Arc<dyn Images>,
@@ -78,7 +78,7 @@ pub struct Context {
     pub smoke: Arc<dyn Smoke>,
     /// Metrics of the operator.
     pub metrics: Metrics,
-    /// Cache of image digests that registries returned for image references.
+    /// Cache of the digests or errors that lookups of image references at registries returned.
     pub resolutions: Lookups<Resolution, Result<Digest, ResolveError>>,
     /// Cache of checks that an image digest still exists in its registry. The key is image, digest and registry
     /// credentials.

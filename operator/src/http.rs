@@ -39,8 +39,8 @@ struct Shown {
     leads: bool,
 }
 
-/// Readiness of the operator, set by the controllers and the leader election and reported by /readyz. A standby replica
-/// that waits to become leader is ready.
+/// Readiness of the operator, set by the check at startup and the leader election and reported by /readyz. A standby
+/// replica that waits to become leader is ready.
 #[derive(Debug, Clone)]
 pub struct Readiness(Arc<watch::Sender<Shown>>);
 
@@ -108,7 +108,7 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// Returns a stable CamelCase identifier of the error, for logs and tests.
+    /// Returns a stable CamelCase identifier of the error.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Listener(_) => "ListenerUnusable",

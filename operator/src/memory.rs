@@ -8,7 +8,7 @@ use crokodial_crds::condition::ConditionType;
 use jiff::Timestamp;
 
 /// Maximum number of entries in an [`AppliedCache`], enough for a dozen children in each of hundreds of environments. A
-/// cache that exceeds it indicates a bug, so it is emptied.
+/// cache that exceeds it is emptied.
 const MAX_RESULTS: usize = 10_000;
 
 /// Cache of server-side apply results. It maps the hash of the requested object to the hash of the resulting object.

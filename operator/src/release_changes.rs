@@ -1,5 +1,5 @@
-//! Notifications between controllers about changed releases. Each controller watches only its own namespace, but its
-//! environments may promote from an environment in another namespace.
+//! Notifications between controllers about changed releases and probe results. Each controller watches only its own
+//! namespace, but its environments may promote from an environment in another namespace.
 
 use futures::{Stream, stream};
 use tokio::sync::broadcast::{self, error::RecvError};

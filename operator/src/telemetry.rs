@@ -23,7 +23,7 @@ pub enum TelemetryError {
 }
 
 impl TelemetryError {
-    /// Returns a stable CamelCase identifier of the error, for logs and tests.
+    /// Returns a stable CamelCase identifier of the error.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::AlreadySet => "TelemetryAlreadySet",

@@ -1,4 +1,4 @@
-//! Crash tests. A crash of the operator or a failed call is injected at each write in turn. The final state must be the
+//! Crash tests. Each run injects a crash of the operator or a failed call at another write. The final state must be the
 //! same as without the fault.
 
 use std::collections::BTreeMap;
@@ -16,8 +16,7 @@ const BAD: &str = "registry.test/dialer:bad";
 /// Image that starts and then fails in its bake.
 const SHAKY: &str = "registry.test/dialer:shaky";
 
-/// Number of failed reconciles at which a run is aborted. Each run has one fault, which fails one reconcile, and a
-/// crash may fail one more.
+/// Number of failed reconciles at which a run is aborted. It is more than the one fault of a run can cause.
 const MAX_FAILURES: usize = 4;
 
 /// Maximum number of reconciles until operator and cluster are at rest.
@@ -130,7 +129,8 @@ impl Life {
         }
     }
 
-    /// Returns the minimum number of writes at which a fault must have been injected, so that the test is meaningful.
+    /// Returns the number that the injected faults times the stride must exceed, so that the test is meaningful. That
+    /// product is about the number of writes.
     fn least_writes(self) -> usize {
         match self {
             Self::Releases => 30,
@@ -168,7 +168,7 @@ async fn before_a_promotion() -> Site {
     site
 }
 
-/// Returns all stored objects that are compared, without timestamps, random keys and generated names.
+/// Returns all stored objects that are compared, without values that differ between runs, such as timestamps and UIDs.
 fn end(site: &Site) -> BTreeMap<String, Value> {
     let mut all = site.api.snapshot();
     all.retain(|key, _| {
@@ -231,7 +231,7 @@ struct FaultyRun<'a> {
 }
 
 impl FaultyRun<'_> {
-    /// Runs until operator and cluster are at rest. Returns `None` if there was no such write.
+    /// Runs until operator and cluster are at rest. Returns `None` if there were too few writes to reach the fault.
     async fn end(&self, life: Life) -> Option<Site> {
         let name = life.environment();
         let mut site = self.start.copy();
@@ -250,8 +250,8 @@ impl FaultyRun<'_> {
     }
 }
 
-/// Repeats each event with the fault at every `stride`-th write. Each repetition must end in the state that the event
-/// has without a fault.
+/// Repeats each event with the fault at every `stride`-th write. Each repetition must end in the same state as the
+/// event without a fault.
 ///
 /// A process that dies loses its memory, so a repetition starts right before the reconcile with the faulty write. A
 /// process that survives keeps its memory, so all repetitions start before the first reconcile.
@@ -268,13 +268,18 @@ async fn at_every_write(life: Life, fault: Fault, stride: usize) {
         let expected = end(&site);
         for (reconcile, start) in starts.iter().enumerate() {
             for write in (1..).step_by(stride) {
-                let run = FaultyRun { start, write, fault };
+                let run = FaultyRun {
+                    start,
+                    write,
+                    fault,
+                };
                 let Some(faulty) = run.end(life).await else {
                     break;
                 };
                 reached += 1;
-                let context =
-                    format!("{life:?}, event {part}, {fault:?} at write {write} after reconcile {reconcile}");
+                let context = format!(
+                    "{life:?}, event {part}, {fault:?} at write {write} after reconcile {reconcile}"
+                );
                 same(&expected, &end(&faulty), &context);
                 assert_eq!(faulty.runs(name), site.runs(name), "{context}");
             }

@@ -205,8 +205,9 @@ async fn the_last_one_leaves_a_lease_that_is_nobodys() {
     assert!(next.leads().await < Duration::from_millis(50));
 }
 
-/// Delays the `n`-th write of the leader in the network until another replica has led for two lease durations. Returns
-/// the site and the new leader, or `None` if the leader makes fewer writes.
+/// Holds back the `n`-th write of the leader in the network, and waits until another replica has led for two lease
+/// durations. The write arrives when the test calls `FakeApi::arrive`. Returns the site and the new leader, or `None`
+/// if the leader makes fewer writes.
 async fn hung(n: usize) -> Option<(Site, Replica)> {
     let (mut site, first, second) = pair().await;
     // Writes of all clients are counted. The election is stopped, so that only writes of reconciles are.

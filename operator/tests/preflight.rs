@@ -1,5 +1,5 @@
-//! Tests of preflight checks against various listeners. Logins and roles are tested with a fake MongoDB server; the
-//! end-to-end tests use real servers.
+//! Tests of preflight checks against various listeners. Logins and roles are tested with a fake MongoDB server, and
+//! also with a real one if `MONGODB_TEST_URI` is set.
 
 use std::io::Write;
 use std::time::Duration;

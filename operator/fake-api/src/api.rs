@@ -77,7 +77,8 @@ impl FakeApi {
 
     // Planned faults and recorded calls.
 
-    /// Plans `fault` for the `n`-th call from now, counting from 1. Watches are not counted.
+    /// Plans `fault` for the `n`-th call from now, counting from 1. Watches, discovery requests and requests that
+    /// cannot be parsed are not counted.
     pub fn fail_at(&self, n: usize, fault: Fault) {
         self.lock().faults.plan(CountedCalls::All, n, fault);
     }
@@ -114,7 +115,8 @@ impl FakeApi {
     }
 
     /// Returns the calls recorded since the start or the last [`Self::take_calls`], including watches. Discovery
-    /// requests, requests that could not be parsed and requests delayed by [`Fault::Held`] are not recorded.
+    /// requests, requests that could not be parsed, requests delayed by [`Fault::Held`] and requests of a crashed
+    /// client are not recorded.
     pub fn calls(&self) -> Vec<Call> {
         self.lock().faults.calls.clone()
     }
@@ -162,9 +164,9 @@ impl FakeApi {
         found.map(|(_, stored)| stored.served()).collect()
     }
 
-    /// Returns all objects, keyed by `plural.group/namespace/name`. Leaves out fields that differ between two runs with
-    /// the same result: uid, resourceVersion, generation, creationTimestamp and managedFields. Crash tests compare the
-    /// snapshots of two runs.
+    /// Returns all objects, keyed by `plural.group/namespace/name`, or `plural/namespace/name` for the core group.
+    /// Leaves out metadata that differs between two runs with the same result: uid, resourceVersion, generation,
+    /// creationTimestamp and managedFields. Crash tests compare the snapshots of two runs.
     pub fn snapshot(&self) -> std::collections::BTreeMap<String, Value> {
         let state = self.lock();
         let entries = state.store.iter().map(|(key, stored)| {

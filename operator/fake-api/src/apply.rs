@@ -71,8 +71,9 @@ pub fn track_update(
     managers
 }
 
-/// Returns the part of an apply body that the endpoint writes: only the status for the status subresource, and
-/// everything except the status for the main resource.
+/// Returns the part of an apply body that the endpoint writes. For the status subresource, this is the status, with
+/// apiVersion, kind and name. For the main resource, it is everything except the status of a type with that
+/// subresource.
 pub fn writable(config: &Value, resource: &ResourceType, on_status: bool) -> Value {
     let mut config = tree::without_nulls(config);
     if on_status {

@@ -47,7 +47,8 @@ pub fn delete(
     store.get(key).cloned()
 }
 
-/// Removes an object that has a `deletionTimestamp` and no finalizers left.
+/// Removes an object that has a `deletionTimestamp` and no finalizers left. A pod on a node is not removed, because the
+/// simulated kubelet does that.
 pub fn finish_deletion(store: &mut Store, key: &Key) {
     let Some(stored) = store.get(key) else { return };
     let waiting = stored.value["metadata"].get("deletionTimestamp").is_some();

@@ -6,9 +6,9 @@
 //! collection and defaults. Most test cases in `operator/tests/fake_api` run against both this server and a real
 //! kube-apiserver.
 //!
-//! Faults can be injected into any call except a watch. The built-in controllers run only when a test calls
-//! `World::step`. Requests with an unknown path are answered with 404 and recorded in `FakeApi::unexpected`, and tests
-//! assert that there are none.
+//! Faults can be injected into all calls except watches and discovery requests. The simulated controllers run only when
+//! a test calls `World::step` or `World::settle`. Requests that cannot be parsed, for example because of an unknown
+//! path, are recorded in `FakeApi::unexpected`, and tests assert that there are none.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

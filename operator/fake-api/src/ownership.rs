@@ -22,7 +22,8 @@ pub struct ManagerId {
 pub struct Manager {
     pub id: ManagerId,
     pub set: FieldSet,
-    /// Time at which the set of owned fields last changed.
+    /// Time of the manager's last write that changed its set of owned fields. The loss of fields to another manager
+    /// does not update it.
     pub time: String,
 }
 
@@ -69,7 +70,7 @@ impl Managers {
     }
 
     /// Removes the fields that the manager `id` changed from all other managers. Unless `force` is set, returns a
-    /// conflict error if another manager owns one of these fields.
+    /// conflict error if another manager owns a field that was added or modified.
     pub fn yield_to(
         &mut self,
         id: &ManagerId,

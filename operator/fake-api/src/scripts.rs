@@ -9,8 +9,8 @@ pub enum Behaviour {
     /// The container exits after each start. It restarts up to five times and then stays in CrashLoopBackOff.
     CrashLoop,
     ImagePullBackOff,
-    /// The container waits in `CreateContainerConfigError`. Pods with any behavior do so while a referenced Secret or
-    /// ConfigMap is missing.
+    /// The container waits in `CreateContainerConfigError`. A container with another behavior also waits there, instead
+    /// of starting, while a Secret or ConfigMap that its environment variables need is missing.
     ConfigError,
     /// The container runs but never becomes ready.
     NeverReady,

@@ -1,5 +1,5 @@
-//! Object store of the fake API server. It contains objects by key, a resource version that counts writes, and a log of
-//! changes from which watches are served.
+//! Object store of the fake API server. It contains objects by key, a resource version that increases with every write,
+//! and a log of changes from which watches are served.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -117,8 +117,8 @@ impl Store {
         }
     }
 
-    /// Creates a store with the same objects, a different clock and an empty log. A watch of the original store cannot
-    /// resume on the copy.
+    /// Creates a store with the same objects, a different clock and an empty log. A watch can resume on the copy only
+    /// from the current version, because earlier changes are not in the log.
     pub fn copy(&self, clock: Clock) -> Self {
         Self {
             clock,
@@ -179,7 +179,7 @@ impl Store {
         self.log.iter().filter(move |entry| entry.version > version)
     }
 
-    /// Returns a new unique number, for UIDs and generated names.
+    /// Returns a new unique number, for example for UIDs and generated names.
     pub fn next_number(&mut self) -> u64 {
         self.counter += 1;
         self.counter

@@ -42,8 +42,8 @@ struct Follower {
     client: u64,
 }
 
-/// Returns the body of a watch response, which has one JSON document per line. It ends after `timeoutSeconds` (default
-/// 1800), measured with tokio's clock.
+/// Returns the body of a watch response, which has one JSON document per line. It ends at the latest after
+/// `timeoutSeconds` (default 1800), measured with tokio's clock.
 pub fn follow(
     state: &Arc<Mutex<State>>,
     signal: Receiver<Signal>,

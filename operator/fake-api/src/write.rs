@@ -35,7 +35,8 @@ pub struct Write<'a> {
     pub dry_run: bool,
 }
 
-/// Object after a write, or as it would be after a dry run. `changed` is true if the write changed the store.
+/// Object after a write; for a dry run, the object as the real write would leave it. `changed` is true if the write
+/// changed the store, so it is always false for a dry run.
 #[derive(Debug)]
 pub struct Written {
     pub stored: Arc<Stored>,

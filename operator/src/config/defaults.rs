@@ -9,7 +9,7 @@ pub struct Defaults {
     pub ingress_class: Option<String>,
     /// TLS mode for environments that do not set one.
     pub tls_mode: TlsMode,
-    /// Image of preflight Jobs, which is the operator's own image. If `None`, no preflight Jobs are created.
+    /// Image of preflight Jobs, normally the operator's own image. If `None`, no preflight Jobs are created.
     pub preflight_image: Option<String>,
     /// Name of the Secret with which preflight Jobs pull their image, in the namespace of the environment. If `None`,
     /// they use the pull secrets of their ServiceAccount.

@@ -100,13 +100,6 @@ impl fmt::Display for ConfigError {
 #[error("the configuration has {} mistake(s):\n{}", .0.len(), .0.iter().map(|e| format!("  {e}")).collect::<Vec<_>>().join("\n"))]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 
-impl ConfigErrors {
-    /// Returns a stable CamelCase identifier of the error, for logs and tests.
-    pub fn reason(&self) -> &'static str {
-        "BadConfiguration"
-    }
-}
-
 impl Config {
     /// Validates the flags and applies defaults. An empty value counts as unset, because the Helm chart renders unset
     /// values as empty strings.

@@ -48,7 +48,7 @@ pub struct Certificate {
     pub status: Option<CertificateStatus>,
     /// Data to write to the Secret `<env>-tls`, newly issued or unchanged. `None` leaves the Secret as it is.
     pub data: Option<Data>,
-    /// New CA to store, if none is stored yet.
+    /// New CA that must be stored; `None` if there is none to store.
     pub new_authority: Option<Ca>,
 }
 

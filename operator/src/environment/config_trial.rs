@@ -151,8 +151,8 @@ enum Verdict {
     Open(String, Option<Timestamp>),
 }
 
-/// Returns the existing trial if its values and release are the same. Otherwise returns a new trial with a new
-/// generation number.
+/// Returns the existing trial if it has the same values and release, and a larger generation number than the values in
+/// use. Otherwise returns a new trial with a new generation number.
 fn staged(data: Data, release: i64, live: &Secret, observed: &Observed, now: Timestamp) -> Staged {
     let known = observed.children.config_candidate();
     let note = |key: &str| known.and_then(|s| s.annotations().get(key).cloned());
@@ -242,9 +242,10 @@ pub enum Slot<'a> {
     Config(&'a Staged),
 }
 
-/// Chooses whether the candidate pod tries the release, the new values or nothing. If both wait, the values go first,
-/// because the release may need them. The release goes first if its trial has already begun. It also goes first if the
-/// values have been on trial for at least the deadline, because the release may be the fix.
+/// Chooses whether the candidate pod tries the release, the new values or nothing. If both wait, the values normally go
+/// first, because the release may need them. There are two exceptions. A release whose trial has already begun keeps
+/// the pod. If the values have been on trial for at least the deadline, the release goes first, because it may be the
+/// fix.
 pub fn slot<'a>(
     release: Option<i64>,
     trial: &'a ConfigTrial,

@@ -204,8 +204,8 @@ fn called(ctx: &Context, namespace: &str) -> impl Stream<Item = ObjectRef<Guarde
         })
 }
 
-/// Streams the environments to reconcile because the releases or probe results changed in the environment from which
-/// they promote images.
+/// Streams the environments that must be reconciled because releases or probe results have changed in the environment
+/// whose images they promote.
 fn promoted(
     ctx: &Context,
     store: Store<Guarded>,

@@ -61,7 +61,8 @@ pub struct Effective {
     pub smoke: SmokePlan,
     /// Command that runs once before the first pod of a release starts; `None` if there is no release phase.
     pub release_phase: Option<ReleaseCommand>,
-    /// Maximum time until the pods of a release are ready. It also applies to the candidate pod of a config trial.
+    /// Maximum time from the start of a release's pod until it is ready. It also applies to the candidate pod that
+    /// tries new values of `config.secretRefs`.
     pub progress_deadline: Duration,
     /// Time for which a fully rolled-out release is watched before it becomes Good.
     pub bake: Duration,

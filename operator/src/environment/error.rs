@@ -1,4 +1,4 @@
-//! Errors of a reconcile, with one variant for each step.
+//! Errors of a reconcile.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::kube_io::IoError;
 use crate::metrics::FailureClass;
 use crate::release::snapshot::SnapshotError;
 
-/// Maximum duration of one reconcile. A reconcile makes about forty API calls with a timeout of 10 s each, most of them
-/// concurrently.
+/// Maximum duration of one reconcile. A reconcile makes about forty API calls, most of them concurrently. The time is
+/// enough for twelve successive calls that each take their maximum of 10 s.
 pub const RECONCILE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Failure of a reconcile, by the step that failed.

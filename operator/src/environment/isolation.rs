@@ -2,8 +2,9 @@
 //!
 //! Only keyed fingerprints are compared, never the values of another environment. The fingerprints are stored in
 //! annotations of `<env>-mongo-active` and `<env>-config-active` in all watched namespaces. They are made of the
-//! database's identity (see [`crate::preflight::identity`]) and of the longer values of `config.secretRefs`. The key is
-//! stored in the Secret `crokodial-hmac` in the operator's namespace; without it, a fingerprint reveals nothing.
+//! database's identity (see [`crate::preflight::identity`]) and of the values of `config.secretRefs` that have at least
+//! 16 bytes. The key is stored in the Secret `crokodial-hmac` in the operator's namespace; without it, a fingerprint
+//! reveals nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +30,8 @@ pub const KEY_DATA: &str = "key";
 /// are often equal without being secret.
 const MIN_VALUE_BYTES: usize = 16;
 
-/// Maximum number of fingerprints on one object, because Kubernetes limits all annotations of an object to 256 KiB in
-/// total.
+/// Maximum number of fingerprints on one object. They take at most 66 kB, and Kubernetes limits all annotations of an
+/// object to 256 KiB in total.
 const MAX_VALUES: usize = 2000;
 
 /// Annotations of another environment's `<env>-mongo-active` or `<env>-config-active` that identify its database and
@@ -43,9 +44,10 @@ pub struct Other {
     pub stage: String,
     /// Creation time of the annotated Secret.
     pub since: Option<Timestamp>,
-    /// Fingerprints that identify the environment's database.
+    /// Fingerprints that identify the environment's database; empty for `<env>-config-active`.
     pub database: Vec<String>,
-    /// Fingerprints of the environment's values of `config.secretRefs`.
+    /// Fingerprints of the environment's values of `config.secretRefs`; empty for `<env>-mongo-active`. Short values
+    /// have no fingerprint.
     pub values: BTreeSet<String>,
 }
 
@@ -70,16 +72,16 @@ impl Isolation {
         }
     }
 
-    /// Returns keyed fingerprints of the marks that identify a database.
+    /// Converts the marks that identify a database (see [`crate::preflight::identity`]) to keyed fingerprints.
     pub fn keyed(&self, marks: &[String]) -> Vec<String> {
         let mark = |mark: &String| self.key.mark("database", mark.as_bytes());
         marks.iter().map(mark).collect()
     }
 
     /// Checks whether an environment of the other stage uses the database with these fingerprints. `live` is this
-    /// environment's `<env>-mongo-active` if it already contains a URI of this database; then only older Secrets count
-    /// as a conflict. If `live` is `None`, the database is new to this environment, and a Secret of any age counts. The
-    /// finding is Unknown if `marks` is empty.
+    /// environment's `<env>-mongo-active` if it already contains a URI of this database; then only a Secret that is
+    /// older than it counts as a conflict. If `live` is `None`, the database is new to this environment, and a Secret
+    /// of any age counts. The finding is Unknown if `marks` is empty.
     pub fn judge(&self, marks: &[String], live: Option<&Secret>) -> Finding {
         if marks.is_empty() {
             return Finding::unknown(
@@ -142,8 +144,8 @@ impl Isolation {
             .insert(STAGE.to_owned(), self.stage.as_str().to_owned());
     }
 
-    /// Adds the stage and the fingerprints of the longer values to the annotations of `<env>-config-active`. Does
-    /// nothing if the plan writes no data.
+    /// Adds the stage of the environment, and the fingerprints of the values that have at least 16 bytes, to the
+    /// annotations of `<env>-config-active`. Does nothing if the plan writes no data.
     pub fn label_values(&self, active: &mut Active) {
         let Some(values) = &active.advance else {
             return;

@@ -51,7 +51,8 @@ use self::validate::Valid;
 use crate::context::Context;
 use crate::kube_io::IoError;
 
-/// Delay before the next reconcile while a registry has not answered yet.
+/// Delay before the next reconcile while the digest of the image is not known, because the registry has not answered
+/// yet.
 const RESOLVE_RETRY: Duration = Duration::from_millis(500);
 
 /// Reconciles the environment with this name in its current state. If the environment does not exist or is being
@@ -243,8 +244,8 @@ async fn carry_out(
     Ok(more)
 }
 
-/// Returns a delay of up to 10 s, derived from the environment's UID. It spreads the periodic reconciles, which would
-/// otherwise all run at the same time after a restart.
+/// Returns a delay of less than 10 s, derived from the environment's UID. It spreads the periodic reconciles, which
+/// would otherwise all run at the same time after a restart.
 fn jitter(environment: &CrokodialEnvironment) -> Duration {
     let sum: u64 = environment
         .uid()

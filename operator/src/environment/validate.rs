@@ -41,15 +41,15 @@ pub struct Valid {
     pub check: CheckPlan,
     /// Finding for condition `DatabaseIsolated`.
     pub isolated: Finding,
-    /// Values of `config.secretRefs` that are in use, and values that are on trial.
+    /// Planned state of `<env>-config-active`, and the trial of new values of `config.secretRefs`.
     pub config: ConfigTrial,
     /// State of the Ingress of the site.
     pub route: Route,
     /// Finding for condition `HttpsForced`; `None` if HTTP need not redirect to HTTPS.
     pub https: Option<Finding>,
     /// Finding about objects that have the name of one of the environment's child objects but not the operator's
-    /// labels. While it is set, the operator neither creates nor changes any object of the environment, except its
-    /// status.
+    /// labels. While it is set, the operator creates and changes no object of the environment except its status. It
+    /// still deletes old release records and their snapshots.
     pub conflict: Option<Finding>,
 }
 

@@ -21,7 +21,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Timeout of the response to an HTTP/2 ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Timeout of opening a TCP connection. Go clients use 30 s, but a reconcile that waits for a connection cannot retry.
+/// Timeout for opening a TCP connection. It is shorter than the 30 s of Go clients, because a reconcile that waits for
+/// a connection cannot retry.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// HTTP/2 flow control window of a stream in bytes. Responses are read as they arrive, so the window only limits how

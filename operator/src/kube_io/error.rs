@@ -15,7 +15,7 @@ pub enum IoError {
         verb: &'static str,
         /// Kind of the object.
         kind: String,
-        /// Name of the object; for `list`, the namespace.
+        /// Name of the object; for `list`, the namespace, or empty for a cluster-scoped kind.
         name: String,
         /// Error of the Kubernetes client.
         source: Box<kube::Error>,
@@ -28,7 +28,7 @@ pub enum IoError {
         verb: &'static str,
         /// Kind of the object.
         kind: String,
-        /// Name of the object; for `list`, the namespace.
+        /// Name of the object; for `list`, the namespace, or empty for a cluster-scoped kind.
         name: String,
         /// Timeout that was exceeded.
         after: Duration,
@@ -46,7 +46,8 @@ pub enum IoError {
 }
 
 impl IoError {
-    /// Returns true if the API server refused the call because the operator lacks the permission (403).
+    /// Returns true if the API server refused the call with status 403, normally because the operator lacks the
+    /// permission.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(s) if s.code == 403))
     }

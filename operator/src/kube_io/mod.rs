@@ -193,8 +193,9 @@ impl KubeIo {
         )
     }
 
-    /// Performs a forced server-side apply: takes ownership of all fields in `object`, and leaves all other fields
-    /// unchanged. `basis` is the state of the object that the caller has read.
+    /// Performs a forced server-side apply: sets and takes ownership of all fields in `object`, and removes fields that
+    /// only `manager` owned and that `object` no longer contains. `basis` is the state of the object that the caller
+    /// has read.
     pub async fn apply<K: Writable>(
         &self,
         (namespace, name): (&str, &str),

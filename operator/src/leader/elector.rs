@@ -114,7 +114,8 @@ impl<C: LeadershipCallbacks> Elector<C> {
         }
     }
 
-    /// Opens the fence if the candidate has a grant and closes it otherwise. Reports changes to the callbacks.
+    /// Opens the fence if the candidate has a grant that has begun, and closes it otherwise. Reports changes to the
+    /// callbacks.
     fn publish(&mut self) {
         let now = Instant::now();
         self.candidate.expire(now);

@@ -3,7 +3,7 @@
 //!
 //! Clocks drift, messages are lost or late, processes are suspended or killed, and the Lease is deleted. Two invariants
 //! are checked. Two fences are never open at the same time, and a fence opens only after all writes that passed another
-//! fence have arrived.
+//! fence have arrived. Some time after the last fault, exactly one replica must lead.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,8 +19,8 @@ use super::state::{Candidate, LeaseAction, LeaseRecord, ObservedLease, Timing, W
 const TIMING: Timing = Timing { seconds: 5 };
 /// Resolution of the simulated time in milliseconds.
 const TICK: u64 = 10;
-/// Assumed maximum time in milliseconds for which a write that passed a fence is in transit: the margin minus the drift
-/// of two clocks during one lease.
+/// Assumed maximum time in milliseconds for which a write that passed a fence is in transit. It is less than the margin
+/// (1,000 ms) minus the drift of two clocks during one lease (100 ms).
 const MAX_TRANSIT: u64 = 800;
 /// Time in milliseconds at which the injection of faults ends.
 const TROUBLE: u64 = 60_000;

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// user, and is replaced by this maximum. It is long enough to be safe and short enough for a takeover.
 const MAX_LEASE_SECONDS: i32 = 60;
 
-/// Lease duration of the election. All other times of the election are derived from it.
+/// Lease duration of the election. The methods derive the margin, intervals and timeouts from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// Lease duration in whole seconds, as in the Lease's `leaseDurationSeconds`.

@@ -1,4 +1,4 @@
-//! Tests that each metric is rendered with its name, labels and value.
+//! Tests of the metrics and of the text in which they are rendered.
 
 use super::memory::resident_bytes;
 use super::*;

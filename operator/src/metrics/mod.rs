@@ -1,7 +1,8 @@
 //! Prometheus metrics of the operator.
 //!
-//! Label values are defined by the enums in this module. Object names and error messages are never used as labels, so
-//! the number of time series is bounded. Metric names begin with `crokodial_`, except those of the process metrics.
+//! Label values are defined by the enums in this module, except the version of the operator. Object names and error
+//! messages are never used as labels, so the number of time series is bounded. Metric names begin with `crokodial_`,
+//! except that of the process's memory.
 
 mod memory;
 
@@ -66,7 +67,7 @@ pub enum Verb {
     Delete,
 }
 
-/// Kinds that the operator writes.
+/// Kind of an object that the operator writes, as the value of the label `kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 #[allow(missing_docs)] // Kubernetes' own names.
 pub enum WrittenKind {

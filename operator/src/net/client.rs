@@ -56,7 +56,7 @@ pub struct Endpoint {
     pub dial: String,
     /// TCP port to connect to.
     pub port: u16,
-    /// Host name of the site, sent as the TLS server name and in the Host header.
+    /// Host name that is sent as the TLS server name and, unless the request has its own Host header, in that header.
     pub name: String,
 }
 

@@ -21,7 +21,7 @@ pub enum NetError {
         /// Kind of the forbidden address, such as `link-local`.
         kind: &'static str,
     },
-    /// None of the host's addresses accepted a connection.
+    /// None of the addresses of the host that were tried accepted a connection.
     #[error(
         "{host}:{port} does not accept connections: check that it runs and that no network policy is in the way"
     )]
@@ -64,7 +64,7 @@ pub enum NetError {
 }
 
 impl NetError {
-    /// Returns a stable CamelCase identifier of the error, for logs and tests.
+    /// Returns a stable CamelCase identifier of the error, for messages and tests.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Dns { .. } => "DnsFailure",

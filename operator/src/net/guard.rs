@@ -11,7 +11,7 @@ use super::error::NetError;
 
 /// Timeout of a DNS lookup. For comparison, the resolver waits 5 s per server and attempt by default (resolv.conf(5)).
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of connecting to one address. Linux retransmits a lost SYN after about 1 s and again after 3 s.
+/// Timeout of connecting to one address. It allows one retransmission of a lost SYN, which Linux sends after about 1 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Maximum number of addresses of a host name that are tried.
 const MAX_ADDRESSES: usize = 4;

@@ -18,7 +18,7 @@ pub enum TrustError {
 }
 
 impl TrustError {
-    /// Returns a stable CamelCase identifier of the error, for logs and tests.
+    /// Returns a stable CamelCase identifier of the error.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NoCertificate => "BadCaBundle",

@@ -11,15 +11,15 @@ use mongodb::error::{Error, ErrorKind};
 pub struct FailedCheck {
     /// Reason for which the check failed.
     pub reason: Reason,
-    /// Host and port of the server, from the connection string or its SRV records; `None` if the failure does not
-    /// concern a particular server.
+    /// Host and port of the server at which the check failed, from the connection string or its SRV records; `None` if
+    /// it is not known or the failure does not concern a particular server.
     pub host: Option<String>,
-    /// Error code of the MongoDB server, if it sent one.
+    /// Error code of the MongoDB server; `None` if it sent none or the driver does not report it.
     pub code: Option<i32>,
 }
 
 impl FailedCheck {
-    /// Returns a failure that does not concern a particular server.
+    /// Returns a failure with this reason and without a host.
     pub fn of(reason: Reason) -> Self {
         Self {
             reason,

@@ -15,7 +15,7 @@ pub const MARK_LENGTH: usize = 32;
 const MAX_MEMBERS: usize = 50;
 
 /// Maximum length in bytes of a replica set's name, and of the host and port of a member. A DNS name has at most 253
-/// bytes.
+/// bytes, and a colon with a port at most 6.
 const MAX_NAME: usize = 260;
 
 /// Facts that a server reports about itself, and the name and address at which it was reached.

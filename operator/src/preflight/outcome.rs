@@ -9,8 +9,9 @@ use super::identity::MARK_LENGTH;
 /// Maximum size of a termination message in bytes (limit of the kubelet).
 pub const MAX_BYTES: usize = 4096;
 
-/// Maximum number of marks in a result. A replica set has one mark per member, at most 50, and any other server has at
-/// most three.
+/// Maximum number of marks (digests that identify the database) that are accepted in a result. A result has either one
+/// mark per member of a replica set, of which there are at most 50, or at most three other marks. The limit is the sum
+/// of both, which no result exceeds.
 const MAX_MARKS: usize = 53;
 
 /// Result of the preflight checks.
@@ -22,7 +23,7 @@ pub struct Outcome {
     /// Host and port of the server at which the check failed, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     host: Option<String>,
-    /// Error code of the MongoDB server, if it sent one.
+    /// Error code of the MongoDB server, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<i32>,
     /// Version of the server, if known.

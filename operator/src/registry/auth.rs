@@ -1,4 +1,4 @@
-//! Registry credentials from image pull secrets. They are matched to images by the kubelet's rules.
+//! Registry credentials from image pull secrets, and the rules by which they are matched to images.
 
 use std::collections::BTreeMap;
 use std::fmt;

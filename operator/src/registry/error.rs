@@ -75,7 +75,7 @@ pub enum UnusableResponse {
     )]
     TooManyRequests,
     /// The registry sent more than three redirects, or a redirect whose target is missing or not allowed, such as a
-    /// plain HTTP URL.
+    /// plain HTTP URL of a host that is not on the list of plain HTTP registries.
     #[error("it redirects to plain http or too often")]
     Redirect,
     /// The registry offers neither Basic nor Bearer authentication, or its Bearer realm is not an allowed URL. HTTPS is

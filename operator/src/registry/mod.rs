@@ -1,4 +1,5 @@
-//! Client of image registries. It resolves the tag of an image to its current digest.
+//! Client of image registries. It resolves the tag of an image to its current digest, and checks whether a registry
+//! still has a digest.
 //!
 //! The API is the OCI distribution specification 1.1, with Docker's token authentication. Error messages contain status
 //! codes and fixed texts, but never text that a registry sent.
@@ -43,9 +44,9 @@ pub struct Resolved {
 pub enum Existence {
     /// The digest exists and is readable, with one of the credentials or anonymously.
     Exists,
-    /// The registry responded 404 or 403 for every credential, so pods cannot pull the image either.
+    /// The registry responded 404 or 403 with every credential that was tried, so pods cannot pull the image either.
     Gone,
-    /// The responses do not show whether the digest exists.
+    /// It is not known whether the digest exists, for example because the registry did not respond.
     Unknown,
 }
 
@@ -94,8 +95,8 @@ impl Resolver {
         outcome.map(|digest| Resolved { digest })
     }
 
-    /// Checks whether the registry of `image` has `digest`. Sends a HEAD request with each matching credential of
-    /// `auth` until one succeeds. If no credential matches, sends one request without credentials.
+    /// Checks with HEAD requests whether the registry of `image` has `digest`. Tries the matching credentials of
+    /// `auth`, at most four, until one succeeds. If no credential matches, tries without credentials.
     pub async fn exists(
         &self,
         image: &ImageRef,

@@ -1,4 +1,4 @@
-//! Tests of authentication at a registry without TLS: anonymous tokens work, and credentials are never sent.
+//! Tests of authentication at a registry without TLS, to which credentials are never sent.
 
 use super::*;
 

@@ -23,8 +23,8 @@ const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd
     application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 /// Response header that contains the digest of the manifest (OCI distribution specification 1.1, "Pulling manifests").
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-/// Maximum size of a manifest in bytes. Registries must accept manifests up to this size (OCI distribution
-/// specification 1.1, "Pushing manifests").
+/// Maximum size of a manifest in bytes. Clients and registries should support manifests of at least 4 megabytes (OCI
+/// distribution specification 1.1, "Pushing manifests").
 const MAX_MANIFEST: usize = 4 * 1024 * 1024;
 /// Maximum size of a token service's response in bytes. Tokens with long scopes take about 8 KiB.
 const MAX_TOKEN_ANSWER: usize = 64 * 1024;

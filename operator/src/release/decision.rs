@@ -1,4 +1,4 @@
-//! Types that describe a decision of the release machine: what to create, write and run, and what to report.
+//! Types that describe a decision of the release state machine: what to create, write and run, and what to report.
 
 use crokodial_crds::{HoldKind, Reason, ReleaseSpec, ReleaseStatus};
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ pub enum Run {
 /// State of the rollout, reported in the condition `RolledOut`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rollout {
-    /// No release has become Good yet, and none is held.
+    /// No release has become Good yet, and the inputs in the spec are not on hold.
     NeverDeployed,
     /// The promotion gate is closed for the release in flight.
     Gated {

@@ -36,12 +36,14 @@ pub enum RolloutFault {
 pub struct PodEvidence<'a> {
     /// Pods of the release that are not terminating.
     pub pods: &'a [&'a PodView],
-    /// True if every pod of the last good release is ready, or if there are no such pods.
+    /// True if none of the pods that served before is unready. These are the pods of the last good release or, while
+    /// new configuration values are tried, the pods with the old values.
     pub last_good_ready: bool,
     /// True if the registry reports that the release's image digest does not exist or is forbidden (404, 403).
     pub image_gone: bool,
-    /// Earliest time from which the deadline counts: the start of the release or trial or, if later, the time at which
-    /// this operator process became the leader or a suspension of the environment ended.
+    /// Earliest time from which the deadline counts. This is the start of the release, or of the trial of new
+    /// configuration values. If this operator process became the leader later, or a suspension of the environment ended
+    /// later, it is that time.
     pub since: Timestamp,
     /// Maximum time until the pods are ready, already extended by the time for which the release was blocked.
     pub deadline: Duration,
@@ -51,7 +53,7 @@ pub struct PodEvidence<'a> {
     pub now: Timestamp,
 }
 
-/// Returns the fault of a release that is being rolled out; `None` if there is none.
+/// Returns the fault of pods that are being started; `None` if there is none.
 pub fn rolling(evidence: &PodEvidence<'_>) -> Option<RolloutFault> {
     crash(evidence)
         .or_else(|| image(evidence))

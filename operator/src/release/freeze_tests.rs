@@ -233,7 +233,7 @@ fn any_time() -> impl Strategy<Value = Timestamp> {
 
 proptest! {
     /// Compares a weekly freeze with a simple model that uses only the local time. The results may differ only near a
-    /// clock change, where the freeze must be longer.
+    /// clock change, where the freeze may be longer but not shorter.
     #[test]
     fn a_weekly_freeze_holds_whenever_the_clock_on_the_wall_says_so((spec, (start, end)) in any_weekly(), now in any_time()) {
         let zone = TimeZoneDatabase::bundled().get(&spec.time_zone).unwrap();

@@ -1,4 +1,5 @@
-//! Hash of a release's inputs: the parts of the spec that require a new release when they change.
+//! Hash of a release's inputs: the image digest, the content of the referenced ConfigMaps, and parts of the spec. A new
+//! release is required when one of them changes.
 //!
 //! Values are hashed as the user wrote them, without defaults. An operator version with different defaults therefore
 //! creates no release and lifts no hold. Holds are looked up by this hash, so it must not change for existing fields. A
@@ -18,8 +19,8 @@ const HEX_DIGITS: usize = 16;
 /// Returns the hash of a release's inputs. `config` is the merged content of the referenced ConfigMaps.
 ///
 /// Included: the digest, the stage, `config.env`, the ConfigMaps' content, the names in `config.secretRefs`,
-/// `mongo.envVar`, `runtime` without `replicas`, `health`, `smoke`, `releasePhase`. Excluded: credentials, replicas,
-/// route, TLS, pull secrets.
+/// `mongo.envVar`, `runtime` without `replicas`, `health`, `smoke`, `releasePhase`. Everything else is excluded, such
+/// as credentials, replicas, route, TLS and pull secrets.
 pub fn hash(digest: &Digest, spec: &EnvironmentSpec, config: &BTreeMap<String, String>) -> String {
     let mut runtime = value(&spec.runtime);
     if let Some(fields) = runtime.as_object_mut() {

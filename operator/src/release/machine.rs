@@ -167,8 +167,9 @@ fn run_in_flight(
 }
 
 /// Returns what the Deployment must run while it does not run a release in flight. In order of preference, this is the
-/// pinned release, the failed release that was left running, or the last good release. If there is none of these and
-/// the newest release failed, the Deployment is scaled to zero. Otherwise it is not changed.
+/// pinned release, the failed release that was left running, or the last good release. If there is none of these, the
+/// Deployment is scaled to zero if the newest release failed, or if it was superseded and the inputs in the spec are on
+/// hold. In all other cases, and if the chosen release has no snapshot, the Deployment is not changed.
 fn run_at_rest(view: &View<'_>, situation: &Situation<'_>) -> Run {
     if let Some(pin) = &situation.pin {
         return Run::Release(pin.release);

@@ -1,4 +1,4 @@
-//! Test fixture: inputs of the release machine.
+//! Test fixture: inputs of the release state machine.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) const ROLLING: ReleasePhase = ReleasePhase::Rolling;
 pub(super) const BAKING: ReleasePhase = ReleasePhase::Baking;
 pub(super) const REJECTED: ReleasePhase = ReleasePhase::Rejected;
 
-/// Inputs of the release machine. Each test changes only the fields that it needs.
+/// Inputs of the release state machine. Each test changes only the fields that it needs.
 pub(super) struct World {
     pub(super) records: Vec<Record>,
     pub(super) wanted: Option<Wanted>,

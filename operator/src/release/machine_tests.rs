@@ -264,8 +264,8 @@ fn phases() -> impl Strategy<Value = ReleasePhase> {
 }
 
 proptest! {
-    /// After a step from any set of records, at most one release is in flight, no release number is reused, failed
-    /// inputs are not released again without a new `retry`, and the running release has a snapshot.
+    /// Checks the invariants after one decision from any set of records. For example, at most one release is in flight,
+    /// no release number is reused, and failed inputs are not released again without a new `retry`.
     #[test]
     fn no_history_breaks_the_invariants(
         history in prop::collection::vec((phases(), 0usize..3, 0usize..3), 0..6),

@@ -1,13 +1,14 @@
 //! Life cycle of releases, computed by pure functions from release records, cluster state and time.
 //!
-//! - `inputs` hashes the parts of the spec that require a new release.
+//! - `inputs` hashes everything whose change requires a new release.
 //! - `snapshot` stores the configuration and pod template of a release.
+//! - `record` contains the spec and status of a release, and `status_updates` collects changes of statuses.
 //! - `workload` reads the Deployment and its pods.
 //! - `faults` distinguishes faults of the release from faults of the platform.
 //! - `machine` decides the next step: `view` is its input, `situation` contains facts derived from the view, `decision`
 //!   is its result, and `steps` advances the release in flight.
 //! - `hold` keeps failed inputs from being released again, and `pin` keeps one release running.
-//! - `gate` and `freeze` prevent images from being released.
+//! - `gate` decides if an image may be released, and `freeze` defines periods in which nothing new is released.
 //! - `history` selects the release records to delete.
 
 pub mod decision;

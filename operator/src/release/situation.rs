@@ -19,7 +19,8 @@ pub(super) struct Situation<'a> {
     pub(super) in_flight: Option<&'a Record>,
     /// Hold on the inputs in the spec, if any.
     pub(super) hold: Option<Hold>,
-    /// Newest release if it failed, was left running, and no user has decided about it yet; `None` otherwise.
+    /// Newest release if it failed, was left running (`status.paused`) and has a snapshot, and no user has decided
+    /// about it yet; `None` otherwise.
     pub(super) paused: Option<&'a Record>,
     /// Pin in effect, if any.
     pub(super) pin: Option<Pin>,

@@ -17,8 +17,8 @@ use crate::smoke::SmokePlan;
 /// Key in `binaryData` under which [`Frozen`] is stored.
 const KEY: &str = "release.json";
 
-/// Maximum size of a snapshot in bytes. Kubernetes limits a ConfigMap to 1 MiB, so this leaves about 48 kB for
-/// metadata.
+/// Maximum size of a snapshot in bytes, slightly less than the 1 MiB (1,048,576 bytes) to which Kubernetes limits the
+/// data of a ConfigMap.
 const MAX_BYTES: usize = 1_000_000;
 
 /// Stored configuration and pod template of a release.

@@ -1,5 +1,4 @@
-//! Tests of the steps before a release gets traffic, and of the attribution of failures to the release or to the
-//! database.
+//! Tests of the steps of a release in flight, and of the attribution of failures to the release or to the database.
 
 use crokodial_crds::{OnFailure, ReleaseStatus};
 

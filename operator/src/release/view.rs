@@ -1,4 +1,4 @@
-//! Input of the release machine: release records, cluster state, results of checks, and the current time.
+//! Input of the release state machine: release records, cluster state, results of checks, and the current time.
 
 use std::time::Duration;
 
@@ -19,9 +19,10 @@ pub struct Wanted {
     pub image: String,
     /// Value of `rollout.retry` in the spec. A new value allows failed inputs to be released again.
     pub retry: String,
-    /// True if this release differs from the newest one at most in an image that the operator itself found at the
-    /// registry or in the source environment. It then waits for the release in flight to end. A change by a user
-    /// supersedes the release in flight instead. Always false while the newest release has not passed the gate.
+    /// True if the operator itself found the image, and nothing else differs from the newest release. The operator
+    /// finds images by following a tag or by `promotion.auto`. Such a release waits until the release in flight ends,
+    /// whereas a change by a user supersedes the release in flight. Always false while the newest release has not
+    /// passed the gate.
     pub automatic: bool,
 }
 

@@ -21,9 +21,9 @@ pub struct Workload {
     pub settled: bool,
     /// Number of pods that the Deployment must have (`spec.replicas`).
     pub desired: i32,
-    /// Number of existing pods with any pod template (`status.replicas`).
+    /// Number of pods with any pod template, without terminating pods (`status.replicas`).
     pub replicas: i32,
-    /// Number of existing pods with the newest pod template (`status.updatedReplicas`).
+    /// Number of pods with the newest pod template, without terminating pods (`status.updatedReplicas`).
     pub updated: i32,
     /// Number of available pods with any pod template (`status.availableReplicas`).
     pub available: i32,
@@ -50,7 +50,8 @@ impl Workload {
         }
     }
 
-    /// Returns true if all pods run `release` and are available, and no pod of another release exists.
+    /// Returns true if the desired number of pods exists, and all of them run `release` and are available. Terminating
+    /// pods are ignored.
     pub fn rolled_out(&self, release: i64) -> bool {
         self.release == Some(release)
             && self.settled
@@ -63,7 +64,7 @@ impl Workload {
 /// Reason why a container is waiting, reduced to the cases that decisions distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Waiting {
-    /// The kubelet could not pull the image.
+    /// The kubelet could not obtain the image, for example because the pull failed or the reference is invalid.
     Image,
     /// The kubelet cannot create the container from its spec (`CreateContainerConfigError`).
     Config,
@@ -169,8 +170,8 @@ impl PodView {
         format!("pod {} exited {times}{last}", self.name)
     }
 
-    /// Reads the state of a pod and of its container named `web`. While that container has no status, its fields have
-    /// their defaults.
+    /// Reads the state of a pod and of its container named `web`. A container without a status counts as not running,
+    /// without restarts and exits.
     pub fn of(pod: &Pod) -> Self {
         let status = pod.status.clone().unwrap_or_default();
         let conditions = status.conditions.unwrap_or_default();

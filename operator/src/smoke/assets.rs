@@ -71,8 +71,8 @@ pub fn assets(html: &[u8], page: &Url, limit: usize) -> Vec<Asset> {
     reading.found
 }
 
-/// Returns the path and query of `target` if it is on the same site as `page`; `None` otherwise. HTTP and HTTPS count
-/// as the same site, because TLS is terminated in front of the application.
+/// Returns the path and query of `target` if it has the same host as `page` and no port other than the default;
+/// `None` otherwise. HTTP and HTTPS count as the same site, because TLS is terminated in front of the application.
 pub fn on_site(target: &Url, page: &Url) -> Option<String> {
     let web = matches!(target.scheme(), "http" | "https");
     if !web || target.host_str() != page.host_str() || target.port().is_some() {
@@ -84,7 +84,7 @@ pub fn on_site(target: &Url, page: &Url) -> Option<String> {
 
 struct Reading<'a> {
     page: &'a Url,
-    /// URL of the first `<base>` element. Later relative URLs are resolved against it.
+    /// URL of the first `<base>` element that has an `href`. Relative URLs after it are resolved against it.
     base: Option<Url>,
     /// Nesting depth of `<template>` elements, whose content browsers do not load.
     templates: usize,

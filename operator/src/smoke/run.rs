@@ -236,8 +236,8 @@ impl Run<'_> {
         })
     }
 
-    /// Requests `path` from the pod and follows redirects within the site, until the status is one of `wanted`. Returns
-    /// the final URL and its response.
+    /// Requests `path` from the pod and follows redirects within the site, until the status is in `wanted`. Returns the
+    /// final URL and its response.
     async fn follow(
         &self,
         path: &str,

@@ -148,8 +148,8 @@ impl Ca {
         &self.info
     }
 
-    /// Returns true if a site certificate issued now would expire no later than the CA. If false, a new CA must be
-    /// generated.
+    /// Returns true if the CA is still valid when the full lifetime of a site certificate issued at `now` ends. If
+    /// false, certificates are issued with a shorter lifetime, and a person should replace the CA.
     pub fn outlives_a_leaf(&self, now: Timestamp) -> bool {
         now.checked_add(LEAF_LIFETIME)
             .is_ok_and(|end| end <= self.info.not_after)

@@ -32,7 +32,7 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// Returns a stable CamelCase identifier for logs and tests.
+    /// Returns a stable CamelCase identifier of the error.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::BadCertificate => "BadCertificate",

@@ -21,10 +21,10 @@ pub struct CertInfo {
     der: Vec<u8>,
 }
 
-/// Parses the first certificate of a PEM text.
+/// Parses the first block of a PEM text, which must be a certificate.
 ///
 /// # Errors
-/// [`TlsError::BadCertificate`] if the text does not begin with a readable certificate.
+/// [`TlsError::BadCertificate`] if there is no block, or if the first block is not a readable certificate.
 pub fn inspect(pem: &str) -> Result<CertInfo, TlsError> {
     let first = Pem::iter_from_buffer(pem.as_bytes())
         .next()
@@ -61,7 +61,8 @@ pub fn inspect(pem: &str) -> Result<CertInfo, TlsError> {
 }
 
 impl CertInfo {
-    /// Returns true if the key of `issuer` signed this certificate. Validity times are not checked.
+    /// Returns true if `issuer` issued this certificate: the issuer's name matches, and the issuer's key signed it.
+    /// Validity times are not checked.
     pub(super) fn issued_by(&self, issuer: &Self) -> bool {
         let (Some(this), Some(signer)) = (parse(&self.der), parse(&issuer.der)) else {
             return false;

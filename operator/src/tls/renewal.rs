@@ -10,11 +10,11 @@ use super::inspect::CertInfo;
 /// Reason why a certificate must be replaced now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RenewReason {
-    /// The certificate is not for exactly this host.
+    /// The DNS names in the certificate are not exactly the host that it is needed for.
     WrongHost,
     /// Another CA signed the certificate.
     OtherCa,
-    /// The certificate is not valid yet, because the clock was ahead when it was issued.
+    /// The certificate is not valid yet, for example because the clock was ahead when it was issued.
     NotYetValid,
     /// The certificate has expired.
     Expired,
@@ -23,7 +23,7 @@ pub enum RenewReason {
 }
 
 impl RenewReason {
-    /// Returns a stable CamelCase identifier for Events, logs and tests.
+    /// Returns a stable CamelCase identifier of the reason.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WrongHost => "WrongHost",
@@ -57,9 +57,9 @@ pub fn needs_renewal(
     }
 }
 
-/// Returns the time at which a certificate is due for renewal: two thirds of its lifetime, minus a jitter of up to a
-/// twentieth of the lifetime. The jitter depends only on the host name, so each call returns the same time. Sites that
-/// were created together are renewed at different times.
+/// Returns the time at which a certificate is due for renewal: its start plus two thirds of its lifetime, minus a
+/// jitter of up to a twentieth of the lifetime. The jitter is derived from the host name, so each call returns the same
+/// time, and sites that were created together are renewed at different times.
 pub fn renewal_time(info: &CertInfo, host: &DnsName) -> Timestamp {
     let life = info.not_after.duration_since(info.not_before);
     let hash = Sha256::digest(host.as_str().as_bytes());

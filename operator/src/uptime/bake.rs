@@ -50,7 +50,8 @@ pub struct Bake<'a> {
 pub enum BakeVerdict {
     /// The probes found no failure of this release.
     Fine,
-    /// The release fails, unless something else is found to be to blame. Contains the reason and a message.
+    /// Probes of the site fail, or its responses are slow. The release fails for this unless something else is found to
+    /// be to blame. Contains the reason and a message.
     Fail(Reason, String),
     /// The current state of the site is not measured. Contains the cause.
     Unmeasured(String),

@@ -9,7 +9,7 @@ pub const INTERVAL: SignedDuration = SignedDuration::from_secs(2);
 /// judging latency within 30 s, half of the default bake in staging.
 pub const BAKE_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
-/// Returns the maximum time between two probes that still counts as measured: two intervals of [`INTERVAL`].
+/// Returns the maximum time between two probes that still counts as measured: twice [`INTERVAL`], inclusive.
 pub fn max_gap() -> SignedDuration {
     INTERVAL.saturating_mul(2)
 }

@@ -3,7 +3,7 @@
 //!
 //! `prober` runs one probe loop per environment, and `probe` sends a single request. The other modules do no I/O:
 //! `window` stores the most recent results in bounded memory, `soak` counts the time for which a release served well,
-//! and `bake` judges a new release.
+//! and `bake` judges a new release. `interval` and `summary` contain constants and types that they share.
 //!
 //! Probes are sent from inside the cluster to the Service, so they do not cover ingress and DNS.
 

@@ -67,8 +67,9 @@ pub fn count(spans: &[Span], from: Option<Timestamp>, to: Timestamp, release: i6
 }
 
 /// Returns the release's status updated with all measurements since `lastCountedAt`, for the caller to store. `None` if
-/// they cover less than a minute. If the release does not serve any more, the remaining measurements are returned
-/// immediately. `status.serving` must be up to date.
+/// the newest of them is less than a minute after `lastCountedAt` or, before the first count, after the start of the
+/// first span. Once the release does not serve any more, the remaining measurements are returned immediately.
+/// `status.serving` must be up to date.
 pub fn counted(
     number: i64,
     status: &ReleaseStatus,
@@ -103,7 +104,7 @@ pub fn counted(
 }
 
 /// Returns the time at which [`counted`] will have measurements to store, so that a reconcile can be scheduled. `None`
-/// if the release does not serve, or if that time has passed without a measurement. The periodic resync is then
+/// if the release does not serve or was never measured, or if that time has passed. The periodic resync is then
 /// sufficient.
 pub fn next_count(
     number: i64,

@@ -316,7 +316,8 @@ fn any_act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    /// The steps between probes are irregular and take up to 3.9 s, which is less than the maximum gap of 4 s.
+    /// The time steps are irregular and shorter than 3.9 s, which is less than the maximum gap of 4 s. In some steps,
+    /// no probe is sent.
     #[test]
     fn counting_in_pieces_never_exceeds_counting_at_once(
         steps in prop::collection::vec((1_i64..3_900, any_outcome(), any_act()), 1..400),

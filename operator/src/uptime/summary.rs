@@ -49,8 +49,8 @@ impl std::fmt::Display for SiteFault {
 pub enum UnknownCause {
     /// No probe has finished recently. Or all probes so far have failed, but they are too few to confirm a failure.
     Starting,
-    /// The probe could not connect to the Service, and no earlier probe reached it. The site may be down, or a network
-    /// policy may block the connection.
+    /// The connection to the Service timed out or its host was unreachable, and no earlier probe reached it. The site
+    /// may be down, or a network policy may block the connection.
     NotReached,
     /// The probe got no response, and the operator cannot reach the API server either.
     OwnNetwork,
@@ -82,7 +82,7 @@ impl std::fmt::Display for UnknownCause {
 pub enum ProbeVerdict {
     /// The site responds. Fewer than three successive failed probes do not change this verdict.
     Answering,
-    /// At least three successive probes failed, which confirms a failure.
+    /// At least three successive probes failed, which confirms a failure. Two successive good probes end it.
     Failing(Failing),
     /// The current state of the site is unknown. Contains the cause.
     Unmeasured(UnknownCause),

@@ -12,29 +12,31 @@ use super::summary::{
 };
 
 /// Number of successive failed probes that confirm a failure. One failed probe may be a lost packet, and two may be a
-/// pod that was just replaced. Three probes take 4 s, or 2 s during a bake.
+/// pod that was just replaced. Three probes take 4 s, or 2 s during a bake. Probes in between that allow no conclusion
+/// are ignored.
 pub const FAILURE_THRESHOLD: u32 = 3;
 
 /// Number of successive good probes that end a confirmed failure. More than one is required so that the verdict does
 /// not flap if a site responds only sometimes.
 pub const SUCCESS_THRESHOLD: u32 = 2;
 
-/// Maximum age of the last good or bad result: five intervals. If it is older, the verdict is Unmeasured.
+/// Maximum age of the last good or bad result: five times `INTERVAL`, also during a bake. If it is older, the verdict
+/// is Unmeasured.
 const STALE_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Maximum number of stored latencies. It covers three minutes of probes during a bake, the longest period over which
 /// latency is judged.
 const MAX_LATENCIES: usize = 180;
 
-/// Maximum number of stored spans. A site that fails every other probe adds one span per probe, so at most 60 in the
-/// minute between two status writes.
+/// Maximum number of stored spans. A site that fails every other probe adds one span per probe. At one probe per
+/// second, during a bake, these are at most 60 in the minute between two status writes.
 const MAX_SPANS: usize = 64;
 
 /// Latency in milliseconds that is stored for a probe that timed out.
 const TIMEOUT_LATENCY_MS: u32 = 2_000;
 
-/// Most recent probe results of one environment. At most 64 spans of 48 bytes and 180 latencies of 16 bytes are stored,
-/// about 8 KiB with the spare capacity of the ring buffers.
+/// Most recent probe results of one environment. At most 64 spans of 48 bytes and 180 latencies of 16 bytes are stored.
+/// With the spare capacity of the ring buffers, they take at most 8 KiB.
 #[derive(Clone, Debug)]
 pub struct Window {
     began: Timestamp,

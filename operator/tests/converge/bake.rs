@@ -14,13 +14,16 @@ const LOST: ProbeOutcome = ProbeOutcome::Unknown(UnknownCause::OwnNetwork);
 /// Returns a site where release 1 of staging is Good and release 2 is in its bake.
 async fn baking() -> Site {
     static BAKING: OnceCell<Site> = OnceCell::const_new();
-    BAKING.get_or_init(async || {
-        let mut site = Site::good().await;
-        site.image("staging", NEW);
-        site.rest("staging").await;
-        assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
-        site
-    }).await.copy()
+    BAKING
+        .get_or_init(async || {
+            let mut site = Site::good().await;
+            site.image("staging", NEW);
+            site.rest("staging").await;
+            assert_eq!(site.phases("staging"), ["1 Good", "2 Baking"]);
+            site
+        })
+        .await
+        .copy()
 }
 
 fn record(site: &Site, name: &str) -> Value {

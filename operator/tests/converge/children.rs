@@ -1,5 +1,4 @@
-//! Tests of child objects (scaling, repair of changes, orphaning and adoption), and of how long release records are
-//! kept.
+//! Tests of the child objects of an environment, and of how long release records are kept.
 
 use serde_json::{Value, json};
 

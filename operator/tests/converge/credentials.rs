@@ -1,4 +1,4 @@
-//! Tests of database credentials: pods get a credential only after a preflight has accepted it, regardless of releases.
+//! Tests of database credentials: their check by a preflight, and the rotation to a new credential.
 
 use serde_json::{Value, json};
 

@@ -8,7 +8,8 @@ use crokodial_operator::registry::Existence;
 
 const NEW: &str = "registry.test/dialer:2";
 
-/// Returns a site with a good release, after the rollout of a new image whose pods have this behavior.
+/// Returns a site with a good release for which a new image was then requested. The pods of that image have this
+/// behavior. Operator and cluster are at rest.
 async fn rolled(behaviour: Behaviour) -> Site {
     let mut site = Site::good().await;
     site.behave(NEW, behaviour);

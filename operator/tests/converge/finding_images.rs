@@ -10,17 +10,20 @@ const DEV: &str = "registry.test/dialer:dev";
 
 async fn following() -> Site {
     static FOLLOWING: OnceCell<Site> = OnceCell::const_new();
-    FOLLOWING.get_or_init(async || {
-        let mut site = Site::empty();
-        let mut staging = environment("staging");
-        staging["spec"]["image"] = json!(DEV);
-        staging["spec"]["follow"] = json!({"interval": "1m"});
-        site.api.put(staging);
-        site.rest("staging").await;
-        site.bake("staging").await;
-        assert_eq!(site.phases("staging"), ["1 Good"]);
-        site
-    }).await.copy()
+    FOLLOWING
+        .get_or_init(async || {
+            let mut site = Site::empty();
+            let mut staging = environment("staging");
+            staging["spec"]["image"] = json!(DEV);
+            staging["spec"]["follow"] = json!({"interval": "1m"});
+            site.api.put(staging);
+            site.rest("staging").await;
+            site.bake("staging").await;
+            assert_eq!(site.phases("staging"), ["1 Good"]);
+            site
+        })
+        .await
+        .copy()
 }
 
 #[tokio::test(start_paused = true)]

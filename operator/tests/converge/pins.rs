@@ -14,14 +14,17 @@ const BAD: &str = "registry.test/dialer:bad";
 /// Returns a site with two good releases, of which the second is running.
 async fn two_good() -> Site {
     static TWO_GOOD: OnceCell<Site> = OnceCell::const_new();
-    TWO_GOOD.get_or_init(async || {
-        let mut site = Site::good().await;
-        site.image("staging", SECOND);
-        site.rest("staging").await;
-        site.bake("staging").await;
-        assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
-        site
-    }).await.copy()
+    TWO_GOOD
+        .get_or_init(async || {
+            let mut site = Site::good().await;
+            site.image("staging", SECOND);
+            site.rest("staging").await;
+            site.bake("staging").await;
+            assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+            site
+        })
+        .await
+        .copy()
 }
 
 fn pin(site: &Site, release: &str, pin: bool) {

@@ -87,13 +87,16 @@ async fn a_new_image_rolls_bakes_and_becomes_good() {
 
 async fn crash_looped() -> Site {
     static CRASH_LOOPED: OnceCell<Site> = OnceCell::const_new();
-    CRASH_LOOPED.get_or_init(async || {
-        let mut site = Site::good().await;
-        site.behave(BAD, Behaviour::CrashLoop);
-        site.image("staging", BAD);
-        site.rest("staging").await;
-        site
-    }).await.copy()
+    CRASH_LOOPED
+        .get_or_init(async || {
+            let mut site = Site::good().await;
+            site.behave(BAD, Behaviour::CrashLoop);
+            site.image("staging", BAD);
+            site.rest("staging").await;
+            site
+        })
+        .await
+        .copy()
 }
 
 #[tokio::test(start_paused = true)]

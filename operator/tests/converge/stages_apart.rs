@@ -1,4 +1,5 @@
-//! Tests that staging and prod do not share a database or secret values.
+//! Tests of staging and prod with the same database, which is refused, and with the same secret value, which causes a
+//! warning.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Tests of deletion: preconditions, finalizers, propagation policies and garbage collection.
+//! Tests of the deletion of objects, and of garbage collection.
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{

@@ -4,13 +4,13 @@
 //! | fake server | real server | reason |
 //! |---|---|---|
 //! | keeps unknown fields of built-in types | drops them; rejects them in an apply | needs the schemas of all types |
-//! | creates objects in any namespace | responds 404 if the namespace is missing | operator tests create no namespaces |
+//! | creates objects in any namespace | responds 404 without the namespace | operator tests create no namespaces |
 //! | reports the first invalid field | reports all invalid fields | the operator uses only the status code |
 //! | merges a strategic merge patch like an apply | also supports `$patch`, … | only kubectl sends these directives |
 //! | collects garbage during the write | collects garbage a moment later | tests of the fake need not wait |
-//! | replays all watch events since `compact()` | drops old events if its cache is full | the test decides when events expire |
+//! | replays watch events since `compact()` | drops old events if its cache is full | tests decide when events expire |
 
-/// Reason why a test case runs only on the fake server: it uses a feature that a real server does not have.
+/// Reason why a test case runs only on the fake server.
 #[derive(Debug, Clone, Copy)]
 pub enum FakeOnly {
     /// The case injects faults: a failure at the `n`-th call, a crash of a client, or a delayed request.

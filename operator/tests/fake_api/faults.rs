@@ -1,4 +1,4 @@
-//! Tests of injected faults: what the server has stored after a fault, and whether the client can make further calls.
+//! Tests of the faults that the fake server injects: their effects on objects and clients, and the calls that they hit.
 
 use std::time::Duration;
 

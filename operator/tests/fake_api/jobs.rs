@@ -1,4 +1,4 @@
-//! Tests of the simulated Job controller: the pod of a Job, its outcomes, and pods that do not finish.
+//! Tests of Jobs: their simulated controller, and the validation of their pod template.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Tests of the simulated controllers: rolling updates, faulty images and addresses of Ingresses.
+//! Tests of the simulated controllers of Deployments, their pods and Ingresses.
 
 use jiff::SignedDuration;
 use k8s_openapi::api::apps::v1::Deployment;

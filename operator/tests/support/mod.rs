@@ -5,6 +5,7 @@ pub mod objects;
 pub mod outside;
 pub mod probes;
 pub mod site;
+mod site_reads;
 pub mod stand_in_mongo;
 
 pub use objects::{environment, secret, simulated_preflight};

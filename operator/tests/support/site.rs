@@ -11,6 +11,7 @@ use crokodial_operator::environment::{self, Error};
 use crokodial_operator::kube_io::KubeIo;
 use crokodial_operator::metrics::Metrics;
 use crokodial_operator::requeue::RequeueTrigger;
+use crokodial_operator::uptime::Probes as _;
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
@@ -159,7 +160,7 @@ impl Site {
     }
 
     /// Returns the namespace of an environment and its children.
-    fn home(&self, name: &str) -> &'static str {
+    pub(super) fn home(&self, name: &str) -> &'static str {
         if name.starts_with("prod") {
             self.prod_in
         } else {
@@ -230,6 +231,13 @@ impl Site {
         *self.time.lock().unwrap() += SignedDuration::from_secs(seconds);
     }
 
+    /// Advances the clock and restarts the operator, which measured nothing in this time.
+    pub fn restart_after(&mut self, seconds: i64) {
+        self.advance(seconds);
+        self.probes.forget_all();
+        self.restart();
+    }
+
     /// Changes the spec of an environment, as a user would.
     pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
         self.api
@@ -262,89 +270,6 @@ impl Site {
     pub fn now(&self) -> Timestamp {
         *self.time.lock().unwrap()
     }
-
-    // Reading stored objects:
-
-    pub fn get(&self, resource: &str, name: &str) -> Value {
-        self.api
-            .get(resource, self.home(name), name)
-            .unwrap_or_else(|| panic!("there is no {resource} {name}"))
-    }
-
-    pub fn status(&self, name: &str) -> Value {
-        self.get("crokodialenvironments", name)["status"].clone()
-    }
-
-    /// Returns the status and reason of a condition, such as `True Succeeded`; empty if there is no such condition.
-    pub fn condition(&self, name: &str, type_: &str) -> String {
-        let status = self.status(name);
-        let all = status["conditions"].as_array().cloned().unwrap_or_default();
-        let found = all.iter().find(|c| c["type"] == type_);
-        found.map_or_else(String::new, |c| {
-            format!("{} {}", text(&c["status"]), text(&c["reason"]))
-        })
-    }
-
-    /// Returns the number and phase of each release, such as `1 Good`, in ascending order.
-    pub fn phases(&self, name: &str) -> Vec<String> {
-        let mut found: Vec<(i64, String)> = self
-            .api
-            .list("crokodialreleases", self.home(name))
-            .iter()
-            .filter(|r| r["spec"]["environment"] == name)
-            .map(|r| {
-                let number = r["spec"]["number"].as_i64().unwrap();
-                (number, format!("{number} {}", text(&r["status"]["phase"])))
-            })
-            .collect();
-        found.sort_unstable();
-        found.into_iter().map(|(_, line)| line).collect()
-    }
-
-    /// Returns the reason of a release's phase.
-    pub fn reason(&self, release: &str) -> String {
-        text(&self.get("crokodialreleases", release)["status"]["reason"])
-    }
-
-    /// Returns the pod template of the Deployment.
-    pub fn template(&self, name: &str) -> Value {
-        self.get("deployments", name)["spec"]["template"].clone()
-    }
-
-    /// Returns the number of the release in the Deployment's pod template.
-    pub fn runs(&self, name: &str) -> String {
-        text(&self.template(name)["metadata"]["labels"]["crokodial.com/release"])
-    }
-
-    pub fn replicas(&self, name: &str) -> i64 {
-        self.get("deployments", name)["spec"]["replicas"]
-            .as_i64()
-            .unwrap()
-    }
-
-    /// Returns the sorted names of all pods of the component `web`.
-    pub fn pods(&self) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .api
-            .list("pods", NS)
-            .iter()
-            .filter(|p| p["metadata"]["labels"]["app.kubernetes.io/component"] == "web")
-            .map(|p| text(&p["metadata"]["name"]))
-            .collect();
-        names.sort();
-        names
-    }
-
-    /// Returns the notes (message texts) of the Events with this reason.
-    pub fn events(&self, reason: &str) -> Vec<String> {
-        let events = self.api.list("events.events.k8s.io", NS);
-        let of = events.iter().filter(|e| e["reason"] == reason);
-        of.map(|e| text(&e["note"])).collect()
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn clock(time: &Arc<Mutex<Timestamp>>) -> crokodial_fake_api::Clock {

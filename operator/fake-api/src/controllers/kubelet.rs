@@ -152,7 +152,8 @@ fn exit(value: &mut Value, now: &str) {
     });
 }
 
-/// Returns true if the environment of a container refers to a Secret, a ConfigMap or a key that does not exist.
+/// Returns true if the environment of a container refers to a Secret, a ConfigMap or a key that does not exist, and the
+/// reference is not optional.
 fn missing_reference(store: &Store, key: &Key, pod: &Value) -> bool {
     let empty = Vec::new();
     let containers = pod["spec"]["containers"].as_array().unwrap_or(&empty);

@@ -1,4 +1,5 @@
-//! Simulated Kubernetes controllers. Each call of their `step` performs at most one state transition of one object.
+//! Simulated Kubernetes controllers. Each call of their `step` performs at most one state transition, such as the
+//! creation of a pod.
 
 pub mod deployment;
 pub mod ingress;

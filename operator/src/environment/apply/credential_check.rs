@@ -18,9 +18,9 @@ use crate::kube_io::{IoError, Writable};
 /// Field manager of the Jobs that check a Mongo URI and of the Secrets they read.
 const MANAGER: &str = "crokodial-preflight";
 
-/// Carries out the plan: deletes old checks and starts a new one. If the API server rejects the new Job or Secret for a
-/// reason that a retry does not solve, that is not an error. It is returned as a finding for condition
-/// `CredentialsValid`. Examples are a quota, an admission rule and a name conflict.
+/// Carries out the plan: deletes old checks and starts a new one. If the API server rejects the new Job or Secret as
+/// forbidden, invalid or in conflict, that is not an error. It is returned as a finding for condition
+/// `CredentialsValid`. Possible causes are a quota, an admission rule and a name conflict.
 pub async fn carry_out(
     ctx: &Context,
     owner: &Owner,

@@ -27,8 +27,8 @@ pub fn hash(value: &Value) -> String {
 }
 
 /// True if `live` contains everything in `wanted`. Additional fields of `live`, such as defaults and fields of other
-/// managers, are ignored. Selectors must be equal. Lists whose items share none of the `LIST_KEYS` must have the same
-/// length.
+/// managers, are ignored. Selectors must be equal. If the items of a list in `wanted` share none of the `LIST_KEYS`,
+/// the two lists must have the same length, and their items are compared in order.
 pub fn covers(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {

@@ -1,5 +1,5 @@
-//! Writes what the reconcile built and decided: the operator's own Secrets, child objects, release records, and checks
-//! of the Mongo URI.
+//! Writes what the reconcile built and decided, including the operator's own Secrets, child objects, release records,
+//! and checks of the Mongo URI.
 
 pub mod authority;
 pub mod credential_check;

@@ -1,5 +1,5 @@
 //! Builds the Deployment of the candidate pod, and the NetworkPolicy of candidates and release phases. The candidate
-//! tries a release, or new values of `config.secretRefs`, before they serve traffic.
+//! tries a release, or new values of `config.secretRefs`, before the serving pods use them.
 
 use crokodial_crds::names::{
     COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, Children as Names, LABEL_COMPONENT,
@@ -23,8 +23,8 @@ pub struct Trying<'a> {
     pub config: Option<i64>,
 }
 
-/// Builds the Deployment of the candidate: one pod from the release's pod template, which the Service does not select.
-/// `CROKODIAL_ROLE` is `candidate`, which tells the app not to run schedulers or send messages. The pod has no
+/// Builds the Deployment of the candidate: one pod from the release's pod template. The Service does not select this
+/// pod. `CROKODIAL_ROLE` is `candidate`, which tells the app not to run schedulers or send messages. The pod has no
 /// `preStop` delay, because it serves no users.
 pub fn deployment(owner: &Owner, trying: &Trying<'_>) -> Value {
     let names = Names::of(&owner.name);

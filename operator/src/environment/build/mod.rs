@@ -1,4 +1,5 @@
-//! Builds the wanted state of an environment's child objects. Pure functions: no I/O, no clock, no decisions.
+//! Builds the wanted state of an environment's child objects, and the other objects that the operator creates. Pure
+//! functions: no I/O, no clock, no decisions.
 
 pub mod authority;
 pub mod candidate;

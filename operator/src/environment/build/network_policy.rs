@@ -12,8 +12,8 @@ use crate::environment::model::owner::Owner;
 const METADATA_SERVICE: &str = "169.254.169.254/32";
 
 /// Builds the NetworkPolicy of the serving pods and of preflight Jobs. Ingress is allowed from anywhere, but only to
-/// the app's port. Egress is allowed to everything except the IPv4 address of the metadata service. A preflight has the
-/// same policy as the app, so it can reach exactly what the app can reach.
+/// the app's port. Egress is allowed to everything except the IPv4 address of the metadata service. Preflight Jobs have
+/// the same policy as the app, so that they check the URI with the app's network access.
 pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1",

@@ -11,8 +11,7 @@ use crate::environment::model::owner::Owner;
 
 /// Time in seconds allowed for scheduling the pod and pulling its image, in addition to the timeout of the check.
 const START_SECONDS: u64 = 60;
-/// Time in seconds after which Kubernetes deletes a finished Job. The operator may delete it earlier if there is a
-/// newer Job.
+/// Time in seconds after which Kubernetes deletes a finished Job. The operator may delete it earlier.
 const TTL_SECONDS: u64 = 86_400;
 /// UID and GID of the user in the operator's image.
 const USER: i64 = 65_532;

@@ -11,11 +11,11 @@ use crate::environment::model::owner::Owner;
 use crate::release::snapshot::ReleaseCommand;
 
 /// Builds the Job that runs `command` with the image, environment variables and permissions of the release's pod
-/// template.
+/// template. Only the variable `CROKODIAL_ROLE` has another value: `candidate`.
 ///
 /// The time limit is set on the pod, not on the Job, so that waiting for a node does not count. A time limit on the Job
-/// would also delete the ended pod, whose state is read later. A pod that is evicted by a node drain or lost with its
-/// node is replaced; any other failure of the pod fails the Job.
+/// would also delete the ended pod, whose state is read later. A pod with the condition `DisruptionTarget`, such as one
+/// that was evicted by a node drain, is replaced. Any other failure of the pod fails the Job.
 pub fn build(
     owner: &Owner,
     number: i64,

@@ -14,7 +14,7 @@ use crate::environment::credentials::Active;
 use crate::environment::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
 use crate::environment::model::owner::Owner;
 
-/// Builds the Secret `<env>-config-candidate` with the values of `config.secretRefs` on trial.
+/// Builds the Secret `<env>-config-candidate` with the values of `config.secretRefs` that are on trial or have failed.
 pub fn staged(owner: &Owner, staged: &Staged) -> Value {
     let name = Names::of(&owner.name).config_candidate();
     let mut metadata = owner.metadata_beside(&name, COMPONENT_CANDIDATE);

@@ -66,8 +66,8 @@ pub fn deployment(owner: &Owner, effective: &Effective, running: &Running<'_>) -
     })
 }
 
-/// Builds the Service in front of the serving pods. Its target port is the name of the container port, so only the pod
-/// template contains the port number.
+/// Builds the Service in front of the serving pods. Its target port is the name of the container port, so the Service
+/// does not depend on the port number.
 pub fn service(owner: &Owner, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "v1",

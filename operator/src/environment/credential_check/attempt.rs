@@ -24,7 +24,7 @@ pub struct Attempt {
     pub secret: Option<ObjectMeta>,
     /// Metadata of the attempt's Job; `None` if it does not exist.
     pub job: Option<ObjectMeta>,
-    /// Number of attempts to check this URI so far, including this one.
+    /// Number of attempts to check this URI since its last success, including this one.
     pub tries: i64,
     /// State of the attempt.
     pub state: State,

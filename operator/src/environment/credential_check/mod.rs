@@ -6,7 +6,8 @@
 //! compared, not names of Secrets, so an edit during the check is neither used unchecked nor lost.
 //!
 //! - One Job runs at a time. A Job that has ended is kept while it is the newest, so that its log can be read, or while
-//!   its result is needed. Other Jobs are deleted with their Secrets.
+//!   its result is needed. A running Job is kept while its URI still needs a check. Other Jobs are deleted with their
+//!   Secrets.
 //! - If the check fails, the pods keep the old URI. The check is retried later, or immediately if the user's URI
 //!   changes.
 //! - A Job that ended without a result (no node, no image) proves nothing about the credential.
@@ -38,8 +39,9 @@ pub enum CredentialState {
     Off,
 }
 
-/// Returns the maximum age of the check of the URI in use; `None` if any age is accepted. If a release in flight is
-/// under suspicion, only checks made since the newest suspicion count.
+/// Returns the maximum age that the last check of the URI in use may have; `None` if any age is accepted. If a release
+/// in flight shows a fault that a database outage may explain (`status.suspectedAt`), only a check made since then
+/// counts.
 pub fn oldest_allowed(records: &[Record], now: Timestamp) -> Option<SignedDuration> {
     let suspected = |r: &Record| r.status.as_ref()?.suspected_at.as_ref().map(|t| t.0);
     let since = records

@@ -52,7 +52,7 @@ pub struct Start {
     pub content: Data,
     /// Name of the database in the URI.
     pub database: String,
-    /// Number of attempts to check this URI, including this one.
+    /// Number of attempts to check this URI since its last success, including this one.
     pub tries: i64,
     /// UID of the attempt's Secret; `None` if the Secret must be created.
     pub secret: Option<String>,
@@ -278,8 +278,9 @@ impl<'a> Here<'a> {
         })
     }
 
-    /// Returns the URIs to check (as Secret data, with the database name), most urgent first. If a fresh check of the
-    /// URI in use is required, that URI comes first. The URI in the user's Secret comes next.
+    /// Returns the URIs to check (as Secret data, with the database name), most urgent first. The URI in use comes
+    /// first if a fresh check of it is required and missing. The URI in the user's Secret follows if its last check did
+    /// not succeed.
     fn wanting(&self) -> Vec<(Data, String)> {
         if self.known.off {
             return Vec::new();

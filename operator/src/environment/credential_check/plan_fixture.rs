@@ -54,7 +54,7 @@ pub(super) fn attempt(number: i64, password: &str, state: State) -> Attempt {
     }
 }
 
-/// Inputs of the plan: the user's URI, the URI in use, and attempts.
+/// Inputs of the plan, including the user's URI, the URI in use, and attempts to check them.
 pub(super) struct Case {
     pub(super) spec: MongoSpec,
     pub(super) candidate: Result<(Data, String), Finding>,

@@ -9,10 +9,11 @@ use super::attempt::{Attempt, State};
 use crate::environment::credentials::Data;
 use crate::preflight::Outcome;
 
-/// Maximum time between two attempts. It also applies after every rejected login, because servers lock accounts after
-/// several failed logins, and after every URI that the driver does not accept.
+/// Maximum waiting time between two attempts to check a URI. After a rejected login, the waiting time is always this
+/// long, because servers lock accounts after several failed logins. The same applies to a URI that the driver does not
+/// accept.
 const MAX_WAIT: Duration = Duration::from_secs(300);
-/// Time between the first and the second attempt, unless [`MAX_WAIT`] applies. It doubles with each further attempt.
+/// Waiting time after the first attempt. [`wait`] doubles it after each further attempt, up to [`MAX_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
 /// Overall result of all attempts to check one Mongo URI.
@@ -36,7 +37,7 @@ pub enum Standing {
 impl Standing {
     /// Returns the overall result of the attempts to check the URI in `content`. The newest result counts; an attempt
     /// without a result does not undo a success. `verified` is the time of the last success in the annotations of
-    /// `<env>-mongo-active`.
+    /// `<env>-mongo-active`; `None` if that Secret does not contain this URI.
     pub fn of(content: &Data, attempts: &[Attempt], verified: Option<Timestamp>) -> Self {
         let of_content = || {
             let same = |a: &&Attempt| a.content.as_ref() == Some(content);
@@ -71,8 +72,8 @@ impl Standing {
     }
 }
 
-/// Returns the time of the next attempt to check the URI in `content`, and the number of attempts including that one.
-/// `None` while an attempt is running.
+/// Returns the time of the next attempt to check the URI in `content`, and the number of attempts since the last
+/// success, including that one. `None` while an attempt is running.
 pub fn next_try(content: &Data, attempts: &[Attempt]) -> Option<(Timestamp, i64)> {
     let newest = attempts
         .iter()

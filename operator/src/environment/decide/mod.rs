@@ -56,8 +56,8 @@ pub struct Step {
     pub look: Option<Timestamp>,
     /// Verdict of the promotion gate on the image that the spec asks for.
     pub gate: GateVerdict,
-    /// Verdict that explains why `promotion.auto` does not choose the newest Good release of the source environment
-    /// yet, or why there is none. `None` if no release is waiting.
+    /// Verdict that keeps `promotion.auto` from promoting the newest Good release of the source environment. If this
+    /// environment has no release and the source has no Good one, it says so. `None` in all other cases.
     pub waits: Option<GateVerdict>,
 }
 

@@ -1,5 +1,5 @@
-//! Facts that are written to release records in addition to the decisions of the release state machine: which release
-//! serves, `goodSeconds`, latency, and whether a rollback is possible. All functions are pure.
+//! Facts that are written to release records in addition to the decisions of the release state machine, such as which
+//! release serves, `goodSeconds`, latency, and whether a rollback is possible. All functions are pure.
 
 use crokodial_crds::ReleasePhase;
 use crokodial_crds::condition::whole_seconds;
@@ -12,8 +12,8 @@ use crate::release::record::{Record, due_for_check};
 use crate::release::status_updates::StatusUpdates;
 use crate::uptime::{bake, soak};
 
-/// Adds facts about releases in any phase to the status updates of a decision: which release serves, its measurements,
-/// and whether a rollback is possible.
+/// Adds facts about each release, whatever its phase, to the status updates of a decision: whether it serves, its
+/// measurements, and whether a rollback to it is possible.
 pub fn note(
     decision: Decision,
     observed: &Observed,

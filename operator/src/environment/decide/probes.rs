@@ -1,4 +1,4 @@
-//! Verdict of the probes on the release in its bake. All functions are pure.
+//! The probes' verdict on the release that is in its bake. All functions are pure.
 
 use std::time::Duration;
 

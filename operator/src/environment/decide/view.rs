@@ -26,8 +26,8 @@ pub struct TrialResults {
     snapshots: Vec<i64>,
     pods: Vec<PodView>,
     smoke: Option<SmokeVerdict>,
-    /// True if the newest release has a release phase that cannot be undone. If the release fails, the operator then
-    /// pauses instead of rolling back.
+    /// True if the newest release has a release phase that cannot be undone. If the release fails after its roll-out
+    /// began, it is then left running (`Pause`) instead of rolled back.
     irreversible: bool,
 }
 

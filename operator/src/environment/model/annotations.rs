@@ -33,7 +33,8 @@ pub const VERDICT: &str = "crokodial.com/verdict";
 /// On `<env>-mongo-active` and `<env>-config-active`: stage of the environment, `staging` or `prod`.
 pub const STAGE: &str = "crokodial.com/stage";
 
-/// On `<env>-config-active`: fingerprints of the longer values of `config.secretRefs`, comma-separated.
+/// On `<env>-config-active`: fingerprints of the values of `config.secretRefs` that have at least 16 bytes,
+/// comma-separated.
 pub const VALUES: &str = "crokodial.com/value-marks";
 
 /// On `<env>-mongo-active`: time of the last successful check of the Mongo URI, in RFC 3339 format.
@@ -53,7 +54,7 @@ pub const NONCE: &str = "crokodial.com/rotate-nonce";
 /// other data.
 pub const CANDIDATE: &str = "crokodial.com/candidate-uid";
 
-/// On a preflight Job: number of attempts to check this URI, including this Job.
+/// On a preflight Job: number of attempts to check this URI since its last success, including this Job.
 pub const TRY: &str = "crokodial.com/try";
 
 /// Data key of the Mongo URI in `<env>-mongo-active` and in the Secrets of preflight Jobs.

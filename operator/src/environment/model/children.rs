@@ -34,7 +34,8 @@ pub enum ChildKind {
     ConfigCandidate,
     /// NetworkPolicy of candidate pods and release phases.
     CandidatePolicy,
-    /// Deployment of the candidate pod, which tries a release or config values before they serve traffic.
+    /// Deployment of the candidate pod, which tries a release, or new values of `config.secretRefs`, before the serving
+    /// pods use them.
     Candidate,
     /// Service in front of the serving pods.
     Service,
@@ -160,7 +161,8 @@ impl Children {
         self.typed(ChildKind::ConfigActive)
     }
 
-    /// Returns the Secret `<env>-config-candidate` with the values of `config.secretRefs` on trial, if it exists.
+    /// Returns the Secret `<env>-config-candidate` with the values of `config.secretRefs` that are on trial or have
+    /// failed, if it exists.
     pub fn config_candidate(&self) -> Option<&Secret> {
         self.typed(ChildKind::ConfigCandidate)
     }

@@ -23,7 +23,7 @@ pub enum Image {
     /// The digest is known, but the newest lookup of a followed tag failed. Contains the known digest and the cause of
     /// the failure.
     Stale(Digest, Finding),
-    /// The registry was asked and has not answered yet.
+    /// The digest is not known yet: the registry was asked and has not answered.
     Asked,
 }
 

@@ -36,7 +36,7 @@ pub struct Observed {
     pub releases: Vec<CrokodialRelease>,
     /// Parsed release records of the environment.
     pub records: Vec<Record>,
-    /// Metadata of every snapshot that the operator created, by release number.
+    /// Metadata of the environment's snapshots that the operator created, by release number.
     pub snapshots: BTreeMap<i64, ObjectMeta>,
     /// Release numbers that cannot be used, because an object that the operator did not make has the name of their
     /// snapshot.
@@ -45,7 +45,7 @@ pub struct Observed {
     pub frozen: BTreeMap<i64, Snapshot>,
     /// Attempts to check a Mongo URI whose Job or Secret still exists, oldest first.
     pub attempts: Vec<Attempt>,
-    /// Fingerprints of the databases and secret values of the other stage's environments.
+    /// Comparison with the databases and secret values of the other stage's environments.
     pub isolation: Isolation,
     /// New HMAC key for fingerprints that must be stored; `None` if a key is already stored.
     pub new_key: Option<NewKey>,

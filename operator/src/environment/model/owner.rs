@@ -67,8 +67,8 @@ impl Owner {
         labels
     }
 
-    /// Returns the labels of every object and pod of the environment. The component is `web`; callers replace it for
-    /// other components.
+    /// Returns the labels that each object and pod of the environment gets. The component is `web`; callers replace it
+    /// for other components.
     pub fn common_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.selector();
         labels.insert(names::LABEL_NAME.to_owned(), "dialer".to_owned());

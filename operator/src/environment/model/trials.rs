@@ -15,8 +15,8 @@ use crate::release::machine::{SmokeVerdict, Trial};
 use crate::release::workload::{Exit, PodView, Waiting};
 use crate::smoke::SmokeResult;
 
-/// Time after which failed smoke checks are repeated. Most failures end the trial at once. A result reaches this age
-/// only while the failure is blamed on something other than the release, such as the database.
+/// Time after which failed smoke checks are repeated. A result gets this old only while something other than the
+/// release may be to blame for the failure, for example while the database is being checked.
 pub const FAILURE_AGE: Duration = Duration::from_secs(15);
 
 /// Time after which smoke checks are repeated if the pod could not be reached.
@@ -82,7 +82,8 @@ impl Trials {
         }
     }
 
-    /// Returns the states of the candidate pods that try the release itself, as opposed to new config values.
+    /// Returns the states of the candidate pods that try `release`. Pods that try new values of `config.secretRefs`
+    /// with its pod template are left out.
     pub fn of_release(&self, release: i64) -> Vec<PodView> {
         let of = |p: &&CandidatePod| p.config.is_none() && p.view.release == Some(release);
         self.pods
@@ -101,8 +102,8 @@ impl Trials {
         self.pods.iter().filter(of).collect()
     }
 
-    /// Returns the result of the smoke checks against a pod that tries the release itself; `None` if there is no
-    /// result.
+    /// Returns the result of the smoke checks against a candidate pod that tries `release`; `None` if there is no
+    /// result. A result of a pod that tries new values of `config.secretRefs` does not count.
     pub fn smoke_of_release(&self, release: i64) -> Option<SmokeVerdict> {
         let (uid, result) = self.smoke.as_ref()?;
         let asked = |p: &&CandidatePod| {

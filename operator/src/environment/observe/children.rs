@@ -9,7 +9,7 @@ use crate::environment::model::children::{ChildKind, Children};
 use crate::environment::model::owner::Owner;
 use crate::kube_io::IoError;
 
-/// Reads all child objects concurrently, so this takes only as long as the slowest read.
+/// Reads all child objects and release phase Jobs concurrently, so this takes only as long as the slowest read.
 pub(super) async fn read(ctx: &Context, owner: &Owner) -> Result<Children, IoError> {
     let names = Names::of(&owner.name);
     let reads = ChildKind::all().map(|kind| async move {

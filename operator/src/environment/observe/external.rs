@@ -22,21 +22,21 @@ use crate::release::workload::{PodView, Waiting};
 /// Maximum time that a reconcile waits for a registry or the Ingress controller before it continues without the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Maximum age of a cached answer to a plain HTTP request.
+/// Age at which a cached answer to a plain HTTP request is requested again.
 const MAX_EDGE_AGE: Duration = Duration::from_secs(60);
 
-/// Maximum age of a cached registry answer about the existence of a digest.
+/// Age at which a cached registry answer about the existence of a digest is requested again.
 const MAX_EXISTENCE_AGE: Duration = Duration::from_secs(30);
 
-/// Maximum age of a cached rejection by a registry. The image may have been pushed since then, so the registry is asked
-/// again, but rarely because of its rate limits.
+/// Age at which an image that the registry rejected is looked up again, because it may have been pushed since then. It
+/// is long because of rate limits. If the tag is followed at a longer interval, that interval applies.
 const MAX_REFUSAL_AGE: Duration = Duration::from_secs(300);
 
 /// Minimum time before a registry that could not be reached is asked again.
 const UNREACHABLE_RETRY: Duration = Duration::from_secs(15);
 
-/// Maximum age of a cached digest of a tag that is not followed. It only has to last until a release record contains
-/// the digest.
+/// Age at which the digest of a tag that is not followed is looked up again. The cached digest only has to last until a
+/// release record contains it.
 const MAX_DIGEST_AGE: Duration = Duration::from_secs(60);
 
 /// Returns the name of the image to run, and its digest as far as it is known. The digest comes from the source of a
@@ -77,8 +77,8 @@ pub(super) async fn image(
     (written, found)
 }
 
-/// Returns the digest from the registry. Answers are cached; `follow` is the maximum age of the digest of a followed
-/// tag. Until the registry answers, and after a failed lookup, `known` is used if it is set.
+/// Returns the digest from the registry. Answers are cached; `follow` is the interval at which a followed tag is looked
+/// up again. Until the registry answers, and after a failed lookup, `known` is used if it is set.
 async fn look_up(
     ctx: &Arc<Context>,
     key: Resolution,
@@ -192,7 +192,7 @@ pub(super) async fn https(
         .await
 }
 
-/// Returns the maximum age of a cached registry answer to the lookup of a digest.
+/// Returns the age at which a tag that is not followed is looked up again after this answer.
 fn max_age_of(answer: &Result<Digest, ResolveError>) -> Duration {
     match answer {
         Ok(_) => MAX_DIGEST_AGE,

@@ -24,7 +24,7 @@ const MAX_PASS_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// Runs the smoke checks against the ready candidate pod, concurrently with the reconcile. Returns the UID of the pod
 /// and the result; `None` if there is no ready pod, if the snapshot of its release was not read, or if there is no
-/// result yet. A new result triggers a reconcile and is reused for this pod until it is older than [`max_age`].
+/// result yet. A new result triggers a reconcile and is reused for this pod until it reaches the age [`max_age`].
 pub(super) async fn smoke(
     ctx: &Arc<Context>,
     owner: &Owner,

@@ -1,5 +1,5 @@
-//! Publishes an Event for each condition that changed. A problem that needs human intervention is reported at once. A
-//! problem that may resolve without intervention is reported only if it persists.
+//! Publishes Events about changed conditions. A problem that needs human intervention is reported at once. A problem
+//! that may resolve without intervention is reported only if it persists.
 
 use crokodial_crds::condition::{self, ConditionType};
 use crokodial_crds::{Actor, CrokodialEnvironment, EnvironmentStatus, Reason};

@@ -105,9 +105,9 @@ fn pinned(pin: &Pin, step: &Step) -> Finding {
     Finding::no(Reason::Pinned, what)
 }
 
-/// Returns the finding for condition `GitDiverged`: True if the operator deliberately runs something other than what
-/// the spec asks for. The message about a pin contains its age in days. It therefore changes once a day, and an Event
-/// reminds users of the pin.
+/// Returns the finding for condition `GitDiverged`: True while a pin or a hold is in effect. From its second day on,
+/// the message about a pin contains its age in days. It therefore changes once a day, and an Event reminds users of the
+/// pin.
 pub(super) fn diverged(step: &Step, now: Timestamp) -> Finding {
     if let Some(pin) = &step.pin {
         let what = format!(

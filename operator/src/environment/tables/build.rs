@@ -1,4 +1,4 @@
-//! Tests of the action that is planned for each child object. The complete objects are in `golden/`.
+//! Tests of the wanted state of child objects and release phase Jobs. The complete objects are in `golden/`.
 
 use serde_json::{Value, json};
 

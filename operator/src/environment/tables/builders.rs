@@ -1,4 +1,4 @@
-//! Tests of how each builder depends on its inputs.
+//! Tests of how builders depend on their inputs.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Tests of the certificate: the finding, and whether a new certificate is issued.
+//! Tests of the certificate that is planned and reported.
 
 use crokodial_crds::ConditionType as T;
 
@@ -12,7 +12,8 @@ fn signed(more: &str) -> Case {
     serving(&format!("spec: {{tls: {{mode: SelfSigned}}}}, {more}"))
 }
 
-/// Formats condition `CertificateReady`, and whether the data of the Secret is new, kept or not written.
+/// Formats condition `CertificateReady`, whether the data of the Secret is new, kept or not written, and whether a new
+/// certificate authority is stored.
 fn of(more: &str) -> String {
     let case = signed(more);
     let live = case

@@ -1,5 +1,4 @@
-//! Tests of the status, reason and message of the conditions about the image, the credentials, the config Secrets and
-//! the route, with one row per situation.
+//! Tests of the status, reason and message of conditions that are not about releases, with one row per situation.
 
 use crokodial_crds::ConditionType as T;
 

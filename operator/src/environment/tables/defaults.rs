@@ -1,4 +1,4 @@
-//! Tests that every default in the CRD's descriptions is the one that the operator applies.
+//! Tests that the defaults in the CRD's descriptions are those that the operator applies.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ fn walk(path: &str, schema: &JSONSchemaProps, found: &mut BTreeMap<String, Strin
     }
 }
 
-/// Returns the default in a description: the sentence after `Default:`, or the word before `(the default)`.
+/// Returns the default in a description: the rest of the sentence after `Default:`, or the word before `(the default)`.
 fn default_of(description: &str) -> Option<String> {
     if let Some((_, after)) = description.split_once("Default: ") {
         // It ends at a full stop that is followed by a space; one inside a file name or version does not count.
@@ -290,7 +290,7 @@ fn of_stage(text: &str, stage: &str) -> String {
         .unwrap_or_else(|| text.to_owned())
 }
 
-/// Fields whose published default is longer than the applied value: field, published text, applied value.
+/// Exceptions from the comparison of published and applied defaults: field, published text, applied value.
 const DIFFER: [(&str, &str, &str); 1] =
     [("tls.forceHttps", "true, except with mode `None`", "true")];
 

@@ -1,4 +1,4 @@
-//! Tests of the defaults, and of invalid fields that bypassed the CRD's schema.
+//! Tests of the spec with defaults applied.
 
 use crokodial_crds::{
     DeletionPolicy, OnFailure, PreflightMode, PreflightRole, RouteKind, Suspend, TlsMode,
@@ -14,7 +14,7 @@ fn of(spec: &Value) -> Result<Effective, (&'static str, String)> {
     Effective::of(&environment(spec).spec, &defaults())
 }
 
-/// Formats every field as text, so that a row of a table fits on one line.
+/// Formats all fields as lines of text, which the tests compare.
 fn told(effective: &Effective) -> Vec<String> {
     let Effective {
         mongo_env_var,

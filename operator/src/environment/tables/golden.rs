@@ -1,5 +1,5 @@
-//! Golden tests: all child objects of an environment as YAML, for each stage, TLS mode and kind of route.
-//! `UPDATE_GOLDEN=1` rewrites the files; review the differences afterwards.
+//! Golden tests: all child objects of an environment as YAML, for each combination of stage, TLS mode and kind of
+//! route, and for some other situations. `UPDATE_GOLDEN=1` rewrites the files; review the differences afterwards.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,8 @@ use super::super::apply::drift::hash;
 use super::super::fixture::serving;
 use super::super::model::children::{Child, ChildKind, Desired, JobChange};
 
-/// Returns the wanted state of every child object by kind, in the order in which children are applied.
+/// Returns the wanted state of every child object by kind, in the order in which they are applied, then the changes to
+/// release phase Jobs.
 fn children(desired: &Desired) -> Value {
     let of = |kind: ChildKind| match desired.get(kind) {
         // The certificate's content is replaced, because each new certificate has a new key.

@@ -1,5 +1,5 @@
-//! Tests of the builders of all objects that are not child objects: release records, checks of a Mongo URI, and the
-//! operator's own Secrets.
+//! Tests of the builders of objects that are not child objects, including release records, checks of a Mongo URI, and
+//! the operator's own Secrets.
 
 use std::collections::BTreeMap;
 

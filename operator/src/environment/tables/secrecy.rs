@@ -51,7 +51,8 @@ const SITUATIONS: [&str; 26] = [
     "deployment: null, pods: []",
 ];
 
-/// Returns everything in a case that is shown to users or written to logs.
+/// Returns the texts of a case that may be shown to users or written to logs: its status, plan, release statuses and
+/// debug output.
 fn told(case: &Case) -> String {
     let status = serde_json::to_string(&case.status()).unwrap();
     let plan = serde_json::to_string(&case.plan()).unwrap();

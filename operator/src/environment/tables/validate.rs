@@ -1,4 +1,4 @@
-//! Tests of the validation results that are not conditions: the wanted release, the generation numbers of the
+//! Tests of the validation results that are not conditions, including the wanted release, the generation numbers of the
 //! credentials, and what may be written.
 
 use super::super::credential_check::CredentialState;
@@ -169,7 +169,7 @@ fn what_is_known_of_the_credential_that_pods_read() {
                 "Bad SecretNotFound: there is no secret mongo in this namespace",
             ),
             ("mongo: {verified: null}", "Checking"),
-            // While a release is under suspicion, only a check made since then counts.
+            // If a release has `suspectedAt`, only a check made since then counts.
             (&suspected(-5), "Proven"),
             (&suspected(-6), "Checking"),
         ],

@@ -38,8 +38,9 @@ pub enum Pick {
 pub struct Picked {
     /// Image that this environment must run.
     pub pick: Pick,
-    /// Verdict that explains why the newest good release of the source environment is not chosen, or why there is none.
-    /// `None` if no newer release waits.
+    /// Verdict on the newest Good release of the source environment that is newer than the last promoted one, if the
+    /// gate does not let it pass. An environment without any release also gets a verdict if the source environment has
+    /// no Good release. `None` in all other cases.
     pub waits: Option<GateVerdict>,
 }
 

@@ -5,8 +5,8 @@
 //!
 //! - `rules` is the spec's `promotion` with defaults applied.
 //! - `source` is the state of the source environment.
-//! - `soak` contains the rules on how well an image served in the source environment.
-//! - `judge` computes the `verdict`, and `auto` uses it to choose an image.
+//! - `soak` contains the rules about the source environment and about freezes.
+//! - `judge` computes the `verdict` from its `inputs`, and `auto` uses it to choose an image.
 
 pub mod auto;
 mod inputs;

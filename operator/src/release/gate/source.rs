@@ -78,8 +78,8 @@ impl Source {
         }
     }
 
-    /// Returns the digest of the newest release of `image` in the source environment. This digest is released here,
-    /// because it is the one that was tested. `None` if there is no such release.
+    /// Returns the digest of the newest release of `image` in the source environment, in whatever phase that release
+    /// is. `None` if there is no such release.
     pub fn digest_of(&self, image: &str) -> Option<&str> {
         let same = self.releases().iter().filter(|r| r.image == image);
         same.max_by_key(|r| r.number).map(|r| r.digest.as_str())

@@ -70,7 +70,7 @@ impl GateVerdict {
         }
     }
 
-    /// Converts the verdict to the input of the release machine.
+    /// Converts the verdict to the input of the release state machine.
     pub fn for_machine(&self) -> Gate {
         if self.passes() {
             return Gate::Open {

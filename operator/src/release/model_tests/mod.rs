@@ -1,6 +1,7 @@
-//! Exhaustive model check of the release machine. It runs every sequence of actions by users, the cluster and a
-//! crashing operator, up to a fixed length. Every reached state must satisfy the invariants of releases. A sample of
-//! the states must also settle once all obstacles are removed.
+//! Exhaustive model check of the release state machine. It explores all sequences of actions by users, the cluster and
+//! a crashing operator, up to a fixed length and number of releases. Equivalent states are explored once. Every reached
+//! state must satisfy the invariants of releases. A sample of the states must also settle once all obstacles are
+//! removed.
 //!
 //! The model uses only four inputs: `a` and `b` work, `x` crashes during its rollout, and `s` fails its smoke checks.
 

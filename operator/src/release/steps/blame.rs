@@ -33,8 +33,8 @@ pub(super) enum Blame {
 }
 
 /// Attributes the current failure to the release or to the database. At the first failure, stores the time in
-/// `status.suspectedAt`, which requests a new credential check and survives an operator restart. `exits` is the number
-/// of container exits so far. These are excused if the database was to blame.
+/// `status.suspectedAt`, which requests a new credential check and survives an operator restart. `exits` is the largest
+/// number of container exits of any pod so far. If the database was to blame, that many exits per pod are excused.
 pub(super) fn blame(view: &View<'_>, status: &mut ReleaseStatus, exits: i32) -> Blame {
     if view.credential == CredentialHealth::Off {
         return Blame::Release;
@@ -59,7 +59,7 @@ pub(super) fn blame(view: &View<'_>, status: &mut ReleaseStatus, exits: i32) -> 
     }
 }
 
-/// Clears the suspicion against the release and resumes its time limits.
+/// Clears `status.suspectedAt` and resumes the time limits of the release.
 pub(super) fn clear(status: &mut ReleaseStatus, now: Timestamp) {
     status.suspected_at = None;
     clock::unblock(status, now);
@@ -76,7 +76,7 @@ fn forgive(status: &mut ReleaseStatus, now: Timestamp, exits: i32) {
     status.excused_restarts = exits;
 }
 
-/// Returns the time until which the verdict waits for the credential check; `None` if the release is not suspected.
+/// Returns the time until which the verdict waits for the credential check; `None` if `status.suspectedAt` is not set.
 pub(super) fn check_deadline(status: &ReleaseStatus, view: &View<'_>) -> Option<Timestamp> {
     let suspected = status.suspected_at.as_ref()?.0;
     Some(plus(

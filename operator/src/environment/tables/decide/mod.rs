@@ -10,7 +10,7 @@ use super::super::decide::Step;
 use super::super::fixture::{at, case, serving, table};
 use crate::release::decision::Run;
 
-/// Returns the number of seconds after [`at`]`(0)`.
+/// Returns the number of seconds from [`at`]`(0)` to `time`.
 pub(super) fn seconds(time: Timestamp) -> i64 {
     time.duration_since(at(0)).as_secs()
 }

@@ -1,4 +1,5 @@
-//! Tests of holds, pins, the promotion gate, and the deletion of old release records.
+//! Tests of decisions about releases, including holds, pins, the promotion gate, and the deletion of old release
+//! records.
 
 use super::super::super::fixture::{case, serving};
 use super::{SECOND, check, second};
