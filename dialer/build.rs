@@ -1,5 +1,5 @@
-//! The UI is built by npm into `ui/dist` and embedded. A clean clone has no such folder: development builds then
-//! embed nothing (pages answer 503), builds for images set DIALER_REQUIRE_UI=1 and fail instead.
+//! Build script that ensures that `ui/dist`, the directory of embedded UI files, exists. If npm has not built the UI,
+//! the server returns 503 for pages. With `DIALER_REQUIRE_UI=1`, which image builds set, compilation fails instead.
 
 use std::path::Path;
 

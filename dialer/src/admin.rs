@@ -1,4 +1,4 @@
-//! The command `dialer admin`, which creates administrators and resets passwords.
+//! Implementation of `dialer admin`, which creates administrator accounts and resets passwords.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -12,10 +12,12 @@ use crate::domain::email;
 use crate::security::token::TokenKeys;
 use crate::store::Store;
 
-/// Creates an administrator with a random password and returns the password. The database contains only its hash.
+/// Creates an administrator account with the e-mail address `typed` and a random password. Returns the password; the
+/// database stores only its hash.
 ///
 /// # Errors
-/// The address is invalid or taken, or the database fails. The message is for the operator.
+/// If the address is invalid or already in use, or if the database fails. The message is meant for the person who runs
+/// the command.
 pub async fn create(config: &Config, typed: &str, name: &str) -> anyhow::Result<String> {
     let address = normal(typed)?;
     let password = random_password();
@@ -25,10 +27,12 @@ pub async fn create(config: &Config, typed: &str, name: &str) -> anyhow::Result<
     Ok(password)
 }
 
-/// Sets a random password, ends the account's sessions, and returns the password.
+/// Sets a random password for the account with the e-mail address `typed`, ends the account's sessions, and returns the
+/// password.
 ///
 /// # Errors
-/// The account does not exist or is disabled, or the database fails. The message is for the operator.
+/// If the address is invalid, if it belongs to no account or to several (in different letter case), if the account is
+/// disabled, or if the database fails. The message is meant for the person who runs the command.
 pub async fn reset(config: &Config, typed: &str) -> anyhow::Result<String> {
     let address = normal(typed)?;
     let password = random_password();

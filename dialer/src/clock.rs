@@ -1,6 +1,6 @@
-//! The system clock. Rules take the time as an argument instead.
+//! Access to the system clock. Domain code does not read the clock; it takes the current time as an argument.
 
-/// The current time in milliseconds since 1970.
+/// Returns the current time in milliseconds since the Unix epoch.
 pub fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }

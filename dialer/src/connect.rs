@@ -1,4 +1,5 @@
-//! Connects to the database in the background. The process starts without a database, reports the reason, and retries.
+//! Background connection to the database, and periodic removal of old data. The server starts even if the database is
+//! unreachable; it logs the reason and retries.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,19 +11,22 @@ use crate::store::Store;
 use crate::store::fault::Fault;
 use crate::store::health::HealthCheck;
 
-/// First and longest pause between two connection attempts.
+/// Initial and maximum delay between connection attempts, before random jitter shortens it.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
-/// Timeout of an attempt. Longer than the driver's own timeouts, so that the driver's reason is reported.
+/// Timeout of a connection attempt. It is longer than the default timeouts of the MongoDB client in `store`, so that
+/// the error of the MongoDB driver is reported.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Interval of removing expired sessions and other old data. Expired sessions are refused even before they are removed.
+/// Interval at which expired sessions and other old data are removed. Expired sessions are rejected even before their
+/// removal.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Interval of removing old events. Short, because there are many events and they are queried every second.
+/// Interval at which old events (notices stored for other replicas) are removed. It is short because events are
+/// numerous and are queried every second.
 const PURGE_EVENTS_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Creates the health check of this process. It logs a line whenever the result changes.
+/// Creates a health check that probes the database and logs every change of the result.
 pub fn health_of(store: &Arc<Store>) -> Arc<HealthCheck> {
     let store = Arc::clone(store);
     let known: Arc<Mutex<Option<Result<(), Fault>>>> = Arc::default();
@@ -57,7 +61,8 @@ fn log(store: &Store, found: Result<(), Fault>) {
     }
 }
 
-/// Retries until the database answers or `stop` is cancelled. True if it answers.
+/// Retries with increasing delays until the database responds or `stop` is cancelled. Returns true if the database
+/// responded.
 pub async fn until_reached(health: &HealthCheck, stop: &CancellationToken) -> bool {
     let (mut pause, longest) = BACKOFF;
     loop {
@@ -85,7 +90,7 @@ fn log_removal(what: &str, purged: Result<u64, Fault>) {
     }
 }
 
-/// Removes old events, which all replicas have read, every minute until `stop` is cancelled.
+/// Removes events that are 5 minutes old or older, immediately and then every minute, until `stop` is cancelled.
 pub async fn purge_events(store: &Store, stop: &CancellationToken) {
     loop {
         log_removal("old events", store.purge_events(now_ms()).await);
@@ -96,7 +101,8 @@ pub async fn purge_events(store: &Store, stop: &CancellationToken) {
     }
 }
 
-/// Maintains the data: creates missing indexes, then removes expired data every hour until `stop` is cancelled.
+/// Creates missing indexes. Then removes expired data and ends the access of disabled accounts, immediately and every
+/// hour, until `stop` is cancelled.
 pub async fn maintain(store: &Store, stop: &CancellationToken) {
     match store.make_missing_indexes().await {
         Ok(failed) => {

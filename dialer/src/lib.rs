@@ -1,8 +1,8 @@
-//! The sales dialer: an HTTP API on MongoDB with the React UI embedded. It has no Kubernetes dependency.
+//! The sales dialer: an HTTP API backed by MongoDB, with the React UI embedded. It does not depend on Kubernetes.
 //!
-//! In all comments, "the old server" is the Node application that this one replaces. It had two versions ("the old
-//! servers"), which stored different fields. Old server and dialer may use one database until
-//! `dialer migrate --contract`; after that command, the database is called contracted.
+//! In comments, "the legacy server" means the Node.js application that the dialer replaces. It existed in two versions,
+//! which stored different fields. The legacy server and the dialer can share a database until `dialer migrate --contract`
+//! is run.
 
 pub mod accounts;
 pub mod admin;
@@ -36,10 +36,11 @@ use crate::http::AppState;
 use crate::store::Store;
 use crate::ui::Embedded;
 
-/// Serves until SIGTERM or SIGINT.
+/// Runs the server until it receives SIGTERM or SIGINT, then shuts down gracefully.
 ///
 /// # Errors
-/// If a port cannot be bound. An unreachable database is not an error, because the connection is retried.
+/// If a port cannot be bound or the signal handlers cannot be installed. An unreachable database is not an error,
+/// because the connection is retried.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = listen(config.port, "PORT").await?;
     let metrics_listener = match config.metrics_port {
@@ -84,7 +85,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Background work, which starts when the database is reachable. Without `maintains`, nothing that changes data.
+/// Runs background work once the database is reachable. If `maintains` is false, skips all work that changes data.
 async fn maintain(app: Arc<AppState>, maintains: bool, stop: CancellationToken) {
     if !connect::until_reached(&app.health, &stop).await {
         return;

@@ -1,4 +1,4 @@
-//! The program `dialer`; `dialer --help` lists its commands.
+//! Entry point of the `dialer` binary. `dialer --help` lists its commands.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -9,7 +9,8 @@ use crokodial_dialer::cli::{Admin, Cli, Command};
 use crokodial_dialer::config::{self, Config};
 use crokodial_dialer::{admin, http, migrate, serve, telemetry};
 
-/// Maximum number of worker threads. Requests mostly wait for the database, so more threads would only use memory.
+/// Maximum number of worker threads of the async runtime. Requests mostly wait for the database, so more threads would
+/// only use memory.
 const MAX_THREADS: usize = 4;
 
 fn main() -> ExitCode {
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a command and returns the exit code of the process.
+/// Runs the selected command and returns the exit code of the process.
 fn run(cli: Cli) -> anyhow::Result<u8> {
     // Must be installed before anything opens a TLS connection.
     rustls::crypto::ring::default_provider()

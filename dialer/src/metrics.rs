@@ -1,5 +1,5 @@
-//! Metrics for Prometheus. Label values are route templates and constants of this file, never paths, addresses, ids or
-//! personal data.
+//! Prometheus metrics of the dialer. Label values are route templates and fixed words. They never contain the paths of
+//! requests, addresses, ids or personal data.
 
 use std::time::Duration;
 
@@ -11,39 +11,41 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
-/// Media type of [`Metrics::render`].
+/// Media type of the output of [`Metrics::render`].
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds of the latency histogram, in seconds. A handler is stopped after 30 s.
+/// Upper bounds of the buckets of the latency histogram, in seconds. The last is 30 s, because all request handlers
+/// except that of file uploads time out after 30 s.
 const LATENCY_BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-/// Result of a message to the vendors' webhook.
+/// Outcome of a request that a lead vendor sent to the webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum LeadResult {
     Created,
-    /// The message contained a purchase that was not stored yet.
+    /// The request added a purchase to an existing lead.
     Updated,
-    /// The message changed nothing, because it was a repetition.
+    /// The request concerned an existing lead and added no purchase. It may have changed other fields of the lead.
     Known,
-    /// The message was refused and stored for its tenant to inspect.
+    /// The request was rejected because of its body, which was stored so that the tenant can inspect it.
     Refused,
-    /// The message exceeded the rate limit.
+    /// The request exceeded a rate limit.
     Throttled,
 }
 
-/// Whether a WebSocket is authenticated.
+/// Authentication state of a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum SocketState {
+    /// The WebSocket is open but not authenticated yet.
     Waiting,
     Authenticated,
 }
 
-/// Reason why a notice did not reach every socket.
+/// Reason why a notice was not delivered to some of the WebSockets of its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Dropped {
-    /// A socket was closed, because its queue was full.
+    /// A WebSocket was closed because its queue was full.
     SlowSocket,
-    /// The event could not be stored, so other replicas do not receive the notice.
+    /// The notice could not be stored in the database, so other replicas did not receive it.
     NotStored,
 }
 
@@ -74,7 +76,7 @@ struct LeadLabel {
     result: LeadResult,
 }
 
-/// All metrics of one process.
+/// All Prometheus metrics of this process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -130,7 +132,7 @@ impl Default for Metrics {
     }
 }
 
-/// Creates a metric and registers it.
+/// Creates a metric and registers it under `name`.
 fn counted<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     let metric = M::default();
     registry.register(name, help, metric.clone());
@@ -138,7 +140,7 @@ fn counted<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, hel
 }
 
 impl Metrics {
-    /// Counts a response and its latency. `route` is the route template.
+    /// Counts a response and records its latency. `route` is the route template, such as `/api/leads/{id}`.
     pub fn answered(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
         let labels = RequestLabels {
             route: route.to_owned(),
@@ -154,19 +156,19 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Sets the number of open WebSockets in this state.
+    /// Sets the number of open WebSockets in the given state.
     pub fn sockets(&self, state: SocketState, open: usize) {
         let open = i64::try_from(open).unwrap_or(i64::MAX);
         self.sockets.get_or_create(&SocketLabel { state }).set(open);
     }
 
-    /// Counts the sockets to which a notice was delivered.
+    /// Adds `sockets`, the number of WebSockets to which a notice was delivered, to the counter of deliveries.
     pub fn notices_delivered(&self, sockets: usize) {
         self.delivered
             .inc_by(u64::try_from(sockets).unwrap_or_default());
     }
 
-    /// Counts deliveries of notices that failed.
+    /// Adds `count` failed deliveries to the counter of dropped notices.
     pub fn notices_dropped(&self, reason: Dropped, count: usize) {
         self.dropped
             .get_or_create(&DroppedLabel { reason })
@@ -177,15 +179,15 @@ impl Metrics {
         self.logins_failed.inc();
     }
 
-    /// Counts a message to the vendors' webhook.
+    /// Counts a request that a lead vendor sent to the webhook.
     pub fn lead_received(&self, result: LeadResult) {
         self.leads.get_or_create(&LeadLabel { result }).inc();
     }
 
-    /// All metrics in the OpenMetrics text format ([`OPENMETRICS`]).
+    /// Sets the MongoDB gauge to `mongo_reachable` and returns all metrics in the OpenMetrics text format.
     ///
     /// # Errors
-    /// None in practice, because writing into a string cannot fail.
+    /// None in practice, because writing to a string cannot fail.
     pub fn render(&self, mongo_reachable: bool) -> Result<String, std::fmt::Error> {
         self.mongo.set(mongo_reachable.into());
         let mut out = String::new();
@@ -194,7 +196,8 @@ impl Metrics {
     }
 }
 
-/// The HTTP method as a label value. Unknown methods share one value, because clients can send any word.
+/// Returns the HTTP method as a label value. Methods that are not in the list below become `other`, because clients can
+/// send arbitrary method names.
 fn known(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -208,7 +211,7 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// The class of a status code as a label value, such as `2xx`.
+/// Returns the class of a status code as a label value, such as `2xx`.
 fn class(status: StatusCode) -> &'static str {
     match status.as_u16() / 100 {
         1 => "1xx",

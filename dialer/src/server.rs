@@ -1,4 +1,4 @@
-//! The HTTP server: accepts connections, passes requests to the router, and lets requests finish at shutdown.
+//! HTTP server that accepts connections, passes requests to the router, and lets running requests finish at shutdown.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,16 +19,17 @@ use tower::{Service, ServiceExt};
 /// Timeouts of the HTTP server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerTimeouts {
-    /// Timeout for receiving the request line and headers. Hyper measures it from the end of the previous response, so
-    /// it is also the idle timeout of a connection.
+    /// Timeout for receiving the request line and headers. Hyper starts it at the end of the previous response, so it
+    /// is also the idle timeout of a connection.
     pub headers: Duration,
-    /// How long shutdown waits for requests in progress.
+    /// Maximum time that shutdown waits for requests in progress.
     pub drain: Duration,
 }
 
 impl Default for ServerTimeouts {
-    /// Longer than the time for which proxies reuse idle connections (Traefik and Go 90 s, nginx 60 s). The proxy must
-    /// close a connection first; otherwise it may send a request on a connection that is being closed.
+    /// Returns the timeouts for production. The header timeout exceeds the time for which proxies reuse idle
+    /// connections (Traefik and Go 90 s, nginx 60 s). Otherwise, a proxy could send a request on a connection that the
+    /// server is closing.
     fn default() -> Self {
         Self {
             headers: Duration::from_secs(100),
@@ -37,10 +38,11 @@ impl Default for ServerTimeouts {
     }
 }
 
-/// Maximum number of open connections. Further connections wait in the kernel's accept queue.
+/// Maximum number of open connections. Further connections wait in the accept queue of the kernel.
 const MAX_CONNECTIONS: usize = 2048;
 
-/// Serves until `stop` is cancelled, then waits up to `timeouts.drain` for requests in progress. True if all finished.
+/// Serves requests until `stop` is cancelled, then waits up to `timeouts.drain` for requests in progress. Returns true
+/// if all of them finished.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -60,7 +62,7 @@ pub async fn serve(
     connections.drain(timeouts.drain).await
 }
 
-/// The router as a service that adds the client's socket address to each request.
+/// Wraps the router in a service that adds the socket address of the peer to each request.
 fn service(
     router: &Router,
     stream: &TcpStream,

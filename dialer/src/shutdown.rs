@@ -1,11 +1,11 @@
-//! Shutdown on SIGTERM and SIGINT.
+//! Detection of SIGTERM and SIGINT, and the deadline of a graceful shutdown.
 
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long requests in progress may take after shutdown began: 10 s, as on the old server. Kubernetes kills the
-/// process later.
+/// Maximum time that requests in progress may take after shutdown has begun. It is shorter than the default grace
+/// period after which Kubernetes kills a container (30 s).
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Waits for the first SIGTERM or SIGINT and returns its name.

@@ -1,4 +1,5 @@
-//! Logs, and error reports to Sentry. Reports contain nothing that a request carried.
+//! Setup of logging and of error reports to Sentry. Error reports contain no request bodies, no user data, and no
+//! request headers except the request id.
 
 use std::sync::Arc;
 
@@ -9,13 +10,15 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, LogFormat, Logging, Sentry};
 use crate::security::scrub;
 
-/// Starts logging and Sentry. The caller must keep the returned guard until the end: dropping it sends pending events.
+/// Starts logging and, if it is configured, Sentry. The caller must keep the returned guard until the process exits:
+/// dropping it sends the pending events and stops Sentry.
 pub fn start(config: &Config) -> Option<ClientInitGuard> {
     start_logs(&config.logging);
     start_sentry(config.sentry.as_ref())
 }
 
-/// Starts logging to standard output. Also logs panics, with secrets removed from their messages.
+/// Starts logging to standard output. Also installs a panic hook that logs panics with secrets removed from the
+/// message.
 fn start_logs(logging: &Logging) {
     let mut filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     // At debug level these libraries would log what clients send, including tokens.
@@ -39,7 +42,8 @@ fn start_logs(logging: &Logging) {
     }));
 }
 
-/// Starts Sentry if it is configured. Its panic hook runs before the hook that logs panics.
+/// Starts Sentry if it is configured. Must be called after the panic hook for logging is installed, because the Sentry
+/// hook calls the previous hook.
 fn start_sentry(config: Option<&Sentry>) -> Option<ClientInitGuard> {
     let config = config?;
     Some(sentry::init(sentry_options(config)))
@@ -56,7 +60,8 @@ fn sentry_options(config: &Sentry) -> ClientOptions {
     options
 }
 
-/// Removes everything about the request and the user from an event, and credentials from all remaining text.
+/// Removes request data, user data and breadcrumbs from a Sentry event, and credentials from its messages, exceptions,
+/// extra data and tags.
 pub fn scrub_event(mut event: Event<'static>) -> Event<'static> {
     event.request = None;
     event.user = None;
@@ -97,7 +102,7 @@ fn scrub_value(value: &mut Value) {
     }
 }
 
-/// Reports a 5xx response to Sentry. `route` is the route template; `cause` must not contain values of the request.
+/// Reports a 5xx response to Sentry. `route` is the route template. `cause` must not contain data from the request.
 pub fn report_failure(
     method: &str,
     route: &str,

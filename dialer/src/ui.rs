@@ -1,5 +1,5 @@
-//! The files of the React build, embedded at compile time. The build may add compressed variants of a file, `.br` and
-//! `.gz`.
+//! Files of the React build, embedded in the binary at compile time. The build may add compressed variants of a file,
+//! with the suffixes `.br` and `.gz`.
 
 use std::borrow::Cow;
 
@@ -11,17 +11,17 @@ use crate::http::encoding::{Encoding, acceptable};
 #[folder = "ui/dist"]
 struct Dist;
 
-/// A file with everything that its response needs.
+/// A file ready to be served: its content, and the values for its response headers.
 #[derive(Debug)]
 pub struct Asset {
     pub body: Cow<'static, [u8]>,
     pub mime: String,
     pub encoding: Encoding,
-    /// Value of the `ETag` header: quoted, and computed from the encoded bytes.
+    /// Value of the `ETag` header, including quotation marks. It is a hash of the encoded body.
     pub etag: String,
 }
 
-/// A file as the source of files returns it.
+/// A file as returned by [`Files::get`]: its content, the SHA-256 hash of the content, and its media type.
 #[derive(Debug)]
 pub struct StoredFile {
     pub body: Cow<'static, [u8]>,
@@ -29,12 +29,12 @@ pub struct StoredFile {
     pub mime: String,
 }
 
-/// A source of files: the embedded build, or a table in tests.
+/// Source of UI files: the embedded build in production, or a map in tests.
 pub trait Files: Send + Sync + std::fmt::Debug {
     fn get(&self, path: &str) -> Option<StoredFile>;
 }
 
-/// The source of files that this binary contains.
+/// Source of the files that are embedded in this binary.
 #[derive(Debug, Clone, Copy)]
 pub struct Embedded;
 
@@ -49,8 +49,8 @@ impl Files for Embedded {
     }
 }
 
-/// The file at `path`, which has no leading slash, in the best encoding that the client accepts. Compressed variants
-/// are not served under their own names.
+/// Returns the file at `path` in the best available encoding that the client accepts. `path` has no leading slash.
+/// Returns `None` if the file does not exist or is itself a compressed variant (`.br` or `.gz`).
 pub fn find(files: &dyn Files, path: &str, accept_encoding: &str) -> Option<Asset> {
     if path.ends_with(".br") || path.ends_with(".gz") {
         return None;

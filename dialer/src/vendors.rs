@@ -1,4 +1,4 @@
-//! Authentication of vendors and rotation of their credentials. Rules are in `domain`, data access is in `store`.
+//! Authentication of lead vendors, and creation, rotation and encryption of their credentials.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +15,10 @@ use crate::store::Store;
 use crate::store::fault::Fault;
 use crate::store::vendor::{CredentialRow, NewCredential};
 
-/// Interval at which credentials that are sealed under a replaced key are sealed again.
+/// Interval at which credentials encrypted under an older key are re-encrypted under the current key.
 const RESEAL_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Reason why an operation failed.
+/// Error of an operation on vendor credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VendorError {
     #[error("the headers sid and apikey are missing or wrong")]
@@ -39,11 +39,11 @@ impl From<GateClosed> for VendorError {
     }
 }
 
-/// A tenant's current credential.
+/// Current vendor credential of a tenant.
 #[derive(Debug)]
 pub struct CurrentPair {
     pub pair: CredentialPair,
-    /// Time of its creation, in milliseconds since 1970.
+    /// Creation time of the credential, in milliseconds since the Unix epoch.
     pub created_ms: i64,
 }
 
@@ -73,11 +73,12 @@ impl Vendors {
         self.ring.as_deref().ok_or(VendorError::NoKeys)
     }
 
-    /// The tenant that a presented credential belongs to.
+    /// Returns the tenant to which a vendor's credential belongs. `from` is the address of the client.
     ///
     /// # Errors
-    /// `Wrong`, `Throttled`, `Database`. `NoKeys` and `UnsealError` if this server lacks the key to verify the
-    /// credential.
+    /// `Wrong` if the credential is invalid or its tenant is disabled, `Throttled` if a rate limit is exceeded,
+    /// `Database` if the database fails. `NoKeys` or `UnsealError` if this server lacks the encryption key that is
+    /// needed to verify the credential.
     pub async fn authenticate(
         &self,
         pair: &CredentialPair,
@@ -100,7 +101,7 @@ impl Vendors {
         for row in self.store.vendor_rows(&pair.sid, &hashes).await? {
             let right = match &row.key_hash {
                 Some(hash) => hashes.iter().any(|h| same(h, hash)),
-                // A plain key of the old server. A sealed text is never compared as if it were a key.
+                // A plain key of the legacy server. A sealed text is never compared as if it were a key.
                 None => !keyring::is_sealed(&row.api_key) && same(&row.api_key, &pair.api_key),
             };
             if right && !self.store.is_superseded(&row).await? {
@@ -121,13 +122,13 @@ impl Vendors {
         unjudged.map_or(Ok(None), Err)
     }
 
-    /// The tenant, unless its account is disabled. This is checked here because disabling marks credentials inactive
-    /// only in its last step.
+    /// Returns the tenant, or `None` if its account is disabled. This check is needed because credentials are
+    /// deactivated only in the last step of disabling an account.
     async fn enabled(&self, tenant: ObjectId) -> Result<Option<ObjectId>, VendorError> {
         Ok((!self.store.is_disabled(tenant).await?).then_some(tenant))
     }
 
-    /// The reason why this server cannot compare a key with the credential in `row`; `None` if it can.
+    /// Returns the reason why this server cannot verify a key against the credential in `row`; `None` if it can.
     fn unjudged(&self, row: &CredentialRow) -> Option<VendorError> {
         let id = keyring::key_id(&row.api_key)?;
         match &self.ring {
@@ -137,11 +138,11 @@ impl Vendors {
         }
     }
 
-    /// The tenant's current credential; `None` if it has none.
+    /// Returns the current credential of a tenant; `None` if it has none.
     ///
     /// # Errors
-    /// `NoKeys` if encryption keys are needed and not set, `UnsealError` if the credential cannot be opened,
-    /// `Database`.
+    /// `NoKeys` if encryption keys are needed and not set, `UnsealError` if the credential cannot be decrypted,
+    /// `Database` if the database fails.
     pub async fn current(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let rows = self.store.tenant_credentials(tenant).await?;
         let newest = rows
@@ -163,11 +164,12 @@ impl Vendors {
         }))
     }
 
-    /// Creates a new credential, which replaces the current one, and returns the credential that is then current. Of
-    /// concurrent rotations one succeeds, and all return its credential.
+    /// Replaces the credential of a tenant with a new one and returns the current credential afterwards. Concurrent
+    /// calls may create and return the same new credential.
     ///
     /// # Errors
-    /// `NoKeys` if encryption keys are not set, `UnsealError` if the credential cannot be opened, `Database`.
+    /// `NoKeys` if encryption keys are not set, `UnsealError` if encryption or decryption fails, `Database` if the
+    /// database fails.
     pub async fn rotate(&self, tenant: ObjectId) -> Result<Option<CurrentPair>, VendorError> {
         let ring = self.ring()?;
         let before = self.store.newest_generation(tenant).await?;
@@ -176,7 +178,8 @@ impl Vendors {
         self.current(tenant).await
     }
 
-    /// Creates the first credential of a new account. A failure is only logged, because `rotate` can create it later.
+    /// Creates the first credential of a new account. Does nothing if encryption keys are not set. A failure is only
+    /// logged, because `rotate` can create the credential later.
     pub async fn first_pair(&self, tenant: ObjectId) {
         let Ok(ring) = self.ring() else { return };
         if let Err(error) = self.make(ring, tenant, 1).await {
@@ -204,8 +207,8 @@ impl Vendors {
         Ok(())
     }
 
-    /// Seals credentials again under the first key of the ring, every hour until `stop` is cancelled, so that older
-    /// keys can be removed. The first pass is not immediate, because replicas that lack the new key may still be
+    /// Re-encrypts credentials under the first key of the key ring, every hour until `stop` is cancelled, so that older
+    /// keys can be removed. The first pass runs after an hour, because replicas that lack the new key may still be
     /// running.
     pub async fn keep_sealed(&self, stop: &CancellationToken) {
         let Ok(ring) = self.ring() else { return };
@@ -222,8 +225,8 @@ impl Vendors {
         }
     }
 
-    /// Seals all credentials again that are under other keys than the first; returns the number of credentials it
-    /// checked.
+    /// Re-encrypts active credentials that are encrypted under a key of `ring` other than the first, at most 100.
+    /// Returns their number.
     ///
     /// # Errors
     /// The first failure, which ends the pass.
@@ -237,11 +240,11 @@ impl Vendors {
     }
 }
 
-/// Seals a stored credential under the first key. Sealed text, key id and keyed hash change in one write, so the
-/// credential is valid at any time. If the write is lost, the next pass repeats it.
+/// Encrypts a stored credential under the first key of `ring`. The encrypted key, key id and key hash are updated in
+/// one write, so the credential remains valid. Writes nothing if the credential has changed since `row` was read.
 ///
 /// # Errors
-/// `UnsealError` if the text cannot be sealed, `Database`.
+/// `UnsealError` if encryption fails, `Database` if the database fails.
 pub async fn seal_row(
     store: &Store,
     ring: &KeyRing,

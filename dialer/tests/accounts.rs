@@ -1,4 +1,4 @@
-//! Registration and accounts, on a real MongoDB-protocol server.
+//! Tests of registration and user accounts, against a MongoDB-compatible database.
 
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, Person, login, old_account};
@@ -222,7 +222,7 @@ async fn ended_and_deleted_sessions_are_refused() {
     db.finish().await;
 }
 
-/// A token with the given claims, signed with the given secret.
+/// Returns a JWT with the given claims, signed with `secret`.
 fn signed(claims: &Value, secret: &str) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()

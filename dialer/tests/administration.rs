@@ -1,4 +1,4 @@
-//! Administration of accounts, on a real MongoDB-protocol server.
+//! Tests of account administration, against a MongoDB-compatible database.
 
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, PASSWORD, Person, audited, do_to, login};

@@ -1,4 +1,4 @@
-//! Dispositions, calls, dial counts and reports about leads, on a real MongoDB-protocol server.
+//! Tests of dispositions, calls, dial counts and lead reports, against a MongoDB-compatible database.
 
 use crate::support::app;
 use crate::support::mongo::scratch;
@@ -14,7 +14,7 @@ fn names(answer: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Asserts that another user's disposition can neither be read, nor changed, nor deleted.
+/// Asserts that the user `two` can neither read, change nor delete another user's disposition at `path`.
 async fn is_not_theirs(two: &Person<'_>, path: &str, hot: &Value) {
     for (method, body) in [
         (Method::GET, None),
@@ -179,7 +179,7 @@ async fn a_call_is_remembered_and_its_lead_counts_as_called_today() {
     db.finish().await;
 }
 
-/// Asserts the content of an exported file: formulas are neutralised, and quotation marks are escaped.
+/// Exports the leads of a user as CSV. Asserts that formulas are neutralised and quotation marks are escaped.
 async fn exports_its_two_leads(one: &Person<'_>) {
     let file = one
         .get("/api/leads/export?sortBy=name&sortDirection=asc")

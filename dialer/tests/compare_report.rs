@@ -1,4 +1,4 @@
-//! The report of the comparison in `bench/compare`: whether measurements keep their limits.
+//! Tests of the benchmark report in `bench/compare`, which checks whether measurements meet their limits.
 
 #[path = "../bench/compare/report.rs"]
 #[allow(dead_code, reason = "the rest is for the comparison itself")]

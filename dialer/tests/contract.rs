@@ -1,5 +1,6 @@
-//! The contract table, `tests/contract/rows.toml`: every rule of the old server's interface, what became of it, and the
-//! tests that cover it. The tests here check the table and generate `docs/dialer-compat.md` from it (`make generate`).
+//! Checks of the contract table `tests/contract/rows.toml`, and generation of `docs/dialer-compat.md` from it (`make
+//! generate`). Each row is a rule of the old Node.js server's interface, or a defect of that server. It states what
+//! became of the rule or defect in the dialer, and which tests cover it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -8,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// Number of known defects of the old server. Each has a row `H-<number>`.
+/// Number of known defects of the old Node.js server. Each has a row `H-<number>` in the contract table.
 const DEFECTS: u32 = 49;
 
-/// Files of `dialer/tests` that no row refers to: this one, and the one about the benchmark's report.
+/// Test files that no row of the contract table refers to: this file, and the tests of the benchmark report.
 const OTHERS: [&str; 2] = ["contract", "compare_report"];
 
 #[derive(Debug, Deserialize)]
@@ -22,15 +23,15 @@ struct Table {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
-    /// `C-<section of the contract>-<number>` for a rule, `H-<number>` for a defect.
+    /// Id of the row: `C-<section of the contract>-<number>` for a rule, `H-<number>` for a defect.
     id: String,
-    /// The rule or defect of the old server.
+    /// Description of the rule or defect of the old Node.js server.
     rule: String,
     verdict: Verdict,
-    /// Why the dialer differs from the rule.
+    /// Reason why the dialer does not follow the rule; may be empty if it does.
     #[serde(default)]
     reason: String,
-    /// Tests that cover the row: `<file of dialer/tests>::<function>` or `src/<path>.rs::<function>`.
+    /// Tests that cover the row, as `<file of dialer/tests>::<function>` or `src/<path>.rs::<function>`.
     #[serde(default)]
     tests: Vec<String>,
 }
@@ -54,7 +55,7 @@ fn rows() -> Vec<Row> {
     table.row
 }
 
-/// Names of all test functions in a file.
+/// Returns the names of all test functions in a file.
 fn tests_of(file: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(file).unwrap_or_default();
     let mut found = BTreeSet::new();
@@ -71,7 +72,7 @@ fn tests_of(file: &Path) -> BTreeSet<String> {
     found
 }
 
-/// File and function of a test that a row names.
+/// Returns the file and the function of a test name, such as `<file>::<function>`; `None` if the name has no `::`.
 fn place(test: &str) -> Option<(PathBuf, &str)> {
     let (file, function) = test.rsplit_once("::")?;
     let file = if file.starts_with("src/") {
@@ -227,7 +228,7 @@ For the owner of clients and vendors that spoke to the Node application: which o
 kept or changed names the tests that show it; one that is for later has none yet. Defects of the old application that\n\
 must not come back are at the end.\n\n";
 
-/// Sort key of a row's section: the sections of the contract in order, then the defects.
+/// Returns the sort key of the row `id`. Rules are sorted by section, and defects come last.
 fn section(id: &str) -> (bool, String) {
     let number = id
         .strip_prefix("C-")
@@ -272,7 +273,8 @@ fn title(section: &str) -> &'static str {
     }
 }
 
-/// Only `main.rs` is a Cargo target, so tests in a file that it does not declare as a module would never run.
+/// Checks that `main.rs` declares every test file as a module. Tests in other files would never run, because `main.rs`
+/// is the only Cargo test target.
 #[test]
 fn every_file_of_tests_is_compiled() {
     for package in ["crds", "dialer", "operator"] {

@@ -1,5 +1,5 @@
-//! Effects of `dialer migrate --contract`, and databases that never had an old server, on a real MongoDB-protocol
-//! server.
+//! Tests of the effects of `dialer migrate --contract`, and of databases that the old Node.js server never used,
+//! against a MongoDB-compatible database.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,14 +19,14 @@ use futures::future::{join, join_all};
 use http::StatusCode;
 use serde_json::json;
 
-/// Prefix of every hash that is written after `--contract`.
+/// Prefix of every new Argon2id hash.
 const ARGON2ID: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 async fn run(db: &Scratch, asked: &Migrate, more: &[(&str, &str)]) -> anyhow::Result<u8> {
     migrate::run(&config(&db.uri, more), asked).await
 }
 
-/// Runs `dialer migrate` with encryption keys, as an administrator would. Panics if it fails.
+/// Runs `dialer migrate` with encryption keys and returns its exit code. Panics if it fails.
 async fn ok(db: &Scratch, asked: &Migrate) -> u8 {
     run(db, asked, &[("ENCRYPTION_KEYS", K1)]).await.unwrap()
 }
@@ -54,7 +54,8 @@ async fn insert(db: &Scratch, email: &str, password: &str) {
     users.insert_one(account).await.unwrap();
 }
 
-/// Waits until the account's hash is Argon2id, because a better hash is stored in the background.
+/// Waits until the password hash of the account is Argon2id, and returns it. The server upgrades hashes in the
+/// background.
 async fn improved(db: &Scratch, email: &str) -> String {
     let stored = async {
         loop {
@@ -167,7 +168,7 @@ async fn a_contraction_that_broke_off_is_run_again() {
         old_pair(&db.database, tenant, name).await;
     }
     assert_eq!(ok(&db, &CONTRACT).await, 0);
-    // The state after a run that was interrupted, and after which the old server added a credential: the mark is
+    // The state after a run that was interrupted, and after which the legacy server added a credential: the mark is
     // missing.
     let marks = db.database.collection::<Document>("migrationmarks");
     marks

@@ -1,4 +1,4 @@
-//! Imports of vendor files, on a real MongoDB-protocol server.
+//! Tests of imports of vendors' CSV files, against a MongoDB-compatible database.
 
 use std::io::Write;
 
@@ -11,7 +11,8 @@ use bson::{DateTime, Document, doc};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// Asserts that every cell of row 17 is stored. Cells without a field are stored unchanged.
+/// Asserts that `lead` contains the values of the row that `line` creates for the number 17. Cells without a
+/// corresponding field must be stored unchanged.
 fn is_row_17(lead: &Document, rep: ObjectId) {
     for (field, value) in [
         ("name", "Ann Lee, 17"),

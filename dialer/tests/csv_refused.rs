@@ -1,4 +1,4 @@
-//! Uploads that are refused completely or in part, on a real MongoDB-protocol server.
+//! Tests of uploads that break off or are rejected, completely or in part, against a MongoDB-compatible database.
 
 use crate::support::app;
 use crate::support::files::{
@@ -62,7 +62,8 @@ async fn a_row_that_cannot_be_read_refuses_the_file_or_is_left_out() {
     db.finish().await;
 }
 
-/// Files that must be refused: name, content, and the status and error code of the response.
+/// Returns files that must be rejected, each with a description, its content, and the status and error code of the
+/// expected response.
 fn hostile() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
     let known = |rest: &[u8]| [b"leadID,email\n1,a@b\n", rest].concat();
     let megabytes = |n: usize, byte: u8| vec![byte; n * 1024 * 1024];

@@ -1,4 +1,4 @@
-//! Concurrent and interrupted imports, on a real MongoDB-protocol server.
+//! Tests of concurrent and interrupted imports, against a MongoDB-compatible database.
 
 use crate::support::app;
 use crate::support::files::{
@@ -183,7 +183,7 @@ async fn an_import_that_stopped_between_leads_and_journal_counts_each_row_once()
     db.finish().await;
 }
 
-/// A lead without the fields that differ between tenants and runs.
+/// Removes the fields of a lead that differ between tenants and runs, so that leads can be compared.
 fn comparable(mut lead: Document) -> Document {
     for field in ["_id", "tenantId", "assignedTo", "updatedAt"] {
         lead.remove(field);

@@ -1,5 +1,5 @@
-//! Calls every route of the API description without permission and with hostile bodies. New routes are tested
-//! automatically, because the list comes from the description.
+//! Tests that call the documented routes without permission or with hostile input. New routes are included
+//! automatically, because the routes are read from the OpenAPI description.
 
 use crate::support::belongings::{Belongings, SECRET, everything};
 use crate::support::described::{fields, operations, resolved, session_needed};
@@ -22,7 +22,7 @@ async fn ask_with(app: &TestApp, method: &Method, path: &str, token: Option<&str
     send(&app.router, request.body("{}".into()).unwrap()).await
 }
 
-/// A path with ids and numbers that do not exist.
+/// Fills the parameters of a path template with an id or a phone number that does not exist.
 fn nobody_s(template: &str) -> String {
     let filled = template.replace("sessions/{id}", &format!("sessions/{}", "0".repeat(64)));
     filled
@@ -75,7 +75,8 @@ async fn a_token_that_was_revoked_opens_nothing_and_a_rep_s_nothing_of_the_admin
     db.finish().await;
 }
 
-/// A body with the required fields of an operation and the additional fields `more`.
+/// Builds a request body from the required fields of an operation and the additional fields `more`. Returns `None` if
+/// the operation has no JSON body.
 fn body(said: &'static Value, own: &Belongings, more: Map<String, Value>) -> Option<Value> {
     let schema = &said["requestBody"]["content"]["application/json"]["schema"];
     let schema = resolved(schema);
@@ -146,7 +147,7 @@ async fn another_tenant_s_objects_are_reached_by_no_address() {
     db.finish().await;
 }
 
-/// Query operators of MongoDB, which a body must not inject.
+/// Returns MongoDB query operators, which a request body must not be able to inject.
 fn operators() -> [Value; 4] {
     [
         json!({ "$ne": null }),

@@ -1,4 +1,4 @@
-//! Leads on a real MongoDB-protocol server.
+//! Tests of the lead endpoints, against a MongoDB-compatible database.
 
 use crate::support::app;
 use crate::support::mongo::{Scratch, scratch};

@@ -1,4 +1,5 @@
-//! Routes of the old server that no longer exist. These tests need no database.
+//! Tests of routes of the old Node.js server that the dialer does not support, and of routes that require a session.
+//! They need no database.
 
 use crate::support::{NOWHERE, app, send};
 use axum::body::Body;
@@ -19,7 +20,7 @@ const NOT_BUILT: [(Method, &str); 9] = [
     (Method::POST, "/api/campaigns/add-lead"),
 ];
 
-/// Routes that return 410, each with the route that replaces it.
+/// Routes that return 410 (Gone), each with a text that the response must contain, such as the replacement route.
 const GONE: [(Method, &str, &str); 21] = [
     (Method::POST, "/api/leads/upload", "/api/csv-upload"),
     (Method::POST, "/api/leads/import-csv", "/api/csv-upload"),

@@ -1,4 +1,4 @@
-//! Do-not-call and text opt-out lists, and users' settings, on a real MongoDB-protocol server.
+//! Tests of do-not-call lists, text opt-out lists and user settings, against a MongoDB-compatible database.
 
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, Person};

@@ -1,6 +1,7 @@
-//! Tests of the dialer's interfaces. All are modules of one program, because each program would be linked separately.
+//! Tests of the dialer's interfaces. All tests are modules of one binary, because linking several binaries would take
+//! longer.
 //!
-//! Tests that need a database print a line and are skipped unless `MONGODB_TEST_URI` is set. `make e2e` sets it.
+//! Tests that need a database are skipped with a message unless `MONGODB_TEST_URI` is set. `make e2e` sets it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! The `/metrics` endpoint: its content, and the port on which it is served.
+//! Tests of the `/metrics` endpoint: its content, and the port on which it is served.
 
 use crate::support::mongo::scratch;
 use crate::support::{NOWHERE, TestApp, app, get, post, post_with};

@@ -1,4 +1,4 @@
-//! `dialer migrate` on data in the formats of the old servers.
+//! Tests of `dialer migrate`, most of them on data as written by the old Node.js server.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Notices to open WebSockets of two servers that share one MongoDB-protocol database.
+//! Tests of notices to WebSockets, with one server or with two servers that share a MongoDB-compatible database.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-/// Stores a vendor credential of the user.
+/// Stores a vendor credential for the user.
 async fn credentials(db: &Scratch, person: &Person<'_>) {
     let pair = doc! { "tenantId": person.id, "sid": "crk_1", "apiKey": "key", "active": true };
     let credentials = db.database.collection::<Document>("nextgencredentials");
@@ -43,7 +43,7 @@ async fn note(person: &Person<'_>, lead: &str, notes: &str) -> Value {
     answer.json()
 }
 
-/// Asserts that the client's next message is about these notes.
+/// Asserts that the client's next message reports the new notes of the lead, and returns the message.
 async fn hears_note(client: &mut Client, lead: &str, notes: &str) -> Value {
     let heard = client.hear().await;
     assert_eq!(heard["type"], "LEAD_NOTES_UPDATED", "{heard}");

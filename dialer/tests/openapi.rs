@@ -1,4 +1,4 @@
-//! The API description itself. Whether responses match it is checked in every test (`support/described.rs`).
+//! Tests of the OpenAPI description itself. Other tests check responses against it, through `support/described.rs`.
 
 use std::collections::BTreeSet;
 use std::path::Path;

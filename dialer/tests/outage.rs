@@ -1,4 +1,4 @@
-//! Health and readiness while the MongoDB-protocol server fails and recovers.
+//! Tests of the health and readiness checks when the database is unreachable, refuses access or recovers.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crokodial_dialer::connect;
 use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-/// Polls `/api/health` until it has this status, for at most 30 s.
+/// Polls `/api/health` until it returns `status`. Panics after 30 s, or if a request takes 2 s or longer.
 async fn health_becomes(app: &TestApp, status: StatusCode) -> Answer {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {

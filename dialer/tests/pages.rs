@@ -1,4 +1,4 @@
-//! Serving of the UI: files, compression, caching, and pages of the client-side router.
+//! Tests of serving the UI: files, compression, caching, and paths of the client-side router.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

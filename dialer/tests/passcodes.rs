@@ -1,4 +1,4 @@
-//! Invite codes on a real MongoDB-protocol server.
+//! Tests of invite codes, against a MongoDB-compatible database.
 
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, PASSWORD, Person};
@@ -39,7 +39,7 @@ async fn invites_admit_as_many_as_they_say() {
         });
         post(&app.router, "/api/auth/register", &body).await
     };
-    // The code has three uses, of which the old server counted one. Five clients compete for the remaining two.
+    // The code has three uses, of which the legacy server counted one. Five clients compete for the remaining two.
     let all = (0..5).map(|n| register(format!("rep{n}@example.com"), " three3 "));
     let answers = futures::future::join_all(all).await;
     assert_eq!(
@@ -86,7 +86,7 @@ async fn invites_admit_as_many_as_they_say() {
     db.finish().await;
 }
 
-/// Sends an invite code to the route `what`-passcode, as a client with the address `from`.
+/// Sends an invite code to `/api/auth/<what>-passcode`, from a client with the IP address `from`.
 async fn look_at(app: &TestApp, what: &str, code: &Value, from: &str) -> Answer {
     let path = format!("/api/auth/{what}-passcode");
     let body = json!({ "code": code });
@@ -243,7 +243,11 @@ async fn administrators_make_list_switch_off_and_delete_codes() {
     assert_eq!(again.status, StatusCode::BAD_REQUEST);
     assert_eq!(again.json()["code"], "CODE_TAKEN");
     let old = admin.post(CODES, &json!({ "code": "THREE3" })).await;
-    assert_eq!(old.json()["code"], "CODE_TAKEN", "one of the old server's");
+    assert_eq!(
+        old.json()["code"],
+        "CODE_TAKEN",
+        "one of the legacy server's"
+    );
     let random = admin.post(&format!("{CODES}/generate"), &json!({})).await;
     assert_eq!(random.status, StatusCode::CREATED, "{}", random.text);
     assert_eq!(random.json()["data"]["code"].as_str().unwrap().len(), 8);

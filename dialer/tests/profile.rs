@@ -1,4 +1,4 @@
-//! Changes that users make to their own account and sessions, on a real MongoDB-protocol server.
+//! Tests of changes that users make to their own account and sessions, against a MongoDB-compatible database.
 
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::people::{OPEN, PASSWORD, Person, login};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const PROFILE: &str = "/api/auth/profile";
 const SESSIONS: &str = "/api/auth/sessions";
 
-/// A `data:` URL of a picture with `length` bytes, which begin with a valid signature.
+/// Returns a `data:` URL of a PNG file of `length` bytes. Only the PNG signature is valid.
 fn picture(length: usize) -> String {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     bytes.resize(length, 0);

@@ -1,11 +1,11 @@
-//! Files that must not be in the repository. The old application's repository contained many such files.
+//! Checks that no personal data and no credentials are committed to the repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// Directories that are not searched: build output, downloads, and git's own files.
+/// Directories that are not searched: build output, downloaded packages, and the files of git.
 const NOT_OURS: [&str; 4] = ["target", "node_modules", "dist", ".git"];
 
 fn files() -> Vec<PathBuf> {
@@ -58,7 +58,7 @@ fn no_file_holds_a_credential() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// Number of distinct characters of a secret, without its prefix.
+/// Returns the number of distinct characters in a secret, not counting its prefix.
 fn distinct(secret: &str) -> usize {
     let body = secret.rsplit(['_', '/', ' ']).next().unwrap_or_default();
     body.chars()

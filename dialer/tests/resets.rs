@@ -1,4 +1,4 @@
-//! Password reset links, on a real MongoDB-protocol server.
+//! Tests of password resets, by link and with `dialer admin`, against a MongoDB-compatible database.
 
 use crate::support::mongo::scratch;
 use crate::support::people::{OPEN, PASSWORD, Person, audited, do_to, login};

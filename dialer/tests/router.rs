@@ -1,4 +1,4 @@
-//! The router, called without a network socket and without a database.
+//! Tests of the router without a network socket and without a database.
 
 use std::time::{Duration, Instant};
 

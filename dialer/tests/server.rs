@@ -1,4 +1,4 @@
-//! The HTTP server on a real network socket: slow clients and shutdown.
+//! Tests of the HTTP server on a real network socket: slow clients and shutdown.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ struct Running {
     address: std::net::SocketAddr,
     stop: CancellationToken,
     done: JoinHandle<bool>,
-    /// Notified when a request to `/slow` has started.
+    /// Notified when the server has started to handle a request to `/slow`.
     began: Arc<Notify>,
     finish: Arc<Notify>,
 }

@@ -1,4 +1,4 @@
-//! Successful and failed sign-ins, on a real MongoDB-protocol server.
+//! Tests of successful and failed sign-ins, against a MongoDB-compatible database.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The WebSocket protocol, on a real connection and without a database.
+//! Tests of the WebSocket protocol, on a real connection and without a database.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ fn token(secret: &str, seconds: i64) -> String {
     TokenKeys::new(secret.as_bytes()).sign(&claims).unwrap()
 }
 
-/// A token as the old server signed it, without the claim `sid`.
+/// Returns a token as the old Node.js server signed it, without the claim `sid`.
 fn old_token() -> String {
     let claims = json!({ "_id": ObjectId::new().to_hex(), "iat": 1, "exp": 99_999_999_999_i64 });
     let key = jsonwebtoken::EncodingKey::from_secret(JWT_SECRET.as_bytes());
@@ -235,7 +235,7 @@ async fn a_notice_that_cannot_be_stored_is_still_told_here_and_fails_nothing() {
     }
 }
 
-/// A writer that collects the log.
+/// Writer that collects log output in memory.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! Rate limits of vendors, and storage of rejected messages, on a real MongoDB-protocol server.
+//! Tests of rate limits for vendors, and of the storage of rejected messages, against a MongoDB-compatible database.
 
 use crate::support::app;
 use crate::support::mongo::scratch;

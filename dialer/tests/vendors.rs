@@ -1,4 +1,4 @@
-//! Vendors' credentials, on a real MongoDB-protocol server.
+//! Tests of vendors' credentials, against a MongoDB-compatible database.
 
 use crate::support::mongo::scratch;
 use crate::support::pairs::{
@@ -124,7 +124,7 @@ async fn after_a_rotation_only_the_new_pair_works_whatever_is_written_to_the_old
     assert_eq!(
         knock(&app, &named("b")).await,
         StatusCode::OK,
-        "the old server had several"
+        "the legacy server had several"
     );
 
     let second = rotated(&one).await;

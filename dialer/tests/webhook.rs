@@ -1,4 +1,4 @@
-//! The webhook for vendors' leads, on a real MongoDB-protocol server.
+//! Tests of the webhook that receives vendors' leads, against a MongoDB-compatible database.
 
 use crate::support::mongo::{Scratch, scratch};
 use crate::support::{Answer, TestApp, app, post_with};
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 const PATH: &str = "/api/webhooks/nextgen";
 const SID: &str = "crk_00000000000000000000000000000000";
 
-/// Creates a tenant with a credential in the format of the old server. It is active unless `key` is "off".
+/// Creates a tenant with a vendor credential as the old Node.js server stored it. The credential is active unless `key`
+/// is `off`.
 async fn tenant(db: &Scratch, key: &str) -> ObjectId {
     let tenant = ObjectId::new();
     let credentials = db.database.collection::<Document>("nextgencredentials");

@@ -1,4 +1,4 @@
-//! Test data: an account, its session, and its leads, which have every field that a response contains.
+//! Test data for the benchmark: an account, a session, and leads with many fields.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use crokodial_dialer::security::password::DUMMY_HASH;
 use crokodial_dialer::security::token::{Claims, TokenKeys, session_key};
 use mongodb::Database;
 
-/// Signing key of the session's token. All compared servers get the same key.
+/// Signing key of session tokens. All compared servers use the same key.
 pub const JWT_SECRET: &str = "a secret of the comparison, 32 characters";
 
-/// E-mail address of the account.
+/// E-mail address of the test account.
 pub const EMAIL: &str = "rep@example.com";
 
 const LEADS: i32 = 200;
 const SESSION: Duration = Duration::from_secs(3600);
 
-/// What requests need to know about the data.
+/// Parts of the test data that are needed to send requests.
 #[derive(Debug)]
 pub struct Data {
-    /// Value of the `Authorization` header.
+    /// Value of the `Authorization` header of authenticated requests.
     pub authorization: String,
-    /// Ids of all leads.
+    /// Ids of all test leads.
     pub ids: Vec<ObjectId>,
 }
 

@@ -1,4 +1,5 @@
-//! Memory that the import of the largest allowed file takes, measured in a dialer process of its own.
+//! Measures the memory that the dialer needs to import a CSV file of the maximum size. The import runs in a separate
+//! dialer process.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -15,24 +16,24 @@ use super::report::{Report, Row};
 use super::same::ask;
 use super::server::{Server, Servers};
 
-/// Number of rows of the file, the maximum.
+/// Number of rows in the file, which is the maximum that the dialer accepts.
 const ROWS: u32 = 15_000;
 
-/// Length of the padding of a row, in bytes. It makes the file just smaller than the maximum of 50 MB.
+/// Length of the padding in each row, in bytes. It makes the file slightly smaller than the maximum of 50 MB.
 const FILLING: usize = 3_300;
 
 const BOUNDARY: &str = "a-boundary";
 const PATH: &str = "/api/csv-upload";
 
-/// Timeout of the import, from the upload to the last write.
+/// Timeout of the import, measured from the start of the upload.
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(900);
 
 const LIMIT_MIB: f64 = 64.0;
 
-/// Measures peak memory during the import, relative to memory before it.
+/// Measures the peak memory during the import, minus the memory in use before it, and adds the result to the report.
 ///
 /// # Errors
-/// If the file is refused or not imported in time.
+/// If the file is rejected or is not imported in time.
 pub async fn memory(servers: &Servers, data: &Data, report: &mut Report) -> anyhow::Result<()> {
     let dialer = servers.fresh_dialer().await?;
     // Opens the driver's connections, whose memory does not belong to the import.
@@ -57,7 +58,7 @@ pub async fn memory(servers: &Servers, data: &Data, report: &mut Report) -> anyh
     Ok(())
 }
 
-/// Uploads the file and returns the result of its import.
+/// Uploads the multipart form `body` and returns the result of the import once it is complete.
 async fn import(
     dialer: &Server,
     data: &Data,

@@ -1,4 +1,5 @@
-//! Load generator: clients keep their connections open and send the next request as soon as they receive a response.
+//! Load generator. Each client keeps its connection open and sends the next request as soon as it has received a
+//! response.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// The HTTP connection of one client.
+/// HTTP/1.1 connection of one client.
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -27,7 +28,7 @@ impl Connection {
         Ok(Self { sender })
     }
 
-    /// Sends a request and reads the whole response. A body that is not empty must be JSON.
+    /// Sends a request and reads the whole response. `body` must be JSON, or empty for a request without a body.
     pub async fn ask(
         &mut self,
         method: Method,
@@ -61,15 +62,15 @@ impl Connection {
     }
 }
 
-/// The requests that all clients send.
+/// Requests that each client sends.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// Paths to request, one after the other.
+    /// Paths that are requested in turn, repeatedly.
     pub paths: Vec<String>,
     pub authorization: Option<String>,
 }
 
-/// What the responses of a load took.
+/// Timing of all responses during a period of load.
 #[derive(Debug, Default)]
 pub struct Answers {
     /// Latency of every response.
@@ -87,7 +88,7 @@ impl Answers {
         f64::from(self.count()) / self.took.as_secs_f64()
     }
 
-    /// The latency that 99 % of the responses do not exceed.
+    /// Returns the 99th percentile of the latencies; zero if there are none.
     pub fn p99(&self) -> Duration {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
@@ -96,10 +97,10 @@ impl Answers {
     }
 }
 
-/// Sends requests with a number of clients for a period of time.
+/// Sends the requests of `route` over `clients` concurrent connections for the duration `for_long`.
 ///
 /// # Errors
-/// If a response has a status other than 200.
+/// If a connection fails, or if a response has a status other than 200.
 pub async fn run(
     address: SocketAddr,
     route: &Route,

@@ -1,5 +1,6 @@
-//! Compares the dialer with the same endpoints in plain Express and Fastify, on the same database and with the same
-//! responses. The measure is requests per second of the server's own CPU time. `make bench-dialer` runs it.
+//! Benchmark that compares the dialer with the same endpoints in Express and Fastify. All servers use the same database
+//! and return the same responses. The main result is the number of requests per second of CPU time. `make bench-dialer`
+//! runs it.
 
 mod data;
 mod file;
@@ -24,19 +25,19 @@ use measure::Plan;
 use report::Report;
 use server::Servers;
 
-/// Compares the dialer with Express and Fastify; needs MONGODB_TEST_URI and the packages of `bench/node`.
+/// Compare the dialer with Express and Fastify. Needs MONGODB_TEST_URI and the npm packages of bench/node.
 #[derive(Debug, Parser)]
 struct Options {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Alternating runs; medians are of these.
+    /// Number of runs per server. The report contains the medians of these runs.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Only the speed of routes whose name holds this, such as `health`: to try a change quickly.
+    /// Measure only the speed of routes whose name contains this text, such as `health`.
     #[arg(long)]
     only: Option<String>,
-    /// Passed by Cargo.
+    /// Ignored. Cargo passes this flag to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }

@@ -1,4 +1,4 @@
-//! The measurements, and how long each takes.
+//! The measurements of the benchmark: request throughput, memory, and latency during failed sign-ins.
 
 use std::time::Duration;
 
@@ -13,28 +13,29 @@ use super::load::{self, Answers, Connection, Route};
 use super::report::{Bound, Report, Row};
 use super::server::{Server, Servers};
 
-/// Number of connections that generate load.
+/// Number of concurrent connections for measuring throughput.
 const CLIENTS: usize = 16;
 
-/// Number of connections that read the list during the login storm. Few, so that their requests do not wait for each
-/// other.
+/// Number of concurrent connections that request the lead list, with and without other clients that send wrong
+/// passwords. It is small so that these requests do not delay each other.
 const CALM_CLIENTS: usize = 4;
 
-/// Number of clients that try wrong passwords during the login storm.
+/// Number of concurrent clients that send wrong passwords, to measure their effect on other requests.
 const STORMERS: usize = 8;
 
-/// How long the list is read, once during the login storm and once without it.
+/// Duration of each latency measurement of the lead list: one while other clients send wrong passwords, and one without
+/// them.
 const STORM: Duration = Duration::from_secs(20);
 
-/// Which measurements to run, and how often.
+/// Number of runs, and the routes to measure.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub runs: usize,
-    /// Only routes whose name contains this text are measured.
+    /// Text that the name of a route must contain for the route to be measured; `None` to measure everything.
     pub only: Option<String>,
 }
 
-/// A route to measure.
+/// A route to measure, and its required throughput.
 struct Case {
     what: &'static str,
     route: Route,
@@ -43,11 +44,11 @@ struct Case {
     bounds: Bounds,
 }
 
-/// Minimum of the dialer's requests per CPU-second, relative to the other servers.
+/// Required minimum ratio of the dialer's requests per CPU-second to those of the other servers.
 enum Bounds {
-    /// Minimum ratio to Fastify, and minimum ratio to Express.
+    /// Minimum ratio to Fastify, followed by the minimum ratio to Express.
     Each(f64, f64),
-    /// Minimum ratio to the faster of the two servers.
+    /// Minimum ratio to the faster of Fastify and Express.
     Faster(f64),
 }
 
@@ -81,10 +82,10 @@ fn cases(data: &Data) -> [Case; 3] {
 
 const LIST: &str = "/api/leads?limit=50";
 
-/// Runs all measurements.
+/// Runs the measurements that `plan` selects and returns their report.
 ///
 /// # Errors
-/// If a response is wrong or a server cannot be reached.
+/// If a response is wrong, a server cannot be reached, or `plan` selects no route.
 pub async fn all(servers: &Servers, data: &Data, plan: Plan) -> anyhow::Result<Report> {
     let mut report = Report::default();
     report.note(format!("load of the machine before: {}", machine()?));
@@ -171,7 +172,8 @@ fn memory(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tail latency of the list during a storm of failed logins, compared with the latency without it.
+/// Measures the 99th percentile latency of the lead list, first without other load and then while clients send wrong
+/// passwords.
 async fn storm(dialer: &Server, data: &Data, report: &mut Report) -> anyhow::Result<()> {
     let list = Route {
         paths: vec![LIST.to_owned()],
@@ -221,7 +223,7 @@ async fn try_passwords(
     Ok((judged, busy))
 }
 
-/// Load averages of the machine over 1, 5 and 15 minutes.
+/// Returns the load averages of the machine over 1, 5 and 15 minutes, and its number of cores, as text.
 fn machine() -> anyhow::Result<String> {
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let cores = std::thread::available_parallelism()?;

@@ -1,10 +1,10 @@
-//! The report of the comparison: measurements and the limits that they must keep.
+//! Report of the benchmark: the measured values, and the limits that they must meet.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-/// Limit that a ratio must keep.
+/// Limit for a ratio, inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Bound {
@@ -28,19 +28,19 @@ impl Bound {
     }
 }
 
-/// The dialer's value, divided by another value.
+/// Ratio of the dialer's value to another value, and the limit that it must meet.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ratio {
-    /// Name of the value that the dialer's value is divided by.
+    /// Name of the value by which the dialer's value is divided.
     pub to: String,
     pub ratio: f64,
     pub bound: Bound,
     pub kept: bool,
-    /// True if the limit is only a goal: missing it is reported, but does not fail the run.
+    /// True if the limit is only a goal. A missed goal is reported but does not fail the benchmark.
     pub goal: bool,
 }
 
-/// A measured quantity, with the values of the three servers.
+/// A measured quantity, with the values of the dialer, Fastify and Express.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     pub what: String,
@@ -50,15 +50,15 @@ pub struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub express: Option<f64>,
     pub ratios: Vec<Ratio>,
-    /// Ratios of the dialer's values to Fastify's and to Express's: the medians over all runs of the ratio within a
-    /// run.
+    /// Ratios of the dialer's value to Fastify's and to Express's value, in this order; `None` unless the row was
+    /// created by [`Row::runs`]. Each is the median of the ratios of the individual runs.
     #[serde(skip)]
     paired: Option<[f64; 2]>,
 }
 
 impl Row {
-    /// A quantity that was measured in several runs, in which the servers took turns. The ratios compare values of the
-    /// same run and not the medians, because the speed of a shared machine varies by a factor of two.
+    /// Creates a row from the values of several runs, for the dialer, Fastify and Express. Each ratio compares values
+    /// of the same run, because the speed of a shared machine varies between runs by a factor of two.
     pub fn runs(what: impl Into<String>, values: &[Vec<f64>; 3]) -> Self {
         let [dialer, fastify, express] = values;
         let beside = |others: &[f64]| {
@@ -71,7 +71,7 @@ impl Row {
         }
     }
 
-    /// A quantity with one value for each server: dialer, Fastify, Express.
+    /// Creates a row from one value for each server, in the order dialer, Fastify, Express.
     pub fn new(what: impl Into<String>, [dialer, fastify, express]: [f64; 3]) -> Self {
         Self {
             fastify: Some(fastify),
@@ -80,7 +80,7 @@ impl Row {
         }
     }
 
-    /// A quantity that only the dialer has.
+    /// Creates a row for a quantity that is measured only for the dialer.
     pub fn alone(what: impl Into<String>, dialer: f64) -> Self {
         Self {
             what: what.into(),
@@ -92,19 +92,19 @@ impl Row {
         }
     }
 
-    /// Limits the ratio to Fastify's value.
+    /// Sets a limit for the ratio of the dialer's value to Fastify's value.
     pub fn fastify(self, bound: Bound) -> Self {
         let [ratio, _] = self.beside();
         self.bound("Fastify", ratio, bound, false)
     }
 
-    /// Limits the ratio to Express's value.
+    /// Sets a limit for the ratio of the dialer's value to Express's value.
     pub fn express(self, bound: Bound) -> Self {
         let [_, ratio] = self.beside();
         self.bound("Express", ratio, bound, false)
     }
 
-    /// Limits the ratio to the larger one of Fastify's and Express's values.
+    /// Sets a limit for the ratio of the dialer's value to the larger of Fastify's and Express's values.
     pub fn larger(self, bound: Bound) -> Self {
         let [fastify, express] = self.beside();
         if fastify <= express {
@@ -114,7 +114,7 @@ impl Row {
         }
     }
 
-    /// Limits the ratio to the smaller one of Fastify's and Express's values.
+    /// Sets a limit for the ratio of the dialer's value to the smaller of Fastify's and Express's values.
     pub fn smaller(self, bound: Bound) -> Self {
         let [fastify, express] = self.beside();
         if fastify >= express {
@@ -124,20 +124,21 @@ impl Row {
         }
     }
 
-    /// Ratios of the dialer's value to Fastify's and to Express's.
+    /// Returns the ratios of the dialer's value to Fastify's value and to Express's value, in this order.
     fn beside(&self) -> [f64; 2] {
         let others = [self.fastify, self.express];
         let ratios = others.map(|other| self.dialer / other.unwrap_or_default());
         self.paired.unwrap_or(ratios)
     }
 
-    /// Sets a goal for the ratio to another value of the dialer.
+    /// Sets a goal for the ratio of the dialer's value to `base`, another value of the dialer. `to` is the name of that
+    /// value.
     pub fn goal(self, to: &str, base: f64, bound: Bound) -> Self {
         let ratio = self.dialer / base;
         self.bound(&format!("{to} ({base:.1})"), ratio, bound, true)
     }
 
-    /// Limits the value itself to at most `most`.
+    /// Sets the upper limit `most` for the dialer's value. `what` describes the limit in the report.
     pub fn limit(self, what: &str, most: f64) -> Self {
         let ratio = self.dialer / most;
         self.bound(what, ratio, Bound::AtMost(1.0), false)
@@ -156,7 +157,7 @@ impl Row {
     }
 }
 
-/// All measurements and notes of a comparison.
+/// All measurements and notes of a benchmark.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     pub rows: Vec<Row>,
@@ -172,14 +173,14 @@ impl Report {
         self.notes.push(note);
     }
 
-    /// Measurements that do not keep a limit. Goals are not included.
+    /// Returns the names of all measurements that miss a limit. Missed goals are not included.
     pub fn missed(&self) -> Vec<&str> {
         let missed = |row: &&Row| row.ratios.iter().any(|r| !r.kept && !r.goal);
         let rows = self.rows.iter().filter(missed);
         rows.map(|row| row.what.as_str()).collect()
     }
 
-    /// The report as a text table.
+    /// Formats the report as a text table.
     pub fn table(&self) -> String {
         let mut text = format!(
             "{:<42} {:>9} {:>9} {:>9}\n",
@@ -214,7 +215,7 @@ impl Report {
     }
 }
 
-/// The median. The lower one of two middle values; 0 if there is no value.
+/// Returns the median. If there are two middle values, returns the lower one. Returns 0 if `values` is empty.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);

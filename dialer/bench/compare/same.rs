@@ -1,4 +1,4 @@
-//! Checks that the compared servers give the same responses, so that they do the same work.
+//! Check that all compared servers return the same responses, so that the benchmark compares the same work.
 
 use anyhow::{Context, ensure};
 use http::{Method, StatusCode};
@@ -8,10 +8,11 @@ use super::data::Data;
 use super::load::Connection;
 use super::server::{Server, Servers};
 
-/// Sends some requests to all servers and compares their responses.
+/// Sends several requests to all servers and compares their responses.
 ///
 /// # Errors
-/// If a response differs from the first server's, or a server accepts an invalid token.
+/// If a request fails, if the response of a server differs from that of the dialer, or if a server accepts a request
+/// without a valid token.
 pub async fn check(servers: &Servers, data: &Data) -> anyhow::Result<()> {
     let lead = data.ids.first().context("no leads")?;
     let read = format!("/api/leads/{lead}");
@@ -47,7 +48,8 @@ pub async fn check(servers: &Servers, data: &Data) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The JSON body of a response, whose status must be 200.
+/// Sends a GET request and returns the JSON body of the response. The request is authenticated if `data` is given.
+/// Fails if the status is not 200.
 pub async fn ask(server: &Server, path: &str, data: Option<&Data>) -> anyhow::Result<Value> {
     let authorization = data.map(|data| data.authorization.as_str());
     let mut connection = Connection::open(server.address).await?;
@@ -56,7 +58,7 @@ pub async fn ask(server: &Server, path: &str, data: Option<&Data>) -> anyhow::Re
     Ok(serde_json::from_slice(&body)?)
 }
 
-/// Checks that a server refuses requests without a token and with a token that it has not signed.
+/// Checks that a server rejects a request without a token and a request with an invalid token.
 async fn refuses_strangers(server: &Server) -> anyhow::Result<()> {
     for authorization in [None, Some("Bearer eyJhbGciOiJIUzI1NiJ9.e30.AAAA")] {
         let mut connection = Connection::open(server.address).await?;

@@ -1,4 +1,4 @@
-//! The compared servers as separate processes, and their use of CPU and memory.
+//! The compared servers as child processes, with measurement of their CPU time and memory.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,13 +12,14 @@ use http::Method;
 use super::data::JWT_SECRET;
 use super::load::Connection;
 
-/// How long a server may take from its start to its first response.
+/// Maximum time from the start of a server to its first successful response.
 const START: Duration = Duration::from_secs(30);
 
-/// Duration of a clock tick, the unit in which the kernel counts CPU time (`USER_HZ` is 100).
+/// Duration of a clock tick, the unit in which Linux reports CPU time (`USER_HZ` is 100).
 const TICK: Duration = Duration::from_millis(10);
 
-/// Limit of failed sign-ins for the dialer: the maximum of the setting, so that the login storm is not throttled.
+/// Maximum number of failed sign-ins that the dialer is configured to allow. It is the highest configurable value, so
+/// that sign-ins are not throttled during the benchmark.
 const FAILURES: &str = "10000";
 
 /// A running server process. Dropping it kills the process.
@@ -95,7 +96,7 @@ impl Server {
         }
     }
 
-    /// CPU time that the process has used so far.
+    /// Returns the CPU time that the process has used since it started.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The process name before this bracket may contain any character, including spaces.
@@ -105,12 +106,12 @@ impl Server {
         Ok(TICK * ticks)
     }
 
-    /// Peak memory of the process (RSS), in KiB.
+    /// Returns the peak memory of the process (RSS), in KiB.
     pub fn peak_kib(&self) -> anyhow::Result<u32> {
         self.memory_kib("VmHWM:")
     }
 
-    /// Current memory of the process (RSS), in KiB.
+    /// Returns the current memory of the process (RSS), in KiB.
     pub fn now_kib(&self) -> anyhow::Result<u32> {
         self.memory_kib("VmRSS:")
     }
@@ -124,7 +125,7 @@ impl Server {
     }
 }
 
-/// The three compared servers, in the order of the report.
+/// The three compared servers, in the order of the columns in the report.
 #[derive(Debug)]
 pub struct Servers {
     pub dialer: Server,
@@ -135,8 +136,8 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts all servers on one database. `DIALER_BIN` selects another binary of the dialer than the one built with
-    /// this benchmark.
+    /// Starts all servers on the database at `uri`. The environment variable `DIALER_BIN` can name a different dialer
+    /// binary than the one that was built with this benchmark.
     pub async fn start(uri: &str) -> anyhow::Result<Self> {
         let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
         std::fs::create_dir_all(&logs)?;
@@ -159,7 +160,7 @@ impl Servers {
         })
     }
 
-    /// Starts another dialer on the same database.
+    /// Starts another dialer process on the same database.
     pub async fn fresh_dialer(&self) -> anyhow::Result<Server> {
         Server::start("fresh dialer", dialer(), &self.uri, &self.logs).await
     }

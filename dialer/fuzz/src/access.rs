@@ -1,4 +1,4 @@
-//! Fuzz targets for the client side of requests: forwarded addresses, headers, and WebSocket messages.
+//! Fuzz targets for data from HTTP clients: forwarded addresses, authentication headers, and WebSocket messages.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,8 @@ use serde_json::json;
 
 use crate::input::{halves, text};
 
-/// Input: the peer's address in the first line, the value of X-Forwarded-For in the rest.
+/// Fuzzes the detection of a client's IP address. The first line of the input is the address of the peer, and the rest
+/// is the value of `X-Forwarded-For`.
 pub fn client_address(data: &[u8]) {
     let text = text(data);
     let (peer, header) = halves(&text);
@@ -53,7 +54,7 @@ pub fn token_header(data: &[u8]) {
     }
 }
 
-/// Input: a WebSocket message from a client.
+/// Fuzzes the parser for WebSocket messages from clients. The input is one message.
 pub fn socket(data: &[u8]) {
     let said = ClientMessage::read(data);
     let padded = [b" \r\n", data, b"\t\n"].concat();

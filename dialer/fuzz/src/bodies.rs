@@ -1,5 +1,5 @@
-//! Fuzz targets for bodies of requests that set something. The result of parsing a body is sent again and must parse as
-//! the same.
+//! Fuzz targets for JSON request bodies. Each parsed body is serialized and parsed again, and the result must be the
+//! same.
 
 use bson::Document;
 use crokodial_dialer::domain::dispositions::DispositionEdit;
@@ -15,13 +15,14 @@ use serde_json::{Map, Value, json};
 
 use crate::input::{fields, moment_of, object, text};
 
-/// The account's current e-mail address.
+/// Current e-mail address of the account that the requests change.
 const NOW: &str = "rep@example.com";
 
-/// The current time: a moment in 2025, in milliseconds since 1970.
+/// Current time that the fuzz targets assume: June 2025, in milliseconds since the Unix epoch.
 const NOW_MS: i64 = 1_750_000_000_000;
 
-/// Input: the text of an invite code. Also parsed as the body that creates one.
+/// Fuzzes invite codes. The input is used as the text of a code and also as the JSON body of a request that creates a
+/// code.
 pub fn passcode(data: &[u8]) {
     let typed = text(data);
     let normal = code::normalise(&typed);
@@ -72,7 +73,7 @@ pub fn settings(data: &[u8]) {
     assert_eq!(setting::shown("u", &self::stored(&again)), shown);
 }
 
-/// A document with these fields, which are given by path.
+/// Builds a document from fields whose keys may be dotted paths, such as `map.field`.
 fn stored(set: &Document) -> Document {
     let mut stored = Document::new();
     for (path, value) in set {

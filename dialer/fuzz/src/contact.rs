@@ -1,4 +1,4 @@
-//! Fuzz target for lists of telephone numbers.
+//! Fuzz target for requests that add telephone numbers to a list, such as the do-not-call list.
 
 use crokodial_dialer::domain::leads::phone as number;
 use crokodial_dialer::domain::lists;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::input::{fields, object};
 
-/// Input: the body of a request that adds numbers to a list.
+/// Fuzzes the parser for the JSON body of a request that adds numbers to a list.
 pub fn numbers(data: &[u8]) {
     let Some(body) = object(data) else { return };
     let Ok(addition) = lists::parse(&body) else {

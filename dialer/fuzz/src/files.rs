@@ -1,4 +1,5 @@
-//! Fuzz targets for vendors' CSV files: parsed into rows, parsed into leads, and single rows.
+//! Fuzz targets for vendors' CSV files: splitting a file into rows, extracting leads from a file, and parsing a single
+//! row.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -22,10 +23,10 @@ use serde_json::json;
 use crate::input::{fields, halves, text};
 use crate::vendor::usable;
 
-/// Maximum length of an original row that is stored with a lead, in characters.
+/// Maximum length of the original CSV row that is stored with a lead, in characters.
 const KEPT_ROW: usize = 16_000;
 
-/// The content of a file that was read to its end or up to its first error.
+/// Content of a CSV file, up to its end or to the error `broken` that stopped the parser.
 #[derive(Debug, PartialEq, Eq)]
 struct File {
     vendor: Vendor,
@@ -58,7 +59,7 @@ fn read(file: impl Read) -> Result<File, FileError> {
     })
 }
 
-/// A reader that returns one byte at a time.
+/// Reader that returns one byte at a time.
 struct Dripping<'a>(&'a [u8]);
 
 impl Read for Dripping<'_> {
@@ -92,7 +93,7 @@ pub fn csv_sheet(data: &[u8]) {
     }
 }
 
-/// Checks that a file with the same content and every cell quoted is read as the same.
+/// Writes the content of `file` as CSV with all cells quoted, and checks that parsing it returns the same content.
 fn written_again(file: &File) {
     let rows = file.rows.iter().map(|row| &row.cells);
     let lines: Vec<String> = std::iter::once(&file.headers)
@@ -112,7 +113,7 @@ fn quoted(cells: &[String]) -> String {
     format!("{}\n", cells.join(","))
 }
 
-/// The rows of a file that contain a lead, and the result of the scan.
+/// Scans a file. Returns the rows that contain a lead, and the result of the scan.
 fn leads(data: &[u8], partial: bool, blocked: &[String]) -> Result<(Vec<Row>, Scan), FileError> {
     let rules = Rules {
         partial,
@@ -159,7 +160,8 @@ pub fn csv_scan(data: &[u8]) {
     }
 }
 
-/// Checks the row that is stored with a lead: valid field names without duplicates, and the limits of length.
+/// Checks the copy of a CSV row that is stored with its lead: field names are valid and unique, and the length limits
+/// are met.
 fn original(columns: &Columns, row: &Row) {
     let (kept, cut) = columns.original(row);
     let names: HashSet<&String> = kept.iter().map(|(name, _)| name).collect();
@@ -177,7 +179,8 @@ fn original(columns: &Columns, row: &Row) {
     assert!(characters <= KEPT_ROW);
 }
 
-/// Input: a line of headers and a line of cells, both separated by tabs.
+/// Fuzzes the parser for a single row. The input contains a line of column headers and a line of cells, both separated
+/// by tabs.
 pub fn csv_row(data: &[u8]) {
     let text = text(data);
     let (headers, cells) = halves(&text);
@@ -217,7 +220,8 @@ fn bounded(columns: &Columns, reading: &Reading) {
     assert!((1..=100).contains(&disposition.chars().count()));
 }
 
-/// Checks that a formatted phone number, address, birthday and time are parsed as themselves.
+/// Checks that the phone number, e-mail address, date of birth and time of purchase in `reading` stay the same when
+/// they are parsed again.
 fn read_again(vendor: Vendor, reading: &Reading) {
     let Some(lead) = &reading.lead else { return };
     let names = match vendor {
@@ -249,8 +253,8 @@ fn read_again(vendor: Vendor, reading: &Reading) {
     assert!(kept || dob.is_empty());
 }
 
-/// Checks that a row and a webhook message with the same values have the same keys. Values that look changed by a
-/// spreadsheet are excluded, because only files contain them.
+/// Checks that a CSV row and a webhook message with the same values have the same match keys. A row is skipped if its
+/// id or phone number looks as if a spreadsheet had reformatted it, because such values occur only in files.
 fn as_a_message(columns: &Columns, row: &Row, reading: &Reading) {
     let cell = |name: &str| {
         let place = columns.headers.iter().position(|header| header == name);

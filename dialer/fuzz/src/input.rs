@@ -1,4 +1,4 @@
-//! Conversions of a fuzz target's input bytes.
+//! Helpers that convert the input bytes of a fuzz target.
 
 use std::borrow::Cow;
 
@@ -6,23 +6,22 @@ use crokodial_dialer::http::body;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-/// The input as text. Invalid UTF-8 becomes replacement characters, like in headers and variables that the dialer
-/// reads.
+/// Decodes the input as UTF-8. Invalid bytes become replacement characters.
 pub fn text(data: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(data)
 }
 
-/// The first line of a text, and the rest.
+/// Splits a text into its first line and the rest.
 pub fn halves(text: &str) -> (&str, &str) {
     text.split_once('\n').unwrap_or((text, ""))
 }
 
-/// The input as a request body; `None` if it is not a JSON object.
+/// Parses the input as a JSON request body; `None` if it is not a JSON object.
 pub fn object(data: &[u8]) -> Option<Map<String, Value>> {
     body::object(data).ok()
 }
 
-/// The fields of a JSON object that `json!({…})` made.
+/// Returns the fields of a JSON object. Returns an empty map for any other JSON value.
 pub fn fields(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
@@ -30,8 +29,8 @@ pub fn fields(value: Value) -> Map<String, Value> {
     }
 }
 
-/// A time in milliseconds since 1970, in ISO 8601. Built from whole seconds, because in the last second of the calendar
-/// jiff parses milliseconds that it cannot construct.
+/// Formats a time in milliseconds since the Unix epoch as ISO 8601. Only whole seconds are converted with jiff, because
+/// jiff cannot construct a timestamp with milliseconds in the last second of its range.
 pub fn moment_of(ms: i64) -> String {
     let second = Timestamp::from_second(ms.div_euclid(1000));
     let ms = ms.rem_euclid(1000);
@@ -41,13 +40,13 @@ pub fn moment_of(ms: i64) -> String {
     )
 }
 
-/// The input as the pairs of a query string.
+/// Parses the input as a URL query string and returns its key-value pairs.
 pub fn pairs(data: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(data).into_owned().collect()
 }
 
-/// The ASCII text `genuine` with a part replaced. The first byte of the input is the position of the part, the second
-/// its length, and the rest is the replacement.
+/// Returns `genuine`, an ASCII text, with a part replaced. The first byte of `data` is the position of the part, the
+/// second its length, and the remaining bytes are the replacement.
 pub fn altered(genuine: &str, data: &[u8]) -> String {
     let (place, cut, put) = match data {
         [place, cut, put @ ..] => (usize::from(*place), usize::from(*cut), put),

@@ -1,4 +1,4 @@
-//! Fuzz targets for queries, edits, exports and views of leads.
+//! Fuzz targets for lead queries, edits, notes, CSV exports and JSON views.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::input::{moment_of, object, pairs, text};
 
-/// Characters with which a formula starts in a spreadsheet.
+/// Characters that start a formula in spreadsheet programs.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 pub fn lead_query(data: &[u8]) {
@@ -43,7 +43,7 @@ pub fn lead_query(data: &[u8]) {
     assert_eq!(header.matches('"').count(), 2);
 }
 
-/// A parsed query as the pairs of a query string.
+/// Serializes a parsed query as the key-value pairs of a query string.
 fn written(query: &LeadQuery, zone: Option<&str>) -> Vec<(String, String)> {
     let filter = &query.filter;
     let mut pairs = vec![
@@ -107,7 +107,8 @@ pub fn notes(data: &[u8]) {
     assert!(shown.lines().all(|line| text.contains(line.trim())));
 }
 
-/// Input: the cells of a lead, one per line. They are exported as CSV and parsed again.
+/// Fuzzes the CSV export of a lead. The input contains the cells of the lead, one per line. The exported CSV must parse
+/// to the same cells.
 pub fn export(data: &[u8]) {
     let text = text(data);
     let cells = table::COLUMNS.iter().zip(text.split('\n'));
@@ -140,7 +141,7 @@ pub fn export(data: &[u8]) {
     assert_eq!(read, [row]);
 }
 
-/// Input: a stored document, as extended JSON or as BSON.
+/// Fuzzes the JSON view of a lead. The input is a MongoDB document, as extended JSON or as BSON.
 pub fn lead_view(data: &[u8]) {
     let document = match object(data) {
         Some(fields) => Document::try_from(fields).ok(),
@@ -163,7 +164,8 @@ pub fn lead_view(data: &[u8]) {
     }
 }
 
-/// Checks that a number is shown as the same number. NaN and infinity are excluded, because JSON cannot represent them.
+/// Checks that a stored number has the same value in JSON. NaN and infinity must not become JSON numbers, because JSON
+/// cannot represent them.
 fn number(stored: f64) {
     let shown = to_json::value(&Bson::Double(stored)).as_f64();
     assert_eq!(shown, Some(stored).filter(|number| number.is_finite()));

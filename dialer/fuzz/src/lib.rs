@@ -1,7 +1,6 @@
-//! Fuzz targets for the dialer's parsers. A target takes arbitrary bytes and checks properties of what is parsed from
-//! them: limits, round trips, and that two ways to the same result agree. `scripts/fuzz.sh` lets libFuzzer search for
-//! inputs that break a property. The unit tests run the inputs in `seeds/<target>/` and a few hundred variations of
-//! them.
+//! Fuzz targets for the dialer's parsers. A target parses arbitrary bytes and checks properties of the result, such as
+//! length limits and round trips. `scripts/fuzz.sh` runs the targets with libFuzzer. The unit tests run them on the
+//! inputs in `seeds/<target>/` and on a few hundred variations of these inputs.
 
 mod access;
 mod bodies;
@@ -14,12 +13,12 @@ mod scrub;
 mod secrets;
 mod vendor;
 
-/// A fuzz target and its name.
+/// A named fuzz target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
     /// Name of the target and of its directory in `seeds/`.
     pub name: &'static str,
-    /// Checks one input. Panics if a property does not hold.
+    /// Function that checks one input and panics if a property is violated.
     pub check: fn(&[u8]),
 }
 
@@ -27,7 +26,7 @@ const fn target(name: &'static str, check: fn(&[u8])) -> Target {
     Target { name, check }
 }
 
-/// All targets.
+/// All fuzz targets.
 pub const TARGETS: &[Target] = &[
     target("client_address", access::client_address),
     target("config", process::config),
@@ -56,7 +55,7 @@ pub const TARGETS: &[Target] = &[
     target("webhook", vendor::webhook),
 ];
 
-/// The target with this name.
+/// Returns the target with this name; `None` if there is none.
 pub fn named(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }

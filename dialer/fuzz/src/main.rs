@@ -1,4 +1,4 @@
-//! The libFuzzer program for all targets. libFuzzer provides the main function; the code here selects the target.
+//! libFuzzer binary for all fuzz targets. libFuzzer provides the `main` function; the code here selects the target.
 #![no_main]
 
 use std::sync::OnceLock;
@@ -14,7 +14,8 @@ fuzz_target!(init: choose(), |data| {
     }
 });
 
-/// Selects the target that the variable FUZZ_TARGET names. Not an argument, because libFuzzer parses the arguments.
+/// Selects the target named by the environment variable `FUZZ_TARGET`. It is not a command-line argument, because
+/// libFuzzer parses the command line.
 fn choose() {
     let wanted = std::env::var("FUZZ_TARGET").unwrap_or_default();
     let Some(target) = named(&wanted) else {

@@ -1,4 +1,4 @@
-//! Fuzz target for the environment variables.
+//! Fuzz target for the configuration in environment variables.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,19 @@ use crokodial_dialer::http::cors::Origins;
 
 use crate::input::text;
 
-/// Minimum length of a value that must not be shown: shorter ones may occur in a message by chance.
+/// Minimum length, in bytes, of a secret that is checked for leaks into messages. Shorter secrets may occur in a
+/// message by chance.
 const MIN_SECRET: usize = 24;
 
-/// Words of the error messages that are longer than that. The fuzzer finds them and uses them as values.
+/// Parts of the error messages that the fuzzer copies into its inputs as secrets. They are excluded from the check for
+/// leaked secrets.
 const ADVICE: [&str; 2] = [
     "mongodb://USER:PASSWORD@HOST:27017/DATABASE",
     "https://dialer.example.com,",
 ];
 
-/// Input: environment variables, one per line.
+/// Fuzzes the configuration. The input contains environment variables, one `NAME=value` pair per line. Secret values
+/// must not be shown.
 pub fn config(data: &[u8]) {
     let text = text(data);
     let lines = text.lines().filter_map(|line| line.split_once('='));

@@ -1,14 +1,16 @@
-//! Fuzz target for the removal of credentials from logs and Sentry: a credential must be removed in any context.
+//! Fuzz target for the removal of credentials from panic messages and Sentry reports. A credential must be removed
+//! regardless of the text around it.
 
 use crokodial_dialer::security::scrub::text as scrubbed;
 use serde_json::json;
 
 use crate::input::{halves, text};
 
-/// The credential that is inserted into texts. No input contains it by chance.
+/// Credential that is inserted into texts. Inputs that already contain it are skipped.
 const PLANTED: &str = "q7HunterZ2x9";
 
-/// Input: the text before the credential in the first line, the text after it in the rest.
+/// Fuzzes the removal of credentials. The first line of the input is the text before the credential, and the rest is
+/// the text after it.
 pub fn scrub(data: &[u8]) {
     let text = text(data);
     if text.contains(PLANTED) {

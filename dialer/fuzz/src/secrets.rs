@@ -1,4 +1,5 @@
-//! Fuzz targets for signed and sealed texts: a text is accepted only if no bit of it was changed.
+//! Fuzz targets for encryption keys, signed tokens and encrypted texts. A token or encrypted text must be rejected if
+//! it was changed.
 
 use std::sync::LazyLock;
 
@@ -10,7 +11,7 @@ use crate::input::{altered, text};
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
-/// An encryption key that only these tests use.
+/// Encryption key that only these fuzz targets use, in Base64.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 const CONTEXT: SealContext = SealContext {
@@ -18,13 +19,14 @@ const CONTEXT: SealContext = SealContext {
     user: ObjectId::from_bytes([1; 12]),
 };
 
-/// Minimum length of a text that a message must not repeat: shorter ones may occur in it by chance.
+/// Minimum length, in bytes, of a part of the input that error messages must not repeat. Shorter parts may occur in a
+/// message by chance.
 const MIN_SECRET: usize = 20;
 
 static RING: LazyLock<Option<KeyRing>> =
     LazyLock::new(|| KeyRing::parse(&format!("k1:{KEY}")).ok());
 
-/// A sealed text. It differs in each run, because the nonce is random.
+/// Encrypted text that the fuzz targets modify. It differs in each run, because the nonce is random.
 static SEALED: LazyLock<String> = LazyLock::new(|| {
     let ring = RING.as_ref();
     let sealed = ring.and_then(|ring| ring.seal(CONTEXT, "hunter2").ok());
@@ -48,7 +50,7 @@ fn claims(id: &str, sid: &str) -> Claims {
     }
 }
 
-/// Input: a value of ENCRYPTION_KEYS.
+/// Fuzzes the parser for `ENCRYPTION_KEYS`. The input is the value of this variable.
 pub fn keyring(data: &[u8]) {
     let typed = text(data);
     let ring = match KeyRing::parse(&typed) {
@@ -82,7 +84,8 @@ pub fn keyring(data: &[u8]) {
     assert_ne!(look_ups, ring.look_ups("fuzz", &["ab"]));
 }
 
-/// Input: a change to a sealed text; also used as a sealed text itself.
+/// Fuzzes decryption. The input is applied as a change to a valid encrypted text, and is also used as an encrypted text
+/// itself.
 pub fn sealed(data: &[u8]) {
     let Some(ring) = RING.as_ref() else { return };
     assert_eq!(ring.open(CONTEXT, &SEALED).as_deref(), Ok("hunter2"));
@@ -97,11 +100,12 @@ pub fn sealed(data: &[u8]) {
         }
         Err(_) => {}
     }
-    // Plain keys of the old server must not be mistaken for sealed ones.
+    // Plain keys of the legacy server must not be mistaken for sealed ones.
     assert_eq!(rings::is_sealed(&any), any.starts_with("sealed.v1."));
 }
 
-/// Input: a change to a genuine token; also used as a token itself, and as a claim of a new token.
+/// Fuzzes token verification. The input is applied as a change to a valid token, and is also used as a token and as a
+/// claim of a new token.
 pub fn token(data: &[u8]) {
     let keys = TokenKeys::new(SECRET);
     let any = text(data);

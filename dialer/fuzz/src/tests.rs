@@ -1,4 +1,5 @@
-//! Runs every target on its seeds, on hostile inputs, and on variations of both. `make test` runs this part of fuzzing.
+//! Tests that run every fuzz target on its seeds, on hostile inputs, and on random variations of the seeds. `make test`
+//! runs them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::{TARGETS, Target};
 
-/// Number of variations per target.
+/// Number of random variations per target.
 const VARIATIONS: u64 = 300;
 
-/// Maximum length of an input that a failure message shows, in bytes.
+/// Maximum number of bytes of an input that a failure message shows.
 const SHOWN: usize = 2_000;
 
 fn seeds(target: &str) -> PathBuf {
@@ -28,7 +29,7 @@ fn inputs(target: &Target) -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
-/// Runs targets on inputs. Continues after a failure, so that all failures are reported.
+/// Runs each target on its inputs. Panics at the end, with a list of all targets that failed.
 fn check(tries: impl Iterator<Item = (&'static Target, Vec<Vec<u8>>)>) {
     let mut broken = Vec::new();
     for (target, inputs) in tries {
@@ -43,7 +44,7 @@ fn check(tries: impl Iterator<Item = (&'static Target, Vec<Vec<u8>>)>) {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// The random number generator SplitMix64: the same seed gives the same numbers on any machine.
+/// SplitMix64 random number generator. The same seed produces the same numbers on every machine.
 struct Random(u64);
 
 impl Random {
@@ -59,7 +60,7 @@ impl Random {
         usize::try_from(self.next() % u64::try_from(most.max(1)).unwrap()).unwrap()
     }
 
-    /// A random byte. Most have a meaning to one of the parsers.
+    /// Returns a random byte. Two of three bytes have a special meaning for at least one of the parsers.
     fn byte(&mut self) -> u8 {
         const MEANT: &[u8] = b"\"\\',;:=&?%+-.@/$#{}[]()<>*~\n\r\t \0\x1e\xff\xc3\xe2019azAZ_eE";
         match self.below(3) {

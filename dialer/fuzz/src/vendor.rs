@@ -1,4 +1,4 @@
-//! Fuzz targets for vendors: their messages, the changes that these make to a lead, and the matching of leads.
+//! Fuzz targets for vendors' webhook messages, their merging into stored leads, and the matching of leads.
 
 use bson::oid::ObjectId;
 use crokodial_dialer::domain::email;
@@ -15,10 +15,10 @@ use crate::input::{fields, halves, object, text};
 
 const TENANT: ObjectId = ObjectId::from_bytes([7; 12]);
 
-/// Maximum length of a field of a message, in characters.
+/// Maximum length of a text field in a message, in characters.
 const MAX_LENGTH: usize = 500;
 
-/// Maximum number of messages about one lead.
+/// Maximum number of messages that are merged into one lead. Further messages in the input are ignored.
 const MAX_MESSAGES: usize = 8;
 
 pub fn price(data: &[u8]) {
@@ -40,7 +40,7 @@ pub fn price(data: &[u8]) {
     }
 }
 
-/// Checks that an amount is parsed as itself from its stored and its printed form.
+/// Checks that an amount of money stays the same when its stored form and its printed form are parsed.
 fn amount(cents: Cents) {
     let amount = cents.amount();
     assert!((0.0..=1_000_000.0).contains(&amount), "{amount}");
@@ -73,7 +73,7 @@ fn written_out(body: &Map<String, Value>) -> Map<String, Value> {
     body.iter().map(|(k, v)| (k.clone(), text(v))).collect()
 }
 
-/// Checks that a parsed lead can be stored: no field is empty or longer than its maximum.
+/// Checks that a parsed lead can be stored: no text field is empty or longer than its maximum.
 pub fn usable(lead: &VendorLead) {
     let plain = |text: &str, most: usize| {
         assert!(!text.is_empty() && text.trim() == text, "{text:?}");
@@ -107,7 +107,8 @@ pub fn usable(lead: &VendorLead) {
         .for_each(|(_, text)| plain(text, MAX_LENGTH));
 }
 
-/// Input: two stored leads, one per line. The first one is also used as a message.
+/// Fuzzes the matching of leads. The input contains two stored leads as JSON, one per line. The first is also parsed as
+/// a webhook message.
 pub fn same(data: &[u8]) {
     let text = text(data);
     let (one, other) = halves(&text);
@@ -135,7 +136,8 @@ pub fn same(data: &[u8]) {
     assert_ne!(id, sameness::new_id(ObjectId::from_bytes([8; 12]), &lead));
 }
 
-/// Input: a stored lead in the first line, then messages about it, one per line.
+/// Fuzzes the merging of messages into a lead. The first line of the input is a stored lead, and each further line is a
+/// webhook message.
 pub fn merge(data: &[u8]) {
     let text = text(data);
     let (first, messages) = halves(&text);
@@ -163,7 +165,7 @@ pub fn merge(data: &[u8]) {
     }
 }
 
-/// Applies a merge to a lead, like the store does.
+/// Applies the changes in `merge` to a lead, as the database code does.
 fn store(lead: &mut Map<String, Value>, merge: &Merge) {
     for (field, value) in &merge.fields {
         let value = match value {

@@ -1,6 +1,8 @@
-//! Administration of accounts. At least one administrator can always sign in: an operation that could remove the last
-//! administrator checks before and after its write, and undoes the write if none is left. Of two concurrent operations
-//! at least one sees both writes.
+//! Administration of accounts: roles, disabling and enabling, and password resets.
+//!
+//! At least one administrator must be able to sign in. An operation that could remove the last administrator checks
+//! this before and after its write. If no administrator is left, it undoes the write. Of two concurrent operations, at
+//! least one sees both writes and undoes its own.
 
 use bson::oid::ObjectId;
 use rand::RngCore;
@@ -13,16 +15,17 @@ use crate::security::token;
 use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::users::User;
 
-/// Lifetime of a reset link: one hour.
+/// Lifetime of a password reset link, in milliseconds: one hour.
 const RESET_MS: i64 = 3_600_000;
 
-/// Throttle key for wrong reset tokens, in place of an e-mail address. It contains a space, so it equals no address.
+/// Throttle key for wrong reset tokens. Most other keys are e-mail addresses. This key contains a space, so no valid
+/// address is equal to it.
 const RESETS: &str = "password resets";
 
-/// A one-time token with which a user sets a new password. The database contains only its hash.
+/// One-time token with which a user sets a new password. The database stores only a hash of the token.
 #[derive(Clone)]
 pub struct ResetToken {
-    /// The token: 256 random bits as 64 hex digits.
+    /// The token: 256 random bits as 64 hexadecimal digits.
     pub token: String,
     /// Time of expiry, in milliseconds since 1970.
     pub expires_ms: i64,
@@ -30,15 +33,16 @@ pub struct ResetToken {
 
 impl std::fmt::Debug for ResetToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ResetLink(redacted)")
+        f.write_str("ResetToken(redacted)")
     }
 }
 
 impl Accounts {
-    /// Sets the role of an account, unless no administrator would be left.
+    /// Sets the role of the account `target`. Changes nothing if no administrator would be left.
     ///
     /// # Errors
-    /// `NoSuchUser` if the account does not exist, `LastAdministrator` if no administrator would be left, `Database`.
+    /// `NoSuchUser` if the account does not exist. `LastAdministrator` if no administrator would be left. `Database` if
+    /// the database fails.
     pub async fn set_role(
         &self,
         who: &Identity,
@@ -66,11 +70,12 @@ impl Accounts {
         self.known(target).await
     }
 
-    /// Disables sign-in and ends the account's sessions, reset links and vendor credentials. Idempotent: a repetition
-    /// completes a call that failed half-way.
+    /// Disables an account: forbids sign-in, and ends the account's sessions, reset links and vendor credentials. If a
+    /// call fails half-way, repeating it completes the operation.
     ///
     /// # Errors
-    /// `NoSuchUser` if the account does not exist, `LastAdministrator` if no administrator would be left, `Database`.
+    /// `NoSuchUser` if the account does not exist. `LastAdministrator` if no administrator would be left. `Database` if
+    /// the database fails.
     pub async fn disable(
         &self,
         who: &Identity,
@@ -90,10 +95,10 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Enables sign-in. Vendor credentials that were revoked by disabling stay revoked.
+    /// Enables a disabled account. Vendor credentials that were revoked when the account was disabled stay revoked.
     ///
     /// # Errors
-    /// `NoSuchUser` if the account does not exist, `Database`.
+    /// `NoSuchUser` if the account does not exist. `Database` if the database fails.
     pub async fn enable(
         &self,
         who: &Identity,
@@ -107,10 +112,11 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Creates a one-time token to set a password, and revokes older ones.
+    /// Creates a one-time token for setting a new password, and revokes older tokens of the account.
     ///
     /// # Errors
-    /// `NoSuchUser` if the account does not exist, `Disabled` if it is disabled, `Database`.
+    /// `NoSuchUser` if the account does not exist. `Disabled` if the account is disabled. `Database` if the database
+    /// fails.
     pub async fn reset_link(
         &self,
         who: &Identity,
@@ -134,11 +140,13 @@ impl Accounts {
         Ok(ResetToken { token, expires_ms })
     }
 
-    /// Sets a new password with a reset token and ends all sessions. The caller must have checked the password's form.
+    /// Sets a new password with a reset token and ends all sessions of the account. The caller must have checked the
+    /// password.
     ///
     /// # Errors
-    /// `ResetRefused` if the token is unknown, expired or used. `TooMany` after too many wrong tokens, `Busy` if too
-    /// many clients wait for hashing, `Hashing`, `Database`.
+    /// `ResetRefused` if the token is unknown, expired or used, or if its account is disabled. `TooMany` after too many
+    /// wrong tokens. `Busy` if too many requests wait for the hasher. `Hashing` or `Database` if hashing or the
+    /// database fails.
     pub async fn reset(
         &self,
         token: &str,
@@ -186,11 +194,12 @@ impl Accounts {
         Ok(())
     }
 
-    /// Sets the password of the account with this address and ends its sessions. Used by the command line.
+    /// Sets the password of the account with this e-mail address and ends all sessions of the account. `dialer admin
+    /// reset` uses this.
     ///
     /// # Errors
-    /// `NoSuchUser` if no account has the address, or several differ only in letter case. `Disabled`, `Busy`,
-    /// `Hashing`, `Database`.
+    /// `NoSuchUser` if no account has the address, or if it matches no account exactly and several in lower case.
+    /// `Disabled` if the account is disabled. `Busy`, `Hashing` or `Database` if hashing or the database fails.
     pub async fn force_password(
         &self,
         typed: &str,
@@ -221,8 +230,8 @@ impl Accounts {
         Err(AccountError::LastAdministrator)
     }
 
-    /// Writes an audit entry before the response is sent. A failure is only logged, because the operation itself
-    /// succeeded.
+    /// Writes an audit entry and waits until it is written. A failure is only logged, because the audited operation has
+    /// already succeeded.
     pub(super) async fn record(&self, entry: AuditEntry) {
         if let Err(fault) = self.store.insert_audit(&entry).await {
             tracing::warn!(action = ?entry.action, reason = %fault, "audit entry not written");
@@ -230,7 +239,8 @@ impl Accounts {
     }
 }
 
-/// An audit entry for an operation by the holder of a reset link, who is not signed in.
+/// Returns an audit entry for an operation on an account by somebody who is not signed in, such as the holder of a
+/// reset link.
 fn of(user: &User, action: AuditAction, caller: &Caller) -> AuditEntry {
     AuditEntry {
         action,

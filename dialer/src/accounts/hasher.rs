@@ -1,14 +1,15 @@
-//! Password hashing on blocking threads, one hash at a time. Hashing is deliberately slow and takes 19 MiB of memory
-//! with Argon2id, so concurrent hashes could exhaust the machine.
+//! Password hashing on blocking threads, one hash at a time. Hashing is deliberately slow, and an Argon2id hash needs
+//! 19 MiB of memory, so concurrent hashes could exhaust the machine.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// Maximum number of callers that hash or wait. One hash takes about 60 ms, so the last caller waits about a second.
+/// Maximum number of callers that wait while another caller's hash is computed. One hash takes about 60 ms, so the last
+/// caller waits about a second.
 const QUEUE_LENGTH: usize = 16;
 
-/// Too many callers are waiting for the hasher.
+/// Error returned if too many callers are waiting for the hasher, or if hashing panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Busy;
 
@@ -28,11 +29,11 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    /// Runs `work` after the callers before it. If the caller is cancelled while `work` runs, the next caller still
-    /// waits for its end.
+    /// Runs `work` on a blocking thread, after all callers that already wait. If this caller is cancelled while `work`
+    /// runs, the next caller still waits until `work` has finished.
     ///
     /// # Errors
-    /// `Busy` immediately if the queue is full, and also if `work` panicked.
+    /// `Busy` immediately if too many callers wait, or later if `work` panics.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -52,7 +53,7 @@ impl Hasher {
         .map_err(|_| Busy)
     }
 
-    /// Runs `work` only if no other work is running. `None` if one is, or if `work` panicked.
+    /// Runs `work` only if no other work is running. Returns `None` if other work is running or if `work` panics.
     pub async fn run_if_idle<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -9,7 +9,7 @@ use crate::security::throttle::{Limits, Throttle};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Rate limits for requests about invite codes. Successful requests count like failed ones.
+/// Rate limits for requests about invite codes. Successful and failed requests count equally.
 #[derive(Debug)]
 pub(super) struct InviteLimits {
     pub validate: Mutex<Throttle>,

@@ -1,4 +1,4 @@
-//! Operations on invite codes, and which rate limit applies to each.
+//! Operations on invite codes, with their rate limits.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,23 +12,25 @@ use crate::domain::passcode::{self, InviteCode, InviteRefusal, InviteSpec};
 use crate::store::audit::AuditAction;
 use crate::store::fault::Reason;
 
-/// Maximum number of random codes to try. A code has 40 random bits, so the first one is practically always unused.
+/// Maximum number of attempts to generate an unused random code. A code has 40 random bits, so the first attempt almost
+/// always succeeds.
 const MAX_ATTEMPTS: usize = 10;
 
-/// Why a client looks up an invite code. Each purpose has its own rate limit.
+/// Purpose for which a client looks up an invite code. Each purpose has its own rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To validate the code: 5 requests per address in 15 minutes.
+    /// Validation of the code, limited to 5 requests per address in 15 minutes.
     Validate,
-    /// To prepare a registration: 3 requests per address in an hour.
+    /// Preparation of a registration, limited to 3 requests per address in one hour.
     Consume,
 }
 
 impl Accounts {
-    /// Looks up an invite code without using it. Only registration uses codes.
+    /// Looks up an invite code and checks that it can be used to register. This does not count as a use of the code.
     ///
     /// # Errors
-    /// `Invite` if the code cannot be used to register, `TooMany` if the rate limit is exceeded, `Database`.
+    /// `Invite` if the code cannot be used to register. `TooMany` if the rate limit is exceeded. `Database` if the
+    /// database fails.
     pub async fn look_at_invite(
         &self,
         typed: &str,
@@ -46,8 +48,8 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Counts a request of an administrator against the rate limit: 20 requests in 5 minutes per administrator,
-    /// whatever the address.
+    /// Counts an administrator's request against the rate limit for managing invite codes. The limit is 20 requests in
+    /// 5 minutes per administrator, regardless of the client address.
     ///
     /// # Errors
     /// `TooMany` if the rate limit is exceeded.
@@ -56,10 +58,10 @@ impl Accounts {
         spend(&self.invite_limits.manage, &who.user.id.to_hex(), anywhere)
     }
 
-    /// Creates an invite code with the given text, or with a random one.
+    /// Creates an invite code with the text `code`, or with a random text if `code` is `None`.
     ///
     /// # Errors
-    /// `CodeTaken` if the code exists, `Database`.
+    /// `CodeTaken` if the code already exists. `Database` if the database fails.
     pub async fn make_invite(
         &self,
         who: &Identity,
@@ -87,10 +89,10 @@ impl Accounts {
         Err(AccountError::CodeTaken)
     }
 
-    /// Deactivates an invite code and returns its text; `None` if it does not exist.
+    /// Deactivates an invite code and returns its text. Returns `None` if the code does not exist.
     ///
     /// # Errors
-    /// `Database`, if the database fails.
+    /// `Database` if the database fails.
     pub async fn deactivate_invite(
         &self,
         who: &Identity,
@@ -105,10 +107,10 @@ impl Accounts {
         Ok(code)
     }
 
-    /// Deletes an invite code; false if it does not exist.
+    /// Deletes an invite code. Returns false if the code does not exist.
     ///
     /// # Errors
-    /// `Database`, if the database fails.
+    /// `Database` if the database fails.
     pub async fn delete_invite(
         &self,
         who: &Identity,

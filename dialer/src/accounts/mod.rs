@@ -1,5 +1,5 @@
-//! Accounts: sign-in, registration, administration, invite codes. This module defines the order of the steps. Rules are
-//! in `domain` and `security`, data access is in `store`.
+//! Accounts service: sign-in, registration, profiles, administration and invite codes. This module defines the steps of
+//! each operation. The rules are in `domain` and `security`, and the database queries are in `store`.
 
 mod administration;
 pub mod hasher;

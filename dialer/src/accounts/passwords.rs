@@ -1,4 +1,4 @@
-//! How the accounts service hashes and verifies passwords: the current scheme, and the slow steps in the background.
+//! Hashing and verification of passwords by the accounts service, and the choice of the hash scheme.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,11 +11,11 @@ use crate::security::password::{self, HashScheme};
 use crate::store::fault::Fault;
 
 impl Accounts {
-    /// The scheme in which new passwords are hashed: Argon2id if the old server no longer uses the database, otherwise
-    /// bcrypt.
+    /// Returns the scheme for new password hashes: bcrypt as long as the legacy server may use the database, then
+    /// Argon2id.
     ///
     /// # Errors
-    /// If the database fails.
+    /// Returns an error if the database query fails.
     pub async fn scheme(&self) -> Result<HashScheme, Fault> {
         if let Some(scheme) = self.known.get(Instant::now()) {
             return Ok(scheme);
@@ -29,7 +29,7 @@ impl Accounts {
         Ok(scheme)
     }
 
-    /// Logs at startup which scheme is used.
+    /// Logs the current hash scheme. Called at startup.
     pub async fn log_scheme(&self) {
         match self.scheme().await {
             Ok(scheme) => tracing::info!(form = scheme.name(), "how new passwords are stored"),
@@ -37,15 +37,15 @@ impl Accounts {
         }
     }
 
-    /// The scheme for a new hash. An empty database never had an old server, so it is marked as contracted before its
-    /// first account is created.
+    /// Returns the scheme for a new hash. A database without accounts, leads and vendor credentials is first marked as
+    /// not used by the legacy server, so that even the first account gets an Argon2id hash.
     async fn scheme_to_write(&self) -> Result<HashScheme, Fault> {
         let scheme = self.scheme().await?;
         if scheme == HashScheme::Argon2id || !self.store.is_fresh().await? {
             return Ok(scheme);
         }
         self.store
-            .mark_contracted("there was no old server")
+            .mark_contracted("there was no legacy server")
             .await?;
         self.known.set(HashScheme::Argon2id, Instant::now());
         Ok(HashScheme::Argon2id)
@@ -65,8 +65,9 @@ impl Accounts {
             .map_err(|_| AccountError::Hashing)
     }
 
-    /// Replaces a hash that was just verified, if a hash of the current scheme is stronger. Runs in the background and
-    /// only if the hasher is idle; otherwise a later sign-in does it.
+    /// Replaces a password hash that was just verified, if a new hash with `scheme` is stronger. This runs in the
+    /// background and only if the hasher is idle. If the hasher is busy, a later sign-in replaces the hash. The hash is
+    /// kept if bcrypt ignores a part of the password.
     pub(super) fn improve(
         &self,
         user: ObjectId,

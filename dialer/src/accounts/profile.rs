@@ -1,4 +1,4 @@
-//! Changes that callers make to their own account and sessions.
+//! Changes that users make to their own account and sessions.
 
 use super::service::{Accounts, taken};
 use super::types::{AccountError, Caller, Identity};
@@ -8,16 +8,18 @@ use crate::store::audit::AuditAction;
 use crate::store::profile::ProfileUpdate;
 use crate::store::users::User;
 
-/// Maximum number of attempts to write a change. A concurrent sign-in may replace the hash between its verification and
-/// the write. This happens at most once, because the new hash is in the current scheme.
+/// Maximum number of attempts to write a change. A write fails if the password hash was replaced after it was verified.
+/// A concurrent sign-in replaces the hash at most once, because the new hash is in the current scheme.
 const MAX_ATTEMPTS: u32 = 2;
 
 impl Accounts {
-    /// Changes the caller's account in a single write. A new password ends all other sessions and all reset links.
+    /// Changes the user's account in a single write. A new password ends all other sessions of the user and deletes all
+    /// reset links.
     ///
     /// # Errors
-    /// `WrongPassword`, also if the password changed in the meantime. `EmailTaken`, `TooMany`, `Busy`, `Hashing`,
-    /// `Database`.
+    /// `WrongPassword` if the current password is wrong or was changed concurrently. `TooMany` after too many wrong
+    /// passwords. `EmailTaken` if another account has the new address. `Busy` if too many requests wait for the hasher.
+    /// `Hashing` or `Database` if hashing or the database fails.
     pub async fn change_profile(
         &self,
         who: &Identity,
@@ -41,7 +43,7 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Verifies the current password, if the change requires it, and writes the change.
+    /// Verifies the current password, if the change requires it, and then writes the change.
     async fn write_change(
         &self,
         who: &Identity,
@@ -75,8 +77,8 @@ impl Accounts {
         Err(AccountError::WrongPassword)
     }
 
-    /// The stored hash, if `typed` is its password. Wrong passwords count as failed sign-ins, so that a stolen session
-    /// cannot be used to guess the password.
+    /// Returns the user's password hash if it matches the password `typed`. Fails with `WrongPassword` if it does not.
+    /// Wrong passwords count as failed sign-ins, so that a stolen session cannot be used to guess the password.
     async fn verify_current(
         &self,
         who: &Identity,
@@ -97,10 +99,10 @@ impl Accounts {
         judged
     }
 
-    /// Ends one of the caller's sessions; false if the caller has no such session.
+    /// Ends one of the user's sessions, whose `_id` is `key`. Returns false if the user has no such session.
     ///
     /// # Errors
-    /// `Database`, if the database fails.
+    /// `Database` if the database fails.
     pub async fn end_session(
         &self,
         who: &Identity,

@@ -1,4 +1,4 @@
-//! Registration of users, and creation of their accounts.
+//! Registration of users and creation of accounts.
 
 use super::service::{Accounts, taken};
 use super::types::{AccountError, Caller, Registering, SignedIn};
@@ -9,15 +9,18 @@ use crate::store::audit::AuditAction;
 use crate::store::passcodes::InviteUse;
 use crate::store::users::{NewUser, User};
 
-/// Throttle key for wrong invite codes, in place of an e-mail address. It contains a space, so it equals no address.
+/// Throttle key for wrong invite codes. Most other keys are e-mail addresses. This key contains a space, so no valid
+/// address is equal to it.
 const INVITES: &str = "invite codes";
 
 impl Accounts {
-    /// Creates an account and signs it in. If registration requires an invite, a use of the code is taken first, and
-    /// given back if the account cannot be created.
+    /// Creates an account and starts a session. If registration requires an invite code, one use of the code is
+    /// reserved first. It is released if the account cannot be created.
     ///
     /// # Errors
-    /// `InviteNeeded`, `Invite`, `EmailTaken`, `TooMany`, `Busy`, `Hashing`, `Database`.
+    /// `InviteNeeded` if the invite code is missing, and `Invite` if it cannot be used. `TooMany` after too many wrong
+    /// codes. `EmailTaken` if an account has the address. `Busy` if too many requests wait for the hasher. `Hashing` or
+    /// `Database` if hashing or the database fails.
     pub async fn register(
         &self,
         new: Registering,
@@ -48,10 +51,11 @@ impl Accounts {
         }
     }
 
-    /// Creates an account. The caller must have normalised and checked `email`, and checked the password's form.
+    /// Creates an account. The caller must have normalised and checked `email`, and must have checked `password`.
     ///
     /// # Errors
-    /// `EmailTaken` if an account has the address, `Busy` if too many clients wait for hashing, `Hashing`, `Database`.
+    /// `EmailTaken` if an account has the address. `Busy` if too many requests wait for the hasher. `Hashing` or
+    /// `Database` if hashing or the database fails.
     pub async fn create(
         &self,
         email: &str,

@@ -1,15 +1,15 @@
-//! Cache of the current hash scheme.
+//! Cache of the current scheme for password hashes.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::security::password::HashScheme;
 
-/// Maximum age of the cached scheme. A replica may hash with the previous scheme for this long. That is harmless,
-/// because every replica can verify both schemes.
+/// Maximum age of the cached scheme. For this long, a replica may still hash passwords with the previous scheme. This
+/// is harmless, because every replica can verify hashes of both schemes.
 const CACHE_TTL: Duration = Duration::from_secs(60);
 
-/// The scheme that was read last, and the time at which it was read.
+/// The scheme that was last read from the database, and the time at which it was read.
 #[derive(Debug, Default)]
 pub(super) struct SchemeCache(Mutex<Option<(HashScheme, Instant)>>);
 

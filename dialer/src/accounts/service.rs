@@ -1,4 +1,4 @@
-//! The accounts service, and helpers that its operations share.
+//! The accounts service, and helper functions that its operations share.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::fault::{Fault, Reason};
 
-/// The accounts service: everything that its operations need.
+/// The accounts service, with what its operations share, such as the database client, the keys and the throttles.
 #[derive(Debug)]
 pub struct Accounts {
     pub(super) store: Arc<Store>,
@@ -70,7 +70,7 @@ impl Accounts {
             .release(reservation);
     }
 
-    /// Writes an audit entry in the background, so that a failing audit log cannot block sign-ins.
+    /// Writes an audit entry in the background, so that a failing audit log does not block sign-ins.
     pub(super) fn audit(
         &self,
         action: AuditAction,
@@ -101,7 +101,7 @@ impl Accounts {
     }
 }
 
-/// Maps a duplicate key in the database to `EmailTaken`.
+/// Converts a database error to an account error. A duplicate key becomes `EmailTaken`.
 pub(super) fn taken(fault: Fault) -> AccountError {
     match fault.reason {
         Reason::DuplicateKey => AccountError::EmailTaken,

@@ -1,4 +1,4 @@
-//! Sign-in, sign-out, and verification of the token of a request.
+//! Sign-in, sign-out and verification of session tokens.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::store::audit::AuditAction;
 use crate::store::sessions::NewSession;
 use crate::store::users::User;
 
-/// Minimum duration of a sign-in attempt that reached verification, so that its timing reveals nothing about the
-/// account.
+/// Minimum duration of a sign-in attempt that is not throttled, so that its timing reveals nothing about the account.
 pub const LOGIN_FLOOR: Duration = Duration::from_millis(250);
 
 impl Accounts {
-    /// Verifies e-mail address and password and starts a session. Takes at least `LOGIN_FLOOR`, whether or not they are
-    /// right, unless the attempt is throttled.
+    /// Verifies an e-mail address and a password, and starts a session. An attempt that is not throttled takes at least
+    /// `LOGIN_FLOOR`, whether it succeeds or fails.
     ///
     /// # Errors
-    /// `WrongCredentials`, with the same message for every cause. `TooMany`, `Busy`, `Database`.
+    /// `WrongCredentials` if the sign-in is refused, with the same message for every reason. `TooMany` if the attempt
+    /// is throttled. `Busy` if too many requests wait for the hasher. `Database` if the database fails.
     pub async fn login(
         &self,
         typed: &str,
@@ -70,9 +70,10 @@ impl Accounts {
         Err(AccountError::WrongCredentials)
     }
 
-    /// The stored hash, if the password is still valid and the account still enabled. Closes a race: changing a
-    /// password and disabling an account both write first and end sessions afterwards. So they end the session that was
-    /// started here, or this check sees their write.
+    /// Returns the stored password hash if it matches the password and the account is enabled, otherwise `None`.
+    ///
+    /// This check closes a race with a password change or the disabling of the account. Both write to the account first
+    /// and end its sessions afterwards. Either they end the new session, or this check reads what they have written.
     async fn still_fits(
         &self,
         id: ObjectId,
@@ -88,7 +89,8 @@ impl Accounts {
         Ok((fits && !disabled).then_some(stored))
     }
 
-    /// The account to sign in to and its hash, if the password matches.
+    /// Returns the account with this e-mail address and its password hash. Returns `WrongCredentials` if there is no
+    /// such account or the password does not match.
     async fn judge(
         &self,
         typed: &str,
@@ -108,7 +110,7 @@ impl Accounts {
         Ok((user, hash))
     }
 
-    /// Starts a session and returns it, with the `_id` of its document.
+    /// Starts a session. Returns its token and user, and the `_id` of the session document.
     pub(super) async fn start_session(
         &self,
         user: User,
@@ -141,10 +143,12 @@ impl Accounts {
         Ok((SignedIn { token, user }, key))
     }
 
-    /// The owner of a token, after the signature, the session document and the account were checked.
+    /// Returns the identity of a token's owner. Checks the signature of the token, the session document and the
+    /// account.
     ///
     /// # Errors
-    /// `Token` if the token is invalid; `Revoked` if its session or account does not exist any more; `Database`.
+    /// `Token` if the token is invalid or has expired. `Revoked` if the session or the account does not exist.
+    /// `Database` if the database fails.
     pub async fn identify(&self, token: &str) -> Result<Identity, AccountError> {
         let now = now_ms();
         let claims = self.keys.read(token, now / 1000)?;
@@ -162,10 +166,10 @@ impl Accounts {
         })
     }
 
-    /// Ends the caller's current session.
+    /// Ends the session of `identity`.
     ///
     /// # Errors
-    /// `Database`, if the database fails.
+    /// `Database` if the database fails.
     pub async fn logout(&self, identity: &Identity, caller: &Caller) -> Result<(), AccountError> {
         self.store.delete_session(&identity.session).await?;
         self.audit(

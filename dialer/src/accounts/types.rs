@@ -13,48 +13,50 @@ use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::fault::Fault;
 use crate::store::users::User;
 
-/// Message of every failed sign-in. It mentions the reset for one case: if a password was last changed on the profile
-/// page of the old server, its account cannot sign in on either server, and such accounts cannot be detected.
+/// Message of [`AccountError::WrongCredentials`], the same whatever the reason.
+///
+/// It suggests a password reset, because accounts whose password was last changed on the profile page of the legacy
+/// server cannot sign in on either server. Such accounts cannot be detected.
 pub const LOGIN_FAILED: &str = "E-mail or password is wrong. If you are sure of both, ask an administrator to reset your password.";
 
-/// The client of a request, for throttling and the audit log.
+/// Client that sent a request, for throttling, the list of sessions and the audit log.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub address: IpAddr,
-    /// User agent, at most 200 characters.
+    /// The `User-Agent` header, truncated to 200 characters.
     pub user_agent: String,
 }
 
-/// Result of signing in: the token of the new session, and its user.
+/// Result of a successful sign-in: the token of the new session, and the user.
 #[derive(Debug)]
 pub struct SignedIn {
     pub token: String,
     pub user: User,
 }
 
-/// The authenticated user of a request.
+/// Authenticated user of a request, with the session that the request uses.
 #[derive(Debug, Clone)]
 pub struct Identity {
     pub user: User,
-    /// `_id` of the session's document.
+    /// The `_id` of the session document.
     pub session: String,
     /// Time at which the session expires, in milliseconds since 1970.
     pub ends_ms: i64,
 }
 
 impl Identity {
-    /// The leads that the user may read and change.
+    /// Returns the scope of leads that the user may read and change.
     pub fn scope(&self) -> Scope {
         Scope::of(self.user.id, &self.user.role)
     }
 
-    /// True if the user is an administrator.
+    /// Returns true if the user is an administrator.
     pub fn is_administrator(&self) -> bool {
         matches!(self.scope(), Scope::OwnOrUnowned(_))
     }
 
-    /// An audit entry about an operation of this user. `entity` is `None` for the user's own account and for several
-    /// leads.
+    /// Returns an audit entry about an operation by this user. `entity` is the id of the affected lead, account or
+    /// invite code. It is `None` for all other operations, and for those on the user's own account or several leads.
     pub fn entry(
         &self,
         action: AuditAction,
@@ -73,11 +75,12 @@ impl Identity {
     }
 }
 
-/// Reason why an operation of the accounts service failed.
+/// Error of an operation of the accounts service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
     #[error("{LOGIN_FAILED}")]
     WrongCredentials,
+    /// Too many attempts. Contains the time until the next attempt is allowed.
     #[error("too many attempts")]
     TooMany(Duration),
     #[error("too many sign-ins at once")]
@@ -116,10 +119,10 @@ impl From<Busy> for AccountError {
     }
 }
 
-/// Data of a new account. The caller of `register` has checked it.
+/// Data of an account to register. It must be checked before it is passed to `register`.
 #[derive(Debug)]
 pub struct Registering {
-    /// In normalised form.
+    /// E-mail address in normalised form.
     pub email: String,
     pub name: String,
     pub password: String,

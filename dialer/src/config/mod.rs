@@ -1,5 +1,5 @@
-//! Parses the environment variables into a `Config`. All problems are reported at once, each with the variable's name
-//! and the fix. Values are never repeated, because most of them are secrets.
+//! Parsing of environment variables into a `Config`. All problems are reported at once, each with the name of the
+//! variable and advice on how to fix it. Error messages never contain the values, because many of them are secrets.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,24 +23,25 @@ pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
 pub use vendors::{FixedPair, VendorSettings};
 
-/// Connection to MongoDB. Only the URI is secret.
+/// MongoDB connection settings. Only `uri` is secret.
 #[derive(Debug, Clone)]
 pub struct Mongo {
     pub uri: Secret,
-    /// Hosts of the URI, for messages.
+    /// Comma-separated hosts from the URI, or the DNS name from a `mongodb+srv` URI.
     pub hosts: String,
     pub database: String,
 }
 
-/// Who may register.
+/// Registration policy: open to everyone, or only with an invite code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistrationMode {
     Open,
     Invite,
 }
 
-/// Role of the process. A `Candidate` is started so that it can be checked before it receives traffic. It must not
-/// change data, run scheduled work or send messages.
+/// Role of this process. A `Candidate` is a server that is checked before it receives traffic, or the command of a
+/// release phase. A candidate server skips background work that changes data. `dialer migrate --contract` fails in a
+/// candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceRole {
     Web,
@@ -56,18 +57,18 @@ impl InstanceRole {
     }
 }
 
-/// Format in which log lines are written.
+/// Output format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
     Json,
 }
 
-/// Settings for logging.
+/// Logging settings.
 #[derive(Debug, Clone)]
 pub struct Logging {
     pub format: LogFormat,
-    /// Filter of log lines, a valid `EnvFilter` expression.
+    /// Log filter in the syntax of `tracing_subscriber::EnvFilter`, already validated.
     pub filter: String,
 }
 
@@ -79,35 +80,36 @@ pub struct Sentry {
     pub release: String,
 }
 
-/// The whole configuration. `main` reads it once.
+/// Complete configuration of the dialer, read once at startup.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub mongo: Mongo,
     pub jwt_secret: Secret,
     pub port: u16,
-    /// Port that serves `/metrics`; `None` if metrics are not served.
+    /// Port on which `/metrics` is served; `None` if metrics are not served.
     pub metrics_port: Option<u16>,
-    /// An additional origin that CORS allows, in the form in which browsers send it.
+    /// Additional origin that CORS allows, in lower case and without a trailing slash; `None` if there is none.
     pub client_origin: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub registration: RegistrationMode,
     pub role: InstanceRole,
-    /// The version that `/api/health` reports.
+    /// Version that `/api/health` reports.
     pub version: String,
     pub logging: Logging,
     pub sentry: Option<Sentry>,
     pub login_limits: Limits,
     pub session_lifetime: Duration,
-    /// Time zone of users who have not set one.
+    /// Time zone for users who have not set one.
     pub time_zone: TimeZone,
-    /// Keys that encrypt stored secrets. Without them no new secret can be stored.
+    /// Keys that encrypt vendor credentials in the database. If `None`, no new credential can be stored.
     pub key_ring: Option<Arc<KeyRing>>,
     pub vendors: VendorSettings,
-    /// Directory for uploaded files while they are read.
+    /// Directory for temporary copies of uploaded files.
     pub spool_dir: PathBuf,
 }
 
-/// The version to report: `DIALER_VERSION`, which the image sets, or the version of the crate.
+/// Returns the value of `DIALER_VERSION`, which the container image sets. Falls back to the crate version if the
+/// variable is unset or blank.
 pub fn version(variables: &BTreeMap<String, String>) -> String {
     variables
         .get("DIALER_VERSION")
@@ -117,10 +119,10 @@ pub fn version(variables: &BTreeMap<String, String>) -> String {
 }
 
 impl Config {
-    /// Parses the variables. A variable with an empty value counts as absent.
+    /// Parses the configuration from environment variables. A variable with an empty value counts as unset.
     ///
     /// # Errors
-    /// All problems of the variables.
+    /// If a required variable is missing, or any variable is invalid. The error lists all problems.
     pub fn read(variables: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(variables);
         let version = version(variables);

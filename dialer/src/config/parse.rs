@@ -1,4 +1,4 @@
-//! Parsers of single variables, and the collection of their problems.
+//! Parsers for the values of individual environment variables, and a reader that collects their errors.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::problem::{ConfigError, Problem};
 
-/// Reads variables one by one and collects the problems.
+/// Reader of environment variables that collects all problems instead of stopping at the first.
 pub(super) struct Reader<'a> {
     variables: &'a BTreeMap<String, String>,
     problems: Vec<Problem>,
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         self.optional(name, parse)
     }
 
-    /// The required values, if no variable has a problem. Otherwise all problems.
+    /// Returns the two required values, or all collected problems if there are any.
     pub(super) fn finish<A, B>(self, a: Option<A>, b: Option<B>) -> Result<(A, B), ConfigError> {
         match (a, b) {
             (Some(a), Some(b)) if self.problems.is_empty() => Ok((a, b)),
@@ -99,8 +99,8 @@ pub(super) fn minutes(value: &str) -> Result<u32, String> {
     }
 }
 
-/// Parses a session lifetime from 1 to 24 hours. Not longer, because the old web client discards tokens older than a
-/// day.
+/// Parses a session lifetime of 1 to 24 hours. Longer lifetimes are rejected because the web client of the old Node.js
+/// server discards tokens older than a day.
 pub(super) fn session_hours(value: &str) -> Result<u32, String> {
     match value.parse::<u32>() {
         Ok(hours) if (1..=24).contains(&hours) => Ok(hours),
@@ -116,8 +116,8 @@ pub(super) fn log_filter(value: &str) -> Result<String, String> {
     Err("must be error, warn, info, debug, trace or a list such as info,mongodb=debug".to_owned())
 }
 
-/// Parses an origin, `scheme://host[:port]`. A trailing slash is accepted. A path is refused, because browsers send
-/// none.
+/// Parses an HTTP or HTTPS origin, `scheme://host[:port]`, and returns it in lower case. A trailing slash is accepted
+/// and removed. A path, query, fragment or user name is an error.
 pub(super) fn origin(value: &str) -> Result<String, String> {
     let advice =
         || "must be an origin such as https://dialer.example.com, without a path".to_owned();
@@ -133,7 +133,7 @@ pub(super) fn origin(value: &str) -> Result<String, String> {
     Err(advice())
 }
 
-/// Parses a comma-separated list of IP addresses and networks.
+/// Parses a comma-separated list of IP addresses and CIDR networks.
 pub(super) fn networks(value: &str) -> Result<Vec<IpNet>, String> {
     value
         .split(',')
@@ -155,8 +155,8 @@ pub(super) fn time_zone(value: &str) -> Result<TimeZone, String> {
         .map_err(|_| "is no time zone: use its IANA name, such as America/Chicago".to_owned())
 }
 
-/// Checks that a directory exists. Not whether it is writable, because the check would have to create a file; the first
-/// upload reports that.
+/// Parses the absolute path of an existing directory. Does not check that the directory is writable, because that would
+/// require creating a file.
 pub(super) fn directory(value: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(value);
     if path.is_absolute() && path.is_dir() {

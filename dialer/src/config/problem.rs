@@ -1,15 +1,15 @@
-//! Problems that were found in the configuration.
+//! Errors found while parsing the configuration.
 
 use std::fmt;
 
-/// A problem of one variable, with advice on how to fix it.
+/// A problem with one environment variable, and advice on how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub variable: &'static str,
     pub advice: String,
 }
 
-/// All problems of the configuration.
+/// Error that lists all problems found in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 

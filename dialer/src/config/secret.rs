@@ -1,8 +1,8 @@
-//! A type for secret values, which logs and messages never show.
+//! A string type for secrets that keeps them out of logs and error messages.
 
 use std::fmt;
 
-/// A secret value. `Debug` does not show it.
+/// A secret string. Its `Debug` output is `[redacted]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -11,7 +11,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The value itself, for the library that uses it.
+    /// Returns the secret itself, to pass it to the code that needs it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Settings for vendors, with the optional credential that is defined by environment variables.
+//! Settings for requests from lead vendors: rate limits, and an optional credential defined by environment variables.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::domain::vendor::credential::MAX_LENGTH;
 use crate::security::rate::Rate;
 use crate::security::throttle::Limits;
 
-/// Minimum length of a vendor's key, in characters. Shorter keys could be guessed.
+/// Minimum length of `NEXTGEN_API_KEY`, in characters. Shorter keys could be guessed.
 const MIN_KEY_LENGTH: usize = 16;
 
 const PAIR_ADVICE: &str =
     "NEXTGEN_SID, NEXTGEN_API_KEY and ADMIN_TENANT_ID go together: set all three or none";
 
-/// The credential that the environment defines, and the tenant that it belongs to. It is not in the database.
+/// Vendor credential defined by environment variables instead of the database, and the tenant it belongs to.
 #[derive(Debug, Clone)]
 pub struct FixedPair {
     pub sid: Secret,
@@ -24,13 +24,13 @@ pub struct FixedPair {
     pub tenant: ObjectId,
 }
 
-/// Settings for requests of vendors.
+/// Settings for requests from lead vendors.
 #[derive(Debug, Clone)]
 pub struct VendorSettings {
     pub pair: Option<FixedPair>,
-    /// Rate limit of each valid credential.
+    /// Rate limit per valid credential.
     pub rate: Rate,
-    /// Limits of requests with wrong credentials: per address, and per `sid` of an address.
+    /// Limits on requests with a wrong credential, per client address and per `sid` from the same address.
     pub wrong: Limits,
 }
 

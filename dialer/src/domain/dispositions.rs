@@ -1,8 +1,9 @@
-//! Dispositions: the names that users give to the outcome of a call.
+//! Call dispositions: labels for the outcome of a call. Contains the default dispositions and the validation of user
+//! input.
 
 use serde_json::Value;
 
-/// Name, colour and sort position of each default disposition (rows `C-2.3-*` of `tests/contract/rows.toml`).
+/// Name, colour and sort position of each default disposition. Specified by `C-2.3-09` in `tests/contract/rows.toml`.
 pub const DEFAULTS: [(&str, &str, i32); 14] = [
     ("Positive Contact", "#38A169", 0),
     ("Negative Contact", "#E53E3E", 1),
@@ -26,10 +27,10 @@ pub const GHOST: (&str, &str) = ("Ghosted", "👻");
 const MAX_NAME_LENGTH: usize = 60;
 const MAX_EMOJI_LENGTH: usize = 16;
 
-/// Valid sort positions (`sortOrder`) of a disposition.
+/// Valid values of `sortOrder`, the sort position of a disposition.
 const PLACES: std::ops::RangeInclusive<i64> = 0..=10_000;
 
-/// Changes to a disposition. A field that is `None` stays unchanged.
+/// Changes to a disposition. Fields that are `None` stay unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DispositionEdit {
     pub name: Option<String>,
@@ -38,10 +39,10 @@ pub struct DispositionEdit {
     pub sort_order: Option<i64>,
 }
 
-/// The name of a disposition, trimmed.
+/// Validates the name of a disposition and returns it trimmed.
 ///
 /// # Errors
-/// Advice for the user, if the name is empty, too long or contains control characters.
+/// Returns an error message for the user if the name is empty, too long or contains control characters.
 pub fn name(text: &str) -> Result<String, String> {
     let text = text.trim();
     let length = text.chars().count();
@@ -51,10 +52,10 @@ pub fn name(text: &str) -> Result<String, String> {
     Err(format!("must have 1 to {MAX_NAME_LENGTH} characters"))
 }
 
-/// A colour as `#RGB` or `#RRGGBB`, trimmed.
+/// Validates a colour in the form `#RGB` or `#RRGGBB` and returns it trimmed.
 ///
 /// # Errors
-/// Advice for the user, if the text has neither form.
+/// Returns an error message for the user if the text has neither form.
 pub fn color(text: &str) -> Result<String, String> {
     let text = text.trim();
     let digits = text.strip_prefix('#').unwrap_or_default();
@@ -65,10 +66,10 @@ pub fn color(text: &str) -> Result<String, String> {
     Err("must be a colour such as #38A169".to_owned())
 }
 
-/// An emoji, trimmed. Only its length is checked.
+/// Validates the emoji of a disposition and returns it trimmed. Only the length is checked; empty text is valid.
 ///
 /// # Errors
-/// Advice for the user, if the text is too long.
+/// Returns an error message for the user if the text is longer than 16 characters.
 pub fn emoji(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.chars().count() <= MAX_EMOJI_LENGTH {
@@ -77,10 +78,10 @@ pub fn emoji(text: &str) -> Result<String, String> {
     Err("must be one emoji".to_owned())
 }
 
-/// The sort position (`sortOrder`) of a disposition.
+/// Parses `sortOrder`, the sort position of a disposition.
 ///
 /// # Errors
-/// Advice for the user, if the value is not a whole number from 0 to 10,000.
+/// Returns an error message for the user if the value is not a whole number from 0 to 10,000.
 pub fn place(value: &Value) -> Result<i64, &'static str> {
     value
         .as_i64()

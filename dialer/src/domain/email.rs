@@ -1,19 +1,19 @@
-//! E-mail addresses, by which accounts are identified.
+//! Normalisation and validation of the e-mail addresses that identify accounts.
 
-/// Maximum length of the address of a new account (RFC 5321 path limit, without the angle brackets).
+/// Maximum length of an e-mail address, in bytes. RFC 5321 allows a path of 256 bytes, including two angle brackets.
 pub const MAX_LENGTH: usize = 254;
 
-/// The form in which new addresses are stored and looked up: trimmed, with ASCII letters in lower case. Other letters
-/// stay as they are, because their case rules depend on the language.
+/// Normalises an e-mail address: trims it and converts ASCII letters to lower case. New addresses of accounts and leads
+/// are stored in this form. Other letters are unchanged because their case rules depend on the language.
 pub fn normalise(email: &str) -> String {
     email.trim().to_ascii_lowercase()
 }
 
-/// Refuses text that cannot be an e-mail address. Deliberately loose: only a delivered message proves that an address
-/// exists.
+/// Checks that a text can be an e-mail address. The check is deliberately loose because only a delivered message proves
+/// that an address exists.
 ///
 /// # Errors
-/// Advice for the user, if the text cannot be an address.
+/// Returns an error message for the user if the text cannot be an address.
 pub fn check(email: &str) -> Result<(), &'static str> {
     if email.len() > MAX_LENGTH {
         return Err("is longer than 254 characters");

@@ -1,16 +1,18 @@
-//! Deduplication of events that other replicas wrote. Replicas' clocks differ and inserts may be late, so each poll
-//! reads further back than the previous poll and skips events that it has already seen.
+//! Deduplication of events that other replicas stored in the database. The clocks of replicas differ and inserts may be
+//! delayed. Each poll therefore also reads the 30 seconds before the start of the last successful poll, and skips the
+//! events that the last successful poll has found.
 
 use std::collections::HashSet;
 
-/// How far a poll reads back before the previous successful poll: 30 s.
+/// How far before the start of the previous successful poll a poll begins to read, in milliseconds.
 const OVERLAP_MS: i64 = 30_000;
 
-/// Maximum look-back after an outage. After a longer outage, older events are not delivered; the poll logs that they
-/// may be missing.
+/// Maximum period that a poll reads, in milliseconds. If polls fail for longer than this, older events are not
+/// delivered.
 const MAX_LOOKBACK_MS: i64 = 120_000;
 
-/// Ids of the events that the last poll found, and its time.
+/// State between polls: the start time of the last successful poll, the ids of the events that it found, and the time
+/// from which the newest poll reads.
 #[derive(Debug, Default)]
 pub struct EventDedup {
     ids: HashSet<String>,
@@ -19,8 +21,8 @@ pub struct EventDedup {
 }
 
 impl EventDedup {
-    /// The start of the next poll. It never decreases, so the ids of the last poll are enough to recognise repeated
-    /// events.
+    /// Returns the time from which the next poll must read, in milliseconds since 1970. The time never decreases, so
+    /// the ids of the last successful poll are enough to recognise duplicates.
     pub fn since(&mut self, now_ms: i64) -> i64 {
         let last = self.last_ms.unwrap_or(now_ms).min(now_ms);
         let from = last
@@ -30,8 +32,8 @@ impl EventDedup {
         self.since_ms
     }
 
-    /// The new events among those that a poll starting at `now_ms` found. The first poll returns none, because its
-    /// events are older than any socket of this replica.
+    /// Takes the events that a poll found and returns those that the last successful poll did not find. `now_ms` is the
+    /// start time of the poll. The first call returns no events. It only records which events exist.
     pub fn news<T>(&mut self, found: Vec<(String, T)>, now_ms: i64) -> Vec<(String, T)> {
         let first = self.last_ms.is_none();
         self.last_ms = Some(now_ms);
@@ -71,8 +73,8 @@ mod tests {
     }
 
     proptest! {
-        /// Events carry the time of a clock that is off by up to 20 s. They are stored up to 5 s later. Polls run every
-        /// second, and some polls fail.
+        /// The events have timestamps that are off by up to 20 s, and they are stored up to 5 s late. Polls run every
+        /// second, and some of them fail.
         #[test]
         fn every_event_is_news_exactly_once(
             events in prop::collection::vec((40_000_i64..90_000, -20_000_i64..20_000, 0_i64..5_000), 0..40),

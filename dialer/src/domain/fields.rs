@@ -1,19 +1,19 @@
-//! Access to the fields of a JSON body.
+//! Helper functions that read fields of a JSON request body.
 
 use serde_json::{Map, Value};
 
-/// The name of an invalid field, and a phrase that continues it, such as "must be text".
+/// Name of an invalid field, and the error message to show after the name, such as "must be text".
 pub type FieldError<Advice = String> = (&'static str, Advice);
 
-/// The value of a field; `None` if it is absent or null.
+/// Returns the value of a field; `None` if the field is absent or null.
 pub fn given<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
     body.get(field).filter(|value| !value.is_null())
 }
 
-/// A text field; `None` if it is absent or null.
+/// Returns the value of a text field; `None` if the field is absent or null.
 ///
 /// # Errors
-/// Advice for the user, if the value is not text.
+/// Returns an error message for the user if the value is not text.
 pub fn text<'a>(
     body: &'a Map<String, Value>,
     field: &str,

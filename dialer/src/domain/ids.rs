@@ -1,10 +1,10 @@
-//! Document ids (`_id`) derived from content: of concurrent inserts of the same content, exactly one succeeds.
+//! Document ids (`_id`) that are derived from content. Of concurrent inserts with the same content, only one succeeds.
 
 use bson::oid::ObjectId;
 use sha2::{Digest, Sha256};
 
-/// The first 12 bytes of the SHA-256 hash of `parts`, joined with zero bytes. Only the last part may contain a zero
-/// byte; otherwise different lists of parts could have the same id.
+/// Returns an id made of the first 12 bytes of the SHA-256 hash of `parts`, joined with zero bytes. Only the last part
+/// may contain a zero byte. Otherwise different lists of the same length could result in the same id.
 pub fn derived(parts: &[&str]) -> ObjectId {
     let hash: [u8; 32] = Sha256::digest(parts.join("\0").as_bytes()).into();
     let mut id = [0; 12];

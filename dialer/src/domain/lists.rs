@@ -1,4 +1,4 @@
-//! Do-not-call and text opt-out lists: their names, request bodies, and the form in which numbers are compared.
+//! The do-not-call and text opt-out lists: parsing of requests, and the form in which phone numbers are compared.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ pub const MAX_NUMBERS: usize = 1000;
 const MAX_NUMBER_LENGTH: usize = 40;
 const MAX_NOTE_LENGTH: usize = 200;
 
-/// One of the two lists that each tenant has.
+/// One of the two lists that each tenant has: phone numbers that must not be called, or that must not be texted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum List {
     DoNotCall,
@@ -19,7 +19,7 @@ pub enum List {
 }
 
 impl List {
-    /// The list's name in messages to users.
+    /// Returns the list's name for messages to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::DoNotCall => "do-not-call list",
@@ -31,17 +31,17 @@ impl List {
 /// Phone numbers to add to a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addition {
-    /// In E.164 form, without duplicates, in the order of their first occurrence.
+    /// Phone numbers in E.164 form, without duplicates, in the order of the request.
     pub numbers: Vec<String>,
-    /// The user's reason, if given.
+    /// Note that the user gave as the reason; `None` if there is none.
     pub note: Option<String>,
 }
 
-/// Parses `{phone}` or `{numbers:[…]}`, and `note`. One invalid number refuses the whole request: users rely on the
-/// list being complete.
+/// Parses a request body: either `phone` or `numbers`, and optionally `note`. If one number is invalid, the whole
+/// request is rejected, because users rely on the list being complete.
 ///
 /// # Errors
-/// The first invalid field.
+/// Returns the first invalid field.
 pub fn parse(body: &Map<String, Value>) -> Result<Addition, FieldError> {
     let mut numbers = Vec::new();
     match (body.get("phone"), body.get("numbers")) {
@@ -98,8 +98,9 @@ fn note(value: Option<&Value>) -> Result<Option<String>, FieldError> {
     }
 }
 
-/// The E.164 form under which a stored phone number is looked up on a list. Digits that only lack their `+` are read as
-/// a number with its country code: blocking too much is better than calling a listed number.
+/// Returns the E.164 form in which a phone number is looked up on a list; `None` if it has no such form. Digits without
+/// `+` that are not a North American number are read as a country code and a number. Blocking too many calls is better
+/// than calling a listed number.
 pub fn listed_as(phone: &str) -> Option<String> {
     phone::e164(phone).or_else(|| {
         let digits = phone::digits(phone);

@@ -1,4 +1,5 @@
-//! Business rules as pure functions: no I/O, no clock (the time is an argument), no web framework, no database driver.
+//! Business rules, without I/O, web framework or database driver. They do not read the clock: the current time is
+//! passed as an argument.
 
 pub mod dispositions;
 pub mod email;

@@ -1,4 +1,4 @@
-//! Notices that are pushed to a tenant's open WebSockets, in their wire format.
+//! Notices that the server sends to the open WebSockets of a tenant, and their JSON format.
 
 use bson::oid::ObjectId;
 use serde_json::{Value, json};
@@ -7,11 +7,12 @@ use super::to_json;
 use super::vendor::file::row::RowCounts;
 use super::vendor::product::Product;
 
-/// An event about a tenant's leads, of which open sockets are notified.
+/// An event about a tenant's leads. The tenant's open WebSockets are notified of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// A purchased lead. Clients play a sound only if it `is_new` and `source` is `NextGen`, compared
-    /// case-insensitively.
+    /// A vendor sold a lead to the tenant. `is_new` is false if the lead already existed. `process_ms` is the time that
+    /// the server needed to process the vendor's message, in milliseconds. The legacy web client plays a sound only if
+    /// `is_new` is true and `source` is `NextGen` in any letter case.
     NewLead {
         lead: ObjectId,
         name: String,
@@ -21,24 +22,25 @@ pub enum Notice {
         is_new: bool,
         process_ms: u64,
     },
-    /// The notes of a lead have changed. `updated_at` has the same form as in the lead's JSON.
+    /// The notes of a lead have changed. `updated_at` is in the ISO 8601 format of the lead's JSON.
     LeadNotes {
         lead: ObjectId,
         notes: String,
         updated_at: String,
     },
-    /// Progress of an import, counted in batches.
+    /// A CSV import has made progress: `done` of its `batches` are finished.
     CsvProgress {
         import: ObjectId,
         done: i64,
         batches: i64,
     },
-    /// Result of an import, counted in rows.
+    /// A CSV import is complete. `counts` are numbers of rows.
     CsvSummary { import: ObjectId, counts: RowCounts },
 }
 
 impl Notice {
-    /// The message as JSON text. `now_ms` is its timestamp, in milliseconds since 1970.
+    /// Serializes the notice to JSON. `now_ms`, in milliseconds since 1970, becomes the field `timestamp`, which
+    /// `LeadNotes` does not have.
     pub fn text(&self, now_ms: i64) -> String {
         self.json(&to_json::date(now_ms)).to_string()
     }
@@ -90,9 +92,9 @@ impl Notice {
         }
     }
 
-    /// Key of a notice that must be sent only once, whichever process sends it first; `None` for other notices. Only
-    /// purchases have a key: two replicas, or two requests on a database without atomic compare-and-set, may both
-    /// receive the same purchase.
+    /// Returns a deduplication key if the notice must be sent only once by all replicas together; `None` for notices
+    /// without this restriction. Only notices of purchased leads have a key, because two replicas may process the same
+    /// purchase at the same time.
     pub fn once(&self, tenant: ObjectId) -> Option<String> {
         match self {
             Self::NewLead { lead, product, .. } => {

@@ -1,4 +1,4 @@
-//! Invite codes: their format, and the rules for their use.
+//! Invite codes for registration: their format, and the rules for their use.
 
 use bson::oid::ObjectId;
 use jiff::Timestamp;
@@ -6,23 +6,24 @@ use serde_json::Value;
 
 use super::fields::FieldError;
 
-/// Maximum number of uses of one code. It limits the search for an unused place, and is far more than any real invite
+/// Maximum number of uses of one code. It limits the search for an unused slot and is far more than an invite code
 /// needs.
 pub const MAX_USES: i64 = 10_000;
 
-/// Length of a code, in characters.
+/// Minimum and maximum length of a code, in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 6..=20;
 
 /// Maximum length of a description, in characters.
 const MAX_DESCRIPTION_LENGTH: usize = 200;
 
-/// Letters and digits that are not confused with each other. There are 32, so that a random byte selects each with the
-/// same probability.
+/// Letters and digits of generated codes, without those that are easily confused. There are 32, so a random byte modulo
+/// 32 selects each with the same probability.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-/// Reason why a code cannot be used. Clients look for the words `expired` and `maximum usage`.
+/// Reason why an invite code cannot be used. Clients search the error message for `expired` and `maximum usage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InviteRefusal {
+    /// The code does not exist or is inactive.
     #[error("the invite code is not valid")]
     Unknown,
     #[error("the invite code has expired")]
@@ -31,16 +32,16 @@ pub enum InviteRefusal {
     UsedUp,
 }
 
-/// An invite code as stored. Times are milliseconds since 1970.
+/// A stored invite code. Times are in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteCode {
     pub id: ObjectId,
     pub code: String,
     pub is_active: bool,
     pub max_uses: i64,
-    /// Number of uses that the old server counted, in `currentUses`.
+    /// Number of uses that the legacy server counted in its field `currentUses`.
     pub old_uses: i64,
-    /// Number of uses since then; each is a document of its own.
+    /// Number of uses that this application counted. Each is stored as a separate document.
     pub taken: i64,
     pub created_by: Option<ObjectId>,
     pub created_ms: Option<i64>,
@@ -49,26 +50,27 @@ pub struct InviteCode {
 }
 
 impl InviteCode {
-    /// True if the code is active and has not expired. It may be used up.
+    /// Returns true if the code is active and has not expired. Its uses are not checked.
     pub fn is_valid(&self, now_ms: i64) -> bool {
         self.is_active && self.expires_ms.is_none_or(|end| end > now_ms)
     }
 
-    /// Number of all uses: the old server's and later ones.
+    /// Returns the total number of uses: those that the legacy server counted and those that this application counted.
     pub fn current_uses(&self) -> i64 {
         self.old_uses.saturating_add(self.taken)
     }
 
-    /// Number of uses that are left. Does not check that the code is active and has not expired.
+    /// Returns the number of uses that are left. Does not check whether the code is active or has expired.
     pub fn remaining_uses(&self) -> i64 {
         let left = self.max_uses.saturating_sub(self.current_uses());
         left.clamp(0, MAX_USES)
     }
 
-    /// Number of uses that new documents may take: the maximum without the uses that the old server counted.
+    /// Returns the number of slots for uses, including slots that are already taken. It is `max_uses` minus the uses
+    /// that the legacy server counted, at most [`MAX_USES`].
     ///
     /// # Errors
-    /// The reason, if the code cannot be used or the old server used it up.
+    /// Returns an error if the code is inactive, has expired, or was used up on the legacy server.
     pub fn places(&self, now_ms: i64) -> Result<i64, InviteRefusal> {
         if !self.is_active {
             return Err(InviteRefusal::Unknown);
@@ -83,10 +85,10 @@ impl InviteCode {
         Ok(places.min(MAX_USES))
     }
 
-    /// Checks that the code can be used to register.
+    /// Checks that a user can register with the code.
     ///
     /// # Errors
-    /// The reason why the code cannot be used.
+    /// Returns the reason why the code cannot be used.
     pub fn check(&self, now_ms: i64) -> Result<(), InviteRefusal> {
         self.places(now_ms)?;
         if self.remaining_uses() < 1 {
@@ -96,7 +98,7 @@ impl InviteCode {
     }
 }
 
-/// Limits and description of a new code.
+/// Properties of a new invite code. `expires_ms` is in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteSpec {
     pub max_uses: i64,
@@ -104,15 +106,15 @@ pub struct InviteSpec {
     pub description: Option<String>,
 }
 
-/// The form in which codes are stored and compared: trimmed, in upper case.
+/// Normalises a code: trims it and converts it to upper case. Codes are stored and compared in this form.
 pub fn normalise(code: &str) -> String {
     code.trim().to_uppercase()
 }
 
-/// Normalises a code that an administrator typed, and checks its length and characters.
+/// Normalises a code that an administrator chose, and checks its length and characters.
 ///
 /// # Errors
-/// Advice for the administrator, if the code is refused.
+/// Returns an error message for the administrator if the code is not valid.
 pub fn new_code(typed: &str) -> Result<String, &'static str> {
     let code = normalise(typed);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -122,7 +124,7 @@ pub fn new_code(typed: &str) -> Result<String, &'static str> {
     Ok(code)
 }
 
-/// A code of 8 characters, 40 random bits.
+/// Generates a code of 8 characters. It contains 5 bits of each random byte, 40 bits in all.
 pub fn from_random(bytes: [u8; 8]) -> String {
     let letters = bytes.map(|byte| {
         let letter = ALPHABET.get(usize::from(byte % 32));
@@ -131,10 +133,10 @@ pub fn from_random(bytes: [u8; 8]) -> String {
     letters.iter().collect()
 }
 
-/// The requested maximum number of uses; 1 if absent or null.
+/// Parses the requested maximum number of uses; 1 if it is absent or null.
 ///
 /// # Errors
-/// Advice for the administrator, if the value is not a whole number from 1 to [`MAX_USES`].
+/// Returns an error message for the administrator if the value is not a whole number from 1 to [`MAX_USES`].
 pub fn max_uses(given: Option<&Value>) -> Result<i64, &'static str> {
     match given {
         None | Some(Value::Null) => Ok(1),
@@ -145,10 +147,10 @@ pub fn max_uses(given: Option<&Value>) -> Result<i64, &'static str> {
     }
 }
 
-/// The requested time of expiry; `None` if absent or null.
+/// Parses the requested expiry time; `None` if it is absent or null.
 ///
 /// # Errors
-/// Advice for the administrator, if the value is not a time.
+/// Returns an error message for the administrator if the value is not a time.
 pub fn expiry(given: Option<&Value>) -> Result<Option<Timestamp>, &'static str> {
     match given {
         None | Some(Value::Null) => Ok(None),
@@ -162,10 +164,10 @@ pub fn expiry(given: Option<&Value>) -> Result<Option<Timestamp>, &'static str> 
     }
 }
 
-/// The requested description; `None` if absent, null or empty.
+/// Parses the requested description; `None` if it is absent, null or empty.
 ///
 /// # Errors
-/// Advice for the administrator, if the value is not text or is too long.
+/// Returns an error message for the administrator if the value is not text or is too long.
 fn description(given: Option<&Value>) -> Result<Option<String>, &'static str> {
     match given {
         None | Some(Value::Null) => Ok(None),
@@ -177,8 +179,11 @@ fn description(given: Option<&Value>) -> Result<Option<String>, &'static str> {
 }
 
 impl InviteSpec {
+    /// Creates the properties of a new code. `now_ms` is the current time in milliseconds since 1970.
+    ///
     /// # Errors
-    /// Advice, if the time of expiry has passed or the description is refused. If both, the time of expiry is reported.
+    /// Returns the first invalid field: `expiresAt` if the time is not in the future, `description` if it is not text
+    /// or is too long.
     pub fn new(
         max_uses: i64,
         expires: Option<Timestamp>,
@@ -265,7 +270,7 @@ mod tests {
             prop_assert_eq!(new_code(&code), Ok(code.clone()));
         }
 
-        /// A code that passes `check` has a free use, whatever numbers an old document contains.
+        /// A code that passes `check` has slots and remaining uses, whatever numbers its stored document contains.
         #[test]
         fn what_admits_has_a_place(max in any::<i64>(), old in any::<i64>(), taken in 0_i64..20_000) {
             let code = passcode(max, old, taken);

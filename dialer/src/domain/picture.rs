@@ -1,4 +1,4 @@
-//! Profile pictures as `data:` URLs, the form that clients send and show.
+//! Validation of profile pictures, which clients send and display as `data:` URLs.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,10 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 /// Maximum size of a decoded picture, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
-/// Checks whether a file begins with the signature of a type.
+/// Function that checks whether a file begins with the signature of its media type.
 type Begins = fn(&[u8]) -> bool;
 
-/// Media types and the signatures of their files. The signature of WebP consists of two parts; the file's length is
+/// Allowed media types, each with the check of the file signature. A WebP signature has two parts, with the file length
 /// between them.
 const KINDS: [(&str, Begins); 3] = [
     ("image/png", |bytes| bytes.starts_with(b"\x89PNG\r\n\x1a\n")),
@@ -19,11 +19,12 @@ const KINDS: [(&str, Begins); 3] = [
     }),
 ];
 
-/// Accepts `data:image/…;base64,…` whose content has the signature of the stated type. The stated type alone is not
-/// trusted: a page that is served as a picture could contain a script.
+/// Checks that a text is a `data:` URL of a PNG, JPEG or WebP picture in base64. The content must have the signature of
+/// the declared type, because a script could be declared as a picture.
 ///
 /// # Errors
-/// Advice for the user, if the text is not such a URL or the picture is too large.
+/// Returns an error message for the user if the text is not such a URL, the picture is too large, or its signature does
+/// not match.
 pub fn check(data_url: &str) -> Result<(), &'static str> {
     const SHAPE: &str = "must be a data URL of a PNG, JPEG or WebP picture";
     let (head, encoded) = data_url.split_once(',').ok_or(SHAPE)?;

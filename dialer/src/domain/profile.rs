@@ -1,4 +1,4 @@
-//! Changes that users make to their own account.
+//! Parsing and validation of the changes that users make to their own account.
 
 use serde_json::{Map, Value};
 
@@ -6,35 +6,36 @@ use super::fields::{self, FieldError};
 use super::{email, picture};
 use crate::security::password;
 
-/// Maximum length of a name, in characters.
+/// Maximum length of a user's name, in characters.
 const MAX_NAME_LENGTH: usize = 200;
 
-/// Maximum length of a password that is verified, in bytes. bcrypt itself reads only the first 72.
+/// Maximum length of a password that a client sends to be verified, in bytes. No password that [`password::check`]
+/// accepts is longer.
 pub const MAX_TYPED_LENGTH: usize = 1024;
 
-/// Changes to an account. `None`: unchanged.
+/// Changes to an account. Fields that are `None` stay unchanged.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ProfileEdit {
     pub name: Option<String>,
-    /// In normalised form.
+    /// E-mail address, normalised by [`email::normalise`].
     pub email: Option<String>,
     pub password: Option<String>,
-    /// `Some(None)` removes the picture.
+    /// New picture as a `data:` URL; `Some(None)` removes the picture.
     pub picture: Option<Option<String>>,
-    /// The password for confirmation; present whenever the e-mail address or the password changes.
+    /// Current password, which confirms the change. Always present if the e-mail address or the password changes.
     pub current_password: Option<String>,
 }
 
 impl std::fmt::Debug for ProfileEdit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Change(redacted)")
+        f.write_str("ProfileEdit(redacted)")
     }
 }
 
-/// A name, trimmed.
+/// Validates a user's name and returns it trimmed.
 ///
 /// # Errors
-/// Advice for the user, if the name is empty, too long or contains control characters.
+/// Returns an error message for the user if the name is empty, too long or contains control characters.
 pub fn name(typed: &str) -> Result<String, &'static str> {
     let name = typed.trim();
     if name.is_empty()
@@ -46,11 +47,12 @@ pub fn name(typed: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// Parses a body; `now` is the account's current address. Clients send the whole form, so absent and null fields, the
-/// current address and an empty password change nothing. An empty or null picture removes the stored one.
+/// Parses a request body; `now` is the account's current e-mail address. Clients send the complete form. Absent fields,
+/// the current e-mail address and an empty password therefore change nothing. A null or empty picture removes the
+/// stored picture. Other null fields change nothing.
 ///
 /// # Errors
-/// The first invalid field.
+/// Returns the first invalid field.
 pub fn parse(
     body: &Map<String, Value>,
     now: &str,

@@ -1,4 +1,5 @@
-//! User settings in the format of the old schema, to which `timeZone` is added.
+//! User settings: parsing of changes, and their representation in responses. The stored format is that of the legacy
+//! server plus the field `timeZone`.
 
 use bson::{Bson, Document, doc};
 use jiff::tz::TimeZone;
@@ -8,18 +9,19 @@ use super::fields::{FieldError, given};
 
 const THEMES: [&str; 3] = ["light", "dark", "system"];
 
-/// Notification channels, each with its default in the old schema.
+/// Notification channels, each with its default value in the legacy schema.
 const NOTIFICATIONS: [(&str, bool); 3] = [("email", true), ("sms", false), ("inApp", true)];
 
 const MAX_FIELDS: usize = 50;
 const MAX_NAME_LENGTH: usize = 60;
 const MAX_VALUE_LENGTH: usize = 500;
 
-/// Parses a body into the fields to set, by path. Absent and null fields are unchanged. The exception is `timeZone`:
-/// null resets it to the server's default.
+/// Parses a request body into the fields to set. The key of a notification preference is a dotted path, such as
+/// `notificationPreferences.sms`. Absent and null fields stay unchanged, except `timeZone`: null resets it to the
+/// server's default.
 ///
 /// # Errors
-/// The first invalid field.
+/// Returns the first invalid field.
 pub fn parse(body: &Map<String, Value>) -> Result<Document, FieldError> {
     let mut set = Document::new();
     if let Some(theme) = given(body, "theme") {
@@ -98,18 +100,19 @@ fn time_zone(value: &Value) -> Result<String, FieldError> {
     })
 }
 
-/// The time zone with this IANA name; `None` for "Etc/Unknown" and unknown names.
+/// Returns the time zone with this IANA name; `None` for unknown names and for `Etc/Unknown`.
 fn zone(name: &str) -> Option<TimeZone> {
     let zone = TimeZone::get(name).ok()?;
     (!zone.is_unknown()).then_some(zone)
 }
 
-/// The time zone of stored settings; `None` if none is set or its name is invalid.
+/// Returns the time zone of stored settings; `None` if it is not set or its name is invalid.
 pub fn zone_of(stored: &Document) -> Option<TimeZone> {
     zone(stored.get_str("timeZone").ok()?)
 }
 
-/// A user's settings as clients see them; defaults replace missing and invalid values.
+/// Returns a user's settings for a response. Missing and invalid values are replaced by defaults, except `timeZone`,
+/// which becomes null. The items of `customFields` are not checked.
 pub fn shown(user: &str, stored: &Document) -> Value {
     let theme = stored.get_str("theme").ok();
     let theme = theme.filter(|t| THEMES.contains(t)).unwrap_or("system");

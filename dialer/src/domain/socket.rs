@@ -1,28 +1,28 @@
-//! The WebSocket protocol: messages, and the reasons for closing a socket.
+//! The WebSocket protocol: messages, close reasons, and the rate limit for clients.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// Maximum size of a message and of a frame from a client, in bytes.
+/// Maximum size of a WebSocket message or frame from a client, in bytes.
 pub const MAX_MESSAGE: usize = 16 * 1024;
 
-/// Maximum number of sockets per user and replica. A further socket is refused instead of replacing an older one: two
-/// clients that replaced each other would reconnect forever.
+/// Maximum number of sockets per user and replica. Above the limit, new sockets are refused. Closing the oldest socket
+/// instead would make two clients disconnect each other forever.
 pub const MAX_PER_USER: usize = 10;
 
 /// A message from a client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientMessage {
-    /// `authenticate` with its token, if the message has one.
+    /// Message of type `authenticate`, with its token; `None` if the token is missing or not text.
     Authenticate(Option<String>),
-    /// A message of a type that the server ignores.
+    /// JSON message of any other type. The server ignores it.
     Other,
     NotJson,
 }
 
 impl ClientMessage {
-    /// Parses a text or binary message.
+    /// Parses a message, which may be a text or a binary frame.
     pub fn read(message: &[u8]) -> Self {
         let Ok(message) = serde_json::from_slice::<Value>(message) else {
             return Self::NotJson;
@@ -35,15 +35,16 @@ impl ClientMessage {
     }
 }
 
-/// Reason why a token was refused. Clients discard their token on `InvalidToken` and `TokenMismatch`. They do not
-/// reconnect automatically after any of the three.
+/// Reason why authentication failed. Clients discard their token on `InvalidToken` and `TokenMismatch`. They do not
+/// reconnect automatically after any of these errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthFailure {
-    /// The token has expired, was revoked, or lacks `_id` or `sid`.
+    /// The token has expired, was revoked, or lacks a required claim.
     InvalidToken,
-    /// The token was not signed by this server.
+    /// The token was not signed with this server's secret.
     TokenMismatch,
-    /// The message contained no token.
+    /// The message contained no token, text that does not have the format of a token, or a token that was signed with
+    /// another algorithm.
     AuthError,
 }
 
@@ -65,28 +66,32 @@ impl AuthFailure {
     }
 }
 
-/// Reason why the server closes a socket.
+/// Reason why the server closes a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
+    /// Authentication failed, or the session of an authenticated socket has ended.
     Refused(AuthFailure),
-    /// The client sent no `authenticate` message in time.
+    /// The client did not send an `authenticate` message in time.
     NotInTime,
-    /// The database is not available. The token may be valid, so the client must reconnect.
+    /// The database is unavailable, so the token could not be checked. The client should reconnect.
     Unavailable,
-    /// The user, or the server, has too many sockets.
+    /// The user or the server has reached the maximum number of sockets.
     TooMany,
-    /// The client does not read its messages.
+    /// The client does not read its messages fast enough.
     TooSlow,
-    /// The client sends too many messages.
+    /// The client exceeds the rate limit for messages.
     TooBusy,
+    /// A message or frame exceeds [`MAX_MESSAGE`].
     TooLong,
+    /// A text message is not UTF-8.
     NotText,
+    /// The client violated the WebSocket protocol.
     NotWebSocket,
     ShuttingDown,
 }
 
 impl CloseReason {
-    /// Status code and reason of the close frame (RFC 6455, section 7.4.1).
+    /// Returns the status code and the reason text of the close frame.
     pub fn frame(self) -> (u16, &'static str) {
         match self {
             Self::Refused(_) => (1008, "authentication failed"),
@@ -102,7 +107,7 @@ impl CloseReason {
         }
     }
 
-    /// The message that is sent before the close frame, if there is one.
+    /// Returns the JSON message to send before the close frame; `None` unless the reason is `Refused`.
     pub fn last_words(self) -> Option<String> {
         let Self::Refused(failure) = self else {
             return None;
@@ -113,17 +118,17 @@ impl CloseReason {
     }
 }
 
-/// The message that confirms authentication.
+/// Returns the JSON message that confirms authentication.
 pub fn welcome() -> String {
     json!({ "type": "auth_success", "message": "You are connected." }).to_string()
 }
 
-/// The response to a message that is not JSON.
+/// Returns the JSON message that is sent in response to a message that is not JSON.
 pub fn not_json() -> String {
     json!({ "type": "error", "message": "The message is not valid JSON." }).to_string()
 }
 
-/// Rate limit of frames from a client: `BURST` frames at once, then one per `REFILL`.
+/// Rate limit for frames that one socket receives: a burst of `BURST` frames, then one frame per `REFILL`.
 #[derive(Debug)]
 pub struct Allowance {
     left: u32,
@@ -141,7 +146,7 @@ impl Allowance {
         }
     }
 
-    /// Counts a frame; false if the frame exceeds the limit.
+    /// Counts a frame against the limit. Returns false if the frame exceeds it.
     pub fn take(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.since).as_millis() / REFILL.as_millis();
         let more = u32::try_from(passed).unwrap_or(u32::MAX);

@@ -1,12 +1,13 @@
-//! Scope of a request: the leads that its user may access. Every query of the store for leads requires a scope.
+//! Scope of a request: the leads that its user may access. The functions of `store::leads` that act for a user take a
+//! scope.
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 
-/// The field that contains a lead's owner.
+/// Name of the field that contains the id of a lead's owner.
 const OWNER: &str = "tenantId";
 
-/// Role of an account.
+/// Role of a user account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     User,
@@ -14,7 +15,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Parses a stored role. Everything except exactly `admin` is a user.
+    /// Parses a stored role. Only the exact text `admin` is an administrator; any other text is a user.
     pub fn of(stored: &str) -> Self {
         if stored == Self::Administrator.name() {
             Self::Administrator
@@ -23,7 +24,7 @@ impl Role {
         }
     }
 
-    /// The role as stored.
+    /// Returns the role in its stored form.
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -32,18 +33,18 @@ impl Role {
     }
 }
 
-/// The leads that a user may access. Nobody can access another tenant's leads.
+/// The leads that a user may access. A user can never access leads that belong to another user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// The user's own leads.
+    /// The leads that the user owns.
     Own(ObjectId),
-    /// An administrator's own leads, and leads without an owner, which old data contains. Unowned leads can only be
-    /// read and claimed.
+    /// The leads that an administrator owns, and leads without an owner. Leads without an owner stem from the legacy
+    /// server. They can only be read and claimed.
     OwnOrUnowned(ObjectId),
 }
 
 impl Scope {
-    /// The scope of the account `user` with its stored `role`.
+    /// Returns the scope of a user with the stored `role`.
     pub fn of(user: ObjectId, role: &str) -> Self {
         match Role::of(role) {
             Role::Administrator => Self::OwnOrUnowned(user),
@@ -51,14 +52,14 @@ impl Scope {
         }
     }
 
-    /// The account that this scope belongs to.
+    /// Returns the id of the user to whom this scope belongs.
     pub fn user(self) -> ObjectId {
         match self {
             Self::Own(user) | Self::OwnOrUnowned(user) => user,
         }
     }
 
-    /// MongoDB filter of the leads that may be read.
+    /// Returns the MongoDB filter for the leads that the user may read.
     pub fn readable(self) -> Document {
         match self {
             Self::Own(user) => doc! { OWNER: user },
@@ -67,12 +68,13 @@ impl Scope {
         }
     }
 
-    /// MongoDB filter of the leads that may be changed. Leads without an owner are read-only until they are claimed.
+    /// Returns the MongoDB filter for the leads that the user may change. Leads without an owner are read-only until
+    /// they are claimed.
     pub fn writable(self) -> Document {
         doc! { OWNER: self.user() }
     }
 
-    /// MongoDB filter of the leads that may be claimed; `None` unless the user is an administrator.
+    /// Returns the MongoDB filter for the leads that the user may claim; `None` unless the user is an administrator.
     pub fn claimable(self) -> Option<Document> {
         match self {
             Self::Own(_) => None,

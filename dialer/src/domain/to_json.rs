@@ -1,11 +1,11 @@
-//! Conversion of stored values to JSON, in the format of the old server.
+//! Conversion of stored BSON values to JSON, in the format of the legacy server's responses.
 
 use bson::{Bson, Document};
 use jiff::Timestamp;
 use num_traits::ToPrimitive;
 use serde_json::{Map, Number, Value};
 
-/// All fields of a document except `__v`, as JSON.
+/// Converts all fields of a document to JSON, except `__v`.
 pub fn fields(document: &Document) -> Map<String, Value> {
     let shown = document.iter().filter(|(name, _)| *name != "__v");
     shown
@@ -13,7 +13,8 @@ pub fn fields(document: &Document) -> Map<String, Value> {
         .collect()
 }
 
-/// A stored value as JSON: ids as 24 hex digits, dates as ISO 8601 UTC with milliseconds.
+/// Converts a BSON value to JSON. ObjectIds become 24 hex digits, dates become ISO 8601 text in UTC with milliseconds.
+/// Types without a JSON equivalent become null.
 pub fn value(stored: &Bson) -> Value {
     match stored {
         Bson::ObjectId(id) => id.to_hex().into(),
@@ -37,7 +38,7 @@ pub fn value(stored: &Bson) -> Value {
     }
 }
 
-/// The text form of a field; empty unless the value is text or a number.
+/// Returns a text or number field as text; empty text for any other value and for a missing field.
 pub fn text(view: &Map<String, Value>, name: &str) -> String {
     match view.get(name) {
         Some(Value::String(text)) => text.clone(),
@@ -46,7 +47,8 @@ pub fn text(view: &Map<String, Value>, name: &str) -> String {
     }
 }
 
-/// A number as JSON. Whole numbers have no decimal point, as in JavaScript.
+/// Converts a number to JSON. Whole numbers between -9e15 and 9e15 have no decimal point, as in JavaScript, except
+/// negative zero. NaN and infinities become null.
 pub fn number(number: f64) -> Value {
     // JSON integers have no negative zero, so it is written as a float.
     let negative_zero = number == 0.0 && number.is_sign_negative();
@@ -61,7 +63,8 @@ pub fn number(number: f64) -> Value {
     shown.map_or(Value::Null, Value::Number)
 }
 
-/// A time in milliseconds since 1970 as ISO 8601 UTC with three fractional digits; empty if it is outside the calendar.
+/// Formats a time in milliseconds since 1970 as ISO 8601 text in UTC with three fractional digits. Returns empty text
+/// if the time is out of range.
 pub fn date(milliseconds: i64) -> String {
     let at = Timestamp::from_millisecond(milliseconds);
     at.map_or_else(|_| String::new(), |at| format!("{at:.3}"))

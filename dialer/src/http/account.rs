@@ -1,4 +1,4 @@
-//! Handlers for the caller's own account: `/api/auth/{profile,sessions,reset}`.
+//! Handlers with which users manage their own account: profile, sessions and password reset.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -19,16 +19,17 @@ use crate::domain::to_json::date;
 use crate::security::token;
 use crate::store::sessions::StoredSession;
 
-/// Changes the caller's account.
+/// Changes the signed-in user's account.
 ///
-/// `currentPassword` is required for a new password or e-mail address. A new password ends all other sessions.
+/// `currentPassword` is required to change the password or the e-mail address. A new password ends all other sessions
+/// of the user.
 #[utoipa::path(
     put,
     path = "/api/auth/profile",
     tag = "accounts",
     operation_id = "updateProfile",
     request_body = ProfileChange,
-    responses((status = 200, description = "As it is now", body = Profile)),
+    responses((status = 200, description = "The changed account", body = Profile)),
 )]
 pub async fn update(
     State(app): State<App>,
@@ -46,7 +47,7 @@ pub async fn update(
     Ok(private(Json(profile).into_response()))
 }
 
-/// The caller's sessions, newest first.
+/// Returns the signed-in user's sessions, newest first.
 #[utoipa::path(
     get,
     path = "/api/auth/sessions",
@@ -75,14 +76,16 @@ fn shown(session: &StoredSession, current: &str) -> Value {
     })
 }
 
-/// Ends one of the caller's sessions, which may be the current one.
+/// Ends one of the signed-in user's sessions.
+///
+/// The session may be the one that authenticated this request.
 #[utoipa::path(
     delete,
     path = "/api/auth/sessions/{id}",
     tag = "accounts",
     operation_id = "endSession",
-    params(("id" = String, Path, description = "The session's id")),
-    responses((status = 200, description = "It has ended", body = Done)),
+    params(("id" = String, Path, description = "Id of the session")),
+    responses((status = 200, description = "The session was ended", body = Done)),
 )]
 pub async fn end_session(
     State(app): State<App>,
@@ -100,14 +103,16 @@ pub async fn end_session(
     Ok(said("The session has ended."))
 }
 
-/// Sets a new password with a reset link and ends the account's sessions. A link can be used once.
+/// Sets a new password with the token of a password reset link.
+///
+/// All sessions of the account end. A reset link can be used only once.
 #[utoipa::path(
     post,
     path = "/api/auth/reset",
     tag = "accounts",
     operation_id = "resetPassword",
     request_body = Reset,
-    responses((status = 200, description = "The password is changed", body = Done)),
+    responses((status = 200, description = "The password was changed", body = Done)),
     security(()),
 )]
 pub async fn reset(

@@ -1,4 +1,4 @@
-//! Forms of responses that many handlers use.
+//! Functions for building responses that many handlers use.
 
 use axum::Json;
 use axum::http::{HeaderValue, header};
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::schema::common::Done;
 
-/// Marks a response as personal data, which no cache may store.
+/// Adds a `Cache-Control` header that forbids caching, because the response contains personal data.
 pub(super) fn private(mut response: Response) -> Response {
     response.headers_mut().insert(
         header::CACHE_CONTROL,
@@ -15,7 +15,7 @@ pub(super) fn private(mut response: Response) -> Response {
     response
 }
 
-/// A response that consists of a message about what was done.
+/// Returns a success response that contains only a message.
 pub(super) fn said(message: impl Into<String>) -> Response {
     let done = Done {
         success: true,

@@ -1,4 +1,4 @@
-//! Handlers of `/api/auth` for signing in and out, and the extractors that identify the caller.
+//! Handlers of `/api/auth` such as registration, sign-in and sign-out, and the extractors that authenticate requests.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
@@ -20,7 +20,7 @@ use crate::domain::profile::MAX_TYPED_LENGTH;
 use crate::security::token;
 use crate::store::users::User;
 
-/// Extractor of the signed-in caller. Responds with 401 unless the request carries the token of a valid session.
+/// Extractor of the signed-in user. Responds with 401 if the request does not have the token of a valid session.
 #[derive(Debug)]
 pub struct SignedInAs(pub Identity);
 
@@ -32,7 +32,8 @@ impl FromRequestParts<App> for SignedInAs {
     }
 }
 
-/// Extractor of a signed-in administrator. Responds with 403 to other signed-in callers.
+/// Extractor of a signed-in administrator. Responds with 401 if the request has no valid session, and with 403 to users
+/// who are not administrators.
 #[derive(Debug)]
 pub struct Administrator(pub Identity);
 
@@ -60,14 +61,14 @@ async fn identify(headers: &HeaderMap, app: &App) -> Result<Identity, ApiError> 
     Ok(app.accounts.identify(token).await?)
 }
 
-/// Signs in.
+/// Signs in with an e-mail address and a password.
 #[utoipa::path(
     post,
     path = "/api/auth/login",
     tag = "accounts",
     operation_id = "login",
     request_body = Credentials,
-    responses((status = 200, description = "Signed in", body = SignedInUser)),
+    responses((status = 200, description = "The new session", body = SignedInUser)),
     security(()),
 )]
 pub async fn login(
@@ -86,14 +87,16 @@ pub async fn login(
     Ok(session_response(StatusCode::OK, &session))
 }
 
-/// Creates an account and signs in. A `role` is ignored.
+/// Registers a new account and signs in.
+///
+/// The account has the role `user`. A `role` in the request body is ignored.
 #[utoipa::path(
     post,
     path = "/api/auth/register",
     tag = "accounts",
     operation_id = "register",
     request_body = Registration,
-    responses((status = 201, description = "Made and signed in", body = SignedInUser)),
+    responses((status = 201, description = "The account was created; the response contains its first session", body = SignedInUser)),
     security(()),
 )]
 pub async fn register(
@@ -113,7 +116,7 @@ pub async fn register(
     Ok(session_response(StatusCode::CREATED, &session))
 }
 
-/// The caller's account.
+/// Returns the signed-in user's account.
 #[utoipa::path(
     get,
     path = "/api/auth/profile",
@@ -129,13 +132,15 @@ pub async fn profile(
     Ok(private(Json(profile).into_response()))
 }
 
-/// Returns the owner of a token; 401 with `valid:false`.
+/// Returns the account to which the session token belongs.
+///
+/// Responds with 401 and `valid: false` if the token is not valid.
 #[utoipa::path(
     get,
     path = "/api/auth/verify",
     tag = "accounts",
     operation_id = "verify",
-    responses((status = 200, description = "It is good", body = Verified)),
+    responses((status = 200, description = "The token is valid", body = Verified)),
 )]
 pub async fn verify(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
     let identity = identify(&headers, &app).await.map_err(|error| ApiError {
@@ -148,13 +153,15 @@ pub async fn verify(State(app): State<App>, headers: HeaderMap) -> Result<Respon
     ))
 }
 
-/// Ends the session, which revokes its token. The body is not read.
+/// Ends the session that authenticated this request, so that its token is no longer valid.
+///
+/// The request body is ignored.
 #[utoipa::path(
     post,
     path = "/api/auth/logout",
     tag = "accounts",
     operation_id = "logout",
-    responses((status = 200, description = "Signed out", body = Done)),
+    responses((status = 200, description = "The session was ended", body = Done)),
 )]
 pub async fn logout(
     State(app): State<App>,

@@ -1,5 +1,5 @@
-//! JSON request bodies. Errors name the invalid field. An object in place of text is refused, so that MongoDB operators
-//! in a body never reach a query.
+//! Extraction and parsing of JSON request bodies. Errors name the invalid field. If a field requires a string, an
+//! object is rejected, so that MongoDB operators such as `$ne` never reach a query.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -12,7 +12,7 @@ use super::error::{ApiError, Code};
 use super::schema::read::{ReadError, read};
 use crate::domain::fields;
 
-/// Extractor of a body that must be a JSON object.
+/// Extractor of a request body that must be a JSON object.
 #[derive(Debug)]
 pub struct Body(Map<String, Value>);
 
@@ -45,10 +45,11 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
-/// Parses a body that must be a JSON object.
+/// Parses a request body that must be a JSON object.
 ///
 /// # Errors
-/// 400 with the position of the syntax error, without the body's content.
+/// 400 if the body is not a JSON object. The message states the position of a syntax error but quotes nothing from the
+/// body.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(fields)) => Ok(fields),
@@ -67,10 +68,10 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// Parses an `_id` from a path or a body.
+/// Parses an object id from a path or a body. `field` is the name of the parameter in error messages.
 ///
 /// # Errors
-/// 400 naming the field, if the text is not 24 hexadecimal digits.
+/// 400 that names the field, if the text is not 24 hexadecimal digits.
 pub fn object_id(field: &'static str, text: &str) -> Result<ObjectId, ApiError> {
     ObjectId::parse_str(text).map_err(|_| ApiError::field(field, "must be 24 hexadecimal digits"))
 }
@@ -82,23 +83,23 @@ impl From<ReadError> for ApiError {
 }
 
 impl Body {
-    /// Parses the body into the type that describes it.
+    /// Deserializes the body into a schema type.
     ///
     /// # Errors
-    /// 400 naming the first field that is missing, has the wrong type, or breaks a rule.
+    /// 400 that names the first field that is missing, has the wrong type, or violates a rule.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ApiError> {
         Ok(read(&self.0)?)
     }
 
-    /// All fields, for rules that read many of them.
+    /// Returns all fields of the body, for parsers that read the fields themselves.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.0
     }
 
-    /// The value of a text field; `None` if it is absent or null.
+    /// Returns the value of a string field; `None` if the field is absent or null.
     ///
     /// # Errors
-    /// 400 naming the field, if its value is not text.
+    /// 400 that names the field, if its value is not a string.
     pub fn optional_text(&self, field: &'static str) -> Result<Option<&str>, ApiError> {
         fields::text(&self.0, field).map_err(|advice| ApiError::field(field, advice))
     }

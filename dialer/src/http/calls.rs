@@ -1,4 +1,4 @@
-//! Handlers for dial counts and call history.
+//! Handlers for dial counts and the call history.
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -16,17 +16,17 @@ use super::state::App;
 use crate::domain::leads::phone;
 use crate::domain::to_json;
 
-/// Maximum number of phone numbers in one query for dial counts.
+/// Maximum number of phone numbers in one request for dial counts.
 const MAX_PHONES: usize = 500;
 
-/// Increments the dial count of a number.
+/// Increments the number of times that the signed-in user has dialled a phone number.
 #[utoipa::path(
     post,
     path = "/api/dial-counts/increment",
     tag = "calls",
     operation_id = "countDial",
     request_body = Dialled,
-    responses((status = 200, description = "How often by now", body = DialCount)),
+    responses((status = 200, description = "The new dial count", body = DialCount)),
 )]
 pub async fn increment(
     State(app): State<App>,
@@ -40,14 +40,16 @@ pub async fn increment(
     ))
 }
 
-/// Dial counts of numbers. Numbers that were never dialled are omitted.
+/// Returns how many times the signed-in user has dialled each of the given phone numbers.
+///
+/// Phone numbers that were never dialled are omitted.
 #[utoipa::path(
     get,
     path = "/api/dial-counts",
     tag = "calls",
     operation_id = "dialCounts",
     params(PhoneParams),
-    responses((status = 200, description = "The counts", body = DialCounts)),
+    responses((status = 200, description = "The dial counts", body = DialCounts)),
 )]
 pub async fn counts(
     State(app): State<App>,
@@ -66,7 +68,7 @@ pub async fn counts(
     Ok(private(Json(json!({ "counts": counts })).into_response()))
 }
 
-/// The caller's calls, newest first, at most 200.
+/// Returns the most recent calls of the signed-in user, newest first, at most 200.
 #[utoipa::path(
     get,
     path = "/api/calls/history",
@@ -83,13 +85,15 @@ pub async fn history(
     Ok(private(Json(calls).into_response()))
 }
 
-/// Not implemented (501): the server places no calls; a `tel:` link dials.
+/// Responds with 501, because the server does not place calls.
+///
+/// Clients place calls with a `tel:` link.
 #[utoipa::path(
     post,
     path = "/api/calls/initiate",
     tag = "calls",
     operation_id = "initiateCall",
-    responses((status = 501, description = "The server places no calls", body = Refusal)),
+    responses((status = 501, description = "The server does not place calls", body = Refusal)),
 )]
 pub async fn initiate(SignedInAs(_): SignedInAs) -> ApiError {
     ApiError::new(

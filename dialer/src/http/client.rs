@@ -1,4 +1,4 @@
-//! The client of a request: its address and user agent.
+//! Extractor for the IP address and user agent of the client.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,7 +12,8 @@ use super::state::App;
 use crate::accounts::Caller;
 use crate::http::client_address;
 
-/// Extractor of the client's address and user agent, for throttling and the audit log.
+/// Extractor of the client's IP address and user agent, which are used for throttling, in sessions and in the audit
+/// log.
 #[derive(Debug)]
 pub struct Client(pub Caller);
 
@@ -49,8 +50,8 @@ impl FromRequestParts<App> for Client {
     }
 }
 
-/// Logs once that X-Forwarded-For is ignored. Without TRUSTED_PROXIES, all clients behind a proxy share one sign-in
-/// limit.
+/// Logs that the header `X-Forwarded-For` is ignored because it was sent by an untrusted address. Logs this only once
+/// per process. Without `TRUSTED_PROXIES`, all clients behind a proxy share one sign-in limit.
 fn warn_once(app: &App) {
     if !app.proxy_warning_given.swap(true, Ordering::Relaxed) {
         tracing::warn!(

@@ -1,12 +1,15 @@
-//! Finds the client's address behind reverse proxies.
+//! Determines the IP address of a client that connects through reverse proxies.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The rightmost address that does not belong to a trusted proxy. `forwarded` contains the values of all
-/// `X-Forwarded-For` lines, joined with commas. It is only read if `peer` is trusted, from right to left, up to the
-/// first entry that is untrusted or invalid: clients can write the entries left of that one themselves.
+/// Returns the IP address of the client: the rightmost address that does not belong to a trusted proxy. `peer` is the
+/// address of the TCP connection, and `forwarded` the values of all `X-Forwarded-For` headers, joined with commas.
+///
+/// `forwarded` is used only if `peer` is trusted. It is read from right to left, up to the first entry that is
+/// untrusted or invalid. Clients can forge the entries further to the left. If no untrusted address was read, the last
+/// trusted one is returned.
 pub fn resolve(peer: IpAddr, forwarded: Option<&str>, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
     let mut client = peer.to_canonical();

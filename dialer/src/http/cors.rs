@@ -1,17 +1,18 @@
-//! Cross-origin rules: the other origins whose pages may call the API.
+//! CORS rules: the origins whose pages may call the API.
 
-/// Origins that are always allowed. The development servers and CLIENT_URL are allowed in addition.
+/// Origins of the product, which are always allowed. The origins of the development servers and `CLIENT_URL` are
+/// allowed in addition.
 const PRODUCT_ORIGINS: [&str; 2] = ["https://crokodial.com", "https://www.crokodial.com"];
 
 /// Value of `Access-Control-Allow-Methods` in preflight responses.
 pub const METHODS: &str = "GET,HEAD,PUT,PATCH,POST,DELETE";
 
-/// The allowed origins. They are compared as a whole, because a substring could match an attacker's domain.
+/// Allowed origins. An origin must be equal to one of them, because a substring could also match an attacker's domain.
 #[derive(Debug, Clone)]
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// The origins that a server on `port` allows. `client` is an additional origin, without a path.
+    /// Returns the origins that a server on `port` allows. `client` is an additional origin, without a path.
     pub fn new(port: u16, client: Option<&str>) -> Self {
         let mut origins: Vec<String> = PRODUCT_ORIGINS.map(str::to_owned).into();
         for host in ["localhost", "127.0.0.1"] {
@@ -27,7 +28,8 @@ impl Origins {
     }
 }
 
-/// True if `origin`, in the form that browsers send, has the same host and port as the request's `Host` header.
+/// Returns true if `origin`, in the form that browsers send, has the same host and port as `host`, the value of the
+/// `Host` header.
 pub fn same_host(origin: &str, host: &str) -> bool {
     let authority = origin
         .strip_prefix("https://")
@@ -90,7 +92,7 @@ mod tests {
         }
     }
 
-    /// Origins that are allowed without configuration by a server on port 3005.
+    /// Origins that a server on port 3005 allows without configuration.
     const BUILT_IN: [&str; 6] = [
         "https://crokodial.com",
         "https://www.crokodial.com",

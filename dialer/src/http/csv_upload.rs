@@ -1,4 +1,4 @@
-//! Handlers of `/api/csv-upload`: upload of a vendor's file of leads, and its import.
+//! Handlers of `/api/csv-upload`, which receive a vendor's CSV file and import its leads.
 
 use std::fs::File;
 use std::time::Duration;
@@ -34,16 +34,17 @@ use crate::store::audit::{AuditAction, AuditEntry};
 use crate::store::lease::Lease;
 use crate::store::vendor::journal::{UnfinishedImport, read_counts};
 
-/// How long the server waits for the next part of a file that a client sends.
+/// Timeout for receiving the next chunk of an uploaded file.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long an upload request waits for the import to finish. After that the import continues without the client.
+/// Maximum time that an upload request waits for its import. After that the server responds with 202, and the import
+/// continues in the background.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(240);
 
-/// Maximum length of a stored file name, in characters.
+/// Maximum length of a stored file name, in characters. Longer names are truncated.
 const MAX_NAME_LENGTH: usize = 200;
 
-/// Options in the query string of an upload.
+/// Options of an upload, from its query string.
 #[derive(Debug, Clone, Copy, Default)]
 struct Options {
     dry_run: bool,
@@ -65,10 +66,10 @@ fn options(pairs: &[(String, String)]) -> Result<Options, ApiError> {
     Ok(options)
 }
 
-/// Imports a file of leads.
+/// Imports a CSV file of leads.
 ///
-/// 200 after the last write; 202 if that takes longer than four minutes or the server is stopping: the import
-/// continues.
+/// Responds with 200 when the import has finished. If the import takes longer than four minutes or is interrupted, for
+/// example by a shutdown of the server, responds with 202, and the import continues in the background.
 #[utoipa::path(
     post,
     path = "/api/csv-upload",
@@ -76,7 +77,7 @@ fn options(pairs: &[(String, String)]) -> Result<Options, ApiError> {
     operation_id = "uploadFile",
     params(schema::UploadParams),
     request_body(content = schema::File, content_type = "multipart/form-data"),
-    responses((status = 200, description = "What it came to", body = schema::Import), (status = 202, description = "It goes on", body = schema::Import)),
+    responses((status = 200, description = "Result of the import", body = schema::Import), (status = 202, description = "The import is still running", body = schema::Import)),
 )]
 pub async fn upload(
     State(app): State<App>,
@@ -151,13 +152,13 @@ async fn run(
     }
 }
 
-/// The state or result of an import.
+/// Returns the state of an import, and its result once it has finished.
 #[utoipa::path(
     get,
     path = "/api/csv-upload/{id}",
     tag = "vendors",
     operation_id = "readImport",
-    params(("id" = Id, Path, description = "The import")),
+    params(("id" = Id, Path, description = "Id of the import")),
     responses((status = 200, description = "The import", body = schema::Import)),
 )]
 pub async fn read(
@@ -171,7 +172,9 @@ pub async fn read(
     Ok(private(Json(shown(&import)).into_response()))
 }
 
-/// The last 20 imports, newest first, without warnings.
+/// Returns the signed-in user's last 20 imports, newest first.
+///
+/// The warnings of the imports are omitted.
 #[utoipa::path(
     get,
     path = "/api/csv-upload",
@@ -189,7 +192,8 @@ pub async fn list(
     Ok(private(Json(body).into_response()))
 }
 
-/// Receives the single file of a multipart body. Returns the stored file and its name.
+/// Receives the file of a multipart body, which must be in a single field `file`. Returns the spooled file and its
+/// name.
 async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), ApiError> {
     let mut received = None;
     while let Some(field) = within(multipart.next_field()).await? {
@@ -218,7 +222,7 @@ async fn receive(app: &App, mut multipart: Multipart) -> Result<(File, String), 
     received.ok_or_else(no_file)
 }
 
-/// Writes an uploaded file to disk while it is received.
+/// Writes an uploaded file to disk as its chunks are received.
 async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
     let file = app.imports.spool().map_err(|error| write_failed(&error))?;
     let mut file = tokio::fs::File::from_std(file);
@@ -236,7 +240,8 @@ async fn spool(app: &App, mut field: Field<'_>) -> Result<File, ApiError> {
     Ok(file.into_std().await)
 }
 
-/// The result of reading a part of the body. An error if the client sends nothing for too long.
+/// Waits for `read`, which reads a part of the multipart body. Returns an error if the client sends nothing within
+/// `CHUNK_TIMEOUT`.
 async fn within<T>(read: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
     match tokio::time::timeout(CHUNK_TIMEOUT, read).await {
         Ok(Ok(read)) => Ok(read),
@@ -265,8 +270,8 @@ fn no_file() -> ApiError {
     )
 }
 
-/// Error for a failed write to `SPOOL_DIR`. The cause names the kind of I/O error, such as a full or a read-only
-/// disk, and includes no content of the upload.
+/// Returns the error for a failed write to `SPOOL_DIR`. Its cause contains the kind of the I/O error, such as a full
+/// disk, but no content of the upload.
 fn write_failed(error: &std::io::Error) -> ApiError {
     ApiError {
         cause: Some(format!("SPOOL_DIR cannot be written to: {}", error.kind())),
@@ -316,7 +321,8 @@ fn warning(warning: &RowWarning) -> Value {
     json!({ "row": warning.row, "column": warning.column, "message": warning.message })
 }
 
-/// Row counts of a file. `processed`, `skipped` and `errors` add up to the number of its rows.
+/// Returns the row counts of a file as JSON. Once the import is done, `processed`, `skipped` and `errors` add up to the
+/// number of rows.
 fn stats(counts: RowCounts, skipped: i64, errors: i64) -> Value {
     json!({
         "imported": counts.imported,
@@ -328,7 +334,7 @@ fn stats(counts: RowCounts, skipped: i64, errors: i64) -> Value {
     })
 }
 
-/// A stored import in the form that clients see.
+/// Returns the form of a stored import that clients receive.
 fn shown(import: &Document) -> Value {
     let fields = to_json::fields(import);
     let field = |name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
@@ -357,7 +363,7 @@ fn shown(import: &Document) -> Value {
     shown.into()
 }
 
-/// Response 202 for an import that is still running.
+/// Returns a 202 response for an import that is still running. `import` is `None` if its id is not known yet.
 fn goes_on(import: Option<&UnfinishedImport>) -> Response {
     let body = json!({
         "success": true,

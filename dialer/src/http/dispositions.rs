@@ -22,7 +22,7 @@ use crate::domain::dispositions::DispositionEdit;
 use crate::domain::to_json;
 use crate::store::dispositions::DispositionScope;
 
-/// The default dispositions and the caller's own.
+/// Returns the default dispositions and those that the signed-in user created.
 #[utoipa::path(
     get,
     path = "/api/dispositions",
@@ -41,7 +41,9 @@ pub async fn list(
     ))
 }
 
-/// The default dispositions and the caller's own; kept for old clients, which asked for every tenant's.
+/// Returns the same dispositions as `GET /api/dispositions`.
+///
+/// This path exists for older clients. It does not return dispositions of other users.
 #[utoipa::path(
     get,
     path = "/api/dispositions/all",
@@ -53,13 +55,13 @@ pub async fn list_all(app: State<App>, caller: SignedInAs) -> Result<Response, A
     list(app, caller).await
 }
 
-/// A disposition that the caller can use.
+/// Returns a default disposition, or one that the signed-in user created.
 #[utoipa::path(
     get,
     path = "/api/dispositions/{id}",
     tag = "leads",
     operation_id = "readDisposition",
-    params(("id" = Id, Path, description = "The disposition")),
+    params(("id" = Id, Path, description = "Id of the disposition")),
     responses((status = 200, description = "The disposition", body = Disposition)),
 )]
 pub async fn read(
@@ -72,14 +74,14 @@ pub async fn read(
     Ok(shown(StatusCode::OK, &found.ok_or_else(none)?))
 }
 
-/// Creates a disposition of the caller's own.
+/// Creates a disposition that only the signed-in user can use.
 #[utoipa::path(
     post,
     path = "/api/dispositions",
     tag = "leads",
     operation_id = "createDisposition",
     request_body = NewDisposition,
-    responses((status = 201, description = "The disposition", body = Disposition)),
+    responses((status = 201, description = "The new disposition", body = Disposition)),
 )]
 pub async fn create(
     State(app): State<App>,
@@ -103,15 +105,17 @@ pub async fn create(
     Ok(shown(StatusCode::CREATED, &made.ok_or_else(taken)?))
 }
 
-/// Changes a disposition. Only administrators can change the defaults.
+/// Changes a disposition.
+///
+/// Users can change the dispositions that they created. Only administrators can change default dispositions.
 #[utoipa::path(
     put,
     path = "/api/dispositions/{id}",
     tag = "leads",
     operation_id = "updateDisposition",
-    params(("id" = Id, Path, description = "The disposition")),
+    params(("id" = Id, Path, description = "Id of the disposition")),
     request_body = DispositionChange,
-    responses((status = 200, description = "As it is now", body = Disposition)),
+    responses((status = 200, description = "The changed disposition", body = Disposition)),
 )]
 pub async fn update(
     State(app): State<App>,
@@ -138,14 +142,16 @@ pub async fn update(
     }
 }
 
-/// Deletes a disposition. Leads keep its name.
+/// Deletes a disposition.
+///
+/// Leads with this disposition keep its name. Only administrators can delete default dispositions.
 #[utoipa::path(
     delete,
     path = "/api/dispositions/{id}",
     tag = "leads",
     operation_id = "deleteDisposition",
-    params(("id" = Id, Path, description = "The disposition")),
-    responses((status = 200, description = "Deleted", body = Done)),
+    params(("id" = Id, Path, description = "Id of the disposition")),
+    responses((status = 200, description = "The disposition was deleted", body = Done)),
 )]
 pub async fn delete(
     State(app): State<App>,
@@ -163,13 +169,15 @@ pub async fn delete(
     Ok(said("The disposition was deleted."))
 }
 
-/// Creates the missing default dispositions. The body is not read.
+/// Creates the default dispositions that are missing.
+///
+/// The request body is ignored.
 #[utoipa::path(
     post,
     path = "/api/dispositions/seed-defaults",
     tag = "administration",
     operation_id = "seedDispositions",
-    responses((status = 200, description = "None was missing", body = Seeded), (status = 201, description = "Those that were made", body = Seeded)),
+    responses((status = 200, description = "No default disposition was missing", body = Seeded), (status = 201, description = "The default dispositions that were created", body = Seeded)),
     security(("session" = ["admin"])),
 )]
 pub async fn seed(

@@ -1,6 +1,6 @@
-//! Selection of a precompressed variant of a file by `Accept-Encoding`.
+//! Selection of the precompressed variant of a file that matches the header `Accept-Encoding`.
 
-/// Encoding of a file, the best first.
+/// Content encoding of a file. The variants are in order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     Brotli,
@@ -9,7 +9,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Suffix of the file name of a file in this encoding.
+    /// Returns the suffix of names of files in this encoding, such as `.gz`; empty for uncompressed files.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Brotli => ".br",
@@ -18,7 +18,7 @@ impl Encoding {
         }
     }
 
-    /// The value of `Content-Encoding`; `None` for the uncompressed file.
+    /// Returns the value of the header `Content-Encoding`; `None` for uncompressed files.
     pub fn token(self) -> Option<&'static str> {
         match self {
             Self::Brotli => Some("br"),
@@ -28,8 +28,8 @@ impl Encoding {
     }
 }
 
-/// The encodings that the client accepts, the best first. The uncompressed file is always the last one, even if the
-/// client refuses it: it then receives the file instead of a 406.
+/// Returns the encodings that the client accepts, best first. `Identity` is always the last one, even if the client
+/// refuses it, because an uncompressed file is better than a 406 response.
 pub fn acceptable(accept_encoding: &str) -> Vec<Encoding> {
     let mut encodings: Vec<Encoding> = [Encoding::Brotli, Encoding::Gzip]
         .into_iter()

@@ -1,5 +1,5 @@
-//! The error type of all handlers. Its response has the body `{success:false, message, error, code, requestId,
-//! errors?}`.
+//! Error type of all handlers. An error response has the body `{success: false, message, error, code, requestId}`, with
+//! further fields for some errors (`schema::refusal`).
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ use crate::security::keyring::UnsealError;
 use crate::store::fault::Fault;
 use crate::vendors;
 
-/// Stable error codes; clients may compare them.
+/// Machine-readable error codes of responses. They are stable, because clients compare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
@@ -62,7 +62,7 @@ pub enum Code {
     MethodNotAllowed,
     Timeout,
     Internal,
-    /// Internal error that the panic hook has already reported to Sentry.
+    /// Internal error after a panic. The panic hook has already reported the panic to Sentry.
     #[strum(serialize = "INTERNAL")]
     Panicked,
 }
@@ -132,19 +132,20 @@ impl PartialSchema for Code {
 
 impl ToSchema for Code {}
 
-/// A refused request. The middleware in `layers` writes the body, because only it knows the request id.
+/// Error that a handler returns. The middleware in `layers` writes it as the response body, because only the middleware
+/// knows the request id.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     pub code: Code,
     pub message: String,
-    /// The invalid field, or the invalid parameter of the query string. The message says what is wrong with it.
+    /// Name of the invalid field or parameter, or an invalid row of a CSV file (`row 3`); `None` for other errors.
     pub field: Option<String>,
     pub retry_after_seconds: Option<u64>,
-    /// The cause, for logs and Sentry only. Must not contain values of the request.
+    /// Cause of the error, for logs and Sentry only. It must not contain values from the request.
     pub cause: Option<String>,
-    /// True to add `valid:false` to the body, which `/api/auth/verify` always did.
+    /// True if the body contains `valid: false`, which clients of `/api/auth/verify` expect.
     pub invalid: bool,
-    /// The current state of a lead, for conflicting changes.
+    /// Current state of the lead, if it was changed concurrently.
     pub current: Option<Box<Value>>,
 }
 
@@ -161,12 +162,12 @@ impl ApiError {
         }
     }
 
-    /// 400 about a field of the body.
+    /// Creates a 400 error about a field or parameter of the request.
     pub fn field(field: &'static str, advice: &str) -> Self {
         Self::parameter(field, advice)
     }
 
-    /// 400 about a parameter of the query string. Its name may be unknown.
+    /// Creates a 400 error about a field or parameter whose name is known only at run time.
     pub fn parameter(key: &str, advice: &str) -> Self {
         Self {
             field: Some(key.to_owned()),
@@ -183,7 +184,7 @@ impl ApiError {
         self.code.status()
     }
 
-    /// The response with its JSON body.
+    /// Builds the response with its JSON body.
     pub fn render(&self, request_id: &str) -> Response {
         let mut body = Map::new();
         body.insert("success".into(), json!(false));
@@ -343,7 +344,7 @@ impl ApiError {
     }
 }
 
-/// A phrase as a sentence: the first letter capitalised, with a full stop.
+/// Turns a phrase into a sentence, with a capital letter and a full stop.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     match characters.next() {

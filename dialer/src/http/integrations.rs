@@ -1,4 +1,4 @@
-//! Handlers of `/api/integrations/nextgen`: the vendor's credential, and rejected webhook messages.
+//! Handlers of `/api/integrations/nextgen`: the credential for the vendor NextGen, and rejected webhook messages.
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -20,16 +20,18 @@ use crate::domain::to_json;
 use crate::store::audit::AuditAction;
 use crate::vendors::CurrentPair;
 
-/// Maximum length of a rejected message's body in a response, in characters.
+/// Maximum length of a rejected message's body in a response, in characters. Longer bodies are truncated.
 const MAX_SHOWN_BODY: usize = 4096;
 
-/// The vendor's credential; 404 with `connected:false` if there is none.
+/// Returns the current credential for the vendor NextGen.
+///
+/// Responds with 404 and `connected: false` if there is none.
 #[utoipa::path(
     get,
     path = "/api/integrations/nextgen/credentials",
     tag = "vendors",
     operation_id = "readCredential",
-    responses((status = 200, description = "The pair", body = Pair)),
+    responses((status = 200, description = "The credential", body = Pair)),
 )]
 pub async fn credentials(
     State(app): State<App>,
@@ -38,13 +40,15 @@ pub async fn credentials(
     shown(app.vendors.current(identity.user.id).await?)
 }
 
-/// Creates a new credential and revokes older ones. The body is not read.
+/// Creates a new credential for the vendor NextGen and revokes the older ones.
+///
+/// The request body is ignored.
 #[utoipa::path(
     post,
     path = "/api/integrations/nextgen/credentials/rotate",
     tag = "vendors",
     operation_id = "rotateCredential",
-    responses((status = 200, description = "The new pair", body = Pair)),
+    responses((status = 200, description = "The new credential", body = Pair)),
 )]
 pub async fn rotate(
     State(app): State<App>,
@@ -70,14 +74,16 @@ fn shown(pair: Option<CurrentPair>) -> Result<Response, ApiError> {
     Ok(private(Json(body).into_response()))
 }
 
-/// Rejected webhook messages of the last 30 days that carried the caller's credential, newest first.
+/// Returns the rejected webhook messages of the last 30 days, newest first.
+///
+/// Only messages that were sent with the signed-in user's credential are included.
 #[utoipa::path(
     get,
     path = "/api/integrations/nextgen/rejects",
     tag = "vendors",
     operation_id = "listRejects",
     params(PageParams),
-    responses((status = 200, description = "What came", body = Rejects)),
+    responses((status = 200, description = "A page of the rejected messages", body = Rejects)),
 )]
 pub async fn rejects(
     State(app): State<App>,

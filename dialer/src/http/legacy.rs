@@ -1,5 +1,7 @@
-//! Routes of the old server that no longer exist. Features that are not implemented return 501, replaced ones 410.
-//! These routes read neither the body nor the database, so they require no session.
+//! Routes of the legacy server that this server does not support. They respond with 501 if the feature is not
+//! implemented, and with 410 if the route was removed. The message of a 410 response names a replacement.
+//!
+//! The handlers require no session, because they read neither the request body nor the database.
 
 use axum::Router;
 use axum::routing::any;
@@ -16,7 +18,7 @@ const PULL: &str = "Leads are no longer fetched from vendors. They come by webho
 const REORDER: &str = "Leads have no order of their own any more. Sort the list: GET /api/leads?sortBy=…&sortDirection=….";
 const REPAIR: &str = "This maintenance is gone: an import finds the same lead by itself. Change leads with PUT /api/leads/<id>.";
 
-/// Path, error code and advice. Each path is served for all methods.
+/// Path, error code and message of each unsupported route. The same response is sent for every HTTP method.
 const LEGACY: &[(&str, Code, &str)] = &[
     ("/api/groupme", Code::NotImplemented, GROUPME),
     ("/api/groupme/{*rest}", Code::NotImplemented, GROUPME),
@@ -73,7 +75,7 @@ const LEGACY: &[(&str, Code, &str)] = &[
     ),
 ];
 
-/// Routes for all paths of the old server that no longer exist.
+/// Returns a router with the unsupported routes that `LEGACY` lists.
 pub fn routes() -> Router<App> {
     LEGACY
         .iter()

@@ -1,4 +1,4 @@
-//! Limits of requests: body sizes and timeouts.
+//! Limits of HTTP requests and WebSockets: body sizes and timeouts.
 
 use std::time::Duration;
 
@@ -6,25 +6,26 @@ use axum::extract::DefaultBodyLimit;
 
 use crate::domain::vendor::file::limits::MAX_BYTES;
 
-/// Maximum size of a request body, in bytes.
+/// Maximum size of a request body, in bytes. Some routes have a higher limit.
 pub const MAX_BODY: usize = 1024 * 1024;
 
-/// Maximum size of a body with a profile picture, in bytes: base64 makes a picture of 1 MB longer by a third.
+/// Maximum size of a request body with a profile picture, in bytes. A picture of 1 MB, which base64 makes longer by a
+/// third, fits into it together with the other fields.
 pub const MAX_PICTURE_BODY: usize = MAX_BODY + MAX_BODY / 2;
 
-/// Additional bytes that are allowed for the multipart headers around an uploaded file.
+/// Maximum size of the multipart headers that surround an uploaded file, in bytes.
 const MULTIPART_OVERHEAD: usize = 64 * 1024;
 
-/// Maximum duration of a handler.
+/// Maximum duration of a handler, except for file uploads.
 pub const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Maximum duration of the upload handler, which receives a whole file.
+/// Maximum duration of the handler for file uploads.
 pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Route of the upload, which has its own limits for body and duration.
+/// Route of file uploads, which has its own limits for body size and duration.
 pub const UPLOAD_PATH: &str = "/api/csv-upload";
 
-/// Body limit of the upload: the maximum file size and the multipart headers.
+/// Returns the body limit of file uploads: the maximum file size plus the multipart headers.
 pub fn upload_body() -> DefaultBodyLimit {
     let file = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
     DefaultBodyLimit::max(file.saturating_add(MULTIPART_OVERHEAD))
@@ -33,9 +34,9 @@ pub fn upload_body() -> DefaultBodyLimit {
 /// Timeouts of a WebSocket.
 #[derive(Debug, Clone, Copy)]
 pub struct SocketTimeouts {
-    /// From the handshake until the client must have sent its `authenticate` message.
+    /// Maximum time from the handshake until the client's `authenticate` message.
     pub authenticate: Duration,
-    /// Interval of pings. A socket is closed if a ping is not answered before the next one is due.
+    /// Interval between pings. A socket is closed if a ping is not answered before the next one is due.
     pub ping: Duration,
     /// Maximum duration of the closing handshake.
     pub close: Duration,

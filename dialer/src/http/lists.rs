@@ -1,4 +1,4 @@
-//! Handlers of the do-not-call list and the text opt-out list: `/api/do-not-call` and `/api/text-opt-outs`.
+//! Handlers of `/api/do-not-call` and `/api/text-opt-outs`: lists of phone numbers that must not be called or texted.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -20,14 +20,14 @@ use crate::domain::lists::{self, List};
 use crate::domain::to_json;
 use crate::store::audit::AuditAction;
 
-/// Numbers on the list, newest first.
+/// Returns the phone numbers on the signed-in user's do-not-call list, newest first.
 #[utoipa::path(
     get,
     path = "/api/do-not-call",
     tag = "vendors",
     operation_id = "listDoNotCall",
     params(PageParams),
-    responses((status = 200, description = "The numbers", body = Numbers)),
+    responses((status = 200, description = "A page of the list", body = Numbers)),
 )]
 pub async fn show_do_not_call(
     State(app): State<App>,
@@ -37,14 +37,16 @@ pub async fn show_do_not_call(
     show(&app, &who, List::DoNotCall, &pairs).await
 }
 
-/// Adds numbers to the list.
+/// Adds phone numbers to the signed-in user's do-not-call list.
+///
+/// If one of the numbers is invalid, none is added.
 #[utoipa::path(
     post,
     path = "/api/do-not-call",
     tag = "vendors",
     operation_id = "addDoNotCall",
     request_body = NewNumbers,
-    responses((status = 200, description = "How many were added", body = AddedNumbers)),
+    responses((status = 200, description = "Number of phone numbers that were added", body = AddedNumbers)),
 )]
 pub async fn add_do_not_call(
     State(app): State<App>,
@@ -55,14 +57,16 @@ pub async fn add_do_not_call(
     add(&app, (&who, &from), List::DoNotCall, &body).await
 }
 
-/// Removes a number from the list; 404 if it is not listed.
+/// Removes a phone number from the signed-in user's do-not-call list.
+///
+/// Responds with 404 if the number is not on the list.
 #[utoipa::path(
     delete,
     path = "/api/do-not-call/{number}",
     tag = "vendors",
     operation_id = "removeDoNotCall",
-    params(("number" = String, Path, description = "In any spelling")),
-    responses((status = 200, description = "It was taken off", body = Done)),
+    params(("number" = String, Path, description = "Phone number, for example `+15550123456` or `(555) 012-3456`")),
+    responses((status = 200, description = "The phone number was removed", body = Done)),
 )]
 pub async fn remove_do_not_call(
     State(app): State<App>,
@@ -73,14 +77,14 @@ pub async fn remove_do_not_call(
     remove(&app, (&who, &from), List::DoNotCall, &number).await
 }
 
-/// Numbers on the list, newest first.
+/// Returns the phone numbers on the signed-in user's text opt-out list, newest first.
 #[utoipa::path(
     get,
     path = "/api/text-opt-outs",
     tag = "vendors",
     operation_id = "listTextOptOuts",
     params(PageParams),
-    responses((status = 200, description = "The numbers", body = Numbers)),
+    responses((status = 200, description = "A page of the list", body = Numbers)),
 )]
 pub async fn show_text_opt_outs(
     State(app): State<App>,
@@ -90,14 +94,16 @@ pub async fn show_text_opt_outs(
     show(&app, &who, List::TextOptOut, &pairs).await
 }
 
-/// Adds numbers to the list.
+/// Adds phone numbers to the signed-in user's text opt-out list.
+///
+/// If one of the numbers is invalid, none is added.
 #[utoipa::path(
     post,
     path = "/api/text-opt-outs",
     tag = "vendors",
     operation_id = "addTextOptOuts",
     request_body = NewNumbers,
-    responses((status = 200, description = "How many were added", body = AddedNumbers)),
+    responses((status = 200, description = "Number of phone numbers that were added", body = AddedNumbers)),
 )]
 pub async fn add_text_opt_outs(
     State(app): State<App>,
@@ -108,14 +114,16 @@ pub async fn add_text_opt_outs(
     add(&app, (&who, &from), List::TextOptOut, &body).await
 }
 
-/// Removes a number from the list; 404 if it is not listed.
+/// Removes a phone number from the signed-in user's text opt-out list.
+///
+/// Responds with 404 if the number is not on the list.
 #[utoipa::path(
     delete,
     path = "/api/text-opt-outs/{number}",
     tag = "vendors",
     operation_id = "removeTextOptOut",
-    params(("number" = String, Path, description = "In any spelling")),
-    responses((status = 200, description = "It was taken off", body = Done)),
+    params(("number" = String, Path, description = "Phone number, for example `+15550123456` or `(555) 012-3456`")),
+    responses((status = 200, description = "The phone number was removed", body = Done)),
 )]
 pub async fn remove_text_opt_out(
     State(app): State<App>,

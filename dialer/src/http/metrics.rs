@@ -1,4 +1,4 @@
-//! `/metrics`. It is served on a port of its own, because clients of the application must not be able to read it.
+//! Router for `/metrics`. It is served on a separate port, so that clients of the API cannot read the metrics.
 
 use axum::Router;
 use axum::extract::State;
@@ -10,7 +10,7 @@ use super::state::App;
 use crate::metrics::OPENMETRICS;
 use crate::store::health::CHECK_TIMEOUT;
 
-/// The router of the metrics port: `GET /metrics` only.
+/// Returns the router of the metrics port, which serves only `GET /metrics`.
 pub fn router(app: App) -> Router {
     Router::new().route("/metrics", get(render)).with_state(app)
 }

@@ -1,5 +1,5 @@
-//! The HTTP layer. Handlers extract parameters and build responses; decisions are made in other modules. `router` needs
-//! no network socket, so tests call it directly.
+//! HTTP layer. Handlers extract parameters and build responses, and leave decisions to other modules. Tests can call
+//! `router` directly, because it needs no network socket.
 
 pub mod account;
 mod answer;
@@ -48,7 +48,7 @@ pub use state::{App, AppState};
 
 use error::{ApiError, Code};
 
-/// The router of the whole application: the API, legacy routes, WebSocket and UI.
+/// Returns the router of the whole application: API, routes of the legacy server, WebSocket and UI.
 pub fn router(app: App) -> Router {
     let api = Router::from(described())
         .merge(legacy::routes())
@@ -57,12 +57,13 @@ pub fn router(app: App) -> Router {
     layered(api, app)
 }
 
-/// The OpenAPI 3.1 description of the API, as `dialer openapi` prints it.
+/// Returns the OpenAPI 3.1 description of the API, which `dialer openapi` prints.
 pub fn description() -> OpenApi {
     openapi::complete(described().into_openapi())
 }
 
-/// All routes of the API description. A handler is served at the method and path that its description states.
+/// Returns all routes that the OpenAPI description contains. Each handler is served at the method and path of its
+/// `utoipa::path` attribute.
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(system::health))
@@ -92,7 +93,7 @@ fn accounts() -> OpenApiRouter<App> {
         .routes(routes!(settings::read, settings::update))
 }
 
-/// Routes that only administrators may use.
+/// Returns the routes that only administrators may use.
 fn administration() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(passcodes::list, passcodes::create))
@@ -159,7 +160,8 @@ fn vendors_and_lists() -> OpenApiRouter<App> {
         .routes(routes!(lists::remove_text_opt_out))
 }
 
-/// Adds fallbacks and middleware to routes. Separate from `router`, so that tests can add routes.
+/// Adds the fallback handlers and the middleware to routes. It is separate from `router`, so that tests can add routes
+/// of their own.
 pub fn layered(routes: Router<App>, app: App) -> Router {
     routes
         .fallback(pages::fallback)

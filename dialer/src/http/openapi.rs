@@ -1,5 +1,5 @@
-//! The parts of the API description that do not come from handlers: security schemes, tags, and the response for
-//! refusals.
+//! Parts of the OpenAPI description that are not generated from handlers, such as security schemes, tags and the
+//! default error response.
 
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -13,29 +13,31 @@ use utoipa::openapi::{
 
 use super::schema::refusal::Refusal;
 
-/// Introduction of the API description.
+/// Introductory text of the OpenAPI description.
 const ABOUT: &str = "\
-The sales dialer's API. Bodies are JSON unless said otherwise, at most 1 MB. Every refusal has the same form, and its \
-`code` does not change.
+API of the sales dialer. Bodies are JSON of at most 1 MB unless an operation says otherwise. All errors have the same \
+form, the schema `Refusal`; its `code` is stable.
 
-Live updates come by WebSocket, at `/` or `/ws`: connect, send `{\"type\":\"authenticate\",\"token\":\"…\"}`, and listen.
+Live updates are sent over a WebSocket at `/` or `/ws`: connect, send \
+`{\"type\":\"authenticate\",\"token\":\"…\"}`, and read messages.
 
-Addresses of the old server that are gone for good answer 410, and those of things that are not there yet 501; both say \
-what to use instead.";
+Routes of the legacy server that were removed answer 410 and name the replacement. Those that are not implemented yet \
+answer 501.";
 
 const TAGS: [(&str, &str); 6] = [
-    ("accounts", "Signing in, and one's own account"),
-    ("administration", "For administrators"),
+    ("accounts", "Sign-in, and the account of the signed-in user"),
+    ("administration", "User management for administrators"),
     ("leads", "Leads and dispositions"),
-    ("calls", "Calls that reps made"),
+    ("calls", "Call records of reps"),
     (
         "vendors",
-        "Where leads come from, and numbers that must be left alone",
+        "Lead vendors, and phone numbers that must not be contacted",
     ),
-    ("system", "Health"),
+    ("system", "Health and version"),
 ];
 
-/// Adds these parts to the description that was generated from handlers.
+/// Completes the description that was generated from the handlers: adds the title, tags, security schemes and error
+/// responses.
 pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api.info = InfoBuilder::new()
         .title("Crokodial dialer")
@@ -56,7 +58,7 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api
 }
 
-/// Empty list of roles for a security requirement: any role is sufficient.
+/// Empty list of required roles in a security requirement: every signed-in user is allowed.
 const NOBODY_SPECIAL: [&str; 0] = [];
 
 fn tag((name, about): (&str, &str)) -> Tag {
@@ -70,11 +72,14 @@ fn secure(components: &mut Components) {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
         .description(Some(
-            "The `token` of `/api/auth/login`. A role in a requirement is the caller's.",
+            "The `token` returned by `/api/auth/login`. A role in a security requirement is the role that the signed-in user must have.",
         ));
     components.add_security_scheme("session", SecurityScheme::Http(session.build()));
     for header in ["sid", "apikey"] {
-        let value = ApiKeyValue::with_description(header, "Of the pair given to the vendor.");
+        let value = ApiKeyValue::with_description(
+            header,
+            "One half of the credential pair issued to the vendor.",
+        );
         components.add_security_scheme(header, SecurityScheme::ApiKey(ApiKey::Header(value)));
     }
     let mut more = vec![("Refusal".to_owned(), Refusal::schema())];
@@ -93,11 +98,12 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     one.into_iter().flatten()
 }
 
-/// Adds the default response to an operation: every status that it does not describe is a refusal.
+/// Adds an error response as the default response of an operation. It applies to every status that the operation does
+/// not describe.
 fn refusable(operation: &mut Operation) {
     let refusal = ContentBuilder::new().schema(Some(Ref::from_schema_name("Refusal")));
     let response = ResponseBuilder::new()
-        .description("Refused: what is wrong and what to do")
+        .description("Error: the cause and what to do about it")
         .content("application/json", refusal.build());
     operation
         .responses

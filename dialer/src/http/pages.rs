@@ -1,4 +1,4 @@
-//! Serves the UI: static files, and `index.html` for all paths of the client-side router.
+//! Handler that serves the UI: static files, and `index.html` for all paths of the client-side router.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,8 @@ use crate::ui::{self, Asset};
 
 const INDEX: &str = "index.html";
 
-/// Handler of all requests that match no other route.
+/// Handler of all requests that match no other route. Serves files of the UI, and responds with 404 to unknown API
+/// paths.
 pub async fn fallback(
     State(app): State<App>,
     method: Method,
@@ -49,8 +50,8 @@ pub async fn fallback(
     }
 }
 
-/// True if the path names a file. A missing file must be a 404 and not `index.html`, which a browser would otherwise
-/// run as a script.
+/// True if the path names a file. A missing file must result in 404. If the server sent `index.html` instead, a browser
+/// could try to run it as a script.
 fn is_file(path: &str) -> bool {
     path.starts_with("/assets/")
         || path

@@ -1,4 +1,4 @@
-//! Paging of lists: parameter `page` from 1, parameter `limit` up to 100.
+//! Paging of lists by the query parameters `page` (from 1) and `limit` (at most 100).
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const DEFAULT_LIMIT: u64 = 50;
 /// Maximum value of `limit`.
 const MAX_LIMIT: u64 = 100;
 
-/// The part of a list that a client requested.
+/// Page of a list that a client requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
     page: u64,
@@ -19,10 +19,10 @@ pub struct Paging {
 }
 
 impl Paging {
-    /// Parses `page` and `limit`; other keys are ignored.
+    /// Parses `page` and `limit` from a query string. Other parameters are ignored.
     ///
     /// # Errors
-    /// 400 naming the invalid parameter.
+    /// 400 that names the invalid parameter.
     pub fn of(pairs: &[(String, String)]) -> Result<Self, ApiError> {
         let read = |key: &str, usual: u64, most: u64| {
             let given = pairs.iter().find(|(k, v)| k == key && !v.is_empty());
@@ -43,13 +43,14 @@ impl Paging {
         })
     }
 
-    /// How many entries to skip, and how many to return.
+    /// Returns the number of entries to skip and the maximum number of entries to return.
     pub fn window(self) -> (u64, i64) {
         let limit = i64::try_from(self.limit).unwrap_or(1);
         ((self.page - 1) * self.limit, limit)
     }
 
-    /// The field `pagination` of a response: `{total, page, pages, limit}`, as in lists of leads.
+    /// Returns the response field `pagination`, which is `{total, page, pages, limit}`. `total` is the number of
+    /// entries on all pages.
     pub fn shown(self, total: u64) -> Value {
         let pages = total.div_ceil(self.limit);
         json!({ "total": total, "page": self.page, "pages": pages, "limit": self.limit })

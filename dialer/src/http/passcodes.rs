@@ -1,4 +1,4 @@
-//! Invite codes: anyone may validate one, administrators manage them.
+//! Handlers for invite codes. Anyone can validate a code; only administrators can manage codes.
 
 use std::collections::HashMap;
 
@@ -25,14 +25,16 @@ use crate::domain::passcode::InviteCode;
 use crate::domain::to_json::date;
 use crate::store::users::User;
 
-/// Validates an invite code.
+/// Checks that an invite code can be used to register.
+///
+/// The check does not count as a use of the code.
 #[utoipa::path(
     post,
     path = "/api/auth/validate-passcode",
     tag = "accounts",
     operation_id = "validatePasscode",
     request_body = TypedCode,
-    responses((status = 200, description = "It is valid", body = ValidCode)),
+    responses((status = 200, description = "The invite code is valid", body = ValidCode)),
     security(()),
 )]
 pub async fn validate(
@@ -52,16 +54,17 @@ pub async fn validate(
     Ok(done(StatusCode::OK, "The invite code is valid.", data))
 }
 
-/// Validates an invite code, in another response format.
+/// Checks that an invite code can be used to register.
 ///
-/// Consumes nothing: registration does. Clients call this just before it.
+/// Clients call this immediately before they register an account. Only the registration itself counts as a use of the
+/// code.
 #[utoipa::path(
     post,
     path = "/api/auth/consume-passcode",
     tag = "accounts",
     operation_id = "consumePasscode",
     request_body = TypedCode,
-    responses((status = 200, description = "It is valid", body = UsedCode)),
+    responses((status = 200, description = "The invite code is valid", body = UsedCode)),
     security(()),
 )]
 pub async fn consume(
@@ -97,13 +100,13 @@ async fn look_at(
     })
 }
 
-/// Invite codes, the newest 500.
+/// Returns the most recent invite codes, newest first, at most 500.
 #[utoipa::path(
     get,
     path = "/api/auth/passcodes",
     tag = "administration",
     operation_id = "listPasscodes",
-    responses((status = 200, description = "The codes", body = Passcodes)),
+    responses((status = 200, description = "The invite codes", body = Passcodes)),
     security(("session" = ["admin"])),
 )]
 pub async fn list(
@@ -143,14 +146,14 @@ fn shown(passcode: &InviteCode, makers: &HashMap<ObjectId, User>, now_ms: i64) -
     })
 }
 
-/// Creates an invite code with a given text.
+/// Creates an invite code with the given text.
 #[utoipa::path(
     post,
     path = "/api/auth/passcodes",
     tag = "administration",
     operation_id = "createPasscode",
     request_body = NewCode,
-    responses((status = 201, description = "Made", body = MadeCode)),
+    responses((status = 201, description = "The new invite code", body = MadeCode)),
     security(("session" = ["admin"])),
 )]
 pub async fn create(
@@ -164,14 +167,14 @@ pub async fn create(
     make(&app, &identity, Some(&code), limits, &caller).await
 }
 
-/// Creates a random invite code.
+/// Creates an invite code with a random text.
 #[utoipa::path(
     post,
     path = "/api/auth/passcodes/generate",
     tag = "administration",
     operation_id = "generatePasscode",
     request_body = CodeLimits,
-    responses((status = 201, description = "Made", body = MadeCode)),
+    responses((status = 201, description = "The new invite code", body = MadeCode)),
     security(("session" = ["admin"])),
 )]
 pub async fn generate(
@@ -208,14 +211,16 @@ async fn make(
     ))
 }
 
-/// Deactivates an invite code. The body is not read.
+/// Deactivates an invite code, so that it can no longer be used.
+///
+/// The request body is ignored.
 #[utoipa::path(
     put,
     path = "/api/auth/passcodes/{id}/deactivate",
     tag = "administration",
     operation_id = "deactivatePasscode",
-    params(("id" = Id, Path, description = "The invite code")),
-    responses((status = 200, description = "It is off", body = EndedCode)),
+    params(("id" = Id, Path, description = "Id of the invite code")),
+    responses((status = 200, description = "The invite code was deactivated", body = EndedCode)),
     security(("session" = ["admin"])),
 )]
 pub async fn deactivate(
@@ -240,8 +245,8 @@ pub async fn deactivate(
     path = "/api/auth/passcodes/{id}",
     tag = "administration",
     operation_id = "deletePasscode",
-    params(("id" = Id, Path, description = "The invite code")),
-    responses((status = 200, description = "Deleted", body = Done)),
+    params(("id" = Id, Path, description = "Id of the invite code")),
+    responses((status = 200, description = "The invite code was deleted", body = Done)),
     security(("session" = ["admin"])),
 )]
 pub async fn delete(

@@ -1,6 +1,6 @@
-//! Access to query strings.
+//! Extractor for query strings.
 
 use axum::extract::Query;
 
-/// Decoded key-value pairs of a query string, in order. A repeated key results in several pairs.
+/// Extractor of the decoded key-value pairs of a query string, in order. A repeated key yields several pairs.
 pub type Pairs = Query<Vec<(String, String)>>;

@@ -1,4 +1,4 @@
-//! Request ids, in the header `X-Request-Id` of requests and responses.
+//! Request ids, which are sent in the header `X-Request-Id` of requests and responses.
 
 use std::convert::Infallible;
 
@@ -9,7 +9,8 @@ use rand::Rng;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request. The client's id is used if it is short and plain; otherwise a random id of 128 bits is created.
+/// Id of a request. An id sent by the client is used if it consists of 8 to 64 letters, digits, `-` and `_`. Otherwise
+/// the server generates a random id of 128 bits.
 #[derive(Debug, Clone)]
 pub struct RequestId(HeaderValue);
 
@@ -34,7 +35,7 @@ impl RequestId {
         Self(HeaderValue::from_static(""))
     }
 
-    /// The id as a header value.
+    /// Returns the id as a header value.
     pub fn into_value(self) -> HeaderValue {
         self.0
     }

@@ -1,4 +1,4 @@
-//! Handlers of `/api/settings`: the settings of each user.
+//! Handlers of `/api/settings`, the settings of the signed-in user.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,7 +16,7 @@ use super::state::App;
 use crate::domain::settings;
 use crate::domain::to_json;
 
-/// The caller's settings.
+/// Returns the signed-in user's settings.
 #[utoipa::path(
     get,
     path = "/api/settings",
@@ -32,14 +32,16 @@ pub async fn read(
     Ok(shown(user, &app.store.settings(user).await?))
 }
 
-/// Changes the caller's settings.
+/// Changes the signed-in user's settings.
+///
+/// Absent fields stay unchanged.
 #[utoipa::path(
     put,
     path = "/api/settings",
     tag = "accounts",
     operation_id = "updateSettings",
     request_body = SettingsChange,
-    responses((status = 200, description = "As they are now", body = Settings)),
+    responses((status = 200, description = "The changed settings", body = Settings)),
 )]
 pub async fn update(
     State(app): State<App>,
@@ -60,10 +62,10 @@ fn shown(user: ObjectId, stored: &Document) -> Response {
     private(Json(shown).into_response())
 }
 
-/// The time zone that a user has set, or the server's default.
+/// Returns the time zone in a user's settings, or the server's default if the user has not set one.
 ///
 /// # Errors
-/// If the database fails.
+/// Returns an error if the database query fails.
 pub async fn time_zone(app: &App, user: ObjectId) -> Result<TimeZone, ApiError> {
     let stored = app.store.settings(user).await?;
     Ok(settings::zone_of(&stored).unwrap_or_else(|| app.time_zone.clone()))

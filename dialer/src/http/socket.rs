@@ -1,5 +1,5 @@
-//! The WebSocket on `/` and `/ws`. A client connects, sends `{type:"authenticate", token}`, and then receives notices.
-//! Messages of other types and a second `authenticate` are ignored.
+//! Handler of the WebSocket at `/` and `/ws`. A client connects, sends `{"type":"authenticate","token":"…"}`, and then
+//! receives notices. Messages of other types are ignored, and so is a second `authenticate` message.
 
 use std::time::{Duration, Instant};
 
@@ -25,30 +25,33 @@ use crate::http::cors::same_host;
 use crate::notices::{Inbox, PendingSocket};
 use crate::security::token::TokenRefusal;
 
-/// Size of the read buffer and of the write buffer of a socket, in bytes. The library's default of 128 KB each would be
-/// too much for a thousand sockets.
+/// Size of a socket's read buffer and of its write buffer, in bytes. The library's default of 128 KB for each would
+/// need too much memory for a thousand sockets.
 const BUFFER_SIZE: usize = 4 * 1024;
 
-/// Maximum size of data that waits to be sent on a socket, in bytes. Larger than the longest notes.
+/// Maximum size of the unsent data of a socket, in bytes. It is larger than the longest notes of a lead, which are sent
+/// in a single message.
 const MAX_UNSENT: usize = 1024 * 1024;
 
-/// Maximum duration of the database queries that identify a token's owner.
+/// Timeout of the database queries that find the owner of a token.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum duration of sending one message. While it is sent, missing answers to pings are not noticed.
+/// Timeout of sending one message. Missing pongs are not detected while a message is being sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why a socket ends.
+/// Reason why a socket ends.
 enum End {
     /// The client sent a close frame.
     Left,
     /// The connection is lost, so nothing can be sent.
     Gone,
+    /// The server closes the socket for this reason.
     Close(CloseReason),
 }
 
-/// Handler of `/` and `/ws`: a WebSocket handshake is answered with 101, other requests with the page. A `?token=` is
-/// ignored.
+/// Handler of `/` and `/ws`. Responds to a WebSocket handshake with 101, or with an error if the handshake is invalid,
+/// its origin is not allowed, too many sockets are pending, or the server is stopping. Handles any other request like
+/// [`pages::fallback`]. A token in the query string is ignored.
 pub async fn upgrade_or_page(
     State(app): State<App>,
     Client(caller): Client,
@@ -98,7 +101,8 @@ fn asks_for_socket(headers: &HeaderMap) -> bool {
     upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// True for pages of this host or of an allowed origin, and for programs that send no `Origin` header.
+/// Returns true if the `Origin` header names this host or an allowed origin. Also returns true if the header is absent,
+/// because only browsers send it.
 fn is_welcome(app: &App, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
@@ -145,7 +149,7 @@ async fn told_to_end(closing: &mut watch::Receiver<Option<CloseReason>>) -> End 
     }
 }
 
-/// Waits for the `authenticate` message and verifies its token.
+/// Waits for the `authenticate` message and verifies its token. Returns the identity of the token's owner.
 async fn authenticate(
     app: &App,
     socket: &mut WebSocket,
@@ -184,7 +188,8 @@ async fn token(socket: &mut WebSocket, allowance: &mut Allowance) -> Result<Opti
     }
 }
 
-/// Serves an authenticated socket: forwards notices, pings the client, and answers its messages.
+/// Serves an authenticated socket until it ends: forwards notices, pings the client, and reads the client's messages.
+/// Returns the reason for the end.
 async fn attend(
     socket: &mut WebSocket,
     queue: &mut tokio::sync::mpsc::Receiver<std::sync::Arc<str>>,
@@ -229,7 +234,7 @@ async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
     }
 }
 
-/// Interprets what was received; `None` for pings and pongs. An error ends the socket.
+/// Parses a received message. Returns `None` for pings and pongs, and an error if the socket must end.
 fn hear(
     heard: Option<Result<Message, axum::Error>>,
     allowance: &mut Allowance,
@@ -244,7 +249,7 @@ fn hear(
     }
     match message {
         Message::Text(text) => Ok(Some(ClientMessage::read(text.as_str().as_bytes()))),
-        // Binary messages are read like text messages, as on the old server.
+        // Binary messages are read like text messages, as on the legacy server.
         Message::Binary(bytes) => Ok(Some(ClientMessage::read(&bytes))),
         Message::Close(_) => Err(End::Left),
         Message::Ping(_) | Message::Pong(_) => Ok(None),
@@ -264,7 +269,8 @@ fn broken(error: axum::Error) -> End {
     })
 }
 
-/// Closes a socket: sends the close frame and waits for the client's. Without waiting, the last message could be lost.
+/// Closes a socket: sends a close frame and waits for the client's close frame. Without waiting, the last message could
+/// be lost.
 async fn part(socket: &mut WebSocket, end: End) {
     let said = match end {
         End::Gone => return,

@@ -1,4 +1,4 @@
-//! State that all handlers share: the application's services, and the configuration that requests need.
+//! State that all handlers share: the services of the application, and the configuration that handlers need.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use crate::store::health::HealthCheck;
 use crate::ui::Files;
 use crate::vendors::Vendors;
 
-/// The services and configuration that all handlers share.
+/// Services and configuration that all handlers share.
 #[derive(Debug)]
 pub struct AppState {
     pub accounts: Accounts,
@@ -34,13 +34,13 @@ pub struct AppState {
     pub files: Box<dyn Files>,
     pub origins: Origins,
     pub trusted_proxies: Vec<IpNet>,
-    /// Time zone of users who have not set one.
+    /// Time zone for users who have not set one.
     pub time_zone: TimeZone,
     pub version: String,
     pub role: &'static str,
     pub port: u16,
     pub started: Instant,
-    /// True once the warning about an X-Forwarded-For header from an untrusted address was logged.
+    /// True once the server has logged that it ignores the header `X-Forwarded-For` from an untrusted address.
     pub proxy_warning_given: AtomicBool,
     stopping: AtomicBool,
 }
@@ -88,7 +88,7 @@ impl AppState {
         }
     }
 
-    /// Begins the shutdown: `/readyz` reports that the process is not ready, and imports stop.
+    /// Begins the shutdown: `/readyz` reports that the server is not ready, and running imports stop.
     pub fn begin_shutdown(&self) {
         self.stopping.store(true, Ordering::Release);
         self.imports.stop();

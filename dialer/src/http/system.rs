@@ -1,4 +1,4 @@
-//! Handlers for health, readiness and liveness.
+//! Handlers of the health, readiness and liveness checks.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,16 +12,16 @@ use super::schema::system::{Health, Liveness, MessageBody, Readiness, WebhookHea
 use super::state::App;
 use crate::store::health::CHECK_TIMEOUT;
 
-/// Reports whether the application works.
+/// Reports whether the server can use its database.
 ///
-/// 200 only if the database answers with the application's own credentials. Answers within 2 s. Keeps the old server's
-/// fields.
+/// Responds with 200 only if the database answers a query with the application's own credentials, otherwise with 503.
+/// Responds within 2 s. The body contains the fields of the legacy server's response and further fields.
 #[utoipa::path(
     get,
     path = "/api/health",
     tag = "system",
     operation_id = "health",
-    responses((status = 200, description = "It can", body = Health), (status = 503, description = "It cannot, and why", body = Health)),
+    responses((status = 200, description = "The database can be used", body = Health), (status = 503, description = "The database cannot be used; the body contains the cause", body = Health)),
     security(()),
 )]
 pub async fn health(State(app): State<App>) -> Response {
@@ -32,7 +32,7 @@ pub async fn health(State(app): State<App>) -> Response {
         "version": app.version,
         "role": app.role,
         "database": if outcome.is_ok() { "connected" } else { "unreachable" },
-        // Text, because the old server sent the port as text.
+        // Text, because the legacy server sent the port as text.
         "port": app.port.to_string(),
         "uptime": app.started.elapsed().as_secs_f64(),
         "timestamp": timestamp(),
@@ -48,16 +48,17 @@ pub async fn health(State(app): State<App>) -> Response {
     uncached(status, body)
 }
 
-/// Reports whether requests should be sent here.
+/// Reports whether the server is ready to receive requests.
 ///
-/// 200 from the first database connection until shutdown begins. A later outage does not count: removing every replica
-/// from service would only replace the application's own error by the proxy's.
+/// Responds with 200 from the first successful database query until shutdown begins, otherwise with 503. A later
+/// database outage does not change this. If it did, all replicas would be removed from service, and clients would
+/// receive the proxy's error instead of the application's.
 #[utoipa::path(
     get,
     path = "/readyz",
     tag = "system",
     operation_id = "ready",
-    responses((status = 200, description = "They should", body = Readiness), (status = 503, description = "Not yet, or not any more", body = Readiness)),
+    responses((status = 200, description = "The server is ready", body = Readiness), (status = 503, description = "The database has not been reached yet, or the server is shutting down", body = Readiness)),
     security(()),
 )]
 pub async fn readyz(State(app): State<App>) -> Response {
@@ -78,13 +79,13 @@ fn not_ready(reason: &str, message: &str) -> Response {
     uncached(StatusCode::SERVICE_UNAVAILABLE, body)
 }
 
-/// Reports that the process is alive.
+/// Reports that the server process is running.
 #[utoipa::path(
     get,
     path = "/livez",
     tag = "system",
     operation_id = "alive",
-    responses((status = 200, description = "It answers", body = Liveness)),
+    responses((status = 200, description = "The process is running", body = Liveness)),
     security(()),
 )]
 pub async fn livez() -> Response {
@@ -97,7 +98,7 @@ pub async fn livez() -> Response {
     path = "/api/webhooks/health",
     tag = "vendors",
     operation_id = "webhookHealth",
-    responses((status = 200, description = "It is", body = WebhookHealth)),
+    responses((status = 200, description = "The webhook is available", body = WebhookHealth)),
     security(()),
 )]
 pub async fn webhooks_health() -> Response {
@@ -111,13 +112,15 @@ pub async fn webhooks_health() -> Response {
     )
 }
 
-/// The old server's health check.
+/// Responds with a message that the API is working.
+///
+/// Clients of the legacy server use this as a health check.
 #[utoipa::path(
     get,
     path = "/api/test",
     tag = "system",
     operation_id = "test",
-    responses((status = 200, description = "It answers", body = MessageBody)),
+    responses((status = 200, description = "The API is working", body = MessageBody)),
     security(()),
 )]
 pub async fn test(State(app): State<App>) -> Response {
@@ -125,7 +128,7 @@ pub async fn test(State(app): State<App>) -> Response {
     uncached(StatusCode::OK, json!({ "message": message }))
 }
 
-/// The current time in ISO 8601, UTC, with milliseconds.
+/// Returns the current time in ISO 8601 format, in UTC and with milliseconds.
 fn timestamp() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }

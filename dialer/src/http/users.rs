@@ -20,14 +20,14 @@ use crate::domain::to_json::date;
 use crate::store::administration::ListedAccount;
 use crate::store::users::User;
 
-/// Accounts, oldest first.
+/// Returns a page of the accounts, oldest first.
 #[utoipa::path(
     get,
     path = "/api/users",
     tag = "administration",
     operation_id = "listUsers",
     params(PageParams),
-    responses((status = 200, description = "The accounts", body = Users)),
+    responses((status = 200, description = "A page of the accounts", body = Users)),
     security(("session" = ["admin"])),
 )]
 pub async fn list(
@@ -51,15 +51,17 @@ fn listed(one: &ListedAccount) -> Value {
     shown
 }
 
-/// Sets the role of an account. 409 for the last administrator.
+/// Sets the role of an account.
+///
+/// Responds with 409 if no administrator who can sign in would be left.
 #[utoipa::path(
     put,
     path = "/api/users/{id}/role",
     tag = "administration",
     operation_id = "setRole",
-    params(("id" = Id, Path, description = "The account")),
+    params(("id" = Id, Path, description = "Id of the account")),
     request_body = NewRole,
-    responses((status = 200, description = "It has the role", body = ChangedUser)),
+    responses((status = 200, description = "The account with the new role", body = ChangedUser)),
     security(("session" = ["admin"])),
 )]
 pub async fn set_role(
@@ -75,16 +77,17 @@ pub async fn set_role(
     Ok(done("The role is set.", &changed))
 }
 
-/// Disables an account. 409 for the last administrator. The body is not read.
+/// Disables an account.
 ///
-/// Sign-in is refused, sessions end, and vendor credentials of this tenant are revoked.
+/// The user can no longer sign in, all sessions end, and the vendor credentials of the account are revoked. Responds
+/// with 409 if no administrator who can sign in would be left. The request body is ignored.
 #[utoipa::path(
     post,
     path = "/api/users/{id}/disable",
     tag = "administration",
     operation_id = "disableUser",
-    params(("id" = Id, Path, description = "The account")),
-    responses((status = 200, description = "It is disabled", body = ChangedUser)),
+    params(("id" = Id, Path, description = "Id of the account")),
+    responses((status = 200, description = "The account was disabled", body = ChangedUser)),
     security(("session" = ["admin"])),
 )]
 pub async fn disable(
@@ -98,14 +101,16 @@ pub async fn disable(
     Ok(done("The account is disabled.", &disabled))
 }
 
-/// Enables an account. Vendor credentials stay revoked. The body is not read.
+/// Enables a disabled account.
+///
+/// Vendor credentials that were revoked when the account was disabled stay revoked. The request body is ignored.
 #[utoipa::path(
     post,
     path = "/api/users/{id}/enable",
     tag = "administration",
     operation_id = "enableUser",
-    params(("id" = Id, Path, description = "The account")),
-    responses((status = 200, description = "It is enabled", body = ChangedUser)),
+    params(("id" = Id, Path, description = "Id of the account")),
+    responses((status = 200, description = "The account was enabled", body = ChangedUser)),
     security(("session" = ["admin"])),
 )]
 pub async fn enable(
@@ -120,14 +125,17 @@ pub async fn enable(
     Ok(done(message, &enabled))
 }
 
-/// Creates a password reset link, which is shown once. The body is not read.
+/// Creates a password reset link for an account.
+///
+/// Only this response contains the link. It expires after one hour. Earlier links of the account become invalid. The
+/// request body is ignored.
 #[utoipa::path(
     post,
     path = "/api/users/{id}/reset-link",
     tag = "administration",
     operation_id = "makeResetLink",
-    params(("id" = Id, Path, description = "The account")),
-    responses((status = 201, description = "The link", body = ResetLink)),
+    params(("id" = Id, Path, description = "Id of the account")),
+    responses((status = 201, description = "The reset link", body = ResetLink)),
     security(("session" = ["admin"])),
 )]
 pub async fn reset_link(

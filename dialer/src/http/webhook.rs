@@ -1,4 +1,4 @@
-//! Handlers of `POST /api/webhooks/nextgen`, which receives leads from a vendor.
+//! Handlers of the webhook `POST /api/webhooks/nextgen`, which receives leads from a vendor.
 
 use std::time::Instant;
 
@@ -26,17 +26,19 @@ use crate::vendors;
 
 const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 
-/// Value of the field `source` in leads that this webhook stores.
+/// Value of the field `source` of leads that this webhook stores.
 const SOURCE: &str = "NextGen";
 
-/// Receives a lead from a vendor. A repeated message changes nothing.
+/// Receives a lead from a vendor.
+///
+/// Sending the same message again creates neither a second lead nor a second purchase.
 #[utoipa::path(
     post,
     path = "/api/webhooks/nextgen",
     tag = "vendors",
     operation_id = "receiveLead",
     request_body = schema::VendorLeadBody,
-    responses((status = 200, description = "It was known", body = schema::Received), (status = 201, description = "It is new", body = schema::Received)),
+    responses((status = 200, description = "The lead already existed", body = schema::Received), (status = 201, description = "The lead was created", body = schema::Received)),
     security(("sid" = [], "apikey" = [])),
 )]
 pub async fn receive(
@@ -98,7 +100,9 @@ pub async fn receive(
     Ok(response)
 }
 
-/// Receives a lead from a vendor, at the path of an older integration.
+/// Receives a lead from a vendor in the same way as `POST /api/webhooks/nextgen`.
+///
+/// This path exists for vendors that use an older integration.
 #[utoipa::path(
     post,
     path = "/api/integration/nextgen",
@@ -106,8 +110,8 @@ pub async fn receive(
     operation_id = "receiveLeadWhereItWas",
     request_body = schema::VendorLeadBody,
     responses(
-        (status = 200, description = "It was known", body = schema::Received),
-        (status = 201, description = "It is new", body = schema::Received),
+        (status = 200, description = "The lead already existed", body = schema::Received),
+        (status = 201, description = "The lead was created", body = schema::Received),
     ),
     security(("sid" = [], "apikey" = [])),
 )]
@@ -144,7 +148,8 @@ fn notice(lead: &VendorLead, received: &ReceivedLead, took: u64) -> Notice {
     }
 }
 
-/// The vendor's credential, from the headers `sid` and `apikey`.
+/// Returns the vendor's credential from the headers `sid` and `apikey`. Returns an error if a header is missing, empty
+/// or too long.
 fn pair(headers: &HeaderMap) -> Result<CredentialPair, vendors::VendorError> {
     let given = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());

@@ -1,4 +1,4 @@
-//! What the imports of one process share.
+//! Resources shared by all CSV imports of a process.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -10,10 +10,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::notices::Notices;
 use crate::store::Store;
 
-/// Maximum number of concurrent imports per process, because each takes several megabytes of memory.
+/// Maximum number of concurrent imports per process, because each import takes several megabytes of memory.
 const MAX_CONCURRENT: usize = 2;
 
-/// What the imports of one process share: services, slots, and the directory of uploads.
+/// Resources shared by all imports of a process: the database, notices to users, import slots, and the directory for
+/// uploaded files.
 #[derive(Debug)]
 pub struct Importer {
     pub store: Arc<Store>,
@@ -34,20 +35,20 @@ impl Importer {
         }
     }
 
-    /// Takes a slot for an import; `None` if all slots are taken.
+    /// Reserves a slot for an import until the returned permit is dropped. Returns `None` if all slots are taken.
     pub fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// Creates an unnamed temporary file, which the system removes when it is closed.
+    /// Creates an unnamed temporary file, which the operating system deletes when it is closed.
     ///
     /// # Errors
-    /// The file cannot be created in the directory.
+    /// If the file cannot be created in the spool directory.
     pub fn spool(&self) -> std::io::Result<File> {
         tempfile::tempfile_in(&self.spool_dir)
     }
 
-    /// Makes the running imports stop after their current batch. Another process continues them.
+    /// Makes running imports stop after their current batch, so that another process can continue them.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
     }

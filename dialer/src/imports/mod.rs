@@ -1,5 +1,5 @@
-//! Imports of vendors' files. A file is stored on disk, read completely, and journalled in the database. Only then are
-//! leads written. From the moment it is journalled, any process can finish the import.
+//! Imports of vendors' CSV files. A file is first saved to disk, validated, and copied to a journal in the database;
+//! only then are leads written. Once the journal is complete, any process can finish the import.
 
 mod importer;
 pub mod runner;

@@ -1,4 +1,4 @@
-//! Runs journalled imports, also those that another process abandoned.
+//! Runs imports whose rows are stored in the import journal, including imports that another process abandoned.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,32 +18,35 @@ use crate::store::lease::{Chain, Lease, RENEW_INTERVAL};
 use crate::store::vendor::journal::UnfinishedImport;
 use crate::store::vendor::rows::Job;
 
-/// Interval at which abandoned imports are searched for.
+/// Interval at which this process looks for abandoned imports.
 const RESUME_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Maximum number of attempts for an import that fails although the database is reachable.
+/// Number of attempts after which a failing import is marked as failed, unless the last attempt failed because of a
+/// database outage.
 const MAX_ATTEMPTS: i64 = 5;
 
-/// Message of an import that failed before any lead was written.
+/// Error message for an import that failed before any lead was written.
 pub const NOT_JOURNALLED: &str =
     "The import broke off before anything was written. Send the file again.";
 
-/// Message of an import that failed after leads were written.
+/// Error message for an import that failed while leads were being written.
 const GIVEN_UP: &str = "The import could not be finished. Send the file again: what is imported already stays as it is.";
 
-/// How an attempt to run an import ended.
+/// Outcome of an attempt to run an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The import is finished.
+    /// The import is complete.
     Done,
-    /// The import must be continued by another process, because this one is stopping or has lost the lease.
+    /// The import is incomplete. Another process must continue it, because this process is stopping or has lost the
+    /// lease.
     Left,
 }
 
-/// Runs a journalled import until it is finished or this process must leave it.
+/// Runs a journalled import until it is complete, this process is stopping, or the lease is lost.
 ///
 /// # Errors
-/// If the database fails. The lease is released, so that another process can resume the import soon.
+/// If the database fails. The lease is then released so that another process can resume the import. From the fifth
+/// attempt on, the import is marked as failed instead, unless the error is a database outage.
 pub async fn run(
     imports: &Importer,
     import: &UnfinishedImport,
@@ -69,7 +72,7 @@ pub async fn run(
     worked
 }
 
-/// Renews the lease regularly. Returns only if the lease is lost.
+/// Renews the lease periodically. Returns only when the lease is lost.
 async fn keep(store: &Store, lease: &Lease) {
     loop {
         tokio::time::sleep(RENEW_INTERVAL).await;
@@ -123,10 +126,11 @@ async fn work(imports: &Importer, import: &UnfinishedImport) -> Result<Ended, Fa
     Ok(Ended::Done)
 }
 
-/// Resumes all unfinished imports whose lease has expired. Returns how many of them have ended, finished or failed.
+/// Resumes unfinished imports whose lease no process holds, as long as import slots are free. Returns the number of
+/// imports that were completed, or were marked as failed because their journal is incomplete.
 ///
 /// # Errors
-/// If the database fails while imports are searched for. A failure of a single import is only logged.
+/// If the database fails before an import runs. An error while an import runs is only logged.
 pub async fn resume(imports: &Importer) -> Result<usize, Fault> {
     let store = &imports.store;
     store.clear_ended_imports().await?;
@@ -156,7 +160,7 @@ pub async fn resume(imports: &Importer) -> Result<usize, Fault> {
     Ok(ended)
 }
 
-/// Resumes abandoned imports at startup and then every minute, until `stop` is cancelled.
+/// Resumes abandoned imports immediately and then every minute, until `stop` is cancelled.
 pub async fn keep_resuming(imports: &Importer, stop: &CancellationToken) {
     loop {
         if let Err(fault) = resume(imports).await {

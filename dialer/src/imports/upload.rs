@@ -1,4 +1,4 @@
-//! Turns an uploaded file into a journalled import.
+//! Validation of an uploaded file, and copying of its rows to the import journal in the database.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
@@ -23,12 +23,13 @@ use crate::store::lease::Lease;
 use crate::store::vendor::journal::UnfinishedImport;
 use crate::store::vendor::rows::Job;
 
-/// Maximum number of rows per batch.
+/// Maximum number of rows in a batch.
 const MAX_BATCH_ROWS: usize = 500;
-/// Approximate maximum size of a batch, in bytes. Far below MongoDB's limit of 16 MB per document.
+/// Approximate maximum size of a batch, in bytes. A batch is stored as one document, and MongoDB limits documents to 16
+/// MB.
 const MAX_BATCH_BYTES: usize = 3 * 1024 * 1024;
 
-/// Reason why a file was not imported.
+/// Error that prevents the import of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error("{0}")]
@@ -41,7 +42,7 @@ pub enum ImportError {
     Spool,
 }
 
-/// A file that was read completely and whose rows are valid.
+/// An uploaded file that has been validated.
 #[derive(Debug)]
 pub struct Checked {
     file: File,
@@ -50,10 +51,12 @@ pub struct Checked {
     wanted: WantedKeys,
 }
 
-/// Reads and checks a whole file. Writes nothing.
+/// Validates a whole file without writing anything. If `partial` is true, rows that are not UTF-8 text or have too many
+/// columns are skipped; otherwise they are an error.
 ///
 /// # Errors
-/// `File` if the file is refused, `Database`, `Spool` if the stored file cannot be read.
+/// `File` if the file is rejected, `Database` if the database fails, `Spool` if the uploaded file cannot be read from
+/// disk.
 pub async fn check(
     store: &Store,
     tenant: ObjectId,
@@ -87,10 +90,10 @@ fn rewound(mut file: &File) -> Result<&File, ImportError> {
     Ok(file)
 }
 
-/// Dry run: the counts that an import would have. Writes nothing.
+/// Performs a dry run and returns the row counts that a real import would have. Writes nothing.
 ///
 /// # Errors
-/// `Database`, `Spool` if the stored file cannot be read.
+/// `Database` if the database fails, `Spool` if the uploaded file cannot be read from disk.
 pub async fn rehearse(
     store: &Store,
     tenant: ObjectId,
@@ -113,10 +116,12 @@ pub async fn rehearse(
     Ok(counts)
 }
 
-/// Journals the rows of a file. Afterwards the import will be completed even if this process ends.
+/// Copies the rows of a file to the import journal in the database. Afterwards, another process can complete the import
+/// if this process ends. Returns the import and the lease that this process holds on it.
 ///
 /// # Errors
-/// `UnderWay`, `Database`, `Spool`. After an error nothing is imported.
+/// `UnderWay` if the tenant has an unfinished import, `Database` if the database fails, `Spool` if the uploaded file
+/// cannot be read from disk. After an error, nothing is imported.
 pub async fn journal(
     store: &Store,
     tenant: ObjectId,
@@ -155,7 +160,7 @@ async fn fill(
     Err(Fault::new(Reason::NoAnswer).into())
 }
 
-/// The rows of a file that contain a lead, in batches. At most one finished batch waits for the receiver.
+/// Returns a channel that yields the rows that contain a lead, in batches. The channel buffers one batch.
 fn batches(checked: Checked) -> mpsc::Receiver<Result<Vec<Row>, ImportError>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::task::spawn_blocking(move || {

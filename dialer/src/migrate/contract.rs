@@ -1,5 +1,5 @@
-//! `dialer migrate --contract`: changes after which the old server can no longer use the database. Every step is
-//! idempotent and the mark of completion is written last, so that an interrupted run can be repeated.
+//! Implementation of `dialer migrate --contract`, after which the old Node.js server can no longer use the database.
+//! Every step is idempotent, and the completion mark is written last, so an interrupted run can be repeated.
 
 use anyhow::{Context, bail};
 
@@ -10,21 +10,24 @@ use crate::store::Store;
 use crate::store::vendor::CredentialRow;
 use crate::vendors::seal_row;
 
-/// Maximum number of passes over plain-text credentials. If any remain after that, another process keeps creating them.
+/// Maximum number of passes that encrypt plain-text credentials. The command fails if even the last pass finds some,
+/// because another process must be creating them.
 const MAX_PASSES: u32 = 5;
 
-/// The changes that the command will make.
+/// Changes that `dialer migrate --contract` is about to make.
 struct Plan {
     plain: Vec<CredentialRow>,
     old: Vec<(ExistingIndex, &'static str)>,
-    /// True for the first run: new passwords are still stored as bcrypt.
+    /// True if `dialer migrate --contract` has not been completed on this database yet, so new passwords are still
+    /// stored as bcrypt hashes.
     first: bool,
 }
 
-/// Prints the irreversible changes, then makes them.
+/// Prints the irreversible changes of `dialer migrate --contract`, then makes them.
 ///
 /// # Errors
-/// A message for the operator. If encryption keys are missing or wrong, nothing is changed.
+/// If the database fails, another process keeps creating plain-text credentials, or encryption keys are missing or
+/// wrong. If keys are missing or wrong, nothing has been changed.
 pub(super) async fn contract(store: &Store, ring: Option<&KeyRing>) -> anyhow::Result<()> {
     let plan = Plan {
         plain: store.plain_credentials().await?,
@@ -43,8 +46,8 @@ pub(super) async fn contract(store: &Store, ring: Option<&KeyRing>) -> anyhow::R
     Ok(())
 }
 
-/// The key ring, or `None` if there is nothing to seal. Checks that the ring can open the credentials that are already
-/// sealed.
+/// Checks that the key ring can decrypt the active credentials that are already encrypted (at most 100 are checked),
+/// and returns it. Returns `None` if `plain`, the number of plain-text credentials, is 0.
 async fn usable<'a>(
     store: &Store,
     ring: Option<&'a KeyRing>,
@@ -92,12 +95,13 @@ fn announce(plan: &Plan, ring: Option<&KeyRing>) {
     if plan.first {
         println!(
             "users: from now on passwords are stored as Argon2id, those of bcrypt when their owners next sign in; the \
-             old server cannot read them"
+             legacy server cannot read them"
         );
     }
 }
 
-/// Seals credentials in passes until none is plain text, because writes may be lost and new ones may appear meanwhile.
+/// Encrypts all plain-text credentials. Repeats this until none is left, at most `MAX_PASSES` times, because other
+/// processes may change or create credentials in the meantime.
 async fn seal_all(store: &Store, ring: &KeyRing) -> anyhow::Result<()> {
     for _ in 0..MAX_PASSES {
         let plain = store.plain_credentials().await?;
@@ -111,6 +115,6 @@ async fn seal_all(store: &Store, ring: &KeyRing) -> anyhow::Result<()> {
         }
     }
     bail!(
-        "vendor credentials in plain text appear while others are sealed: stop the old server, then run this again"
+        "vendor credentials in plain text appear while others are sealed: stop the legacy server, then run this again"
     )
 }

@@ -1,7 +1,7 @@
-//! `dialer migrate`: prepares the database for the move from the old server, and completes the move afterwards.
+//! Implementation of `dialer migrate`, which moves the database of the old Node.js server to the dialer.
 //!
-//! `--apply` only adds data, so that the old server and the previous release keep working. All changes that would break
-//! them are made by `--contract`.
+//! `--apply` only adds data, so the legacy server and the previous release of the dialer keep working. All changes that
+//! would break them are made by `--contract`.
 
 mod contract;
 
@@ -23,18 +23,20 @@ use crate::security::keyring::KeyRing;
 use crate::store::Store;
 use crate::store::lease::{Chain, Lease, RENEW_INTERVAL};
 
-/// Interval at which a lock is checked that another `dialer migrate` holds.
+/// Time between attempts to take the lock while another `dialer migrate` holds it.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// Maximum number of checks: ten minutes in total.
+/// Maximum number of attempts to take the lock: ten minutes in total.
 const MAX_LOCK_POLLS: u32 = 300;
 
-/// Number of documents between two progress messages.
+/// Number of leads between two progress messages.
 const PROGRESS_INTERVAL: u64 = 10_000;
 
-/// Runs the command and returns its exit code.
+/// Runs `dialer migrate` with the given arguments and returns its exit code.
 ///
 /// # Errors
-/// A message for the operator: the database fails, the user is unknown, or another run does not end.
+/// If the database fails, the user named by `--assign-unowned` does not exist, another run holds the lock for ten
+/// minutes or takes it over, or a precondition of `--contract` is not met. The message is meant for the person who runs
+/// the command.
 pub async fn run(config: &Config, asked: &Migrate) -> anyhow::Result<u8> {
     if asked.contract && config.role == InstanceRole::Candidate {
         bail!(
@@ -77,7 +79,7 @@ async fn change(store: &Store, ring: Option<&KeyRing>, asked: &Migrate) -> anyho
     print(&findings, asked.output)
 }
 
-/// Id of the account with this `_id` or e-mail address.
+/// Returns the id of the account whose `_id` or e-mail address is `named`. Fails if there is none.
 async fn owner(store: &Store, named: &str) -> anyhow::Result<ObjectId> {
     let found = match named.parse::<ObjectId>() {
         Ok(id) => store.user(id).await?,
@@ -90,7 +92,7 @@ async fn owner(store: &Store, named: &str) -> anyhow::Result<ObjectId> {
     Ok(user.id)
 }
 
-/// Inspects all data and returns the findings. Changes nothing.
+/// Inspects accounts, leads, vendor credentials, indexes and dispositions, and returns the findings. Changes nothing.
 ///
 /// # Errors
 /// If the database fails.
@@ -134,7 +136,7 @@ pub async fn inspect(store: &Store) -> anyhow::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Makes the changes of `--apply`, which only add data.
+/// Makes the changes of `dialer migrate --apply`, which only add data.
 async fn apply(store: &Store) -> anyhow::Result<()> {
     let lowered = store.lower_emails().await?;
     println!("users: emailLower added to {lowered}");
@@ -160,13 +162,13 @@ fn print(findings: &[Finding], output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The lock that keeps other runs of `dialer migrate` away.
+/// Lock that prevents concurrent runs of `dialer migrate`.
 struct Lock<'a> {
     store: &'a Store,
     lease: Lease,
 }
 
-/// Takes the lock. Waits while another run holds it.
+/// Takes the lock. While another run holds it, retries for up to ten minutes and then fails.
 async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
     for look in 0..MAX_LOCK_POLLS {
         match store.take_lease(Chain::Migration, now_ms()).await? {
@@ -182,7 +184,7 @@ async fn lock(store: &Store) -> anyhow::Result<Lock<'_>> {
 }
 
 impl Lock<'_> {
-    /// Renews the lock regularly. Returns only if the lock is lost, with the error to report.
+    /// Renews the lock periodically. Returns an error when the lock is lost or cannot be renewed.
     async fn keep(&self) -> anyhow::Error {
         loop {
             tokio::time::sleep(RENEW_INTERVAL).await;
@@ -194,7 +196,7 @@ impl Lock<'_> {
         }
     }
 
-    /// Releases the lock. Best effort: a lock that is not released expires.
+    /// Releases the lock. A failure is only logged, because an unreleased lock expires.
     async fn release(&self) {
         if let Err(fault) = self.store.release_lease(&self.lease).await {
             tracing::debug!(%fault, "the lock was left to end by itself");

@@ -1,4 +1,4 @@
-//! The WebSockets of this process that receive notices: their users, and a bounded queue for each.
+//! Registry of the authenticated WebSockets of this process, each with a bounded queue of notices.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::domain::socket::{AuthFailure, CloseReason, MAX_PER_USER};
 
-/// Maximum number of authenticated sockets per process.
+/// Maximum number of authenticated WebSockets per process.
 pub const MAX_SOCKETS: usize = 2048;
 
-/// Maximum number of notices in a socket's queue. A burst of leads fits. If a client falls further behind, its socket
-/// is closed; it reloads its data when it reconnects.
+/// Maximum number of notices in a socket's queue, enough for a burst of leads. If the queue is full, the socket is
+/// closed, and the client reloads its data when it reconnects.
 pub const QUEUE_LENGTH: usize = 256;
 
-/// The hub's side of a subscription: whose socket it is, and where to send notices.
+/// The hub's side of a subscription: the user and session of a socket, and the channels that lead to it.
 #[derive(Debug)]
 struct Subscriber {
     user: ObjectId,
@@ -25,21 +25,21 @@ struct Subscriber {
     closing: watch::Sender<Option<CloseReason>>,
 }
 
-/// The socket's side of a subscription: the notices to send, and the reason to close.
+/// The socket's side of a subscription: the notices to send to the client, and the reason to close the socket.
 #[derive(Debug)]
 pub struct Inbox {
     pub queue: mpsc::Receiver<Arc<str>>,
     pub closing: watch::Receiver<Option<CloseReason>>,
 }
 
-/// Number of sockets that a notice was queued for, and of those whose queue was full.
+/// Number of sockets for which a notice was queued (`delivered`) and for which it could not be queued (`dropped`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delivery {
     pub delivered: usize,
     pub dropped: usize,
 }
 
-/// All subscriptions of this process, by their number.
+/// All subscriptions of this process, indexed by subscription number and by user.
 #[derive(Debug, Default)]
 pub struct Hub {
     subscribers: HashMap<u64, Subscriber>,
@@ -49,7 +49,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Adds a subscription for a socket. Returns its number and the socket's side.
+    /// Adds a subscription for a socket and returns its number and its [`Inbox`]. `ends_ms` is the time at which the
+    /// session expires, in milliseconds since the Unix epoch.
     ///
     /// # Errors
     /// `TooMany` if the user or this process has too many sockets, `ShuttingDown` after [`Self::close`].
@@ -82,7 +83,7 @@ impl Hub {
         Ok((number, Inbox { queue, closing }))
     }
 
-    /// Removes a subscription. Does nothing if it was removed before.
+    /// Removes a subscription. Does nothing if it does not exist.
     pub fn leave(&mut self, number: u64) {
         let Some(subscriber) = self.subscribers.remove(&number) else {
             return;
@@ -103,12 +104,12 @@ impl Hub {
         self.subscribers.is_empty()
     }
 
-    /// True if this process has a socket of the tenant.
+    /// Returns true if the tenant has a socket in this process.
     pub fn has(&self, tenant: ObjectId) -> bool {
         self.of_user.contains_key(&tenant)
     }
 
-    /// Queues a message for every socket of a tenant.
+    /// Queues a message for every socket of the tenant. Closes sockets whose queue is full.
     pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) -> Delivery {
         let mut delivery = Delivery::default();
         for number in self.of_user.get(&tenant).into_iter().flatten() {
@@ -126,7 +127,7 @@ impl Hub {
         delivery
     }
 
-    /// Ids of all sessions that have a socket here.
+    /// Returns the ids of all sessions that have a socket in this process.
     pub fn sessions(&self) -> Vec<String> {
         let keys: HashSet<&String> = self
             .subscribers
@@ -136,7 +137,7 @@ impl Hub {
         keys.into_iter().cloned().collect()
     }
 
-    /// Closes the sockets of expired sessions and of the revoked sessions `gone`.
+    /// Closes the sockets of all sessions that expire at or before `now_ms` or are listed in `gone`.
     pub fn end(&self, gone: &HashSet<String>, now_ms: i64) {
         for subscriber in self.subscribers.values() {
             if subscriber.ends_ms <= now_ms || gone.contains(&subscriber.session) {
@@ -145,7 +146,7 @@ impl Hub {
         }
     }
 
-    /// Closes all sockets. New ones are refused from now on.
+    /// Closes all sockets. Afterwards, [`Self::join`] rejects new ones.
     pub fn close(&mut self) {
         self.closed = true;
         for subscriber in self.subscribers.values() {
@@ -155,7 +156,7 @@ impl Hub {
 }
 
 impl Subscriber {
-    /// Sets the reason to close the socket. If there already is one, it stays.
+    /// Makes the socket close for the given reason. If a reason is already set, it is kept.
     fn close(&self, why: CloseReason) {
         self.closing.send_if_modified(|closing| {
             let first = closing.is_none();

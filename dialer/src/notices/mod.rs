@@ -1,6 +1,6 @@
-//! Notices about leads, pushed to users over WebSockets. Sockets of this process receive a notice directly; other
-//! replicas read it from the database within about a second. A notice is delivered at most once, so clients reload
-//! their data when they reconnect.
+//! Notices about leads, which are pushed to users over WebSockets. Sockets of this process receive a notice directly;
+//! other replicas read it from the database within about a second. A notice is delivered at most once, so clients
+//! reload their data when they reconnect.
 
 mod hub;
 mod poll;
@@ -26,16 +26,18 @@ use crate::store::live::Event;
 pub use hub::Inbox;
 use shared::{Inner, Listening, lock};
 
-/// Maximum number of events that are written concurrently. Notices beyond that are delivered in this process only.
+/// Maximum number of notices that are being written to the database at the same time. Further notices are delivered
+/// only to sockets of this process.
 const MAX_WRITES: u32 = 64;
 
-/// How long a new socket waits for the first poll of other replicas' events.
+/// Maximum time that a new socket waits for the first poll for notices of other replicas.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long shutdown waits for all sockets to close.
+/// Maximum time that shutdown waits for all sockets to close and for all notices to be stored.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The open sockets of this process, and delivery of notices to them. Clones share one state.
+/// Service that delivers notices to the open WebSockets of this process and to other replicas. All clones share the
+/// same state.
 #[derive(Debug, Clone)]
 pub struct Notices(Arc<Inner>);
 
@@ -54,8 +56,9 @@ impl Notices {
         }))
     }
 
-    /// Sends a notice to the owner of a lead. Returns immediately. If the event cannot be stored for other replicas,
-    /// that is only logged.
+    /// Sends a notice to all sockets of a tenant, on all replicas. Returns immediately. A failure to store the notice
+    /// for other replicas is only logged. A notice with a deduplication key ([`Notice::once`]) is dropped if a notice
+    /// with the same key is already stored.
     pub fn publish(&self, tenant: ObjectId, notice: &Notice) {
         let at_ms = now_ms();
         let text: Arc<str> = notice.text(at_ms).into();
@@ -91,13 +94,14 @@ impl Notices {
         });
     }
 
-    /// Waits until all notices so far have been stored and delivered to the sockets of this process.
+    /// Waits until the writes of all notices published so far have ended, and the notices have been queued for the
+    /// sockets of this process.
     pub async fn settled(&self) {
         let _all = self.0.writes.acquire_many(MAX_WRITES).await;
     }
 
-    /// Counts a socket as pending (not authenticated yet) until the returned guard is dropped. `None` if too many are
-    /// pending.
+    /// Counts a socket as pending (not yet authenticated) until the returned guard is dropped. Returns `None` if too
+    /// many sockets are pending, in total or from `address`.
     pub fn admit(&self, address: IpAddr) -> Option<PendingSocket> {
         let mut pending = lock(&self.0.pending);
         pending.enter(address).then(|| {
@@ -110,7 +114,8 @@ impl Notices {
         })
     }
 
-    /// Subscribes the socket of an authenticated user. It receives every notice that any replica sends after this call.
+    /// Subscribes a socket of an authenticated user to the notices of this user. Waits, for at most 10 s, until this
+    /// process also polls for notices of other replicas.
     ///
     /// # Errors
     /// `TooMany` if the user or this process has too many sockets, `ShuttingDown` during shutdown.
@@ -136,7 +141,8 @@ impl Notices {
         Ok(subscription)
     }
 
-    /// Starts the poll of other replicas' events, if it is not running. The caller must hold the lock on the hub.
+    /// Starts polling for notices of other replicas, unless the poll is already running. The caller must hold the lock
+    /// on the hub.
     fn begin_listening(&self) {
         let begins = self.0.listening.send_if_modified(|now| {
             let begins = *now == Listening::No;
@@ -150,22 +156,22 @@ impl Notices {
         }
     }
 
-    /// Number of authenticated sockets of this process.
+    /// Returns the number of authenticated sockets of this process.
     pub fn open(&self) -> usize {
         self.0.hub().len()
     }
 
-    /// Token that is cancelled when all sockets must close.
+    /// Returns a token that is cancelled when all sockets must close.
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
     }
 
-    /// Tracker of the tasks that serve sockets, so that shutdown can wait for them.
+    /// Returns the tracker of all tasks that serve sockets, so that shutdown can wait for them.
     pub fn sockets(&self) -> &TaskTracker {
         &self.0.sockets
     }
 
-    /// Closes all sockets. Waits, with a timeout, until they are closed and all notices are stored.
+    /// Closes all sockets. Waits at most 5 s until they are closed and all notices are stored.
     pub async fn shut_down(&self) {
         self.0.stopping.cancel();
         self.0.hub().close();
@@ -180,7 +186,7 @@ impl Notices {
     }
 }
 
-/// A socket that is not authenticated yet. It is counted until this guard is dropped.
+/// Guard for a socket that is not authenticated yet. The socket counts as pending until the guard is dropped.
 #[derive(Debug)]
 pub struct PendingSocket {
     inner: Arc<Inner>,
@@ -196,7 +202,7 @@ impl Drop for PendingSocket {
     }
 }
 
-/// The subscription of a socket. Dropping it ends the subscription.
+/// Subscription of a socket to the notices of its user. Dropping it ends the subscription.
 #[derive(Debug)]
 pub struct Subscription {
     inner: Arc<Inner>,

@@ -1,5 +1,5 @@
-//! Polls the database every second for events of other replicas and for revoked sessions. Runs only while this process
-//! has an authenticated socket.
+//! Polling of the database, every second, for notices of other replicas and for revoked sessions. The poll runs only
+//! while this process has an authenticated socket.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::clock::now_ms;
 use crate::domain::event_dedup::EventDedup;
 use crate::store::fault::{Fault, Reason};
 
-/// Interval of polls. Together with the duration of a poll, a socket closes within 2 s of the end of its session.
+/// Time between polls. It is short enough that a socket closes within 2 s after its session ends.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Maximum duration of one poll.
+/// Timeout of a single poll.
 const POLL_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(inner: Arc<Inner>) {
@@ -50,7 +50,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
     }
 }
 
-/// True if no socket is open. The poll then ends, and the next socket starts it again.
+/// Returns true if no socket is open, so that the poll must stop. The next socket starts the poll again.
 fn stops(inner: &Inner) -> bool {
     let hub = inner.hub();
     if hub.is_empty() {

@@ -1,4 +1,4 @@
-//! State that sockets, requests and the poll share.
+//! State shared by the tasks that serve WebSockets, the request handlers, and the poll for notices of other replicas.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,26 +15,27 @@ use crate::store::Store;
 use crate::store::fault::Reason;
 use crate::store::live::Event;
 
-/// Maximum duration of storing one event.
+/// Timeout for storing one notice in the database.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// State that sockets, requests and the poll share.
+/// State shared by all clones of `Notices`, and by the poll for notices of other replicas.
 #[derive(Debug)]
 pub(super) struct Inner {
     pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
-    /// Id of this process, stored with its events so that it does not read them back.
+    /// Id of this process. It is stored with each notice, so that the process does not read its own notices back.
     pub replica: String,
     pub hub: Mutex<Hub>,
     pub pending: Mutex<PendingSockets>,
-    /// Whether the poll of other replicas' events is running. Changed only while the hub is locked.
+    /// State of the poll for notices of other replicas. The poll starts and stops only while `hub` is locked.
     pub listening: watch::Sender<Listening>,
     pub writes: Arc<Semaphore>,
     pub stopping: CancellationToken,
     pub sockets: TaskTracker,
 }
 
-/// State of the poll of other replicas' events.
+/// State of the poll for notices of other replicas: not running (`No`), started (`Begins`), or running after its first
+/// pass (`Yes`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listening {
     No,
@@ -43,8 +44,8 @@ pub(super) enum Listening {
 }
 
 impl Inner {
-    /// Stores an event for other replicas. False only if an event with the same id is already stored; other failures
-    /// are logged.
+    /// Stores an event, which contains a notice for other replicas, in the database. Returns false only if an event
+    /// with the same id is already stored. Any other failure is logged and returns true.
     pub async fn write(&self, event: &Event) -> bool {
         let stored = tokio::time::timeout(WRITE_TIMEOUT, self.store.insert_event(event)).await;
         let why = match stored {
@@ -61,7 +62,7 @@ impl Inner {
         true
     }
 
-    /// Delivers a message to the tenant's sockets of this process.
+    /// Delivers a message to all sockets that the tenant has in this process.
     pub fn deliver(&self, tenant: ObjectId, text: &Arc<str>) {
         let delivery = self.hub().deliver(tenant, text);
         self.metrics.notices_delivered(delivery.delivered);
@@ -69,7 +70,7 @@ impl Inner {
             .notices_dropped(Dropped::SlowSocket, delivery.dropped);
     }
 
-    /// Updates the metric of authenticated sockets.
+    /// Updates the metric for the number of authenticated sockets.
     pub fn count(&self, hub: &Hub) {
         self.metrics.sockets(SocketState::Authenticated, hub.len());
     }

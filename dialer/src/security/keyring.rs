@@ -1,6 +1,8 @@
-//! Encryption at rest with a ring of keys. The first key encrypts ("seals"); every key of the ring decrypts ("opens").
-//! A sealed text contains the id of its key. To replace a key, put a new one first, wait until nothing is sealed under
-//! the old one, then remove the old one.
+//! Encryption of stored secrets with a ring of keys. The first key of the ring encrypts ("seals"), and every key
+//! decrypts ("opens"). A sealed text contains the id of its key.
+//!
+//! To replace a key, insert the new key at the front, wait until no stored text is sealed with the old key, then remove
+//! the old key.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -9,24 +11,26 @@ use rand::RngCore;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 
-/// Prefix of sealed texts. No secret of the old server begins with it.
+/// Prefix of encrypted ("sealed") texts. No plain-text secret that the legacy server stored begins with this prefix.
 const MARK: &str = "sealed.v1.";
 
 /// Length of an encryption key, in bytes.
 const KEY_LEN: usize = 32;
 
-/// Maximum number of keys. Each key adds one value to every query for a sealed secret.
+/// Maximum number of keys in a ring. It is limited because a query for a secret contains one hash per key.
 const MAX_KEYS: usize = 8;
 
 const MAX_ID_LENGTH: usize = 32;
 
-/// Minimum number of distinct bytes in a key. A random key of 32 bytes has fewer with a probability below 2^-60.
+/// Minimum number of distinct bytes in a key, for rejecting keys that are not random. A random key of 32 bytes has
+/// fewer distinct bytes with a probability below 2^-60.
 const MIN_DISTINCT_BYTES: usize = 12;
 
 const ADVICE: &str = "must be a comma-separated list of id:key, the key being 32 random bytes in base64, for example \
                       k1: and the output of `openssl rand -base64 32`";
 
-/// Purpose and owner of a secret. A text that was sealed for one purpose and user cannot be opened for another.
+/// Purpose and owner of a secret. A text that was encrypted for one purpose and user cannot be decrypted for another
+/// purpose or user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealContext {
     pub purpose: &'static str,
@@ -39,7 +43,7 @@ impl SealContext {
     }
 }
 
-/// Reason why a sealed text cannot be opened.
+/// Reason why a sealed text cannot be decrypted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsealError {
     #[error("the stored text is not a sealed one")]
@@ -58,7 +62,7 @@ struct Key {
     looks_up: hmac::Key,
 }
 
-/// The keys, the sealing key first. `Debug` shows only their ids.
+/// A ring of encryption keys. The first key encrypts, and all keys decrypt. `Debug` prints only the ids of the keys.
 pub struct KeyRing {
     first: Key,
     others: Vec<Key>,
@@ -73,10 +77,10 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Parses a comma-separated list of keys, `id:base64`.
+    /// Parses a comma-separated list of keys in the form `id:base64`.
     ///
     /// # Errors
-    /// Advice for the operator, if the text is not such a list. It contains no key.
+    /// If the list is invalid. The error is a message for the person who configures the server, and contains no key.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut keys: Vec<Key> = Vec::new();
         let mut seen: Vec<[u8; KEY_LEN]> = Vec::new();
@@ -107,25 +111,26 @@ impl KeyRing {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    /// The id of the key that seals.
+    /// Returns the id of the first key, which is the one that encrypts.
     pub fn first_id(&self) -> &str {
         &self.first.id
     }
 
-    /// The ids of the other keys, which are only used to open.
+    /// Returns the ids of all keys except the first. These keys only decrypt.
     pub fn other_ids(&self) -> Vec<&str> {
         self.others.iter().map(|key| key.id.as_str()).collect()
     }
 
-    /// True if the ring contains a key with this id.
+    /// Returns true if the ring contains a key with this id.
     pub fn holds(&self, id: &str) -> bool {
         self.all().any(|key| key.id == id)
     }
 
-    /// Seals a text under the first key. The nonce is random; callers cannot choose it, so none is used twice.
+    /// Encrypts ("seals") a text with the first key. The nonce is generated at random for every call, so that no nonce
+    /// is used twice.
     ///
     /// # Errors
-    /// `Refused`, only for a text of many gigabytes.
+    /// `Refused`, but only for a text of many gigabytes.
     pub fn seal(&self, context: SealContext, plain: &str) -> Result<String, UnsealError> {
         let mut nonce = [0_u8; NONCE_LEN];
         rand::rng().fill_bytes(&mut nonce);
@@ -142,10 +147,12 @@ impl KeyRing {
         Ok(format!("{MARK}{}.{data}", self.first.id))
     }
 
-    /// Opens a text that was sealed under any key of the ring.
+    /// Decrypts a text that was sealed with any key of the ring.
     ///
     /// # Errors
-    /// The reason why the text cannot be opened.
+    /// `Malformed` if the text does not have the format of a sealed text. `UnknownKey` if the ring does not contain its
+    /// key. `Refused` if decryption fails: the text was changed, or was sealed for another context or with another key
+    /// of the same id.
     pub fn open(&self, context: SealContext, text: &str) -> Result<String, UnsealError> {
         let (id, data) = split(text).ok_or(UnsealError::Malformed)?;
         let data = URL_SAFE_NO_PAD
@@ -165,8 +172,9 @@ impl KeyRing {
         String::from_utf8(plain.to_vec()).map_err(|_| UnsealError::Refused)
     }
 
-    /// Keyed hashes by which a stored secret is found without storing it in plain text. There is one per key of the
-    /// ring; the first belongs to the sealing key. `parts` must not contain zero bytes.
+    /// Returns keyed hashes of a secret, one per key of the ring and in the order of the keys. With these hashes a
+    /// stored secret can be found, although the database does not contain it in plain text. `parts` must not contain
+    /// zero bytes.
     pub fn look_ups(&self, purpose: &str, parts: &[&str]) -> Vec<String> {
         let text = [&[purpose][..], parts].concat().join("\0");
         let tag = |key: &Key| hex::encode(hmac::sign(&key.looks_up, text.as_bytes()));
@@ -174,12 +182,12 @@ impl KeyRing {
     }
 }
 
-/// True if a text has the prefix of [`KeyRing::seal`], under any key.
+/// Returns true if a text has the prefix that [`KeyRing::seal`] adds. The key is not checked.
 pub fn is_sealed(text: &str) -> bool {
     text.starts_with(MARK)
 }
 
-/// The id of the key that sealed a text; `None` if the text is not sealed.
+/// Returns the id of the key with which a text was sealed; `None` if the text is not sealed.
 pub fn key_id(text: &str) -> Option<&str> {
     split(text).map(|(id, _)| id)
 }
@@ -206,7 +214,8 @@ fn secret_of(text: &str) -> Result<[u8; KEY_LEN], String> {
     Ok(secret)
 }
 
-/// Derives the sealing key and the look-up key from one secret (HKDF). Knowing one does not reveal the other.
+/// Derives two keys from one secret with HKDF: one for encryption and one for lookup hashes. Neither key reveals the
+/// other.
 fn derived(id: &str, secret: &[u8]) -> Result<Key, ring::error::Unspecified> {
     let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"crokodial dialer").extract(secret);
     let seals: UnboundKey = root.expand(&[&b"seal"[..]], &CHACHA20_POLY1305)?.into();

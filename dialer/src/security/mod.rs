@@ -1,5 +1,5 @@
-//! Credentials and limits: passwords, tokens, encryption at rest, throttles. Functions take the time as an argument and
-//! do no I/O.
+//! Security functions: passwords, tokens, encryption of stored secrets, removal of secrets from messages, and rate
+//! limits. The functions do no I/O. Those that depend on the current time take it as an argument.
 
 pub mod keyring;
 pub mod password;

@@ -1,4 +1,4 @@
-//! Rules for new passwords, and the schemes in which passwords are hashed.
+//! Rules for new passwords, and the schemes for hashing passwords.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -6,26 +6,27 @@ use std::sync::LazyLock;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
-/// Valid lengths of a new password, in characters.
+/// Allowed lengths of a new password, in characters.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
-/// bcrypt cost of new hashes. The same as the old server's, which must be able to verify them.
+/// Cost of new bcrypt hashes, the same as on the legacy server, which must be able to verify them.
 pub const COST: u32 = 10;
 
-/// bcrypt hash (cost 10) of a random text that was discarded. It is verified in place of an unknown account's hash, so
-/// that unknown accounts take as long as known ones.
+/// bcrypt hash of a random text that was discarded, with cost 10. It is verified if an account does not exist, so that
+/// the response takes as long as for an existing account.
 pub const DUMMY_HASH: &str = "$2b$10$yd1QWm50ysh/.p8pxLgNvO1qw82oYVL.1hZR5BDDg26.xW2yTlQZe";
 
-/// The Argon2id hash for the same purpose. Its bytes are random, so no text is known to match it.
+/// Argon2id hash that is verified if an account does not exist, so that the response takes as long as for an existing
+/// account. Its bytes are random, so no password is known to match it.
 const ARGON2ID_DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$/E5fzYmESMiY2yi+w/QaMw$zK1JoNR6Mu0pKWC5wTGQeY9Gsrvgbrn9omqtOXCeeog";
 
-/// Memory of Argon2id, in KiB. Memory, passes and lanes are the minimum of OWASP's Password Storage Cheat Sheet (2025).
-/// More would be stronger, but every replica needs this memory in addition to its own.
+/// Memory for one Argon2id hash, in KiB. Memory, passes and lanes are the minimum values of OWASP's Password Storage
+/// Cheat Sheet (2025). Higher values would be stronger, but every replica would need more memory.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Number of bytes that bcrypt reads, including the NUL byte that ends the password.
+/// Number of bytes that bcrypt reads, including the NUL byte that terminates the password.
 const BCRYPT_READS: usize = 72;
 
 static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
@@ -35,11 +36,11 @@ static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Refuses a new password that is too short, too long, or one of the 3,000 most common. There are no rules about kinds
-/// of characters, because such rules lead to weaker passwords.
+/// Checks that a new password has an allowed length, contains no NUL character, and is not one of the 3,000 most common
+/// passwords. There are no rules about kinds of characters, because such rules lead to weaker passwords.
 ///
 /// # Errors
-/// Advice for the user. It never repeats the password.
+/// A message for the user. It never contains the password.
 pub fn check(password: &str) -> Result<(), &'static str> {
     let length = password.chars().count();
     if length < *LENGTH.start() {
@@ -57,21 +58,21 @@ pub fn check(password: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Scheme by which passwords are hashed.
+/// Scheme for hashing passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashScheme {
-    /// bcrypt `$2b$`, which the old server can verify.
+    /// bcrypt with the prefix `$2b$`, which the legacy server can verify.
     Bcrypt,
-    /// Argon2id, for databases that the old server no longer uses.
+    /// Argon2id, for databases that the legacy server no longer uses.
     Argon2id,
 }
 
-/// Hashing failed, because memory or random numbers are exhausted.
+/// Error returned if the library for the hash scheme cannot hash a password. It contains no details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashError;
 
 impl HashScheme {
-    /// Name of the scheme, for logs.
+    /// Returns the name of the scheme, for logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bcrypt => "bcrypt",
@@ -79,10 +80,10 @@ impl HashScheme {
         }
     }
 
-    /// Hashes a password with a random salt. Deliberately slow.
+    /// Hashes a password with a random salt. This is deliberately slow.
     ///
     /// # Errors
-    /// [`HashError`] if memory or random numbers are exhausted.
+    /// [`HashError`] if the library for the hash scheme returns an error.
     pub fn hash(self, password: &str) -> Result<String, HashError> {
         match self {
             Self::Bcrypt => bcrypt::hash(password, COST).map_err(|_| HashError),
@@ -96,8 +97,8 @@ impl HashScheme {
         }
     }
 
-    /// A hash that no known password matches. Verified where an account has no hash, because it takes as long as a real
-    /// one.
+    /// Returns a hash that no known password matches. If an account has no usable hash, this hash is verified instead,
+    /// so that the response takes equally long.
     pub const fn dummy(self) -> &'static str {
         match self {
             Self::Bcrypt => DUMMY_HASH,
@@ -105,7 +106,8 @@ impl HashScheme {
         }
     }
 
-    /// True if this scheme is stronger than the scheme of a stored hash.
+    /// Returns true if the scheme is Argon2id and `stored` is not an Argon2id hash with at least the parameters of new
+    /// hashes. Returns false for bcrypt, whatever is stored.
     pub fn improves(self, stored: &str) -> bool {
         self == Self::Argon2id && !argon2id(stored).is_some_and(|hash| is_enough(&hash))
     }
@@ -125,7 +127,7 @@ fn argon2id(stored: &str) -> Option<PasswordHash> {
         .then_some(hash)
 }
 
-/// Verifies a password against a hash of either scheme. As slow as hashing.
+/// Returns true if the password matches a stored hash of either scheme. This is as slow as hashing.
 pub fn verify(password: &str, stored: &str) -> bool {
     match argon2id(stored) {
         Some(hash) => Argon2::default()
@@ -135,19 +137,20 @@ pub fn verify(password: &str, stored: &str) -> bool {
     }
 }
 
-/// True for a hash that [`verify`] supports.
+/// Returns true if the hash is a bcrypt hash with the prefix `$2a$` or `$2b$`, or an Argon2id hash.
 pub fn is_known(stored: &str) -> bool {
     is_bcrypt(stored) || argon2id(stored).is_some()
 }
 
-/// True if bcrypt reads the whole password, so that a match proves it. False from 72 bytes on, because bcrypt ignores
-/// every byte after the 72nd, and false if it contains NUL, because bcrypt repeats the NUL-terminated password: `a`
-/// and `a\0a` have the same hash for one salt.
+/// Returns true if bcrypt reads the whole password, so that only this password matches its hash.
+///
+/// The password must be shorter than 72 bytes, because bcrypt ignores all later bytes. It must not contain NUL, because
+/// bcrypt repeats the NUL-terminated password: `a` and `a\0a` have the same hash for the same salt.
 pub fn is_read_whole(password: &str) -> bool {
     password.len() < BCRYPT_READS && !password.contains('\0')
 }
 
-/// True for the variants of bcrypt that existing data contains: `$2a$` and `$2b$`.
+/// Returns true for bcrypt hashes with the prefix `$2a$` or `$2b$`, which are the variants in existing data.
 pub fn is_bcrypt(hash: &str) -> bool {
     hash.len() == 60 && (hash.starts_with("$2a$") || hash.starts_with("$2b$"))
 }
@@ -168,7 +171,7 @@ mod tests {
         assert_eq!(COMMON.len(), 3000);
     }
 
-    /// The part of a hash that determines how slow it is to verify.
+    /// Returns the part of a hash that determines how long its verification takes.
     fn cost(hash: &str) -> &str {
         if is_bcrypt(hash) {
             return &hash[..7];
@@ -218,7 +221,7 @@ mod tests {
             assert_eq!(HashScheme::Argon2id.improves(&stored), improved, "{stored}");
             assert!(
                 !HashScheme::Bcrypt.improves(&stored),
-                "the old server reads no other"
+                "the legacy server reads no other"
             );
         }
     }
@@ -247,7 +250,7 @@ mod tests {
 
     #[test]
     fn hashes_written_by_the_old_server_verify() {
-        // Format of a hash by bcryptjs 2.4.3, the old server's library: cost 10, of "legacy-password-1".
+        // Format of a hash by bcryptjs 2.4.3, the legacy server's library: cost 10, of "legacy-password-1".
         let bcryptjs = bcrypt::hash_with_salt("legacy-password-1", 10, *b"0123456789abcdef")
             .unwrap()
             .format_for_version(bcrypt::Version::TwoA);

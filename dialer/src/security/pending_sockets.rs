@@ -1,17 +1,18 @@
-//! Limits of pending WebSockets, which are not authenticated yet: in total and per address.
+//! Limits on the number of pending WebSockets, in total and per address. A WebSocket is pending until it is
+//! authenticated.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::throttle::network;
 
-/// Maximum number of pending sockets. Not small, because all clients reconnect at once after a restart.
+/// Maximum number of pending sockets. It is large, because all clients reconnect at the same time after a restart.
 pub const MAX_PENDING: usize = 512;
-/// Maximum number of pending sockets per address. Not small, because all clients behind an untrusted proxy share an
+/// Maximum number of pending sockets per address. It is large, because all clients behind an untrusted proxy share one
 /// address.
 pub const MAX_PENDING_PER_ADDRESS: usize = 64;
 
-/// Number of pending sockets, in total and per address.
+/// Counts of pending sockets, in total and per address. All addresses of an IPv6 /64 network count as one address.
 #[derive(Debug, Default)]
 pub struct PendingSockets {
     total: usize,
@@ -19,7 +20,7 @@ pub struct PendingSockets {
 }
 
 impl PendingSockets {
-    /// Counts a new pending socket; false if a limit is reached.
+    /// Counts a new pending socket. Returns false and counts nothing if a limit is reached.
     pub fn enter(&mut self, address: IpAddr) -> bool {
         let address = network(address);
         let here = self.by_address.get(&address).copied().unwrap_or_default();
@@ -31,7 +32,7 @@ impl PendingSockets {
         true
     }
 
-    /// Stops counting a socket that [`Self::enter`] has counted.
+    /// Stops counting a socket for which [`Self::enter`] returned true.
     pub fn leave(&mut self, address: IpAddr) {
         let address = network(address);
         if let Some(here) = self.by_address.get_mut(&address) {
@@ -43,7 +44,7 @@ impl PendingSockets {
         }
     }
 
-    /// Number of pending sockets.
+    /// Returns the total number of pending sockets.
     pub fn waiting(&self) -> usize {
         self.total
     }
@@ -90,15 +91,15 @@ mod tests {
             prop_assert!(pending.by_address.is_empty());
         }
 
-        /// Bursts do not exceed the limits. Addresses of one IPv6 network count as one address.
+        /// The limits hold for bursts of new sockets. Addresses of the same IPv6 network count as one address.
         #[test]
         fn bursts_stop_at_the_bounds(steps in prop::collection::vec((any::<u8>(), any::<u8>()), 0..64)) {
             check(&steps);
         }
     }
 
-    /// The addresses that share a limit. Written independently of `network`, because the model must not share the code
-    /// that it checks.
+    /// Returns the same value for all addresses that share a limit. This does not call `network`, because the test must
+    /// not depend on the code that it checks. All IPv6 addresses in the test belong to the same network.
     fn one_network(address: IpAddr) -> IpAddr {
         match address.to_canonical() {
             IpAddr::V4(v4) => IpAddr::V4(v4),

@@ -1,32 +1,32 @@
-//! Rate limits: a token bucket per key. A bucket is stored as the time at which it will be full, so that there is no
-//! rounding and no periodic refill.
+//! Rate limits with one token bucket per key. A bucket is stored as the time at which it will be full, which avoids
+//! rounding errors and periodic refills.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// A rate limit: `burst` requests at once, then `per_second` continuously.
+/// Rate limit: a maximum number of requests at once, and a maximum sustained rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Tokens that are refilled per second, at least 1.
+    /// Number of tokens added to a bucket per second, at least 1.
     pub per_second: u32,
-    /// Capacity of a bucket in tokens, at least 1.
+    /// Capacity of a bucket, in tokens, at least 1.
     pub burst: u32,
 }
 
-/// Token buckets by key, in the memory of this process: two replicas together allow twice the rate.
+/// Token buckets by key. They are in the memory of this process, so two replicas together allow twice the rate.
 #[derive(Debug, Clone)]
 pub struct Buckets<K> {
-    /// Time in which one token is refilled: `1 / per_second`.
+    /// Time until one token is added: `1 / per_second`.
     interval: Duration,
-    /// Time in which an empty bucket becomes full: `burst / per_second`.
+    /// Time until an empty bucket is full: `burst / per_second`.
     depth: Duration,
     most: usize,
     full_at: HashMap<K, Instant>,
 }
 
 impl<K: Hash + Eq + Clone> Buckets<K> {
-    /// Creates buckets for at most `most` keys. If there are more, the fullest bucket is dropped.
+    /// Creates a collection of at most `most` buckets. If there are more keys, the fullest bucket is removed.
     pub fn new(rate: Rate, most: usize) -> Self {
         let interval = Duration::from_secs(1) / rate.per_second.max(1);
         Self {
@@ -37,15 +37,15 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         }
     }
 
-    /// True if the key has a bucket, because a token was taken before.
+    /// Returns true if a bucket is stored for the key, because a token was taken from it before.
     pub fn knows(&self, key: &K) -> bool {
         self.full_at.contains_key(key)
     }
 
-    /// Checks whether a token can be taken now, without taking it.
+    /// Checks that a token can be taken now, without taking it.
     ///
     /// # Errors
-    /// The time until a token can be taken.
+    /// The time to wait until a token can be taken.
     pub fn look(&self, key: &K, now: Instant) -> Result<(), Duration> {
         self.after_one(key, now).map(|_| ())
     }
@@ -53,7 +53,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
     /// Takes a token from the key's bucket.
     ///
     /// # Errors
-    /// The time until a token can be taken.
+    /// The time to wait until a token can be taken.
     pub fn take(&mut self, key: K, now: Instant) -> Result<(), Duration> {
         let after = self.after_one(&key, now)?;
         if !self.knows(&key) {
@@ -63,12 +63,13 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         Ok(())
     }
 
-    /// Drops a key's bucket. The key then counts as new, with a full bucket.
+    /// Removes the bucket of a key. The key is then treated as a new key with a full bucket.
     pub fn forget(&mut self, key: &K) {
         self.full_at.remove(key);
     }
 
-    /// The time at which the bucket would be full again after taking one more token.
+    /// Returns the time at which the bucket would be full again after one more token is taken. If no token can be
+    /// taken, returns the time to wait as an error.
     fn after_one(&self, key: &K, now: Instant) -> Result<Instant, Duration> {
         let full_at = self.full_at.get(key).map_or(now, |at| (*at).max(now));
         let after = full_at + self.interval;
@@ -134,8 +135,8 @@ mod tests {
     }
 
     proptest! {
-        /// In any period, at most the burst and the tokens refilled since are taken. The returned wait is exact to the
-        /// nanosecond.
+        /// In every period, the number of taken tokens is at most the burst plus the tokens added during the period.
+        /// The returned wait is exact to the nanosecond.
         #[test]
         fn never_more_than_burst_and_rate(
             per_second in 1_u32..200, burst in 1_u32..50, steps in prop::collection::vec(0_u64..100, 1..200)

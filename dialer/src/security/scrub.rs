@@ -1,26 +1,26 @@
-//! Removal of credentials from text that leaves the process. Code should not put credentials into messages at all; this
-//! is a safety net for panics and everything that is sent to Sentry.
+//! Removal of credentials from panic messages and from data that is sent to Sentry. Messages should not contain
+//! credentials in the first place, so this module is only a safety net.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The name of a secret and the separator before its value. Also matches JSON that is escaped within other text. A name
-/// may have a prefix, as in `OAUTH2_CLIENT_SECRET`.
+/// Regular expression for the name of a secret and the separator before its value. It also matches names in JSON that
+/// is escaped within other text, and names with a prefix such as `OAUTH2_CLIENT_SECRET`.
 const NAME: &str = r#"\\*["']?[a-z0-9_\-]*(?:password|passwd|passcode|secret|token|api_?key|sid|authorization|cookie)\\*["']?\s*[=:]\s*"#;
 
-/// A quoted value up to its closing quote: in JSON, in JSON that is escaped within other text, or in single quotes.
+/// Regular expression for a quoted value: in JSON, in JSON that is escaped within other text, or in single quotes.
 const QUOTED: &str =
     r#""(?:[^"\\]|\\.)*"|\\"(?:[^"\\]|\\{3}"|\\{4}|\\{1,2}[^"\\])*\\"|'(?:[^'\\]|\\.)*'"#;
 
-/// A value without quotes.
+/// Regular expression for a value without quotes.
 const BARE: &str = r"[^\s,;&}\)]+";
 
-/// Names of authentication schemes before a value, such as `Bearer`.
+/// Regular expression for the name of an authentication scheme, such as `Bearer`, before a value.
 const SCHEMES: &str = r"(?:(?:bearer|basic)\s+)";
 
-/// Patterns of secrets, each with the text that replaces a match. They are applied in this order.
+/// Patterns of secrets, each with its replacement text. They are applied in this order.
 static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
         // `user:password@` of any URI. Matches up to the last `@`, because passwords may contain an unescaped one.
@@ -60,7 +60,8 @@ static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     .collect()
 });
 
-/// The text with URI credentials, tokens, password hashes, `name=value` secrets and e-mail addresses replaced.
+/// Returns the text with recognized secrets replaced by placeholders such as `[redacted]`. Recognized are URI
+/// credentials, tokens, password hashes, values after the name of a secret such as `password=`, and e-mail addresses.
 pub fn text(input: &str) -> String {
     let mut text = Cow::Borrowed(input);
     for (pattern, with) in PATTERNS.iter() {

@@ -1,11 +1,12 @@
-//! Throttle of failed sign-ins, per account and address, and per address. Accounts are never locked for all addresses,
-//! because an attacker could use that to keep the owner out.
+//! Throttling of failed sign-ins and of other requests, with a limit per pair of account and address and a limit per
+//! address. An account is never blocked for all addresses, because an attacker could then lock out its owner.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// Maximum numbers of failures within a time window.
+/// Maximum numbers of failures within the time `window`: `per_account` for each pair of account and address, and
+/// `per_address` for each address over all accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub per_account: usize,
@@ -13,7 +14,8 @@ pub struct Limits {
     pub window: Duration,
 }
 
-/// Maximum number of keys, to limit memory. Beyond it, the key whose last failure is the oldest is dropped.
+/// Approximate maximum number of stored keys, to limit memory. A key is a pair of account and address, or an address.
+/// If there are more, keys without recent failures are removed first, then those whose last failure is the oldest.
 const MAX_KEYS: usize = 20_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,7 +24,7 @@ enum Key {
     Address(IpAddr),
 }
 
-/// An attempt, which counts as a failure until it is released. It is counted before it is verified, so that concurrent
+/// An attempt that counts as a failure until it is released. It is counted before it is verified, so that concurrent
 /// attempts cannot exceed the limit.
 #[derive(Debug)]
 #[must_use = "release it when the attempt was not a failure"]
@@ -31,7 +33,8 @@ pub struct Reservation {
     at: Instant,
 }
 
-/// Failures by key, in the memory of this process: two replicas together allow twice as many.
+/// Times of recent failures. They are in the memory of this process, so two replicas together allow twice as many
+/// failures.
 #[derive(Debug, Clone)]
 pub struct Throttle {
     limits: Limits,
@@ -46,10 +49,10 @@ impl Throttle {
         }
     }
 
-    /// Counts an attempt on `account` from `address` as a failure, until it is released.
+    /// Counts an attempt on `account` from `address` as a failure, until the returned reservation is released.
     ///
     /// # Errors
-    /// The time until the next attempt is allowed, if a limit is reached.
+    /// The time to wait until the next attempt is allowed, if a limit is reached.
     pub fn reserve(
         &mut self,
         account: &str,
@@ -77,10 +80,11 @@ impl Throttle {
         Ok(Reservation { keys, at: now })
     }
 
-    /// Counts a use by `who` from `address`. It cannot be released, and only the limit `per_account` applies.
+    /// Counts a request by `who` from `address`. Only the limit `per_account` applies. Unlike an attempt that
+    /// [`Self::reserve`] counts, the request cannot be released.
     ///
     /// # Errors
-    /// The time until the next use is allowed.
+    /// The time to wait until the next request is allowed, if the limit is reached.
     pub fn spend(&mut self, who: &str, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let key = Key::Account(who.to_owned(), network(address));
         if let Some(wait) = self.wait(&key, self.limits.per_account, now) {
@@ -91,7 +95,7 @@ impl Throttle {
         Ok(())
     }
 
-    /// Releases an attempt that succeeded, or that was never verified.
+    /// Releases an attempt that succeeded or was never verified, so that it does not count as a failure.
     pub fn release(&mut self, reservation: Reservation) {
         for key in &reservation.keys {
             if let Some(times) = self.failures.get_mut(key) {
@@ -137,8 +141,8 @@ impl Throttle {
     }
 }
 
-/// The address that limits apply to: an IPv4 address, or the /64 network of an IPv6 address, because a subscriber
-/// usually has a whole one.
+/// Returns the address to which limits apply. For IPv4 it is the address itself. For IPv6 it is the /64 network,
+/// because a subscriber usually has a whole /64 network.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
@@ -257,8 +261,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the order of attempts, no time window contains more failures of one account and address than
-        /// allowed.
+        /// For any order of attempts, no time window contains more failures of one account and address than the limit
+        /// allows.
         #[test]
         fn never_more_than_the_limit_in_any_window(steps in prop::collection::vec((0_u64..600, any::<bool>()), 1..80)) {
             let mut throttle = Throttle::new(LIMITS);

@@ -1,17 +1,19 @@
-//! Session tokens: JWTs signed with HS256, whose payload old clients can decode with `atob`.
+//! Session tokens: JWTs that are signed with HS256. Older clients decode the payload with `atob`.
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The claims of a token, serialised in this order. All values are ASCII without `>`, `?` and `~`. The base64url
-/// payload therefore never contains `-` or `_`, which the `atob` of old clients cannot decode.
+/// Claims of a session token, serialized in this order.
+///
+/// All values are ASCII without `>`, `?` and `~`, so that the base64url payload never contains `-` or `_`. Older
+/// clients decode the payload with `atob`, which rejects these two characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The user's `_id` as 24 hex digits.
+    /// Id of the user, as 24 hexadecimal digits.
     pub _id: String,
-    /// The session's secret: 128 random bits as 32 hex digits.
+    /// Secret of the session: 128 random bits as 32 hexadecimal digits.
     pub sid: String,
     /// Time of issue, in seconds since 1970.
     pub iat: i64,
@@ -19,23 +21,23 @@ pub struct Claims {
     pub exp: i64,
 }
 
-/// Reason why a token is refused.
+/// Reason why a token is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
     #[error("the session has ended: sign in again")]
     Expired,
-    /// The token was signed by this server, but lacks a required claim.
+    /// The header or the claims are not the expected JSON, for example because a claim is missing.
     #[error("the token is not valid: sign in again")]
     Invalid,
     /// The token was not signed with this server's secret.
     #[error("the token is not valid: sign in again")]
     Forged,
-    /// The text is not a token of the expected form.
+    /// The text does not have the format of a token, or the token was signed with another algorithm.
     #[error("the token is not valid: sign in again")]
     Malformed,
 }
 
-/// Signs and verifies tokens with a single secret.
+/// Keys for signing and verifying tokens, made from a single secret.
 #[derive(Clone)]
 pub struct TokenKeys {
     encoding: EncodingKey,
@@ -44,12 +46,12 @@ pub struct TokenKeys {
 
 impl std::fmt::Debug for TokenKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Keys(redacted)")
+        f.write_str("TokenKeys(redacted)")
     }
 }
 
 impl TokenKeys {
-    /// Creates keys from `secret`, the exact bytes of JWT_SECRET.
+    /// Creates the keys from the unchanged bytes of `JWT_SECRET`.
     pub fn new(secret: &[u8]) -> Self {
         Self {
             encoding: EncodingKey::from_secret(secret),
@@ -57,19 +59,20 @@ impl TokenKeys {
         }
     }
 
-    /// Signs a token with these claims.
+    /// Returns a signed token with the given claims.
     ///
     /// # Errors
-    /// Only if the claims cannot be serialised, which does not happen in practice.
+    /// Only if the claims cannot be serialized, which does not happen in practice.
     pub fn sign(&self, claims: &Claims) -> Result<String, jsonwebtoken::errors::Error> {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding)
     }
 
-    /// Verifies a token at the time `now`, in seconds since 1970. Tokens of the old server lack the `sid` and are
-    /// refused.
+    /// Verifies a token and returns its claims. `now` is the current time, in seconds since 1970. Tokens of the legacy
+    /// server are rejected, because they have no `sid`.
     ///
     /// # Errors
-    /// `Expired` for a genuine token that has expired. `Invalid`, `Forged`, `Malformed`.
+    /// `Expired` if the token is genuine but has expired. `Forged` if the signature is wrong. `Invalid` if the header
+    /// or the claims are not the expected JSON. `Malformed` for all other errors, such as a text that is not a token.
     pub fn read(&self, token: &str, now: i64) -> Result<Claims, TokenRefusal> {
         let mut rules = Validation::new(Algorithm::HS256);
         // Expiry is checked below against the argument `now`, because the library would use the system clock.
@@ -89,19 +92,19 @@ impl TokenKeys {
     }
 }
 
-/// The `_id` of a session or reset document: the hash of its secret, so that a stolen database contains no usable
-/// token.
+/// Returns the `_id` of a session document for its `sid`, or of a reset document for its token. The `_id` is a SHA-256
+/// hash, so that a stolen database contains no usable token.
 pub fn session_key(sid: &str) -> String {
     hex::encode(Sha256::digest(sid.as_bytes()))
 }
 
-/// Length of a session's `_id` and of a reset token: 64 hex digits, 256 bits.
+/// Length of a session's `_id` and of a reset token, in hexadecimal digits (256 bits).
 const KEY_LENGTH: usize = 64;
 
-/// Checks the form of a session's `_id` or of a reset token.
+/// Checks the format of a session's `_id` or of a reset token.
 ///
 /// # Errors
-/// Advice for the client, if the text is not 64 hexadecimal digits.
+/// A message for the client, if the text is not 64 lowercase hexadecimal digits.
 pub fn check_key(text: &str) -> Result<(), &'static str> {
     let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     if text.len() == KEY_LENGTH && text.bytes().all(digit) {
@@ -110,7 +113,8 @@ pub fn check_key(text: &str) -> Result<(), &'static str> {
     Err("must be 64 hexadecimal digits")
 }
 
-/// The token in the value of an `Authorization` header. Old clients send it with or without the prefix `Bearer`.
+/// Returns the token in the value of an `Authorization` header; `None` if there is none. The prefix `Bearer` is
+/// optional, because some older clients omit it.
 pub fn from_header(value: &str) -> Option<&str> {
     let value = value.trim();
     let token = match value.split_once(' ') {
@@ -200,7 +204,7 @@ mod tests {
     }
 
     proptest! {
-        /// `atob` decodes neither `-` nor `_`. It accepts missing padding.
+        /// The payload can be decoded with `atob`, which accepts neither `-` nor `_` but does not require padding.
         #[test]
         fn the_payload_is_plain_base64(id in "[0-9a-f]{24}", sid in "[0-9a-f]{32}", iat in 0_i64..99_999_999_999) {
             let claims = Claims { _id: id, sid, iat, exp: iat + 43_200 };

@@ -1,5 +1,5 @@
-//! Administration of accounts. An account is disabled while `disabledusers` contains a document with its `_id`.
-//! Inserting and deleting that document cannot be lost to a concurrent write to the account itself.
+//! Administration of user accounts. An account is disabled while the collection `disabledusers` contains a document
+//! with its `_id`. The state is stored separately, so that a concurrent write to the account cannot overwrite it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,17 +14,17 @@ use super::users::{User, identity};
 
 const DISABLED: &str = "disabledusers";
 
-/// An account in the administrators' list.
+/// A user account as it is listed for administrators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedAccount {
     pub user: User,
     pub disabled: bool,
-    /// Time of creation, in milliseconds since 1970.
+    /// Time of creation, in milliseconds since 1970; `None` if it is not stored.
     pub created_ms: Option<i64>,
 }
 
 impl Store {
-    /// A page of all accounts, oldest first, and the number of all accounts.
+    /// Returns a page of all accounts, oldest first, and the total number of accounts.
     pub async fn users(
         &self,
         (skip, limit): (u64, i64),
@@ -56,7 +56,7 @@ impl Store {
         Ok((listed.collect(), total))
     }
 
-    /// The accounts with these ids. Ids without an account are omitted.
+    /// Returns the accounts with these ids, in any order. Ids without an account are omitted.
     pub async fn users_by_id(&self, ids: &[ObjectId]) -> Result<Vec<User>, Fault> {
         let found = self
             .collection(USERS)
@@ -68,7 +68,7 @@ impl Store {
         Ok(found.iter().filter_map(User::from_document).collect())
     }
 
-    /// True if an administrator other than `but` exists whose sign-in is not disabled.
+    /// Returns true if there is an administrator other than `but` whose account is not disabled.
     pub async fn another_administrator(&self, but: ObjectId) -> Result<bool, Fault> {
         let found = self
             .collection(USERS)
@@ -85,7 +85,7 @@ impl Store {
         Ok(ids.len() > disabled.len())
     }
 
-    /// Sets the role of an account; false if the account does not exist.
+    /// Sets the role of an account. Returns false if the account does not exist.
     pub async fn set_role(&self, id: ObjectId, role: &str) -> Result<bool, Fault> {
         let users = self.collection(USERS).await?;
         let update = doc! { "$set": { "role": role, "updatedAt": DateTime::now() } };
@@ -93,7 +93,7 @@ impl Store {
         Ok(changed.matched_count > 0)
     }
 
-    /// True if sign-in to the account is disabled.
+    /// Returns true if the account is disabled, so that its owner cannot sign in.
     pub async fn is_disabled(&self, id: ObjectId) -> Result<bool, Fault> {
         let disabled = self.collection(DISABLED).await?;
         Ok(disabled.find_one(doc! { "_id": id }).await?.is_some())
@@ -114,7 +114,8 @@ impl Store {
         Ok(ids.collect())
     }
 
-    /// Disables sign-in to an account. Idempotent.
+    /// Disables an account on behalf of the administrator `by`. Does not end existing sessions; call
+    /// [`Store::end_access`] afterwards. Idempotent.
     pub async fn disable_user(&self, id: ObjectId, by: ObjectId) -> Result<(), Fault> {
         let document = doc! { "_id": id, "by": by, "createdAt": DateTime::now() };
         let disabled = self.collection(DISABLED).await?;
@@ -124,14 +125,14 @@ impl Store {
         }
     }
 
-    /// Enables sign-in to an account. Idempotent.
+    /// Enables a disabled account, so that its owner can sign in. Idempotent.
     pub async fn enable_user(&self, id: ObjectId) -> Result<(), Fault> {
         let disabled = self.collection(DISABLED).await?;
         disabled.delete_one(doc! { "_id": id }).await?;
         Ok(())
     }
 
-    /// Ends the account's sessions, reset links and vendor credentials.
+    /// Ends all sessions of the account, deletes its reset links and deactivates its vendor credentials.
     pub async fn end_access(&self, id: ObjectId) -> Result<(), Fault> {
         self.delete_sessions(id, None).await?;
         self.delete_resets(id).await?;
@@ -143,8 +144,8 @@ impl Store {
         Ok(())
     }
 
-    /// Ends the access of all disabled accounts, which completes disabling that was interrupted. Returns the number of
-    /// disabled accounts.
+    /// Ends the access of all disabled accounts. This completes the work of requests that disabled an account and were
+    /// then interrupted. Returns the number of disabled accounts.
     pub async fn settle_disabled(&self) -> Result<u64, Fault> {
         let mut settled = 0;
         for id in self.disabled(doc! {}).await? {

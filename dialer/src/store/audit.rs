@@ -1,5 +1,4 @@
-//! The `auditlogs` collection. It records sign-ins, changes of roles, accounts, credentials and lists, and imports,
-//! exports, deletions and restores of leads.
+//! The collection `auditlogs`. It records the operations that [`AuditAction`] lists.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -8,7 +7,8 @@ use super::database::Store;
 use super::fault::Fault;
 use crate::domain::lists::List;
 
-/// Actions that are recorded in the audit log.
+/// Operation that is recorded in the audit log. `Export`, `Delete`, `Restore` and `Import` are operations on leads.
+/// `CredentialRotate` replaces a vendor credential, and the `Passcode` operations concern invite codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditAction {
     Login,
@@ -20,7 +20,9 @@ pub enum AuditAction {
     Restore,
     Import,
     CredentialRotate,
+    /// Addition of phone numbers to a list, with the number of phone numbers that were not on it before.
     ListAdd(List, usize),
+    /// Removal of a phone number from a list.
     ListRemove(List),
     SessionEnd,
     PasswordChange,
@@ -36,7 +38,7 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    /// The `entityType` of an entry: what kind of object the action affects.
+    /// Returns the value of `entityType`: the kind of object that the operation affected.
     fn entity_type(self) -> &'static str {
         match self {
             Self::Export | Self::Delete | Self::Restore | Self::Import => "lead",
@@ -47,7 +49,7 @@ impl AuditAction {
         }
     }
 
-    /// Number of affected phone numbers, for actions that record it.
+    /// Returns the number of affected phone numbers; `None` for operations that do not record it.
     fn count(self) -> Option<i64> {
         match self {
             Self::ListAdd(_, count) => i64::try_from(count).ok(),
@@ -83,15 +85,15 @@ impl AuditAction {
     }
 }
 
-/// An audit log entry, in the format of the old schema.
+/// Entry to write to the audit log. [`Store::insert_audit`] stores it in the format of the legacy schema.
 #[derive(Debug)]
 pub struct AuditEntry {
     pub action: AuditAction,
     pub user: Option<ObjectId>,
-    /// Id of the affected lead, account or passcode. `None` if the action affects the user's own account or several
-    /// leads.
+    /// Id of the affected lead, account or invite code. If it is `None`, the id in `user` is stored instead. If `user`
+    /// is `None`, neither id is stored.
     pub entity: Option<ObjectId>,
-    /// The changed field with its old and new value. Never a secret.
+    /// Name, old value and new value of the changed field. Must not contain a secret.
     pub change: Option<(&'static str, String, String)>,
     pub email: String,
     pub address: String,

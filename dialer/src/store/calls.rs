@@ -1,4 +1,4 @@
-//! The `calls` collection: recorded calls, in the format of the old schema.
+//! The collection `calls`, in the format of the legacy schema. It contains the calls that users made or received.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -9,30 +9,31 @@ use super::fault::Fault;
 
 const NAME: &str = "calls";
 
-/// Maximum number of calls in a user's history.
+/// Maximum number of calls that are returned as a user's call history.
 const MAX_HISTORY: i64 = 200;
-/// Maximum number of a user's calls that are read to find the leads that were called today.
+/// Maximum number of a user's calls that are read to find the leads that the user has called today.
 const MAX_CALLS_PER_DAY: i64 = 10_000;
 
-/// A call to store in the history.
+/// A call to store in a user's call history.
 #[derive(Debug)]
 pub struct NewCall<'a> {
-    /// The user's e-mail address, which is the only caller that the old schema can store.
+    /// E-mail address of the user, also for inbound calls.
     pub from: &'a str,
+    /// Phone number of the other party, also for inbound calls.
     pub to: &'a str,
-    /// Direction of the call: `outbound` or `inbound`.
+    /// Direction of the call, `outbound` or `inbound`.
     pub direction: &'a str,
     pub agent: ObjectId,
     pub lead: ObjectId,
 }
 
 impl Store {
-    /// Stores a completed call and returns its document.
+    /// Stores a completed call and returns the stored document.
     pub async fn insert_call(&self, new: &NewCall<'_>) -> Result<Document, Fault> {
         let (id, now) = (ObjectId::new(), DateTime::now());
         let call = doc! {
             "_id": id,
-            // The old schema requires a unique value. The old server wrote `manual-<milliseconds>`, which was not
+            // The legacy schema requires a unique value. The legacy server wrote `manual-<milliseconds>`, which was not
             // unique.
             "twilioSid": format!("manual-{}", id.to_hex()),
             "from": new.from,
@@ -50,7 +51,8 @@ impl Store {
         Ok(call)
     }
 
-    /// Ids of the leads that the user called since a time, without duplicates.
+    /// Returns the ids of the leads that the user has called since `since_ms` (milliseconds since 1970, inclusive),
+    /// without duplicates. Only outbound calls count, and at most 10,000 calls are read.
     pub async fn leads_called(
         &self,
         agent: ObjectId,
@@ -77,7 +79,7 @@ impl Store {
         Ok(leads)
     }
 
-    /// The user's most recent calls, newest first.
+    /// Returns the user's most recent calls, newest first, at most 200.
     pub async fn calls(&self, agent: ObjectId) -> Result<Vec<Document>, Fault> {
         let calls = self.collection(NAME).await?;
         let cursor = calls

@@ -1,4 +1,4 @@
-//! Names of collections that more than one file uses.
+//! Names of collections that several modules use.
 
 pub(super) const CREDENTIALS: &str = "nextgencredentials";
 pub(super) const LEADS: &str = "leads";

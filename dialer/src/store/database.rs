@@ -1,4 +1,4 @@
-//! The database connection, which is opened on first use.
+//! The connection to MongoDB, which is opened on first use.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,15 +12,15 @@ use super::collections::SESSIONS;
 use super::fault::{Fault, Reason};
 use crate::config::Mongo;
 
-/// Timeouts of the driver, unless the URI sets its own. All callers would have given up before the driver's default of
-/// 30 s.
+/// Server selection timeout of the MongoDB driver, unless the URI sets one. The driver's default of 30 s is as long as
+/// the timeout of most requests.
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Timeout of SRV and TXT look-ups of a `mongodb+srv://` URI.
+/// Timeout of the DNS lookups (SRV and TXT) for a `mongodb+srv://` URI.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The database. It may not be connected yet.
+/// Client for the application's database. The connection is opened by the first operation.
 #[derive(Debug)]
 pub struct Store {
     config: Mongo,
@@ -29,7 +29,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Creates a store without connecting. The first operation connects.
+    /// Creates a client without connecting. The first operation opens the connection.
     pub fn new(config: Mongo) -> Self {
         Self {
             config,
@@ -38,21 +38,21 @@ impl Store {
         }
     }
 
-    /// Hosts and database name, for messages. Neither contains a credential.
+    /// Returns the host names and the database name, for messages. They contain no credentials.
     pub fn target(&self) -> (&str, &str) {
         (&self.config.hosts, &self.config.database)
     }
 
-    /// True once MongoDB has answered. A later outage does not reset the flag.
+    /// Returns true if [`Store::probe`] has succeeded at least once. A later outage does not reset this.
     pub fn was_reached(&self) -> bool {
         self.reached.load(Ordering::Acquire)
     }
 
-    /// Checks the connection by reading a document of the application's own database. Unlike `ping`, this needs valid
-    /// credentials and rights.
+    /// Checks the connection by reading from the application's database. Unlike the command `ping`, this requires valid
+    /// credentials and read permission.
     ///
     /// # Errors
-    /// The fault, if the database did not answer or refused the query.
+    /// Returns an error if the database did not answer or refused the query.
     pub async fn probe(&self) -> Result<(), Fault> {
         let sessions = self.database().await?.collection::<Document>(SESSIONS);
         sessions.find_one(doc! { "_id": "health" }).await?;
@@ -84,8 +84,8 @@ impl Store {
         Ok(self.database().await?.collection(name))
     }
 
-    /// Removes documents whose time in `field` is `until_ms` or earlier; returns their number. Not left to TTL indexes,
-    /// which not every server supports.
+    /// Deletes documents whose time in `field` is `until_ms` (milliseconds since 1970) or earlier. Returns their
+    /// number. Not every supported server has TTL indexes, so they are not used.
     pub(super) async fn purge(
         &self,
         collection: &str,

@@ -1,4 +1,4 @@
-//! The `dialcounts` collection: how often a user dialled a phone number. A lost increment is harmless.
+//! The collection `dialcounts`: how often each user has dialled each phone number. Losing an increment is harmless.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::numbers::number;
 const NAME: &str = "dialcounts";
 
 impl Store {
-    /// Increments the count of a phone number and returns it. `phone` is the last ten digits.
+    /// Increments the count of a phone number and returns the new count. `phone` is the last ten digits of the number.
     pub async fn count_dial(&self, user: ObjectId, phone: &str) -> Result<i64, Fault> {
         let now = DateTime::now();
         let change = doc! {
@@ -32,7 +32,7 @@ impl Store {
         Ok(counted.as_ref().map_or(1, count))
     }
 
-    /// The user's count for each of these phone numbers. Numbers that were never dialled are omitted.
+    /// Returns the user's count for each of the phone numbers. Numbers that the user has never dialled are omitted.
     pub async fn dial_counts(
         &self,
         user: ObjectId,

@@ -1,4 +1,4 @@
-//! The `dispositions` collection: the default dispositions, and those that users created.
+//! The collection `dispositions`. It contains the default dispositions and those that users created.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -12,17 +12,17 @@ use crate::domain::dispositions::{DEFAULTS, DispositionEdit, GHOST};
 
 const NAME: &str = "dispositions";
 
-/// Maximum number of dispositions in a list.
+/// Maximum number of dispositions that are returned as a list.
 const MAX_LISTED: i64 = 500;
 
-/// The set of dispositions that an operation may read or change.
+/// Set of dispositions that an operation may read or change. The id is that of the user.
 #[derive(Debug, Clone, Copy)]
 pub enum DispositionScope {
-    /// The default dispositions and the user's own.
+    /// The default dispositions and those that the user created. Used for reading.
     Usable(ObjectId),
-    /// The user's own dispositions only.
+    /// The dispositions that the user created, without defaults. Used for changes by users who are not administrators.
     Own(ObjectId),
-    /// The user's own dispositions and the defaults. For changes by administrators.
+    /// The default dispositions and those that the user created. Used for changes by administrators.
     OwnOrDefault(ObjectId),
 }
 
@@ -42,7 +42,7 @@ impl DispositionScope {
 }
 
 impl Store {
-    /// The dispositions in a scope: defaults first, then by `sortOrder` and name.
+    /// Returns the dispositions in a scope, at most 500: defaults first, then by `sortOrder` and name.
     pub async fn dispositions(&self, whose: DispositionScope) -> Result<Vec<Document>, Fault> {
         let found = self
             .collection(NAME)
@@ -54,7 +54,7 @@ impl Store {
         Ok(found.try_collect().await?)
     }
 
-    /// A disposition by its id; `None` if it is not in the scope.
+    /// Returns a disposition by its id; `None` if it does not exist in the scope.
     pub async fn disposition(
         &self,
         whose: DispositionScope,
@@ -64,8 +64,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Creates a disposition that belongs to the user. `None` if the name is taken by another one that the user can
-    /// see.
+    /// Creates a disposition that belongs to the user. Returns `None` if the user can already see a disposition with
+    /// this name, or if the legacy server's index rejects the name because another user has it.
     pub async fn insert_disposition(
         &self,
         user: ObjectId,
@@ -82,7 +82,7 @@ impl Store {
         let made = document(user, (name, color, emoji), next, false);
         match self.collection(NAME).await?.insert_one(&made).await {
             Ok(_) => Ok(Some(made)),
-            // The old server's index makes names unique across all users, so an insert may fail. `migrate --contract`
+            // The legacy server's index makes names unique across all users, so an insert may fail. `migrate --contract`
             // drops it.
             Err(error) => match Fault::from(error) {
                 fault if fault.reason == Reason::DuplicateKey => Ok(None),
@@ -91,7 +91,7 @@ impl Store {
         }
     }
 
-    /// True if another disposition that the user can see has this name.
+    /// Returns true if a disposition that the user can see, other than `but`, has this name.
     pub async fn name_is_used(
         &self,
         user: ObjectId,
@@ -104,7 +104,7 @@ impl Store {
         }))
     }
 
-    /// Sets fields of a disposition and returns it; `None` if it is not in the scope.
+    /// Sets fields of a disposition and returns the changed document; `None` if it does not exist in the scope.
     pub async fn update_disposition(
         &self,
         whose: DispositionScope,
@@ -132,7 +132,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// Deletes a disposition; false if it is not in the scope.
+    /// Deletes a disposition. Returns false if it does not exist in the scope.
     pub async fn delete_disposition(
         &self,
         whose: DispositionScope,
@@ -142,7 +142,7 @@ impl Store {
         Ok(dispositions.delete_one(whose.one(id)).await?.deleted_count > 0)
     }
 
-    /// Name, colour and `sortOrder` of each default disposition that the database does not contain.
+    /// Returns name, colour and `sortOrder` of each default disposition that the database does not contain.
     pub async fn missing_dispositions(
         &self,
     ) -> Result<Vec<(&'static str, &'static str, i32)>, Fault> {
@@ -156,7 +156,7 @@ impl Store {
             .collect())
     }
 
-    /// Creates the missing default dispositions, with `user` as their creator. Returns those that were created.
+    /// Creates the missing default dispositions, with `user` as their creator. Returns the created documents.
     pub async fn seed_dispositions(&self, user: ObjectId) -> Result<Vec<Document>, Fault> {
         let dispositions = self.collection(NAME).await?;
         let mut made = Vec::new();
@@ -170,7 +170,7 @@ impl Store {
     }
 }
 
-/// The document of a new disposition, in the format of the old schema.
+/// Builds the document of a new disposition, in the format of the legacy schema.
 fn document(
     user: ObjectId,
     (name, color, emoji): (&str, &str, &str),

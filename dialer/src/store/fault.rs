@@ -1,22 +1,23 @@
-//! Database errors, reduced to a reason and a server code. The driver's messages contain hosts, values and sometimes
-//! credentials, so they never leave this file.
+//! Database errors, reduced to a reason and the server's error code. Messages of the driver are never shown or logged,
+//! because they contain hosts, values and sometimes credentials.
 
 use std::fmt;
 
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 
-/// MongoDB's error codes that have a reason of their own (`error_codes.yml`).
+/// MongoDB's error code `Unauthorized`, as listed in MongoDB's file `error_codes.yml`.
 const UNAUTHORIZED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
 const ATLAS_ERROR: i32 = 8000;
 pub(super) const DUPLICATE_KEY: i32 = 11000;
 
-/// Reason of a database error, as shown in `/api/health` and in logs.
+/// Reason for a database error, as shown by `/api/health` and in logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The first attempt to connect has not finished yet.
+    /// No attempt to connect has finished yet.
     Connecting,
-    /// An attempt took longer than the caller's timeout, and no earlier attempt has failed.
+    /// The database did not answer in time, or other processes prevented the operation, for example by too many
+    /// conflicting writes.
     NoAnswer,
     AuthFailed,
     AccessDenied,
@@ -46,7 +47,7 @@ impl Reason {
         }
     }
 
-    /// Explanation of the reason, with advice for the operator.
+    /// Returns an explanation of the reason for the operator, with advice where possible.
     pub fn advice(self) -> &'static str {
         match self {
             Self::Connecting => "the first connection is being made",
@@ -71,13 +72,14 @@ impl Reason {
         }
     }
 
-    /// True if a retry may succeed later. Requests then fail with 503.
+    /// Returns true if the database cannot be used at present, which is so for all reasons except `DuplicateKey` and
+    /// `ServerError`. Requests that fail for such a reason return HTTP status 503.
     pub fn is_outage(self) -> bool {
         !matches!(self, Self::DuplicateKey | Self::ServerError)
     }
 }
 
-/// A failed database operation: the reason, and the server's error code if there is one.
+/// A failed database operation: the reason, and the server's error code if it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     pub reason: Reason,
@@ -139,7 +141,8 @@ fn reason(error: &Error, code: Option<i32>) -> Reason {
     }
 }
 
-/// Finds the reason in the driver's message: for unreachable servers the driver has no other form of the cause.
+/// Derives the reason from the text of the driver's error message. For unreachable servers the driver provides the
+/// cause only as text.
 fn from_text(message: &str) -> Reason {
     let message = message.to_ascii_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));

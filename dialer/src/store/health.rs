@@ -1,5 +1,5 @@
-//! Health check of the database. Any number of callers cause at most one query per second, and each waits a limited
-//! time.
+//! Health check of the database. All callers together cause at most one query per second, and no caller waits longer
+//! than its timeout.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,33 +10,34 @@ use tokio::time::Instant;
 
 use super::fault::Reason;
 
-/// Maximum age of a result that is returned without a new query.
+/// Time for which a result is cached, measured from the start of its query. No new query is sent within this time.
 const CACHE_TTL: Duration = Duration::from_secs(1);
 
-/// How long a health request waits for the check. Leaves 0.3 s for the rest of a request that must end within 2 s.
+/// Maximum time that a health request waits for the result. It leaves 0.3 s for the rest of the request, which must end
+/// within 2 s.
 pub const CHECK_TIMEOUT: Duration = Duration::from_millis(1_700);
 
-/// Result of a health check: `Err` contains the reason why the database cannot be used.
+/// Result of a health check. `Err` contains the reason why the database cannot be used.
 pub type Outcome = Result<(), Reason>;
 
 type Check = Box<dyn Fn() -> BoxFuture<'static, Outcome> + Send + Sync>;
 
-/// The health check. Shared by all callers in an `Arc`.
+/// The health check. All callers share one instance in an `Arc`.
 pub struct HealthCheck {
     check: Check,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
-    /// Start time of the newest check, and the channel on which its result arrives.
+    /// Start time of the newest check, and the channel that receives its result.
     newest: Option<(Instant, watch::Receiver<Option<Outcome>>)>,
-    /// Result of the last check that finished.
+    /// Result of the last check that finished; `None` before the first result.
     last: Option<Outcome>,
 }
 
 impl std::fmt::Debug for HealthCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Health")
+        f.write_str("HealthCheck")
     }
 }
 
@@ -51,9 +52,9 @@ impl HealthCheck {
         }
     }
 
-    /// The state of the database, after waiting at most `wait` for the check. If the check takes longer, the last
-    /// result decides: a failure is returned again, a success becomes `NoAnswer`. Before the first result the reason is
-    /// `Connecting`.
+    /// Returns the state of the database, waiting at most `wait` for the result of a check. On timeout the last result
+    /// is used: an error is returned again, but success becomes `NoAnswer`. Without a last result, `Connecting` is
+    /// returned.
     pub async fn ask(&self, wait: Duration) -> Outcome {
         let mut result = self.join_or_start();
         match tokio::time::timeout(wait, result.wait_for(Option::is_some)).await {

@@ -1,6 +1,6 @@
-//! Leases for work that only one process should do at a time. A lease is a document in a numbered chain. Of concurrent
-//! takers exactly one inserts the next number, and the highest number is the valid lease. A process that lost its lease
-//! without noticing must do no harm: it writes the same as its successor.
+//! Leases for work that only one process should do at a time. Each lease is a document with a number. To take the
+//! lease, a process inserts the next number, which succeeds for only one process. The highest number is the valid
+//! lease. A process may lose its lease without noticing. All work under a lease must therefore be safe to do twice.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,22 +15,23 @@ use super::numbers::number;
 /// Lifetime of a lease that is not renewed, in milliseconds: one minute.
 pub const LEASE_MS: i64 = 60_000;
 
-/// Interval at which a lease is renewed: a third of its lifetime, so that two renewals may fail.
+/// Interval at which a lease is renewed. It is a third of the lifetime, so that a failed renewal can be repeated before
+/// the lease expires.
 pub const RENEW_INTERVAL: Duration = Duration::from_millis(LEASE_MS.unsigned_abs() / 3);
 
-/// Name of this process, which other processes show while it holds a lease.
+/// Name of this process. It is stored with the lease and shown by other processes that try to take the lease.
 static THIS_PROCESS: LazyLock<String> = LazyLock::new(|| {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "this machine".to_owned());
     format!("{host}-{:08x}", rand::random::<u32>())
 });
 
-/// What a lease is for. The format of the documents must not change, because processes of earlier releases may run at
-/// the same time.
+/// Kind of work that a lease protects. The format of lease documents must not change, because processes of earlier
+/// releases may run at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chain {
-    /// The lease of `dialer migrate`. Its `_id` is the number.
+    /// The command `dialer migrate`. The `_id` of a lease document is its number.
     Migration,
-    /// The lease of an import. Its `_id` is `<import>:<number>`.
+    /// A CSV import with this id. The `_id` of a lease document is `<import>:<number>`.
     Import(ObjectId),
 }
 
@@ -42,7 +43,7 @@ impl Chain {
         }
     }
 
-    /// The field that contains the number.
+    /// Returns the name of the field that contains the number of a lease document.
     const fn order(self) -> &'static str {
         match self {
             Self::Migration => "_id",
@@ -74,25 +75,25 @@ impl Chain {
     }
 }
 
-/// A lease that this process took. It permits the work until it expires.
+/// A lease that this process has taken. It is valid until it expires or is released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     chain: Chain,
-    /// Number in the chain, from 1. It counts how often the lease was taken.
+    /// Number of the lease document, starting at 1. It counts how often this lease has been taken.
     pub number: i64,
 }
 
-/// Another process holds the lease; `holder` is its name.
+/// Error: the lease is already held. `holder` is the name of the process that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseHeld {
     pub holder: String,
 }
 
 impl Store {
-    /// Takes the lease, unless another process holds it.
+    /// Takes the lease unless it is already held, even by this process.
     ///
     /// # Errors
-    /// The outer error is a failure of the database. The inner error names the process that holds the lease.
+    /// The outer error is a database failure. The inner error contains the name of the process that holds the lease.
     pub async fn take_lease(
         &self,
         chain: Chain,
@@ -137,7 +138,8 @@ impl Store {
         Ok(last.and_then(|lease| Some((number(lease.get(chain.order()))?, lease))))
     }
 
-    /// Renews a lease. False if another process has taken over or the work is finished, so that this process must stop.
+    /// Renews a lease. Returns false if another process has taken it or the leases of this work were deleted. The
+    /// caller must then stop its work.
     pub async fn renew_lease(&self, lease: &Lease, now_ms: i64) -> Result<bool, Fault> {
         let last = self.last_lease(lease.chain).await?.map(|(last, _)| last);
         if last != Some(lease.number) {
@@ -146,14 +148,14 @@ impl Store {
         self.end_lease_at(lease, until_after(now_ms)).await
     }
 
-    /// Releases a lease by setting its expiry to the past. The document stays, so that the next holder gets a higher
-    /// number.
+    /// Releases a lease by setting its expiry to the past. The document is not deleted, so that the next holder takes a
+    /// higher number.
     pub async fn release_lease(&self, lease: &Lease) -> Result<(), Fault> {
         self.end_lease_at(lease, DateTime::from_millis(0)).await?;
         Ok(())
     }
 
-    /// Sets the expiry of a lease. Only the holder writes to the document.
+    /// Sets the expiry time in the document of this lease. Returns false if the document does not exist.
     async fn end_lease_at(&self, lease: &Lease, until: DateTime) -> Result<bool, Fault> {
         let own = doc! { "_id": lease.chain.id(lease.number) };
         let leases = self.collection(lease.chain.collection()).await?;
@@ -161,7 +163,7 @@ impl Store {
         Ok(leases.update_one(own, set).await?.matched_count > 0)
     }
 
-    /// Deletes all leases of a chain, when its work is finished.
+    /// Deletes all lease documents of a finished piece of work.
     pub(super) async fn delete_leases(&self, chain: Chain) -> Result<(), Fault> {
         let leases = self.collection(chain.collection()).await?;
         leases.delete_many(chain.all()).await?;

@@ -1,5 +1,5 @@
-//! The collections `donotcall` and `textoptouts`. The `_id` is `<tenant>:<E.164>`, so that adding a number again
-//! changes nothing.
+//! The collections `donotcall` and `textoptouts`. The `_id` of a document is `<tenant>:<E.164 number>`, so that a
+//! number cannot be listed twice.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use super::database::Store;
 use super::fault::{DUPLICATE_KEY, Fault};
 use crate::domain::lists::{Addition, List};
 
-/// Maximum number of `_id`s in one query.
+/// Maximum number of `_id` values in one query.
 const MAX_IDS_PER_QUERY: usize = 1000;
 
 fn collection(list: List) -> &'static str {
@@ -27,7 +27,7 @@ fn id(tenant: ObjectId, number: &str) -> String {
 }
 
 impl Store {
-    /// Adds phone numbers to a list; returns how many were not listed before.
+    /// Adds phone numbers to a list. Returns how many of them were not on the list before.
     pub async fn list_numbers(
         &self,
         list: List,
@@ -58,7 +58,7 @@ impl Store {
         }
     }
 
-    /// Removes a phone number from a list; false if it was not listed.
+    /// Removes a phone number from a list. Returns false if it was not on the list.
     pub async fn unlist_number(
         &self,
         list: List,
@@ -72,7 +72,7 @@ impl Store {
         Ok(done.deleted_count > 0)
     }
 
-    /// A page of a list, newest first, and the number of all entries.
+    /// Returns a page of a list, newest entry first, and the total number of entries.
     pub async fn numbers(
         &self,
         list: List,
@@ -92,7 +92,7 @@ impl Store {
         Ok((cursor.try_collect().await?, total))
     }
 
-    /// All phone numbers of a list, in E.164 form.
+    /// Returns all phone numbers of a list, in E.164 form.
     pub async fn all_listed(&self, list: List, tenant: ObjectId) -> Result<HashSet<String>, Fault> {
         let mut found = self
             .collection(collection(list))
@@ -107,7 +107,7 @@ impl Store {
         Ok(listed)
     }
 
-    /// Those of the E.164 `numbers` that are on the list.
+    /// Returns those of the phone numbers that are on the list. `numbers` must be in E.164 form.
     pub async fn listed(
         &self,
         list: List,
@@ -130,7 +130,8 @@ impl Store {
     }
 }
 
-/// Number of documents that an unordered insert found already stored; `None` if it failed for another reason as well.
+/// Returns the number of documents that an unordered insert skipped because their `_id` already existed. `None` if the
+/// insert also failed for another reason.
 fn already_there(error: &Error) -> Option<usize> {
     let ErrorKind::InsertMany(failed) = error.kind.as_ref() else {
         return None;

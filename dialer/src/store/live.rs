@@ -1,4 +1,4 @@
-//! Queries for open WebSockets: events that other replicas wrote, and sessions that are still valid.
+//! Queries on behalf of open WebSockets: events that other replicas stored, and sessions that are still valid.
 
 use std::collections::HashSet;
 
@@ -10,24 +10,24 @@ use super::collections::SESSIONS;
 use super::database::Store;
 use super::fault::Fault;
 
-/// Collection of events: notices that one replica stores for the others.
+/// Collection of events. An event is a notice that one replica stores for the others.
 const EVENTS: &str = "events";
 
-/// How long events are kept: 5 minutes.
+/// Time for which events are kept, in milliseconds: 5 minutes.
 const RETENTION_MS: i64 = 5 * 60_000;
 
-/// Maximum number of events per poll, the oldest first. Later polls find the rest.
+/// Maximum number of events that one poll reads, oldest first. Later polls read the rest.
 const MAX_EVENTS: i64 = 10_000;
 
-/// A notice that is stored for other replicas.
+/// A notice that one replica stores for the others to deliver.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Unique id. An event whose id is already stored is refused.
+    /// Unique id (`_id`) of the event.
     pub id: String,
     pub tenant: ObjectId,
     /// Id of the replica that stored the event.
     pub from: String,
-    /// The message to clients, as JSON text.
+    /// Message to clients, as JSON text.
     pub text: String,
     pub at_ms: i64,
 }
@@ -36,7 +36,7 @@ impl Store {
     /// Stores an event for other replicas.
     ///
     /// # Errors
-    /// `DuplicateKey` if an event with the same id is stored.
+    /// Returns `DuplicateKey` if an event with this id is already stored. Any other reason is a database failure.
     pub async fn insert_event(&self, event: &Event) -> Result<(), Fault> {
         let document = doc! {
             "_id": &event.id,
@@ -50,7 +50,8 @@ impl Store {
         Ok(())
     }
 
-    /// Ids and tenants of events that were stored since a time by other replicas than `but_from`, oldest first.
+    /// Returns the ids and tenants of events since `since_ms` (milliseconds since 1970, inclusive), oldest first, at
+    /// most 10,000. Events of the replica `but_from` are omitted.
     pub async fn events_since(
         &self,
         since_ms: i64,
@@ -79,7 +80,7 @@ impl Store {
         Ok(found.iter().filter_map(event).collect())
     }
 
-    /// Tenants and messages of the events with these ids, oldest first.
+    /// Returns the tenants and messages of the events with these ids, oldest first.
     pub async fn event_texts(&self, ids: &[String]) -> Result<Vec<(ObjectId, String)>, Fault> {
         let found: Vec<Document> = self
             .collection(EVENTS)
@@ -99,13 +100,13 @@ impl Store {
         Ok(found.iter().filter_map(event).collect())
     }
 
-    /// Removes events older than 5 minutes; returns their number.
+    /// Deletes events that are 5 minutes old or older. Returns their number.
     pub async fn purge_events(&self, now_ms: i64) -> Result<u64, Fault> {
         let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(EVENTS, "at", until).await
     }
 
-    /// Those of the sessions `keys` that exist and have not expired.
+    /// Returns those of the session keys `keys` whose session exists and has not expired.
     pub async fn living_sessions(
         &self,
         keys: &[String],

@@ -1,4 +1,4 @@
-//! Database operations of `dialer migrate`.
+//! Database operations of the command `dialer migrate`.
 
 use std::collections::BTreeSet;
 
@@ -14,25 +14,26 @@ use super::fault::{Fault, Reason};
 use crate::domain::migrate::indexes::{self, ExistingIndex, Index};
 use crate::domain::migrate::users::lowered;
 
-/// MongoDB's error code for a collection that does not exist (`NamespaceNotFound`, `error_codes.yml`).
+/// MongoDB's error code for a collection that does not exist (`NamespaceNotFound` in `error_codes.yml`).
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// Collection of marks of irreversible changes. They are not in `migrations`, where earlier releases treat every
-/// document as their lock.
+/// Collection that records irreversible migrations. It is separate from the collection `migrations`, because earlier
+/// releases treat each document there as a lock.
 const MARKS: &str = "migrationmarks";
 
-/// `_id` of the mark on a database that the old server must never use again.
+/// `_id` of the document that records that the legacy server must never use the database again.
 const CONTRACTED: &str = "contracted";
 
 impl Store {
-    /// True if the old server must never use this database again, because `--contract` has run or the database was
-    /// always new.
+    /// Returns true if the legacy server must never use this database, because `dialer migrate --contract` has run or
+    /// the database was empty when this application hashed its first password.
     pub async fn is_contracted(&self) -> Result<bool, Fault> {
         let marks = self.collection(MARKS).await?;
         Ok(marks.find_one(doc! { "_id": CONTRACTED }).await?.is_some())
     }
 
-    /// Marks the database as one that the old server must never use again. `why` is an explanation for people.
+    /// Records that the legacy server must never use this database again. `why` is a reason for people who read the
+    /// document. Idempotent.
     pub async fn mark_contracted(&self, why: &str) -> Result<(), Fault> {
         let mark = doc! { "_id": CONTRACTED, "why": why, "at": DateTime::now() };
         let marks = self.collection(MARKS).await?;
@@ -42,7 +43,7 @@ impl Store {
         }
     }
 
-    /// True if the database contains no users, leads or credentials.
+    /// Returns true if the database contains no accounts, leads or vendor credentials.
     pub async fn is_fresh(&self) -> Result<bool, Fault> {
         for name in [USERS, LEADS, CREDENTIALS] {
             let any = self.collection(name).await?;
@@ -54,18 +55,19 @@ impl Store {
         Ok(true)
     }
 
-    /// Calls `see` with every vendor credential.
+    /// Calls `see` with every stored vendor credential.
     pub async fn walk_credentials(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         self.walk(CREDENTIALS, doc! {}, see).await
     }
 
-    /// Calls `see` with every account. Pictures and data of integrations are left out.
+    /// Calls `see` with every stored account. The documents contain neither the profile picture nor integration data.
     pub async fn walk_users(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         let without = doc! { "profilePicture": 0, "groupMe": 0, "integrations": 0 };
         self.walk(USERS, without, see).await
     }
 
-    /// Calls `see` with every lead. Import metadata and generated fields are left out.
+    /// Calls `see` with every stored lead. The documents do not contain import metadata, `formattedJson` or policy
+    /// documents.
     pub async fn walk_leads(&self, see: impl FnMut(&Document)) -> Result<(), Fault> {
         let without = doc! { "notesMetadata": 0, "formattedJson": 0, "policyDocuments": 0 };
         self.walk(LEADS, without, see).await
@@ -89,7 +91,7 @@ impl Store {
         Ok(())
     }
 
-    /// Existing indexes of all collections for which an index is required or unwanted.
+    /// Returns the existing indexes of all collections for which an index is wanted or unwanted.
     pub async fn indexes(&self) -> Result<Vec<ExistingIndex>, Fault> {
         let unwanted = indexes::UNWANTED.iter().map(|(index, _)| index);
         let names: BTreeSet<&str> = indexes::WANTED
@@ -110,7 +112,7 @@ impl Store {
         Ok(present)
     }
 
-    /// Creates an index. The driver derives its name from the keys.
+    /// Creates an index. The driver derives the name of the index from its keys.
     pub async fn make_index(&self, index: &Index) -> Result<(), Fault> {
         let options = index
             .unique
@@ -124,7 +126,10 @@ impl Store {
         Ok(())
     }
 
-    /// Creates missing indexes. Returns those that the server refused, or the data does not allow, with the fault.
+    /// Creates all missing indexes. Returns the indexes that could not be created, each with the error of the server.
+    ///
+    /// # Errors
+    /// Returns an error if the existing indexes cannot be listed or the database is unavailable.
     pub async fn make_missing_indexes(&self) -> Result<Vec<(Index, Fault)>, Fault> {
         let mut failed = Vec::new();
         for index in indexes::missing(&self.indexes().await?) {
@@ -138,14 +143,14 @@ impl Store {
         Ok(failed)
     }
 
-    /// Drops an index, by its name.
+    /// Drops an index by its name.
     pub async fn drop_index(&self, index: &ExistingIndex) -> Result<(), Fault> {
         let collection = self.collection(&index.collection).await?;
         collection.drop_index(&index.name).await?;
         Ok(())
     }
 
-    /// Sets a correct `emailLower` on all accounts; returns the number of changed accounts.
+    /// Sets `emailLower` on all accounts where it is missing or wrong. Returns the number of changed accounts.
     pub async fn lower_emails(&self) -> Result<u64, Fault> {
         let mut wrong = Vec::new();
         self.walk_users(|user| {
@@ -166,7 +171,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// Assigns all leads without an owner to a user; returns the number of leads.
+    /// Assigns all leads without an owner to a user. Returns the number of leads.
     pub async fn assign_unowned(&self, user: ObjectId) -> Result<u64, Fault> {
         let leads = self.collection(LEADS).await?;
         let given = leads
@@ -178,7 +183,7 @@ impl Store {
         Ok(given.modified_count)
     }
 
-    /// The administrator whose account was created first.
+    /// Returns the id of the administrator whose account was created first; `None` if there is no administrator.
     pub async fn first_administrator(&self) -> Result<Option<ObjectId>, Fault> {
         let users = self.collection(USERS).await?;
         let found = users

@@ -1,5 +1,5 @@
-//! Access to MongoDB; only this module talks to the server. Concurrent writers are kept apart by inserts and deletes by
-//! `_id`. Indexes are only a safeguard and may be missing.
+//! Access to MongoDB. No other module accesses the database. Correctness does not depend on indexes, which may be
+//! missing. E-mail addresses and invite codes, for example, are kept unique by inserts with a fixed `_id`.
 
 pub mod administration;
 pub mod audit;

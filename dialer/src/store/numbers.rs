@@ -1,10 +1,10 @@
-//! Reading of numbers, which shells, drivers and the old server stored in different BSON types.
+//! Reading of integers from BSON. Shells, drivers and the legacy server stored integers in different BSON types.
 
 use bson::Bson;
 use num_traits::ToPrimitive;
 
-/// An integer, or a double rounded to the nearest integer (halves to even). `None` for other types, including
-/// Decimal128.
+/// Converts a BSON number to an integer. Doubles are rounded to the nearest integer, halves to even. Returns `None` for
+/// doubles that do not fit, and for all other types, including Decimal128.
 pub(super) fn number(value: Option<&Bson>) -> Option<i64> {
     match value? {
         Bson::Int32(n) => Some(i64::from(*n)),

@@ -1,5 +1,6 @@
-//! Invite codes. Each use is a document with the `_id` `<code>:<slot>`, so that exactly one of concurrent callers gets
-//! the last use. The codes are in the old server's collection `passcodes`, whose field `currentUses` is only read.
+//! Storage of invite codes. Each use of a code is a document with the `_id` `<code>:<slot>`, so that only one of
+//! several concurrent users can take the last slot. The codes are in the collection `passcodes` of the legacy server.
+//! This application does not increment their field `currentUses`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,14 +17,14 @@ use crate::domain::passcode::{InviteCode, InviteRefusal, InviteSpec};
 const NAME: &str = "passcodes";
 const USES: &str = "passcodeuses";
 
-/// Maximum number of codes in a list.
+/// Maximum number of codes that are returned as a list.
 const MAX_LISTED: i64 = 500;
 
-/// A use of a code that was taken: the `_id` of its document.
+/// A use of an invite code, reserved for one registration. Contains the `_id` of the stored use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteUse(String);
 
-/// Parses a stored code; `None` if a required field is missing.
+/// Parses the document of a code. Returns `None` if `_id` or `code` is missing or has the wrong type.
 fn passcode(document: &Document) -> Option<InviteCode> {
     let time = |field: &str| {
         let at = document.get_datetime(field).ok();
@@ -44,7 +45,7 @@ fn passcode(document: &Document) -> Option<InviteCode> {
     })
 }
 
-/// The `_id` of a code, derived from its text: of concurrent inserts of the same code exactly one succeeds, even
+/// Derives the `_id` of a new document from the code. Of concurrent inserts of the same code, only one succeeds, even
 /// without an index.
 fn id_of(code: &str) -> ObjectId {
     let digest = Sha256::digest(format!("passcode:{code}"));
@@ -54,7 +55,7 @@ fn id_of(code: &str) -> ObjectId {
 }
 
 impl Store {
-    /// A code by its normalised text, with the number of its uses.
+    /// Returns a code with the number of its uses; `None` if it does not exist. `code` must be normalised.
     pub async fn passcode(&self, code: &str) -> Result<Option<InviteCode>, Fault> {
         let passcodes = self.collection(NAME).await?;
         let found = passcodes.find_one(doc! { "code": code }).await?;
@@ -67,7 +68,7 @@ impl Store {
         Ok(Some(found))
     }
 
-    /// The newest codes, each with the number of its uses.
+    /// Returns the newest codes, each with the number of its uses, at most 500.
     pub async fn passcodes(&self) -> Result<Vec<InviteCode>, Fault> {
         let newest = self
             .collection(NAME)
@@ -97,10 +98,11 @@ impl Store {
         Ok(found)
     }
 
-    /// Stores a new code; `code` is normalised.
+    /// Stores a new code. `code` must be normalised.
     ///
     /// # Errors
-    /// `DuplicateKey` if the code exists. Of concurrent callers with the same code one succeeds.
+    /// Returns `DuplicateKey` if the code already exists. Of concurrent calls with the same code, only one succeeds.
+    /// Any other reason is a database failure.
     pub async fn insert_passcode(
         &self,
         code: &str,
@@ -109,7 +111,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<InviteCode, Fault> {
         let passcodes = self.collection(NAME).await?;
-        // A code of the old server has a random `_id`, so the insert alone would not detect it.
+        // A code of the legacy server has a random `_id`, so the insert alone would not detect it.
         if passcodes.find_one(doc! { "code": code }).await?.is_some() {
             return Err(Fault::new(Reason::DuplicateKey));
         }
@@ -139,7 +141,7 @@ impl Store {
         })
     }
 
-    /// Deactivates a code and returns its text; `None` if no code has this id.
+    /// Deactivates a code and returns its text. Returns `None` if there is no code with this id.
     pub async fn deactivate_passcode(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let Some(code) = self.code_of(id).await? else {
             return Ok(None);
@@ -150,8 +152,8 @@ impl Store {
         Ok((changed.matched_count > 0).then_some(code))
     }
 
-    /// Deletes a code and its uses, so that a new code with the same text starts without uses. Returns the text; `None`
-    /// if no code has this id.
+    /// Deletes a code and its uses, and returns its text. Returns `None` if there is no code with this id. A new code
+    /// with the same text starts without uses.
     pub async fn delete_passcode(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let Some(code) = self.code_of(id).await? else {
             return Ok(None);
@@ -176,10 +178,10 @@ impl Store {
         Ok(found.map(|code| code.get_str("code").unwrap_or_default().to_owned()))
     }
 
-    /// Takes one use of a code; `code` is normalised.
+    /// Takes one use of a code. `code` must be normalised.
     ///
     /// # Errors
-    /// The outer error is a failure of the database. The inner error is the reason why the code cannot be used.
+    /// The outer error is a database failure. The inner error is the reason why the code cannot be used.
     pub async fn take_passcode(
         &self,
         code: &str,
@@ -209,7 +211,8 @@ impl Store {
         Ok(Err(InviteRefusal::UsedUp))
     }
 
-    /// `_id`s of the uses that are taken. Only avoids inserts that would fail; the insert itself decides.
+    /// Returns the `_id`s of all uses of a code. They serve only to skip inserts that would fail. The insert decides
+    /// whether a slot is free.
     async fn taken_places(&self, code: &str) -> Result<HashSet<String>, Fault> {
         let uses = self.collection(USES).await?;
         let mut found = uses.find(doc! { "code": code }).await?;
@@ -220,7 +223,7 @@ impl Store {
         Ok(taken)
     }
 
-    /// Gives a use back, after the registration failed.
+    /// Releases a use of a code, for example after the registration has failed.
     pub async fn release_passcode(&self, taken: &InviteUse) -> Result<(), Fault> {
         let uses = self.collection(USES).await?;
         uses.delete_one(doc! { "_id": &taken.0 }).await?;

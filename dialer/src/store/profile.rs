@@ -1,4 +1,4 @@
-//! Changes to an account by its owner, and changes of its password.
+//! Changes that users make to their own account, and password changes.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -8,18 +8,17 @@ use super::database::Store;
 use super::fault::{Fault, Reason};
 use super::users::User;
 
-/// Fields of an account to write. `None`: unchanged.
+/// Fields of an account to write. Fields that are `None` stay unchanged.
 #[derive(Debug, Default)]
 pub struct ProfileUpdate<'a> {
     pub name: Option<&'a str>,
-    /// In normalised form.
+    /// New e-mail address, which must be normalised.
     pub email: Option<&'a str>,
-    /// Hash in the current scheme.
+    /// Hash of the new password, in the current hash scheme.
     pub password_hash: Option<&'a str>,
-    /// `Some(None)` removes the picture.
+    /// New picture as a `data:` URL; `Some(None)` removes the picture.
     pub picture: Option<Option<&'a str>>,
-    /// The hash against which the current password was verified. Nothing is written if the stored hash is a different
-    /// one.
+    /// Password hash that must still be stored for the account. If the stored hash differs, nothing is written.
     pub verified: Option<&'a str>,
 }
 
@@ -49,7 +48,7 @@ impl ProfileUpdate<'_> {
 }
 
 impl Store {
-    /// The stored hash of the account's password; `None` if the account does not exist.
+    /// Returns the stored password hash of the account; `None` if the account does not exist or has no hash.
     pub async fn password_hash(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let users = self.collection(USERS).await?;
         let found = users
@@ -59,11 +58,12 @@ impl Store {
         Ok(found.and_then(|user| user.get_str("password").ok().map(str::to_owned)))
     }
 
-    /// Writes all changes in one update and returns the account. `None` if the account does not exist or its stored
-    /// hash is not `update.verified`.
+    /// Writes all changes in one update and returns the changed account. Returns `None` if the account does not exist,
+    /// or if its stored hash differs from `update.verified`.
     ///
     /// # Errors
-    /// `DuplicateKey` if another account has the address. Of concurrent callers that want the address one succeeds.
+    /// Returns `DuplicateKey` if the new e-mail address belongs to another account or is claimed for one. Of concurrent
+    /// calls with the same address, only one succeeds. Any other reason is a database failure.
     pub async fn update_profile(
         &self,
         user: &User,
@@ -98,7 +98,7 @@ impl Store {
         if let Some(email) = update.email
             && self.email_is_taken(email, Some(id)).await?
         {
-            // Accounts of the old server have no claim in `useremails`, so the claim alone does not detect them.
+            // Accounts of the legacy server have no claim in `useremails`, so the claim alone does not detect them.
             return Err(Fault::new(Reason::DuplicateKey));
         }
         let mut which = doc! { "_id": id };
@@ -110,8 +110,8 @@ impl Store {
         Ok(written.matched_count > 0)
     }
 
-    /// Replaces a hash by a stronger hash of the same password, unless the password has changed meanwhile. If the write
-    /// is lost, the old hash still works. `updatedAt` stays the same, because nothing that users see has changed.
+    /// Replaces the hash `verified` by a stronger hash of the same password. Does nothing if the password has changed
+    /// in the meantime. `updatedAt` is not changed because nothing visible to users changes.
     pub async fn improve_hash(
         &self,
         id: ObjectId,
@@ -125,7 +125,7 @@ impl Store {
         Ok(())
     }
 
-    /// Sets the password hash after a reset; false if the account does not exist.
+    /// Sets the password hash of an account. Returns false if the account does not exist.
     pub async fn set_password(&self, id: ObjectId, hash: &str) -> Result<bool, Fault> {
         let update = ProfileUpdate {
             password_hash: Some(hash),

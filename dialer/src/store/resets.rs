@@ -1,5 +1,5 @@
-//! The `passwordresets` collection: one-time reset links. The `_id` is the SHA-256 hash of the link's secret. Using a
-//! link deletes its document, so exactly one caller succeeds.
+//! The collection `passwordresets`, which contains one-time reset links. The `_id` is the SHA-256 hash of the secret in
+//! the link. Using a link deletes its document, so only one caller can use it.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, doc};
@@ -10,7 +10,7 @@ use super::fault::Fault;
 const NAME: &str = "passwordresets";
 
 impl Store {
-    /// Stores a reset link and deletes the user's older ones. Times are milliseconds since 1970.
+    /// Stores a new reset link and deletes the user's older links. Times are in milliseconds since 1970.
     pub async fn insert_reset(
         &self,
         key: &str,
@@ -27,7 +27,7 @@ impl Store {
         Ok(())
     }
 
-    /// The owner of a reset link; `None` if it does not exist or has expired.
+    /// Returns the user for whom a reset link was created; `None` if the link does not exist or has expired.
     pub async fn reset_owner(&self, key: &str, now_ms: i64) -> Result<Option<ObjectId>, Fault> {
         let found = self
             .collection(NAME)
@@ -41,7 +41,7 @@ impl Store {
         }))
     }
 
-    /// Consumes a reset link. True for exactly one of concurrent callers.
+    /// Uses up a reset link by deleting it. Returns true for only one of several concurrent callers.
     pub async fn take_reset(&self, key: &str) -> Result<bool, Fault> {
         let links = self.collection(NAME).await?;
         Ok(links.delete_one(doc! { "_id": key }).await?.deleted_count > 0)
@@ -54,7 +54,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes expired reset links; returns their number.
+    /// Deletes expired reset links. Returns their number.
     pub async fn purge_resets(&self, now_ms: i64) -> Result<u64, Fault> {
         self.purge(NAME, "expiresAt", now_ms).await
     }

@@ -1,5 +1,5 @@
-//! The `sessions` collection. The `_id` is the SHA-256 hash of the token's `sid`. A session without a document is
-//! revoked.
+//! The collection `sessions`. The `_id` of a session is the SHA-256 hash of the `sid` in its token. Deleting the
+//! document revokes the session.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -9,9 +9,10 @@ use super::collections::SESSIONS;
 use super::database::Store;
 use super::fault::Fault;
 
-/// A session to store. Times are milliseconds since 1970.
+/// A session to store. Times are in milliseconds since 1970.
 #[derive(Debug)]
 pub struct NewSession<'a> {
+    /// The `_id` of the session.
     pub key: &'a str,
     pub user: ObjectId,
     pub created_ms: i64,
@@ -20,15 +21,15 @@ pub struct NewSession<'a> {
     pub address: &'a str,
 }
 
-/// A valid session, as shown to its owner.
+/// A stored session that has not expired, as shown to its user. Times are in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSession {
-    /// The `_id`. It suffices to end the session, but not to sign in.
+    /// The `_id` of the session. It can be used to end the session, but not to sign in.
     pub key: String,
     pub created_ms: i64,
     pub expires_ms: i64,
     pub user_agent: String,
-    /// Client address; empty for sessions that were started before addresses were stored.
+    /// IP address of the client; empty for sessions of earlier releases, which did not store the address.
     pub address: String,
 }
 
@@ -46,7 +47,7 @@ impl StoredSession {
     }
 }
 
-/// Maximum number of sessions in a list.
+/// Maximum number of sessions that are returned as a list.
 const MAX_LISTED: i64 = 200;
 
 impl Store {
@@ -65,7 +66,7 @@ impl Store {
         Ok(())
     }
 
-    /// The owner of a session; `None` if it does not exist or has expired.
+    /// Returns the id of the user to whom a session belongs; `None` if the session does not exist or has expired.
     pub async fn session_owner(&self, key: &str, now_ms: i64) -> Result<Option<ObjectId>, Fault> {
         let sessions = self.collection(SESSIONS).await?;
         let found = sessions.find_one(doc! { "_id": key }).await?;
@@ -76,14 +77,14 @@ impl Store {
         }))
     }
 
-    /// Ends a session by its `_id`. Idempotent.
+    /// Deletes the session with this `_id`, if it exists.
     pub async fn delete_session(&self, key: &str) -> Result<(), Fault> {
         let sessions = self.collection(SESSIONS).await?;
         sessions.delete_one(doc! { "_id": key }).await?;
         Ok(())
     }
 
-    /// The user's sessions that have not expired, newest first.
+    /// Returns the user's sessions that have not expired, newest first, at most 200.
     pub async fn sessions(&self, user: ObjectId, now_ms: i64) -> Result<Vec<StoredSession>, Fault> {
         let found = self
             .collection(SESSIONS)
@@ -99,14 +100,14 @@ impl Store {
             .collect())
     }
 
-    /// Ends a session, if it belongs to the user; false otherwise.
+    /// Deletes a session if it belongs to the user. Returns false otherwise.
     pub async fn delete_own_session(&self, user: ObjectId, key: &str) -> Result<bool, Fault> {
         let sessions = self.collection(SESSIONS).await?;
         let one = doc! { "_id": key, "userId": user };
         Ok(sessions.delete_one(one).await?.deleted_count > 0)
     }
 
-    /// Ends all sessions of a user except `but`; returns their number.
+    /// Deletes all sessions of a user except `but`. Returns their number.
     pub async fn delete_sessions(&self, user: ObjectId, but: Option<&str>) -> Result<u64, Fault> {
         let mut those = doc! { "userId": user };
         if let Some(but) = but {
@@ -116,7 +117,7 @@ impl Store {
         Ok(sessions.delete_many(those).await?.deleted_count)
     }
 
-    /// Removes expired sessions; returns their number.
+    /// Deletes expired sessions. Returns their number.
     pub async fn purge_sessions(&self, now_ms: i64) -> Result<u64, Fault> {
         self.purge(SESSIONS, "expiresAt", now_ms).await
     }

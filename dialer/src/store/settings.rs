@@ -1,5 +1,5 @@
-//! The `settings` collection: one document per user, whose `_id` is the user's id. Documents of the old schema have a
-//! random `_id` and a unique field `user`; they are still used.
+//! The collection `settings`, with one document per user. The `_id` is the user's id. Documents of the legacy server
+//! have a random `_id` and the user's id in the field `user`; they are read and updated in place.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -10,7 +10,7 @@ use super::fault::{Fault, Reason};
 const NAME: &str = "settings";
 
 impl Store {
-    /// A user's settings; an empty document if there are none.
+    /// Returns the stored settings of a user; an empty document if there are none.
     pub async fn settings(&self, user: ObjectId) -> Result<Document, Fault> {
         let settings = self.collection(NAME).await?;
         for wanted in [doc! { "_id": user }, doc! { "user": user }] {
@@ -21,7 +21,7 @@ impl Store {
         Ok(Document::new())
     }
 
-    /// Sets fields by path; returns all settings of the user.
+    /// Sets fields of a user's settings by path. Returns all settings of the user after the change.
     pub async fn set_settings(&self, user: ObjectId, set: Document) -> Result<Document, Fault> {
         let settings = self.collection(NAME).await?;
         let now = DateTime::now();

@@ -1,5 +1,5 @@
-//! The `users` collection in the format of the old server. Parsing is lenient: old documents may lack fields or have
-//! additional ones.
+//! The collection `users`, in the format of the legacy server. Parsing is lenient: documents may lack fields or have
+//! unknown ones.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -8,15 +8,15 @@ use super::collections::USERS;
 use super::database::Store;
 use super::fault::{Fault, Reason};
 
-/// Collection of claimed e-mail addresses; the `_id` is the address. Inserting the claim makes an address unique, even
-/// without an index.
+/// Collection of claimed e-mail addresses. The `_id` is the address. An account is created only after the insert of its
+/// claim has succeeded, so addresses are unique even without an index.
 const CLAIMS: &str = "useremails";
 
-/// Age after which a claim without an account may be taken over: the process that inserted it must have ended before it
-/// created the account.
+/// Age in milliseconds from which a claim without an account may be replaced. Such a claim remains, for example, if a
+/// process ends before it creates the account.
 const CLAIM_STALE_MS: i64 = 60_000;
 
-/// An account, without password and picture.
+/// A user account, without the password hash and the profile picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     pub id: ObjectId,
@@ -42,7 +42,7 @@ impl User {
     }
 }
 
-/// An account to create. `email` is normalised, `password_hash` is in the current scheme.
+/// An account to create. `email` must be normalised, and `password_hash` must be in the current hash scheme.
 #[derive(Debug)]
 pub struct NewUser<'a> {
     pub email: &'a str,
@@ -52,7 +52,7 @@ pub struct NewUser<'a> {
 }
 
 impl NewUser<'_> {
-    /// The account as a document of the old schema, with `emailLower` added.
+    /// Builds the document of the account, in the format of the legacy schema with the additional field `emailLower`.
     fn document(&self, id: ObjectId, now: DateTime) -> Document {
         doc! {
             "_id": id,
@@ -75,7 +75,7 @@ pub(super) fn identity() -> Document {
 }
 
 impl Store {
-    /// An account by id.
+    /// Returns an account by its id; `None` if it does not exist.
     pub async fn user(&self, id: ObjectId) -> Result<Option<User>, Fault> {
         let users = self.collection(USERS).await?;
         let found = users
@@ -85,7 +85,7 @@ impl Store {
         Ok(found.as_ref().and_then(User::from_document))
     }
 
-    /// The account's picture as a `data:` URL.
+    /// Returns the account's profile picture as a `data:` URL; `None` if it has none.
     pub async fn profile_picture(&self, id: ObjectId) -> Result<Option<String>, Fault> {
         let users = self.collection(USERS).await?;
         let found = users
@@ -96,9 +96,9 @@ impl Store {
         Ok(picture.filter(|picture| !picture.is_empty()))
     }
 
-    /// The account for a typed e-mail address, and its password hash. An account with exactly that address is
-    /// preferred; otherwise one whose address differs only in letter case. If several accounts differ only in letter
-    /// case, this is logged and none is returned.
+    /// Returns the account with an e-mail address, and its password hash; `None` if there is no such account or it has
+    /// no hash. An account with exactly the address `typed` is preferred. Otherwise the address is compared in lower
+    /// case (`lower`). If several accounts match in lower case, a warning is logged and `None` is returned.
     pub async fn credentials(
         &self,
         typed: &str,
@@ -139,7 +139,7 @@ impl Store {
         }))
     }
 
-    /// True if an account other than `but` has this address, which must be normalised.
+    /// Returns true if an account other than `but` has this e-mail address. `email` must be normalised.
     pub async fn email_is_taken(&self, email: &str, but: Option<ObjectId>) -> Result<bool, Fault> {
         let users = self.collection(USERS).await?;
         for mut filter in [doc! { "email": email }, doc! { "emailLower": email }] {
@@ -157,13 +157,14 @@ impl Store {
     /// Creates an account.
     ///
     /// # Errors
-    /// `DuplicateKey` if the address is in use. Of concurrent callers with the same address one succeeds.
+    /// Returns `DuplicateKey` if the e-mail address belongs to another account or is claimed for one. Of concurrent
+    /// calls with the same address, only one succeeds. Any other reason is a database failure.
     pub async fn insert_user(&self, new: &NewUser<'_>) -> Result<User, Fault> {
         let id = ObjectId::new();
         let now = DateTime::now();
         self.claim_email(new.email, id, now).await?;
         let inserted = async {
-            // Accounts of the old server have no claim in `useremails`, so the claim alone does not detect them.
+            // Accounts of the legacy server have no claim in `useremails`, so the claim alone does not detect them.
             if self.email_is_taken(new.email, None).await? {
                 return Err(Fault::new(Reason::DuplicateKey));
             }
@@ -223,7 +224,8 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a user's claim of an address. Best effort: a claim that stays can be taken over after a minute.
+    /// Deletes a user's claim of an e-mail address. A failure is ignored, because a claim without an account can be
+    /// replaced after one minute.
     pub(super) async fn release_email(&self, email: &str, user: ObjectId) {
         if let Ok(claims) = self.collection(CLAIMS).await {
             let released = claims

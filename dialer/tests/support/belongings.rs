@@ -1,4 +1,4 @@
-//! Creates one object of every kind that a tenant can have.
+//! Test data: a tenant that owns objects of many kinds, such as leads, dispositions and imports.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::support::files::{file, upload};
 use crate::support::pairs::{pair_of, rotated, send_to};
 use crate::support::people::Person;
 
-/// Text that every object of the tenant contains, so that leaks can be detected.
+/// Text in those of the tenant's objects that have a free text field, so that tests can detect leaks to other tenants.
 pub const SECRET: &str = "bea-secret";
 
 const NUMBER: &str = "5550123499";
 
-/// Ids of a tenant's objects.
+/// Ids of the tenant's account and of objects that the tenant owns.
 pub struct Belongings {
-    /// Id of the account. Ids have 24 hexadecimal digits; only the session's is longer.
+    /// Id of the tenant's account, as 24 hexadecimal digits.
     pub owner: String,
     lead: String,
     deleted_lead: String,
@@ -69,8 +69,8 @@ impl Belongings {
         }
     }
 
-    /// The path of a described route, with an object of the tenant as its parameter. New routes with a parameter must
-    /// be added here.
+    /// Fills the parameter of a path template with an id or a phone number of the tenant. Panics for an unknown
+    /// template with a parameter, so new routes with a parameter must be added here.
     pub fn path(&self, template: &str) -> String {
         let (of, _) = template.split_once('{').unwrap_or((template, ""));
         let own = match of {
@@ -87,7 +87,7 @@ impl Belongings {
         template.replace("{id}", own).replace("{number}", own)
     }
 
-    /// A valid value for a field of a body.
+    /// Returns a valid value for a field of a request body. Panics if the field is unknown.
     pub fn sample(&self, field: &str) -> Value {
         match field {
             "leadId" => json!(self.lead),
@@ -117,7 +117,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// All documents of the database by collection, except audit logs and events.
+/// Returns all documents of the database, by collection. Audit logs and events are excluded.
 pub async fn everything(database: &Database) -> BTreeMap<String, Vec<Document>> {
     let mut all = BTreeMap::new();
     for name in database.list_collection_names().await.unwrap() {

@@ -1,5 +1,5 @@
-//! Checks every response, and every body that was accepted, against the API description. The description allows
-//! additional fields; the tests do not, so that every field is described.
+//! Checks of responses and accepted request bodies against the OpenAPI description. Responses must not contain
+//! undocumented fields, although the description allows them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Answer;
 
-/// The API description in the form that clients get.
+/// OpenAPI description of the dialer as JSON, as clients receive it.
 pub static DESCRIPTION: LazyLock<Value> =
     LazyLock::new(|| serde_json::to_value(description()).unwrap());
 
@@ -25,7 +25,7 @@ type Validators = Mutex<HashMap<String, Arc<Validator>>>;
 
 static VALIDATORS: LazyLock<Validators> = LazyLock::new(Validators::default);
 
-/// The described path and operation of a request. `None` for pages, files and routes that are not described.
+/// Returns the path template and the OpenAPI operation for a request; `None` for pages, files and undocumented routes.
 pub fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Value)> {
     let method = method.as_str().to_lowercase();
     let paths = DESCRIPTION["paths"].as_object().unwrap();
@@ -45,7 +45,8 @@ fn fits(template: &str, path: &str) -> bool {
             .all(|(wanted, given)| wanted == given || wanted.starts_with('{') && !given.is_empty())
 }
 
-/// Panics if a response, or the accepted body of its request, differs from the description. Lists all differences.
+/// Checks a response against the OpenAPI description, and the request body if it was accepted. Panics with a list of
+/// the differences.
 pub fn check(method: &Method, path: &str, sent: Option<&[u8]>, answer: &Answer) {
     let Some((template, operation)) = operation(method, path) else {
         return;
@@ -102,7 +103,7 @@ fn conforms(what: &str, schema: &Value, value: &Value, components: &Value) {
     );
 }
 
-/// Changes a schema so that it forbids additional fields.
+/// Forbids additional fields in a schema and in all nested schemas, except where a schema describes them.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -117,7 +118,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// Every described operation: method, path, and description.
+/// Returns all documented operations, each with its method, path template and OpenAPI operation object.
 pub fn operations() -> Vec<(Method, &'static str, &'static Value)> {
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     let all = paths.iter().flat_map(|(path, item)| {
@@ -129,7 +130,7 @@ pub fn operations() -> Vec<(Method, &'static str, &'static Value)> {
     all.collect()
 }
 
-/// The schema itself, or the schema that it refers to.
+/// Returns the schema to which `$ref` refers, or the schema itself if it has no `$ref`.
 pub fn resolved(schema: &'static Value) -> &'static Value {
     match schema["$ref"].as_str() {
         Some(reference) => DESCRIPTION
@@ -139,7 +140,7 @@ pub fn resolved(schema: &'static Value) -> &'static Value {
     }
 }
 
-/// Names of all fields in an operation's JSON body; empty if it takes none.
+/// Returns the names of all fields in the JSON request body of an operation; empty if it has no JSON body.
 pub fn fields(operation: &'static Value) -> Vec<&'static str> {
     let body = &operation["requestBody"]["content"]["application/json"]["schema"];
     let body = resolved(body);
@@ -150,7 +151,8 @@ pub fn fields(operation: &'static Value) -> Vec<&'static str> {
     names.map(String::as_str).collect()
 }
 
-/// Whether an operation requires a session, and whether it requires an administrator's.
+/// Returns two flags: whether the operation requires a session, and whether that session must belong to an
+/// administrator.
 pub fn session_needed(operation: &Value) -> (bool, bool) {
     let default = json!([{ "session": [] }]);
     let security = operation.get("security").unwrap_or(&default);

@@ -1,4 +1,4 @@
-//! Helpers for lead files, their upload, and the results of imports.
+//! Helpers for creating and uploading CSV files of leads, and for checking the results of imports.
 
 use std::ops::ControlFlow;
 
@@ -55,7 +55,7 @@ pub async fn upload(app: &TestApp, person: &Person<'_>, query: &str, file: &[u8]
     send(&app.router, request(person, query, Body::from(form(file)))).await
 }
 
-/// Sender for the parts of a request body, with which a test controls when they arrive.
+/// Sender for the chunks of a request body. It lets a test control when each chunk arrives.
 pub type Slow = UnboundedSender<Result<Bytes, std::io::Error>>;
 
 pub fn slow() -> (Slow, Body) {
@@ -63,7 +63,8 @@ pub fn slow() -> (Slow, Body) {
     (sender, Body::from_stream(receiver))
 }
 
-/// A body that never continues after the content `first`, and a receiver that is notified when `first` was read.
+/// Returns a request body that stalls after the content `first`, and a receiver that is notified once `first` has been
+/// read.
 pub fn silent_after(first: Bytes) -> (Receiver<()>, Body) {
     let (read, heard) = channel();
     let silence = async move {
@@ -76,7 +77,7 @@ pub fn silent_after(first: Bytes) -> (Receiver<()>, Body) {
 
 pub const HEAD: &str = "lead_id,purchase_id,first_name,last_name,phone,email,zip,state,campaign_name,product,price,created_at,note\n";
 
-/// A row of a NextGen file.
+/// Returns a CSV row in the format of the vendor NextGen.
 pub fn line(number: u32, campaign: &str, product: &str, price: &str) -> String {
     format!(
         "V-{number},p,Ann,\"Lee, {number}\",555012{number:04},a{number}@example.com,0700{},tx,{campaign},{product},{price},\
@@ -108,7 +109,7 @@ pub async fn leads_of(db: &Scratch, tenant: ObjectId) -> Vec<Document> {
     all(db, "leads", doc! { "tenantId": tenant }).await
 }
 
-/// Asserts that the journal is empty, so that only the result of an import remains.
+/// Asserts that the import journal in the database is empty, as it must be after an import.
 pub async fn journal_is_empty(db: &Scratch) {
     for collection in [
         "csvimportrows",
@@ -132,7 +133,7 @@ pub fn counts(answer: &Value) -> [u64; 6] {
     .map(|name| answer["stats"][name].as_u64().unwrap_or(u64::MAX))
 }
 
-/// The scan of a file, and the rows that it found.
+/// Scans a CSV file and returns the result and the rows that contain a lead.
 pub fn scanned(file: &str) -> (Scan, Vec<Row>) {
     let mut rows = Vec::new();
     let scan = scan(file.as_bytes(), &Rules::default(), |row, _| {
@@ -142,7 +143,7 @@ pub fn scanned(file: &str) -> (Scan, Vec<Row>) {
     (scan.unwrap(), rows)
 }
 
-/// Expires all leases of imports, as if the processes that held them had ended.
+/// Expires the leases of all imports, as if the processes that held them had stopped.
 pub async fn end_leases(db: &Scratch) {
     let leases = db.database.collection::<Document>("csvimportleases");
     let ended = doc! { "$set": { "until": DateTime::from_millis(0) } };

@@ -1,4 +1,4 @@
-//! Common arguments of `dialer migrate`.
+//! Arguments of `dialer migrate` that several tests use.
 
 use crokodial_dialer::cli::{Migrate, Output};
 

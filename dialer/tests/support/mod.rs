@@ -1,4 +1,4 @@
-//! Helpers of all tests: an application without a network socket, and requests to it.
+//! Helpers that many tests share: an application without a network socket, and functions that send requests to it.
 
 pub mod belongings;
 pub mod described;
@@ -28,7 +28,7 @@ use tower::ServiceExt;
 
 pub const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// A URI at which no server listens, with short timeouts so that the driver fails quickly.
+/// MongoDB URI at which no server listens. Its timeouts are short so that the driver fails quickly.
 pub const NOWHERE: &str = "mongodb://app:s3cr3t-pw@127.0.0.1:1/crokodial?serverSelectionTimeoutMS=300&connectTimeoutMS=300";
 
 pub struct TestApp {
@@ -70,7 +70,7 @@ pub fn app(uri: &str, more: &[(&str, &str)]) -> TestApp {
     app_with_files(uri, more, Box::new(Embedded))
 }
 
-/// A response whose body was read.
+/// HTTP response with a complete body.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -90,7 +90,7 @@ impl Answer {
     }
 }
 
-/// Sends a request and checks the response against the API description.
+/// Sends a request to the router and checks the response against the OpenAPI description.
 pub async fn send(router: &Router, request: Request<Body>) -> Answer {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let (request, sent) = remembered(request).await;
@@ -106,7 +106,7 @@ pub async fn send(router: &Router, request: Request<Body>) -> Answer {
     answer
 }
 
-/// Reads a request body of known size, so that it can be checked. A streamed body is left as it is.
+/// Reads a request body of known size and returns a copy of it. A streamed body is not read, and `None` is returned.
 async fn remembered(request: Request<Body>) -> (Request<Body>, Option<Bytes>) {
     let (parts, body) = request.into_parts();
     if body.size_hint().exact().is_none() {

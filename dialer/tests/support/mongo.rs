@@ -1,5 +1,5 @@
-//! A separate database for each test, on the server in MONGODB_TEST_URI, whose user must be allowed to create and drop
-//! databases. Also a relay in front of the server, with which a test can simulate an outage.
+//! Temporary databases for tests, on the server at `MONGODB_TEST_URI`. The user in the URI must be allowed to create
+//! and drop databases. Also contains a TCP relay that can simulate an outage of the server.
 #![allow(dead_code, reason = "the benchmark includes it for a part")]
 
 use std::io::Write;
@@ -11,14 +11,14 @@ use mongodb::{Client, Database};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// A database for one test. The test must call `finish`, which drops it.
+/// Temporary database for one test. The test must call `finish` to drop it.
 pub struct Scratch {
     pub uri: String,
     pub database: Database,
 }
 
-/// Creates a database for a test. `None` if there is no server; the message about that is not captured by the test
-/// runner.
+/// Creates a temporary database for a test. If `MONGODB_TEST_URI` is not set, prints a message to standard error and
+/// returns `None`.
 pub async fn scratch(test: &str) -> Option<Scratch> {
     let Ok(uri) = std::env::var("MONGODB_TEST_URI") else {
         let _ = writeln!(
@@ -42,8 +42,8 @@ impl Scratch {
     }
 }
 
-/// The URI of another database on the same server. `authSource` is added, because the user is defined in the original
-/// one.
+/// Returns the URI of another database on the same server. Adds `authSource` if it is missing, because the user is
+/// defined in the original database.
 fn with_database(uri: &str, name: &str) -> String {
     let (base, options) = uri.split_once('?').unwrap_or((uri, ""));
     let (scheme, rest) = base.split_once("://").unwrap();
@@ -59,7 +59,7 @@ fn with_database(uri: &str, name: &str) -> String {
     )
 }
 
-/// A relay that forwards a local port to the real server while it is on.
+/// TCP relay that, while it is on, forwards connections from a local port to the real server.
 pub struct Relay {
     pub uri: String,
     address: SocketAddr,
@@ -68,7 +68,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Creates a relay that is off, so that it refuses connections.
+    /// Creates a relay that is turned off, so it refuses connections.
     pub async fn off(uri: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0")
             .await
@@ -110,7 +110,7 @@ impl Relay {
         });
     }
 
-    /// Turns the relay off: closes all connections and refuses new ones.
+    /// Turns the relay off. Closes all connections and refuses new ones.
     pub async fn turn_off(&mut self) {
         if let Some(off) = self.on.take() {
             off.cancel();

@@ -1,4 +1,4 @@
-//! A database with data in the formats of the two old servers, F and M.
+//! Test database with data as written by the two versions of the old Node.js server, called F and M.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,17 @@ use futures::TryStreamExt;
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 
-/// The password of every account that has a valid hash.
+/// Password of the accounts in the test data, except the one whose password was hashed twice.
 pub const PASSWORD: &str = "correct horse 1";
 
-/// Ids of the accounts.
+/// Ids of the administrator and of one sales representative in the test data.
 pub struct Old {
     pub admin: ObjectId,
     pub rep: ObjectId,
 }
 
-/// A bcrypt hash with `$2a$`, as the old server's library bcryptjs wrote it. Its cost is low, so that tests are fast.
+/// Returns a bcrypt hash with the prefix `$2a$`, as the old Node.js server stored it. Its cost is low to keep tests
+/// fast.
 fn hash(password: &str) -> String {
     let parts = bcrypt::hash_with_result(password, 4).unwrap();
     parts.format_for_version(bcrypt::Version::TwoA)
@@ -32,7 +33,7 @@ fn user(id: ObjectId, email: &str, role: &str, password: &str) -> Document {
     }
 }
 
-/// Fills an empty database with old data and with the old servers' indexes that are in the way.
+/// Fills an empty database with data of the old Node.js server, and creates its indexes that conflict with the dialer.
 pub async fn fill(db: &Database) -> Old {
     let old = Old {
         admin: ObjectId::new(),
@@ -101,7 +102,7 @@ async fn insert(db: &Database, collection: &str, documents: Vec<Document>) {
     collection.insert_many(documents).await.unwrap();
 }
 
-/// Every document of a collection as BSON bytes, by `_id`.
+/// Returns all documents of a collection as BSON bytes, by `_id`.
 pub async fn bytes(db: &Database, collection: &str) -> BTreeMap<String, Vec<u8>> {
     let collection = db.collection::<RawDocumentBuf>(collection);
     let found: Vec<RawDocumentBuf> = collection

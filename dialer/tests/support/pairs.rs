@@ -1,4 +1,4 @@
-//! Helpers for vendor credentials and for messages that are sent with them.
+//! Helpers for vendor credentials, and for webhook messages that are sent with them.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -14,7 +14,7 @@ pub const K2: &str = "k2:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 pub const CREDENTIALS: &str = "/api/integrations/nextgen/credentials";
 pub const ROTATE: &str = "/api/integrations/nextgen/credentials/rotate";
 
-/// Settings for open registration and with these encryption keys.
+/// Returns settings for open registration and the given encryption keys.
 pub fn keyed(keys: &str) -> Vec<(&str, &str)> {
     [OPEN, &[("ENCRYPTION_KEYS", keys)]].concat()
 }
@@ -23,7 +23,7 @@ pub fn credentials(db: &Database) -> Collection<Document> {
     db.collection("nextgencredentials")
 }
 
-/// Stores a credential in the format of the old server: its key is plain text.
+/// Stores a credential as the old Node.js server did, with its key in plain text.
 pub async fn old_pair(db: &Database, tenant: ObjectId, name: &str) {
     let pair = doc! {
         "_id": ObjectId::new(), "tenantId": tenant, "sid": format!("crk_{name}"), "apiKey": format!("key_{name}"),
@@ -37,14 +37,14 @@ pub async fn send(app: &TestApp, sid: &str, key: &str, body: &Value) -> Answer {
     send_to(app, "/api/webhooks/nextgen", &pair, body).await
 }
 
-/// Sends a message with the credential `pair`, in the form in which its owner reads it.
+/// Sends a webhook message with the credential `pair`, a JSON object with the fields `sid` and `apiKey`.
 pub async fn send_to(app: &TestApp, path: &str, pair: &Value, body: &Value) -> Answer {
     let text = |field: &str| pair[field].as_str().unwrap();
     let headers = [("sid", text("sid")), ("apikey", text("apiKey"))];
     post_with(&app.router, path, body, &headers).await
 }
 
-/// Sends a lead with this credential and returns the status of the response.
+/// Sends a lead with the credential `pair` and returns the status of the response.
 pub async fn knock(app: &TestApp, pair: &Value) -> StatusCode {
     let body = json!({ "lead_id": "v1", "first_name": "Ann" });
     send_to(app, "/api/webhooks/nextgen", pair, &body)

@@ -1,4 +1,4 @@
-//! Helpers for signed-in users and their requests.
+//! Helpers for user accounts, and for requests that signed-in users send.
 
 use axum::body::Body;
 use bson::oid::ObjectId;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::{Answer, TestApp, post, send};
 
-/// Settings for open registration.
+/// Settings that allow everybody to register.
 pub const OPEN: &[(&str, &str)] = &[("REGISTRATION", "open")];
 
-/// The password of all users that tests create.
+/// Password of the users that [`Person::registered`] creates.
 pub const PASSWORD: &str = "correct horse 1";
 
 pub async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
@@ -20,7 +20,7 @@ pub async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
     post(&app.router, "/api/auth/login", &body).await
 }
 
-/// An account in the format of the old server, with a hash by bcryptjs (`$2a$`, cost 10).
+/// Returns an account document as the old Node.js server stored it, with a bcrypt hash (`$2a$`, cost 10).
 pub fn old_account(email: &str, password: &str) -> Document {
     let hash = bcrypt::hash_with_salt(password, 10, *b"0123456789abcdef")
         .unwrap()
@@ -32,7 +32,7 @@ pub fn old_account(email: &str, password: &str) -> Document {
     }
 }
 
-/// A signed-in user, who sends requests to an application.
+/// A signed-in user who sends requests to an application.
 pub struct Person<'a> {
     app: &'a TestApp,
     token: String,
@@ -52,7 +52,7 @@ impl<'a> Person<'a> {
         }
     }
 
-    /// A user who signs in to an existing account.
+    /// Signs in to an existing account.
     pub async fn signed_in(app: &'a TestApp, email: &str, password: &str) -> Self {
         let answer = login(app, email, password).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
@@ -64,7 +64,7 @@ impl<'a> Person<'a> {
         }
     }
 
-    /// True if the user's session is still valid.
+    /// Returns true if the session of the user is still valid.
     pub async fn is_signed_in(&self) -> bool {
         let answer = self.get("/api/auth/profile").await;
         match answer.status {
@@ -85,7 +85,7 @@ impl<'a> Person<'a> {
         person
     }
 
-    /// The session's token, without `Bearer`.
+    /// Returns the session token, without the prefix `Bearer`.
     pub fn token(&self) -> &str {
         &self.token
     }
@@ -100,7 +100,7 @@ impl<'a> Person<'a> {
         send(&self.app.router, request.body(body).unwrap()).await
     }
 
-    /// Value of the `Authorization` header, for requests that the helpers below do not send.
+    /// Returns the value of the `Authorization` header, for requests that the other methods cannot send.
     pub fn authorization(&self) -> String {
         format!("Bearer {}", self.token)
     }
@@ -121,14 +121,14 @@ impl<'a> Person<'a> {
         self.ask(Method::DELETE, path, None).await
     }
 
-    /// Creates a lead of the user and returns its id.
+    /// Creates a lead for the user and returns its id.
     pub async fn lead(&self, body: &Value) -> String {
         let made = self.ask(Method::POST, "/api/leads", Some(body)).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
         made.json()["_id"].as_str().unwrap().to_owned()
     }
 
-    /// Names of the leads that a query finds, in the order of the response.
+    /// Returns the names of the leads that match a query, in the order of the response.
     pub async fn found(&self, query: &str) -> Vec<String> {
         let answer = self.get(&format!("/api/leads?{query}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{query}: {}", answer.text);
@@ -140,13 +140,13 @@ impl<'a> Person<'a> {
     }
 }
 
-/// Sends an administrative request about `target`: `what` is `disable`, `enable` or `reset-link`.
+/// Sends an administrative request for the account `target`. `what` is `disable`, `enable` or `reset-link`.
 pub async fn do_to(who: &Person<'_>, target: &Person<'_>, what: &str) -> Answer {
     who.post(&format!("/api/users/{}/{what}", target.id), &json!({}))
         .await
 }
 
-/// Audit entries about an action on an account.
+/// Returns the audit log entries for an action on the account `target`.
 pub async fn audited(database: &Database, action: &str, target: ObjectId) -> Vec<Document> {
     let audit = database.collection::<Document>("auditlogs");
     let mut found = audit

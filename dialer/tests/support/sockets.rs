@@ -1,4 +1,4 @@
-//! Helpers for WebSockets: a server on a real network socket, and clients.
+//! Helpers for WebSocket tests: a server on a real network socket, and a client.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{TestApp, config};
 
-/// Timeout for every message that a test waits for.
+/// Timeout for each message that a test waits for.
 const LONG: Duration = Duration::from_secs(60);
 
-/// An application with the given timeouts for its WebSockets.
+/// Creates an application with the given WebSocket timeouts.
 pub fn app_with(uri: &str, more: &[(&str, &str)], timeouts: SocketTimeouts) -> TestApp {
     let config = config(uri, more);
     let store = Arc::new(Store::new(config.mongo.clone()));
@@ -41,7 +41,7 @@ pub fn app_with(uri: &str, more: &[(&str, &str)], timeouts: SocketTimeouts) -> T
     }
 }
 
-/// Serves an application on a free port until the test ends.
+/// Serves an application on a free port until the test ends. Returns the address.
 pub async fn serve(app: &TestApp) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -59,7 +59,7 @@ impl Client {
         Self::knock(address, "/", None).await.unwrap()
     }
 
-    /// Connects and returns the status, if the server refuses the handshake.
+    /// Connects to the server. Returns the HTTP status as an error if the server rejects the handshake.
     pub async fn knock(
         address: SocketAddr,
         path: &str,
@@ -79,7 +79,7 @@ impl Client {
         }
     }
 
-    /// Connects and authenticates a client.
+    /// Connects a client and authenticates it with a session token.
     pub async fn signed_in(address: SocketAddr, token: &str) -> Self {
         let mut client = Self::connect(address).await;
         client.authenticate(token).await;
@@ -100,7 +100,7 @@ impl Client {
         self.0.send(message).await.unwrap();
     }
 
-    /// The next message that is not a ping.
+    /// Returns the next message that is not a ping.
     async fn next(&mut self) -> Message {
         loop {
             let next = tokio::time::timeout(LONG, self.0.next()).await;
@@ -111,7 +111,7 @@ impl Client {
         }
     }
 
-    /// The next message, which must be text, as JSON.
+    /// Returns the next message as JSON. Panics if it is not text.
     pub async fn hear(&mut self) -> Value {
         match self.next().await {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
@@ -119,7 +119,7 @@ impl Client {
         }
     }
 
-    /// The status of the close frame, which must be the next message.
+    /// Returns the status code of the close frame. Panics if the next message is not a close frame.
     pub async fn closed(&mut self) -> u16 {
         match self.next().await {
             Message::Close(Some(frame)) => frame.code.into(),
@@ -127,7 +127,7 @@ impl Client {
         }
     }
 
-    /// Asserts that authentication fails with this code.
+    /// Asserts that the server rejects the authentication with the error code `code` and then closes the socket.
     pub async fn refused(&mut self, code: &str) {
         let failure = self.hear().await;
         assert_eq!(failure["type"], "auth_failure");
@@ -141,7 +141,7 @@ impl Client {
         while let Some(Ok(_)) = self.0.next().await {}
     }
 
-    /// The underlying TCP connection, for tests that read slowly or do not respond.
+    /// Returns the underlying TCP connection, for tests that read slowly or do not respond.
     pub fn raw(&mut self) -> &mut TcpStream {
         self.0.get_mut()
     }

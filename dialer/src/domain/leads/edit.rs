@@ -1,4 +1,4 @@
-//! Changes that users make to leads.
+//! Parsing and validation of the changes that users make to leads.
 
 use serde_json::{Map, Value};
 
@@ -11,10 +11,10 @@ const MAX_LENGTH: usize = 500;
 /// Maximum length of notes, in characters.
 const MAX_NOTES_LENGTH: usize = 50_000;
 
-/// Fields that empty text clears.
+/// Fields that are cleared if the request contains empty text for them.
 const CLEARABLE: [&str; 2] = ["disposition", "notes"];
 
-/// Fields that empty text leaves unchanged.
+/// Fields that stay unchanged if the request contains empty text for them.
 const OTHERS: [&str; 17] = [
     "name",
     "firstName",
@@ -35,29 +35,30 @@ const OTHERS: [&str; 17] = [
     "source",
 ];
 
-/// An invalid field, and advice that follows its name.
+/// Name of an invalid field, and the error message to show after the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditError {
     pub field: &'static str,
     pub advice: String,
 }
 
-/// Fields to set and their new values. `disposition` and `notes` come first.
+/// Names and new values of the fields to set. `disposition` and `notes` come first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edit(pub Vec<(&'static str, String)>);
 
 impl Edit {
-    /// The new value of a field; `None` if the edit does not set it.
+    /// Returns the new value of a field; `None` if the edit does not set the field.
     pub fn get(&self, field: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| *name == field);
         found.map(|(_, value)| value.as_str())
     }
 }
 
-/// Parses a request body. Unknown fields are ignored, because clients send whole leads back.
+/// Parses the body of a request that creates or changes a lead. Unknown fields are ignored because clients send
+/// complete leads.
 ///
 /// # Errors
-/// The first invalid field.
+/// Returns the first invalid field.
 pub fn parse(body: &Map<String, Value>) -> Result<Edit, EditError> {
     let mut edit = Edit::default();
     for field in CLEARABLE {

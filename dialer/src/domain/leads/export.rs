@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::query::LeadFilter;
 use crate::domain::to_json::text;
 
-/// The columns of the file, the same as on the old server.
+/// Columns of the exported CSV file, the same as in exports of the legacy server.
 pub const COLUMNS: [&str; 8] = [
     "id",
     "name",
@@ -17,7 +17,7 @@ pub const COLUMNS: [&str; 8] = [
     "createdAt",
 ];
 
-/// The cells of a lead, one for each of [`COLUMNS`]. Text that looks like a formula is escaped.
+/// Returns the cells of a lead, one for each of [`COLUMNS`]. Text that a spreadsheet could run as a formula is escaped.
 pub fn row(lead: &Map<String, Value>) -> Vec<String> {
     let value = |column: &&str| {
         let field = if **column == *"id" { "_id" } else { column };
@@ -26,7 +26,7 @@ pub fn row(lead: &Map<String, Value>) -> Vec<String> {
     COLUMNS.iter().map(value).collect()
 }
 
-/// Escapes text that a spreadsheet would run as a formula, by a leading apostrophe (OWASP, "CSV Injection").
+/// Escapes text that a spreadsheet could run as a formula by prepending an apostrophe (OWASP, "CSV Injection").
 pub fn neutral(cell: &str) -> String {
     let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if formula {
@@ -36,7 +36,9 @@ pub fn neutral(cell: &str) -> String {
     }
 }
 
-/// Name of the export file: `CrokodialCSV (<disposition or Multiple>, <MP, NG or Mixed>).csv`.
+/// Returns the name of the export file: `CrokodialCSV (<disposition>, <source>).csv`. The disposition is `Multiple`
+/// unless the filter selects only leads with one certain disposition. The source is `MP` if the filter selects only
+/// Marketplace, `NG` if it selects only NextGen, otherwise `Mixed`.
 pub fn file_name(filter: &LeadFilter) -> String {
     let disposition = match filter.dispositions.as_slice() {
         [only] if !filter.no_disposition => only.as_str(),
@@ -50,7 +52,8 @@ pub fn file_name(filter: &LeadFilter) -> String {
     format!("CrokodialCSV ({disposition}, {source}).csv")
 }
 
-/// Value of `Content-Disposition` for any file name (RFC 6266): an ASCII approximation and the percent-encoded name.
+/// Returns the value of the header `Content-Disposition` for a file name (RFC 6266). It contains an ASCII approximation
+/// of the name and the percent-encoded name.
 pub fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()

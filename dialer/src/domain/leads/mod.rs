@@ -1,5 +1,6 @@
-//! Rules about leads: queries, edits, and what clients see of a lead. A lead is a document in the format of the old
-//! server, but any field may be missing and there may be additional fields.
+//! Business rules for leads, including queries, edits, exports, and the representation of leads in responses. A stored
+//! lead has the format of the legacy server, with additional fields such as `priceParts`. Any field may be missing, and
+//! there may be unknown fields.
 
 pub mod edit;
 pub mod export;
@@ -10,10 +11,11 @@ pub mod stats;
 pub mod vendor_json;
 pub mod view;
 
-/// Valid values of `status` (rows `C-2.2-*` of `tests/contract/rows.toml`).
+/// Valid values of a lead's field `status`. Specified by `C-2.2-02` in `tests/contract/rows.toml`.
 pub const STATUSES: [&str; 5] = ["New", "Contacted", "Follow-up", "Won", "Lost"];
 
-/// Pairs of a `pipelineSource` and its `source` (rows `C-2.2-*` of `tests/contract/rows.toml`).
+/// Values of the query parameter `pipelineSource`, each with the corresponding value of a lead's field `source`.
+/// Specified by `C-2.2-02` and `C-3.2-06` in `tests/contract/rows.toml`.
 pub const SOURCES: [(&str, &str); 6] = [
     ("nextgen", "NextGen"),
     ("marketplace", "Marketplace"),

@@ -1,7 +1,7 @@
-//! Notes as clients see them. The old server's importers wrote lines of their own into the notes. Those lines stay in
-//! the database and are removed from responses.
+//! Removal of generated lines from the notes of a lead. Importers of the legacy server added such lines to the notes.
+//! The lines stay in the database but are not part of responses.
 
-/// Prefixes of the lines that importers wrote.
+/// Prefixes of the lines that importers of the legacy server added to notes.
 const IMPORTERS: [&str; 9] = [
     "Imported on:",
     "File:",
@@ -14,10 +14,11 @@ const IMPORTERS: [&str; 9] = [
     "Original Status:",
 ];
 
-/// Headlines that importers wrote, optionally after a star emoji.
+/// Headlines that importers of the legacy server added to notes. A star emoji may precede them.
 const HEADLINES: [&str; 2] = ["New Marketplace Lead", "New NextGen Lead"];
 
-/// Notes without the lines that importers wrote, trimmed (rows `C-3.2-*` of `tests/contract/rows.toml`).
+/// Removes all lines that begin like the lines that importers of the legacy server added, and trims the notes.
+/// Specified by `C-3.2-11` in `tests/contract/rows.toml`.
 pub fn sanitise(notes: &str) -> String {
     // `lines` strips one carriage return per line. A second one would become part of the line break when the lines are
     // joined.
@@ -38,8 +39,8 @@ fn is_zero_width(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
 }
 
-/// True for the star characters that importers wrote, and for U+FE0F, which selects the emoji form of the character
-/// before it.
+/// Returns true for the star characters that importers put before a headline, and for U+FE0F. That character selects
+/// the emoji form of the preceding star.
 fn is_star(c: char) -> bool {
     matches!(c, '\u{2B50}' | '\u{1F31F}' | '\u{2605}' | '\u{FE0F}')
 }

@@ -1,13 +1,14 @@
-//! Telephone numbers, compared by their digits. No numbering plan is applied: it would refuse the fictional numbers
-//! 555-01xx, and old data contains arbitrary text.
+//! Parsing, formatting and matching of phone numbers by their digits. No numbering plan is applied, because it would
+//! reject the fictional numbers 555-01xx, and stored phone fields may contain arbitrary text.
 
-/// The ASCII digits of a text, in order.
+/// Returns the ASCII digits of a text, in order.
 pub fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The E.164 form of a North American number, or of a number with its country code. Leads are matched by this form.
-/// `None` if the digits are ambiguous.
+/// Converts a phone number to E.164. Ten digits without `+`, or eleven that begin with 1, are a North American number.
+/// Any other number must begin with `+` and have 8 to 15 digits. Returns `None` for other text. Leads are matched by
+/// the result.
 pub fn e164(text: &str) -> Option<String> {
     let digits = digits(text);
     let international = text.trim_start().starts_with('+');
@@ -20,7 +21,8 @@ pub fn e164(text: &str) -> Option<String> {
     }
 }
 
-/// `(XXX) XXX-XXXX` for North American numbers, as the old importer stored them. Other text is unchanged.
+/// Formats a North American number as `(XXX) XXX-XXXX`, like the importer of the legacy server. Other text is only
+/// trimmed.
 pub fn display(text: &str) -> String {
     let number = e164(text).unwrap_or_default();
     let national = number.strip_prefix("+1").filter(|n| n.len() == 10);
@@ -31,20 +33,21 @@ pub fn display(text: &str) -> String {
     }
 }
 
-/// A regular expression that matches `digits` in a stored phone number, with any separators between them.
+/// Returns a regular expression that matches `digits` in a stored phone number. Any other characters may be between the
+/// digits.
 pub fn pattern(digits: &str) -> String {
     let digits: Vec<String> = digits.chars().map(String::from).collect();
     digits.join("[^0-9]*")
 }
 
-/// The last ten digits, by which dials are counted; `None` if there are fewer.
+/// Returns the last ten digits of a phone number; `None` if there are fewer. Dial counts are stored under these digits.
 pub fn last_ten(text: &str) -> Option<String> {
     let digits = digits(text);
     let from = digits.len().checked_sub(10)?;
     digits.get(from..).map(str::to_owned)
 }
 
-/// Texts that were difficult to read as a phone number: cases of the tests here and of `domain/lists.rs`.
+/// Texts that tests parse as phone numbers; not all of them are. Also used by the tests in `domain/lists.rs`.
 #[cfg(test)]
 pub(crate) const ODD_NUMBERS: [&str; 8] = [
     "+1\u{fffd}555 0123456",
@@ -87,7 +90,7 @@ mod tests {
         assert_eq!(last_ten("12345"), None);
     }
 
-    /// Maximum number of digits for which the test compiles a pattern: longer patterns are slow to compile.
+    /// Maximum number of digits for which the test compiles the search pattern. Longer patterns are slow to compile.
     const MAX_DIGITS: usize = 12;
 
     fn check(text: &str) {

@@ -1,4 +1,4 @@
-//! Parsing and validation of the query string of lead lists.
+//! Parsing and validation of the query string of requests that list leads.
 
 use std::fmt;
 
@@ -8,20 +8,21 @@ use jiff::{Timestamp, ToSpan};
 
 use super::SOURCES;
 
-/// Valid values of the parameter `limit`: leads per page.
+/// Range of the parameter `limit`, the number of leads per page. Other unsigned 32-bit numbers are clamped to it.
 const LIMIT: std::ops::RangeInclusive<u32> = 10..=500;
-/// Value of `limit` if the query does not set it.
+/// Value of `limit` if the request does not set it.
 const DEFAULT_LIMIT: u32 = 50;
 
-/// Maximum number of leads in a response with `getAllResults`. Larger results are refused, not truncated.
+/// Maximum number of leads in a response that contains all results (`getAllResults=true` or `format=csv`). Requests
+/// with more results are rejected, not truncated.
 pub const MAX_RESULTS: u32 = 10_000;
 
-/// Maximum length of a parameter's value, in characters.
+/// Maximum length of the search text and of each item in a list parameter, in characters.
 const MAX_LENGTH: usize = 200;
-/// Maximum number of items in a list parameter, such as `states`.
+/// Maximum number of items in a list parameter such as `states`.
 const MAX_ITEMS: usize = 200;
 
-/// The item of `dispositions` that selects leads without a disposition.
+/// Value in the parameter `dispositions` that selects leads without a disposition.
 const NO_DISPOSITION: &str = "No Disposition";
 
 const SORTS: [&str; 7] = [
@@ -34,37 +35,39 @@ const SORTS: [&str; 7] = [
     "timeZone",
 ];
 
-/// A validated query for leads.
+/// A validated query for a list of leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeadQuery {
-    /// Page number, from 1.
+    /// Page number, starting at 1.
     pub page: u32,
-    /// Leads per page.
+    /// Number of leads per page.
     pub limit: u32,
-    /// True if all leads are requested in one response.
+    /// True if the client requested all matching leads in one response. `page` and `limit` are then ignored.
     pub all: bool,
-    /// The field to sort by.
+    /// Name of the field to sort by.
     pub sort_by: &'static str,
     pub ascending: bool,
     pub filter: LeadFilter,
 }
 
 impl LeadQuery {
-    /// True if all leads are requested and one response cannot contain them.
+    /// Returns true if the client requested all matching leads in one response and their number, `total`, exceeds
+    /// [`MAX_RESULTS`].
     pub fn is_too_much(&self, total: u64) -> bool {
         self.all && total > u64::from(MAX_RESULTS)
     }
 }
 
-/// Conditions on leads; a lead must meet all of them.
+/// Conditions that a lead must meet to be listed. All of them must be met; `None` and empty lists mean no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {
-    /// Literal text, compared case-insensitively with names, e-mail address and phone. A phone number also matches by
-    /// its digits.
+    /// Text to search for in the names, the e-mail address and the phone number, ignoring case. It is matched
+    /// literally. If it looks like a phone number, its digits are also compared with those of the phone number.
     pub search: Option<String>,
     pub states: Vec<String>,
     pub dispositions: Vec<String>,
-    /// True to include leads without a disposition, in addition to those with one of `dispositions`.
+    /// True to include leads without a disposition. Other leads are then listed only if they have one of
+    /// `dispositions`.
     pub no_disposition: bool,
     pub sources: Vec<String>,
     /// Earliest time of creation, inclusive, in milliseconds since 1970.
@@ -73,7 +76,7 @@ pub struct LeadFilter {
     pub created_to_ms: Option<i64>,
 }
 
-/// An invalid parameter of the query string, and advice that follows its name.
+/// Name of an invalid query parameter, and the error message to show after the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryError {
     pub key: String,
@@ -93,15 +96,16 @@ fn refuse<T>(key: &str, advice: impl Into<String>) -> Result<T, QueryError> {
     })
 }
 
-/// A parameter's name, made safe for messages: without control characters, at most 40 characters.
+/// Makes a parameter name safe for error messages: removes control characters and truncates it to 40 characters.
 fn shortened(key: &str) -> String {
     key.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
-/// Parses the decoded parameters of a query string. `zone` is the time zone of dates, unless the query has `tz`.
+/// Parses the decoded parameters of a query string. Dates are interpreted in the time zone of the parameter `tz`, or in
+/// `zone` if `tz` is absent.
 ///
 /// # Errors
-/// The first parameter that is unknown or invalid.
+/// Returns an error that names an unknown or invalid parameter.
 pub fn parse(pairs: &[(String, String)], zone: &TimeZone) -> Result<LeadQuery, QueryError> {
     let mut query = LeadQuery {
         page: 1,
@@ -195,7 +199,7 @@ fn short(key: &str, value: &str) -> Result<String, QueryError> {
     Ok(value.to_owned())
 }
 
-/// Appends the items of a list parameter. A repeated parameter and a comma-separated list are equivalent.
+/// Appends the comma-separated items of a list parameter to `list`. The parameter may also be repeated.
 fn extend(list: &mut Vec<String>, key: &str, value: &str) -> Result<(), QueryError> {
     for item in value.split(',').map(str::trim).filter(|i| !i.is_empty()) {
         list.push(short(key, item)?);
@@ -206,10 +210,10 @@ fn extend(list: &mut Vec<String>, key: &str, value: &str) -> Result<(), QueryErr
     Ok(())
 }
 
-/// The time zone with this IANA name.
+/// Returns the time zone with this IANA name.
 ///
 /// # Errors
-/// Advice for the user, if there is no such zone.
+/// Returns an error for the parameter `tz` if no such time zone exists.
 pub fn named_zone(name: &str) -> Result<TimeZone, QueryError> {
     TimeZone::get(name).or_else(|_| {
         refuse(
@@ -219,7 +223,8 @@ pub fn named_zone(name: &str) -> Result<TimeZone, QueryError> {
     })
 }
 
-/// Start of a range, in milliseconds since 1970: the given time, or the first millisecond of the given date.
+/// Returns the start of a time range, in milliseconds since 1970. A value that is a time is used as it is. A date means
+/// its first millisecond in `zone`.
 fn begin(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     if let Ok(at) = value.parse::<Timestamp>() {
         return Ok(at.as_millisecond());
@@ -231,8 +236,8 @@ fn begin(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     }
 }
 
-/// End of a range, in milliseconds since 1970: the last millisecond of the given date, or of the date of the given
-/// time.
+/// Returns the inclusive end of a time range, in milliseconds since 1970: the last millisecond in `zone` of the given
+/// date. If the value is a time, its date is used.
 fn end(key: &str, value: &str, zone: &TimeZone) -> Result<i64, QueryError> {
     let next = day(key, value, zone)?.checked_add(1.day());
     let begin = next.and_then(|next| next.to_zoned(zone.clone()));

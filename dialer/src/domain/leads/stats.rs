@@ -1,5 +1,5 @@
-//! Statistics of leads, counted here in one pass over a few fields and not by the database, so that every server gives
-//! the same result.
+//! Statistics of leads. They are computed in the application and not by the database, so that all MongoDB-compatible
+//! servers produce the same result.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::to_json::text;
 
-/// The fields whose values are counted.
+/// Fields of a lead whose values are counted.
 pub const FIELDS: [&str; 8] = [
     "state",
     "disposition",
@@ -19,16 +19,16 @@ pub const FIELDS: [&str; 8] = [
     "city",
 ];
 
-/// Maximum number of values per filter option.
+/// Maximum length of each list in `filterOptions`: the states, the dispositions and the sources.
 const MAX_OPTIONS: usize = 100;
-/// Maximum number of values in a breakdown.
+/// Maximum length of each list in `breakdowns`, such as the prices.
 const MAX_SHOWN: usize = 50;
 
-/// Maximum number of distinct values that are counted per field; further values are ignored. Bounds memory and is far
-/// above real data.
+/// Maximum number of distinct values that are counted per field, to limit memory. Further values are ignored. Real data
+/// has far fewer.
 const MAX_VALUES: usize = 20_000;
 
-/// The number of leads, and how often each value of a field occurred.
+/// Number of leads, and how often each value occurred in each field of [`FIELDS`].
 #[derive(Debug, Default)]
 pub struct LeadStats {
     leads: u64,
@@ -36,7 +36,7 @@ pub struct LeadStats {
 }
 
 impl LeadStats {
-    /// Counts a lead, of which only [`FIELDS`] are read.
+    /// Adds a lead to the statistics. Only [`FIELDS`] are read.
     pub fn add(&mut self, lead: &Map<String, Value>) {
         self.leads = self.leads.saturating_add(1);
         for field in FIELDS {
@@ -52,7 +52,8 @@ impl LeadStats {
         }
     }
 
-    /// The values that occurred, sorted, for the filters of the list.
+    /// Returns the values of state, disposition and source that occurred, in alphabetical order and at most 100 of
+    /// each. Clients offer them as list filters.
     pub fn options(&self) -> Value {
         json!({
             "states": self.names("state"),
@@ -61,7 +62,7 @@ impl LeadStats {
         })
     }
 
-    /// The field `data` in the response of `/api/leads/stats`.
+    /// Returns the field `data` of the response of `/api/leads/stats`.
     pub fn data(&self) -> Value {
         json!({
             "totalLeads": self.leads,
@@ -93,7 +94,7 @@ impl LeadStats {
             .collect()
     }
 
-    /// The most frequent values as `{_id, count}`, the most frequent one first.
+    /// Returns the most frequent values of a field as `{_id, count}`, the most frequent first.
     fn most(&self, field: &str) -> Vec<Value> {
         let mut counts: Vec<(&String, &u64)> =
             self.values.get(field).into_iter().flatten().collect();

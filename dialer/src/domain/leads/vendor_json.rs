@@ -1,12 +1,14 @@
-//! The field `formattedJson` of a lead: its data in the vendor's JSON format, as text, which the desktop client shows.
+//! The field `formattedJson` of a lead: text that contains the lead in the vendor's JSON format. The desktop client
+//! displays it.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::to_json::{number, text};
 
-/// Fields in the order of the old server's response (rows `C-3.2-*` of `tests/contract/rows.toml`). Flags are the texts
-/// `true` and `false`, except `has_medicare_parts_a_b`, which is the JSON value `true` or empty text.
+/// Fields in the order in which the legacy server returned them. Flags are the strings `true` and `false`. The
+/// exception is `has_medicare_parts_a_b`, which is the JSON value `true` or an empty string. Specified by `C-3.2-12` in
+/// `tests/contract/rows.toml`.
 #[derive(Debug, Serialize)]
 struct VendorJson {
     created_at: String,
@@ -53,9 +55,9 @@ struct VendorJson {
     sub_id_hash: String,
 }
 
-/// The lead as JSON text, indented by two spaces.
+/// Returns the lead in the vendor's JSON format, indented by two spaces.
 pub fn formatted(lead: &Map<String, Value>) -> String {
-    // All values are strings, numbers or arrays, so serialising cannot fail.
+    // All values are JSON values, so serialising cannot fail.
     serde_json::to_string_pretty(&of(lead)).unwrap_or_default()
 }
 
@@ -122,7 +124,7 @@ fn of(lead: &Map<String, Value>) -> VendorJson {
     }
 }
 
-/// The price as a number, also if the old server stored it as text; 0 if there is none.
+/// Returns the price as a JSON number. A price that is stored as text is converted. Missing or invalid prices become 0.
 fn price(stored: Option<&Value>) -> Value {
     match stored {
         Some(Value::Number(number)) => Value::Number(number.clone()),

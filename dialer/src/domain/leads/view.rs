@@ -1,5 +1,5 @@
-//! A lead as clients see it: the document without `__v`, with `disposition` and `notes` as text, and with
-//! `formattedJson`.
+//! Representation of a lead in responses: the stored document without `__v`, with `disposition` and `notes` always as
+//! text, without the generated lines in the notes, and with the additional field `formattedJson`.
 
 use bson::Document;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use super::notes::sanitise;
 use super::vendor_json;
 use crate::domain::to_json::{fields, text};
 
-/// The JSON form of a stored lead.
+/// Converts a stored lead to JSON for a response.
 pub fn lead(document: &Document) -> Map<String, Value> {
     let mut view = fields(document);
     view.insert("disposition".into(), text(&view, "disposition").into());

@@ -1,11 +1,11 @@
-//! Inspection of stored vendor credentials for `dialer migrate`.
+//! Inspection of stored vendor credentials for the command `dialer migrate`.
 
 use bson::Document;
 
 use super::{Finding, Occurrences, Severity};
 use crate::security::keyring;
 
-/// Collects findings about vendor credentials, which are passed one by one.
+/// Collects findings about vendor credentials. Each stored credential is passed to `see`.
 #[derive(Debug, Default)]
 pub struct CredentialInspector {
     plain: Occurrences,

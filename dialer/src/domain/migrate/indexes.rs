@@ -1,15 +1,15 @@
-//! Indexes: those that this version needs, and those of the old server that obstruct it. The application is correct
-//! without any index; indexes make it faster and are a second safeguard of uniqueness.
+//! Database indexes: those that this application needs, and those of the legacy server that must be dropped. The
+//! application is correct without any index. Indexes make queries faster and are a second safeguard for uniqueness.
 
 use bson::{Bson, Document};
 
 use super::{Finding, Occurrences, Severity};
 
-/// An index, identified by its keys, because servers name indexes differently.
+/// Definition of an index. Indexes are compared by their keys, because different servers give them different names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
     pub collection: &'static str,
-    /// Each field and its direction: 1 ascending, -1 descending.
+    /// Name and direction of each key field: 1 is ascending, -1 is descending.
     pub keys: &'static [(&'static str, i32)],
     pub unique: bool,
 }
@@ -30,7 +30,7 @@ const fn unique(collection: &'static str, keys: &'static [(&'static str, i32)]) 
     }
 }
 
-/// Indexes that this version's queries use.
+/// Indexes that the database should have. `dialer migrate --apply` creates those that are missing.
 pub const WANTED: &[Index] = &[
     unique("users", &[("email", 1)]),
     unique("users", &[("username", 1)]),
@@ -51,8 +51,8 @@ pub const WANTED: &[Index] = &[
     plain("textoptouts", &[("tenantId", 1), ("createdAt", -1)]),
 ];
 
-/// Indexes of the old server that are wrong for this version, each with the reason. Only `dialer migrate --contract`
-/// drops them, because the old server would create them again at its next start.
+/// Indexes of the legacy server that the database should not have, each with the reason. Only `dialer migrate
+/// --contract` drops them, because the legacy server would create them again at its next start.
 pub const UNWANTED: &[(Index, &str)] = &[
     (
         unique("leads", &[("leadId", 1)]),
@@ -69,7 +69,7 @@ pub const UNWANTED: &[(Index, &str)] = &[
 ];
 
 impl Index {
-    /// The index as `collection(field:1,field:-1)`, for messages.
+    /// Formats the index for messages, for example `leads(tenantId:1,createdAt:-1)`.
     pub fn shown(&self) -> String {
         let keys: Vec<String> = self
             .keys
@@ -80,14 +80,15 @@ impl Index {
         format!("{}({}){unique}", self.collection, keys.join(","))
     }
 
-    /// The keys as a MongoDB document.
+    /// Returns the keys as a MongoDB document.
     pub fn keys(&self) -> Document {
         let keys = self.keys.iter();
         keys.map(|(field, direction)| ((*field).to_owned(), Bson::from(*direction)))
             .collect()
     }
 
-    /// True if `present` has the same keys. Whether it is unique does not matter: uniqueness is only a safeguard.
+    /// Returns true if `present` is in the same collection and has the same keys. `unique` is not compared, because
+    /// unique indexes are only an additional safeguard. `partial` is not compared either.
     pub fn is_served_by(&self, present: &ExistingIndex) -> bool {
         self.collection == present.collection && same_keys(self.keys, &present.keys)
     }
@@ -122,11 +123,11 @@ pub struct ExistingIndex {
     pub name: String,
     pub keys: Document,
     pub unique: bool,
-    /// True if the index covers only a part of the documents.
+    /// True if the index is partial: it covers only documents that match a filter.
     pub partial: bool,
 }
 
-/// Indexes of [`WANTED`] that do not exist.
+/// Returns the indexes in [`WANTED`] that do not exist in the database.
 pub fn missing(present: &[ExistingIndex]) -> Vec<Index> {
     let wanted = WANTED.iter().copied();
     wanted
@@ -134,7 +135,7 @@ pub fn missing(present: &[ExistingIndex]) -> Vec<Index> {
         .collect()
 }
 
-/// Existing indexes that are listed in [`UNWANTED`], with the reason.
+/// Returns the existing indexes that are listed in [`UNWANTED`], each with the reason.
 pub fn in_the_way(present: &[ExistingIndex]) -> Vec<(ExistingIndex, &'static str)> {
     let found = UNWANTED.iter().flat_map(|(index, why)| {
         let found = present.iter().filter(|found| index.is(found));
@@ -143,7 +144,7 @@ pub fn in_the_way(present: &[ExistingIndex]) -> Vec<(ExistingIndex, &'static str
     found.collect()
 }
 
-/// One finding for each missing and each unwanted index.
+/// Returns one finding for each missing and each unwanted index.
 pub fn findings(present: &[ExistingIndex]) -> Vec<Finding> {
     let one = Occurrences {
         count: 1,
@@ -159,7 +160,8 @@ pub fn findings(present: &[ExistingIndex]) -> Vec<Finding> {
         )
     });
     let unwanted = in_the_way(present).into_iter().filter_map(|(found, why)| {
-        let message = format!("{why}; `--contract` drops it once the old server is gone for good");
+        let message =
+            format!("{why}; `--contract` drops it once the legacy server is gone for good");
         Finding::new(
             format!("indexes.old.{}.{}", found.collection, found.name),
             Severity::Conflict,

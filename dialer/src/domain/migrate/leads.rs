@@ -1,5 +1,5 @@
-//! Inspection of leads for `dialer migrate`: missing owners, duplicates, and field types that differ from the old
-//! schema.
+//! Inspection of leads for the command `dialer migrate`. It finds, for example, missing owners, duplicates, and fields
+//! whose type differs from the legacy schema.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use super::{Finding, Occurrences, Severity, type_name};
 use crate::domain::to_json;
 use crate::domain::vendor::matching::MatchKeys;
 
-/// Fields that are text in the old schema.
+/// Fields that are text in the legacy schema.
 const TEXT: &[&str] = &[
     "name",
     "firstName",
@@ -59,10 +59,10 @@ const FLAGS: &[&str] = &[
 ];
 const DATES: &[&str] = &["createdAt", "updatedAt", "lastContactedAt"];
 
-/// Maximum number of leads that are compared to find duplicates: the keys of each take about 100 bytes of memory.
+/// Maximum number of leads that are compared to find duplicates. It limits the memory for their match keys.
 const MAX_COMPARED: u64 = 500_000;
 
-/// Collects findings about leads, which are passed one by one.
+/// Collects findings about leads. Each stored lead is passed to `see`.
 #[derive(Debug, Default)]
 pub struct LeadInspector {
     looked_at: u64,
@@ -82,7 +82,7 @@ enum Key {
     Email(String),
 }
 
-/// Whether a key belongs to leads with a vendor id, to leads without one, or to both.
+/// Kinds of leads that have a certain match key: leads with a vendor id, leads without one, or both.
 #[derive(Debug, Default)]
 struct Holders {
     with_id: bool,
@@ -132,7 +132,8 @@ impl LeadInspector {
         odd(DATES, |v| matches!(v, Bson::DateTime(_)));
     }
 
-    /// True if an earlier lead matches this one by the rules of `vendor::matching`. Remembers the keys of this lead.
+    /// Returns true if a lead that was inspected earlier is a duplicate of this one by the rules of `vendor::matching`.
+    /// Also stores the match keys of this lead.
     fn is_known(&mut self, tenant: ObjectId, lead: &Document) -> bool {
         let keys = MatchKeys::of_stored(&to_json::fields(lead));
         let has_id = !keys.vendor_ids.is_empty();
@@ -183,7 +184,7 @@ impl LeadInspector {
             .collect()
     }
 
-    /// Findings about a lead as a whole: its id, owner, date and duplicates.
+    /// Returns the findings that concern a lead as a whole: its id, owner, creation date and duplicates.
     fn of_whole_leads(&self) -> [Option<Finding>; 5] {
         let of = |id: &str, severity, seen: &Occurrences, message: &str| {
             Finding::new(format!("leads.{id}"), severity, seen, message)

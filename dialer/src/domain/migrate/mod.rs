@@ -1,4 +1,5 @@
-//! Inspection of the old server's data: documents in, findings out, without I/O.
+//! Inspection of stored documents for the command `dialer migrate`. It compares them with the format that the
+//! application expects and reports findings. It performs no I/O.
 
 pub mod credentials;
 pub mod indexes;
@@ -13,26 +14,26 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing. The data is used as it is.
+    /// The finding is for information. The data is used as it is.
     Note,
-    /// `--apply` or `--contract` will fix it.
+    /// `dialer migrate` with `--apply` or `--contract` will make the necessary change.
     Pending,
-    /// Needs a decision by an administrator. No command changes the data.
+    /// An administrator must decide what to do. `dialer migrate --apply` does not change the data.
     Conflict,
 }
 
-/// An observation about the stored data, with the number of documents that it concerns.
+/// A result of the inspection, with the number of documents or indexes that it concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Stable identifier, `<collection>.<what>`.
+    /// Stable identifier of the kind of finding, for example `leads.unowned`.
     pub id: String,
     pub severity: Severity,
-    /// Number of affected documents or indexes.
+    /// Number of affected documents or indexes; 1 if the finding concerns the database as a whole.
     pub count: u64,
-    /// `_id` of one affected document.
+    /// `_id` of one affected document, formatted for reports; `None` if no example is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
-    /// What was found, and the consequence.
+    /// Description of the finding and its consequence.
     pub message: String,
 }
 
@@ -53,7 +54,7 @@ impl Finding {
     }
 }
 
-/// Number of occurrences, and the `_id` of the first one.
+/// Number of documents with a certain property, and the `_id` of the first one, formatted for reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Occurrences {
     pub count: u64,
@@ -61,7 +62,7 @@ pub struct Occurrences {
 }
 
 impl Occurrences {
-    /// Counts an occurrence in the document with this `_id`.
+    /// Counts a document; `id` is its `_id`.
     pub fn at(&mut self, id: Option<&Bson>) {
         self.count = self.count.saturating_add(1);
         if self.example.is_none() {
@@ -69,7 +70,7 @@ impl Occurrences {
         }
     }
 
-    /// Counts an occurrence in the document with this `_id`, if `yes`.
+    /// Counts a document if `yes` is true; `id` is its `_id`.
     pub fn at_if(&mut self, yes: bool, id: Option<&Bson>) {
         if yes {
             self.at(id);
@@ -77,7 +78,8 @@ impl Occurrences {
     }
 }
 
-/// An `_id` as shown in reports. An id that is not an ObjectId may contain personal data, so only its type is shown.
+/// Formats an `_id` for reports. An id that is neither an ObjectId nor the text form of one may contain personal data,
+/// so only its type is returned.
 fn shown(id: &Bson) -> String {
     match id {
         Bson::ObjectId(id) => id.to_hex(),
@@ -86,7 +88,7 @@ fn shown(id: &Bson) -> String {
     }
 }
 
-/// MongoDB's name of the type of a value.
+/// Returns MongoDB's name for the type of a value; `another type` for rarely used types.
 pub fn type_name(value: &Bson) -> &'static str {
     match value {
         Bson::Double(_) => "double",
@@ -104,7 +106,8 @@ pub fn type_name(value: &Bson) -> &'static str {
     }
 }
 
-/// The finding that the old server may still use the database, because `--contract` has not run.
+/// Returns the finding for a database on which `dialer migrate --contract` has not run. The legacy server may still use
+/// such a database.
 pub fn uncontracted() -> Option<Finding> {
     let once = Occurrences {
         count: 1,
@@ -114,11 +117,12 @@ pub fn uncontracted() -> Option<Finding> {
         "database.expanded",
         Severity::Pending,
         &once,
-        "new passwords are stored so that the old server can read them; `--contract` ends that once it is gone for good",
+        "new passwords are stored so that the legacy server can read them; `--contract` ends that once it is gone for good",
     )
 }
 
-/// Exit code of `migrate --check`: 0 nothing to do, 1 changes pending, 2 conflicts.
+/// Returns the exit code of `dialer migrate --check`: 0 if there is nothing to do, 1 if changes are pending, 2 if there
+/// are conflicts.
 pub fn exit_code(findings: &[Finding]) -> u8 {
     match findings.iter().map(|finding| finding.severity).max() {
         None | Some(Severity::Note) => 0,
@@ -127,7 +131,7 @@ pub fn exit_code(findings: &[Finding]) -> u8 {
     }
 }
 
-/// The findings as text, the most severe first.
+/// Formats the findings as text, the most severe first.
 pub fn report(findings: &[Finding]) -> String {
     if findings.is_empty() {
         return "nothing to report: the data are as this version wants them\n".to_owned();

@@ -1,4 +1,4 @@
-//! Inspection of accounts for `dialer migrate`.
+//! Inspection of accounts for the command `dialer migrate`.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use bson::Document;
 use super::{Finding, Occurrences, Severity};
 use crate::domain::email::normalise;
 
-/// Collects findings about accounts, which are passed one by one.
+/// Collects findings about accounts. Each stored account is passed to `see`.
 #[derive(Debug, Default)]
 pub struct UserInspector {
     unlowered: Occurrences,
@@ -21,7 +21,8 @@ pub struct UserInspector {
     all: u64,
 }
 
-/// The `emailLower` to store for a user; `None` if the user has no address or the stored value is correct.
+/// Returns the value that the field `emailLower` of an account should have. `None` if the stored value is correct or
+/// the account has no e-mail address.
 pub fn lowered(user: &Document) -> Option<String> {
     let email = user.get_str("email").ok().filter(|e| !e.is_empty())?;
     let lower = normalise(email);
@@ -56,13 +57,13 @@ impl UserInspector {
         *holders = holders.saturating_add(1);
     }
 
-    /// True if at least one account was inspected.
+    /// Returns true if at least one account was inspected.
     pub fn any(&self) -> bool {
         self.all > 0
     }
 
-    /// The finding about accounts whose password is still stored as bcrypt. For databases that the old server no longer
-    /// uses.
+    /// Returns the finding about accounts whose password is hashed with bcrypt; `None` if there are none. It is only
+    /// reported once the legacy server no longer uses the database.
     pub fn old_hashes(&self) -> Option<Finding> {
         Finding::new(
             "users.bcrypt",

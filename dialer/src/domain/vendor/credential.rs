@@ -1,4 +1,4 @@
-//! The credential that a vendor sends with every lead: an id (`sid`) and a key.
+//! The credential that a vendor sends with every lead: an id (`sid`) and a secret key.
 
 use bson::oid::ObjectId;
 use rand::RngCore;
@@ -7,30 +7,32 @@ use subtle::ConstantTimeEq;
 
 use crate::security::keyring::{KeyRing, SealContext, UnsealError};
 
-/// Name that ties sealed texts and look-up hashes to this kind of secret.
+/// Purpose for which vendor credentials are encrypted and hashed. A text that was encrypted for another purpose cannot
+/// be decrypted as a credential.
 pub const PURPOSE: &str = "nextgen";
 
-/// Maximum length of the id and of the key, in bytes.
+/// Maximum length of the id and of the key, in bytes each.
 pub const MAX_LENGTH: usize = 256;
 
-/// A credential. `Debug` omits the key. Keys must be compared with [`same`], never with `==`.
+/// A vendor credential in plain text. `Debug` omits the key. Keys must be compared with [`same`] and not with `==`.
 #[derive(Clone)]
 pub struct CredentialPair {
-    /// Id of the credential. It is not secret.
+    /// Id of the credential, which is not secret.
     pub sid: String,
     pub api_key: String,
 }
 
 impl std::fmt::Debug for CredentialPair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pair")
+        f.debug_struct("CredentialPair")
             .field("sid", &self.sid)
             .finish_non_exhaustive()
     }
 }
 
 impl CredentialPair {
-    /// A random credential in hex: the id is `crk_` and 128 bits, the key is `key_` and 256 bits.
+    /// Generates a random credential. The id is `crk_` followed by 128 bits in hex, the key is `key_` followed by 256
+    /// bits in hex.
     pub fn fresh() -> Self {
         let (mut sid, mut key) = ([0_u8; 16], [0_u8; 32]);
         rand::rng().fill_bytes(&mut sid);
@@ -41,22 +43,24 @@ impl CredentialPair {
         }
     }
 
-    /// Hash of id and key. In-memory maps are keyed by it, because they must not contain the key itself.
+    /// Returns the SHA-256 hash of id and key. In-memory maps are indexed by this hash, so that they do not contain the
+    /// secret key.
     pub fn fingerprint(&self) -> [u8; 32] {
         // The zero byte separates the parts unambiguously, because header values cannot contain one.
         Sha256::digest(format!("{}\0{}", self.sid, self.api_key)).into()
     }
 }
 
-/// A credential as stored: sealed under the first key of the ring.
+/// Stored form of the key of a credential: `api_key` is the key, encrypted with the first key of the key ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     pub api_key: String,
-    /// Keyed hash of id and key, by which the credential is found.
+    /// Keyed hash of id and key. Queries find the credential by this hash.
     pub key_hash: String,
 }
 
-/// Ties a sealed key to its tenant, so that it cannot be opened in another tenant's document.
+/// Returns the encryption context, which binds an encrypted key to its tenant. The key cannot be decrypted in the
+/// document of another tenant.
 pub fn context(tenant: ObjectId) -> SealContext {
     SealContext {
         purpose: PURPOSE,
@@ -64,10 +68,11 @@ pub fn context(tenant: ObjectId) -> SealContext {
     }
 }
 
-/// Seals a credential. Also opens it again as a check, because the plain key may not exist anywhere else afterwards.
+/// Encrypts the key of a credential. Then decrypts the result to verify it, because the plain text is lost if it is
+/// stored nowhere else.
 ///
 /// # Errors
-/// The credential cannot be sealed, or the sealed text cannot be opened.
+/// Returns an error if encryption fails or the result does not decrypt to the same key.
 pub fn seal(
     ring: &KeyRing,
     tenant: ObjectId,
@@ -82,7 +87,7 @@ pub fn seal(
     Ok(Sealed { api_key, key_hash })
 }
 
-/// Compares two secrets in constant time, so that timing does not reveal how much of them matches.
+/// Compares two secrets in constant time, so that the duration does not reveal how many characters match.
 pub fn same(one: &str, other: &str) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
 }

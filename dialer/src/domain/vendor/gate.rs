@@ -1,6 +1,6 @@
-//! Rate limits of the webhook. Each valid credential has its own rate limit and is not affected by other clients. Wrong
-//! credentials are limited per address, and per `sid` and address: a vendor sends the leads of many tenants from one
-//! address, and a tenant with an outdated key must not block the others.
+//! Rate limits of the vendor webhook. Each valid credential has a separate rate limit. Requests with wrong credentials
+//! are limited per client address, and per `sid` and client address. The second limit is lower, because a vendor sends
+//! the leads of many tenants from one address, and one outdated credential must not block the others.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -9,19 +9,19 @@ use super::credential::CredentialPair;
 use crate::security::rate::{Buckets, Rate};
 use crate::security::throttle::{Limits, Throttle};
 
-/// Maximum number of credentials whose rate is tracked.
+/// Maximum number of valid credentials whose rate is tracked.
 const MAX_PAIRS: usize = 10_000;
 
-/// Reason of a refusal, with the time to wait.
+/// Reason why a request is refused, with the time until the next attempt is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GateClosed {
-    /// The credential exceeds its rate.
+    /// The credential exceeds its rate limit.
     TooFast(Duration),
-    /// Too many wrong credentials from this address.
+    /// Too many requests with wrong credentials came from this address, or from this address for this `sid`.
     TooManyWrong(Duration),
 }
 
-/// Rate limits, kept in the memory of this process.
+/// State of the rate limits. It is kept in memory, so each replica counts separately.
 #[derive(Debug)]
 pub struct Gate {
     rates: Buckets<[u8; 32]>,
@@ -36,10 +36,10 @@ impl Gate {
         }
     }
 
-    /// Checks the limits. Called before a credential is looked up in the database.
+    /// Checks the limits for a request. Must be called before the credential is looked up in the database.
     ///
     /// # Errors
-    /// A limit is reached; the credential must not be looked up.
+    /// Returns an error if a limit has been reached. The credential must then not be looked up.
     pub fn enter(
         &mut self,
         pair: &CredentialPair,
@@ -56,16 +56,17 @@ impl Gate {
         Ok(())
     }
 
-    /// Counts a request with a valid credential against the credential's rate.
+    /// Counts a request with a valid credential against the rate limit of that credential.
     ///
     /// # Errors
-    /// The credential exceeds its rate.
+    /// Returns an error if the credential exceeds its rate limit.
     pub fn right(&mut self, pair: &CredentialPair, now: Instant) -> Result<(), GateClosed> {
         let taken = self.rates.take(pair.fingerprint(), now);
         taken.map_err(GateClosed::TooFast)
     }
 
-    /// Counts a wrong credential and forgets its rate, because it may have been valid until now.
+    /// Counts a request with a wrong credential. Also discards the rate limit state of the credential, because it may
+    /// have been valid before.
     pub fn wrong(&mut self, pair: &CredentialPair, from: IpAddr, now: Instant) {
         self.rates.forget(&pair.fingerprint());
         // Kept, so that it counts as a failure. An error means that the limit has already been reached.

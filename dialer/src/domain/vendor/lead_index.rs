@@ -1,4 +1,5 @@
-//! In-memory index of stored leads by their keys, to match many rows of a file without a query for each.
+//! In-memory index of stored leads by their match keys. It finds the lead for each row of a file without a query per
+//! row.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,10 +7,11 @@ use bson::oid::ObjectId;
 
 use super::matching::{self, MatchKeys};
 
-/// Maximum number of leads per key, of which the oldest are kept. The same limit applies to a single webhook message.
+/// Maximum number of leads per key. Only the oldest are kept. The query for a webhook message also returns at most this
+/// number of leads.
 const MAX_CANDIDATES: usize = 50;
 
-/// The keys of all rows of a file. Stored leads without any of these keys cannot match.
+/// Match keys of all rows of a file. A stored lead with none of these keys cannot match a row.
 #[derive(Debug, Default)]
 pub struct WantedKeys(HashSet<Key>);
 
@@ -33,24 +35,24 @@ impl WantedKeys {
         self.0.extend(all(keys));
     }
 
-    /// True if `keys` and the rows' keys have a key in common.
+    /// Returns true if at least one of `keys` is also a key of a row.
     pub fn meets(&self, keys: &MatchKeys) -> bool {
         all(keys).iter().any(|key| self.0.contains(key))
     }
 }
 
-/// A lead that is stored, or that is about to be stored.
+/// A lead that is already stored or will be stored by the current import.
 #[derive(Debug, Clone)]
 pub struct KnownLead {
     pub id: ObjectId,
     pub keys: MatchKeys,
-    /// Time of creation in milliseconds since 1970. If several leads match, the oldest is chosen.
+    /// Time of creation, in milliseconds since 1970. If several leads match a row, the oldest is used.
     pub created_ms: i64,
-    /// True if the lead has no phone number, so that a row can add one.
+    /// True if the stored lead has no phone number. The phone number of a matching row is then added to the lead.
     pub phone_is_blank: bool,
 }
 
-/// Known leads, found by any of their keys.
+/// Index that finds known leads by any of their match keys.
 #[derive(Debug, Default)]
 pub struct LeadIndex {
     known: Vec<KnownLead>,
@@ -77,8 +79,8 @@ impl LeadIndex {
         }
     }
 
-    /// The known lead that a row matches, by the same rules as a webhook message. Keys that the row will add to the
-    /// lead are added to the index.
+    /// Returns the id of the known lead that matches a row, by the rules for webhook messages. `None` if no lead
+    /// matches. Keys that the row adds to that lead are also added to the index.
     pub fn take(&mut self, incoming: &MatchKeys) -> Option<ObjectId> {
         let mut places: Vec<usize> = all(incoming)
             .iter()

@@ -1,4 +1,4 @@
-//! Rules for whether two leads of a tenant are the same lead, and the `_id` of a new lead.
+//! Rules that decide whether two leads of a tenant are duplicates, and how the `_id` of a new lead is derived.
 
 use bson::oid::ObjectId;
 use serde_json::{Map, Value};
@@ -8,19 +8,20 @@ use crate::domain::email;
 use crate::domain::ids;
 use crate::domain::leads::phone;
 
-/// Values by which leads are matched.
+/// Keys by which duplicates of a lead are found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MatchKeys {
-    /// Ids of the vendor, in lower case. A lead may have two, because the old servers stored the id in two fields.
+    /// Ids that the vendor gave the lead, in lower case. A stored lead may have two, because the two versions of the
+    /// legacy server used different fields.
     pub vendor_ids: Vec<String>,
     /// Phone number in E.164 form.
     pub phone: Option<String>,
-    /// E-mail address in lower case.
+    /// E-mail address, normalised to lower case.
     pub email: Option<String>,
 }
 
 impl MatchKeys {
-    /// The keys of a stored lead.
+    /// Returns the match keys of a stored lead.
     pub fn of_stored(lead: &Map<String, Value>) -> Self {
         let text = |field: &str| lead.get(field).and_then(Value::as_str).unwrap_or_default();
         let mut vendor_ids: Vec<String> = ["leadId", "nextgenId"]
@@ -36,7 +37,7 @@ impl MatchKeys {
         }
     }
 
-    /// The keys of a received lead.
+    /// Returns the match keys of a lead that a vendor sent.
     pub fn of_vendor(lead: &VendorLead) -> Self {
         Self {
             vendor_ids: lead.vendor_id.iter().map(|id| id.to_lowercase()).collect(),
@@ -45,9 +46,9 @@ impl MatchKeys {
         }
     }
 
-    /// The most reliable key that both leads share; `None` if they are different leads. Phone and e-mail are compared
-    /// only if one of the leads has no vendor id: members of a family share them, and different vendor ids mean
-    /// different leads.
+    /// Returns the kind of key by which both leads match; `None` if they are different leads. If both have vendor ids,
+    /// only these are compared. Otherwise phone number and e-mail address are compared. They are less reliable because
+    /// family members may share them.
     pub fn same(&self, other: &Self) -> Option<MatchedBy> {
         if !self.vendor_ids.is_empty() && !other.vendor_ids.is_empty() {
             let shared = self
@@ -62,8 +63,8 @@ impl MatchKeys {
         (self.email.is_some() && self.email == other.email).then_some(MatchedBy::Email)
     }
 
-    /// The `_id` of a new lead, derived from its most reliable key. Every copy of a message gets the same `_id`, so of
-    /// concurrent inserts exactly one succeeds. `None` for a lead without any key.
+    /// Derives the `_id` of a new lead from its most reliable key. Repeated messages have the same `_id`, so only one
+    /// of their inserts succeeds. Returns `None` if the lead has no key.
     pub fn new_id(&self, tenant: ObjectId) -> Option<ObjectId> {
         let id = self.vendor_ids.first().map(|id| ("vendor", id));
         let (kind, key) = id
@@ -73,8 +74,9 @@ impl MatchKeys {
     }
 }
 
-/// The `_id` of a new lead. A lead without any key gets an `_id` from the digits of its phone number, or from the phone
-/// number as sent if it contains no digit. A repeated message thus has the same `_id`.
+/// Returns the `_id` of a new lead. It is derived from the most reliable match key of the lead. If the lead has none,
+/// it is derived from the digits of the phone number, or from the phone number as sent if it has no digits. A repeated
+/// message therefore results in the same `_id`.
 pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
     let by_key = MatchKeys::of_vendor(lead).new_id(tenant);
     let digits = lead.phone.as_deref().map(phone::digits);
@@ -89,7 +91,7 @@ pub fn new_id(tenant: ObjectId, lead: &VendorLead) -> ObjectId {
     by_key.or_else(by_digits).unwrap_or_default()
 }
 
-/// Kind of key by which two leads match. The most reliable kind comes first.
+/// Kind of key by which two leads match, ordered from most to least reliable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MatchedBy {
     VendorId,
@@ -97,8 +99,9 @@ pub enum MatchedBy {
     Email,
 }
 
-/// The stored lead that `incoming` matches: by the most reliable key, and the oldest if several do. Also returns how
-/// many leads match by that key. `stored` must be sorted, oldest first.
+/// Finds the stored lead that matches `incoming` by the most reliable kind of key; `None` if no lead matches. If
+/// several match, the first is returned, so `stored` must be sorted by age, oldest first. Also returns the number of
+/// leads that match by this kind of key.
 pub fn find<'a, T>(
     incoming: &MatchKeys,
     stored: impl IntoIterator<Item = (&'a MatchKeys, T)>,

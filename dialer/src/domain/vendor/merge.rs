@@ -1,8 +1,8 @@
-//! Merging of a vendor's message into a stored lead. A new lead is a merge into an empty one.
+//! Merging of a vendor's message into a stored lead. A new lead is created by merging into an empty one.
 //!
-//! A vendor never changes `status`, `disposition`, `assignedTo`, `order` or notes: these belong to the user. Fields
-//! about the person are only filled if they are blank, so that a user's correction is kept. Fields about the purchase
-//! are replaced by the latest message.
+//! A merge never changes `status`, `disposition`, `assignedTo`, `order` or `notes` of a stored lead, because these
+//! belong to the user. Fields about the person are only set if they are blank, so that corrections by the user are
+//! kept. Fields about the purchase are replaced by the values of the latest message.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -12,46 +12,48 @@ use super::price::{Cents, PriceParts};
 use super::product::Product;
 use crate::domain::to_json;
 
-/// Changes to store; empty if the stored lead already contains the message.
+/// Changes that a message makes to a stored lead; empty if the lead already contains the message.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Merge {
-    /// Fields to set and their values.
+    /// Names and new values of the fields to set.
     pub fields: Vec<(&'static str, Field)>,
-    /// The price parts and their sum, if one of them changes.
+    /// New price parts, if they or the stored total must be written; `None` if the price stays unchanged.
     pub price: Option<PriceParts>,
-    /// The product that the lead shows, if it changes.
+    /// New value of the lead's field `product`; `None` if it stays unchanged.
     pub product: Option<Product>,
-    /// A purchase that the lead's history does not contain yet.
+    /// Purchase to add to the lead's purchase history; `None` if the product has already been purchased.
     pub purchase: Option<Purchase>,
 }
 
-/// An entry of the purchase history, which has one entry per product.
+/// Entry in the purchase history of a lead. The history has at most one entry per product.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Purchase {
     pub product: Product,
     pub price: Option<Cents>,
-    /// Time of the purchase: as stated by the vendor, otherwise the time of receipt.
+    /// Time of the purchase according to the vendor, or the time of receipt if the vendor did not send one.
     pub at: Timestamp,
 }
 
 impl Merge {
-    /// True if the message changes nothing.
+    /// Returns true if the message changes nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// True if users should be notified, because the purchase is new.
+    /// Returns true if the message contains a new purchase, so that the user should be notified.
     pub fn is_news(&self) -> bool {
         self.purchase.is_some()
     }
 }
 
-/// The changes that a message makes to a stored lead. `stored` is empty for a new lead.
+/// Computes the changes that a message makes to a stored lead. `stored` is empty for a new lead. `now` is used as the
+/// time of purchase if the message has none.
 pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> Merge {
     let mut merge = Merge::default();
     let blank = |field: &str| is_blank(stored.get(field));
     let mut contact: Vec<(&'static str, Field)> = Vec::new();
-    // The old servers stored the id in two fields. Both are set, so that a query by either finds the lead.
+    // The two versions of the legacy server stored the id in different fields. Both are set, so that a query by either
+    // finds the lead.
     for (field, value) in [
         (
             "leadId",
@@ -80,7 +82,7 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
 
     let before = PriceParts::of(stored);
     let after = before.with(lead.product, lead.price);
-    // A lead of an old server gets price parts with its first new price. In other leads the stored price can differ
+    // A lead of a legacy server gets price parts with its first new price. In other leads the stored price can differ
     // from the sum of the parts, if a process ended between two writes; it is then corrected.
     let split = stored.contains_key("priceParts");
     let known = split || lead.price.is_some();
@@ -101,13 +103,15 @@ pub fn merge(stored: &Map<String, Value>, lead: &VendorLead, now: Timestamp) -> 
     merge
 }
 
-/// True if the stored price equals `sum`, which may exceed the maximum of a single price.
+/// Returns true if the stored price equals `sum`. The sum of several price parts may exceed the maximum that
+/// [`Cents::of_json`] accepts, so it is also compared as a number.
 fn is_shown(stored: Option<&Value>, sum: Cents) -> bool {
     let written = stored.and_then(Value::as_f64) == Some(sum.amount());
     written || stored.and_then(Cents::of_json) == Some(sum)
 }
 
-/// The product to show: `data` if the data of the lead was ever bought, otherwise the latest product.
+/// Returns the value for the field `product`: `data` if the data of the lead has been purchased at any time, otherwise
+/// `ad`.
 fn shown_product(stored: &Map<String, Value>, incoming: Product) -> Product {
     let known = to_json::text(stored, "product");
     if known.is_empty() {
@@ -119,8 +123,8 @@ fn shown_product(stored: &Map<String, Value>, incoming: Product) -> Product {
     }
 }
 
-/// True if the purchase history contains the product. The old servers kept no history: the product of one of their
-/// leads counts as bought.
+/// Returns true if the purchase history of the lead contains the product. Leads of the legacy server have no history.
+/// For these leads, the value of the field `product` counts as purchased.
 fn is_on_record(stored: &Map<String, Value>, product: Product) -> bool {
     match stored.get("purchases") {
         Some(Value::Object(purchases)) => purchases.contains_key(product.name()),
@@ -128,7 +132,7 @@ fn is_on_record(stored: &Map<String, Value>, product: Product) -> bool {
     }
 }
 
-/// True for a value that neither a user nor a vendor wrote: absent, empty, false, or a default name of the old schema.
+/// Returns true if the value counts as blank: it is absent, null, empty, false, or a default name of the legacy schema.
 fn is_blank(stored: Option<&Value>) -> bool {
     match stored {
         None | Some(Value::Null | Value::Bool(false)) => true,
@@ -168,7 +172,7 @@ mod tests {
         }
     }
 
-    /// Applies a merge to a document, as the store would.
+    /// Applies a merge to a JSON document, much as the `store` module applies it in the database.
     fn store(stored: &mut Map<String, Value>, merge: &Merge) {
         for (field, value) in &merge.fields {
             let value = match value {

@@ -1,5 +1,6 @@
-//! Leads from vendors, received by webhook or as a file. Both use the same rules. The rules have no I/O: the changes
-//! are computed from the stored lead and the message, so that a repeated message changes nothing.
+//! Processing of leads from vendors, which arrive by webhook or as a CSV file. The same rules for matching and merging
+//! apply to both. The rules perform no I/O. They compute the changes from the stored lead and the message, so a
+//! repeated message changes nothing.
 
 pub mod credential;
 pub mod file;

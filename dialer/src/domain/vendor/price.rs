@@ -1,27 +1,29 @@
-//! Prices of leads. A price is the sum of one part per product and not a counter, so that a repeated message sets its
-//! part to the same amount again.
+//! Prices of leads. The price of a lead is the sum of one part per product. A repeated message sets its part to the
+//! same amount again, so nothing is counted twice.
 
 use num_traits::ToPrimitive;
 use serde_json::{Map, Value};
 
 use super::product::Product;
 
-/// An amount of money in hundredths of the currency unit, so that sums are exact.
+/// Amount of money in hundredths of the currency unit. Sums are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Cents(i64);
 
-/// Maximum amount of one price, in whole units. Larger values are input errors.
+/// Maximum amount of a single price, inclusive, in currency units. Larger values are treated as invalid input.
 const MAX_AMOUNT: f64 = 1_000_000.0;
 
 impl Cents {
-    /// Parses an amount such as `12.5` or `$12.50`; `None` if it is negative or above the maximum.
+    /// Parses an amount in currency units, such as `12.5` or `$12.50`. Returns `None` if it is invalid, negative or
+    /// above the maximum.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('$').trim_start();
         let amount: f64 = text.parse().ok()?;
         Self::of(amount)
     }
 
-    /// Converts an amount in whole units, rounded to hundredths; `None` if it is negative or above the maximum.
+    /// Converts an amount in currency units, rounded to hundredths. Returns `None` if it is negative, above the maximum
+    /// or not a number.
     pub fn of(amount: f64) -> Option<Self> {
         if !(0.0..=MAX_AMOUNT).contains(&amount) {
             return None;
@@ -29,7 +31,7 @@ impl Cents {
         (amount * 100.0).round().to_i64().map(Self)
     }
 
-    /// Parses a stored price, which is a number or text.
+    /// Parses a stored price, which may be a number or text. Returns `None` if it is not a valid amount.
     pub fn of_json(value: &Value) -> Option<Self> {
         match value {
             Value::Number(number) => Self::of(number.as_f64()?),
@@ -38,7 +40,7 @@ impl Cents {
         }
     }
 
-    /// The amount in whole units, the form in which it is stored.
+    /// Returns the amount in currency units. Prices are stored in this form.
     pub fn amount(self) -> f64 {
         // Exact in a double, because sums of prices are far below 2^53 hundredths.
         self.0.to_f64().unwrap_or_default() / 100.0
@@ -49,7 +51,7 @@ impl Cents {
     }
 }
 
-/// The parts of a lead's price, one per product.
+/// Price parts of a lead, one per product. `None` means that no price is known for the product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PriceParts {
     pub data: Option<Cents>,
@@ -57,8 +59,8 @@ pub struct PriceParts {
 }
 
 impl PriceParts {
-    /// The price parts of a stored lead. A lead of an old server has only one price, which becomes the part of its
-    /// product.
+    /// Returns the price parts of a stored lead. A lead of the legacy server has only one price, which becomes the part
+    /// of its product unless it is 0.
     pub fn of(lead: &Map<String, Value>) -> Self {
         if let Some(Value::Object(parts)) = lead.get("priceParts") {
             let part = |name: &str| parts.get(name).and_then(Cents::of_json);
@@ -73,7 +75,7 @@ impl PriceParts {
         Self::default().with(Product::of(product.unwrap_or_default()), price)
     }
 
-    /// The parts with `price` as the part of `product`. Without a price, nothing changes.
+    /// Returns the parts with the part of `product` replaced by `price`. If `price` is `None`, nothing changes.
     #[must_use]
     pub fn with(self, product: Product, price: Option<Cents>) -> Self {
         match product {
@@ -88,7 +90,7 @@ impl PriceParts {
         }
     }
 
-    /// The price of the lead: the sum of its parts.
+    /// Returns the total price of the lead: the sum of its parts.
     pub fn sum(self) -> Cents {
         let part = |cents: Option<Cents>| cents.unwrap_or_default();
         part(self.data).plus(part(self.ad))

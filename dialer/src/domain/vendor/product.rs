@@ -1,6 +1,7 @@
 //! Products that vendors sell.
 
-/// What a vendor sold: the data of a lead, or a call from an advertisement. Each has its own price.
+/// Product that a vendor sold: the data of a lead, or a call in response to an advertisement. Each product has a
+/// separate price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Product {
     #[default]
@@ -9,7 +10,7 @@ pub enum Product {
 }
 
 impl Product {
-    /// The product as stored.
+    /// Returns the product in its stored form.
     pub fn name(self) -> &'static str {
         match self {
             Self::Data => "data",
@@ -17,7 +18,7 @@ impl Product {
         }
     }
 
-    /// Parses a product: `ad` in any letter case is an ad, everything else is data.
+    /// Parses a product. `ad` in any letter case is [`Product::Ad`]; any other text is [`Product::Data`].
     pub fn of(text: &str) -> Self {
         if text.trim().eq_ignore_ascii_case("ad") {
             Self::Ad

@@ -1,6 +1,6 @@
-//! The body of the vendor's webhook (rows `C-5.1-*` of `tests/contract/rows.toml`). Parsing is lenient: numbers count
-//! as text, null and empty text count as absent, and invalid values are ignored with a warning. Only a lead without id,
-//! phone number and e-mail address is refused.
+//! Parsing of the vendor's webhook message. Parsing is lenient: numbers are accepted in place of text, null and empty
+//! text count as absent, and invalid values are ignored, usually with a warning. A lead is only rejected if it has
+//! neither an id nor a phone number nor an e-mail address. Specified by `C-5.1-*` in `tests/contract/rows.toml`.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -12,13 +12,14 @@ use super::price::Cents;
 use super::product::Product;
 use crate::domain::email;
 
-/// Maximum length of a field, in characters; longer values are ignored.
+/// Maximum length of a field, and of each medical condition in an array, in characters. Longer fields are ignored with
+/// a warning, longer conditions without one.
 const MAX_LENGTH: usize = 500;
 
-/// Maximum number of medical conditions per lead.
+/// Maximum number of medical conditions per lead. Further conditions are ignored.
 const MAX_ITEMS: usize = 50;
 
-/// Text fields about the person: name in the message, and name in `leads`.
+/// Text fields about the person: the name in the vendor's message, and the name in the collection `leads`.
 const PERSON: [(&str, &str); 10] = [
     ("first_name", "firstName"),
     ("last_name", "lastName"),
@@ -41,7 +42,7 @@ const FLAGS: [(&str, &str); 6] = [
     ("has_medical_condition", "hasMedicalCondition"),
 ];
 
-/// Text fields about the purchase: name in the message, and name in `leads`.
+/// Text fields about the purchase: the name in the vendor's message, and the name in the collection `leads`.
 const PURCHASE: [(&str, &str); 9] = [
     ("campaign_name", "campaignName"),
     ("vendor_name", "vendorName"),
@@ -54,7 +55,8 @@ const PURCHASE: [(&str, &str); 9] = [
     ("sub_id_hash", "subIdHash"),
 ];
 
-/// The lead and warnings about ignored values. The lead is `None` if it has no id, phone number or e-mail address.
+/// Parses a webhook message. Returns the lead, and warnings about values that were ignored. The lead is `None` if it
+/// has neither an id nor a phone number nor an e-mail address.
 pub fn parse(body: &Map<String, Value>) -> (Option<VendorLead>, Vec<FieldWarning>) {
     let mut reader = Reader {
         body,
@@ -135,7 +137,8 @@ impl Reader<'_> {
         purchase
     }
 
-    /// A field that is text or a number, as trimmed text; `None` if it is absent, null or empty.
+    /// Reads a field that may be text or a number, and returns it as trimmed text. Returns `None` if it is absent,
+    /// null, empty or invalid. Invalid values also cause a warning.
     fn text(&mut self, field: &str) -> Option<String> {
         let text = match self.body.get(field)? {
             Value::String(text) => text.trim().to_owned(),
@@ -195,7 +198,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A field that is a list of texts, or one comma-separated text.
+    /// Reads a field that may be an array of strings or one comma-separated string.
     fn list(&mut self, field: &str) -> Vec<String> {
         let items: Vec<String> = match self.body.get(field) {
             Some(Value::Array(items)) => items
@@ -214,7 +217,7 @@ impl Reader<'_> {
         items.take(MAX_ITEMS).map(str::to_owned).collect()
     }
 
-    /// Time of purchase. A local time without a zone is read as UTC.
+    /// Reads the time of purchase. A time without a time zone is interpreted as UTC.
     fn bought_at(&mut self) -> Option<Timestamp> {
         for field in ["created_at", "created", "order_time"] {
             let Some(text) = self.text(field) else {
@@ -243,7 +246,7 @@ impl Reader<'_> {
     }
 }
 
-/// Converts a height in inches to feet and inches, `F'I"`. Other text is unchanged.
+/// Converts a height in inches (12 to 107) to feet and inches, such as `5'10"`. Other text is unchanged.
 fn height(text: &str) -> String {
     match text.parse::<u32>() {
         Ok(inches @ 12..=107) => format!("{}'{}\"", inches / 12, inches % 12),

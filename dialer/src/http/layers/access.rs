@@ -1,4 +1,5 @@
-//! What is done for every request: request id, body of errors, access log, metrics.
+//! Middleware steps for every request except CORS preflights: request id, error body, access log, metrics and error
+//! reports.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +12,19 @@ use crate::http::request_id::{REQUEST_ID, RequestId};
 use crate::http::state::App;
 use crate::telemetry;
 
-/// A request in progress, from its arrival until its response is logged.
+/// A request that is being processed, from its arrival until its response is logged.
 #[derive(Debug)]
 pub struct Exchange {
     id: RequestId,
     method: Method,
-    /// The route template. Never the path, because paths and queries contain ids and tokens.
+    /// Route template such as `/api/leads/{id}`; `None` if no route matched. The actual path is not stored, because
+    /// paths and query strings can contain ids and tokens.
     route: Option<MatchedPath>,
     began: Instant,
 }
 
 impl Exchange {
-    /// Assigns an id to a request and starts measuring its time.
+    /// Assigns an id to a request and starts measuring its duration.
     pub fn begin(request: &mut Request) -> Self {
         let id = RequestId::of(request.headers());
         request.extensions_mut().insert(id.clone());
@@ -34,8 +36,8 @@ impl Exchange {
         }
     }
 
-    /// Completes a response: writes the body of an error, logs the access, reports 5xx to Sentry, and counts the
-    /// response.
+    /// Completes a response: writes the body of an error, logs the access, reports failures to Sentry, and updates the
+    /// metrics.
     pub fn end(self, app: &App, mut response: Response) -> Response {
         let error = response.extensions_mut().remove::<ApiError>();
         if let Some(error) = &error {
@@ -66,7 +68,7 @@ impl Exchange {
     }
 }
 
-/// Copies headers that a handler set in addition to its error, such as `Allow`.
+/// Copies the headers of `from` that `into` does not have, such as `Allow`. `Content-Length` is not copied.
 fn merge(into: &mut HeaderMap, from: HeaderMap) {
     for (name, value) in &from {
         if *name != header::CONTENT_LENGTH && !into.contains_key(name) {
@@ -85,7 +87,8 @@ struct Access<'a> {
 }
 
 impl Access<'_> {
-    /// True for health checks. They arrive every few seconds, so they are only logged at debug level.
+    /// True if the request is a health check. Health checks are sent every few seconds, so they are logged only at
+    /// debug level.
     fn is_probe(&self) -> bool {
         matches!(
             self.route,
@@ -93,7 +96,8 @@ impl Access<'_> {
         )
     }
 
-    /// True for 5xx except 501: old clients often call features that were removed, and that is not a failure.
+    /// True for 5xx responses except 501. A 501 is not a failure: older clients often call features that this server
+    /// does not implement.
     fn is_failure(&self) -> bool {
         self.status.is_server_error() && self.status != StatusCode::NOT_IMPLEMENTED
     }
@@ -115,8 +119,8 @@ impl Access<'_> {
         }
     }
 
-    /// Reports a failure to Sentry. Excluded are panics, which the panic hook has reported with a backtrace, and health
-    /// checks, which return 503 by design.
+    /// Reports a failed request to Sentry. Panics are not reported here, because the panic hook has already reported
+    /// them with a backtrace. Health checks are not reported, because their 503 responses are intended.
     fn report(&self) {
         let panicked = self.error.is_some_and(|error| error.code == Code::Panicked);
         if self.is_failure() && !self.is_probe() && !panicked {

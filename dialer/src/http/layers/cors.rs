@@ -5,11 +5,12 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::http::cors::{METHODS, Origins};
 
-/// The CORS state of a request. A request from an origin that is not allowed is processed without CORS headers, so its
-/// browser withholds the response. Requests without `Origin`, for example from vendors, need no CORS headers.
+/// CORS-related headers of a request. A request from a disallowed origin is processed, but its response does not allow
+/// the origin, so the browser does not show the response to the page. Requests without an `Origin` header, for example
+/// from vendors, need no CORS headers.
 #[derive(Debug)]
 pub struct CorsRequest {
-    /// The origin of the request, if it is allowed.
+    /// Origin of the request; `None` if it is absent or not allowed.
     allowed: Option<HeaderValue>,
     pub preflight: bool,
     asked_headers: Option<HeaderValue>,

@@ -1,4 +1,5 @@
-//! Middleware around all handlers: request id, access log, error body, CORS, security headers, timeout.
+//! Middleware around all handlers, including request ids, access log, error bodies, CORS, security headers and
+//! timeouts.
 
 mod access;
 mod cors;
@@ -24,8 +25,8 @@ use super::state::App;
 use access::Exchange;
 use cors::CorsRequest;
 
-/// All middleware in one layer, because each separate layer would clone the handler and box its future for every
-/// request.
+/// Tower layer that adds all middleware. It is a single layer, because each separate layer would clone the handler and
+/// box its future for every request.
 #[derive(Debug, Clone)]
 pub struct MiddlewareLayer(pub App);
 
@@ -38,7 +39,7 @@ impl<S> Layer<S> for MiddlewareLayer {
     }
 }
 
-/// A service with all middleware around it.
+/// Service that runs all middleware around an inner service.
 #[derive(Debug, Clone)]
 pub struct Middleware<S> {
     app: App,
@@ -86,7 +87,8 @@ fn time_limit(request: &Request) -> Duration {
     }
 }
 
-/// Runs a handler. Returns its response, or an error if it takes too long or panics.
+/// Runs a handler and returns its response. Returns an error response if the handler panics or takes longer than
+/// `limit`.
 async fn guarded(
     limit: Duration,
     answer: impl Future<Output = Result<Response, Infallible>>,
@@ -101,7 +103,7 @@ async fn guarded(
     }
 }
 
-/// The response after a panic. The panic hook has already logged and reported it.
+/// Returns the error response for a panic. The panic hook has already logged and reported the panic.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::new(Code::Panicked, "Something went wrong on the server.").into_response()
 }

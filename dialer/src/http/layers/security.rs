@@ -1,12 +1,12 @@
-//! Security headers, which every response has.
+//! Security headers that are added to every response.
 
 use std::sync::LazyLock;
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The headers that the old server sent (helmet 7) and a content security policy. It allows `data:` images for profile
-/// pictures.
+/// Names and values of the security headers: those that helmet 7 sets on the legacy server, and a content security
+/// policy. The policy allows images from `data:` URLs, because profile pictures are stored in this form.
 const SECURITY_HEADERS: [(&str, &str); 12] = [
     (
         "content-security-policy",
@@ -30,10 +30,11 @@ const SECURITY_HEADERS: [(&str, &str); 12] = [
     ("x-xss-protection", "0"),
 ];
 
-/// Initial capacity of a response's header map, so that adding headers rarely reallocates.
+/// Initial capacity of a response's header map, large enough that further headers rarely cause a reallocation.
 const EXPECTED_HEADERS: usize = 24;
 
-/// The header map is built once, because cloning it is cheaper than inserting each header.
+/// Header map that contains all security headers. It is built once, because cloning it is cheaper than inserting each
+/// header.
 static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     let mut headers = HeaderMap::with_capacity(EXPECTED_HEADERS);
     for (name, value) in SECURITY_HEADERS {
@@ -45,7 +46,7 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     headers
 });
 
-/// Adds the security headers to a response. If a handler has set one of them itself, its value is kept.
+/// Adds the security headers to a response. A header that the handler has already set keeps its value.
 pub fn secured(mut response: Response) -> Response {
     let own = std::mem::replace(response.headers_mut(), HEADERS.clone());
     response.headers_mut().extend(own);

@@ -1,4 +1,4 @@
-//! Handlers for calls to a lead. A `tel:` link places the call; the server only records it.
+//! Handlers for calls to leads. Clients place calls with a `tel:` link; the server only records them.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,9 @@ use crate::domain::leads::query;
 use crate::domain::to_json;
 use crate::store::calls::NewCall;
 
-/// The caller's leads that were called today, each counted once.
+/// Returns the leads that the signed-in user has called today.
+///
+/// Each lead is counted once, even if it was called several times.
 #[utoipa::path(
     get,
     path = "/api/leads/call-counts",
@@ -53,14 +55,16 @@ pub async fn counts(
     Ok(private(Json(body).into_response()))
 }
 
-/// Records a call. 409 for a call to a number on the caller's do-not-call list.
+/// Records a call to or from a lead.
+///
+/// Responds with 409 to an outbound call to a phone number on the signed-in user's do-not-call list.
 #[utoipa::path(
     post,
     path = "/api/leads/record-call",
     tag = "calls",
     operation_id = "recordCall",
     request_body = CallMade,
-    responses((status = 200, description = "The call", body = RecordedCall)),
+    responses((status = 200, description = "The recorded call", body = RecordedCall)),
 )]
 pub async fn record(
     State(app): State<App>,

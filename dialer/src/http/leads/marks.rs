@@ -1,5 +1,5 @@
-//! Adds `doNotCall: true` to leads whose number is on the caller's do-not-call list. Also checks whether a number may
-//! be called.
+//! Do-not-call checks: adds `doNotCall: true` to leads whose phone number is on the user's do-not-call list, and
+//! rejects calls to numbers on the list.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -14,8 +14,10 @@ use crate::domain::leads::view;
 use crate::domain::lists::{self, List};
 use crate::domain::to_json;
 
-/// The JSON form of leads, with `doNotCall`. One query looks up all their numbers. Leads that are passed by value are
-/// dropped one by one, so that a page is never in memory twice.
+/// Returns the JSON form of leads. Leads whose phone number is on the tenant's do-not-call list have `doNotCall: true`.
+///
+/// All phone numbers are looked up in one query. Leads that are passed by value are dropped as they are converted, so
+/// that a page of leads is never in memory twice.
 pub(super) async fn views(
     app: &App,
     tenant: ObjectId,
@@ -35,7 +37,7 @@ pub(super) async fn views(
     Ok(marked.collect())
 }
 
-/// The JSON form of one lead, with `doNotCall`.
+/// Returns the JSON form of one lead. It has `doNotCall: true` if its phone number is on the tenant's do-not-call list.
 pub(super) async fn one(
     app: &App,
     tenant: ObjectId,
@@ -45,16 +47,17 @@ pub(super) async fn one(
     Ok(views.into_iter().next().unwrap_or_default())
 }
 
-/// The E.164 form of a lead's phone number. Some old leads have the number in the field `phoneNumber`.
+/// Returns the E.164 form of a lead's phone number. Some leads of the legacy server store it in the field `phoneNumber`
+/// instead of `phone`.
 fn number(view: &Map<String, Value>) -> Option<String> {
     let phones = ["phone", "phoneNumber"].map(|field| to_json::text(view, field));
     phones.iter().find_map(|phone| lists::listed_as(phone))
 }
 
-/// Checks a number against the caller's do-not-call list.
+/// Checks that a phone number is not on the tenant's do-not-call list.
 ///
 /// # Errors
-/// 409 if the number is on the list.
+/// 409 if the number is on the list. 503 or 500 if the database fails.
 pub(super) async fn callable(app: &App, tenant: ObjectId, phone: &str) -> Result<(), ApiError> {
     let number: Vec<String> = lists::listed_as(phone).into_iter().collect();
     let listed = app.store.listed(List::DoNotCall, tenant, &number).await?;

@@ -1,4 +1,4 @@
-//! Handlers of `/api/leads`. Every query is limited to the leads that the caller may access.
+//! Handlers of `/api/leads`. Every query is restricted to the leads that the signed-in user may access.
 
 pub mod calls;
 mod marks;
@@ -41,14 +41,14 @@ use crate::store::leads::{Changed, Guard};
 const QUERY_TIME: HeaderName = HeaderName::from_static("x-query-time");
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// Finds leads.
+/// Returns a page of the leads that match the query.
 #[utoipa::path(
     get,
     path = "/api/leads",
     tag = "leads",
     operation_id = "listLeads",
     params(LeadListParams),
-    responses((status = 200, description = "A page of them", body = Leads)),
+    responses((status = 200, description = "A page of leads", body = Leads)),
 )]
 pub async fn list(
     State(app): State<App>,
@@ -81,7 +81,7 @@ pub async fn list(
     Ok(response)
 }
 
-/// The body described by [`Leads`]. Serialised directly, because `json!` would copy every lead.
+/// Response body with the schema of [`Leads`]. It is serialized directly, because `json!` would copy every lead.
 #[derive(Serialize)]
 struct ListBody {
     leads: Vec<Map<String, Value>>,
@@ -89,7 +89,7 @@ struct ListBody {
     meta: Value,
 }
 
-/// Parses the query string. The caller's time zone is loaded only if the query contains a date but no `tz`.
+/// Parses the query string. Loads the user's time zone from the database only if the query contains a date but no `tz`.
 async fn question(
     app: &App,
     identity: &Identity,
@@ -114,13 +114,15 @@ fn refused_query(refused: query::QueryError) -> ApiError {
     ApiError::parameter(&refused.key, &refused.advice)
 }
 
-/// A lead, with `assignedTo` as `{_id,name,email}`.
+/// Returns a lead.
+///
+/// `assignedTo` is `{_id, name, email}` if the account of the assigned user exists.
 #[utoipa::path(
     get,
     path = "/api/leads/{id}",
     tag = "leads",
     operation_id = "readLead",
-    params(("id" = Id, Path, description = "The lead")),
+    params(("id" = Id, Path, description = "Id of the lead")),
     responses((status = 200, description = "The lead", body = Lead)),
 )]
 pub async fn read(
@@ -143,14 +145,14 @@ pub async fn read(
     Ok(private(Json(shown).into_response()))
 }
 
-/// Creates a lead, owned by the caller.
+/// Creates a lead that belongs to the signed-in user.
 #[utoipa::path(
     post,
     path = "/api/leads",
     tag = "leads",
     operation_id = "createLead",
     request_body = LeadFields,
-    responses((status = 201, description = "The lead", body = Lead)),
+    responses((status = 201, description = "The new lead", body = Lead)),
 )]
 pub async fn create(
     State(app): State<App>,
@@ -162,15 +164,17 @@ pub async fn create(
     shown(&app, &identity, StatusCode::CREATED, &lead).await
 }
 
-/// Changes a lead. With `ifUpdatedAt`, a lead that changed in the meantime is refused with 409.
+/// Changes fields of a lead.
+///
+/// Absent fields stay unchanged. If `ifUpdatedAt` is set and the lead has changed since then, the response is 409.
 #[utoipa::path(
     put,
     path = "/api/leads/{id}",
     tag = "leads",
     operation_id = "updateLead",
-    params(("id" = Id, Path, description = "The lead")),
+    params(("id" = Id, Path, description = "Id of the lead")),
     request_body = LeadChange,
-    responses((status = 200, description = "As it is now", body = Lead)),
+    responses((status = 200, description = "The changed lead", body = Lead)),
 )]
 pub async fn update(
     State(app): State<App>,
@@ -186,15 +190,15 @@ pub async fn update(
     shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
-/// The same as `PUT`: fields that are absent stay unchanged.
+/// Changes fields of a lead in the same way as `PUT`.
 #[utoipa::path(
     patch,
     path = "/api/leads/{id}",
     tag = "leads",
     operation_id = "patchLead",
-    params(("id" = Id, Path, description = "The lead")),
+    params(("id" = Id, Path, description = "Id of the lead")),
     request_body = LeadChange,
-    responses((status = 200, description = "As it is now", body = Lead)),
+    responses((status = 200, description = "The changed lead", body = Lead)),
 )]
 pub async fn patch(
     app: State<App>,
@@ -205,15 +209,17 @@ pub async fn patch(
     update(app, caller, id, body).await
 }
 
-/// Changes a lead's notes.
+/// Replaces the notes of a lead.
+///
+/// If `ifUpdatedAt` is set and the lead has changed since then, the response is 409.
 #[utoipa::path(
     patch,
     path = "/api/leads/{id}/notes",
     tag = "leads",
     operation_id = "updateNotes",
-    params(("id" = Id, Path, description = "The lead")),
+    params(("id" = Id, Path, description = "Id of the lead")),
     request_body = NotesChange,
-    responses((status = 200, description = "As they are now", body = Notes)),
+    responses((status = 200, description = "The new notes", body = Notes)),
 )]
 pub async fn update_notes(
     State(app): State<App>,
@@ -232,14 +238,16 @@ pub async fn update_notes(
     Ok(private(Json(body).into_response()))
 }
 
-/// Deletes a lead. It can be restored for 30 days.
+/// Deletes a lead.
+///
+/// The lead can be restored for 30 days.
 #[utoipa::path(
     delete,
     path = "/api/leads/{id}",
     tag = "leads",
     operation_id = "deleteLead",
-    params(("id" = Id, Path, description = "The lead")),
-    responses((status = 200, description = "Deleted", body = Done)),
+    params(("id" = Id, Path, description = "Id of the lead")),
+    responses((status = 200, description = "The lead was deleted", body = Done)),
 )]
 pub async fn delete(
     State(app): State<App>,
@@ -258,14 +266,16 @@ pub async fn delete(
     ))
 }
 
-/// Restores a deleted lead. The body is not read.
+/// Restores a deleted lead.
+///
+/// The request body is ignored.
 #[utoipa::path(
     post,
     path = "/api/leads/{id}/restore",
     tag = "leads",
     operation_id = "restoreLead",
-    params(("id" = Id, Path, description = "The lead")),
-    responses((status = 200, description = "The lead", body = Lead)),
+    params(("id" = Id, Path, description = "Id of the lead")),
+    responses((status = 200, description = "The restored lead", body = Lead)),
 )]
 pub async fn restore(
     State(app): State<App>,
@@ -286,14 +296,16 @@ pub async fn restore(
     shown(&app, &identity, StatusCode::OK, &lead).await
 }
 
-/// Assigns a lead without an owner to the caller, who must be an administrator. The body is not read.
+/// Makes the signed-in administrator the owner of a lead that has no owner.
+///
+/// Responds with 404 to users who are not administrators. The request body is ignored.
 #[utoipa::path(
     post,
     path = "/api/leads/{id}/claim",
     tag = "leads",
     operation_id = "claimLead",
-    params(("id" = Id, Path, description = "The lead")),
-    responses((status = 200, description = "The lead", body = Lead)),
+    params(("id" = Id, Path, description = "Id of the lead")),
+    responses((status = 200, description = "The claimed lead", body = Lead)),
 )]
 pub async fn claim(
     State(app): State<App>,
@@ -313,7 +325,7 @@ pub async fn claim(
     }
 }
 
-/// Sends a lead's new notes to its owner's open sockets, so that other windows show them.
+/// Sends the new notes of a lead to all open WebSockets of its owner, so that other windows show them.
 fn publish_notes(app: &App, scope: Scope, lead: &Document) {
     let shown = view::lead(lead);
     let notice = Notice::LeadNotes {
@@ -344,7 +356,7 @@ async fn change(
     }
 }
 
-/// The error for a lead that the scope cannot change: read-only because it has no owner, or not found.
+/// Returns the error for a lead that cannot be changed: it is read-only without an owner, or does not exist in the scope.
 async fn not_changeable(app: &App, scope: Scope, id: ObjectId) -> Result<ApiError, ApiError> {
     Ok(match app.store.lead(scope, id).await? {
         Some(_) => ApiError::new(

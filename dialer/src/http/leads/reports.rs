@@ -1,4 +1,4 @@
-//! Handlers for statistics, recent leads, and the CSV export.
+//! Handlers for lead statistics, filter values, recent leads and the CSV export.
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -23,10 +23,10 @@ use crate::domain::to_json;
 use crate::store::audit::AuditAction;
 use crate::store::fault::Fault;
 
-/// Age of the oldest leads that are returned if the query has no `since`: five minutes.
+/// Maximum age of recent leads if the query has no valid `since`, in milliseconds: five minutes.
 const RECENT_MS: i64 = 5 * 60_000;
 
-/// Statistics of the caller's leads.
+/// Returns statistics of all leads that the signed-in user can read.
 #[utoipa::path(
     get,
     path = "/api/leads/stats",
@@ -44,7 +44,7 @@ pub async fn stats(
     Ok(private(Json(body).into_response()))
 }
 
-/// Values that lists can be filtered by.
+/// Returns the states, dispositions and sources that occur in the leads that the signed-in user can read.
 #[utoipa::path(
     get,
     path = "/api/leads/filters",
@@ -60,7 +60,7 @@ pub async fn filters(
     Ok(private(Json(stats.options()).into_response()))
 }
 
-/// New leads, oldest first, at most 50.
+/// Returns recently created leads, oldest first, at most 50.
 #[utoipa::path(
     get,
     path = "/api/leads/recent",
@@ -89,14 +89,16 @@ pub async fn recent(
     Ok(private(Json(leads).into_response()))
 }
 
-/// The leads of a query as a CSV file, streamed.
+/// Returns all leads that match the query, as a CSV file.
+///
+/// `page`, `limit`, `getAllResults` and `format` have no effect.
 #[utoipa::path(
     get,
     path = "/api/leads/export",
     tag = "leads",
     operation_id = "exportLeads",
     params(LeadListParams),
-    responses((status = 200, description = "The file", body = String, content_type = "text/csv")),
+    responses((status = 200, description = "The CSV file", body = String, content_type = "text/csv")),
 )]
 pub async fn export(
     State(app): State<App>,

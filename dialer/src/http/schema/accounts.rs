@@ -1,4 +1,4 @@
-//! Bodies for accounts, sessions and settings.
+//! Request and response bodies of the endpoints for accounts, sessions and user settings.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::domain::tenant::Role;
 use crate::domain::{email, profile};
 use crate::security::{password, token};
 
-/// Credentials to sign in.
+/// E-mail address and password of an account.
 #[derive(Deserialize, ToSchema)]
 pub struct Credentials {
     #[schema(max_length = 254)]
@@ -21,7 +21,7 @@ pub struct Credentials {
     pub password: String,
 }
 
-/// A new account.
+/// A new account to register.
 #[derive(Deserialize, ToSchema)]
 pub struct Registration {
     #[schema(max_length = 254)]
@@ -32,11 +32,11 @@ pub struct Registration {
     pub password: String,
     #[serde(deserialize_with = "name")]
     pub name: String,
-    /// An invite code, unless registration is open.
+    /// Invite code; required unless registration is open to everyone.
     pub passcode: Option<String>,
 }
 
-/// An account.
+/// A user account.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = User)]
 pub struct UserBody {
@@ -45,19 +45,19 @@ pub struct UserBody {
     pub id: Id,
     pub name: String,
     pub email: String,
-    /// `user` or `admin`.
+    /// Role of the user: `user` or `admin`.
     pub role: String,
 }
 
-/// A new session.
+/// A new session: its token and its user.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SignedInUser {
-    /// For the header `Authorization: Bearer …`.
+    /// Session token, to be sent in the header `Authorization: Bearer <token>`.
     pub token: String,
     pub user: UserBody,
 }
 
-/// The caller's account.
+/// Account of the signed-in user, with the profile picture.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
@@ -67,55 +67,55 @@ pub struct Profile {
     pub name: String,
     pub email: String,
     pub role: String,
-    /// A `data:` URL.
+    /// Profile picture as a `data:` URL; absent if there is none.
     pub profile_picture: Option<String>,
 }
 
-/// The owner of a token.
+/// Response for a valid token, with the account that it belongs to.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Verified {
     pub valid: bool,
     pub user: Profile,
 }
 
-/// Fields of the caller's account to change.
+/// Changes to the signed-in user's account. Absent fields stay unchanged.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProfileChange {
     pub name: Option<String>,
     #[schema(max_length = 254)]
     pub email: Option<String>,
-    /// 8 to 128 characters; an empty one changes nothing.
+    /// New password of 8 to 128 characters. An empty string leaves the password unchanged.
     #[schema(max_length = 128)]
     pub password: Option<String>,
-    /// A `data:` URL of a PNG, JPEG or WebP of at most 1 MB; empty removes the picture.
+    /// `data:` URL of a PNG, JPEG or WebP picture of at most 1 MB. An empty string or null removes the picture.
     pub profile_picture: Option<String>,
-    /// Required for a new password or e-mail address.
+    /// Current password; required to change the password or the e-mail address.
     pub current_password: Option<String>,
 }
 
-/// The caller's sessions.
+/// The signed-in user's sessions that have not expired, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Sessions {
     pub sessions: Vec<Session>,
 }
 
-/// One of the caller's sessions.
+/// A session of the signed-in user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// Ends the session; it cannot be used to sign in.
+    /// Id with which the session can be ended. It cannot be used to sign in.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub id: String,
     pub created_at: Moment,
     pub expires_at: Moment,
-    /// True for the session of this request.
+    /// True for the session that authenticated this request.
     pub current: bool,
     pub user_agent: Option<String>,
     pub address: Option<String>,
 }
 
-/// A reset link and the new password.
+/// Token of a password reset link, and the new password.
 #[derive(Deserialize, ToSchema)]
 pub struct Reset {
     #[schema(pattern = "^[0-9a-f]{64}$")]
@@ -126,14 +126,14 @@ pub struct Reset {
     pub password: String,
 }
 
-/// Accounts, oldest first.
+/// A page of all accounts, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Users {
     pub users: Vec<ListedUser>,
     pub pagination: Pagination,
 }
 
-/// An account in the administrators' list.
+/// An account in the list for administrators.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedUser {
@@ -147,16 +147,16 @@ pub struct ListedUser {
     pub created_at: Option<Moment>,
 }
 
-/// The role to set.
+/// New role of an account.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct NewRole {
-    /// `user` or `admin`.
+    /// The role: `user` or `admin`.
     #[schema(value_type = String)]
     #[serde(deserialize_with = "role")]
     pub role: Role,
 }
 
-/// The changed account.
+/// Response with the account after the change.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChangedUser {
     pub success: bool,
@@ -164,14 +164,14 @@ pub struct ChangedUser {
     pub user: UserBody,
 }
 
-/// A password reset link, shown once.
+/// A password reset link. Only this response contains it; it cannot be retrieved later.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResetLink {
     pub success: bool,
     pub message: String,
     pub token: String,
-    /// Path of the link. The token follows a `#`, so browsers never send it to a server.
+    /// Path of the link. The token is in the fragment after `#`, which browsers do not send to the server.
     pub path: String,
     pub expires_at: Moment,
 }
@@ -181,16 +181,16 @@ pub struct ResetLink {
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
     pub user: Id,
-    /// `light`, `dark` or `system`.
+    /// Theme of the user interface: `light`, `dark` or `system`.
     pub theme: String,
     pub notification_preferences: Notifications,
     pub custom_fields: Vec<serde_json::Value>,
-    /// An IANA name.
+    /// IANA name of the user's time zone, such as `America/Chicago`; null if the user has not set one.
     pub time_zone: Option<String>,
     pub updated_at: Option<serde_json::Value>,
 }
 
-/// Notification channels of a user.
+/// Notification channels of a user. Each flag is true if the channel is enabled.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Notifications {
@@ -199,16 +199,16 @@ pub struct Notifications {
     pub in_app: bool,
 }
 
-/// Settings to change; absent fields stay unchanged.
+/// Settings to change. Absent fields stay unchanged.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SettingsChange {
-    /// `light`, `dark` or `system`.
+    /// Theme of the user interface: `light`, `dark` or `system`.
     pub theme: Option<String>,
     pub notification_preferences: Option<NotificationsChange>,
     #[schema(max_items = 50)]
     pub custom_fields: Option<Vec<CustomField>>,
-    /// An IANA name; null resets it to the server's default.
+    /// IANA name of a time zone. Null resets the setting to the server's default time zone.
     pub time_zone: Option<String>,
 }
 
@@ -228,7 +228,8 @@ pub struct CustomField {
     pub value: String,
 }
 
-/// Implements `Debug` without the fields, which contain what a user typed.
+/// Implements `Debug` for types with passwords and other user input. The output contains the type name but no field
+/// values.
 macro_rules! redacted {
     ($($name:ident)*) => {
         $(impl fmt::Debug for $name {

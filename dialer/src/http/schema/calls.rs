@@ -1,4 +1,4 @@
-//! Bodies for calls and dial counts.
+//! Request and response bodies of the endpoints for calls and dial counts.
 
 use std::collections::BTreeMap;
 
@@ -11,29 +11,29 @@ use super::common::Id;
 use super::read::{checked, optional};
 use crate::domain::leads::phone;
 
-/// Maximum length of a dialled number as typed, in characters.
+/// Maximum length of the phone number in a request that records a call, in characters.
 const MAX_PHONE_LENGTH: usize = 40;
 
-/// Leads that were called today.
+/// Leads that the signed-in user has called today.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CallCounts {
     pub success: bool,
-    /// 1 for each lead, by its id.
+    /// Map from the id of each lead that was called today to the number 1. Repeated calls are not counted.
     pub call_counts: BTreeMap<String, u64>,
-    /// The date as `YYYY-MM-DD`.
+    /// Today's date in the selected time zone, as `YYYY-MM-DD`.
     pub today: String,
 }
 
-/// Time zone of the day.
+/// Time zone that determines which calls were made today.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TimeZoneParams {
-    /// An IANA name; default: the caller's setting.
+    /// IANA name such as `America/Chicago`; by default, the time zone in the user's settings.
     pub tz: Option<String>,
 }
 
-/// A call to record.
+/// A call to add to the call history.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CallMade {
@@ -43,20 +43,20 @@ pub struct CallMade {
     #[schema(max_length = 40)]
     #[serde(deserialize_with = "dialled_phone")]
     pub phone: String,
-    /// `outbound` (default) or `inbound`.
+    /// Direction of the call: `outbound` (default) or `inbound`.
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "direction")]
     pub direction: CallDirection,
 }
 
-/// The recorded call.
+/// Response with the call that was recorded.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecordedCall {
     pub success: bool,
     pub call: Call,
 }
 
-/// A call. Calls of the old server may have more fields.
+/// A call in the call history. Calls stored by the legacy server may have additional fields.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Call {
@@ -71,37 +71,38 @@ pub struct Call {
     pub more: BTreeMap<String, Value>,
 }
 
-/// A number that was dialled.
+/// A phone number that the user has dialled. It must have at least ten digits.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Dialled {
     #[serde(deserialize_with = "ten_digits")]
     pub phone: String,
 }
 
-/// Dial count of a number.
+/// Number of times that the signed-in user has dialled a phone number.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DialCount {
-    /// The last ten digits.
+    /// Last ten digits of the phone number.
     pub phone: String,
     pub count: u64,
 }
 
-/// Dial counts of numbers.
+/// Dial counts of the requested phone numbers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DialCounts {
-    /// By the last ten digits.
+    /// Dial count of each phone number, keyed by its last ten digits. Phone numbers that were never dialled are
+    /// omitted.
     pub counts: BTreeMap<String, u64>,
 }
 
-/// Phone numbers to query.
+/// Phone numbers whose dial counts are requested.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PhoneParams {
-    /// Comma-separated, at most 500.
+    /// Comma-separated phone numbers, at most 500.
     pub phones: Option<String>,
 }
 
-/// Direction of a call: placed by the user, or received.
+/// Direction of a call: placed by the user (outbound) or received by the user (inbound).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallDirection {
     Outbound,
@@ -109,7 +110,7 @@ pub enum CallDirection {
 }
 
 impl CallDirection {
-    /// The direction as stored.
+    /// Returns the direction as it is stored in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Outbound => "outbound",

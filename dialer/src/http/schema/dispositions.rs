@@ -1,4 +1,4 @@
-//! Bodies for dispositions.
+//! Request and response bodies of the endpoints for dispositions.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::common::{Id, Moment};
 use super::read::optional;
 use crate::domain::dispositions::{self, DispositionEdit};
 
-/// The dispositions that the caller can use.
+/// The default dispositions and those that the signed-in user created.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Dispositions {
     pub dispositions: Vec<Disposition>,
 }
 
-/// A name for the outcome of a call. Dispositions of the old server may have more fields.
+/// A disposition: a named outcome of a call. Dispositions created by the legacy server may have additional fields.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Disposition {
@@ -26,7 +26,7 @@ pub struct Disposition {
     pub name: Option<Value>,
     pub color: Option<Value>,
     pub emoji: Option<Value>,
-    /// True for the defaults, which everybody can use.
+    /// True for a default disposition, which every user can use.
     pub is_default: Option<Value>,
     pub sort_order: Option<Value>,
     pub created_at: Option<Moment>,
@@ -34,7 +34,7 @@ pub struct Disposition {
     pub more: BTreeMap<String, Value>,
 }
 
-/// A new disposition.
+/// A disposition to create.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewDisposition {
@@ -45,7 +45,7 @@ pub struct NewDisposition {
     pub emoji: Option<String>,
 }
 
-/// Fields to change; absent fields stay unchanged.
+/// Fields of a disposition to change. Absent and null fields stay unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DispositionChange {
@@ -61,7 +61,7 @@ pub struct DispositionChange {
     pub sort_order: Option<i64>,
 }
 
-/// The default dispositions that were created.
+/// Default dispositions that were missing and that this request created.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Seeded {
     pub message: String,

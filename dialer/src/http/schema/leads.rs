@@ -1,4 +1,4 @@
-//! Bodies for leads.
+//! Request and response bodies of the endpoints for leads.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,20 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::common::{Id, Pagination};
 
-/// A lead. It contains everything that was stored, including fields that are not named here. Most values are text, but
-/// the old server stored numbers and null in any field.
+/// A lead. The object contains every stored field except `__v`, including fields that this schema does not list. Most
+/// values are strings, but the legacy server also stored numbers and null in any field.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lead {
-    /// 24 hexadecimal digits; leads imported by the old server may have other ids.
+    /// Id of the lead: 24 hexadecimal digits. Leads imported by the legacy server may have ids in another format.
     #[serde(rename = "_id")]
     pub id: String,
-    /// Empty if there is none.
+    /// Name of the disposition; empty if the lead has none.
     pub disposition: Option<String>,
     pub notes: Option<String>,
-    /// The lead as lines of text, for the clipboard.
+    /// The lead in the vendor's JSON format, as an indented JSON string. The desktop client displays it.
     pub formatted_json: Option<String>,
-    /// The owner; absent if the lead has none.
+    /// Id of the user who owns the lead; absent or null if the lead has no owner.
     pub tenant_id: Option<Value>,
     pub name: Option<Value>,
     pub first_name: Option<Value>,
@@ -34,15 +34,16 @@ pub struct Lead {
     pub price: Option<Value>,
     pub created_at: Option<Value>,
     pub updated_at: Option<Value>,
-    /// An id, or `{_id, name, email}` when a single lead is read.
+    /// User to whom the lead is assigned. `GET /api/leads/{id}` returns `{_id, name, email}` if the account exists. All
+    /// other responses contain only the id.
     pub assigned_to: Option<Value>,
-    /// True if the number is on the caller's do-not-call list.
+    /// True if the lead's phone number is on the signed-in user's do-not-call list; otherwise absent.
     pub do_not_call: Option<bool>,
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }
 
-/// A page of leads.
+/// A page of the leads that match the query.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Leads {
     pub leads: Vec<Lead>,
@@ -53,19 +54,20 @@ pub struct Leads {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Meta {
-    /// Milliseconds.
+    /// Duration of the query on the server, in milliseconds.
     pub query_time: u64,
     pub cached: bool,
     pub request_id: String,
 }
 
-/// Fields of a lead to set. Other fields are ignored, because clients may send whole leads back.
+/// Fields of a lead to set. Absent, null and unknown fields are ignored, so a client can send back a whole lead. Empty
+/// strings are ignored too, except in `disposition` and `notes`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LeadFields {
-    /// Empty text clears it.
+    /// Name of the disposition. An empty string removes the disposition.
     pub disposition: Option<String>,
-    /// Empty text clears it.
+    /// Notes about the lead. An empty string removes the notes.
     #[schema(max_length = 50_000)]
     pub notes: Option<String>,
     pub name: Option<String>,
@@ -83,32 +85,34 @@ pub struct LeadFields {
     pub weight: Option<String>,
     pub gender: Option<String>,
     pub company: Option<String>,
-    /// New, Contacted, Follow-up, Won or Lost.
+    /// One of `New`, `Contacted`, `Follow-up`, `Won` and `Lost`.
     pub status: Option<String>,
     pub source: Option<String>,
 }
 
-/// Fields to set on an existing lead.
+/// Fields of an existing lead to change.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LeadChange {
     #[serde(flatten)]
     pub fields: LeadFields,
-    /// The `updatedAt` that was read: 409 if the lead has changed since.
+    /// Value of `updatedAt` when the client read the lead. The request fails with 409 if the lead has changed since
+    /// then.
     pub if_updated_at: Option<String>,
 }
 
-/// New notes.
+/// New notes of a lead.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NotesChange {
     #[schema(max_length = 50_000)]
     pub notes: String,
-    /// The `updatedAt` that was read: 409 if the lead has changed since.
+    /// Value of `updatedAt` when the client read the lead. The request fails with 409 if the lead has changed since
+    /// then.
     pub if_updated_at: Option<String>,
 }
 
-/// The current notes.
+/// The lead's notes after the change.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Notes {
@@ -117,43 +121,47 @@ pub struct Notes {
     pub notes: String,
 }
 
-/// Filter and order of a list of leads.
+/// Filters, sort order and paging of a list of leads.
 #[derive(Debug, Serialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct LeadListParams {
-    /// From 1.
+    /// Page number, starting at 1 (the default).
     pub page: Option<u32>,
-    /// Leads per page; default 50.
+    /// Number of leads per page; default 50. Values below 10 are treated as 10, values above 500 as 500.
     #[param(minimum = 10, maximum = 500)]
     pub limit: Option<u32>,
-    /// `createdAt` (default), `name`, `email`, `phone`, `state`, `disposition` or `timeZone`.
+    /// Field to sort by: `createdAt` (default), `name`, `email`, `phone`, `state`, `disposition` or `timeZone`.
     pub sort_by: Option<String>,
-    /// `asc` or `desc` (default).
+    /// Sort direction: `asc` or `desc` (default).
     pub sort_direction: Option<String>,
-    /// `true`: all leads in one response, at most 10,000.
+    /// `true` returns all matching leads in one response. If there are more than 10,000, the request fails with 400.
     pub get_all_results: Option<String>,
-    /// `csv`: the same as `getAllResults=true`.
+    /// `csv` has the same effect as `getAllResults=true`. The response is still JSON.
     pub format: Option<String>,
-    /// Case-insensitive literal text in names, e-mail address or telephone number.
+    /// Text to search for in names, e-mail addresses and phone numbers. It is matched literally and case-insensitively.
     pub search: Option<String>,
-    /// Comma-separated or repeated.
+    /// States to include, as a comma-separated list. The parameter can be repeated.
     pub states: Option<String>,
-    /// Comma-separated or repeated. `No Disposition` selects leads without one.
+    /// Names of dispositions to include, as a comma-separated list. `No Disposition` stands for leads without a
+    /// disposition. The parameter can be repeated.
     pub dispositions: Option<String>,
-    /// Comma-separated or repeated.
+    /// Sources to include, as a comma-separated list. The parameter can be repeated.
     pub sources: Option<String>,
-    /// A single source, by its short name.
+    /// Short name of a single source: `nextgen`, `marketplace`, `selfgen`, `csv`, `manual` or `usha`. Overrides
+    /// `sources`.
     pub pipeline_source: Option<String>,
-    /// First day, as a date or a time within it.
+    /// Earliest time of creation, inclusive. A date such as `2025-07-21` means the start of that day; an ISO 8601
+    /// timestamp is used exactly.
     pub created_at_start: Option<String>,
-    /// Last day, as a date or a time within it.
+    /// Last day of creation, inclusive: a date such as `2025-07-21`, or an ISO 8601 timestamp within that day.
     pub created_at_end: Option<String>,
-    /// Time zone of the days, as an IANA name; default: the caller's setting.
+    /// IANA name of the time zone for `createdAtStart` and `createdAtEnd`; by default, the time zone in the user's
+    /// settings.
     pub tz: Option<String>,
 }
 
-/// Statistics of the caller's leads.
+/// Statistics of all leads that the signed-in user can read.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Stats {
     pub success: bool,
@@ -170,7 +178,7 @@ pub struct StatsData {
     pub counts: Counts,
 }
 
-/// Values that lists can be filtered by.
+/// Values that occur in the user's leads, for filtering lists of leads. Each list is sorted and has at most 100 values.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FilterOptions {
     pub states: Vec<String>,
@@ -178,7 +186,8 @@ pub struct FilterOptions {
     pub sources: Vec<String>,
 }
 
-/// The most frequent values first.
+/// Most frequent values of several fields, each with its number of leads. Each list is in descending order of that
+/// number and has at most 50 values.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Breakdowns {
@@ -208,16 +217,16 @@ pub struct Counts {
     pub unique_cities: u64,
 }
 
-/// Filter of recent leads.
+/// Filters of the list of recent leads.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RecentParams {
-    /// Milliseconds since 1970; default: five minutes ago.
+    /// Earliest creation time of the leads, exclusive, in milliseconds since 1970; default: five minutes ago.
     pub since: Option<String>,
     pub source: Option<String>,
 }
 
-/// A recent lead.
+/// A recently created lead, with only its most important fields.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecentLead {

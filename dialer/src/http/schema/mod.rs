@@ -1,7 +1,9 @@
-//! Types of request and response bodies, from which the API description is generated (`dialer openapi`). Most request
-//! bodies are parsed into these types (`read.rs`). Bodies of leads, lists, settings and profiles are parsed by
-//! `domain/`, which distinguishes absent and null fields. Responses are built from stored documents. Tests check every
-//! response against the description (`tests/support/described.rs`).
+//! Types of the JSON request and response bodies. The OpenAPI description that `dialer openapi` prints is generated
+//! from them.
+//!
+//! Most request bodies are deserialized directly into these types by `read.rs`. Other bodies, such as those of leads,
+//! settings and the webhook, are parsed by modules of `domain/`. Most responses are built from database documents. The
+//! tests check the responses that they receive against the OpenAPI description (`tests/support/described.rs`).
 
 pub mod accounts;
 pub mod calls;

@@ -1,4 +1,4 @@
-//! Bodies for invite codes.
+//! Request and response bodies of the endpoints for invite codes.
 
 use jiff::Timestamp;
 use serde::de::Error;
@@ -11,7 +11,7 @@ use super::read::checked;
 use crate::domain::fields::FieldError;
 use crate::domain::passcode::{self, InviteSpec};
 
-/// Maximum length of a typed invite code, in bytes.
+/// Maximum length of an invite code that a client submits for validation, in bytes.
 const MAX_TYPED_CODE: usize = 64;
 
 /// An invite code to validate.
@@ -22,7 +22,7 @@ pub struct TypedCode {
     pub code: String,
 }
 
-/// A valid invite code.
+/// Response for a valid invite code.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ValidCode {
     pub success: bool,
@@ -41,7 +41,7 @@ pub struct ValidCodeData {
     pub description: Option<String>,
 }
 
-/// A valid invite code and its uses.
+/// Response for a valid invite code, with its number of uses.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsedCode {
     pub success: bool,
@@ -57,50 +57,48 @@ pub struct UsedCodeData {
     pub max_uses: Option<i64>,
 }
 
-/// Limits of a new invite code.
+/// Limits and description of a new invite code.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeLimits {
-    /// Default 1.
+    /// Maximum number of accounts that can be registered with the code, from 1 to 10,000; default 1.
     #[schema(value_type = Option<serde_json::Value>)]
     #[serde(deserialize_with = "max_uses")]
     pub max_uses: i64,
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "expiry")]
     pub expires_at: Option<Timestamp>,
-    // Checked later, together with the time of expiry, which needs a clock: if both are invalid, the error is about the
-    // first.
+    // Checked later by `CodeLimits::spec`, after the expiry time: if both are invalid, the error is about the expiry time.
     #[schema(value_type = Option<String>)]
     pub description: Option<Value>,
 }
 
-/// A new invite code.
+/// Text, limits and description of a new invite code.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewCode {
     #[serde(deserialize_with = "new_code")]
     pub code: String,
-    /// Default 1.
+    /// Maximum number of accounts that can be registered with the code, from 1 to 10,000; default 1.
     #[schema(value_type = Option<serde_json::Value>)]
     #[serde(deserialize_with = "max_uses")]
     pub max_uses: i64,
     #[schema(value_type = Option<String>)]
     #[serde(deserialize_with = "expiry")]
     pub expires_at: Option<Timestamp>,
-    // Checked later, together with the time of expiry, which needs a clock: if both are invalid, the error is about the
-    // first.
+    // Checked later by `CodeLimits::spec`, after the expiry time: if both are invalid, the error is about the expiry time.
     #[schema(value_type = Option<String>)]
     pub description: Option<Value>,
 }
 
-/// Invite codes, newest first.
+/// The most recent invite codes, newest first, at most 500.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Passcodes {
     pub success: bool,
     pub data: Vec<Passcode>,
 }
 
-/// The created invite code.
+/// Response with the invite code that was created.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MadeCode {
     pub success: bool,
@@ -108,7 +106,7 @@ pub struct MadeCode {
     pub data: Passcode,
 }
 
-/// An invite code.
+/// An invite code, as shown to administrators.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Passcode {
@@ -123,13 +121,13 @@ pub struct Passcode {
     pub created_at: Option<Moment>,
     pub expires_at: Option<Moment>,
     pub description: Option<String>,
-    /// Active and not expired.
+    /// True if the code is active and has not expired, even if it has no uses left.
     pub is_valid: bool,
-    /// Valid and not used up.
+    /// True if the code is active, has not expired and has uses left.
     pub can_be_used: bool,
 }
 
-/// The creator of an invite code, or the owner of a lead; only the id if the account does not exist any more.
+/// Creator of an invite code. Only `_id` is present if the account no longer exists.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Maker {
     #[serde(rename = "_id")]
@@ -138,7 +136,7 @@ pub struct Maker {
     pub email: Option<String>,
 }
 
-/// The deactivated invite code.
+/// Response with the invite code that was deactivated.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EndedCode {
     pub success: bool,
@@ -175,7 +173,7 @@ fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp
 }
 
 impl NewCode {
-    /// Splits the body into the code and its limits.
+    /// Splits the body into the text of the code and its limits.
     pub fn split(self) -> (String, CodeLimits) {
         let limits = CodeLimits {
             max_uses: self.max_uses,
@@ -187,10 +185,10 @@ impl NewCode {
 }
 
 impl CodeLimits {
-    /// Limits and description for the new code.
+    /// Validates the limits and the description. `now_ms` is the current time in milliseconds since 1970.
     ///
     /// # Errors
-    /// Advice, if the time of expiry has passed or the description is refused.
+    /// The name of the invalid field and a message, if the expiry time has passed or the description is invalid.
     pub fn spec(self, now_ms: i64) -> Result<InviteSpec, FieldError<&'static str>> {
         InviteSpec::new(
             self.max_uses,

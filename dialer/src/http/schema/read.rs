@@ -1,7 +1,7 @@
-//! Parses a JSON object into a type that describes a body.
+//! Deserialization of JSON request bodies into the schema types.
 //!
-//! Fields are parsed in the order in which the type declares them, so an error is about the first invalid field. The
-//! error states what the field must be and never repeats its value.
+//! Fields are read in the order in which the type declares them, and the first invalid field ends the deserialization.
+//! The error message states what the field must be. It never contains the value of the field.
 
 use std::fmt::Display;
 
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 const REQUIRED: &str = "is required";
 
-/// An invalid field: its path, and advice that follows the path.
+/// Error about an invalid field: the dotted path of the field, and advice such as `must be text`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {advice}")]
 pub struct ReadError {
@@ -55,19 +55,19 @@ impl Error for ReadError {
     }
 }
 
-/// Parses a body into its type.
+/// Deserializes a request body.
 ///
 /// # Errors
-/// Advice about the first invalid field, in the order of the type: missing, of the wrong type, or against a rule of the
-/// type.
+/// The first invalid field in the order of declaration. The field is missing, has the wrong type, or violates a rule of
+/// `T`.
 pub fn read<'de, T: Deserialize<'de>>(body: &'de Map<String, Value>) -> Result<T, ReadError> {
     T::deserialize(Root(body))
 }
 
-/// Parses text that must be present and not empty.
+/// Deserializes a string that must be present and not empty.
 ///
 /// # Errors
-/// "is required" if it is absent or empty, "must be text" if it has another type.
+/// "is required" if it is absent, null or empty; "must be text" if it has another type.
 pub fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() {
@@ -76,10 +76,10 @@ pub fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     Ok(text)
 }
 
-/// Parses text that must be present and not empty, and applies a rule to it.
+/// Deserializes a string that must be present and not empty, and applies `rule` to it.
 ///
 /// # Errors
-/// The advice of [`filled`] or of the rule.
+/// An error of [`filled`], or the error that `rule` returns.
 pub fn checked<'de, D: Deserializer<'de>, T, A: Display>(
     deserializer: D,
     rule: impl FnOnce(&str) -> Result<T, A>,
@@ -87,10 +87,10 @@ pub fn checked<'de, D: Deserializer<'de>, T, A: Display>(
     rule(&filled(deserializer)?).map_err(D::Error::custom)
 }
 
-/// Parses text and applies a rule to it. `None` if the text is absent or null.
+/// Deserializes an optional string and applies `rule` to it. Returns `None` if the string is absent or null.
 ///
 /// # Errors
-/// "must be text" if it has another type, or the advice of the rule.
+/// "must be text" if the value has another type, or the error that `rule` returns.
 pub fn optional<'de, D: Deserializer<'de>, T, A: Display>(
     deserializer: D,
     rule: impl FnOnce(&str) -> Result<T, A>,
@@ -101,7 +101,7 @@ pub fn optional<'de, D: Deserializer<'de>, T, A: Display>(
         .map_err(D::Error::custom)
 }
 
-/// Deserializer of a whole body.
+/// Deserializer of a whole request body.
 struct Root<'de>(&'de Map<String, Value>);
 
 impl<'de> Deserializer<'de> for Root<'de> {
@@ -133,7 +133,7 @@ impl<'de> Deserializer<'de> for Root<'de> {
     }
 }
 
-/// Iterates over all fields that a struct declares, including those that the body does not contain.
+/// Iterator over all fields that the target struct declares, including those that the body does not contain.
 struct Fields<'de> {
     body: &'de Map<String, Value>,
     names: std::slice::Iter<'static, &'static str>,
@@ -161,7 +161,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     }
 }
 
-/// Deserializer of a field's value, which is `None` if the body does not contain the field.
+/// Deserializer of a field's value. The value is `None` if the body does not contain the field.
 #[derive(Clone, Copy)]
 struct Field<'de>(Option<&'de Value>);
 

@@ -1,4 +1,4 @@
-//! Body of responses that refuse a request.
+//! Body of the API's error responses.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,33 +6,33 @@ use utoipa::ToSchema;
 use super::leads::Lead;
 use crate::http::error::Code;
 
-/// A refused request.
+/// Body of an error response.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// Always false.
+    /// Always `false`.
     pub success: bool,
-    /// What is wrong and what to do.
+    /// Description of the error and of what the user can do about it.
     pub message: String,
-    /// The same text as `message`, for old clients.
+    /// Same text as `message`, for older clients.
     pub error: String,
-    /// Stable code; clients may compare it.
+    /// Machine-readable error code. Codes are stable, so clients can compare them.
     pub code: Code,
-    /// Also in the header `X-Request-Id` and in the server's log.
+    /// Id of the request. It is also in the response header `X-Request-Id` and in the server's log.
     pub request_id: String,
-    /// The field, or key of the query string, at fault.
+    /// List with the invalid field, parameter or row of a file; absent for all other kinds of errors.
     pub errors: Option<Vec<FieldRefusal>>,
-    /// Seconds; also in the header `Retry-After`.
+    /// Seconds to wait before the next attempt; also in the response header `Retry-After`.
     pub retry_after: Option<u64>,
-    /// The current lead, with `CONFLICT`.
+    /// Current state of the lead; present only if `code` is `CONFLICT`.
     pub current: Option<Lead>,
-    /// False, from `/api/auth/verify`.
+    /// Always `false`; present only if `/api/auth/verify` rejects a token.
     pub valid: Option<bool>,
-    /// False, with `NOT_CONNECTED`.
+    /// Always `false`; present only if `code` is `NOT_CONNECTED`.
     pub connected: Option<bool>,
 }
 
-/// A field and what is wrong with it.
+/// An invalid field, parameter or row of a file (`row 3`), with an error message.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FieldRefusal {
     pub field: String,

@@ -1,33 +1,33 @@
-//! Bodies for health checks and other system endpoints.
+//! Response bodies of the health checks and other system endpoints.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::common::Moment;
 
-/// State of the application.
+/// Health of the server and of its database connection.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    /// `ok`, or `unavailable` with 503.
+    /// `ok`, or `unavailable` in a response with status 503.
     pub status: String,
     pub server: String,
     pub version: String,
     pub role: String,
-    /// `connected` or `unreachable`.
+    /// State of the database connection: `connected` or `unreachable`.
     pub database: String,
-    /// The port as text, for old clients.
+    /// Port of the server. It is a string because older clients expect one.
     pub port: String,
-    /// Seconds since the start.
+    /// Seconds since the server started.
     pub uptime: f64,
     pub timestamp: Moment,
-    /// Cause of the failure, as one word.
+    /// Machine-readable cause of the failure, such as `NoAnswer`; absent if `status` is `ok`.
     pub reason: Option<String>,
-    /// Cause of the failure, and what to do.
+    /// Cause of the failure and advice on how to fix it; absent if `status` is `ok`.
     pub message: Option<String>,
 }
 
-/// Whether requests should be sent here.
+/// Readiness of the server to receive requests.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
     pub ready: bool,
@@ -35,13 +35,13 @@ pub struct Readiness {
     pub message: Option<String>,
 }
 
-/// The process is alive.
+/// Confirmation that the server process is running.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Liveness {
     pub alive: bool,
 }
 
-/// The webhook is available.
+/// Confirmation that the webhook is available.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookHealth {
     pub status: &'static str,
@@ -49,7 +49,7 @@ pub struct WebhookHealth {
     pub timestamp: Moment,
 }
 
-/// A message.
+/// Response that contains only a message.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Said)]
 pub struct MessageBody {

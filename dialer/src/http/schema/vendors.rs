@@ -1,4 +1,5 @@
-//! Bodies for vendors' credentials, webhook and files, and for the do-not-call and opt-out lists.
+//! Request and response bodies of the endpoints for vendor credentials, webhooks and file imports, and for the
+//! do-not-call and text opt-out lists.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::common::{Id, Moment, Pagination};
 
-/// The credential that the vendor sends.
+/// Credential that the vendor must send in the headers `sid` and `apikey` of its webhook requests.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pair {
@@ -18,7 +19,7 @@ pub struct Pair {
     pub created_at: Moment,
 }
 
-/// Rejected webhook messages.
+/// A page of rejected webhook messages.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Rejects {
     pub rejects: Vec<Reject>,
@@ -30,17 +31,17 @@ pub struct Rejects {
 pub struct Reject {
     #[serde(rename = "_id")]
     pub id: Id,
-    /// Reason of the rejection.
+    /// Reason why the message was rejected.
     pub message: String,
-    /// The start of the message.
+    /// Beginning of the message, at most 4,096 characters.
     pub body: String,
-    /// True if the message was longer.
+    /// True if the message was longer than `body`.
     pub body_cut: bool,
     pub created_at: Moment,
 }
 
-/// A lead from a vendor. An id, a telephone number or an e-mail address is required. Other known fields are stored, and
-/// any field may be text or a number.
+/// A lead sent by a vendor. It must contain an id (`nextgen_id` or `lead_id`), a phone number or an e-mail address.
+/// Unknown fields are ignored. Numbers are accepted in place of strings.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = VendorLead)]
 pub struct VendorLeadBody {
@@ -50,14 +51,14 @@ pub struct VendorLeadBody {
     pub last_name: Option<Value>,
     pub phone: Option<Value>,
     pub email: Option<Value>,
-    /// `data` (default) or `ad`; each has its own part of the price.
+    /// Purchased product: `data` (default) or `ad`. The price of a lead is the sum of the prices of both products.
     pub product: Option<Value>,
     pub price: Option<Value>,
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }
 
-/// Result of a received lead.
+/// Result of accepting a lead from a vendor.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Received {
@@ -69,54 +70,56 @@ pub struct Received {
     pub warnings: Option<Vec<Warning>>,
 }
 
-/// A value that was ignored, and why.
+/// Warning about an accepted lead, for example that an invalid value was ignored.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Warning {
     pub field: Option<String>,
     pub message: String,
 }
 
-/// A file of leads.
+/// Multipart form with a file of leads.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct File {
-    /// A CSV file of at most 50 MB and 15,000 rows.
+    /// CSV file of at most 50 MB and 15,000 rows, not counting the header.
     #[schema(value_type = String, format = Binary)]
     pub file: Vec<u8>,
 }
 
-/// Options of an upload.
+/// Query parameters of a file upload.
 #[derive(Debug, Serialize, IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct UploadParams {
-    /// `true`: only report what the import would do.
+    /// `true` checks the file and reports what the import would change, but stores nothing.
     pub dry_run: Option<String>,
-    /// `all` (default): one invalid row refuses the file; `partial`: invalid rows are skipped.
+    /// `all` (default) rejects the file if any row is not UTF-8 text or has too many columns; `partial` skips such
+    /// rows.
     pub mode: Option<String>,
 }
 
-/// Result or progress of an import.
+/// State of a file import, and its result once it has finished.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Import {
     pub success: bool,
     pub id: Option<Id>,
     pub vendor: Option<String>,
-    /// `running`, `done` or `failed`.
+    /// `preparing`, `running`, `done` or `failed`; absent for a dry run.
     pub state: Option<String>,
     pub message: Option<String>,
     pub dry_run: Option<bool>,
     pub file_name: Option<String>,
     pub warnings: Option<Vec<RowWarningBody>>,
-    /// Number of all warnings; the list contains the first hundred.
+    /// Total number of warnings. `warnings` contains at most the first 100.
     pub warning_count: Option<u64>,
     pub started_at: Option<Moment>,
     pub finished_at: Option<Moment>,
-    /// Number of rows with a lead.
+    /// Number of rows that contain a lead and are not skipped.
     pub rows: Option<u64>,
     pub stats: ImportStats,
 }
 
-/// Row counts. The rows of the file are `processed` + `skipped` + `errors`.
+/// Numbers of rows by result. `processed` is the sum of `imported`, `updated` and `unchanged`. Once the import is done,
+/// the number of rows in the file is the sum of `processed`, `skipped` and `errors`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImportStats {
     pub imported: u64,
@@ -127,7 +130,7 @@ pub struct ImportStats {
     pub errors: u64,
 }
 
-/// A value of a row that was ignored, and why.
+/// Warning about a row of the file, for example that an invalid value was ignored.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RowWarning)]
 pub struct RowWarningBody {
@@ -136,14 +139,14 @@ pub struct RowWarningBody {
     pub message: String,
 }
 
-/// The last imports.
+/// The user's most recent imports, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Imports {
     pub success: bool,
     pub imports: Vec<Import>,
 }
 
-/// Numbers on a list, newest first.
+/// A page of phone numbers on the do-not-call list or the text opt-out list, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Numbers {
     pub numbers: Vec<ListedNumber>,
@@ -153,13 +156,14 @@ pub struct Numbers {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedNumber {
-    /// E.164.
+    /// Phone number in E.164 format, such as `+15550123456`.
     pub phone: String,
     pub note: Option<String>,
     pub created_at: Moment,
 }
 
-/// Numbers to add to a list: either `phone` or `numbers`.
+/// Phone numbers to add to a list: a single one in `phone`, or several in `numbers`. Only one of the two fields is
+/// allowed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NewNumbers {
     pub phone: Option<String>,
@@ -169,7 +173,8 @@ pub struct NewNumbers {
     pub note: Option<String>,
 }
 
-/// Number of added numbers, and of those that were already listed.
+/// Result of adding phone numbers to a list: `added` counts the new numbers, `known` those that were already on the
+/// list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AddedNumbers {
     pub success: bool,

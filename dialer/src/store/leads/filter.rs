@@ -1,4 +1,4 @@
-//! Conversion of lead queries to MongoDB filters. Input is only used as values, never as operators.
+//! Conversion of lead queries to MongoDB filters. User input is only used as values, never as operators.
 
 use bson::{Bson, DateTime, Document, doc};
 
@@ -6,13 +6,13 @@ use crate::domain::leads::phone;
 use crate::domain::leads::query::{LeadFilter, LeadQuery, MAX_RESULTS};
 use crate::domain::tenant::Scope;
 
-/// Text fields that `search` covers, in addition to the phone number.
+/// Text fields that are searched in addition to the phone number.
 const SEARCHED: [&str; 4] = ["name", "firstName", "lastName", "email"];
 
-/// Minimum number of digits for a search by phone number: fewer digits would match almost every number.
+/// Minimum number of digits for a search by phone number. Fewer digits would match almost every number.
 const MIN_DIGITS: usize = 3;
 
-/// How many leads to skip, and how many to return.
+/// Returns the number of leads to skip and the maximum number of leads to return.
 pub(super) fn window(query: &LeadQuery) -> (u64, i64) {
     if query.all {
         return (0, i64::from(MAX_RESULTS));
@@ -21,14 +21,15 @@ pub(super) fn window(query: &LeadQuery) -> (u64, i64) {
     (skip, i64::from(query.limit))
 }
 
-/// The sort order. The `_id` is the last sort key: without it leads with equal values could repeat or be missing across
-/// pages.
+/// Returns the sort order. `_id` is the last sort key. Without it, leads with equal values could appear on two pages or
+/// on none.
 pub(super) fn order(query: &LeadQuery) -> Document {
     let direction = if query.ascending { 1 } else { -1 };
     doc! { query.sort_by: direction, "_id": direction }
 }
 
-/// The filter: the scope's condition and all conditions of the query. The query cannot remove the scope's condition.
+/// Returns the MongoDB filter: the condition of the scope combined with all conditions of the query. The query cannot
+/// remove the condition of the scope.
 pub(super) fn of(scope: Scope, filter: &LeadFilter) -> Document {
     let mut parts = vec![scope.readable()];
     if let Some(search) = &filter.search {

@@ -1,4 +1,5 @@
-//! The `leads` collection. Every query requires a [`Scope`], so nobody can access another tenant's leads.
+//! Access to the collection `leads`. Functions that act for a user require a [`Scope`], so that the user cannot access
+//! leads of other users.
 
 mod filter;
 mod read_many;
@@ -20,14 +21,14 @@ pub use write::{Changed, Guard};
 #[derive(Debug)]
 pub struct LeadPage {
     pub leads: Vec<Document>,
-    /// Number of matching leads on all pages.
+    /// Total number of matching leads on all pages.
     pub total: u64,
 }
 
 impl Store {
-    /// A page of leads. If `query.all` is set, the page contains the first
-    /// [`MAX_RESULTS`](crate::domain::leads::query::MAX_RESULTS) leads, and the caller must check whether `total` is
-    /// larger.
+    /// Returns a page of leads. If `query.all` is set, the page contains up to
+    /// [`MAX_RESULTS`](crate::domain::leads::query::MAX_RESULTS) leads. The caller must then reject the request if
+    /// `total` exceeds that number.
     pub async fn leads(&self, scope: Scope, query: &LeadQuery) -> Result<LeadPage, Fault> {
         let leads = self.collection(LEADS).await?;
         let wanted = filter::of(scope, &query.filter);
@@ -45,7 +46,7 @@ impl Store {
         })
     }
 
-    /// A lead by its id, if the scope may read it.
+    /// Returns a lead by its id; `None` if it does not exist or the scope may not read it.
     pub async fn lead(&self, scope: Scope, id: ObjectId) -> Result<Option<Document>, Fault> {
         let leads = self.collection(LEADS).await?;
         let mut wanted = scope.readable();

@@ -1,4 +1,5 @@
-//! Queries that read many leads as a stream, so that memory does not grow with the number of leads.
+//! Queries that read many leads. Exports and statistics read them as a stream, so that memory does not grow with the
+//! number of leads.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -13,11 +14,12 @@ use crate::store::collections::LEADS;
 use crate::store::database::Store;
 use crate::store::fault::Fault;
 
-/// Maximum number of leads in the response of `recent_leads`.
+/// Maximum number of leads that `recent_leads` returns.
 const MAX_RECENT: i64 = 50;
 
 impl Store {
-    /// All leads that match the query, in its order, reduced to `fields`.
+    /// Returns all leads that match the query as a stream, in the sort order of the query. The documents contain only
+    /// `_id` and `fields`.
     pub async fn stream_leads(
         &self,
         scope: Scope,
@@ -33,7 +35,7 @@ impl Store {
         Ok(cursor.map(|lead| lead.map_err(Fault::from)))
     }
 
-    /// Statistics of all leads that the scope may read.
+    /// Computes the statistics of all leads that the scope may read.
     pub async fn lead_stats(&self, scope: Scope) -> Result<LeadStats, Fault> {
         let leads = self.collection(LEADS).await?;
         let mut cursor = leads
@@ -47,7 +49,8 @@ impl Store {
         Ok(stats)
     }
 
-    /// Leads of one source that were created after a time, oldest first.
+    /// Returns leads that were created after `since_ms` (milliseconds since 1970, exclusive), oldest first, at most 50.
+    /// If `source` is set, only leads with this source are returned.
     pub async fn recent_leads(
         &self,
         scope: Scope,
@@ -71,7 +74,7 @@ impl Store {
         Ok(cursor.try_collect().await?)
     }
 
-    /// Those of the leads `ids` that the scope may read.
+    /// Returns those of the lead ids `ids` that exist and that the scope may read.
     pub async fn readable_leads(
         &self,
         scope: Scope,

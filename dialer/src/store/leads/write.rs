@@ -1,4 +1,5 @@
-//! Writes to leads, by `_id` and within the leads that the scope's user owns.
+//! Creation, changes and deletion of single leads by users. Users can only change leads that they own. Administrators
+//! can also claim leads without an owner.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -11,33 +12,34 @@ use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::numbers::number;
 
-/// Collection of deleted leads, which are kept for [`RETENTION_MS`].
+/// Collection of deleted leads. They are kept for [`RETENTION_MS`].
 const DELETED: &str = "deletedleads";
 
-/// How long a deleted lead can be restored: 30 days.
+/// Time for which a deleted lead can be restored, in milliseconds: 30 days.
 const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
-/// Condition that a stored lead must meet to be changed.
+/// Condition that a stored lead must meet to be changed. The default contains no condition.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Guard {
-    /// `updatedAt` that the stored lead must have, in milliseconds since 1970: it has not changed since the client read
-    /// it.
+    /// Value that `updatedAt` of the stored lead must have, in milliseconds since 1970. It detects that the lead has
+    /// changed since the client read it. `None` means no condition.
     pub unless_changed_since_ms: Option<i64>,
 }
 
-/// Result of changing a lead.
+/// Result of an attempt to change a lead.
 #[derive(Debug)]
 pub enum Changed {
-    /// The lead after the change.
+    /// The lead was changed. Contains the new document.
     Done(Document),
-    /// The lead as it is now. It was not changed, because it differs from what the client read.
+    /// The lead was not changed, because the [`Guard`] was not met or because the user already owns the lead to be
+    /// claimed. Contains the stored document.
     Conflict(Document),
-    /// The lead does not exist, or the scope may not change it.
+    /// The lead does not exist, or the user may not change it.
     Missing,
 }
 
 impl Store {
-    /// Creates a lead that belongs to the scope's user.
+    /// Creates a lead that belongs to the user of the scope. Returns the stored document.
     pub async fn insert_lead(&self, scope: Scope, edit: &Edit) -> Result<Document, Fault> {
         let leads = self.collection(LEADS).await?;
         let last = leads
@@ -52,7 +54,7 @@ impl Store {
         Ok(document)
     }
 
-    /// Sets fields of a lead, if it meets `guard`.
+    /// Sets fields of a lead if the stored lead meets `guard`.
     pub async fn update_lead(
         &self,
         scope: Scope,
@@ -83,7 +85,8 @@ impl Store {
         Ok(there.map_or(Changed::Missing, Changed::Conflict))
     }
 
-    /// Moves a lead to the collection of deleted leads; false if the lead does not exist or is not the user's.
+    /// Moves a lead to the collection of deleted leads. Returns false if the lead does not exist or does not belong to
+    /// the user.
     pub async fn delete_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
         let mut own = scope.writable();
         own.insert("_id", id);
@@ -93,7 +96,8 @@ impl Store {
         .await
     }
 
-    /// Moves a deleted lead back to `leads`; false if there is no such deleted lead of the user.
+    /// Moves a deleted lead back to the collection `leads`. Returns false if there is no such deleted lead, or if it
+    /// does not belong to the user.
     pub async fn restore_lead(&self, scope: Scope, id: ObjectId) -> Result<bool, Fault> {
         let mut own = scope.writable();
         own.insert("_id", id);
@@ -103,8 +107,8 @@ impl Store {
         .await
     }
 
-    /// Moves a lead: copies it, then deletes the original. If the process ends in between, both copies exist and the
-    /// move can be repeated.
+    /// Moves a lead to another collection: copies it, then deletes the original. If the process ends in between, both
+    /// copies exist, and the move can be repeated.
     async fn move_lead(
         &self,
         (from, to): (&str, &str),
@@ -132,7 +136,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Assigns a lead without an owner to the scope's user, who must be an administrator.
+    /// Assigns a lead without an owner to the user of the scope. Returns [`Changed::Missing`] if the user is not an
+    /// administrator.
     pub async fn claim_lead(&self, scope: Scope, id: ObjectId) -> Result<Changed, Fault> {
         let Some(mut unowned) = scope.claimable() else {
             return Ok(Changed::Missing);
@@ -152,14 +157,14 @@ impl Store {
         })
     }
 
-    /// Removes leads that were deleted more than 30 days ago; returns their number.
+    /// Deletes permanently all leads that were deleted 30 days ago or earlier. Returns their number.
     pub async fn purge_deleted_leads(&self, now_ms: i64) -> Result<u64, Fault> {
         let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(DELETED, "deletedAt", until).await
     }
 }
 
-/// A lead with the default values of the old schema.
+/// Builds a lead with the default values of the legacy schema.
 pub(in crate::store) fn blank(id: ObjectId, tenant: ObjectId) -> Document {
     let now = DateTime::now();
     doc! {
@@ -191,7 +196,7 @@ pub(in crate::store) fn blank(id: ObjectId, tenant: ObjectId) -> Document {
     }
 }
 
-/// A lead that a user creates: default values and the fields of `edit`.
+/// Builds a lead that a user creates: the default values, overwritten by the fields of `edit`.
 fn new_lead(scope: Scope, edit: &Edit, order: i64) -> Document {
     let mut lead = blank(ObjectId::new(), scope.user());
     lead.extend(doc! { "assignedTo": scope.user(), "source": "Manual Entry", "order": order });

@@ -1,8 +1,8 @@
-//! The `nextgencredentials` collection. A tenant's current credential is the active one with the highest `generation`.
-//! It is not selected by a flag, which concurrent requests could set for different credentials. A rotation inserts the
-//! next generation, which determines the `_id`, so of concurrent rotations exactly one succeeds. `active` and
-//! `rotatedAt` are also maintained, for the old server and for people. Documents of the old server have no generation
-//! and a plain key, and several of one tenant may be active.
+//! The collection `nextgencredentials`. The current credential of a tenant is the active one with the highest
+//! `generation`. A rotation inserts a credential with the next generation. The `_id` is derived from the generation, so
+//! only one of several concurrent rotations succeeds. Documents of the legacy server have no generation and contain the
+//! key in plain text, and a tenant may have several active ones. The fields `active` and `rotatedAt` are also written
+//! for the legacy server.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -15,20 +15,20 @@ use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::numbers::number;
 
-/// Maximum number of credentials per query: a tenant of the old server has only a few.
+/// Maximum number of credentials that [`Store::credential_rows`] returns. A tenant has far fewer active credentials.
 const MAX_ROWS: i64 = 100;
 
-/// A document of the collection: a tenant's credential.
+/// A stored vendor credential of a tenant.
 #[derive(Clone)]
 pub struct CredentialRow {
     pub id: ObjectId,
     pub tenant: ObjectId,
     pub sid: String,
-    /// The key, sealed. In documents of the old server it is plain text.
+    /// The key, encrypted. In documents of the legacy server it is plain text.
     pub api_key: String,
-    /// Keyed hash of id and key; `None` for plain credentials.
+    /// Keyed hash of id and key; `None` if the key is stored in plain text.
     pub key_hash: Option<String>,
-    /// Number of the rotation; 0 for documents of the old server.
+    /// Number that increases by one with each rotation; 0 in documents of the legacy server.
     pub generation: i64,
     /// Time of creation, in milliseconds since 1970.
     pub created_ms: i64,
@@ -36,7 +36,7 @@ pub struct CredentialRow {
 
 impl std::fmt::Debug for CredentialRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Row")
+        f.debug_struct("CredentialRow")
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
@@ -60,7 +60,7 @@ impl CredentialRow {
     }
 }
 
-/// A sealed credential to insert.
+/// An encrypted credential to insert. `sealed` is the encrypted key, and `key_id` names the key that encrypted it.
 #[derive(Debug)]
 pub struct NewCredential<'a> {
     pub tenant: ObjectId,
@@ -72,7 +72,8 @@ pub struct NewCredential<'a> {
 }
 
 impl Store {
-    /// Active credentials with this `sid` or one of these keyed hashes: the candidates for a presented credential.
+    /// Returns the active credentials that may match a request, at most 100: those with this `sid`, and those with one
+    /// of the keyed hashes.
     pub async fn vendor_rows(
         &self,
         sid: &str,
@@ -83,7 +84,7 @@ impl Store {
             .await
     }
 
-    /// A tenant's active credentials, including the current one.
+    /// Returns the active credentials of a tenant, the current one first, at most 100.
     pub async fn tenant_credentials(&self, tenant: ObjectId) -> Result<Vec<CredentialRow>, Fault> {
         self.credential_rows(doc! { "tenantId": tenant, "active": true })
             .await
@@ -91,7 +92,7 @@ impl Store {
 
     async fn credential_rows(&self, wanted: Document) -> Result<Vec<CredentialRow>, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
-        // The newest are read first. Only documents of the old server can exceed the limit.
+        // The newest are read first.
         let newest = doc! { "generation": -1, "createdAt": -1, "_id": -1 };
         let cursor = credentials.find(wanted).sort(newest).limit(MAX_ROWS);
         let rows: Vec<Document> = cursor.await?.try_collect().await?;
@@ -101,7 +102,7 @@ impl Store {
             .collect())
     }
 
-    /// True if the tenant has a newer active credential than `row`.
+    /// Returns true if the tenant has an active credential with a higher generation than `row`.
     pub async fn is_superseded(&self, row: &CredentialRow) -> Result<bool, Fault> {
         let newer = doc! { "tenantId": row.tenant, "active": true, "generation": { "$gt": row.generation } };
         let credentials = self.collection(CREDENTIALS).await?;
@@ -109,7 +110,7 @@ impl Store {
         Ok(found.await?.is_some())
     }
 
-    /// The highest generation of a tenant's credentials; 0 if there is none.
+    /// Returns the highest generation among a tenant's credentials; 0 if none has a generation.
     pub async fn newest_generation(&self, tenant: ObjectId) -> Result<i64, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
         let newest = credentials
@@ -121,7 +122,7 @@ impl Store {
         Ok(generation.unwrap_or(0))
     }
 
-    /// Inserts a credential with its generation; false if the tenant already has that generation.
+    /// Inserts a credential. Returns false if the tenant already has a credential with this generation.
     pub async fn insert_credential(&self, new: &NewCredential<'_>) -> Result<bool, Fault> {
         let (tenant, place) = (new.tenant.to_hex(), new.generation.to_string());
         let row = doc! {
@@ -144,8 +145,8 @@ impl Store {
         }
     }
 
-    /// Marks all credentials of a tenant except the newest generation as inactive. Repeating it never affects the
-    /// current one.
+    /// Marks the active credentials of a tenant as inactive, except those with the highest generation among them.
+    /// Idempotent.
     pub async fn retire_credentials(&self, tenant: ObjectId) -> Result<(), Fault> {
         let rows = self.tenant_credentials(tenant).await?;
         let newest = rows.iter().map(|row| row.generation).max().unwrap_or(0);
@@ -157,14 +158,14 @@ impl Store {
         Ok(())
     }
 
-    /// Active credentials that are sealed under one of the keys `key_ids`.
+    /// Returns active credentials whose key is encrypted with one of the encryption keys `key_ids`, at most 100.
     pub async fn credentials_under(&self, key_ids: &[&str]) -> Result<Vec<CredentialRow>, Fault> {
         let ids: Vec<&str> = key_ids.to_vec();
         self.credential_rows(doc! { "keyId": { "$in": ids }, "active": true })
             .await
     }
 
-    /// All credentials whose key is plain text.
+    /// Returns all credentials whose key is stored in plain text.
     pub async fn plain_credentials(&self) -> Result<Vec<CredentialRow>, Fault> {
         let credentials = self.collection(CREDENTIALS).await?;
         let mut cursor = credentials.find(doc! {}).sort(doc! { "_id": 1 }).await?;
@@ -176,7 +177,7 @@ impl Store {
         Ok(plain)
     }
 
-    /// The newest active credentials whose key is sealed.
+    /// Returns active credentials whose key is encrypted, at most 100.
     pub async fn sealed_credentials(&self) -> Result<Vec<CredentialRow>, Fault> {
         let mut rows = self
             .credential_rows(doc! { "active": true, "keyHash": { "$exists": true } })
@@ -185,7 +186,8 @@ impl Store {
         Ok(rows)
     }
 
-    /// Replaces the sealed key of a credential, unless it has changed since `row` was read.
+    /// Replaces the stored key of a credential by the encrypted key `sealed`. Does nothing if the stored key has
+    /// changed since `row` was read.
     pub async fn reseal_credential(
         &self,
         row: &CredentialRow,

@@ -1,6 +1,7 @@
-//! The journal of imports. `csvimports` has one document per import, `csvimportrows` the rows that remain to be
-//! written. Once an import is `running` it is never undone; any process can continue it. Finishing a batch inserts its
-//! counts once and removes its rows. The counts of an import are the sum over its batches, so no row is counted twice.
+//! The journal of CSV imports, which allows any process to continue an interrupted import. `csvimports` has one
+//! document per import. `csvimportrows` contains the batches of rows that are not finished. Finishing a batch stores
+//! its counts once and deletes its rows. The counts of an import are the sum over its batches, so no row is counted
+//! twice. An import that fails keeps the leads that it has written.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -17,36 +18,37 @@ use crate::store::numbers::number;
 const IMPORTS: &str = "csvimports";
 const ROWS: &str = "csvimportrows";
 
-/// Collection of the counts of finished batches. Separate from the rows, so that progress can be read without them.
+/// Collection of the counts of finished batches. It is separate from the rows, so that progress can be read without
+/// loading rows.
 const COUNTS: &str = "csvimportcounts";
 
-/// Collection with one document per tenant that has an unfinished import. The `_id` is the tenant, so a second import
-/// cannot start.
+/// Collection of locks, with one document per tenant that has an unfinished import. The `_id` is the tenant, so a
+/// second import cannot start.
 const LOCKS: &str = "csvimportlocks";
 
-/// How long finished imports are kept: 90 days.
+/// Time for which ended imports are kept, in milliseconds: 90 days.
 const RETENTION_MS: i64 = 90 * 24 * 3_600_000;
 
-/// Maximum number of imports in a list.
+/// Maximum number of imports that are returned as a list.
 const MAX_LISTED: i64 = 20;
 
-/// State while the rows are journalled. No lead has been written yet.
+/// State of an import while its rows are written to the journal. No lead has been changed yet.
 const PREPARING: &str = "preparing";
 const RUNNING: &str = "running";
 const DONE: &str = "done";
 const FAILED: &str = "failed";
 
-/// An import that is being prepared or is running.
+/// An import that is in the state `preparing` or `running`.
 #[derive(Debug, Clone)]
 pub struct UnfinishedImport {
     pub id: ObjectId,
     pub tenant: ObjectId,
     pub vendor: Vendor,
     pub headers: Vec<String>,
-    /// Start of the import, in milliseconds since 1970.
+    /// Start time of the import, in milliseconds since 1970.
     pub began_ms: i64,
     pub batches: i64,
-    /// True if all rows are journalled, so that leads may be written.
+    /// True if all rows are in the journal, so that leads may be written.
     pub running: bool,
 }
 
@@ -69,13 +71,13 @@ impl UnfinishedImport {
 }
 
 impl Store {
-    /// True while the tenant has an unfinished import.
+    /// Returns true if the tenant has an unfinished import.
     pub async fn import_under_way(&self, tenant: ObjectId) -> Result<bool, Fault> {
         let locks = self.collection(LOCKS).await?;
         Ok(locks.find_one(doc! { "_id": tenant }).await?.is_some())
     }
 
-    /// Creates an import and takes its lease; `None` if the tenant has an unfinished import.
+    /// Creates an import and takes its lease. Returns `None` if the tenant already has an unfinished import.
     pub async fn begin_import(
         &self,
         tenant: ObjectId,
@@ -129,7 +131,7 @@ impl Store {
         }
     }
 
-    /// Journals a batch of rows. `at` is the number of the batch, from 0.
+    /// Writes a batch of rows to the journal. `at` is the number of the batch, starting at 0.
     pub async fn journal_rows(
         &self,
         import: &UnfinishedImport,
@@ -149,7 +151,8 @@ impl Store {
         Ok(())
     }
 
-    /// Marks the import as running, after all rows are journalled. False if the import was failed in the meantime.
+    /// Changes the state of an import to `running`, after all rows have been written to the journal. Returns false if
+    /// the import has been marked as failed in the meantime.
     pub async fn start_import(
         &self,
         import: &mut UnfinishedImport,
@@ -164,7 +167,7 @@ impl Store {
         Ok(import.running)
     }
 
-    /// The journalled rows of batch `at`; `None` if the batch is finished.
+    /// Returns the rows of batch `at` from the journal; `None` if the batch is already finished.
     pub async fn journalled_rows(
         &self,
         import: &UnfinishedImport,
@@ -180,7 +183,7 @@ impl Store {
         Ok(rows.map(|rows| rows.iter().filter_map(row).collect()))
     }
 
-    /// Finishes a batch: stores its counts and removes its rows.
+    /// Finishes a batch: stores its counts and deletes its rows from the journal.
     pub async fn finish_batch(
         &self,
         import: &UnfinishedImport,
@@ -201,7 +204,7 @@ impl Store {
         Ok(())
     }
 
-    /// The sum of the counts of all finished batches of an import.
+    /// Returns the sum of the counts of all finished batches of an import.
     pub async fn import_counts(&self, import: ObjectId) -> Result<RowCounts, Fault> {
         let done = self.collection(COUNTS).await?;
         let mut batches = done.find(doc! { "importId": import }).await?;
@@ -212,7 +215,7 @@ impl Store {
         Ok(counts)
     }
 
-    /// Finishes an import: clears its journal and releases the tenant's lock. Returns the counts.
+    /// Finishes an import: deletes its journal and releases the tenant's lock. Returns the total counts.
     pub async fn finish_import(&self, import: &UnfinishedImport) -> Result<RowCounts, Fault> {
         let counts = self.import_counts(import.id).await?;
         let set = doc! { "state": DONE, "counts": stored(counts), "finishedAt": DateTime::now() };
@@ -220,8 +223,8 @@ impl Store {
         Ok(counts)
     }
 
-    /// Marks an import as failed, with the reason `why`. Leads that were written stay; the user can upload the same
-    /// file again.
+    /// Marks an import as failed for the reason `why`. Leads that were already written are kept. The user can upload
+    /// the same file again.
     pub async fn fail_import(&self, import: &UnfinishedImport, why: &str) -> Result<(), Fault> {
         let counts = self.import_counts(import.id).await?;
         let set = doc! {
@@ -257,7 +260,7 @@ impl Store {
         Ok(())
     }
 
-    /// Imports of all tenants that are being prepared or are running.
+    /// Returns the imports of all tenants that are in the state `preparing` or `running`.
     pub async fn unfinished_imports(&self) -> Result<Vec<UnfinishedImport>, Fault> {
         let imports = self.collection(IMPORTS).await?;
         let found: Vec<Document> = imports
@@ -271,7 +274,8 @@ impl Store {
             .collect())
     }
 
-    /// Cleans up imports that have ended, but whose process stopped before it released the lock.
+    /// Deletes the journal and the lock of imports that have ended. The process that ended such an import was
+    /// interrupted before it could delete them.
     pub async fn clear_ended_imports(&self) -> Result<(), Fault> {
         let locks = self.collection(LOCKS).await?;
         let imports = self.collection(IMPORTS).await?;
@@ -292,7 +296,8 @@ impl Store {
         Ok(())
     }
 
-    /// An import of this tenant as stored, with its counts so far.
+    /// Returns the document of an import with its counts so far; `None` if it does not exist or belongs to another
+    /// tenant.
     pub async fn import(&self, tenant: ObjectId, id: ObjectId) -> Result<Option<Document>, Fault> {
         let imports = self.collection(IMPORTS).await?;
         let found = imports
@@ -305,7 +310,7 @@ impl Store {
         }
     }
 
-    /// Adds the current counts to an import, unless it has ended and contains them.
+    /// Adds the current counts to the document of an import. The document of an ended import already contains them.
     async fn with_counts(&self, mut import: Document) -> Result<Document, Fault> {
         if !import.contains_key("counts")
             && let Ok(id) = import.get_object_id("_id")
@@ -316,7 +321,7 @@ impl Store {
         Ok(import)
     }
 
-    /// The tenant's most recent imports, newest first, without warnings.
+    /// Returns the tenant's most recent imports, newest first, at most 20, without their warnings.
     pub async fn imports(&self, tenant: ObjectId) -> Result<Vec<Document>, Fault> {
         let imports = self.collection(IMPORTS).await?;
         let mut found = imports
@@ -332,7 +337,7 @@ impl Store {
         Ok(imports)
     }
 
-    /// Removes imports that ended more than 90 days ago; returns their number.
+    /// Deletes imports that ended 90 days ago or earlier. Returns their number.
     pub async fn purge_imports(&self, now_ms: i64) -> Result<u64, Fault> {
         let until = now_ms.saturating_sub(RETENTION_MS);
         self.purge(IMPORTS, "finishedAt", until).await
@@ -362,7 +367,7 @@ fn stored(counts: RowCounts) -> Document {
     }
 }
 
-/// Parses stored counts. A missing count is 0.
+/// Parses stored counts. Missing counts are 0.
 pub fn read_counts(counts: &Document) -> RowCounts {
     let count = |name: &str| {
         let count = number(counts.get(name)).and_then(|n| u32::try_from(n).ok());

@@ -1,6 +1,6 @@
-//! Writes of received leads. They are correct under concurrency without any index: the `_id` of a new lead is derived
-//! from its key, so only one insert succeeds. Updates are computed from the stored lead and repeated until there is
-//! nothing left to change.
+//! Storage of leads that vendors send by webhook. Concurrent messages are handled correctly without any index. The
+//! `_id` of a new lead is derived from its match key, so only one insert succeeds. An update is computed from the
+//! stored lead, and computed again if another write has changed the lead in the meantime.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
@@ -19,27 +19,29 @@ use crate::store::database::Store;
 use crate::store::fault::{Fault, Reason};
 use crate::store::leads::write::blank;
 
-/// Maximum number of stored leads that are compared with one received lead.
+/// Maximum number of stored leads that are compared with one lead of a vendor.
 const MAX_CANDIDATES: i64 = 50;
 
-/// Maximum number of attempts to write per message. An attempt fails only if a concurrent write to the lead succeeded.
+/// Maximum number of attempts to write a message. An attempt only fails if another write to the same lead succeeded.
 const MAX_ATTEMPTS: usize = 300;
 
-/// Result of storing a received lead.
+/// Result of storing a lead that a vendor sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceivedLead {
     /// `_id` of the lead.
     pub id: ObjectId,
     /// True if this message created the lead.
     pub created: bool,
-    /// True if the message contained a purchase that was not stored yet.
+    /// True if the message contained a purchase that was not stored before.
     pub news: bool,
-    /// Number of stored leads that match by the most reliable key. More than one causes a warning.
+    /// Number of stored leads that match the message by the most reliable kind of key, including a lead that the
+    /// message created. If there is more than one, the vendor receives a warning.
     pub alike: usize,
 }
 
 impl Store {
-    /// Stores a received lead. `source` is the vendor's name, as in the field `source` of leads.
+    /// Stores a lead that a vendor sent: merges it into the matching stored lead, or creates a new lead. `source` is
+    /// the vendor's name, which becomes the field `source` of a new lead.
     pub async fn receive_lead(
         &self,
         tenant: ObjectId,
@@ -79,7 +81,8 @@ impl Store {
     }
 }
 
-/// The stored lead that matches the received one, and how many leads match by the same key.
+/// Finds the oldest stored lead that matches the vendor's lead, and returns its id. Also returns the number of leads
+/// that match by the same kind of key.
 async fn known(
     leads: &Collection<Document>,
     tenant: ObjectId,
@@ -127,17 +130,18 @@ async fn known(
 /// Result of [`settle`].
 #[derive(Debug, Default)]
 pub(super) struct Settled {
-    /// True if the received leads contained a purchase that was not stored yet.
+    /// True if the vendor's leads contained a purchase that was not stored before.
     pub news: bool,
     /// True if the stored lead was changed.
     pub changed: bool,
-    /// For each received lead, whether it changed the stored lead.
+    /// For each of the vendor's leads: true if it changed the stored lead.
     pub told: Vec<bool>,
 }
 
-/// Merges received leads, in order, into a stored lead with one successful write. Then reads the lead again until its
-/// price is the sum of its price parts; other fields are not written again, so that later changes are kept. This also
-/// works on servers without atomic compare-and-set. `read` is the stored lead, if the caller has just read it.
+/// Merges one or more leads of a vendor into the stored lead that `own` selects. All fields are written once. Then the
+/// lead is read again, and its price is corrected until it equals the sum of the price parts. The price is thus also
+/// correct on servers without atomic compare-and-set. Other fields are not corrected, so that later changes are kept.
+/// `read` is the stored lead if the caller has just read it.
 pub(super) async fn settle(
     leads: &Collection<Document>,
     own: &Document,
@@ -170,15 +174,17 @@ pub(super) async fn settle(
     Err(Fault::new(Reason::NoAnswer))
 }
 
-/// Difference between a stored lead and the same lead with received leads merged into it.
+/// Changes that one or more leads of a vendor make to a stored lead. `news` and `told` have the same meaning as in
+/// [`Settled`].
 pub(super) struct LeadDiff {
-    /// Fields to set, by path; empty if nothing changes.
+    /// Fields to set, with their paths; empty if nothing changes.
     pub set: Document,
     pub news: bool,
     pub told: Vec<bool>,
 }
 
-/// Merges received leads, in order, into a stored lead. If `price_only` is set, only the price is merged.
+/// Computes the changes that the leads in `came` make to a stored lead, merging them in order. If `price_only` is true,
+/// only changes to the price are returned.
 pub(super) fn fold(
     stored: &Document,
     came: &[&VendorLead],
@@ -216,7 +222,7 @@ fn at<'a>(document: &'a Document, path: &str) -> Option<&'a Bson> {
     }
 }
 
-/// Sets fields of a document by path, like MongoDB's `$set`.
+/// Sets fields of a document by path, like MongoDB's `$set`. Paths have at most two parts.
 pub(super) fn apply(document: &mut Document, set: Document) {
     for (path, value) in set {
         match path.split_once('.') {
@@ -230,7 +236,7 @@ pub(super) fn apply(document: &mut Document, set: Document) {
     }
 }
 
-/// Writes fields, unless the lead has changed since it was read. False if it has.
+/// Writes fields to a stored lead. Returns false and writes nothing if the lead has changed since it was read.
 async fn write(
     leads: &Collection<Document>,
     own: &Document,
@@ -251,7 +257,8 @@ async fn write(
     Ok(done.matched_count > 0)
 }
 
-/// The document of a new lead: the defaults of the old schema and all received fields.
+/// Builds the document of a new lead: the default values of leads from vendors, overwritten by the fields that the
+/// vendor sent.
 pub(super) fn new_lead(
     (tenant, id): (ObjectId, ObjectId),
     lead: &VendorLead,
@@ -275,8 +282,8 @@ pub(super) fn new_lead(
     document
 }
 
-/// The fields that a merge sets, by path. Price parts and purchases are set separately by product, so that concurrent
-/// messages about two products do not overwrite each other.
+/// Returns the fields that a merge sets, with their paths. Price parts and purchases are set per product, so that
+/// concurrent messages about different products do not overwrite each other.
 fn set(merge: &Merge) -> Document {
     let mut set = Document::new();
     for (field, value) in &merge.fields {
@@ -307,7 +314,7 @@ fn set(merge: &Merge) -> Document {
     set
 }
 
-/// An entry of the purchase history, as stored.
+/// Builds the stored form of an entry in the purchase history.
 fn line(purchase: Purchase) -> Document {
     let price = purchase.price.map(Cents::amount);
     doc! { "price": price, "at": DateTime::from_millis(purchase.at.as_millisecond()) }

@@ -1,4 +1,4 @@
-//! Vendor data: credentials, received leads, rejected messages, and imports.
+//! Storage of data from vendors: credentials, leads, rejected messages and CSV imports.
 
 mod credentials;
 pub mod journal;

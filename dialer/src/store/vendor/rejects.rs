@@ -1,4 +1,5 @@
-//! The `webhookrejects` collection: messages with a valid credential that were refused. Tenants can inspect their own.
+//! The collection `webhookrejects`. It contains webhook messages that were rejected although their credential was
+//! valid. Each tenant can read the messages that were sent to it.
 
 use bson::oid::ObjectId;
 use bson::{DateTime, Document, doc};
@@ -10,13 +11,13 @@ use crate::store::fault::{Fault, Reason};
 
 const NAME: &str = "webhookrejects";
 
-/// How long rejected messages are kept: 30 days.
+/// Time for which rejected messages are kept, in milliseconds: 30 days.
 const RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
-/// Maximum number of rejected messages per tenant. When it is exceeded, the oldest is removed.
+/// Maximum number of rejected messages per tenant. Above this number, the oldest message is deleted.
 const MAX_PER_TENANT: u64 = 1000;
 
-/// Maximum stored length of the body of a message, in characters.
+/// Maximum length of a message body, in characters. Longer bodies are truncated before they are stored.
 const MAX_BODY_LENGTH: usize = 16_384;
 
 fn since(now_ms: i64) -> DateTime {
@@ -24,7 +25,7 @@ fn since(now_ms: i64) -> DateTime {
 }
 
 impl Store {
-    /// Stores a rejected message. A repeated message is stored once, with its latest time.
+    /// Stores a rejected message with the reason `why`. A repeated message is stored only once, with its latest time.
     pub async fn insert_reject(
         &self,
         tenant: ObjectId,
@@ -58,7 +59,8 @@ impl Store {
         Ok(())
     }
 
-    /// A page of a tenant's rejected messages, newest first, and the number of all.
+    /// Returns a page of a tenant's rejected messages of the last 30 days, newest first, and the total number of these
+    /// messages.
     pub async fn rejects(
         &self,
         tenant: ObjectId,
@@ -77,7 +79,7 @@ impl Store {
         Ok((cursor.try_collect().await?, total))
     }
 
-    /// Removes rejected messages older than 30 days; returns their number.
+    /// Deletes rejected messages that are 30 days old or older. Returns their number.
     pub async fn purge_rejects(&self, now_ms: i64) -> Result<u64, Fault> {
         self.purge(NAME, "createdAt", since(now_ms).timestamp_millis())
             .await

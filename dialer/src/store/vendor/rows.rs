@@ -1,5 +1,5 @@
-//! Writes the rows of a file to `leads` in batches, by the same rules as single messages. Writing a row again changes
-//! nothing, so an interrupted import can be resumed.
+//! Writing of the rows of a CSV file to the collection `leads`, in batches and by the rules for webhook messages.
+//! Writing a row twice changes nothing, so an interrupted import can be continued.
 
 use std::collections::HashMap;
 
@@ -23,22 +23,23 @@ use crate::store::database::Store;
 use crate::store::fault::{DUPLICATE_KEY, Fault, Reason};
 use crate::store::numbers::number;
 
-/// Maximum number of leads of a batch that are updated concurrently.
+/// Maximum number of leads in a batch that are updated at the same time.
 const MAX_CONCURRENT: usize = 8;
 
-/// An import, as far as writing its rows needs it.
+/// Properties of an import that are needed to write its rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
     pub tenant: ObjectId,
     pub import: ObjectId,
     pub columns: &'a Columns,
-    /// Start of the import. Used as the time of its writes, so that every process writes the same.
+    /// Start time of the import. It is used as the time of receipt of all rows, so that a process that continues the
+    /// import derives the same values from them.
     pub began: Timestamp,
-    /// True for a dry run, which writes nothing.
+    /// True for a dry run, which only counts the changes and writes nothing.
     pub dry: bool,
 }
 
-/// The rows of a batch that belong to one lead, in the order of the file.
+/// Rows of a batch that belong to the same lead, in the order of the file.
 struct Group {
     id: ObjectId,
     known: bool,
@@ -52,8 +53,8 @@ impl Group {
 }
 
 impl Store {
-    /// The tenant's leads that any row could match, as an index. One query reads the keys of all leads; only leads with
-    /// a key in `wanted` are kept.
+    /// Returns an index of the tenant's leads that a row of the file could match. One query reads the match keys of all
+    /// leads. Only leads with a key in `wanted` are added to the index.
     pub async fn known_leads(
         &self,
         tenant: ObjectId,
@@ -85,7 +86,8 @@ impl Store {
         Ok(index)
     }
 
-    /// Writes a batch of rows to leads and returns the counts. Rows without a lead are skipped.
+    /// Writes a batch of rows to the collection `leads` and returns the counts. Rows without a lead are skipped. In a
+    /// dry run nothing is written.
     pub async fn take_rows(
         &self,
         job: &Job<'_>,
@@ -117,7 +119,8 @@ impl Store {
     }
 }
 
-/// Groups rows by the lead that they match. Rows that match no lead form a group for a new lead.
+/// Groups rows by the lead that they match. A row that matches no known lead starts the group of a new lead, which
+/// later rows can match.
 fn grouped(job: &Job<'_>, index: &mut LeadIndex, rows: Vec<Row>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<ObjectId, usize> = HashMap::new();
@@ -153,7 +156,7 @@ fn grouped(job: &Job<'_>, index: &mut LeadIndex, rows: Vec<Row>) -> Vec<Group> {
     groups
 }
 
-/// The counts that inserting the new leads would have, for a dry run.
+/// Returns the counts that inserting the new leads would produce. Used for dry runs.
 fn planned(job: &Job<'_>, new: &[Group]) -> RowCounts {
     new.iter().fold(RowCounts::default(), |counts, group| {
         let told = document(job, group).map_or_else(Vec::new, |(_, told)| told);
@@ -161,8 +164,8 @@ fn planned(job: &Job<'_>, new: &[Group]) -> RowCounts {
     })
 }
 
-/// Inserts new leads. Returns the counts, and the groups whose lead already exists: another request created it, or this
-/// import did before it was interrupted.
+/// Inserts the new leads. Returns the counts of the inserted leads, and the groups whose lead already exists. A lead
+/// may already exist because of a concurrent request, or because the import was interrupted and continued.
 async fn insert(
     leads: &Collection<Document>,
     job: &Job<'_>,
@@ -195,7 +198,10 @@ async fn insert(
     Ok((counts, others))
 }
 
-/// Positions of the documents that an insert could not write because their `_id` exists. Other failures are an error.
+/// Returns the positions of the documents that were not inserted because their `_id` already exists.
+///
+/// # Errors
+/// Returns an error if the insert also failed for another reason.
 fn duplicates(error: Error) -> Result<Vec<usize>, Fault> {
     if let ErrorKind::InsertMany(many) = error.kind.as_ref()
         && many.write_concern_error.is_none()
@@ -212,7 +218,7 @@ fn duplicates(error: Error) -> Result<Vec<usize>, Fault> {
     Err(error.into())
 }
 
-/// The document of a new lead, merged from all its rows, and for each row whether it contained something new.
+/// Builds the document of a new lead from all its rows. Also returns for each row whether it contributed a value.
 fn document(job: &Job<'_>, group: &Group) -> Option<(Document, Vec<bool>)> {
     let (row, reading, first) = group.rows.first()?;
     let vendor = job.columns.vendor;
@@ -243,7 +249,7 @@ fn document(job: &Job<'_>, group: &Group) -> Option<(Document, Vec<bool>)> {
     Some((document, told))
 }
 
-/// The stored leads of these groups, read with one query.
+/// Reads the stored leads of the groups with one query. Returns them by their `_id`.
 async fn read(
     leads: &Collection<Document>,
     tenant: ObjectId,
@@ -265,7 +271,7 @@ async fn read(
     Ok(by_id.collect())
 }
 
-/// Merges the rows of a group into its stored lead and returns the counts.
+/// Merges the rows of a group into its stored lead and returns the counts. In a dry run nothing is written.
 async fn take(
     leads: &Collection<Document>,
     job: &Job<'_>,
@@ -297,7 +303,7 @@ async fn take(
     ))
 }
 
-/// True if this import created the lead from the group's first row, before it was interrupted.
+/// Returns true if this import has already created the lead from the first row of the group, before it was interrupted.
 fn made_by(stored: &Document, job: &Job<'_>, group: &Group) -> bool {
     let (Ok(made), Some((row, ..))) = (stored.get_document("notesMetadata"), group.rows.first())
     else {

@@ -1,5 +1,5 @@
-//! Conversion of rows to leads. Each column becomes a field of a webhook message and is parsed like one; the exceptions
-//! are in this file.
+//! Conversion of CSV rows to leads. Known columns are renamed to fields of the webhook message, and the row is then
+//! parsed like a webhook message. Columns that need other rules are also handled in this module.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,17 @@ use crate::domain::leads::{STATUSES, phone};
 use crate::domain::vendor::lead::{Field, VendorLead};
 use crate::domain::vendor::webhook;
 
-/// Maximum length of state and disposition, in characters.
+/// Maximum length of a state, a disposition or an id in [`PURCHASE_IDS`], in characters. Longer values are ignored.
+/// Column names of the original row are truncated to this length.
 const MAX_LENGTH: usize = 100;
 
-/// Maximum length of a cell that is stored with the lead, in characters.
+/// Maximum length of one cell of the original row that is stored with the lead, in characters. Longer cells are
+/// truncated.
 const MAX_KEPT_CELL: usize = 1_000;
-/// Maximum length of all cells of a row that are stored with the lead, in characters.
+/// Maximum total length of the cells of the original row that are stored with the lead, in characters.
 const MAX_KEPT_ROW: usize = 16_000;
 
-/// Webhook fields, each with its columns. The first column with a value is used.
+/// Webhook fields, each with the columns that can contain its value. The first column that is not empty is used.
 type Names = &'static [(&'static str, &'static [&'static str])];
 
 const NEXTGEN: Names = &[
@@ -87,7 +89,8 @@ const MARKETPLACE: Names = &[
     ("created_at", &["created"]),
 ];
 
-/// Ids of a NextGen purchase: field of the lead, and column. The old schema dropped them; `formattedJson` needs them.
+/// Ids of a NextGen purchase, each as the field of the lead and the column. The legacy importer discarded them, but the
+/// field `formattedJson` of the lead needs them.
 const PURCHASE_IDS: [(&str, &str); 5] = [
     ("purchaseId", "purchase_id"),
     ("vendorId", "vendor_id"),
@@ -112,7 +115,7 @@ impl Vendor {
     }
 }
 
-/// The columns of a file and their positions.
+/// Column headers of a file with their positions, and the vendor that exported the file.
 #[derive(Debug, Clone)]
 pub struct Columns {
     pub vendor: Vendor,
@@ -123,9 +126,9 @@ pub struct Columns {
 /// Result of parsing a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// `None` if the row has neither phone number nor e-mail address.
+    /// The parsed lead; `None` if the row has neither a phone number nor an e-mail address.
     pub lead: Option<VendorLead>,
-    /// Status of a new lead; `None` means the default. An existing lead keeps the status and disposition that its user
+    /// Status for a new lead; `None` means the default. An existing lead keeps the status and disposition that its user
     /// set.
     pub status: Option<String>,
     pub disposition: Option<String>,
@@ -146,7 +149,7 @@ impl Columns {
         }
     }
 
-    /// The first of the columns `names` that has a value, with that value.
+    /// Returns the first of the columns `names` that is not empty in this row, with its value.
     fn first<'a>(&self, row: &'a Row, names: &[&'static str]) -> Option<(&'static str, &'a str)> {
         names.iter().find_map(|name| {
             let cell = row.cells.get(*self.places.get(*name)?)?;
@@ -154,7 +157,7 @@ impl Columns {
         })
     }
 
-    /// Parses a row.
+    /// Parses a row into a lead. Invalid values are ignored, most of them with a warning.
     pub fn read(&self, row: &Row) -> Reading {
         let mut told = Told {
             row: row.number,
@@ -200,7 +203,7 @@ impl Columns {
         }
     }
 
-    /// The row as the body of a webhook message, with the column that each field came from.
+    /// Converts the row to the body of a webhook message. Also returns the column from which each field was taken.
     fn body(
         &self,
         row: &Row,
@@ -232,7 +235,7 @@ impl Columns {
         (body, origins)
     }
 
-    /// Formats the phone number, or drops it with a warning if it contains no digit.
+    /// Formats the lead's phone number. A phone number without any digit is removed and reported as a warning.
     fn phone(&self, row: &Row, lead: &mut VendorLead, told: &mut Told) {
         let Some(text) = lead.phone.take() else {
             return;
@@ -249,7 +252,8 @@ impl Columns {
         }
     }
 
-    /// Adds fields that the webhook does not have or parses differently: the state, and the ids of the purchase.
+    /// Adds the state, which webhook messages restrict to two letters, and the ids of a NextGen purchase, which webhook
+    /// messages do not contain.
     fn more(&self, row: &Row, lead: &mut VendorLead, told: &mut Told) {
         if let Some((column, text)) = self.first(row, self.vendor.state()) {
             if text.chars().count() <= MAX_LENGTH {
@@ -269,8 +273,8 @@ impl Columns {
         }
     }
 
-    /// The original row, to be stored with the lead: the non-empty cells by their column. The flag is true if a cell
-    /// was truncated.
+    /// Returns the original row for storage with the lead: pairs of column name and cell, without empty cells. The
+    /// second value is true if a cell was truncated.
     pub fn original(&self, row: &Row) -> (Vec<(String, String)>, bool) {
         let mut kept: Vec<(String, String)> = Vec::new();
         let (mut room, mut cut) = (MAX_KEPT_ROW, false);
@@ -295,7 +299,8 @@ impl Columns {
     }
 }
 
-/// A header as the name of a MongoDB field: without control characters, and with `_` for dots and dollar signs.
+/// Converts a header to a valid MongoDB field name: removes control characters, replaces dots and dollar signs with
+/// `_`, and limits the length. An empty header becomes `column <number>`.
 fn storable(header: &str, place: usize) -> String {
     let plain = header.chars().filter(|c| !c.is_control()).take(MAX_LENGTH);
     let plain: String = plain

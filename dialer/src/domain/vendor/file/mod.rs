@@ -1,5 +1,5 @@
-//! Leads of vendors as CSV files (rows `C-6-*` of `tests/contract/rows.toml`). Rows are parsed like webhook messages;
-//! this module adds what only files have: columns, limits, and warnings about rows.
+//! Import of leads from CSV files of vendors. Rows are parsed like webhook messages. This module adds what is specific
+//! to files, such as columns, size limits and warnings. Specified by `C-6-*` in `tests/contract/rows.toml`.
 
 pub mod columns;
 pub mod limits;

@@ -1,4 +1,4 @@
-//! Scan of a whole CSV file: checks it, and passes on its rows one by one.
+//! Validation of a CSV file, row by row. Each row that contains a lead and is not blocked is passed to a callback.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -14,9 +14,10 @@ use crate::domain::leads::phone;
 /// Options of a scan.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// True to skip an unreadable row instead of refusing the file.
+    /// True to skip unreadable rows, which have too many columns or are not UTF-8. False to reject a file with such a
+    /// row.
     pub partial: bool,
-    /// E.164 numbers that must not be called. Rows with such a number are skipped.
+    /// Phone numbers on the do-not-call list, in E.164 form. Rows with these numbers are skipped.
     pub blocked: HashSet<String>,
 }
 
@@ -25,13 +26,14 @@ pub struct Rules {
 pub struct Scan {
     pub vendor: Vendor,
     pub headers: Vec<String>,
-    /// Number of rows with a lead.
+    /// Number of rows that contain a lead and were not skipped.
     pub leads: u32,
-    /// Number of rows with neither phone number nor e-mail address, or with a blocked number.
+    /// Number of rows that were skipped because they have neither a phone number nor an e-mail address, or because
+    /// their phone number is blocked.
     pub skipped: u32,
-    /// Number of unreadable rows; 0 unless `partial` is set.
+    /// Number of unreadable rows; always 0 unless [`Rules::partial`] is set.
     pub errors: u32,
-    /// The first [`MAX_WARNINGS`] warnings; `warning_count` includes the others.
+    /// The first [`MAX_WARNINGS`] warnings. `warning_count` also includes warnings beyond this limit.
     pub warnings: Vec<RowWarning>,
     pub warning_count: u32,
 }
@@ -47,10 +49,11 @@ impl Scan {
     }
 }
 
-/// Scans a file. Calls `each` for every row with a lead; `each` may stop the scan.
+/// Reads a file and calls `each` for every row that contains a lead and is not blocked. `each` can stop the scan.
 ///
 /// # Errors
-/// The file cannot be read. Unless `partial` is set, also if one of its rows cannot be read.
+/// Returns an error if the whole file is rejected, for example because its vendor is unknown or a row is too long. A
+/// row that is not UTF-8 or has too many columns is also an error unless [`Rules::partial`] is set.
 pub fn scan(
     file: impl Read,
     rules: &Rules,

@@ -1,4 +1,4 @@
-//! Reader of CSV files. Reads row by row, with bounded memory.
+//! CSV parser that reads one row at a time with bounded memory.
 
 use std::io::{Chain, Cursor, Read};
 
@@ -8,23 +8,24 @@ use super::limits::{MAX_COLUMNS, MAX_ROW_BYTES, MAX_ROWS};
 use super::row::Row;
 use super::vendor::Vendor;
 
-/// Marker that is appended to the file to detect a quote that is never closed. After such a quote the parser makes the
-/// marker a part of the last cell; otherwise the marker is a row of its own.
+/// Marker that is appended to the file to detect an unclosed quote. If a quote is unclosed, the marker becomes part of
+/// the last cell. Otherwise it is parsed as a separate row.
 const END: &str = "\u{1e}end of the file\u{1e}";
 
-/// Maximum number of bytes that the parser reads beyond the current row.
+/// Number of bytes that the CSV parser may read in addition to a row of the maximum size, because it reads into a
+/// buffer.
 const READ_AHEAD: u64 = 64 * 1024;
 
-/// Minimum size of the first read, in bytes. The parser removes a byte order mark (three bytes) only if one read
-/// returns all of it, and treats an empty remainder as the end of the file.
+/// Minimum size of the first read, in bytes. The CSV parser removes a byte order mark (three bytes) only if the first
+/// read returns all of it. It also treats a first read of only the mark as the end of the file.
 const MARK: usize = 4;
 
-/// Maximum number of headers in an error message.
+/// Maximum number of column headers in an error message.
 const MAX_SHOWN_HEADERS: usize = 30;
-/// Maximum length of a header in an error message.
+/// Maximum length of a column header in an error message, in characters.
 const MAX_SHOWN_LENGTH: usize = 40;
 
-/// Reason why a file is refused.
+/// Reason why a CSV file is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     #[error("The file is empty: its first row must name the columns.")]
@@ -50,7 +51,7 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// The number of the row that caused the error, if it was one row.
+    /// Returns the number of the row that caused the error; `None` if the error concerns the whole file.
     pub fn row(&self) -> Option<u32> {
         match self {
             Self::TooManyColumns(row) | Self::TooLong(row) | Self::OpenQuote(row) => Some(*row),
@@ -59,21 +60,21 @@ impl FileError {
         }
     }
 
-    /// True if the error concerns only one row, so that the next row can be read.
+    /// Returns true if only one row is affected, so that the following rows can be read.
     fn is_of_one_row(&self) -> bool {
         matches!(self, Self::TooManyColumns(_) | Self::NotText { .. })
     }
 }
 
-/// A row of the file, or the error in its place.
+/// Result of reading one row of the file.
 #[derive(Debug)]
 pub enum Line {
     Row(Row),
-    /// A row that cannot be read. Reading can continue with the next row.
+    /// The row is invalid. The following rows can be read.
     Lost(FileError),
 }
 
-/// A reader that limits how many bytes the parser reads for one row.
+/// A reader that limits how many bytes the CSV parser can read for one row.
 struct Bounded<R> {
     inner: R,
     given: u64,
@@ -102,12 +103,12 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// A CSV file whose header was read.
+/// An open CSV file whose header has been parsed.
 pub struct Sheet<R> {
     reader: Reader<Bounded<Chain<R, Cursor<Vec<u8>>>>>,
     record: ByteRecord,
     next: Option<ByteRecord>,
-    /// Number of the last row that was returned.
+    /// Number of the row that was returned last; 0 before the first.
     number: u32,
     pub headers: Vec<String>,
     pub vendor: Vendor,
@@ -122,10 +123,11 @@ impl<R> std::fmt::Debug for Sheet<R> {
 }
 
 impl<R: Read> Sheet<R> {
-    /// Opens a file and reads its header.
+    /// Opens a CSV file and parses its header.
     ///
     /// # Errors
-    /// The header is missing or unreadable, or matches no vendor.
+    /// Returns an error if the header is missing or invalid, if the vendor is unknown, if one of the first two rows is
+    /// too long, or if reading the file fails.
     pub fn open(file: R) -> Result<Self, FileError> {
         let end = Cursor::new(format!("\n{END}\n").into_bytes());
         let bounded = Bounded {
@@ -161,10 +163,11 @@ impl<R: Read> Sheet<R> {
         }
     }
 
-    /// The next row; `None` after the last.
+    /// Returns the next row; `None` at the end of the file.
     ///
     /// # Errors
-    /// The rest of the file cannot be read, for example after an open quote or beyond the maximum number of rows.
+    /// Returns an error if the rest of the file cannot be read, for example after an unclosed quote or if there are too
+    /// many rows.
     pub fn line(&mut self) -> Result<Option<Line>, FileError> {
         let Some(record) = self.next.take() else {
             return Ok(None);
@@ -220,7 +223,7 @@ fn cells(record: &ByteRecord, row: u32) -> Result<Vec<String>, FileError> {
     record.iter().enumerate().map(text).collect()
 }
 
-/// The headers in a form that is safe for messages: without control characters, and limited in number and length.
+/// Makes headers safe for error messages: removes control characters and limits their number and length.
 fn shown(headers: &[String]) -> Vec<String> {
     let short = |header: &String| -> String {
         let plain = header.chars().filter(|c| !c.is_control());

@@ -1,8 +1,9 @@
-//! Repairs of values that a spreadsheet changed.
+//! Conversion of cell values: numbers that a spreadsheet application changed, and dates in various formats.
 
 use jiff::civil::{Date, DateTime, Time};
 
-/// True for a number in scientific notation, such as `5.55012E+09`: the spreadsheet dropped its last digits.
+/// Returns true if the text is a number in scientific notation, such as `5.55012E+09`. The spreadsheet has dropped the
+/// last digits of such a number.
 pub fn is_mangled(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let Some((mantissa, exponent)) = lower.split_once("e+") else {
@@ -13,7 +14,7 @@ pub fn is_mangled(text: &str) -> bool {
     number(mantissa) && number(exponent)
 }
 
-/// Removes the `.0` that a spreadsheet adds to whole numbers.
+/// Removes the suffix `.0` that spreadsheets append to whole numbers.
 pub fn whole(text: &str) -> &str {
     match text.strip_suffix(".0") {
         Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => digits,
@@ -21,8 +22,8 @@ pub fn whole(text: &str) -> &str {
     }
 }
 
-/// A date with a four-digit year as `MM/DD/YYYY`. The first part is read as the month, or as the day if it exceeds 12.
-/// Other text is unchanged.
+/// Formats a date as `MM/DD/YYYY`. The year must have four digits and be first or last. Of the other two numbers the
+/// first is the month, or the day if it exceeds 12. Other text is unchanged.
 pub fn birthday(text: &str) -> String {
     date(text).map_or_else(
         || text.to_owned(),
@@ -30,7 +31,8 @@ pub fn birthday(text: &str) -> String {
     )
 }
 
-/// A time of purchase in ISO 8601, parsed from formats that are common in the United States. Other text is unchanged.
+/// Converts a time of purchase to ISO 8601 without a time zone. Accepts a date as in [`birthday`], optionally followed
+/// by a time of day. Other text is unchanged.
 pub fn moment(text: &str) -> String {
     let (day, rest) = text.split_once([' ', 'T']).unwrap_or((text, ""));
     // A date without a time means midnight.
@@ -68,7 +70,7 @@ fn date(text: &str) -> Option<Date> {
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// Parses `14:05`, `14:05:09` or `2:05 PM`. Empty text means midnight.
+/// Parses a time of day: `14:05`, `14:05:09` or `2:05 PM`. Empty text is midnight.
 fn time(text: &str) -> Option<Time> {
     if text.is_empty() {
         return Some(Time::midnight());

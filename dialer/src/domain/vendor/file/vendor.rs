@@ -8,7 +8,7 @@ pub enum Vendor {
 }
 
 impl Vendor {
-    /// The vendor's name, as in the field `source` of leads.
+    /// Returns the vendor's name as it appears in a lead's field `source`.
     pub fn name(self) -> &'static str {
         match self {
             Self::NextGen => "NextGen",
@@ -16,15 +16,15 @@ impl Vendor {
         }
     }
 
-    /// The vendor with this name.
+    /// Returns the vendor with this name; `None` if the name is unknown.
     pub fn named(name: &str) -> Option<Self> {
         [Self::NextGen, Self::Marketplace]
             .into_iter()
             .find(|vendor| vendor.name() == name)
     }
 
-    /// The vendor whose files have one of these headers. Each vendor has headers that only its files contain; they are
-    /// compared case-sensitively.
+    /// Detects the vendor of a file by headers that only files of this vendor contain. Headers are compared
+    /// case-sensitively. `None` if the vendor is unknown.
     pub fn recognise(headers: &[String]) -> Option<Self> {
         let has = |names: [&str; 3]| {
             headers
