@@ -36,8 +36,7 @@ pub struct Limits {
     pub head_bytes: Option<usize>,
     /// Maximum age of a connection, after which it is shut down gracefully. `None`: no limit.
     pub lifetime: Option<Duration>,
-    /// Maximum time for the graceful shutdown of a connection, after which it is closed. `None`: only
-    /// [`Connections::drain`] limits the time.
+    /// Maximum time for the graceful shutdown of a connection, after which it is closed. `None`: no limit.
     pub close_timeout: Option<Duration>,
 }
 

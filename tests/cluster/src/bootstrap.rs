@@ -15,7 +15,7 @@ const MANAGER: &str = "crokodial-cluster";
 /// Applies the Kubernetes objects that every local cluster needs. Idempotent.
 ///
 /// # Errors
-/// When the API server rejects an object.
+/// When the API server does not respond or rejects an object.
 pub async fn apply(client: &kube::Client) -> anyhow::Result<()> {
     for object in objects() {
         apply_one(client, object).await?;
@@ -26,7 +26,7 @@ pub async fn apply(client: &kube::Client) -> anyhow::Result<()> {
 /// Applies one object by server-side apply. An object without `metadata.namespace` is treated as cluster-scoped.
 ///
 /// # Errors
-/// When the object has no apiVersion, kind or name, or the API server rejects it.
+/// When the object has no apiVersion, kind or name, or the API server does not respond or rejects it.
 pub async fn apply_one(client: &kube::Client, object: Value) -> anyhow::Result<()> {
     let object: DynamicObject = serde_json::from_value(object).context("decoding an object")?;
     let types = object
@@ -54,7 +54,7 @@ pub async fn apply_one(client: &kube::Client, object: Value) -> anyhow::Result<(
 /// Waits until the cluster's node is Ready, at most 120 s.
 ///
 /// # Errors
-/// When the node is not Ready within 120 s. If the node is registered, the error contains the message of its condition
+/// When the node is not Ready within 120 s; the error contains the reason, such as the message of the node's condition
 /// `Ready`.
 pub async fn wait_for_node(client: &kube::Client, progress: &Progress) -> anyhow::Result<()> {
     use k8s_openapi::api::core::v1::Node;

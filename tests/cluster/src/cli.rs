@@ -118,7 +118,8 @@ enum ClusterCommand {
 
 #[derive(Debug, Args)]
 struct UpArgs {
-    /// Way to run Kubernetes [default: kind if a container engine and kind are found, otherwise local]
+    /// Way to run Kubernetes [default: as in an earlier `up`; else kind if a container engine and kind are found; else
+    /// local]
     #[arg(long, value_enum, env = "CLUSTER")]
     mode: Option<Mode>,
     /// Use free host ports; they are kept until `down`, unless another program takes one of them

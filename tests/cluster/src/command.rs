@@ -28,7 +28,8 @@ pub fn require(program: &str) -> anyhow::Result<PathBuf> {
 /// Runs a command and returns its exit status and captured output.
 ///
 /// # Errors
-/// When the command cannot be started or fails; the error contains the last 30 lines of its output.
+/// When the command cannot be started or exits with a failure. If it was started, the error contains the last 30 lines
+/// of its output.
 pub fn run(command: &mut Command) -> anyhow::Result<Output> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command

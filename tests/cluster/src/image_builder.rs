@@ -144,8 +144,8 @@ fn buildah_command(layout: &Layout) -> Command {
     command
 }
 
-/// Writes an image policy that verifies no signatures, because all images are built on this machine. Returns the path
-/// of the policy file.
+/// Writes an image policy that requires no signatures, because the images that are built on this machine have none.
+/// Returns the path of the policy file.
 fn signature_policy(layout: &Layout) -> anyhow::Result<PathBuf> {
     let path = layout.path("config/image-policy.json");
     write_public(&path, br#"{"default":[{"type":"insecureAcceptAnything"}]}"#)?;

@@ -1,5 +1,4 @@
-//! Cluster mode `kind`: a kind (Kubernetes in Docker) cluster, with an image registry and MongoDB in containers
-//! alongside it.
+//! Cluster mode `kind`: a kind (Kubernetes in Docker) cluster, with a registry and MongoDB in containers alongside it.
 //!
 //! This module contains only what differs from mode `local`, such as the setup of the kubeconfig, Traefik, the registry
 //! and MongoDB.

@@ -11,7 +11,7 @@ use crate::files::write_private;
 use crate::layout::{Layout, NODE_IP};
 use crate::options::{Mode, Ports};
 
-/// API clients that get a kubeconfig, named by the file names of their certificates.
+/// Components that get a kubeconfig, named by the file names of their certificates.
 const CLIENTS: [&str; 6] = [
     "kubelet",
     "controller-manager",

@@ -18,8 +18,7 @@ use crate::supervisor::{self, SupervisorHandle};
 use crate::wait::{Progress, until};
 use crate::{bootstrap, disk, go, kind, kubeconfig, leftovers, mongo, pki};
 
-/// Timeout for all processes of the cluster to become ready. Each process also has a shorter timeout, whose error
-/// names the process.
+/// Timeout for all processes of the cluster to become ready. Each process also has a shorter timeout of its own.
 const START_TIMEOUT: Duration = Duration::from_secs(300);
 /// Timeout for the supervisor to stop the cluster's processes. Processes that still run afterwards are killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
@@ -41,6 +40,8 @@ const REMOVED_BY_DOWN: &[&str] = &[
     "mongo-accounts.json",
     "settings.json",
     "state.json",
+    "helm.content",
+    "demo-user.json",
 ];
 
 /// A cluster that `up` has started.
@@ -55,8 +56,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts the cluster, or completes an interrupted `up`. A running cluster is restarted only if the configuration
-    /// of its processes has changed. In mode `current`, this function only checks that the API server responds.
+    /// Starts the cluster, or completes an interrupted `up`. A running cluster is restarted only if its programs or
+    /// their configuration have changed. In mode `current`, this function only checks that the API server responds.
     ///
     /// # Errors
     /// When this machine does not meet a requirement, `options` contradict the settings of an earlier `up`, a program
@@ -149,8 +150,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Returns a handle to the running supervisor if its processes and their configuration are still as planned.
-    /// Otherwise stops the running supervisor and starts a new one.
+    /// Returns a handle to the running supervisor if the programs of the cluster and their configuration have not
+    /// changed since its start. Otherwise stops it, if there is one, and starts a new one.
     fn start_supervisor(
         &self,
         options: &Options,
@@ -247,8 +248,7 @@ impl Cluster {
         }
     }
 
-    /// Stops the cluster, except in mode `current`, and removes its state. Binaries and logs are kept. Also works after
-    /// an interrupted `up` or `down`.
+    /// Stops the cluster, except in mode `current`, and removes its state, but not binaries and logs.
     ///
     /// # Errors
     /// When a resource cannot be removed; the error names it.
@@ -319,8 +319,7 @@ fn current_kubeconfig() -> anyhow::Result<kube::config::Kubeconfig> {
     kube::config::Kubeconfig::read().context("reading the current kubeconfig")
 }
 
-/// Rejects a kubeconfig context whose name does not start with `crokodial-`. This protects other clusters from the
-/// tests, which create and delete objects.
+/// Rejects a kubeconfig context whose name does not start with `crokodial-`, to protect other clusters from the tests.
 fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
     match context {
         Some(name) if name.starts_with("crokodial-") => Ok(()),
@@ -333,8 +332,7 @@ fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
-/// Stops the cluster of a state directory, except in mode `current`, and removes its state. Files that are missing in
-/// the directory cause no error.
+/// Stops the cluster of a state directory, except in mode `current`, and removes its state. Missing files are ignored.
 ///
 /// # Errors
 /// When a resource cannot be removed; the error names it.
@@ -365,8 +363,7 @@ pub fn remove(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends SIGTERM to the supervisor and waits at most [`STOP_TIMEOUT`] until it has exited. Processes that still run
-/// afterwards must be killed by `leftovers::remove`.
+/// Sends SIGTERM to the supervisor and waits at most [`STOP_TIMEOUT`] until it has exited. It may still run afterwards.
 fn stop_supervisor(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
     if !layout.run.exists() || supervisor::try_lock(layout)?.is_some() {
         return Ok(());

@@ -16,7 +16,7 @@ const TAIL_LINES: usize = 40;
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Prints the last lines of the log of the process `part`, or of all logs if `part` is `None`. If `follow` is true,
-/// then prints new lines until it is interrupted.
+/// also prints new lines until this program is interrupted.
 ///
 /// # Errors
 /// When `part` has no log, or a log cannot be read.
@@ -44,8 +44,8 @@ pub fn print(layout: &Layout, part: Option<&str>, follow: bool) -> anyhow::Resul
     Ok(())
 }
 
-/// Prints new lines of the logs until it is interrupted. If `prefixed` is true, each line starts with the name of its
-/// log.
+/// Prints new lines of the logs until this program is interrupted. If `prefixed` is true, each line starts with the
+/// name of its log.
 fn follow_all(readers: &mut [(String, BufReader<File>)], prefixed: bool) -> anyhow::Result<()> {
     loop {
         for (name, reader) in readers.iter_mut() {

@@ -78,7 +78,7 @@ impl Accounts {
     /// Reads the accounts of this cluster; `None` if they have not been created yet.
     ///
     /// # Errors
-    /// When the file exists but cannot be read.
+    /// When the file exists but cannot be read or parsed.
     pub fn read(layout: &Layout) -> anyhow::Result<Option<Self>> {
         let stored: Option<Stored> = read_json(&layout.path("mongo-accounts.json"))?;
         Ok(stored.map(|stored| Self {

@@ -12,8 +12,8 @@ use rcgen::{
 use crate::files::{write_private, write_public};
 use crate::layout::{KUBERNETES_SERVICE_IP, NODE_IP, NODE_NAME};
 
-/// Subject, host names and file name of a certificate. Kubernetes reads the user from the CN of the subject and the
-/// group from its O.
+/// Subject, host names and file name of a certificate; `names` may also contain IP addresses. Kubernetes reads the user
+/// from the CN of the subject and the group from its O.
 struct Identity {
     file: &'static str,
     user: &'static str,
@@ -21,8 +21,8 @@ struct Identity {
     names: &'static [&'static str],
 }
 
-/// All certificates that the cluster's CA signs. Users and groups of the Kubernetes components are those in the
-/// Kubernetes documentation "PKI certificates and requirements". A certificate with `names` is also a server
+/// Certificates that [`ensure`] writes, except that of the CA. Users and groups of the Kubernetes components are those
+/// in the Kubernetes documentation "PKI certificates and requirements". A certificate with `names` is also a server
 /// certificate.
 const IDENTITIES: &[Identity] = &[
     Identity {

@@ -1,7 +1,7 @@
 //! Scheduling of trials (end-to-end tests) on one cluster. Trials run at the same time only if they do not conflict.
 //!
-//! Each trial declares with a [`Claim`] what it uses. Trials start in their order, up to a maximum number of running
-//! trials. A trial waits for running trials that conflict with it, and for conflicting trials before it in the order.
+//! Each trial declares with a [`Claim`] what it uses. While fewer than the maximum number of trials run, the next one
+//! to start is the first in the order that conflicts neither with a running trial nor with a waiting trial before it.
 //! Trials that use the same environment therefore always run in the same order.
 
 use std::collections::BTreeMap;

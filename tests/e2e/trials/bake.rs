@@ -20,7 +20,7 @@ use crokodial_cluster::edge::load::Load;
 const STAGING: Stage = Stage::Staging;
 
 /// Timeout of a rollback: from the verdict until the last good release runs on all pods. The image of that release is
-/// already on the node.
+/// already on the node. It is also the timeout for the report that a release is blocked.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Time for which `make e2e` re-applies the same spec after a rollback.

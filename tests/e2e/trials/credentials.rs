@@ -17,7 +17,8 @@ const STAGING: Stage = Stage::Staging;
 /// to the API server.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Edit of staging's spec, the condition and reason that must report it, and the edit that reverts it.
+/// Bad edit of staging's spec, the edit that reverts it, and the condition and reason that must report the bad edit
+/// within the time `within`.
 struct Case {
     edit: Value,
     back: Value,
@@ -65,7 +66,7 @@ fn cases(image: &str) -> Vec<Case> {
     ]
 }
 
-/// Checks that every reference to a missing or unusable object is reported, and that the site keeps serving.
+/// Checks that each bad reference in [`cases`] is reported, while the site answers and no pod restarts.
 pub async fn bad_references(world: &World) -> anyhow::Result<()> {
     let image = world.environment(STAGING).await?.spec.image;
     let (pods, releases) = (

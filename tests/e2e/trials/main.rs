@@ -2,8 +2,8 @@
 //! browser.
 //!
 //! Trials run only with `--ignored` (`make e2e`, `make test-long`), so that `cargo test` cannot change a cluster. All
-//! trials run on one cluster that is created for them. By default, two trials run at the same time; `--test-threads`
-//! changes the number. Trials that conflict run in the order of this file.
+//! trials run on one cluster that is created for them. By default, up to two trials run at the same time;
+//! `--test-threads` changes the number. Trials that conflict run in the order of this file.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,8 +42,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::support::restore::SavedState;
 use crate::support::world::World;
 
-/// Default number of trials that run at the same time. Most trials spend their time waiting. Their timeouts are meant
-/// for a machine with two processors.
+/// Default maximum number of trials that run at the same time. Most trials spend their time waiting. Their timeouts are
+/// meant for a machine with two processors.
 const MAX_RUNNING: usize = 2;
 
 fn main() -> std::process::ExitCode {
@@ -67,7 +67,7 @@ fn main() -> std::process::ExitCode {
     conclusion.exit_code()
 }
 
-/// Claim for short trials that use the sites of both stages.
+/// Claim for short trials that use the environments of both stages.
 const BOTH_SITES: Claim = Claim::of(Isolation::None, &[Staging, Prod]);
 
 /// Adds the trials of `make test-long`. Each takes minutes or needs another build of the operator.
@@ -249,7 +249,7 @@ fn credentials_and_promotion(trials: &mut Trials) {
     );
 }
 
-/// Adds the trials of RBAC roles and of the operator's replicas.
+/// Adds the trials of RBAC roles, of leader election and of a reinstallation of the operator.
 fn operators(trials: &mut Trials) {
     trials.add(
         "roles grant exactly their rights, and only the operator creates or deletes releases",

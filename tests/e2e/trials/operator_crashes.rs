@@ -68,8 +68,8 @@ pub async fn ten(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Draws ten crashes at random writes. Each crash has the number of writes since the previous one. These numbers add up
-/// to at most `writes`, which should be at least 10.
+/// Draws ten crashes at random writes, as pairs for [`CrashProxy::reset`]: the number of writes since the previous
+/// crash, and the moment of the crash. The numbers add up to at most `writes` if `writes` is at least 10.
 fn draw(seed: u64, writes: usize) -> Vec<(usize, CrashTime)> {
     let mut random = StdRng::seed_from_u64(seed);
     let max = (writes / CRASHES).max(1);

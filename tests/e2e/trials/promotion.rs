@@ -87,7 +87,8 @@ async fn opened(world: &World) -> anyhow::Result<(Timestamp, Option<Timestamp>)>
     Ok((Timestamp::now(), promised.get()))
 }
 
-/// Checks that the gate opened at the promised time or at most [`MAX_DELAY`] later. `what` names that time in messages.
+/// Checks that the gate opened at most 1 s before and at most [`MAX_DELAY`] after the promised time. `what` names that
+/// time in messages.
 fn in_time((opened, promised): (Timestamp, Option<Timestamp>), what: &str) -> anyhow::Result<()> {
     let promised = promised.context("no earliest time was reported")?;
     let late = opened.duration_since(promised);

@@ -190,7 +190,7 @@ async fn send(
     .context("no answer")?
 }
 
-/// Creates an API credential for the user's lead vendor. Returns its sid and API key.
+/// Creates a credential with which a lead vendor can send leads to the user. Returns its sid and API key.
 async fn credential(
     world: &World,
     pod: SocketAddr,

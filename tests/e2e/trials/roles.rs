@@ -153,7 +153,8 @@ fn can(
     }
 }
 
-/// Checks that the role oncall can pin and unpin the serving release but cannot change any other field of it.
+/// Checks that the role oncall can pin and unpin the serving release but cannot change its image, status, owner
+/// references or finalizers.
 async fn pin(world: &World) -> anyhow::Result<()> {
     let status = world.environment(PROD).await?.status.unwrap_or_default();
     let serving = status.release.serving.context("prod serves nothing")?;

@@ -55,7 +55,7 @@ async fn verdict(world: &World, status: &str, reason: &str) -> anyhow::Result<(D
     Ok((began.elapsed(), found.message))
 }
 
-/// Returns the connection string that staging's pods currently use.
+/// Returns the connection string that the operator gives to staging's pods, from the Secret `staging-mongo-active`.
 async fn in_use(world: &World) -> anyhow::Result<String> {
     let api = world.secrets(STAGING);
     let data: BTreeMap<String, ByteString> = api

@@ -1,4 +1,4 @@
-//! Tests of the sites that `make up` deploys: HTTPS, redirects, pages and their assets.
+//! Tests of what `make up` deploys, such as the sites and the output of `kubectl get`.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ pub async fn redirect(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks that every script, style sheet, icon and image that the start page of the site refers to exists.
+/// Checks that every script, style sheet, icon and image that the start page of prod's site refers to exists.
 pub async fn assets(world: &World) -> anyhow::Result<()> {
     let site = Site::https(world, Stage::Prod.domain())?;
     let page = site.get("/").await?;
@@ -117,8 +117,8 @@ pub async fn columns(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns as text, for a comparison: the versions of both environments, the names and restarts of their pods, and the
-/// generation of the operator's Deployment.
+/// Returns the resource versions of both environments, the names and restarts of their pods, and the generation of the
+/// operator's Deployment, as text to compare.
 async fn versions(world: &World) -> anyhow::Result<Vec<String>> {
     let mut versions = Vec::new();
     for stage in Stage::ALL {

@@ -1,5 +1,5 @@
-//! Tests that sites survive the removal of the operator, of its chart and of the environment, and that the operator
-//! never takes over objects that it did not create.
+//! Tests that sites survive an upgrade and a removal of the operator and the removal of the environment, and that the
+//! operator does not take over objects that it did not create.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

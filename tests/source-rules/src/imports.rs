@@ -32,8 +32,8 @@ pub fn imports(read: &Crate) -> Imports {
     found
 }
 
-/// Returns the paths in a module that start with `crate`, `self`, `super` or the name of a module of the crate. They
-/// are resolved to start at the crate's root.
+/// Returns the paths in a module that start with `crate`, `self`, `super` or the name of a module of the crate that is
+/// in scope. They are resolved to start at the crate's root.
 fn named_paths(read: &Crate, at: &ModulePath, items: &[Item]) -> Vec<Vec<String>> {
     let uses: Vec<Use> = items.iter().flat_map(uses).collect();
     let mut names = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Tests of the import analysis: which paths count as imports.
+//! Tests of the source analysis with small crates, mainly of which paths count as imports.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Tests that every crate of the workspace follows the source rules.
+//! Tests that the workspace follows the source rules.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Setup of the environment `bench`, on which most benchmarks run, and helpers for all benchmarks.
+//! Setup of the environment `bench`, on which most benchmarks run, and helpers that several benchmarks use.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ const READY_TIMEOUT: Duration = Duration::from_secs(180);
 /// the baseline measurements use the same value.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The benchmark environment `bench`, with the cluster in which it runs and a Kubernetes client.
+/// Handle to the benchmark environment `bench`, with which benchmarks change and observe it.
 pub(super) struct Bench<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) client: Client,

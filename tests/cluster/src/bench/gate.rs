@@ -1,5 +1,5 @@
 //! Measures the time until the operator reports that a freeze blocks a promotion, and the delay from the end of the
-//! freeze until the release is promoted.
+//! freeze until the release has passed the promotion gate.
 
 use std::time::{Duration, Instant};
 

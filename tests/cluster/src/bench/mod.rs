@@ -27,7 +27,7 @@ use crate::{Cluster, Mode, Progress};
 /// Runs all measurements and returns the report. In mode `local`, also starts a second cluster to measure `make up`.
 ///
 /// # Errors
-/// When a measurement fails.
+/// When a measurement fails, or its environment or cluster cannot be created or removed.
 pub async fn measure(cluster: &Cluster, progress: &Progress) -> anyhow::Result<Report> {
     let mut report = Report::default();
     // Sizes come first, because the other measurements increase the operator's memory.

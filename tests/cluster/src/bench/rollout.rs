@@ -19,7 +19,8 @@ use crate::edge::site::Site;
 /// Name of the plain Deployment used for comparison, and value of its label `app`.
 pub(super) const PLAIN: &str = "bench-plain";
 
-/// Number of measured rollouts; the report contains their median duration.
+/// Number of measured rollouts of the environment, and also of the plain Deployment. The report contains both median
+/// durations.
 const ROUNDS: usize = 3;
 /// Request rate while lost requests are counted, in requests per second.
 const RATE: u32 = 200;

@@ -1,4 +1,4 @@
-//! Measures the sizes of the images and the memory use of the pods.
+//! Measures the sizes of the images of the operator and the dialer, and the memory use of their processes.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
 //! HTTP server that simulates a faulty application, for end-to-end tests and measurements. Its command-line flags
-//! choose the faults. Apart from the faults, it answers probes and smoke checks like the dialer.
+//! choose the faults. Apart from the faults, it passes the operator's probes and smoke checks.
 //!
 //! It uses only the standard library, so that `rustc` can compile it without cargo to a static binary for a `scratch`
 //! image.

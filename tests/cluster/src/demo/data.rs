@@ -44,7 +44,8 @@ const DISPOSITIONS: [&str; 6] = [
     "SOLD",
 ];
 
-/// Creates the demo user unless it exists, and adds leads until the user has `leads` of them.
+/// Signs in as the demo user of an earlier run, or creates a demo user and stores the account in the file
+/// `demo-user.json` of the state directory. Then adds leads until the user has at least `leads` of them.
 ///
 /// # Errors
 /// When the CA certificate of the local sites is missing, or the site does not respond or rejects a request.

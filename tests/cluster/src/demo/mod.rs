@@ -17,7 +17,7 @@ use crate::{Cluster, Progress, Stage};
 /// Builds the dialer image under a new tag and rolls it out, first in staging and then in prod.
 ///
 /// # Errors
-/// When a step fails.
+/// When the image cannot be built or pushed, or an environment does not become Ready.
 pub async fn promote(cluster: &Cluster, progress: &Progress) -> anyhow::Result<()> {
     // Seconds since the Unix epoch, so that the tag is newer than the tags of earlier demos.
     let tag = format!("dev-{}", Timestamp::now().as_second());

@@ -68,8 +68,8 @@ pub async fn secrets(
     Ok(())
 }
 
-/// Returns the environment that `make up` creates for `stage`. It has short bake and soak times, and anyone can
-/// register as a user.
+/// Returns the environment that `make up` creates for `stage`. It has a short bake and, in prod, a short soak. Anyone
+/// can register as a user of its dialer.
 ///
 /// # Errors
 /// When the JSON literal in this function is not a valid spec, which only a programming error can cause.
@@ -150,7 +150,8 @@ where
 /// Waits until the environment of `stage` is Ready. While waiting, reports the reason why it is not.
 ///
 /// # Errors
-/// When the environment is not Ready within 240 s; the error contains the condition's reason and message.
+/// When the environment is not Ready within 240 s; the error contains the reason, such as the message of the condition
+/// `Ready`.
 pub async fn wait_ready(client: &Client, stage: Stage, progress: &Progress) -> anyhow::Result<()> {
     let api: Api<CrokodialEnvironment> = Api::namespaced(client.clone(), &stage.namespace());
     until(

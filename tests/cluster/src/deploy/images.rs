@@ -1,5 +1,5 @@
-//! Builds the images of the operator and the dialer. Each contains a static binary, compiled by cargo, on an empty
-//! filesystem.
+//! Builds the images of the operator and the dialer. Each contains only a static binary, compiled by cargo, and the
+//! public CA certificates.
 
 use std::fs;
 use std::path::Path;

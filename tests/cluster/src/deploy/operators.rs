@@ -1,5 +1,5 @@
-//! Inspection of the running operator pods: which pod leads, and which writes each pod made according to the API
-//! server's audit log.
+//! Inspection of the running operator pods, such as which pod leads, and which writes each pod made according to the
+//! API server's audit log.
 
 use std::time::Duration;
 
@@ -77,7 +77,8 @@ impl AuditedWrite {
     }
 }
 
-/// Returns the writes of all operator pods whose response was completed at or after `since`, in the order of receipt.
+/// Returns the writes of all operator pods to which the API server responded at or after `since`, in the order in which
+/// it received them.
 ///
 /// # Errors
 /// When the audit log cannot be read.

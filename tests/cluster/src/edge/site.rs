@@ -152,7 +152,7 @@ impl Site {
 /// Sends one request over an open connection and returns the response.
 ///
 /// # Errors
-/// When the server does not speak HTTP or closes the connection.
+/// When the server does not speak HTTP, or the connection is closed before the response is complete.
 pub async fn exchange<S>(stream: S, request: http::Request<Full<Bytes>>) -> anyhow::Result<Answer>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,

@@ -2,7 +2,7 @@
 //!
 //! The file name of a cached binary contains a hash of everything that determines its content: the module's files
 //! (`go.sum` pins every dependency), the package, the linker flags, the patches, the Go version and the platform. A
-//! stale binary is therefore never used, and the cache may be deleted at any time.
+//! stale binary is therefore never used.
 
 mod patch;
 mod programs;
@@ -20,7 +20,7 @@ pub use self::programs::{GoProgram, HELM, KUBECTL, PROGRAMS};
 use crate::layout::Layout;
 use crate::wait::Progress;
 
-/// Time since its last use after which a cached binary is deleted.
+/// Time since the last use of a cached binary after which the next build deletes it.
 const RETENTION: Duration = Duration::from_secs(60 * 24 * 3600);
 /// Time between two checks whether a running build has finished.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);

@@ -180,8 +180,8 @@ impl Supervisor {
         outcome
     }
 
-    /// Waits for SIGTERM or SIGINT, or returns the error of the first process that cannot be started or does not become
-    /// ready. Sets the phase of the cluster to `Ready` after `wanted` processes have become ready.
+    /// Waits for SIGTERM or SIGINT, or returns the first error of a [`PartRunner`]. Sets the phase of the cluster to
+    /// `Ready` after `wanted` processes have become ready.
     async fn watch_over(
         layout: &Layout,
         state: &Mutex<State>,

@@ -13,11 +13,11 @@ use crate::layout::{BRIDGE, Layout, NODE_IP, POD_CIDR, SERVICE_CIDR};
 pub(crate) const FIXED_PATHS: &[&str] =
     &["/var/lib/kubelet", "/var/log/containers", "/run/containerd"];
 
-/// Creates the cluster's network namespace (unless it exists) and a new mount namespace, and moves this process into
-/// both.
+/// Creates the cluster's network namespace (unless it exists) and a new mount namespace, and moves the calling thread
+/// into both.
 ///
-/// Only the calling thread is moved, so this must run before any other thread starts. Sockets that are already open
-/// stay in the host's network namespace.
+/// Threads that it starts later are in both, too, so this must run before any other thread starts. Sockets that are
+/// already open stay in the host's network namespace.
 ///
 /// # Errors
 /// When the program `ip` is missing or fails. Also when the kernel refuses, because the user is not root or namespaces

@@ -24,7 +24,8 @@ use crate::state::{PartPhase, State};
 const STOP_GRACE: Duration = Duration::from_secs(3);
 /// Time between two readiness checks of a process.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);
-/// Delay before the first restart of a process that exited; it doubles with each restart.
+/// Delay before the first restart of a process that exited. It doubles with each further restart, and is reset if the
+/// process ran for more than twice [`MAX_BACKOFF`] before it exited.
 const MIN_BACKOFF: Duration = Duration::from_millis(500);
 /// Maximum delay before a restart of a process that exited.
 const MAX_BACKOFF: Duration = Duration::from_secs(15);

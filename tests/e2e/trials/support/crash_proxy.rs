@@ -57,7 +57,7 @@ struct State {
     /// Scheduled crashes. Each has the number of writes since the previous crash, and the moment relative to the last
     /// of these writes.
     due: VecDeque<(usize, CrashTime)>,
-    /// Time of the last creation or deletion of a counted object.
+    /// Time of the last creation or deletion of a counted object, or of the last reset.
     changed: Instant,
 }
 
@@ -283,8 +283,8 @@ fn command(world: &World, port: u16) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Returns the environment variables of the operator: those of the chart's Deployment, but with a shorter Lease, so
-/// that a restarted process becomes the leader sooner.
+/// Returns the environment variables of the operator: those of the chart's Deployment with some changes, such as a
+/// shorter Lease, so that a restarted process becomes the leader sooner.
 fn variables(world: &World) -> anyhow::Result<Vec<(String, String)>> {
     let path = "jsonpath={.spec.template.spec.containers[0].env}";
     let arguments = ["-n", helm::NAMESPACE, "get", DEPLOYMENT, "-o", path];

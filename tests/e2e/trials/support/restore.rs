@@ -34,8 +34,8 @@ struct SavedStage {
 }
 
 impl SavedState {
-    /// Waits until no pod is terminating, then saves the objects that the test claims. Other objects may be in use by
-    /// other tests.
+    /// Waits until no serving pod of the claimed stages is terminating, then saves the objects that the test claims.
+    /// Other objects may be in use by other tests.
     pub async fn of(world: &World, claim: Claim) -> anyhow::Result<Self> {
         let mut stages = Vec::new();
         let all = [

@@ -47,7 +47,7 @@ impl Edge for World {
 }
 
 impl World {
-    /// Returns the cluster. The first call creates it; calls at the same time wait.
+    /// Returns the cluster. The first call creates it; other calls wait until it is created.
     pub fn get() -> anyhow::Result<&'static Self> {
         let made = WORLD.get_or_init(|| Self::make().map_err(|error| format!("{error:#}")));
         made.as_ref()
@@ -230,7 +230,8 @@ impl World {
         Ok(text)
     }
 
-    /// Writes the cluster's objects, Events and logs to `target/dumps`, for debugging a failure.
+    /// Writes objects, Events and logs of the cluster to a folder in `target/dumps` that is named after `test`, for
+    /// debugging a failure.
     pub fn dump(&self, test: &str) {
         let folder = self
             .cluster
