@@ -35,7 +35,7 @@ pub enum ConditionType {
     /// The operator is working towards the spec, or is waiting for something that is expected to end. If True, it has
     /// the reason of the condition in progress.
     Reconciling,
-    /// The operator cannot continue until a person acts; the message names the person and the next step. If True, it
+    /// The operator cannot continue until a person acts; the message says who must act, and the next step. If True, it
     /// has the reason of the condition that needs attention.
     Stalled,
     /// The digest of the image is known.

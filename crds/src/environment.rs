@@ -253,8 +253,8 @@ pub struct ConfigSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvVar {
-    /// Name of the variable. The operator sets `PORT`, `SENTRY_ENVIRONMENT`, `SENTRY_RELEASE`, names that start with
-    /// `CROKODIAL_`, and the variable of `mongo.envVar`. These names are rejected here.
+    /// Name of the variable. Rejected are names that the operator sets: `PORT`, `SENTRY_ENVIRONMENT`, `SENTRY_RELEASE`,
+    /// all that start with `CROKODIAL_`, and the variable of `mongo.envVar`.
     #[schemars(length(min = 1, max = 128))]
     #[x_kube(
         validation = Rule::new("self.matches('^[A-Za-z_][A-Za-z0-9_]*$')")

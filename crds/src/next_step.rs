@@ -15,7 +15,9 @@ impl Reason {
             | Self::Allowed
             | Self::Superseded
             | Self::Serving => "Nothing to do.",
-            Self::Progressing => "Wait; the release's progress deadline bounds it.",
+            Self::Progressing => {
+                "Wait; a rollout ends within rollout.progressDeadline, other changes sooner."
+            }
             Self::Baking => "Wait for the end of rollout.bake.",
             Self::InvalidSpec => "Correct the field the message names.",
             Self::ConfigMapNotFound => {
@@ -27,13 +29,17 @@ impl Reason {
                 "Check the registry and the network to it; the operator retries by itself."
             }
             Self::NotVerified => {
-                "No action needed; the application's own health shows whether the credential works."
+                "Nothing to do. To have the connection string and its database checked, set mongo.preflight.mode to Job."
             }
-            Self::PreflightRunning => "Wait; it ends within mongo.preflight.timeout.",
+            Self::PreflightRunning => {
+                "Wait; it ends within mongo.preflight.timeout plus one minute."
+            }
             Self::PreflightBlocked => {
                 "Remove the cause the message names; the operator retries by itself."
             }
-            Self::RotationPending => "Set a new mongo.rotateNonce to give it to the application.",
+            Self::RotationPending => {
+                "Set a new mongo.rotateNonce to give the new connection string to the application."
+            }
             Self::DnsFailure => "Correct the host in the connection string, or the DNS record.",
             Self::ConnectionRefused => {
                 "Correct the port in the connection string, or start the server."
@@ -50,7 +56,7 @@ impl Reason {
             Self::AuthFailed => {
                 "Write the current user and password into the Secret, percent-encoded, with the right authSource."
             }
-            Self::NotAuthorized => "Grant the role on the database to the user.",
+            Self::NotAuthorized => "Grant the role on the database to the database user.",
             Self::NoPrimary => {
                 "Check that the replica set has a primary and that its members' names resolve in the cluster; the operator retries by itself."
             }
@@ -81,7 +87,7 @@ impl Reason {
                 "Release the image in the source first, or let this digest through with promotion.allow."
             }
             Self::SourceNotGood => {
-                "Fix the release the message names, or let this digest through with promotion.allow."
+                "If the release the message names is under way, wait; if it failed, release a fix in the source. Or let this digest through with promotion.allow."
             }
             Self::SourceNotFound => "Create the source environment, or correct promotion.from.",
             Self::SourceNotWatched => {
@@ -90,7 +96,9 @@ impl Reason {
             Self::Frozen => {
                 "Wait until the freeze ends, or let this digest through with promotion.allow."
             }
-            Self::CandidateRunning => "Wait; it ends within rollout.progressDeadline.",
+            Self::CandidateRunning => {
+                "Wait; it usually ends within rollout.progressDeadline. The message says what it waits for."
+            }
             Self::CandidateFailed => {
                 "Correct the values in the Secrets of config.secretRefs; the message says what fails with them."
             }
@@ -118,7 +126,7 @@ impl Reason {
                 "Read the log of the release's Job, then release a fix, or set a new rollout.retry."
             }
             Self::SmokeFailed => {
-                "Fix what the message names and release it, or set a new rollout.retry."
+                "Fix what the message names and release the fix, or set a new rollout.retry."
             }
             Self::Pinned => {
                 "Set spec.pin of the CrokodialRelease to false to follow the spec again."
@@ -133,7 +141,7 @@ impl Reason {
                 "Remove the cause the message names; the release then continues by itself."
             }
             Self::RollbackStuck => {
-                "Check the pods the message names now: the site may be degraded."
+                "At once, check the pods of the release the message names: the site may be degraded."
             }
             Self::NeverDeployed => "Read the other conditions for the cause.",
             Self::ControllerMissing => {
@@ -141,13 +149,13 @@ impl Reason {
             }
             Self::NotAccepted => "Read the controller's log and the Ingress's Events.",
             Self::HostTaken => {
-                "Choose another domain, or remove it from the environment the message names."
+                "Choose another domain, or remove this one from the environment the message names."
             }
             Self::NameConflict => "Delete or rename the object the message names.",
             Self::Expired => "Read the message for why the certificate was not renewed.",
             Self::RenewalFailed => "Fix what the message names; the operator retries by itself.",
             Self::AuthorityExpiring => {
-                "Delete the Secret the message names: the operator creates a new authority and certificate at once. Then give its ca.crt to everyone who trusts the old one."
+                "Delete the Secret the message names: the operator creates a new CA and certificate at once. Then give the ca.crt of the new CA to everyone who trusts the old one."
             }
             Self::ControllerNeedsConfig => {
                 "Add the setting the message names to the controller's configuration."

@@ -93,7 +93,7 @@ pub enum Reason {
     /// The database server rejected the user name or the password.
     #[strum(props(who = "user"))]
     AuthFailed,
-    /// The login works, but it does not have the role in `mongo.preflight.role`.
+    /// The login works, but the database user does not have the role in `mongo.preflight.role`.
     #[strum(props(who = "user"))]
     NotAuthorized,
     /// No database server that accepts writes can be reached. An election may be in progress, or the host names of the
@@ -174,7 +174,7 @@ pub enum Reason {
     /// A pod of the release did not become ready within `rollout.progressDeadline`.
     #[strum(props(who = "user"))]
     ProgressDeadlineExceeded,
-    /// A pod of the release was not ready for a minute during the bake.
+    /// A pod of the release was unready for a full minute during the bake.
     #[strum(props(who = "user"))]
     BakeFailed,
     /// During the bake, the site stopped answering on its health path, and the database was not found to be the cause.
@@ -184,7 +184,7 @@ pub enum Reason {
     /// probes' latency was more than twice as high, and more than 100 ms higher.
     #[strum(props(who = "user"))]
     SlowResponses,
-    /// The release failed after all pods ran it, and the last good release was restored.
+    /// The release failed after all pods ran it, and the last good release, if there is one, was restored.
     #[strum(props(who = "user"))]
     RolledBack,
     /// The spec asks for inputs with which a release failed before. They are not tried again.

@@ -124,7 +124,7 @@ pub struct ReleaseStatus {
     #[schemars(length(max = 64))]
     pub reason: Option<String>,
 
-    /// Explanation of the reason, with the next step.
+    /// Explanation of the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,
@@ -287,7 +287,7 @@ pub enum ReleasePhase {
     Good,
     /// The release failed before it ran on all pods.
     Rejected,
-    /// The release failed during its bake. The last good release was restored, unless `paused` is true.
+    /// The release failed during its bake. The last good release, if there is one, was restored unless `paused` is true.
     RolledBack,
     /// A newer release or a pin replaced this release before it finished.
     Superseded,

@@ -63,7 +63,7 @@ pub fn conditions() -> String {
     let mut page = format!("{HEAD}# Conditions and reasons\n\n");
     page.push_str("Each condition is listed in `status.conditions` with `status` True, False or Unknown, a `reason` and a\n");
     page.push_str(
-        "`message`; a message ends with the next step. Wait for one with, for example,\n",
+        "`message`. If somebody must act, the message ends with the next step. Wait for a condition with, for example,\n",
     );
     page.push_str(
         "`kubectl wait cenv/prod --for=condition=Ready --timeout=15m`.\n\n## Conditions\n\n",

@@ -95,7 +95,7 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     ),
     (
         &[Reason::BakeFailed],
-        "A pod restarted again and again, or was not ready for too long; the message says which.",
+        "Often the database, or another service that the readiness path needs.",
         PODS,
     ),
     (
@@ -110,7 +110,7 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     ),
     (
         &[Reason::RolledBack, Reason::Held],
-        "The last good release keeps serving. Applying the same spec again starts nothing.",
+        "The last good release, if there is one, keeps serving. Applying the same spec again starts nothing.",
         RELEASES,
     ),
     (
@@ -153,7 +153,12 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
         EVENTS,
     ),
     (
-        &[Reason::ControllerMissing, Reason::NotAccepted],
+        &[Reason::ControllerMissing],
+        "The name of the class is misspelt, or no IngressClass is marked as the default.",
+        ROUTE,
+    ),
+    (
+        &[Reason::NotAccepted],
         "The controller is down, or serves another class. Right after the creation this lasts a few seconds.",
         ROUTE,
     ),
