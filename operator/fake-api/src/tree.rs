@@ -1,5 +1,6 @@
-//! Operations on JSON objects that depend on list and map types: collecting fields, merging and removing. The rules
-//! follow structured-merge-diff (`tofieldset.go`, `merge.go`, `remove.go`).
+//! Operations on JSON objects that follow the list and map types of their fields (`x-kubernetes-list-type`,
+//! `x-kubernetes-map-type`): collecting fields, merging and removing. The rules follow structured-merge-diff
+//! (`tofieldset.go`, `merge.go`, `remove.go`).
 
 use std::collections::BTreeMap;
 

@@ -47,7 +47,8 @@ impl Scheme {
     }
 }
 
-/// Destination of a request. `dial` and `name` differ if the request for a host name must go to a given address.
+/// Destination of a request. `dial` and `name` differ if the client must connect to a particular address, such as a pod
+/// IP, but ask for the site by its host name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// URL scheme of the request.

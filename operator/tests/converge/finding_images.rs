@@ -8,9 +8,10 @@ use crokodial_fake_api::Behaviour;
 
 const DEV: &str = "registry.test/dialer:dev";
 
+/// Staging follows a tag, and its first release is good. The operator has looked the tag up.
 async fn following() -> Site {
     static FOLLOWING: OnceCell<Site> = OnceCell::const_new();
-    FOLLOWING
+    let site = FOLLOWING
         .get_or_init(async || {
             let mut site = Site::empty();
             let mut staging = environment("staging");
@@ -23,7 +24,9 @@ async fn following() -> Site {
             site
         })
         .await
-        .copy()
+        .copy();
+    site.reconcile("staging").await;
+    site
 }
 
 #[tokio::test(start_paused = true)]

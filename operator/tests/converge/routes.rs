@@ -161,7 +161,7 @@ async fn an_authority_near_its_end_is_told_of_while_the_site_stays_ready() {
         let conditions = ["CertificateReady", "Ready"];
         conditions.map(|type_| site.condition("staging", type_))
     };
-    site.restart_after(3_570 * DAY);
+    site.advance_unmeasured(3_570 * DAY);
     site.rest("staging").await;
     assert_eq!(ready(&site), ["True AuthorityExpiring", "True Ready"]);
     assert_eq!(site.writes_of("staging", 3).await, []);
@@ -170,7 +170,7 @@ async fn an_authority_near_its_end_is_told_of_while_the_site_stays_ready() {
     site.rest("staging").await;
     assert_eq!(ready(&site), ["True Succeeded", "True Ready"]);
     // Nobody deleted the CA before it expired. The message then names the Secret.
-    site.restart_after(3_651 * DAY);
+    site.advance_unmeasured(3_651 * DAY);
     site.rest("staging").await;
     assert_eq!(ready(&site), ["False Expired", "False Expired"]);
     let status = site.status("staging");

@@ -35,6 +35,15 @@ impl Default for ScriptedImages {
 }
 
 impl ScriptedImages {
+    /// Creates a copy that answers in the same way and has not been asked yet.
+    pub fn copy(&self) -> Self {
+        Self {
+            answers: Mutex::new(self.answers.lock().unwrap().clone()),
+            existence: Mutex::new(*self.existence.lock().unwrap()),
+            asked: Mutex::default(),
+        }
+    }
+
     /// Sets the digest that the registry returns for the tag of `image` from now on.
     pub fn moves(&self, image: &str, digest: &str) {
         let mut answers = self.answers.lock().unwrap();
@@ -107,6 +116,14 @@ pub struct ScriptedSmoke {
 }
 
 impl ScriptedSmoke {
+    /// Creates a copy that answers in the same way and has not been asked yet.
+    pub fn copy(&self) -> Self {
+        Self {
+            next: Mutex::new(self.next.lock().unwrap().clone()),
+            asked: Mutex::default(),
+        }
+    }
+
     /// Sets the result for every candidate from now on. With `None`, the checks pass.
     pub fn answers(&self, result: Option<SmokeResult>) {
         *self.next.lock().unwrap() = result;

@@ -68,21 +68,21 @@ impl Site {
         let probes = ScriptedProbes::new(time.clone());
         let mut world = World::new(&api);
         world.run_jobs("-preflight-", JobOutcome::Computed(simulated_preflight));
-        Self::over(api, world, probes, time, NS)
+        let (images, smoke) = (ScriptedImages::default(), ScriptedSmoke::default());
+        Self::over(api, world, time, images, probes, smoke, NS)
     }
 
-    /// Creates an installation with a newly started operator over this cluster. The registry and the smoke checks have
-    /// their default behavior.
+    /// Creates an installation with a newly started operator over this cluster.
     fn over(
         api: FakeApi,
         world: World,
-        probes: ScriptedProbes,
         time: Arc<Mutex<Timestamp>>,
+        images: ScriptedImages,
+        probes: ScriptedProbes,
+        smoke: ScriptedSmoke,
         prod_in: &'static str,
     ) -> Self {
-        let images = Arc::new(ScriptedImages::default());
-        let probes = Arc::new(probes);
-        let smoke = Arc::new(ScriptedSmoke::default());
+        let (images, probes, smoke) = (Arc::new(images), Arc::new(probes), Arc::new(smoke));
         let ctx = context(&api, &images, &probes, &smoke, &time);
         Self {
             api,
@@ -118,14 +118,14 @@ impl Site {
         site
     }
 
-    /// Creates an independent copy of the current state, with a newly started operator. Scripts of the registry and the
-    /// smoke checks are not copied.
+    /// Creates an independent copy of the current state and of all scripts, with a newly started operator.
     pub fn copy(&self) -> Self {
         let time = Arc::new(Mutex::new(self.now()));
         let api = self.api.copy(clock(&time));
         let world = self.world.copy(&api);
         let probes = self.probes.copy(time.clone());
-        Self::over(api, world, probes, time, self.prod_in)
+        let (images, smoke) = (self.images.copy(), self.smoke.copy());
+        Self::over(api, world, time, images, probes, smoke, self.prod_in)
     }
 
     /// Restarts the operator: the new process has no in-memory state.
@@ -231,11 +231,10 @@ impl Site {
         *self.time.lock().unwrap() += SignedDuration::from_secs(seconds);
     }
 
-    /// Advances the clock and restarts the operator, which measured nothing in this time.
-    pub fn restart_after(&mut self, seconds: i64) {
+    /// Advances the clock by a long time without simulating its probes.
+    pub fn advance_unmeasured(&self, seconds: i64) {
         self.advance(seconds);
         self.probes.forget_all();
-        self.restart();
     }
 
     /// Changes the spec of an environment, as a user would.
