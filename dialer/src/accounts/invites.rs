@@ -19,9 +19,9 @@ const MAX_ATTEMPTS: usize = 10;
 /// Purpose for which a client looks up an invite code. Each purpose has its own rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Validation of the code, limited to 5 requests per address in 15 minutes.
+    /// Validation of the code, limited to 5 requests per client address in 15 minutes.
     Validate,
-    /// Preparation of a registration, limited to 3 requests per address in one hour.
+    /// Preparation of a registration, limited to 3 requests per client address in one hour.
     Consume,
 }
 

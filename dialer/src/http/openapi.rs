@@ -15,25 +15,28 @@ use super::schema::refusal::Refusal;
 
 /// Introductory text of the OpenAPI description.
 const ABOUT: &str = "\
-API of the sales dialer. Bodies are JSON of at most 1 MB unless an operation says otherwise. All errors have the same \
-form, the schema `Refusal`; its `code` is stable.
+API of the sales dialer. Bodies are JSON of at most 1 MB unless an operation says otherwise. Errors have the \
+form of the schema `Refusal`, except 503 of `/api/health` and `/readyz`; its `code` is stable.
 
 Live updates are sent over a WebSocket at `/` or `/ws`: connect, send \
 `{\"type\":\"authenticate\",\"token\":\"…\"}`, and read messages.
 
-Routes of the legacy server that were removed answer 410 and name the replacement. Those that are not implemented yet \
-answer 501.";
+Routes of the legacy server that were removed answer 410 and name the replacement. Routes for features that this \
+server does not have answer 501.";
 
 const TAGS: [(&str, &str); 6] = [
     ("accounts", "Sign-in, and the account of the signed-in user"),
-    ("administration", "User management for administrators"),
+    (
+        "administration",
+        "For administrators: accounts, invite codes, default dispositions",
+    ),
     ("leads", "Leads and dispositions"),
-    ("calls", "Call records of reps"),
+    ("calls", "Calls and dial counts"),
     (
         "vendors",
-        "Lead vendors, and phone numbers that must not be contacted",
+        "Lead vendors, file imports, and phone numbers that must not be contacted",
     ),
-    ("system", "Health and version"),
+    ("system", "Health"),
 ];
 
 /// Completes the description that was generated from the handlers: adds the title, tags, security schemes and error

@@ -104,7 +104,7 @@ enum ClusterCommand {
     DemoPromote,
     /// Fill staging with generated leads that belong to a demo user
     DemoData {
-        /// Minimum number of leads that the demo user has at the end
+        /// Number of leads that the demo user must have at least; missing ones are added
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=200))]
         leads: u16,
     },

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -76,6 +76,22 @@ fn render(layout: &Layout, identity: &str, server: &str, context: &str) -> anyho
     serde_json::to_string_pretty(&config).context("encoding a kubeconfig")
 }
 
+/// Rejects a kubeconfig context whose name does not start with `crokodial-`, to protect other clusters from the tests.
+///
+/// # Errors
+/// When there is no context, or it has another name.
+pub fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
+    match context {
+        Some(name) if name.starts_with("crokodial-") => Ok(()),
+        Some(name) => bail!(
+            "the kubeconfig context {name:?} is not ours: its name must start with \"crokodial-\". Rename it (kubectl config rename-context) if this cluster may be written to"
+        ),
+        None => bail!(
+            "the kubeconfig has no current context: choose one whose name starts with \"crokodial-\""
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +111,16 @@ mod tests {
         assert_eq!(config.current_context.as_deref(), Some("crokodial-local"));
         let cluster = config.clusters[0].cluster.as_ref().unwrap();
         assert_eq!(cluster.server.as_deref(), Some("https://127.0.0.1:16443"));
+    }
+
+    #[test]
+    fn only_contexts_of_ours_are_used() {
+        refuse_foreign(Some("crokodial-kind")).unwrap();
+        assert!(refuse_foreign(None).is_err());
+        let refused = refuse_foreign(Some("production")).unwrap_err().to_string();
+        assert!(
+            refused.contains("production") && refused.contains("crokodial-"),
+            "{refused}"
+        );
     }
 }

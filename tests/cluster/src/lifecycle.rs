@@ -276,7 +276,7 @@ impl Cluster {
             Mode::Kind | Mode::Local => kube::config::Kubeconfig::read_from(self.kubeconfig())
                 .with_context(|| format!("reading {}", self.kubeconfig().display()))?,
         };
-        refuse_foreign(config.current_context.as_deref())?;
+        kubeconfig::refuse_foreign(config.current_context.as_deref())?;
         let options = kube::config::KubeConfigOptions::default();
         let mut config = kube::Config::from_custom_kubeconfig(config, &options)
             .await
@@ -317,19 +317,6 @@ impl Cluster {
 
 fn current_kubeconfig() -> anyhow::Result<kube::config::Kubeconfig> {
     kube::config::Kubeconfig::read().context("reading the current kubeconfig")
-}
-
-/// Rejects a kubeconfig context whose name does not start with `crokodial-`, to protect other clusters from the tests.
-fn refuse_foreign(context: Option<&str>) -> anyhow::Result<()> {
-    match context {
-        Some(name) if name.starts_with("crokodial-") => Ok(()),
-        Some(name) => bail!(
-            "the kubeconfig context {name:?} is not ours: its name must start with \"crokodial-\". Rename it (kubectl config rename-context) if this cluster may be written to"
-        ),
-        None => bail!(
-            "the kubeconfig has no current context: choose one whose name starts with \"crokodial-\""
-        ),
-    }
 }
 
 /// Stops the cluster of a state directory, except in mode `current`, and removes its state. Missing files are ignored.
@@ -383,20 +370,4 @@ fn stop_supervisor(layout: &Layout, progress: &Progress) -> anyhow::Result<()> {
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_contexts_of_ours_are_used() {
-        refuse_foreign(Some("crokodial-kind")).unwrap();
-        assert!(refuse_foreign(None).is_err());
-        let refused = refuse_foreign(Some("production")).unwrap_err().to_string();
-        assert!(
-            refused.contains("production") && refused.contains("crokodial-"),
-            "{refused}"
-        );
-    }
 }

@@ -25,7 +25,7 @@ impl std::fmt::Debug for Module {
     }
 }
 
-/// All modules of one crate.
+/// All modules of one crate, except those that are compiled only for tests.
 #[derive(Debug, Default)]
 pub struct Crate {
     /// Modules by their path.
@@ -33,7 +33,8 @@ pub struct Crate {
 }
 
 impl Crate {
-    /// Reads the crate with this root file, such as `src/lib.rs`, and all files of its modules.
+    /// Reads the crate with this root file, such as `src/lib.rs`, and the files of all its modules except those that are
+    /// compiled only for tests.
     ///
     /// # Errors
     /// Returns an error if a file is missing or cannot be parsed.

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-/// Timeout of one attempt. The caller repeats attempts until the deadline of the process.
+/// Timeout of one attempt. The caller repeats attempts until the deadline by which the process must be ready.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A readiness check of a process.
