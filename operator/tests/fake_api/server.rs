@@ -265,7 +265,8 @@ impl Server {
         found.metadata.resource_version.unwrap()
     }
 
-    /// Asserts that a fake server received no request with an unknown path or an invalid body.
+    /// Asserts that the server received no request with an unknown path or an invalid body. Does nothing for a real
+    /// server.
     pub fn assert_nothing_unexpected(&self) {
         if let Some(fake) = self.fake() {
             assert!(fake.unexpected().is_empty(), "{:?}", fake.unexpected());

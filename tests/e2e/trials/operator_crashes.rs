@@ -83,8 +83,8 @@ fn draw(seed: u64, writes: usize) -> Vec<(usize, CrashTime)> {
     (0..CRASHES).map(|_| point()).collect()
 }
 
-/// Rolls out an image in staging and promotes it to prod, while the operator crashes as scheduled. Returns the
-/// operator's writes in prod's namespace during the promotion.
+/// Rolls out an image in staging without crashes. Then promotes it to prod while the operator crashes as scheduled.
+/// Returns the counts of the operator's writes in prod's namespace during the promotion.
 async fn promote(
     world: &World,
     proxy: &CrashProxy,

@@ -89,8 +89,8 @@ const MARKETPLACE: Names = &[
     ("created_at", &["created"]),
 ];
 
-/// Ids of a NextGen purchase, each as the field of the lead and the column. The legacy importer discarded them, but the
-/// field `formattedJson` of the lead needs them.
+/// Ids of a NextGen purchase: pairs of the lead's field and the CSV column that contains its value. The legacy importer
+/// discarded these ids, but the lead's field `formattedJson` needs them.
 const PURCHASE_IDS: [(&str, &str); 5] = [
     ("purchaseId", "purchase_id"),
     ("vendorId", "vendor_id"),
@@ -252,8 +252,8 @@ impl Columns {
         }
     }
 
-    /// Adds the state, which webhook messages restrict to two letters, and the ids of a NextGen purchase, which webhook
-    /// messages do not contain.
+    /// Adds what parsing the row like a webhook message leaves out: the state, which may be longer here than the two
+    /// letters allowed in a webhook message, and the ids of a NextGen purchase.
     fn more(&self, row: &Row, lead: &mut VendorLead, told: &mut Told) {
         if let Some((column, text)) = self.first(row, self.vendor.state()) {
             if text.chars().count() <= MAX_LENGTH {
