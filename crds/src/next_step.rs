@@ -1,9 +1,9 @@
-//! The next step for each reason, which ends the message of a condition.
+//! The next step for each reason. If a person must take it, it is the last part of a condition's message.
 
 use crate::reason::Reason;
 
 impl Reason {
-    /// What to do next, as a complete sentence for the end of a message.
+    /// Returns the next step for this reason, as a complete sentence for the end of a message.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn next_step(self) -> &'static str {
@@ -15,7 +15,9 @@ impl Reason {
             | Self::Allowed
             | Self::Superseded
             | Self::Serving => "Nothing to do.",
-            Self::Progressing => "Wait; the release's progress deadline bounds it.",
+            Self::Progressing => {
+                "Wait; a rollout ends within rollout.progressDeadline, other changes sooner."
+            }
             Self::Baking => "Wait for the end of rollout.bake.",
             Self::InvalidSpec => "Correct the field the message names.",
             Self::ConfigMapNotFound => {
@@ -24,17 +26,19 @@ impl Reason {
             Self::ImageNotFound => "Push the image, or correct spec.image.",
             Self::RegistryUnauthorized => "Give a Secret with access in spec.imagePullSecrets.",
             Self::RegistryUnreachable => {
-                "Check the registry and the network between; it is tried again by itself."
+                "Check the registry and the network to it; the operator retries by itself."
             }
             Self::NotVerified => {
-                "Nothing to do; the application's own health shows whether it works."
+                "Nothing to do. To have the connection string and its database checked, set mongo.preflight.mode to Job."
             }
-            Self::PreflightRunning => "Wait; mongo.preflight.timeout bounds it.",
+            Self::PreflightRunning => {
+                "Wait; it ends within mongo.preflight.timeout plus one minute."
+            }
             Self::PreflightBlocked => {
-                "Remove the cause the message names; it is tried again by itself."
+                "Remove the cause the message names; the operator retries by itself."
             }
             Self::RotationPending => {
-                "Set another mongo.rotateNonce to have the application use it."
+                "Set a new mongo.rotateNonce to give the new connection string to the application."
             }
             Self::DnsFailure => "Correct the host in the connection string, or the DNS record.",
             Self::ConnectionRefused => {
@@ -46,16 +50,18 @@ impl Reason {
             Self::TlsFailure => {
                 "Set tls=true or tls=false in the connection string as the server needs it, or correct its certificate."
             }
-            Self::NotAnswering => "Look at the server's load and log; it is tried again by itself.",
+            Self::NotAnswering => {
+                "Check the server's load and log; the operator retries by itself."
+            }
             Self::AuthFailed => {
                 "Write the current user and password into the Secret, percent-encoded, with the right authSource."
             }
-            Self::NotAuthorized => "Grant the role on the database to the user.",
+            Self::NotAuthorized => "Grant the role on the database to the database user.",
             Self::NoPrimary => {
-                "See that the replica set has a primary and its members' names resolve here; it is tried again by itself."
+                "Check that the replica set has a primary and that its members' names resolve in the cluster; the operator retries by itself."
             }
             Self::UnexpectedAnswer => {
-                "Check that the host and port are those of MongoDB; read the server's log for the error."
+                "Check that host and port belong to a MongoDB server, and read its log for the error."
             }
             Self::WrongDatabase => "Give this environment a database of its own.",
             Self::SharedSecret => {
@@ -65,91 +71,97 @@ impl Reason {
                 "Create the Secret in the environment's namespace, or correct its name."
             }
             Self::KeyNotFound => {
-                "Add the key to the Secret, or write another in mongo.uriSecretRef.key."
+                "Add the key to the Secret, or name another key in mongo.uriSecretRef.key."
             }
             Self::BadUri => "Correct the value in the Secret as the message says.",
             Self::SecretNotAllowed => {
                 "Copy the values the application needs into a Secret of its own."
             }
             Self::SoakNotMet => {
-                "Wait until it has; or let this digest through with promotion.allow."
+                "Wait until the soak is over, or let this digest through with promotion.allow."
             }
             Self::AvailabilityTooLow => {
-                "Find out why it failed there, and promote a correction; or let this digest through with promotion.allow."
+                "Find out why the source failed and promote a fix, or let this digest through with promotion.allow."
             }
             Self::NotInSource => {
-                "Release the image there first; or let this digest through with promotion.allow."
+                "Release the image in the source first, or let this digest through with promotion.allow."
             }
             Self::SourceNotGood => {
-                "Follow the release the message names; or let this digest through with promotion.allow."
+                "If the release the message names is under way, wait; if it failed, release a fix in the source. Or let this digest through with promotion.allow."
             }
-            Self::SourceNotFound => "Create it, or correct promotion.from.",
+            Self::SourceNotFound => "Create the source environment, or correct promotion.from.",
             Self::SourceNotWatched => {
                 "Add the namespace to the chart's namespaces.watch, or correct promotion.from."
             }
-            Self::Frozen => "Wait for its end; or let this digest through with promotion.allow.",
-            Self::CandidateRunning => "Wait; rollout.progressDeadline bounds it.",
+            Self::Frozen => {
+                "Wait until the freeze ends, or let this digest through with promotion.allow."
+            }
+            Self::CandidateRunning => {
+                "Wait; it usually ends within rollout.progressDeadline. The message says what it waits for."
+            }
             Self::CandidateFailed => {
-                "Correct the values in the Secrets of config.secretRefs; with what the message says they do not work."
+                "Correct the values in the Secrets of config.secretRefs; the message says what fails with them."
             }
             Self::CrashLoop => {
-                "The message says how the container ended, its log why; release a corrected image or configuration."
+                "Read the container's log for the cause, then release a corrected image or configuration."
             }
             Self::ImagePull => {
                 "Push the image or correct imagePullSecrets, then set a new rollout.retry."
             }
             Self::ConfigError => "Correct the configuration the message names.",
             Self::ProgressDeadlineExceeded => {
-                "Read the pods' state and log; then release a correction, or raise rollout.progressDeadline and set a new rollout.retry."
+                "Check the pods' state and log, then release a fix, or raise rollout.progressDeadline and set a new rollout.retry."
             }
-            Self::BakeFailed => "Read the message and the log, then release a correction.",
-            Self::ProbeFailed => "Read the application's log, then release a correction.",
+            Self::BakeFailed => "Read the message and the pods' log, then release a fix.",
+            Self::ProbeFailed => "Read the application's log, then release a fix.",
             Self::SlowResponses => {
-                "Compare what the two releases do to answer the health path, then release a correction."
+                "Compare how the two releases answer the health path, then release a fix."
             }
-            Self::RolledBack => "Release a correction, or set a new rollout.retry.",
+            Self::RolledBack => {
+                "Release a fix, or set a new rollout.retry to try the same release again."
+            }
             Self::Held => "Change the image or configuration, or set a new rollout.retry.",
-            Self::Paused => "Decide: release a correction, or pin a release that is good.",
+            Self::Paused => "Release a fix, or pin a Good release.",
             Self::ReleasePhaseFailed => {
-                "Read the log of the release's Job; then release a correction, or set a new rollout.retry."
+                "Read the log of the release's Job, then release a fix, or set a new rollout.retry."
             }
             Self::SmokeFailed => {
-                "Release a correction of what the message names, or set a new rollout.retry."
+                "Fix what the message names and release the fix, or set a new rollout.retry."
             }
             Self::Pinned => {
-                "Set spec.pin of the CrokodialRelease to false when the spec is to count again."
+                "Set spec.pin of the CrokodialRelease to false to follow the spec again."
             }
-            Self::PinShadowed => "Set spec.pin to false on the release that is not meant.",
+            Self::PinShadowed => "Set spec.pin to false on the release that should not be pinned.",
             Self::PinRefused => {
-                "Set its spec.pin to false, and pin a release that is good and rollbackable."
+                "Set spec.pin to false on this release, and pin one that is Good and rollbackable."
             }
-            Self::Suspended => "Remove spec.suspend when it is to go on.",
-            Self::ScaledToZero => "Scale up when the site is to answer again.",
+            Self::Suspended => "Remove spec.suspend to continue.",
+            Self::ScaledToZero => "Raise runtime.replicas to serve again.",
             Self::Blocked => {
-                "Remove the cause the message names; the release then goes on by itself."
+                "Remove the cause the message names; the release then continues by itself."
             }
             Self::RollbackStuck => {
-                "Look at the pods the message names at once: the site may be degraded."
+                "At once, check the pods of the release the message names: the site may be degraded."
             }
-            Self::NeverDeployed => "Follow the other conditions to the cause.",
+            Self::NeverDeployed => "Read the other conditions for the cause.",
             Self::ControllerMissing => {
                 "Install an Ingress controller, or correct route.ingressClassName."
             }
             Self::NotAccepted => "Read the controller's log and the Ingress's Events.",
             Self::HostTaken => {
-                "Choose another domain, or take it away from the environment the message names."
+                "Choose another domain, or remove this one from the environment the message names."
             }
             Self::NameConflict => "Delete or rename the object the message names.",
-            Self::Expired => "Follow the message to why it was not renewed.",
-            Self::RenewalFailed => "Follow the message; it is tried again by itself.",
+            Self::Expired => "Read the message for why the certificate was not renewed.",
+            Self::RenewalFailed => "Fix what the message names; the operator retries by itself.",
             Self::AuthorityExpiring => {
-                "Delete the Secret the message names, which makes a new authority and certificate at once, and give its ca.crt to all who trust the old one."
+                "Delete the Secret the message names: the operator creates a new CA and certificate at once. Then give the ca.crt of the new CA to everyone who trusts the old one."
             }
             Self::ControllerNeedsConfig => {
-                "Set what the message names in the controller's configuration."
+                "Add the setting the message names to the controller's configuration."
             }
             Self::NotMeasured | Self::Unknown => "Wait for the next check.",
-            Self::Down => "Read the pods' state and log.",
+            Self::Down => "Check the pods' state and log.",
         }
     }
 }
