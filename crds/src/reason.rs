@@ -206,7 +206,7 @@ pub enum Reason {
     /// The pin is not in effect, because another release was pinned later.
     #[strum(props(who = "user"))]
     PinShadowed,
-    /// The release cannot be pinned: it was never good, or its snapshot or image no longer exists.
+    /// The release cannot be pinned: it was never good, or it does not run and its snapshot or image no longer exists.
     #[strum(props(who = "user"))]
     PinRefused,
     /// The field `suspend` of the spec suspends the operator for this environment.

@@ -24,7 +24,7 @@ use crate::requeue::RequeueTrigger;
 use crate::smoke::{Smoke, SmokeResult, SmokeTarget};
 use crate::uptime::Probes;
 
-/// Maximum length of an Event's note in characters. The API server accepts at most 1024 bytes.
+/// Maximum length of an Event's note in bytes. The API server accepts at most 1024 bytes.
 const MAX_NOTE: usize = 1000;
 
 /// Settings of the operator, from its command line.
@@ -165,6 +165,12 @@ impl Context {
         self.io.fence().since().unwrap_or(self.began)
     }
 
+    /// Drops the state of an environment that no longer exists, and stops its probes.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        self.probes.forget(namespace, name);
+        self.warnings.forget(namespace, name);
+    }
+
     /// Publishes an Event about the object `about`. A failure is only logged, because nothing depends on Events.
     pub async fn event<K: Resource<DynamicType = ()>>(
         &self,
@@ -189,7 +195,7 @@ impl Context {
         let event = Event {
             type_,
             reason: reason.to_owned(),
-            note: Some(note.chars().take(MAX_NOTE).collect()),
+            note: Some(shortened(note).to_owned()),
             action: "Reconcile".to_owned(),
             secondary,
         };
@@ -204,5 +210,23 @@ impl Context {
             Ok(Err(error)) => tracing::warn!(reason, %error, "an Event could not be published"),
             Err(_) => tracing::warn!(reason, "an Event was not published within 5 s"),
         }
+    }
+}
+
+/// Returns the start of a note that fits into an Event.
+fn shortened(note: &str) -> &str {
+    &note[..note.floor_char_boundary(MAX_NOTE)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_cut_by_its_bytes_and_between_characters() {
+        assert_eq!(shortened("release 2 failed"), "release 2 failed");
+        assert_eq!(shortened(&"x".repeat(2000)).len(), MAX_NOTE);
+        let three_bytes_each = "\u{20ac}".repeat(2000);
+        assert_eq!(shortened(&three_bytes_each), "\u{20ac}".repeat(333));
     }
 }

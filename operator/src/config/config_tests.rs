@@ -55,7 +55,7 @@ fn every_flag_is_honoured() {
     let config = config(&[
         "--ingress-class=traefik",
         "--tls-mode=None",
-        "--plain-http-registries=B.example:5000, a.example,a.example",
+        "--plain-http-registries=B.example:5000, a.example,A.example",
         "--allow-ingress-class-read",
         "--pod-name=operator-1",
         "--lease-duration=15s",
@@ -71,7 +71,7 @@ fn every_flag_is_honoured() {
     assert_eq!(config.tls_mode, TlsMode::None);
     assert_eq!(
         config.plain_http_registries,
-        ["b.example:5000", "a.example"]
+        ["a.example", "b.example:5000"]
     );
     assert!(config.allow_ingress_class_read);
     assert_eq!(config.concurrency.get(), 3);

@@ -3,6 +3,7 @@
 //! The parsers always return `Ok` to clap. An invalid value is an `Err` inside that `Ok`, so that
 //! [`Config::from_args`](super::Config::from_args) can report the errors of all flags together.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
@@ -189,8 +190,8 @@ fn named(text: &str, fix: &'static str, what: &str, valid: fn(&str) -> bool) -> 
     })
 }
 
-/// Parses comma-separated values. They are sorted and deduplicated, then normalized with `normalise` and checked with
-/// `valid`. `problem` formats the message for an invalid value.
+/// Parses comma-separated values. They are normalized with `normalise`, sorted, deduplicated, and checked with `valid`.
+/// `problem` formats the message for an invalid value.
 fn list(
     text: &str,
     fix: &'static str,
@@ -199,10 +200,8 @@ fn list(
     problem: impl Fn(&String) -> String,
 ) -> Parsed<Vec<String>> {
     let items = text.split(',').map(str::trim);
-    let mut items: Vec<&str> = items.filter(|item| !item.is_empty()).collect();
-    items.sort_unstable();
-    items.dedup();
-    let items: Vec<String> = items.into_iter().map(normalise).collect();
+    let items = items.filter(|item| !item.is_empty()).map(normalise);
+    let items: Vec<String> = items.collect::<BTreeSet<String>>().into_iter().collect();
     let wrong = items.iter().filter(|item| !valid(item));
     let problems: Vec<String> = wrong.map(problem).collect();
     if !problems.is_empty() {

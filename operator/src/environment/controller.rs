@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
+use super::known_environments::KnownEnvironments;
 use super::model::children::ChildKind;
 use crate::context::Context;
 use crate::metrics::{FailureClass, Reconciled};
@@ -101,12 +102,14 @@ pub async fn run(
         .await;
 }
 
-fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
+fn watches(ctx: &Arc<Context>, watched: &Watched) -> Controller<Guarded> {
     let namespace = watched.namespace.as_str();
     let environments = Api::<Guarded>::namespaced(watched.client.clone(), namespace);
     let (store, writer) = reflector::store();
     let kept = watcher(environments, all()).modify(forget_managers);
-    let kept = reflector(writer, kept).applied_objects();
+    let kept = reflector(writer, kept)
+        .inspect(forget_deleted(ctx.clone(), namespace.to_owned()))
+        .applied_objects();
     let controller = Controller::for_stream(kept, store.clone());
     let (secrets, maps) = (store.clone(), store.clone());
     let changes = ctx.release_changes.clone();
@@ -135,6 +138,20 @@ fn watches(ctx: &Context, watched: &Watched) -> Controller<Guarded> {
         .watches(watched.metadata::<ConfigMap>(), all(), move |m| {
             referring(&maps, &m, names_config_map)
         })
+}
+
+/// Returns a function that drops the state of environments which the events of the watch show to be deleted. Without it,
+/// their former addresses would be probed until the operator restarts.
+fn forget_deleted(
+    ctx: Arc<Context>,
+    namespace: String,
+) -> impl FnMut(&Result<watcher::Event<Guarded>, watcher::Error>) {
+    let mut known = KnownEnvironments::default();
+    move |event| {
+        for name in event.iter().flat_map(|event| known.gone(event)) {
+            ctx.forget(&namespace, &name);
+        }
+    }
 }
 
 /// Adds the watch for one kind of child object, unless another watch already covers it.

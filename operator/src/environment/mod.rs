@@ -17,6 +17,7 @@ pub mod error;
 pub mod finding;
 pub mod hosts;
 pub mod isolation;
+mod known_environments;
 pub mod model;
 pub mod observe;
 pub mod status;
@@ -69,8 +70,7 @@ pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> Resul
 async fn run(ctx: &Arc<Context>, namespace: &str, name: &str) -> Result<Action, Error> {
     let found = get(ctx, namespace, name).await.map_err(Error::Observe)?;
     let Some(environment) = found else {
-        ctx.probes.forget(namespace, name);
-        ctx.warnings.forget(namespace, name);
+        ctx.forget(namespace, name);
         return Ok(Action::await_change());
     };
     let owner = Owner::of(&environment).map_err(ValidateError::from)?;
@@ -231,9 +231,7 @@ async fn carry_out(
     applied.map_err(Error::Apply)?;
     if valid.conflict.is_none() {
         records::adopt(ctx, subject, step, observed).await?;
-    }
-    records::retire(ctx, step, observed).await?;
-    if valid.conflict.is_none() {
+        records::retire(ctx, step, observed).await?;
         // After the children, because the Job's pod needs the ServiceAccount and the NetworkPolicy.
         let started =
             checks::carry_out(ctx, owner, effective, &valid.check, &observed.attempts).await;

@@ -48,8 +48,8 @@ pub struct Valid {
     /// Finding for condition `HttpsForced`; `None` if HTTP need not redirect to HTTPS.
     pub https: Option<Finding>,
     /// Finding about objects that have the name of one of the environment's child objects but not the operator's
-    /// labels. While it is set, the operator creates and changes no object of the environment except its status. It
-    /// still deletes old release records and their snapshots.
+    /// labels. While it is set, the operator creates, changes and deletes nothing of the environment, except its
+    /// status.
     pub conflict: Option<Finding>,
 }
 

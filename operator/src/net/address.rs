@@ -3,6 +3,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// IPv6 addresses of cloud metadata services outside the link-local network: of AWS (EC2 user guide, "instance metadata
+/// service") and of Google Cloud (Compute Engine, "metadata server").
+pub const METADATA_SERVICES_V6: [Ipv6Addr; 2] = [
+    Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254),
+    Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254),
+];
+
 /// Returns true if the operator must not connect to `ip`. `api_server_ips` are the addresses of the Kubernetes API
 /// server.
 pub fn is_refused(ip: IpAddr, api_server_ips: &[IpAddr]) -> bool {
@@ -44,8 +51,6 @@ fn refusal_v4(ip: Ipv4Addr) -> Option<&'static str> {
 }
 
 fn refusal_v6(ip: Ipv6Addr) -> Option<&'static str> {
-    // The only cloud metadata service outside link-local: EC2's IMDS over IPv6 (AWS EC2 user guide).
-    const EC2_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
     if ip.is_loopback() {
         Some("loopback")
     } else if ip.is_unspecified() {
@@ -54,7 +59,7 @@ fn refusal_v6(ip: Ipv6Addr) -> Option<&'static str> {
         Some("multicast")
     } else if ip.is_unicast_link_local() {
         Some("link-local")
-    } else if ip == EC2_METADATA {
+    } else if METADATA_SERVICES_V6.contains(&ip) {
         Some("metadata service")
     } else {
         None
@@ -120,6 +125,7 @@ mod tests {
             ("ff02::1", "multicast"),
             ("255.255.255.255", "broadcast"),
             ("fd00:ec2::254", "metadata service"),
+            ("fd20:ce::254", "metadata service"),
             ("10.96.0.1", "Kubernetes API server"),
             ("::ffff:10.96.0.1", "Kubernetes API server"),
         ];

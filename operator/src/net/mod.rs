@@ -12,7 +12,7 @@ mod error;
 mod guard;
 mod trust;
 
-pub use address::{is_refused, refusal};
+pub use address::{METADATA_SERVICES_V6, is_refused, refusal};
 pub use client::{Endpoint, Exchange, HttpClient, Scheme};
 pub use error::{NetError, TlsFault};
 pub use guard::{Guard, api_server_ips};

@@ -148,3 +148,51 @@ fn debug_output_holds_no_credential() {
         "{text}"
     );
 }
+
+#[test]
+fn a_star_in_a_label_matches_any_number_of_characters() {
+    for (glob, label, matches) in [
+        ("*", "", true),
+        ("*", "eu", true),
+        ("eu-*", "eu-1", true),
+        ("eu-*", "us-1", false),
+        ("*-1", "eu-1", true),
+        ("*-1", "eu-2", false),
+        ("a*a", "a", false),
+        ("a*a", "aa", true),
+        ("a*b*c", "a-b-b-c", true),
+        ("a*b*c", "a-c-b", false),
+        ("*ab*ab", "abab", true),
+        ("*ab*ab", "ab", false),
+        ("**b**", "abc", true),
+        ("plain", "plain", true),
+        ("plain", "plai", false),
+    ] {
+        assert_eq!(label_matches(glob, label), matches, "{glob} {label}");
+    }
+}
+
+/// A matcher that backtracks takes longer than the age of the universe for the first pattern, and one that recurses
+/// overflows its stack with the second.
+#[test]
+fn a_pattern_of_many_stars_costs_no_more_than_its_length() {
+    let label = "a".repeat(60);
+    let backtracking = format!("{}b", "*a".repeat(30));
+    assert!(!label_matches(&backtracking, &label));
+    assert!(label_matches(&"*".repeat(100_000), &label));
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_label_matches_as_every_split_of_it_says(glob in "[ab*]{0,6}", label in "[ab]{0,6}") {
+        // The oracle tries every split, which is too slow for anything but short texts.
+        fn tries_all(glob: &[u8], label: &[u8]) -> bool {
+            match glob.split_first() {
+                None => label.is_empty(),
+                Some((b'*', rest)) => (0..=label.len()).any(|at| tries_all(rest, &label[at..])),
+                Some((letter, rest)) => label.first() == Some(letter) && tries_all(rest, &label[1..]),
+            }
+        }
+        proptest::prop_assert_eq!(label_matches(&glob, &label), tries_all(glob.as_bytes(), label.as_bytes()));
+    }
+}

@@ -49,7 +49,7 @@ pub enum FreezeError {
     Backwards(String),
     /// `weekly` is not an interval between two different times of the week.
     #[error(
-        "freeze \"{0}\": weekly: write two different days with times such as Fri 16:00-Mon 07:00"
+        "freeze \"{0}\": weekly: write two different times of the week such as Fri 16:00-Mon 07:00"
     )]
     Weekly(String),
     /// `timeZone` is not the name of an IANA time zone. The second field is its value.

@@ -167,7 +167,7 @@ fn what_cannot_be_understood_is_told_with_what_to_write() {
     for (spec, part) in [
         (
             weekly_in("Fri 16:00-Fri 16:00", "UTC"),
-            "two different days",
+            "two different times of the week",
         ),
         (weekly_in("Fri 24:00-Mon 07:00", "UTC"), "such as Fri 16:00"),
         (weekly_in("Fri +1:00-Mon 07:00", "UTC"), "such as Fri 16:00"),

@@ -28,10 +28,14 @@ pub fn pin(view: &View<'_>) -> Option<Pin> {
     })
 }
 
-/// Returns the reason why a pinned release cannot run; `None` if it can.
+/// Returns the reason why a pinned release cannot run; `None` if it can. A release that is already in the Deployment
+/// needs neither its snapshot nor the registry, so an incident there does not end its pin.
 fn refusal(view: &View<'_>, record: &Record) -> Option<&'static str> {
     if !record.good() {
         return Some("it was never good");
+    }
+    if view.workload.release == Some(record.number()) {
+        return None;
     }
     if !view.snapshots.contains(&record.number()) {
         return Some("what it froze is gone");
@@ -63,6 +67,13 @@ pub(super) fn note(view: &View<'_>, active: Option<&Pin>, updates: &mut StatusUp
                 ConditionStatus::False,
                 Reason::PinShadowed,
                 format!("release {other} was pinned later"),
+            ),
+            _ if !view.snapshots.contains(&number) => (
+                ConditionStatus::True,
+                Reason::Pinned,
+                format!(
+                    "release {number} runs until its pin is taken away; its snapshot is lost, so replicas and credentials stay as they are"
+                ),
             ),
             _ => (
                 ConditionStatus::True,

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, PodTemplateSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -93,14 +93,18 @@ impl Snapshot {
     /// Reads a snapshot from its ConfigMap.
     ///
     /// # Errors
-    /// [`SnapshotError::Unreadable`] if `release.json` is missing or is not valid.
+    /// [`SnapshotError::Unreadable`] if `release.json` is missing or is not valid, or its template is no
+    /// `PodTemplateSpec`.
     pub fn of(object: &ConfigMap) -> Result<Self, SnapshotError> {
         let bytes = object
             .binary_data
             .as_ref()
             .and_then(|d| d.get(KEY))
             .ok_or(SnapshotError::Unreadable)?;
-        let frozen = serde_json::from_slice(&bytes.0).map_err(|_| SnapshotError::Unreadable)?;
+        let frozen: Frozen =
+            serde_json::from_slice(&bytes.0).map_err(|_| SnapshotError::Unreadable)?;
+        // The builders change fields of the template in place, which would panic if a field had another type.
+        PodTemplateSpec::deserialize(&frozen.template).map_err(|_| SnapshotError::Unreadable)?;
         Ok(Self {
             frozen,
             config: object.data.clone().unwrap_or_default(),
@@ -184,6 +188,30 @@ mod tests {
             .to_config_map()
             .unwrap_err();
         assert!(matches!(error, SnapshotError::TooLarge(size) if size > MAX_BYTES));
+    }
+
+    #[test]
+    fn a_template_that_is_no_pod_template_is_unreadable() {
+        for template in [
+            json!("x"),
+            json!([]),
+            json!({"metadata": "x"}),
+            json!({"metadata": {"annotations": "x"}}),
+            json!({"metadata": {"labels": [1]}}),
+            json!({"spec": []}),
+            json!({"spec": {"containers": {"name": "app"}}}),
+            json!({"spec": {"containers": ["x"]}}),
+            json!({"spec": {"containers": [{"name": "app", "env": "x"}]}}),
+        ] {
+            let mut forged = snapshot("info");
+            forged.frozen.template = template.clone();
+            let object = forged.to_config_map().unwrap();
+            assert_eq!(
+                Snapshot::of(&object),
+                Err(SnapshotError::Unreadable),
+                "{template}"
+            );
+        }
     }
 
     #[test]

@@ -104,6 +104,16 @@ pub struct PodView {
     pub waiting: Option<Waiting>,
 }
 
+/// Returns true if a pod has ended for good (phase `Succeeded` or `Failed`), for example because it was evicted. Such a
+/// pod remains as an object, but it never becomes ready again.
+pub fn has_ended(pod: &Pod) -> bool {
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
 /// Exit of a container, as reported by the kubelet. The application's termination message is not read, because it may
 /// contain secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -73,3 +73,18 @@ fn an_end_is_counted_once_whether_it_is_shown_now_or_before() {
         assert_eq!((seen.exits, seen.last_exit), (exits, code.map(Exit::Code)));
     }
 }
+
+#[test]
+fn a_pod_has_ended_when_its_phase_is_final() {
+    for (status, ended) in [
+        (json!({}), false),
+        (json!({"phase": "Pending"}), false),
+        (json!({"phase": "Running"}), false),
+        (json!({"phase": "Unknown"}), false),
+        (json!({"phase": "Succeeded"}), true),
+        (json!({"phase": "Failed", "reason": "Evicted"}), true),
+    ] {
+        let pod: Pod = serde_json::from_value(json!({ "status": status })).unwrap();
+        assert_eq!(has_ended(&pod), ended, "{status}");
+    }
+}

@@ -1,8 +1,8 @@
 //! Tests of failed rollouts: which causes reject or roll back a release, and which ones only block it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::Site;
+use crate::support::{NS, Site};
 use crokodial_fake_api::Behaviour;
 use crokodial_operator::registry::Existence;
 
@@ -186,4 +186,31 @@ async fn a_bake_without_pods_proves_nothing() {
     );
     site.bake("staging").await;
     assert_eq!(site.phases("staging"), ["1 Good"]);
+}
+
+/// An evicted pod remains as an object. It must not count as an unready pod of the last good release, because a release
+/// that crashes would then only be blocked and tried without end.
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_has_ended_counts_for_nothing() {
+    let mut site = Site::good().await;
+    let web = |pod: &Value| pod["metadata"]["labels"]["app.kubernetes.io/component"] == "web";
+    let mut pods = site.api.list("pods", NS).into_iter();
+    let mut evicted = pods.find(web).unwrap();
+    evicted["metadata"] = json!({
+        "name": "staging-evicted",
+        "namespace": NS,
+        "labels": evicted["metadata"]["labels"],
+    });
+    evicted["status"] = json!({
+        "phase": "Failed",
+        "reason": "Evicted",
+        "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": site.now().to_string()}],
+    });
+    site.api.put(evicted);
+    site.behave(NEW, Behaviour::CrashLoop);
+    site.image("staging", NEW);
+    site.rest("staging").await;
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Rejected"]);
+    assert_eq!(site.reason("staging-2"), "CrashLoop");
+    assert_last_good_serves(&site);
 }

@@ -233,3 +233,32 @@ async fn a_day_after_the_last_look_the_registry_is_asked_whether_one_can_return(
     );
     assert_eq!(site.events("PinRefused").len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pin_in_effect_outlives_its_image_in_the_registry_and_its_snapshot() {
+    let mut site = two_good().await;
+    pin(&site, "staging-1", true);
+    site.rest("staging").await;
+    let (pods, template) = (site.pods(), site.template("staging"));
+    site.images.existence(Existence::Gone);
+    site.advance(25 * 3600);
+    site.rest("staging").await;
+    let status = site.get("crokodialreleases", "staging-1")["status"].clone();
+    assert_eq!(status["rollbackable"], json!(false));
+    site.api.delete("configmaps", NS, "staging-r1");
+    site.restart();
+    site.rest("staging").await;
+    assert_eq!((site.pods(), site.template("staging")), (pods, template));
+    assert_eq!(site.condition("staging", "Ready"), "False Pinned");
+    assert_eq!(site.events("PinRefused"), Vec::<String>::new());
+    let told = &site.get("crokodialreleases", "staging-1")["status"]["conditions"][0];
+    assert_eq!(told["reason"], "Pinned");
+    assert!(
+        told["message"]
+            .as_str()
+            .unwrap()
+            .contains("its snapshot is lost"),
+        "{told}"
+    );
+    assert_eq!(site.writes_of("staging", 3).await, []);
+}

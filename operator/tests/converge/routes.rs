@@ -55,6 +55,32 @@ async fn a_foreign_object_of_a_childs_name_is_never_touched() {
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
 }
 
+/// The condition says that nothing was changed, so old records must not be deleted either.
+#[tokio::test(start_paused = true)]
+async fn under_a_name_conflict_no_record_is_deleted() {
+    let mut site = Site::good().await;
+    site.edit("staging", |spec| {
+        spec["history"] = json!({"releases": 1, "days": 1})
+    });
+    site.image("staging", "registry.test/dialer:2");
+    site.rest("staging").await;
+    site.bake("staging").await;
+    site.api.delete("services", NS, "staging");
+    site.api.put(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "staging", "namespace": NS},
+        "spec": {"selector": {"app": "theirs"}, "ports": [{"port": 80}]}}));
+    site.advance_unmeasured(3 * 86_400);
+    site.rest("staging").await;
+    assert_eq!(site.condition("staging", "Ready"), "False NameConflict");
+    assert_eq!(site.phases("staging"), ["1 Good", "2 Good"]);
+    site.api.delete("services", NS, "staging");
+    site.rest("staging").await;
+    assert_eq!(
+        site.phases("staging"),
+        ["2 Good"],
+        "they are deleted afterwards"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_number_whose_snapshots_name_is_taken_is_skipped() {
     let mut site = Site::new();

@@ -137,7 +137,7 @@ const ENTRIES: &[(&[Reason], &str, &[&str])] = &[
     ),
     (
         &[Reason::PinShadowed, Reason::PinRefused],
-        "The last pin set applies. A pin on a release that was never good, or whose image is gone, has no effect.",
+        "The last pin set applies. A pin on a release that was never good, or that does not run and whose image is gone, has no effect.",
         &[
             "kubectl -n $NS get crel -o custom-columns=NAME:.metadata.name,PHASE:.status.phase,PIN:.spec.pin,BACK:.status.rollbackable",
         ],

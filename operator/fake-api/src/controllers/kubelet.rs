@@ -44,6 +44,10 @@ impl SimulatedKubelet<'_> {
                 let said = job_pods::step_pod(store, self.jobs, &key, &pod)?;
                 return Some(format!("pod {}: {said}", key.name));
             }
+            let phase = pod.value.pointer("/status/phase").and_then(Value::as_str);
+            if matches!(phase, Some("Succeeded" | "Failed")) {
+                return None;
+            }
             let config_missing = missing_reference(store, &key, &pod.value);
             let next = next(&pod.value, self.behaviour(&pod.value), config_missing)?;
             let said = format!("pod {}: {next:?}", key.name);

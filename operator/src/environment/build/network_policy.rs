@@ -7,12 +7,13 @@ use crokodial_crds::names::{
 use serde_json::{Value, json};
 
 use crate::environment::model::owner::Owner;
+use crate::net::METADATA_SERVICES_V6;
 
 /// IPv4 address of the cloud provider's metadata service, which returns credentials of the node.
 const METADATA_SERVICE: &str = "169.254.169.254/32";
 
 /// Builds the NetworkPolicy of the serving pods and of preflight Jobs. Ingress is allowed from anywhere, but only to
-/// the app's port. Egress is allowed to everything except the IPv4 address of the metadata service. Preflight Jobs have
+/// the app's port. Egress is allowed to everything except the metadata services of AWS and Google Cloud. Preflight Jobs have
 /// the same policy as the app, so that they check the URI with the app's network access.
 pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     json!({
@@ -33,11 +34,12 @@ pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     })
 }
 
-/// Returns the egress rules: everything is allowed except the IPv4 address of the cloud provider's metadata service.
+/// Returns the egress rules: everything is allowed except the metadata services of clouds.
 pub fn egress() -> Value {
+    let ipv6 = METADATA_SERVICES_V6.map(|address| format!("{address}/128"));
     json!([
         {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}]},
-        {"to": [{"ipBlock": {"cidr": "::/0"}}]},
+        {"to": [{"ipBlock": {"cidr": "::/0", "except": ipv6}}]},
         // Some network plugins do not match pods by `ipBlock`. This rule allows pods, such as DNS or a database in the
         // cluster.
         {"to": [{"namespaceSelector": {}}]},

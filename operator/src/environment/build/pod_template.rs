@@ -122,12 +122,12 @@ fn variables(
     image: &str,
 ) -> Vec<Value> {
     let plain = |name: &str, value: &str| json!({"name": name, "value": value});
-    // The kubelet expands `$(NAME)`. Written as `$$(NAME)`, it reaches the app as `$(NAME)`.
+    // The kubelet expands `$(NAME)`, and makes one `$` of two. With every `$` doubled, the app gets the value as written.
     let given = spec
         .config
         .env
         .iter()
-        .map(|e| plain(&e.name, &e.value.replace("$(", "$$(")));
+        .map(|e| plain(&e.name, &e.value.replace('$', "$$")));
     let mut variables: Vec<Value> = given.collect();
     variables.push(plain("PORT", &effective.port.to_string()));
     variables.push(json!({

@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use super::annotations::TRIES_CONFIG;
 use super::objects::component_of;
 use crate::release::machine::{SmokeVerdict, Trial};
-use crate::release::workload::{Exit, PodView, Waiting};
+use crate::release::workload::{Exit, PodView, Waiting, has_ended};
 use crate::smoke::SmokeResult;
 
 /// Time after which failed smoke checks are repeated. A result gets this old only while something other than the
@@ -76,7 +76,10 @@ impl Trials {
         let workers: Vec<&Pod> = of(COMPONENT_RELEASE_PHASE).collect();
         let state = |job: &Job| Some((release_of(job)?, job_state(job, &workers)));
         Self {
-            pods: of(COMPONENT_CANDIDATE).map(CandidatePod::of).collect(),
+            pods: of(COMPONENT_CANDIDATE)
+                .filter(|pod| !has_ended(pod))
+                .map(CandidatePod::of)
+                .collect(),
             smoke: None,
             jobs: jobs.iter().filter_map(state).collect(),
         }

@@ -29,7 +29,7 @@ use super::model::trials::Trials;
 use crate::context::Context;
 use crate::kube_io::{IoError, Kind};
 use crate::registry::{RegistryAuth, registry_auth};
-use crate::release::workload::PodView;
+use crate::release::workload::{PodView, has_ended};
 
 /// Reads the state of the cluster, the image registries and the site. Also starts the smoke checks of a ready candidate
 /// pod, and sets the target of the probes.
@@ -92,7 +92,7 @@ pub async fn observe(
     trials.smoke = trials::smoke(ctx, owner, spec, effective, &trials, &frozen).await;
     let web = found
         .iter()
-        .filter(|p| component_of(*p) == Some(COMPONENT_WEB));
+        .filter(|p| component_of(*p) == Some(COMPONENT_WEB) && !has_ended(p));
     let pods: Vec<PodView> = web.map(PodView::of).collect();
     let kept_image = external::kept_image(ctx, &records, &auth).await;
     let target = probed::target(owner, spec, effective, &children, &pods, &records);

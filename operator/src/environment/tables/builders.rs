@@ -75,9 +75,9 @@ fn the_pod_template_has_what_is_asked_for_and_nothing_else() {
             "7",
         ),
         (
-            json!({"config": {"env": [{"name": "A", "value": "$(B) $$(C) $D"}]}}),
+            json!({"config": {"env": [{"name": "A", "value": "$(B) $$(C) $D $$"}]}}),
             "env/0/value",
-            r#""$$(B) $$$(C) $D""#,
+            r#""$$(B) $$$$(C) $$D $$$$""#,
         ),
         (
             json!({"runtime": {"writablePaths": []}}),
@@ -181,7 +181,7 @@ fn the_workloads_own_objects() {
 fn network_policies_let_out_everything_but_the_metadata_service() {
     let egress = json!([
         {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}}]},
-        {"to": [{"ipBlock": {"cidr": "::/0"}}]},
+        {"to": [{"ipBlock": {"cidr": "::/0", "except": ["fd00:ec2::254/128", "fd20:ce::254/128"]}}]},
         {"to": [{"namespaceSelector": {}}]},
     ]);
     let web = network_policy::build(&owner(), 8080, DeletionPolicy::Delete);
@@ -241,4 +241,34 @@ fn a_release_phase_has_no_more_of_the_frozen_pod_than_it_needs() {
         job["spec"]["template"]["metadata"]["annotations"],
         json!({"crokodial.com/credentials": "2.3"})
     );
+}
+
+/// Returns what the kubelet makes of the value of an environment variable, with `?` for each `$(NAME)`. `$$` results in
+/// `$` (Kubernetes, `third_party/forked/golang/expansion`).
+fn expanded_by_the_kubelet(value: &str) -> String {
+    let (mut rest, mut out) = (value, String::new());
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        rest = after;
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+        } else if let Some((_, after)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) {
+            out.push('?');
+            rest = after;
+        } else {
+            out.push('$');
+        }
+    }
+    out + rest
+}
+
+proptest::proptest! {
+    #[test]
+    fn the_app_gets_the_values_of_config_env_as_they_are_written(value in "[a$()]{0,8}") {
+        let spec = json!({"config": {"env": [{"name": "A", "value": value}]}});
+        let built = template(spec);
+        let written = built["spec"]["containers"][0]["env"][0]["value"].as_str().unwrap();
+        proptest::prop_assert_eq!(expanded_by_the_kubelet(written), value);
+    }
 }
