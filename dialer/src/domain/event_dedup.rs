@@ -4,7 +4,8 @@
 
 use std::collections::HashSet;
 
-/// How far before the start of the previous successful poll a poll begins to read, in milliseconds.
+/// Overlap of a poll with the previous successful one, in milliseconds: the time before the start of that poll from
+/// which the next poll reads.
 const OVERLAP_MS: i64 = 30_000;
 
 /// Maximum period that a poll reads, in milliseconds. If polls fail for longer than this, older events are not

@@ -68,18 +68,18 @@ pub(super) fn note(view: &View<'_>, active: Option<&Pin>, updates: &mut StatusUp
                 Reason::PinShadowed,
                 format!("release {other} was pinned later"),
             ),
-            _ if !view.snapshots.contains(&number) => (
-                ConditionStatus::True,
-                Reason::Pinned,
-                format!(
-                    "release {number} runs until its pin is taken away; its snapshot is lost, so replicas and credentials stay as they are"
-                ),
-            ),
-            _ => (
-                ConditionStatus::True,
-                Reason::Pinned,
-                format!("release {number} runs until its pin is taken away"),
-            ),
+            _ => {
+                let lost = if view.snapshots.contains(&number) {
+                    ""
+                } else {
+                    "; its snapshot is lost, so replicas and credentials stay as they are"
+                };
+                (
+                    ConditionStatus::True,
+                    Reason::Pinned,
+                    format!("release {number} runs until its pin is taken away{lost}"),
+                )
+            }
         };
         let now = view.now;
         updates.edit(number, |s| {

@@ -14,18 +14,14 @@ pub fn job_of(pod: &Value) -> Option<&str> {
     pod["metadata"]["labels"][JOB_NAME].as_str()
 }
 
-/// Performs one state transition of a Job's pod and returns its description. Returns `None` if no transition is
-/// possible now.
+/// Performs one state transition of a Job's pod that has not ended, and returns its description. Returns `None` if no
+/// transition is possible now.
 pub fn step_pod(
     store: &mut Store,
     scripts: &JobScripts,
     key: &Key,
     pod: &Stored,
 ) -> Option<&'static str> {
-    let phase = pod.value["status"]["phase"].as_str().unwrap_or_default();
-    if matches!(phase, "Succeeded" | "Failed") {
-        return None;
-    }
     if overdue(store, &pod.value) {
         let mut value = pod.value.clone();
         if value

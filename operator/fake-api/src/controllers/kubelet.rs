@@ -40,13 +40,13 @@ impl SimulatedKubelet<'_> {
                 gc::delete(store, &key, Propagation::Background, true);
                 return Some(format!("pod {}: ended", key.name));
             }
-            if job_pods::job_of(&pod.value).is_some() {
-                let said = job_pods::step_pod(store, self.jobs, &key, &pod)?;
-                return Some(format!("pod {}: {said}", key.name));
-            }
             let phase = pod.value.pointer("/status/phase").and_then(Value::as_str);
             if matches!(phase, Some("Succeeded" | "Failed")) {
                 return None;
+            }
+            if job_pods::job_of(&pod.value).is_some() {
+                let said = job_pods::step_pod(store, self.jobs, &key, &pod)?;
+                return Some(format!("pod {}: {said}", key.name));
             }
             let config_missing = missing_reference(store, &key, &pod.value);
             let next = next(&pod.value, self.behaviour(&pod.value), config_missing)?;

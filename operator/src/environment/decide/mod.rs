@@ -104,10 +104,11 @@ pub fn decide(
     });
     let pinned = observed.records.iter().filter(|r| r.spec.pin);
     in_use.extend(pinned.map(Record::number));
-    let mut retired = history::retired(&observed.records, effective.history, &in_use, now);
-    if valid.conflict.is_some() {
-        retired.clear();
-    }
+    let retired = if valid.conflict.is_some() {
+        Vec::new()
+    } else {
+        history::retired(&observed.records, effective.history, &in_use, now)
+    };
     Step {
         candidate: candidate::candidate(&decision, valid, observed, clock),
         release_jobs: release_jobs::steps(&decision, observed),
