@@ -205,7 +205,9 @@ fn a_wait_of_the_gate_ends_by_itself_and_a_refusal_does_not() {
     );
     assert_eq!(
         kstatus(&low),
-        needs("AvailabilityTooLow: 99 % of the checks in apps/staging were good, 99.5 % must be")
+        needs(
+            "AvailabilityTooLow: 99 % of the time measured in apps/staging was good, 99.5 % must be"
+        )
     );
 }
 

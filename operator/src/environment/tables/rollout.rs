@@ -141,7 +141,7 @@ fn promotable() {
             ),
             (
                 "source: {Found: {releases: {4: {v: '2', phase: Good, good: 1800}}, measured: {'2': [1000, 10]}}}",
-                "False AvailabilityTooLow: 99 % of the checks in apps/staging were good, 99.5 % must be",
+                "False AvailabilityTooLow: 99 % of the time measured in apps/staging was good, 99.5 % must be",
             ),
             (
                 "image: Asked, source: {Found: {releases: {}}}",

@@ -11,6 +11,7 @@ use super::inputs::GateInputs;
 use super::rules::Rules;
 use super::source::{AvailabilityCount, Source, SourceRelease};
 use super::verdict::GateVerdict;
+use crate::release::record::Record;
 
 /// Minimum time until the gate is evaluated again. It applies when the soak is due but its last seconds are not counted
 /// yet.
@@ -44,7 +45,34 @@ pub(super) fn verdict(inputs: &GateInputs<'_>, from: Option<&SourceRelease>) -> 
         Some(release) if !release.good() => return not_good(rules, release),
         Some(_) => {}
     }
-    measured_verdict(inputs, from, good_here)
+    let proof = if good_here {
+        Proof::GoodHere
+    } else if never_served(inputs.records) {
+        Proof::FirstInstall
+    } else {
+        Proof::Soak
+    };
+    measured_verdict(inputs, from, proof)
+}
+
+/// What the gate requires of an image that is Good in the source environment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// Soak and availability in the source environment.
+    Soak,
+    /// No soak, because the image was Good in this environment before.
+    GoodHere,
+    /// Neither soak nor availability, because this environment never served: nobody loses a site that works.
+    FirstInstall,
+}
+
+/// Returns true if no release of this environment ever ran on all its pods.
+fn never_served(records: &[Record]) -> bool {
+    let served = |r: &Record| {
+        let status = r.status.as_ref();
+        r.good() || status.is_some_and(|s| s.serving || s.rolled_out_at.is_some())
+    };
+    !records.iter().any(served)
 }
 
 fn good_here(inputs: &GateInputs<'_>) -> bool {
@@ -63,25 +91,25 @@ fn not_good(rules: &Rules, release: &SourceRelease) -> GateVerdict {
     }
 }
 
-/// Returns the verdict according to soak, availability and freezes. `good_here` is true if the image was Good in this
-/// environment before, so that no soak is required.
+/// Returns the verdict according to soak, availability and freezes, as far as `proof` requires them.
 fn measured_verdict(
     inputs: &GateInputs<'_>,
     from: Option<&SourceRelease>,
-    good_here: bool,
+    proof: Proof,
 ) -> GateVerdict {
     let GateInputs { rules, now, .. } = *inputs;
-    let soak = Soak::of(inputs, good_here);
+    let soak = Soak::of(inputs, proof);
     let availability = availability(inputs);
-    let mut verdict = match availability.filter(|a| *a < rules.min_availability) {
+    let low = availability.filter(|a| *a < rules.min_availability && proof != Proof::FirstInstall);
+    let mut verdict = match low {
         Some(low) => {
             let what = format!(
-                "{low} % of the checks in {} were good, {} % must be",
+                "{low} % of the time measured in {} was good, {} % must be",
                 rules.source, rules.min_availability
             );
             GateVerdict::waiting(Reason::AvailabilityTooLow, what)
         }
-        None => in_time(inputs, &soak, from),
+        None => in_time(inputs, &soak, from, proof),
     };
     verdict.soaked = Some(soak.done.min(soak.required));
     verdict.required = Some(soak.required);
@@ -100,7 +128,7 @@ struct Soak {
 }
 
 impl Soak {
-    fn of(inputs: &GateInputs<'_>, good_here: bool) -> Self {
+    fn of(inputs: &GateInputs<'_>, proof: Proof) -> Self {
         let same = || {
             inputs
                 .source
@@ -113,10 +141,9 @@ impl Soak {
             .fold(0, u64::saturating_add);
         Self {
             done: Duration::from_secs(done),
-            required: if good_here {
-                Duration::ZERO
-            } else {
-                inputs.rules.soak
+            required: match proof {
+                Proof::Soak => inputs.rules.soak,
+                Proof::GoodHere | Proof::FirstInstall => Duration::ZERO,
             },
             counted_until: same().filter_map(|r| r.counted_until).max(),
         }
@@ -147,13 +174,21 @@ fn availability(inputs: &GateInputs<'_>) -> Option<Percent> {
 
 /// Returns the verdict according to soak and freezes, both of which end with time. Its `earliest` is the end of the
 /// soak, or the end of a freeze that is in effect at that time.
-fn in_time(inputs: &GateInputs<'_>, soak: &Soak, from: Option<&SourceRelease>) -> GateVerdict {
+fn in_time(
+    inputs: &GateInputs<'_>,
+    soak: &Soak,
+    from: Option<&SourceRelease>,
+    proof: Proof,
+) -> GateVerdict {
     let GateInputs { rules, now, .. } = *inputs;
     let soaked = soak.end(now);
     let frozen_then = soaked.and_then(|at| rules.frozen(at));
     let frozen_now = rules.frozen(now);
     if soak.remaining().is_zero() {
         return match frozen_now {
+            None if proof == Proof::FirstInstall => {
+                GateVerdict::allowed("this environment never served, so no soak is asked for")
+            }
             None => GateVerdict::allowed("it has proven itself"),
             Some(frozen) => {
                 let what = format!("frozen {}: {}", until(frozen.until), frozen.reason);

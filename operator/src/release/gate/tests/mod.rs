@@ -324,3 +324,27 @@ fn a_return_and_what_runs_or_has_passed_is_not_held_up() {
     kept.pinned = Some(1);
     assert_eq!(kept.says(), "Waiting Pinned");
 }
+
+#[test]
+fn an_environment_that_never_served_needs_no_soak_and_no_availability_but_a_good_source_and_no_freeze()
+ {
+    let first = |records: Vec<Record>| {
+        let mut scene = Scene::new().soaked(0);
+        scene.records = records;
+        scene.measure(100, 90);
+        scene
+    };
+    assert_eq!(first(vec![]).says(), "Allowed Succeeded");
+    let failed = record(1, "1", OLD, Some(ReleasePhase::Rejected));
+    assert_eq!(first(vec![failed.clone()]).says(), "Allowed Succeeded");
+    let frozen = first(vec![]).frozen_weekends().at("2026-11-28T12:00:00Z");
+    assert_eq!(frozen.says(), "Waiting Frozen");
+    let mut unknown = first(vec![]);
+    unknown.source = found(&[]);
+    assert_eq!(unknown.says(), "Refused NotInSource");
+    // A release that ran on all pods has served, whatever became of it.
+    let mut served = failed;
+    let status = served.status.as_mut().unwrap();
+    status.rolled_out_at = Some(crokodial_crds::condition::whole_seconds(noon()));
+    assert_ne!(first(vec![served]).says(), "Allowed Succeeded");
+}
