@@ -4,10 +4,22 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// IPv6 addresses of cloud metadata services outside the link-local network: of AWS (EC2 user guide, "instance metadata
-/// service") and of Google Cloud (Compute Engine, "metadata server").
-pub const METADATA_SERVICES_V6: [Ipv6Addr; 2] = [
+/// service"), Google Cloud (Compute Engine, "metadata server"), Oracle Cloud ("instance metadata service", IPv6) and
+/// Scaleway ("instance metadata").
+pub const METADATA_SERVICES_V6: [Ipv6Addr; 4] = [
     Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254),
     Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254),
+    Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042),
+];
+
+/// IPv4 addresses of cloud metadata services outside the link-local network: of Alibaba Cloud ("instance metadata"),
+/// Oracle Cloud (the address of its Classic service) and Azure ("virtual public IP 168.63.129.16", the address of the
+/// host agent).
+const METADATA_SERVICES_V4: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(192, 0, 0, 192),
+    Ipv4Addr::new(168, 63, 129, 16),
 ];
 
 /// Returns true if the operator must not connect to `ip`. `api_server_ips` are the addresses of the Kubernetes API
@@ -45,6 +57,8 @@ fn refusal_v4(ip: Ipv4Addr) -> Option<&'static str> {
         Some("multicast")
     } else if ip.is_broadcast() {
         Some("broadcast")
+    } else if METADATA_SERVICES_V4.contains(&ip) {
+        Some("metadata service")
     } else {
         None
     }
@@ -126,6 +140,13 @@ mod tests {
             ("255.255.255.255", "broadcast"),
             ("fd00:ec2::254", "metadata service"),
             ("fd20:ce::254", "metadata service"),
+            ("fd00:c1::a9fe:a9fe", "metadata service"),
+            ("fd00:42::42", "metadata service"),
+            ("100.100.100.200", "metadata service"),
+            ("192.0.0.192", "metadata service"),
+            ("168.63.129.16", "metadata service"),
+            ("::ffff:100.100.100.200", "metadata service"),
+            ("64:ff9b::a83f:8110", "metadata service"),
             ("10.96.0.1", "Kubernetes API server"),
             ("::ffff:10.96.0.1", "Kubernetes API server"),
         ];
@@ -152,6 +173,10 @@ mod tests {
             "172.16.0.1",
             "192.168.1.1",
             "100.64.0.1",
+            "100.100.100.201",
+            "192.0.0.191",
+            "168.63.129.17",
+            "fd00:42::43",
             "::ffff:10.0.0.1",
             "fec0::1",
             "fd00::1",

@@ -78,6 +78,12 @@ pub enum UnusableResponse {
     /// plain HTTP URL of a host that is not on the list of plain HTTP registries.
     #[error("it redirects to plain http or too often")]
     Redirect,
+    /// The registry redirects to another host, and that host requires authentication. Credentials are for the registry,
+    /// so none are sent there.
+    #[error(
+        "it redirects to another host that asks for a sign-in, and no credential is sent there"
+    )]
+    RedirectedSignIn,
     /// The registry offers neither Basic nor Bearer authentication, or its Bearer realm is not an allowed URL. HTTPS is
     /// allowed, and plain HTTP only if the registry itself is contacted over plain HTTP.
     #[error("it asks for a sign-in other than Basic, or Bearer with an https realm")]

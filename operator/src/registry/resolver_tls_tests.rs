@@ -64,6 +64,13 @@ fn resolver(ca: &Ca) -> Resolver {
     Resolver::new(client, Vec::new(), Metrics::new())
 }
 
+/// Like [`resolver`], but contacts the registry at `plain` over plain HTTP.
+fn resolver_with_plain(ca: &Ca, plain: SocketAddr) -> Resolver {
+    let trust = Trust::only(ca.cert_pem()).unwrap();
+    let client = HttpClient::new(Guard::for_tests_allowing_loopback(), trust);
+    Resolver::new(client, vec![plain.to_string()], Metrics::new())
+}
+
 fn ca() -> Ca {
     Ca::generate(jiff::Timestamp::now()).unwrap()
 }
@@ -167,6 +174,74 @@ async fn a_redirect_does_not_carry_the_sign_in_elsewhere() {
     );
     let seen = mirror.seen();
     assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].header("authorization"), "");
+}
+
+/// Starts a server that hands out a token to everybody and records who asks for one. Otherwise it requires that token
+/// from itself.
+async fn thief(ca: &Ca) -> Server {
+    start(ca, |seen| {
+        if seen.path.starts_with("/token") {
+            return Response::new(Body::from(r#"{"token":"t0k"}"#));
+        }
+        challenge(&format!(
+            r#"Bearer realm="https://{}/token""#,
+            seen.header("host")
+        ))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_host_that_the_registry_redirects_to_gets_no_sign_in() {
+    let ca = ca();
+    let thief = thief(&ca).await;
+    for first in ["signed in", "at once"] {
+        let target = format!("https://{}/v2/team/app/manifests/1", registry(&thief));
+        let server = start(&ca, move |seen| match seen.header(AUTHORIZATION.as_str()) {
+            "" if first == "signed in" => challenge("Basic realm=\"r\""),
+            _ => redirect(&target),
+        })
+        .await;
+        let auth = [auth(&registry(&server), "alice", "s3cret")];
+        let outcome = resolver(&ca).resolve(&image(&server), &auth).await;
+        let cause = trouble(outcome.map(|found| found.digest));
+        assert_eq!(cause, UnusableResponse::RedirectedSignIn, "{first}");
+        let existence = resolver(&ca)
+            .exists(&image(&server), &digest(), &auth)
+            .await;
+        assert_eq!(existence, Existence::Unknown, "{first}");
+    }
+    let seen = thief.seen();
+    assert_eq!(seen.len(), 4);
+    for request in seen {
+        assert!(!request.path.starts_with("/token"), "{request:?}");
+        assert_eq!(request.header("authorization"), "", "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_http_registry_may_not_name_who_gets_the_pull_secret() {
+    let ca = ca();
+    let thief = thief(&ca).await;
+    let realm = registry(&thief);
+    let server = Server::start(move |seen| match seen.header(AUTHORIZATION.as_str()) {
+        "" => challenge(&format!(r#"Bearer realm="https://{realm}/token""#)),
+        _ => status(403),
+    })
+    .await;
+    let auth = [auth(&server.address.to_string(), "alice", "s3cret")];
+    let resolver = resolver_with_plain(&ca, server.address);
+    let error = resolver.resolve(&server.image(), &auth).await.unwrap_err();
+    let cause = Refusal::PlainHttp;
+    let registry = server.address.to_string();
+    assert_eq!(
+        error,
+        ResolveError::RegistryUnauthorized { registry, cause }
+    );
+    // A token for everybody is asked for, without a credential.
+    let seen = thief.seen();
+    assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!(seen[0].header("authorization"), "");
 }
 

@@ -110,7 +110,9 @@ impl<'a> Session<'a> {
     }
 
     /// Sends a request to the registry and follows redirects. The guard checks the address of every hop. The
-    /// Authorization header is sent only to the registry itself.
+    /// Authorization header is sent only to the registry itself, and an authentication challenge is returned only if it
+    /// is from the registry itself: the answer to one of another host would hand the credential to whoever that host
+    /// names.
     async fn follow(&self, method: &Method, path: &str) -> Result<Exchange, SessionError> {
         let (mut endpoint, mut path) = (self.registry.clone(), path.to_owned());
         for _ in 0..=MAX_REDIRECTS {
@@ -132,6 +134,9 @@ impl<'a> Session<'a> {
             let status = answer.head().status();
             // The statuses 300 and 304 do not redirect to one location.
             if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+                if status == StatusCode::UNAUTHORIZED && endpoint != self.registry {
+                    return Err(UnusableResponse::RedirectedSignIn.into());
+                }
                 return Ok(answer);
             }
             (endpoint, path) = self.redirect_target(&endpoint, answer.head().headers())?;
@@ -208,7 +213,9 @@ impl<'a> Session<'a> {
         };
         let query = self.token_query(&realm, service);
         let mut request = get(&format!("{}?{query}", realm.path()))?;
-        if let Some(credential) = self.credential.filter(|_| endpoint.scheme == Scheme::Https) {
+        // A challenge that came over plain HTTP may be forged, so its realm gets no credential, not even over HTTPS.
+        let trusted = self.registry.scheme == Scheme::Https && endpoint.scheme == Scheme::Https;
+        if let Some(credential) = self.credential.filter(|_| trusted) {
             let basic = secret(&credential.basic()).ok_or(UnusableResponse::Challenge)?;
             request.headers_mut().insert(AUTHORIZATION, basic);
         }

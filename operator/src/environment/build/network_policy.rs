@@ -13,8 +13,8 @@ use crate::net::METADATA_SERVICES_V6;
 const METADATA_SERVICE: &str = "169.254.169.254/32";
 
 /// Builds the NetworkPolicy of the serving pods and of preflight Jobs. Ingress is allowed from anywhere, but only to
-/// the app's port. Egress is allowed to everything except the metadata services of AWS and Google Cloud. Preflight Jobs have
-/// the same policy as the app, so that they check the URI with the app's network access.
+/// the app's port. Egress is allowed to everything except the metadata services of clouds. Preflight Jobs have the same
+/// policy as the app, so that they check the URI with the app's network access.
 pub fn build(owner: &Owner, port: i32, policy: DeletionPolicy) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1",
