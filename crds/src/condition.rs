@@ -180,6 +180,8 @@ impl ConditionType {
                 R::Disabled,
                 R::RenewalFailed,
                 R::Expired,
+                R::HostTaken,
+                R::ControllerMissing,
             ],
             Self::HttpsForced => &[R::Succeeded, R::ControllerNeedsConfig, R::NotMeasured],
             Self::Available => &[

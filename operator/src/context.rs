@@ -18,7 +18,7 @@ use crate::kube_io::KubeIo;
 use crate::lookups::Lookups;
 use crate::memory::{AppliedCache, PendingWarnings, ResumeTimes};
 use crate::metrics::Metrics;
-use crate::registry::{Existence, Images, RegistryAuth, ResolveError};
+use crate::registry::{Existence, Images, ResolveError};
 use crate::release_changes::ReleaseChanges;
 use crate::requeue::RequeueTrigger;
 use crate::smoke::{Smoke, SmokeResult, SmokeTarget};
@@ -40,9 +40,9 @@ pub struct Settings {
     pub defaults: Defaults,
 }
 
-/// Cache key of a resolved image: UID of the environment, image reference, value of `rollout.retry`, and registry
-/// credentials.
-pub type Resolution = (String, String, String, Vec<RegistryAuth>);
+/// Cache key of a resolved image: UID of the environment, image reference, value of `rollout.retry`, and hash of the
+/// registry credentials.
+pub type Resolution = (String, String, String, [u8; 32]);
 
 /// Clients of services outside the Kubernetes API.
 pub struct Outside {
@@ -80,9 +80,9 @@ pub struct Context {
     pub metrics: Metrics,
     /// Cache of the digests or errors that lookups of image references at registries returned.
     pub resolutions: Lookups<Resolution, Result<Digest, ResolveError>>,
-    /// Cache of checks that an image digest still exists in its registry. The key is image, digest and registry
-    /// credentials.
-    pub existences: Lookups<(String, String, Vec<RegistryAuth>), Existence>,
+    /// Cache of checks that an image digest still exists in its registry. The key is namespace, image, digest and hash of
+    /// the registry credentials.
+    pub existences: Lookups<(String, String, String, [u8; 32]), Existence>,
     /// Cache of responses to plain HTTP requests at the edge, by address and domain.
     pub measurements: Lookups<(String, String), PlainHttpAnswer>,
     /// Cache of smoke check results, by UID of the candidate pod and target.

@@ -15,6 +15,7 @@ pub mod fingerprint;
 pub mod http;
 pub mod kube_io;
 pub mod leader;
+pub mod limits;
 pub mod lookups;
 pub mod memory;
 pub mod metrics;

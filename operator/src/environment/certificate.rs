@@ -4,6 +4,10 @@
 //! The CA is stored in the Secret `crokodial-ca` in the operator's namespace. Browsers do not trust this CA unless a
 //! user installs it. The CA is meant for staging, for clusters behind another proxy, and for the time until a public
 //! issuer is set up.
+//!
+//! A certificate is made only for a host that the environment's route carries: whoever trusts the CA would accept the
+//! certificate from anybody who may read Secrets in the environment's namespace. If the route loses a host, its
+//! certificate is not renewed and is left to expire.
 
 use std::collections::BTreeMap;
 
@@ -62,8 +66,9 @@ impl std::fmt::Debug for Certificate {
 }
 
 /// Plans the certificate. Issues a new one if there is none, or if the stored one needs renewal
-/// ([`tls::needs_renewal`]) or does not match its key. Issues none if TLS is off. After a failure, the old certificate
-/// stays and the finding reports the failure. Returns an error only if the host name does not parse.
+/// ([`tls::needs_renewal`]) or does not match its key. Issues none if TLS is off or the route carries no host. After a
+/// failure, the old certificate stays and the finding reports the failure. Returns an error only if the host name does
+/// not parse.
 pub fn plan(
     spec: &EnvironmentSpec,
     effective: &Effective,
@@ -74,23 +79,52 @@ pub fn plan(
     match effective.tls_mode {
         TlsMode::None => Ok(disabled()),
         TlsMode::SelfSigned => {
-            let host: DnsName = routed_host(spec, effective, valid, observed).parse()?;
+            let Some(routed) = routed_host(spec, effective, valid, observed) else {
+                return Ok(without_host(spec, effective, valid));
+            };
+            let host: DnsName = routed.name().parse()?;
             let live = Live::of(observed.children.certificate());
+            let stored = observed.authority.as_ref();
+            if let Routed::Before(_) = routed
+                && !live.was_issued(&host, stored)
+            {
+                return Ok(without_host(spec, effective, valid));
+            }
             let withheld = effective.suspended() || valid.conflict.is_some();
-            Ok(self_signed(
-                observed.authority.as_ref(),
-                &host,
-                live,
-                withheld,
-                now,
-            ))
+            Ok(self_signed(stored, &host, live, withheld, now))
         }
     }
 }
 
 fn disabled() -> Certificate {
+    none(Finding::yes(
+        Reason::Disabled,
+        "the spec asks for no certificate",
+    ))
+}
+
+/// Reports that no certificate is made, because the route carries no host for it. A certificate in the Secret stays
+/// there: an Ingress that the user made may refer to it, and its key is already known to whoever reads the Secret.
+fn without_host(spec: &EnvironmentSpec, effective: &Effective, valid: &Valid) -> Certificate {
+    none(match effective.route {
+        RouteKind::None => Finding::yes(
+            Reason::Disabled,
+            "the spec asks for no route, so no certificate is made",
+        ),
+        RouteKind::Ingress => Finding::unknown(
+            valid.route.finding.reason,
+            format!(
+                "no certificate is made for {}, because the route of the environment does not carry it",
+                spec.domain
+            ),
+        ),
+    })
+}
+
+/// Returns a result that leaves the Secret as it is.
+fn none(finding: Finding) -> Certificate {
     Certificate {
-        finding: Finding::yes(Reason::Disabled, "the spec asks for no certificate"),
+        finding,
         status: None,
         data: None,
         new_authority: None,
@@ -128,6 +162,19 @@ impl Live {
             return false;
         };
         info.matches_key(key) && tls::needs_renewal(info, host, ca, now).is_none()
+    }
+}
+
+impl Live {
+    /// True if this CA issued the stored certificate for exactly this host, and the Secret has its private key. Validity
+    /// times are not checked. Somebody else can put neither such a certificate nor such an Ingress into the namespace
+    /// and have it renewed, because the private key is only known where the certificate was issued.
+    fn was_issued(&self, host: &DnsName, stored: Option<&Secret>) -> bool {
+        let ca = stored.and_then(|secret| read(secret).ok());
+        let (Some(info), Some(key), Some(ca)) = (&self.info, &self.key, ca) else {
+            return false;
+        };
+        info.hosts == [host.as_str()] && info.signed_by(&ca) && info.matches_key(key)
     }
 }
 
@@ -211,21 +258,44 @@ fn content(leaf: &LeafPem, ca: &Ca) -> Data {
     ])
 }
 
-/// Returns the host name for the certificate, normally the domain of the spec. The Ingress must not be changed if
-/// another environment has the domain or the IngressClass is missing. It then still serves its old host, so the
-/// certificate must be for the old host.
+/// Host that the route of the environment carries.
+#[derive(Clone, Copy)]
+enum Routed<'a> {
+    /// Host of the Ingress that this reconcile writes: the domain of the spec.
+    Now(&'a str),
+    /// Host of the Ingress that exists and must not be changed, because another environment has the domain of the spec
+    /// or the IngressClass is missing. Users can edit that Ingress, so it does not prove that the environment was given
+    /// the host.
+    Before(&'a str),
+}
+
+impl<'a> Routed<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Now(host) | Self::Before(host) => host,
+        }
+    }
+}
+
+/// Returns the host that the route carries after this reconcile; `None` if it carries none.
 fn routed_host<'a>(
     spec: &'a EnvironmentSpec,
     effective: &Effective,
     valid: &Valid,
     observed: &'a Observed,
-) -> &'a str {
-    let live = observed.children.ingress().and_then(first_host);
-    let keeps = match effective.route {
-        RouteKind::Ingress => !valid.route.write,
-        RouteKind::None => false,
-    };
-    live.filter(|_| keeps).unwrap_or(&spec.domain)
+) -> Option<Routed<'a>> {
+    match effective.route {
+        RouteKind::None => None,
+        RouteKind::Ingress if valid.route.write => Some(Routed::Now(&spec.domain)),
+        RouteKind::Ingress => {
+            let live = observed.children.ingress().and_then(first_host);
+            // The domain of the spec belongs to somebody else, although the Ingress has it.
+            live.filter(|host| {
+                *host != spec.domain || valid.route.finding.reason == Reason::ControllerMissing
+            })
+            .map(Routed::Before)
+        }
+    }
 }
 
 fn in_force(

@@ -5,11 +5,17 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use crokodial_crds::names::ImageRef;
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 /// Host names of Docker Hub in pull secrets. The first one is used in image names.
 const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
+/// Maximum number of matching credentials that are tried for one image.
+pub(super) const MAX_CREDENTIALS: usize = 4;
+/// Maximum length of a user name or password in bytes. Tokens of cloud registries take about 4 KiB.
+const MAX_CREDENTIAL: usize = 16 * 1024;
 /// Maximum size of the Docker configuration in a pull secret, in bytes. Kubernetes limits a whole Secret to 1 MiB.
 const MAX_SECRET: usize = 256 * 1024;
 
@@ -29,9 +35,9 @@ pub enum AuthError {
         /// Key of the entry, which is the name of a registry.
         registry: String,
     },
-    /// The content is larger than 256 KiB.
+    /// The content is larger than 256 KiB, or a user name or password is larger than 16 KiB.
     #[error(
-        "the pull secret is larger than {MAX_SECRET} bytes: leave only registry credentials in it"
+        "the pull secret is larger than {MAX_SECRET} bytes, or a password in it than {MAX_CREDENTIAL}: leave only registry credentials in it"
     )]
     TooLarge,
 }
@@ -132,6 +138,9 @@ impl RegistryAuth {
             (None, Some(username), Some(password)) => (username, password),
             (None, _, _) => return Ok(None),
         };
+        if username.len() > MAX_CREDENTIAL || password.len() > MAX_CREDENTIAL {
+            return Err(AuthError::TooLarge);
+        }
         let bare = key
             .trim()
             .trim_start_matches("https://")
@@ -186,6 +195,36 @@ impl RegistryAuth {
             std::cmp::Reverse((specific, auth.host.len()))
         });
         found
+    }
+
+    /// Returns the credentials that are tried for an image, most specific first: at most four of those that apply to it.
+    pub fn for_image(auths: &[Self], image: &ImageRef) -> Vec<Self> {
+        let matching = Self::matching(auths, &image.registry, &image.repository);
+        matching
+            .into_iter()
+            .take(MAX_CREDENTIALS)
+            .cloned()
+            .collect()
+    }
+
+    /// Returns a hash of these credentials, which stands for them where only equality matters, such as in the key of a
+    /// cache. It is not secret, but must not be published either: short passwords could be guessed from it.
+    pub fn fingerprint(auths: &[Self]) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for auth in auths {
+            let port = auth.port.map_or_else(String::new, |port| port.to_string());
+            for part in [
+                &auth.host,
+                &port,
+                &auth.path,
+                &auth.username,
+                &auth.password,
+            ] {
+                hash.update(part.len().to_be_bytes());
+                hash.update(part);
+            }
+        }
+        hash.finalize().into()
     }
 
     /// Returns the value of an Authorization header in the Basic scheme (RFC 7617).

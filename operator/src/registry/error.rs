@@ -78,6 +78,11 @@ pub enum UnusableResponse {
     /// plain HTTP URL of a host that is not on the list of plain HTTP registries.
     #[error("it redirects to plain http or too often")]
     Redirect,
+    /// Too many lookups for environments of the same namespace are pending.
+    #[error(
+        "too many look-ups for this namespace wait for registries that answer slowly or not at all"
+    )]
+    TooManyLookups,
     /// The registry redirects to another host, and that host requires authentication. Credentials are for the registry,
     /// so none are sent there.
     #[error(

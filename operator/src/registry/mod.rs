@@ -17,20 +17,25 @@ use std::time::Duration;
 use crokodial_crds::names::{Digest, ImageRef};
 use futures::future::BoxFuture;
 use http::{Method, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use crate::limits::KeyedLimits;
 use crate::metrics::{ImageOutcome, Metrics};
 use crate::net::{HttpClient, NetError};
+use auth::MAX_CREDENTIALS;
 use error::SessionError;
 use session::Session;
 
 /// Timeout of one lookup, including all its requests.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum number of concurrent lookups. Each may need a TLS connection, which takes about 50 KiB.
+/// Maximum number of concurrent lookups for one namespace. Each may need a TLS connection, which takes about 50 KiB.
 const MAX_CONCURRENT: usize = 8;
-/// Maximum number of matching credentials that are tried for one image.
-const MAX_CREDENTIALS: usize = 4;
+/// Maximum number of concurrent lookups for one namespace at one registry. It is lower than [`MAX_CONCURRENT`], so that a
+/// registry which does not answer leaves room for the others.
+const MAX_PER_REGISTRY: usize = 4;
+/// Maximum number of lookups for one namespace that run or wait. Each holds up to four credentials in memory.
+const MAX_PENDING: usize = 128;
 
 /// Result of resolving the tag of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,13 +55,41 @@ pub enum Existence {
     Unknown,
 }
 
-/// Client of image registries. Clones share the limit on concurrent lookups.
+/// Client of image registries. Clones share the limits on concurrent lookups. The limits are counted for each namespace,
+/// so that lookups which one namespace's environments cause delay no other namespace.
 #[derive(Debug, Clone)]
 pub struct Resolver {
     client: HttpClient,
     plain_http: Arc<[String]>,
     metrics: Metrics,
-    slots: Arc<Semaphore>,
+    limits: Arc<Limits>,
+}
+
+/// Limits on the lookups of each namespace.
+#[derive(Debug)]
+struct Limits {
+    pending: KeyedLimits,
+    per_registry: KeyedLimits,
+    running: KeyedLimits,
+}
+
+/// Permission to run one lookup, until it is dropped.
+struct Slot {
+    _permits: [Option<OwnedSemaphorePermit>; 3],
+}
+
+impl Limits {
+    /// Waits until the lookup may run; `None` if too many others of the namespace wait already.
+    async fn slot(&self, namespace: &str, registry: &str) -> Option<Slot> {
+        let pending = self.pending.try_acquire(namespace)?;
+        // In this order, because a lookup that waits for its registry must not take the place of another.
+        let key = format!("{namespace} {registry}");
+        let per_registry = self.per_registry.acquire(&key).await;
+        let running = self.running.acquire(namespace).await;
+        Some(Slot {
+            _permits: [Some(pending), per_registry, running],
+        })
+    }
 }
 
 impl Resolver {
@@ -68,17 +101,23 @@ impl Resolver {
             client,
             plain_http: plain_http.into(),
             metrics,
-            slots: Arc::new(Semaphore::new(MAX_CONCURRENT)),
+            limits: Arc::new(Limits {
+                pending: KeyedLimits::new(MAX_PENDING),
+                per_registry: KeyedLimits::new(MAX_PER_REGISTRY),
+                running: KeyedLimits::new(MAX_CONCURRENT),
+            }),
         }
     }
 
     /// Returns the digest of `image`. Sends no request if the reference already contains a digest. `auth` are the
-    /// available credentials. A lookup takes at most 10 s, plus the time in which it waits for other lookups.
+    /// available credentials. A lookup takes at most 10 s, plus the time in which it waits for other lookups for the same
+    /// `namespace`.
     ///
     /// # Errors
     /// Returns an error if the image does not exist, access is denied, or the registry sends no usable response.
     pub async fn resolve(
         &self,
+        namespace: &str,
         image: &ImageRef,
         auth: &[RegistryAuth],
     ) -> Result<Resolved, ResolveError> {
@@ -88,7 +127,7 @@ impl Resolver {
             });
         }
         let outcome = self
-            .bounded(image, self.resolve_with_any(image, auth))
+            .bounded(namespace, image, self.resolve_with_any(image, auth))
             .await
             .map_err(|fault| error(image, fault));
         self.metrics.image_resolved(counted(&outcome));
@@ -96,29 +135,37 @@ impl Resolver {
     }
 
     /// Checks with HEAD requests whether the registry of `image` has `digest`. Tries the matching credentials of
-    /// `auth`, at most four, until one succeeds. If no credential matches, tries without credentials.
+    /// `auth`, at most four, until one succeeds. If no credential matches, tries without credentials. Waits only for
+    /// other lookups for the same `namespace`.
     pub async fn exists(
         &self,
+        namespace: &str,
         image: &ImageRef,
         digest: &Digest,
         auth: &[RegistryAuth],
     ) -> Existence {
         let wanted = image.at(digest.clone());
         let outcome = self
-            .bounded(image, self.exists_with_any(&wanted, digest, auth))
+            .bounded(
+                namespace,
+                image,
+                self.exists_with_any(&wanted, digest, auth),
+            )
             .await;
         outcome.unwrap_or(Existence::Unknown)
     }
 
-    /// Runs `work` with the timeout of a lookup, after waiting until fewer than the maximum number of lookups are
-    /// running.
+    /// Runs `work` with the timeout of a lookup, after waiting until fewer than the maximum number of lookups for the
+    /// namespace are running. Fails at once if too many wait.
     async fn bounded<T>(
         &self,
+        namespace: &str,
         image: &ImageRef,
         work: impl Future<Output = Result<T, SessionError>>,
     ) -> Result<T, SessionError> {
-        // The semaphore is never closed. If it were, the work would run without the limit.
-        let _slot = self.slots.acquire().await;
+        let Some(_slot) = self.limits.slot(namespace, &image.registry).await else {
+            return Err(UnusableResponse::TooManyLookups.into());
+        };
         timeout(LOOKUP_TIMEOUT, work).await.unwrap_or_else(|_| {
             Err(SessionError::UnusableResponse(UnusableResponse::Net(
                 NetError::Deadline {
@@ -237,16 +284,20 @@ fn error(image: &ImageRef, fault: SessionError) -> ResolveError {
 
 /// Lookups at image registries. A trait, so that tests can replace the implementation.
 pub trait Images: Send + Sync {
-    /// Resolves the tag of `image` to its current digest. `auth` are the available credentials.
+    /// Resolves the tag of `image` to its current digest, for an environment in `namespace`. `auth` are the available
+    /// credentials.
     fn resolve(
         &self,
+        namespace: String,
         image: ImageRef,
         auth: Vec<RegistryAuth>,
     ) -> BoxFuture<'static, Result<Digest, ResolveError>>;
 
-    /// Checks whether the registry of `image` still has `digest`. `auth` are the available credentials.
+    /// Checks whether the registry of `image` still has `digest`, for an environment in `namespace`. `auth` are the
+    /// available credentials.
     fn exists(
         &self,
+        namespace: String,
         image: ImageRef,
         digest: Digest,
         auth: Vec<RegistryAuth>,
@@ -256,12 +307,13 @@ pub trait Images: Send + Sync {
 impl Images for Resolver {
     fn resolve(
         &self,
+        namespace: String,
         image: ImageRef,
         auth: Vec<RegistryAuth>,
     ) -> BoxFuture<'static, Result<Digest, ResolveError>> {
         let resolver = self.clone();
         Box::pin(async move {
-            Self::resolve(&resolver, &image, &auth)
+            Self::resolve(&resolver, &namespace, &image, &auth)
                 .await
                 .map(|found| found.digest)
         })
@@ -269,12 +321,13 @@ impl Images for Resolver {
 
     fn exists(
         &self,
+        namespace: String,
         image: ImageRef,
         digest: Digest,
         auth: Vec<RegistryAuth>,
     ) -> BoxFuture<'static, Existence> {
         let resolver = self.clone();
-        Box::pin(async move { Self::exists(&resolver, &image, &digest, &auth).await })
+        Box::pin(async move { Self::exists(&resolver, &namespace, &image, &digest, &auth).await })
     }
 }
 

@@ -29,7 +29,7 @@ async fn dripping(head: &'static [u8], drip: &'static [u8]) -> SocketAddr {
 async fn resolve_at(address: SocketAddr) -> Result<Digest, ResolveError> {
     let image: ImageRef = format!("{address}/team/app:1").parse().unwrap();
     plain(address)
-        .resolve(&image, &[])
+        .resolve("shop", &image, &[])
         .await
         .map(|resolved| resolved.digest)
 }

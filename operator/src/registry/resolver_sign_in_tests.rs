@@ -36,7 +36,7 @@ async fn credentials_are_never_sent_over_plain_http() {
         let auth = [auth(&server.address.to_string(), "alice", "s3cret")];
         let error = server
             .resolver()
-            .resolve(&server.image(), &auth)
+            .resolve("shop", &server.image(), &auth)
             .await
             .unwrap_err();
         let ResolveError::RegistryUnauthorized { cause, .. } = &error else {

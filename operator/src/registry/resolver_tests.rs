@@ -82,7 +82,7 @@ impl Server {
 
     async fn resolve(&self) -> Result<Digest, ResolveError> {
         self.resolver()
-            .resolve(&self.image(), &[])
+            .resolve("shop", &self.image(), &[])
             .await
             .map(|resolved| resolved.digest)
     }
@@ -179,7 +179,12 @@ async fn a_digest_asks_nobody() {
     let server = Server::start(|_| status(500)).await;
     let image = server.image().at(digest());
     assert_eq!(
-        server.resolver().resolve(&image, &[]).await.unwrap().digest,
+        server
+            .resolver()
+            .resolve("shop", &image, &[])
+            .await
+            .unwrap()
+            .digest,
         digest()
     );
     assert!(server.seen().is_empty());
@@ -258,7 +263,10 @@ async fn every_status_has_its_reason_and_no_text_of_the_server_is_repeated() {
         })
         .await;
         let resolver = server.resolver();
-        let error = resolver.resolve(&server.image(), &[]).await.unwrap_err();
+        let error = resolver
+            .resolve("shop", &server.image(), &[])
+            .await
+            .unwrap_err();
         let counted = resolver.metrics.render().unwrap();
         let line = format!("crokodial_image_resolutions_total{{outcome=\"{outcome}\"}} 1");
         assert!(counted.contains(&line), "{code}: {counted}");
@@ -324,7 +332,7 @@ async fn existence_is_proven_or_unknown() {
         assert_eq!(
             server
                 .resolver()
-                .exists(&server.image(), &digest(), &[])
+                .exists("shop", &server.image(), &digest(), &[])
                 .await,
             expected,
             "{code}"
@@ -344,7 +352,7 @@ async fn existence_is_proven_or_unknown() {
         .unwrap();
     assert_eq!(
         plain("127.0.0.1:1".parse().unwrap())
-            .exists(&image, &digest(), &[])
+            .exists("shop", &image, &digest(), &[])
             .await,
         Existence::Unknown
     );
@@ -354,7 +362,7 @@ async fn existence_is_proven_or_unknown() {
 async fn a_registry_that_is_not_on_the_list_is_spoken_to_by_tls() {
     let server = Server::start(|_| found(Some(digest().as_str()))).await;
     let error = plain("127.0.0.1:1".parse().unwrap())
-        .resolve(&server.image(), &[])
+        .resolve("shop", &server.image(), &[])
         .await
         .unwrap_err();
     assert!(
@@ -370,6 +378,8 @@ async fn a_registry_that_is_not_on_the_list_is_spoken_to_by_tls() {
     assert!(server.seen().is_empty());
 }
 
+#[path = "resolver_fair_tests.rs"]
+mod fair;
 #[path = "resolver_hostile_tests.rs"]
 mod hostile;
 #[path = "resolver_tls_tests.rs"]

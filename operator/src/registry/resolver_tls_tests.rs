@@ -106,14 +106,19 @@ async fn basic_and_bearer_take_the_matching_credential() {
         let other = auth("other.example", "alice", "s3cret");
         let resolver = resolver(&ca);
         // The registry refuses the more specific credential, so the other one is tried.
-        let both = resolver.resolve(&image(server), &[good, bad.clone()]).await;
+        let both = resolver
+            .resolve("shop", &image(server), &[good, bad.clone()])
+            .await;
         assert_eq!(both.unwrap().digest, digest());
         for (auth, expected) in [
             (vec![bad], Refusal::CredentialsRefused),
             (vec![other], Refusal::NoCredentials),
             (vec![], Refusal::NoCredentials),
         ] {
-            let error = resolver.resolve(&image(server), &auth).await.unwrap_err();
+            let error = resolver
+                .resolve("shop", &image(server), &auth)
+                .await
+                .unwrap_err();
             let registry = registry(server);
             assert_eq!(
                 error,
@@ -137,7 +142,7 @@ async fn an_https_registry_may_not_name_a_plain_realm() {
     .await;
     let auth = [auth(&registry(&server), "alice", "s3cret")];
     let error = resolver(&ca)
-        .resolve(&image(&server), &auth)
+        .resolve("shop", &image(&server), &auth)
         .await
         .unwrap_err();
     assert!(
@@ -166,7 +171,7 @@ async fn a_redirect_does_not_carry_the_sign_in_elsewhere() {
     let auth = [auth(&registry(&server), "alice", "s3cret")];
     assert_eq!(
         resolver(&ca)
-            .resolve(&image(&server), &auth)
+            .resolve("shop", &image(&server), &auth)
             .await
             .unwrap()
             .digest,
@@ -204,11 +209,11 @@ async fn a_host_that_the_registry_redirects_to_gets_no_sign_in() {
         })
         .await;
         let auth = [auth(&registry(&server), "alice", "s3cret")];
-        let outcome = resolver(&ca).resolve(&image(&server), &auth).await;
+        let outcome = resolver(&ca).resolve("shop", &image(&server), &auth).await;
         let cause = trouble(outcome.map(|found| found.digest));
         assert_eq!(cause, UnusableResponse::RedirectedSignIn, "{first}");
         let existence = resolver(&ca)
-            .exists(&image(&server), &digest(), &auth)
+            .exists("shop", &image(&server), &digest(), &auth)
             .await;
         assert_eq!(existence, Existence::Unknown, "{first}");
     }
@@ -232,7 +237,10 @@ async fn a_plain_http_registry_may_not_name_who_gets_the_pull_secret() {
     .await;
     let auth = [auth(&server.address.to_string(), "alice", "s3cret")];
     let resolver = resolver_with_plain(&ca, server.address);
-    let error = resolver.resolve(&server.image(), &auth).await.unwrap_err();
+    let error = resolver
+        .resolve("shop", &server.image(), &auth)
+        .await
+        .unwrap_err();
     let cause = Refusal::PlainHttp;
     let registry = server.address.to_string();
     assert_eq!(
@@ -250,7 +258,7 @@ async fn a_certificate_of_another_ca_or_another_name_is_refused_with_its_cause()
     let (ours, theirs) = (ca(), ca());
     let server = start(&theirs, |_| found(Some(digest().as_str()))).await;
     let text = resolver(&ours)
-        .resolve(&image(&server), &[])
+        .resolve("shop", &image(&server), &[])
         .await
         .unwrap_err()
         .to_string();
@@ -259,7 +267,7 @@ async fn a_certificate_of_another_ca_or_another_name_is_refused_with_its_cause()
         "{text}"
     );
     let text = resolver(&theirs)
-        .resolve(&server.image(), &[])
+        .resolve("shop", &server.image(), &[])
         .await
         .unwrap_err()
         .to_string();

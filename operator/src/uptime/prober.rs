@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::Rng;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -16,11 +15,12 @@ use super::summary::{ProbeOutcome, ProbeSummary};
 use super::window::Window;
 use super::{Probes, Target};
 use crate::clock::Clock;
+use crate::limits::KeyedLimits;
 use crate::metrics::Metrics;
 use crate::requeue::RequeueTrigger;
 
-/// Maximum number of concurrent probes of all environments. A probe takes at most 3 s, so other probes are delayed only
-/// while this many hang.
+/// Maximum number of concurrent probes of the environments of one namespace. A probe takes at most 3 s, so other probes of
+/// the namespace are delayed only while this many hang. Those of other namespaces never are.
 const MAX_CONCURRENT: usize = 64;
 
 type Key = (String, String);
@@ -38,7 +38,7 @@ struct Shared {
     dialler: Dialler,
     metrics: Metrics,
     clock: Clock,
-    permits: Semaphore,
+    permits: KeyedLimits,
     requeue: RequeueTrigger,
 }
 
@@ -62,7 +62,7 @@ impl Prober {
             dialler,
             metrics,
             clock,
-            permits: Semaphore::new(MAX_CONCURRENT),
+            permits: KeyedLimits::new(MAX_CONCURRENT),
             requeue,
         };
         Self {
@@ -131,8 +131,8 @@ async fn run(shared: Arc<Shared>, state: Arc<Mutex<State>>) {
 
 /// Sends one probe and records its result. Returns the time from the start of this probe to the start of the next one.
 async fn once(shared: &Shared, state: &Mutex<State>) -> Duration {
-    // The semaphore is never closed. If it were, probing without a limit would be right.
-    let permit = shared.permits.acquire().await;
+    let namespace = lock(state).target.namespace.clone();
+    let permit = shared.permits.acquire(&namespace).await;
     let (ask, asked_for) = {
         let state = lock(state);
         (ask(&state), state.target.release)

@@ -162,6 +162,22 @@ async fn a_target_that_hangs_delays_no_other_and_is_asked_once_at_a_time() {
 }
 
 #[tokio::test]
+async fn hanging_sites_of_one_namespace_delay_no_probe_of_another() {
+    let (prober, healthy) = (prober(), Site::default());
+    let mut hanging = Vec::new();
+    for _ in 0..MAX_CONCURRENT {
+        hanging.push(prober.shared.permits.acquire("noisy").await);
+    }
+    let state = Mutex::new(State {
+        target: target("healthy", healthy.serve(Duration::ZERO).await),
+        window: Window::new(Timestamp::now()),
+    });
+    let probe = once(&prober.shared, &state);
+    timeout(Duration::from_secs(5), probe).await.unwrap();
+    assert_eq!(healthy.asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn an_environment_that_is_forgotten_is_asked_no_more_and_one_of_its_name_starts_anew() {
     let (prober, site) = (prober(), Site::default());
     let mut changes = calls(&prober);

@@ -108,6 +108,11 @@ async fn a_taken_host_stays_with_its_incumbent() {
     assert_eq!(site.condition("second", "RouteAccepted"), "False HostTaken");
     assert_eq!(site.condition("second", "Stalled"), "True HostTaken");
     assert!(site.api.get("ingresses", NS, "second").is_none());
+    assert_eq!(
+        site.condition("second", "CertificateReady"),
+        "Unknown HostTaken"
+    );
+    assert!(site.api.get("secrets", NS, "second-tls").is_none());
     site.rest("staging").await;
     assert_eq!(host(&site, "staging"), "staging.example.com");
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
@@ -167,6 +172,12 @@ async fn a_route_that_is_not_wanted_any_more_is_removed() {
     assert_eq!(site.condition("staging", "RouteAccepted"), "True Disabled");
     assert_eq!(site.condition("staging", "Ready"), "True Ready");
     assert_eq!(site.status("staging")["url"], Value::Null);
+    assert_eq!(
+        site.condition("staging", "CertificateReady"),
+        "True Disabled"
+    );
+    // The certificate of the lost host is left to expire: an Ingress of the user's own may refer to it.
+    assert_eq!(certified(&site, "staging"), ["staging.example.com"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -77,6 +77,7 @@ impl ScriptedImages {
 impl Images for ScriptedImages {
     fn resolve(
         &self,
+        _: String,
         image: ImageRef,
         _: Vec<RegistryAuth>,
     ) -> BoxFuture<'static, Result<Digest, ResolveError>> {
@@ -89,6 +90,7 @@ impl Images for ScriptedImages {
 
     fn exists(
         &self,
+        _: String,
         _: ImageRef,
         _: Digest,
         _: Vec<RegistryAuth>,

@@ -65,16 +65,29 @@ pub(super) async fn image(
     let found = match (known, effective.follow) {
         (Some(digest), None) => Image::Resolved(digest),
         (known, follow) => {
+            let auth = RegistryAuth::for_image(auth, &image);
             let key = (
                 owner.uid.clone(),
                 written.clone(),
                 spec.rollout.retry.clone(),
-                auth.to_vec(),
+                RegistryAuth::fingerprint(&auth),
             );
-            look_up(ctx, key, image, follow, known).await
+            let question = Question {
+                namespace: owner.namespace.clone(),
+                image,
+                auth,
+            };
+            look_up(ctx, key, question, follow, known).await
         }
     };
     (written, found)
+}
+
+/// Image to look up, for an environment in `namespace`.
+struct Question {
+    namespace: String,
+    image: ImageRef,
+    auth: Vec<RegistryAuth>,
 }
 
 /// Returns the digest from the registry. Answers are cached; `follow` is the interval at which a followed tag is looked
@@ -82,11 +95,11 @@ pub(super) async fn image(
 async fn look_up(
     ctx: &Arc<Context>,
     key: Resolution,
-    image: ImageRef,
+    question: Question,
     follow: Option<Duration>,
     known: Option<Digest>,
 ) -> Image {
-    let (registry, auth) = (ctx.images.clone(), key.3.clone());
+    let registry = ctx.images.clone();
     let max_age = |answer: &Result<Digest, ResolveError>| match (follow, answer) {
         (Some(every), Ok(_)) => every,
         // A refusal is kept for at least as long as without a followed tag.
@@ -96,7 +109,7 @@ async fn look_up(
     let answer = ctx
         .resolutions
         .get(&key, ctx.now(), ANSWER_TIMEOUT, max_age, || {
-            registry.resolve(image, auth)
+            registry.resolve(question.namespace, question.image, question.auth)
         })
         .await;
     match (answer, known) {
@@ -111,6 +124,7 @@ async fn look_up(
 /// registry is asked only while a pod of that release cannot pull its image.
 pub(super) async fn image_gone(
     ctx: &Arc<Context>,
+    owner: &Owner,
     records: &[Record],
     pods: &[PodView],
     auth: &[RegistryAuth],
@@ -124,18 +138,20 @@ pub(super) async fn image_gone(
     };
     let stuck =
         |p: &&PodView| p.release == Some(newest.number()) && p.waiting == Some(Waiting::Image);
-    pods.iter().any(|p| stuck(&p)) && existence(ctx, newest, auth).await == Some(Existence::Gone)
+    pods.iter().any(|p| stuck(&p))
+        && existence(ctx, owner, newest, auth).await == Some(Existence::Gone)
 }
 
 /// Returns the number of the Good release that is due for its daily rollback check, and whether its image still exists.
 /// `None` if no release is due or the registry has not answered yet.
 pub(super) async fn kept_image(
     ctx: &Arc<Context>,
+    owner: &Owner,
     records: &[Record],
     auth: &[RegistryAuth],
 ) -> Option<(i64, Existence)> {
     let due = due_for_check(records, ctx.now())?;
-    let answer = existence(ctx, due, auth).await?;
+    let answer = existence(ctx, owner, due, auth).await?;
     Some((due.number(), answer))
 }
 
@@ -143,20 +159,28 @@ pub(super) async fn kept_image(
 /// the release does not parse.
 async fn existence(
     ctx: &Arc<Context>,
+    owner: &Owner,
     record: &Record,
     auth: &[RegistryAuth],
 ) -> Option<Existence> {
     let image: ImageRef = record.spec.image.parse().ok()?;
     let digest: Digest = record.spec.digest.parse().ok()?;
-    let key = (image.to_string(), digest.to_string(), auth.to_vec());
-    let (registry, auth) = (ctx.images.clone(), auth.to_vec());
+    let auth = RegistryAuth::for_image(auth, &image);
+    let namespace = owner.namespace.clone();
+    let key = (
+        namespace.clone(),
+        image.to_string(),
+        digest.to_string(),
+        RegistryAuth::fingerprint(&auth),
+    );
+    let registry = ctx.images.clone();
     ctx.existences
         .get(
             &key,
             ctx.now(),
             ANSWER_TIMEOUT,
             |_| MAX_EXISTENCE_AGE,
-            || registry.exists(image, digest, auth),
+            || registry.exists(namespace, image, digest, auth),
         )
         .await
 }

@@ -87,14 +87,14 @@ pub async fn observe(
     )
     .await;
     let all: Vec<PodView> = found.iter().map(PodView::of).collect();
-    let image_gone = external::image_gone(ctx, &records, &all, &auth).await;
+    let image_gone = external::image_gone(ctx, owner, &records, &all, &auth).await;
     let mut trials = Trials::of(&found, &children.release_jobs);
     trials.smoke = trials::smoke(ctx, owner, spec, effective, &trials, &frozen).await;
     let web = found
         .iter()
         .filter(|p| component_of(*p) == Some(COMPONENT_WEB) && !has_ended(p));
     let pods: Vec<PodView> = web.map(PodView::of).collect();
-    let kept_image = external::kept_image(ctx, &records, &auth).await;
+    let kept_image = external::kept_image(ctx, owner, &records, &auth).await;
     let target = probed::target(owner, spec, effective, &children, &pods, &records);
     let probes = probed::observe(ctx, owner, target);
     Ok(Observed {

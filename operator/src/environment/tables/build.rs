@@ -69,7 +69,7 @@ fn what_is_done_about_each_child() {
             ),
             (
                 "spec: {tls: {mode: SelfSigned}}, class: missing",
-                &but("=certificate +ingress", "+certificate =ingress"),
+                &but("=certificate +ingress", "=certificate =ingress"),
             ),
             (
                 "spec: {tls: {mode: SelfSigned}}, certificate: {tls.crt: a}",

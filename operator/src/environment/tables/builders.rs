@@ -181,7 +181,7 @@ fn the_workloads_own_objects() {
 fn network_policies_let_out_everything_but_the_metadata_service() {
     let egress = json!([
         {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}}]},
-        {"to": [{"ipBlock": {"cidr": "::/0", "except": ["fd00:ec2::254/128", "fd20:ce::254/128"]}}]},
+        {"to": [{"ipBlock": {"cidr": "::/0", "except": ["fd00:ec2::254/128", "fd20:ce::254/128", "fd00:c1::a9fe:a9fe/128", "fd00:42::42/128"]}}]},
         {"to": [{"namespaceSelector": {}}]},
     ]);
     let web = network_policy::build(&owner(), 8080, DeletionPolicy::Delete);

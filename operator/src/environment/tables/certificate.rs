@@ -15,7 +15,10 @@ fn signed(more: &str) -> Case {
 /// Formats condition `CertificateReady`, whether the data of the Secret is new, kept or not written, and whether a new
 /// certificate authority is stored.
 fn of(more: &str) -> String {
-    let case = signed(more);
+    told_of(&signed(more))
+}
+
+fn told_of(case: &Case) -> String {
     let live = case
         .seen
         .children
@@ -104,6 +107,45 @@ fn each_finding_and_what_is_written() {
         serving("").condition(T::CertificateReady),
         "True Disabled: the spec asks for no certificate"
     );
+}
+
+#[test]
+fn no_certificate_is_made_for_a_host_that_the_route_does_not_carry() {
+    let taken = "claims: [{namespace: b, name: other, routed: true}]";
+    let lost = "no certificate is made for shop.test, because the route of the environment does not carry it";
+    let old = "ingress: {host: old.test}";
+    let none = |reason: &str| format!("Unknown {reason}: {lost} (nothing)");
+    table(
+        &[
+            (&format!("{taken}, ingress: null"), &none("HostTaken")),
+            ("class: missing, ingress: null", &none("ControllerMissing")),
+            // Somebody edited the Ingress of the loser by hand, also to a host that nobody else has.
+            (taken, &none("HostTaken")),
+            (&format!("{taken}, {old}"), &none("HostTaken")),
+            (&format!("{taken}, {}", leaf(-1)), &none("HostTaken")),
+            // What was issued for the old host is renewed, and only that.
+            (
+                &format!(
+                    "{taken}, {old}, authority: {{made: -8640000}}, leaf: {{issued: -7689600, host: old.test}}"
+                ),
+                "True Succeeded: the certificate is valid until 2026-04-01T00:00:00Z (new)",
+            ),
+            (
+                &format!(
+                    "{taken}, {old}, authority: {{made: -8640000}}, leaf: {{issued: -5, host: old.test, otherKey: true}}"
+                ),
+                &none("HostTaken"),
+            ),
+        ],
+        of,
+    );
+    let without_route = |more: &str| {
+        let spec = "spec: {tls: {mode: SelfSigned}, route: {kind: None}}";
+        told_of(&serving(&format!("{spec}{more}")))
+    };
+    let told = "True Disabled: the spec asks for no route, so no certificate is made (nothing)";
+    assert_eq!(without_route(""), told);
+    assert_eq!(without_route(&format!(", {}", leaf(-89))), told);
 }
 
 #[test]
