@@ -84,7 +84,7 @@ impl NetError {
 pub enum TlsFault {
     /// No trusted CA signed the certificate.
     #[error(
-        "its certificate is not signed by a CA that is trusted here: mount a CA bundle and name it in SSL_CERT_FILE"
+        "its certificate is not signed by a CA that is trusted here: mount the CA and name its folder in SSL_CERT_DIR"
     )]
     UnknownIssuer,
     /// The certificate has expired.

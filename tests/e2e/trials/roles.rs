@@ -29,7 +29,7 @@ const ALL: [bool; 3] = [true; 3];
 const DEPLOYER: [bool; 3] = [false, true, false];
 const ONCALL: [bool; 3] = [false, false, true];
 
-const RIGHTS: [Right; 29] = [
+const RIGHTS: [Right; 31] = [
     ("get", ENVIRONMENTS, ALL),
     ("list", ENVIRONMENTS, ALL),
     ("watch", ENVIRONMENTS, ALL),
@@ -63,8 +63,10 @@ const RIGHTS: [Right; 29] = [
     ("list", "events.events.k8s.io", ALL),
     ("get", "secrets", NOBODY),
     ("get", "configmaps", NOBODY),
-    ("get", "pods", NOBODY),
-    ("get", "pods/log", NOBODY),
+    ("get", "pods", ONCALL),
+    ("get", "pods/log", ONCALL),
+    ("create", "pods/exec", NOBODY),
+    ("delete", "pods", NOBODY),
     ("patch", "deployments.apps", NOBODY),
     ("create", "rolebindings.rbac.authorization.k8s.io", NOBODY),
 ];
