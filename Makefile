@@ -57,11 +57,11 @@ generate: crdgen ## write everything that is generated and committed
 	@HELM=$(CURDIR)/scripts/helm.sh charts/render.sh && CONTRACT_WRITE=1 OPENAPI_WRITE=1 cargo test --quiet --workspace --test dialer-suite -- contract:: openapi::
 
 .PHONY: tools
-tools: ## build helm and kubectl into target/cluster/bin
+tools: ## build helm, kubectl and gitops-check into target/cluster/bin
 	@$(CLUSTER_PROGRAM) tools
 
 .PHONY: lint
-lint: lint-rust lint-generated lint-ui ## check formatting, lints, licenses, generated files, chart and UI
+lint: lint-rust lint-generated lint-gitops lint-ui ## check formatting, lints, licenses, generated files, chart, deploy/gitops and UI
 
 .PHONY: lint-rust
 lint-rust:
@@ -70,6 +70,14 @@ lint-rust:
 .PHONY: lint-generated
 lint-generated:
 	@scripts/program.sh crdgen --check && HELM=$(CURDIR)/scripts/helm.sh charts/render.sh --check
+
+.PHONY: lint-gitops
+lint-gitops:
+	@scripts/gitops.sh
+
+.PHONY: advisories
+advisories: ## check the dependencies for published weaknesses; needs the network
+	@scripts/cargo-deny.sh --log-level error check advisories
 
 .PHONY: lint-ui
 lint-ui:

@@ -51,6 +51,13 @@ impl Reason {
         }
     }
 
+    /// Returns true if the reason names a state that a person asked for in a spec. Such a state is not a failure:
+    /// `Stalled` stays False, and Events about it are of type Normal.
+    #[must_use]
+    pub fn is_intended(self) -> bool {
+        matches!(self, Self::Suspended | Self::Pinned | Self::ScaledToZero)
+    }
+
     /// Returns true if a condition that is not met for this reason can become met without user action. Returns false
     /// for the reasons of the promotion gate, because the gate's verdict decides this. Also returns false for reasons
     /// such as `PreflightRunning`, with which a condition is Unknown: `Ready` ignores that state of these conditions.

@@ -24,6 +24,12 @@ pub struct RouteSpec {
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
         .message("ingressClassName: write the name of an IngressClass of this cluster, see kubectl get ingressclass"))]
     pub ingress_class_name: Option<String>,
+
+    /// True if the route counts as accepted only once the controller has published an address in the Ingress's status.
+    /// Set it to false for a controller that never does so, such as Traefik without `publishedService`. The operator
+    /// then cannot see whether a controller serves the Ingress, nor test the redirect to HTTPS. Default: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_address: Option<bool>,
 }
 
 /// Kind of object that routes requests to the application.

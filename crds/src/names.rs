@@ -10,10 +10,8 @@ pub const LABEL_ENVIRONMENT_UID: &str = "crokodial.com/environment-uid";
 /// Label on the pods, the record, the configuration snapshot and the release-phase Job of a release: the number of the
 /// release.
 pub const LABEL_RELEASE: &str = "crokodial.com/release";
-/// Kubernetes recommended label: the application's name.
+/// Kubernetes recommended label: the application's name, which is the environment's name.
 pub const LABEL_NAME: &str = "app.kubernetes.io/name";
-/// Kubernetes recommended label: the instance of the application, which is the environment's name.
-pub const LABEL_INSTANCE: &str = "app.kubernetes.io/instance";
 /// Kubernetes recommended label: the component of the application. The value is [`COMPONENT_WEB`],
 /// [`COMPONENT_CANDIDATE`], [`COMPONENT_RELEASE_PHASE`] or [`COMPONENT_PREFLIGHT`].
 pub const LABEL_COMPONENT: &str = "app.kubernetes.io/component";

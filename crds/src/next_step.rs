@@ -147,7 +147,9 @@ impl Reason {
             Self::ControllerMissing => {
                 "Install an Ingress controller, or correct route.ingressClassName."
             }
-            Self::NotAccepted => "Read the controller's log and the Ingress's Events.",
+            Self::NotAccepted => {
+                "Read the controller's log and the Ingress's Events. For a controller that never publishes an address, set route.requireAddress to false."
+            }
             Self::HostTaken => {
                 "Choose another domain, or remove this one from the environment the message names."
             }

@@ -1,9 +1,10 @@
 //! The published CustomResourceDefinitions, which are generated from the Rust types.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
+use serde_json::json;
 
 use crate::environment::CrokodialEnvironment;
 use crate::release::CrokodialRelease;
@@ -12,9 +13,25 @@ use crate::release::CrokodialRelease;
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
     vec![
-        publish(CrokodialEnvironment::crd()),
+        with_initial_status(publish(CrokodialEnvironment::crd())),
         publish(CrokodialRelease::crd()),
     ]
+}
+
+/// Gives the objects a status before the operator has written one: `observedGeneration` -1, which is never the
+/// generation of an object. Without it, tools that follow kstatus (Flux, Helm) take an object for finished that no
+/// operator has seen yet, or will ever see because it is in a namespace that is not watched.
+fn with_initial_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        let schema = version.schema.as_mut();
+        let status = schema
+            .and_then(|s| s.open_api_v3_schema.as_mut()?.properties.as_mut())
+            .and_then(|fields| fields.get_mut("status"));
+        if let Some(status) = status {
+            status.default = Some(JSON(json!({"observedGeneration": -1})));
+        }
+    }
+    crd
 }
 
 /// Prepares the generated schemas of a definition for publication; see [`plain`].
@@ -35,7 +52,7 @@ fn publish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
 ///
 /// - Removes `nullable`, so that the API server drops an explicit null, and users cannot evade a rule by writing null.
 /// - Removes `default`, because the API server would store the default in objects. GitOps tools would see drift, and
-///   the inputs of releases would change.
+///   the inputs of releases would change. The only default, that of the status, is added later.
 /// - Joins the lines of descriptions, and limits the lengths of the fields of conditions.
 fn plain(schema: &mut JSONSchemaProps) {
     schema.nullable = None;

@@ -4,6 +4,7 @@ use crokodial_crds::{condition::MAX_MESSAGE, schema};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
+use serde_json::json;
 
 /// Returns all schema nodes below `spec` and `status`, with their paths.
 fn nodes() -> Vec<(String, JSONSchemaProps)> {
@@ -94,15 +95,34 @@ fn no_format_the_api_server_does_not_know() {
     }
 }
 
+/// An object that the operator has not seen must not look finished to kstatus, which compares this number with
+/// `metadata.generation`.
 #[test]
-fn nothing_has_a_default_or_takes_null() {
+fn a_new_environment_is_not_finished() {
+    let status = |kind: &str| {
+        let path = format!("{kind}.status");
+        let (_, node) = nodes().into_iter().find(|(p, _)| *p == path).unwrap();
+        node.default.map(|value| value.0)
+    };
+    assert_eq!(
+        status("CrokodialEnvironment"),
+        Some(json!({"observedGeneration": -1}))
+    );
+    assert_eq!(status("CrokodialRelease"), None);
+}
+
+#[test]
+fn nothing_else_has_a_default_or_takes_null() {
     for (path, node) in nodes() {
+        assert!(node.nullable.is_none(), "{path} is nullable");
+        if path == "CrokodialEnvironment.status" {
+            continue;
+        }
         assert!(
             node.default.is_none(),
             "{path} has a default: {:?}",
             node.default
         );
-        assert!(node.nullable.is_none(), "{path} is nullable");
     }
 }
 

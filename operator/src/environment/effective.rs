@@ -76,6 +76,8 @@ pub struct Effective {
     pub route: RouteKind,
     /// Name of the IngressClass; `None` selects the cluster's default class.
     pub ingress_class: Option<String>,
+    /// True if the route counts as accepted only once the Ingress controller has published an address.
+    pub require_address: bool,
     /// TLS mode of the site: a certificate from the operator's own CA, or no TLS.
     pub tls_mode: TlsMode,
     /// True if plain HTTP must redirect to HTTPS.
@@ -97,8 +99,10 @@ impl Effective {
         let RouteSpec {
             kind,
             ingress_class_name,
+            require_address,
         } = &spec.route;
         let TlsSpec { mode, force_https } = &spec.tls;
+        let tls_mode = mode.unwrap_or(defaults.tls_mode);
         let history = (
             spec.history.releases.unwrap_or(50),
             spec.history.days.unwrap_or(90),
@@ -147,8 +151,12 @@ impl Effective {
             ingress_class: ingress_class_name
                 .clone()
                 .or_else(|| defaults.ingress_class.clone()),
-            tls_mode: mode.unwrap_or(defaults.tls_mode),
-            force_https: force_https.unwrap_or(true),
+            require_address: require_address.unwrap_or(true),
+            tls_mode,
+            force_https: force_https.unwrap_or(match tls_mode {
+                TlsMode::SelfSigned => true,
+                TlsMode::None => false,
+            }),
             deletion_policy: spec.deletion_policy.unwrap_or(if prod {
                 DeletionPolicy::Retain
             } else {

@@ -232,7 +232,7 @@ fn route(
     observed: &Observed,
 ) -> Route {
     match effective.route {
-        RouteKind::Ingress => ingress(owner, spec, observed),
+        RouteKind::Ingress => ingress(owner, spec, effective, observed),
         RouteKind::None => Route {
             finding: Finding::yes(Reason::Disabled, "the spec asks for no route"),
             write: false,
@@ -240,7 +240,12 @@ fn route(
     }
 }
 
-fn ingress(owner: &Owner, spec: &EnvironmentSpec, observed: &Observed) -> Route {
+fn ingress(
+    owner: &Owner,
+    spec: &EnvironmentSpec,
+    effective: &Effective,
+    observed: &Observed,
+) -> Route {
     if let Class::Missing(name) = &observed.class {
         let what = match name {
             Some(name) => format!("there is no IngressClass {name}"),
@@ -273,9 +278,19 @@ fn ingress(owner: &Owner, spec: &EnvironmentSpec, observed: &Observed) -> Route 
             Reason::Succeeded,
             format!("{} is routed at {address}", spec.domain),
         ),
+        None if live.is_some() && !effective.require_address => {
+            let what = format!(
+                "{} has an Ingress; no address is published, and route.requireAddress is false",
+                spec.domain
+            );
+            Finding::yes(Reason::Succeeded, what)
+        }
         None => Finding::no(
             Reason::NotAccepted,
-            "the Ingress controller has published no address for the Ingress yet",
+            format!(
+                "the Ingress controller has published no address for the Ingress yet{}",
+                how_to_publish(&observed.class)
+            ),
         ),
     };
     Route {
@@ -313,6 +328,23 @@ fn https(effective: &Effective, observed: &Observed) -> Option<Finding> {
             "no answer to a request by http at the published address",
         ),
     })
+}
+
+/// Returns the setting by which the Ingress controller of this class publishes its address, as the end of a sentence;
+/// empty for a controller whose default is to publish it, or that is not known.
+fn how_to_publish(class: &Class) -> &'static str {
+    match class {
+        Class::Known(controller) if controller.starts_with("traefik.io/") => {
+            "; Traefik does with providers.kubernetesIngress.publishedService.enabled=true in its chart"
+        }
+        Class::Known(controller) if controller.starts_with("nginx.org/") => {
+            "; NGINX Ingress Controller does with -report-ingress-status and -external-service"
+        }
+        Class::Known(controller) if controller.starts_with("haproxy.org/") => {
+            "; HAProxy does with --publish-service"
+        }
+        _ => "",
+    }
 }
 
 /// Returns advice on how to make the Ingress controller of this class redirect to HTTPS.

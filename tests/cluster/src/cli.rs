@@ -77,7 +77,7 @@ enum CheckoutCommand {
     },
     #[command(flatten)]
     InCluster(ClusterCommand),
-    /// Build helm, and kubectl if it is not in PATH
+    /// Build helm and gitops-check, and kubectl if it is not in PATH
     Tools,
     /// Print shell commands that set KUBECONFIG and PATH for this cluster
     Env,
@@ -260,7 +260,8 @@ fn run_in_checkout(
         }
         CheckoutCommand::Logs { part, follow } => logs::print(&layout, part.as_deref(), follow),
         CheckoutCommand::Tools => {
-            go::ensure(&options.checkout, &layout, &[go::HELM], progress)?;
+            let built = [go::HELM, go::GITOPS_CHECK];
+            go::ensure(&options.checkout, &layout, &built, progress)?;
             go::ensure_kubectl(&options.checkout, &layout, progress)
         }
         CheckoutCommand::Env => {

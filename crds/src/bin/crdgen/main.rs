@@ -2,6 +2,7 @@
 //! `--check` it writes no files but reports those that are out of date.
 
 mod error;
+mod kustomize;
 mod manifest;
 mod reference;
 mod runbook;
@@ -71,6 +72,12 @@ fn outputs(root: &Path) -> Result<Vec<Output>, Error> {
         troubleshoot_page(root)?,
     ];
     for crd in schema::all() {
+        if crd.spec.names.kind == "CrokodialEnvironment" {
+            outputs.push(Output {
+                path: "deploy/gitops/kustomize/openapi.yaml".into(),
+                text: kustomize::openapi(&crd)?,
+            });
+        }
         let plural = &crd.spec.names.plural;
         outputs.push(Output {
             path: format!("crds/manifests/{plural}.yaml").into(),

@@ -71,8 +71,9 @@ impl Owner {
     /// for other components.
     pub fn common_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.selector();
-        labels.insert(names::LABEL_NAME.to_owned(), "dialer".to_owned());
-        labels.insert(names::LABEL_INSTANCE.to_owned(), self.name.to_string());
+        // No `app.kubernetes.io/instance`: Argo CD takes it for the name of the Application that an object belongs to,
+        // and prunes what the Application does not contain.
+        labels.insert(names::LABEL_NAME.to_owned(), self.name.to_string());
         labels.insert(names::LABEL_PART_OF.to_owned(), "crokodial".to_owned());
         labels.insert(names::LABEL_MANAGED_BY.to_owned(), MANAGED_BY.to_owned());
         labels

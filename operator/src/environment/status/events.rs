@@ -52,11 +52,7 @@ pub async fn announce(
         news(old, &new.conditions, pending, now)
     });
     for condition in news {
-        let type_ = if is_trouble(condition) {
-            EventType::Warning
-        } else {
-            EventType::Normal
-        };
+        let type_ = type_of(condition);
         let note = format!("{}: {}", condition.type_, condition.message);
         ctx.event(environment, type_, &condition.reason, &note)
             .await;
@@ -123,7 +119,20 @@ fn may_end(condition: &Condition) -> bool {
     condition.reason.parse().is_ok_and(Reason::ends_by_itself)
 }
 
-/// True if the condition reports a problem that somebody must solve.
+/// Returns the type of the Event about a condition. What a person asked for is no warning.
+fn type_of(condition: &Condition) -> EventType {
+    if is_trouble(condition) && !is_intended(condition) {
+        EventType::Warning
+    } else {
+        EventType::Normal
+    }
+}
+
+fn is_intended(condition: &Condition) -> bool {
+    condition.reason.parse().is_ok_and(Reason::is_intended)
+}
+
+/// True if the condition reports a state that lasts until somebody ends it: a problem, or what a person asked for.
 fn is_trouble(condition: &Condition) -> bool {
     let somebody = condition
         .reason
@@ -243,6 +252,32 @@ mod tests {
         assert_eq!(told(&first, &first), 0);
         assert_eq!(told(&first, &later), 1);
         assert_eq!(told(&later, &later), 0);
+    }
+
+    #[test]
+    fn what_a_person_asked_for_is_told_without_a_warning() {
+        let type_of = |type_, finding: &Finding| {
+            let conditions = condition(type_, finding);
+            assert_eq!(
+                news(&[], &conditions, &mut EnvironmentWarnings::new(), at(0)).len(),
+                1
+            );
+            super::type_of(&conditions[0])
+        };
+        for reason in [Reason::Suspended, Reason::Pinned, Reason::ScaledToZero] {
+            let told = type_of(ConditionType::Ready, &Finding::no(reason, "seen"));
+            assert_eq!(told, EventType::Normal, "{reason}");
+        }
+        let pinned = Finding::yes(Reason::Pinned, "seen");
+        assert_eq!(
+            type_of(ConditionType::GitDiverged, &pinned),
+            EventType::Normal
+        );
+        let held = Finding::yes(Reason::Held, "seen");
+        assert_eq!(
+            type_of(ConditionType::GitDiverged, &held),
+            EventType::Warning
+        );
     }
 
     #[test]

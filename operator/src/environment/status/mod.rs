@@ -253,7 +253,7 @@ fn config(valid: &Valid) -> Finding {
 /// Returns the finding for condition `Ready`: True if the release that the spec asks for is Good and serves, and every
 /// condition in `concerns` is met; for some of them, Unknown is enough. It is False while the environment is suspended
 /// or has a name conflict. If several conditions are not met, the reason is that of the first one that needs human
-/// intervention. If none needs it, it is that of the first unmet condition.
+/// intervention. If none needs it, it is that of the first one that a person asked for, else of the first unmet one.
 fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Finding {
     let StatusInputs { valid, step, .. } = facts;
     if let Some(conflict) = &valid.conflict {
@@ -268,19 +268,21 @@ fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Find
         ConditionType::CredentialsValid
         | ConditionType::ConfigSecretsValid
         | ConditionType::DatabaseIsolated => finding.is_false(),
+        // What the spec asks for is not tried while another release is pinned.
+        ConditionType::ImageResolved | ConditionType::Promotable if step.pin.is_some() => false,
         // Only the gate on what is wanted counts, not the newer release that `auto` waits for.
         ConditionType::Promotable => !step.gate.passes(),
         ConditionType::RolledOut => !serves_what_is_wanted(step),
         _ => !finding.is_true(),
     };
-    let unmet = || {
-        concerns
-            .iter()
-            .filter(|(type_, finding)| unmet(type_, finding))
-    };
-    let first = unmet()
-        .find(|(_, finding)| !waits(finding.reason, step))
-        .or_else(|| unmet().next());
+    let first = concerns
+        .iter()
+        .filter(|(type_, finding)| unmet(type_, finding))
+        .min_by_key(|(_, finding)| match finding.reason {
+            reason if needs_a_person(reason, step) => 0,
+            reason if reason.is_intended() => 1,
+            _ => 2,
+        });
     match first {
         Some((_, finding)) => Finding {
             status: crokodial_crds::ConditionStatus::False,
@@ -310,8 +312,18 @@ fn waits(reason: Reason, step: &Step) -> bool {
     gate || reason.ends_by_itself()
 }
 
+/// True if a problem with this reason lasts until a person solves it. A state that a person asked for is no problem.
+fn needs_a_person(reason: Reason, step: &Step) -> bool {
+    !reason.is_intended() && !waits(reason, step)
+}
+
 fn reconciling(ready: &Finding, step: &Step) -> Finding {
-    if !ready.is_true() && waits(ready.reason, step) {
+    let pins = ready.reason == Reason::Pinned
+        && step
+            .pin
+            .as_ref()
+            .is_some_and(|pin| !step.workload.rolled_out(pin.release));
+    if !ready.is_true() && (waits(ready.reason, step) || pins) {
         Finding::yes(ready.reason, ready.seen.clone())
     } else {
         Finding::no(Reason::Succeeded, "nothing is under way")
@@ -319,7 +331,7 @@ fn reconciling(ready: &Finding, step: &Step) -> Finding {
 }
 
 fn stalled(ready: &Finding, step: &Step) -> Finding {
-    if step.decision.stuck || (!ready.is_true() && !waits(ready.reason, step)) {
+    if !ready.is_true() && needs_a_person(ready.reason, step) {
         Finding::yes(ready.reason, ready.seen.clone())
     } else {
         Finding::no(Reason::Succeeded, "nothing waits for a person")

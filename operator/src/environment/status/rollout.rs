@@ -38,6 +38,11 @@ pub(super) fn rolled_out(step: &Step) -> Finding {
             );
             Finding::no(Reason::Progressing, what)
         }
+        // Without a pod, no release can prove itself: what waits for `replicas` is what the spec asks for.
+        Rollout::Blocked(n, _) if load.desired == 0 && load.release == Some(*n) => {
+            let what = format!("runtime.replicas is 0, so no pod can prove release {n}");
+            Finding::no(Reason::ScaledToZero, what)
+        }
         Rollout::Blocked(n, cause) => {
             Finding::unknown(Reason::Blocked, format!("release {n} waits: {cause}"))
         }

@@ -240,6 +240,22 @@ fn route_accepted() {
                 "False NotAccepted: the Ingress controller has published no address for the Ingress yet",
             ),
             (
+                "ingress: {address: null}, class: traefik.io/ingress-controller",
+                "False NotAccepted: the Ingress controller has published no address for the Ingress yet; Traefik does with providers.kubernetesIngress.publishedService.enabled=true in its chart",
+            ),
+            (
+                "ingress: {address: null}, spec: {route: {requireAddress: false}}",
+                "True Succeeded: shop.test has an Ingress; no address is published, and route.requireAddress is false",
+            ),
+            (
+                "spec: {route: {requireAddress: false}}",
+                "True Succeeded: shop.test is routed at 192.0.2.1",
+            ),
+            (
+                "ingress: null, spec: {route: {requireAddress: false}}",
+                "False NotAccepted: the Ingress controller has published no address for the Ingress yet",
+            ),
+            (
                 "spec: {route: {kind: None}}",
                 "True Disabled: the spec asks for no route",
             ),
@@ -311,6 +327,11 @@ fn https_forced() {
                 "False ControllerNeedsConfig: a request by http was answered with 200 instead of a redirect; see its documentation for redirecting http to https",
             ),
             ("spec: {tls: {forceHttps: false}}", "-"),
+            ("spec: {tls: {forceHttps: null}}", "-"),
+            (
+                "spec: {tls: {forceHttps: null, mode: SelfSigned}}",
+                "True Succeeded: a request by http was redirected to https",
+            ),
             ("spec: {route: {kind: None}}", "-"),
         ],
     );

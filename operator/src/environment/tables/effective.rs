@@ -38,6 +38,7 @@ fn told(effective: &Effective) -> Vec<String> {
         suspend,
         route,
         ingress_class,
+        require_address,
         tls_mode,
         force_https,
         deletion_policy,
@@ -64,7 +65,7 @@ fn told(effective: &Effective) -> Vec<String> {
             "roll-out: {progress_deadline:?}, bake {bake:?}, follow {follow:?}, then {on_failure:?}"
         ),
         format!("suspend: {suspend:?}"),
-        format!("route: {route:?} {ingress_class:?} {tls_mode:?} {force_https}"),
+        format!("route: {route:?} {ingress_class:?} {require_address} {tls_mode:?} {force_https}"),
         format!(
             "deletion: {deletion_policy:?}, history: {} or {} d",
             history.releases, history.days
@@ -89,7 +90,7 @@ fn every_default_of_staging_and_what_prod_has_otherwise() {
             "release phase: null",
             "roll-out: 300s, bake 60s, follow None, then Rollback",
             "suspend: None",
-            "route: Ingress None None true",
+            "route: Ingress None true None false",
             "deletion: Delete, history: 50 or 90 d",
         ]
     );
@@ -119,8 +120,8 @@ fn what_is_given_is_taken_at_both_stages() {
         "rollout": {"progressDeadline": "30s", "bake": "0s", "onFailure": "Pause"},
         "follow": {"interval": "90s"},
         "suspend": "Plan",
-        "route": {"kind": "None", "ingressClassName": "traefik"},
-        "tls": {"mode": "SelfSigned", "forceHttps": false},
+        "route": {"kind": "None", "ingressClassName": "traefik", "requireAddress": false},
+        "tls": {"mode": "None", "forceHttps": true},
         "history": {"releases": 2, "days": 1},
     });
     for (stage, policy) in [("staging", "Retain"), ("prod", "Delete")] {
@@ -144,7 +145,7 @@ fn what_is_given_is_taken_at_both_stages() {
                 r#"release phase: {"command":["/migrate","up"],"timeoutSeconds":3600,"irreversible":true}"#,
                 "roll-out: 30s, bake 0ns, follow Some(90s), then Pause",
                 "suspend: Plan",
-                "route: None Some(\"traefik\") SelfSigned false",
+                "route: None Some(\"traefik\") false None true",
                 deletion.as_str(),
             ]
         );
@@ -174,6 +175,10 @@ fn what_the_chart_sets_holds_where_the_spec_says_nothing() {
         (own.ingress_class.as_deref(), own.tls_mode),
         (Some("traefik"), TlsMode::None)
     );
+    // Without a certificate there is nothing to redirect to, unless the spec says so.
+    let none = json!({"tls": {"mode": "None"}});
+    assert_eq!((bare.force_https, of(none).force_https), (true, false));
+    assert!(of(json!({"tls": {"mode": "None", "forceHttps": true}})).force_https);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod decide;
 mod defaults;
 mod effective;
 mod golden;
+mod golden_statuses;
 mod plan;
 mod ready;
 mod records;

@@ -20,6 +20,11 @@ fn waits(seen: &str) -> String {
     format!("False {seen} | True {seen} | {UNSTUCK}")
 }
 
+/// Returns the expected conditions for a state that a person asked for.
+fn intended(seen: &str) -> String {
+    format!("False {seen} | {CALM} | {UNSTUCK}")
+}
+
 /// Returns the expected conditions for a state that needs human intervention.
 fn needs(seen: &str) -> String {
     format!("False {seen} | {CALM} | True {seen}")
@@ -54,10 +59,6 @@ fn ready_is_about_what_the_spec_asks_for() {
             (
                 "deployment: {available: 0, total: 1}, pods: ['1']",
                 &waits("Progressing: release 1 is good; 0 of 1 pods are available"),
-            ),
-            (
-                "deployment: {desired: 0}, pods: []",
-                &needs("ScaledToZero: runtime.replicas is 0"),
             ),
             (
                 "secrets: null",
@@ -106,14 +107,6 @@ fn ready_is_about_what_the_spec_asks_for() {
                 &needs(
                     "NameConflict: Service shop exists and was not made by this operator; nothing was changed",
                 ),
-            ),
-            (
-                "spec: {suspend: All}",
-                &needs("Suspended: spec.suspend tells the operator to change nothing"),
-            ),
-            (
-                "spec: {suspend: Plan}, image: NotFound",
-                &needs("Suspended: spec.suspend tells the operator to change nothing"),
             ),
             (
                 "spec: {suspend: All}, foreign: [Service]",
@@ -169,6 +162,62 @@ fn ready_is_about_what_the_spec_asks_for() {
             (
                 "image: Asked, ingress: null",
                 &waits("Progressing: the registry of registry.test/app:1 was asked"),
+            ),
+        ],
+        |given| kstatus(&serving(given)),
+    );
+}
+
+#[test]
+fn what_a_person_asked_for_is_no_failure() {
+    let suspended = intended("Suspended: spec.suspend tells the operator to change nothing");
+    let zero = intended("ScaledToZero: runtime.replicas is 0");
+    let pin = "releases: {1: {pin: true, pinned: -50}}";
+    let pinned =
+        intended("Pinned: release 1 is pinned since 2025-12-31T23:59:10Z and runs everywhere");
+    let rolls = "Pinned: release 1 is pinned since 2025-12-31T23:59:10Z and is on its way";
+    let stuck = "releases: {2: {v: '2', phase: Rejected, finished: -300}}, deployment: {available: 0}, pods: [1 unready]";
+    let missing = needs("SecretNotFound: there is no secret mongo in this namespace");
+    table(
+        &[
+            ("spec: {suspend: All}", suspended.as_str()),
+            ("spec: {suspend: Plan}, image: NotFound", &suspended),
+            (
+                &format!("spec: {{suspend: All, image: 'registry.test/app:2'}}, {stuck}"),
+                &suspended,
+            ),
+            ("deployment: {desired: 0}, pods: []", &zero),
+            (
+                "deployment: {desired: 0}, pods: [], ingress: {address: null}",
+                &zero,
+            ),
+            (
+                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, desired: 0}, pods: []",
+                &intended("ScaledToZero: runtime.replicas is 0, so no pod can prove release 2"),
+            ),
+            (pin, &pinned),
+            // Nothing is released while a release is pinned, so neither image nor gate matters.
+            (&format!("{pin}, image: NotFound"), &pinned),
+            (&format!("{pin}, ingress: {{address: null}}"), &pinned),
+            (
+                &format!("{pin}, deployment: {{available: 0}}"),
+                &format!("False {rolls} | True {rolls} | {UNSTUCK}"),
+            ),
+            (
+                "spec: {stage: prod, runtime: {replicas: 1}, image: 'registry.test/app:2', promotion: {from: {name: staging}}}, releases: {1: {pin: true, pinned: -50}, 2: {v: '2', phase: Gated}}, source: NotFound",
+                &pinned,
+            ),
+            // A problem is reported all the same.
+            (&format!("{pin}, secrets: null"), &missing),
+            (
+                "deployment: {desired: 0}, pods: [], secrets: null",
+                &missing,
+            ),
+            (
+                "deployment: {desired: 0}, pods: [], class: missing",
+                &needs(
+                    "ControllerMissing: the cluster has no default IngressClass, and none is named",
+                ),
             ),
         ],
         |given| kstatus(&serving(given)),

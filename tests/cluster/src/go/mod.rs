@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
-pub use self::programs::{GoProgram, HELM, KUBECTL, PROGRAMS};
+pub use self::programs::{GITOPS_CHECK, GoProgram, HELM, KUBECTL, PROGRAMS};
 use crate::layout::Layout;
 use crate::wait::Progress;
 
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn every_program_has_its_module() {
         let checkout = crate::options::checkout_root().unwrap();
-        for program in PROGRAMS.iter().chain([&HELM, &KUBECTL]) {
+        for program in PROGRAMS.iter().chain([&GITOPS_CHECK, &HELM, &KUBECTL]) {
             let files = module_files(&checkout.join("tests/parts").join(program.module)).unwrap();
             assert!(
                 files.iter().any(|(name, _)| name == "go.mod"),

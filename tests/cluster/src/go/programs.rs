@@ -87,5 +87,14 @@ pub const HELM: GoProgram = GoProgram {
     patches: &[],
 };
 
+/// Checks of what `deploy/gitops` ships, with the libraries of Flux, Argo CD and kustomize.
+pub const GITOPS_CHECK: GoProgram = GoProgram {
+    name: "gitops-check",
+    module: "gitops",
+    package: ".",
+    ldflags: "",
+    patches: &[],
+};
+
 /// kubectl, which is built only if it is not in PATH.
 pub const KUBECTL: GoProgram = kubernetes("kubectl", "k8s.io/kubernetes/cmd/kubectl");

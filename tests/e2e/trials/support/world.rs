@@ -276,7 +276,7 @@ impl World {
                     "crokodial-prod",
                     "logs",
                     "-l",
-                    "app.kubernetes.io/name=dialer",
+                    "crokodial.com/environment=prod",
                     "--tail=200",
                 ],
             ),
