@@ -137,8 +137,9 @@ pub struct HealthSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutSpec {
-    /// Maximum time from the start of a pod of a new release until the pod is ready. If a pod takes longer, the release
-    /// is rejected, and the last good release is restored unless `onFailure` is `Pause`. Default: `5m`.
+    /// Maximum time in which a new release must make progress: its rollout begins after its candidate was ready, or one
+    /// more of its pods is ready. Time in which no pod can start does not count. If it takes longer, the release is
+    /// rejected, and the last good release is restored unless `onFailure` is `Pause`. Default: `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(validation = Rule::new(r"self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('30s') && duration(self) <= duration('1h')")

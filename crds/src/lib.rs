@@ -43,7 +43,8 @@ pub use percent::Percent;
 pub use promotion::{AllowSpec, FollowSpec, FreezeSpec, PromotionSource, PromotionSpec};
 pub use reason::Reason;
 pub use release::{
-    CrokodialRelease, ProbeFailure, PromotedFrom, ReleasePhase, ReleaseSpec, ReleaseStatus,
+    CrokodialRelease, PendingFault, ProbeFailure, PromotedFrom, ReleasePhase, ReleaseSpec,
+    ReleaseStatus,
 };
 
 /// API group of `CrokodialEnvironment` and `CrokodialRelease`, and prefix of the operator's labels and annotations.

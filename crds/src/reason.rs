@@ -164,11 +164,11 @@ pub enum Reason {
     /// than three restarts in total, or the site stopped answering after an exit.
     #[strum(props(who = "user"))]
     CrashLoop,
-    /// The image of the release cannot be pulled. The registry reports that the image does not exist or that access is
-    /// denied.
+    /// The image of the release cannot be pulled, and the registry has reported for a minute that it does not exist.
     #[strum(props(who = "user"))]
     ImagePull,
-    /// Kubernetes cannot create the container from the release's configuration.
+    /// Kubernetes has been unable for half a minute to create the container from the release's configuration, although the
+    /// Secrets and the ConfigMap that the operator makes for it exist.
     #[strum(props(who = "user"))]
     ConfigError,
     /// A pod of the release did not become ready within `rollout.progressDeadline`.
@@ -177,7 +177,8 @@ pub enum Reason {
     /// A pod of the release was unready for a full minute during the bake.
     #[strum(props(who = "user"))]
     BakeFailed,
-    /// During the bake, the site stopped answering on its health path, and the database was not found to be the cause.
+    /// During the bake, the site stopped answering on its health path although its pods were in place, and the database was
+    /// not found to be the cause.
     #[strum(props(who = "user"))]
     ProbeFailed,
     /// During the bake, the site answered much more slowly than with the last good release. The 95th percentile of the
@@ -218,7 +219,8 @@ pub enum Reason {
     /// The field `runtime.replicas` is 0.
     #[strum(props(who = "user"))]
     ScaledToZero,
-    /// The release waits because of a problem that it did not cause, such as an unreachable registry or database.
+    /// The release waits because of a problem that it did not cause, such as an unreachable database, a registry that denies
+    /// access, a quota or a lost node.
     #[strum(props(who = "cluster administrator"))]
     Blocked,
     /// The last good or pinned release does not become ready again.

@@ -150,6 +150,34 @@ pub struct ReleaseStatus {
     #[schemars(range(min = 0))]
     pub restarts: i32,
 
+    /// Value of `restarts` at the start of the bake. Restarts before the bake do not count against the release in it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(range(min = 0))]
+    pub restarts_before_bake: i32,
+
+    /// Time at which the operator saw the newest restart of a container during the bake. The bake does not end until the
+    /// pods have run for a while since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted_at: Option<Time>,
+
+    /// Time of the last progress, from which `rollout.progressDeadline` counts: the start of the candidate or of the
+    /// rollout, or the time at which more pods than before were ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progressed_at: Option<Time>,
+
+    /// Largest number of pods that were ready at the same time during the rollout.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(range(min = 0))]
+    pub ready_pods: i32,
+
+    /// Fault that counts against the release only if it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_fault: Option<PendingFault>,
+
+    /// Time at which the operator began to return to this release, by a rollback or a pin. Absent once all pods run it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returning_since: Option<Time>,
+
     /// True if the release failed and was left in place, because `rollout.onFailure` is `Pause` or its release phase is
     /// irreversible. A person must decide what runs next.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -233,6 +261,18 @@ pub struct ReleaseStatus {
     #[schemars(length(max = 40))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// Fault of a release that counts only if it lasts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingFault {
+    /// Reason that the release gets if the fault lasts, such as `ConfigError`.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+
+    /// Time since which the operator has seen the fault.
+    pub since: Time,
 }
 
 /// Failed probes of a release, merged into one entry.

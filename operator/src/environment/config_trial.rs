@@ -17,8 +17,9 @@ use super::finding::Finding;
 use super::model::annotations::{GENERATION, RELEASE, SINCE, VERDICT};
 use super::model::observed::Observed;
 use crate::release::faults::{self, PodEvidence, RolloutFault};
+use crate::release::machine::{ImageCheck, later};
 use crate::release::record::{Record, last_good};
-use crate::release::workload::{PodView, Workload};
+use crate::release::workload::{self, PodView, Workload};
 use crate::smoke::SmokeResult;
 
 /// New values of `config.secretRefs` and the state of their trial, as stored in the Secret `<env>-config-candidate` and
@@ -187,13 +188,21 @@ fn judge(staged: &Staged, observed: &Observed, clock: TrialClock) -> Verdict {
     let smoke = observed.trials.smoke.as_ref();
     let smoke = smoke.filter(|(uid, _)| trying.iter().any(|p| p.uid == *uid && p.view.ready));
     let site_ready = site_ready(observed, staged.release);
+    let obstacle = observed.children.candidate().and_then(workload::obstacle);
+    let since = staged.since.max(clock.leader_since);
+    // Time for scheduling and for pulling the image does not count.
+    let begun = faults::judged(&pods).and_then(|p| p.started);
     let scene = PodEvidence {
         pods: &pods,
         last_good_ready: site_ready,
-        image_gone: false,
-        since: staged.since.max(clock.leader_since),
+        image: &ImageCheck::Unknown,
+        copies_present: observed.children.config_candidate().is_some(),
+        obstacle: obstacle.as_deref(),
+        since: begun.map_or(since, |at| at.min(clock.now).max(since)),
         deadline: clock.deadline,
+        waits_until: later(since, clock.deadline),
         excused: 0,
+        restarts_before_bake: 0,
         now: clock.now,
     };
     let next = Some(faults::deadline_at(&scene)).filter(|at| *at > clock.now);
@@ -216,6 +225,13 @@ fn judge(staged: &Staged, observed: &Observed, clock: TrialClock) -> Verdict {
     }
     match faults::rolling(&scene) {
         Some(RolloutFault::Release(_, why)) => against(why),
+        // Whether it lasts is not remembered here, so it gets the time of a start.
+        Some(RolloutFault::Lasting(fault)) if clock.now >= later(since, clock.deadline) => {
+            against(fault.message)
+        }
+        Some(RolloutFault::Lasting(fault)) => {
+            Verdict::Open(fault.message, Some(later(since, clock.deadline)))
+        }
         Some(RolloutFault::Platform(why)) => Verdict::Open(why, next),
         None => Verdict::Open("a pod without traffic is being started".to_owned(), next),
     }

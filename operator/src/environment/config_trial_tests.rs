@@ -115,7 +115,7 @@ fn seen(given: &str) -> Observed {
         image: Image::Asked,
         image_name: String::new(),
         promotion: None,
-        image_gone: false,
+        image_check: ImageCheck::Unknown,
         kept_image: None,
         class: Class::Unknown,
         claims: Vec::new(),

@@ -49,8 +49,11 @@ pub struct Resolved {
 pub enum Existence {
     /// The digest exists and is readable, with one of the credentials or anonymously.
     Exists,
-    /// The registry responded 404 or 403 with every credential that was tried, so pods cannot pull the image either.
+    /// The registry responded 404 with every credential that was tried, so pods cannot pull the image either.
     Gone,
+    /// The registry responded 401 or 403 with at least one credential and 404 with the others. The digest may exist, but
+    /// neither the operator nor the pods may read it.
+    Denied,
     /// It is not known whether the digest exists, for example because the registry did not respond.
     Unknown,
 }
@@ -202,6 +205,11 @@ impl Resolver {
         auth: &[RegistryAuth],
     ) -> Result<Existence, SessionError> {
         let mut all = Existence::Gone;
+        let mut worse = |seen| {
+            if all != Existence::Unknown {
+                all = seen;
+            }
+        };
         for credential in candidates(image, auth) {
             let mut session = Session::new(&self.client, &self.plain_http, image, credential)?;
             let status = session
@@ -210,8 +218,10 @@ impl Resolver {
                 .map(|answer| answer.head().status());
             match status {
                 Ok(StatusCode::OK) => return Ok(Existence::Exists),
-                Ok(StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) => {}
-                Ok(_) | Err(_) => all = Existence::Unknown,
+                Ok(StatusCode::NOT_FOUND) | Err(SessionError::NotFound) => {}
+                Ok(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+                | Err(SessionError::Refused(_)) => worse(Existence::Denied),
+                Ok(_) | Err(_) => worse(Existence::Unknown),
             }
         }
         Ok(all)

@@ -323,7 +323,7 @@ async fn existence_is_proven_or_unknown() {
     for (code, expected) in [
         (200, Existence::Exists),
         (404, Existence::Gone),
-        (403, Existence::Gone),
+        (403, Existence::Denied),
         (401, Existence::Unknown),
         (429, Existence::Unknown),
         (500, Existence::Unknown),

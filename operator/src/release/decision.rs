@@ -95,8 +95,9 @@ pub struct Decision {
     pub candidate: Option<i64>,
     /// State of the rollout, for the condition `RolledOut`.
     pub rollout: Rollout,
-    /// True if the return to a good or pinned release has exceeded `rollout.progressDeadline`.
-    pub stuck: bool,
+    /// Description of the return to a good or pinned release that has exceeded `rollout.progressDeadline`; `None` if there
+    /// is none.
+    pub stuck: Option<String>,
     /// Time at which to decide again if no watched object changes earlier; `None` if only a change requires a new
     /// decision.
     pub next: Option<Timestamp>,
@@ -113,7 +114,7 @@ impl Decision {
             release_phase: None,
             candidate: None,
             rollout: Rollout::NeverDeployed,
-            stuck: false,
+            stuck: None,
             next: None,
         }
     }

@@ -5,17 +5,17 @@
 //! calls again. Each call first evaluates pins and the newest spec, so a user's change takes effect in the next call.
 
 use crokodial_crds::{Reason, ReleasePhase, ReleaseSpec, ReleaseStatus};
-use jiff::Timestamp;
 
 pub use super::decision::{Decision, Hold, Pin, Rollout, Run};
 pub use super::pin::pin;
 use super::record::Record;
 use super::situation::Situation;
 use super::status_updates::StatusUpdates;
-use super::steps::{self, InFlight, finish, later};
+pub use super::steps::later;
+use super::steps::{self, InFlight, finish};
 pub use super::view::{
-    CandidateView, CredentialHealth, Gate, MissingPrerequisite, ProbeHealth, SmokeVerdict, Trial,
-    View, Wanted,
+    CandidateView, CredentialHealth, Gate, ImageCheck, MissingPrerequisite, ProbeHealth,
+    SmokeVerdict, Trial, View, Wanted,
 };
 
 /// Decides the next step of the releases of one environment.
@@ -24,10 +24,20 @@ pub fn decide(view: &View<'_>) -> Decision {
     let mut updates = StatusUpdates::of(view.records);
     super::pin::note(view, situation.pin.as_ref(), &mut updates);
     supersede(view, &situation, &mut updates);
-    let decision = match situation.in_flight {
+    let mut decision = match situation.in_flight {
         Some(record) => in_flight(view, &situation, record, &mut updates),
         None => at_rest(view, &situation),
     };
+    super::returns::note(view, decision.run, &mut updates);
+    let at_rest = situation.in_flight.is_none() && decision.create.is_none();
+    if at_rest || situation.pin.is_some() {
+        match super::returns::stuck_at(view, decision.run, &updates) {
+            Some(at) if at <= view.now => {
+                decision.stuck = Some(super::returns::stuck(view, decision.run));
+            }
+            at => decision.next = decision.next.into_iter().chain(at).min(),
+        }
+    }
     Decision {
         updates: updates.changed(),
         ..decision
@@ -67,13 +77,11 @@ fn in_flight(
     let run = run_in_flight(view, situation, record, &step.status);
     updates.put(number, step.status);
     let pin = situation.pin.as_ref();
-    let stuck_at = pin.and_then(|_| stuck_at(view, situation));
     Decision {
         run,
         release_phase: (phase == ReleasePhase::ReleasePhase).then_some(number),
         candidate: (phase == ReleasePhase::Candidate).then_some(number),
         rollout: pin.map_or(step.rollout, |pin| Rollout::Pinned(pin.clone())),
-        stuck: stuck_at.is_some_and(|at| at <= view.now),
         next: step.next,
         ..Decision::nothing()
     }
@@ -86,14 +94,10 @@ fn at_rest(view: &View<'_>, situation: &Situation<'_>) -> Decision {
         (Some(spec), None) => Rollout::Progressing(spec.number),
         _ => resting_point(situation),
     };
-    let stuck_at =
-        stuck_at(view, situation).filter(|_| create.is_none() || situation.pin.is_some());
     Decision {
         create,
         run: run_at_rest(view, situation),
         rollout,
-        stuck: stuck_at.is_some_and(|at| at <= view.now),
-        next: stuck_at.filter(|at| *at > view.now),
         ..Decision::nothing()
     }
 }
@@ -210,32 +214,6 @@ fn resting_point(situation: &Situation<'_>) -> Rollout {
     }
 }
 
-/// Returns the time at which the return to an earlier release counts as stuck. The earlier release is the pinned one
-/// or, after a failure, the last good one. `None` if it already runs on all pods, if no pods are wanted, or if there is
-/// no such return.
-fn stuck_at(view: &View<'_>, situation: &Situation<'_>) -> Option<Timestamp> {
-    let (target, from) = match &situation.pin {
-        Some(pin) => (pin.release, pin.since),
-        None => rolled_back(situation)?,
-    };
-    if view.workload.rolled_out(target) || view.workload.desired == 0 {
-        return None;
-    }
-    Some(later(from.max(view.leader_since), view.progress_deadline))
-}
-
-/// Returns the number of the last good release and the time at which the newest release failed. `None` if there is no
-/// good release, or if the newest release did not fail or was left running.
-fn rolled_back(situation: &Situation<'_>) -> Option<(i64, Timestamp)> {
-    let good = situation.last_good?;
-    let newest = situation.newest.filter(|r| r.failed())?;
-    let failed_at = newest.status.as_ref()?.finished_at.as_ref()?.0;
-    situation
-        .paused
-        .is_none()
-        .then_some((good.number(), failed_at))
-}
-
 #[cfg(test)]
 #[path = "machine_fixture.rs"]
 mod fixture;
@@ -247,3 +225,11 @@ mod tests;
 #[cfg(test)]
 #[path = "steps_tests.rs"]
 mod steps_tests;
+
+#[cfg(test)]
+#[path = "returns_tests.rs"]
+mod returns_tests;
+
+#[cfg(test)]
+#[path = "blame_tests.rs"]
+mod blame_tests;

@@ -23,7 +23,8 @@ pub(super) struct World {
     pub(super) workload: Workload,
     pub(super) pods: Vec<PodView>,
     pub(super) prerequisites: Result<(), MissingPrerequisite>,
-    pub(super) image_gone: bool,
+    pub(super) image: ImageCheck,
+    pub(super) copies_present: bool,
     pub(super) gate: Gate,
     pub(super) release_phase: Trial,
     pub(super) candidate: Option<(Vec<PodView>, Option<SmokeVerdict>)>,
@@ -42,7 +43,8 @@ impl World {
             workload: Workload::default(),
             pods: Vec::new(),
             prerequisites: Ok(()),
-            image_gone: false,
+            image: ImageCheck::Unknown,
+            copies_present: true,
             gate: Gate::open(),
             release_phase: Trial::NotAsked,
             candidate: None,
@@ -71,6 +73,7 @@ impl World {
             replicas: 2,
             updated: 2,
             available: 2,
+            obstacle: None,
         };
         self.pods = vec![pod(release), pod(release)];
         self
@@ -84,6 +87,7 @@ impl World {
             replicas: 3,
             updated: 1,
             available: 2,
+            obstacle: None,
         };
         self.pods = vec![broken, pod(old), pod(old)];
         self
@@ -112,12 +116,15 @@ impl World {
             release_phase: self.release_phase.clone(),
             candidate: self.candidate.as_ref().map(|(pods, smoke)| CandidateView {
                 pods,
+                obstacle: None,
                 smoke: smoke.as_ref(),
             }),
             credential: self.credential.clone(),
             probes: self.probes.clone(),
             on_failure: self.on_failure,
-            image_gone: self.image_gone,
+            image: self.image.clone(),
+            copies_present: self.copies_present,
+            check_timeout: Duration::from_secs(30),
             progress_deadline: Duration::from_secs(300),
             bake: Duration::from_secs(60),
             leader_since: at(-1_000_000),
@@ -189,4 +196,12 @@ pub(super) fn phase_of(decision: &Decision, number: i64) -> Option<ReleasePhase>
         .iter()
         .find(|(n, _)| *n == number)
         .map(|(_, status)| status.phase)
+}
+
+/// Stores the status updates of the decision in the records.
+pub(super) fn write(world: &mut World, decision: &Decision) {
+    for (number, status) in &decision.updates {
+        let found = world.records.iter_mut().find(|r| r.number() == *number);
+        found.unwrap().status = Some(status.clone());
+    }
 }

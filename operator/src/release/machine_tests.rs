@@ -97,39 +97,107 @@ fn an_image_that_cannot_be_pulled_is_blamed_only_on_the_registrys_word() {
         matches!(world.decide().rollout, Rollout::Blocked(2, _)),
         "a platform fault never ends in a rejection"
     );
-    world.image_gone = true;
-    assert_eq!(phase_of(&world.decide(), 2), Some(REJECTED));
+    world.image = ImageCheck::Denied("registry.test answers 403".to_owned());
+    let Rollout::Blocked(2, why) = world.decide().rollout else {
+        panic!("an expired credential is not the release's fault");
+    };
+    assert_eq!(
+        why,
+        "pod shop-2 cannot pull the image: registry.test answers 403"
+    );
+    world.image = ImageCheck::Missing;
+    let first = world.decide();
+    assert_eq!(first.next, Some(at(10_060)), "one answer is not enough");
+    write(&mut world, &first);
+    assert!(matches!(first.rollout, Rollout::Blocked(2, _)));
+    let mut world = world.at(10_059);
+    world.image = ImageCheck::Unknown;
+    let recovered = world.decide();
+    write(&mut world, &recovered);
+    world.image = ImageCheck::Missing;
+    let again = world.decide();
+    write(&mut world, &again);
+    let world = world.at(10_118);
+    assert_eq!(phase_of(&world.decide(), 2).unwrap_or(ROLLING), ROLLING);
+    assert_eq!(phase_of(&world.at(10_119).decide(), 2), Some(REJECTED));
 }
 
 #[test]
-fn the_deadline_runs_from_the_moment_the_pod_could_start() {
-    let slow = PodView {
+fn the_deadline_moves_with_progress_and_not_with_a_new_pod() {
+    let slow = |started| PodView {
         ready: false,
-        started: Some(at(200)),
+        started: Some(at(started)),
         ..pod(2)
     };
-    let world = |now| {
-        World::new(vec![record(1, "a", GOOD), record(2, "b", ROLLING)], "b")
-            .half_rolled(2, 1, slow.clone())
-            .at(now)
+    let mut world = World::new(vec![record(1, "a", GOOD), record(2, "b", ROLLING)], "b")
+        .half_rolled(2, 1, slow(0))
+        .at(10);
+    assert_eq!(world.decide().next, Some(at(300)));
+    // The pod was evicted and made anew: that is no progress.
+    world.pods[0] = slow(250);
+    let mut world = world.at(299);
+    assert_eq!(world.decide().next, Some(at(300)));
+    assert_eq!(phase_of(&world.at(300).decide(), 2), Some(REJECTED));
+    // A pod that became ready is.
+    world = World::new(vec![record(1, "a", GOOD), record(2, "b", ROLLING)], "b")
+        .half_rolled(2, 1, slow(0))
+        .at(299);
+    world.pods.push(pod(2));
+    let decision = world.decide();
+    assert_eq!(decision.next, Some(at(599)));
+    write(&mut world, &decision);
+    assert_eq!(phase_of(&world.at(599).decide(), 2), Some(REJECTED));
+}
+
+#[test]
+fn time_in_which_no_pod_could_start_is_not_taken_from_the_release() {
+    let pulling = PodView {
+        ready: false,
+        running: false,
+        pulled: false,
+        ..pod(2)
     };
-    assert_eq!(phase_of(&world(499).decide(), 2), None.or(Some(ROLLING)));
-    assert_eq!(world(499).decide().next, Some(at(500)));
-    assert_eq!(phase_of(&world(500).decide(), 2), Some(REJECTED));
+    let mut world = World::new(vec![record(1, "a", GOOD), record(2, "b", ROLLING)], "b")
+        .half_rolled(2, 1, pulling)
+        .at(10);
+    let decision = world.decide();
+    assert_eq!(decision.next, Some(at(310)), "then it is told");
+    write(&mut world, &decision);
+    let mut world = world.at(400);
+    let told = world.decide();
+    let why = "the container of pod shop-2 was not created yet".to_owned();
+    assert_eq!(told.rollout, Rollout::Blocked(2, why));
+    write(&mut world, &told);
+    world.pods[0] = PodView {
+        ready: false,
+        ..pod(2)
+    };
+    let pulled = world.decide();
+    assert_eq!(phase_of(&pulled, 2), Some(ROLLING));
+    assert_eq!(pulled.next, Some(at(690)), "300 s, of which 10 were used");
 }
 
 #[test]
 fn restarts_in_the_bake_roll_back_to_the_last_good_release() {
-    let world = |seconds, restarts| {
+    let world_after = |seconds, restarts, before| {
         let mut world = World::new(vec![record(1, "a", GOOD), record(2, "b", BAKING)], "b")
             .running(2)
             .at(seconds);
         world.pods[0].restarts = 2;
         world.pods[1].restarts = restarts;
+        let status = world.records[1].status.as_mut().unwrap();
+        (status.restarts, status.restarts_before_bake) = (3, before);
         world
     };
+    let world = |seconds, restarts| world_after(seconds, restarts, 0);
     assert_eq!(phase_of(&world(30, 1).decide(), 2), None.or(Some(BAKING)));
     assert_eq!(phase_of(&world(60, 1).decide(), 2), Some(GOOD), "tolerated");
+    let earlier = world_after(30, 4, 3).decide();
+    assert_eq!(
+        phase_of(&earlier, 2),
+        Some(BAKING),
+        "those before the bake do not count"
+    );
     let decision = world(30, 2).decide();
     assert_eq!(phase_of(&decision, 2), Some(ReleasePhase::RolledBack));
     assert_eq!(decision.run, Run::Release(1));
@@ -226,24 +294,6 @@ fn a_record_without_status_is_taken_up_only_if_it_is_just_what_is_wanted() {
         .running(1)
         .decide();
     assert_eq!((other.updates, other.run), (vec![], Run::Release(1)));
-}
-
-#[test]
-fn a_rollback_that_does_not_get_there_is_stuck_after_the_deadline() {
-    let mut failed = record(2, "x", REJECTED);
-    failed.status.as_mut().unwrap().finished_at = Some(whole_seconds(at(0)));
-    let world = |now| {
-        let mut world = World::new(vec![record(1, "a", GOOD), failed.clone()], "x")
-            .running(1)
-            .at(now);
-        world.workload.available = 1;
-        world
-    };
-    assert_eq!(
-        (world(299).decide().stuck, world(299).decide().next),
-        (false, Some(at(300)))
-    );
-    assert!(world(300).decide().stuck);
 }
 
 fn phases() -> impl Strategy<Value = ReleasePhase> {

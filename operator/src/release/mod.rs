@@ -3,10 +3,11 @@
 //! - `inputs` hashes everything whose change requires a new release.
 //! - `snapshot` stores the configuration and pod template of a release.
 //! - `record` contains the spec and status of a release, and `status_updates` collects changes of statuses.
-//! - `workload` reads the Deployment and its pods.
+//! - `workload` reads the Deployment and its pods, and `pod_refusal` explains why pods are not created.
 //! - `faults` distinguishes faults of the release from faults of the platform.
 //! - `machine` decides the next step: `view` is its input, `situation` contains facts derived from the view, `decision`
 //!   is its result, and `steps` advances the release in flight.
+//! - `returns` follows rollbacks and pins until all pods run the release that comes back.
 //! - `hold` keeps failed inputs from being released again, and `pin` keeps one release running.
 //! - `gate` decides if an image may be released, and `freeze` defines periods in which nothing new is released.
 //! - `history` selects the release records to delete.
@@ -20,7 +21,9 @@ mod hold;
 pub mod inputs;
 pub mod machine;
 pub mod pin;
+mod pod_refusal;
 pub mod record;
+mod returns;
 mod situation;
 pub mod snapshot;
 pub(crate) mod status_updates;

@@ -55,11 +55,15 @@ pub struct View<'a> {
     pub candidate: Option<CandidateView<'a>>,
     /// Result of checking the database credential that the pods use.
     pub credential: CredentialHealth,
+    /// Maximum time to wait for that check before a failing release is judged without it.
+    pub check_timeout: Duration,
     /// Probe results of the release that is in its bake.
     pub probes: ProbeHealth,
-    /// True if the registry reports that the image digest of the release in flight does not exist or is forbidden (404,
-    /// 403).
-    pub image_gone: bool,
+    /// Registry's word on the image digest of the release in flight.
+    pub image: ImageCheck,
+    /// True if the objects that the operator makes for the pods exist: `<env>-mongo-active`, `<env>-config-active` and the
+    /// snapshot of the release in flight.
+    pub copies_present: bool,
     /// Handling of a release that fails after its pods are behind the Service: `Pause` if its release phase is
     /// irreversible, otherwise `rollout.onFailure`.
     pub on_failure: OnFailure,
@@ -72,6 +76,18 @@ pub struct View<'a> {
     pub leader_since: Timestamp,
     /// Current time.
     pub now: Timestamp,
+}
+
+/// Registry's word on an image digest that pods cannot pull.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ImageCheck {
+    /// The registry was not asked, or its answer is inconclusive.
+    #[default]
+    Unknown,
+    /// The registry has no such digest (404).
+    Missing,
+    /// The registry denies access (401, 403). Contains the registry and the credentials, for users.
+    Denied(String),
 }
 
 /// State of the promotion gate for the image that the spec asks for.
@@ -112,6 +128,8 @@ pub enum Trial {
     Passed,
     /// The command failed or cannot run, and the release is to blame. Contains the cause.
     Failed(String),
+    /// The command cannot run, and the release is to blame if that lasts. Contains the reason and the cause.
+    Suspect(Reason, String),
     /// The command cannot run, and the release is not to blame. Contains the cause.
     Blocked(String),
 }
@@ -121,6 +139,8 @@ pub enum Trial {
 pub struct CandidateView<'a> {
     /// Candidate pods. Those of releases other than the one in flight are ignored.
     pub pods: &'a [PodView],
+    /// Cause, outside the release, why the candidate pod is not created; `None` if there is no such cause.
+    pub obstacle: Option<&'a str>,
     /// Result of the smoke checks against the ready candidate pod; `None` until the checks have finished.
     pub smoke: Option<&'a SmokeVerdict>,
 }
@@ -166,6 +186,9 @@ pub enum ProbeHealth {
     Fine,
     /// Requests to the release fail. Contains a description.
     Failing(String),
+    /// Requests get no response. The release is to blame only if that lasts, because the cluster needs up to a minute to
+    /// notice that a node is lost. Contains the reason and a description.
+    Silent(Reason, String),
     /// The release responds more slowly than the last good release. Contains a description with both latencies.
     Slow(String),
     /// The probes found no failure, but part of the bake was not measured. Contains the time by which the bake is

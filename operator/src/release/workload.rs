@@ -11,6 +11,8 @@ use serde::Serialize;
 
 use crokodial_crds::names;
 
+use super::pod_refusal;
+
 /// State of an environment's Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Workload {
@@ -27,6 +29,9 @@ pub struct Workload {
     pub updated: i32,
     /// Number of available pods with any pod template (`status.availableReplicas`).
     pub available: i32,
+    /// Cause, outside the release, why no pods are created: the Deployment is paused, or the API server refuses them.
+    /// `None` if there is no such cause.
+    pub obstacle: Option<String>,
 }
 
 impl Workload {
@@ -47,6 +52,7 @@ impl Workload {
             replicas: status.replicas.unwrap_or(0),
             updated: status.updated_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),
+            obstacle: obstacle(deployment),
         }
     }
 
@@ -61,11 +67,29 @@ impl Workload {
     }
 }
 
+/// Returns the cause why a Deployment creates no pods, as a sentence without a trailing period; `None` if it can create
+/// them.
+pub fn obstacle(deployment: &Deployment) -> Option<String> {
+    let name = deployment.name_any();
+    if deployment.spec.as_ref().and_then(|s| s.paused) == Some(true) {
+        return Some(format!("the rollout of Deployment {name} is paused"));
+    }
+    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
+    let refused = conditions
+        .iter()
+        .find(|c| c.type_ == "ReplicaFailure" && c.status == "True")?;
+    Some(pod_refusal::explain(
+        refused.message.as_deref().unwrap_or_default(),
+    ))
+}
+
 /// Reason why a container is waiting, reduced to the cases that decisions distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Waiting {
     /// The kubelet could not obtain the image, for example because the pull failed or the reference is invalid.
     Image,
+    /// The image has no variant for the platform of the node.
+    Platform,
     /// The kubelet cannot create the container from its spec (`CreateContainerConfigError`).
     Config,
     /// Any other reason, such as `ContainerCreating` or `CrashLoopBackOff`.
@@ -87,6 +111,9 @@ pub struct PodView {
     pub ready_changed: Option<Timestamp>,
     /// True if the scheduler has found no node for the pod.
     pub unschedulable: bool,
+    /// True if the node of the pod does not report to the cluster: the node controller has marked the pod as not ready,
+    /// although the kubelet's last report says that its containers are ready.
+    pub node_lost: bool,
     /// True if the image is known to be on the node, because a container was created from it.
     pub pulled: bool,
     /// Time at which the pod's container first started or, if that is unknown, at which the kubelet acknowledged the
@@ -180,6 +207,21 @@ impl PodView {
         format!("pod {} exited {times}{last}", self.name)
     }
 
+    /// Returns true if the pod runs for the first time and was never ready.
+    pub fn starting(&self) -> bool {
+        let never_ready = match (self.ready_changed, self.started) {
+            (Some(changed), Some(started)) => changed <= started,
+            _ => false,
+        };
+        self.running && !self.ready && self.exits == 0 && never_ready
+    }
+
+    /// Returns true if the pod is where it can serve: on a node that reports, with its image, and started before. What
+    /// such a pod does is the release's own doing.
+    pub fn in_place(&self) -> bool {
+        self.pulled && !self.unschedulable && !self.node_lost && !self.starting()
+    }
+
     /// Reads the state of a pod and of its container named `web`. A container without a status counts as not running,
     /// without restarts and exits.
     pub fn of(pod: &Pod) -> Self {
@@ -206,6 +248,8 @@ impl PodView {
                 .and_then(|c| c.last_transition_time.as_ref())
                 .map(|t| t.0),
             unschedulable: condition("PodScheduled").is_some_and(|c| c.status == "False"),
+            node_lost: ready.is_some_and(|c| c.status == "False")
+                && condition("ContainersReady").is_some_and(|c| c.status == "True"),
             pulled: facts.pulled,
             started: if facts.restarts == 0 {
                 facts.running_since.or(acknowledged)
@@ -247,17 +291,31 @@ impl ContainerFacts {
             restarts: container.restart_count,
             exits: container.restart_count.saturating_add(i32::from(ended)),
             last_exit: state.terminated.as_ref().or(before).map(Exit::of),
-            waiting: state
-                .waiting
-                .map(|w| waiting(w.reason.as_deref().unwrap_or_default())),
+            waiting: state.waiting.map(|w| {
+                waiting(
+                    w.reason.as_deref().unwrap_or_default(),
+                    w.message.as_deref().unwrap_or_default(),
+                )
+            }),
         }
     }
 }
 
 /// Maps the kubelet's reason for a waiting container to [`Waiting`]. Kubernetes defines the reasons in
 /// `pkg/kubelet/images` and `pkg/kubelet/kuberuntime`.
-fn waiting(reason: &str) -> Waiting {
+fn waiting(reason: &str, message: &str) -> Waiting {
+    // Words of containerd and CRI-O, and of Docker.
+    let no_platform = [
+        "no match for platform",
+        "no matching manifest for",
+        "no image found in",
+    ];
     match reason {
+        "ErrImagePull" | "ImagePullBackOff"
+            if no_platform.iter().any(|words| message.contains(words)) =>
+        {
+            Waiting::Platform
+        }
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull"
         | "ImageInspectError" => Waiting::Image,
         "CreateContainerConfigError" => Waiting::Config,
@@ -281,6 +339,7 @@ impl PodView {
             ready: true,
             ready_changed: Some(since),
             unschedulable: false,
+            node_lost: false,
             pulled: true,
             started: Some(since),
             running: true,

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::interval::max_gap;
 use super::soak::tally;
-use super::summary::{Latency, ProbeSummary, ProbeVerdict, UnknownCause};
+use super::summary::{Latency, ProbeSummary, ProbeVerdict, SiteFault, UnknownCause};
 
 /// Minimum number of latency samples for a meaningful 95th percentile.
 pub const MIN_SAMPLES: usize = 20;
@@ -53,6 +53,9 @@ pub enum BakeVerdict {
     /// Probes of the site fail, or its responses are slow. The release fails for this unless something else is found to
     /// be to blame. Contains the reason and a message.
     Fail(Reason, String),
+    /// Probes get no response, or only the missing ones make the responses slow. The release fails for this only if it
+    /// lasts. Contains the reason and a message.
+    Silent(Reason, String),
     /// The current state of the site is not measured. Contains the cause.
     Unmeasured(String),
 }
@@ -77,7 +80,12 @@ impl Bake<'_> {
                     failing.bad,
                     seconds(failing.since)
                 );
-                BakeVerdict::Fail(Reason::ProbeFailed, seen)
+                match failing.bad {
+                    SiteFault::Timeout => BakeVerdict::Silent(Reason::ProbeFailed, seen),
+                    SiteFault::Refused | SiteFault::Status(_) | SiteFault::Protocol => {
+                        BakeVerdict::Fail(Reason::ProbeFailed, seen)
+                    }
+                }
             }
             ProbeVerdict::Unmeasured(why) => BakeVerdict::Unmeasured(why.to_string()),
             ProbeVerdict::Answering | ProbeVerdict::Failing(_) => {
@@ -133,18 +141,27 @@ impl Bake<'_> {
     /// entirely in the bake, because a new process responds slowly at first.
     fn slow(&self) -> Option<BakeVerdict> {
         let probes = self.probes.filter(|p| p.release == Some(self.number))?;
-        let Latency { p95_ms, samples } = probes.latency?;
+        let Latency {
+            p95_ms,
+            answered_p95_ms,
+            samples,
+        } = probes.latency?;
         let good = u32::try_from(self.good_p95_ms?).ok()?;
         let span = latency_span(self.bake);
         let full = self.now.duration_since(self.rolled_out_at) >= span;
-        let slower = p95_ms > good.saturating_mul(SLOW_FACTOR)
-            && p95_ms > good.saturating_add(SLOW_MARGIN_MS);
-        (full && samples >= MIN_SAMPLES && slower).then(|| {
+        let slower = |ms: u32| {
+            ms > good.saturating_mul(SLOW_FACTOR) && ms > good.saturating_add(SLOW_MARGIN_MS)
+        };
+        (full && samples >= MIN_SAMPLES && slower(p95_ms)).then(|| {
             let seen = format!(
                 "95 % of answers took up to {p95_ms} ms in the last {} s, and {good} ms with the last good release",
                 span.as_secs()
             );
-            BakeVerdict::Fail(Reason::SlowResponses, seen)
+            if slower(answered_p95_ms) {
+                BakeVerdict::Fail(Reason::SlowResponses, seen)
+            } else {
+                BakeVerdict::Silent(Reason::SlowResponses, seen)
+            }
         })
     }
 }

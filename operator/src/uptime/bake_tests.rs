@@ -21,7 +21,7 @@ fn probes(
     bake: Duration,
 ) -> ProbeSummary {
     let mut window = Window::new(at(0));
-    window.serve(Some(7));
+    window.serve(Some(7), true);
     for second in 1..=seconds {
         if let Some(outcome) = outcome(second) {
             window.record(at(second), outcome);

@@ -43,9 +43,12 @@ pub struct Target {
     pub path: String,
     /// Value of the Host header: the environment's domain.
     pub host: String,
-    /// Number of the only release that can respond: the release of all ready pods or, if no pod is ready, of all pods.
-    /// Terminating pods do not count. `None` if there are no such pods, or if they do not all belong to one release.
+    /// Number of the only release that can respond: the release of all ready pods that are not terminating or, if
+    /// there are none, of all pods. `None` if there are no such pods, or if they do not all belong to one release.
     pub release: Option<i64>,
+    /// True if as many pods as are wanted are where they can serve. While it is false, for example because a pod was
+    /// evicted or its node is lost, failed probes are not counted against the release.
+    pub all_in_place: bool,
     /// True if a release is in its bake. The probes then use [`BAKE_INTERVAL`].
     pub baking: bool,
     /// Length of the most recent period over which [`ProbeSummary::latency`] is computed.

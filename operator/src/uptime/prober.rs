@@ -73,7 +73,7 @@ impl Prober {
 
     fn begin(&self, target: Target) -> Watched {
         let mut window = Window::new(self.shared.clock.now());
-        window.serve(target.release);
+        window.serve(target.release, target.all_in_place);
         let state = Arc::new(Mutex::new(State { target, window }));
         let run = run(self.shared.clone(), state.clone());
         Watched {
@@ -90,7 +90,7 @@ impl Probes for Prober {
         if let Some(watched) = all.get(&key) {
             let mut state = lock(&watched.state);
             if state.target.uid == target.uid && state.target.address == target.address {
-                state.window.serve(target.release);
+                state.window.serve(target.release, target.all_in_place);
                 state.target = target;
                 return;
             }

@@ -40,6 +40,7 @@ fn target(name: &str, port: u16) -> Target {
         path: "/".to_owned(),
         host: "app.example.com".to_owned(),
         release: Some(7),
+        all_in_place: true,
         baking: true,
         latency_over: SignedDuration::from_secs(60),
     }

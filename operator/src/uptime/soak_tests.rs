@@ -45,7 +45,7 @@ impl Site {
 
 fn fresh() -> Window {
     let mut window = Window::new(at(0));
-    window.serve(Some(7));
+    window.serve(Some(7), true);
     window
 }
 

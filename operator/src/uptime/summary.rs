@@ -130,6 +130,8 @@ pub enum SpanKind {
 pub struct Latency {
     /// 95th percentile of the latency in milliseconds. A timeout counts as 2,000 ms.
     pub p95_ms: u32,
+    /// 95th percentile of the latency of the probes that got a response, in milliseconds; 0 if there was none.
+    pub answered_p95_ms: u32,
     /// Number of probes from which the percentile is computed.
     pub samples: usize,
 }

@@ -41,6 +41,8 @@ const TIMEOUT_LATENCY_MS: u32 = 2_000;
 pub struct Window {
     began: Timestamp,
     release: Option<i64>,
+    /// True if failed probes count against `release`; see [`super::Target::all_in_place`].
+    all_in_place: bool,
     /// True if the release that can respond has changed since the last result.
     broken: bool,
     last: Option<(Timestamp, Known)>,
@@ -86,6 +88,7 @@ impl Window {
         Self {
             began,
             release: None,
+            all_in_place: true,
             broken: false,
             last: None,
             known_at: None,
@@ -99,8 +102,15 @@ impl Window {
         }
     }
 
-    /// Sets the only release that can respond from now on; see [`super::Target::release`].
-    pub fn serve(&mut self, release: Option<i64>) {
+    /// Sets the only release that can respond from now on, and whether its pods are where they can serve; see
+    /// [`super::Target::release`] and [`super::Target::all_in_place`].
+    pub fn serve(&mut self, release: Option<i64>, all_in_place: bool) {
+        if self.all_in_place != all_in_place {
+            self.all_in_place = all_in_place;
+            self.streak.of_release = 0;
+            // Some of the newest requests may have gone to a pod that is no longer there.
+            self.latencies.clear();
+        }
         if self.release == release {
             return;
         }
@@ -159,7 +169,9 @@ impl Window {
         let streak = &mut self.streak;
         streak.good = 0;
         streak.bad = streak.bad.saturating_add(1);
-        streak.of_release = streak.of_release.saturating_add(1);
+        if self.all_in_place {
+            streak.of_release = streak.of_release.saturating_add(1);
+        }
         let (since, bad_first) = *streak.first_bad.get_or_insert((at, bad));
         let blamed = self
             .release
@@ -173,7 +185,7 @@ impl Window {
                 release: blamed,
             });
         }
-        if bad == SiteFault::Timeout {
+        if bad == SiteFault::Timeout && self.all_in_place {
             self.latency(at, TIMEOUT_LATENCY_MS);
         }
     }
@@ -194,6 +206,8 @@ impl Window {
         let kind = match (before, known) {
             (Known::Not, _) | (_, Known::Not) => return,
             (Known::Good, Known::Good) => SpanKind::Good,
+            // Time in which the cluster has taken pods away is not measured.
+            (_, Known::Bad) if !self.all_in_place => return,
             (_, Known::Bad) => SpanKind::Bad,
             (Known::Bad, Known::Good) => SpanKind::Recovering,
         };
@@ -256,10 +270,20 @@ impl Window {
         let mut sorted: Vec<u32> = recent.map(|(_, ms)| *ms).collect();
         sorted.sort_unstable();
         let samples = sorted.len();
-        let rank = samples.saturating_mul(95).div_ceil(100);
-        let p95_ms = *sorted.get(rank.checked_sub(1)?)?;
-        Some(Latency { p95_ms, samples })
+        let p95_ms = percentile95(&sorted)?;
+        sorted.retain(|ms| *ms < TIMEOUT_LATENCY_MS);
+        Some(Latency {
+            p95_ms,
+            answered_p95_ms: percentile95(&sorted).unwrap_or(0),
+            samples,
+        })
     }
+}
+
+/// Returns the 95th percentile (nearest rank) of sorted values; `None` if there are none.
+fn percentile95(sorted: &[u32]) -> Option<u32> {
+    let rank = sorted.len().saturating_mul(95).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied()
 }
 
 fn reported(verdict: ProbeVerdict) -> ReportedVerdict {

@@ -13,7 +13,7 @@ fn at(second: i64) -> Timestamp {
 /// Returns a window of release 7 with the given results, one every two seconds from second 0.
 fn window(outcomes: &[ProbeOutcome]) -> Window {
     let mut window = Window::new(at(0));
-    window.serve(Some(7));
+    window.serve(Some(7), true);
     for (n, outcome) in (0_i64..).zip(outcomes) {
         window.record(at(2 * n), *outcome);
     }
@@ -92,7 +92,7 @@ fn a_process_that_has_seen_two_failures_and_nothing_else_does_not_say_that_the_s
 #[test]
 fn a_change_of_verdict_is_told_once() {
     let mut window = Window::new(at(0));
-    window.serve(Some(7));
+    window.serve(Some(7), true);
     let outcomes = [GOOD, GOOD, BAD, BAD, BAD, BAD, GOOD, GOOD, GOOD];
     let told: Vec<bool> = (0_i64..)
         .zip(outcomes)
@@ -115,7 +115,7 @@ fn a_failure_is_blamed_on_a_release_only_for_probes_that_all_fell_to_it() {
         other => panic!("{other:?}"),
     };
     let mut window = window(&[GOOD, BAD, BAD]);
-    window.serve(Some(8));
+    window.serve(Some(8), true);
     window.record(at(6), BAD);
     assert_eq!(
         release(&window, 6),
@@ -125,7 +125,7 @@ fn a_failure_is_blamed_on_a_release_only_for_probes_that_all_fell_to_it() {
     window.record(at(8), BAD);
     window.record(at(10), BAD);
     assert_eq!(release(&window, 10), Some(8));
-    window.serve(None);
+    window.serve(None, true);
     window.record(at(12), BAD);
     assert_eq!(release(&window, 12), None, "two releases are there");
 }
@@ -171,7 +171,7 @@ fn a_clock_that_is_set_back_measures_nothing() {
 fn another_release_begins_a_span_of_its_own_and_latencies_of_its_own() {
     let mut window = window(&[GOOD, GOOD]);
     assert_eq!(window.p95(SignedDuration::MAX, at(2)).unwrap().samples, 2);
-    window.serve(Some(8));
+    window.serve(Some(8), true);
     window.record(at(4), GOOD);
     assert_eq!(window.p95(SignedDuration::MAX, at(4)).unwrap().samples, 1);
     window.record(at(6), GOOD);
@@ -179,8 +179,8 @@ fn another_release_begins_a_span_of_its_own_and_latencies_of_its_own() {
         spans(&window),
         [(0, 2, SpanKind::Good), (4, 6, SpanKind::Good)]
     );
-    window.serve(Some(7));
-    window.serve(Some(8));
+    window.serve(Some(7), true);
+    window.serve(Some(8), true);
     window.record(at(8), GOOD);
     assert_eq!(
         spans(&window).last(),
@@ -200,6 +200,7 @@ fn the_percentile_is_that_of_nearest_rank_and_a_time_out_counts() {
         of(&outcomes, 100),
         Some(Latency {
             p95_ms: 19,
+            answered_p95_ms: 19,
             samples: 20
         })
     );
@@ -207,6 +208,7 @@ fn the_percentile_is_that_of_nearest_rank_and_a_time_out_counts() {
         of(&outcomes, 10),
         Some(Latency {
             p95_ms: 20,
+            answered_p95_ms: 20,
             samples: 5
         })
     );
@@ -221,7 +223,7 @@ fn an_environment_takes_eight_kibibytes_at_most() {
     assert!(size_of::<Span>() <= 48, "{}", size_of::<Span>());
     assert!(size_of::<(i64, u32)>() == 16);
     let mut full = Window::new(at(0));
-    full.serve(Some(7));
+    full.serve(Some(7), true);
     for n in 0..100_000 {
         full.record(at(n), if n % 2 == 0 { GOOD } else { BAD });
     }
@@ -243,7 +245,7 @@ proptest! {
         let (mut window, mut now) = (Window::new(at(0)), 0);
         for (pause, outcome, release) in results {
             now += pause;
-            window.serve(release);
+            window.serve(release, true);
             window.record(at(now), outcome);
         }
         let spans: Vec<Span> = window.spans.iter().copied().collect();
@@ -255,4 +257,30 @@ proptest! {
         }
         prop_assert!(spans.len() <= MAX_SPANS);
     }
+}
+
+#[test]
+fn failures_while_pods_are_away_through_no_fault_of_the_release_are_nobodys_and_not_measured() {
+    let mut window = window(&[GOOD, GOOD]);
+    window.serve(Some(7), false);
+    for second in [4, 6, 8, 10] {
+        window.record(at(second), BAD);
+    }
+    let ProbeVerdict::Failing(failing) = window.verdict(at(10)) else {
+        panic!("the site is down all the same");
+    };
+    assert_eq!(failing.release, None);
+    assert_eq!(spans(&window), [(0, 2, SpanKind::Good)]);
+    window.serve(Some(7), true);
+    for second in [12, 14, 16] {
+        window.record(at(second), BAD);
+    }
+    let ProbeVerdict::Failing(failing) = window.verdict(at(16)) else {
+        panic!("it is down");
+    };
+    assert_eq!(
+        failing.release,
+        Some(7),
+        "its pods are back, and it still fails"
+    );
 }

@@ -95,7 +95,7 @@ impl Probes for ScriptedProbes {
             next: now,
         });
         watched.catch_up(answer, now);
-        watched.window.serve(target.release);
+        watched.window.serve(target.release, target.all_in_place);
         watched.target = target;
     }
 

@@ -68,6 +68,6 @@ fn rollback_readiness(observed: &Observed, now: Timestamp) -> Option<(i64, bool)
     match observed.kept_image.filter(|(n, _)| *n == number)? {
         (_, Existence::Exists) => Some((number, true)),
         (_, Existence::Gone) => Some((number, false)),
-        (_, Existence::Unknown) => None,
+        (_, Existence::Denied | Existence::Unknown) => None,
     }
 }

@@ -20,6 +20,7 @@ pub fn verdict(observed: &Observed, effective: &Effective, now: Timestamp) -> Pr
     match bake.judge() {
         BakeVerdict::Fail(Reason::SlowResponses, how) => ProbeHealth::Slow(how),
         BakeVerdict::Fail(_, how) => ProbeHealth::Failing(how),
+        BakeVerdict::Silent(reason, how) => ProbeHealth::Silent(reason, how),
         BakeVerdict::Fine | BakeVerdict::Unmeasured(_) => match bake.extended_by() {
             SignedDuration::ZERO => ProbeHealth::Fine,
             more => ProbeHealth::Unmeasured(Duration::try_from(more).unwrap_or_default()),

@@ -24,7 +24,7 @@ pub fn steps(decision: &Decision, observed: &Observed) -> Vec<ReleaseJobStep> {
     let newest = live.iter().filter_map(trials::release_of).max();
     let over = |number: i64| match observed.trials.jobs.get(&number) {
         Some(ReleaseJobState::Platform { over, .. }) => *over,
-        Some(ReleaseJobState::Running) | None => false,
+        Some(ReleaseJobState::Running | ReleaseJobState::Unbuildable(_)) | None => false,
         Some(ReleaseJobState::Succeeded | ReleaseJobState::Failed(_)) => true,
     };
     let barren = |number: i64| {

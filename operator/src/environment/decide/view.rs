@@ -1,5 +1,7 @@
 //! Builds the input of the release state machine from validation and the observed state. All functions are pure.
 
+use std::time::Duration;
+
 use crokodial_crds::{OnFailure, Reason};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -16,7 +18,13 @@ use crate::release::machine::{
     CandidateView, CredentialHealth, Gate, MissingPrerequisite, SmokeVerdict, Trial, View,
 };
 use crate::release::record::Record;
-use crate::release::workload::{PodView, Workload};
+use crate::release::workload::{self, PodView, Workload};
+
+/// Time that a check of the credential gets to start, in addition to `mongo.preflight.timeout`.
+const CHECK_START_TIME: Duration = Duration::from_secs(15);
+
+/// Minimum time to wait for a check of the credential, however short its timeout is.
+const MIN_CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Numbers of the snapshots that were read, and results of the trials that the newest release must pass before it gets
 /// traffic. A [`View`] borrows this data.
@@ -25,6 +33,8 @@ pub struct TrialResults {
     release_phase: Trial,
     snapshots: Vec<i64>,
     pods: Vec<PodView>,
+    /// Cause, outside the release, why the candidate pod is not created.
+    obstacle: Option<String>,
     smoke: Option<SmokeVerdict>,
     /// True if the newest release has a release phase that cannot be undone. If the release fails after its roll-out
     /// began, it is then left running (`Pause`) instead of rolled back.
@@ -40,6 +50,7 @@ impl TrialResults {
             release_phase: release_phase(observed, number),
             snapshots: observed.frozen.keys().copied().collect(),
             pods: number.map_or(Vec::new(), |n| observed.trials.of_release(n)),
+            obstacle: observed.children.candidate().and_then(workload::obstacle),
             smoke: number.and_then(|n| observed.trials.smoke_of_release(n)),
             irreversible: newest.is_some_and(|r| irreversible(observed, r)),
         }
@@ -91,6 +102,7 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
         release_phase: trials.release_phase.clone(),
         candidate: Some(CandidateView {
             pods: &trials.pods,
+            obstacle: trials.obstacle.as_deref(),
             smoke: trials.smoke.as_ref(),
         }),
         credential: proof(&valid.credentials),
@@ -100,7 +112,13 @@ pub fn view<'a>(inputs: ViewInputs<'a>, trials: &'a TrialResults) -> View<'a> {
         } else {
             effective.on_failure
         },
-        image_gone: observed.image_gone,
+        image: observed.image_check.clone(),
+        copies_present: copies_present(observed),
+        check_timeout: effective
+            .preflight
+            .timeout
+            .saturating_add(CHECK_START_TIME)
+            .max(MIN_CHECK_TIMEOUT),
         progress_deadline: effective.progress_deadline,
         bake: effective.bake,
         leader_since: since,
@@ -118,6 +136,14 @@ fn proof(credentials: &CredentialState) -> CredentialHealth {
     }
 }
 
+/// True if the objects exist that the operator makes for the pods of the newest release. Pods cannot start without them.
+fn copies_present(observed: &Observed) -> bool {
+    let newest = observed.records.iter().map(Record::number).max();
+    observed.children.mongo_active().is_some()
+        && observed.children.config_active().is_some()
+        && newest.is_none_or(|n| observed.snapshots.contains_key(&n))
+}
+
 /// True if the release has a release phase that cannot be undone. False for a release that restores an earlier one,
 /// because it runs no release phase.
 fn irreversible(observed: &Observed, record: &Record) -> bool {
@@ -132,7 +158,7 @@ fn release_phase(observed: &Observed, newest: Option<i64>) -> Trial {
     let frozen = newest.and_then(|n| observed.frozen.get(&n));
     let asked = frozen.is_some_and(|s| s.frozen.release_phase.is_some());
     let state = newest.and_then(|n| observed.trials.jobs.get(&n));
-    trials::release_phase(asked, state, observed.image_gone)
+    trials::release_phase(asked, state, &observed.image_check)
 }
 
 /// Checks that the Secrets `<env>-mongo-active` and `<env>-config-active` exist or will exist, because pods cannot

@@ -136,6 +136,11 @@ impl Children {
         self.get(kind)?.typed()
     }
 
+    /// Returns the Deployment of the candidate pod, if it exists and has the expected type.
+    pub fn candidate(&self) -> Option<&Deployment> {
+        self.typed(ChildKind::Candidate)
+    }
+
     /// Returns the Deployment of the serving pods, if it exists.
     pub fn deployment(&self) -> Option<&Deployment> {
         self.typed(ChildKind::Deployment)

@@ -5,8 +5,8 @@
 //! the releases of the promotion's source or, if they do not have the image, from the registry. The record is ignored
 //! if a release with this image failed and `rollout.retry` has a new value.
 
-use crokodial_crds::Reason;
 use crokodial_crds::names::{Digest, ImageError, ImageRef};
+use crokodial_crds::{EnvironmentSpec, Reason};
 
 use crate::environment::finding::Finding;
 use crate::registry::ResolveError;
@@ -86,6 +86,28 @@ pub fn finding(image: &Image, written: &str) -> Finding {
 /// Returns the finding about an image reference that does not parse.
 pub fn invalid(error: &ImageError) -> Finding {
     Finding::no(Reason::InvalidSpec, format!("spec.image: {error}"))
+}
+
+/// Returns which registry denies access to an image, and with which credentials, as a clause for users. `written` is the
+/// image reference.
+pub fn denied(written: &str, spec: &EnvironmentSpec) -> String {
+    let registry = written
+        .parse::<ImageRef>()
+        .map_or_else(|_| "the registry".to_owned(), |image| image.registry);
+    let secrets: Vec<&str> = spec
+        .image_pull_secrets
+        .iter()
+        .map(|r| r.name.as_str())
+        .collect();
+    let credentials = if secrets.is_empty() {
+        "spec.imagePullSecrets names no credentials for it".to_owned()
+    } else {
+        format!(
+            "the credentials in spec.imagePullSecrets ({}) do not open it",
+            secrets.join(", ")
+        )
+    };
+    format!("{registry} denies access (401 or 403), and {credentials}")
 }
 
 /// Returns the finding about an image that the registry could not resolve.

@@ -19,6 +19,7 @@ use crate::fingerprint::NewKey;
 use crate::registry::Existence;
 use crate::release::record::Record;
 use crate::release::snapshot::Snapshot;
+use crate::release::view::ImageCheck;
 use crate::release::workload::PodView;
 use crate::uptime::ProbeSummary;
 
@@ -61,8 +62,8 @@ pub struct Observed {
     pub image: Image,
     /// Promotion that the spec asks for, with the state of its source; `None` without `spec.promotion`.
     pub promotion: Option<Promotion>,
-    /// True if the registry reports that the digest of the release in flight does not exist or must not be pulled.
-    pub image_gone: bool,
+    /// Registry's word on the digest of the release in flight, while a pod cannot pull it.
+    pub image_check: ImageCheck,
     /// Number of the release that is due for its daily rollback check, and whether its image still exists; `None` if no
     /// release is due or the registry has not answered.
     pub kept_image: Option<(i64, Existence)>,

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crokodial_crds::Reason;
 use crokodial_crds::names::{COMPONENT_CANDIDATE, COMPONENT_RELEASE_PHASE, LABEL_RELEASE};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::ResourceExt;
 
 use super::annotations::TRIES_CONFIG;
 use super::objects::component_of;
-use crate::release::machine::{SmokeVerdict, Trial};
+use crate::release::machine::{ImageCheck, SmokeVerdict, Trial};
 use crate::release::workload::{Exit, PodView, Waiting, has_ended};
 use crate::smoke::SmokeResult;
 
@@ -43,8 +44,10 @@ pub enum ReleaseJobState {
     Running,
     /// The command ended with exit code 0.
     Succeeded,
-    /// The command failed, or its container could not be created. Contains the cause.
+    /// The command failed. Contains the cause.
     Failed(String),
+    /// The kubelet cannot build the container of the Job. Contains a description.
+    Unbuildable(String),
     /// A problem that is not the release's fault prevents the Job from running, or has ended it.
     Platform {
         /// Description of the problem, as a sentence without its full stop.
@@ -160,9 +163,8 @@ fn smoke_of(result: &SmokeResult) -> SmokeVerdict {
 }
 
 /// Returns the result of a release phase in the form that the release state machine uses. `asked` is true if the
-/// release has a release phase. `image_gone` is true if the registry reports that the image does not exist or must not
-/// be pulled.
-pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image_gone: bool) -> Trial {
+/// release has a release phase. `image` is the registry's word on its image while the pod cannot pull it.
+pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image: &ImageCheck) -> Trial {
     if !asked {
         return Trial::NotAsked;
     }
@@ -171,10 +173,12 @@ pub fn release_phase(asked: bool, state: Option<&ReleaseJobState>, image_gone: b
         Some(ReleaseJobState::Running) => Trial::Running("its release phase runs".to_owned()),
         Some(ReleaseJobState::Succeeded) => Trial::Passed,
         Some(ReleaseJobState::Failed(why)) => Trial::Failed(why.clone()),
-        Some(ReleaseJobState::Platform { message, .. }) if image_gone => Trial::Failed(format!(
-            "{message}, and the registry says that it is gone or forbidden"
-        )),
-        Some(ReleaseJobState::Platform { message, .. }) => Trial::Blocked(message.clone()),
+        Some(ReleaseJobState::Unbuildable(why)) => Trial::Suspect(Reason::ConfigError, why.clone()),
+        Some(ReleaseJobState::Platform { message, .. }) => match image {
+            ImageCheck::Missing => Trial::Suspect(Reason::ImagePull, message.clone()),
+            ImageCheck::Denied(why) => Trial::Blocked(format!("{message}: {why}")),
+            ImageCheck::Unknown => Trial::Blocked(message.clone()),
+        },
     }
 }
 
@@ -209,10 +213,16 @@ fn job_state(job: &Job, pods: &[&Pod]) -> ReleaseJobState {
         Some(view) if view.waiting == Some(Waiting::Image) => {
             under_way(format!("pod {} cannot pull the image", view.name))
         }
-        Some(view) if view.waiting == Some(Waiting::Config) => ReleaseJobState::Failed(format!(
-            "the kubelet cannot build the container of pod {}",
+        Some(view) if view.waiting == Some(Waiting::Platform) => under_way(format!(
+            "pod {} cannot pull the image: it has no variant for the platform of the node",
             view.name
         )),
+        Some(view) if view.waiting == Some(Waiting::Config) => {
+            ReleaseJobState::Unbuildable(format!(
+                "the kubelet cannot build the container of pod {}",
+                view.name
+            ))
+        }
         _ => ReleaseJobState::Running,
     }
 }
@@ -226,6 +236,7 @@ fn under_way(message: String) -> ReleaseJobState {
 
 fn ended(job: &str, pod: &Pod, view: Option<&PodView>) -> ReleaseJobState {
     let status = pod.status.clone().unwrap_or_default();
+    let disrupted = disrupted(&status);
     let containers = status.container_statuses.unwrap_or_default();
     let end = containers
         .iter()
@@ -235,6 +246,11 @@ fn ended(job: &str, pod: &Pod, view: Option<&PodView>) -> ReleaseJobState {
         over: true,
     };
     let too_long = status.reason.as_deref() == Some("DeadlineExceeded");
+    if let Some(cause) = disrupted {
+        return over(format!(
+            "the pod of Job {job} was ended by the cluster ({cause}), and the Job is made anew"
+        ));
+    }
     match (end, view) {
         (_, Some(view)) if too_long && view.pulled => {
             ReleaseJobState::Failed(format!("the command of Job {job} did not end in time"))
@@ -250,6 +266,18 @@ fn ended(job: &str, pod: &Pod, view: Option<&PodView>) -> ReleaseJobState {
             "the pod of Job {job} is gone, and the Job is made anew"
         )),
     }
+}
+
+/// Returns why the cluster ended a pod, such as an eviction or a drained node; `None` if it ended by itself or at its
+/// deadline.
+fn disrupted(status: &PodStatus) -> Option<String> {
+    let disruption = status.conditions.iter().flatten();
+    let disruption = disruption
+        .filter(|c| c.type_ == "DisruptionTarget" && c.status == "True")
+        .map(|c| c.reason.clone().unwrap_or_else(|| c.type_.clone()));
+    let by_kubelet = status.reason.clone().filter(|r| r != "DeadlineExceeded");
+    let words = disruption.chain(by_kubelet).next()?;
+    Some(words.chars().filter(char::is_ascii_alphanumeric).collect())
 }
 
 #[cfg(test)]

@@ -68,6 +68,18 @@ fn a_release_phase_that_ended_well_or_badly_is_a_verdict() {
     failed(too_late(exited(137, "Error")), "did not end in time");
 }
 
+fn evicted(mut status: Value) -> Value {
+    (status["phase"], status["reason"]) = (json!("Failed"), json!("Evicted"));
+    status
+}
+
+fn drained(mut status: Value) -> Value {
+    status["conditions"] = json!([
+        {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"},
+    ]);
+    status
+}
+
 #[test]
 fn what_the_platform_does_to_a_release_phase_is_no_verdict() {
     let waiting = |reason: &str| container(json!({"waiting": {"reason": reason}}));
@@ -81,6 +93,8 @@ fn what_the_platform_does_to_a_release_phase_is_no_verdict() {
             true,
         ),
         (Some("Failed"), None, true),
+        (Some("Failed"), Some(evicted(exited(137, "Error"))), true),
+        (Some("Failed"), Some(drained(exited(143, "Error"))), true),
     ] {
         let seen = state(condition, status.clone());
         assert!(
@@ -88,23 +102,29 @@ fn what_the_platform_does_to_a_release_phase_is_no_verdict() {
             "{status:?}: {seen:?}"
         );
         assert!(matches!(
-            release_phase(true, Some(&seen), false),
+            release_phase(true, Some(&seen), &ImageCheck::Unknown),
             Trial::Blocked(_)
         ));
     }
     let seen = state(None, Some(waiting("ImagePullBackOff")));
-    let gone = release_phase(true, Some(&seen), true);
+    let gone = release_phase(true, Some(&seen), &ImageCheck::Missing);
     assert!(
-        matches!(gone, Trial::Failed(_)),
-        "the registry's word is one: {gone:?}"
+        matches!(gone, Trial::Suspect(Reason::ImagePull, _)),
+        "the registry's word is one, if it lasts: {gone:?}"
     );
+    let denied = ImageCheck::Denied("registry.test answers 403".to_owned());
+    let denied = release_phase(true, Some(&seen), &denied);
+    assert!(matches!(denied, Trial::Blocked(_)), "{denied:?}");
 }
 
 #[test]
 fn a_release_phase_is_asked_for_begun_and_runs() {
-    assert_eq!(release_phase(false, None, false), Trial::NotAsked);
+    assert_eq!(
+        release_phase(false, None, &ImageCheck::Unknown),
+        Trial::NotAsked
+    );
     assert!(matches!(
-        release_phase(true, None, false),
+        release_phase(true, None, &ImageCheck::Unknown),
         Trial::Running(_)
     ));
     for status in [
@@ -121,7 +141,7 @@ fn a_release_phase_is_asked_for_begun_and_runs() {
     }
     let misconfigured = container(json!({"waiting": {"reason": "CreateContainerConfigError"}}));
     let seen = state(None, Some(misconfigured));
-    assert!(matches!(seen, ReleaseJobState::Failed(_)), "{seen:?}");
+    assert!(matches!(seen, ReleaseJobState::Unbuildable(_)), "{seen:?}");
 }
 
 fn ready() -> Value {

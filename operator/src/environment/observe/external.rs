@@ -17,6 +17,7 @@ use crate::environment::model::owner::Owner;
 use crate::environment::model::promotion::Promotion;
 use crate::registry::{Existence, RegistryAuth, ResolveError};
 use crate::release::record::{Record, due_for_check};
+use crate::release::view::ImageCheck;
 use crate::release::workload::{PodView, Waiting};
 
 /// Maximum time that a reconcile waits for a registry or the Ingress controller before it continues without the answer.
@@ -120,26 +121,33 @@ async fn look_up(
     }
 }
 
-/// True if the registry reports that the digest of the release in flight does not exist or must not be pulled. The
-/// registry is asked only while a pod of that release cannot pull its image.
-pub(super) async fn image_gone(
+/// Returns the registry's word on the digest of the release in flight. The registry is asked only while a pod of that
+/// release cannot pull its image.
+pub(super) async fn image_check(
     ctx: &Arc<Context>,
     owner: &Owner,
+    spec: &EnvironmentSpec,
     records: &[Record],
     pods: &[PodView],
     auth: &[RegistryAuth],
-) -> bool {
+) -> ImageCheck {
     let Some(newest) = records
         .iter()
         .max_by_key(|r| r.number())
         .filter(|r| r.in_flight())
     else {
-        return false;
+        return ImageCheck::Unknown;
     };
     let stuck =
         |p: &&PodView| p.release == Some(newest.number()) && p.waiting == Some(Waiting::Image);
-    pods.iter().any(|p| stuck(&p))
-        && existence(ctx, owner, newest, auth).await == Some(Existence::Gone)
+    if !pods.iter().any(|p| stuck(&p)) {
+        return ImageCheck::Unknown;
+    }
+    match existence(ctx, owner, newest, auth).await {
+        Some(Existence::Gone) => ImageCheck::Missing,
+        Some(Existence::Denied) => ImageCheck::Denied(image::denied(&newest.spec.image, spec)),
+        Some(Existence::Exists | Existence::Unknown) | None => ImageCheck::Unknown,
+    }
 }
 
 /// Returns the number of the Good release that is due for its daily rollback check, and whether its image still exists.

@@ -87,7 +87,7 @@ pub async fn observe(
     )
     .await;
     let all: Vec<PodView> = found.iter().map(PodView::of).collect();
-    let image_gone = external::image_gone(ctx, owner, &records, &all, &auth).await;
+    let image_check = external::image_check(ctx, owner, spec, &records, &all, &auth).await;
     let mut trials = Trials::of(&found, &children.release_jobs);
     trials.smoke = trials::smoke(ctx, owner, spec, effective, &trials, &frozen).await;
     let web = found
@@ -116,7 +116,7 @@ pub async fn observe(
         trials,
         image,
         promotion,
-        image_gone,
+        image_check,
         kept_image,
         class,
         claims,

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::environment::effective::Effective;
 use crate::environment::model::children::Children;
 use crate::environment::model::owner::Owner;
+use crate::release::faults::all_in_place;
 use crate::release::record::Record;
 use crate::release::workload::{PodView, Workload};
 use crate::uptime::bake::latency_span;
@@ -53,6 +54,9 @@ pub(super) fn target(
         return None;
     }
     let release = alone(pods);
+    let serving = pods
+        .iter()
+        .filter(|p| p.release == release && !p.terminating);
     let bakes = |r: &Record| r.phase() == Some(ReleasePhase::Baking);
     Some(Target {
         namespace: owner.namespace.clone(),
@@ -63,24 +67,25 @@ pub(super) fn target(
         path: effective.health_path.clone(),
         host: spec.domain.clone(),
         release,
+        all_in_place: all_in_place(serving, workload.desired),
         baking: records.iter().any(bakes),
         latency_over: latency_span(effective.bake),
     })
 }
 
-/// Returns the only release that can have answered a probe: the one that all ready pods belong to or, if no pod is
-/// ready, all pods. `None` if they belong to different releases or there are no pods. Terminating pods are ignored.
+/// Returns the only release that can have answered a probe: the one of all ready pods that are not terminating. If there
+/// are none, requests go to terminating pods as long as those are ready, so it is then the release of all pods. `None` if
+/// they belong to different releases or there are no pods.
 fn alone(pods: &[PodView]) -> Option<i64> {
-    let there = || pods.iter().filter(|p| !p.terminating);
-    let releases = |ready: bool| -> BTreeSet<Option<i64>> {
-        there()
-            .filter(|p| p.ready || !ready)
+    let releases = |serves: fn(&PodView) -> bool| -> BTreeSet<Option<i64>> {
+        pods.iter()
+            .filter(|p| serves(p))
             .map(|p| p.release)
             .collect()
     };
-    let ready = releases(true);
+    let ready = releases(|p| p.ready && !p.terminating);
     let candidates = if ready.is_empty() {
-        releases(false)
+        releases(|_| true)
     } else {
         ready
     };

@@ -10,6 +10,7 @@ fn at(second: i64) -> Timestamp {
 
 fn step(available: i32) -> Step {
     let workload = Workload {
+        obstacle: None,
         release: Some(7),
         settled: true,
         desired: 2,

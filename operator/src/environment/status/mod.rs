@@ -299,7 +299,7 @@ fn ready(facts: StatusInputs<'_>, concerns: &[(ConditionType, Finding)]) -> Find
 fn serves_what_is_wanted(step: &Step) -> bool {
     match step.decision.rollout {
         Rollout::Complete(n) => {
-            step.serving == Some(n) && step.workload.available > 0 && !step.decision.stuck
+            step.serving == Some(n) && step.workload.available > 0 && step.decision.stuck.is_none()
         }
         _ => false,
     }

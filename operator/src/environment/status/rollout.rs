@@ -11,14 +11,10 @@ use crate::release::machine::{Hold, Pin, Rollout};
 /// Returns the finding for condition `RolledOut`.
 pub(super) fn rolled_out(step: &Step) -> Finding {
     let load = &step.workload;
+    if let Some(what) = &step.decision.stuck {
+        return Finding::no(Reason::RollbackStuck, what.clone());
+    }
     match &step.decision.rollout {
-        _ if step.decision.stuck => {
-            let what = format!(
-                "release {} does not become ready again",
-                step.last_good.unwrap_or(0)
-            );
-            Finding::no(Reason::RollbackStuck, what)
-        }
         Rollout::NeverDeployed => {
             Finding::unknown(Reason::NeverDeployed, "no release was made yet")
         }

@@ -44,7 +44,7 @@ fn ready_is_about_what_the_spec_asks_for() {
     let blocked = format!(
         "{new}, releases: {{2: {{v: '2', phase: Rolling, started: -10}}}}, deployment: {{release: 2, updated: 0, total: 1}}, pods: ['1', 2 unschedulable]"
     );
-    let stuck = "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rejected, finished: -300}}, deployment: {available: 0}, pods: [1 unready]";
+    let stuck = "spec: {image: 'registry.test/app:2'}, releases: {1: {returning: -300}, 2: {v: '2', phase: Rejected, finished: -300}}, deployment: {available: 0}, pods: [1 unready]";
     table(
         &[
             ("", ready.as_str()),
@@ -137,12 +137,21 @@ fn ready_is_about_what_the_spec_asks_for() {
             ),
             // Some pods of the last Good release serve, but the rollback is not complete.
             (
+                "spec: {runtime: {replicas: 2}}, releases: {1: {returning: -300}, 2: {v: '2', phase: Rejected, finished: -300}}, deployment: {desired: 2, available: 1}, pods: ['1', 1 unready]",
+                &needs(
+                    "RollbackStuck: release 1 does not become ready again: pod shop-1 is not ready",
+                ),
+            ),
+            // A pod that is away later, long after the failure, is no return.
+            (
                 "spec: {runtime: {replicas: 2}}, releases: {2: {v: '2', phase: Rejected, finished: -300}}, deployment: {desired: 2, available: 1}, pods: ['1', 1 unready]",
-                &needs("RollbackStuck: release 1 does not become ready again"),
+                &ready,
             ),
             (
                 stuck,
-                &needs("RollbackStuck: release 1 does not become ready again"),
+                &needs(
+                    "RollbackStuck: release 1 does not become ready again: pod shop-1 is not ready",
+                ),
             ),
             (
                 "releases: null, deployment: null, pods: [], image: Asked, ingress: null",

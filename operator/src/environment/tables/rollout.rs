@@ -73,8 +73,8 @@ fn rolled_out() {
                 "False Pinned: release 1 is pinned since 2025-12-31T23:59:10Z (INC-7) and is on its way",
             ),
             (
-                "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rejected, finished: -301}}, deployment: {available: 0}, pods: [1 unready]",
-                "False RollbackStuck: release 1 does not become ready again",
+                "spec: {image: 'registry.test/app:2'}, releases: {1: {returning: -301}, 2: {v: '2', phase: Rejected, finished: -301}}, deployment: {available: 0}, pods: [1 unready]",
+                "False RollbackStuck: release 1 does not become ready again: pod shop-1 is not ready",
             ),
             (
                 "spec: {image: 'registry.test/app:2'}, releases: {2: {v: '2', phase: Rejected, message: it crashed, finished: -299}}, deployment: {available: 0}, pods: [1 unready]",

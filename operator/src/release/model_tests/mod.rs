@@ -17,8 +17,8 @@ use crate::release::decision::{Decision, Run};
 use crate::release::machine::decide;
 use crate::release::record::{Record, last_good};
 use crate::release::view::{
-    CandidateView, CredentialHealth, Gate, MissingPrerequisite, ProbeHealth, SmokeVerdict, Trial,
-    View, Wanted,
+    CandidateView, CredentialHealth, Gate, ImageCheck, MissingPrerequisite, ProbeHealth,
+    SmokeVerdict, Trial, View, Wanted,
 };
 use crate::release::workload::{PodView, Workload};
 
@@ -146,6 +146,7 @@ impl State {
             replicas: if done == 1 { 1 } else { 2 },
             updated: 1,
             available: done,
+            obstacle: None,
         }
     }
 
@@ -191,12 +192,15 @@ impl State {
             release_phase: Trial::NotAsked,
             candidate: Some(CandidateView {
                 pods: &candidates,
+                obstacle: None,
                 smoke: smoke.as_ref(),
             }),
             credential: CredentialHealth::Off,
             probes: ProbeHealth::Fine,
             on_failure: OnFailure::Rollback,
-            image_gone: false,
+            image: ImageCheck::Unknown,
+            copies_present: true,
+            check_timeout: Duration::from_secs(30),
             progress_deadline: Duration::from_secs(300),
             bake: Duration::from_secs(60),
             leader_since: at(-1000),

@@ -1,6 +1,8 @@
 //! Bake step: all pods run the release, and it is observed for some time before it becomes Good.
 
+use crokodial_crds::condition::whole_seconds;
 use crokodial_crds::{Reason, ReleasePhase, ReleaseStatus};
+use jiff::Timestamp;
 
 use super::clock::bake_end;
 use super::outcome::{InFlight, StepOutcome, explain, finish, pods_of};
@@ -13,9 +15,15 @@ use crate::release::workload::PodView;
 pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcome {
     let (number, view) = (release.number(), release.view);
     let pods = pods_of(view.pods, number);
-    status.restarts = faults::restarts(&pods);
-    if let Some((reason, message)) = fault(release, &status, &pods) {
-        return verdict::accuse(release, status, &pods, reason, &message);
+    count_restarts(&mut status, &pods, view.now);
+    match fault(release, &status, &pods) {
+        Some(RolloutFault::Platform(cause)) => return displaced(release, status, &cause),
+        Some(fault) => {
+            return verdict::weigh(release, status, fault, |status, reason, message| {
+                verdict::accuse(release, status, &pods, reason, message)
+            });
+        }
+        None => status.pending_fault = None,
     }
     blame::clear(&mut status, view.now);
     // Without pods there was nothing to observe.
@@ -50,23 +58,56 @@ pub(super) fn continues(release: InFlight<'_>, mut status: ReleaseStatus) -> Ste
     )
 }
 
-/// Returns the fault of the release, if any. A fault of its pods takes precedence over a fault found by the probes.
-fn fault(
-    release: InFlight<'_>,
-    status: &ReleaseStatus,
-    pods: &[&PodView],
-) -> Option<(Reason, String)> {
-    let evidence = verdict::evidence(release, status, pods);
-    match faults::baking(&evidence) {
-        Some(RolloutFault::Release(reason, message)) => Some((reason, message)),
-        _ => match &release.view.probes {
-            // Probes may fail before the third exit of a pod. The exits are then the cause to report.
-            ProbeHealth::Failing(message) => Some(match faults::ended(&evidence) {
-                Some(ended) => (Reason::CrashLoop, format!("{ended}, and {message}")),
-                None => (Reason::ProbeFailed, message.clone()),
-            }),
-            ProbeHealth::Slow(message) => Some((Reason::SlowResponses, message.clone())),
-            ProbeHealth::Fine | ProbeHealth::Unmeasured(_) => None,
-        },
+/// Stores the number of restarts. When it has grown, also the time, because the bake must go on for a while then.
+fn count_restarts(status: &mut ReleaseStatus, pods: &[&PodView], now: Timestamp) {
+    let restarts = faults::restarts(pods);
+    if restarts > status.restarts {
+        status.restarted_at = Some(whole_seconds(now));
     }
+    status.restarts = restarts;
+    // Pods that restarted before the bake may have been replaced since.
+    status.restarts_before_bake = status.restarts_before_bake.min(restarts);
+}
+
+/// Returns the outcome while pods of the release are not where they can serve, through no fault of the release. The bake
+/// continues: it does not end without them, and nothing that the probes see then counts.
+fn displaced(release: InFlight<'_>, mut status: ReleaseStatus, cause: &str) -> StepOutcome {
+    status.pending_fault = None;
+    blame::clear(&mut status, release.view.now);
+    explain(&mut status, Reason::Blocked, cause);
+    let rollout = Rollout::Blocked(release.number(), cause.to_owned());
+    StepOutcome::new(status, rollout, None)
+}
+
+/// Returns the fault of the release or of the platform, if any. A fault of its pods takes precedence over one found by
+/// the probes, which counts only while all pods are where they can serve.
+fn fault(release: InFlight<'_>, status: &ReleaseStatus, pods: &[&PodView]) -> Option<RolloutFault> {
+    let view = release.view;
+    let evidence = verdict::evidence(release, status, pods);
+    let of_pods = match faults::baking(&evidence) {
+        Some(RolloutFault::Lasting(fault)) => Some(RolloutFault::Lasting(fault)),
+        Some(fault) => return Some(fault),
+        None => None,
+    };
+    if !faults::all_in_place(pods.iter().copied(), view.workload.desired) {
+        return of_pods;
+    }
+    let of_probes = match &view.probes {
+        // Probes may fail before the third exit of a pod. The exits are then the cause to report.
+        ProbeHealth::Failing(message) => Some(match faults::ended(&evidence) {
+            Some(ended) => {
+                RolloutFault::Release(Reason::CrashLoop, format!("{ended}, and {message}"))
+            }
+            None => RolloutFault::Release(Reason::ProbeFailed, message.clone()),
+        }),
+        ProbeHealth::Silent(reason, message) => {
+            Some(faults::silent(*reason, message.clone(), pods))
+        }
+        ProbeHealth::Slow(message) => Some(RolloutFault::Release(
+            Reason::SlowResponses,
+            message.clone(),
+        )),
+        ProbeHealth::Fine | ProbeHealth::Unmeasured(_) => None,
+    };
+    of_probes.or(of_pods)
 }

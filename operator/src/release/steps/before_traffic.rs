@@ -5,8 +5,9 @@ use crokodial_crds::{Reason, ReleasePhase, ReleaseStatus};
 
 use super::clock;
 use super::outcome::{InFlight, StepOutcome, block, explain, pods_of};
-use super::verdict::{accuse, fail, watch};
+use super::verdict::{accuse, fail, watch, weigh};
 use crate::release::decision::Rollout;
+use crate::release::faults;
 use crate::release::view::{CandidateView, Gate, SmokeVerdict, Trial, View};
 
 /// Runs the steps before traffic in order and returns the outcome of the first one that must wait. If none must wait,
@@ -89,6 +90,7 @@ fn release_phase(release: InFlight<'_>, status: &mut ReleaseStatus) -> Option<St
         Trial::NotAsked | Trial::Passed => None,
         Trial::Running(message) => Some(on_trial(release, begun(), message)),
         Trial::Failed(why) => Some(fail(release, begun(), Reason::ReleasePhaseFailed, why)),
+        Trial::Suspect(reason, why) => Some(suspect(release, begun(), *reason, why)),
         Trial::Blocked(cause) => Some(block(release, begun(), cause)),
     }
 }
@@ -117,14 +119,26 @@ fn candidate(
             status,
             "its pages and their assets are being checked",
         ),
-        None => watch(release, status, &pods, |status| {
+        None => watch(release, status, &pods, candidate.obstacle, |status| {
             on_trial(release, status, STARTING)
         }),
     }
 }
 
+/// Returns the outcome while the release phase shows a fault that counts only if it lasts.
+fn suspect(release: InFlight<'_>, status: ReleaseStatus, reason: Reason, why: &str) -> StepOutcome {
+    let fault = match reason {
+        Reason::ImagePull => faults::image_missing(why.to_owned()),
+        _ => faults::unbuildable(why.to_owned(), release.view.copies_present),
+    };
+    weigh(release, status, fault, |status, reason, message| {
+        fail(release, status, reason, message)
+    })
+}
+
 fn on_trial(release: InFlight<'_>, mut status: ReleaseStatus, message: &str) -> StepOutcome {
     clock::unblock(&mut status, release.view.now);
+    status.pending_fault = None;
     explain(&mut status, Reason::Progressing, message);
     let rollout = Rollout::OnTrial(release.number(), message.to_owned());
     StepOutcome::new(status, rollout, None)
@@ -132,8 +146,9 @@ fn on_trial(release: InFlight<'_>, mut status: ReleaseStatus, message: &str) -> 
 
 fn start_rolling(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcome {
     status.phase = ReleasePhase::Rolling;
+    status.pending_fault = None;
     begin(release.view, &mut status);
-    clock::unblock(&mut status, release.view.now);
+    clock::progress(&mut status, release.view.now);
     let message = "pods of this release are being started";
     explain(&mut status, Reason::Progressing, message);
     StepOutcome::new(status, Rollout::Progressing(release.number()), None)
@@ -144,6 +159,6 @@ fn start_rolling(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutcom
 fn begin(view: &View<'_>, status: &mut ReleaseStatus) {
     if status.started_at.is_none() {
         status.started_at = Some(whole_seconds(view.now));
-        clock::restart(status);
+        clock::progress(status, view.now);
     }
 }

@@ -11,10 +11,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::clock;
 use crate::release::view::{CredentialHealth, View};
 
-/// Maximum time to wait for the credential check before a failing release is judged. A check runs in a pod and takes up
-/// to 15 s by default (`mongo.preflight.timeout`). If there is no result in time, the release is blamed.
-const CREDENTIAL_CHECK_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
-
 /// Time that pods get to recover once the database works again. In this time they must reconnect and pass the readiness
 /// probe, which runs every 5 s.
 const RECOVERY_TIME: SignedDuration = SignedDuration::from_secs(60);
@@ -40,6 +36,8 @@ pub(super) fn blame(view: &View<'_>, status: &mut ReleaseStatus, exits: i32) -> 
         return Blame::Release;
     }
     if status.suspected_at.is_none() {
+        // From here on, blocked means blocked by the database.
+        clock::unblock(status, view.now);
         status.suspected_at = Some(whole_seconds(view.now));
         return Blame::CheckPending;
     }
@@ -79,9 +77,9 @@ fn forgive(status: &mut ReleaseStatus, now: Timestamp, exits: i32) {
 /// Returns the time until which the verdict waits for the credential check; `None` if `status.suspectedAt` is not set.
 pub(super) fn check_deadline(status: &ReleaseStatus, view: &View<'_>) -> Option<Timestamp> {
     let suspected = status.suspected_at.as_ref()?.0;
-    Some(plus(
+    Some(clock::later(
         suspected.max(view.leader_since),
-        CREDENTIAL_CHECK_TIMEOUT,
+        view.check_timeout,
     ))
 }
 

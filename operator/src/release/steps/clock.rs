@@ -8,6 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::release::view::{ProbeHealth, View};
 
+/// Time for which pods must run after a restart before the bake may end. In a shorter bake, it is the length of the bake.
+const STANDING_TIME: Duration = Duration::from_secs(60);
+
 /// Marks the release as blocked from `now` on, so that its time limits are suspended.
 pub(super) fn block(status: &mut ReleaseStatus, now: Timestamp) {
     status
@@ -31,15 +34,15 @@ pub(super) fn blocked(status: &ReleaseStatus, now: Timestamp) -> Duration {
     Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
-/// Resets the blocked time to zero. It is called at a closed gate, at the start of the release and at the start of the
-/// bake.
+/// Resets the blocked time to zero. It is called at a closed gate, at each progress of the release and at the start of
+/// the bake.
 pub(super) fn restart(status: &mut ReleaseStatus) {
     status.blocked_since = None;
     status.blocked_seconds = 0;
 }
 
 /// Returns the end of the bake. The bake is extended by the time in which the release was blocked, and by the time in
-/// [`ProbeHealth::Unmeasured`].
+/// [`ProbeHealth::Unmeasured`]. It does not end before the pods have run for a while since the last restart.
 pub(super) fn bake_end(view: &View<'_>, status: &ReleaseStatus) -> Timestamp {
     let from = status.rolled_out_at.as_ref().map_or(view.now, |t| t.0);
     let unmeasured = match view.probes {
@@ -50,11 +53,21 @@ pub(super) fn bake_end(view: &View<'_>, status: &ReleaseStatus) -> Timestamp {
         .bake
         .saturating_add(unmeasured)
         .saturating_add(blocked(status, view.now));
-    later(from, whole)
+    let stands = status
+        .restarted_at
+        .as_ref()
+        .map(|at| later(at.0, view.bake.min(STANDING_TIME)));
+    later(from, whole).max(stands.unwrap_or(Timestamp::MIN))
+}
+
+/// Records that the release has made progress, so that `rollout.progressDeadline` counts from `now`.
+pub(super) fn progress(status: &mut ReleaseStatus, now: Timestamp) {
+    status.progressed_at = Some(whole_seconds(now));
+    restart(status);
 }
 
 /// Returns `from` plus `by`, at most [`Timestamp::MAX`].
-pub(in crate::release) fn later(from: Timestamp, by: Duration) -> Timestamp {
+pub fn later(from: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     from.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -13,7 +13,7 @@ mod verdict;
 
 use crokodial_crds::{ReleasePhase, ReleaseStatus};
 
-pub(super) use self::clock::later;
+pub use self::clock::later;
 pub(super) use self::outcome::{InFlight, StepOutcome, finish};
 
 /// Continues the release in flight from its current phase. `status` is the current status of the release.

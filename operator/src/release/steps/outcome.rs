@@ -76,6 +76,7 @@ pub(in crate::release) fn finish(
 ) {
     clock::unblock(status, now);
     status.suspected_at = None;
+    status.pending_fault = None;
     status.phase = phase;
     status.finished_at = Some(whole_seconds(now));
     explain(status, reason, message);

@@ -16,6 +16,8 @@ pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutc
     if view.workload.rolled_out(number) && view.workload.desired > 0 {
         status.phase = ReleasePhase::Baking;
         status.rolled_out_at = Some(whole_seconds(view.now));
+        status.restarts_before_bake = status.restarts;
+        status.pending_fault = None;
         blame::clear(&mut status, view.now);
         clock::restart(&mut status);
         return bake::continues(release, status);
@@ -24,7 +26,13 @@ pub(super) fn step(release: InFlight<'_>, mut status: ReleaseStatus) -> StepOutc
         let why = "runtime.replicas is 0, so no pod can prove this release";
         return block(release, status, why);
     }
-    watch(release, status, &pods, |mut status| {
+    let ready = i32::try_from(pods.iter().filter(|p| p.ready).count()).unwrap_or(i32::MAX);
+    if ready > status.ready_pods {
+        status.ready_pods = ready;
+        clock::progress(&mut status, view.now);
+    }
+    let obstacle = view.workload.obstacle.as_deref();
+    watch(release, status, &pods, obstacle, |mut status| {
         let message = "pods of this release are being started";
         explain(&mut status, Reason::Progressing, message);
         StepOutcome::new(status, Rollout::Progressing(number), None)

@@ -1,42 +1,106 @@
 //! Verdicts on the release in flight. They attribute a fault of its pods to the release, the platform or the database.
 
-use crokodial_crds::{OnFailure, Reason, ReleasePhase, ReleaseStatus};
+use crokodial_crds::condition::whole_seconds;
+use crokodial_crds::{OnFailure, PendingFault, Reason, ReleasePhase, ReleaseStatus};
+use jiff::Timestamp;
 
 use super::blame::{self, Blame};
 use super::clock;
 use super::outcome::{InFlight, StepOutcome, block, explain, finish, pods_of};
 use crate::release::decision::Rollout;
-use crate::release::faults::{self, PodEvidence, RolloutFault};
+use crate::release::faults::{self, LastingFault, PodEvidence, RolloutFault};
 use crate::release::record::Record;
+use crate::release::view::View;
 use crate::release::workload::PodView;
 
 /// Checks pods that are being started and returns the outcome. If the pods show no fault, the outcome is the result of
-/// `fine`.
+/// `fine`. `obstacle` is the cause, outside the release, why pods are not created.
 pub(super) fn watch(
     release: InFlight<'_>,
     mut status: ReleaseStatus,
     pods: &[&PodView],
+    obstacle: Option<&str>,
     fine: impl FnOnce(ReleaseStatus) -> StepOutcome,
 ) -> StepOutcome {
     let now = release.view.now;
-    let deadline = faults::deadline_at(&evidence(release, &status, pods));
-    match faults::rolling(&evidence(release, &status, pods)) {
-        Some(RolloutFault::Release(reason, message)) => {
-            accuse(release, status, pods, reason, &message)
-        }
-        Some(RolloutFault::Platform(cause)) => StepOutcome {
-            next: Some(deadline).filter(|at| *at > now),
-            ..block(release, status, &cause)
-        },
-        None => {
-            blame::clear(&mut status, now);
-            let step = fine(status);
-            StepOutcome {
-                next: step.next.or(Some(deadline)),
-                ..step
-            }
-        }
+    let evidence = PodEvidence {
+        obstacle,
+        ..evidence(release, &status, pods)
+    };
+    let (deadline, waits_until) = (faults::deadline_at(&evidence), evidence.waits_until);
+    if let Some(fault) = faults::rolling(&evidence) {
+        return weigh(release, status, fault, |status, reason, message| {
+            accuse(release, status, pods, reason, message)
+        });
     }
+    status.pending_fault = None;
+    if faults::judged(pods).is_some() {
+        blame::clear(&mut status, now);
+        let step = fine(status);
+        return StepOutcome {
+            next: step.next.or(Some(deadline)),
+            ..step
+        };
+    }
+    // No pod could start yet, which is not the release's fault: its time stands still.
+    clock::block(&mut status, now);
+    let (since, seconds) = (status.blocked_since.clone(), status.blocked_seconds);
+    let mut step = fine(status);
+    step.status.suspected_at = None;
+    (step.status.blocked_since, step.status.blocked_seconds) = (since, seconds);
+    step.next = step.next.or(Some(waits_until));
+    step
+}
+
+/// Weighs a fault. One that counts against the release goes to `guilty`, with its reason and message. Otherwise the
+/// release waits: until the platform's fault is gone, or until a lasting fault has lasted.
+pub(super) fn weigh(
+    release: InFlight<'_>,
+    mut status: ReleaseStatus,
+    fault: RolloutFault,
+    guilty: impl FnOnce(ReleaseStatus, Reason, &str) -> StepOutcome,
+) -> StepOutcome {
+    let fault = match fault {
+        RolloutFault::Platform(cause) => {
+            status.pending_fault = None;
+            return block(release, status, &cause);
+        }
+        RolloutFault::Release(reason, message) => {
+            status.pending_fault = None;
+            return guilty(status, reason, &message);
+        }
+        RolloutFault::Lasting(fault) => fault,
+    };
+    let counts_at = pend(&mut status, &fault, release.view);
+    if counts_at <= release.view.now {
+        return guilty(status, fault.reason, &fault.message);
+    }
+    let step = match fault.reason {
+        Reason::ImagePull | Reason::ConfigError => block(release, status, &fault.message),
+        _ => keep_watching(release, status, &fault.message),
+    };
+    StepOutcome {
+        next: Some(counts_at),
+        ..step
+    }
+}
+
+/// Stores a lasting fault in the status, unless it is there already. Returns the time from which it counts.
+fn pend(status: &mut ReleaseStatus, fault: &LastingFault, view: &View<'_>) -> Timestamp {
+    let known = status
+        .pending_fault
+        .as_ref()
+        .filter(|known| known.reason == fault.reason.as_str());
+    let seen = known.map_or_else(|| whole_seconds(view.now), |known| known.since.clone());
+    // A pod that shows the fault for a shorter time than another one before it, as far as the clocks agree.
+    let reported = fault.since.filter(|at| *at <= view.now);
+    let since = seen.0.max(view.leader_since);
+    status.pending_fault = Some(PendingFault {
+        reason: fault.reason.as_str().to_owned(),
+        since: seen,
+    });
+    let since = reported.map_or(since, |at| at.max(since));
+    since.saturating_add(fault.after).unwrap_or(Timestamp::MAX)
 }
 
 /// Handles a fault of the release. The release is rejected or rolled back, unless the database is to blame or it is not
@@ -81,22 +145,28 @@ pub(super) fn accuse(
 
 /// Returns the evidence from which [`faults`] judges the release.
 pub(super) fn evidence<'a>(
-    release: InFlight<'_>,
+    release: InFlight<'a>,
     status: &ReleaseStatus,
     pods: &'a [&'a PodView],
 ) -> PodEvidence<'a> {
     let view = release.view;
-    let started = status.started_at.as_ref().map_or(view.now, |t| t.0);
+    let progressed = status.progressed_at.as_ref().or(status.started_at.as_ref());
+    let progressed = progressed.map_or(view.now, |t| t.0);
+    let waits_since = status.blocked_since.as_ref().map_or(view.now, |t| t.0);
     PodEvidence {
         pods,
         last_good_ready: last_good_ready(release),
-        image_gone: view.image_gone,
-        since: started.max(view.leader_since),
+        image: &view.image,
+        copies_present: view.copies_present,
+        obstacle: view.workload.obstacle.as_deref(),
+        since: progressed.max(view.leader_since),
         // Time in which the release was blocked does not count.
         deadline: view
             .progress_deadline
             .saturating_add(clock::blocked(status, view.now)),
+        waits_until: clock::later(waits_since, view.progress_deadline),
         excused: status.excused_restarts,
+        restarts_before_bake: status.restarts_before_bake,
         now: view.now,
     }
 }

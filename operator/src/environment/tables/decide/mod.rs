@@ -79,7 +79,7 @@ fn told(step: &Step) -> String {
             .map(|h| format!("hold {:?} {}", h.kind, h.release)),
     );
     words.extend(pin.as_ref().map(|p| format!("pin {}", p.release)));
-    words.extend(decision.stuck.then(|| "stuck".to_owned()));
+    words.extend(decision.stuck.as_ref().map(|_| "stuck".to_owned()));
     words.extend((!gate.passes()).then(|| format!("gate {}", gate.reason)));
     words.extend(waits.as_ref().map(|w| format!("waits {}", w.reason)));
     words.extend(decision.next.map(|t| format!("next {}", seconds(t))));
@@ -311,11 +311,11 @@ fn a_new_image_is_recorded_and_goes_its_way() {
                 "phase: Candidate, started: -5",
                 ", candidates: ['2 config=1'], smoke: passed",
             ),
-            "2 is Candidate Progressing; candidate 2; run 1; desired (2) serving (1) good (1) spent 2; next 295",
+            "2 is Candidate Progressing; candidate 2; run 1; desired (2) serving (1) good (1) spent 2; next 300",
         ),
         (
             &second("phase: Rolling, started: -10", rolling),
-            "2 is Rolling Progressing; run 2; desired (2) serving (1) good (1) spent 2; next 291",
+            "2 is Rolling Progressing; run 2; desired (2) serving (1) good (1) spent 2; next 290",
         ),
         (
             &second("phase: Rolling, started: -10", everywhere),
@@ -350,7 +350,7 @@ fn a_new_image_is_recorded_and_goes_its_way() {
         // A newer spec supersedes the release in flight.
         (
             &second("phase: Rolling, started: -10", rolling).replace("app:2", "app:3"),
-            "make 3 of registry.test/app:3; 2 is Superseded Superseded; run 1; desired (3) serving (1) good (1) spent 2",
+            "make 3 of registry.test/app:3; 1 is Good Succeeded serving rollbackable; 2 is Superseded Superseded; run 1; desired (3) serving (1) good (1) spent 2",
         ),
     ]);
 }

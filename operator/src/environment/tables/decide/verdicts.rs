@@ -8,6 +8,13 @@ use super::{SECOND, check, second};
 fn what_failed_is_held_until_it_is_tried_again() {
     let back = ", deployment: {release: 1}, pods: ['1']";
     let paused = ", deployment: {release: 2}, pods: ['2']";
+    let returning = |since: i64, more: &str| {
+        let second = second("phase: Rejected, finished: -900", more);
+        second.replace(
+            "releases: {2",
+            &format!("releases: {{1: {{returning: {since}}}, 2"),
+        )
+    };
     check(&[
         (
             &second("phase: Rejected, finished: -5", back),
@@ -28,15 +35,15 @@ fn what_failed_is_held_until_it_is_tried_again() {
             "1 is Good Succeeded rollbackable; 2 is RolledBack - serving paused; run 2; desired (2) serving (2) good (1) spent 2; hold RolledBack 2",
         ),
         (
-            &second(
-                "phase: Rejected, finished: -299",
+            &returning(
+                -299,
                 ", deployment: {release: 1, available: 0}, pods: [1 unready]",
             ),
             "1 is Good Succeeded rollbackable; run 1; desired (2) serving - good (1) spent 2; hold Rejected 2; next 1",
         ),
         (
-            &second(
-                "phase: Rejected, finished: -300",
+            &returning(
+                -300,
                 ", deployment: {release: 1, available: 0}, pods: [1 unready]",
             ),
             "1 is Good Succeeded rollbackable; run 1; desired (2) serving - good (1) spent 2; hold Rejected 2; stuck",
@@ -156,7 +163,7 @@ fn a_pin_is_followed_before_anything_else() {
     check(&[
         (
             &two("pin: true, pinned: -9", ""),
-            "1 is Good Succeeded rollbackable; run 1; desired (2) serving (2) good (2) spent 2; pin 1; next 291",
+            "1 is Good Succeeded rollbackable; run 1; desired (2) serving (2) good (2) spent 2; pin 1; next 300",
         ),
         (
             &two("pin: true, pinned: -9, rollbackable: false", ""),
@@ -172,12 +179,12 @@ fn a_pin_is_followed_before_anything_else() {
         ),
         (
             &two("pin: true, pinned: -9", "").replace("app:2'", "app:3'"),
-            "make 3 of registry.test/app:3; 1 is Good Succeeded rollbackable; run 1; desired (3) serving (2) good (2) spent 2; pin 1; next 291",
+            "make 3 of registry.test/app:3; 1 is Good Succeeded rollbackable; run 1; desired (3) serving (2) good (2) spent 2; pin 1; next 300",
         ),
         // A pin also ends a release that is rolling out. The wanted release is then the last Good one again.
         (
             "releases: {1: {pin: true, pinned: -9}, 2: {v: '2', phase: Rolling, started: -10}}, deployment: {release: 2, updated: 0, total: 1}",
-            "1 is Good Succeeded serving rollbackable; 2 is Superseded Superseded; run 1; desired (1) serving (1) good (1) spent 2; pin 1; next 291",
+            "1 is Good Succeeded serving rollbackable; 2 is Superseded Superseded; run 1; desired (1) serving (1) good (1) spent 2; pin 1; next 300",
         ),
     ]);
 }
@@ -256,17 +263,17 @@ fn old_records_are_forgotten_and_what_is_in_use_is_not() {
     check(&[
         (
             &many(""),
-            "run 9; desired (9) serving (3) good (9) spent 9; forget [1, 2, 4, 5]",
+            "9 is Good -; run 9; desired (9) serving (3) good (9) spent 9; forget [1, 2, 4, 5]; next 300",
         ),
         (
             &many("")
                 .replace("{release: 3}", "{release: 3, updated: 0}")
                 .replace("'3', '4'", "'4'"),
-            "3 is Good -; 4 is Good - serving; run 9; desired (9) serving (4) good (9) spent 9; forget [1, 2, 5]",
+            "3 is Good -; 4 is Good - serving; 9 is Good -; run 9; desired (9) serving (4) good (9) spent 9; forget [1, 2, 5]; next 300",
         ),
         (
             &many(", pin: true, pinned: -5"),
-            "1 is Good Succeeded rollbackable; run 1; desired (9) serving (3) good (9) spent 9; forget [2, 4, 5]; pin 1; next 295",
+            "1 is Good Succeeded rollbackable; run 1; desired (9) serving (3) good (9) spent 9; forget [2, 4, 5]; pin 1; next 300",
         ),
     ]);
 }
